@@ -1,0 +1,419 @@
+"""What happened: the closed vocabulary of facts that the journal holds.
+
+Each event is frozen and its class says when it is written. ``kind`` is the class name in snake case; it is what
+streams carry as the event's name. Fields are only ever added, with defaults, so that old journals stay readable.
+:data:`ALIASES` maps the names that other tools use for the same facts to ours.
+
+The row that is stored is the JSON that is sent: :class:`Record` holds it as bytes and parses it when asked.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any, Literal, NamedTuple, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+
+from sentient_kernel.clock import as_datetime
+from sentient_kernel.errors import JournalDamaged
+from sentient_kernel.ids import ApprovalId, BlobId, RunId, Seq, StepKey
+
+Ask = Literal["plan", "spend", "tool", "fetch", "effect", "question"]
+Effect = Literal["pure", "idempotent", "once"]
+
+
+class Fact(BaseModel):
+    """The base of all events: frozen, and tolerant of fields that a later version added."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
+
+    def body(self) -> bytes:
+        """Returns the event as JSON bytes, without its kind and without fields that hold their default."""
+        return self.__pydantic_serializer__.to_json(self, exclude_defaults=True)
+
+
+class ErrorInfo(Fact):
+    """An error as it is kept: no local variables, no objects, and a fingerprint made of type and frames."""
+
+    type: str
+    message: str = ""
+    code: str = "error"
+    hint: str = ""
+    fingerprint: str = ""
+    where: str = ""
+    frames: tuple[tuple[str, int, str], ...] = ()
+
+
+class RunStarted(Fact):
+    """Written once, before the first line of a workflow runs."""
+
+    kind: Literal["run_started"] = "run_started"
+    workflow: str
+    code: str = ""
+    inputs: JsonValue = None
+    name: str | None = None
+    parent: RunId | None = None
+    session: str = ""
+    user: str = ""
+    approve: dict[str, str] | None = None
+
+
+class RunResumed(Fact):
+    """Written each time a stored run is taken up again, with the code it goes on with."""
+
+    kind: Literal["run_resumed"] = "run_resumed"
+    code: str = ""
+    recovery: int = 0
+    by: str = ""
+
+
+class RunPaused(Fact):
+    """Written when somebody pauses a run; steps under way finish, none begins."""
+
+    kind: Literal["run_paused"] = "run_paused"
+    by: str = ""
+    reason: str = ""
+
+
+class RunContinued(Fact):
+    """Written when a paused run may go on."""
+
+    kind: Literal["run_continued"] = "run_continued"
+    by: str = ""
+
+
+class CancelRequested(Fact):
+    """Written when somebody asks for a run to end now."""
+
+    kind: Literal["cancel_requested"] = "cancel_requested"
+    by: str = ""
+    reason: str = ""
+
+
+class FinishRequested(Fact):
+    """Written when somebody asks a run to stop gathering and to write with what it has."""
+
+    kind: Literal["finish_requested"] = "finish_requested"
+    by: str = ""
+
+
+class RunSteered(Fact):
+    """Written when somebody gives a working run a direction; it is read at the next decision."""
+
+    kind: Literal["run_steered"] = "run_steered"
+    text: str
+    by: str = ""
+
+
+class RunCompleted(Fact):
+    """Written when a workflow has returned; small results stand in the row, big ones in a blob."""
+
+    kind: Literal["run_completed"] = "run_completed"
+    result: JsonValue = None
+    blob: BlobId | None = None
+
+
+class RunFailed(Fact):
+    """Written when a workflow has raised."""
+
+    kind: Literal["run_failed"] = "run_failed"
+    error: ErrorInfo
+
+
+class RunCancelled(Fact):
+    """Written when a cancelled run has come to rest."""
+
+    kind: Literal["run_cancelled"] = "run_cancelled"
+    reason: str = ""
+
+
+class StepStarted(Fact):
+    """Written when the first attempt of a step begins."""
+
+    kind: Literal["step_started"] = "step_started"
+    key: StepKey
+    name: str
+    scope: str = ""
+    effect: Effect = "pure"
+    title: str = ""
+
+
+class EffectIntended(Fact):
+    """Written, and flushed to disk, before an effect that must happen at most once is tried."""
+
+    kind: Literal["effect_intended"] = "effect_intended"
+    key: StepKey
+    token: str = ""
+
+
+class StepRetried(Fact):
+    """Written when an attempt has failed and another one will follow after ``delay`` seconds."""
+
+    kind: Literal["step_retried"] = "step_retried"
+    key: StepKey
+    attempt: int
+    delay: float = 0.0
+    error: ErrorInfo
+
+
+class StepCompleted(Fact):
+    """Written before a step returns to its workflow; what it holds is never computed again."""
+
+    kind: Literal["step_completed"] = "step_completed"
+    key: StepKey
+    result: JsonValue = None
+    blob: BlobId | None = None
+
+
+class StepFailed(Fact):
+    """Written when the last attempt of a step has failed."""
+
+    kind: Literal["step_failed"] = "step_failed"
+    key: StepKey
+    attempt: int = 1
+    error: ErrorInfo
+
+
+class ProgressUpdated(Fact):
+    """Written when a workflow tells how far it is."""
+
+    kind: Literal["progress_updated"] = "progress_updated"
+    message: str = ""
+    progress: float | None = None
+    data: JsonValue = None
+
+
+class MessageSent(Fact):
+    """Written when one workflow, or a person, sends a value to the mailbox ``to`` of a run."""
+
+    kind: Literal["message_sent"] = "message_sent"
+    to: str
+    message: JsonValue = None
+    sender: str = ""
+
+
+class MessageReceived(Fact):
+    """Written when a workflow has taken the message with that seq (0: it stopped waiting) out of its mailbox."""
+
+    kind: Literal["message_received"] = "message_received"
+    key: StepKey
+    message: Seq = Seq(0)
+
+
+class ApprovalRequested(Fact):
+    """Written when a run asks a person; ``digest`` binds an answer to exactly this payload."""
+
+    kind: Literal["approval_requested"] = "approval_requested"
+    approval: ApprovalId
+    key: StepKey
+    ask: Ask = "question"
+    question: str
+    payload: JsonValue = None
+    digest: str = ""
+    form: dict[str, JsonValue] | None = None
+    expires_at: int | None = None
+
+
+class ApprovalDecided(Fact):
+    """Written, and flushed to disk, when an answer is accepted."""
+
+    kind: Literal["approval_decided"] = "approval_decided"
+    approval: ApprovalId
+    decision: Literal["approve", "reject"]
+    payload: JsonValue = None
+    edited: bool = False
+    reason: str = ""
+    by: str = ""
+    digest: str = ""
+
+
+class ApprovalExpired(Fact):
+    """Written when nobody answered in time."""
+
+    kind: Literal["approval_expired"] = "approval_expired"
+    approval: ApprovalId
+
+
+class ApprovalWithdrawn(Fact):
+    """Written when a question is no longer asked: its run ended, or asks something else now."""
+
+    kind: Literal["approval_withdrawn"] = "approval_withdrawn"
+    approval: ApprovalId
+    reason: str = ""
+
+
+class ResearchUpdated(Fact):
+    """Written when a research run enters a phase or learns something worth showing."""
+
+    kind: Literal["research_updated"] = "research_updated"
+    phase: str
+    message: str = ""
+    progress: float | None = None
+    data: JsonValue = None
+
+
+class ResearchDelegated(Fact):
+    """Written when a research question is handed to a run of its own."""
+
+    kind: Literal["research_delegated"] = "research_delegated"
+    run: RunId
+    question: str
+
+
+class SourceReported(Fact):
+    """Written when a source has been asked: what was found, what was refused, and why nothing came."""
+
+    kind: Literal["source_reported"] = "source_reported"
+    source: str
+    query: str = ""
+    found: int = 0
+    documents: int = 0
+    reason: str = ""
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+class ErrorRecorded(Fact):
+    """Written when something failed that is not a step: a view, a subscriber, a source's file."""
+
+    kind: Literal["error_recorded"] = "error_recorded"
+    error: ErrorInfo
+    origin: str = ""
+
+
+class LoopBlocked(Fact):
+    """Written when a step kept the engine's loop from turning; names the step and where it stood."""
+
+    kind: Literal["loop_blocked"] = "loop_blocked"
+    seconds: float
+    step: str = ""
+    key: StepKey | None = None
+    stack: tuple[str, ...] = ()
+
+
+class SubscriberConnected(Fact):
+    """Sent, not stored, as the first thing a subscriber sees."""
+
+    kind: Literal["subscriber_connected"] = "subscriber_connected"
+    after: Seq = Seq(0)
+
+
+class SubscriberLagged(Fact):
+    """Sent, not stored, to a subscriber that was too slow: it goes on from the journal, nothing is lost."""
+
+    kind: Literal["subscriber_lagged"] = "subscriber_lagged"
+    after: Seq = Seq(0)
+    head: Seq = Seq(0)
+
+
+class Heartbeat(Fact):
+    """Sent, not stored, so that both ends know that the other lives."""
+
+    kind: Literal["heartbeat"] = "heartbeat"
+
+
+class TextStreamed(Fact):
+    """Sent, not stored: a piece of text as a model writes it; the whole text is stored with its step."""
+
+    kind: Literal["text_streamed"] = "text_streamed"
+    key: StepKey
+    text: str = ""
+    offset: int = 0
+
+
+Event = Annotated[
+    RunStarted
+    | RunResumed
+    | RunPaused
+    | RunContinued
+    | CancelRequested
+    | FinishRequested
+    | RunSteered
+    | RunCompleted
+    | RunFailed
+    | RunCancelled
+    | StepStarted
+    | EffectIntended
+    | StepRetried
+    | StepCompleted
+    | StepFailed
+    | ProgressUpdated
+    | MessageSent
+    | MessageReceived
+    | ApprovalRequested
+    | ApprovalDecided
+    | ApprovalExpired
+    | ApprovalWithdrawn
+    | ResearchUpdated
+    | ResearchDelegated
+    | SourceReported
+    | ErrorRecorded
+    | LoopBlocked
+    | SubscriberConnected
+    | SubscriberLagged
+    | Heartbeat
+    | TextStreamed,
+    Field(discriminator="kind"),
+]
+
+TRANSIENT: frozenset[str] = frozenset({"subscriber_connected", "subscriber_lagged", "heartbeat", "text_streamed"})
+"""Kinds that are sent to subscribers and never stored."""
+
+ALIASES: dict[str, str] = {
+    "workflow_created": "run_started",
+    "step_started": "step_started",
+    "approval_requested": "approval_requested",
+    "workflow_completed": "run_completed",
+    "workflow_error": "run_failed",
+    "research_update": "research_updated",
+    "progress_update": "progress_updated",
+    "research_delegated": "research_delegated",
+    "heartbeat": "heartbeat",
+    "connection": "subscriber_connected",
+}
+"""Names that other tools give to the same facts, and our kind for each."""
+
+
+@cache
+def classes() -> dict[str, type[Fact]]:
+    """Returns the class of every kind, in the order of the vocabulary (the order is stored: only append to it)."""
+    return {cls.model_fields["kind"].default: cls for cls in get_args(get_args(Event)[0])}
+
+
+@cache
+def adapter() -> TypeAdapter[Any]:
+    """Returns the type adapter of the whole union, built when first used."""
+    return TypeAdapter(Event)
+
+
+class Record(NamedTuple):
+    """One row of the journal: an event with its place and time.
+
+    Args:
+        seq: Position in the journal; 0 for an event that is only sent.
+        run: The run it belongs to; empty for the workbench itself.
+        at: Microseconds since 1970, UTC.
+        kind: The event's kind.
+        body: The event's fields as JSON bytes, defaults left out.
+    """
+
+    seq: Seq
+    run: RunId
+    at: int
+    kind: str
+    body: bytes
+
+    @property
+    def event(self) -> Any:
+        """The event itself, parsed. Raises JournalDamaged when the stored bytes do not fit its class."""
+        try:
+            return classes()[self.kind].model_validate_json(self.body)
+        except (KeyError, ValidationError) as error:
+            raise JournalDamaged(
+                f"Row {self.seq} of the journal does not hold a readable {self.kind!r} event.",
+                hint="Run `sentient-kernel verify` to see what else is damaged.",
+            ) from error
+
+    def to_json(self) -> bytes:
+        """Returns the JSON that is sent: seq, run, at (ISO 8601), kind and the event's own fields."""
+        head = f'{{"seq":{self.seq},"run":"{self.run}","at":"{as_datetime(self.at).isoformat()}","kind":"{self.kind}"'
+        return head.encode() + (b"}" if self.body == b"{}" else b"," + self.body[1:])

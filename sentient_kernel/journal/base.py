@@ -1,0 +1,146 @@
+"""What every journal store can do; SQLite and PostgreSQL are held to it by one conformance suite.
+
+``append`` and the lease calls belong to the loop that the journal was bound to; reading may happen on any thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from sentient_kernel.events import Fact, Record
+from sentient_kernel.ids import BlobId, RunId, Seq
+
+
+class Lease(NamedTuple):
+    """The right to execute one run. ``token`` grows with every new holder; writes with an older one are refused."""
+
+    run: RunId
+    holder: str
+    token: int
+
+
+class LeaseInfo(NamedTuple):
+    """Who executes a run, and whether that holder still lives."""
+
+    run: RunId
+    holder: str
+    token: int
+    alive: bool
+
+
+class RunRow(NamedTuple):
+    """What the journal knows of a run without reading its events."""
+
+    run: RunId
+    name: str
+    workflow: str
+    parent: RunId | None
+    session: str
+    user: str
+    first: Seq
+    last: Seq
+
+
+class Damage(NamedTuple):
+    """One thing that is wrong with a journal: the rows concerned and a sentence."""
+
+    first: Seq
+    last: Seq
+    what: str
+
+
+class Verdict(NamedTuple):
+    """What a check of the journal found; ``ok`` when ``damage`` is empty."""
+
+    rows: int
+    head: Seq
+    damage: tuple[Damage, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing is missing or altered."""
+        return not self.damage
+
+
+class Blobs(Protocol):
+    """Bytes that are too big for a row, kept under the hash of their content."""
+
+    def put(self, data: bytes) -> BlobId:
+        """Stores the bytes, once, and returns their id."""
+
+    def get(self, blob: BlobId) -> bytes:
+        """Returns the bytes. Raises NotFound when there are none, JournalDamaged when they do not match their id."""
+
+
+class Journal(Protocol):
+    """The append-only log of events."""
+
+    blobs: Blobs
+
+    def bind(self, loop: asyncio.AbstractEventLoop, on_commit: Callable[[Sequence[Record]], None]) -> None:
+        """Ties appends to a loop; ``on_commit`` is called there with what was written, by this process or by another one."""
+
+    def append(
+        self,
+        run: RunId,
+        events: Iterable[Fact],
+        *,
+        lease: Lease | None = None,
+        unique: str | None = None,
+        full: bool = False,
+    ) -> asyncio.Future[Seq]:
+        """Writes events, all or none, in order.
+
+        Args:
+            run: The run they belong to.
+            events: What happened.
+            lease: Where given, the write is refused unless this is the newest lease of its run.
+            unique: Where given, the write is refused when an earlier one carried the same key.
+            full: Whether the disk must have it (True) or the operating system is enough (False) before the future is done.
+
+        Returns:
+            A future with the seq of the last event. It fails with LeaseLost, with DuplicateKey (holds the winner's seq), or with
+            JournalError; then nothing was written.
+        """
+
+    def post(self, run: RunId, event: Fact, *, lease: Lease | None = None) -> None:
+        """Writes an event with the next commit, before everything appended later; nobody waits for it."""
+
+    def read(
+        self, *, run: RunId | None = None, after: Seq = Seq(0), kinds: Sequence[str] | None = None, limit: int | None = None
+    ) -> list[Record]:
+        """Returns records in the order of seq; any thread."""
+
+    def head(self) -> Seq:
+        """Returns the seq of the newest record, 0 when there is none; any thread."""
+
+    def runs(
+        self, *, run: RunId | None = None, name: str | None = None, session: str | None = None, user: str | None = None, parent: RunId | None = None
+    ) -> list[RunRow]:
+        """Returns the runs that match all that is given, oldest first; any thread."""
+
+    def acquire(self, run: RunId, *, ttl: float) -> Lease | None:
+        """Takes the lease of a run, or returns None when a holder that lives has it. Loop thread.
+
+        A holder that died on this machine is noticed at once; one elsewhere, or a frozen one, when its ttl (seconds) has passed.
+        """
+
+    def renew(self, leases: Sequence[Lease], *, ttl: float) -> list[Lease]:
+        """Prolongs leases and returns those that were lost. Loop thread."""
+
+    def release(self, lease: Lease) -> None:
+        """Gives a lease back. Loop thread."""
+
+    def leases(self, runs: Sequence[RunId] | None = None) -> dict[RunId, LeaseInfo]:
+        """Returns who executes which run; any thread."""
+
+    def poll(self) -> None:
+        """Looks for what other processes wrote and hands it to ``on_commit``. Loop thread; cheap when there is nothing."""
+
+    def verify(self, *, full: bool = True) -> Verdict:
+        """Checks that no row is missing or altered: all of them, or the last 1,000."""
+
+    def close(self) -> None:
+        """Writes what waits and lets go of every file."""

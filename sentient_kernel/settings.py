@@ -1,0 +1,87 @@
+"""Settings: read once from ``SENTIENT_*`` and ``.env``, frozen, handed to whoever needs them, never global."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from sentient_kernel.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside.
+
+    Each field is read from the environment as ``SENTIENT_`` and its name in capitals, then from ``.env`` in the working
+    directory. Lists are written with commas.
+
+    Raises:
+        ConfigurationError: from :meth:`load`, in one sentence, when a value does not fit.
+
+    Example:
+        >>> Settings(_env_file=None, mode="replay").mode
+        'replay'
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SENTIENT_", env_file=".env", extra="ignore", frozen=True)
+
+    home: Path = Path(".sentient")
+    model: str | None = None
+    approve: Literal["ask", "auto", "deny"] | None = None
+    mode: Literal["live", "record", "replay"] = "live"
+    offline: bool = False
+    allow_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    allow_domains: Annotated[tuple[str, ...], NoDecode] = ()
+    deny_domains: Annotated[tuple[str, ...], NoDecode] = ()
+    searxng_url: str | None = None
+    tavily_api_key: SecretStr | None = None
+    tavily_url: str = "https://api.tavily.com"
+    brave_api_key: SecretStr | None = None
+    arxiv_url: str = "https://export.arxiv.org/api"
+    openalex_url: str = "https://api.openalex.org"
+    wikipedia_url: str = "https://en.wikipedia.org"
+    pubmed_url: str = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
+    database_url: str | None = None
+    executor: str = "local"
+    cache_ttl: float = Field(86_400.0, gt=0, description="seconds")
+    cache_max_size: int = Field(1_000_000_000, gt=0, description="bytes")
+    durability: Literal["process", "power"] = "process"
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(0, ge=0, le=65_535)
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    heartbeat: float = Field(15.0, gt=0, description="seconds")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+
+    @field_validator("allow_hosts", "allow_domains", "deny_domains", "cors_origins", mode="before")
+    @classmethod
+    def _commas(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _capitals(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @classmethod
+    def load(cls, **given: Any) -> Settings:
+        """Reads the settings; arguments win over the environment, the environment over ``.env``.
+
+        Args:
+            given: Values that are already known; None leaves a field to the environment.
+
+        Returns:
+            The frozen settings.
+
+        Raises:
+            ConfigurationError: A value does not fit; names the variable and what it may be.
+        """
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            name = "SENTIENT_" + str(first["loc"][0]).upper() if first["loc"] else "A setting"
+            raise ConfigurationError(
+                f"{name} does not fit: {first['msg'][:1].lower()}{first['msg'][1:]}.", hint="Correct it in the environment or in .env."
+            ) from None
