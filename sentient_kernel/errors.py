@@ -30,8 +30,7 @@
     └── ModelError                     a language model or its server
 
     BaseException
-    ├── Detached (KeyboardInterrupt)   the waiting cell was interrupted; the run goes on
-    └── RunStopped                     unwinds a workflow that is cancelled, paused for good or fenced off
+    └── Detached (KeyboardInterrupt)   the waiting cell was interrupted; the run goes on
 """
 
 from __future__ import annotations
@@ -265,7 +264,3 @@ class Detached(KeyboardInterrupt):
 
     def _render_traceback_(self) -> list[str]:
         return [self.message]
-
-
-class RunStopped(BaseException):
-    """Unwinds a workflow that was cancelled, or fenced off by another kernel; never shown to a user."""

@@ -10,7 +10,7 @@ The row that is stored is the JSON that is sent: :class:`Record` holds it as byt
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
@@ -30,6 +30,28 @@ class Fact(BaseModel):
     def body(self) -> bytes:
         """Returns the event as JSON bytes, without its kind and without fields that hold their default."""
         return self.__pydantic_serializer__.to_json(self, exclude_defaults=True)
+
+
+class Writable(Protocol):
+    """What a journal can append: a kind and a body."""
+
+    @property
+    def kind(self) -> str:
+        """The kind, one of :func:`classes`."""
+
+    def body(self) -> bytes:
+        """The fields as JSON bytes."""
+
+
+class Written(NamedTuple):
+    """An event whose JSON was made already, so that a big result is not converted twice."""
+
+    kind: str
+    json: bytes
+
+    def body(self) -> bytes:
+        """Returns the bytes as they are."""
+        return self.json
 
 
 class ErrorInfo(Fact):
@@ -63,8 +85,8 @@ class RunResumed(Fact):
 
     kind: Literal["run_resumed"] = "run_resumed"
     code: str = ""
-    recovery: int = 0
     by: str = ""
+    retry_failed: bool = False
 
 
 class RunPaused(Fact):
@@ -111,6 +133,7 @@ class RunCompleted(Fact):
     kind: Literal["run_completed"] = "run_completed"
     result: JsonValue = None
     blob: BlobId | None = None
+    type: str = ""
 
 
 class RunFailed(Fact):
@@ -163,6 +186,7 @@ class StepCompleted(Fact):
     key: StepKey
     result: JsonValue = None
     blob: BlobId | None = None
+    type: str = ""
 
 
 class StepFailed(Fact):

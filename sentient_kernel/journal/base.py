@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from sentient_kernel.events import Fact, Record
+from sentient_kernel.events import Record, Writable
 from sentient_kernel.ids import BlobId, RunId, Seq
 
 
@@ -85,7 +85,7 @@ class Journal(Protocol):
     def append(
         self,
         run: RunId,
-        events: Iterable[Fact],
+        events: Iterable[Writable],
         *,
         lease: Lease | None = None,
         unique: str | None = None,
@@ -105,7 +105,7 @@ class Journal(Protocol):
             JournalError; then nothing was written.
         """
 
-    def post(self, run: RunId, event: Fact, *, lease: Lease | None = None) -> None:
+    def post(self, run: RunId, event: Writable, *, lease: Lease | None = None) -> None:
         """Writes an event with the next commit, before everything appended later; nobody waits for it."""
 
     def read(
