@@ -30,32 +30,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sentient_kernel.errors import AnswerRefused as AnswerRefused
-    from sentient_kernel.errors import ApprovalRejected as ApprovalRejected
-    from sentient_kernel.errors import ConfigurationError as ConfigurationError
-    from sentient_kernel.errors import Detached as Detached
-    from sentient_kernel.errors import JournalDamaged as JournalDamaged
-    from sentient_kernel.errors import JournalError as JournalError
-    from sentient_kernel.errors import JournalTooNew as JournalTooNew
-    from sentient_kernel.errors import ModelError as ModelError
-    from sentient_kernel.errors import NondeterminismError as NondeterminismError
-    from sentient_kernel.errors import NotFound as NotFound
-    from sentient_kernel.errors import NothingFound as NothingFound
-    from sentient_kernel.errors import ParseError as ParseError
-    from sentient_kernel.errors import Refused as Refused
-    from sentient_kernel.errors import RunCancelled as RunCancelled
-    from sentient_kernel.errors import RunError as RunError
-    from sentient_kernel.errors import RunFailed as RunFailed
-    from sentient_kernel.errors import RunWaiting as RunWaiting
-    from sentient_kernel.errors import SentientError as SentientError
-    from sentient_kernel.errors import SourceError as SourceError
-    from sentient_kernel.errors import StepFailed as StepFailed
-    from sentient_kernel.errors import StepTimedOut as StepTimedOut
-    from sentient_kernel.errors import UnknownWorkflow as UnknownWorkflow
-    from sentient_kernel.errors import UsageError as UsageError
-    from sentient_kernel.errors import ValueNotStorable as ValueNotStorable
-    from sentient_kernel.nested import allow_nested as allow_nested
-    from sentient_kernel.settings import Settings as Settings
+    from sentient_kernel.engine.workflow import Outcome, Retry, idempotent, once, pure, workflow
+    from sentient_kernel.errors import (
+        AnswerRefused,
+        ApprovalRejected,
+        ConfigurationError,
+        Detached,
+        JournalDamaged,
+        JournalError,
+        JournalTooNew,
+        ModelError,
+        NondeterminismError,
+        NotFound,
+        NothingFound,
+        ParseError,
+        Refused,
+        RunCancelled,
+        RunError,
+        RunFailed,
+        RunWaiting,
+        SentientError,
+        SourceError,
+        StepFailed,
+        StepTimedOut,
+        UnknownWorkflow,
+        UsageError,
+        ValueNotStorable,
+    )
+    from sentient_kernel.nested import allow_nested
+    from sentient_kernel.settings import Settings
 
 __version__ = "0.1.0"
 __all__ = [
@@ -70,8 +73,10 @@ __all__ = [
     "NondeterminismError",
     "NotFound",
     "NothingFound",
+    "Outcome",
     "ParseError",
     "Refused",
+    "Retry",
     "RunCancelled",
     "RunError",
     "RunFailed",
@@ -85,9 +90,22 @@ __all__ = [
     "UsageError",
     "ValueNotStorable",
     "allow_nested",
+    "idempotent",
+    "once",
+    "pure",
+    "workflow",
 ]
 
-_ELSEWHERE = {"Settings": "settings", "allow_nested": "nested"}
+_ELSEWHERE = {
+    "Outcome": "engine.workflow",
+    "Retry": "engine.workflow",
+    "Settings": "settings",
+    "allow_nested": "nested",
+    "idempotent": "engine.workflow",
+    "once": "engine.workflow",
+    "pure": "engine.workflow",
+    "workflow": "engine.workflow",
+}
 """The module of each public name; those not listed are errors."""
 
 

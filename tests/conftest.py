@@ -1,0 +1,97 @@
+"""Rules of the house for every test: no setting leaks in, nothing leaks out, no packet leaves this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+DATABASE_ENDINGS = (".db", ".db-wal", ".db-shm", ".db-journal")
+
+
+def missing(what: str) -> NoReturn:
+    """Skips the test because the machine lacks something; on CI, which promises to have it, fails instead."""
+    if IN_CI:
+        pytest.fail(f"{what} is missing, and CI has to have it", pytrace=False)
+    pytest.skip(f"{what} is missing")
+
+
+def pytest_configure() -> None:
+    """Refuses connections to other machines, also from fixtures and from the import of test modules."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and not _is_here(address[0]):
+            raise RuntimeError(f"a test tried to connect to {address[0]!r}; use a server of its own on 127.0.0.1")
+        connect(self, address)
+
+    socket.socket.connect = guarded  # type: ignore[method-assign,assignment]
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes the SENTIENT_ variables of whoever runs the tests out of the environment."""
+    for name in [name for name in os.environ if name.startswith("SENTIENT_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """Fails a test that leaves a thread running or a database file open."""
+    threads, files = set(threading.enumerate()), open_databases()
+    yield
+    left = [thread for thread in threading.enumerate() if thread not in threads]
+    for thread in left:
+        thread.join(timeout=5)  # one that was told to stop may need a moment
+    left = [thread for thread in left if thread.is_alive()]
+    assert not left, f"threads left running: {', '.join(thread.name for thread in left)}"
+    opened = open_databases() - files
+    assert not opened, f"databases left open: {', '.join(sorted(opened))}"
+
+
+def open_databases() -> set[str]:
+    """Returns the database files that this process holds open; empty where the system does not tell."""
+    found = set()
+    for link in Path("/proc/self/fd").glob("*"):
+        try:
+            target = str(link.readlink())
+        except OSError:  # closed in the meantime
+            continue
+        if target.removesuffix(" (deleted)").endswith(DATABASE_ENDINGS):
+            found.add(target)
+    return found
+
+
+@pytest.fixture(scope="session")
+def needs_browser() -> Path:
+    """Returns the path of Chromium or Chrome; without one the test is skipped, on CI it fails."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return Path(found)
+    missing("a browser (Debian: apt-get install chromium)")
+
+
+@pytest.fixture(scope="session")
+def needs_postgres() -> Path:
+    """Returns the folder of PostgreSQL's server programs; without it the test is skipped, on CI it fails."""
+    if found := shutil.which("pg_ctl"):
+        return Path(found).parent
+    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        if (folder / "pg_ctl").is_file():
+            return folder
+    missing("PostgreSQL (Debian: apt-get install postgresql)")
