@@ -214,6 +214,7 @@ class MessageSent(Fact):
     to: str
     message: JsonValue = None
     sender: str = ""
+    key: StepKey | None = None
 
 
 class MessageReceived(Fact):

@@ -1,0 +1,22 @@
+"""Durable runs: workflows whose steps are recorded, and that go on where they were whatever ended them.
+
+May import: journal, and the vocabulary (events, commands, ids, clock, errors, settings). Knows no agent, model, widget, HTTP or pandas.
+
+The invariant: a step whose result was handed to its workflow is in the journal, and is never run again.
+
+    workflow.py      how a workflow is declared: @workflow, Retry, effects, Outcome
+    context.py       what a workflow holds: step, approve, gather, emit, send, receive, run
+    engine.py        the shell: starts, resumes, routes, leases
+    _execution.py    one run while it is executed
+    _state.py        pure: what events amount to (apply), what a command becomes (decide)
+    _identity.py     pure: which step is which
+    _codec.py        values in and out of JSON
+    _placement.py    where a step's body runs, so that a blocking one stalls nobody
+    _watchdog.py     names the step that blocks
+"""
+
+from sentient_kernel.engine.context import Context
+from sentient_kernel.engine.engine import Engine
+from sentient_kernel.engine.workflow import EffectSpec, Outcome, Retry, Workflow, idempotent, once, pure, workflow
+
+__all__ = ["Context", "EffectSpec", "Engine", "Outcome", "Retry", "Workflow", "idempotent", "once", "pure", "workflow"]

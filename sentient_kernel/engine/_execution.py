@@ -1,0 +1,483 @@
+"""One run being executed: the shell around the pure state. It performs steps, writes what happened, and waits for answers."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from sentient_kernel.commands import DecideApproval
+from sentient_kernel.engine import _codec, _identity
+from sentient_kernel.engine._placement import drive, in_thread
+from sentient_kernel.engine._state import CONTROL, ApprovalState, RunState, StepState, apply
+from sentient_kernel.engine.workflow import EffectSpec, Retry, Workflow
+from sentient_kernel.errors import (
+    ApprovalRejected,
+    JournalError,
+    LeaseLost,
+    NondeterminismError,
+    SentientError,
+    StepFailed,
+    StepTimedOut,
+)
+from sentient_kernel.events import (
+    ApprovalDecided,
+    ApprovalExpired,
+    ApprovalRequested,
+    ApprovalWithdrawn,
+    Ask,
+    EffectIntended,
+    ErrorRecorded,
+    Fact,
+    MessageReceived,
+    MessageSent,
+    Record,
+    RunCancelled,
+    RunFailed,
+    StepRetried,
+    StepStarted,
+    Writable,
+)
+from sentient_kernel.events import StepFailed as StepFailedEvent
+from sentient_kernel.failures import describe
+from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
+from sentient_kernel.journal.base import Lease
+
+if TYPE_CHECKING:
+    from sentient_kernel.engine.engine import Engine
+
+FATAL = (SystemExit, KeyboardInterrupt, MemoryError, GeneratorExit)
+"""What a step may raise that says nothing about the workflow: the run is left as if its kernel had died, and can be resumed."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a step, with its identity."""
+
+    key: StepKey
+    fn: Callable[..., Any]
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    retry: Retry | None
+    timeout: float | None
+    effect: EffectSpec
+    scope: str = ""
+    title: str = ""
+    returns: Callable[..., Any] | None = None
+
+    @property
+    def typed_by(self) -> Callable[..., Any]:
+        """The function whose annotations say what the result is."""
+        return self.returns or self.fn
+
+
+@dataclass(slots=True)
+class Mailbox:
+    """The messages of a tree of runs; those that were taken are remembered in the root run's record."""
+
+    waiters: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def wake(self) -> None:
+        """Lets everyone who waits look again."""
+        waiters, self.waiters = self.waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class Crashed(BaseException):
+    """A step ended the way a dying process does; the run stops without an end of its own."""
+
+
+class Execution:
+    """A run while this engine executes it. Lives on the engine's loop alone."""
+
+    def __init__(self, engine: Engine, flow: Workflow[..., Any], state: RunState, lease: Lease, parent: Execution | None = None) -> None:
+        self.engine = engine
+        self.journal = engine.journal
+        self.flow = flow
+        self.state = state
+        self.run: RunId = state.run
+        self.lease = lease
+        self.parent = parent
+        self.root: Execution = parent.root if parent else self
+        self.mailbox = parent.mailbox if parent else Mailbox()
+        self.task: asyncio.Task[Any] | None = None
+        self.fenced = False
+        self.closing = False
+        self.occurrences: Counter[bytes] = Counter()
+        self.emits = 0
+        self.inflight = 0
+        self.replayed_code = state.code == flow.code
+        self.unclaimed: Counter[tuple[str, str]] = Counter((s.scope, s.name) for s in state.steps.values())
+        self.answers: dict[ApprovalId, asyncio.Future[None]] = {}
+        self.forms: dict[ApprovalId, TypeAdapter[Any]] = {}
+        self.gate: asyncio.Event | None = None
+        self._set_gate()
+
+    # -- what reaches the run from outside ------------------------------------------------------------------------
+
+    def on_record(self, record: Record) -> None:
+        """Takes in an event of this run that was committed by anybody."""
+        if record.kind not in CONTROL:
+            return
+        if record.kind == "approval_requested" and record.event.approval in self.state.approvals:
+            return
+        apply(self.state, record)
+        if record.kind in ("approval_decided", "approval_expired", "approval_withdrawn"):
+            waiter = self.answers.pop(record.event.approval, None)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
+        elif record.kind == "message_sent":
+            self.mailbox.wake()
+        elif record.kind == "cancel_requested" and self.task is not None:
+            self.task.cancel()
+        else:
+            self._set_gate()
+
+    def _set_gate(self) -> None:
+        if self.state.paused and self.gate is None:
+            self.gate = asyncio.Event()
+        elif not self.state.paused and self.gate is not None:
+            self.gate.set()
+            self.gate = None
+
+    # -- writing --------------------------------------------------------------------------------------------------
+
+    def post(self, fact: Writable) -> None:
+        """Writes with the next commit."""
+        self.journal.post(self.run, fact, lease=self.root.lease)
+
+    async def append(self, *facts: Writable, full: bool = False) -> Seq:
+        """Writes, and returns when it is durable."""
+        return await self.journal.append(self.run, facts, lease=self.root.lease, full=full)
+
+    def tell(self, fact: Fact) -> None:
+        """Writes an event that a workflow emits, unless a former execution wrote it already."""
+        self.emits += 1
+        if self.emits > self.state.emitted:
+            self.post(fact)
+
+    # -- the whole run --------------------------------------------------------------------------------------------
+
+    async def execute(self, context: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Runs the workflow to its end and writes how it ended; returns what a replay would return, or raises what it raised."""
+        try:
+            value = await self.flow.fn(context, *args, **kwargs)
+            encoded = _codec.encode(value, f"the result of workflow {self.flow.name!r}")
+            await self.append(_codec.result_fact("run_completed", None, encoded, self.journal.blobs))
+            return _codec.normalised(value, encoded, self.flow.fn)
+        except asyncio.CancelledError:
+            cancelled = self.state if self.state.cancelling else self.root.state
+            if cancelled.cancelling and not self.root.fenced and not self.root.closing:
+                await self._withdraw("the run was cancelled")
+                await self.append(RunCancelled(reason=cancelled.cancel_reason))
+            raise
+        except LeaseLost:
+            self.root.fenced = True
+            raise
+        except (JournalError, *FATAL) as error:
+            if isinstance(error, JournalError):
+                raise
+            raise Crashed(str(error)) from error
+        except Crashed:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of step execution: whatever a workflow raises is how its run ended
+            await self._withdraw("the run has failed")
+            await self.append(RunFailed(error=describe(error)))
+            raise
+
+    async def _withdraw(self, reason: str) -> None:
+        for approval in self.state.open_approvals:
+            await self.append(ApprovalWithdrawn(approval=approval.request.approval, reason=reason))
+
+    # -- steps ----------------------------------------------------------------------------------------------------
+
+    def occurrence(self, identity: bytes) -> StepKey:
+        """Counts a call of one identity and returns its key."""
+        n = self.occurrences[identity]
+        self.occurrences[identity] = n + 1
+        return _identity.occurrence_key(identity, n)
+
+    async def step(self, call: Call) -> Any:
+        """Returns the recorded result of a step, or runs it and records the result."""
+        recorded = self.state.steps.get(call.key)
+        if recorded is not None:
+            self._claim(recorded)
+            if recorded.completed is not None:
+                return _codec.stored_result(recorded.completed, self.journal.blobs, call.typed_by)
+            if recorded.failed is not None:
+                raise self._failure(call, recorded.failed)
+        elif self.unclaimed and self.inflight == 0 and self.replayed_code and self.unclaimed[call.scope, call.name] > 0:
+            raise self._contradiction(call)
+        while self.gate is not None:
+            await self.gate.wait()
+        self.inflight += 1
+        try:
+            return await self._perform(call, recorded)
+        finally:
+            self.inflight -= 1
+
+    def _claim(self, recorded: StepState) -> None:
+        if not recorded.claimed:
+            recorded.claimed = True
+            self.unclaimed[recorded.scope, recorded.name] -= 1
+
+    async def _perform(self, call: Call, recorded: StepState | None) -> Any:
+        effect, attempt = call.effect.kind, recorded.attempt if recorded else 0
+        if recorded is None:
+            self.post(StepStarted(key=call.key, name=call.name, scope=call.scope, effect=effect, title=call.title))
+        elif recorded.intended and effect == "once":
+            happened, value = await self._ask_whether_it_happened(call)
+            if happened:
+                return await self._completed(call, value)
+        probe = self.engine.probe
+        while True:
+            if probe:
+                probe("before_step", call.name)
+            if effect == "once":
+                await self.append(EffectIntended(key=call.key), full=True)
+                if probe:
+                    probe("intended", call.name)
+            try:
+                value = await self._invoke(call)
+                if probe:
+                    probe("before_result", call.name)
+                return await self._completed(call, value)
+            except (JournalError, MemoryError):
+                raise
+            except Exception as error:  # noqa: BLE001 - the border of step execution
+                attempt += 1
+                await self._after_failure(call, attempt, error)
+
+    async def _completed(self, call: Call, value: Any) -> Any:
+        encoded = _codec.encode(value, f"the result of step {call.name!r}")
+        once = call.effect.kind == "once"
+        await self.append(_codec.result_fact("step_completed", call.key, encoded, self.journal.blobs), full=once)
+        if self.engine.probe:
+            self.engine.probe("after_result", call.name)
+        return _codec.normalised(value, encoded, call.typed_by)
+
+    async def _after_failure(self, call: Call, attempt: int, error: Exception) -> None:
+        """Waits for the next attempt, or records that there is none and raises."""
+        info = describe(error)
+        if call.retry is not None and call.retry.again(error, attempt):
+            delay = round(call.retry.wait(attempt, random.random()), 3)  # noqa: S311 - spreads retries, guards nothing
+            asked = getattr(error, "retry_after", None)
+            delay = max(delay, float(asked)) if isinstance(asked, (int, float)) else delay
+            self.post(StepRetried(key=call.key, attempt=attempt + 1, delay=delay, error=info))
+            await self.engine.clock.sleep(delay)
+            return
+        event = StepFailedEvent(key=call.key, attempt=attempt, error=info)
+        await self.append(event)
+        raise self._failure(call, event.body()) from error
+
+    async def _invoke(self, call: Call) -> Any:
+        kwargs = call.kwargs
+        if call.effect.key and "idempotency_key" in _parameters(call.fn):
+            kwargs = {**kwargs, "idempotency_key": call.effect.key}
+        if call.timeout is None:
+            return await self._body(call, kwargs)
+        try:
+            async with asyncio.timeout(call.timeout) as limit:
+                return await self._body(call, kwargs)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise StepTimedOut(f"Step {call.name!r} ran past its timeout of {call.timeout:g} s.") from error
+
+    async def _body(self, call: Call, kwargs: dict[str, Any]) -> Any:
+        engine, fn = self.engine, call.fn
+        place = engine.placement.where(fn)
+        try:
+            if place == "loop":
+                with engine.watchdog.on_loop(self.run, call):
+                    return await fn(*call.args, **kwargs)
+            with engine.watchdog.in_thread(self.run, call, asynchronous=place != "thread") as entry:
+                if place == "trial":
+                    value = await in_thread(entry.timed(lambda: drive(fn(*call.args, **kwargs))), engine.slots, call.name)
+                    engine.placement.returned(fn, entry.seconds)
+                elif place == "own_loop":
+                    value = await in_thread(entry.timed(lambda: asyncio.run(_as_coroutine(fn(*call.args, **kwargs)))), engine.slots, call.name)
+                else:
+                    value = await in_thread(entry.timed(lambda: fn(*call.args, **kwargs)), engine.slots, call.name)
+            return await value if asyncio.iscoroutine(value) else value
+        except FATAL as error:
+            said = f"{type(error).__name__}({error})" if str(error) else type(error).__name__
+            self.post(ErrorRecorded(error=describe(error), origin=f"step {call.name}"))
+            raise Crashed(f"Step {call.name!r} ended the process: {said}.") from error
+
+    # -- the story when something is wrong -------------------------------------------------------------------------
+
+    def _failure(self, call: Call, body: bytes) -> StepFailed:
+        fields = from_json(body)
+        error, tries = fields["error"], fields.get("attempt", 1)
+        after = f" after {tries} attempts" if tries > 1 else ""
+        return StepFailed(
+            f"Step {call.name!r} failed{after}: {error['type']}: {error.get('message', '')}".rstrip(": "),
+            cause_type=error["type"],
+            hint=error.get("hint", ""),
+            story=self.engine.story(self.run, call.key),
+        )
+
+    def _contradiction(self, call: Call) -> NondeterminismError:
+        key = next(k for k, s in self.state.steps.items() if not s.claimed and (s.scope, s.name) == (call.scope, call.name))
+        return NondeterminismError(
+            f"Workflow {self.flow.name!r} asks for step {call.name!r} with other arguments than its record holds, though its code is unchanged.",
+            hint="Take chance, time and the outside world into steps of their own, so that a resumed run sees them as they were.",
+            story=self.engine.story(self.run, key),
+        )
+
+    # -- questions -------------------------------------------------------------------------------------------------
+
+    async def _ask_whether_it_happened(self, call: Call) -> tuple[bool, Any]:
+        question = (
+            f"Step {call.name!r} was cut off while it acted on the outside world; it may or may not have happened. "
+            "Approve to do it again; approve with the payload {'happened': true, 'result': ...} if it did happen; reject to stop."
+        )
+        answer = await self.approve(f"effect:{call.key}", question, {"happened": False, "result": None}, None, "effect", None)
+        return bool(answer.get("happened")), answer.get("result")
+
+    async def approve(
+        self, scope: str, question: str, payload: Any, schema: TypeAdapter[Any] | None, ask: Ask, expires: float | None
+    ) -> Any:
+        """Asks, waits for the answer, and returns the payload that was approved.
+
+        Raises:
+            ApprovalRejected: The answer was no, or nobody answered in time.
+        """
+        encoded = _codec.encode(payload, "the payload of the approval")
+        shown = from_json(encoded.json)
+        identity = b"\0".join((b"approve", scope.encode(), question.encode(), encoded.json))
+        note = ""
+        while True:
+            key = self.occurrence(identity)
+            approval = await self._asked(key, question + note, shown, schema, ask, expires)
+            answer = await self._answer(approval)
+            if answer.decision == "reject":
+                raise ApprovalRejected(f"{question!r} was rejected by {answer.by or 'somebody'}.", reason=answer.reason, hint=answer.reason)
+            if schema is None:
+                return answer.payload if answer.edited else _codec.normalised(payload, encoded, None)
+            try:
+                return schema.validate_python(answer.payload if answer.edited else shown)
+            except ValidationError as error:
+                note = f" (The last answer did not fit: {_first(error)}.)"
+
+    async def _asked(
+        self, key: StepKey, question: str, shown: Any, schema: TypeAdapter[Any] | None, ask: Ask, expires: float | None
+    ) -> ApprovalState:
+        approval = _identity.approval_id(self.run, key)
+        if schema is not None:
+            self.forms[approval] = schema
+        if approval not in self.state.approvals:
+            form = schema.json_schema() if schema is not None else None
+            event = ApprovalRequested(
+                approval=approval, key=key, ask=ask, question=question, payload=shown, form=form,
+                digest=_identity.digest(question, shown, form),
+                expires_at=None if expires is None else self.engine.clock.now_us() + int(expires * 1e6),
+            )  # fmt: skip
+            self.state.approvals[approval] = ApprovalState(event)
+            await self.append(event)
+            if self.engine.probe:
+                self.engine.probe("asked", question)
+        state = self.state.approvals[approval]
+        policy = self._policy(ask)
+        if state.open and policy != "ask":
+            decision = "approve" if policy == "auto" else "reject"
+            reason = "" if policy == "auto" else "the policy for this run is to deny"
+            await self.engine.decide(DecideApproval(run=self.run, approval=approval, decision=decision, reason=reason, by=f"policy {policy}"))
+        return state
+
+    def _policy(self, ask: Ask) -> str:
+        started = self.root.state.started
+        policy = (started.approve if started else None) or {}
+        return policy.get(ask, policy.get("default", "ask"))
+
+    async def _answer(self, approval: ApprovalState) -> ApprovalDecided:
+        request = approval.request
+        while approval.open:
+            waiter = self.answers.setdefault(request.approval, asyncio.get_running_loop().create_future())
+            if request.expires_at is None:
+                await asyncio.shield(waiter)
+                continue
+            left = (request.expires_at - self.engine.clock.now_us()) / 1e6
+            if left > 0 and await self.engine.either(waiter, left):
+                continue
+            if approval.open:
+                await self.append(ApprovalExpired(approval=request.approval), full=True)
+                approval.open, approval.closed = False, "approval_expired"
+        if self.engine.probe:
+            self.engine.probe("answered", request.question)
+        if approval.answer is None:
+            how = "nobody answered in time" if approval.closed == "approval_expired" else "the question was withdrawn"
+            raise ApprovalRejected(f"{request.question!r} was not approved: {how}.", reason=how)
+        return approval.answer
+
+    # -- messages ----------------------------------------------------------------------------------------------------
+
+    async def send(self, to: str, message: Any) -> None:
+        """Puts a value into a mailbox of the tree of runs; once, however often the run is resumed."""
+        encoded = _codec.encode(message, "the message")
+        key = self.occurrence(b"\0".join((b"send", self.run.encode(), to.encode(), encoded.json)))
+        if key not in self.root.state.sent:
+            await self.root.append(MessageSent(to=to, message=from_json(encoded.json), sender=self.run, key=key))
+
+    async def receive(self, names: frozenset[str], timeout: float | None) -> Any:
+        """Takes the oldest message for one of these names. Raises StepTimedOut when none came in time."""
+        state = self.root.state
+        key = self.occurrence(b"receive\0" + self.run.encode())
+        deadline = None if timeout is None else self.engine.clock.monotonic() + timeout
+        while key not in state.received:
+            taken = set(state.received.values())
+            found = next((seq for seq, m in state.messages.items() if seq not in taken and m.to in names), None)
+            if found is None and (deadline is None or deadline > self.engine.clock.monotonic()):
+                waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self.mailbox.waiters.append(waiter)
+                if deadline is None:
+                    await waiter
+                else:
+                    await self.engine.either(waiter, deadline - self.engine.clock.monotonic())
+                continue
+            state.received[key] = found or Seq(0)
+            await self.root.append(MessageReceived(key=key, message=found or Seq(0)))
+        seq = state.received[key]
+        if seq == 0:
+            raise StepTimedOut(f"No message came within {timeout:g} s." if timeout is not None else "No message came.")
+        return state.messages[seq].message
+
+    async def child(self, flow: Workflow[..., Any], key: StepKey, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Runs another workflow as part of this run."""
+        run = _identity.child_id(self.run, key)
+        return await self.engine.execute_child(self, run, flow, args, kwargs)
+
+
+def start_task(coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+    """Starts a task whose error somebody else reads."""
+    task = asyncio.get_running_loop().create_task(coroutine, name=name)
+    task.add_done_callback(lambda t: t.cancelled() or t.exception())
+    return task
+
+
+async def _as_coroutine(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+def _parameters(fn: Callable[..., Any]) -> frozenset[str]:
+    code = getattr(_identity.plain(fn), "__code__", None)
+    return frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) if code else frozenset()
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(p) for p in first["loc"])
+    return f"{where + ': ' if where else ''}{first['msg'][:1].lower()}{first['msg'][1:]}"
+
+
+__all__ = ["Call", "Crashed", "Execution", "Mailbox", "SentientError", "start_task"]

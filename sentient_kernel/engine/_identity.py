@@ -1,0 +1,138 @@
+"""Which step is which: pure functions from code and arguments to keys.
+
+A step is known by the run it belongs to, its name, its code or version, its arguments, and how often the same was asked for before.
+So an edited workflow reuses what is unchanged and runs what is new.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from functools import lru_cache, partial
+from hashlib import blake2b
+from types import CodeType, FunctionType
+from typing import Any
+
+from sentient_kernel.engine._codec import canonical
+from sentient_kernel.ids import ApprovalId, RunId, StepKey
+
+NOTEBOOK = "__main__"
+
+
+def plain(fn: Callable[..., Any]) -> Any:
+    """Returns the function inside partials, decorators and bound methods."""
+    while True:
+        if isinstance(fn, partial):
+            fn = fn.func
+        elif hasattr(fn, "__wrapped__"):
+            fn = fn.__wrapped__
+        elif inspect.ismethod(fn):
+            fn = fn.__func__
+        else:
+            return fn
+
+
+def name_of(fn: Callable[..., Any]) -> str:
+    """Returns the name that a function goes by in the journal."""
+    inner = plain(fn)
+    return str(getattr(inner, "__qualname__", type(inner).__qualname__)).replace("<locals>.", "").rpartition(".")[2] or "step"
+
+
+def defined_in_notebook(fn: Callable[..., Any]) -> bool:
+    """True for what a cell or a script defines; such code changes under a run, installed code carries a version."""
+    return getattr(plain(fn), "__module__", None) == NOTEBOOK
+
+
+def code_of(fn: Callable[..., Any], version: str | None = None) -> str:
+    """Returns what stands for a step function's code in its identity: the version given, else its source when a notebook defines it."""
+    if version is not None:
+        return f"v{version}"
+    return fingerprint(fn) if defined_in_notebook(fn) else ""
+
+
+def fingerprint(fn: Callable[..., Any]) -> str:
+    """Returns a hash of a function's source, and of the notebook's functions it calls; comments and layout do not count."""
+    seen: dict[str, str] = {}
+    _collect(plain(fn), seen)
+    return blake2b("\0".join(f"{k}={v}" for k, v in sorted(seen.items())).encode(), digest_size=8).hexdigest()
+
+
+def step_key(scope: str, name: str, code: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    """Returns the identity of a call before its occurrence is counted in.
+
+    Raises:
+        ValueNotStorable: An argument cannot be kept as JSON; the message names it.
+    """
+    parts = [scope.encode(), name.encode(), code.encode()]
+    parts += [canonical(a, f"argument {i + 1} of step {name!r}") for i, a in enumerate(args)]
+    parts += [k.encode() + b"=" + canonical(v, f"argument {k!r} of step {name!r}") for k, v in sorted(kwargs.items())]
+    return b"\0".join(parts)
+
+
+def occurrence_key(identity: bytes, occurrence: int) -> StepKey:
+    """Returns the key of the n-th call with one identity (16 hexadecimal digits)."""
+    return StepKey(blake2b(identity, digest_size=8, salt=occurrence.to_bytes(8, "little")).hexdigest())
+
+
+def approval_id(run: RunId, key: StepKey) -> ApprovalId:
+    """Returns the id of a question: the same after every restart."""
+    return ApprovalId("a" + blake2b(f"{run}/{key}".encode(), digest_size=6).hexdigest())
+
+
+def child_id(run: RunId, key: StepKey) -> RunId:
+    """Returns the id of a child run: the same after every restart, sorted beside its parent."""
+    tail = blake2b(f"{run}/{key}".encode(), digest_size=9).hexdigest()
+    return RunId(f"{run[:14]}7{tail[:3]}-8{tail[3:6]}-{tail[6:18]}")
+
+
+def digest(*parts: Any) -> str:
+    """Returns what binds an answer to exactly what was shown."""
+    return blake2b(b"\0".join(canonical(p, "the question") for p in parts), digest_size=8).hexdigest()
+
+
+def _collect(fn: Any, seen: dict[str, str]) -> None:
+    code = getattr(fn, "__code__", None)
+    name = f"{getattr(fn, '__module__', '')}.{getattr(fn, '__qualname__', type(fn).__qualname__)}"
+    if name in seen:
+        return
+    seen[name] = _source(fn, code) if code is not None else ""
+    if code is None or getattr(fn, "__module__", None) != NOTEBOOK:
+        return
+    for used in _names(code):
+        other = plain(fn.__globals__.get(used)) if used in fn.__globals__ else None
+        if isinstance(other, FunctionType) and other.__module__ == NOTEBOOK:
+            _collect(other, seen)
+
+
+def _names(code: CodeType) -> list[str]:
+    names = list(code.co_names)
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            names += _names(const)
+    return sorted(set(names))
+
+
+def _source(fn: Any, code: CodeType) -> str:
+    return _normal_source(code) or _bytecode(code)
+
+
+@lru_cache(maxsize=2048)
+def _normal_source(code: CodeType) -> str:
+    """Returns source without comments, layout, docstring and decorators, or nothing where it cannot be had."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return ""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            node.decorator_list = []
+            if node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant) and len(node.body) > 1:
+                del node.body[0]
+    return ast.unparse(tree)
+
+
+def _bytecode(code: CodeType) -> str:
+    consts = [_bytecode(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return f"{code.co_code.hex()}|{consts}|{code.co_names}|{code.co_varnames}"

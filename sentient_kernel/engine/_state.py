@@ -1,0 +1,261 @@
+"""What a run's events amount to (``apply``) and what may be asked of it (``decide``). Pure: no clock, no chance, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from pydantic_core import from_json
+
+from sentient_kernel.commands import CancelRun, Command, ContinueRun, DecideApproval, FinishRun, PauseRun, SendMessage, SteerRun
+from sentient_kernel.events import (
+    ApprovalDecided,
+    ApprovalRequested,
+    CancelRequested,
+    Fact,
+    FinishRequested,
+    MessageSent,
+    Record,
+    RunContinued,
+    RunPaused,
+    RunStarted,
+    RunSteered,
+)
+from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
+
+CRASH_LOOP = 8
+"""So many recoveries in a row without one finished step, and the run is declared failed instead of killing the kernel again."""
+
+CONTROL = frozenset(
+    {
+        "run_paused", "run_continued", "cancel_requested", "finish_requested", "run_steered", "message_sent", "message_received",
+        "approval_requested", "approval_decided", "approval_expired", "approval_withdrawn",
+    }
+)  # fmt: skip
+"""Kinds that a live run must know of as soon as they are written, whoever wrote them."""
+
+ENDED = {"run_completed": "completed", "run_failed": "failed", "run_cancelled": "cancelled"}
+
+
+@dataclass(slots=True)
+class StepState:
+    """What is recorded of one step."""
+
+    name: str = ""
+    scope: str = ""
+    effect: str = "pure"
+    attempt: int = 0
+    intended: bool = False
+    claimed: bool = False
+    completed: bytes | None = None
+    failed: bytes | None = None
+
+
+@dataclass(slots=True)
+class ApprovalState:
+    """A question and what became of it."""
+
+    request: ApprovalRequested
+    open: bool = True
+    answer: ApprovalDecided | None = None
+    answered_at: int = 0
+    closed: str = ""
+
+
+@dataclass(slots=True)
+class RunState:
+    """All that a run's own events say, as the engine needs it."""
+
+    run: RunId
+    started: RunStarted | None = None
+    started_at: int = 0
+    code: str = ""
+    ended: str = ""
+    last: bytes = b"{}"
+    seq: Seq = Seq(0)
+    paused: bool = False
+    cancelling: bool = False
+    cancel_reason: str = ""
+    finishing: bool = False
+    steers: list[str] = field(default_factory=list)
+    emitted: int = 0
+    recoveries: int = 0
+    steps: dict[StepKey, StepState] = field(default_factory=dict)
+    approvals: dict[ApprovalId, ApprovalState] = field(default_factory=dict)
+    messages: dict[Seq, MessageSent] = field(default_factory=dict)
+    received: dict[StepKey, Seq] = field(default_factory=dict)
+    sent: set[StepKey] = field(default_factory=set)
+
+    @property
+    def open_approvals(self) -> list[ApprovalState]:
+        """The questions that still wait."""
+        return [a for a in self.approvals.values() if a.open]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A command's typed no."""
+
+    reason: str
+    hint: str = ""
+    about_answer: bool = False
+
+
+def key_in(body: bytes) -> StepKey:
+    """Returns the key of a step's event; it is always the first field, so nothing else need be parsed."""
+    return StepKey(body[8:24].decode()) if body[24:25] == b'"' else StepKey(from_json(body)["key"])
+
+
+def fold(run: RunId, records: list[Record]) -> RunState:
+    """Returns the state that the events of one run amount to."""
+    state = RunState(run)
+    for record in records:
+        apply(state, record)
+    return state
+
+
+def apply(state: RunState, record: Record) -> None:
+    """Takes one more event into the state."""
+    kind, body = record.kind, record.body
+    state.seq = record.seq
+    if kind.startswith("step_") or kind == "effect_intended":
+        _apply_step(state, kind, body)
+    elif kind.startswith("approval_"):
+        _apply_approval(state, record)
+    elif kind == "run_started":
+        state.started, state.started_at = record.event, record.at
+        state.code = record.event.code
+    elif kind == "run_resumed":
+        _apply_resumed(state, from_json(body))
+    elif kind in ENDED:
+        state.ended, state.last = ENDED[kind], body
+    elif kind in ("run_paused", "run_continued"):
+        state.paused = kind == "run_paused"
+    elif kind == "cancel_requested":
+        state.cancelling, state.cancel_reason = True, from_json(body).get("reason", "")
+    elif kind == "finish_requested":
+        state.finishing = True
+    elif kind == "run_steered":
+        state.steers.append(from_json(body)["text"])
+    elif kind in ("progress_updated", "research_updated", "source_reported", "research_delegated"):
+        state.emitted += 1
+    elif kind == "message_sent":
+        state.messages[record.seq] = record.event
+        if record.event.key:
+            state.sent.add(record.event.key)
+    elif kind == "message_received":
+        fields = from_json(body)
+        state.received[StepKey(fields["key"])] = Seq(fields.get("message", 0))
+
+
+def _apply_step(state: RunState, kind: str, body: bytes) -> None:
+    key = key_in(body)
+    step = state.steps.get(key)
+    if step is None:
+        step = state.steps[key] = StepState()
+    if kind == "step_completed":
+        step.completed, step.failed = body, None
+        state.recoveries = 0
+    elif kind == "step_started":
+        fields = from_json(body)
+        step.name, step.scope, step.effect = fields["name"], fields.get("scope", ""), fields.get("effect", "pure")
+        step.intended = False
+    elif kind == "step_retried":
+        step.attempt = from_json(body)["attempt"] - 1
+        step.intended = False
+    elif kind == "effect_intended":
+        step.intended = True
+    else:
+        step.failed = body
+
+
+def _apply_approval(state: RunState, record: Record) -> None:
+    event = record.event
+    if isinstance(event, ApprovalRequested):
+        state.approvals[event.approval] = ApprovalState(event)
+        return
+    approval = state.approvals.get(event.approval)
+    if approval is None:
+        return
+    approval.open = False
+    approval.closed = record.kind
+    if isinstance(event, ApprovalDecided):
+        approval.answer, approval.answered_at = event, record.at
+
+
+def _apply_resumed(state: RunState, fields: dict[str, Any]) -> None:
+    state.code = fields.get("code", "")
+    state.recoveries += 1
+    state.cancelling = state.paused = False
+    if state.ended:
+        state.ended, state.recoveries, state.finishing = "", 0, False
+    if fields.get("retry_failed"):
+        for key in [k for k, s in state.steps.items() if s.failed is not None]:
+            del state.steps[key]
+
+
+def decide(state: RunState, command: Command) -> tuple[Fact, ...] | Refusal:
+    """Says what a command does to a run in this state: the events it becomes, or why not.
+
+    Nothing (an empty tuple) means that it is so already.
+    """
+    if state.started is None:
+        return Refusal(f"There is no run {state.run!r}.")
+    if state.ended and not isinstance(command, DecideApproval):
+        return Refusal(f"Run {state.run!r} has ended ({state.ended}).", "A failed or cancelled run can be taken up again with resume().")
+    match command:
+        case CancelRun():
+            return () if state.cancelling else (CancelRequested(by=command.by, reason=command.reason),)
+        case PauseRun():
+            return () if state.paused else (RunPaused(by=command.by, reason=command.reason),)
+        case ContinueRun():
+            return (RunContinued(by=command.by),) if state.paused else ()
+        case FinishRun():
+            return () if state.finishing else (FinishRequested(by=command.by),)
+        case SteerRun():
+            return (RunSteered(text=command.text, by=command.by),) if command.text.strip() else Refusal("There is no text to steer by.")
+        case SendMessage():
+            return (MessageSent(to=command.to, message=command.message, sender=command.by),)
+        case DecideApproval():
+            return _decide_approval(state, command)
+        case _:
+            assert_never(command)
+
+
+def _decide_approval(state: RunState, command: DecideApproval) -> tuple[Fact, ...] | Refusal:
+    approval = state.approvals.get(command.approval)
+    if approval is None:
+        return Refusal(f"Run {state.run!r} has no approval {command.approval!r}.", about_answer=True)
+    if approval.answer is not None:
+        who = approval.answer.by or "somebody"
+        done = {"approve": "approved", "reject": "rejected"}[approval.answer.decision]
+        return Refusal(f"Approval {command.approval!r} was already {done} by {who}{_when(approval.answered_at)}.", about_answer=True)
+    if not approval.open:
+        how = "has expired" if approval.closed == "approval_expired" else "was withdrawn"
+        return Refusal(f"Approval {command.approval!r} {how}; the answer was not recorded.", about_answer=True)
+    if state.ended:
+        return Refusal(f"Run {state.run!r} has ended ({state.ended}); the answer was not recorded.", about_answer=True)
+    if command.digest and command.digest != approval.request.digest:
+        return Refusal(
+            f"Approval {command.approval!r} asks something else now than what was answered.",
+            "Look at it again: the answer is bound to exactly what was shown.",
+            about_answer=True,
+        )
+    edited = command.edited and command.payload != approval.request.payload
+    return (
+        ApprovalDecided(
+            approval=command.approval,
+            decision=command.decision,
+            payload=command.payload if edited else None,
+            edited=edited,
+            reason=command.reason,
+            by=command.by,
+            digest=approval.request.digest,
+        ),
+    )
+
+
+def _when(us: int) -> str:
+    from sentient_kernel.clock import as_datetime
+
+    return f" at {as_datetime(us).isoformat(sep=' ', timespec='seconds')}" if us else ""

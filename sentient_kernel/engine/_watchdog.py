@@ -1,0 +1,161 @@
+"""Notices a step that keeps the engine's loop, or a thread lent to an async function, from turning; says which step and where it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+from sentient_kernel.engine._identity import plain
+from sentient_kernel.engine._placement import Placement
+from sentient_kernel.events import LoopBlocked
+from sentient_kernel.ids import RunId
+
+if TYPE_CHECKING:
+    from sentient_kernel.engine._execution import Call
+
+BLOCKED_AFTER = 1.0
+"""Seconds without a turn of the loop after which it counts as blocked."""
+
+log = logging.getLogger("sentient_kernel.engine")
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """A body that runs now."""
+
+    run: RunId
+    call: Call
+    asynchronous: bool
+    thread: int = 0
+    began: float = 0.0
+    seconds: float = 0.0
+    reported: bool = False
+
+    def timed(self, body: Callable[[], Any]) -> Callable[[], Any]:
+        """Wraps a body so that its thread and duration are known."""
+
+        def measured() -> Any:
+            self.thread, self.began = threading.get_ident(), time.monotonic()
+            try:
+                return body()
+            finally:
+                self.seconds, self.thread = time.monotonic() - self.began, 0
+
+        return measured
+
+
+@dataclass(slots=True)
+class Watchdog:
+    """A thread beside the loop. ``report`` is called on that thread, or on the loop when the loop itself was blocked."""
+
+    loop: asyncio.AbstractEventLoop
+    placement: Placement
+    report: Callable[[RunId, LoopBlocked], None]
+    blocked: LoopBlocked | None = None
+    _loop_thread: int = 0
+    _ticked: float = 0.0
+    _on_loop: dict[CodeType, list[Entry]] = field(default_factory=dict)
+    _in_threads: set[Entry] = field(default_factory=set)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        """Begins to watch; call on the loop."""
+        self._loop_thread = threading.get_ident()
+        self._ticked = time.monotonic()
+        threading.Thread(target=self._watch, name="sentient-watchdog", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ends the watch."""
+        self._stop.set()
+
+    @contextmanager
+    def on_loop(self, run: RunId, call: Call) -> Iterator[None]:
+        """Notes that a body runs on the loop."""
+        code = getattr(call.fn, "__code__", None) or getattr(plain(call.fn), "__code__", None)
+        if code is None:
+            yield
+            return
+        entry = Entry(run, call, True)
+        entries = self._on_loop.setdefault(code, [])
+        entries.append(entry)
+        try:
+            yield
+        finally:
+            entries.remove(entry)
+            if not entries:
+                self._on_loop.pop(code, None)
+
+    @contextmanager
+    def in_thread(self, run: RunId, call: Call, *, asynchronous: bool) -> Iterator[Entry]:
+        """Notes that a body runs in a thread; only async ones are expected to be quick."""
+        entry = Entry(run, call, asynchronous)
+        self._in_threads.add(entry)
+        try:
+            yield entry
+        finally:
+            self._in_threads.discard(entry)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(BLOCKED_AFTER / 4):
+            try:
+                self.loop.call_soon_threadsafe(self._tick)
+            except RuntimeError:
+                return  # the loop was closed
+            now = time.monotonic()
+            if now - self._ticked > BLOCKED_AFTER and self.blocked is None:
+                self._loop_is_blocked(now - self._ticked)
+            for entry in list(self._in_threads):
+                if entry.asynchronous and entry.thread and not entry.reported and now - entry.began > BLOCKED_AFTER:
+                    self._thread_is_blocked(entry, now - entry.began)
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if self.blocked is not None:
+            event, run = self.blocked, self._blocked_run
+            self.blocked = None
+            self.report(run, event.model_copy(update={"seconds": round(now - self._ticked, 2)}))
+        self._ticked = now
+
+    _blocked_run: RunId = RunId("")
+
+    def _loop_is_blocked(self, seconds: float) -> None:
+        frame = sys._current_frames().get(self._loop_thread)
+        if frame is None:
+            return
+        entry, code = None, None
+        for inner, _ in traceback.walk_stack(frame):
+            if inner.f_code in self._on_loop:
+                code = inner.f_code
+                entry = self._on_loop[code][0]
+                break
+        stack = _stack(frame)
+        if entry is None or code is None:
+            self._blocked_run, self.blocked = RunId(""), LoopBlocked(seconds=round(seconds, 2), stack=stack)
+        else:
+            self.placement.blocked(code)
+            self._blocked_run = entry.run
+            self.blocked = LoopBlocked(seconds=round(seconds, 2), step=entry.call.name, key=entry.call.key, stack=stack)
+        log.warning("Step %r blocks the engine's loop; it stands at %s", self.blocked.step, stack[-1] if stack else "?")
+
+    def _thread_is_blocked(self, entry: Entry, seconds: float) -> None:
+        frame = sys._current_frames().get(entry.thread)
+        if frame is None:
+            return
+        entry.reported = True
+        stack = _stack(frame)
+        event = LoopBlocked(seconds=round(seconds, 2), step=entry.call.name, key=entry.call.key, stack=stack)
+        log.warning("Async step %r does not await; it runs apart and stands at %s", entry.call.name, stack[-1] if stack else "?")
+        self.loop.call_soon_threadsafe(self.report, entry.run, event)
+
+
+def _stack(frame: Any) -> tuple[str, ...]:
+    return tuple(f"{s.filename}:{s.lineno} {s.name}" for s in traceback.extract_stack(frame, limit=12))

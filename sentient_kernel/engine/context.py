@@ -1,0 +1,201 @@
+"""What a workflow holds: every durable thing it can do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, JsonValue, TypeAdapter
+
+from sentient_kernel.engine import _identity
+from sentient_kernel.engine._execution import Call, Execution, start_task
+from sentient_kernel.engine.workflow import PURE, EffectSpec, Outcome, Retry, Workflow
+from sentient_kernel.errors import UsageError
+from sentient_kernel.events import Ask, Fact, ProgressUpdated
+from sentient_kernel.ids import RunId
+
+T = TypeVar("T")
+
+
+class Context:
+    """The first argument of every workflow.
+
+    What a workflow does through it is recorded; what was recorded is not done again when the run is resumed.
+    """
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+
+    def __repr__(self) -> str:
+        return f"<context of {self._execution.flow.name}>"
+
+    @property
+    def run_id(self) -> RunId:
+        """The id of this run."""
+        return self._execution.run
+
+    @property
+    def finishing(self) -> bool:
+        """True once somebody asked to stop gathering and to write with what there is."""
+        return self._execution.root.state.finishing
+
+    @property
+    def steers(self) -> tuple[str, ...]:
+        """What people told this run while it works, oldest first."""
+        return tuple(self._execution.root.state.steers)
+
+    def step(
+        self,
+        fn: Callable[..., Any],
+        /,
+        *args: Any,
+        retry: Retry | None = None,
+        timeout: float | None = None,
+        effect: EffectSpec = PURE,
+        version: str | None = None,
+        title: str = "",
+        **kwargs: Any,
+    ) -> Awaitable[Any]:
+        """Runs a function as a step, or returns its recorded result.
+
+        Args:
+            fn: Async functions run on the engine's loop, sync ones in a thread.
+            args: Its arguments: JSON values, pydantic models, dataclasses, DataFrames. They are part of the step's identity.
+            retry: How often to try again; by default not at all.
+            timeout: Seconds that one attempt may take.
+            effect: What it does to the world: ``pure()`` (default), ``idempotent(key)`` or ``once()``.
+            version: Stands for the function's code in the step's identity; by default its source when a notebook defines it.
+            title: What people see instead of the function's name.
+            kwargs: Its keyword arguments.
+
+        Returns:
+            An awaitable of the result, the same on the first run and on every replay.
+
+        Raises:
+            StepFailed: The last attempt failed; ``cause_type`` says with what.
+            ValueNotStorable: An argument or the result cannot be kept; at once for arguments.
+            NondeterminismError: The record holds another step at this place.
+        """
+        name = _identity.name_of(fn)
+        code = _identity.code_of(fn, version)
+        key = self._execution.occurrence(_identity.step_key("", name, code, args, kwargs))
+        return self._execution.step(Call(key, fn, name, args, kwargs, retry, timeout, effect, "", title))
+
+    async def approve(
+        self, question: str, payload: Any = None, *, schema: Any = None, ask: Ask = "question", expires: float | None = None
+    ) -> Any:
+        """Asks a person, and waits without holding a thread.
+
+        Args:
+            question: What is asked.
+            payload: Exactly what will be done; may be edited by who approves.
+            schema: A type that an edited payload must fit; by default the payload's own, when it is a pydantic model.
+            ask: The kind of question, for policies: plan, spend, tool, fetch, effect or question.
+            expires: Seconds after which the question counts as rejected.
+
+        Returns:
+            The approved payload, perhaps edited.
+
+        Raises:
+            ApprovalRejected: The answer was no; ``reason`` says why.
+        """
+        if schema is None and isinstance(payload, BaseModel):
+            schema = type(payload)
+        adapter = None if schema is None else schema if isinstance(schema, TypeAdapter) else TypeAdapter(schema)
+        return await self._execution.approve("", question, payload, adapter, ask, expires)
+
+    async def gather(self, *awaitables: Awaitable[T], limit: int | None = None) -> list[Outcome[T]]:
+        """Runs several calls at once; one that fails costs only itself.
+
+        Args:
+            awaitables: Steps, child runs, approvals.
+            limit: How many at most run at the same time.
+
+        Returns:
+            One outcome each, in the order given.
+        """
+        if limit is not None and limit < 1:
+            raise UsageError(f"gather(limit={limit}) would run nothing.", hint="Give a limit of 1 or more, or none.")
+        outcomes: list[Outcome[T]] = [Outcome()] * len(awaitables)
+        queue = iter(enumerate(awaitables))
+
+        async def work() -> None:
+            for i, awaitable in queue:
+                outcomes[i] = await _outcome(awaitable)
+
+        workers = [start_task(work(), f"gather {i}") for i in range(min(limit or len(awaitables), len(awaitables)))]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            for _, left in queue:
+                close = getattr(left, "close", None)
+                if close is not None:
+                    close()
+        return outcomes
+
+    async def emit(self, message: str = "", *, progress: float | None = None, **data: JsonValue) -> None:
+        """Tells whoever watches how far the run is.
+
+        Args:
+            message: A short sentence.
+            progress: From 0 to 1.
+            data: Further JSON values to keep with it.
+        """
+        if progress is not None and not 0 <= progress <= 1:
+            raise UsageError(f"Progress is a share from 0 to 1, not {progress!r}.")
+        self._execution.tell(ProgressUpdated(message=message, progress=progress, data=data or None))
+
+    def tell(self, fact: Fact) -> None:
+        """Writes an event of the vocabulary, once, however often the run is resumed."""
+        self._execution.tell(fact)
+
+    async def send(self, to: str, message: Any) -> None:
+        """Sends a value to every workflow of this tree of runs that goes by the name ``to``: its run's name or its function's."""
+        await self._execution.send(to, message)
+
+    async def receive(self, *, timeout: float | None = None) -> Any:
+        """Takes the oldest message that was sent to this workflow and not yet taken.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Raises:
+            StepTimedOut: None came in time.
+        """
+        execution = self._execution
+        started = execution.state.started
+        names = {execution.run, _identity.name_of(execution.flow.fn), execution.flow.name}
+        if started is not None and started.name:
+            names.add(started.name)
+        if execution.parent is None:
+            names |= {"", "*"}
+        return await execution.receive(frozenset(names), timeout)
+
+    async def run(self, workflow: Workflow[..., T], /, *args: Any, title: str = "", **kwargs: Any) -> T:
+        """Runs another workflow as a child of this run and returns its result; resumed with it, cancelled with it.
+
+        Raises:
+            StepFailed: The child failed.
+        """
+        if not isinstance(workflow, Workflow):
+            raise UsageError(f"{workflow!r} is not a workflow.", hint="Decorate it with @workflow, or call it with ctx.step.")
+        workflow.bind(args, kwargs)
+        execution, name = self._execution, f"run {_identity.name_of(workflow.fn)}"
+        key = execution.occurrence(_identity.step_key("", name, _identity.code_of(workflow.fn, workflow.version), args, kwargs))
+
+        async def child(*args: Any, **kwargs: Any) -> Any:
+            return await execution.child(workflow, key, args, kwargs)
+
+        result: T = await execution.step(Call(key, child, name, args, kwargs, None, None, PURE, "", title, workflow.fn))
+        return result
+
+
+async def _outcome(awaitable: Awaitable[T]) -> Outcome[T]:
+    try:
+        return Outcome(value=await awaitable)
+    except Exception as error:  # noqa: BLE001 - the border of step execution: a failure is a value here
+        return Outcome(error=error)
+

@@ -1,0 +1,431 @@
+"""The engine: starts, resumes and stops runs, routes commands and events, keeps leases. One loop on its own thread."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import json
+import os
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from sentient_kernel.clock import Clock, SystemClock
+from sentient_kernel.commands import Command, DecideApproval
+from sentient_kernel.engine import _codec, _identity
+from sentient_kernel.engine._execution import Crashed, Execution, start_task
+from sentient_kernel.engine._loop import LoopThread
+from sentient_kernel.engine._placement import Placement
+from sentient_kernel.engine._state import CRASH_LOOP, ENDED, Refusal, RunState, decide, fold
+from sentient_kernel.engine._watchdog import Watchdog
+from sentient_kernel.engine.context import Context
+from sentient_kernel.engine.workflow import Workflow, find
+from sentient_kernel.errors import AnswerRefused, DuplicateKey, JournalError, JournalUnusable, LeaseLost, NotFound, Refused, RunCancelled, StepFailed
+from sentient_kernel.events import ErrorInfo, LoopBlocked, Record, RunFailed, RunPaused, RunResumed, RunStarted
+from sentient_kernel.ids import RunId, Seq, StepKey, new_run_id
+from sentient_kernel.journal.base import Journal, Lease
+
+LEASE_TTL = 15.0
+"""Seconds after which a kernel that gives no sign loses its runs; one that died on this machine loses them at once."""
+
+POLL = 0.05
+"""Seconds between looks at what other processes wrote."""
+
+SYNC_SLOTS = 32
+"""How many sync steps run at once in threads."""
+
+
+class Engine:
+    """Executes runs durably.
+
+    Args:
+        journal: Where everything that happens is written. The engine binds it to its loop and closes it.
+        clock: Where time comes from.
+        on_commit: Called on the loop with all that was committed, by this process or another one.
+        by: Who acts here, for the record.
+        probe: Called with a named point of a step's life (before_step, intended, before_result, after_result, asked, answered) and
+            the step's name or the question; a seam for tests that kill the process there.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        clock: Clock | None = None,
+        on_commit: Callable[[Sequence[Record]], None] | None = None,
+        by: str = "",
+        probe: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self.journal = journal
+        self.probe = probe
+        self.clock: Clock = clock or SystemClock()
+        self.by = by
+        self.placement = Placement()
+        self.slots = asyncio.Semaphore(SYNC_SLOTS)
+        self.live: dict[RunId, Execution] = {}
+        self._on_commit = on_commit
+        self._watched: dict[RunId, Future[str]] = {}
+        self._errors: dict[RunId, BaseException] = {}
+        self._thread = LoopThread("sentient-engine")
+        self._pid = os.getpid()
+        self._closed = False
+        self.watchdog = Watchdog(self._thread.loop, self.placement, self._blocked)
+        self._thread.call(self._open())
+        _close_at_exit(self)
+
+    # -- from any thread -------------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        flow: Workflow[..., Any],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        approve: dict[str, str] | None = None,
+        session: str = "",
+        user: str = "",
+    ) -> RunId:
+        """Starts a run, or attaches to the run of that name and those inputs.
+
+        Returns:
+            The run's id, as soon as the journal has it.
+
+        Raises:
+            UsageError: The arguments do not fit the workflow, or cannot be kept.
+        """
+        self._usable()
+        flow.bind(args, kwargs or {})
+        inputs = _codec.inputs_of(args, kwargs or {})
+        started = RunStarted(
+            workflow=flow.name, code=flow.code, inputs=inputs, name=name, session=session, user=user or self.by, approve=approve
+        )
+        return self._thread.call(self._start(flow, started))
+
+    def resume(self, run: RunId, flow: Workflow[..., Any] | None = None) -> None:
+        """Takes a stored run up again: replays what is recorded, goes on with the rest. A run that is executed anywhere is left alone.
+
+        Raises:
+            NotFound: There is no such run.
+            UnknownWorkflow: Its workflow is not defined in this process.
+            Refused: It is completed.
+        """
+        self._usable()
+        self._thread.call(self._resume(run, flow))
+
+    def command(self, command: Command) -> None:
+        """Puts a command to a run. Raises Refused, or AnswerRefused for an answer, with the reason."""
+        self._usable()
+        self._thread.call(self.decide(command))
+
+    def watch(self, run: RunId) -> Future[str]:
+        """Returns a future that is done with the run's end: completed, failed, cancelled, or crashed when it stopped without one."""
+        self._usable()
+        return self._thread.call(self._watch(run))
+
+    def alive(self, run: RunId) -> bool:
+        """True while some kernel executes the run."""
+        if run in self.live:
+            return True
+        info = self.journal.leases([run]).get(run)
+        return info is not None and info.alive
+
+    def error(self, run: RunId) -> BaseException | None:
+        """Returns the exception that ended a run in this process, with its traceback."""
+        return self._errors.get(run)
+
+    def result(self, run: RunId, flow: Workflow[..., Any] | None) -> Any:
+        """Returns the stored result of a completed run."""
+        rows = self.journal.read(run=run, kinds=["run_completed"])
+        return _codec.stored_result(rows[-1].body, self.journal.blobs, flow.fn if flow else None)
+
+    def story(self, run: RunId, key: StepKey) -> tuple[dict[str, Any], ...]:
+        """Returns the events of one step, oldest first."""
+        needle = f'"key":"{key}"'.encode()
+        return tuple(json.loads(r.to_json()) for r in self.journal.read(run=run) if needle in r.body[:40])
+
+    def start_soon(self, call: Callable[[], Any]) -> Future[Any]:
+        """Runs a coroutine function on the engine's loop."""
+        return self._thread.start(call())
+
+    def close(self) -> None:
+        """Leaves runs under way resumable, writes what waits, and stops the loop. Safe to call twice."""
+        if self._closed or os.getpid() != self._pid:
+            return
+        self._closed = True
+        try:
+            self._thread.call(self._close(), timeout=10)
+        finally:
+            self.watchdog.stop()
+            self._thread.stop()
+
+    # -- on the loop -----------------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        self.journal.bind(asyncio.get_running_loop(), self._committed)
+        self.watchdog.start()
+        self._keeper = start_task(self._keep(), "keeper")
+
+    async def _close(self) -> None:
+        self._keeper.cancel()
+        roots = [e for e in self.live.values() if e.parent is None]
+        for execution in roots:
+            execution.closing = True
+            if not execution.fenced and not execution.state.open_approvals and not execution.state.paused:
+                execution.post(RunPaused(by="workbench", reason="the workbench was closed"))
+            if execution.task is not None:
+                execution.task.cancel()
+        if roots:
+            await asyncio.wait([e.task for e in roots if e.task is not None], timeout=5)
+        self.journal.close()
+
+    async def _start(self, flow: Workflow[..., Any], started: RunStarted) -> RunId:
+        unique = None
+        if started.name is not None:
+            unique = f"name:{started.name}:{_identity.digest(flow.name, started.inputs)}"
+        run = new_run_id(self.clock.now_us() // 1000)
+        lease = self.journal.acquire(run, ttl=LEASE_TTL)
+        if lease is None:
+            raise JournalError(f"The new run {run!r} could not be leased.")
+        try:
+            await self.journal.append(run, [started], lease=lease, unique=unique)
+        except DuplicateKey as duplicate:
+            self.journal.release(lease)
+            first = self.journal.read(after=Seq(duplicate.seq - 1), limit=1)[0]
+            await self._attach(first.run, flow)
+            return first.run
+        state = RunState(run, started=started, code=started.code, started_at=self.clock.now_us())
+        self._execute(flow, state, lease)
+        return run
+
+    async def _attach(self, run: RunId, flow: Workflow[..., Any]) -> None:
+        """Goes on with a named run where that makes sense: it crashed, failed, or its notebook code was edited."""
+        if run in self.live:
+            return
+        state = self._load(run)
+        edited = flow.notebook and state.code != flow.code
+        if state.ended == "cancelled" or (state.ended == "completed" and not edited):
+            return
+        await self._resume(run, flow)
+
+    async def _resume(self, run: RunId, flow: Workflow[..., Any] | None) -> None:
+        if run in self.live:
+            return
+        state = self._load(run)
+        assert state.started is not None  # noqa: S101 - _load raises NotFound otherwise
+        if state.started.parent is not None:
+            await self._resume(state.started.parent, None)
+            return
+        flow = flow or find(state.started.workflow)
+        if state.ended == "completed" and (not flow.notebook or flow.code == state.code):
+            raise Refused(f"Run {run!r} is completed; there is nothing to resume.")
+        lease = self.journal.acquire(run, ttl=LEASE_TTL)
+        if lease is None:
+            return  # another kernel executes it; this one watches
+        state = self._load(run)
+        if not state.ended and state.recoveries >= CRASH_LOOP:
+            await self._declare_failed(state, lease)
+            return
+        state_before = state.ended
+        event = RunResumed(code=flow.code, by=self.by, retry_failed=state_before == "failed")
+        same_code = state.code == flow.code
+        await self.journal.append(run, [event], lease=lease)
+        state = self._load(run)
+        self._errors.pop(run, None)
+        self._execute(flow, state, lease, same_code=same_code)
+
+    async def _declare_failed(self, state: RunState, lease: Lease) -> None:
+        names = ", ".join(sorted({s.name for s in state.steps.values() if s.completed is None and s.failed is None})) or "its first lines"
+        error = ErrorInfo(
+            type="CrashLoop", message=f"The kernel died {state.recoveries} times in a row while the run was at: {names}.",
+            hint="Mend that step, then resume the run: finished steps are kept.", code="crash_loop",
+        )  # fmt: skip
+        await self.journal.append(state.run, [RunFailed(error=error)], lease=lease)
+        self.journal.release(lease)
+
+    def _load(self, run: RunId) -> RunState:
+        state = fold(run, self.journal.read(run=run))
+        if state.started is None:
+            raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
+        return state
+
+    def _execute(self, flow: Workflow[..., Any], state: RunState, lease: Lease, *, same_code: bool = True) -> None:
+        execution = Execution(self, flow, state, lease)
+        execution.replayed_code = same_code
+        assert state.started is not None  # noqa: S101 - a state to execute has begun
+        args, kwargs = _codec.arguments(flow.fn, state.started.inputs)
+        self.live[state.run] = execution
+        execution.task = start_task(self._to_the_end(execution, args, kwargs), f"run {state.run}")
+
+    async def _to_the_end(self, execution: Execution, args: list[Any], kwargs: dict[str, Any]) -> None:
+        run = execution.run
+        try:
+            await execution.execute(Context(execution), args, kwargs)
+        except asyncio.CancelledError:
+            pass
+        except (Crashed, LeaseLost, JournalError) as error:
+            self._errors[run] = error
+        except Exception as error:  # noqa: BLE001 - the border of step execution; the journal has it, this keeps the traceback
+            self._errors[run] = error
+        finally:
+            self.live.pop(run, None)
+            if not execution.fenced:
+                self._release(execution.lease)
+            watched = None if execution.fenced else self._watched.pop(run, None)
+            if watched is not None and not watched.done():
+                watched.set_result("crashed")
+
+    def _release(self, lease: Lease) -> None:
+        try:
+            self.journal.release(lease)
+        except JournalError:
+            pass  # it runs out by itself
+
+    async def execute_child(self, parent: Execution, run: RunId, flow: Workflow[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Runs a child to its end under its parent's lease and returns its result."""
+        lease = parent.root.lease
+        state = fold(run, self.journal.read(run=run))
+        if state.ended == "completed":
+            return _codec.stored_result(state.last, self.journal.blobs, flow.fn)
+        if state.started is None:
+            inputs = _codec.inputs_of(args, kwargs)
+            root = parent.root.state.started
+            state.started = RunStarted(
+                workflow=flow.name, code=flow.code, inputs=inputs, parent=parent.run,
+                session=root.session if root else "", user=root.user if root else "",
+            )  # fmt: skip
+            state.code = flow.code
+            await self.journal.append(run, [state.started], lease=lease)
+            same_code = True
+        else:
+            same_code = state.code == flow.code
+            await self.journal.append(run, [RunResumed(code=flow.code, by=self.by, retry_failed=state.ended == "failed")], lease=lease)
+            state = fold(run, self.journal.read(run=run))
+        execution = Execution(self, flow, state, lease, parent)
+        execution.replayed_code = same_code
+        inputs_args, inputs_kwargs = _codec.arguments(flow.fn, state.started.inputs if state.started else {"args": [], "kwargs": {}})
+        self.live[run] = execution
+        execution.task = start_task(execution.execute(Context(execution), inputs_args, inputs_kwargs), f"run {run}")
+        try:
+            return await execution.task
+        except asyncio.CancelledError:
+            if execution.state.cancelling and not parent.root.state.cancelling:
+                raise RunCancelled(f"Child run {run!r} was cancelled.", hint=execution.state.cancel_reason) from None
+            execution.task.cancel()
+            await asyncio.wait([execution.task], timeout=5)
+            raise
+        finally:
+            self.live.pop(run, None)
+
+    async def decide(self, command: Command) -> None:
+        """Puts a command to a run, on the loop."""
+        execution = self.live.get(command.run)
+        state = execution.state if execution else self._load(command.run)
+        if isinstance(command, DecideApproval) and execution is not None and command.edited and command.decision == "approve":
+            self._check_form(execution, command)
+        outcome = decide(state, command)
+        if isinstance(outcome, Refusal):
+            raise (AnswerRefused if outcome.about_answer else Refused)(outcome.reason, hint=outcome.hint)
+        if not outcome:
+            return
+        answer = isinstance(command, DecideApproval)
+        unique = f"answer:{command.run}:{command.approval}" if isinstance(command, DecideApproval) else None
+        try:
+            await self.journal.append(command.run, outcome, unique=unique, full=answer)
+        except DuplicateKey:
+            late = decide(self._load(command.run), command)
+            raise AnswerRefused(late.reason if isinstance(late, Refusal) else "Somebody else answered first.") from None
+
+    def _check_form(self, execution: Execution, command: DecideApproval) -> None:
+        from pydantic import ValidationError
+
+        form = execution.forms.get(command.approval)
+        if form is None:
+            return
+        try:
+            form.validate_python(command.payload)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the payload"
+            raise AnswerRefused(f"The edited payload does not fit: {where}: {first['msg']}.", hint="Nothing was recorded; correct it and answer again.") from None
+
+    async def either(self, future: asyncio.Future[Any], seconds: float) -> bool:
+        """Waits for a future or for the clock; True when the future was first."""
+        timer = start_task(self.clock.sleep(seconds), "timer")
+        try:
+            await asyncio.wait([future, timer], return_when=asyncio.FIRST_COMPLETED)
+            return future.done()
+        finally:
+            timer.cancel()
+
+    # -- what the journal tells --------------------------------------------------------------------------------------
+
+    def _committed(self, records: Sequence[Record]) -> None:
+        for record in records:
+            execution = self.live.get(record.run)
+            if execution is not None:
+                execution.on_record(record)
+            if record.kind in ENDED:
+                watched = self._watched.pop(record.run, None)
+                if watched is not None and not watched.done():
+                    watched.set_result(ENDED[record.kind])
+        if self._on_commit is not None:
+            self._on_commit(records)
+
+    async def _watch(self, run: RunId) -> Future[str]:
+        state = self._load(run)
+        if not state.ended:
+            return self._watched.setdefault(run, Future())
+        done: Future[str] = Future()
+        done.set_result(state.ended)
+        return done
+
+    async def _keep(self) -> None:
+        """Looks for news from other processes, prolongs leases, notices holders that died."""
+        beat = 0.0
+        while True:
+            await asyncio.sleep(POLL)
+            self.journal.poll()
+            now = asyncio.get_running_loop().time()
+            if now - beat < LEASE_TTL / 3 and beat:
+                continue
+            beat = now
+            for lease in self.journal.renew([e.lease for e in self.live.values() if e.parent is None], ttl=LEASE_TTL):
+                self._fence(lease)
+
+    def _fence(self, lease: Lease) -> None:
+        execution = self.live.get(lease.run)
+        if execution is not None and execution.lease == lease and execution.task is not None:
+            execution.fenced = True
+            execution.task.cancel()
+
+    def _blocked(self, run: RunId, event: LoopBlocked) -> None:
+        execution = self.live.get(run)
+        if execution is not None:
+            execution.post(event)
+        elif not self._closed:
+            self.journal.post(RunId(""), event)
+
+    def _usable(self) -> None:
+        if os.getpid() != self._pid:
+            raise JournalUnusable(
+                "This workbench was opened by the parent process and cannot be used in a forked one.",
+                hint="Open a Workbench of its own there, or start the process with the 'spawn' method.",
+            )
+        if self._closed:
+            raise JournalUnusable("This workbench is closed.", hint="Open a new one; stored runs are all there.")
+
+
+def _close_at_exit(engine: Engine) -> None:
+    reference = weakref.ref(engine)
+
+    def close() -> None:
+        alive = reference()
+        if alive is not None:
+            alive.close()
+
+    atexit.register(close)
+
+
+__all__ = ["Engine", "StepFailed"]

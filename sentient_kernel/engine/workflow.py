@@ -1,0 +1,180 @@
+"""How a workflow is declared: ``@workflow``, retries, effects, outcomes."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from sentient_kernel.engine._identity import defined_in_notebook, fingerprint
+from sentient_kernel.errors import UnknownWorkflow, UsageError
+from sentient_kernel.events import Effect
+
+if TYPE_CHECKING:
+    from sentient_kernel.engine.context import Context
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often and how soon a failed step is tried again.
+
+    Args:
+        attempts: Tries in all, the first one included.
+        delay: Seconds before the second try; each later wait is ``factor`` times longer, up to ``longest``.
+        factor: Growth of the wait.
+        longest: The longest wait, seconds.
+        jitter: Share of the wait that is drawn by chance, so that many steps do not come back at once.
+        on: The errors worth another try; others fail at once. An error that tells it is not retryable fails at once too.
+
+    Example:
+        >>> [Retry(attempts=4, delay=1, jitter=0).wait(n, 0.5) for n in (1, 2, 3)]
+        [1.0, 2.0, 4.0]
+    """
+
+    attempts: int = 3
+    delay: float = 0.5
+    factor: float = 2.0
+    longest: float = 60.0
+    jitter: float = 0.25
+    on: tuple[type[Exception], ...] = (Exception,)
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or self.delay < 0 or self.factor < 1 or not 0 <= self.jitter <= 1:
+            raise UsageError(
+                f"Retry(attempts={self.attempts}, delay={self.delay}, factor={self.factor}, jitter={self.jitter}) cannot be.",
+                hint="At least one attempt, no negative delay, a factor of 1 or more, jitter between 0 and 1.",
+            )
+
+    def wait(self, failed: int, chance: float) -> float:
+        """Returns the seconds to wait after that many failed tries; ``chance`` is drawn from 0 to 1 by the caller."""
+        base = min(self.longest, self.delay * self.factor ** (failed - 1))
+        return float(base * (1 + self.jitter * (2 * chance - 1)))
+
+    def again(self, error: Exception, failed: int) -> bool:
+        """True when this error deserves another try after that many failed ones."""
+        return failed < self.attempts and isinstance(error, self.on) and getattr(error, "retryable", True) is not False
+
+
+@dataclass(frozen=True, slots=True)
+class EffectSpec:
+    """What a step does to the world, and so what may happen to it after a crash."""
+
+    kind: Effect = "pure"
+    key: str = ""
+
+
+PURE = EffectSpec()
+
+
+def pure() -> EffectSpec:
+    """The step changes nothing outside; it may run again. The default."""
+    return PURE
+
+
+def idempotent(key: str) -> EffectSpec:
+    """The step may run again as long as it carries this key; a parameter named ``idempotency_key`` receives it."""
+    return EffectSpec("idempotent", key)
+
+
+def once() -> EffectSpec:
+    """The step must not happen twice: an intent is on disk before it, and after a crash in between a person is asked."""
+    return EffectSpec("once")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """What became of one of several calls: a value, or the error it ended with."""
+
+    value: T | None = None
+    error: Exception | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True when there is no error."""
+        return self.error is None
+
+
+class Workflow(Generic[P, T]):
+    """An async function whose steps are recorded. Calling it inside another workflow runs it as part of that one."""
+
+    def __init__(self, fn: Callable[Concatenate[Context, P], Awaitable[T]], name: str | None, version: str | None) -> None:
+        if not inspect.iscoroutinefunction(fn):
+            raise UsageError(f"{getattr(fn, '__name__', fn)!r} is not a workflow.", hint="Write it as `async def name(ctx, ...)`.")
+        if not inspect.signature(fn).parameters:
+            raise UsageError(f"Workflow {fn.__name__!r} takes no context.", hint="Its first parameter is the context: `async def name(ctx, ...)`.")
+        self.fn = fn
+        self.name = name or f"{fn.__module__}:{fn.__qualname__}"
+        self.version = version
+        self.notebook = defined_in_notebook(fn)
+        update_wrapper(self, fn)
+
+    def __call__(self, ctx: Context, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        return self.fn(ctx, *args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<workflow {self.name}>"
+
+    @property
+    def code(self) -> str:
+        """The hash of its source, or its version where it has one."""
+        return f"v{self.version}" if self.version is not None else fingerprint(self.fn)
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Checks arguments against the signature. Raises UsageError in a sentence."""
+        try:
+            inspect.signature(self.fn).bind(None, *args, **kwargs)
+        except TypeError as error:
+            raise UsageError(f"Workflow {self.name!r} cannot be started so: {error}.") from None
+
+
+# Definitions, newest last, so that a stored run finds the code that a cell or a module defines now.
+_defined: dict[str, Workflow[..., Any]] = {}
+
+
+def workflow(fn: Any = None, /, *, name: str | None = None, version: str | None = None) -> Any:
+    """Declares an async function as a workflow.
+
+    Args:
+        fn: ``async def f(ctx, ...)``; everything that is worth keeping in it happens in ``await ctx.step(...)``.
+        name: What runs of it are stored under; by default its module and name.
+        version: Stands for its code where source is not to count.
+
+    Returns:
+        The workflow, to be given to ``Workbench.start``. Declaring one of the same name again replaces it.
+
+    Example:
+        >>> @workflow
+        ... async def greet(ctx, who: str) -> str:
+        ...     return await ctx.step(str.upper, who)
+        >>> greet
+        <workflow sentient_kernel.engine.workflow:greet>
+    """
+    if fn is None:
+        return lambda f: workflow(f, name=name, version=version)
+    made: Workflow[..., Any] = Workflow(fn, name, version)
+    _defined[made.name] = made
+    return made
+
+
+def find(name: str) -> Workflow[..., Any]:
+    """Returns the newest definition of a stored workflow.
+
+    Nothing is imported on a journal's word, except parts of this package: a journal may come from somebody else.
+
+    Raises:
+        UnknownWorkflow: It is not defined in this process; says how to define it.
+    """
+    if name not in _defined and name.startswith("sentient_kernel."):
+        __import__(name.partition(":")[0])
+    found = _defined.get(name)
+    if found is None:
+        module = name.partition(":")[0]
+        how = "run the cell that defines it" if module == "__main__" or module not in sys.modules else "run the code that defines it"
+        raise UnknownWorkflow(f"The workflow {name!r} is not defined in this process.", hint=f"Import {module!r} or {how}, then resume the run.")
+    return found

@@ -1,0 +1,9 @@
+"""The public test kit: time that stands still, models that say what they are told, processes that die on cue, stores put to the test."""
+
+from __future__ import annotations
+
+from sentient_kernel.models.scripted import ScriptedModel
+from sentient_kernel.testing.chaos import ChaosMonkey
+from sentient_kernel.testing.clock import FakeClock
+
+__all__ = ["ChaosMonkey", "FakeClock", "ScriptedModel"]
