@@ -1,0 +1,57 @@
+"""What every fold is, and the small readings of a record that several of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from sentient_kernel.clock import as_datetime
+from sentient_kernel.events import Record
+from sentient_kernel.ids import StepKey
+
+ENDED = {"run_completed": "completed", "run_failed": "failed", "run_cancelled": "cancelled"}
+"""The kinds that end a run, and the status they leave it in."""
+
+
+class Fold(Protocol):
+    """Something that takes records one by one, in the order of seq, and can be looked at after each of them."""
+
+    def apply(self, record: Record) -> None:
+        """Takes one more record in; kinds that do not concern it, or that a later version wrote, change nothing."""
+
+
+F = TypeVar("F", bound=Fold)
+
+
+def fold(into: F, records: Iterable[Record]) -> F:
+    """Takes all records into a fold and returns it.
+
+    Example:
+        >>> from sentient_kernel.projections.runs import Runs
+        >>> fold(Runs(), []).table
+        Table of 0 runs
+    """
+    for record in records:
+        into.apply(record)
+    return into
+
+
+def step_key(record: Record) -> StepKey:
+    """Returns the key of a step's event without parsing the result beside it, which may be long."""
+    body = record.body
+    if body.startswith(b'{"key":"'):
+        key = body[8 : body.index(b'"', 8)]
+        if b"\\" not in key:
+            return StepKey(key.decode())
+    return StepKey(record.event.key)
+
+
+def when(us: int | None) -> datetime | None:
+    """Returns microseconds since 1970 as an aware datetime; None and 0 (not yet) as None."""
+    return as_datetime(us) if us else None
+
+
+def seconds_between(start: int, end: int) -> float:
+    """Returns the seconds from one record's time to another's; never negative, as wall clocks can be set back."""
+    return max(0, end - start) / 1e6

@@ -1,0 +1,267 @@
+"""What a run is and how it is doing, as far as its events say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from sentient_kernel.events import ErrorInfo, Record, RunStarted
+from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
+from sentient_kernel.projections.base import ENDED, seconds_between, step_key, when
+from sentient_kernel.projections.progress import Progress
+from sentient_kernel.projections.table import Table
+
+_NONE = Seq(0)
+Status = Literal["pending", "running", "waiting", "paused", "completed", "failed", "cancelled", "crashed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """A run as of its newest event.
+
+    Args:
+        title: What it is about: the question of a research, else its name or its workflow.
+        status: ``crashed`` only after :func:`with_liveness`: events alone do not tell a crash from a pause for thought.
+        updated: When its newest event was written; ``seconds`` runs from ``started`` to there, or to ``ended``.
+        done, running, failed: How many steps are in that state. ``retried`` counts tries that failed and were followed by another.
+        approvals: The open questions, oldest first.
+        recoveries: How often it was taken up again.
+    """
+
+    NOUN: ClassVar[str] = "run"
+    SHOW: ClassVar[tuple[str, ...]] = ("id", "status", "title", "started", "seconds", "done", "failed")
+
+    id: RunId
+    status: Status
+    title: str = ""
+    name: str | None = None
+    workflow: str = ""
+    started: datetime | None = None
+    updated: datetime | None = None
+    ended: datetime | None = None
+    seconds: float = 0.0
+    progress: float | None = None
+    phase: str = ""
+    message: str = ""
+    done: int = 0
+    running: int = 0
+    failed: int = 0
+    retried: int = 0
+    approvals: tuple[ApprovalId, ...] = ()
+    error: ErrorInfo | None = None
+    reason: str = ""
+    parent: RunId | None = None
+    session: str = ""
+    user: str = ""
+    recoveries: int = 0
+    cancelling: bool = False
+    finishing: bool = False
+    seq: Seq = _NONE
+
+
+def with_liveness(view: RunView, alive: bool) -> RunView:
+    """Returns the view as it is once one knows whether somebody executes the run.
+
+    A run that nobody executes has crashed, unless it has ended, is paused, or waits for an answer with nothing under way: those go
+    on when they are resumed or answered. One that somebody executes is no longer pending.
+
+    Args:
+        view: The run as its events say.
+        alive: Whether its lease has a holder that lives.
+    """
+    if alive:
+        return replace(view, status="running") if view.status == "pending" else view
+    if view.status in ("pending", "running") or (view.status == "paused" and view.running):
+        return replace(view, status="crashed")
+    return view
+
+
+class Run:
+    """Folds one run's records into a :class:`RunView`."""
+
+    __slots__ = (
+        "_approvals", "_at", "_cancelling", "_done", "_ended", "_ended_at", "_error", "_failed", "_finishing", "_first", "_moved",
+        "_paused", "_progress", "_reason", "_recoveries", "_retried", "_running", "_seq", "_start", "_view", "run",
+    )  # fmt: skip
+
+    def __init__(self, run: RunId) -> None:
+        self.run = run
+        self._start = RunStarted(workflow="")
+        self._first = self._at = self._ended_at = 0
+        self._seq = Seq(0)
+        self._ended = self._reason = ""
+        self._error: ErrorInfo | None = None
+        self._paused = self._cancelling = self._finishing = self._moved = False
+        self._done = self._retried = self._recoveries = 0
+        self._running: set[StepKey] = set()
+        self._failed: set[StepKey] = set()
+        self._approvals: dict[ApprovalId, None] = {}
+        self._progress = Progress()
+        self._view: RunView | None = None
+
+    def apply(self, record: Record) -> None:
+        """Takes one more record of the run in."""
+        kind = record.kind
+        self._view = None
+        self._seq, self._at = record.seq, record.at
+        self._progress.apply(record)
+        if kind == "run_started":
+            self._start, self._first = record.event, record.at
+            return
+        self._moved = True
+        if kind.startswith("step_"):
+            self._step(kind, step_key(record))
+        elif kind.startswith("approval_"):
+            self._approval(kind, record.event.approval)
+        elif kind in ENDED:
+            self._end(record)
+        elif kind == "run_resumed":
+            self._resume()
+        elif kind in ("run_paused", "run_continued"):
+            self._paused = kind == "run_paused"
+        elif kind == "cancel_requested":
+            self._cancelling = True
+        elif kind == "finish_requested":
+            self._finishing = True
+
+    @property
+    def view(self) -> RunView:
+        """The run as of the newest record."""
+        if self._view is None:
+            self._view = self._make()
+        return self._view
+
+    def _step(self, kind: str, key: StepKey) -> None:
+        if kind == "step_started":
+            self._running.add(key)
+            self._failed.discard(key)
+        elif kind == "step_retried":
+            self._retried += 1
+        else:
+            self._running.discard(key)
+            if kind == "step_completed":
+                self._done += 1
+                self._failed.discard(key)
+            else:
+                self._failed.add(key)
+
+    def _approval(self, kind: str, approval: ApprovalId) -> None:
+        if kind == "approval_requested":
+            self._approvals[approval] = None
+        else:
+            self._approvals.pop(approval, None)
+
+    def _end(self, record: Record) -> None:
+        self._ended, self._ended_at = ENDED[record.kind], record.at
+        self._running.clear()
+        if record.kind == "run_failed":
+            self._error = record.event.error
+        elif record.kind == "run_cancelled":
+            self._reason = record.event.reason
+
+    def _resume(self) -> None:
+        self._recoveries += 1
+        self._running.clear()
+        self._paused = self._cancelling = False
+        if self._ended:
+            self._ended, self._ended_at, self._error, self._reason, self._finishing = "", 0, None, "", False
+
+    def _status(self) -> Status:
+        if self._ended:
+            return self._ended  # type: ignore[return-value]
+        if self._paused:
+            return "paused"
+        if self._approvals and not self._running:
+            return "waiting"
+        return "running" if self._moved else "pending"
+
+    def _make(self) -> RunView:
+        start, progress = self._start, self._progress.view
+        return RunView(
+            id=self.run,
+            status=self._status(),
+            title=title_of(start),
+            name=start.name,
+            workflow=start.workflow,
+            started=when(self._first),
+            updated=when(self._at),
+            ended=when(self._ended_at),
+            seconds=seconds_between(self._first or self._at, self._ended_at or self._at),
+            progress=progress.fraction,
+            phase=progress.phase,
+            message=progress.message,
+            done=self._done,
+            running=len(self._running),
+            failed=len(self._failed),
+            retried=self._retried,
+            approvals=() if self._ended else tuple(self._approvals),
+            error=self._error,
+            reason=self._reason,
+            parent=start.parent,
+            session=start.session,
+            user=start.user,
+            recoveries=self._recoveries,
+            cancelling=self._cancelling and not self._ended,
+            finishing=self._finishing and not self._ended,
+            seq=self._seq,
+        )
+
+    @property
+    def progress(self) -> Progress:
+        """The fold of its progress."""
+        return self._progress
+
+
+class Runs:
+    """Folds a whole journal into one :class:`RunView` for each run, oldest first."""
+
+    __slots__ = ("_runs",)
+
+    def __init__(self) -> None:
+        self._runs: dict[RunId, Run] = {}
+
+    def apply(self, record: Record) -> None:
+        """Takes one more record in; those of the workbench itself belong to no run."""
+        if not record.run:
+            return
+        run = self._runs.get(record.run)
+        if run is None:
+            run = self._runs[record.run] = Run(record.run)
+        run.apply(record)
+
+    def get(self, run: RunId) -> RunView | None:
+        """Returns one run, or None when nothing was written of it."""
+        found = self._runs.get(run)
+        return found.view if found else None
+
+    @property
+    def table(self) -> Table[RunView]:
+        """All runs."""
+        return Table((run.view for run in self._runs.values()), RunView)
+
+
+def title_of(start: RunStarted) -> str:
+    """Returns what a run is about: its question where it has one, else its name, else its workflow's last name.
+
+    Example:
+        >>> title_of(RunStarted(workflow="m:research", inputs={"args": [], "kwargs": {"question": "Why?"}}))
+        'Why?'
+        >>> title_of(RunStarted(workflow="__main__:compare"))
+        'compare'
+    """
+    return _question(start) or start.name or start.workflow.rpartition(":")[2].rpartition(".")[2]
+
+
+def _question(start: RunStarted) -> str:
+    places: list[Any] = [start.inputs]
+    if isinstance(start.inputs, dict):
+        places.append(start.inputs.get("kwargs"))
+        args = start.inputs.get("args")
+        if isinstance(args, list) and args and "research" in start.workflow:
+            places.append({"question": args[0]})
+            places.append(args[0])
+    for place in places:
+        if isinstance(place, dict) and isinstance(place.get("question"), str):
+            return str(place["question"])
+    return ""
