@@ -1,0 +1,124 @@
+"""Reading: connections that never write, and the few queries there are."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import apsw
+
+from sentient_kernel.events import Record
+from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.journal._schema import BLOCK
+from sentient_kernel.journal.base import RunRow
+
+ALL: Final = "SELECT seq, run, at, kind, body FROM events WHERE seq > :after AND seq <= :until ORDER BY seq LIMIT :limit"
+
+_BLOCK: Final = f"e.seq >= w.block * {BLOCK} AND e.seq < (w.block + 1) * {BLOCK} AND e.seq > :after AND e.seq <= :until"
+_ROWS: Final = f"SELECT e.seq, e.run, e.at, e.kind, e.body FROM wanted w CROSS JOIN events e ON {_BLOCK}"
+_OF_RUN: Final = f"SELECT block FROM spans WHERE key = :run AND block >= :after / {BLOCK}"
+_OF_KINDS: Final = f"SELECT block FROM spans WHERE key IN (SELECT -value FROM json_each(:kinds)) AND block >= :after / {BLOCK}"
+_IN_KINDS: Final = "e.kind IN (SELECT value FROM json_each(:kinds))"
+_END: Final = "ORDER BY w.block, e.seq LIMIT :limit"
+
+BY_RUN: Final = f"WITH wanted AS ({_OF_RUN}) {_ROWS} WHERE e.run = :run {_END}"
+BY_KINDS: Final = f"WITH wanted AS (SELECT DISTINCT block FROM ({_OF_KINDS}) ORDER BY block) {_ROWS} WHERE {_IN_KINDS} {_END}"
+BY_BOTH: Final = f"WITH wanted AS ({_OF_RUN} INTERSECT {_OF_KINDS}) {_ROWS} WHERE e.run = :run AND {_IN_KINDS} {_END}"
+
+RUNS: Final = f"""
+SELECT id, coalesce(name, ''), workflow, parent, session, user, first,
+       (SELECT max(e.seq) FROM events e
+        WHERE e.run = r.no AND e.seq >= (SELECT max(block) FROM spans WHERE key = r.no) * {BLOCK})
+FROM runs r
+WHERE workflow IS NOT NULL AND (:run IS NULL OR id = :run) AND (:name IS NULL OR name = :name)
+  AND (:session IS NULL OR session = :session) AND (:user IS NULL OR user = :user) AND (:parent IS NULL OR parent = :parent)
+ORDER BY first"""
+
+
+class Reader:
+    """A few connections that are lent out, one to a thread at a time.
+
+    Args:
+        open_: Opens a connection.
+    """
+
+    def __init__(self, open_: Callable[[], apsw.Connection]) -> None:
+        self._open = open_
+        self._idle: list[apsw.Connection] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        self._runs: dict[int, RunId] = {}
+        self._kinds: dict[int, str] = {}
+        self._born = 0
+
+    def query(self, sql: str, values: Any = ()) -> list[Any]:
+        """Returns all rows of a query; any thread."""
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        connection = connection or self._open()
+        try:
+            return connection.execute(sql, values).fetchall()
+        finally:
+            with self._lock:
+                if not self._closed and len(self._idle) < 4:
+                    self._idle.append(connection)
+                    connection = None
+            if connection is not None:
+                connection.close()
+
+    def read(
+        self,
+        *,
+        run: RunId | None = None,
+        after: Seq = Seq(0),
+        until: int = sys.maxsize,
+        kinds: Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> list[Record]:
+        """Returns the records that match, in the order of seq."""
+        self._names()
+        values: dict[str, Any] = {"after": after, "until": until, "limit": -1 if limit is None else limit}
+        if run is not None:
+            numbers = self.query("SELECT no FROM runs WHERE id = ?", (run,))
+            if not numbers:
+                return []
+            values["run"] = numbers[0][0]
+        if kinds is not None:
+            values["kinds"] = json.dumps([code for code, name in self._kinds.items() if name in kinds])
+        sql = {(False, False): ALL, (True, False): BY_RUN, (False, True): BY_KINDS, (True, True): BY_BOTH}[run is not None, kinds is not None]
+        rows = self.query(sql, values)
+        if any(number not in self._runs for number in {row[1] for row in rows}):
+            self._runs = {number: RunId(name) for number, name in self.query("SELECT no, id FROM runs")}
+        if any(code not in self._kinds for code in {row[3] for row in rows}):
+            self._kinds = {}
+            self._names()
+        born, ids, names = self._born, self._runs, self._kinds
+        return [Record(Seq(seq), ids[number], born + at, names[code], body) for seq, number, at, code, body in rows]
+
+    def head(self) -> Seq:
+        """Returns the newest seq, 0 when there is none."""
+        return Seq(self.query("SELECT coalesce(max(seq), 0) FROM events")[0][0])
+
+    def runs(self, **wanted: str | None) -> list[RunRow]:
+        """Returns the runs whose columns equal all that is given and not None."""
+        return [RunRow(*row) for row in self.query(RUNS, wanted)]
+
+    def leases(self) -> list[Any]:
+        """Returns all leases that somebody has."""
+        return self.query("SELECT run, holder, token, beat, ttl FROM leases WHERE holder != ''")
+
+    def close(self) -> None:
+        """Closes every connection that is not lent out; those are closed when they come back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _names(self) -> None:
+        if not self._kinds:
+            self._kinds = {code: name for code, name in self.query("SELECT code, name FROM kinds")}
+            self._born = int(self.query("SELECT value FROM meta WHERE name = 'born'")[0][0])
