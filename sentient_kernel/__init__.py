@@ -30,6 +30,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sentient_kernel.engine.context import Context
     from sentient_kernel.engine.workflow import Outcome, Retry, idempotent, once, pure, workflow
     from sentient_kernel.errors import (
         AnswerRefused,
@@ -65,6 +66,7 @@ __all__ = [
     "AnswerRefused",
     "ApprovalRejected",
     "ConfigurationError",
+    "Context",
     "Detached",
     "JournalDamaged",
     "JournalError",
@@ -97,6 +99,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "Context": "engine.context",
     "Outcome": "engine.workflow",
     "Retry": "engine.workflow",
     "Settings": "settings",
