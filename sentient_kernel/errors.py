@@ -20,6 +20,7 @@
     │   ├── RunFailed                  the workflow raised
     │   ├── RunCancelled               somebody cancelled it
     │   ├── RunWaiting                 it waits for an answer that nobody here can give
+    │   ├── RunTimedOut                it is not done within the time that somebody waited
     │   ├── StepFailed                 a step failed after its last attempt
     │   ├── StepTimedOut               a step ran past its timeout
     │   └── NondeterminismError        the code contradicts the record
@@ -178,6 +179,13 @@ class RunWaiting(RunError):
 
     code = "run_waiting"
     status = 409
+
+
+class RunTimedOut(RunError, TimeoutError):
+    """The run is not done within the time that somebody was ready to wait; it goes on."""
+
+    code = "run_timed_out"
+    status = 504
 
 
 class StepFailed(RunError):

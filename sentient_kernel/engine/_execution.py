@@ -7,10 +7,11 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import CodeType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import _codec, _identity
@@ -43,6 +44,7 @@ from sentient_kernel.events import (
     StepRetried,
     StepStarted,
     Writable,
+    Written,
 )
 from sentient_kernel.events import StepFailed as StepFailedEvent
 from sentient_kernel.failures import describe
@@ -68,14 +70,24 @@ class Call:
     retry: Retry | None
     timeout: float | None
     effect: EffectSpec
-    scope: str = ""
     title: str = ""
     returns: Callable[..., Any] | None = None
+    scope: str = ""
+    plan: Plan | None = None
 
     @property
     def typed_by(self) -> Callable[..., Any]:
         """The function whose annotations say what the result is."""
         return self.returns or self.fn
+
+
+class Plan(NamedTuple):
+    """What a run knows of a step's function, worked out at its first call: later calls are looked up."""
+
+    name: str
+    prefix: bytes
+    started: bytes
+    code: CodeType | None
 
 
 @dataclass(slots=True)
@@ -120,6 +132,7 @@ class Execution:
         self.answers: dict[ApprovalId, asyncio.Future[None]] = {}
         self.forms: dict[ApprovalId, TypeAdapter[Any]] = {}
         self.gate: asyncio.Event | None = None
+        self._plans: dict[tuple[Any, str | None], Plan] = {}
         self._set_gate()
 
     # -- what reaches the run from outside ------------------------------------------------------------------------
@@ -206,6 +219,21 @@ class Execution:
         self.occurrences[identity] = n + 1
         return _identity.occurrence_key(identity, n)
 
+    def plan(self, fn: Callable[..., Any], version: str | None) -> Plan:
+        """Returns what is known of a step's function."""
+        try:
+            found = self._plans.get((fn, version))
+        except TypeError:  # a callable without a hash
+            return self._make_plan(fn, version)
+        if found is None:
+            found = self._plans[fn, version] = self._make_plan(fn, version)
+        return found
+
+    def _make_plan(self, fn: Callable[..., Any], version: str | None) -> Plan:
+        name = _identity.name_of(fn)
+        prefix = _identity.step_prefix("", name, _identity.code_of(fn, version))
+        return Plan(name, prefix, b'","name":' + to_json(name), getattr(_identity.plain(fn), "__code__", None))
+
     async def step(self, call: Call) -> Any:
         """Returns the recorded result of a step, or runs it and records the result."""
         recorded = self.state.steps.get(call.key)
@@ -233,7 +261,7 @@ class Execution:
     async def _perform(self, call: Call, recorded: StepState | None) -> Any:
         effect, attempt = call.effect.kind, recorded.attempt if recorded else 0
         if recorded is None:
-            self.post(StepStarted(key=call.key, name=call.name, scope=call.scope, effect=effect, title=call.title))
+            self.post(_started(call))
         elif recorded.intended and effect == "once":
             happened, value = await self._ask_whether_it_happened(call)
             if happened:
@@ -247,7 +275,10 @@ class Execution:
                 if probe:
                     probe("intended", call.name)
             try:
-                value = await self._invoke(call)
+                if call.timeout is None and not call.effect.key:
+                    value = await self._body(call, call.kwargs)
+                else:
+                    value = await self._invoke(call)
                 if probe:
                     probe("before_result", call.name)
                 return await self._completed(call, value)
@@ -298,8 +329,12 @@ class Execution:
         place = engine.placement.where(fn)
         try:
             if place == "loop":
-                with engine.watchdog.on_loop(self.run, call):
+                running = engine.watchdog.on_loop(call.plan.code if call.plan else None)
+                running.append((self.run, call))
+                try:
                     return await fn(*call.args, **kwargs)
+                finally:
+                    running.remove((self.run, call))
             with engine.watchdog.in_thread(self.run, call, asynchronous=place != "thread") as entry:
                 if place == "trial":
                     value = await in_thread(entry.timed(lambda: drive(fn(*call.args, **kwargs))), engine.slots, call.name)
@@ -463,6 +498,13 @@ def start_task(coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[A
     task = asyncio.get_running_loop().create_task(coroutine, name=name)
     task.add_done_callback(lambda t: t.cancelled() or t.exception())
     return task
+
+
+def _started(call: Call) -> Writable:
+    """Returns the event of a step's beginning; its usual form is put together from bytes, as it is written for every step."""
+    if call.effect.kind == "pure" and not call.title and not call.scope and call.plan is not None:
+        return Written("step_started", b'{"key":"' + call.key.encode() + call.plan.started + b"}")
+    return StepStarted(key=call.key, name=call.name, scope=call.scope, effect=call.effect.kind, title=call.title)
 
 
 async def _as_coroutine(awaitable: Awaitable[Any]) -> Any:

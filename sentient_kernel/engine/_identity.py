@@ -15,10 +15,13 @@ from hashlib import blake2b
 from types import CodeType, FunctionType
 from typing import Any
 
+from pydantic_core import to_json
+
 from sentient_kernel.engine._codec import canonical
 from sentient_kernel.ids import ApprovalId, RunId, StepKey
 
 NOTEBOOK = "__main__"
+_QUICK = frozenset({int, str, bool, type(None)})
 
 
 def plain(fn: Callable[..., Any]) -> Any:
@@ -59,15 +62,22 @@ def fingerprint(fn: Callable[..., Any]) -> str:
     return blake2b("\0".join(f"{k}={v}" for k, v in sorted(seen.items())).encode(), digest_size=8).hexdigest()
 
 
-def step_key(scope: str, name: str, code: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+def step_prefix(scope: str, name: str, code: str) -> bytes:
+    """Returns the part of a step's identity that is the same for every call of one function."""
+    return b"\0".join((scope.encode(), name.encode(), code.encode()))
+
+
+def identity(prefix: bytes, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
     """Returns the identity of a call before its occurrence is counted in.
 
     Raises:
         ValueNotStorable: An argument cannot be kept as JSON; the message names it.
     """
-    parts = [scope.encode(), name.encode(), code.encode()]
-    parts += [canonical(a, f"argument {i + 1} of step {name!r}") for i, a in enumerate(args)]
-    parts += [k.encode() + b"=" + canonical(v, f"argument {k!r} of step {name!r}") for k, v in sorted(kwargs.items())]
+    parts = [prefix]
+    for i, value in enumerate(args):
+        parts.append(to_json(value) if type(value) in _QUICK else canonical(value, f"argument {i + 1} of step {name!r}"))
+    if kwargs:
+        parts += [k.encode() + b"=" + canonical(v, f"argument {k!r} of step {name!r}") for k, v in sorted(kwargs.items())]
     return b"\0".join(parts)
 
 

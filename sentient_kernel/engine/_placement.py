@@ -36,6 +36,8 @@ class Placement:
 
     def where(self, fn: Callable[..., Any]) -> Place:
         """Returns the place for the next call of a function."""
+        if getattr(fn, "__code__", None) in self._quick:
+            return "loop"
         inner = fn if type(fn).__name__ == "function" else plain(fn)
         code = getattr(inner, "__code__", None)
         if not inspect.iscoroutinefunction(inner):
@@ -45,7 +47,10 @@ class Placement:
             return "loop"
         if not _awaits(code):
             return "trial"
-        return "own_loop" if code in self._blocks or _calls_blocking(inner, code) else "loop"
+        if code in self._blocks or _calls_blocking(inner, code):
+            return "own_loop"
+        self._quick.add(code)
+        return "loop"
 
     def returned(self, fn: Callable[..., Any], seconds: float) -> None:
         """Learns how long a trial took."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from sentient_kernel.engine._identity import plain
 from sentient_kernel.engine._placement import Placement
 from sentient_kernel.events import LoopBlocked
 from sentient_kernel.ids import RunId
@@ -63,7 +62,7 @@ class Watchdog:
     blocked: LoopBlocked | None = None
     _loop_thread: int = 0
     _ticked: float = 0.0
-    _on_loop: dict[CodeType, list[Entry]] = field(default_factory=dict)
+    _on_loop: dict[CodeType | None, list[tuple[RunId, Call]]] = field(default_factory=dict)
     _in_threads: set[Entry] = field(default_factory=set)
     _stop: threading.Event = field(default_factory=threading.Event)
 
@@ -77,22 +76,12 @@ class Watchdog:
         """Ends the watch."""
         self._stop.set()
 
-    @contextmanager
-    def on_loop(self, run: RunId, call: Call) -> Iterator[None]:
-        """Notes that a body runs on the loop."""
-        code = getattr(call.fn, "__code__", None) or getattr(plain(call.fn), "__code__", None)
-        if code is None:
-            yield
-            return
-        entry = Entry(run, call, True)
-        entries = self._on_loop.setdefault(code, [])
-        entries.append(entry)
-        try:
-            yield
-        finally:
-            entries.remove(entry)
-            if not entries:
-                self._on_loop.pop(code, None)
+    def on_loop(self, code: CodeType | None) -> list[tuple[RunId, Call]]:
+        """Returns the list of calls of that function that run on the loop; who runs one adds it and takes it out again."""
+        calls = self._on_loop.get(code)
+        if calls is None:
+            calls = self._on_loop[code] = []
+        return calls
 
     @contextmanager
     def in_thread(self, run: RunId, call: Call, *, asynchronous: bool) -> Iterator[Entry]:
@@ -131,19 +120,16 @@ class Watchdog:
         frame = sys._current_frames().get(self._loop_thread)
         if frame is None:
             return
-        entry, code = None, None
-        for inner, _ in traceback.walk_stack(frame):
-            if inner.f_code in self._on_loop:
-                code = inner.f_code
-                entry = self._on_loop[code][0]
-                break
         stack = _stack(frame)
-        if entry is None or code is None:
-            self._blocked_run, self.blocked = RunId(""), LoopBlocked(seconds=round(seconds, 2), stack=stack)
-        else:
-            self.placement.blocked(code)
-            self._blocked_run = entry.run
-            self.blocked = LoopBlocked(seconds=round(seconds, 2), step=entry.call.name, key=entry.call.key, stack=stack)
+        self._blocked_run, event = RunId(""), LoopBlocked(seconds=round(seconds, 2), stack=stack)
+        for inner, _ in traceback.walk_stack(frame):
+            calls = self._on_loop.get(inner.f_code)
+            if calls:
+                self.placement.blocked(inner.f_code)
+                self._blocked_run, call = calls[0]
+                event = event.model_copy(update={"step": call.name, "key": call.key})
+                break
+        self.blocked = event
         log.warning("Step %r blocks the engine's loop; it stands at %s", self.blocked.step, stack[-1] if stack else "?")
 
     def _thread_is_blocked(self, entry: Entry, seconds: float) -> None:

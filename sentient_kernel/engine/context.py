@@ -77,10 +77,10 @@ class Context:
             ValueNotStorable: An argument or the result cannot be kept; at once for arguments.
             NondeterminismError: The record holds another step at this place.
         """
-        name = _identity.name_of(fn)
-        code = _identity.code_of(fn, version)
-        key = self._execution.occurrence(_identity.step_key("", name, code, args, kwargs))
-        return self._execution.step(Call(key, fn, name, args, kwargs, retry, timeout, effect, "", title))
+        execution = self._execution
+        plan = execution.plan(fn, version)
+        key = execution.occurrence(_identity.identity(plan.prefix, plan.name, args, kwargs))
+        return execution.step(Call(key, fn, plan.name, args, kwargs, retry, timeout, effect, title, None, "", plan))
 
     async def approve(
         self, question: str, payload: Any = None, *, schema: Any = None, ask: Ask = "question", expires: float | None = None
@@ -184,12 +184,13 @@ class Context:
             raise UsageError(f"{workflow!r} is not a workflow.", hint="Decorate it with @workflow, or call it with ctx.step.")
         workflow.bind(args, kwargs)
         execution, name = self._execution, f"run {_identity.name_of(workflow.fn)}"
-        key = execution.occurrence(_identity.step_key("", name, _identity.code_of(workflow.fn, workflow.version), args, kwargs))
+        prefix = _identity.step_prefix("", name, _identity.code_of(workflow.fn, workflow.version))
+        key = execution.occurrence(_identity.identity(prefix, name, args, kwargs))
 
         async def child(*args: Any, **kwargs: Any) -> Any:
             return await execution.child(workflow, key, args, kwargs)
 
-        result: T = await execution.step(Call(key, child, name, args, kwargs, None, None, PURE, "", title, workflow.fn))
+        result: T = await execution.step(Call(key, child, name, args, kwargs, None, None, PURE, title, workflow.fn))
         return result
 
 

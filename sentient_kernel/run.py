@@ -1,0 +1,210 @@
+"""A run as a person holds it: look at it, wait for it, steer it. Everything shown is read from the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Generator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import TYPE_CHECKING, Any
+
+from sentient_kernel import _frontend
+from sentient_kernel.commands import CancelRun, ContinueRun, FinishRun, PauseRun, SteerRun
+from sentient_kernel.errors import Detached, RunCancelled, RunError, RunFailed, RunTimedOut, RunWaiting
+from sentient_kernel.events import ErrorInfo
+from sentient_kernel.ids import RunId
+
+if TYPE_CHECKING:
+    from sentient_kernel.projections.approvals import ApprovalView
+    from sentient_kernel.projections.cost import UsageView
+    from sentient_kernel.projections.history import EventView
+    from sentient_kernel.projections.progress import ProgressView
+    from sentient_kernel.projections.runs import RunView
+    from sentient_kernel.projections.sources import SourceView
+    from sentient_kernel.projections.steps import StepView
+    from sentient_kernel.projections.table import Table
+    from sentient_kernel.workbench import Workbench
+
+TICK = 0.05
+"""Seconds between looks while a cell waits; short enough for an interrupt to give the prompt back at once."""
+
+
+class Run:
+    """One execution of a workflow. It lives in the journal: closing the notebook, losing this object or the kernel does not end it."""
+
+    def __init__(self, workbench: Workbench, run: RunId) -> None:
+        self._wb = workbench
+        self.id = run
+
+    def __repr__(self) -> str:
+        return f"Run({self.view.title!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and other.id == self.id and other._wb is self._wb
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    @property
+    def view(self) -> RunView:
+        """All that its events say of it, as of now."""
+        return self._wb._views.run(self.id)
+
+    @property
+    def status(self) -> str:
+        """pending, running, waiting, paused, completed, failed, cancelled or crashed."""
+        return self.view.status
+
+    @property
+    def progress(self) -> ProgressView:
+        """How far it is: a fraction where one is known, the last message, and the phases of a research."""
+        return self._wb._views.of(self.id).progress.view
+
+    @property
+    def error(self) -> ErrorInfo | None:
+        """What it failed with; for a crashed run, the steps that were under way when its kernel died."""
+        return self._wb._views.error(self.id)
+
+    @property
+    def events(self) -> Table[EventView]:
+        """Everything that happened, in order."""
+        from sentient_kernel.projections.history import history
+
+        return history(self._wb.journal.read(run=self.id))
+
+    @property
+    def steps(self) -> Table[StepView]:
+        """Its steps, in the order they began."""
+        return self._wb._views.of(self.id).steps.table
+
+    @property
+    def sources(self) -> Table[SourceView]:
+        """The sources it asked: what was found, what was refused, why nothing came."""
+        return self._wb._views.of(self.id).sources.table
+
+    @property
+    def cost(self) -> Table[UsageView]:
+        """What it spent on models and paid services; empty when it used none."""
+        return self._wb._views.cost(self.id)
+
+    @property
+    def approvals(self) -> Table[ApprovalView]:
+        """The questions it asked, answered ones too. Each can be answered: ``run.approvals[0].approve()``."""
+        return self._wb._with_doors(self._wb._views.of(self.id).approvals.table)
+
+    # -- steering ----------------------------------------------------------------------------------------------------
+
+    def cancel(self, reason: str = "") -> None:
+        """Ends it now; finished steps stay recorded. Raises Refused when it has ended already."""
+        self._wb.engine.command(CancelRun(run=self.id, by=self._wb.user, reason=reason))
+
+    def pause(self, reason: str = "") -> None:
+        """Lets steps under way finish and begins no other until :meth:`resume`."""
+        self._wb.engine.command(PauseRun(run=self.id, by=self._wb.user, reason=reason))
+
+    def resume(self) -> Run:
+        """Goes on: after a pause, a crash, a failure or a cancellation. Finished steps are not run again."""
+        if self.status == "paused" and self._wb.engine.alive(self.id):
+            self._wb.engine.command(ContinueRun(run=self.id, by=self._wb.user))
+        else:
+            self._wb.engine.resume(self.id)
+        return self
+
+    def finish_now(self) -> None:
+        """Asks it to stop gathering and to write with what it has."""
+        self._wb.engine.command(FinishRun(run=self.id, by=self._wb.user))
+
+    def steer(self, text: str) -> None:
+        """Gives it a direction, which it reads at its next decision."""
+        self._wb.engine.command(SteerRun(run=self.id, text=text, by=self._wb.user))
+
+    # -- waiting -----------------------------------------------------------------------------------------------------
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Waits for the end and returns what the workflow returned; for a research, the report.
+
+        Interrupting the cell gives the prompt back within a second; the run goes on.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Raises:
+            RunFailed: The workflow raised; the story and the cause are attached.
+            RunCancelled: Somebody cancelled it.
+            RunWaiting: It waits for an answer, and nobody here can give one.
+            RunTimedOut: It is not done yet; it goes on.
+        """
+        ended = self._wb.engine.watch(self.id)
+        until = None if timeout is None else time.monotonic() + timeout
+        with _frontend.shown(self) as shown:
+            try:
+                while True:
+                    try:
+                        ended.result(TICK if until is None else max(0.0, min(TICK, until - time.monotonic())))
+                        break
+                    except FutureTimeout:
+                        pass
+                    self._while_waiting(ended, until, timeout)
+                    shown.refresh()
+            except KeyboardInterrupt:
+                raise Detached(f"Detached. {self!r} goes on in the background: run.pause(), run.cancel(), or run.result() to wait again.") from None
+        return self._outcome(ended.result())
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> Any:
+        ended = self._wb.engine.watch(self.id)
+        future = asyncio.wrap_future(ended)
+        # A loop that only waits is not woken by an interrupt for seconds; the ticker is what lets it through.
+        with _frontend.shown(self) as shown:
+            while not future.done():
+                await asyncio.wait({future}, timeout=TICK * 2)
+                if not future.done():
+                    self._while_waiting(ended, None, None)
+                    shown.refresh()
+        return self._outcome(ended.result())
+
+    def _while_waiting(self, ended: Future[str], until: float | None, timeout: float | None) -> None:
+        view = self.view
+        if ended.done():
+            return
+        if until is not None and time.monotonic() >= until:
+            raise RunTimedOut(f"{self!r} is not done after {timeout:g} s; it goes on.", hint="Call result() again to wait on.")
+        if view.status == "crashed":
+            raise RunError(f"The kernel that executed {self!r} has died.", hint="Take it up with run.resume(): finished steps are kept.")
+        if view.status == "waiting" and view.approvals and not _frontend.someone_can_answer():
+            raise RunWaiting(
+                f"{self!r} waits for an answer to approval {', '.join(view.approvals)}.",
+                hint=f"Answer with wb.decide({view.approvals[0]!r}, 'approve') or `sentient-kernel approve {view.approvals[0]}`; it is kept until then.",
+            )
+
+    def _outcome(self, end: str) -> Any:
+        if end == "completed":
+            return self._wb._result(self.id)
+        cause = self._wb.engine.error(self.id)
+        info = self.error
+        what = f"{info.type}: {info.message}" if info else str(cause or end)
+        if end == "cancelled":
+            raise RunCancelled(f"{self!r} was cancelled.", hint=self.view.reason or "run.resume() takes it up again.")
+        if end == "failed":
+            raise RunFailed(f"{self!r} failed: {what}", hint=info.hint if info else "", story=self._story()) from cause
+        raise RunError(f"{self!r} stopped before its end: {what}", hint="Take it up with run.resume(): finished steps are kept.", story=self._story()) from cause
+
+    def _story(self) -> tuple[dict[str, Any], ...]:
+        return tuple({"seq": e.seq, "kind": e.kind, **e.data} for e in self.events[-20:])
+
+    # -- showing -----------------------------------------------------------------------------------------------------
+
+    def show(self) -> None:
+        """Shows it in the cell; the view follows the run while the kernel lives."""
+        _frontend.show(self)
+
+    def _repr_html_(self) -> str:
+        return self._wb._views.html(self.id)
+
+    def _ipython_display_(self) -> None:
+        _frontend.show(self)
