@@ -1,0 +1,117 @@
+"""Words as the extractive agents see them: tokens with places, stems, stop words, numbers, negation. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)*(?:['’][^\W\d_]+)?")
+NUMBER = re.compile(r"(?<![^\W_])[0-9]+(?:[.,][0-9]+)*")
+
+STOP: frozenset[str] = frozenset(
+    """a about after again all also am an and any are as at be because been before being below between both but by can could did do
+    does doing done during each either etc every few for from further get give given had has have having he her here hers him his
+    how however i if in into is it its itself just let many may me might more most much must my of off on once one only or other
+    our out over own per same shall she should since so some such than that the their them then there therefore these they this
+    those through thus to too toward towards under until up upon us use used using very via was we were what when where whether
+    which while who whom whose why will with within would yet you your yours""".split()
+)
+NEGATIONS: frozenset[str] = frozenset(
+    """no not none nor neither never nothing nobody without cannot cant dont doesnt didnt isnt arent wasnt werent wont wouldnt shouldnt
+    couldnt hasnt havent hadnt aint fail fails failed failing failure lack lacks lacked lacking absence absent unable unlikely
+    hardly rarely unaffected unchanged insufficient""".split()
+)
+
+# Longest first; what remains keeps at least four letters (three for the short ones).
+_LONG = (
+    "izations", "isations", "ization", "isation", "ationally", "ational", "fulness", "iveness", "ousness", "ations", "ation", "ators", "ically",
+    "ating", "ator", "ative", "ively", "ities", "ments", "ically", "ical", "ment", "ness", "ible", "able", "ance", "ence", "ents", "ants",
+    "ions", "ials", "ably", "ibly", "ally", "ated", "ates", "ises", "izes", "ised", "ized", "ives", "ists", "isms", "ings", "ying", "ing", "ied",
+    "ies", "ion", "ial", "ity", "ive", "ize", "ise", "ist", "ism", "ous", "ful", "ate", "ent", "ant", "ers", "ors", "est",
+    "ic", "al", "ly", "ed", "es", "er", "or",
+)  # fmt: skip
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """Returns the part of an English word that its forms share: a light stemmer that prefers joining to keeping apart.
+
+    Args:
+        word: A word in any case.
+
+    Example:
+        >>> stem("increases") == stem("increased") == stem("increasing")
+        True
+        >>> stem("2019")
+        '2019'
+    """
+    word = word.lower().replace("’", "'").removesuffix("'s").replace("'", "")
+    if len(word) < 4 or not word.isalpha() or not word.isascii():
+        return word
+    if word.endswith("s") and word[-2] not in "suic":
+        word = word[:-1]
+    for suffix in _LONG:
+        if word.endswith(suffix) and len(word) - len(suffix) >= (4 if len(suffix) < 3 else 3):
+            word = word[: -len(suffix)]
+            break
+    word = word.removesuffix("e") if len(word) > 3 else word
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "ls":
+        word = word[:-1]
+    if word.endswith("i"):
+        word = word[:-1] + "y"
+    return word[:-1] if word.endswith("uct") else word
+
+
+def words(text: str) -> list[str]:
+    """Returns the words of a text in lower case, in order."""
+    return [match.group().lower() for match in WORD.finditer(text)]
+
+
+def content(text: str) -> list[str]:
+    """Returns the stems of the words that carry meaning, in order: no stop words, no negations, no single letters."""
+    return [stem(w) for w in words(text) if w not in STOP and plain(w) not in NEGATIONS and (len(w) > 1 or w.isdigit())]
+
+
+def plain(word: str) -> str:
+    """Returns a word without apostrophes."""
+    return word.replace("’", "").replace("'", "")
+
+
+def idf(groups: Sequence[Iterable[str]]) -> dict[str, float]:
+    """Returns how rare each stem is among groups of stems (Robertson's form, never negative).
+
+    Args:
+        groups: The stems of each sentence or passage.
+    """
+    seen = Counter(term for group in groups for term in set(group))
+    return {term: math.log(1 + (len(groups) - n + 0.5) / (n + 0.5)) for term, n in seen.items()}
+
+
+def weight(terms: Iterable[str], rarity: Mapping[str, float], unseen: float) -> float:
+    """Returns the sum of the rarities of terms; one that was never seen counts ``unseen``."""
+    return sum(rarity.get(term, unseen) for term in terms)
+
+
+def numbers(text: str) -> frozenset[str]:
+    """Returns the numbers of a text, thousands separators taken out, trailing zeros of decimals too.
+
+    Example:
+        >>> sorted(numbers("1,200 of 3.50%"))
+        ['1200', '3.5']
+    """
+    found = set()
+    for match in NUMBER.finditer(text):
+        value = match.group()
+        if re.fullmatch(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", value):
+            value = value.replace(",", "")
+        value = value.replace(",", ".")
+        found.add(value.rstrip("0").rstrip(".") if value.count(".") == 1 else value)
+    return frozenset(found)
+
+
+def negated(text: str) -> int:
+    """Returns how many words of a text negate."""
+    return sum(1 for w in words(text) if plain(w) in NEGATIONS)

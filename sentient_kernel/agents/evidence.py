@@ -1,0 +1,300 @@
+"""Picks, from the passages that a search found, the sentences that answer a question. Pure; no model.
+
+Every sentence is scored by what it says (how much of the question it covers, rare words counting more), by what stands around
+it (its passage's rank, its title, its neighbours) and by whether it uses the words that the best sentences share. The weights
+are few, round, and measured on several kinds of text at once (``tests/bench/evidence.py``).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sentient_kernel.agents._words import content, idf
+from sentient_kernel.ids import DocumentId
+from sentient_kernel.index.chunk import sentences
+from sentient_kernel.sources.base import Passage
+
+__all__ = ["WEIGHTS", "Evidence", "Weights", "collect", "noisy", "pointing", "select"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A sentence of a document that bears on a question: ``document.text[start:end] == quote``, to the letter.
+
+    Args:
+        document: The document's snapshot.
+        title: The document's title.
+        uri: Where the document came from.
+        start: Where the quote begins.
+        end: Where the quote ends.
+        quote: The sentence as it stands there.
+        score: How well it answers, about 0 to 3; comparable within one question.
+        part: The sub-question that it was found for; 0 is the whole question.
+        passage: The score of its passage, as the search gave it.
+        source: The source that the passage came through.
+        before: What stands directly before the quote in its passage.
+        after: What stands directly after it.
+    """
+
+    document: DocumentId
+    title: str
+    uri: str
+    start: int
+    end: int
+    quote: str
+    score: float
+    part: int = 0
+    passage: float = 0.0
+    source: str = ""
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """How much each sign counts, and where the list of sentences ends.
+
+    Args:
+        cover: Share of the question's words, by rarity, that the sentence holds.
+        bm25: The same with repetition and length taken into account.
+        passage: Rank of the sentence's passage among those found, from 1 (best) to 0.
+        title: Share of the question that only the document's title holds.
+        neighbours: Share of the question that only the sentences next to it hold.
+        feedback: Share of the words that the best sentences have in common.
+        late: Place in the abstract of a study, where findings come last.
+        length: The logarithm of the number of words.
+        kind: The sentence holds what the question asks for: a number, a date, a name.
+        pointing: It begins with a word that points back, such as "It".
+        noise: It is an address, a licence line, a row of a table or code.
+        floor: A sentence with less than this share of the best score is left out.
+        twin: Of two sentences that share more than this share of their words one is enough.
+    """
+
+    cover: float = 1.0
+    bm25: float = 0.4
+    passage: float = 0.3
+    title: float = 0.6
+    neighbours: float = 0.4
+    feedback: float = 0.5
+    late: float = 0.3
+    length: float = 0.1
+    kind: float = 0.1
+    pointing: float = -0.1
+    noise: float = -0.5
+    floor: float = 0.0
+    twin: float = 0.8
+
+
+WEIGHTS = Weights()
+CONTEXT = 300
+"""How many characters around a quote are kept to show it in its context."""
+ABSTRACT = 3000
+"""The abstract of a study lies within its first so many characters."""
+
+_STUDY = re.compile(
+    r"\b(we (?:\w+ )?(?:show|found|find|demonstrat|report|identif|observ|propos|conclud|reveal|examin|investigat|us|perform|compar"
+    r"|assess|stud|test|analy)\w*|results?|methods?|conclusions?|in this study|background|patients|p ?[<=] ?0?\.\d)\b",
+    re.I,
+)
+_NOISE = re.compile(r"https?:|www\.|\bdoi\b|\S@\S|\blicen[cs]e\b|\bcopyright\b|©|\bet al\b.*\d{4}.*\bet al\b", re.I)
+_POINTING = re.compile(r"[\"'(\u201c]?(?:It|This|These|They|He|She|Such|Those|That|Its|Their|His|Her)\b")
+_QUANTITY = re.compile(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|billion|half|third|dozen)\b", re.I)
+_DATE = re.compile(r"\b(?:1[0-9]{3}|20[0-9]{2})\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December|century|decade)\b")
+_NAME = re.compile(r"(?<=\S )[A-Z][a-z]+")
+_IS = re.compile(r"\b(?:is|are|was|were|refers? to|known as|defined|called|means?)\b")
+_ASKED = (
+    (re.compile(r"\bhow (?:many|much|long|old|often|far|large|big|high|tall)\b|\b(?:what|which) (?:percent|number|proportion|fraction|rate)", re.I), _QUANTITY),
+    (re.compile(r"\bwhen\b|\b(?:what|which) (?:year|date|day|month|century|decade)\b", re.I), _DATE),
+    (re.compile(r"\bwho(?:m|se)?\b|\bwhere\b|\b(?:what|which) (?:city|country|state|place|region|continent|person|company)\b", re.I), _NAME),
+    (re.compile(r"^what (?:is|are) (?:an? |the )?[\w-]+(?: [\w-]+){0,2}\?*$", re.I), _IS),
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Sentence:
+    """A sentence on its way to being chosen."""
+
+    passage: Passage
+    start: int
+    end: int
+    text: str
+    terms: list[str]
+    bag: frozenset[str] = field(default_factory=frozenset)
+    around: frozenset[str] = field(default_factory=frozenset)
+    place: float = 0.0
+    study: bool = False
+    score: float = 0.0
+
+
+def select(
+    question: str, passages: Sequence[Passage], *, limit: int = 10, part: int = 0, weights: Weights = WEIGHTS
+) -> tuple[Evidence, ...]:
+    """Returns the sentences that answer a question best, best first.
+
+    Args:
+        question: What is asked.
+        passages: What a search found for it; ``text`` must stand verbatim at ``start``.
+        limit: At most so many sentences; weak ones are left out, so there may be fewer.
+        part: The sub-question's id, kept with the evidence.
+        weights: How much each sign counts.
+
+    Returns:
+        Evidence without doubles; none when no sentence shares a word with the question.
+
+    Example:
+        >>> text = "Sand drains fast. Biochar raised the water held by sand by 45%."
+        >>> found = Passage(document=DocumentId("d"), title="Trial", uri="t.txt", start=0, end=len(text), text=text, score=3.0)
+        >>> [one.quote for one in select("How much water does biochar hold?", [found], limit=1)]
+        ['Biochar raised the water held by sand by 45%.']
+    """
+    terms = list(dict.fromkeys(content(question)))
+    pool = _pool(passages)
+    if not terms or not pool:
+        return ()
+    _score(question, terms, pool, weights)
+    chosen: list[_Sentence] = []
+    known = frozenset(terms)
+    for one in sorted(pool, key=lambda one: -one.score):
+        if len(chosen) == limit or (chosen and one.score < weights.floor * chosen[0].score):
+            break
+        if known & (one.bag | one.around) and not any(_twins(one.bag, other.bag, weights.twin) for other in chosen):
+            chosen.append(one)
+    return tuple(_evidence(one, part) for one in chosen)
+
+
+def collect(
+    queries: Mapping[int, str], found: Mapping[int, Sequence[Passage]], *, limit: int = 10, extra: int = 3, weights: Weights = WEIGHTS
+) -> tuple[Evidence, ...]:
+    """Returns the evidence of a whole plan: that of the question first, then what only its parts brought.
+
+    Args:
+        queries: What was searched for each sub-question, by id; 0 is the whole question.
+        found: What the searches found, by the same ids.
+        limit: At most so many sentences for the whole question.
+        extra: At most so many more for each part.
+        weights: How much each sign counts.
+
+    Returns:
+        Evidence in the order of the plan; a place is quoted once, under the part that it answers best.
+    """
+    chosen: list[Evidence] = []
+    at: dict[tuple[DocumentId, int, int], int] = {}
+    for part in sorted(queries):
+        count = 0
+        for one in select(queries[part], found.get(part, ()), limit=limit, part=part, weights=weights):
+            place = (one.document, one.start, one.end)
+            if place in at:
+                if part and chosen[at[place]].part == 0:  # the whole question's top places stay; the part says what they are about
+                    chosen[at[place]] = replace(chosen[at[place]], part=part)
+                    count += 1
+                continue
+            if part == 0 or count < extra:
+                at[place] = len(chosen)
+                chosen.append(one)
+                count += 1
+    return tuple(chosen)
+
+
+def pointing(text: str) -> bool:
+    """Tells whether a sentence begins with a word that points back to the one before it."""
+    return bool(_POINTING.match(text))
+
+
+def noisy(text: str) -> bool:
+    """Tells whether a stretch is no prose: an address, a licence line, a row of a table, code."""
+    if _NOISE.search(text):
+        return True
+    letters = sum(1 for char in text if char.isalpha() or char == " ")
+    return letters < 0.7 * len(text) or len(text) < 20
+
+
+def _pool(passages: Sequence[Passage]) -> list[_Sentence]:
+    """Returns the sentences of all passages once each, in reading order, with what stands around them."""
+    best: dict[tuple[DocumentId, int, int], _Sentence] = {}
+    for passage in passages:
+        for start, end in sentences(passage.text):
+            place = (passage.document, passage.start + start, passage.start + end)
+            if place not in best or passage.score > best[place].passage.score:
+                text = passage.text[start:end]
+                best[place] = _Sentence(passage=passage, start=place[1], end=place[2], text=text, terms=content(text))
+    pool = sorted(best.values(), key=lambda one: (one.passage.document, one.start))
+    documents: dict[DocumentId, list[_Sentence]] = {}
+    for one in pool:
+        one.bag = frozenset(one.terms)
+        documents.setdefault(one.passage.document, []).append(one)
+    for group in documents.values():
+        study = sum(1 for one in group if _STUDY.search(one.text)) > 0.3 * len(group)
+        for at, one in enumerate(group):
+            one.around = frozenset().union(*(other.bag for other in group[max(0, at - 1) : at + 2] if other is not one))
+            one.place = (at + 0.5) / len(group)
+            one.study = study and one.start < ABSTRACT
+    return pool
+
+
+def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weights: Weights) -> None:
+    """Gives every sentence its score."""
+    rarity = idf([one.terms for one in pool])
+    unseen = math.log(1 + 2 * len(pool))
+    total = sum(rarity.get(term, unseen) for term in terms)
+    mean = sum(len(one.terms) for one in pool) / len(pool) or 1.0
+    top = max(one.passage.score for one in pool)
+    low = min(one.passage.score for one in pool)
+    kinds = [sign for asked, sign in _ASKED if asked.search(question)]
+    titles = {one.passage.title: frozenset(content(one.passage.title)) for one in pool}
+    shared = _shared(terms, pool, rarity, total, top)
+    for one in pool:
+        counts = Counter(one.terms)
+
+        def share(held: frozenset[str], bag: frozenset[str] = one.bag) -> float:
+            return sum(rarity.get(term, 0.0) for term in terms if term in held and term not in bag) / total
+
+        damp = 1.2 * (0.25 + 0.75 * len(one.terms) / mean)
+        one.score = (
+            weights.cover * sum(rarity[term] for term in terms if term in one.bag) / total
+            + weights.bm25 * sum(rarity[term] * counts[term] * 2.2 / (counts[term] + damp) for term in terms if term in one.bag) / total
+            + weights.passage * ((one.passage.score - low) / (top - low) if top > low else 1.0)
+            + weights.title * share(titles[one.passage.title])
+            + weights.neighbours * share(one.around)
+            + weights.feedback * sum(value for term, value in shared.items() if term in one.bag)
+            + weights.late * (one.place if one.study else 0.0)
+            + weights.length * math.log(1 + len(one.text.split()))
+            + weights.kind * any(sign.search(one.text) for sign in kinds)
+            + weights.pointing * pointing(one.text)
+            + weights.noise * noisy(one.text)
+        )
+
+
+def _shared(terms: Sequence[str], pool: Sequence[_Sentence], rarity: Mapping[str, float], total: float, top: float) -> dict[str, float]:
+    """Returns the words, other than the question's, that the best sentences share, with their shares (they sum to 1)."""
+
+    def first(one: _Sentence) -> float:
+        covered = sum(rarity[term] for term in terms if term in one.bag) / total
+        return covered + 0.6 * (one.passage.score / top if top > 0 else 1.0)
+
+    weighed: dict[str, float] = {}
+    for value, one in sorted(((first(one), one) for one in pool), key=lambda pair: -pair[0])[:10]:
+        for term in one.bag.difference(terms):
+            weighed[term] = weighed.get(term, 0.0) + value * rarity[term]
+    best = sorted(weighed.items(), key=lambda pair: (-pair[1], pair[0]))[:15]
+    whole = sum(value for _, value in best) or 1.0
+    return {term: value / whole for term, value in best}
+
+
+def _twins(one: frozenset[str], other: frozenset[str], limit: float) -> bool:
+    """Tells whether two sentences share so many words that one is enough."""
+    return bool(one or other) and len(one & other) > limit * len(one | other)
+
+
+def _evidence(one: _Sentence, part: int) -> Evidence:
+    """Returns the evidence for a chosen sentence."""
+    passage = one.passage
+    start, end = one.start - passage.start, one.end - passage.start
+    return Evidence(
+        document=passage.document, title=passage.title, uri=passage.uri, start=one.start, end=one.end, quote=one.text,
+        score=round(one.score, 4), part=part, passage=round(passage.score, 4), source=passage.source,
+        before=passage.text[max(0, start - CONTEXT) : start], after=passage.text[end : end + CONTEXT],
+    )  # fmt: skip
