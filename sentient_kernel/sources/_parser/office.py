@@ -1,0 +1,374 @@
+"""Word, PowerPoint, Excel and EPUB: a zip of XML, read by name and under caps; nothing is unpacked to disk."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import zipfile
+import zlib
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+from xml.parsers import expat
+
+from .common import Text, Unreadable, clean, joined_pages, one_line, row
+from .plain import rows_as_text
+
+_MOST_ENTRIES = 10_000
+_MOST_BYTES = 100 << 20
+_HIGHEST_RATIO = 200
+_DEEPEST = 500
+
+
+class Archive:
+    """A zip that is read by name, under caps on entries, bytes and ratio, and that holds no name which leads elsewhere."""
+
+    def __init__(self, data: bytes, what: str) -> None:
+        if data.startswith(b"\xd0\xcf\x11\xe0"):
+            raise Unreadable(f"is protected by a password, or is of an older format than {what}")
+        try:
+            self._zip = zipfile.ZipFile(BytesIO(data))
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
+            raise Unreadable(f"is not a readable {what} file: it is damaged or cut short") from None
+        infos = self._zip.infolist()
+        if len(infos) > _MOST_ENTRIES:
+            raise Unreadable(f"holds {len(infos):,} entries, which no {what} file needs")
+        self.names = {info.filename for info in infos}
+        for name in self.names:
+            if name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name) or ":" in name[:3]:
+                raise Unreadable("holds entries with names that lead out of it")
+        self._left = _MOST_BYTES
+        self._what = what
+
+    def read(self, name: str) -> bytes:
+        """Returns the bytes of an entry. Raises Unreadable when it is missing, protected, damaged or a bomb."""
+        if name not in self.names:
+            raise Unreadable(f"is not a readable {self._what} file: it has no {name}")
+        info = self._zip.getinfo(name)
+        if info.flag_bits & 1:
+            raise Unreadable("is protected by a password")
+        if info.file_size > self._left or info.file_size > max(10 << 20, info.compress_size * _HIGHEST_RATIO):
+            raise Unreadable("would unpack to far more than its size (a zip bomb)")
+        try:
+            with self._zip.open(info) as entry:
+                data = entry.read(self._left + 1)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, RuntimeError) as error:
+            raise Unreadable(f"is not a readable {self._what} file: it is damaged ({type(error).__name__})") from None
+        if len(data) > self._left:
+            raise Unreadable("would unpack to far more than its size (a zip bomb)")
+        self._left -= len(data)
+        return data
+
+
+Start = Callable[[str, dict[str, str]], None]
+End = Callable[[str], None]
+
+
+def walk(data: bytes, start: Start, end: End, text: Callable[[str], None] | None = None) -> None:
+    """Reads XML and calls back with local names, without namespaces. A document type or an entity is refused.
+
+    Raises:
+        Unreadable: Not XML, nested beyond reason, or with a document type.
+    """
+    depth = 0
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+
+    def opened(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > _DEEPEST:
+            raise Unreadable("is nested too deeply to be read")
+        start(_local(name), {_local(key): value for key, value in attributes.items()})
+
+    def closed(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        end(_local(name))
+
+    def refuse(*_: Any) -> None:
+        raise Unreadable("holds a document type declaration, which such a file never needs")
+
+    parser.StartElementHandler = opened
+    parser.EndElementHandler = closed
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    if text:
+        parser.CharacterDataHandler = text
+    try:
+        parser.Parse(data, True)
+    except expat.ExpatError as error:
+        raise Unreadable(f"holds XML that cannot be read ({error})") from None
+
+
+def docx(data: bytes) -> Text:
+    """Reads a Word document: paragraphs, and tables row by row; footnotes at the end. What was deleted stays deleted."""
+    archive = Archive(data, "Word")
+    title, meta = _properties(archive)
+    lines, heading = _word_lines(archive.read("word/document.xml"))
+    for notes in ("word/footnotes.xml", "word/endnotes.xml"):
+        if notes in archive.names:
+            lines += _word_lines(archive.read(notes))[0]
+    return Text(clean("\n\n".join(lines)), title or heading, meta)
+
+
+def _word_lines(data: bytes) -> tuple[list[str], str]:
+    """Returns the paragraphs and rows of a part of a Word document, and its first heading."""
+    lines: list[str] = []
+    held: list[str] = []
+    cells: list[str] = []
+    state = {"text": 0, "table": 0, "skip": 0, "heading": 0}
+    title: list[str] = []
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if name == "Fallback":
+            state["skip"] += 1
+        elif name == "t":
+            state["text"] += 1
+        elif name == "tab":
+            held.append("\t")
+        elif name in ("br", "cr"):
+            held.append("\n")
+        elif name == "tbl":
+            state["table"] += 1
+        elif name == "tc" and state["table"] == 1:
+            cells.append("")
+        elif name == "pStyle" and re.match(r"(?:Title|Heading ?1|berschrift1|Titel|Titre)", attributes.get("val", "")):
+            state["heading"] = 1
+
+    def end(name: str) -> None:
+        if name == "Fallback":
+            state["skip"] -= 1
+        elif name == "t":
+            state["text"] -= 1
+        elif name == "p":
+            content = "".join(held).strip()
+            held.clear()
+            if content and state["heading"] and not title:
+                title.append(one_line(content))
+            state["heading"] = 0
+            if content and state["table"] and cells:
+                cells[-1] = f"{cells[-1]} {content}".strip()
+            elif content:
+                lines.append(content)
+        elif name == "tr" and state["table"] == 1:
+            if line := row(cells):
+                lines.append(line)
+            cells.clear()
+        elif name == "tbl":
+            state["table"] -= 1
+
+    def text(content: str) -> None:
+        if state["text"] and not state["skip"]:
+            held.append(content)
+
+    walk(data, start, end, text)
+    return lines, title[0] if title else ""
+
+
+def pptx(data: bytes) -> Text:
+    """Reads slides in their order, each with its notes; ``meta["pages"]`` holds the offset at which each slide starts."""
+    archive = Archive(data, "PowerPoint")
+    title, meta = _properties(archive)
+    names = _in_order(archive, "ppt/presentation.xml", "sldId", r"ppt/slides/slide(\d+)\.xml")
+    if not names:
+        raise Unreadable("is not a readable PowerPoint file: it has no slides")
+    slides: list[str] = []
+    for name in names:
+        lines = _drawn_lines(archive.read(name))
+        notes = [target for target in _relations(archive, name).values() if "/notesSlides/" in target and target in archive.names]
+        lines += [line for note in notes for line in _drawn_lines(archive.read(note)) if not line.isdigit()]
+        slides.append("\n\n".join(lines))
+    content, starts = joined_pages(slides)
+    first = slides[0].split("\n", 1)[0] if slides else ""
+    return Text(content, title if title and title != "PowerPoint Presentation" else one_line(first), {**meta, "pages": starts})
+
+
+def _drawn_lines(data: bytes) -> list[str]:
+    """Returns the paragraphs of a slide."""
+    lines: list[str] = []
+    held: list[str] = []
+    inside = [0]
+
+    def start(name: str, _: dict[str, str]) -> None:
+        if name == "t":
+            inside[0] += 1
+        elif name == "br":
+            held.append("\n")
+
+    def end(name: str) -> None:
+        if name == "t":
+            inside[0] -= 1
+        elif name == "p":
+            if content := "".join(held).strip():
+                lines.append(content)
+            held.clear()
+
+    walk(data, start, end, lambda content: held.append(content) if inside[0] else None)
+    return lines
+
+
+def xlsx(data: bytes) -> Text:
+    """Reads the sheets of a workbook; every row becomes a line that names its columns."""
+    archive = Archive(data, "Excel")
+    title, meta = _properties(archive)
+    shared = _strings(archive.read("xl/sharedStrings.xml")) if "xl/sharedStrings.xml" in archive.names else []
+    names = _in_order(archive, "xl/workbook.xml", "sheet", r"xl/worksheets/sheet(\d+)\.xml")
+    if not names:
+        raise Unreadable("is not a readable Excel file: it has no sheets")
+    content, starts = joined_pages(rows_as_text(_cells(archive.read(name), shared)) for name in names)
+    return Text(content, title, {**meta, "pages": starts})
+
+
+def _strings(data: bytes) -> list[str]:
+    """Returns the strings that the cells of a workbook share."""
+    found: list[str] = []
+    inside = [0]
+
+    def start(name: str, _: dict[str, str]) -> None:
+        if name == "si":
+            found.append("")
+        inside[0] += name == "t"
+
+    def end(name: str) -> None:
+        inside[0] -= name == "t"
+
+    def text(content: str) -> None:
+        if inside[0] and found:
+            found[-1] += content
+
+    walk(data, start, end, text)
+    return found
+
+
+def _cells(data: bytes, shared: list[str]) -> list[list[str]]:
+    """Returns the rows of a sheet, empty cells included."""
+    rows: list[list[str]] = []
+    state: dict[str, Any] = {"kind": "", "column": 0, "inside": False, "value": ""}
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if name == "row":
+            rows.append([])
+        elif name == "c":
+            state.update(kind=attributes.get("t", ""), column=_column(attributes.get("r", "")), value="")
+        elif name in ("v", "t"):
+            state["inside"] = True
+
+    def end(name: str) -> None:
+        if name in ("v", "t"):
+            state["inside"] = False
+        elif name == "c" and rows:
+            value = state["value"]
+            if state["kind"] == "s":
+                value = shared[int(value)] if value.isdecimal() and int(value) < len(shared) else ""
+            line = rows[-1]
+            line += [""] * (min(state["column"], 16_384) - len(line) - 1)
+            line.append(value)
+
+    def text(content: str) -> None:
+        if state["inside"]:
+            state["value"] += content
+
+    walk(data, start, end, text)
+    return [line for line in rows if any(line)]
+
+
+def _column(reference: str) -> int:
+    """Returns the number of a column: 1 for "A7", 28 for "AB7", 0 when it is not said."""
+    number = 0
+    for char in reference[:3]:
+        if not "A" <= char <= "Z":
+            break
+        number = number * 26 + ord(char) - 64
+    return number
+
+
+def epub(data: bytes) -> Text:
+    """Reads the chapters of a book in their order; ``meta["pages"]`` holds the offset at which each chapter starts."""
+    from .html import html
+
+    archive = Archive(data, "EPUB")
+    roots: list[str] = []
+    walk(
+        archive.read("META-INF/container.xml"),
+        lambda n, a: roots.append(a.get("full-path", "")) if n == "rootfile" else None,
+        lambda n: None,
+    )
+    if not roots:
+        raise Unreadable("is not a readable EPUB file: it names no contents")
+    items: dict[str, str] = {}
+    order: list[str] = []
+    known: dict[str, str] = {}
+    here = [""]
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        here[0] = name
+        if name == "item":
+            items[attributes.get("id", "")] = _inside(roots[0], attributes.get("href", ""))
+        elif name == "itemref":
+            order.append(attributes.get("idref", ""))
+
+    def text(content: str) -> None:
+        if here[0] in ("title", "creator", "date") and content.strip():
+            known.setdefault(here[0], one_line(content))
+
+    walk(archive.read(roots[0]), start, lambda n: here.__setitem__(0, ""), text)
+    chapters = [items[key] for key in order if items.get(key) in archive.names]
+    content, starts = joined_pages(html(archive.read(name)).text for name in chapters)
+    meta: dict[str, Any] = {"pages": starts}
+    if "creator" in known:
+        meta["authors"] = known["creator"]
+    return Text(content, known.get("title", ""), meta)
+
+
+def _properties(archive: Archive) -> tuple[str, dict[str, Any]]:
+    """Returns title and authors as a document states them."""
+    known: dict[str, str] = {}
+    here = [""]
+    if "docProps/core.xml" in archive.names:
+        walk(
+            archive.read("docProps/core.xml"),
+            lambda name, _: here.__setitem__(0, name),
+            lambda _: here.__setitem__(0, ""),
+            lambda content: known.update({here[0]: known.get(here[0], "") + content}) if here[0] else None,
+        )
+    meta = {"authors": one_line(known["creator"])} if known.get("creator", "").strip() else {}
+    return one_line(known.get("title", "")), meta
+
+
+def _in_order(archive: Archive, index: str, element: str, pattern: str) -> list[str]:
+    """Returns the parts of a document in the order of its index, or by their number where the index does not say."""
+    wanted: list[str] = []
+    if index in archive.names:
+        walk(archive.read(index), lambda n, a: wanted.append(a.get("id", "")) if n == element else None, lambda n: None)
+    related = _relations(archive, index)
+    listed = [related[key] for key in wanted if related.get(key) in archive.names]
+    numbered = sorted((int(match[1]), name) for name in archive.names if (match := re.fullmatch(pattern, name)))
+    return listed or [name for _, name in numbered]
+
+
+def _relations(archive: Archive, part: str) -> dict[str, str]:
+    """Returns what a part refers to inside the archive, by its ids."""
+    folder, name = posixpath.split(part)
+    listing = f"{folder}/_rels/{name}.rels"
+    found: dict[str, str] = {}
+
+    def start(element: str, attributes: dict[str, str]) -> None:
+        if element == "Relationship" and attributes.get("TargetMode") != "External":
+            found[attributes.get("Id", "")] = _inside(part, attributes.get("Target", ""))
+
+    if listing in archive.names:
+        walk(archive.read(listing), start, lambda n: None)
+    return found
+
+
+def _inside(part: str, target: str) -> str:
+    """Returns the name of an entry that another one refers to."""
+    from urllib.parse import unquote
+
+    target = unquote(target.split("#", 1)[0])
+    return posixpath.normpath(target.lstrip("/") if target.startswith("/") else posixpath.join(posixpath.dirname(part), target))
+
+
+def _local(name: str) -> str:
+    return name.rpartition(" ")[2]

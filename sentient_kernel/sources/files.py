@@ -1,0 +1,204 @@
+"""Walks a folder and opens its files without ever leaving it.
+
+Nothing is followed below the root: no link, no device, no pipe. On systems that can, each part of a path is opened relative
+to the one before it with ``O_NOFOLLOW``, so that a link that is put in place between the look and the open leads nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from sentient_kernel.errors import SourceError
+
+__all__ = ["LEFT_OUT", "Found", "open_inside", "pieces", "relative_parts", "walk"]
+
+LEFT_OUT = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
+"""Folders that are left out, besides hidden ones (whose names begin with a dot)."""
+
+_STEPWISE = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_FILE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file of a folder, or what stands in its place and why it is not read.
+
+    Args:
+        relative: Its path below the root, with slashes; shown, so never with a byte that is no character.
+        mark: What changes when the file does: time, size and identity. Empty when it is refused.
+        size: Bytes.
+        refused: Why it is not read, completing "NAME ...".
+    """
+
+    relative: str
+    mark: str = ""
+    size: int = 0
+    refused: str = ""
+
+
+def walk(root: Path, *, most: int = 50_000) -> Iterator[Found]:
+    """Yields the files below a folder in a fixed order: names sorted, files of a folder before its folders.
+
+    Args:
+        root: The folder, resolved.
+        most: How many files are looked at; what comes after is refused as a whole.
+
+    Raises:
+        SourceError: The root itself cannot be listed.
+    """
+    try:
+        os.scandir(root).close()
+    except OSError as error:
+        raise SourceError(f"{str(root)!r} cannot be listed: {_plain(error)}.") from None
+    count = 0
+    folders = [""]
+    while folders:
+        here = folders.pop()
+        files, below = _listed(root, here)
+        folders += reversed(below)
+        for found in files:
+            count += 1
+            if count > most:
+                yield Found(here or ".", refused=f"is left out from here on: the folder holds more than {most:,} files")
+                return
+            yield found
+
+
+def _listed(root: Path, here: str) -> tuple[list[Found], list[str]]:
+    """Returns what one folder holds: its files (and what is refused), and the paths of the folders to go into."""
+    files: list[Found] = []
+    below: list[str] = []
+    try:
+        with os.scandir(root / here) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        return [Found(here, refused=f"cannot be listed: {_plain(error)}")], []
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name in LEFT_OUT:
+            continue
+        path = f"{here}/{entry.name}" if here else entry.name
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+            files.append(Found(shown, refused="has a name that is not valid UTF-8; rename it"))
+            continue
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                below.append(path)
+            elif found := _file(root, path, entry):
+                files.append(found)
+        except OSError as error:
+            files.append(Found(path, refused=f"cannot be looked at: {_plain(error)}"))
+    return files, below
+
+
+def _file(root: Path, path: str, entry: os.DirEntry[str]) -> Found | None:
+    """Returns what a name stands for. A link that stays inside is passed over, since what it leads to is found by itself."""
+    if entry.is_symlink():
+        try:
+            target = Path(entry.path).resolve(strict=True)
+        except (OSError, RuntimeError):
+            return Found(path, refused="is a link that leads nowhere")
+        return None if target.is_relative_to(root) else Found(path, refused="is a link that leads out of the folder")
+    status = entry.stat(follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode):
+        return Found(path, refused="is not a file but a pipe, a socket or a device")
+    return Found(path, mark_of(status), status.st_size)
+
+
+def mark_of(status: os.stat_result) -> str:
+    """Returns what changes when a file does."""
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
+
+
+def relative_parts(relative: str) -> tuple[str, ...]:
+    """Splits a path that comes from outside and refuses each form that could lead out of a folder.
+
+    Args:
+        relative: A path with slashes, below a root.
+
+    Raises:
+        SourceError: It is absolute, climbs, names a drive or a home, or holds what no name may.
+
+    Example:
+        >>> relative_parts("papers/one.pdf")
+        ('papers', 'one.pdf')
+    """
+    parts = tuple(relative.split("/"))
+    climbs = any(part in ("", ".", "..") for part in parts)
+    windows = PureWindowsPath(relative)
+    foreign = os.name == "nt" and (windows.drive or windows.root or "\\" in relative or ":" in relative)
+    if climbs or "\0" in relative or PurePosixPath(relative).is_absolute() or foreign:
+        raise SourceError(f"{relative!r} is not a path below the folder.")
+    return parts
+
+
+def open_inside(root: Path, relative: str) -> int:
+    """Opens a file below a folder for reading and returns its descriptor.
+
+    Args:
+        root: The folder, resolved.
+        relative: The file's path below it, with slashes.
+
+    Raises:
+        SourceError: The path leads out of the folder, goes over a link, or does not end at a plain file.
+    """
+    parts = relative_parts(relative)
+    try:
+        file = _stepwise(root, parts) if _STEPWISE else _checked(root, parts)
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{relative!r} cannot be opened: {_plain(error)}.") from None
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise SourceError(f"{relative!r} is not a plain file.")
+    return file
+
+
+def _stepwise(root: Path, parts: tuple[str, ...]) -> int:
+    """Opens part by part, each relative to the one before it, over no link."""
+    here = os.open(root, _FOLDER)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, _FOLDER, dir_fd=here)
+            os.close(here)
+            here = below
+        return os.open(parts[-1], _FILE, dir_fd=here)
+    finally:
+        os.close(here)
+
+
+def _checked(root: Path, parts: tuple[str, ...]) -> int:
+    """Opens a path after resolving it, where folders cannot be opened one by one."""
+    path = root.joinpath(*parts)
+    if path.resolve(strict=True) != path or not path.is_relative_to(root):
+        raise ValueError("it goes over a link")
+    return os.open(path, _FILE)
+
+
+def pieces(file: int, most: int, size: int = 1 << 18) -> Iterator[bytes]:
+    """Yields the bytes of an open file in pieces. Raises SourceError when it has more than ``most``, whatever it said before."""
+    total = 0
+    while piece := os.read(file, size):
+        total += len(piece)
+        if total > most:
+            raise SourceError(too_long(total, most))
+        yield piece
+
+
+def too_long(size: int, most: int) -> str:
+    """Says that a file is too long, completing "NAME ..."."""
+    return f"has {size / 1e6:,.0f} MB, more than the {most / 1e6:,.0f} MB that are read from one file"
+
+
+def _plain(error: Exception) -> str:
+    """Returns what the system says, without numbers and paths."""
+    with suppress(AttributeError):
+        return str(error.strerror or error)[:1].lower() + str(error.strerror or error)[1:]  # type: ignore[attr-defined]
+    return str(error)
