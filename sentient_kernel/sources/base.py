@@ -37,7 +37,7 @@ class Document:
     @property
     def id(self) -> DocumentId:
         """The hash of the snapshot: another text, or another place, is another document."""
-        return DocumentId(hashlib.sha256(self.snapshot()).hexdigest()[:32])
+        return DocumentId(hashlib.sha256(self.snapshot()).hexdigest())
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> Document:
