@@ -18,7 +18,7 @@ from sentient_kernel.projections.describe import describe
 from sentient_kernel.projections.style import line
 from sentient_kernel.projections.table import Table
 
-SAMPLE = 300
+SAMPLE = 200
 """Characters of the newest message that a group keeps; the whole one stands in the journal at ``last_seq``."""
 GROUP_FRAMES = 8
 FRAME = 120
@@ -35,7 +35,7 @@ class ErrorView:
     """Failures with one fingerprint.
 
     Args:
-        message: Of the newest one, at most 300 characters.
+        message: Of the newest one, at most 200 characters.
         where: The innermost place in the user's or this package's code.
         runs: The runs concerned, newest last; at most 8 are kept.
         frames: The innermost frames, as text.
@@ -94,20 +94,20 @@ class FailureView:
 
 
 class _Group:
-    __slots__ = ("count", "first", "frames", "info", "last", "runs", "seq")
+    __slots__ = ("code", "count", "first", "frames", "hint", "last", "mark", "message", "runs", "seq", "type", "where")
 
     def __init__(self, at: int) -> None:
         self.count = 0
         self.first = self.last = at
         self.seq = Seq(0)
-        self.info: ErrorInfo = ErrorInfo(type="")
-        self.frames = ""
+        self.type = self.code = self.mark = self.message = self.hint = self.where = self.frames = ""
         self.runs: OrderedDict[RunId, None] = OrderedDict()
 
     def add(self, info: ErrorInfo, record: Record) -> None:
         self.count += 1
-        # A shorter copy: a thousand groups with thirty frames each would take twice the memory that is allowed.
-        self.info = info.model_copy(update={"message": line(info.message, SAMPLE), "hint": line(info.hint, SAMPLE), "frames": ()})
+        # Short texts instead of the error itself: a thousand groups with thirty frames each would take twice the memory that is allowed.
+        self.type, self.code, self.mark = info.type, info.code, info.fingerprint
+        self.message, self.hint, self.where = line(info.message, SAMPLE), line(info.hint, SAMPLE), line(info.where, FRAME)
         self.frames = "\n".join(f"{file}:{number} {name}"[:FRAME] for file, number, name in info.frames[-GROUP_FRAMES:])
         self.first, self.last, self.seq = min(self.first, record.at), max(self.last, record.at), record.seq
         if record.run:
@@ -118,12 +118,12 @@ class _Group:
 
     def view(self) -> ErrorView:
         return ErrorView(
-            fingerprint=self.info.fingerprint,
-            type=self.info.type,
-            message=self.info.message,
-            hint=self.info.hint,
-            code=self.info.code,
-            where=self.info.where,
+            fingerprint=self.mark,
+            type=self.type,
+            message=self.message,
+            hint=self.hint,
+            code=self.code,
+            where=self.where,
             count=self.count,
             first_seen=as_datetime(self.first),
             last_seen=as_datetime(self.last),

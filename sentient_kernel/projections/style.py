@@ -89,16 +89,17 @@ def moment(at: datetime | None) -> str:
     return "" if at is None else at.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-_COLOURS = """--sk-bg:var(--jp-layout-color1,{bg});--sk-sunk:var(--jp-layout-color2,{sunk});--sk-line:var(--jp-border-color2,{line});
+_COLOURS = """--sk-bg:var(--jp-layout-color1,{bg});--sk-sunk:color-mix(in srgb,var(--jp-layout-color2,{sunk}) 50%,var(--sk-bg));
+--sk-line:var(--jp-border-color2,{line});
 --sk-text:var(--jp-ui-font-color1,{text});--sk-accent:color-mix(in srgb,var(--jp-brand-color1,{accent}) 84%,var(--sk-text));
 --sk-ok:color-mix(in srgb,var(--jp-success-color1,{ok}) 78%,var(--sk-text));
 --sk-ask:color-mix(in srgb,var(--jp-warn-color1,{ask}) 64%,var(--sk-text));
 --sk-bad:color-mix(in srgb,var(--jp-error-color1,{bad}) 84%,var(--sk-text));--sk-soft:color-mix(in srgb,var(--sk-text) 68%,var(--sk-bg));"""
 # The hues are mixed with the text colour because JupyterLab's own warn orange stands at 2.7:1 on white, too pale for words.
-_LIGHT = {"bg": "#fff", "sunk": "#f5f6f8", "line": "#e0e3e8", "text": "#1c2127"} | {
+_LIGHT = {"bg": "#fff", "sunk": "#ebedf1", "line": "#e0e3e8", "text": "#1c2127"} | {
     "accent": "#1874dd", "ok": "#1f8f58", "ask": "#dd7b00", "bad": "#cb261c"
 }  # fmt: skip
-_DARK = {"bg": "#16191e", "sunk": "#1f242b", "line": "#333a44", "text": "#e6e9ee"} | {
+_DARK = {"bg": "#16191e", "sunk": "#282f37", "line": "#333a44", "text": "#e6e9ee"} | {
     "accent": "#66a5ff", "ok": "#4fc98f", "ask": "#f0981f", "bad": "#ff7d73"
 }  # fmt: skip
 
@@ -123,6 +124,7 @@ overflow-wrap:anywhere}.sk .sk-run{color:var(--sk-accent)}.sk .sk-asks{color:var
 padding-top:5px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}.sk.sk .sk-phases .sk-d{border-color:var(--sk-ok)}
 .sk.sk .sk-phases .sk-n{border-color:var(--sk-accent);color:var(--sk-text);font-weight:600}
 .sk.sk .sk-phases .sk-w{border-color:var(--sk-ask);color:var(--sk-text);font-weight:600}
+.sk.sk .sk-phases .sk-o{border-color:var(--sk-soft);color:var(--sk-text);font-weight:600}
 .sk.sk .sk-phases .sk-x{border-color:var(--sk-bad);color:var(--sk-text);font-weight:600}
 .sk .sk-meter{height:3px;margin:0 16px 12px;background:var(--sk-line);border-radius:2px;overflow:hidden}
 .sk .sk-meter b{display:block;height:100%;background:var(--sk-accent)}
@@ -134,8 +136,9 @@ justify-content:space-between;gap:0 12px}
 .sk.sk table.sk-steps{width:100%;table-layout:fixed;border-collapse:collapse;border:0;font-size:12px;margin:0;color:inherit}
 .sk.sk .sk-steps td{border:0;padding:2px 8px 2px 0;text-align:left;background:none;overflow:hidden;text-overflow:ellipsis;
 white-space:nowrap;vertical-align:middle;line-height:1.5;font-weight:400}.sk.sk .sk-steps tr{background:none}
-.sk.sk .sk-steps td:first-child{width:18px;font-weight:600;overflow:visible}.sk.sk .sk-steps td:nth-child(3){width:34%}
-.sk.sk .sk-steps td:last-child{width:66px;padding-right:0;text-align:right}.sk.sk .sk-steps .sk-in{padding-left:12px}
+.sk.sk .sk-steps td:first-child{width:18px;font-weight:600;overflow:visible}.sk.sk .sk-steps .sk-l{width:28%}
+.sk.sk .sk-steps td.sk-s{width:66px;padding-right:0;text-align:right}
+.sk.sk .sk-steps td.sk-why{white-space:normal;padding:0 0 3px;color:var(--sk-soft);line-height:1.4}.sk.sk .sk-steps .sk-in{padding-left:12px}
 .sk.sk .sk-steps .sk-in2{padding-left:24px}
 .sk .sk-lane{display:block;position:relative;height:8px;background:var(--sk-sunk);border-radius:2px}
 .sk .sk-lane b{position:absolute;top:0;bottom:0;min-width:2px;border-radius:2px;background:var(--sk-ok);opacity:.75}
@@ -143,13 +146,13 @@ white-space:nowrap;vertical-align:middle;line-height:1.5;font-weight:400}.sk.sk 
 .sk .sk-lane b.sk-l-cut{background:repeating-linear-gradient(-45deg,var(--sk-soft) 0 3px,transparent 3px 6px)}
 .sk .sk-more{font-size:12px;color:var(--sk-soft);margin-top:6px}.sk .sk-say{white-space:pre-wrap;text-wrap:pretty}
 .sk.sk .sk-src{display:grid;grid-template-columns:minmax(0,1fr) auto;gap:3px 12px;font-size:12px}.sk.sk .sk-src dt{font-weight:400}
-.sk.sk .sk-src dd{text-align:right;max-width:26ch}
+.sk.sk .sk-src dd{text-align:right}.sk.sk .sk-src dd.sk-why{grid-column:1/-1;text-align:left;margin:-3px 0 2px}
 .sk .sk-say+.sk-part,.sk .sk-part+.sk-part{margin-top:12px;border-top:1px solid var(--sk-line);padding-top:10px}
 .sk .sk-ask,.sk .sk-trouble{border-left:3px solid var(--sk-ask);background:color-mix(in srgb,var(--sk-ask) 7%,var(--sk-bg));
 padding:12px 16px;border-top:1px solid var(--sk-line)}
 .sk .sk-trouble{border-left-color:var(--sk-bad);background:color-mix(in srgb,var(--sk-bad) 6%,var(--sk-bg))}.sk .sk-h{font-weight:600}
 .sk.sk .sk-ask ol,.sk.sk .sk-ask ul{margin:8px 0 2px;padding-left:20px}.sk.sk .sk-ask li{margin:3px 0}
-.sk.sk .sk-given{display:grid;grid-template-columns:minmax(72px,auto) minmax(0,1fr);gap:2px 12px;margin:8px 0 2px}
+.sk.sk .sk-given{display:grid;grid-template-columns:fit-content(32%) minmax(0,1fr);gap:2px 12px;margin:8px 0 2px}.sk.sk .sk-given ol,.sk.sk .sk-given dl{margin-top:0}
 .sk.sk .sk-given dt{color:var(--sk-soft);font-weight:400}
 .sk.sk .sk-how{margin-top:10px;display:grid;grid-template-columns:auto minmax(0,1fr);gap:2px 12px;align-items:baseline}
 .sk.sk .sk-how dt{font-weight:600;font-size:12px}
@@ -172,13 +175,14 @@ border-top:1px solid var(--sk-line);font-weight:400;line-height:1.5;max-width:44
 .sk.sk .sk-table td:first-child,.sk.sk .sk-table th:first-child{padding-left:16px}
 .sk.sk .sk-table thead th{color:var(--sk-soft);font-weight:600;font-size:11px;white-space:nowrap}.sk.sk .sk-table tr{background:none}
 .sk.sk .sk-table .sk-r{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.sk.sk .sk-table .sk-wide{min-width:18ch}
-.sk .sk-foot{padding:8px 16px;border-top:1px solid var(--sk-line);font-size:12px;color:var(--sk-soft)}
+.sk summary{cursor:pointer}.sk summary:focus-visible{outline:2px solid var(--sk-accent);outline-offset:-2px}
+.sk .sk-exact{white-space:pre-wrap}.sk .sk-foot{padding:8px 16px;border-top:1px solid var(--sk-line);font-size:12px;color:var(--sk-soft)}
 @container (max-width:640px){.sk .sk-body,.sk .sk-rep{grid-template-columns:minmax(0,1fr)}
 .sk .sk-body>*+*{border-left:0;border-top:1px solid var(--sk-line)}.sk .sk-rep>aside{border-left:0;border-top:1px solid var(--sk-line)}
 .sk.sk .sk-how{grid-template-columns:minmax(0,1fr)}.sk.sk .sk-how dt{margin-top:4px}}
-@container (max-width:520px){.sk.sk .sk-phases li{flex:0 1 16px;font-size:0;padding-top:0}
-.sk.sk .sk-phases .sk-n,.sk.sk .sk-phases .sk-w,.sk.sk .sk-phases .sk-x{flex:1 1 auto;font-size:11px;padding-top:5px}
-.sk.sk .sk-phases:not(:has(.sk-n,.sk-w,.sk-x)) li{flex:1 1 0}.sk.sk .sk-steps td:nth-child(3){width:20%}}
+@container (max-width:520px){.sk .sk-q{flex-basis:100%}.sk.sk .sk-phases li{font-size:0;padding-top:0}
+.sk.sk .sk-phases .sk-n,.sk.sk .sk-phases .sk-w,.sk.sk .sk-phases .sk-o,.sk.sk .sk-phases .sk-x{flex:0 0 auto;font-size:11px;padding-top:5px}
+.sk.sk .sk-steps .sk-l{width:18%}}
 @media print{.sk.sk{break-inside:avoid-page}}
 """
 
