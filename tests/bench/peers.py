@@ -66,6 +66,7 @@ TARGETS = (
     Target("C", "import ours", "import_cpu_s", at_most=0.25),
     Target("C", "import ours", "import_cpu_s", at_most=1 / 3, times=("import langgraph", "imp.cpu_s")),
     Target("C", "import ours", "import_cpu_s", at_most=1 / 2, times=("import dbos", "imp.cpu_s")),
+    Target("C", "import ours", "first_run_cpu_s", at_most=1 / 2, times=("import langgraph", "first_workflow.cpu_s")),
     Target("D", "resume ours", "again_waiting_ms", at_most=20),
     Target("D", "resume ours", "step_bodies_rerun", at_most=0),
     Target("D", "resume ours", "again_waiting_cpu_ms", at_most=1 / 15, times=("resume langgraph func", "resume_cpu_ms")),
@@ -100,7 +101,7 @@ def arguments(command: str, tmp: str) -> list[str]:
         elif word.strip("{}") in FAMILIES and word.startswith("{"):
             filled.append(str(VENVS / f"v-{word[1:-1]}" / "bin" / "python"))
         else:
-            filled.append(str(SCRIPTS / word) if len(filled) == 1 and (SCRIPTS / word).is_file() else word)
+            filled.append(str(SCRIPTS / word) if word.endswith(".py") and (SCRIPTS / word).is_file() else word)
     return filled
 
 
