@@ -72,7 +72,7 @@ def _step_row(step: StepView, run: RunView) -> str:
     depth = min(2, step.scope.count("/") + 1) if step.scope else 0
     indent = ("", ' class="sk-in"', ' class="sk-in2"')[depth]
     row = (
-        f'<tr><td class="sk-{colour}"><span aria-hidden="true">{sign}</span><span class="sk-sr">{step.status}</span></td>'
+        f'<tr><td class="sk-{colour}"><span aria-hidden="true">{sign}</span> <span class="sk-sr">{step.status}</span></td>'
         f'<td title="{escape(line(step.title, 300))}"><span{indent}>{outside(step.title, 120)}</span>{aside}</td>'
         f'<td class="sk-l" aria-hidden="true">{_lane(step, run)}</td><td class="sk-s sk-soft">{duration(seconds)}</td></tr>'
     )
@@ -116,7 +116,7 @@ def ask_block(approval: ApprovalView, index: int, holder: str) -> str:
     )
     return (
         f'<div class="sk-ask" role="region" aria-label="Approval" data-approval="{escape(approval.id)}">'
-        f'<div class="sk-h" role="heading" aria-level="3"><bdi>{escape(approval.question)}</bdi></div>'
+        f'<div class="sk-h" role="heading" aria-level="3"><strong><bdi>{escape(approval.question)}</bdi></strong></div>'
         f'<div class="sk-soft sk-num">{escape(approval.ask)}{digest}{expires}</div>{payload(approval.payload, index, holder)}'
         f'<dl class="sk-how">{ways}</dl></div>'
     )
@@ -157,7 +157,7 @@ def trouble_block(run: RunView, steps: Sequence[StepView]) -> str:
     place = f'<p class="sk-soft sk-code">{escape(where)}</p>' if where else ""
     said = f"<p><bdi>{escape(text)}</bdi></p>" if text else ""
     return (
-        f'<div class="{look}" role="{role}"><div class="sk-h"><bdi>{escape(heading)}</bdi></div>{said}{place}'
+        f'<div class="{look}" role="{role}"><div class="sk-h"><strong><bdi>{escape(heading)}</bdi></strong></div>{said}{place}'
         f'<p class="sk-soft">{_with_code(words.what_now(run))}</p></div>'
     )
 

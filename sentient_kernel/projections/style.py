@@ -138,7 +138,8 @@ justify-content:space-between;gap:0 12px}
 white-space:nowrap;vertical-align:middle;line-height:1.5;font-weight:400}.sk.sk .sk-steps tr{background:none}
 .sk.sk .sk-steps td:first-child{width:18px;font-weight:600;overflow:visible}.sk.sk .sk-steps .sk-l{width:28%}
 .sk.sk .sk-steps td.sk-s{width:66px;padding-right:0;text-align:right}
-.sk.sk .sk-steps td.sk-why{white-space:normal;padding:0 0 3px;color:var(--sk-soft);line-height:1.4}.sk.sk .sk-steps .sk-in{padding-left:12px}
+.sk.sk .sk-steps td.sk-why{white-space:normal;padding:0 0 3px;color:var(--sk-soft);line-height:1.4}
+.sk.sk .sk-steps .sk-in{padding-left:12px}
 .sk.sk .sk-steps .sk-in2{padding-left:24px}
 .sk .sk-lane{display:block;position:relative;height:8px;background:var(--sk-sunk);border-radius:2px}
 .sk .sk-lane b{position:absolute;top:0;bottom:0;min-width:2px;border-radius:2px;background:var(--sk-ok);opacity:.75}
@@ -152,7 +153,8 @@ white-space:nowrap;vertical-align:middle;line-height:1.5;font-weight:400}.sk.sk 
 padding:12px 16px;border-top:1px solid var(--sk-line)}
 .sk .sk-trouble{border-left-color:var(--sk-bad);background:color-mix(in srgb,var(--sk-bad) 6%,var(--sk-bg))}.sk .sk-h{font-weight:600}
 .sk.sk .sk-ask ol,.sk.sk .sk-ask ul{margin:8px 0 2px;padding-left:20px}.sk.sk .sk-ask li{margin:3px 0}
-.sk.sk .sk-given{display:grid;grid-template-columns:fit-content(32%) minmax(0,1fr);gap:2px 12px;margin:8px 0 2px}.sk.sk .sk-given ol,.sk.sk .sk-given dl{margin-top:0}
+.sk.sk .sk-given{display:grid;grid-template-columns:fit-content(32%) minmax(0,1fr);gap:2px 12px;margin:8px 0 2px}
+.sk.sk .sk-given ol,.sk.sk .sk-given dl{margin-top:0}
 .sk.sk .sk-given dt{color:var(--sk-soft);font-weight:400}
 .sk.sk .sk-how{margin-top:10px;display:grid;grid-template-columns:auto minmax(0,1fr);gap:2px 12px;align-items:baseline}
 .sk.sk .sk-how dt{font-weight:600;font-size:12px}
@@ -174,14 +176,17 @@ font-size:12.5px;border-radius:0 6px 6px 0}
 border-top:1px solid var(--sk-line);font-weight:400;line-height:1.5;max-width:44ch;background:none}
 .sk.sk .sk-table td:first-child,.sk.sk .sk-table th:first-child{padding-left:16px}
 .sk.sk .sk-table thead th{color:var(--sk-soft);font-weight:600;font-size:11px;white-space:nowrap}.sk.sk .sk-table tr{background:none}
-.sk.sk .sk-table .sk-r{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.sk.sk .sk-table .sk-wide{min-width:18ch}
+.sk.sk>.sk-scroll:first-child thead th{border-top:0}.sk.sk strong,.sk.sk b{font-weight:600}
+.sk.sk .sk-table .sk-r{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.sk.sk .sk-table .sk-wide{min-width:22ch}.sk.sk .sk-table .sk-keep{white-space:nowrap}
 .sk summary{cursor:pointer}.sk summary:focus-visible{outline:2px solid var(--sk-accent);outline-offset:-2px}
 .sk .sk-exact{white-space:pre-wrap}.sk .sk-foot{padding:8px 16px;border-top:1px solid var(--sk-line);font-size:12px;color:var(--sk-soft)}
 @container (max-width:640px){.sk .sk-body,.sk .sk-rep{grid-template-columns:minmax(0,1fr)}
 .sk .sk-body>*+*{border-left:0;border-top:1px solid var(--sk-line)}.sk .sk-rep>aside{border-left:0;border-top:1px solid var(--sk-line)}
 .sk.sk .sk-how{grid-template-columns:minmax(0,1fr)}.sk.sk .sk-how dt{margin-top:4px}}
 @container (max-width:520px){.sk .sk-q{flex-basis:100%}.sk.sk .sk-phases li{font-size:0;padding-top:0}
-.sk.sk .sk-phases .sk-n,.sk.sk .sk-phases .sk-w,.sk.sk .sk-phases .sk-o,.sk.sk .sk-phases .sk-x{flex:0 0 auto;font-size:11px;padding-top:5px}
+.sk.sk .sk-phases .sk-n,.sk.sk .sk-phases .sk-w,.sk.sk .sk-phases .sk-o,.sk.sk .sk-phases .sk-x{
+flex:0 0 auto;min-width:16%;font-size:11px;padding-top:5px}
 .sk.sk .sk-steps .sk-l{width:18%}}
 @media print{.sk.sk{break-inside:avoid-page}}
 """

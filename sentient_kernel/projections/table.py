@@ -166,11 +166,11 @@ def as_json(value: Any) -> Any:
 def table_html(table: Table[Any], *, label: str = "", limit: int = HTML_ROWS) -> str:
     """Returns a table as HTML without the style sheet; every value is escaped, rows beyond the limit are counted."""
     names, rows = table.shown, table[:limit]
-    marks = [' class="sk-r"' if _all_numbers(rows, name) else "" for name in names]
-    columns = list(zip(names, marks, strict=True))
+    texts = {name: [cell(getattr(row, name), CELL * 5) for row in rows] for name in names}
+    columns = [(name, f' class="{_look(texts[name], _all_numbers(rows, name))}"') for name in names]
     head = "".join(f'<th scope="col"{mark}>{escape(name.replace("_", " "))}</th>' for name, mark in columns)
     body = "".join(
-        "<tr>" + "".join(f"<td{mark}>{escape(cell(getattr(row, name), CELL * 5))}</td>" for name, mark in columns) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td{mark}>{escape(texts[name][i])}</td>" for name, mark in columns) + "</tr>" for i in range(len(rows))
     )
     more = f", the first {len(rows)} shown" if len(rows) < len(table) else ""
     foot = counted(len(table), table.noun) + more if rows else f"No {counted(0, table.noun)[2:]}."
@@ -197,6 +197,11 @@ def _as_text(table: Table[Any]) -> str:
 def _all_numbers(rows: Iterable[Any], name: str) -> bool:
     values = [v for row in rows if (v := getattr(row, name)) is not None]
     return bool(values) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+
+
+def _look(texts: list[str], numbers: bool) -> str:
+    """Returns the class of a column: numbers stand right, short texts (ids, times, states) stay on one line, long ones get room."""
+    return "sk-r" if numbers else "sk-keep" if max(map(len, texts), default=0) <= 36 else "sk-wide"
 
 
 def _width(text: str) -> int:

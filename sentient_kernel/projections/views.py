@@ -60,7 +60,7 @@ def _head(run: RunView, below_report: bool) -> str:
     title = "How this report was made" if below_report else plain(run.title)
     return (
         f'<div class="sk-head">{parts.state(sign, words.state_word(run), colour)} '
-        f'<span class="sk-q" role="heading" aria-level="2"><bdi>{escape(title)}</bdi></span></div>'
+        f'<span class="sk-q" role="heading" aria-level="2"><strong><bdi>{escape(title)}</bdi></strong></span></div>'
     )
 
 
@@ -93,14 +93,14 @@ def _body(run: RunView, steps: Sequence[StepView], progress: ProgressView, sourc
     beside = _column(message, heard, "Now" if run.status in ("running", "waiting", "pending") else "Said last")
     return (
         f'<div class="sk-body{"" if beside else " sk-one"}">'
-        f'<div><p class="sk-t"><span>Steps</span> <span class="sk-num">{counts}</span></p>{rows}</div>{beside}</div>'
+        f'<div><p class="sk-t"><b>Steps</b> <span class="sk-num">{counts}</span></p>{rows}</div>{beside}</div>'
     )
 
 
 def _column(message: str, heard: str, label: str) -> str:
-    said = f'<p class="sk-t"><span>{label}</span></p><p class="sk-say"><bdi>{escape(line(message, 600))}</bdi></p>' if message else ""
+    said = f'<p class="sk-t"><b>{label}</b></p><p class="sk-say"><bdi>{escape(line(message, 600))}</bdi></p>' if message else ""
     if heard:
-        heard = f'<div class="sk-part"><p class="sk-t"><span>Sources</span></p>{heard}</div>'
+        heard = f'<div class="sk-part"><p class="sk-t"><b>Sources</b></p>{heard}</div>'
     return f"<div>{said}{heard}</div>" if said or heard else ""
 
 
@@ -205,6 +205,6 @@ def _error_row(error: ErrorView) -> str:
     hint = f'<br><span class="sk-soft">{parts.outside(error.hint, 240)}</span>' if error.hint else ""
     runs = f"{len(error.runs)}+" if len(error.runs) >= 8 else str(len(error.runs))
     return (
-        f'<tr><td class="sk-wide"><b>{escape(kind)}</b>{message}{hint}</td><td class="sk-code">{parts.outside(error.where, 120)}</td>'
-        f'<td class="sk-num">{moment(error.last_seen)}</td><td class="sk-num">{runs}</td><td class="sk-r">{error.count:,}</td></tr>'
+        f'<tr><td class="sk-wide"><b>{escape(kind)}</b>{message}{hint}</td><td class="sk-wide"><code>{parts.outside(error.where, 120)}</code></td>'
+        f'<td class="sk-num sk-keep">{moment(error.last_seen)}</td><td class="sk-num">{runs}</td><td class="sk-r">{error.count:,}</td></tr>'
     )
