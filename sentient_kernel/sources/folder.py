@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from sentient_kernel.errors import ParseError, SourceError, UsageError
 from sentient_kernel.sources.base import Document, Health
 from sentient_kernel.sources.files import Found, mark_of, open_inside, pieces, too_long, walk
 from sentient_kernel.sources.local import Children, LocalSource, Work, sentence
-from sentient_kernel.sources.parse import FORMATS, Limits, Parsed, Parser
+from sentient_kernel.sources.parse import Parsed, Parser
 
 if TYPE_CHECKING:
     from sentient_kernel.index.store import Index
@@ -35,7 +35,7 @@ class FolderSource(LocalSource):
         path: A folder or a file.
         index: Where its passages are kept.
         name: What it is called; the path when not given.
-        limits: What one file may cost.
+        parser: Makes the parser of its files, with other limits or with formats of your own.
         most: How many files are looked at.
 
     Raises:
@@ -48,15 +48,16 @@ class FolderSource(LocalSource):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], index: Index, *, name: str | None = None, limits: Limits | None = None, most: int = 50_000
+        self, path: str | os.PathLike[str], index: Index, *, name: str | None = None, parser: Callable[[], Parser] = Parser, most: int = 50_000
     ) -> None:
         given = os.path.normpath(os.fspath(path)) if os.fspath(path) else ""
         super().__init__(name or PurePosixPath(Path(given)).as_posix(), index)
-        place = _resolved(given)
+        self._parser = parser
+        self._formats, self._limits = parser().formats, parser().limits
+        place = _resolved(given, self._formats)
         self._single = None if place.is_dir() else place.name
         self._root = place if place.is_dir() else place.parent
         self._given = PurePosixPath(Path(given).as_posix())
-        self._limits = limits or Limits()
         self._most = most
 
     def _read(self, work: Work) -> Health:
@@ -72,7 +73,7 @@ class FolderSource(LocalSource):
             kind = PurePosixPath(found.relative).suffix.lower()
             if found.refused:
                 refused.append((uri, f"It {found.refused}."))
-            elif kind not in FORMATS:
+            elif kind not in self._formats:
                 kinds[kind or "no ending"] += 1
             elif reason := self._unfit(found):
                 refused.append((uri, reason))
@@ -106,7 +107,7 @@ class FolderSource(LocalSource):
 
         if not todo:
             return 0
-        with Children(work, len(todo), self._limits) as children:
+        with Children(work, len(todo), self._parser) as children:
             for number, (found, result) in enumerate(children.map(lambda parser, file: self._parse(parser, file, known), todo), 1):
                 uri = self._uri(found.relative)
                 work.tell(f"Reading {uri}", number / len(todo))
@@ -208,7 +209,7 @@ def _counted(file: int, most: int, digest: hashlib._Hash) -> Iterator[bytes]:
         raise ParseError(f"It cannot be read: {error.strerror}.") from None
 
 
-def _resolved(given: str) -> Path:
+def _resolved(given: str, formats: Mapping[str, str]) -> Path:
     """Returns the folder or file that a user names, with links followed: the user's own choice, unlike what lies in it."""
     if not given or "\0" in given:
         raise UsageError(f"{given!r} is not the name of a file or folder.")
@@ -223,6 +224,6 @@ def _resolved(given: str) -> Path:
         raise UsageError(f"{given!r} is neither a file nor a folder.")
     if not os.access(place, os.R_OK | (os.X_OK if place.is_dir() else 0)):
         raise UsageError(f"{given!r} may not be read by this user.")
-    if place.is_file() and place.suffix.lower() not in FORMATS:
-        raise UsageError(f"{given!r} is of a kind that cannot be read.", hint=f"What can be read: {' '.join(sorted(FORMATS))}.")
+    if place.is_file() and place.suffix.lower() not in formats:
+        raise UsageError(f"{given!r} is of a kind that cannot be read.", hint=f"What can be read: {' '.join(sorted(formats))}.")
     return place

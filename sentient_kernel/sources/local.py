@@ -19,7 +19,7 @@ import anyio.to_thread
 from sentient_kernel.errors import ParseError, SourceError
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Document, Health, Passage, Progress
-from sentient_kernel.sources.parse import Limits, Parser
+from sentient_kernel.sources.parse import Parser
 
 if TYPE_CHECKING:
     from sentient_kernel.index.store import Index
@@ -82,14 +82,14 @@ class Children:
     Args:
         work: The reading that they belong to.
         items: About how many items there are: a few are not worth a second child.
-        limits: What one item may cost.
+        make: Makes a parser.
     """
 
-    def __init__(self, work: Work, items: int, limits: Limits | None = None) -> None:
+    def __init__(self, work: Work, items: int, make: Callable[[], Parser]) -> None:
         self._work = work
         count = 2 if items > 16 else 1
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="sentient-parse")
-        self._parsers = [Parser(limits) for _ in range(count)]
+        self._parsers = [make() for _ in range(count)]
         self._free: SimpleQueue[Parser] = SimpleQueue()
         for parser in self._parsers:
             self._free.put(parser)

@@ -61,7 +61,7 @@ class PackagesSource(LocalSource):
             self._index.remove(self.name, gone)
         read = 0
         if todo:
-            with Children(work, len(todo) * 2, _LIMITS) as children:
+            with Children(work, len(todo) * 2, lambda: Parser(_LIMITS)) as children:
                 for number, (one, result) in enumerate(children.map(_ask, todo), 1):
                     work.tell(f"Reading the documentation of {one.name} {one.version}", number / len(todo))
                     before = held.get(_prefix(one), {})

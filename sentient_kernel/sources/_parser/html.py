@@ -14,7 +14,7 @@ _BLOCKS = frozenset(
     header hgroup html li main ol p pre section summary table tbody tfoot thead tr ul""".split()
 )
 _DEEPEST = 2_000
-Place = tuple[tuple[int, str], int]
+Place = tuple[tuple[int, str], int, int]
 _CHARSET = re.compile(rb"charset[ \t]{0,5}=[ \t]{0,5}[\"']?([-\w]{1,40})", re.IGNORECASE)
 
 
@@ -49,7 +49,7 @@ def _blocks(body: Any) -> str:
     lines: list[str] = []
     held: list[str] = []
     here: tuple[int, str] = (0, "")
-    cell = 0
+    cell = [0, 0]
     known: dict[int, Place] = {}
     for node in body.traverse(include_text=True):
         tag = node.tag
@@ -59,12 +59,12 @@ def _blocks(body: Any) -> str:
             continue
         content = node.text_content or ""
         around = node.parent.mem_id
-        block, inner = known.get(around) or known.setdefault(around, _places(node))
+        block, *inner = known.get(around) or known.setdefault(around, _places(node))
         if block[0] != here[0]:
             _close(lines, held, here[1])
             here, cell = block, inner
         elif inner != cell:
-            held.append(" | ")
+            held.append(" | " if inner[0] != cell[0] else " ")
             cell = inner
         held.append(content if here[1] == "pre" else re.sub(r"\s+", " ", content))
     _close(lines, held, here[1])
@@ -72,7 +72,8 @@ def _blocks(body: Any) -> str:
 
 
 def _places(node: Any) -> Place:
-    """Returns the block that a text stands in, as (identity, tag), and the identity of its table cell (0 outside of tables).
+    """Returns the block that a text stands in, as (identity, tag), the identity of its table cell, and that of its block
+    in the cell (0 outside of tables).
 
     What stands in a cell belongs to its row, however many paragraphs the cell holds.
     """
@@ -85,14 +86,14 @@ def _places(node: Any) -> Place:
         if tag in ("td", "th") and not cell:
             cell = parent.mem_id
         elif tag == "tr" and cell:
-            return (parent.mem_id, tag), cell
+            return (parent.mem_id, tag), cell, block[0]
         elif tag in _BLOCKS and not block[0]:
             block = (parent.mem_id, tag)
         steps += 1
         if steps > _DEEPEST:
             raise Unreadable("is nested too deeply to be read")
         parent = parent.parent
-    return block, 0
+    return block, 0, 0
 
 
 def _close(lines: list[str], held: list[str], tag: str) -> None:

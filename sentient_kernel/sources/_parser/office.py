@@ -262,7 +262,7 @@ def _cells(data: bytes, shared: list[str]) -> list[list[str]]:
             if state["kind"] == "s":
                 value = shared[int(value)] if value.isdecimal() and int(value) < len(shared) else ""
             line = rows[-1]
-            line += [""] * (min(state["column"], 16_384) - len(line) - 1)
+            line += [""] * (min(state["column"], 1_024) - len(line) - 1)
             line.append(value)
 
     def text(content: str) -> None:
