@@ -1,0 +1,37 @@
+"""What a run may spend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from sentient_kernel.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits of a run; None leaves one open. Research without a model spends nothing of it but time.
+
+    Args:
+        usd: US dollars.
+        tokens: Tokens of language models, both ways.
+        calls: Calls of language models and paid services.
+        seconds: Working time; when it is over, the run writes with what it has.
+
+    Raises:
+        UsageError: A limit is negative.
+
+    Example:
+        >>> Budget(seconds=60)
+        Budget(usd=None, tokens=None, calls=None, seconds=60)
+    """
+
+    usd: float | None = None
+    tokens: int | None = None
+    calls: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            value = getattr(self, limit.name)
+            if value is not None and not value >= 0:
+                raise UsageError(f"A budget of {limit.name}={value!r} cannot be.", hint="Give 0 or more, or leave it out.")
