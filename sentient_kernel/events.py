@@ -199,12 +199,13 @@ class StepFailed(Fact):
 
 
 class ProgressUpdated(Fact):
-    """Written when a workflow tells how far it is."""
+    """Written when a workflow tells how far it is; ``inside`` names the step that says so, where it is one."""
 
     kind: Literal["progress_updated"] = "progress_updated"
     message: str = ""
     progress: float | None = None
     data: JsonValue = None
+    inside: StepKey | None = None
 
 
 class MessageSent(Fact):
@@ -268,13 +269,14 @@ class ApprovalWithdrawn(Fact):
 
 
 class ResearchUpdated(Fact):
-    """Written when a research run enters a phase or learns something worth showing."""
+    """Written when a research run enters a phase or learns something worth showing; ``inside`` names the step that says so."""
 
     kind: Literal["research_updated"] = "research_updated"
     phase: str
     message: str = ""
     progress: float | None = None
     data: JsonValue = None
+    inside: StepKey | None = None
 
 
 class ResearchDelegated(Fact):

@@ -138,7 +138,7 @@ def apply(state: RunState, record: Record) -> None:
     elif kind == "run_steered":
         state.steers.append(from_json(body)["text"])
     elif kind in ("progress_updated", "research_updated", "source_reported", "research_delegated"):
-        state.emitted += 1
+        state.emitted += b'"inside":' not in body or not from_json(body).get("inside")
     elif kind == "message_sent":
         state.messages[record.seq] = record.event
         if record.event.key:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
+from sentient_kernel.commands import FinishRun
 from sentient_kernel.engine import _identity
 from sentient_kernel.engine._execution import Call, Execution, start_task
 from sentient_kernel.engine.workflow import PURE, EffectSpec, Outcome, Retry, Workflow
-from sentient_kernel.errors import UsageError
-from sentient_kernel.events import Ask, Fact, ProgressUpdated
+from sentient_kernel.errors import Refused, UsageError
+from sentient_kernel.events import Ask, Fact, ProgressUpdated, ResearchUpdated
 from sentient_kernel.ids import RunId
 
 T = TypeVar("T")
@@ -151,6 +153,21 @@ class Context:
     def tell(self, fact: Fact) -> None:
         """Writes an event of the vocabulary, once, however often the run is resumed."""
         self._execution.tell(fact)
+
+    def whisper(self, fact: ProgressUpdated | ResearchUpdated) -> None:
+        """Writes progress from inside a step. It is not counted, as a resumed run does not run the step again."""
+        self._execution.post(fact.model_copy(update={"inside": fact.inside or "step"}))
+
+    def finish_after(self, seconds: float) -> None:
+        """Asks this run to finish with what it has, once so many seconds are over."""
+        execution = self._execution
+
+        async def finish() -> None:
+            await execution.engine.clock.sleep(seconds)
+            with suppress(Refused):
+                await execution.engine.decide(FinishRun(run=execution.root.run, by="budget"))
+
+        start_task(finish(), "budget")
 
     async def send(self, to: str, message: Any) -> None:
         """Sends a value to every workflow of this tree of runs that goes by the name ``to``: its run's name or its function's."""

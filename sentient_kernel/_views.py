@@ -1,0 +1,146 @@
+"""What is known of runs, read from the journal when somebody looks: nothing is folded while nobody does."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sentient_kernel.errors import NotFound
+from sentient_kernel.events import ErrorInfo, Record
+from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.projections.approvals import Approvals
+from sentient_kernel.projections.cost import NO_USAGE, UsageView
+from sentient_kernel.projections.errors import Errors
+from sentient_kernel.projections.progress import Progress
+from sentient_kernel.projections.runs import Run, Runs, RunView, with_liveness
+from sentient_kernel.projections.sources import Sources
+from sentient_kernel.projections.steps import Steps
+from sentient_kernel.projections.table import Table
+
+if TYPE_CHECKING:
+    from sentient_kernel.workbench import Workbench
+
+KEPT = 128
+"""Runs whose folds are kept between looks; the journal can make any of them again."""
+
+
+class RunFolds:
+    """The folds of one run, each as of the same record."""
+
+    def __init__(self, run: RunId) -> None:
+        self.seq = Seq(0)
+        self.run = Run(run)
+        self.steps = Steps()
+        self.approvals = Approvals()
+        self.sources = Sources()
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run is."""
+        return self.run.progress
+
+    def apply(self, record: Record) -> None:
+        """Takes one more record in."""
+        self.seq = record.seq
+        for fold in (self.run, self.steps, self.approvals, self.sources):
+            fold.apply(record)
+
+
+class WorkbenchFolds:
+    """The folds over all runs."""
+
+    def __init__(self) -> None:
+        self.seq = Seq(0)
+        self.runs = Runs()
+        self.approvals = Approvals()
+        self.errors = Errors()
+
+    def apply(self, record: Record) -> None:
+        """Takes one more record in."""
+        self.seq = record.seq
+        for fold in (self.runs, self.approvals, self.errors):
+            fold.apply(record)
+
+
+class Views:
+    """Catches folds up with the journal and hands out what they show. Any thread."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self._wb = workbench
+        self._lock = threading.RLock()
+        self._runs: OrderedDict[RunId, RunFolds] = OrderedDict()
+        self._all = WorkbenchFolds()
+
+    def of(self, run: RunId) -> RunFolds:
+        """Returns the folds of one run as of now. Raises NotFound."""
+        with self._lock:
+            folds = self._runs.get(run) or RunFolds(run)
+            for record in self._wb.journal.read(run=run, after=folds.seq):
+                folds.apply(record)
+            if not folds.seq:
+                raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
+            self._runs[run] = folds
+            self._runs.move_to_end(run)
+            while len(self._runs) > KEPT:
+                self._runs.popitem(last=False)
+            return folds
+
+    def all(self) -> WorkbenchFolds:
+        """Returns the folds over all runs as of now."""
+        with self._lock:
+            while records := self._wb.journal.read(after=self._all.seq, limit=10_000):
+                for record in records:
+                    self._all.apply(record)
+            return self._all
+
+    def run(self, run: RunId) -> RunView:
+        """Returns one run, crashed when its kernel is gone."""
+        view = self.of(run).run.view
+        return with_liveness(view, self._alive(view))
+
+    def runs(self) -> Table[RunView]:
+        """Returns all runs."""
+        views = list(self.all().runs.table)
+        leases = self._wb.journal.leases()
+        living = {run for run, info in leases.items() if info.alive}
+        return Table((with_liveness(v, v.id in living or (v.parent or v.id) in living or v.id in self._wb.engine.live) for v in views), RunView)
+
+    def _alive(self, view: RunView) -> bool:
+        run = view.id
+        while view.parent is not None:
+            run, view = view.parent, self.of(view.parent).run.view
+        return self._wb.engine.alive(run)
+
+    def error(self, run: RunId) -> ErrorInfo | None:
+        """Returns what a run failed with; of a crashed one, the steps that were under way."""
+        view = self.run(run)
+        if view.error is not None or view.status != "crashed":
+            return view.error
+        under_way = [s.name for s in self.of(run).steps.table if s.status == "running"]
+        where = ", ".join(dict.fromkeys(under_way)) or "its own code"
+        said = [r.event.error for r in self._wb.journal.read(run=run, kinds=["error_recorded"])]
+        note = f" ({said[-1].type}: {said[-1].message})" if said else ""
+        return ErrorInfo(
+            type="Crashed", code="crashed", message=f"The kernel stopped while the run was at: {where}{note}.",
+            hint="Take it up with run.resume(): finished steps are kept.", where=where,
+        )  # fmt: skip
+
+    def cost(self, run: RunId) -> Table[UsageView]:
+        """Returns what a run spent."""
+        self.of(run)
+        return NO_USAGE
+
+    def html(self, run: RunId) -> str:
+        """Returns the static view of a run, with its report when it has one."""
+        from sentient_kernel.projections.views import run_html
+
+        folds, view = self.of(run), self.run(run)
+        error = self.error(run)
+        view = replace(view, error=error) if error is not None else view
+        report = self._wb._report(run) if view.status == "completed" else None
+        return run_html(
+            view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.open,
+            report_html=report.to_html() if report is not None else None,
+        )  # fmt: skip

@@ -1,0 +1,328 @@
+"""The command line. Progress goes to stderr, results to stdout; errors are one sentence; exit codes say how it ended."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentient_kernel.errors import RunError, SentientError, UsageError
+
+if TYPE_CHECKING:
+    from sentient_kernel.run import Run
+    from sentient_kernel.workbench import Workbench
+
+DONE, FAILED, USAGE, NOTHING, WAITING = 0, 1, 2, 3, 4
+DEMO = "How do I group rows and compute several aggregates at once?"
+SHOWN_FORMATS = ("md", "html", "json")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: Its words; by default those the process was started with.
+
+    Returns:
+        0 done, 1 failed, 2 wrong usage, 3 nothing found, 4 waiting for an answer.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        code = _run(args)
+        sys.stdout.flush()
+        return code
+    except UsageError as error:
+        return _fail(error, USAGE)
+    except SentientError as error:
+        return _fail(error, FAILED)
+    except KeyboardInterrupt:
+        print("Interrupted. What was finished is kept: see `sentient-kernel runs`.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has gone; nothing more to say to it
+        return DONE
+    except OSError as error:
+        return _fail(error, FAILED)
+
+
+def _fail(error: BaseException, code: int) -> int:
+    print(f"sentient-kernel: {' '.join(str(error).split())}", file=sys.stderr)
+    return code
+
+
+def _run(args: argparse.Namespace) -> int:
+    from sentient_kernel.workbench import Workbench
+
+    if args.command == "lab":
+        from sentient_kernel._lab import open_lab
+
+        return open_lab(args.folder)
+    with Workbench(args.home) as workbench:
+        command: Callable[[Workbench, argparse.Namespace], int] = args.call
+        return command(workbench, args)
+
+
+# -- commands --------------------------------------------------------------------------------------------------------------
+
+
+def _research(wb: Workbench, args: argparse.Namespace) -> int:
+    run = wb.research(
+        args.question, sources=args.source or None, model=args.model, depth=args.depth, approve=args.approve, budget=_budget(args.budget_usd), name=args.name
+    )
+    return _finish(wb, run, args)
+
+
+def _demo(wb: Workbench, args: argparse.Namespace) -> int:
+    print(f"A question to the documentation of the packages installed here, no key needed:\n  {args.question}", file=sys.stderr)
+    return _finish(wb, wb.research(args.question, sources="packages"), args)
+
+
+def _resume(wb: Workbench, args: argparse.Namespace) -> int:
+    run = wb.run(args.run)
+    if run.status != "completed":
+        run.resume()
+    return _finish(wb, run, args)
+
+
+def _finish(wb: Workbench, run: Run, args: argparse.Namespace) -> int:
+    """Follows a run to its end and prints what came of it."""
+    from sentient_kernel._terminal import follow
+
+    try:
+        status = follow(run)
+    except KeyboardInterrupt:
+        wb.close()
+        print(f"\nInterrupted. The run is kept; `sentient-kernel resume {run.id}` goes on where it was.", file=sys.stderr)
+        return 130
+    if status == "waiting":
+        for approval in run.approvals:
+            if approval.status == "open":
+                print(approval.id)
+                print(f"Waiting for an answer: {approval.question} `sentient-kernel approve {approval.id}`, then `sentient-kernel resume {run.id}`.", file=sys.stderr)
+        return WAITING
+    if status in ("paused", "crashed"):
+        raise RunError(f"Run {run.id} is {status}.", hint=f"`sentient-kernel resume {run.id}` goes on with it.")
+    return _print_result(run.result(), args)
+
+
+def _print_result(result: Any, args: argparse.Namespace) -> int:
+    from sentient_kernel.agents.report import Report
+
+    if not isinstance(result, Report):
+        _write(json.dumps(result, indent=2, ensure_ascii=False, default=str), args)
+        return DONE
+    if args.out:
+        result.save(args.out)
+        print(f"Written to {args.out}.", file=sys.stderr)
+    elif args.format == "json":
+        _write(json.dumps(result.to_dict(), indent=2, ensure_ascii=False), args)
+    elif args.format == "html":
+        _write(result.to_html(), args)
+    else:
+        _write_markdown(result.to_markdown())
+    if result.claims:
+        return DONE
+    print(f"sentient-kernel: {' '.join(_why_nothing(result).split())}", file=sys.stderr)
+    return NOTHING
+
+
+def _why_nothing(report: Any) -> str:
+    reasons = [f"{u}" if isinstance(u, str) else getattr(u, "reason", "") or str(u) for u in report.unanswered]
+    return "Nothing found: " + (" ".join(reasons) or "no source holds an answer.")
+
+
+def _search(wb: Workbench, args: argparse.Namespace) -> int:
+    found = wb.search(args.query, sources=args.source or None, k=args.k)
+    if args.json:
+        rows = [{name: getattr(p, name) for name in ("document", "title", "uri", "start", "end", "text", "score", "source")} for p in found]
+        _write(json.dumps(rows, indent=2, ensure_ascii=False), args)
+    else:
+        for i, passage in enumerate(found, 1):
+            print(f"{i}. {passage.title}  ({passage.uri})\n   {' '.join(passage.text.split())[:300]}\n")
+    if found:
+        return DONE
+    reasons = [s.health.reason for s in (wb.desk.source(n, p) for n, p in wb.desk.specs(wb.desk.names(args.source or ())))]
+    return _fail(UsageError(" ".join(filter(None, reasons)) or "No passage fits."), NOTHING)
+
+
+def _runs(wb: Workbench, args: argparse.Namespace) -> int:
+    return _table(wb.runs, args)
+
+
+def _approvals(wb: Workbench, args: argparse.Namespace) -> int:
+    return _table(wb.approvals, args)
+
+
+def _table(table: Any, args: argparse.Namespace) -> int:
+    if args.json:
+        _write(json.dumps([_plain(row) for row in table], indent=2, ensure_ascii=False), args)
+    else:
+        print(table)
+    return DONE
+
+
+def _show(wb: Workbench, args: argparse.Namespace) -> int:
+    run = wb.run(args.run)
+    view = run.view
+    if args.json:
+        steps = [_plain(step) for step in run.steps]
+        _write(json.dumps({**_plain(view), "steps": steps}, indent=2, ensure_ascii=False), args)
+        return DONE
+    from sentient_kernel.projections.views import run_text
+
+    folds = wb._views.of(run.id)
+    print(run_text(view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.open))
+    if run.error is not None:
+        print(f"\n{run.error.type}: {run.error.message} {run.error.hint}".rstrip())
+    if view.status == "completed":
+        print()
+        return _print_result(run.result(), args)
+    return DONE
+
+
+def _approve(wb: Workbench, args: argparse.Namespace) -> int:
+    payload = None
+    if args.payload:
+        try:
+            payload = json.loads(Path(args.payload).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"The payload in {args.payload!r} cannot be read: {error}.", hint="Give a file that holds JSON.") from None
+    wb.decide(args.id, "approve", payload=payload)
+    return _answered(wb, args.id, "Approved")
+
+
+def _reject(wb: Workbench, args: argparse.Namespace) -> int:
+    wb.decide(args.id, "reject", reason=args.reason)
+    return _answered(wb, args.id, "Rejected")
+
+
+def _answered(wb: Workbench, approval: str, what: str) -> int:
+    run = wb.run(wb._approval_run(approval))
+    goes_on = "" if wb.engine.alive(run.id) else f" `sentient-kernel resume {run.id}` goes on with the run."
+    print(f"{what}: {approval}.{goes_on}", file=sys.stderr)
+    return DONE
+
+
+def _doctor(wb: Workbench, args: argparse.Namespace) -> int:
+    found = wb.doctor()
+    if args.json:
+        _write(json.dumps(found, indent=2), args)
+    else:
+        for name, value in found.items():
+            shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+            print(f"{name.replace('_', ' '):20} {shown}")
+    return DONE if found["journal"]["ok"] and found["sqlite"]["ok"] else FAILED
+
+
+def _verify(wb: Workbench, args: argparse.Namespace) -> int:
+    verdict = wb.verify()
+    if args.json:
+        _write(json.dumps({"ok": verdict.ok, "rows": verdict.rows, "head": verdict.head, "damage": [d._asdict() for d in verdict.damage]}, indent=2), args)
+    elif verdict.ok:
+        print(f"The journal is whole: {verdict.rows:,} rows.")
+    else:
+        for damage in verdict.damage:
+            print(f"rows {damage.first} to {damage.last}: {damage.what}")
+    return DONE if verdict.ok else FAILED
+
+
+# -- words and output ------------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    from sentient_kernel import __version__
+
+    home = argparse.ArgumentParser(add_help=False)
+    home.add_argument("--home", metavar="DIR", help="the folder that keeps everything (default: SENTIENT_HOME, else .sentient)")
+    as_json = argparse.ArgumentParser(add_help=False)
+    as_json.add_argument("--json", action="store_true", help="for programs")
+    shaped = argparse.ArgumentParser(add_help=False)
+    shaped.add_argument("--format", choices=SHOWN_FORMATS, default="md")
+    shaped.add_argument("--out", metavar="FILE", help="write the report there; its ending says how (.md .html .json)")
+
+    parser = argparse.ArgumentParser(
+        prog="sentient-kernel",
+        description="Research that survives: cited reports over your documents, with or without a model.",
+        epilog="Exit: 0 done, 1 failed, 2 wrong usage, 3 nothing found, 4 waiting for an answer.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, call: Callable[..., int], text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text, parents=[home, *parents])
+        made.set_defaults(call=call)
+        return made
+
+    research = add("research", _research, "Research a question and print a report whose every sentence is cited.", shaped)
+    research.add_argument("question")
+    research.add_argument("--source", action="append", metavar="S", help="a folder, a file, or 'packages' (default); may be repeated")
+    research.add_argument("--model", metavar="M", help="a language model; none makes reports of the sources' own sentences")
+    research.add_argument("--approve", choices=("ask", "auto", "deny"), help="how questions of the run are answered")
+    research.add_argument("--depth", type=int, default=1, metavar="N", help="rounds of searching at most")
+    research.add_argument("--budget-usd", type=float, metavar="X", help="what a model may cost")
+    research.add_argument("--name", metavar="NAME", help="attach to the run of that name and question instead of starting a second one")
+    search = add("search", _search, "Print the passages that fit a query best.", as_json)
+    search.add_argument("query")
+    search.add_argument("--source", action="append", metavar="S")
+    search.add_argument("-k", type=int, default=10, metavar="N")
+    add("runs", _runs, "List the runs of this home.", as_json)
+    show = add("show", _show, "Show one run: its steps, its questions, its report.", as_json, shaped)
+    show.add_argument("run", metavar="RUN")
+    resume = add("resume", _resume, "Go on with a run that crashed, failed, or waits; finished steps are kept.", shaped)
+    resume.add_argument("run", metavar="RUN")
+    add("approvals", _approvals, "List the questions that wait for an answer.", as_json)
+    approve = add("approve", _approve, "Answer yes.")
+    approve.add_argument("id", metavar="ID")
+    approve.add_argument("--payload", metavar="FILE", help="go ahead with this JSON instead of what was shown")
+    reject = add("reject", _reject, "Answer no.")
+    reject.add_argument("id", metavar="ID")
+    reject.add_argument("--reason", required=True, metavar="R")
+    lab = commands.add_parser("lab", help="Open JupyterLab on the tutorials.")
+    lab.add_argument("folder", nargs="?", help="where to put the tutorials (default: ./sentient-tutorials, or the clone's notebooks)")
+    demo = add("demo", _demo, "Research a question over the documentation of the installed packages.", shaped)
+    demo.add_argument("question", nargs="?", default=DEMO)
+    add("doctor", _doctor, "Say what is installed and whether it is healthy.", as_json)
+    add("verify", _verify, "Check that no row of the journal is missing or altered.", as_json)
+    return parser
+
+
+def _budget(usd: float | None) -> Any:
+    if usd is not None and usd < 0:
+        raise UsageError(f"A budget of {usd:g} USD cannot be.", hint="Give 0 or more.")
+    return None
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    from pydantic_core import to_jsonable_python
+
+    value: dict[str, Any] = to_jsonable_python({k: v for k, v in _fields(row) if not k.startswith("_")}, inf_nan_mode="strings")
+    return value
+
+
+def _fields(row: Any) -> list[tuple[str, Any]]:
+    import dataclasses
+
+    return [(f.name, getattr(row, f.name)) for f in dataclasses.fields(row)]
+
+
+def _write(text: str, args: argparse.Namespace) -> None:
+    out = getattr(args, "out", None)
+    if out:
+        Path(out).write_text(text + "\n", encoding="utf-8")
+        print(f"Written to {out}.", file=sys.stderr)
+    else:
+        print(text)
+
+
+def _write_markdown(text: str) -> None:
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        Console().print(Markdown(text))
+    else:
+        print(text)

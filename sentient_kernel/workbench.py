@@ -1,0 +1,363 @@
+"""The object a person holds. It builds the parts in the open, hands them to each other, and gets out of the way."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from sentient_kernel._views import Views
+from sentient_kernel.agents.desk import Desk
+from sentient_kernel.agents.research import RESEARCH, research_workflow
+from sentient_kernel.commands import DecideApproval
+from sentient_kernel.engine import Engine, Workflow
+from sentient_kernel.errors import ConfigurationError, NotFound, UsageError
+from sentient_kernel.ids import ApprovalId, DocumentId, RunId
+from sentient_kernel.journal.hub import Hub
+from sentient_kernel.run import Run
+from sentient_kernel.settings import Settings
+
+if TYPE_CHECKING:
+    from sentient_kernel.agents.report import Report
+    from sentient_kernel.journal.base import Journal, Verdict
+    from sentient_kernel.projections.approvals import ApprovalView
+    from sentient_kernel.projections.errors import ErrorView
+    from sentient_kernel.projections.runs import RunView
+    from sentient_kernel.projections.table import Table
+    from sentient_kernel.sources.base import Document, Passage, Source
+
+KINDS = frozenset({"plan", "spend", "tool", "fetch", "effect", "question", "default"})
+POLICIES = frozenset({"ask", "auto", "deny"})
+
+
+class Workbench:
+    """Research and durable workflows, kept in a folder.
+
+    A context manager; ``close()`` leaves runs under way resumable. Two of them in one kernel, or two kernels on one home, are fine.
+
+    Args:
+        home: The folder that keeps everything; by default ``SENTIENT_HOME``, else ``.sentient`` in the working directory.
+        settings: Read from ``SENTIENT_*`` and ``.env`` unless given.
+        model: The language model for research; None makes reports of the sources' own sentences.
+        sources: Where evidence comes from: folders, files, ``"packages"``, or sources of your own.
+        journal: A store of your own; by default SQLite in the home folder.
+        executor: Where steps run; ``"local"`` is what there is.
+
+    Raises:
+        ConfigurationError: A setting does not fit.
+        JournalUnusable: The home folder cannot be used; says why.
+
+    Example:
+        >>> import tempfile
+        >>> with Workbench(tempfile.mkdtemp()) as wb:
+        ...     len(wb.runs)
+        0
+    """
+
+    def __init__(
+        self,
+        home: str | os.PathLike[str] | None = None,
+        *,
+        settings: Settings | None = None,
+        model: Any = None,
+        sources: Any = None,
+        journal: Journal | None = None,
+        executor: Any = None,
+    ) -> None:
+        self.settings = settings or Settings.load()
+        self.home = Path(home if home is not None else self.settings.home).expanduser().absolute()
+        self.user = _user()
+        self.closed = False
+        _check_executor(executor if executor is not None else self.settings.executor)
+        self._model = _check_model(model if model is not None else self.settings.model)
+        self.journal: Journal = journal or _open_journal(self.home, self.settings)
+        self.hub = Hub(self.journal)
+        self.engine = Engine(self.journal, on_commit=self.hub.publish, by=self.user)
+        self.desk = Desk(self.home / "index.db", self.journal.blobs, self.settings)
+        self._research = research_workflow(self.desk)
+        self.engine.register(self._research)
+        self._views = Views(self)
+        self._lock = threading.Lock()
+        for spec in _listed(sources):
+            self.add(spec)
+
+    def __repr__(self) -> str:
+        return f"Workbench({self.home.name!r})"
+
+    def __enter__(self) -> Workbench:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Writes what waits and lets go of every file and thread. Runs under way stay resumable. Safe to call twice."""
+        if not self.closed:
+            self.closed = True
+            self.engine.close()
+            self.desk.close()
+
+    # -- evidence ----------------------------------------------------------------------------------------------------
+
+    def add(self, source: Any, *, name: str | None = None) -> Source:
+        """Adds a source of evidence.
+
+        Args:
+            source: A folder, a file, ``"packages"`` (docs of the installed distributions), or an object of the Source protocol.
+            name: What to call it; by default after where it is.
+
+        Returns:
+            The source; ``source.health`` says how it is doing.
+
+        Raises:
+            UsageError: There is no such folder or file, or it is of no kind that can be read.
+        """
+        return self.desk.add(source, name=name)
+
+    def search(self, query: str, *, sources: Any = None, k: int = 10) -> Table[Passage]:
+        """Returns the k passages that fit a query best.
+
+        Args:
+            query: Words or a question.
+            sources: Sources or their names; by default those added, and where none was added, ``"packages"``.
+            k: How many at most.
+
+        Raises:
+            UsageError: The query is empty or too long, or k is not positive.
+        """
+        from sentient_kernel.projections.table import Table
+        from sentient_kernel.sources.base import Passage
+
+        return Table(self.desk.search_now(query, self.desk.names(_listed(sources)), k), Passage)
+
+    def document(self, document: DocumentId | str) -> Document:
+        """Returns a document as it stood when it was cited or read. Raises NotFound."""
+        return self.desk.document(DocumentId(document))
+
+    # -- runs --------------------------------------------------------------------------------------------------------
+
+    def research(
+        self,
+        question: str,
+        *,
+        sources: Any = None,
+        model: Any = None,
+        depth: int = 1,
+        approve: str | dict[str, str] | None = None,
+        budget: Any = None,
+        name: str | None = None,
+    ) -> Run:
+        """Researches a question in the background and returns at once.
+
+        Args:
+            question: What you want to know.
+            sources: Sources or their names; by default those added, and where none was added, ``"packages"``.
+            model: A language model for this run; None makes the report of the sources' own sentences.
+            depth: How many rounds of searching at most.
+            approve: ``"ask"``, ``"auto"``, ``"deny"``, or one of these per kind of question. Asking for ``"plan"`` shows the plan first.
+            budget: What it may spend. Research without a model spends nothing.
+            name: Attaches to the run of that name and question instead of starting a second one.
+
+        Returns:
+            The run; ``run.result()`` is the report.
+
+        Raises:
+            UsageError: The question is empty or too long, or an argument does not fit.
+        """
+        from sentient_kernel.agents.research import check_question
+
+        question = check_question(question)
+        _check_model(model)
+        if depth < 1:
+            raise UsageError(f"depth={depth!r} would not search at all.", hint="Give 1 or more.")
+        names = self.desk.names(_listed(sources))
+        specs = self.desk.specs(names)
+        ask_plan = _policy(approve).get("plan") == "ask" or approve == "ask"
+        run = self.engine.start(
+            self._research, (question,), {"sources": specs, "depth": depth, "ask_plan": ask_plan}, name=name, approve=self._approvals(approve), user=self.user
+        )
+        return Run(self, run)
+
+    def start(
+        self, workflow: Workflow[..., Any], /, *args: Any, name: str | None = None, approve: str | dict[str, str] | None = None, **kwargs: Any
+    ) -> Run:
+        """Starts a workflow in the background and returns at once.
+
+        Args:
+            workflow: A function decorated with ``@sk.workflow``.
+            args: Its arguments after the context.
+            name: Attaches to the run of that name and those inputs, finished or running; a crashed or failed one goes on.
+            approve: How its questions are answered: ``"ask"``, ``"auto"``, ``"deny"``, or one of these per kind of question.
+            kwargs: Its keyword arguments.
+
+        Raises:
+            UsageError: It is no workflow, or the arguments do not fit it or cannot be kept.
+        """
+        if not isinstance(workflow, Workflow):
+            raise UsageError(f"{getattr(workflow, '__name__', workflow)!r} is not a workflow.", hint="Decorate it with @sk.workflow.")
+        return Run(self, self.engine.start(workflow, args, kwargs, name=name, approve=self._approvals(approve), user=self.user))
+
+    def run(self, run_id: RunId | str) -> Run:
+        """Returns a stored run, from today or from last year. A beginning of its id will do where it fits only one. Raises NotFound."""
+        return Run(self, self._find(str(run_id)))
+
+    def resume(self, run_id: RunId | str) -> Run:
+        """Takes up a run that crashed, failed, or was paused or cancelled. Finished steps are not run again.
+
+        Raises:
+            NotFound: There is no such run.
+            UnknownWorkflow: Its workflow is not defined in this process.
+        """
+        return self.run(run_id).resume()
+
+    @property
+    def runs(self) -> Table[RunView]:
+        """All runs of this home, oldest first."""
+        return self._views.runs()
+
+    @property
+    def approvals(self) -> Table[ApprovalView]:
+        """The questions that wait for an answer. Each can be answered here: ``wb.approvals[0].approve()``."""
+        return self._with_doors(self._views.all().approvals.open)
+
+    @property
+    def errors(self) -> Table[ErrorView]:
+        """What went wrong, grouped by what is the same fault."""
+        return self._views.all().errors.table
+
+    def decide(
+        self, approval_id: ApprovalId | str, decision: str, *, payload: Any = None, reason: str | None = None, digest: str = ""
+    ) -> None:
+        """Answers an approval.
+
+        Args:
+            approval_id: Which one.
+            decision: ``"approve"`` or ``"reject"``.
+            payload: What to go ahead with instead of what was shown.
+            reason: Why; kept with the answer.
+            digest: Where given, the answer counts only for exactly that question.
+
+        Raises:
+            AnswerRefused: Somebody was faster, it is too late, or something else is asked now. Nothing was recorded.
+            NotFound: There is no such approval.
+        """
+        if decision not in ("approve", "reject"):
+            raise UsageError(f"{decision!r} is no answer.", hint="Say 'approve' or 'reject'.")
+        run = self._approval_run(str(approval_id))
+        self.engine.command(
+            DecideApproval(
+                run=run, approval=ApprovalId(approval_id), decision=decision, payload=payload, edited=payload is not None,
+                reason=reason or "", by=self.user, digest=digest,
+            )  # fmt: skip
+        )
+
+    # -- care --------------------------------------------------------------------------------------------------------
+
+    def doctor(self) -> dict[str, Any]:
+        """Returns what there is to know of this installation: versions, SQLite, the journal's health, sources, keys present (not their values)."""
+        from sentient_kernel._doctor import examine
+
+        return examine(self)
+
+    def verify(self) -> Verdict:
+        """Checks that no row of the journal is missing or altered."""
+        return self.journal.verify(full=True)
+
+    # -- for the parts that this object is made of ---------------------------------------------------------------------
+
+    def _approvals(self, approve: str | dict[str, str] | None) -> dict[str, str]:
+        policy = _policy(approve)
+        if "default" not in policy and self.settings.approve is not None:
+            policy["default"] = self.settings.approve
+        return policy
+
+    def _result(self, run: RunId) -> Any:
+        report = self._report(run)
+        return report if report is not None else self.engine.result(run)
+
+    def _report(self, run: RunId) -> Report | None:
+        started = self.journal.read(run=run, kinds=["run_started"])
+        if not started or started[0].event.workflow != RESEARCH:
+            return None
+        from sentient_kernel.agents.report import Report
+
+        return Report.from_dict(self.engine.result(run))
+
+    def _with_doors(self, table: Table[ApprovalView]) -> Table[ApprovalView]:
+        from sentient_kernel.projections.approvals import ApprovalView
+        from sentient_kernel.projections.table import Table
+
+        return Table((a.with_door(self.decide) for a in table), ApprovalView)
+
+    def _approval_run(self, approval: str) -> RunId:
+        for view in self._views.all().approvals.table:
+            if view.id == approval:
+                return view.run
+        raise NotFound(f"There is no approval {approval!r} here.", hint="`wb.approvals` lists those that wait.")
+
+    def _find(self, given: str) -> RunId:
+        exact = self.journal.runs(run=RunId(given))
+        if exact:
+            return exact[0].run
+        matches = [row.run for row in self.journal.runs() if given and row.run.startswith(given)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise NotFound(f"{given!r} is the beginning of {len(matches)} run ids.", hint="Give a few characters more.")
+        raise NotFound(f"There is no run {given!r} here.", hint="`wb.runs` lists those of this home.")
+
+
+def _open_journal(home: Path, settings: Settings) -> Journal:
+    from sentient_kernel.journal.sqlite import SqliteJournal
+
+    path = home / "journal.db"
+    if settings.database_url is not None:
+        if not settings.database_url.startswith("sqlite:///"):
+            raise ConfigurationError("SENTIENT_DATABASE_URL names a store that this version does not speak.", hint="Use sqlite:///path, or leave it out.")
+        path = Path(settings.database_url.removeprefix("sqlite:///"))
+    return SqliteJournal(path, blobs_dir=home / "blobs", durability=settings.durability)
+
+
+def _listed(given: Any) -> Sequence[Any]:
+    if given is None:
+        return ()
+    if isinstance(given, (str, os.PathLike)) or not isinstance(given, Iterable):
+        return (given,)
+    return tuple(given)
+
+
+def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:
+    if approve is None:
+        return {}
+    policy = {"default": approve} if isinstance(approve, str) else dict(approve)
+    for kind, value in policy.items():
+        if kind not in KINDS or value not in POLICIES:
+            raise UsageError(
+                f"approve={approve!r} is no policy.",
+                hint="Give 'ask', 'auto' or 'deny', or a dict of these by kind: plan, spend, tool, fetch, effect, question.",
+            )
+    return policy
+
+
+def _check_model(model: Any) -> Any:
+    if model is not None:
+        raise ConfigurationError(
+            f"Research with a model ({model!r}) is not part of this version.", hint="Leave model and SENTIENT_MODEL out: reports are made of the sources' own sentences."
+        )
+    return model
+
+
+def _check_executor(executor: Any) -> None:
+    if executor != "local":
+        raise ConfigurationError(f"The executor {executor!r} is not part of this version.", hint="Use 'local', or leave SENTIENT_EXECUTOR out.")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "somebody"
