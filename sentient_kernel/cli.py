@@ -291,9 +291,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _budget(usd: float | None) -> Any:
-    if usd is not None and usd < 0:
-        raise UsageError(f"A budget of {usd:g} USD cannot be.", hint="Give 0 or more.")
-    return None
+    from sentient_kernel.budget import Budget
+
+    return None if usd is None else Budget(usd=usd)
 
 
 def _plain(row: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import os
 import threading
@@ -10,9 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from sentient_kernel._mapping import Mapped, map_runs
 from sentient_kernel._views import Views
 from sentient_kernel.agents.desk import Desk
 from sentient_kernel.agents.research import RESEARCH, research_workflow
+from sentient_kernel.budget import Budget
 from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import Engine, Workflow
 from sentient_kernel.errors import ConfigurationError, NotFound, UsageError
@@ -174,13 +177,37 @@ class Workbench:
         _check_model(model)
         if depth < 1:
             raise UsageError(f"depth={depth!r} would not search at all.", hint="Give 1 or more.")
-        names = self.desk.names(_listed(sources))
-        specs = self.desk.specs(names)
-        ask_plan = _policy(approve).get("plan") == "ask" or approve == "ask"
-        run = self.engine.start(
-            self._research, (question,), {"sources": specs, "depth": depth, "ask_plan": ask_plan}, name=name, approve=self._approvals(approve), user=self.user
-        )
-        return Run(self, run)
+        if budget is not None and not isinstance(budget, Budget):
+            raise UsageError(f"budget={budget!r} is no budget.", hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).")
+        specs = self.desk.specs(self.desk.names(_listed(sources)))
+        inputs: dict[str, Any] = {"sources": specs, "depth": depth}
+        if approve == "ask" or (isinstance(approve, dict) and approve.get("plan")):
+            inputs["ask_plan"] = True
+        if budget is not None and budget.seconds is not None:
+            inputs["seconds"] = budget.seconds
+        return Run(self, self.engine.start(self._research, (question,), inputs, name=name, approve=self._approvals(approve), user=self.user))
+
+    def map(self, what: Any, items: Iterable[Any] | None = None, *, concurrency: int = 8) -> Table[Mapped]:
+        """Runs many questions, or one workflow over many items, and waits for all. One that fails costs only itself.
+
+        Args:
+            what: A list of questions, or a workflow.
+            items: For a workflow, what it is given after its context, one run each.
+            concurrency: How many runs at most at the same time.
+
+        Returns:
+            One row each, in order: item, run, status, value, error.
+
+        Raises:
+            UsageError: There is nothing to run, or an item does not fit.
+        """
+        if concurrency < 1:
+            raise UsageError(f"concurrency={concurrency!r} would run nothing.", hint="Give 1 or more.")
+        if isinstance(what, Workflow):
+            work = [(item, functools.partial(self.start, what, item)) for item in items or ()]
+        else:
+            work = [(question, functools.partial(self.research, question)) for question in _listed(what)]
+        return map_runs(work, concurrency)
 
     def start(
         self, workflow: Workflow[..., Any], /, *args: Any, name: str | None = None, approve: str | dict[str, str] | None = None, **kwargs: Any

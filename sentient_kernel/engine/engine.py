@@ -9,6 +9,7 @@ import os
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 from sentient_kernel.clock import Clock, SystemClock
@@ -21,7 +22,7 @@ from sentient_kernel.engine._state import CRASH_LOOP, ENDED, Refusal, RunState, 
 from sentient_kernel.engine._watchdog import Watchdog
 from sentient_kernel.engine.context import Context
 from sentient_kernel.engine.workflow import Workflow, find
-from sentient_kernel.errors import AnswerRefused, DuplicateKey, JournalError, JournalUnusable, LeaseLost, NotFound, Refused, RunCancelled, StepFailed
+from sentient_kernel.errors import AnswerRefused, DuplicateKey, JournalError, JournalUnusable, LeaseLost, NotFound, Refused, RunCancelled, StepFailed, UnknownWorkflow
 from sentient_kernel.events import ErrorInfo, LoopBlocked, Record, RunFailed, RunPaused, RunResumed, RunStarted
 from sentient_kernel.ids import RunId, Seq, StepKey, new_run_id
 from sentient_kernel.journal.base import Journal, Lease
@@ -67,6 +68,7 @@ class Engine:
         self._on_commit = on_commit
         self._watched: dict[RunId, Future[str]] = {}
         self._errors: dict[RunId, BaseException] = {}
+        self._flows: dict[str, Workflow[..., Any]] = {}
         self._thread = LoopThread("sentient-engine")
         self._pid = os.getpid()
         self._closed = False
@@ -103,6 +105,10 @@ class Engine:
         )
         return self._thread.call(self._start(flow, started))
 
+    def register(self, flow: Workflow[..., Any]) -> None:
+        """Makes a workflow known to this engine alone, so that its stored runs find it."""
+        self._flows[flow.name] = flow
+
     def resume(self, run: RunId, flow: Workflow[..., Any] | None = None) -> None:
         """Takes a stored run up again: replays what is recorded, goes on with the rest. A run that is executed anywhere is left alone.
 
@@ -135,10 +141,13 @@ class Engine:
         """Returns the exception that ended a run in this process, with its traceback."""
         return self._errors.get(run)
 
-    def result(self, run: RunId, flow: Workflow[..., Any] | None) -> Any:
-        """Returns the stored result of a completed run."""
-        rows = self.journal.read(run=run, kinds=["run_completed"])
-        return _codec.stored_result(rows[-1].body, self.journal.blobs, flow.fn if flow else None)
+    def result(self, run: RunId) -> Any:
+        """Returns the stored result of a completed run, typed by its workflow where that is defined here."""
+        rows = self.journal.read(run=run, kinds=["run_started", "run_completed"])
+        name = rows[0].event.workflow
+        with suppress(UnknownWorkflow):
+            return _codec.stored_result(rows[-1].body, self.journal.blobs, (self._flows.get(name) or find(name)).fn)
+        return _codec.stored_result(rows[-1].body, self.journal.blobs, None)
 
     def story(self, run: RunId, key: StepKey) -> tuple[dict[str, Any], ...]:
         """Returns the events of one step, oldest first."""
@@ -217,7 +226,7 @@ class Engine:
         if state.started.parent is not None:
             await self._resume(state.started.parent, None)
             return
-        flow = flow or find(state.started.workflow)
+        flow = flow or self._flows.get(state.started.workflow) or find(state.started.workflow)
         if state.ended == "completed" and (not flow.notebook or flow.code == state.code):
             raise Refused(f"Run {run!r} is completed; there is nothing to resume.")
         lease = self.journal.acquire(run, ttl=LEASE_TTL)
