@@ -48,7 +48,13 @@ class FolderSource(LocalSource):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], index: Index, *, name: str | None = None, parser: Callable[[], Parser] = Parser, most: int = 50_000
+        self,
+        path: str | os.PathLike[str],
+        index: Index,
+        *,
+        name: str | None = None,
+        parser: Callable[[], Parser] = Parser,
+        most: int = 50_000,
     ) -> None:
         given = os.path.normpath(os.fspath(path)) if os.fspath(path) else ""
         super().__init__(name or PurePosixPath(Path(given)).as_posix(), index)

@@ -171,7 +171,21 @@ def test_hidden_and_foreign_folders_are_left_out(tmp_path: Path) -> None:
     assert [one.relative for one in walk(tmp_path.resolve())] == ["a.txt"]
 
 
-@pytest.mark.parametrize("name", ["with space.txt", "ünï 日本.txt", "a#b.txt", "100%41.txt", "what?.txt", "new\nline.txt", "quote'\".txt", "-rf.txt", "a\\b.txt", "*.txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "with space.txt",
+        "ünï 日本.txt",
+        "a#b.txt",
+        "100%41.txt",
+        "what?.txt",
+        "new\nline.txt",
+        "quote'\".txt",
+        "-rf.txt",
+        "a\\b.txt",
+        "*.txt",
+    ],
+)
 def test_odd_names_are_found_and_opened(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("odd")
     assert [one.relative for one in walk(tmp_path.resolve())] == [name]

@@ -106,7 +106,11 @@ def test_leaves_of_json_name_their_place() -> None:
 def test_a_notebook_gives_markdown_code_and_printed_text_without_colours() -> None:
     cells = [
         {"cell_type": "markdown", "source": ["# Bees\n", "They dance."]},
-        {"cell_type": "code", "source": "1 + 1", "outputs": [{"data": {"text/plain": ["2"], "image/png": "xx"}}, {"text": "\x1b[31mred\x1b[0m"}]},
+        {
+            "cell_type": "code",
+            "source": "1 + 1",
+            "outputs": [{"data": {"text/plain": ["2"], "image/png": "xx"}}, {"text": "\x1b[31mred\x1b[0m"}],
+        },
         {"cell_type": "code", "source": 7, "outputs": {"no": "list"}},
         "not a cell",
     ]

@@ -14,7 +14,7 @@ from .modules import Definition, Imported, Module
 LEFT_OUT = frozenset(
     """
     tests test conftest vendor vendored extern externals third_party examples example benchmarks bench docs doc setup migrations
-    locale fixtures templates __main__
+    locale fixtures templates _vendor _vendored _extern __main__
     """.split()
 )
 """Parts of a module's name that say: not for those who use the package."""
