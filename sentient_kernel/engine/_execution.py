@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import types
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -133,6 +134,7 @@ class Execution:
         self.forms: dict[ApprovalId, TypeAdapter[Any]] = {}
         self.gate: asyncio.Event | None = None
         self._plans: dict[tuple[Any, str | None], Plan] = {}
+        self._settled: set[Plan] = set()
         self._set_gate()
 
     # -- what reaches the run from outside ------------------------------------------------------------------------
@@ -247,11 +249,55 @@ class Execution:
             raise self._contradiction(call)
         while self.gate is not None:
             await self.gate.wait()
+        engine = self.engine
         self.inflight += 1
+        engine.active += 1
         try:
+            if recorded is None and call.plan in self._settled and engine.probe is None and _is_plain(call):
+                return await self._quick(call)
             return await self._perform(call, recorded)
         finally:
             self.inflight -= 1
+            engine.active -= 1
+
+    async def _quick(self, call: Call) -> Any:
+        """Runs a plain step on the loop, of a function that did well there before.
+
+        What returns without waiting, while no other step is under way, is written at once: one transaction, no turn of the loop.
+        """
+        body = call.fn(*call.args, **call.kwargs)
+        started = _started(call)
+        running = self.engine.watchdog.on_loop(call.plan.code if call.plan else None)
+        running.append((self.run, call))
+        waited = False
+        try:
+            try:
+                first = body.send(None)
+            except StopIteration as stop:
+                value = stop.value
+            else:
+                waited = True
+                self.post(started)
+                value = await _go_on(body, first)
+        except FATAL as error:
+            raise self._fatal(call, error) from error
+        except Exception as error:  # noqa: BLE001 - the border of step execution
+            if isinstance(error, JournalError):
+                raise
+            if not waited:
+                self.post(started)
+            await self._after_failure(call, 1, error)
+            raise
+        finally:
+            running.remove((self.run, call))
+        encoded = _codec.encode(value, f"the result of step {call.name!r}")
+        done = _codec.result_fact("step_completed", call.key, encoded, self.journal.blobs)
+        facts = (done,) if waited else (started, done)
+        if self.engine.active > 1 or self.journal.write(self.run, facts, lease=self.root.lease) is None:
+            await self.append(*facts)
+        elif self.engine.breath_due():
+            await asyncio.sleep(0)
+        return _codec.normalised(value, encoded, call.typed_by)
 
     def _claim(self, recorded: StepState) -> None:
         if not recorded.claimed:
@@ -261,7 +307,8 @@ class Execution:
     async def _perform(self, call: Call, recorded: StepState | None) -> Any:
         effect, attempt = call.effect.kind, recorded.attempt if recorded else 0
         if recorded is None:
-            self.post(_started(call))
+            # On disk before the body runs: should it take the process down, the record names it.
+            await self.append(_started(call))
         elif recorded.intended and effect == "once":
             happened, value = await self._ask_whether_it_happened(call)
             if happened:
@@ -332,7 +379,10 @@ class Execution:
                 running = engine.watchdog.on_loop(call.plan.code if call.plan else None)
                 running.append((self.run, call))
                 try:
-                    return await fn(*call.args, **kwargs)
+                    value = await fn(*call.args, **kwargs)
+                    if call.plan is not None:
+                        self._settled.add(call.plan)
+                    return value
                 finally:
                     running.remove((self.run, call))
             with engine.watchdog.in_thread(self.run, call, asynchronous=place != "thread") as entry:
@@ -345,9 +395,12 @@ class Execution:
                     value = await in_thread(entry.timed(lambda: fn(*call.args, **kwargs)), engine.slots, call.name)
             return await value if asyncio.iscoroutine(value) else value
         except FATAL as error:
-            said = f"{type(error).__name__}({error})" if str(error) else type(error).__name__
-            self.post(ErrorRecorded(error=describe(error), origin=f"step {call.name}"))
-            raise Crashed(f"Step {call.name!r} ended the process: {said}.") from error
+            raise self._fatal(call, error) from error
+
+    def _fatal(self, call: Call, error: BaseException) -> Crashed:
+        said = f"{type(error).__name__}({error})" if str(error) else type(error).__name__
+        self.post(ErrorRecorded(error=describe(error), origin=f"step {call.name}"))
+        return Crashed(f"Step {call.name!r} ended the process: {said}.")
 
     # -- the story when something is wrong -------------------------------------------------------------------------
 
@@ -498,6 +551,24 @@ def start_task(coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[A
     task = asyncio.get_running_loop().create_task(coroutine, name=name)
     task.add_done_callback(lambda t: t.cancelled() or t.exception())
     return task
+
+
+def _is_plain(call: Call) -> bool:
+    return call.retry is None and call.timeout is None and call.effect.kind == "pure"
+
+
+@types.coroutine
+def _go_on(body: Any, first: Any) -> Generator[Any, Any, Any]:
+    """Awaits a coroutine that was begun by hand and has yielded ``first``."""
+    try:
+        yield first
+    except BaseException as error:  # noqa: BLE001 - whatever is thrown in belongs to the body
+        try:
+            again = body.throw(error)
+        except StopIteration as stop:
+            return stop.value
+        return (yield from _go_on(body, again))
+    return (yield from body)
 
 
 def _started(call: Call) -> Writable:
