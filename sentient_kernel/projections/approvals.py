@@ -80,12 +80,12 @@ class ApprovalView:
 class Approvals:
     """Folds the records of one run, or of a whole journal, into approvals, oldest first."""
 
-    __slots__ = ("_of", "_open", "_views")
+    __slots__ = ("_held", "_open", "_views")
 
     def __init__(self) -> None:
         self._views: dict[ApprovalId, ApprovalView] = {}
         self._open: dict[RunId, dict[ApprovalId, None]] = {}
-        self._of: dict[RunId, dict[ApprovalId, None]] = {}  # closed because their run ended; they open again with it
+        self._held: dict[RunId, dict[ApprovalId, None]] = {}  # closed because their run ended; they open again with it
 
     def apply(self, record: Record) -> None:
         """Takes one more record in."""
@@ -97,11 +97,11 @@ class Approvals:
         elif kind in ENDED:
             left = self._open.pop(record.run, None)
             if left:
-                self._of[record.run] = left
+                self._held.setdefault(record.run, {}).update(left)
                 for approval in left:
                     self._set(approval, status="withdrawn", decided=when(record.at), reason="The run has ended.")
         elif kind == "run_resumed":
-            again = self._of.pop(record.run, None)
+            again = self._held.pop(record.run, None)
             if again:
                 self._open.setdefault(record.run, {}).update(again)
                 for approval in again:
@@ -136,9 +136,11 @@ class Approvals:
     def _answer(self, record: Record) -> None:
         event = record.event
         view = self._views.get(event.approval)
-        if view is None or view.status != "open":
-            return  # the first answer stands
+        held = self._held.get(view.run, {}) if view else {}
+        if view is None or (view.status != "open" and view.id not in held):
+            return  # the first answer stands; one that crossed with the end of the run is the first
         self._open.get(view.run, {}).pop(view.id, None)
+        held.pop(view.id, None)
         if record.kind == "approval_expired":
             self._set(view.id, status="expired", decided=when(record.at))
         elif record.kind == "approval_withdrawn":

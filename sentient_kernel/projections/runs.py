@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from sentient_kernel.events import ErrorInfo, Record, RunStarted
+from sentient_kernel.events import TRANSIENT, ErrorInfo, Record, RunStarted
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
 from sentient_kernel.projections.base import ENDED, seconds_between, step_key, when
 from sentient_kernel.projections.progress import Progress
@@ -30,7 +30,7 @@ class RunView:
     """
 
     NOUN: ClassVar[str] = "run"
-    SHOW: ClassVar[tuple[str, ...]] = ("id", "status", "title", "started", "seconds", "done", "failed")
+    SHOW: ClassVar[tuple[str, ...]] = ("status", "title", "started", "seconds", "done", "failed", "id")
 
     id: RunId
     status: Status
@@ -101,8 +101,10 @@ class Run:
         self._view: RunView | None = None
 
     def apply(self, record: Record) -> None:
-        """Takes one more record of the run in."""
+        """Takes one more record of the run in; what is only sent, not stored, is no news of it."""
         kind = record.kind
+        if kind in TRANSIENT:
+            return
         self._view = None
         self._seq, self._at = record.seq, record.at
         self._progress.apply(record)
@@ -223,7 +225,7 @@ class Runs:
 
     def apply(self, record: Record) -> None:
         """Takes one more record in; those of the workbench itself belong to no run."""
-        if not record.run:
+        if not record.run or record.kind in TRANSIENT:
             return
         run = self._runs.get(record.run)
         if run is None:

@@ -205,6 +205,7 @@ def _error_row(error: ErrorView) -> str:
     hint = f'<br><span class="sk-soft">{parts.outside(error.hint, 240)}</span>' if error.hint else ""
     runs = f"{len(error.runs)}+" if len(error.runs) >= 8 else str(len(error.runs))
     return (
-        f'<tr><td class="sk-wide"><b>{escape(kind)}</b>{message}{hint}</td><td class="sk-wide"><code>{parts.outside(error.where, 120)}</code></td>'
+        f'<tr><td class="sk-wide"><b>{escape(kind)}</b>{message}{hint}</td>'
+        f'<td class="sk-wide"><code>{parts.outside(error.where, 120)}</code></td>'
         f'<td class="sk-num sk-keep">{moment(error.last_seen)}</td><td class="sk-num">{runs}</td><td class="sk-r">{error.count:,}</td></tr>'
     )

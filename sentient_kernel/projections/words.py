@@ -126,7 +126,7 @@ def source_words(source: SourceView) -> tuple[str, str, str]:
 
 def ways_to_answer(approval: ApprovalView, index: int, holder: str) -> list[tuple[str, str, str]]:
     """Returns how to answer from here: the verb, the Python expression, the shell command."""
-    ident = shlex.quote(approval.id)
+    ident = shlex.quote(plain(approval.id))
     return [
         ("Approve", f"{holder}.approvals[{index}].approve()", f"sentient-kernel approve {ident}"),
         ("Edit", f"{holder}.approvals[{index}].approve(payload)", f"sentient-kernel approve {ident} --payload FILE"),
@@ -144,10 +144,11 @@ def payload_lines(value: Any, where: str, limit: int = 40) -> list[str]:
 
 def what_now(run: RunView) -> str:
     """Returns how to go on with a run that stands still; empty where there is nothing to do."""
+    ident = plain(run.id)
     if run.status == "paused":
-        return f"`run.resume()` goes on, and so does `sentient-kernel resume {shlex.quote(run.id)}`."
+        return f"`run.resume()` goes on, and so does `sentient-kernel resume {shlex.quote(ident)}`."
     if run.status in ("failed", "crashed", "cancelled"):
-        return f"Finished steps are kept. `wb.resume({run.id!r})` or `sentient-kernel resume {shlex.quote(run.id)}` goes on from there."
+        return f"Finished steps are kept. `wb.resume({ident!r})` or `sentient-kernel resume {shlex.quote(ident)}` goes on from there."
     return ""
 
 
