@@ -173,6 +173,8 @@ class LocalSource:
         found = await anyio.to_thread.run_sync(self._found, query, k)
         if not found:
             self._health = await anyio.to_thread.run_sync(self._without, query)
+        elif self._health and self._health.reason:
+            self._health = replace(self._health, reason="")
         return found
 
     def document(self, document: DocumentId) -> Document | None:

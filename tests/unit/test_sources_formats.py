@@ -120,8 +120,9 @@ def test_a_notebook_gives_markdown_code_and_printed_text_without_colours() -> No
 
 
 def test_html_shows_what_a_reader_sees() -> None:
-    page = b"""<html><head><title>T &amp; x</title><style>no</style></head><body><nav>menu</nav><h1>Head</h1><p>Hello <b>wor</b>ld<br>again
-    here</p><ul><li>one<li>two</ul><table><tr><th>x<th>y<tr><td><p>1</p><p>a</p><td>2</table><script>no()</script><pre>a\n  b</pre><p hidden>no"""
+    page = b"""<html><head><title>T &amp; x</title><style>no</style></head><body><nav>menu</nav><h1>Head</h1><p>Hello <b>wor</b>ld<br>
+    again here</p>    <ul><li>one<li>two</ul><table><tr><th>x<th>y
+    <tr><td><p>1</p><p>a</p><td>2</table><script>no()</script><pre>a\n  b</pre><p hidden>no"""
     found = html.html(page)
     assert found.title == "T & x"
     assert found.text == "Head\n\nHello world\nagain here\n\n- one\n- two\n| x | y |\n| 1 a | 2 |\n\na\n  b"
@@ -176,8 +177,8 @@ def test_sheets_keep_their_columns_apart_where_cells_are_empty() -> None:
 
 def test_a_book_is_read_in_the_order_of_its_spine() -> None:
     package = (
-        "<package><metadata xmlns:dc='d'><dc:title>Hive</dc:title><dc:creator>Ada</dc:creator></metadata><manifest><item id='a' href='a.xhtml'/>"
-        "<item id='b' href='b%20c.xhtml'/><item id='x' href='../../etc/passwd'/></manifest>"
+        "<package><metadata xmlns:dc='d'><dc:title>Hive</dc:title><dc:creator>Ada</dc:creator></metadata>"
+        "<manifest><item id='a' href='a.xhtml'/><item id='b' href='b%20c.xhtml'/><item id='x' href='../../etc/passwd'/></manifest>"
         "<spine><itemref idref='b'/><itemref idref='x'/><itemref idref='a'/></spine></package>"
     )
     found = office.epub(
@@ -201,7 +202,8 @@ def test_lines_of_a_pdf_page_are_joined_to_paragraphs_and_divided_words_made_who
     )
     assert pdf.paragraphs(page).split("\n\n") == [
         "A heading",
-        "The bees of the valley dance when they come home and tell the others where the flowers are, which way to fly and how far it is. They rest.",
+        "The bees of the valley dance when they come home and tell the others where the flowers are, which way to fly and how far it is."
+        " They rest.",
         "1. The first item of a list that is as long as other lines are here",
         "2. Short.",
     ]

@@ -47,7 +47,15 @@ def test_a_computed_list_of_exports_is_only_a_part_of_them() -> None:
 
 def test_names_under_type_checking_and_fallbacks_count() -> None:
     found = names(
-        lib="from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ._a import lazy\ntry:\n    from ._b import fast\nexcept ImportError:\n    pass",
+        lib="""
+            from typing import TYPE_CHECKING
+            if TYPE_CHECKING:
+                from ._a import lazy
+            try:
+                from ._b import fast
+            except ImportError:
+                pass
+        """,
         lib___a="def lazy(): 'Lazy.'",
         lib___b="def fast(): 'Fast.'",
     )
@@ -92,7 +100,8 @@ def test_a_public_class_offers_what_private_bases_give_it_and_their_docstrings()
 
 def test_signatures_are_written_without_self_and_long_ones_without_annotations() -> None:
     module = read_module(
-        b"class A:\n    def __init__(self, x: int = 1) -> None: 'Makes.'\n    @property\n    def p(self): 'P.'\n    @staticmethod\n    def s(self): 'S.'\n"
+        b"class A:\n    def __init__(self, x: int = 1) -> None: 'Makes.'\n"
+        b"    @property\n    def p(self): 'P.'\n    @staticmethod\n    def s(self): 'S.'\n"
         b"async def go(a, /, *b: 'str', c=[1,  2], **d) -> int: 'Goes.'\n"
         b"def long(" + b", ".join(b"argument%d: dict[str, list[int]] = None" % n for n in range(30)) + b"): 'Long.'\n",
         "lib",
@@ -113,7 +122,8 @@ def test_source_that_is_no_python_is_an_empty_module() -> None:
 
 def test_docstrings_given_to_things_in_c_are_found() -> None:
     module = read_module(
-        b"add_newdoc('numpy._core', 'array', '''Makes\n    one.''')\nadd_newdoc('numpy', 'ndarray', ('sort', 'Sorts.'))\nadd_docstr(torch.abs, 'Abs.')",
+        b"add_newdoc('numpy._core', 'array', '''Makes\n    one.''')\n"
+        b"add_newdoc('numpy', 'ndarray', ('sort', 'Sorts.'))\nadd_docstr(torch.abs, 'Abs.')",
         "x",
         False,
     )

@@ -79,7 +79,7 @@ def paragraphs(content: str) -> str:
     out: list[str] = []
     goes_on = False
     for line in lines:
-        if goes_on and line and not _STARTS_NEW.match(line):
+        if goes_on and line and not line.isdigit() and not _STARTS_NEW.match(line):
             out[-1] += " " + line
         elif line:
             out.append(line)
@@ -107,6 +107,6 @@ def _largest(document: Any) -> str:
     sizes = sorted({size for size, _ in runs}, reverse=True)
     for size in sizes[:3] if len(sizes) > 1 else []:
         found = " ".join("".join(char for char in run if char.isprintable() or char.isspace()) for s, run in runs if s == size).strip()
-        if 8 <= len(found) <= 250 and len(found.split()) > 1:
+        if 8 <= len(found) <= 250 and (len(found.split()) > 1 or size == sizes[0]):
             return one_line(found)
     return ""
