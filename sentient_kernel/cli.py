@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sentient_kernel.errors import RunError, SentientError, UsageError
 
 if TYPE_CHECKING:
+    from sentient_kernel.agents.report import Report
     from sentient_kernel.run import Run
     from sentient_kernel.workbench import Workbench
 
@@ -124,15 +125,15 @@ def _print_result(result: Any, args: argparse.Namespace) -> int:
         _write(result.to_html(), args)
     else:
         _write_markdown(result.to_markdown())
-    if result.claims:
+    if not result.abstained:
         return DONE
     print(f"sentient-kernel: {' '.join(_why_nothing(result).split())}", file=sys.stderr)
     return NOTHING
 
 
-def _why_nothing(report: Any) -> str:
-    reasons = [f"{u}" if isinstance(u, str) else getattr(u, "reason", "") or str(u) for u in report.unanswered]
-    return "Nothing found: " + (" ".join(reasons) or "no source holds an answer.")
+def _why_nothing(report: Report) -> str:
+    reasons = [f"{source}: {reason}" for gap in report.unanswered for source, reason in gap.sources]
+    return f"{report.answer} {' '.join(dict.fromkeys(reasons))}".strip()
 
 
 def _search(wb: Workbench, args: argparse.Namespace) -> int:

@@ -6,14 +6,17 @@ Without a model all judgement is in pure functions beside this file; here is onl
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sentient_kernel.agents.desk import Desk, check_query
+from sentient_kernel.agents.disagree import disagreements
 from sentient_kernel.agents.evidence import Evidence, collect
 from sentient_kernel.agents.plan import SubQuestion, plan
 from sentient_kernel.agents.report import Report
-from sentient_kernel.agents.write import write
+from sentient_kernel.agents.support import supported
+from sentient_kernel.agents.write import source_notes, unanswered, write
 from sentient_kernel.engine import Context, Workflow
 from sentient_kernel.errors import NotFound, SourceError
 from sentient_kernel.events import ResearchUpdated, SourceReported
@@ -67,15 +70,14 @@ class Research:
         healths = await self._refresh(ctx, sources)
         found = await self._search(ctx, parts, sources, PASSAGES * depth)
         ctx.tell(ResearchUpdated(phase="evidence", message="Picking the sentences that answer"))
-        evidence = await ctx.step(gather_evidence, parts, found, title="pick evidence")
+        evidence = await ctx.step(pick_evidence, parts, found, title="pick evidence")
         evidence = await self._read(ctx, evidence)
         ctx.tell(ResearchUpdated(phase="write", message="Putting the report together"))
-        healths = _merged(healths, found)
-        draft = await ctx.step(write_report, question, parts, evidence, healths, ctx.run_id, title="write the report")
+        draft = await ctx.step(write_report, question, parts, found, evidence, _merged(healths, found), title="write the report")
         ctx.tell(ResearchUpdated(phase="verify", message="Checking every quotation at its place"))
         report = await ctx.step(self.verify, draft, title="verify the citations")
         ctx.tell(ResearchUpdated(phase="verify", message=_summary(report), progress=1.0))
-        return dict(report)
+        return replace(report, run_id=ctx.run_id).to_dict()
 
     async def _plan(self, ctx: Context, question: str, sources: list[list[str]], ask: bool) -> list[SubQuestion]:
         ctx.tell(ResearchUpdated(phase="plan", message="Planning"))
@@ -143,11 +145,15 @@ class Research:
         """Keeps a document as it stands now; False when it is gone."""
         return not self._desk.keep([DocumentId(document)])
 
-    def verify(self, draft: dict[str, Any]) -> dict[str, Any]:
+    def verify(self, draft: Report) -> Report:
         """Checks every citation of a report against the stored snapshots."""
-        from sentient_kernel.agents.verify import verify_report
 
-        return verify_report(Report.from_dict(draft), lambda document: self._desk.document(document).text).to_dict()
+        def text_of(document: DocumentId) -> str | None:
+            with suppress(NotFound):
+                return self._desk.document(document).text
+            return None
+
+        return draft.checked(text_of)
 
 
 def make_plan(question: str) -> list[SubQuestion]:
@@ -155,17 +161,31 @@ def make_plan(question: str) -> list[SubQuestion]:
     return list(plan(question))
 
 
-def gather_evidence(parts: list[SubQuestion], found: list[Found]) -> list[Evidence]:
-    """Returns the sentences that answer, over all sources and parts."""
+def pick_evidence(parts: list[SubQuestion], found: list[Found]) -> list[Evidence]:
+    """Returns the sentences that answer, over all sources and parts; none when what was found only shares words with the question."""
+    passages = _by_part(found)
+    if not supported(parts[0].query, passages.get(parts[0].id, [])).ok:
+        return []
+    return list(collect({part.id: part.query for part in parts}, passages))
+
+
+def write_report(question: str, parts: list[SubQuestion], found: list[Found], evidence: list[Evidence], healths: list[Health]) -> Report:
+    """Returns the report, its citations not yet checked."""
+    passages = _by_part(found)
+    report = write(question, parts, evidence, supported(parts[0].query, passages.get(parts[0].id, [])))
+    return replace(
+        report,
+        sources=source_notes(healths, passages, report),
+        unanswered=unanswered(parts, passages, evidence, healths),
+        disagreements=disagreements(evidence),
+    )
+
+
+def _by_part(found: list[Found]) -> dict[int, list[Passage]]:
     by_part: dict[int, list[Passage]] = {}
     for one in found:
         by_part.setdefault(one.part, []).extend(one.passages)
-    return list(collect({part.id: part.query for part in parts}, {k: sorted(v, key=lambda p: -p.score) for k, v in by_part.items()}))
-
-
-def write_report(question: str, parts: list[SubQuestion], evidence: list[Evidence], healths: list[Health], run: str) -> dict[str, Any]:
-    """Returns the report as JSON, its citations not yet checked."""
-    return write(question, parts, evidence, healths, run_id=run).to_dict()
+    return {part: sorted(passages, key=lambda p: -p.score) for part, passages in by_part.items()}
 
 
 def _merged(healths: list[Health], found: list[Found]) -> list[Health]:
@@ -179,10 +199,11 @@ def _merged(healths: list[Health], found: list[Found]) -> list[Health]:
     return merged
 
 
-def _summary(report: dict[str, Any]) -> str:
-    claims = report.get("claims", [])
-    citations = sum(len(claim.get("citations", [])) for claim in claims)
-    return f"{citations} citations verified" if claims else "Nothing in the sources answers this"
+def _summary(report: Report) -> str:
+    if report.abstained or not report.claims:
+        return "Nothing in the sources answers this"
+    verified = sum(1 for citation in report.citations if citation.verified)
+    return f"{verified} of {len(report.citations)} citations verified"
 
 
 def _short(text: str) -> str:
