@@ -1,7 +1,7 @@
 """One transaction: from what waits to rows, with the checks that have to be made inside it.
 
 A :class:`Committer` owns one connection and what it remembers of the file: the newest row, who holds which lease, which numbers runs
-have. What it remembers is thrown away when SQLite says that another connection has written since.
+have. It believes its memory as long as SQLite says that no other connection has written since.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from _blake2 import blake2b  # what hashlib.blake2b is; the detour costs as much
 from asyncio import Future
 from collections.abc import Callable, Sequence
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import apsw
 
@@ -24,7 +24,14 @@ from sentient_kernel.journal.base import Lease
 CHAIN = 8
 """Bytes of the chain hash that a row keeps."""
 
+MOST_REMEMBERED = 10_000
+"""Runs whose numbers are kept in memory."""
+
 _LINK = Struct(">QqHH").pack
+_INSERT = "INSERT INTO events(seq, run, kind, at, chain, body) VALUES (?, ?, ?, ?, ?, ?)"
+
+
+T = TypeVar("T")
 
 
 class Pending(NamedTuple):
@@ -38,14 +45,17 @@ class Pending(NamedTuple):
     future: Future[Seq] | None = None
 
 
+Result = Seq | DuplicateKey | LeaseLost
+
+
 class Outcome(NamedTuple):
     """What became of a group: the records written, and for each pending its last seq or the error that refuses it."""
 
     records: list[Record]
-    results: list[Seq | DuplicateKey | LeaseLost]
+    results: list[Result]
 
 
-def link(before: bytes, seq: int, at: int, code: int, run: str, body: bytes) -> bytes:
+def link(before: bytes, seq: int, at: int, code: int, run: bytes, body: bytes) -> bytes:
     """Returns the chain hash of a row: of everything in it and of the hash of the row before.
 
     Args:
@@ -56,8 +66,7 @@ def link(before: bytes, seq: int, at: int, code: int, run: str, body: bytes) -> 
         run: The id of its run.
         body: Its JSON.
     """
-    name = run.encode()
-    return blake2b(b"".join((before, _LINK(seq, at, code, len(name)), name, body)), digest_size=CHAIN).digest()
+    return blake2b(b"".join((before, _LINK(seq, at, code, len(run)), run, body)), digest_size=CHAIN).digest()
 
 
 class Committer:
@@ -70,18 +79,20 @@ class Committer:
 
     def __init__(self, connection: apsw.Connection, wrote: Callable[[int, bytes], None]) -> None:
         self.connection = connection
-        self.seq = 0
-        self.chain = b""
-        self._wrote = wrote
-        cursor = connection.cursor()
-        self._execute = cursor.execute
+        self.execute = connection.cursor().execute
+        self.pages = 0
+        """About how many pages were written since this was last set to 0."""
         self._many = connection.cursor().executemany
+        self._data_version = connection.data_version
+        self._wrote = wrote
+        self._seq = 0
+        self._chain = b""
         self._version = -1
         self._tokens: dict[RunId, tuple[str, int]] = {}
         self._numbers: dict[RunId, int] = {}
         self._blocks: dict[int, int] = {}
-        self._codes: dict[str, int] = {str(name): int(code) for code, name in connection.execute("SELECT code, name FROM kinds")}
-        self._born = int(connection.execute("SELECT value FROM meta WHERE name = 'born'").get)
+        self._codes: dict[str, int] = {str(name): int(code) for code, name in self.execute("SELECT code, name FROM kinds")}
+        self._born = int(self.execute("SELECT value FROM meta WHERE name = 'born'").get)
 
     def commit(self, group: Sequence[Pending]) -> Outcome:
         """Writes a group in one transaction.
@@ -95,113 +106,117 @@ class Committer:
         Raises:
             apsw.Error: Nothing was written.
         """
-        connection, execute = self.connection, self._execute
+        execute = self.execute
         execute("BEGIN IMMEDIATE")
         try:
-            if connection.data_version() != self._version:
-                self.refresh()
-            batch = _Batch(self, group)
-            if batch.rows:
-                self._many("INSERT INTO events(seq, run, kind, at, chain, body) VALUES (?, ?, ?, ?, ?, ?)", batch.rows)
-            if batch.spans:
-                self._many("INSERT OR IGNORE INTO spans(key, block) VALUES (?, ?)", batch.spans)
+            if self._data_version() != self._version:
+                self._refresh()
+            seq, chain = self._seq, self._chain
+            rows: list[tuple[int, int, int, int, bytes, bytes]] = []
+            outcome = Outcome([], [])
+            for pending in group:
+                if (pending.lease is not None or pending.unique is not None) and (refusal := self._refusal(pending, seq)) is not None:
+                    outcome.results.append(refusal)
+                    continue
+                seq, chain = self._add(pending, seq, chain, rows, outcome.records)
+                outcome.results.append(Seq(seq))
+            if rows:
+                self._many(_INSERT, rows)
             execute("COMMIT")
         except BaseException:
-            self._version = -1
-            if connection.in_transaction:
-                execute("ROLLBACK")
+            self._forget()
             raise
-        self._version = connection.data_version()
-        if batch.rows:
-            self.seq, self.chain = batch.seq, batch.chain
-            self._numbers.update(batch.numbers)
-            self._blocks.update(batch.blocks)
-            self._wrote(batch.seq, batch.chain)
-        return Outcome(batch.records, batch.results)
+        self._version = self._data_version()
+        if len(self._numbers) > MOST_REMEMBERED:
+            self._numbers.clear()
+            self._blocks.clear()
+        if rows:
+            self._seq, self._chain = seq, chain
+            self._wrote(seq, chain)
+        return outcome
 
-    def refresh(self) -> None:
-        """Looks again at the newest row and forgets who holds what; called inside a transaction."""
-        row = self._execute("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1").fetchone()
-        gap = self._execute("SELECT max(last) FROM gaps").get or 0
-        self.seq, self.chain = (max(int(row[0]), gap), bytes(row[1])) if row else (gap, b"")
-        self._tokens.clear()
-
-    def holds(self, lease: Lease) -> bool:
-        """True when the lease is the newest of its run; called inside a transaction."""
-        held = self._tokens.get(lease.run)
-        if held is None:
-            row = self._execute("SELECT holder, token FROM leases WHERE run = ?", (lease.run,)).fetchone()
-            held = self._tokens[lease.run] = (str(row[0]), int(row[1])) if row else ("", 0)
-        return held == (lease.holder, lease.token)
-
-    def forget(self, run: RunId) -> None:
-        """Looks at the run's lease again before the next write."""
-        self._tokens.pop(run, None)
-
-    def winner(self, key: str) -> int | None:
-        """Returns the seq of the write that carried the key; called inside a transaction."""
-        row = self._execute("SELECT seq FROM keys WHERE key = ?", (key,)).fetchone()
-        return int(row[0]) if row else None
-
-
-class _Batch:
-    """The rows of one transaction, as they are made."""
-
-    def __init__(self, committer: Committer, group: Sequence[Pending]) -> None:
-        self.seq, self.chain = committer.seq, committer.chain
-        self.rows: list[tuple[int, int, int, int, bytes, bytes]] = []
-        self.records: list[Record] = []
-        self.results: list[Seq | DuplicateKey | LeaseLost] = []
-        self.spans: list[tuple[int, int]] = []
-        self.blocks: dict[int, int] = {}
-        self.numbers: dict[RunId, int] = {}
-        self._of = committer
-        for pending in group:
-            self.results.append(self._refusal(pending) or self._add(pending))
-
-    def _refusal(self, pending: Pending) -> DuplicateKey | LeaseLost | None:
-        if pending.lease is not None and not self._of.holds(pending.lease):
-            return LeaseLost(f"Run {pending.lease.run!r} was taken over by another kernel; what this one wrote was refused.")
-        if pending.unique is not None:
-            if (seq := self._of.winner(pending.unique)) is not None:
-                return DuplicateKey(f"{pending.unique!r} was written before, at {seq}.", seq=seq)
-            self._of._execute("INSERT INTO keys(key, seq) VALUES (?, ?)", (pending.unique, self.seq + len(pending.rows)))
-        return None
-
-    def _add(self, pending: Pending) -> Seq:
-        of, run, at = self._of, pending.run, pending.at
-        number = of._numbers.get(run) or self.numbers.get(run) or self._number(run)
-        seq, chain, codes = self.seq, self.chain, of._codes
+    def _add(
+        self, pending: Pending, seq: int, chain: bytes, rows: list[tuple[int, int, int, int, bytes, bytes]], records: list[Record]
+    ) -> tuple[int, bytes]:
+        """Makes the rows and records of one pending; returns the newest seq and chain hash."""
+        run, at, codes, blocks = pending.run, pending.at, self._codes, self._blocks
+        number = self._numbers.get(run) or self._number(run, seq + 1)
+        name, since, pages = run.encode(), at - self._born, 2
         for kind, body in pending.rows:
             seq += 1
             code = codes[kind]
-            chain = link(chain, seq, at, code, run, body)
-            self.rows.append((seq, number, code, at - of._born, chain, body))
-            self.records.append(Record(Seq(seq), run, at, kind, body))
-            self._mark(number, seq // BLOCK)
-            self._mark(-code, seq // BLOCK)
+            chain = link(chain, seq, at, code, name, body)
+            rows.append((seq, number, code, since, chain, body))
+            records.append(Record(seq, run, at, kind, body))  # type: ignore[arg-type]  # Seq is an int; its call would cost
+            block = seq // BLOCK
+            if blocks.get(number) != block:
+                self._mark(number, block)
+            if blocks.get(-code) != block:
+                self._mark(-code, block)
+            pages += len(body) >> 12
             if kind == "run_started":
                 self._describe(number, json.loads(body))
-        self.seq, self.chain = seq, chain
-        return Seq(seq)
+        self.pages += pages
+        return seq, chain
+
+    def _refusal(self, pending: Pending, seq: int) -> DuplicateKey | LeaseLost | None:
+        """Returns why a pending may not be written; otherwise claims its key."""
+        if pending.lease is not None and not self._holds(pending.lease):
+            return LeaseLost(f"Run {pending.lease.run!r} was taken over by another kernel; what this one wrote was refused.")
+        if pending.unique is not None:
+            found = self.execute("SELECT seq FROM keys WHERE key = ?", (pending.unique,)).fetchone()
+            if found is not None:
+                return DuplicateKey(f"{pending.unique!r} was written before, at {found[0]}.", seq=found[0])
+            self.execute("INSERT INTO keys(key, seq) VALUES (?, ?)", (pending.unique, seq + len(pending.rows)))
+        return None
+
+    def _holds(self, lease: Lease) -> bool:
+        held = self._tokens.get(lease.run)
+        if held is None:
+            row = self.execute("SELECT holder, token FROM leases WHERE run = ?", (lease.run,)).fetchone()
+            held = self._tokens[lease.run] = (str(row[0]), int(row[1])) if row else ("", 0)
+        return held == (lease.holder, lease.token)
+
+    def transact(self, work: Callable[[Callable[..., Any]], T]) -> T:
+        """Runs work in a write transaction; what it changes is seen by the next commit, as if another connection had written it."""
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(self.execute)
+            self.execute("COMMIT")
+        except BaseException:
+            self._forget()
+            raise
+        return result
+
+    def _refresh(self) -> None:
+        """Looks at the newest row again and forgets who holds what: somebody else has written."""
+        row = self.execute("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        lost = self.execute("SELECT coalesce(max(last), 0) FROM gaps").get
+        self._seq, self._chain = (max(row[0], lost), row[1]) if row else (lost, b"")
+        self._tokens.clear()
+
+    def _forget(self) -> None:
+        """Undoes a transaction and what was remembered of it."""
+        self._version = -1
+        self._numbers.clear()
+        self._blocks.clear()
+        if self.connection.in_transaction:
+            self.execute("ROLLBACK")
+
+    def _number(self, run: RunId, first: int) -> int:
+        row = self.execute("SELECT no FROM runs WHERE id = ?", (run,)).fetchone()
+        if row is None:
+            row = self.execute("INSERT INTO runs(id, first) VALUES (?, ?) RETURNING no", (run, first)).fetchone()
+        self._numbers[run] = number = int(row[0])
+        return number
 
     def _mark(self, key: int, block: int) -> None:
-        """Notes that the key occurs in the block, unless that is known."""
-        if self.blocks.get(key, self._of._blocks.get(key)) != block:
-            self.blocks[key] = block
-            self.spans.append((key, block))
-
-    def _number(self, run: RunId) -> int:
-        execute = self._of._execute
-        row = execute("SELECT no FROM runs WHERE id = ?", (run,)).fetchone()
-        if row is None:
-            row = execute("INSERT INTO runs(id, first) VALUES (?, ?) RETURNING no", (run, self.seq + 1)).fetchone()
-        self.numbers[run] = number = int(row[0])
-        return number
+        self.execute("INSERT OR IGNORE INTO spans(key, block) VALUES (?, ?)", (key, block))
+        self._blocks[key] = block
 
     def _describe(self, number: int, body: dict[str, Any]) -> None:
         """Keeps in ``runs`` what lists of runs ask for."""
-        self._of._execute(
+        self.execute(
             "UPDATE runs SET workflow = ?, name = ?, parent = ?, session = ?, user = ? WHERE no = ?",
             (body.get("workflow", ""), body.get("name"), body.get("parent"), body.get("session", ""), body.get("user", ""), number),
         )

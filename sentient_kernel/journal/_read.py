@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import apsw
 
@@ -14,6 +14,8 @@ from sentient_kernel.events import Record
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal._schema import BLOCK
 from sentient_kernel.journal.base import RunRow
+
+T = TypeVar("T")
 
 ALL: Final = "SELECT seq, run, at, kind, body FROM events WHERE seq > :after AND seq <= :until ORDER BY seq LIMIT :limit"
 
@@ -56,11 +58,15 @@ class Reader:
 
     def query(self, sql: str, values: Any = ()) -> list[Any]:
         """Returns all rows of a query; any thread."""
+        return self.lend(lambda connection: connection.execute(sql, values).fetchall())
+
+    def lend(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Returns what work makes of a connection that is its own meanwhile; any thread."""
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         connection = connection or self._open()
         try:
-            return connection.execute(sql, values).fetchall()
+            return work(connection)
         finally:
             with self._lock:
                 if not self._closed and len(self._idle) < 4:

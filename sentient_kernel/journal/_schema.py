@@ -8,19 +8,23 @@ others is found by reading 32 rows for each of its own.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import apsw
 
-from sentient_kernel.errors import ConfigurationError, JournalTooNew
+from sentient_kernel.errors import ConfigurationError, JournalTooNew, JournalUnusable
 from sentient_kernel.events import TRANSIENT, classes
 
 APPLICATION_ID: Final = 0x53454E54  # "SENT"
 BLOCK: Final = 32
 FLOOR: Final = 3_051_003
 """The first SQLite that cannot lose committed rows when two connections write and checkpoint at once (sqlite.org/wal.html)."""
+
+_PRAGMAS: Final = ("PRAGMA trusted_schema=OFF", "PRAGMA cell_size_check=ON", "PRAGMA temp_store=MEMORY")
+_SYNCHRONOUS: Final = {"NORMAL": "PRAGMA synchronous=NORMAL", "FULL": "PRAGMA synchronous=FULL"}
 
 CREATE: Final = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -64,77 +68,115 @@ def check_library(number: int | None = None) -> None:
         )
 
 
-def connect(path: Path, *, synchronous: str = "NORMAL", readonly: bool = False, busy_ms: int = 10_000, vfs: str | None = None) -> apsw.Connection:
-    """Opens one connection; the path is taken as it is, whatever characters it holds, and never as a URI.
+def connect(
+    path: Path, *, synchronous: Literal["NORMAL", "FULL"] = "NORMAL", readonly: bool = False, vfs: str | None = None
+) -> apsw.Connection:
+    """Opens one connection; the path is taken as it is, whatever characters it holds.
 
     Args:
-        path: The file; made when it is not there, unless ``readonly``.
+        path: The file.
         synchronous: ``NORMAL`` (survives the process) or ``FULL`` (survives the power).
-        readonly: Whether the connection refuses to write.
-        busy_ms: How long a statement waits for another writer.
+        readonly: Whether the connection refuses to write. Where nobody can write, and no write-ahead log is there, the file is taken
+            for one that does not change.
         vfs: The name of a registered SQLite VFS to go through; default: the system's.
 
     Raises:
         apsw.Error: whatever SQLite says; callers translate it.
     """
-    flags = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-    connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
-    connection.set_busy_timeout(busy_ms)
-    connection.wal_autocheckpoint(0)
-    for statement in ("PRAGMA trusted_schema=OFF", "PRAGMA cell_size_check=ON", "PRAGMA temp_store=MEMORY", f"PRAGMA synchronous={synchronous}"):
-        connection.execute(statement)
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
+    try:
+        if readonly and not _opens(connection) and not path.with_name(f"{path.name}-wal").exists():
+            connection.close()
+            flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+            connection = apsw.Connection(f"{path.as_uri()}?immutable=1", flags=flags, vfs=vfs)
+        connection.set_busy_timeout(10_000)
+        connection.wal_autocheckpoint(0)
+        if readonly:
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        for statement in (*_PRAGMAS, _SYNCHRONOUS[synchronous]):
+            connection.execute(statement)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-def prepare(connection: apsw.Connection, path: Path, born: int, journal_id: bytes) -> None:
+def _opens(connection: apsw.Connection) -> bool:
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema")
+    except (apsw.CantOpenError, apsw.ReadOnlyError):  # the shared memory of the log cannot be made here
+        return False
+    return True
+
+
+def prepare(connection: apsw.Connection, path: Path, born: int, made: Callable[[bytes], None]) -> bool:
     """Makes the tables of a new file, or brings an older file up to date; a file that is current is only looked at.
 
     Args:
         connection: A connection that may write.
         path: The file, of which a copy is made before a migration.
         born: The time that rows of a new file count from, in microseconds since 1970.
-        journal_id: Eight bytes that a new file is known by.
+        made: Told the eight bytes that a new journal is known by, before anybody else can see the tables.
+
+    Returns:
+        True when the tables are new.
 
     Raises:
         JournalTooNew: The file was written by a later version.
+        JournalUnusable: It is a database of another program.
     """
-    if (found := version_of(connection)) == VERSION:
-        _add_kinds(connection)
-        return
-    if found > VERSION:
-        raise too_new(path, found)
+    found = _version_of(connection, path)
+    if found == VERSION:
+        return False
     if found:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        with connect(path.with_name(f"{path.name}.v{found}")) as copy, copy.backup("main", connection, "main") as backup:
-            backup.step()
+        _copy(connection, path.with_name(f"{path.name}.v{found}"))
     connection.execute("BEGIN IMMEDIATE")
-    with connection:  # a savepoint: what another process did meanwhile is seen now
-        found = version_of(connection)
+    try:
+        found = _version_of(connection, path)  # another process may have been first
         if not found:
+            journal = os.urandom(8)
             connection.execute(CREATE)
-            connection.execute("INSERT INTO meta VALUES ('born', ?), ('id', ?)", (born, journal_id))
+            connection.execute("INSERT INTO meta VALUES ('born', ?), ('id', ?)", (born, journal))
             connection.pragma("application_id", APPLICATION_ID)
-        for migrate in MIGRATIONS[max(found - 1, 0) if found else len(MIGRATIONS) :]:
-            migrate(connection)
+            made(journal)
+        else:
+            for migrate in MIGRATIONS[found - 1 :]:
+                migrate(connection)
         connection.pragma("user_version", VERSION)
-    connection.execute("COMMIT")
-    _add_kinds(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)  # the file itself says from now on what it is
+    return not found
 
 
-def version_of(connection: apsw.Connection) -> int:
+def _version_of(connection: apsw.Connection, path: Path) -> int:
     """Returns the version of the tables, 0 for a file that has none yet."""
-    return int(connection.pragma("user_version"))
+    found = int(connection.pragma("user_version"))
+    if not found and not connection.execute("SELECT count(*) FROM sqlite_schema").get:
+        return 0
+    if connection.pragma("application_id") != APPLICATION_ID:
+        raise JournalUnusable(f"{path} is a database of another program.", hint="Choose another path.")
+    if found > VERSION:
+        raise JournalTooNew(
+            f"{path} has version {found} of the journal's format; this program writes version {VERSION}.",
+            hint="It can be read as it is; to go on with it, install the later sentient-kernel.",
+        )
+    return found
 
 
-def too_new(path: Path, found: int) -> JournalTooNew:
-    """Returns the error that says so."""
-    return JournalTooNew(
-        f"{path} has version {found} of the journal's format; this program writes version {VERSION}.",
-        hint="It can be read as it is; to go on with it, install the later sentient-kernel.",
-    )
+def _copy(connection: apsw.Connection, target: Path) -> None:
+    """Copies a journal as it stands, through SQLite, so that what is in its write-ahead log comes along."""
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    copy = apsw.Connection(str(target))
+    with copy.backup("main", connection, "main") as backup:
+        backup.step()
+    copy.close()
 
 
-def _add_kinds(connection: apsw.Connection) -> None:
+def add_kinds(connection: apsw.Connection) -> None:
     """Adds the kinds that this version knows and the file does not; numbers in use never change."""
     have = {name for (name,) in connection.execute("SELECT name FROM kinds")}
     missing = [(name,) for name in classes() if name not in have and name not in TRANSIENT]

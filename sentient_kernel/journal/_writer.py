@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 import apsw
 
@@ -16,14 +17,11 @@ PATIENCE = 60.0
 """Seconds that a write waits for other processes before it fails."""
 
 
-class Group:
-    """What the loop hands over in one turn; ``outcome`` is there when ``landed`` is called."""
+class Group(NamedTuple):
+    """What the loop hands over in one turn, and whether the disk has to confirm it."""
 
-    __slots__ = ("full", "pendings")
-
-    def __init__(self, pendings: list[Pending], full: bool) -> None:
-        self.pendings = pendings
-        self.full = full
+    pendings: list[Pending]
+    full: bool
 
 
 Landed = Callable[[int, list[Pending], Outcome | JournalError], None]
@@ -33,16 +31,27 @@ class Writer:
     """A thread with a connection of its own; started by the first thing it is given.
 
     Args:
-        committer: Makes the committer, on the thread.
+        open_: Opens the connection.
+        wrote: What its committer calls after each commit.
+        confirmed: Called when the disk has confirmed rows and nothing else waits.
         translate: Turns an error of SQLite into one of ours.
         landed: Told, on the thread, how many groups a transaction held, what was in them, and what became of it.
     """
 
-    def __init__(self, committer: Callable[[], Committer], translate: Callable[[apsw.Error], JournalError], landed: Landed) -> None:
-        self._make = committer
-        self._committer: Committer | None = None
+    def __init__(
+        self,
+        open_: Callable[[], apsw.Connection],
+        wrote: Callable[[int, bytes], None],
+        confirmed: Callable[[], None],
+        translate: Callable[[Exception], JournalError],
+        landed: Landed,
+    ) -> None:
+        self._open = open_
+        self._wrote = wrote
+        self._confirmed = confirmed
         self._translate = translate
         self._landed = landed
+        self._committer: Committer | None = None
         self._groups: deque[Group] = deque()
         self._checkpoint = False
         self._stop = False
@@ -62,7 +71,7 @@ class Writer:
             self._start()
 
     def stop(self) -> None:
-        """Writes what waits, and ends the thread."""
+        """Writes what waits, ends the thread and closes its connection."""
         with self._wake:
             self._stop = True
             self._wake.notify()
@@ -78,27 +87,36 @@ class Writer:
         self._wake.notify()
 
     def _run(self) -> None:
-        while True:
-            with self._wake:
-                while not (self._groups or self._checkpoint or self._stop):
-                    self._wake.wait()
-                groups = [self._groups.popleft() for _ in range(len(self._groups))]
-                if not groups:
-                    if not self._checkpoint:
-                        return
-                    self._checkpoint = False
+        full = False
+        while (groups := self._next()) is not None:
             if groups:
+                full = any(group.full for group in groups)
                 pendings = [pending for group in groups for pending in group.pendings]
-                self._landed(len(groups), pendings, self._write(pendings, any(group.full for group in groups)))
+                self._landed(len(groups), pendings, self._write(pendings, full))
+                if full and not self._groups:
+                    self._confirmed()
             else:
                 self._do_checkpoint()
+
+    def _next(self) -> list[Group] | None:
+        """Waits for work: groups to write, an empty list for a checkpoint, None for the end."""
+        with self._wake:
+            while not (self._groups or self._checkpoint or self._stop):
+                self._wake.wait()
+            groups = [self._groups.popleft() for _ in range(len(self._groups))]
+            if groups:
+                return groups
+            if self._stop:
+                return None
+            self._checkpoint = False
+            return []
 
     def _write(self, pendings: list[Pending], full: bool) -> Outcome | JournalError:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                committer = self._committer = self._committer or self._make()
-                committer.connection.execute("PRAGMA synchronous=FULL" if full else "PRAGMA synchronous=NORMAL")
+                committer = self._connected()
+                committer.execute("PRAGMA synchronous=FULL" if full else "PRAGMA synchronous=NORMAL")
                 return committer.commit(pendings)
             except apsw.BusyError as error:
                 if time.monotonic() > deadline:
@@ -107,8 +125,18 @@ class Writer:
                 return self._translate(error)
 
     def _do_checkpoint(self) -> None:
+        """Moves the log into the file: most of it beside the loop's commits, the rest, and the cut to nothing, with them kept out.
+
+        Kept out, they come here. What is left of a log that was moved already would hide newer pages if it were damaged later.
+        """
         try:
-            committer = self._committer = self._committer or self._make()
-            committer.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            connection = self._connected().connection
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except apsw.Error:
-            return  # nothing is lost by it: the rows are in the WAL, and the next commit asks again
+            return  # nothing is lost by it: the rows are in the log, and a later commit asks again
+
+    def _connected(self) -> Committer:
+        if self._committer is None:
+            self._committer = Committer(self._open(), self._wrote)
+        return self._committer

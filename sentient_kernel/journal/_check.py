@@ -1,0 +1,143 @@
+"""Is every row there, and is it what was written? SQLite's own checks do not tell; the chain and the head record do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from sentient_kernel.ids import Seq
+from sentient_kernel.journal._commit import link
+from sentient_kernel.journal._head import Head, head_path
+from sentient_kernel.journal._schema import BLOCK
+from sentient_kernel.journal.base import Damage, Verdict
+
+RECENT: Final = 1_000
+"""Rows that are looked at when a journal is opened."""
+
+_COLUMNS: Final = "SELECT seq, run, kind, at, chain, body FROM events"
+_UNINDEXED: Final = f"""
+SELECT count(*) FROM (
+    SELECT * FROM (SELECT DISTINCT run, seq / {BLOCK} FROM events EXCEPT SELECT key, block FROM spans)
+    UNION ALL SELECT * FROM (SELECT DISTINCT -kind, seq / {BLOCK} FROM events EXCEPT SELECT key, block FROM spans))"""
+
+
+def check(connection: apsw.Connection, path: Path, head: Head | None, *, full: bool, had_wal: bool = True) -> Verdict:
+    """Checks a journal.
+
+    Args:
+        connection: A connection that nobody else uses meanwhile; it reads one moment of the file.
+        path: The journal, for the messages.
+        head: The head record, read *before* this call: a journal that is being written is then ahead of it, never behind.
+        full: Whether to look at every row and at SQLite's own structures, or at the last 1,000 rows.
+        had_wal: Whether the write-ahead log was there before the journal was opened.
+
+    Returns:
+        How many rows are there, how far the journal went, and what is wrong with it that nobody has acknowledged.
+    """
+    damage: list[Damage] = []
+    rows = newest = 0
+    gaps: list[tuple[int, int]] = []
+    try:
+        connection.execute("BEGIN")
+        gaps = connection.execute("SELECT first, last FROM gaps").fetchall()
+        newest = int(connection.execute("SELECT coalesce(max(seq), 0) FROM events").get)
+        damage += _against_head(connection, path, head, max([newest, *(last for _, last in gaps)]), had_wal)
+        damage += _along_chain(connection, 0 if full else max(0, newest - RECENT))
+        if full:
+            damage += _structure(connection)
+        rows = int(connection.execute("SELECT count(*) FROM events").get) if full else newest
+    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
+        damage.append(Damage(Seq(0), Seq(0), f"{path.name} is damaged so that SQLite cannot read all of it: {error}."))
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    return Verdict(rows, Seq(max(newest, head.seq if head else 0)), tuple(_open(damage, gaps)))
+
+
+def _open(damage: Iterable[Damage], gaps: list[tuple[int, int]]) -> Iterator[Damage]:
+    """Leaves out what somebody has acknowledged."""
+    for one in damage:
+        if not one.first or not any(first <= one.first and one.last <= last for first, last in gaps):
+            yield one
+
+
+def _against_head(connection: apsw.Connection, path: Path, head: Head | None, newest: int, had_wal: bool) -> Iterator[Damage]:
+    """Compares with the head record: does the journal go as far as it went?"""
+    record, wal = head_path(path).name, f"{path.name}-wal"
+    if head is None:
+        yield Damage(
+            Seq(0), Seq(0), f"{record} is missing or unreadable: {path.name} was copied without it, and perhaps without {wal}; rows behind {newest} may be lost."
+        )
+        return
+    if head.journal != connection.execute("SELECT value FROM meta WHERE name = 'id'").get:
+        yield Damage(Seq(0), Seq(0), f"{record} belongs to another journal than {path.name}; rows behind {newest} may be lost.")
+    elif head.seq > newest:
+        why = "was cut or altered, or the power failed" if had_wal else f"is missing: it was deleted, or {path.name} was copied without it"
+        lost = f"Row {head.seq} is lost" if head.seq == newest + 1 else f"Rows {newest + 1} to {head.seq} are lost"
+        yield Damage(Seq(newest + 1), Seq(head.seq), f"{lost}: {wal} {why}.")
+    elif head.seq:
+        found = connection.execute("SELECT chain FROM events WHERE seq = ?", (head.seq,)).fetchone()
+        if found is not None and found[0] != head.chain:
+            yield Damage(Seq(head.seq), Seq(head.seq), f"Row {head.seq} is not the one that {record} knows.")
+
+
+def _along_chain(connection: apsw.Connection, after: int) -> Iterator[Damage]:
+    """Follows the chain; goes on behind rows that cannot be read."""
+    names = {number: name.encode() for number, name in connection.execute("SELECT no, id FROM runs")}
+    born = connection.execute("SELECT value FROM meta WHERE name = 'born'").get
+    start = connection.execute("SELECT seq, chain FROM events WHERE seq <= ? ORDER BY seq DESC LIMIT 1", (after,)).fetchone()
+    seq, chain = start or (0, b"")
+    resumed = False
+    while True:
+        try:
+            for row in connection.execute(f"{_COLUMNS} WHERE seq > ? ORDER BY seq", (seq,)):
+                if row[0] > seq + 1:
+                    yield Damage(Seq(seq + 1), Seq(row[0] - 1), f"Rows {seq + 1} to {row[0] - 1} are missing.")
+                elif not sound(row, chain, names, born):
+                    yield Damage(Seq(row[0]), Seq(row[0]), f"Row {row[0]} is not what was written.")
+                seq, chain = row[0], row[4]
+            return
+        except apsw.CorruptError:
+            behind = _readable_from(connection, seq)
+            yield Damage(Seq(seq + 1), Seq(max(behind - 1, seq + 1)), f"Rows from {seq + 1} cannot be read" + (f", up to {behind - 1}." if behind else "."))
+            if resumed or not behind:
+                return
+            resumed, seq, chain = True, behind - 2, b""
+
+
+def sound(row: tuple[Any, ...], before: bytes, names: dict[int, bytes], born: int) -> bool:
+    """Tells whether a row is what was written, given the chain hash of the row before.
+
+    Args:
+        row: seq, run, kind, at, chain, body as they are stored.
+        before: The chain hash of the row before.
+        names: The ids of runs by their numbers.
+        born: The time that ``at`` counts from.
+    """
+    seq, run, kind, at, chain, body = row
+    if run not in names or not (isinstance(kind, int) and isinstance(at, int) and isinstance(chain, bytes) and isinstance(body, bytes)):
+        return False
+    return 0 <= kind < 1 << 16 and link(before, seq, at + born, kind, names[run], body) == chain
+
+
+def _readable_from(connection: apsw.Connection, after: int) -> int:
+    """Returns the first seq behind a damaged place, coming from the end; 0 when there is none."""
+    lowest = 0
+    try:
+        for (seq,) in connection.execute("SELECT seq FROM events WHERE seq > ? ORDER BY seq DESC", (after,)):
+            lowest = seq
+    except apsw.CorruptError:
+        pass
+    return lowest
+
+
+def _structure(connection: apsw.Connection) -> Iterator[Damage]:
+    """Asks SQLite about its pages, and whether the index of runs and kinds knows every row."""
+    for (line,) in connection.execute("PRAGMA integrity_check(5)"):
+        if line != "ok":
+            yield Damage(Seq(0), Seq(0), f"SQLite finds: {line}.")
+    if missing := connection.execute(_UNINDEXED).get:
+        yield Damage(Seq(0), Seq(0), f"The index of runs and kinds lacks {missing} entries, so that reading one run may leave rows out.")

@@ -1,0 +1,130 @@
+"""Who executes runs on this machine, and whether they still live.
+
+Each open journal that takes leases holds a lock on a small file of its own name. The system drops the lock when the process ends, however
+it ends, so a crash is noticed at once. A process that is merely frozen keeps its lock; it loses its leases when their time to live has
+passed. POSIX locks do not hold against the process that has them, and closing *any* handle on the file drops them: the names of this
+process's own holders are kept in memory, and their files are never opened a second time.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+from pathlib import Path
+
+_OURS: set[str] = set()
+_GUARD = threading.Lock()
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(fd: int) -> bool:
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _lock(fd: int) -> bool:
+        try:
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+def _forked() -> None:
+    """What the parent process holds, its child does not."""
+    global _GUARD
+    _OURS.clear()
+    _GUARD = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+def machine() -> str:
+    """Returns the name of this machine as it stands in the names of holders."""
+    return "".join(c if c.isalnum() else "-" for c in socket.gethostname())[:40]
+
+
+class Holder:
+    """The lock of one open journal.
+
+    Args:
+        folder: Where the locks of a home are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.name = f"{machine()}.{os.getpid()}.{os.urandom(6).hex()}"
+        self._path = folder / f"{self.name}.lock"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with _GUARD:
+            unlocked = self._path.with_suffix(".new")  # under its own name only when locked: a sweep would take it for a dead one's
+            self._fd = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+            os.write(self._fd, b"\n")
+            _lock(self._fd)
+            unlocked.rename(self._path)
+            _OURS.add(self.name)
+
+    def close(self) -> None:
+        """Lets go of the lock and removes the file."""
+        with _GUARD:
+            _OURS.discard(self.name)
+            os.close(self._fd)
+            self._path.unlink(missing_ok=True)
+
+    def abandon(self) -> None:
+        """Closes the handle in a forked child, where it means nothing; the parent's lock stays."""
+        os.close(self._fd)
+
+
+def lives(name: str, folder: Path, *, fresh: bool) -> bool:
+    """Tells whether a holder can still be at work.
+
+    Args:
+        name: The holder.
+        folder: Where the locks of its home are.
+        fresh: Whether it prolonged its lease within the lease's time to live.
+
+    Returns:
+        For one of this process: True. For another one on this machine: whether its lock is held and its lease is fresh. For one on
+        another machine, whose locks cannot be seen from here: whether its lease is fresh.
+    """
+    with _GUARD:
+        if name in _OURS:
+            return True
+    if not fresh:
+        return False
+    return name.partition(".")[0] != machine() or _locked(folder / f"{name}.lock")
+
+
+def sweep(folder: Path) -> None:
+    """Removes the locks that crashed processes of this machine left behind."""
+    for path in folder.glob(f"{machine()}.*.lock"):
+        with _GUARD:
+            ours = path.name.removesuffix(".lock") in _OURS
+        if not ours:
+            _locked(path)
+
+
+def _locked(path: Path) -> bool:
+    """Tells whether another process holds a lock; removes the file when none does."""
+    try:
+        fd = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        if not _lock(fd):
+            return True
+        if sys.platform != "win32":  # there a file that is open stays
+            path.unlink(missing_ok=True)
+        return False
+    finally:
+        os.close(fd)

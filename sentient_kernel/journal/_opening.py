@@ -1,0 +1,106 @@
+"""Opening a journal: the place, the tables, the head record, the newest rows, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from sentient_kernel.errors import JournalDamaged, JournalError, JournalTooNew, JournalUnusable
+from sentient_kernel.ids import Seq
+from sentient_kernel.journal._check import check
+from sentient_kernel.journal._commit import Committer
+from sentient_kernel.journal._head import HeadFile, head_path, read_head
+from sentient_kernel.journal._place import make_room, translate
+from sentient_kernel.journal._schema import add_kinds, check_library, connect, prepare
+from sentient_kernel.journal.base import Verdict
+
+
+@dataclass(slots=True)
+class Opened:
+    """An open journal: how to write to it, unless ``refusal`` says why not, and what was found."""
+
+    committer: Committer | None
+    head: HeadFile | None
+    verdict: Verdict
+    refusal: JournalError | None
+    had_wal: bool
+
+
+def open_journal(path: Path, *, filesystem: str, now: Callable[[], int], readonly: bool, vfs: str | None) -> Opened:
+    """Opens a journal, made if there is none, and looks at its last 1,000 rows.
+
+    Args:
+        path: The file, absolute.
+        filesystem: The name of the file system that it is on.
+        now: Returns microseconds since 1970, for the birth of a new one.
+        readonly: Whether nothing at all may be written.
+        vfs: The SQLite VFS to go through.
+
+    Returns:
+        What was opened; a damaged journal, and one of a later version, can be read and not written.
+
+    Raises:
+        JournalUnusable: It cannot live there.
+        JournalDamaged: SQLite cannot open it at all.
+    """
+    check_library()
+    make_room(path, filesystem, readonly=readonly)
+    had_wal = path.with_name(f"{path.name}-wal").exists()
+    try:
+        return _open(path, now, readonly, vfs, had_wal)
+    except apsw.Error as error:
+        raise translate(error, path, "opened") from error
+
+
+def _open(path: Path, now: Callable[[], int], readonly: bool, vfs: str | None, had_wal: bool) -> Opened:
+    connection = connect(path, readonly=readonly, vfs=vfs)
+    head: HeadFile | None = None
+    try:
+        if readonly:
+            verdict = check(connection, path, read_head(head_path(path)), full=False, had_wal=had_wal)
+            connection.close()
+            return Opened(None, None, verdict, JournalUnusable(f"{path} was opened for reading only."), had_wal)
+
+        def made(journal: bytes) -> None:
+            first = HeadFile(head_path(path), journal)
+            first.write(0, b"")
+            first.close()
+
+        _use_wal(connection, path)
+        new = prepare(connection, path, now(), made)
+        record = read_head(head_path(path))
+        verdict = Verdict(0, Seq(0), ()) if new else check(connection, path, record, full=False, had_wal=had_wal)
+        refusal = damaged(path, verdict)
+        if refusal is not None:  # what is left of the log may still be saved from it
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        else:
+            add_kinds(connection)
+        head = HeadFile(head_path(path), connection.execute("SELECT value FROM meta WHERE name = 'id'").get)
+        return Opened(Committer(connection, head.write), head, verdict, refusal, had_wal)
+    except JournalTooNew as error:
+        connection.close()
+        return Opened(None, None, Verdict(0, Seq(0), ()), error, had_wal)
+    except BaseException:
+        connection.close()
+        if head is not None:
+            head.close()
+        raise
+
+
+def _use_wal(connection: apsw.Connection, path: Path) -> None:
+    """Sets the journal mode; while another process makes the file, SQLite may refuse that without waiting."""
+    if connection.pragma("journal_mode", "wal") != "wal":
+        raise JournalUnusable(f"SQLite cannot keep a write-ahead log for {path}.", hint="Put the workbench's home on a local disk.")
+
+
+def damaged(path: Path, verdict: Verdict) -> JournalDamaged | None:
+    """Returns the error that writing to a damaged journal meets, None when it is sound."""
+    if verdict.ok:
+        return None
+    return JournalDamaged(
+        f"{path} is damaged: {' '.join(damage.what for damage in verdict.damage)}",
+        hint="It can be read. journal.acknowledge() notes the damage and goes on; journal.repair() first saves what can be saved into a new file.",
+    )

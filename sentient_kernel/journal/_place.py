@@ -1,0 +1,122 @@
+"""Whether a journal can live where it is asked to: on a local disk, in a folder that can be written, in a file that is a journal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import apsw
+
+from sentient_kernel.errors import JournalDamaged, JournalError, JournalUnusable, UsageError
+
+NETWORK: frozenset[str] = frozenset(
+    "9p afs afpfs beegfs ceph cifs coda davfs fuse.glusterfs fuse.rclone fuse.s3fs fuse.sshfs glusterfs gpfs lustre ncpfs "
+    "nfs nfs4 panfs prl_fs pvfs2 smb2 smb3 smbfs vboxsf webdav".split()
+)
+"""File systems on which locks and shared memory do not work between machines, so that SQLite cannot keep its promises there."""
+
+
+def filesystem_of(path: Path) -> str:
+    """Returns the name of the file system that holds a path, as the system's list of mounts calls it; empty when that is not known."""
+    if sys.platform == "win32":
+        return "cifs" if str(path).startswith("\\\\") else ""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
+    return pick_mount(mounts, path)
+
+
+def pick_mount(mounts: str, path: Path) -> str:
+    """Returns the type of the file system that a path is on.
+
+    Args:
+        mounts: The text of ``/proc/self/mountinfo``.
+        path: An absolute path.
+
+    Example:
+        >>> pick_mount("22 1 0:21 / / rw - ext4 /dev/sda rw\\n30 22 0:40 / /home/my\\\\040data rw - nfs4 box:/x rw", Path("/home/my data/a"))
+        'nfs4'
+    """
+    best, found = -1, ""
+    for line in mounts.splitlines():
+        left, _, right = line.partition(" - ")
+        point = left.split(" ")[4].encode("utf-8", "surrogateescape").decode("unicode_escape").encode("latin-1").decode("utf-8", "surrogateescape")
+        parts = len(Path(point).parts)
+        if parts >= best and path.is_relative_to(point):
+            best, found = parts, right.split(" ")[0]
+    return found
+
+
+def make_room(path: Path, filesystem: str, *, readonly: bool = False) -> None:
+    """Makes the folder (0700) and the file (0600) of a journal, or says why that cannot be.
+
+    Args:
+        path: The journal's absolute path.
+        filesystem: The name of the file system that it is on.
+        readonly: Whether the journal is only to be read; then nothing is made.
+
+    Raises:
+        JournalUnusable: The place will not do; the message says why and what to do.
+    """
+    if "\0" in str(path):
+        raise UsageError("The path of a journal cannot hold a NUL character.")
+    if filesystem in NETWORK:
+        raise JournalUnusable(
+            f"{path} is on a network file system ({filesystem}), where locks do not hold and a journal would be damaged.",
+            hint="Put the workbench's home on a local disk: Workbench(home=...) or SENTIENT_HOME.",
+        )
+    if path.is_dir():
+        raise JournalUnusable(f"{path} is a folder, not a journal.")
+    if readonly:
+        if not path.exists():
+            raise JournalUnusable(f"There is no journal at {path}.")
+        return
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+    except OSError as error:
+        raise JournalUnusable(
+            f"{path} cannot be written: {error.strerror or error}.", hint="Choose a folder of your own: Workbench(home=...) or SENTIENT_HOME."
+        ) from error
+    if not os.access(path.parent, os.W_OK):  # SQLite needs files of its own beside the journal
+        raise JournalUnusable(
+            f"The folder of {path} cannot be written.", hint="Choose a folder of your own: Workbench(home=...) or SENTIENT_HOME."
+        )
+
+
+def translate(error: Exception, path: Path, doing: str = "written") -> JournalError:
+    """Turns an error of SQLite into one of ours.
+
+    Args:
+        error: What SQLite raised.
+        path: The journal.
+        doing: What could not be done to it, as a past participle.
+
+    Returns:
+        JournalDamaged when the file is not what it was, JournalUnusable when the disk, the folder or another process is in the way,
+        JournalError otherwise; the original error is its cause.
+    """
+    ours = _translate(error, path, doing)
+    ours.__cause__ = error
+    return ours
+
+
+def _translate(error: Exception, path: Path, doing: str) -> JournalError:
+    match error:
+        case apsw.FullError():
+            return JournalUnusable(f"{path} could not be {doing}: the disk is full.", hint="Free some space; nothing that was confirmed is lost.")
+        case apsw.CorruptError() | apsw.NotADBError():
+            return JournalDamaged(
+                f"{path} could not be {doing}: the file is damaged.",
+                hint="sentient_kernel.journal.repair(path, into=...) saves every row that can be read into a new file.",
+            )
+        case apsw.BusyError() | apsw.LockedError():
+            return JournalUnusable(f"{path} could not be {doing}: another process has kept it locked.", hint="Try again, or end that process.")
+        case apsw.ReadOnlyError() | apsw.PermissionsError() | apsw.CantOpenError() | apsw.AuthError():
+            return JournalUnusable(f"{path} could not be {doing}: it is not accessible.", hint="Check the permissions of the file and its folder.")
+        case apsw.IOError():
+            return JournalUnusable(f"{path} could not be {doing}: the disk reports an error ({error}).", hint="Check the disk; then try again.")
+        case _:
+            return JournalError(f"{path} could not be {doing}: {error}.")

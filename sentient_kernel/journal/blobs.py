@@ -1,0 +1,103 @@
+"""Big values: files that are named by the hash of their content."""
+
+from __future__ import annotations
+
+import os
+import re
+from hashlib import sha256
+from pathlib import Path
+
+from sentient_kernel.errors import JournalDamaged, JournalError, JournalUnusable, NotFound
+from sentient_kernel.ids import BlobId
+
+_ID = re.compile(r"[0-9a-f]{64}")
+
+
+class BlobStore:
+    """A folder of files that never change; the name of each is the SHA-256 of what is in it.
+
+    Args:
+        folder: Where they are; made, for the owner only, when the first one comes.
+        sync: Whether :meth:`put` returns only when the disk has the bytes; otherwise they outlive the process but not the power.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = BlobStore(folder)
+        ...     store.get(store.put(b"a long table"))
+        b'a long table'
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, sync: bool = False) -> None:
+        self.folder = Path(folder).absolute()
+        self.sync = sync
+
+    def put(self, data: bytes) -> BlobId:
+        """Stores bytes, once, and returns their id; any thread, any number of processes.
+
+        Raises:
+            JournalUnusable: The folder cannot be written, or the disk is full.
+        """
+        blob = BlobId(sha256(data).hexdigest())
+        path = self._path(blob)
+        if path.exists() and path.stat().st_size == len(data):
+            return blob
+        try:
+            self._write(path, data)
+        except OSError as error:
+            raise JournalUnusable(f"{path} could not be written: {error.strerror or error}.") from error
+        return blob
+
+    def get(self, blob: BlobId) -> bytes:
+        """Returns the bytes of an id.
+
+        Raises:
+            NotFound: There are none, or that is no id.
+            JournalDamaged: They are not the bytes that were stored.
+        """
+        if not _ID.fullmatch(blob):
+            raise NotFound(f"{blob!r} is not the id of a stored value.")
+        path = self._path(blob)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise NotFound(f"The stored value {blob!r} is not in {self.folder}.", hint="Copy the folder of blobs along with the journal.") from None
+        except OSError as error:
+            raise JournalError(f"{path} could not be read: {error.strerror or error}.") from error
+        if sha256(data).hexdigest() != blob:
+            raise JournalDamaged(f"The stored value {blob!r} is not what was written.", hint=f"Restore {path} from a copy.")
+        return data
+
+    def __contains__(self, blob: object) -> bool:
+        """True when a value of that id is stored."""
+        return isinstance(blob, str) and bool(_ID.fullmatch(blob)) and self._path(BlobId(blob)).exists()
+
+    def _path(self, blob: BlobId) -> Path:
+        return self.folder / blob[:2] / blob[2:]
+
+    def _write(self, path: Path, data: bytes) -> None:
+        for folder in (self.folder, path.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.urandom(6).hex()}.part")
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        try:
+            with open(fd, "wb") as file:
+                file.write(data)
+                if self.sync:
+                    file.flush()
+                    os.fsync(fd)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        if self.sync and hasattr(os, "O_DIRECTORY"):
+            self._sync_folder(path.parent)
+
+    @staticmethod
+    def _sync_folder(folder: Path) -> None:
+        """Lets the disk confirm the name of a new file, not only what is in it."""
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
