@@ -135,11 +135,10 @@ class Run:
         return self._view
 
     def _step(self, kind: str, key: StepKey) -> None:
-        if kind == "step_started":
-            self._running.add(key)
+        if kind in ("step_started", "step_retried"):
+            self._running.add(key)  # a retry too: a step that a crash cut off is not announced again when it goes on
             self._failed.discard(key)
-        elif kind == "step_retried":
-            self._retried += 1
+            self._retried += kind == "step_retried"
         else:
             self._running.discard(key)
             if kind == "step_completed":

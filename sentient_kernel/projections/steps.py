@@ -92,8 +92,9 @@ class Steps:
             self._close(self._step(step_key(record), record.at), "completed", record.at)
         elif kind == "step_retried":
             step = self._step(record.event.key, record.at)
-            step.status, step.error, step.view = "retrying", record.event.error, None
-            step.attempts += 1
+            step.status, step.error, step.ended, step.view = "retrying", record.event.error, 0, None
+            step.attempts = max(1, step.attempts) + 1
+            self._open[step.key] = step
         elif kind == "step_failed":
             event = record.event
             step = self._step(event.key, record.at)

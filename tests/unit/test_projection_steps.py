@@ -55,6 +55,12 @@ def test_a_step_goes_from_running_over_retrying_to_completed() -> None:
     assert (step(log).status, step(log).attempts, step(log).seconds) == ("completed", 2, 4.0)
 
 
+def test_a_step_that_goes_on_after_a_crash_is_under_way_from_its_next_sign() -> None:
+    log = started()(1, BEGIN)(2, RunResumed())(3, StepRetried(key=K, attempt=2, error=BROKEN))
+    assert (step(log).status, log.view().running) == ("retrying", 1)
+    assert step(log(4, RunCancelled())).status == "interrupted"
+
+
 def test_a_failed_step_keeps_its_error_and_attempts() -> None:
     failed = step(started()(1, BEGIN)(2, StepFailed(key=K, attempt=3, error=BROKEN)))
     assert (failed.status, failed.attempts, failed.error, failed.seconds) == ("failed", 3, BROKEN, 1.0)
