@@ -25,14 +25,17 @@ NEGATIONS: frozenset[str] = frozenset(
     hardly rarely unaffected unchanged insufficient""".split()
 )
 
-# Longest first; what remains keeps at least four letters (three for the short ones).
-_LONG = (
-    "izations", "isations", "ization", "isation", "ationally", "ational", "fulness", "iveness", "ousness", "ations", "ation", "ators", "ically",
-    "ating", "ator", "ative", "ively", "ities", "ments", "ically", "ical", "ment", "ness", "ible", "able", "ance", "ence", "ents", "ants",
-    "ions", "ials", "ably", "ibly", "ally", "ated", "ates", "ises", "izes", "ised", "ized", "ives", "ists", "isms", "ings", "ying", "ing", "ied",
-    "ies", "ion", "ial", "ity", "ive", "ize", "ise", "ist", "ism", "ous", "ful", "ate", "ent", "ant", "ers", "ors", "est",
-    "ic", "al", "ly", "ed", "es", "er", "or",
-)  # fmt: skip
+# Longest first; what remains keeps at least three letters (four before the short ones).
+_SUFFIXES = tuple(
+    sorted(
+        set(
+            """izations isations ization isation ationally ational fulness iveness ousness ations ation ators ically ating ator ative ively
+            ities ments ical ment ness ible able ance ence ents ants ions ials ably ibly ally ated ates ises izes ised ized ives ists isms
+            ings ying ing ied ies ion ial ity ive ize ise ist ism ous ful ate ent ant ers ors est ic al ly ed es er or""".split()
+        ),
+        key=lambda suffix: (-len(suffix), suffix),
+    )
+)
 
 
 @lru_cache(maxsize=65536)
@@ -53,7 +56,7 @@ def stem(word: str) -> str:
         return word
     if word.endswith("s") and word[-2] not in "suic":
         word = word[:-1]
-    for suffix in _LONG:
+    for suffix in _SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= (4 if len(suffix) < 3 else 3):
             word = word[: -len(suffix)]
             break
@@ -115,3 +118,30 @@ def numbers(text: str) -> frozenset[str]:
 def negated(text: str) -> int:
     """Returns how many words of a text negate."""
     return sum(1 for w in words(text) if plain(w) in NEGATIONS)
+
+
+_BROAD = frozenset(
+    stem(word)
+    for word in """added according amount become call cause change city come consider country day difference different effect example find
+    first form found good group happen help important include kind known large last level main make mean name new number occur part people
+    percent person place provide rate reason result role show study take term thing time type way word work world year""".split()
+)
+
+
+def asked(question: str) -> dict[str, float]:
+    """Returns the stems that a question is about, with how telling each is: names and numbers 2, broad words 0.4, others 1.
+
+    Args:
+        question: What is asked.
+
+    Example:
+        >>> asked("How many people live in Oslo?")
+        {'peopl': 0.4, 'liv': 1.0, 'oslo': 2.0}
+    """
+    found: dict[str, float] = {}
+    for match in WORD.finditer(question):
+        word = match.group()
+        for term in content(word):
+            name = word[0].isdigit() or (word[0].isupper() and (match.start() > 0 or word[1:].upper() == word[1:] != ""))
+            found[term] = 2.0 if name else found.get(term, 0.4 if term in _BROAD else 1.0)
+    return found

@@ -8,17 +8,17 @@ are few, round, and measured on several kinds of text at once (``tests/bench/evi
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from sentient_kernel.agents._signs import noisy, pointing, study, wanted
 from sentient_kernel.agents._words import content, idf
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.sources.base import Passage
 
-__all__ = ["WEIGHTS", "Evidence", "Weights", "collect", "noisy", "pointing", "select"]
+__all__ = ["WEIGHTS", "Evidence", "Weights", "collect", "select"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,8 @@ class Evidence:
         part: The sub-question that it was found for; 0 is the whole question.
         passage: The score of its passage, as the search gave it.
         source: The source that the passage came through.
+        cover: Share of the question's words, by rarity, that the sentence and the title hold.
+        reach: The same for the whole passage.
         before: What stands directly before the quote in its passage.
         after: What stands directly after it.
     """
@@ -50,6 +52,8 @@ class Evidence:
     part: int = 0
     passage: float = 0.0
     source: str = ""
+    cover: float = 0.0
+    reach: float = 0.0
     before: str = ""
     after: str = ""
 
@@ -70,7 +74,7 @@ class Weights:
         kind: The sentence holds what the question asks for: a number, a date, a name.
         pointing: It begins with a word that points back, such as "It".
         noise: It is an address, a licence line, a row of a table or code.
-        floor: A sentence with less than this share of the best score is left out.
+        document: A document whose best sentence has less than this share of the best score is left out, unless it holds the best passage.
         twin: Of two sentences that share more than this share of their words one is enough.
     """
 
@@ -85,7 +89,7 @@ class Weights:
     kind: float = 0.1
     pointing: float = -0.1
     noise: float = -0.5
-    floor: float = 0.0
+    document: float = 0.6
     twin: float = 0.8
 
 
@@ -94,24 +98,6 @@ CONTEXT = 300
 """How many characters around a quote are kept to show it in its context."""
 ABSTRACT = 3000
 """The abstract of a study lies within its first so many characters."""
-
-_STUDY = re.compile(
-    r"\b(we (?:\w+ )?(?:show|found|find|demonstrat|report|identif|observ|propos|conclud|reveal|examin|investigat|us|perform|compar"
-    r"|assess|stud|test|analy)\w*|results?|methods?|conclusions?|in this study|background|patients|p ?[<=] ?0?\.\d)\b",
-    re.I,
-)
-_NOISE = re.compile(r"https?:|www\.|\bdoi\b|\S@\S|\blicen[cs]e\b|\bcopyright\b|©|\bet al\b.*\d{4}.*\bet al\b", re.I)
-_POINTING = re.compile(r"[\"'(\u201c]?(?:It|This|These|They|He|She|Such|Those|That|Its|Their|His|Her)\b")
-_QUANTITY = re.compile(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|billion|half|third|dozen)\b", re.I)
-_DATE = re.compile(r"\b(?:1[0-9]{3}|20[0-9]{2})\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December|century|decade)\b")
-_NAME = re.compile(r"(?<=\S )[A-Z][a-z]+")
-_IS = re.compile(r"\b(?:is|are|was|were|refers? to|known as|defined|called|means?)\b")
-_ASKED = (
-    (re.compile(r"\bhow (?:many|much|long|old|often|far|large|big|high|tall)\b|\b(?:what|which) (?:percent|number|proportion|fraction|rate)", re.I), _QUANTITY),
-    (re.compile(r"\bwhen\b|\b(?:what|which) (?:year|date|day|month|century|decade)\b", re.I), _DATE),
-    (re.compile(r"\bwho(?:m|se)?\b|\bwhere\b|\b(?:what|which) (?:city|country|state|place|region|continent|person|company)\b", re.I), _NAME),
-    (re.compile(r"^what (?:is|are) (?:an? |the )?[\w-]+(?: [\w-]+){0,2}\?*$", re.I), _IS),
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -128,6 +114,8 @@ class _Sentence:
     place: float = 0.0
     study: bool = False
     score: float = 0.0
+    cover: float = 0.0
+    reach: float = 0.0
 
 
 def select(
@@ -158,10 +146,14 @@ def select(
     _score(question, terms, pool, weights)
     chosen: list[_Sentence] = []
     known = frozenset(terms)
+    fitting = _fitting(pool, weights.document)
     for one in sorted(pool, key=lambda one: -one.score):
-        if len(chosen) == limit or (chosen and one.score < weights.floor * chosen[0].score):
+        if len(chosen) == limit:
             break
-        if known & (one.bag | one.around) and not any(_twins(one.bag, other.bag, weights.twin) for other in chosen):
+        if one.passage.document not in fitting or not known & (one.bag | one.around):
+            continue
+        twins = [other for other in chosen if _twins(one.bag, other.bag, weights.twin)]
+        if not twins or (len(twins) == 1 and twins[0].passage.document != one.passage.document):  # a second witness is worth having
             chosen.append(one)
     return tuple(_evidence(one, part) for one in chosen)
 
@@ -199,19 +191,6 @@ def collect(
     return tuple(chosen)
 
 
-def pointing(text: str) -> bool:
-    """Tells whether a sentence begins with a word that points back to the one before it."""
-    return bool(_POINTING.match(text))
-
-
-def noisy(text: str) -> bool:
-    """Tells whether a stretch is no prose: an address, a licence line, a row of a table, code."""
-    if _NOISE.search(text):
-        return True
-    letters = sum(1 for char in text if char.isalpha() or char == " ")
-    return letters < 0.7 * len(text) or len(text) < 20
-
-
 def _pool(passages: Sequence[Passage]) -> list[_Sentence]:
     """Returns the sentences of all passages once each, in reading order, with what stands around them."""
     best: dict[tuple[DocumentId, int, int], _Sentence] = {}
@@ -227,11 +206,11 @@ def _pool(passages: Sequence[Passage]) -> list[_Sentence]:
         one.bag = frozenset(one.terms)
         documents.setdefault(one.passage.document, []).append(one)
     for group in documents.values():
-        study = sum(1 for one in group if _STUDY.search(one.text)) > 0.3 * len(group)
+        reports = sum(study(one.text) for one in group) > 0.3 * len(group)
         for at, one in enumerate(group):
             one.around = frozenset().union(*(other.bag for other in group[max(0, at - 1) : at + 2] if other is not one))
             one.place = (at + 0.5) / len(group)
-            one.study = study and one.start < ABSTRACT
+            one.study = reports and one.start < ABSTRACT
     return pool
 
 
@@ -243,21 +222,28 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
     mean = sum(len(one.terms) for one in pool) / len(pool) or 1.0
     top = max(one.passage.score for one in pool)
     low = min(one.passage.score for one in pool)
-    kinds = [sign for asked, sign in _ASKED if asked.search(question)]
+    kinds = wanted(question)
     titles = {one.passage.title: frozenset(content(one.passage.title)) for one in pool}
     shared = _shared(terms, pool, rarity, total, top)
+    whole: dict[Passage, frozenset[str]] = {}
+    for one in pool:
+        whole[one.passage] = whole.get(one.passage, frozenset()) | one.bag
     for one in pool:
         counts = Counter(one.terms)
+        title = titles[one.passage.title]
 
         def share(held: frozenset[str], bag: frozenset[str] = one.bag) -> float:
-            return sum(rarity.get(term, 0.0) for term in terms if term in held and term not in bag) / total
+            return sum(rarity.get(term, unseen) for term in terms if term in held and term not in bag) / total
 
+        said = share(one.bag, frozenset())
+        one.cover = said + share(title)
+        one.reach = share(whole[one.passage] | title, frozenset())
         damp = 1.2 * (0.25 + 0.75 * len(one.terms) / mean)
         one.score = (
-            weights.cover * sum(rarity[term] for term in terms if term in one.bag) / total
+            weights.cover * said
             + weights.bm25 * sum(rarity[term] * counts[term] * 2.2 / (counts[term] + damp) for term in terms if term in one.bag) / total
             + weights.passage * ((one.passage.score - low) / (top - low) if top > low else 1.0)
-            + weights.title * share(titles[one.passage.title])
+            + weights.title * share(title)
             + weights.neighbours * share(one.around)
             + weights.feedback * sum(value for term, value in shared.items() if term in one.bag)
             + weights.late * (one.place if one.study else 0.0)
@@ -289,6 +275,16 @@ def _twins(one: frozenset[str], other: frozenset[str], limit: float) -> bool:
     return bool(one or other) and len(one & other) > limit * len(one | other)
 
 
+def _fitting(pool: Sequence[_Sentence], share: float) -> frozenset[DocumentId]:
+    """Returns the documents that are worth citing: those whose best sentence comes near the best of all."""
+    best: dict[DocumentId, float] = {}
+    for one in pool:
+        best[one.passage.document] = max(best.get(one.passage.document, one.score), one.score)
+    first = max(pool, key=lambda one: one.passage.score).passage.document
+    top = max(best.values())
+    return frozenset(document for document, score in best.items() if score >= share * top or document == first)
+
+
 def _evidence(one: _Sentence, part: int) -> Evidence:
     """Returns the evidence for a chosen sentence."""
     passage = one.passage
@@ -296,5 +292,6 @@ def _evidence(one: _Sentence, part: int) -> Evidence:
     return Evidence(
         document=passage.document, title=passage.title, uri=passage.uri, start=one.start, end=one.end, quote=one.text,
         score=round(one.score, 4), part=part, passage=round(passage.score, 4), source=passage.source,
+        cover=round(one.cover, 4), reach=round(one.reach, 4),
         before=passage.text[max(0, start - CONTEXT) : start], after=passage.text[end : end + CONTEXT],
     )  # fmt: skip

@@ -23,7 +23,12 @@ SIDE = 6
 """A compared thing has at most so many words; what is longer is a sentence that the pattern hit by chance."""
 
 _ASKING = r"(?:what|who|whom|whose|when|where|why|which|how|does|do|did|is|are|was|were|can|could|should|will|would|has|have|had)"
-_AND_ASKS = re.compile(rf"\s*(?:,|;)\s*(?:and|or|but)\s+(?=(?:(?:for|in|at|by|to|from|with|under)\s+)?{_ASKING}\b)|\s+and\s+(?=(?:(?:for|in|at|by|to|from|with|under)\s+)?(?:what|who|when|where|why|which|how)\b)", re.I)  # fmt: skip
+_LEADING = r"(?:(?:for|in|at|by|to|from|with|under)\s+)?"
+_AND_ASKS = re.compile(
+    rf"\s*[,;]\s*(?:and|or|but)\s+(?={_LEADING}{_ASKING}\b)"
+    rf"|\s+and\s+(?={_LEADING}(?:what|who|when|where|why|which|how)\b)",
+    re.I,
+)
 _STARTS = re.compile(rf"\s*(?:(?:for|in|at|by|to|from|with|under|and|or|but|so|then|also)\s+)*{_ASKING}\b", re.I)
 _TERM = r"([^?,;]{1,80}?)"
 _COMPARISONS = (

@@ -1,0 +1,56 @@
+"""Signs on the surface of a sentence: that it reports a study, points back, is no prose, or holds what a question asks for. Pure."""
+
+from __future__ import annotations
+
+import re
+
+_STUDY = re.compile(
+    r"\b(?:we (?:\w+ )?(?:show|found|find|demonstrat|report|identif|observ|propos|conclud|reveal|examin|investigat|us|perform|compar"
+    r"|assess|stud|test|analy)\w*|results?|methods?|conclusions?|in this study|background|patients|p ?[<=] ?0?\.\d)\b",
+    re.I,
+)
+_NOISE = re.compile(r"https?:|www\.|\bdoi\b|\S@\S|\blicen[cs]e\b|\bcopyright\b|\u00a9", re.I)
+_POINTING = re.compile(r"[\"'(\u201c]?(?:It|This|These|They|He|She|Such|Those|That|Its|Their|His|Her)\b")
+_QUANTITY = re.compile(
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|billion|half|third|dozen)\b", re.I
+)
+_DATE = re.compile(
+    r"\b(?:1[0-9]{3}|20[0-9]{2})\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December"
+    r"|century|decade)\b"
+)
+_NAME = re.compile(r"(?<=\S )[A-Z][a-z]+")
+_IS = re.compile(r"\b(?:is|are|was|were|refers? to|known as|defined|called|means?)\b")
+_ASKED = (
+    (
+        r"\bhow (?:many|much|long|old|often|far|large|big|high|tall)\b|\b(?:what|which) (?:percent|number|proportion|fraction|rate)",
+        _QUANTITY,
+    ),
+    (r"\bwhen\b|\b(?:what|which) (?:year|date|day|month|century|decade)\b", _DATE),
+    (r"\bwho(?:m|se)?\b|\bwhere\b|\b(?:what|which) (?:city|country|state|place|region|continent|person|company)\b", _NAME),
+    (r"^what (?:is|are) (?:an? |the )?[\w-]+(?: [\w-]+){0,2}\?*$", _IS),
+)
+_KINDS = tuple((re.compile(question, re.I), sign) for question, sign in _ASKED)
+_BEGINNING = 4000
+"""Signs are looked for in so many characters; a longer "sentence" is a table or code."""
+
+
+def study(text: str) -> bool:
+    """Tells whether a sentence speaks as papers do of their own work."""
+    return bool(_STUDY.search(text[:_BEGINNING]))
+
+
+def wanted(question: str) -> list[re.Pattern[str]]:
+    """Returns the signs of what a question asks for: a quantity, a date, a name, a definition."""
+    return [sign for asked, sign in _KINDS if asked.search(question[:_BEGINNING])]
+
+
+def pointing(text: str) -> bool:
+    """Tells whether a sentence begins with a word that points back to the one before it."""
+    return bool(_POINTING.match(text))
+
+
+def noisy(text: str) -> bool:
+    """Tells whether a stretch is no prose: an address, a licence line, a row of a table, code."""
+    if len(text) < 20 or len(text) > _BEGINNING or _NOISE.search(text):
+        return True
+    return sum(1 for char in text if char.isalpha() or char == " ") < 0.7 * len(text)

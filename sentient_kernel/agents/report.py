@@ -1,0 +1,290 @@
+"""The report of a research run: its sentences, what each cites, what was not found. Frozen values and nothing else; drawing is next door.
+
+A sentence never stands without saying how it is founded: ``verdict`` is set by :func:`~sentient_kernel.agents.support.verify`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from sentient_kernel.agents.verify import Verdict, verify
+from sentient_kernel.errors import UsageError
+from sentient_kernel.ids import DocumentId, RunId
+
+__all__ = ["Citation", "Claim", "Cost", "Disagreement", "Gap", "Report", "SourceNote"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A stretch of a document's stored snapshot: ``wb.document(document).text[start:end] == quote``.
+
+    Args:
+        document: The document's snapshot.
+        title: The document's title.
+        uri: Where the document came from.
+        start: Where the quote begins.
+        end: Where the quote ends.
+        quote: The words as they stand there.
+        source: The source that the document came through.
+        before: What stands directly before the quote.
+        after: What stands directly after it.
+        verified: Whether the quote was found at its place and the sentence that cites it is supported.
+    """
+
+    document: DocumentId
+    title: str
+    uri: str
+    start: int
+    end: int
+    quote: str
+    source: str = ""
+    before: str = ""
+    after: str = ""
+    verified: bool = False
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """What makes two citations the same."""
+        return (self.document, self.start, self.end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A sentence of the report.
+
+    Args:
+        text: The sentence as it is shown.
+        verdict: How it is founded.
+        citations: What it cites.
+        part: The sub-question that it answers; 0 is the whole question.
+        support: Likeness to what it cites, 0 to 1.
+        reason: Why it is not supported.
+        lead: Whether it is a sentence of the answer.
+    """
+
+    text: str
+    verdict: Verdict = "unchecked"
+    citations: tuple[Citation, ...] = ()
+    part: int = 0
+    support: float = 0.0
+    reason: str = ""
+    lead: bool = False
+
+    def checked(self, text_of: Callable[[DocumentId], str | None]) -> Claim:
+        """Returns the claim with its verdict.
+
+        Args:
+            text_of: Gives the text of a stored document, or None when there is no such document.
+        """
+        found = verify(self.text, self.citations, text_of)
+        places = found.places or (False,) * len(self.citations)
+        marked = tuple(
+            replace(one, verified=stands and found.verdict == "supported") for one, stands in zip(self.citations, places, strict=True)
+        )
+        return replace(self, verdict=found.verdict, citations=marked, support=found.score, reason=found.reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceNote:
+    """What one source was asked and gave.
+
+    Args:
+        source: Its name.
+        documents: How many documents it holds.
+        found: How many passages it gave.
+        cited: How many of its documents the report cites.
+        refused: What it could not read: (uri, reason).
+        reason: Why nothing came of it; empty when something did.
+    """
+
+    source: str
+    documents: int = 0
+    found: int = 0
+    cited: int = 0
+    refused: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Something that was asked and not found.
+
+    Args:
+        question: The part of the question.
+        reason: Why, in one sentence.
+        sources: Why, source by source: (source, reason).
+    """
+
+    question: str
+    reason: str
+    sources: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disagreement:
+    """Two statements on the same thing that cannot both hold as they stand.
+
+    Args:
+        kind: ``negation``, ``direction`` or ``number``.
+        why: What differs, in one sentence.
+        sides: The two statements, each with its citation.
+    """
+
+    kind: str
+    why: str
+    sides: tuple[Claim, Claim]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a run used up."""
+
+    usd: float = 0.0
+    tokens: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Report:
+    """What a research run found, sentence by sentence.
+
+    Args:
+        question: What was asked.
+        answer: One to three sentences; when nothing answers the question, that is what it says.
+        claims: Every sentence of the report.
+        sources: What every source was asked and gave.
+        unanswered: What was asked and not found.
+        disagreements: Where sources contradict each other.
+        cost: What it cost.
+        run_id: The run that wrote it.
+        parts: The questions that claims answer, by ``Claim.part``.
+        abstained: Nothing that was found answers the question.
+    """
+
+    question: str
+    answer: str = ""
+    claims: tuple[Claim, ...] = ()
+    sources: tuple[SourceNote, ...] = ()
+    unanswered: tuple[Gap, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    cost: Cost = Cost()
+    run_id: RunId = RunId("")
+    parts: tuple[str, ...] = ()
+    abstained: bool = False
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """All citations once each, in the order in which they are numbered (from 1)."""
+        sides = [claim for one in self.disagreements for claim in one.sides]
+        found: dict[tuple[str, int, int], Citation] = {}
+        for claim in (*self.claims, *sides):
+            for citation in claim.citations:
+                found.setdefault(citation.place, citation)
+        return tuple(found.values())
+
+    @property
+    def unsupported(self) -> tuple[Claim, ...]:
+        """The sentences that their citations do not carry."""
+        return tuple(claim for claim in self.claims if claim.verdict in ("unsupported", "misplaced"))
+
+    def checked(self, text_of: Callable[[DocumentId], str | None]) -> Report:
+        """Returns the report with a verdict on every sentence.
+
+        Args:
+            text_of: Gives the text of a stored document, or None when there is no such document.
+        """
+        return replace(
+            self,
+            claims=tuple(claim.checked(text_of) for claim in self.claims),
+            disagreements=tuple(
+                replace(one, sides=(one.sides[0].checked(text_of), one.sides[1].checked(text_of))) for one in self.disagreements
+            ),
+        )
+
+    def to_markdown(self) -> str:
+        """Returns the report as Markdown; text from outside cannot become markup, an image or a link to a script."""
+        from sentient_kernel.agents._markdown import draw
+
+        return draw(self)
+
+    def to_html(self) -> str:
+        """Returns the report as one HTML element with its own style: no script, no network, the same for the same report."""
+        from sentient_kernel.agents._html import draw
+
+        return draw(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the report as JSON values."""
+        value: dict[str, Any] = _adapter().dump_python(self, mode="json")
+        return value
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Report:
+        """Returns the report that :meth:`to_dict` wrote.
+
+        Raises:
+            UsageError: The value is not a report.
+        """
+        try:
+            return _adapter().validate_python(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the value"
+            raise UsageError(f"This is not a report: {where}: {first['msg']}.") from error
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the report to a file in the format that its ending names.
+
+        Args:
+            path: Where to; .md, .html, .json, .bib (the works cited) or .csl.json.
+
+        Returns:
+            The path written.
+
+        Raises:
+            UsageError: The ending is not one of these, or the file cannot be written.
+        """
+        from sentient_kernel.agents import _bibliography, _html
+
+        target = Path(path)
+        writers: dict[str, Callable[[Report], str]] = {
+            ".csl.json": _bibliography.csl_json,
+            ".bib": _bibliography.bibtex,
+            ".md": Report.to_markdown,
+            ".html": _html.page,
+            ".json": lambda report: json.dumps(report.to_dict(), ensure_ascii=False, indent=2) + "\n",
+        }
+        write = next((writer for ending, writer in writers.items() if target.name.lower().endswith(ending)), None)
+        if write is None:
+            raise UsageError(f"A report cannot be saved as {target.name!r}.", hint=f"Endings that work: {', '.join(sorted(writers))}.")
+        try:
+            target.write_text(write(self), encoding="utf-8", errors="backslashreplace", newline="\n")
+        except OSError as error:
+            raise UsageError(f"{target.name!r} cannot be written: {error.strerror or error}.") from error
+        return target
+
+    def __repr__(self) -> str:
+        question = " ".join(self.question.split())
+        shown = question if len(question) <= 60 else question[:59] + "…"
+        if self.abstained:
+            return f"Report({shown!r}, nothing found)"
+        return f"Report({shown!r}, {len(self.claims)} claims, {len(self.citations)} citations, {len(self.unsupported)} unsupported)"
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+
+@cache
+def _adapter() -> TypeAdapter[Report]:
+    return TypeAdapter(Report)

@@ -1,0 +1,86 @@
+"""Whether there is enough to answer with. Pure; by rule; rather an honest "not found" than an answer to something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sentient_kernel.agents._words import asked, content
+from sentient_kernel.index.chunk import sentences
+from sentient_kernel.sources.base import Passage
+
+__all__ = ["ENOUGH", "Support", "supported"]
+
+ENOUGH = 3.0
+"""From this score on the passages answer the question; measured so that 95 of 100 answerable questions pass (tests/bench/evidence.py)."""
+
+
+class Support(NamedTuple):
+    """Whether passages answer a question, and what decided it.
+
+    Args:
+        ok: Whether they do.
+        reason: Why not, in one sentence; empty when they do.
+        score: The figure that was compared with :data:`ENOUGH`.
+        missing: Telling words of the question that no passage holds.
+    """
+
+    ok: bool
+    reason: str
+    score: float = 0.0
+    missing: tuple[str, ...] = ()
+
+
+def supported(question: str, passages: Sequence[Passage]) -> Support:
+    """Tells whether what a search found can answer a question, or only shares a word with it.
+
+    Three signs count: how much of the question one sentence (with its title) holds, how many of its words meet there, and how
+    far the best passage stands out from the others; a list without a peak is what a search returns when it has nothing.
+
+    Args:
+        question: What is asked.
+        passages: What was found, in any order.
+    """
+    terms = asked(question)
+    if not passages:
+        return Support(False, "The search found nothing.", 0.0, tuple(_spelled(question, terms)))
+    if not terms:
+        return Support(False, "The question names nothing to look for.")
+    total = sum(terms.values())
+    titles = {passage.title: frozenset(content(passage.title)) for passage in passages}
+    bags = [(frozenset(content(one.text[a:b])) | titles[one.title]) for one in passages for a, b in sentences(one.text)]
+    best = max(sum(value for term, value in terms.items() if term in bag) for bag in bags or [frozenset()])
+    everything = frozenset().union(*bags)
+    missing = tuple(_spelled(question, {term: value for term, value in terms.items() if term not in everything and value >= 1}))
+    score = round(1.6 * best / total + 0.3 * min(best, 4.0) + _peak([passage.score for passage in passages]), 4)
+    if best == total or score >= ENOUGH:
+        return Support(True, "", score, missing)
+    if missing:
+        return Support(False, f"Nothing that was found mentions {_listed(missing)}.", score, missing)
+    return Support(False, "What was found shares words with the question but no passage brings them together.", score)
+
+
+def _peak(scores: Sequence[float]) -> float:
+    """Returns how far the best score stands above the mean of the others, 1 to 2; 1.3 for lists too short to say."""
+    ranked = sorted(scores, reverse=True)
+    rest = sum(ranked[1:])
+    if len(ranked) < 5 or rest <= 0:
+        return 1.3
+    return min(2.0, ranked[0] * (len(ranked) - 1) / rest)
+
+
+def _spelled(question: str, terms: Mapping[str, float]) -> list[str]:
+    """Returns the words of a question that stand for terms, as a person wrote them, the most telling first."""
+    found: dict[str, str] = {}
+    for word in question.split():
+        shown = word.strip("\"'?!.,;:()[]")
+        for term in content(word):
+            if term in terms:
+                found.setdefault(term, shown)
+    return [found[term] for term in sorted(found, key=lambda term: -terms[term])]
+
+
+def _listed(found: Sequence[str]) -> str:
+    """Returns up to three words as a list in a sentence."""
+    quoted = [f"“{word}”" for word in found[:3]]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"

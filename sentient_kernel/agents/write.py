@@ -1,0 +1,250 @@
+"""Writes a report from evidence, without a model: the sources' own sentences, in order, each with what it cites. Pure.
+
+Nothing is put in anybody's mouth: a sentence is shown as it stands in its source, cleaned of markup; its quote stays verbatim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sentient_kernel.agents._clean import clean
+from sentient_kernel.agents._signs import noisy, pointing
+from sentient_kernel.agents._words import content, negated, numbers
+from sentient_kernel.agents.disagree import disagreements
+from sentient_kernel.agents.evidence import CONTEXT, Evidence
+from sentient_kernel.agents.plan import SubQuestion
+from sentient_kernel.agents.report import Citation, Claim, Gap, Report, SourceNote
+from sentient_kernel.agents.support import supported
+from sentient_kernel.ids import DocumentId, RunId
+from sentient_kernel.index.chunk import sentences
+from sentient_kernel.sources.base import Health, Passage
+
+__all__ = ["source_notes", "unanswered", "write"]
+
+ANSWER = 3
+"""An answer has at most so many sentences."""
+NEAR = 0.75
+"""A sentence joins the answer when its score is at least this share of the best one's."""
+
+
+@dataclass(slots=True)
+class _Statement:
+    """A sentence of the report being written."""
+
+    first: Evidence
+    text: str
+    citations: list[Citation]
+    terms: frozenset[str]
+    lead: bool = False
+
+
+def write(
+    question: str,
+    plan: Sequence[SubQuestion],
+    evidence: Sequence[Evidence],
+    healths: Sequence[Health] = (),
+    *,
+    found: Mapping[int, Sequence[Passage]] | None = None,
+    run_id: str = "",
+) -> Report:
+    """Returns a report made of evidence, its sentences not yet checked; one that abstains when nothing answers the question.
+
+    Args:
+        question: What was asked.
+        plan: What it asks, part by part.
+        evidence: What was picked, best first.
+        healths: How the sources are doing.
+        found: What the searches gave, by sub-question; without it the evidence alone tells whether there is enough.
+        run_id: The run that writes.
+    """
+    passages = _passages(evidence) if found is None else found
+    parts = tuple(part.text for part in plan) or (question,)
+    gaps = unanswered(plan, passages, evidence, healths)
+    support = supported(question, passages.get(0, ()))
+    statements = _statements(evidence) if support.ok else []
+    report = Report(question=question, run_id=RunId(run_id), parts=parts, unanswered=gaps)
+    if not statements:
+        report = replace(report, answer=f"Nothing in the sources answers this. {support.reason}".strip(), abstained=True)
+        return replace(report, sources=source_notes(healths, passages, report))
+    for one in _answer(statements):
+        one.lead = True
+    ordered = _ordered(statements)
+    claims = tuple(Claim(text=one.text, citations=tuple(one.citations), part=one.first.part, lead=one.lead) for one in ordered)
+    answer = " ".join(one.text for one in ordered if one.lead)
+    report = replace(report, answer=answer, claims=claims, disagreements=disagreements(evidence))
+    return replace(report, sources=source_notes(healths, passages, report))
+
+
+def _passages(evidence: Sequence[Evidence]) -> dict[int, list[Passage]]:
+    """Returns what is left of the passages in the evidence that was picked from them."""
+    found: dict[int, list[Passage]] = {0: []}
+    for one in evidence:
+        start, text = one.start - len(one.before), one.before + one.quote + one.after
+        whole = Passage(
+            document=one.document, title=one.title, uri=one.uri, start=start, end=start + len(text), text=text,
+            score=one.passage, source=one.source,
+        )  # fmt: skip
+        found[0].append(whole)
+        if one.part:
+            found.setdefault(one.part, []).append(whole)
+    return found
+
+
+def _statements(evidence: Sequence[Evidence]) -> list[_Statement]:
+    """Returns what can be shown, the same statement once with all that say it; noise only where there is nothing else."""
+    quoted = {(one.document, one.end) for one in evidence}
+    found: list[_Statement] = []
+    spare: list[_Statement] = []
+    for one in evidence:
+        whole, complete = _complete(one, quoted)
+        text = clean(whole.quote)
+        if not content(text):
+            continue
+        statement = _Statement(one, text, [_citation(whole)], frozenset(content(text)))
+        same = next((other for other in found if _same(statement, other)), None)
+        if same is not None:
+            if all(citation.place != statement.citations[0].place for citation in same.citations):
+                same.citations.extend(statement.citations)
+        elif complete and not noisy(text) and not text.endswith("?"):
+            found.append(statement)
+        else:
+            spare.append(statement)
+    return found or spare[:ANSWER]
+
+
+def _complete(one: Evidence, quoted: set[tuple[DocumentId, int]]) -> tuple[_Span, bool]:
+    """Returns a piece of evidence, with the sentence before it where it points back to that, and whether it can stand alone."""
+    span = _Span(one, one.start, one.quote, one.before)
+    if not pointing(one.quote):
+        return span, True
+    if any(document == one.document and 0 < one.start - end <= 3 for document, end in quoted):
+        return span, True  # the sentence before it is quoted too and will stand before it
+    before = sentences(one.before)
+    if not before or (before[-1][0] == 0 and len(one.before) >= CONTEXT):  # cut off: its beginning is not known
+        return span, False
+    at = before[-1][0]
+    lead = one.before[at:]
+    if "\n\n" in lead or noisy(lead) or len(lead.split()) < 4:
+        return span, False
+    return _Span(one, one.start - len(lead), lead + one.quote, one.before[:at]), not pointing(lead)
+
+
+@dataclass(slots=True, frozen=True)
+class _Span:
+    """A stretch to quote."""
+
+    evidence: Evidence
+    start: int
+    quote: str
+    before: str
+
+
+def _citation(span: _Span) -> Citation:
+    one = span.evidence
+    return Citation(
+        document=one.document, title=one.title, uri=one.uri, start=span.start, end=one.end, quote=span.quote,
+        source=one.source, before=span.before, after=one.after,
+    )  # fmt: skip
+
+
+def _same(one: _Statement, other: _Statement) -> bool:
+    """Tells whether two statements say the same, with the same numbers and without one of them denying it."""
+    if not one.terms or len(one.terms & other.terms) < 0.7 * len(one.terms | other.terms):
+        return False
+    return numbers(one.text) == numbers(other.text) and bool(negated(one.text)) == bool(negated(other.text))
+
+
+def _answer(statements: Sequence[_Statement]) -> list[_Statement]:
+    """Returns the statements that make the answer: the best one of each part, then what comes near the best of all."""
+    ranked = sorted(statements, key=lambda one: -one.first.score)
+    chosen = [ranked[0]]
+    for one in ranked[1:]:
+        if len(chosen) == ANSWER:
+            break
+        new_part = all(one.first.part != other.first.part for other in chosen)
+        if new_part or one.first.score >= NEAR * ranked[0].first.score:
+            chosen.append(one)
+    return chosen
+
+
+def _ordered(statements: Sequence[_Statement]) -> list[_Statement]:
+    """Returns statements as one reads them: part by part, the best document first, within a document in its own order."""
+    best: dict[tuple[int, str], float] = {}
+    for one in statements:
+        key = (one.first.part, one.first.document)
+        best[key] = max(best.get(key, one.first.score), one.first.score)
+    return sorted(
+        statements, key=lambda one: (one.first.part, -best[one.first.part, one.first.document], one.first.document, one.first.start)
+    )
+
+
+def unanswered(
+    plan: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]], evidence: Sequence[Evidence], healths: Sequence[Health]
+) -> tuple[Gap, ...]:
+    """Returns the parts of a question that stay open, with the reason for each and source by source.
+
+    Args:
+        plan: What was asked, part by part.
+        found: What the searches gave, by sub-question.
+        evidence: What was picked from it.
+        healths: How the sources are doing.
+    """
+    gaps: list[Gap] = []
+    covered = {one.part for one in evidence}
+    for part in plan:
+        passages = found.get(part.id, ())
+        support = supported(part.query, passages)
+        if not support.ok or (part.id == 0 and not evidence):
+            reason = support.reason or "No sentence of what was found fits."
+            gaps.append(Gap(question=part.text, reason=reason, sources=_reasons(healths, passages)))
+        elif part.id and part.id not in covered and not passages:
+            gaps.append(Gap(question=part.text, reason="The search found nothing.", sources=_reasons(healths, passages)))
+    return tuple(gaps)
+
+
+def _reasons(healths: Sequence[Health], passages: Sequence[Passage]) -> tuple[tuple[str, str], ...]:
+    """Returns for each source why it brought no answer."""
+    return tuple((health.source, _reason(health, _given(health, healths, passages))) for health in healths)
+
+
+def _reason(health: Health, given: int) -> str:
+    if health.reason:
+        return health.reason
+    unread = f" {_count(len(health.refused), 'document')} could not be read." if health.refused else ""
+    if not health.documents:
+        return f"It holds no documents.{unread}"
+    if not given:
+        return f"None of its {_count(health.documents, 'document')} shares a word with the question.{unread}"
+    return f"{_count(given, 'passage')} of its {_count(health.documents, 'document')} came near; none answers.{unread}"
+
+
+def _given(health: Health, healths: Sequence[Health], passages: Sequence[Passage]) -> int:
+    """Returns how many passages came through a source; an only source gave those that name none."""
+    return sum(1 for one in passages if one.source == health.source or (not one.source and len(healths) == 1))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def source_notes(healths: Sequence[Health], found: Mapping[int, Sequence[Passage]], report: Report) -> tuple[SourceNote, ...]:
+    """Returns what each source was asked and gave, for the report.
+
+    Args:
+        healths: How the sources are doing.
+        found: What the searches gave, by sub-question.
+        report: The report, to count what it cites.
+    """
+    passages = {(one.document, one.start, one.end): one for group in found.values() for one in group}
+    notes = []
+    for health in healths:
+        given = _given(health, healths, list(passages.values()))
+        cited = {one.document for one in report.citations if one.source == health.source or (not one.source and len(healths) == 1)}
+        reason = health.reason or ("" if cited else _reason(health, given))
+        notes.append(
+            SourceNote(
+                source=health.source, documents=health.documents, found=given, cited=len(cited), refused=health.refused, reason=reason
+            )
+        )
+    return tuple(notes)
