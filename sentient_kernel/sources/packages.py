@@ -98,7 +98,7 @@ class PackagesSource(LocalSource):
                 "version": one.version,
                 "licence": result["licence"],
                 "kind": item["kind"],
-                "exported": item["exported"],
+                "exported": item["exported"] or one.request.get("exported", False),
             }
             if item["also"]:
                 meta["also"] = item["also"]
