@@ -1,0 +1,228 @@
+"""The file behind the index: its tables, and connections that many threads borrow."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from sentient_kernel.errors import SourceError, UsageError
+
+__all__ = ["Connection", "Database"]
+
+VERSION = 1
+"""Of the tables below, and of the rules by which texts are cut: another version is built anew, as all can be read again."""
+
+_TOKENIZER = ("porter", "unicode61", "remove_diacritics", "2")
+_BUSY_MS = 30_000
+_IDLE = 4  # connections kept open between two borrowings
+
+# The texts of passages lie beside the full-text table, not in it: it holds words only, and a row is dropped without being read.
+# Names and texts are bytes: file names and texts may hold characters that SQLite's strings cannot.
+_SCHEMA = f"""
+CREATE TABLE source (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE);
+CREATE TABLE document (
+    id INTEGER PRIMARY KEY, source INTEGER NOT NULL, uri BLOB NOT NULL, hash TEXT NOT NULL, title BLOB NOT NULL, named TEXT NOT NULL,
+    stamp TEXT NOT NULL, passages INTEGER NOT NULL, UNIQUE (source, uri)
+);
+CREATE INDEX document_hash ON document (hash);
+CREATE INDEX document_named ON document (named) WHERE named != '';
+CREATE TABLE body (document INTEGER PRIMARY KEY, snapshot BLOB NOT NULL);
+CREATE TABLE passage (id INTEGER PRIMARY KEY, document INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, text BLOB NOT NULL);
+CREATE INDEX passage_document ON passage (document);
+CREATE VIRTUAL TABLE words USING fts5 (title, text, source, content='', contentless_delete=1, tokenize='{" ".join(_TOKENIZER)}');
+CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, 'row');
+"""
+_TABLES = ("vocabulary", "words", "passage", "body", "document", "source")
+
+
+class Connection:
+    """A connection, and the tokenizer of its full-text table.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.db = apsw.Connection(path)
+        self.db.set_busy_timeout(_BUSY_MS)
+        self.execute = self.db.execute
+        self.executemany = self.db.executemany
+        self._split = self.db.fts5_tokenizer(_TOKENIZER[1], list(_TOKENIZER[2:]))
+        self._stem = self.db.fts5_tokenizer(_TOKENIZER[0], list(_TOKENIZER[1:]))
+        self._stems: dict[str, str] = {}
+
+    def words(self, text: str) -> list[str]:
+        """Returns the words of a text, folded as the index folds them."""
+        return _flat(
+            self._split(text.encode("utf-8", "replace"), apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False)
+        )
+
+    def stems(self, words: list[str]) -> list[str]:
+        """Returns the stems of folded words, one for each."""
+        known = self._stems
+        if len(known) > 200_000:
+            known.clear()
+        for word in words:
+            if word not in known:
+                stem = self._stem(word.encode(), apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False)
+                known[word] = next(iter(_flat(stem)), word)
+        return [known[word] for word in words]
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self.db.close()
+
+
+class Database:
+    """A SQLite file that can be thrown away, and the connections to it.
+
+    Any number of threads and processes may use it at once: each borrowing has a connection of its own, writers of one
+    process queue at a lock, those of several at SQLite's.
+
+    Args:
+        path: The file; made (0600) when it is not there, made anew when it is damaged or of another version.
+
+    Raises:
+        SourceError: The file cannot be used.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._idle: list[Connection] = []
+        self._closed = False
+        self._file = str(self.path.absolute())
+        try:
+            self._make()
+        except (apsw.NotADBError, apsw.CorruptError):
+            self._discard()
+            self._make()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Lends a connection; what is read through it is one state of the file."""
+        with self._borrowed() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                if connection.db.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Lends a connection inside a transaction, which is kept when the block ends well and undone otherwise."""
+        with self._writing_lock(), self._borrowed() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.db.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Closes the connections; one that is lent is closed when it comes back."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _writing_lock(self) -> threading.Lock:
+        self._check()
+        return self._writing
+
+    def _check(self) -> None:
+        if os.getpid() != self._pid:
+            raise UsageError("The index was opened by the process that this one was forked from.", hint="Open it again in this process.")
+        if self._closed:
+            raise UsageError(f"The index {str(self.path)!r} is closed.")
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[Connection]:
+        self._check()
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        try:
+            if connection is None:
+                connection = Connection(self._file)
+            yield connection
+        except apsw.Error as error:
+            raise SourceError(
+                f"The index {str(self.path)!r} cannot be used: {error}.", hint="It can be rebuilt: delete the file and refresh the sources."
+            ) from error
+        finally:
+            if connection is not None:
+                self._give_back(connection)
+
+    def _give_back(self, connection: Connection) -> None:
+        with self._lock:
+            if not self._closed and len(self._idle) < _IDLE:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def _discard(self) -> None:
+        for ending in ("", "-wal", "-shm"):
+            Path(self._file + ending).unlink(missing_ok=True)
+
+    def _make(self) -> None:
+        """Makes the file and its tables, unless they are there and of this version."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+        except (OSError, ValueError) as error:
+            raise SourceError(f"The index cannot be kept at {str(self.path)!r}: {error}.", hint="Choose another home folder.") from error
+        connection = Connection(self._file)
+        try:
+            _use_wal(connection)
+            if connection.db.pragma("user_version") != VERSION:
+                connection.execute("BEGIN IMMEDIATE")
+                if connection.db.pragma("user_version") != VERSION:  # another process was not faster
+                    for table in _TABLES:
+                        connection.execute(f"DROP TABLE IF EXISTS {table}")
+                    connection.execute(_SCHEMA)
+                    connection.db.pragma("user_version", VERSION)
+                connection.execute("COMMIT")
+            connection.execute("SELECT count(*) FROM source").fetchall()
+        except (apsw.NotADBError, apsw.CorruptError):
+            connection.close()
+            raise
+        except apsw.Error as error:
+            connection.close()
+            raise SourceError(
+                f"The index {str(self.path)!r} cannot be opened: {error}.", hint="Delete the file: it can be rebuilt."
+            ) from error
+        self._idle.append(connection)
+
+
+def _flat(tokens: Any) -> list[str]:
+    """Says of what a tokenizer returns that it is a list of words, as it is when neither offsets nor colocated words are asked for."""
+    words: list[str] = tokens
+    return words
+
+
+def _use_wal(connection: Connection) -> None:
+    """Switches to WAL; SQLite does not wait for others when it changes the mode, so this does."""
+    give_up = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            connection.db.pragma("journal_mode", "wal")
+            return
+        except apsw.BusyError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)

@@ -1,0 +1,298 @@
+"""How passages are ranked without a model. Pure: words in, scores out; the store does the looking up.
+
+1. *Recall.* The words of the question, without about 90 stop words, are OR-ed in FTS5 (Porter stems, title weight 2).
+2. *First pass* over the best 100: :func:`first_pass` adds to BM25 the pairs of question words that stand close together
+   (the idea of Metzler and Croft's sequential dependence model, 2005) and the words that stand there in the very form of the
+   question.
+3. *Second pass*: :func:`second_pass` adds likeness to the best passages (what fits resembles what fits: the cluster
+   hypothesis of van Rijsbergen) and a bonus for documents whose title a best passage names (the bridge of a two-hop question).
+
+What each part brings is measured by ``python -m tests.bench.retrieval --ablation``; the figures are in the README of this room.
+Measured and left out, as they brought nothing or did harm: other k1 and b, idf coverage, best window, support by other
+passages of the document, feedback terms (RM3), joined forms of hyphenated words, Greek letters spelled out, British spelling.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sentient_kernel.sources.base import Passage
+
+__all__ = [
+    "DEFAULT",
+    "Candidate",
+    "Query",
+    "Weights",
+    "build_query",
+    "by_document",
+    "first_pass",
+    "fold_title",
+    "fuse",
+    "match_expression",
+    "named_titles",
+    "order",
+    "rarity",
+    "second_pass",
+]
+
+Key = TypeVar("Key", bound=Hashable)
+
+STOP_WORDS = frozenset(
+    """
+    a about also an and any are as at be been being between but by can could did do does during for from had has have having he her
+    him his how i if in into is it its may might must no not of on or our shall she should so some such than that the their them then
+    there these they this those to us was we were what when where whether which while who whom whose why will with would you your me
+    my am were been isn don doesn didn
+    """.split()
+)
+_POSSESSIVE = re.compile(r"['\u2019]s\b")
+_BRACKETED = re.compile(r"\s*\([^()]*\)\s*$")
+_MOST_WORDS = 32
+_LONGEST_QUERY = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each part counts, in units of BM25. Round values, chosen over six sets at once.
+
+    Args:
+        form: A question word in its very form.
+        pairs: Two question words within ``window`` words of each other.
+        window: What counts as close.
+        likeness: Resembling the best passages.
+        models: How many passages count as the best for likeness.
+        link: Being named, by title, in one of the best passages.
+        bridges: How many passages count as the best for links.
+    """
+
+    form: float = 0.2
+    pairs: float = 1.0
+    window: int = 15
+    likeness: float = 0.5
+    models: int = 5
+    link: float = 0.2
+    bridges: int = 3
+
+
+DEFAULT = Weights()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The words of a question that are looked for: ``stems[i]`` is the stem of ``words[i]``."""
+
+    words: tuple[str, ...]
+    stems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A passage that the full-text search found, as words.
+
+    Args:
+        key: What identifies the passage.
+        document: What identifies its document.
+        score: Its BM25.
+        words: The words of its text, folded.
+        stems: Their stems, in the same order.
+        title: The words of its title.
+        title_stems: Their stems.
+    """
+
+    key: int
+    document: int
+    score: float
+    words: Sequence[str]
+    stems: Sequence[str]
+    title: Sequence[str]
+    title_stems: Sequence[str]
+
+
+def clean(question: str) -> str:
+    """Returns the part of a question that is looked at: no possessive s, no more than 4,000 characters."""
+    return _POSSESSIVE.sub("", question[:_LONGEST_QUERY])
+
+
+def build_query(words: Sequence[str], stems: Sequence[str]) -> Query:
+    """Chooses the words to look for: no stop words, unless there is nothing else; each stem once; at most 32.
+
+    Args:
+        words: The words of the cleaned question, folded.
+        stems: Their stems.
+    """
+    pairs = list(zip(words, stems, strict=True))
+    content = [pair for pair in pairs if pair[0] not in STOP_WORDS] or pairs
+    chosen: dict[str, str] = {}
+    for word, stem in content:
+        chosen.setdefault(stem, word)
+    kept = list(chosen.items())[:_MOST_WORDS]
+    return Query(words=tuple(word for _, word in kept), stems=tuple(stem for stem, _ in kept))
+
+
+def match_expression(words: Iterable[str]) -> str:
+    """Returns the FTS5 expression that matches any of the words; quoted, so that no word is taken for an operator.
+
+    Example:
+        >>> match_expression(["near", 'sa"y'])
+        '"near" OR "sa""y"'
+    """
+    return " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
+
+
+def rarity(passages: int, holding: int) -> float:
+    """Returns the inverse document frequency of a word that ``holding`` of ``passages`` passages hold; never negative."""
+    return math.log(1 + (passages - holding + 0.5) / (holding + 0.5))
+
+
+def first_pass(query: Query, candidates: Sequence[Candidate], idf: Mapping[str, float], weights: Weights = DEFAULT) -> dict[int, float]:
+    """Scores candidates by BM25, exact forms and closeness.
+
+    Args:
+        query: What is looked for.
+        candidates: What was found.
+        idf: The rarity of each stem of the query.
+        weights: How much each part counts.
+
+    Returns:
+        Scores by the candidates' keys.
+    """
+    if not candidates:
+        return {}
+    usual = sum(len(each.stems) for each in candidates) / len(candidates) or 1.0
+    share = weights.pairs / max(1, len(query.stems) - 1)
+    wanted = frozenset(query.stems)
+    found: dict[int, float] = {}
+    for each in candidates:
+        score = each.score
+        if weights.form:
+            held = {*each.words, *each.title}
+            score += weights.form * sum(idf[stem] for word, stem in zip(query.words, query.stems, strict=True) if word in held)
+        if weights.pairs:
+            score += share * _closeness(each.stems, wanted, idf, weights.window, usual)
+        found[each.key] = score
+    return found
+
+
+def _closeness(stems: Sequence[str], wanted: frozenset[str], idf: Mapping[str, float], window: int, usual: float) -> float:
+    """Sums over the pairs of wanted stems: the rarity of the commoner one, saturated in how often both stand close together."""
+    places = [(at, stem) for at, stem in enumerate(stems) if stem in wanted]
+    close: Counter[tuple[str, str]] = Counter()
+    for first, (at, stem) in enumerate(places):
+        for later, other in places[first + 1 : first + 1 + window]:
+            if later - at > window:
+                break
+            if other != stem:
+                close[(stem, other) if stem < other else (other, stem)] += 1
+    damping = 1.2 * (0.25 + 0.75 * len(stems) / usual)
+    return sum(min(idf[one], idf[two]) * 2.2 * count / (count + damping) for (one, two), count in close.items())
+
+
+def second_pass(
+    scores: Mapping[int, float],
+    candidates: Sequence[Candidate],
+    linked: Mapping[int, float],
+    weights: Weights = DEFAULT,
+) -> dict[int, float]:
+    """Adds likeness to the best passages, and the bonus for documents that they name.
+
+    Args:
+        scores: What :func:`first_pass` gave; candidates that were added since, for their links, count from 0.
+        candidates: All candidates.
+        linked: How strongly a document is named: 0 to 1, by document.
+        weights: How much each part counts.
+    """
+    if not candidates:
+        return {}
+    top = max(scores.values(), default=0.0)
+    alike = _likeness(scores, candidates, weights) if weights.likeness else {}
+    return {
+        each.key: scores.get(each.key, 0.0)
+        + top * (weights.likeness * alike.get(each.key, 0.0) + weights.link * linked.get(each.document, 0.0))
+        for each in candidates
+    }
+
+
+def _likeness(scores: Mapping[int, float], candidates: Sequence[Candidate], weights: Weights) -> dict[int, float]:
+    """Returns each candidate's mean cosine to the best passages of other documents.
+
+    Rarity is taken among the candidates: it tells apart what they all share (the question's own words among it) from what
+    only some share, and needs no look-up.
+    """
+    holders = Counter(stem for each in candidates for stem in {*each.stems, *each.title_stems})
+    rare = {stem: rarity(len(candidates), count) for stem, count in holders.items() if count > 1}
+    vectors = {each.key: _vector(each, rare) for each in candidates}
+    known = {each.key: each for each in candidates}
+    best = [(known[key], (scores[key] / scores[first]) ** 2) for first in order(scores)[:1] for key in order(scores)[: weights.models]]
+    found: dict[int, float] = {}
+    for each in candidates:
+        own = vectors[each.key]
+        others = [(vectors[model.key], share) for model, share in best if model.document != each.document]
+        total = sum(share for _, share in others)
+        found[each.key] = sum(share * _dot(vector, own) for vector, share in others) / total if total else 0.0
+    return found
+
+
+def _vector(candidate: Candidate, rare: Mapping[str, float]) -> dict[str, float]:
+    """Returns the tf-idf vector of a candidate, of length 1."""
+    counts = Counter(candidate.stems)
+    counts.update(candidate.title_stems)
+    vector = {stem: (1 + math.log(count)) * rare[stem] for stem, count in counts.items() if stem in rare}
+    length = math.sqrt(sum(value * value for value in vector.values())) or 1.0
+    return {stem: value / length for stem, value in vector.items()}
+
+
+def _dot(one: Mapping[str, float], two: Mapping[str, float]) -> float:
+    return sum(value * two[stem] for stem, value in one.items() if stem in two)
+
+
+def order(scores: Mapping[int, float]) -> list[int]:
+    """Returns the keys, best first; the smaller key first where scores are equal."""
+    return sorted(scores, key=lambda key: (-scores[key], key))
+
+
+def fold_title(title: str) -> str:
+    """Returns a title without what stands in brackets at its end: ``Mercury (planet)`` is named as ``Mercury``."""
+    return _BRACKETED.sub("", title) or title
+
+
+def named_titles(words: Sequence[str], *, longest: int = 6) -> set[str]:
+    """Returns what might be titles in a text: all runs of up to ``longest`` words, single stop words left out."""
+    runs = {" ".join(words[at : at + length]) for length in range(2, longest + 1) for at in range(len(words) - length + 1)}
+    return runs | {word for word in words if len(word) > 3 and word not in STOP_WORDS}
+
+
+def fuse(lists: Sequence[Mapping[Key, float]], weights: Sequence[float] | None = None) -> list[tuple[Key, float]]:
+    """Fuses ranked lists by the weighted sum of their scores, each list scaled to 0..1; what a list lacks counts 0 there.
+
+    Measured better than reciprocal ranks where lists are of unlike quality: a good list is not drowned by a poor one.
+
+    Args:
+        lists: Scores by key, the larger the better.
+        weights: One a list; all 1 without.
+
+    Returns:
+        Keys and fused scores, best first; equal ones in the order in which the lists name them.
+
+    Example:
+        >>> fuse([{"a": 9.0, "b": 5.0, "c": 1.0}, {"b": 0.9, "c": 0.2}])
+        [('b', 1.5), ('a', 1.0), ('c', 0.0)]
+    """
+    fused: dict[Key, float] = {}
+    for scores, weight in zip(lists, weights or [1.0] * len(lists), strict=True):
+        low, high = min(scores.values(), default=0.0), max(scores.values(), default=0.0)
+        for key, score in scores.items():
+            fused[key] = fused.get(key, 0.0) + weight * ((score - low) / (high - low) if high > low else 1.0)
+    return sorted(fused.items(), key=lambda item: -item[1])
+
+
+def by_document(passages: Iterable[Passage]) -> list[Passage]:
+    """Returns the best passage of each document, in the order of the passages given."""
+    best: dict[str, Passage] = {}
+    for passage in passages:
+        best.setdefault(passage.document, passage)
+    return list(best.values())
