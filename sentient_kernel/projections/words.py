@@ -158,7 +158,8 @@ def trouble(run: RunView, steps: Sequence[StepView]) -> tuple[str, str, str]:
         return error_line(run.error, 400), run.error.hint, run.error.where
     if run.status == "crashed":
         cut = [line(s.title, 60) for s in steps if s.status == "interrupted"]
-        return "Nobody executes this run any more", f"Cut off: {_listed(cut)}." if cut else "", ""
+        known = line(run.error.message, 300) if run.error is not None else f"Cut off: {_listed(cut)}." if cut else ""
+        return "Nobody executes this run any more", known, ""
     if run.status == "cancelled":
         return "Cancelled", line(run.reason, 300), ""
     if run.status == "paused":

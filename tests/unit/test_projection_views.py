@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import product
 
@@ -182,6 +183,13 @@ def test_a_payload_that_is_cut_says_so() -> None:
     wide = started()(1, ASK.model_copy(update={"payload": "x" * 9_000}))
     assert "Not all of it fits here" in Seen(run_html(*wide.all())).text
     assert "Not all of it fits here" not in Seen(run_html(*started()(1, ASK).all())).text
+
+
+def test_a_crash_whose_cause_is_known_says_it() -> None:
+    run, *rest = started()(1, BEGIN).all(alive=False)
+    known = replace(run, error=ErrorInfo(type="Crashed", code="crashed", message="The step asked for more memory than there is."))
+    assert "more memory than there is" in Seen(run_html(known, *rest)).text
+    assert "more memory than there is" in run_text(known, *rest)
 
 
 def test_a_question_of_a_run_that_has_ended_is_not_asked() -> None:
