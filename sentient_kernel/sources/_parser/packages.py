@@ -191,7 +191,8 @@ def _modules(files: list[str]) -> dict[str, tuple[str, bool]]:
 def _readme(request: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     """Returns the licence of a distribution, and its description as a document."""
     if not request["metadata"]:
-        return request.get("licence", ""), []
+        text = f"{request['name']} {request['version']}: {request['summary']}"
+        return request["licence"], [_document("README", request["name"], text, "readme", True, [])]
     try:
         with open(request["metadata"], "rb") as file:
             message = message_from_bytes(file.read(_LONGEST_SOURCE))
