@@ -118,7 +118,7 @@ class Views:
         view = self.run(run)
         if view.error is not None or view.status != "crashed":
             return view.error
-        under_way = [s.name for s in self.of(run).steps.table if s.status == "running"]
+        under_way = [s.name for s in self.of(run).steps.table if s.status in ("running", "retrying", "interrupted")]
         where = ", ".join(dict.fromkeys(under_way)) or "its own code"
         said = [r.event.error for r in self._wb.journal.read(run=run, kinds=["error_recorded"])]
         note = f" ({said[-1].type}: {said[-1].message})" if said else ""
@@ -141,6 +141,6 @@ class Views:
         view = replace(view, error=error) if error is not None else view
         report = self._wb._report(run) if view.status == "completed" else None
         return run_html(
-            view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.open,
+            view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table,
             report_html=report.to_html() if report is not None else None,
         )  # fmt: skip

@@ -176,7 +176,7 @@ def _show(wb: Workbench, args: argparse.Namespace) -> int:
     from sentient_kernel.projections.views import run_text
 
     folds = wb._views.of(run.id)
-    print(run_text(view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.open))
+    print(run_text(view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table))
     if run.error is not None:
         print(f"\n{run.error.type}: {run.error.message} {run.error.hint}".rstrip())
     if view.status == "completed":

@@ -13,8 +13,8 @@ from typing import ClassVar
 from sentient_kernel.clock import as_datetime
 from sentient_kernel.errors import StepFailed
 from sentient_kernel.events import ErrorInfo, Record
+from sentient_kernel.failures import describe
 from sentient_kernel.ids import RunId, Seq
-from sentient_kernel.projections.describe import describe
 from sentient_kernel.projections.style import line
 from sentient_kernel.projections.table import Table
 

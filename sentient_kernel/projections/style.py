@@ -10,31 +10,9 @@ import html
 import re
 from datetime import datetime
 
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
-"""Characters that a reader cannot see but that move, hide or break what is around them. ZWJ and ZWNJ are not among them:
-scripts and emoji need them."""
+from sentient_kernel.failures import plain
+
 _SPACE = re.compile(r"\s+")
-
-
-def plain(text: object) -> str:
-    """Makes hidden characters visible: controls, direction overrides, zero-width spaces, tags and lone surrogates.
-
-    Newlines and tabs stay.
-
-    Args:
-        text: Anything; what is not a string is turned into one.
-
-    Returns:
-        The text with each such character written as ``[U+202E]``.
-
-    Example:
-        >>> plain("safe" + chr(0x202E) + "txt.exe")
-        'safe[U+202E]txt.exe'
-    """
-    return _HIDDEN.sub(lambda found: f"[U+{ord(found.group()):04X}]", str(text).replace("\r\n", "\n"))
 
 
 def line(text: object, limit: int = 120) -> str:
