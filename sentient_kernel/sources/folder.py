@@ -36,7 +36,7 @@ class _Stamp:
 
     mark: str = ""
     hash: str = ""
-    document: DocumentId = DocumentId("")
+    document: DocumentId | None = None
     reason: str = ""
 
     @classmethod
@@ -45,10 +45,10 @@ class _Stamp:
         if reader != _READER or rest.count(":") < 3:
             return cls()
         mark, digest, document, reason = rest.split(":", 3)
-        return cls(mark, digest, DocumentId(document), reason)
+        return cls(mark, digest, DocumentId(document) if document else None, reason)
 
     def __str__(self) -> str:
-        return f"{_READER}:{self.mark}:{self.hash}:{self.document}:{self.reason}"
+        return f"{_READER}:{self.mark}:{self.hash}:{self.document or ''}:{self.reason}"
 
 
 class FolderSource(LocalSource):
@@ -172,7 +172,8 @@ class FolderSource(LocalSource):
             if before.hash:
                 for _ in _counted(file, self._limits.file, digest):
                     pass
-                held = self._index.document(before.document) if digest.hexdigest()[:32] == before.hash else None
+                same = digest.hexdigest()[:32] == before.hash
+                held = self._index.document(before.document) if same and before.document else None
                 if held is not None:
                     return held, replace(before, mark=mark_of(os.fstat(file)))
                 os.lseek(file, 0, os.SEEK_SET)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from sentient_kernel.index.store import Index
 
-from sentient_kernel.sources import open_source
+from sentient_kernel.errors import SourceError
+from sentient_kernel.index.store import Index
+from sentient_kernel.sources import Document, open_source
 from sentient_kernel.sources.packages import PackagesSource
 
 pytestmark = pytest.mark.anyio
@@ -130,6 +131,19 @@ async def test_an_unchanged_environment_is_not_read_again(site: Path, index: Ind
     source = PackagesSource(index, paths=[str(site)])
     health = await source.refresh()
     assert (health.read, health.documents) == (0, 4)
+
+
+async def test_a_distribution_that_was_written_in_part_is_read_again(site: Path, index: Index) -> None:
+    class Failing(Index):
+        def put(self, source: str, documents: Iterable[Document], *, stamps: Mapping[str, str] | None = None) -> int:
+            super().put(source, list(documents)[:3], stamps=stamps)
+            raise SourceError("The disk is full.")
+
+    with Failing(index._database.path) as failing, pytest.raises(SourceError, match="disk is full"):
+        await PackagesSource(failing, paths=[str(site)]).refresh()
+    assert index.counts()["packages"][0] == 3
+    health = await PackagesSource(index, paths=[str(site)]).refresh()
+    assert (health.read, health.documents) == (4, 4)
 
 
 async def test_an_upgraded_distribution_replaces_its_old_documents_and_no_others(site: Path, index: Index, tmp_path: Path) -> None:
