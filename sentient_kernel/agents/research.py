@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sentient_kernel.agents.desk import Desk, check_query
-from sentient_kernel.agents.disagree import disagreements
 from sentient_kernel.agents.evidence import Evidence, collect
 from sentient_kernel.agents.plan import SubQuestion, plan
 from sentient_kernel.agents.report import Report
 from sentient_kernel.agents.support import supported
-from sentient_kernel.agents.write import source_notes, unanswered, write
+from sentient_kernel.agents.write import write
 from sentient_kernel.engine import Context, Workflow
 from sentient_kernel.errors import NotFound, SourceError
 from sentient_kernel.events import ResearchUpdated, SourceReported
@@ -171,14 +170,7 @@ def pick_evidence(parts: list[SubQuestion], found: list[Found]) -> list[Evidence
 
 def write_report(question: str, parts: list[SubQuestion], found: list[Found], evidence: list[Evidence], healths: list[Health]) -> Report:
     """Returns the report, its citations not yet checked."""
-    passages = _by_part(found)
-    report = write(question, parts, evidence, supported(parts[0].query, passages.get(parts[0].id, [])))
-    return replace(
-        report,
-        sources=source_notes(healths, passages, report),
-        unanswered=unanswered(parts, passages, evidence, healths),
-        disagreements=disagreements(evidence),
-    )
+    return write(question, parts, evidence, healths, found=_by_part(found))
 
 
 def _by_part(found: list[Found]) -> dict[int, list[Passage]]:

@@ -249,21 +249,19 @@ class Execution:
             raise self._contradiction(call)
         while self.gate is not None:
             await self.gate.wait()
-        engine = self.engine
         self.inflight += 1
-        engine.active += 1
         try:
-            if recorded is None and call.plan in self._settled and engine.probe is None and _is_plain(call):
+            if recorded is None and call.plan in self._settled and self.engine.probe is None and _is_plain(call):
                 return await self._quick(call)
             return await self._perform(call, recorded)
         finally:
             self.inflight -= 1
-            engine.active -= 1
 
     async def _quick(self, call: Call) -> Any:
         """Runs a plain step on the loop, of a function that did well there before.
 
-        What returns without waiting, while no other step is under way, is written at once: one transaction, no turn of the loop.
+        What returns without waiting is written together with its beginning: one transaction, and no turn of the loop for one who
+        writes alone.
         """
         body = call.fn(*call.args, **call.kwargs)
         started = _started(call)
@@ -293,10 +291,7 @@ class Execution:
         encoded = _codec.encode(value, f"the result of step {call.name!r}")
         done = _codec.result_fact("step_completed", call.key, encoded, self.journal.blobs)
         facts = (done,) if waited else (started, done)
-        if self.engine.active > 1 or self.journal.write(self.run, facts, lease=self.root.lease) is None:
-            await self.append(*facts)
-        elif self.engine.breath_due():
-            await asyncio.sleep(0)
+        await self.append(*facts)
         return _codec.normalised(value, encoded, call.typed_by)
 
     def _claim(self, recorded: StepState) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import atexit
 import json
 import os
-import time
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -33,9 +32,6 @@ LEASE_TTL = 15.0
 
 POLL = 0.05
 """Seconds between looks at what other processes wrote."""
-
-BREATH = 0.002
-"""Seconds that steps which never wait may keep the loop for themselves."""
 
 SYNC_SLOTS = 32
 """How many sync steps run at once in threads."""
@@ -69,8 +65,6 @@ class Engine:
         self.placement = Placement()
         self.slots = asyncio.Semaphore(SYNC_SLOTS)
         self.live: dict[RunId, Execution] = {}
-        self.active = 0
-        self._breath = 0.0
         self._on_commit = on_commit
         self._watched: dict[RunId, Future[str]] = {}
         self._errors: dict[RunId, BaseException] = {}
@@ -364,14 +358,6 @@ class Engine:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the payload"
             raise AnswerRefused(f"The edited payload does not fit: {where}: {first['msg']}.", hint="Nothing was recorded; correct it and answer again.") from None
-
-    def breath_due(self) -> bool:
-        """True when steps that never wait have kept the loop for so long that others should have a turn."""
-        now = time.monotonic()
-        if now - self._breath < BREATH:
-            return False
-        self._breath = now
-        return True
 
     async def either(self, future: asyncio.Future[Any], seconds: float) -> bool:
         """Waits for a future or for the clock; True when the future was first."""

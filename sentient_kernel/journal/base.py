@@ -105,13 +105,6 @@ class Journal(Protocol):
             JournalError; then nothing was written.
         """
 
-    def write(self, run: RunId, events: Iterable[Writable], *, lease: Lease | None = None) -> Seq | None:
-        """Writes events, and whatever was posted before them, at once on the loop's own thread, without a future.
-
-        For a single writer this saves two turns of the loop. Returns None, with nothing written, when it would have to wait (the disk
-        is to confirm something, another process is writing): then use :meth:`append`. Raises LeaseLost or JournalError.
-        """
-
     def post(self, run: RunId, event: Writable, *, lease: Lease | None = None) -> None:
         """Writes an event with the next commit, before everything appended later; nobody waits for it."""
 
