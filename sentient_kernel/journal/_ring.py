@@ -1,0 +1,233 @@
+"""The shared memory of the hub: the newest records, and where each subscriber stands in them. Locked by the hub; no I/O but the journal's."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sentient_kernel.events import Record
+from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.journal.base import Journal
+
+PAGE: Final = 256
+"""Records that are read from the journal at a time by who catches up."""
+
+MOST_RUNS: Final = 10_000
+"""Runs whose session, user and parent are kept in memory."""
+
+
+class Ring:
+    """The newest records, at most ``capacity`` of them and ``max_bytes`` of their bodies.
+
+    A place is counted from the hub's beginning; records that are only sent have a place too. ``floor`` is the newest seq that is no
+    longer here: whoever has seen it finds everything behind it in the ring. None until something was published.
+    """
+
+    __slots__ = ("_slots", "bytes", "capacity", "end", "floor", "last", "max_bytes", "start")
+
+    def __init__(self, capacity: int, max_bytes: int) -> None:
+        self.capacity, self.max_bytes = capacity, max_bytes
+        self._slots: list[Record | None] = [None] * capacity
+        self.start = self.end = self.bytes = 0
+        self.floor: int | None = None
+        self.last = 0
+
+    def put(self, records: Sequence[Record]) -> None:
+        """Adds records, and lets go of the oldest."""
+        slots, capacity, end = self._slots, self.capacity, self.end
+        for record in records:
+            if end - self.start == capacity:
+                self._drop()
+            slots[end % capacity] = record
+            end += 1
+            self.bytes += len(record[4])
+            if record[0]:
+                if self.floor is None:
+                    self.floor = record[0] - 1
+                self.last = record[0]
+            self.end = end
+            while self.bytes > self.max_bytes and end - self.start > 1:
+                self._drop()
+
+    def _drop(self) -> None:
+        place = self.start % self.capacity
+        record = self._slots[place]
+        if record is not None:
+            self.bytes -= len(record[4])
+            if record[0]:
+                self.floor = record[0]
+        self._slots[place] = None
+        self.start += 1
+
+    def since(self, place: int) -> list[Record]:
+        """Returns what is at that place and behind it."""
+        a, b = place % self.capacity, self.end % self.capacity
+        if place == self.end:
+            return []
+        return (self._slots[a:b] if a < b else self._slots[a:] + self._slots[:b])  # type: ignore[return-value]  # filled between start and end
+
+    def behind(self, seq: int) -> int | None:
+        """Returns the place from which on everything behind a seq is here, None when some of it is not."""
+        if self.floor is None or seq >= self.last:
+            return self.end
+        if seq < self.floor:
+            return None
+        return next(self.start + i for i, record in enumerate(self.since(self.start)) if record.seq > seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a subscriber follows: all that is given has to fit."""
+
+    run: RunId | None = None
+    session: str | None = None
+    user: str | None = None
+    research: RunId | None = None
+    kinds: frozenset[str] | None = None
+
+    @property
+    def everything(self) -> bool:
+        """True when nothing is left out."""
+        return self.run is None and self.kinds is None and not self.by_family
+
+    @property
+    def by_family(self) -> bool:
+        """True when a record alone does not tell whether it fits, only what its run belongs to."""
+        return self.session is not None or self.user is not None or self.research is not None
+
+
+class Families:
+    """What runs belong to: the session, user and parent that their first event named.
+
+    Args:
+        journal: Asked about runs that began earlier.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._known: dict[RunId, tuple[str, str, RunId | None]] = {}
+
+    def pick(self, records: Sequence[Record], topic: Topic) -> list[Record]:
+        """Returns the records that fit a topic."""
+        run, kinds = topic.run, topic.kinds
+        chosen = [r for r in records if (run is None or r.run == run) and (kinds is None or r.kind in kinds)]
+        if not topic.by_family:
+            return chosen
+        for record in records:
+            if record.kind == "run_started":
+                self._remember(record)
+        fits = {run: self._fits(run, topic) for run in {record.run for record in chosen}}
+        return [record for record in chosen if fits[record.run]]
+
+    def _fits(self, run: RunId, topic: Topic) -> bool:
+        session, user, _ = self._of(run)
+        if topic.session not in (None, session) or topic.user not in (None, user):
+            return False
+        return topic.research is None or topic.research in self._line(run)
+
+    def _line(self, run: RunId) -> Collection[RunId]:
+        line = [run]
+        while (parent := self._of(line[-1])[2]) is not None and parent not in line:
+            line.append(parent)
+        return line
+
+    def _of(self, run: RunId) -> tuple[str, str, RunId | None]:
+        found = self._known.get(run)
+        if found is None:
+            rows = self._journal.runs(run=run) if run else []
+            if not rows:
+                return ("", "", None)
+            found = self._keep(run, rows[0].session, rows[0].user, rows[0].parent)
+        return found
+
+    def _remember(self, record: Record) -> None:
+        body = json.loads(record.body)
+        self._keep(record.run, body.get("session", ""), body.get("user", ""), body.get("parent"))
+
+    def _keep(self, run: RunId, session: str, user: str, parent: RunId | None) -> tuple[str, str, RunId | None]:
+        if len(self._known) >= MOST_RUNS:
+            self._known.clear()
+        self._known[run] = found = (session, user, parent)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all subscribers of a hub read from."""
+
+    ring: Ring
+    journal: Journal
+    families: Families
+    lock: threading.Lock
+
+
+class Cursor:
+    """Where a subscriber stands: at a place in the ring, or behind a seq in the journal (``place`` is None).
+
+    Args:
+        shared: What it reads from.
+        topic: What it follows.
+        after: The newest seq that it does not want to see; None for all that is there already.
+    """
+
+    __slots__ = ("_shared", "_skip", "lagged", "place", "seq", "topic")
+
+    def __init__(self, shared: Shared, topic: Topic, after: int | None) -> None:
+        self._shared, self.topic = shared, topic
+        head = shared.journal.head()
+        self.lagged: tuple[int, int] | None = None
+        self.place: int | None = None
+        self._skip = 0
+        with shared.lock:
+            if after is None:
+                self.seq = shared.ring.last or head
+                self._join()
+            else:
+                self.seq = min(after, head)
+                if shared.ring.floor is not None:
+                    self._join()
+
+    def next(self) -> list[Record] | None:
+        """Returns what came since the last time, None when the journal has to be asked."""
+        ring = self._shared.ring
+        with self._shared.lock:
+            if self.place is None:
+                return None
+            if self.place < ring.start:
+                self.lagged, self.place = (self.seq, ring.last), None
+                return None
+            records = ring.since(self.place)
+            self.place = ring.end
+            self.seq = max(self.seq, ring.last)
+            if self._skip and records:
+                records = [record for record in records if not 0 < record.seq <= self._skip]
+                self._skip = self._skip if self._skip > ring.last else 0
+        return records if self.topic.everything else self._shared.families.pick(records, self.topic)
+
+    def catch_up(self) -> list[Record]:
+        """Returns the next page from the journal, and takes a place in the ring when it has come that far. Reads; any thread."""
+        topic, journal = self.topic, self._shared.journal
+        head = journal.head()
+        kinds = None if topic.kinds is None else sorted(topic.kinds)
+        records = journal.read(run=topic.run, after=Seq(self.seq), kinds=kinds, limit=PAGE)
+        self.seq = records[-1].seq if len(records) == PAGE else max([self.seq, head, *(record.seq for record in records[-1:])])
+        with self._shared.lock:
+            self._join()
+        return self._shared.families.pick(records, topic)
+
+    def idle(self) -> bool:
+        """True when nothing has come since the last time. Under the hub's lock."""
+        return self.place == self._shared.ring.end
+
+    def woken(self, place: int, seq: int) -> None:
+        """Moves on to where something came that it waited for; nothing before was for it. Under the hub's lock."""
+        self.place = place
+        self.seq = max(self.seq, seq)
+
+    def _join(self) -> None:
+        ring = self._shared.ring
+        self.place = ring.behind(self.seq)
+        self._skip = self.seq if self.seq > ring.last else 0

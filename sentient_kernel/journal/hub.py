@@ -1,0 +1,372 @@
+"""Live fan-out: what was just written goes to everyone who follows it.
+
+A subscriber is a place in one shared ring of the newest records, so that a hundred of them cost one copy, and one that is stuck costs
+nothing. Who falls out of the ring is told (``subscriber_lagged``) and reads on from the journal: nothing is lost, nothing comes twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Self
+
+from sentient_kernel.clock import Clock, SystemClock
+from sentient_kernel.events import ErrorRecorded, Record, SubscriberConnected, SubscriberLagged, Writable
+from sentient_kernel.failures import describe
+from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.journal._ring import Cursor, Families, Ring, Shared, Topic
+from sentient_kernel.journal.base import Journal
+
+PATIENCE = 3
+"""Errors in a row after which a listener is let go."""
+
+_log = logging.getLogger("sentient_kernel")
+
+Waiter = asyncio.Future[None]
+
+
+class Hub:
+    """Hands records to whoever follows them.
+
+    Args:
+        journal: What late and slow subscribers read from.
+        capacity: How many records are kept for those who read along.
+        max_bytes: How many bytes the bodies of these may have in all.
+        clock: Where time comes from.
+        on_error: Told when a listener raised; where there is none, it is logged.
+
+    Example:
+        >>> import asyncio, tempfile
+        >>> from sentient_kernel.events import RunStarted
+        >>> from sentient_kernel.journal.sqlite import SqliteJournal
+        >>> async def follow(journal):
+        ...     hub = Hub(journal)
+        ...     journal.bind(asyncio.get_running_loop(), hub.publish)
+        ...     async with hub.subscribe(run="a-run") as subscriber:
+        ...         await journal.append("a-run", [RunStarted(workflow="compare")])
+        ...         return [record.kind for record in await anext(subscriber)]
+        >>> with tempfile.TemporaryDirectory() as home, SqliteJournal(f"{home}/journal.db") as journal:
+        ...     asyncio.run(follow(journal))
+        ['run_started']
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        capacity: int = 4096,
+        max_bytes: int = 8 << 20,
+        clock: Clock | None = None,
+        on_error: Callable[[ErrorRecorded], None] | None = None,
+    ) -> None:
+        self._lock = threading.Lock()
+        self._shared = Shared(Ring(capacity, max_bytes), journal, Families(journal), self._lock)
+        self._clock = clock or SystemClock()
+        self._on_error = on_error
+        self._waiting: dict[RunId | None, dict[Subscriber, Waiter]] = {}
+        self._listeners: tuple[Listener, ...] = ()
+        self._subscribers: weakref.WeakSet[Subscriber] = weakref.WeakSet()
+        self._closed = False
+
+    # -- giving -------------------------------------------------------------------------------------------------------
+
+    def publish(self, records: Sequence[Record]) -> None:
+        """Gives records to all who follow them; a journal's ``on_commit``. Any thread, one at a time.
+
+        Args:
+            records: What was written, in the order of seq.
+        """
+        ring, woken = self._shared.ring, None
+        with self._lock:
+            place = ring.end
+            ring.put(records)
+            if self._waiting:
+                woken = self._wake({None, *(record.run for record in records)}, place, records[0].seq - 1)
+            listeners = [listener for listener in self._listeners if listener.wants(records, place)]
+        if woken:
+            _resolve(woken)
+        for listener in listeners:
+            listener.pump()
+
+    def send(self, event: Writable, run: RunId = RunId("")) -> None:
+        """Gives an event that is not stored, such as a piece of text, to all who follow the run now; any thread."""
+        self.publish((self._transient(event, run),))
+
+    def _wake(self, runs: Iterable[RunId | None], place: int, seq: int) -> list[Waiter]:
+        woken: list[Waiter] = []
+        for run in runs:
+            waiting = self._waiting.pop(run, None)
+            if waiting:
+                woken += waiting.values()
+                if run is not None:
+                    for subscriber in waiting:
+                        subscriber.cursor.woken(place, seq)
+        return woken
+
+    def _transient(self, event: Writable, run: RunId = RunId("")) -> Record:
+        return Record(Seq(0), run, self._clock.now_us(), event.kind, event.body())
+
+    # -- following ----------------------------------------------------------------------------------------------------
+
+    def subscribe(
+        self,
+        *,
+        run: RunId | None = None,
+        session: str | None = None,
+        user: str | None = None,
+        research: RunId | None = None,
+        after: Seq | None = None,
+        kinds: Iterable[str] | None = None,
+        greet: bool = False,
+    ) -> Subscriber:
+        """Returns a subscriber: an async iterator of lists of records, on any loop.
+
+        Args:
+            run: Only this run.
+            session: Only runs of this session.
+            user: Only runs of this user.
+            research: Only this run and those that it, or they, began.
+            after: First everything stored behind this seq; None: only what comes from now on.
+            kinds: Only events of these kinds.
+            greet: Whether it first gets a ``subscriber_connected``.
+
+        Returns:
+            The subscriber; ``async with`` or :meth:`Subscriber.close` ends it.
+        """
+        topic = Topic(run, session, user, research, None if kinds is None else frozenset(kinds))
+        cursor = Cursor(self._shared, topic, after)
+        subscriber = Subscriber(self, cursor, [self._transient(SubscriberConnected(after=Seq(cursor.seq)))] if greet else [])
+        self._subscribers.add(subscriber)
+        return subscriber
+
+    def listen(
+        self,
+        callback: Callable[[Sequence[Record]], None],
+        *,
+        run: RunId | None = None,
+        session: str | None = None,
+        user: str | None = None,
+        research: RunId | None = None,
+        after: Seq | None = None,
+        kinds: Iterable[str] | None = None,
+    ) -> Listener:
+        """Calls a function with each batch of records; the arguments are those of :meth:`subscribe`.
+
+        What is stored already is handed over before this returns, on the calling thread; what comes later on the thread that publishes
+        it, which is the engine's loop: the function has to be quick, and leave real work to its own thread. It is never called twice at
+        the same time. One that raises is let go after the third time in a row.
+
+        Returns:
+            The listener; its :meth:`Listener.close` ends it.
+        """
+        topic = Topic(run, session, user, research, None if kinds is None else frozenset(kinds))
+        listener = Listener(self, Cursor(self._shared, topic, after), callback)
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+        listener.pump()
+        return listener
+
+    def _report(self, error: Exception, callback: object) -> None:
+        """Tells that a listener raised."""
+        name = getattr(callback, "__qualname__", type(callback).__qualname__)
+        if self._on_error is None:
+            _log.error("listener %s failed", name, exc_info=error)
+        else:
+            self._on_error(ErrorRecorded(error=describe(error), origin=f"listener {name}"))
+
+    def __len__(self) -> int:
+        """How many subscribers and listeners are open."""
+        return len(self._subscribers) + len(self._listeners)
+
+    def close(self) -> None:
+        """Ends all subscribers, once they have what was published, and all listeners; any thread."""
+        with self._lock:
+            self._closed = True
+            self._listeners = ()
+            woken = [waiter for waiting in self._waiting.values() for waiter in waiting.values()]
+            self._waiting.clear()
+        _resolve(woken)
+
+
+class Subscriber:
+    """Follows a topic: ``async for batch in subscriber``. It belongs to the task that iterates; made by :meth:`Hub.subscribe`."""
+
+    def __init__(self, hub: Hub, cursor: Cursor, first: list[Record]) -> None:
+        self.cursor = cursor
+        self._hub = hub
+        self._first = first
+        self._closed = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[Record]:
+        """Waits for records and returns all that there are.
+
+        Raises:
+            StopAsyncIteration: The subscriber or the hub was closed.
+        """
+        if self._first:
+            first, self._first = self._first, []
+            return first
+        cursor = self.cursor
+        while not self._closed:
+            records = cursor.next()
+            if records is None:
+                if cursor.lagged is not None:
+                    (after, head), cursor.lagged = cursor.lagged, None
+                    return [self._hub._transient(SubscriberLagged(after=Seq(after), head=Seq(head)))]
+                records = await asyncio.to_thread(cursor.catch_up)
+            if records:
+                return records
+            await self._wait()
+        raise StopAsyncIteration
+
+    async def _wait(self) -> None:
+        hub, key = self._hub, self.cursor.topic.run
+        waiter: Waiter = asyncio.get_running_loop().create_future()
+        with hub._lock:
+            if not self.cursor.idle():
+                return
+            if hub._closed:
+                self._closed = True
+                return
+            hub._waiting.setdefault(key, {})[self] = waiter
+        try:
+            await waiter
+        finally:
+            if not waiter.done() or waiter.cancelled():
+                self._leave()
+
+    def _leave(self) -> None:
+        with self._hub._lock:
+            waiting = self._hub._waiting.get(self.cursor.topic.run)
+            if waiting is not None:
+                waiting.pop(self, None)
+                if not waiting:
+                    del self._hub._waiting[self.cursor.topic.run]
+
+    def close(self) -> None:
+        """Ends it; whoever iterates gets no more. On the loop that iterates."""
+        self._closed = True
+        hub = self._hub
+        with hub._lock:
+            waiter = hub._waiting.get(self.cursor.topic.run, {}).get(self)
+        self._leave()
+        hub._subscribers.discard(self)
+        if waiter is not None:
+            _resolve([waiter])
+
+    async def aclose(self) -> None:
+        """As :meth:`close`."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+
+class Listener:
+    """A function that is called with what a topic brings; made by :meth:`Hub.listen`."""
+
+    def __init__(self, hub: Hub, cursor: Cursor, callback: Callable[[Sequence[Record]], None]) -> None:
+        self._hub = hub
+        self._cursor = cursor
+        self._callback = callback
+        self._guard = threading.Lock()
+        self._busy = self._more = self._closed = False
+        self._errors = 0
+
+    @property
+    def topic(self) -> Topic:
+        """What it follows."""
+        return self._cursor.topic
+
+    def pump(self) -> None:
+        """Calls the function with what has come; a thread that comes while another one is at it leaves the work to that one."""
+        with self._guard:
+            self._more = True
+            if self._busy:
+                return
+            self._busy = True
+        while True:
+            with self._guard:
+                if not self._more or self._closed:
+                    self._busy = False
+                    return
+                self._more = False
+            while records := self._next():
+                self._deliver(records)
+
+    def wants(self, records: Sequence[Record], place: int) -> bool:
+        """True when there may be something in records for it; an idle one then goes on at their place. Under the hub's lock."""
+        run = self.topic.run
+        if run is None:
+            return True
+        if all(record.run != run for record in records):
+            return False
+        if not self._busy:
+            self._cursor.woken(place, records[0].seq - 1)
+        return True
+
+    def _next(self) -> list[Record]:
+        """Returns what has come; nothing only when there is nothing."""
+        cursor = self._cursor
+        while not self._closed:
+            records = cursor.next()
+            if records is None:
+                if cursor.lagged is not None:
+                    (after, head), cursor.lagged = cursor.lagged, None
+                    return [self._hub._transient(SubscriberLagged(after=Seq(after), head=Seq(head)))]
+                records = cursor.catch_up()
+            if records:
+                return records
+            with self._hub._lock:
+                if cursor.idle():
+                    break
+        return []
+
+    def _deliver(self, records: list[Record]) -> None:
+        try:
+            self._callback(records)
+            self._errors = 0
+        except Exception as error:  # noqa: BLE001 - the border of delivery: who raises must not stall the others
+            self._errors += 1
+            if self._errors >= PATIENCE:
+                self.close()
+            self._hub._report(error, self._callback)
+
+    def close(self) -> None:
+        """Ends it; a call under way finishes. Any thread."""
+        self._closed = True
+        with self._hub._lock:
+            self._hub._listeners = tuple(listener for listener in self._hub._listeners if listener is not self)
+
+
+def _resolve(waiters: list[Waiter]) -> None:
+    """Wakes those who wait, each on its own loop, each loop once."""
+    here = asyncio._get_running_loop()
+    elsewhere: dict[asyncio.AbstractEventLoop, list[Waiter]] = {}
+    for waiter in waiters:
+        loop = waiter.get_loop()
+        if loop is not here:
+            elsewhere.setdefault(loop, []).append(waiter)
+        elif not waiter.done():
+            waiter.set_result(None)
+    for loop, its in elsewhere.items():
+        try:
+            loop.call_soon_threadsafe(_set_all, its)
+        except RuntimeError:
+            pass  # a loop that was closed has nobody left who waits
+
+
+def _set_all(waiters: list[Waiter]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
