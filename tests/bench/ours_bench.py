@@ -19,6 +19,7 @@ import sentient_kernel.engine  # noqa: E402, F401 - its cost is one of the figur
 T_IMPORT = time.process_time() - T0
 
 import asyncio  # noqa: E402
+import gc  # noqa: E402
 import itertools  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
@@ -35,7 +36,8 @@ from typing import Any  # noqa: E402
 from sentient_kernel.commands import DecideApproval  # noqa: E402
 from sentient_kernel.engine import Context, Engine, workflow  # noqa: E402
 from sentient_kernel.events import Record  # noqa: E402
-from sentient_kernel.ids import RunId  # noqa: E402
+from sentient_kernel.ids import RunId, Seq  # noqa: E402
+from sentient_kernel.journal.hub import Hub, Subscriber  # noqa: E402
 from sentient_kernel.journal.sqlite import FULL_KINDS, SqliteJournal  # noqa: E402
 
 FOLDER = Path(os.environ.get("BENCH_DIR") or tempfile.mkdtemp())
@@ -287,11 +289,45 @@ def gather(n: int) -> None:
     emit("gather", n=n, wall_ms=round(taken.s * 1e3, 1), cpu_ms=round(taken.cpu * 1e3, 1))
 
 
+async def hub(subscribers: int, events: int, every: int, *, stuck: bool = False) -> None:
+    """One publisher that gives way every so many events, and subscribers that read along; a stuck one never reads until the end."""
+    journal = SqliteJournal(FOLDER / "hub.db")
+    hub, delivered = Hub(journal, capacity=4096), 0
+
+    async def read(subscriber: Subscriber) -> None:
+        nonlocal delivered
+        seen = 0
+        while seen < events:
+            seen += len(batch := await anext(subscriber))
+            delivered += len(batch)
+
+    readers = [asyncio.create_task(read(hub.subscribe())) for _ in range(subscribers)]
+    behind = hub.subscribe() if stuck else None
+    await asyncio.sleep(0.2)
+    gc.collect()
+    before = rss_mb()
+    with Taken() as taken:
+        for i in range(events):
+            body = json.dumps({"seq": i, "type": "progress_update", "pad": "x" * 150}).encode()
+            hub.publish((Record(Seq(i + 1), RunId("r"), 0, "progress_updated", body),))
+            if i % every == 0:
+                await asyncio.sleep(0)
+        await asyncio.gather(*readers)
+    grown = round(rss_mb() - before, 1)
+    told = behind is not None and (await anext(behind))[0].kind == "subscriber_lagged"
+    emit(
+        "hub", subs=subscribers, events=events, yield_every=every, stuck=stuck, delivered=delivered, rss_growth_mb=grown,
+        told_of_gap=int(told), cpu_us_per_delivery=round(taken.cpu / delivered * 1e6, 3), deliveries_per_s=round(delivered / taken.s),
+    )  # fmt: skip
+    hub.close()
+    journal.close()
+
+
 def cold() -> None:
     """CPU seconds of a fresh process: importing the package, using every name of it, running a first workflow."""
     every = "import sentient_kernel as sk; [getattr(sk, name) for name in sk.__all__]"
     codes = {"import_cpu_s": ["-c", "import sentient_kernel"], "all_names_cpu_s": ["-c", every]}
-    codes["first_run_cpu_s"] = [__file__, "steps", "1", "0", "NORMAL"]
+    codes["first_run_cpu_s"] = [__file__, "steps", "2", "0", "NORMAL"]
     figures = {}
     for key, words in codes.items():
         process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL)
@@ -326,6 +362,10 @@ def main(what: str, *words: str) -> None:
             kill(int(tries))
         case "gather", (n,):
             gather(int(n))
+        case "hub", ("stuck", events):
+            asyncio.run(hub(1, int(events), 50, stuck=True))
+        case "hub", (subscribers, events, every):
+            asyncio.run(hub(int(subscribers), int(events), int(every)))
         case "cold", ():
             cold()
         case _:
