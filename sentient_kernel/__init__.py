@@ -7,13 +7,14 @@ The house, room by room. A room may import what stands below it, never what stan
 .. code-block:: text
 
     cli  magics  testing       doors: the command line, the notebook's magics, the kit for tests
-    workbench                  the object a person holds; it builds the parts and hands them on
+    workbench  run             the objects a person holds; the workbench builds the parts and hands them on
     agents     widgets         research and reports             what a notebook shows
     engine                     durable runs: workflow, steps, approvals, retries, leases
     journal    projections     the log of events                pure folds of it into values to show
     models     sources         language models                  where evidence comes from
     cache      index           outside calls, kept              passages and their ranking
     events  commands  settings what happened, what was asked, what can be set
+    documents  budget failures the values that rooms exchange
     errors  ids  clock         what everyone shares
 
 Importing this package loads none of them: a public name is looked up when it is first used.
@@ -30,6 +31,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sentient_kernel.agents.report import Report
+    from sentient_kernel.budget import Budget
+    from sentient_kernel.documents import Document, Passage
     from sentient_kernel.engine.context import Context
     from sentient_kernel.engine.workflow import Outcome, Retry, idempotent, once, pure, workflow
     from sentient_kernel.errors import (
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
         RunCancelled,
         RunError,
         RunFailed,
+        RunTimedOut,
         RunWaiting,
         SentientError,
         SourceError,
@@ -59,15 +64,19 @@ if TYPE_CHECKING:
         ValueNotStorable,
     )
     from sentient_kernel.nested import allow_nested
+    from sentient_kernel.run import Run
     from sentient_kernel.settings import Settings
+    from sentient_kernel.workbench import Workbench
 
 __version__ = "0.1.0"
 __all__ = [
     "AnswerRefused",
     "ApprovalRejected",
+    "Budget",
     "ConfigurationError",
     "Context",
     "Detached",
+    "Document",
     "JournalDamaged",
     "JournalError",
     "JournalTooNew",
@@ -77,11 +86,15 @@ __all__ = [
     "NothingFound",
     "Outcome",
     "ParseError",
+    "Passage",
     "Refused",
+    "Report",
     "Retry",
+    "Run",
     "RunCancelled",
     "RunError",
     "RunFailed",
+    "RunTimedOut",
     "RunWaiting",
     "SentientError",
     "Settings",
@@ -91,6 +104,7 @@ __all__ = [
     "UnknownWorkflow",
     "UsageError",
     "ValueNotStorable",
+    "Workbench",
     "allow_nested",
     "idempotent",
     "once",
@@ -99,10 +113,16 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "Budget": "budget",
     "Context": "engine.context",
+    "Document": "documents",
     "Outcome": "engine.workflow",
+    "Passage": "documents",
+    "Report": "agents.report",
     "Retry": "engine.workflow",
+    "Run": "run",
     "Settings": "settings",
+    "Workbench": "workbench",
     "allow_nested": "nested",
     "idempotent": "engine.workflow",
     "once": "engine.workflow",

@@ -41,7 +41,7 @@ class View:
         from IPython.display import DisplayHandle
 
         self.run = run
-        self._handle = DisplayHandle()
+        self._handle: Any = DisplayHandle()  # type: ignore[no-untyped-call]
         self._drawn = run._repr_html_()
         self._at = time.monotonic()
         self._handle.display(self._bundle(), raw=True)

@@ -46,13 +46,16 @@ def ask(approval: ApprovalView) -> None:
         answer = (sys.stdin.readline() or "r").strip().lower()
         try:
             if answer.startswith("a"):
-                return approval.approve()
+                approval.approve()
+                return
             if answer.startswith("e"):
                 print("New payload, one line of JSON: ", end="", file=sys.stderr, flush=True)
-                return approval.approve(json.loads(sys.stdin.readline()))
+                approval.approve(json.loads(sys.stdin.readline()))
+                return
             if answer.startswith("r"):
                 print("Reason: ", end="", file=sys.stderr, flush=True)
-                return approval.reject(sys.stdin.readline().strip())
+                approval.reject(sys.stdin.readline().strip())
+                return
         except (SentientError, ValueError) as error:
             print(f"Not recorded: {error}", file=sys.stderr)
 

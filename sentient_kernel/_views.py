@@ -105,7 +105,9 @@ class Views:
         views = list(self.all().runs.table)
         leases = self._wb.journal.leases()
         living = {run for run, info in leases.items() if info.alive}
-        return Table((with_liveness(v, v.id in living or (v.parent or v.id) in living or v.id in self._wb.engine.live) for v in views), RunView)
+        return Table(
+            (with_liveness(v, v.id in living or (v.parent or v.id) in living or v.id in self._wb.engine.live) for v in views), RunView
+        )
 
     def _alive(self, view: RunView) -> bool:
         run = view.id

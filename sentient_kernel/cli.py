@@ -72,7 +72,13 @@ def _run(args: argparse.Namespace) -> int:
 
 def _research(wb: Workbench, args: argparse.Namespace) -> int:
     run = wb.research(
-        args.question, sources=args.source or None, model=args.model, depth=args.depth, approve=args.approve, budget=_budget(args.budget_usd), name=args.name
+        args.question,
+        sources=args.source or None,
+        model=args.model,
+        depth=args.depth,
+        approve=args.approve,
+        budget=_budget(args.budget_usd),
+        name=args.name,
     )
     return _finish(wb, run, args)
 
@@ -103,7 +109,10 @@ def _finish(wb: Workbench, run: Run, args: argparse.Namespace) -> int:
         for approval in run.approvals:
             if approval.status == "open":
                 print(approval.id)
-                print(f"Waiting for an answer: {approval.question} `sentient-kernel approve {approval.id}`, then `sentient-kernel resume {run.id}`.", file=sys.stderr)
+                print(
+                    f"Waiting for an answer: {approval.question} `sentient-kernel approve {approval.id}`, then `sentient-kernel resume {run.id}`.",
+                    file=sys.stderr,
+                )
         return WAITING
     if status in ("paused", "crashed"):
         raise RunError(f"Run {run.id} is {status}.", hint=f"`sentient-kernel resume {run.id}` goes on with it.")
@@ -222,7 +231,12 @@ def _doctor(wb: Workbench, args: argparse.Namespace) -> int:
 def _verify(wb: Workbench, args: argparse.Namespace) -> int:
     verdict = wb.verify()
     if args.json:
-        _write(json.dumps({"ok": verdict.ok, "rows": verdict.rows, "head": verdict.head, "damage": [d._asdict() for d in verdict.damage]}, indent=2), args)
+        _write(
+            json.dumps(
+                {"ok": verdict.ok, "rows": verdict.rows, "head": verdict.head, "damage": [d._asdict() for d in verdict.damage]}, indent=2
+            ),
+            args,
+        )
     elif verdict.ok:
         print(f"The journal is whole: {verdict.rows:,} rows.")
     else:

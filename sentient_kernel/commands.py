@@ -76,6 +76,4 @@ class DecideApproval(Request):
     digest: str = ""
 
 
-Command = Annotated[
-    CancelRun | PauseRun | ContinueRun | FinishRun | SteerRun | SendMessage | DecideApproval, Field(discriminator="kind")
-]
+Command = Annotated[CancelRun | PauseRun | ContinueRun | FinishRun | SteerRun | SendMessage | DecideApproval, Field(discriminator="kind")]

@@ -26,6 +26,7 @@ class Fact(BaseModel):
     """The base of all events: frozen, and tolerant of fields that a later version added."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
+    kind: str = ""
 
     def body(self) -> bytes:
         """Returns the event as JSON bytes, without its kind and without fields that hold their default."""

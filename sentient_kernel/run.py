@@ -150,7 +150,9 @@ class Run:
                     self._while_waiting(ended, until, timeout)
                     shown.refresh()
             except KeyboardInterrupt:
-                raise Detached(f"Detached. {self!r} goes on in the background: run.pause(), run.cancel(), or run.result() to wait again.") from None
+                raise Detached(
+                    f"Detached. {self!r} goes on in the background: run.pause(), run.cancel(), or run.result() to wait again."
+                ) from None
         return self._outcome(ended.result())
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -192,7 +194,9 @@ class Run:
             raise RunCancelled(f"{self!r} was cancelled.", hint=self.view.reason or "run.resume() takes it up again.")
         if end == "failed":
             raise RunFailed(f"{self!r} failed: {what}", hint=info.hint if info else "", story=self._story()) from cause
-        raise RunError(f"{self!r} stopped before its end: {what}", hint="Take it up with run.resume(): finished steps are kept.", story=self._story()) from cause
+        raise RunError(
+            f"{self!r} stopped before its end: {what}", hint="Take it up with run.resume(): finished steps are kept.", story=self._story()
+        ) from cause
 
     def _story(self) -> tuple[dict[str, Any], ...]:
         return tuple({"seq": e.seq, "kind": e.kind, **e.data} for e in self.events[-20:])

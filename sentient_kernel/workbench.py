@@ -185,7 +185,9 @@ class Workbench:
             inputs["ask_plan"] = True
         if budget is not None and budget.seconds is not None:
             inputs["seconds"] = budget.seconds
-        return Run(self, self.engine.start(self._research, (question,), inputs, name=name, approve=self._approvals(approve), user=self.user))
+        return Run(
+            self, self.engine.start(self._research, (question,), inputs, name=name, approve=self._approvals(approve), user=self.user)
+        )
 
     def map(self, what: Any, items: Iterable[Any] | None = None, *, concurrency: int = 8) -> Table[Mapped]:
         """Runs many questions, or one workflow over many items, and waits for all. One that fails costs only itself.
@@ -210,7 +212,13 @@ class Workbench:
         return map_runs(work, concurrency)
 
     def start(
-        self, workflow: Workflow[..., Any], /, *args: Any, name: str | None = None, approve: str | dict[str, str] | None = None, **kwargs: Any
+        self,
+        workflow: Workflow[..., Any],
+        /,
+        *args: Any,
+        name: str | None = None,
+        approve: str | dict[str, str] | None = None,
+        **kwargs: Any,
     ) -> Run:
         """Starts a workflow in the background and returns at once.
 
@@ -277,8 +285,14 @@ class Workbench:
         run = self._approval_run(str(approval_id))
         self.engine.command(
             DecideApproval(
-                run=run, approval=ApprovalId(approval_id), decision=decision, payload=payload, edited=payload is not None,
-                reason=reason or "", by=self.user, digest=digest,
+                run=run,
+                approval=ApprovalId(approval_id),
+                decision=decision,
+                payload=payload,
+                edited=payload is not None,
+                reason=reason or "",
+                by=self.user,
+                digest=digest,
             )  # fmt: skip
         )
 
@@ -344,7 +358,9 @@ def _open_journal(home: Path, settings: Settings) -> Journal:
     path = home / "journal.db"
     if settings.database_url is not None:
         if not settings.database_url.startswith("sqlite:///"):
-            raise ConfigurationError("SENTIENT_DATABASE_URL names a store that this version does not speak.", hint="Use sqlite:///path, or leave it out.")
+            raise ConfigurationError(
+                "SENTIENT_DATABASE_URL names a store that this version does not speak.", hint="Use sqlite:///path, or leave it out."
+            )
         path = Path(settings.database_url.removeprefix("sqlite:///"))
     return SqliteJournal(path, blobs_dir=home / "blobs", durability=settings.durability)
 
@@ -373,14 +389,17 @@ def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:
 def _check_model(model: Any) -> Any:
     if model is not None:
         raise ConfigurationError(
-            f"Research with a model ({model!r}) is not part of this version.", hint="Leave model and SENTIENT_MODEL out: reports are made of the sources' own sentences."
+            f"Research with a model ({model!r}) is not part of this version.",
+            hint="Leave model and SENTIENT_MODEL out: reports are made of the sources' own sentences.",
         )
     return model
 
 
 def _check_executor(executor: Any) -> None:
     if executor != "local":
-        raise ConfigurationError(f"The executor {executor!r} is not part of this version.", hint="Use 'local', or leave SENTIENT_EXECUTOR out.")
+        raise ConfigurationError(
+            f"The executor {executor!r} is not part of this version.", hint="Use 'local', or leave SENTIENT_EXECUTOR out."
+        )
 
 
 def _user() -> str:

@@ -66,7 +66,10 @@ class Desk:
             elif all(hasattr(source, part) for part in ("name", "search", "refresh", "document")):
                 spec = f"source:{source.name}"
             else:
-                raise UsageError(f"{source!r} is no source.", hint="Give a folder, a file, 'packages', or an object with name, refresh, search and document.")
+                raise UsageError(
+                    f"{source!r} is no source.",
+                    hint="Give a folder, a file, 'packages', or an object with name, refresh, search and document.",
+                )
             key = name or source.name
             if key in self._sources and self._specs[key] != spec:
                 raise UsageError(f"There is a source named {key!r} already.", hint="Give this one another name: wb.add(..., name='...').")
@@ -102,7 +105,10 @@ class Desk:
             if self._specs.get(name) == spec:
                 return self._sources[name]
             if spec.startswith("source:"):
-                raise NotFound(f"The source {name!r} is an object that was not added to this workbench.", hint="Add it with wb.add(...), then resume the run.")
+                raise NotFound(
+                    f"The source {name!r} is an object that was not added to this workbench.",
+                    hint="Add it with wb.add(...), then resume the run.",
+                )
             return self.add(spec, name=name)
 
     async def refresh(self, name: str, spec: str) -> Health:
@@ -130,7 +136,7 @@ class Desk:
         return run_apart(ask())
 
     def keep(self, documents: Sequence[DocumentId]) -> list[str]:
-        """Keeps snapshots of documents for good, so that citations point somewhere when the source has changed. Returns those that are gone."""
+        """Keeps snapshots of documents for good: citations point into them when the source has changed. Returns those that are gone."""
         missing = []
         for one in documents:
             document = self._look_up(one)
@@ -172,7 +178,9 @@ def check_query(text: str) -> str:
     if not text:
         raise UsageError("The question is empty.", hint="Say in a sentence what you want to know.")
     if len(text) > LONGEST_QUERY:
-        raise UsageError(f"The question has {len(text):,} characters; at most {LONGEST_QUERY:,} can be searched for.", hint="Ask it in a few sentences.")
+        raise UsageError(
+            f"The question has {len(text):,} characters; at most {LONGEST_QUERY:,} can be searched for.", hint="Ask it in a few sentences."
+        )
     return text
 
 

@@ -76,7 +76,7 @@ class Research:
         ctx.tell(ResearchUpdated(phase="verify", message="Checking every quotation at its place"))
         report = await ctx.step(self.verify, draft, title="verify the citations")
         ctx.tell(ResearchUpdated(phase="verify", message=_summary(report), progress=1.0))
-        return replace(report, run_id=ctx.run_id).to_dict()
+        return dict(replace(report, run_id=ctx.run_id).to_dict())
 
     async def _plan(self, ctx: Context, question: str, sources: list[list[str]], ask: bool) -> list[SubQuestion]:
         ctx.tell(ResearchUpdated(phase="plan", message="Planning"))
@@ -107,7 +107,9 @@ class Research:
         healths = [o.value or Health(source=n, reason=str(o.error)) for o, (n, _) in zip(outcomes, sources, strict=True)]
         for health in healths:
             ctx.tell(
-                SourceReported(source=health.source, documents=health.documents, reason=health.reason, refused=health.refused[:REFUSED_SHOWN])
+                SourceReported(
+                    source=health.source, documents=health.documents, reason=health.reason, refused=health.refused[:REFUSED_SHOWN]
+                )
             )
         return healths
 
@@ -126,15 +128,25 @@ class Research:
         found = [o.value for o in outcomes if o.value is not None]
         for one in found:
             reason = "" if one.passages else one.health.reason
-            ctx.tell(SourceReported(source=one.source, query=parts[0].text, found=len(one.passages), documents=one.health.documents, reason=reason))
+            ctx.tell(
+                SourceReported(
+                    source=one.source, query=parts[0].text, found=len(one.passages), documents=one.health.documents, reason=reason
+                )
+            )
         total = len(wanted)
-        ctx.tell(ResearchUpdated(phase="search", message=f"{sum(len(f.passages) for f in found)} passages", data={"done": len(found), "total": total}))
+        ctx.tell(
+            ResearchUpdated(
+                phase="search", message=f"{sum(len(f.passages) for f in found)} passages", data={"done": len(found), "total": total}
+            )
+        )
         return found
 
     async def _read(self, ctx: Context, evidence: list[Evidence]) -> list[Evidence]:
         """Keeps a snapshot of every document that will be cited; evidence from one that is gone is dropped."""
         titles = {one.document: one.title for one in evidence}
-        ctx.tell(ResearchUpdated(phase="read", message=f"Keeping {len(titles)} documents as they stand", data={"done": 0, "total": len(titles)}))
+        ctx.tell(
+            ResearchUpdated(phase="read", message=f"Keeping {len(titles)} documents as they stand", data={"done": 0, "total": len(titles)})
+        )
         outcomes = await ctx.gather(*(ctx.step(self.keep, d, title=f"read {_short(t)}") for d, t in titles.items()), limit=AT_ONCE)
         kept = {d for d, o in zip(titles, outcomes, strict=True) if o.value}
         ctx.tell(ResearchUpdated(phase="read", message=f"{len(kept)} documents", data={"done": len(kept), "total": len(titles)}))

@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple, cast, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -158,7 +158,7 @@ def _takes(fn: Callable[..., Any]) -> dict[str, TypeAdapter[Any] | None]:
 def canonical(value: Any, what: str) -> bytes:
     """Returns JSON bytes that are the same for equal arguments, whatever the order of their keys or the process."""
     if type(value) in _PLAIN:
-        return cast(bytes, to_json(value, inf_nan_mode="strings"))
+        return to_json(value, inf_nan_mode="strings")
     data = encode(value, what).json
     if b"{" in data:
         return json.dumps(json.loads(data), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")

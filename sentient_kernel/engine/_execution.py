@@ -121,7 +121,7 @@ class Execution:
         self.lease = lease
         self.parent = parent
         self.root: Execution = parent.root if parent else self
-        self.mailbox = parent.mailbox if parent else Mailbox()
+        self.mailbox: Mailbox = parent.mailbox if parent else Mailbox()
         self.task: asyncio.Task[Any] | None = None
         self.fenced = False
         self.closing = False
@@ -204,7 +204,7 @@ class Execution:
             raise Crashed(str(error)) from error
         except Crashed:
             raise
-        except Exception as error:  # noqa: BLE001 - the border of step execution: whatever a workflow raises is how its run ended
+        except Exception as error:
             await self._withdraw("the run has failed")
             await self.append(RunFailed(error=describe(error)))
             raise
@@ -279,7 +279,7 @@ class Execution:
                 value = await _go_on(body, first)
         except FATAL as error:
             raise self._fatal(call, error) from error
-        except Exception as error:  # noqa: BLE001 - the border of step execution
+        except Exception as error:
             if isinstance(error, JournalError):
                 raise
             if not waited:
@@ -358,8 +358,9 @@ class Execution:
             kwargs = {**kwargs, "idempotency_key": call.effect.key}
         if call.timeout is None:
             return await self._body(call, kwargs)
+        limit = asyncio.timeout(call.timeout)
         try:
-            async with asyncio.timeout(call.timeout) as limit:
+            async with limit:
                 return await self._body(call, kwargs)
         except TimeoutError as error:
             if not limit.expired():

@@ -43,7 +43,7 @@ class Placement:
         if not inspect.iscoroutinefunction(inner):
             call = getattr(type(inner), "__call__", None)
             return "loop" if code is None and inspect.iscoroutinefunction(call) else "thread"
-        if code in self._quick:
+        if code is None or code in self._quick:
             return "loop"
         if not _awaits(code):
             return "trial"

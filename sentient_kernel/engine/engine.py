@@ -22,7 +22,18 @@ from sentient_kernel.engine._state import CRASH_LOOP, ENDED, Refusal, RunState, 
 from sentient_kernel.engine._watchdog import Watchdog
 from sentient_kernel.engine.context import Context
 from sentient_kernel.engine.workflow import Workflow, find
-from sentient_kernel.errors import AnswerRefused, DuplicateKey, JournalError, JournalUnusable, LeaseLost, NotFound, Refused, RunCancelled, StepFailed, UnknownWorkflow
+from sentient_kernel.errors import (
+    AnswerRefused,
+    DuplicateKey,
+    JournalError,
+    JournalUnusable,
+    LeaseLost,
+    NotFound,
+    Refused,
+    RunCancelled,
+    StepFailed,
+    UnknownWorkflow,
+)
 from sentient_kernel.events import ErrorInfo, LoopBlocked, Record, RunFailed, RunPaused, RunResumed, RunStarted
 from sentient_kernel.ids import RunId, Seq, StepKey, new_run_id
 from sentient_kernel.journal.base import Journal, Lease

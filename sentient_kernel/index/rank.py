@@ -21,7 +21,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sentient_kernel.sources.base import Passage
+from sentient_kernel.documents import Passage
 
 __all__ = [
     "DEFAULT",

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from sentient_kernel.documents import Document, Passage
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index import rank
 from sentient_kernel.index._database import Connection, Database
 from sentient_kernel.index.chunk import chunks
-from sentient_kernel.sources.base import Document, Passage
 
 __all__ = ["Index"]
 
@@ -64,7 +64,7 @@ class Index:
 
     def __init__(self, path: str | os.PathLike[str], *, weights: rank.Weights = rank.DEFAULT) -> None:
         self._database = Database(path)
-        self._weights = weights
+        self.weights = weights
 
     def put(self, source: str, documents: Iterable[Document], *, stamps: Mapping[str, str] | None = None) -> int:
         """Adds documents, or replaces those of the same uri. What has not changed is not cut and indexed again.
@@ -207,16 +207,16 @@ class Index:
         idf = {stem: _rarity(db, stem, total) for stem in wanted.stems}
         titles: dict[str, tuple[list[str], list[str]]] = {}
         candidates = [_candidate(db, row, scores[key], titles) for key, row in rows.items()]
-        first = rank.first_pass(wanted, candidates, idf, self._weights)
-        if not self._weights.link:
-            return rank.second_pass(first, candidates, {}, self._weights)
+        first = rank.first_pass(wanted, candidates, idf, self.weights)
+        if not self.weights.link:
+            return rank.second_pass(first, candidates, {}, self.weights)
         linked = self._linked(db, first, {each.key: each for each in candidates}, allowed, total)
         present = {each.document for each in candidates}
         missing = sorted((document for document in linked if document not in present), key=lambda document: (-linked[document], document))
         added = _rows(db, _first_passages(db, missing[:_LINKS]))
         rows.update(added)
         candidates += [_candidate(db, row, 0.0, titles) for row in added.values()]
-        return rank.second_pass(first, candidates, linked, self._weights)
+        return rank.second_pass(first, candidates, linked, self.weights)
 
     def _linked(
         self,
@@ -227,7 +227,7 @@ class Index:
         total: int,
     ) -> dict[int, float]:
         """Returns the documents whose titles the best passages name, and how good the best of those passages is: 0 to 1."""
-        best = rank.order(first)[: self._weights.bridges]
+        best = rank.order(first)[: self.weights.bridges]
         found: dict[int, float] = {}
         for key in best:
             strength = first[key] / first[best[0]] if first[best[0]] else 0.0

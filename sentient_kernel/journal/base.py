@@ -77,7 +77,9 @@ class Blobs(Protocol):
 class Journal(Protocol):
     """The append-only log of events."""
 
-    blobs: Blobs
+    @property
+    def blobs(self) -> Blobs:
+        """Where values are that are too big for a row."""
 
     def bind(self, loop: asyncio.AbstractEventLoop, on_commit: Callable[[Sequence[Record]], None]) -> None:
         """Ties appends to a loop; ``on_commit`` is called there with what was written, by this process or by another one."""

@@ -32,7 +32,9 @@ class ScriptedModel:
         1
     """
 
-    def __init__(self, script: Iterable[Line] | Mapping[str, Line] | Callable[[Sequence[Message]], Line], *, name: str = "scripted") -> None:
+    def __init__(
+        self, script: Iterable[Line] | Mapping[str, Line] | Callable[[Sequence[Message]], Line], *, name: str = "scripted"
+    ) -> None:
         self.name = name
         self.calls: list[tuple[Message, ...]] = []
         if callable(script):

@@ -10,7 +10,7 @@ import html
 import re
 from datetime import datetime
 
-from sentient_kernel.failures import plain
+from sentient_kernel.failures import plain as plain
 
 _SPACE = re.compile(r"\s+")
 

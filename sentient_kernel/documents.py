@@ -1,0 +1,84 @@
+"""The values that sources, index and agents exchange: documents as they were read, passages of them, how a source is doing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sentient_kernel.ids import DocumentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A text as it stood when it was read; citations point into ``text`` by offsets.
+
+    Args:
+        title: What a person calls it.
+        uri: Where it came from: a path, a URL, or ``package:NAME==VERSION/...``.
+        text: The whole plain text.
+        source: The name of the source that it came through.
+        meta: Authors, date, licence, version, DOI, section: whatever is known, as JSON values.
+    """
+
+    title: str
+    uri: str
+    text: str
+    source: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def snapshot(self) -> bytes:
+        """Returns the document as JSON bytes, the same for the same content; what is kept when it is cited."""
+        value = {"title": self.title, "uri": self.uri, "source": self.source, "meta": self.meta, "text": self.text}
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+    @property
+    def id(self) -> DocumentId:
+        """The hash of the snapshot: another text, or another place, is another document."""
+        return DocumentId(hashlib.sha256(self.snapshot()).hexdigest())
+
+    @classmethod
+    def from_snapshot(cls, data: bytes) -> Document:
+        """Returns the document that :meth:`snapshot` wrote."""
+        return cls(**json.loads(data))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A stretch of a document that fits a query: ``document.text[start:end] == text``."""
+
+    document: DocumentId
+    title: str
+    uri: str
+    start: int
+    end: int
+    text: str
+    score: float
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How a source is doing: what it holds, what it could not read and why, when it was read.
+
+    Args:
+        source: The source's name.
+        documents: How many documents it holds.
+        passages: How many passages they make.
+        read: How many were read or read again the last time.
+        refused: What could not be read: (uri, reason in one sentence).
+        reason: Why there is nothing, when there is nothing.
+    """
+
+    source: str
+    documents: int = 0
+    passages: int = 0
+    read: int = 0
+    refused: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+
+
+Progress = Callable[[str, float | None], None]
+"""Told what is being done and how far it is (0 to 1, or None when unknown)."""
