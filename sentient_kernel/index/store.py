@@ -9,13 +9,16 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.documents import Document, Passage
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index import rank
 from sentient_kernel.index._database import Connection, Database
 from sentient_kernel.index.chunk import chunks
+
+if TYPE_CHECKING:
+    from apsw import SQLiteValue
 
 __all__ = ["Index"]
 
@@ -158,7 +161,7 @@ class Index:
             allowed = _allowed(db, sources)
             if not wanted.words or (allowed is not None and not allowed):
                 return []
-            scores = _match(db, wanted, allowed, max(_POOL, 2 * k))
+            scores = _match(db, wanted, allowed, max(_POOL, k))
             if not scores:
                 return []
             rows = _rows(db, list(scores))
@@ -293,7 +296,7 @@ def _insert(db: Connection, source: int, document: Document, snapshot: bytes, st
         )
 
 
-def _forget(db: Connection, document: int) -> None:
+def _forget(db: Connection, document: SQLiteValue) -> None:
     db.execute("DELETE FROM words WHERE rowid IN (SELECT id FROM passage WHERE document = ?)", (document,))
     db.execute("DELETE FROM passage WHERE document = ?", (document,))
     db.execute("DELETE FROM body WHERE document = ?", (document,))
@@ -316,7 +319,8 @@ def _match(db: Connection, wanted: rank.Query, allowed: Sequence[int] | None, li
 def _rows(db: Connection, keys: Sequence[int]) -> dict[int, _Row]:
     found = db.execute(
         "SELECT p.id, p.document, p.start, p.stop, p.text, d.title, d.uri, d.hash, s.name "
-        "FROM json_each(?) k JOIN passage p ON p.id = k.value JOIN document d ON d.id = p.document JOIN source s ON s.id = d.source ORDER BY k.key",
+        "FROM json_each(?) k JOIN passage p ON p.id = k.value "
+        "JOIN document d ON d.id = p.document JOIN source s ON s.id = d.source ORDER BY k.key",
         (json.dumps(keys),),
     )
     rows: dict[int, _Row] = {}
