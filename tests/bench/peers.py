@@ -92,7 +92,7 @@ def plan(path: Path, only: str) -> list[tuple[str, str]]:
 
 
 def arguments(command: str, tmp: str) -> list[str]:
-    """Returns the command with its placeholders filled in; scripts of the peers get their folder."""
+    """Returns the command with its placeholders filled in."""
     words = shlex.split(command.replace("{tmp}", tmp))
     filled = []
     for word in words:
@@ -101,7 +101,7 @@ def arguments(command: str, tmp: str) -> list[str]:
         elif word.strip("{}") in FAMILIES and word.startswith("{"):
             filled.append(str(VENVS / f"v-{word[1:-1]}" / "bin" / "python"))
         else:
-            filled.append(str(SCRIPTS / word) if word.endswith(".py") and (SCRIPTS / word).is_file() else word)
+            filled.append(word)
     return filled
 
 
@@ -113,9 +113,8 @@ def take(label: str, command: str) -> dict[str, Any] | None:
         if not Path(words[0]).exists():
             print(f"skipped {label}: no {words[0]}", flush=True)
             return None
-        done = subprocess.run(
-            words, capture_output=True, text=True, timeout=SECONDS, env=dict(os.environ, BENCH_DIR=tmp, TMPDIR=tmp), check=False
-        )
+        environment = dict(os.environ, BENCH_DIR=tmp, TMPDIR=tmp)
+        done = subprocess.run(words, cwd=SCRIPTS, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
         print(f"given up {label}: more than {SECONDS} s", flush=True)
         return None
