@@ -222,9 +222,11 @@ def prep(path: Path, n: int) -> None:
 
 
 def resume(path: Path) -> None:
-    """Takes up what prep left: until it waits again, and from the answer to the next line."""
+    """Takes up what prep left: from opening the journal until it waits again, and from the answer to the next line."""
+    before = time.perf_counter()
     with Taken() as taken:
         engine, _ = opened("NORMAL", path)
+        open_ms = round((time.perf_counter() - before) * 1e3, 2)
         (row,) = engine.journal.runs()
         engine.resume(row.run)
         while not (waiting := engine.live[row.run].answers):
@@ -235,8 +237,8 @@ def resume(path: Path) -> None:
     engine.command(DecideApproval(run=row.run, approval=approval, decision="approve"))
     finish(engine, row.run)
     emit(
-        "resume", import_cpu_s=round(T_IMPORT, 3), again_waiting_ms=round(taken.s * 1e3, 2), again_waiting_cpu_ms=round(taken.cpu * 1e3, 2),
-        step_bodies_rerun=rerun, approve_to_next_ms=round((stamps[-1] - before) * 1e3, 2), rss_mb=rss_mb(),
+        "resume", import_cpu_s=round(T_IMPORT, 3), open_ms=open_ms, again_waiting_ms=round(taken.s * 1e3, 2),
+        again_waiting_cpu_ms=round(taken.cpu * 1e3, 2), step_bodies_rerun=rerun, approve_to_next_ms=round((stamps[-1] - before) * 1e3, 2), rss_mb=rss_mb(),
     )  # fmt: skip
     engine.close()
 
