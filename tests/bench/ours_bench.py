@@ -238,7 +238,8 @@ def resume(path: Path) -> None:
     finish(engine, row.run)
     emit(
         "resume", import_cpu_s=round(T_IMPORT, 3), open_ms=open_ms, again_waiting_ms=round(taken.s * 1e3, 2),
-        again_waiting_cpu_ms=round(taken.cpu * 1e3, 2), step_bodies_rerun=rerun, approve_to_next_ms=round((stamps[-1] - before) * 1e3, 2), rss_mb=rss_mb(),
+        again_waiting_cpu_ms=round(taken.cpu * 1e3, 2), step_bodies_rerun=rerun,
+        approve_to_next_ms=round((stamps[-1] - before) * 1e3, 2), rss_mb=rss_mb(),
     )  # fmt: skip
     engine.close()
 
