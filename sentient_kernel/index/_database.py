@@ -42,6 +42,19 @@ CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, 'row');
 _TABLES = ("vocabulary", "words", "passage", "body", "document", "source")
 
 
+class _Stems(dict[str, str]):
+    """Stems by word, asked of the tokenizer once."""
+
+    def __init__(self, tokenizer: apsw.FTS5Tokenizer) -> None:
+        super().__init__()
+        self._tokenizer = tokenizer
+
+    def __missing__(self, word: str) -> str:
+        found = self._tokenizer(word.encode(), apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False)
+        stem = self[word] = next(iter(_flat(found)), word)
+        return stem
+
+
 class Connection:
     """A connection, and the tokenizer of its full-text table.
 
@@ -55,8 +68,7 @@ class Connection:
         self.execute = self.db.execute
         self.executemany = self.db.executemany
         self._split = self.db.fts5_tokenizer(_TOKENIZER[1], list(_TOKENIZER[2:]))
-        self._stem = self.db.fts5_tokenizer(_TOKENIZER[0], list(_TOKENIZER[1:]))
-        self._stems: dict[str, str] = {}
+        self._known = _Stems(self.db.fts5_tokenizer(_TOKENIZER[0], list(_TOKENIZER[1:])))
 
     def words(self, text: str) -> list[str]:
         """Returns the words of a text, folded as the index folds them."""
@@ -66,14 +78,9 @@ class Connection:
 
     def stems(self, words: list[str]) -> list[str]:
         """Returns the stems of folded words, one for each."""
-        known = self._stems
-        if len(known) > 200_000:
-            known.clear()
-        for word in words:
-            if word not in known:
-                stem = self._stem(word.encode(), apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False)
-                known[word] = next(iter(_flat(stem)), word)
-        return [known[word] for word in words]
+        if len(self._known) > 200_000:
+            self._known.clear()
+        return list(map(self._known.__getitem__, words))
 
     def close(self) -> None:
         """Closes the connection."""

@@ -19,6 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 from sentient_kernel.documents import Passage
@@ -218,36 +219,28 @@ def second_pass(
 
 
 def _likeness(scores: Mapping[int, float], candidates: Sequence[Candidate], weights: Weights) -> dict[int, float]:
-    """Returns each candidate's mean cosine to the best passages of other documents.
+    """Returns each candidate's mean cosine to the best passages of other documents, as sets of stems weighted by rarity.
 
     Rarity is taken among the candidates: it tells apart what they all share (the question's own words among it) from what
     only some share, and needs no look-up.
     """
-    holders = Counter(stem for each in candidates for stem in {*each.stems, *each.title_stems})
-    rare = {stem: rarity(len(candidates), count) for stem, count in holders.items() if count > 1}
-    vectors = {each.key: _vector(each, rare) for each in candidates}
-    known = {each.key: each for each in candidates}
-    best = [(known[key], (scores[key] / scores[first]) ** 2) for first in order(scores)[:1] for key in order(scores)[: weights.models]]
+    held = {each.key: frozenset(each.stems).union(each.title_stems) for each in candidates}
+    holders = Counter(chain.from_iterable(held.values()))
+    weight = {stem: rarity(len(candidates), count) ** 2 if count > 1 else 0.0 for stem, count in holders.items()}
+    length = {key: math.sqrt(sum(map(weight.__getitem__, stems))) or 1.0 for key, stems in held.items()}
+    documents = {each.key: each.document for each in candidates}
+    best = order(scores)[: weights.models]
+    share = {key: (scores[key] / scores[best[0]]) ** 2 for key in best}
     found: dict[int, float] = {}
-    for each in candidates:
-        own = vectors[each.key]
-        others = [(vectors[model.key], share) for model, share in best if model.document != each.document]
-        total = sum(share for _, share in others)
-        found[each.key] = sum(share * _dot(vector, own) for vector, share in others) / total if total else 0.0
+    for key, stems in held.items():
+        total = summed = 0.0
+        for model in best:
+            if documents[model] != documents[key]:
+                common = sum(map(weight.__getitem__, stems & held[model]))
+                summed += share[model] * common / (length[key] * length[model])
+                total += share[model]
+        found[key] = summed / total if total else 0.0
     return found
-
-
-def _vector(candidate: Candidate, rare: Mapping[str, float]) -> dict[str, float]:
-    """Returns the tf-idf vector of a candidate, of length 1."""
-    counts = Counter(candidate.stems)
-    counts.update(candidate.title_stems)
-    vector = {stem: (1 + math.log(count)) * rare[stem] for stem, count in counts.items() if stem in rare}
-    length = math.sqrt(sum(value * value for value in vector.values())) or 1.0
-    return {stem: value / length for stem, value in vector.items()}
-
-
-def _dot(one: Mapping[str, float], two: Mapping[str, float]) -> float:
-    return sum(value * two[stem] for stem, value in one.items() if stem in two)
 
 
 def order(scores: Mapping[int, float]) -> list[int]:
