@@ -125,6 +125,7 @@ class Execution:
         self.task: asyncio.Task[Any] | None = None
         self.fenced = False
         self.closing = False
+        self.over = False
         self.occurrences: Counter[bytes] = Counter()
         self.emits = 0
         self.inflight = 0
@@ -205,6 +206,7 @@ class Execution:
         except Crashed:
             raise
         except Exception as error:
+            self.engine.ended_by(self.run, error)  # before the record: who waits for that asks for this
             await self._withdraw("the run has failed")
             await self.append(RunFailed(error=describe(error)))
             raise

@@ -80,6 +80,7 @@ class Engine:
         self._watched: dict[RunId, Future[str]] = {}
         self._errors: dict[RunId, BaseException] = {}
         self._flows: dict[str, Workflow[..., Any]] = {}
+        self._resuming: set[RunId] = set()
         self._thread = LoopThread("sentient-engine")
         self._pid = os.getpid()
         self._closed = False
@@ -160,6 +161,13 @@ class Engine:
             return _codec.stored_result(rows[-1].body, self.journal.blobs, (self._flows.get(name) or find(name)).fn)
         return _codec.stored_result(rows[-1].body, self.journal.blobs, None)
 
+    def ended_by(self, run: RunId, error: BaseException) -> None:
+        """Remembers the exception, with its traceback, that ends a run in this process; the newest hundred are kept."""
+        self._errors.pop(run, None)
+        self._errors[run] = error
+        while len(self._errors) > 100:
+            self._errors.pop(next(iter(self._errors)))
+
     def story(self, run: RunId, key: StepKey) -> tuple[dict[str, Any], ...]:
         """Returns the events of one step, oldest first."""
         needle = f'"key":"{key}"'.encode()
@@ -221,7 +229,7 @@ class Engine:
 
     async def _attach(self, run: RunId, flow: Workflow[..., Any]) -> None:
         """Goes on with a named run where that makes sense: it crashed, failed, or its notebook code was edited."""
-        if run in self.live:
+        if await self._executed_here(run):
             return
         state = self._load(run)
         edited = flow.notebook and state.code != flow.code
@@ -229,9 +237,24 @@ class Engine:
             return
         await self._resume(run, flow)
 
+    async def _executed_here(self, run: RunId) -> bool:
+        """True while this engine executes the run; one whose end is written already is let go of first."""
+        execution = self.live.get(run)
+        if execution is None or not execution.over or execution.task is None:
+            return execution is not None
+        await asyncio.wait([execution.task])
+        return run in self.live
+
     async def _resume(self, run: RunId, flow: Workflow[..., Any] | None) -> None:
-        if run in self.live:
+        if await self._executed_here(run) or run in self._resuming:
             return
+        self._resuming.add(run)
+        try:
+            await self._take_up(run, flow)
+        finally:
+            self._resuming.discard(run)
+
+    async def _take_up(self, run: RunId, flow: Workflow[..., Any] | None) -> None:
         state = self._load(run)
         assert state.started is not None  # noqa: S101 - _load raises NotFound otherwise
         if state.started.parent is not None:
@@ -285,9 +308,9 @@ class Engine:
         except asyncio.CancelledError:
             pass
         except (Crashed, LeaseLost, JournalError) as error:
-            self._errors[run] = error
+            self.ended_by(run, error)
         except Exception as error:  # noqa: BLE001 - the border of step execution; the journal has it, this keeps the traceback
-            self._errors[run] = error
+            self.ended_by(run, error)
         finally:
             self.live.pop(run, None)
             if not execution.fenced:
@@ -387,6 +410,8 @@ class Engine:
             if execution is not None:
                 execution.on_record(record)
             if record.kind in ENDED:
+                if execution is not None:
+                    execution.over = True
                 watched = self._watched.pop(record.run, None)
                 if watched is not None and not watched.done():
                     watched.set_result(ENDED[record.kind])
