@@ -9,14 +9,17 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-import sys
+import math
 from collections.abc import Callable
 from functools import lru_cache
+from types import GeneratorType
 from typing import Any, NamedTuple, get_type_hints
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+from pydantic_core import from_json, to_json
 
+from sentient_kernel.engine._frames import FRAME, frame_json, is_frame, is_frame_type, read_frame
 from sentient_kernel.errors import ValueNotStorable
 from sentient_kernel.events import Written
 from sentient_kernel.ids import BlobId, StepKey
@@ -25,8 +28,12 @@ from sentient_kernel.journal.base import Blobs
 INLINE = 32_000
 """Bytes of JSON up to which a result stands in its row; bigger ones go to a blob."""
 
-FRAME = "pandas.DataFrame"
+NONFINITE = "nonfinite"
+"""Stands for the type of a plain value that holds NaN or infinities: JSON has only strings for them."""
+
 _PLAIN = frozenset({type(None), bool, int, float, str})
+_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_BYTES = ConfigDict(val_json_bytes="base64")
 
 
 class Encoded(NamedTuple):
@@ -46,17 +53,24 @@ def encode(value: Any, what: str) -> Encoded:
     Raises:
         ValueNotStorable: It is none of these; the message names it.
     """
-    if type(value) in _PLAIN:
-        return Encoded(to_json(value, inf_nan_mode="strings"))
-    if _is_frame(value):
-        return Encoded(_frame_json(value), FRAME)
     try:
+        if type(value) in _PLAIN:
+            return Encoded(to_json(value, inf_nan_mode="strings"), NONFINITE if type(value) is float and not math.isfinite(value) else "")
+        if is_frame(value):
+            return Encoded(frame_json(value, what), FRAME)
         data = to_json(_ordered(value), inf_nan_mode="strings", bytes_mode="base64")
-    except (PydanticSerializationError, UnicodeDecodeError, ValueError) as error:
+        if b"null" in data and _tag(value) and _holds_nonfinite(value):
+            # A model's own JSON has null for NaN, which it cannot read again.
+            data = to_json(TypeAdapter(Any).dump_python(value), inf_nan_mode="strings", bytes_mode="base64")
+    except ValueNotStorable:
+        raise
+    except (ValueError, RecursionError) as error:
         raise ValueNotStorable(
             f"{what[:1].upper()}{what[1:]} cannot be kept as JSON: {_culprit(value)}.",
             hint="Use JSON values, pydantic models, dataclasses or one DataFrame, and open files and connections inside the step.",
         ) from error
+    if (b'"NaN"' in data or b'Infinity"' in data) and _only_from_floats(value):
+        return Encoded(data, NONFINITE)
     return Encoded(data, _tag(value))
 
 
@@ -69,21 +83,21 @@ def decode(data: bytes, tag: str = "", fn: Callable[..., Any] | None = None) -> 
         fn: The function that returned it; its return annotation wins over the tag.
     """
     if tag == FRAME:
-        return _frame(data)
-    adapter = _returns(fn) if fn is not None else None
+        return read_frame(data)
+    adapter = returns(fn)
     if adapter is None and tag and fn is not None:
         adapter = _known(fn, tag)
     if adapter is not None:
         try:
             return adapter.validate_json(data)
         except ValidationError:
-            return from_json(data)  # the annotation promises something else than what was returned: plain values, both times
-    return from_json(data)
+            pass  # the annotation promises something else than what was returned: plain values, both times
+    return _with_floats(from_json(data)) if tag == NONFINITE else from_json(data)
 
 
 def normalised(value: Any, encoded: Encoded, fn: Callable[..., Any] | None) -> Any:
     """Returns what a replay would return for a value that was just encoded."""
-    if type(value) in _PLAIN and (fn is None or _returns(fn) is None) and value == value and value not in (float("inf"), float("-inf")):
+    if type(value) in _PLAIN and returns(fn) is None:
         return value
     return decode(encoded.json, encoded.type, fn)
 
@@ -121,18 +135,16 @@ def inputs_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def arguments(fn: Callable[..., Any], inputs: Any) -> tuple[list[Any], dict[str, Any]]:
     """Turns stored inputs back into the arguments that the workflow's annotations ask for; ``fn`` takes the context first."""
     args, kwargs = list(inputs["args"]), dict(inputs["kwargs"])
-    adapters = _takes(fn)
-    names = list(adapters)
-    for i, value in enumerate(args):
-        if i < len(names):
-            args[i] = _as(adapters[names[i]], value)
-    return args, {k: _as(adapters.get(k), v) for k, v in kwargs.items()}
+    by_place, rest, by_name, others = _takes(fn)
+    args = [_as(by_place[i] if i < len(by_place) else rest, value) for i, value in enumerate(args)]
+    return args, {k: _as(by_name.get(k, others), v) for k, v in kwargs.items()}
 
 
 def _input(value: Any, what: str) -> bytes:
     encoded = encode(value, what)
     if encoded.type == FRAME:
-        raise ValueNotStorable(f"{what[:1].upper()}{what[1:]} is a DataFrame.", hint="Load it in a step of the workflow, or pass where it is.")
+        hint = "Load it in a step of the workflow, or pass where it is."
+        raise ValueNotStorable(f"{what[:1].upper()}{what[1:]} is a DataFrame.", hint=hint)
     return encoded.json
 
 
@@ -140,33 +152,52 @@ def _as(adapter: TypeAdapter[Any] | None, value: Any) -> Any:
     if adapter is None:
         return value
     try:
-        return adapter.validate_python(value)
+        return adapter.validate_json(to_json(value))
     except ValidationError:
         return value
 
 
+_Adapter = TypeAdapter[Any] | None
+
+
 @lru_cache(maxsize=512)
-def _takes(fn: Callable[..., Any]) -> dict[str, TypeAdapter[Any] | None]:
+def _takes(fn: Callable[..., Any]) -> tuple[list[_Adapter], _Adapter, dict[str, _Adapter], _Adapter]:
+    """Returns adapters for what a function takes after its context: by place, for further places, by name, for further names."""
     try:
         hints = get_type_hints(fn)
     except (NameError, TypeError, AttributeError):
         hints = {}
-    names = list(inspect.signature(fn).parameters)[1:]
-    return {name: _adapter(hints[name]) if name in hints else None for name in names}
+    by_place: list[_Adapter] = []
+    by_name: dict[str, _Adapter] = {}
+    rest = others = None
+    for name, parameter in list(inspect.signature(fn).parameters.items())[1:]:
+        hint = hints.get(name)
+        adapter = TypeAdapter(float) if hint is float else _adapter(hint)
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            rest = adapter
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            others = adapter
+        else:
+            by_name[name] = adapter
+            if parameter.kind is not parameter.KEYWORD_ONLY:
+                by_place.append(adapter)
+    return by_place, rest, by_name, others
 
 
 def canonical(value: Any, what: str) -> bytes:
     """Returns JSON bytes that are the same for equal arguments, whatever the order of their keys or the process."""
     if type(value) in _PLAIN:
-        return to_json(value, inf_nan_mode="strings")
-    data = encode(value, what).json
+        return encode(value, what).json
+    data = encode(_without_sets(value), what).json
     if b"{" in data:
         return json.dumps(json.loads(data), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
     return data
 
 
 def _ordered(value: Any) -> Any:
-    """Gives sets an order: their own changes from process to process."""
+    """Gives sets an order: their own changes from process to process. Refuses what can be read only once."""
+    if isinstance(value, GeneratorType):
+        raise ValueError("a generator")
     if isinstance(value, (set, frozenset)):
         return sorted((_ordered(v) for v in value), key=repr)
     if isinstance(value, dict):
@@ -176,12 +207,62 @@ def _ordered(value: Any) -> Any:
     return value
 
 
+def _without_sets(value: Any) -> Any:
+    """Turns models and dataclasses that hold sets into dicts, in which sets are given an order; leaves everything else alone."""
+    if _is_record(value) and any(isinstance(v, (set, frozenset)) or _is_record(v) for v in vars(value).values()):
+        return {k: _without_sets(v) for k, v in vars(value).items()}
+    if isinstance(value, dict):
+        return {k: _without_sets(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return [_without_sets(v) for v in value]
+    return value
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type) and hasattr(value, "__dict__"))
+
+
+def _holds_nonfinite(value: Any) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(map(_holds_nonfinite, value.values()))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(map(_holds_nonfinite, value))
+    return _is_record(value) and any(map(_holds_nonfinite, vars(value).values()))
+
+
+def _only_from_floats(value: Any) -> bool:
+    """True when plain values hold floats that JSON has no numbers for, and no string that reads like one."""
+    if isinstance(value, dict):
+        return all(type(k) is not str or k not in _FLOATS for k in value) and all(map(_only_from_floats, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_only_from_floats, value))
+    return type(value) in _PLAIN and not (type(value) is str and value in _FLOATS)
+
+
+def _with_floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _with_floats(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_with_floats(v) for v in value]
+    return _FLOATS.get(value, value) if type(value) is str else value
+
+
 def _tag(value: Any) -> str:
     if isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
         return type(value).__name__
     if isinstance(value, list) and value and (isinstance(value[0], BaseModel) or dataclasses.is_dataclass(value[0])):
         return f"list:{type(value[0]).__name__}" if len({type(v) for v in value}) == 1 else ""
     return ""
+
+
+def returns(fn: Callable[..., Any] | None) -> TypeAdapter[Any] | None:
+    """Returns the adapter for what a function says it returns, or None where plain values will do."""
+    try:
+        return None if fn is None else _returns(fn)
+    except TypeError:  # a callable without a hash
+        return None
 
 
 @lru_cache(maxsize=1024)
@@ -194,12 +275,22 @@ def _returns(fn: Callable[..., Any]) -> TypeAdapter[Any] | None:
 
 
 def _adapter(hint: Any) -> TypeAdapter[Any] | None:
-    if hint in (None, type(None), Any, dict, list, str, int, float, bool, object) or _is_frame_type(hint):
+    if hint in (None, type(None), Any, dict, list, str, int, float, bool, object) or is_frame_type(hint):
         return None
     try:
-        return TypeAdapter(hint)
+        return _base64_adapter(hint)
     except Exception:  # noqa: BLE001 - pydantic raises many kinds for types it has no schema for; then plain values serve
         return None
+
+
+def _base64_adapter(hint: Any) -> TypeAdapter[Any]:
+    """Makes an adapter that reads bytes the way they are written here."""
+    try:
+        return TypeAdapter(hint, config=_BYTES)
+    except PydanticUserError:
+        if isinstance(hint, type) and issubclass(hint, BaseModel):
+            return TypeAdapter(hint)  # it writes and reads them as its own settings say
+        return TypeAdapter(hint | None, config=_BYTES)  # a dataclass takes the setting from what is around it
 
 
 @lru_cache(maxsize=1024)
@@ -208,11 +299,13 @@ def _known(fn: Callable[..., Any], tag: str) -> TypeAdapter[Any] | None:
     cls = getattr(fn, "__globals__", {}).get(name)
     if not isinstance(cls, type) or not (issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls)):
         return None
-    return TypeAdapter(list[cls] if tag.startswith("list:") else cls)  # type: ignore[valid-type]
+    return _base64_adapter(list[cls] if tag.startswith("list:") else cls)  # type: ignore[valid-type]
 
 
 def _culprit(value: Any, path: str = "it") -> str:
     """Says which part of a value is in the way."""
+    if len(path) > 200:
+        return "it refers to itself, or is nested too deeply"
     items: list[tuple[str, Any]] = []
     if isinstance(value, dict):
         items = [(f"{path}[{k!r}]", v) for k, v in value.items()]
@@ -220,38 +313,9 @@ def _culprit(value: Any, path: str = "it") -> str:
         items = [(f"{path}[{i}]", v) for i, v in enumerate(value)]
     for where, item in items:
         try:
-            to_json(item, inf_nan_mode="strings", bytes_mode="base64")
-        except (PydanticSerializationError, UnicodeDecodeError, ValueError):
+            to_json(_ordered(item), inf_nan_mode="strings", bytes_mode="base64")
+        except (ValueError, RecursionError):
             return _culprit(item, where)
+    if isinstance(value, str):
+        return f"{path} holds half a surrogate pair, which is no text"
     return f"{path} is of type {type(value).__module__}.{type(value).__qualname__}"
-
-
-def _is_frame(value: Any) -> bool:
-    return "pandas" in sys.modules and _is_frame_type(type(value))
-
-
-def _is_frame_type(cls: Any) -> bool:
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(cls, type) and issubclass(cls, pandas.DataFrame)
-
-
-def _frame_json(frame: Any) -> bytes:
-    body = json.loads(frame.to_json(orient="split", date_format="iso", date_unit="ns", double_precision=15))
-    body["dtypes"] = [str(t) for t in frame.dtypes]
-    body["index_dtype"] = str(frame.index.dtype)
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
-
-
-def _frame(data: bytes) -> Any:
-    import pandas
-
-    body = json.loads(data)
-    index = pandas.Index(body["index"])
-    if body["index_dtype"].startswith("datetime"):
-        index = pandas.to_datetime(index).astype(body["index_dtype"])
-    columns = [[row[i] for row in body["data"]] for i in range(len(body["columns"]))]
-    series = [pandas.Series(c, index=index).astype(d) if not d.startswith("datetime") else pandas.to_datetime(pandas.Series(c, index=index)).astype(d)
-              for c, d in zip(columns, body["dtypes"], strict=True)]
-    frame = pandas.concat(series, axis=1) if series else pandas.DataFrame(index=index)
-    frame.columns = pandas.Index(body["columns"])
-    return frame
