@@ -64,11 +64,15 @@ class Connection:
 
     def __init__(self, path: str) -> None:
         self.db = apsw.Connection(path)
-        self.db.set_busy_timeout(_BUSY_MS)
+        try:
+            self.db.set_busy_timeout(_BUSY_MS)
+            self.db.pragma("schema_version")  # reads the file, so that one that is no database is known as such
+            self._split = self.db.fts5_tokenizer(_TOKENIZER[1], list(_TOKENIZER[2:]))
+            self._known = _Stems(self.db.fts5_tokenizer(_TOKENIZER[0], list(_TOKENIZER[1:])))
+        except apsw.Error:
+            self.db.close()
+            raise
         self.execute = self.db.execute
-        self.executemany = self.db.executemany
-        self._split = self.db.fts5_tokenizer(_TOKENIZER[1], list(_TOKENIZER[2:]))
-        self._known = _Stems(self.db.fts5_tokenizer(_TOKENIZER[0], list(_TOKENIZER[1:])))
 
     def words(self, text: str) -> list[str]:
         """Returns the words of a text, folded as the index folds them."""
@@ -193,8 +197,9 @@ class Database:
             os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
         except (OSError, ValueError) as error:
             raise SourceError(f"The index cannot be kept at {str(self.path)!r}: {error}.", hint="Choose another home folder.") from error
-        connection = Connection(self._file)
+        connection: Connection | None = None
         try:
+            connection = Connection(self._file)
             _use_wal(connection)
             if connection.db.pragma("user_version") != VERSION:
                 connection.execute("BEGIN IMMEDIATE")
@@ -205,11 +210,11 @@ class Database:
                     connection.db.pragma("user_version", VERSION)
                 connection.execute("COMMIT")
             connection.execute("SELECT count(*) FROM source").fetchall()
-        except (apsw.NotADBError, apsw.CorruptError):
-            connection.close()
-            raise
         except apsw.Error as error:
-            connection.close()
+            if connection is not None:
+                connection.close()
+            if isinstance(error, apsw.NotADBError | apsw.CorruptError):
+                raise
             raise SourceError(
                 f"The index {str(self.path)!r} cannot be opened: {error}.", hint="Delete the file: it can be rebuilt."
             ) from error
