@@ -135,7 +135,6 @@ class Execution:
         self.forms: dict[ApprovalId, TypeAdapter[Any]] = {}
         self.gate: asyncio.Event | None = None
         self._plans: dict[tuple[Any, str | None], Plan] = {}
-        self._settled: set[Plan] = set()
         self._set_gate()
 
     # -- what reaches the run from outside ------------------------------------------------------------------------
@@ -253,7 +252,7 @@ class Execution:
             await self.gate.wait()
         self.inflight += 1
         try:
-            if recorded is None and call.plan in self._settled and self.engine.probe is None and _is_plain(call):
+            if recorded is None and _settled(call, self.engine) and self.engine.probe is None and _is_plain(call):
                 return await self._quick(call)
             return await self._perform(call, recorded)
         finally:
@@ -379,7 +378,7 @@ class Execution:
                 try:
                     value = await fn(*call.args, **kwargs)
                     if call.plan is not None:
-                        self._settled.add(call.plan)
+                        engine.settled.add(call.plan.code)
                     return value
                 finally:
                     running.remove((self.run, call))
@@ -549,6 +548,10 @@ def start_task(coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[A
     task = asyncio.get_running_loop().create_task(coroutine, name=name)
     task.add_done_callback(lambda t: t.cancelled() or t.exception())
     return task
+
+
+def _settled(call: Call, engine: Engine) -> bool:
+    return call.plan is not None and call.plan.code in engine.settled
 
 
 def _is_plain(call: Call) -> bool:

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from types import CodeType
 from typing import Any
 
 from sentient_kernel.clock import Clock, SystemClock
@@ -76,6 +77,7 @@ class Engine:
         self.placement = Placement()
         self.slots = asyncio.Semaphore(SYNC_SLOTS)
         self.live: dict[RunId, Execution] = {}
+        self.settled: set[CodeType | None] = set()
         self._on_commit = on_commit
         self._watched: dict[RunId, Future[str]] = {}
         self._errors: dict[RunId, BaseException] = {}
@@ -372,10 +374,9 @@ class Engine:
             raise (AnswerRefused if outcome.about_answer else Refused)(outcome.reason, hint=outcome.hint)
         if not outcome:
             return
-        answer = isinstance(command, DecideApproval)
         unique = f"answer:{command.run}:{command.approval}" if isinstance(command, DecideApproval) else None
         try:
-            await self.journal.append(command.run, outcome, unique=unique, full=answer)
+            await self.journal.append(command.run, outcome, unique=unique)
         except DuplicateKey:
             late = decide(self._load(command.run), command)
             raise AnswerRefused(late.reason if isinstance(late, Refusal) else "Somebody else answered first.") from None
@@ -419,6 +420,9 @@ class Engine:
             self._on_commit(records)
 
     async def _watch(self, run: RunId) -> Future[str]:
+        execution = self.live.get(run)
+        if execution is not None and not execution.over:
+            return self._watched.setdefault(run, Future())
         state = self._load(run)
         if not state.ended:
             return self._watched.setdefault(run, Future())
