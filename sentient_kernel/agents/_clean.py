@@ -17,7 +17,8 @@ _MARKUP = (
     (re.compile(r"</?[a-zA-Z][a-zA-Z0-9]{0,10}(?:\s[^<>]{0,300})?/?>"), ""),
     (re.compile(r"\s?\[[0-9]{1,3}(?:[,\u2013-] ?[0-9]{1,3}){0,9}\]"), ""),  # the number of a reference
 )
-_LEADER = re.compile(r"^(?:#{1,6}|[-*+\u2022\u00b7>|]|\.\.|>>>|\(?[0-9]{1,3}[.)])[ \t]+")
+_LEADER = re.compile(r"^(?:#{1,6}|[-*+\u2022\u00b7>|]|\.\.|>>>|\(?[0-9]{1,3}[.)]|\(?[a-z]\))[ \t]+")
+_GAP = re.compile(r" ([.,;:)])(?=\s|$)")
 
 
 def clean(quote: str) -> str:
@@ -31,7 +32,7 @@ def clean(quote: str) -> str:
     for pattern, shown in _MARKUP:
         text = pattern.sub(shown, text)
     text = " ".join(text.split())
-    text = _LEADER.sub("", text)
+    text = _GAP.sub(r"\1", _LEADER.sub("", text))
     if len(text) <= LONGEST:
         return text
     return text[:LONGEST].rsplit(" ", 1)[0] + " …"

@@ -14,6 +14,9 @@ from sentient_kernel.agents._outside import escaped, link
 if TYPE_CHECKING:
     from sentient_kernel.agents.report import Citation, Claim, Gap, Report
 
+AROUND = 140
+"""How many characters around a quote are drawn."""
+
 Numbers = dict[tuple[str, int, int], int]
 
 STYLE = """
@@ -37,7 +40,7 @@ container-type:inline-size;text-align:left;overflow-wrap:anywhere}
 .sk-r .rep{display:grid;grid-template-columns:minmax(0,1.7fr) minmax(220px,1fr);border-top:1px solid var(--l)}
 .sk-r .rep>*{padding:6px 20px 16px;min-width:0}.sk-r .rep>.one{grid-column:1/-1}
 .sk-r aside{border-left:1px solid var(--l);background:var(--d);font-size:12.5px;line-height:1.5}
-.sk-r p{margin:8px 0}.sk-r .lead{font-size:16px;line-height:1.5;font-weight:500;margin:10px 0 12px}
+.sk-r p{margin:8px 0}.sk-r .lead{font-size:15.5px;line-height:1.5;font-weight:500;margin:10px 0 12px}
 .sk-r h4{font:600 14px/1.4 inherit;font-size:13px;margin:16px 0 4px}
 .sk-r h5{font-size:11px;line-height:1.2;font-weight:600;color:var(--s);margin:8px 0;display:flex;justify-content:space-between}
 .sk-r .cite{font-weight:600;font-size:11px;line-height:1;color:var(--a);background:color-mix(in srgb,var(--a) 10%,transparent);
@@ -48,7 +51,7 @@ border-radius:4px;padding:2px 5px;vertical-align:2px;text-decoration:none;white-
 .sk-r .note{font-size:12.5px;border-top:1px solid var(--l);padding-top:10px;margin-top:14px}
 .sk-r .note ul{margin:2px 0;padding-left:18px}
 .sk-r details{border-top:1px solid var(--l);padding:6px 0}.sk-r details:first-of-type{border-top:0}
-.sk-r details:target{outline:2px solid var(--a);outline-offset:3px;border-radius:4px}
+.sk-r .quote:target{outline:2px solid var(--a);outline-offset:3px;border-radius:4px}
 .sk-r summary{cursor:pointer;line-height:1.4}.sk-r summary b{font-weight:600}
 .sk-r .quote{border-left:3px solid var(--a);background:var(--b);padding:8px 12px;margin:6px 0;border-radius:0 6px 6px 0;
 white-space:pre-line}
@@ -57,7 +60,7 @@ white-space:pre-line}
 .sk-r table{width:100%;border-collapse:collapse;font-size:12px;border-top:1px solid var(--l);background:transparent;color:inherit;margin:0}
 .sk-r td,.sk-r th{text-align:left;vertical-align:top;padding:5px 16px;border:0;border-top:1px solid var(--l);
 background:transparent;color:inherit;white-space:normal}
-.sk-r th{color:var(--s);font-weight:600;font-size:11px}.sk-r td.n,.sk-r th.n{text-align:right}
+.sk-r th{white-space:nowrap;color:var(--s);font-weight:600;font-size:11px}.sk-r td.n,.sk-r th.n{text-align:right;overflow-wrap:normal}
 @container (max-width:640px){.sk-r .rep{grid-template-columns:minmax(0,1fr)}.sk-r aside{border-left:0;border-top:1px solid var(--l)}}
 """
 
@@ -184,12 +187,17 @@ def _quote(one: Citation, at: int, base: str) -> str:
     url = link(one.uri)
     address = escaped(one.uri)
     where = f'<a href="{escaped(url)}" rel="noopener noreferrer nofollow" target="_blank">{address}</a>' if url else address
-    before = f"… {escaped(one.before, lines=True)} " if one.before.strip() else ""
-    after = f" {escaped(one.after, lines=True)} …" if one.after.strip() else ""
+    before, after = one.before[-AROUND:], one.after[:AROUND]
+    if len(one.before) > AROUND:  # begin and end with whole words
+        before = "… " + before.split(" ", 1)[-1]
+    if len(one.after) > AROUND:
+        after = after.rsplit(" ", 1)[0] + " …"
+    before, after = escaped(before, lines=True), escaped(after, lines=True)
+    first = " open" if at == 1 else ""
+    quote = f'<span class="soft">{before} </span><mark>{escaped(one.quote, lines=True)}</mark><span class="soft"> {after}</span>'
     return (
-        f'<details id="{base}-{at}" open><summary><span class="cite num">{at}</span> <b>{escaped(one.title) or "untitled"}</b> '
-        f'{verdict}</summary><div class="quote"><span class="soft">{before}</span><mark>{escaped(one.quote, lines=True)}</mark>'
-        f'<span class="soft">{after}</span></div>'
+        f'<details{first}><summary><span class="cite num">{at}</span> <b>{escaped(one.title) or "untitled"}</b> {verdict}</summary>'
+        f'<div class="quote" id="{base}-{at}">{quote}</div>'
         f'<div class="at num">{where} · characters {one.start} to {one.end}</div></details>'
     )
 

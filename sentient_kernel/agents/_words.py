@@ -37,6 +37,15 @@ _SUFFIXES = tuple(
     )
 )
 
+_PAST = """begin began begun,become became,break broke broken,bring brought,build built,buy bought,catch caught,choose chose chosen,
+come came,draw drew drawn,drink drank,drive drove driven,eat ate eaten,fall fell fallen,feel felt,fight fought,find found,fly flew flown,
+forget forgot,freeze froze frozen,grow grew grown,hold held,keep kept,know knew known,lead led,leave left,lose lost,mean meant,
+meet met,pay paid,ride rode,rise rose risen,run ran,say said,see saw seen,sell sold,send sent,shoot shot,show shown,sing sang sung,
+speak spoke spoken,spend spent,spin spun,stand stood,steal stole,strike struck,swim swam,take took taken,teach taught,tell told,
+think thought,throw threw thrown,wear wore worn,win won,write wrote written,child children,man men,woman women,mouse mice,foot feet,
+tooth teeth,die dying,bacterium bacteria,hypothesis hypotheses,analysis analyses,virus viruses"""
+_SAME = {form: forms.split()[0] for forms in _PAST.split(",") for form in forms.split()[1:]}
+
 
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
@@ -52,6 +61,7 @@ def stem(word: str) -> str:
         '2019'
     """
     word = word.lower().replace("’", "'").removesuffix("'s").replace("'", "")
+    word = _SAME.get(word, word)
     if len(word) < 4 or not word.isalpha() or not word.isascii():
         return word
     if word.endswith("s") and word[-2] not in "suic":

@@ -74,13 +74,14 @@ class Weights:
         kind: The sentence holds what the question asks for: a number, a date, a name.
         pointing: It begins with a word that points back, such as "It".
         noise: It is an address, a licence line, a row of a table or code.
+        floor: A sentence with less than this share of the best score is left out: a shorter report is better than a padded one.
         document: A document whose best sentence has less than this share of the best score is left out, unless it holds the best passage.
         twin: Of two sentences that share more than this share of their words one is enough.
     """
 
     cover: float = 1.0
     bm25: float = 0.4
-    passage: float = 0.3
+    passage: float = 0.4
     title: float = 0.6
     neighbours: float = 0.4
     feedback: float = 0.5
@@ -89,6 +90,7 @@ class Weights:
     kind: float = 0.1
     pointing: float = -0.1
     noise: float = -0.5
+    floor: float = 0.4
     document: float = 0.6
     twin: float = 0.8
 
@@ -148,7 +150,7 @@ def select(
     known = frozenset(terms)
     fitting = _fitting(pool, weights.document)
     for one in sorted(pool, key=lambda one: -one.score):
-        if len(chosen) == limit:
+        if len(chosen) == limit or (chosen and one.score < weights.floor * chosen[0].score):
             break
         if one.passage.document not in fitting or not known & (one.bag | one.around):
             continue

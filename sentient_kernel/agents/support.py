@@ -11,7 +11,7 @@ from sentient_kernel.sources.base import Passage
 
 __all__ = ["ENOUGH", "Support", "supported"]
 
-ENOUGH = 3.0
+ENOUGH = 2.85
 """From this score on the passages answer the question; measured so that 95 of 100 answerable questions pass (tests/bench/evidence.py)."""
 
 
@@ -34,8 +34,9 @@ class Support(NamedTuple):
 def supported(question: str, passages: Sequence[Passage]) -> Support:
     """Tells whether what a search found can answer a question, or only shares a word with it.
 
-    Three signs count: how much of the question one sentence (with its title) holds, how many of its words meet there, and how
-    far the best passage stands out from the others; a list without a peak is what a search returns when it has nothing.
+    Four signs count: how much of the question one sentence (with its title) holds, how many of its words meet there, how much of
+    it stands nowhere at all, and how far the best passage stands out from the others; a list without a peak is what a search
+    returns when it has nothing.
 
     Args:
         question: What is asked.
@@ -51,8 +52,10 @@ def supported(question: str, passages: Sequence[Passage]) -> Support:
     bags = [(frozenset(content(one.text[a:b])) | titles[one.title]) for one in passages for a, b in sentences(one.text)]
     best = max(sum(value for term, value in terms.items() if term in bag) for bag in bags or [frozenset()])
     everything = frozenset().union(*bags)
-    missing = tuple(_spelled(question, {term: value for term, value in terms.items() if term not in everything and value >= 1}))
-    score = round(1.6 * best / total + 0.3 * min(best, 4.0) + _peak([passage.score for passage in passages]), 4)
+    absent = {term: value for term, value in terms.items() if term not in everything}
+    missing = tuple(_spelled(question, {term: value for term, value in absent.items() if value >= 1}))
+    held = 1.6 * best / total + 0.3 * min(best, 4.0) - 0.8 * sum(absent.values()) / total
+    score = round(held + _peak([passage.score for passage in passages]), 4)
     if best == total or score >= ENOUGH:
         return Support(True, "", score, missing)
     if missing:
@@ -70,14 +73,14 @@ def _peak(scores: Sequence[float]) -> float:
 
 
 def _spelled(question: str, terms: Mapping[str, float]) -> list[str]:
-    """Returns the words of a question that stand for terms, as a person wrote them, the most telling first."""
+    """Returns the words of a question that stand for terms, as a person wrote them, names and numbers first."""
     found: dict[str, str] = {}
     for word in question.split():
         shown = word.strip("\"'?!.,;:()[]")
         for term in content(word):
             if term in terms:
                 found.setdefault(term, shown)
-    return [found[term] for term in sorted(found, key=lambda term: -terms[term])]
+    return [found[term] for term in sorted(found, key=lambda term: terms[term] < 2)]
 
 
 def _listed(found: Sequence[str]) -> str:

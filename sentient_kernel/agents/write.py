@@ -26,6 +26,8 @@ ANSWER = 3
 """An answer has at most so many sentences."""
 NEAR = 0.75
 """A sentence joins the answer when its score is at least this share of the best one's."""
+CRISP = 30
+"""An answer prefers sentences of up to so many words; each further word costs a hundredth."""
 
 
 @dataclass(slots=True)
@@ -125,7 +127,7 @@ def _complete(one: Evidence, quoted: set[tuple[DocumentId, int]]) -> tuple[_Span
         return span, False
     at = before[-1][0]
     lead = one.before[at:]
-    if "\n\n" in lead or noisy(lead) or len(lead.split()) < 4:
+    if "\n\n" in lead or noisy(lead) or len(lead.split()) < 3:
         return span, False
     return _Span(one, one.start - len(lead), lead + one.quote, one.before[:at]), not pointing(lead)
 
@@ -157,15 +159,20 @@ def _same(one: _Statement, other: _Statement) -> bool:
 
 def _answer(statements: Sequence[_Statement]) -> list[_Statement]:
     """Returns the statements that make the answer: the best one of each part, then what comes near the best of all."""
-    ranked = sorted(statements, key=lambda one: -one.first.score)
+    whole = [one for one in statements if one.text.rstrip("\"'\u201d\u2019)").endswith((".", "!"))]  # no heading, no half formula
+    ranked = sorted(whole or statements, key=lambda one: -_worth(one))
+    top = _worth(ranked[0])
     chosen = [ranked[0]]
     for one in ranked[1:]:
-        if len(chosen) == ANSWER:
-            break
         new_part = all(one.first.part != other.first.part for other in chosen)
-        if new_part or one.first.score >= NEAR * ranked[0].first.score:
+        if len(chosen) < ANSWER and _worth(one) >= (NEAR / 2 if new_part else NEAR) * top:
             chosen.append(one)
     return chosen
+
+
+def _worth(one: _Statement) -> float:
+    """Returns how well a statement serves as an answer: to the point, and what it says is in its own words, not only around it."""
+    return one.first.score + one.first.cover - 0.01 * max(0, len(one.text.split()) - CRISP)
 
 
 def _ordered(statements: Sequence[_Statement]) -> list[_Statement]:

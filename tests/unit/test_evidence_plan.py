@@ -1,0 +1,63 @@
+"""Which questions are taken apart, and which stay whole."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentient_kernel.agents._words import content
+from sentient_kernel.agents.plan import MOST, plan
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who wrote War and Peace?",
+        "How do I group rows and compute several aggregates at once?",
+        "Does aspirin reduce fever and relieve pain in children?",
+        "How fast were the winds around St. Augustine in the 1964 hurricane?",
+        "I have a cat. Why does it purr?",
+        "biochar",
+        "",
+    ],
+)
+def test_question_that_asks_one_thing_stays_whole(question: str) -> None:
+    assert [part.text for part in plan(question)] == [question]
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        ("Does biochar hold water in sand, and for how long?", ["Does biochar hold water in sand?", "For how long?"]),
+        ("When was the bridge built and who designed it?", ["When was the bridge built?", "Who designed it?"]),
+        ("What is apsw? How is it installed?", ["What is apsw?", "How is it installed?"]),
+        ("What is the difference between loc and iloc?", ["loc", "iloc"]),
+        ("Compare SQLite with PostgreSQL", ["SQLite", "PostgreSQL"]),
+        ("Is aspirin stronger than ibuprofen?", ["aspirin", "ibuprofen"]),
+    ],
+)
+def test_parts_and_sides_are_appended_after_the_whole_question(question: str, parts: list[str]) -> None:
+    assert [part.text for part in plan(question)] == [question, *parts]
+
+
+def test_part_that_points_back_is_searched_with_what_it_points_to() -> None:
+    part = plan("Does biochar hold water in sand, and for how long?")[2]
+    assert {"biochar", "water", "sand"} <= set(part.query.split())
+
+
+@given(st.text(max_size=300))
+def test_any_text_gives_itself_first_then_a_few_parts_with_ids_in_order(text: str) -> None:
+    parts = plan(text)
+    assert parts[0].text == " ".join(text.split()) and parts[0].kind == "whole"
+    assert [part.id for part in parts] == list(range(len(parts))) and len(parts) <= MOST
+    assert all(content(part.query) for part in parts[1:])
+
+
+@pytest.mark.parametrize("piece", ["and what ", "between a and ", "vs ", ", and ", "? ", "is a better than "])
+def test_hostile_repetition_is_planned_in_no_time(piece: str) -> None:
+    started = time.process_time()
+    plan(piece * 20_000)
+    assert time.process_time() - started < 1.0

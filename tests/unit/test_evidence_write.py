@@ -1,0 +1,161 @@
+"""What a report that is written without a model says, and what it never does."""
+
+from __future__ import annotations
+
+import pytest
+
+from sentient_kernel.agents._clean import LONGEST, clean
+from sentient_kernel.agents.disagree import disagreements
+from sentient_kernel.agents.evidence import Evidence, select
+from sentient_kernel.agents.plan import plan
+from sentient_kernel.agents.report import Report
+from sentient_kernel.agents.write import write
+from sentient_kernel.ids import DocumentId
+from sentient_kernel.sources.base import Document, Health, Passage
+
+QUESTION = "How much water does biochar hold in sand?"
+SAND = "Sandy soil drains fast. Biochar raised the water held by sand by 45% on average. It lasted for nine years."
+HELD = Health(source="papers/", documents=2, passages=2)
+
+
+def found(*texts: str) -> tuple[list[Passage], dict[str, str]]:
+    documents = [Document(title=f"Work {at}", uri=f"{at}.txt", text=text, source="papers/") for at, text in enumerate(texts)]
+    passages = [
+        Passage(document=one.id, title=one.title, uri=one.uri, start=0, end=len(one.text), text=one.text, score=5.0, source="papers/")
+        for one in documents
+    ]
+    return passages, {one.id: one.text for one in documents}
+
+
+def report(question: str, *texts: str, health: Health = HELD) -> Report:
+    passages, stored = found(*texts)
+    made = write(question, plan(question), select(question, passages), [health], found={0: passages}, run_id="r1")
+    return made.checked(stored.get)
+
+
+def evidence(*quotes: str) -> list[Evidence]:
+    return [
+        Evidence(document=DocumentId(f"d{at}"), title=f"W{at}", uri=f"{at}", start=0, end=len(quote), quote=quote, score=1.0)
+        for at, quote in enumerate(quotes)
+    ]
+
+
+def test_every_sentence_cites_a_quote_that_stands_at_its_place() -> None:
+    made = report(QUESTION, SAND, "Clay holds much water. Biochar hardly changed it in clay. The plots were in Spain.")
+    assert made.claims and not made.unsupported
+    assert all(claim.citations and all(one.verified for one in claim.citations) for claim in made.claims)
+    assert made.run_id == "r1" and made.sources[0].cited >= 1
+
+
+def test_answer_is_made_of_sentences_of_the_report() -> None:
+    made = report(QUESTION, SAND)
+    assert "Biochar raised the water held by sand by 45% on average." in made.answer
+    assert made.answer == " ".join(claim.text for claim in made.claims if claim.lead)
+    assert 1 <= sum(claim.lead for claim in made.claims) <= 3
+
+
+def test_sentence_that_points_back_brings_the_one_before_it() -> None:
+    text = "Biochar darkens sand. It holds 45% more water in sand than sand alone does."
+    passages, stored = found(text)
+    chosen = [one for one in select("How much more water does sand hold?", passages) if one.quote.startswith("It")]
+    made = write("How much more water does sand hold?", [], chosen).checked(stored.get)
+    assert made.claims[0].text == text
+    assert made.claims[0].citations[0].start == 0 and made.claims[0].verdict == "supported"
+
+
+def test_sentence_that_points_back_to_nothing_known_is_left_out_when_others_answer() -> None:
+    lost = evidence("It raised the water held by sand.", "Biochar raised the water that is held by sand.")
+    made = write("biochar water sand", [], lost)
+    assert [claim.text for claim in made.claims] == ["Biochar raised the water that is held by sand."]
+
+
+def test_same_statement_of_two_sources_is_one_sentence_with_two_citations() -> None:
+    made = report(QUESTION, SAND, SAND.replace("Sandy", "Dry sandy"))
+    told = [claim for claim in made.claims if "45%" in claim.text]
+    assert len(told) == 1 and len({one.document for one in told[0].citations}) == 2
+
+
+def test_statements_that_differ_in_a_number_are_not_merged() -> None:
+    made = write("biochar water sand", [], evidence("Biochar raised water in sand by 45%.", "Biochar raised water in sand by 14%."))
+    assert len(made.claims) == 2
+
+
+def test_report_abstains_when_nothing_fits_and_says_why_for_each_source() -> None:
+    made = report("Who won the chess olympiad of 1964 in Reykjavik?", SAND, health=Health(source="papers/", documents=1, passages=1))
+    assert made.abstained and not made.claims and made.answer.startswith("Nothing in the sources answers this.")
+    assert "Reykjavik" in made.answer
+    assert made.unanswered[0].sources[0][0] == "papers/" and made.sources[0].reason
+
+
+@pytest.mark.parametrize(
+    ("health", "reason"),
+    [
+        (Health(source="web", reason="The web search was rate limited."), "rate limited"),
+        (Health(source="web"), "holds no documents"),
+        (Health(source="web", refused=(("a.pdf", "broken"),)), "1 document could not be read"),
+        (Health(source="web", documents=3), "None of its 3 documents"),
+    ],
+)
+def test_gap_gives_the_reason_of_the_source(health: Health, reason: str) -> None:
+    made = write("What is biochar?", plan("What is biochar?"), [], [health], found={})
+    assert made.abstained and reason in made.unanswered[0].sources[0][1]
+
+
+def test_part_that_nothing_answers_is_listed_while_the_rest_is_answered() -> None:
+    question = "How much water does biochar hold in sand, and which orchestra performed in Reykjavik?"
+    passages, _ = found(SAND)
+    parts = plan(question)
+    made = write(question, parts, select(parts[1].query, passages), [HELD], found={0: passages, 1: passages, 2: []})
+    assert any("orchestra" in gap.question for gap in made.unanswered)
+
+
+def test_code_and_badges_do_not_reach_the_text_but_the_quote_stays() -> None:
+    text = "* Use :func:`~pkg.load` to load **biochar** tables of sand [12]."
+    made = write("load biochar tables of sand", [], evidence(text))
+    assert made.claims[0].text == "Use pkg.load to load biochar tables of sand."
+    assert made.claims[0].citations[0].quote == text
+
+
+def test_endless_sentence_is_shown_cut() -> None:
+    assert len(clean("word " * 10_000)) <= LONGEST + 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kind"),
+    [
+        ("Aspirin reduces the risk of stroke in older adults.", "Aspirin does not reduce the risk of stroke in older adults.", "negation"),
+        ("Fine biochar increased water content of sandy soil.", "Fine biochar decreased water content of sandy soil.", "direction"),
+        (
+            "Influenza causes about 500,000 deaths each year worldwide.",
+            "Influenza causes about 650,000 deaths each year worldwide.",
+            "number",
+        ),
+    ],
+)
+def test_contradiction_of_two_sources_is_found_with_both_citations(one: str, other: str, kind: str) -> None:
+    pairs = disagreements(evidence(one, other))
+    assert [pair.kind for pair in pairs] == [kind] and pairs[0].why
+    assert [side.citations[0].quote for side in pairs[0].sides] == [one, other]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Aspirin reduces the risk of stroke in adults.", "Vitamin D does not reduce the risk of falls in women."),
+        (
+            "The vaccine reduces deaths from influenza in adults.",
+            "It is unclear whether the vaccine reduces deaths from influenza in adults.",
+        ),
+        ("Never Cry Wolf is a 1983 American drama film.", "Cry Wolf is a 2005 American horror film."),
+        ("Influenza caused 500 deaths in Spain in 1999.", "Influenza caused 650 deaths in Spain in 2004."),
+        ("No vaccine protects against the virus of camels.", "The virus of camels spreads to farmers in spring."),
+    ],
+)
+def test_statements_that_merely_resemble_each_other_are_no_disagreement(one: str, other: str) -> None:
+    assert disagreements(evidence(one, other)) == ()
+
+
+def test_document_does_not_disagree_with_itself() -> None:
+    pair = evidence("Biochar increased yield of maize in sand.", "Biochar decreased yield of maize in sand.")
+    same = [Evidence(**{**{name: getattr(one, name) for name in one.__slots__}, "document": DocumentId("d")}) for one in pair]
+    assert disagreements(same) == ()
