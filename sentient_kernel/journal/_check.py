@@ -18,10 +18,10 @@ RECENT: Final = 1_000
 """Rows that are looked at when a journal is opened."""
 
 _COLUMNS: Final = "SELECT seq, run, kind, at, chain, body FROM events"
-_UNINDEXED: Final = f"""
+_UNINDEXED: Final = """
 SELECT count(*) FROM (
-    SELECT * FROM (SELECT DISTINCT run, seq / {BLOCK} FROM events EXCEPT SELECT key, block FROM spans)
-    UNION ALL SELECT * FROM (SELECT DISTINCT -kind, seq / {BLOCK} FROM events EXCEPT SELECT key, block FROM spans))"""
+    SELECT * FROM (SELECT DISTINCT run, seq / :size FROM events EXCEPT SELECT key, block FROM spans)
+    UNION ALL SELECT * FROM (SELECT DISTINCT -kind, seq / :size FROM events EXCEPT SELECT key, block FROM spans))"""
 
 
 def check(connection: apsw.Connection, path: Path, head: Head | None, *, full: bool, had_wal: bool = True) -> Verdict:
@@ -39,10 +39,10 @@ def check(connection: apsw.Connection, path: Path, head: Head | None, *, full: b
     """
     damage: list[Damage] = []
     rows = newest = 0
-    gaps: list[tuple[int, int]] = []
+    gaps: list[tuple[Any, ...]] = []
     try:
         connection.execute("BEGIN")
-        gaps = connection.execute("SELECT first, last FROM gaps").fetchall()
+        gaps += connection.execute("SELECT first, last FROM gaps")
         newest = int(connection.execute("SELECT coalesce(max(seq), 0) FROM events").get)
         damage += _against_head(connection, path, head, max([newest, *(last for _, last in gaps)]), had_wal)
         damage += _along_chain(connection, 0 if full else max(0, newest - RECENT))
@@ -57,7 +57,7 @@ def check(connection: apsw.Connection, path: Path, head: Head | None, *, full: b
     return Verdict(rows, Seq(max(newest, head.seq if head else 0)), tuple(_open(damage, gaps)))
 
 
-def _open(damage: Iterable[Damage], gaps: list[tuple[int, int]]) -> Iterator[Damage]:
+def _open(damage: Iterable[Damage], gaps: list[tuple[Any, ...]]) -> Iterator[Damage]:
     """Leaves out what somebody has acknowledged."""
     for one in damage:
         if not one.first or not any(first <= one.first and one.last <= last for first, last in gaps):
@@ -68,9 +68,8 @@ def _against_head(connection: apsw.Connection, path: Path, head: Head | None, ne
     """Compares with the head record: does the journal go as far as it went?"""
     record, wal = head_path(path).name, f"{path.name}-wal"
     if head is None:
-        yield Damage(
-            Seq(0), Seq(0), f"{record} is missing or unreadable: {path.name} was copied without it, and perhaps without {wal}; rows behind {newest} may be lost."
-        )
+        what = f"{record} is missing or unreadable: {path.name} was copied without it, and perhaps without {wal};"
+        yield Damage(Seq(0), Seq(0), f"{what} rows behind {newest} may be lost.")
         return
     if head.journal != connection.execute("SELECT value FROM meta WHERE name = 'id'").get:
         yield Damage(Seq(0), Seq(0), f"{record} belongs to another journal than {path.name}; rows behind {newest} may be lost.")
@@ -102,7 +101,8 @@ def _along_chain(connection: apsw.Connection, after: int) -> Iterator[Damage]:
             return
         except apsw.CorruptError:
             behind = _readable_from(connection, seq)
-            yield Damage(Seq(seq + 1), Seq(max(behind - 1, seq + 1)), f"Rows from {seq + 1} cannot be read" + (f", up to {behind - 1}." if behind else "."))
+            upto = f", up to {behind - 1}" if behind else ""
+            yield Damage(Seq(seq + 1), Seq(max(behind - 1, seq + 1)), f"Rows from {seq + 1} cannot be read{upto}.")
             if resumed or not behind:
                 return
             resumed, seq, chain = True, behind - 2, b""
@@ -139,5 +139,5 @@ def _structure(connection: apsw.Connection) -> Iterator[Damage]:
     for (line,) in connection.execute("PRAGMA integrity_check(5)"):
         if line != "ok":
             yield Damage(Seq(0), Seq(0), f"SQLite finds: {line}.")
-    if missing := connection.execute(_UNINDEXED).get:
+    if missing := connection.execute(_UNINDEXED, {"size": BLOCK}).get:
         yield Damage(Seq(0), Seq(0), f"The index of runs and kinds lacks {missing} entries, so that reading one run may leave rows out.")

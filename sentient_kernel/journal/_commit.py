@@ -89,7 +89,7 @@ class Committer:
         self._chain = b""
         self._version = -1
         self._tokens: dict[RunId, tuple[str, int]] = {}
-        self._numbers: dict[RunId, int] = {}
+        self._numbers: dict[RunId, tuple[int, bytes]] = {}
         self._blocks: dict[int, int] = {}
         self._codes: dict[str, int] = {str(name): int(code) for code, name in self.execute("SELECT code, name FROM kinds")}
         self._born = int(self.execute("SELECT value FROM meta WHERE name = 'born'").get)
@@ -140,8 +140,8 @@ class Committer:
     ) -> tuple[int, bytes]:
         """Makes the rows and records of one pending; returns the newest seq and chain hash."""
         run, at, codes, blocks = pending.run, pending.at, self._codes, self._blocks
-        number = self._numbers.get(run) or self._number(run, seq + 1)
-        name, since, pages = run.encode(), at - self._born, 2
+        number, name = self._numbers.get(run) or self._number(run, seq + 1)
+        since, pages = at - self._born, 2
         for kind, body in pending.rows:
             seq += 1
             code = codes[kind]
@@ -203,12 +203,12 @@ class Committer:
         if self.connection.in_transaction:
             self.execute("ROLLBACK")
 
-    def _number(self, run: RunId, first: int) -> int:
-        row = self.execute("SELECT no FROM runs WHERE id = ?", (run,)).fetchone()
-        if row is None:
-            row = self.execute("INSERT INTO runs(id, first) VALUES (?, ?) RETURNING no", (run, first)).fetchone()
-        self._numbers[run] = number = int(row[0])
-        return number
+    def _number(self, run: RunId, first: int) -> tuple[int, bytes]:
+        number = self.execute("SELECT no FROM runs WHERE id = ?", (run,)).get
+        if number is None:
+            number = self.execute("INSERT INTO runs(id, first) VALUES (?, ?) RETURNING no", (run, first)).get
+        self._numbers[run] = found = (int(number), run.encode())
+        return found
 
     def _mark(self, key: int, block: int) -> None:
         self.execute("INSERT OR IGNORE INTO spans(key, block) VALUES (?, ?)", (key, block))

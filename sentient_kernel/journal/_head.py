@@ -1,8 +1,9 @@
 """The head record: a small file beside the journal that says how far the journal went.
 
 SQLite opens a write-ahead log that was cut, or in which a bit fell over, without a word: the rows behind the spot are gone, and every
-check it has says that all is well. So each commit also notes the newest seq and its chain hash here. The note goes to the operating system
-only (a microsecond); it outlives the process, and after a power failure it may be ahead of the rows: then it says how many were lost.
+check it has says that all is well. So each commit also notes the newest seq and its chain hash here. The note is made in memory that the
+operating system keeps for the file (SQLite does the same with ``-shm``), so it costs no call; it outlives the process, and after a power
+failure it may be ahead of the rows: then it says how many were lost.
 
 The file has two places that are written in turn, each with a checksum, so that a torn write leaves the other one. Two processes that
 commit within the same microseconds may write theirs in the wrong order; the next commit puts that right.
@@ -10,6 +11,7 @@ commit within the same microseconds may write theirs in the wrong order; the nex
 
 from __future__ import annotations
 
+import mmap
 import os
 from pathlib import Path
 from struct import Struct
@@ -17,7 +19,10 @@ from typing import NamedTuple
 from zlib import crc32
 
 _PLACE = Struct(">8sQ8sI4x")
-_WHAT = Struct(">8sQ8s")
+_WHAT = Struct(">8sQ8s").pack
+_CHECK = Struct(">I").pack
+_SIZE = 28
+"""Bytes of a place that are used."""
 
 
 class Head(NamedTuple):
@@ -52,18 +57,12 @@ def read_head(path: Path) -> Head | None:
     return max((place for place in places if place is not None), key=lambda place: place.seq, default=None)
 
 
-def pack(head: Head) -> bytes:
-    """Returns a place of the record as bytes, with its checksum."""
-    what = _WHAT.pack(*head)
-    return what + crc32(what).to_bytes(4, "big") + bytes(4)
-
-
 def unpack(data: bytes) -> Head | None:
     """Returns what a place says, None when its checksum is wrong."""
     if len(data) < _PLACE.size:
         return None
     journal, seq, chain, check = _PLACE.unpack(data)
-    return Head(journal, seq, chain) if crc32(data[: _WHAT.size]) == check and check else None
+    return Head(journal, seq, chain) if crc32(data[: _SIZE - 4]) == check and check else None
 
 
 class HeadFile:
@@ -78,32 +77,26 @@ class HeadFile:
         self.path = path
         self._journal = journal
         self._turn = 0
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0), 0o600)
+        size = 2 * _PLACE.size
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0), 0o600)
+        try:
+            if (have := os.fstat(fd).st_size) < size:
+                os.lseek(fd, have, os.SEEK_SET)
+                os.write(fd, bytes(size - have))
+            self._memory = mmap.mmap(fd, size)
+        finally:
+            os.close(fd)
 
     def write(self, seq: int, chain: bytes) -> None:
-        """Notes the newest row; a failure is not the commit's failure, and shows as a head that stays behind."""
-        self._turn ^= 1
-        try:
-            _write_at(self._fd, pack(Head(self._journal, seq, chain)), self._turn * _PLACE.size)
-        except OSError:
-            return  # the disk is full or gone; the next commit says so
+        """Notes the newest row."""
+        self._turn = turn = _PLACE.size - self._turn
+        what = _WHAT(self._journal, seq, chain)
+        self._memory[turn : turn + _SIZE] = what + _CHECK(crc32(what))
 
     def sync(self) -> None:
         """Lets the disk confirm the record."""
-        try:
-            os.fsync(self._fd)
-        except OSError:
-            return
+        self._memory.flush()
 
     def close(self) -> None:
         """Lets go of the file."""
-        os.close(self._fd)
-
-
-if hasattr(os, "pwrite"):
-    _write_at = os.pwrite
-else:  # Windows
-
-    def _write_at(fd: int, data: bytes, offset: int, /) -> int:
-        os.lseek(fd, offset, os.SEEK_SET)
-        return os.write(fd, data)
+        self._memory.close()

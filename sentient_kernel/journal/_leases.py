@@ -1,4 +1,4 @@
-"""The rows that say who executes which run. Each function runs inside a write transaction of its caller."""
+"""The rows that say who executes which run, and which rows are known to be lost. Each function runs in a transaction of its caller."""
 
 from __future__ import annotations
 
@@ -59,3 +59,19 @@ def give_back(execute: Execute, lease: Lease) -> None:
 def give_all_back(execute: Execute, holder: str) -> None:
     """Gives back whatever a holder has."""
     execute("UPDATE leases SET holder = '' WHERE holder = ?", (holder,))
+
+
+def note(execute: Execute, gaps: Sequence[tuple[int, int, int, str]]) -> tuple[int, bytes]:
+    """Writes down which rows are known to be lost or altered.
+
+    Args:
+        execute: Runs SQL.
+        gaps: The first and the last row, the time in microseconds since 1970, and what is wrong.
+
+    Returns:
+        How far the journal goes with them, and the chain hash of its newest row.
+    """
+    for gap in gaps:
+        execute("INSERT OR REPLACE INTO gaps(first, last, at, what) VALUES (?, ?, ?, ?)", gap)
+    row = execute("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1").fetchone() or (0, b"")
+    return max(row[0], execute("SELECT coalesce(max(last), 0) FROM gaps").get), row[1]

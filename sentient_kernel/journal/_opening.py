@@ -102,5 +102,5 @@ def damaged(path: Path, verdict: Verdict) -> JournalDamaged | None:
         return None
     return JournalDamaged(
         f"{path} is damaged: {' '.join(damage.what for damage in verdict.damage)}",
-        hint="It can be read. journal.acknowledge() notes the damage and goes on; journal.repair() first saves what can be saved into a new file.",
+        hint="It can be read. repair(path, into) saves what can be saved into a new file; acknowledge() notes the damage and goes on.",
     )

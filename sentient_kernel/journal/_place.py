@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +16,10 @@ NETWORK: frozenset[str] = frozenset(
     "nfs nfs4 panfs prl_fs pvfs2 smb2 smb3 smbfs vboxsf webdav".split()
 )
 """File systems on which locks and shared memory do not work between machines, so that SQLite cannot keep its promises there."""
+
+
+_ELSEWHERE = "Choose a folder of your own: Workbench(home=...) or SENTIENT_HOME."
+_ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 def filesystem_of(path: Path) -> str:
@@ -36,13 +41,13 @@ def pick_mount(mounts: str, path: Path) -> str:
         path: An absolute path.
 
     Example:
-        >>> pick_mount("22 1 0:21 / / rw - ext4 /dev/sda rw\\n30 22 0:40 / /home/my\\\\040data rw - nfs4 box:/x rw", Path("/home/my data/a"))
+        >>> pick_mount("22 1 0:21 / / rw - ext4 /dev/sda rw\\n30 22 0:40 / /data rw - nfs4 box:/x rw", Path("/data/a"))
         'nfs4'
     """
     best, found = -1, ""
     for line in mounts.splitlines():
         left, _, right = line.partition(" - ")
-        point = left.split(" ")[4].encode("utf-8", "surrogateescape").decode("unicode_escape").encode("latin-1").decode("utf-8", "surrogateescape")
+        point = _ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), left.split(" ")[4])
         parts = len(Path(point).parts)
         if parts >= best and path.is_relative_to(point):
             best, found = parts, right.split(" ")[0]
@@ -78,12 +83,10 @@ def make_room(path: Path, filesystem: str, *, readonly: bool = False) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
     except OSError as error:
         raise JournalUnusable(
-            f"{path} cannot be written: {error.strerror or error}.", hint="Choose a folder of your own: Workbench(home=...) or SENTIENT_HOME."
+            f"{path} cannot be written: {error.strerror or error}.", hint=_ELSEWHERE
         ) from error
     if not os.access(path.parent, os.W_OK):  # SQLite needs files of its own beside the journal
-        raise JournalUnusable(
-            f"The folder of {path} cannot be written.", hint="Choose a folder of your own: Workbench(home=...) or SENTIENT_HOME."
-        )
+        raise JournalUnusable(f"The folder of {path} cannot be written.", hint=_ELSEWHERE)
 
 
 def translate(error: Exception, path: Path, doing: str = "written") -> JournalError:
@@ -104,19 +107,18 @@ def translate(error: Exception, path: Path, doing: str = "written") -> JournalEr
 
 
 def _translate(error: Exception, path: Path, doing: str) -> JournalError:
+    what = f"{path} could not be {doing}"
     match error:
         case apsw.FullError():
-            return JournalUnusable(f"{path} could not be {doing}: the disk is full.", hint="Free some space; nothing that was confirmed is lost.")
+            return JournalUnusable(f"{what}: the disk is full.", hint="Free some space; nothing that was confirmed is lost.")
         case apsw.CorruptError() | apsw.NotADBError():
-            return JournalDamaged(
-                f"{path} could not be {doing}: the file is damaged.",
-                hint="sentient_kernel.journal.repair(path, into=...) saves every row that can be read into a new file.",
-            )
+            saving = "sentient_kernel.journal.repair(path, into) saves every row that can be read into a new file."
+            return JournalDamaged(f"{what}: the file is damaged.", hint=saving)
         case apsw.BusyError() | apsw.LockedError():
-            return JournalUnusable(f"{path} could not be {doing}: another process has kept it locked.", hint="Try again, or end that process.")
+            return JournalUnusable(f"{what}: another process has kept it locked.", hint="Try again, or end that process.")
         case apsw.ReadOnlyError() | apsw.PermissionsError() | apsw.CantOpenError() | apsw.AuthError():
-            return JournalUnusable(f"{path} could not be {doing}: it is not accessible.", hint="Check the permissions of the file and its folder.")
+            return JournalUnusable(f"{what}: it is not accessible.", hint="Check the permissions of the file and its folder.")
         case apsw.IOError():
-            return JournalUnusable(f"{path} could not be {doing}: the disk reports an error ({error}).", hint="Check the disk; then try again.")
+            return JournalUnusable(f"{what}: the disk reports an error ({error}).", hint="Check the disk; then try again.")
         case _:
-            return JournalError(f"{path} could not be {doing}: {error}.")
+            return JournalError(f"{what}: {error}.")

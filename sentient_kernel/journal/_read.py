@@ -19,21 +19,33 @@ T = TypeVar("T")
 
 ALL: Final = "SELECT seq, run, at, kind, body FROM events WHERE seq > :after AND seq <= :until ORDER BY seq LIMIT :limit"
 
-_BLOCK: Final = f"e.seq >= w.block * {BLOCK} AND e.seq < (w.block + 1) * {BLOCK} AND e.seq > :after AND e.seq <= :until"
-_ROWS: Final = f"SELECT e.seq, e.run, e.at, e.kind, e.body FROM wanted w CROSS JOIN events e ON {_BLOCK}"
-_OF_RUN: Final = f"SELECT block FROM spans WHERE key = :run AND block >= :after / {BLOCK}"
-_OF_KINDS: Final = f"SELECT block FROM spans WHERE key IN (SELECT -value FROM json_each(:kinds)) AND block >= :after / {BLOCK}"
-_IN_KINDS: Final = "e.kind IN (SELECT value FROM json_each(:kinds))"
-_END: Final = "ORDER BY w.block, e.seq LIMIT :limit"
+BY_RUN: Final = """
+SELECT e.seq, e.run, e.at, e.kind, e.body
+FROM spans w CROSS JOIN events e ON e.seq >= w.block * :size AND e.seq < (w.block + 1) * :size AND e.seq > :after AND e.seq <= :until
+WHERE w.key = :run AND w.block >= :after / :size AND e.run = :run
+ORDER BY w.block, e.seq LIMIT :limit"""
 
-BY_RUN: Final = f"WITH wanted AS ({_OF_RUN}) {_ROWS} WHERE e.run = :run {_END}"
-BY_KINDS: Final = f"WITH wanted AS (SELECT DISTINCT block FROM ({_OF_KINDS}) ORDER BY block) {_ROWS} WHERE {_IN_KINDS} {_END}"
-BY_BOTH: Final = f"WITH wanted AS ({_OF_RUN} INTERSECT {_OF_KINDS}) {_ROWS} WHERE e.run = :run AND {_IN_KINDS} {_END}"
+BY_KINDS: Final = """
+WITH wanted AS (
+    SELECT DISTINCT block FROM spans
+    WHERE key IN (SELECT -value FROM json_each(:kinds)) AND block >= :after / :size ORDER BY block)
+SELECT e.seq, e.run, e.at, e.kind, e.body
+FROM wanted w CROSS JOIN events e ON e.seq >= w.block * :size AND e.seq < (w.block + 1) * :size AND e.seq > :after AND e.seq <= :until
+WHERE e.kind IN (SELECT value FROM json_each(:kinds))
+ORDER BY w.block, e.seq LIMIT :limit"""
 
-RUNS: Final = f"""
+BY_BOTH: Final = """
+WITH wanted AS (
+    SELECT block FROM spans WHERE key = :run AND block >= :after / :size
+    INTERSECT SELECT block FROM spans WHERE key IN (SELECT -value FROM json_each(:kinds)) AND block >= :after / :size)
+SELECT e.seq, e.run, e.at, e.kind, e.body
+FROM wanted w CROSS JOIN events e ON e.seq >= w.block * :size AND e.seq < (w.block + 1) * :size AND e.seq > :after AND e.seq <= :until
+WHERE e.run = :run AND e.kind IN (SELECT value FROM json_each(:kinds))
+ORDER BY w.block, e.seq LIMIT :limit"""
+
+RUNS: Final = """
 SELECT id, coalesce(name, ''), workflow, parent, session, user, first,
-       (SELECT max(e.seq) FROM events e
-        WHERE e.run = r.no AND e.seq >= (SELECT max(block) FROM spans WHERE key = r.no) * {BLOCK})
+       (SELECT max(e.seq) FROM events e WHERE e.run = r.no AND e.seq >= (SELECT max(block) FROM spans WHERE key = r.no) * :size)
 FROM runs r
 WHERE workflow IS NOT NULL AND (:run IS NULL OR id = :run) AND (:name IS NULL OR name = :name)
   AND (:session IS NULL OR session = :session) AND (:user IS NULL OR user = :user) AND (:parent IS NULL OR parent = :parent)
@@ -86,7 +98,7 @@ class Reader:
     ) -> list[Record]:
         """Returns the records that match, in the order of seq."""
         self._names()
-        values: dict[str, Any] = {"after": after, "until": until, "limit": -1 if limit is None else limit}
+        values: dict[str, Any] = {"after": after, "until": until, "limit": -1 if limit is None else limit, "size": BLOCK}
         if run is not None:
             numbers = self.query("SELECT no FROM runs WHERE id = ?", (run,))
             if not numbers:
@@ -94,8 +106,10 @@ class Reader:
             values["run"] = numbers[0][0]
         if kinds is not None:
             values["kinds"] = json.dumps([code for code, name in self._kinds.items() if name in kinds])
-        sql = {(False, False): ALL, (True, False): BY_RUN, (False, True): BY_KINDS, (True, True): BY_BOTH}[run is not None, kinds is not None]
-        rows = self.query(sql, values)
+        if run is None:
+            rows = self.query(ALL if kinds is None else BY_KINDS, values)
+        else:
+            rows = self.query(BY_RUN if kinds is None else BY_BOTH, values)
         if any(number not in self._runs for number in {row[1] for row in rows}):
             self._runs = {number: RunId(name) for number, name in self.query("SELECT no, id FROM runs")}
         if any(code not in self._kinds for code in {row[3] for row in rows}):
@@ -110,7 +124,7 @@ class Reader:
 
     def runs(self, **wanted: str | None) -> list[RunRow]:
         """Returns the runs whose columns equal all that is given and not None."""
-        return [RunRow(*row) for row in self.query(RUNS, wanted)]
+        return [RunRow(*row) for row in self.query(RUNS, {**wanted, "size": BLOCK})]
 
     def leases(self) -> list[Any]:
         """Returns all leases that somebody has."""

@@ -1,4 +1,4 @@
-"""The shared memory of the hub: the newest records, and where each subscriber stands in them. Locked by the hub; no I/O but the journal's."""
+"""The shared memory of the hub: the newest records, and where each subscriber stands in them. Locked by the hub."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sentient_kernel.events import Record
 from sentient_kernel.ids import RunId, Seq
@@ -26,18 +26,18 @@ class Ring:
     longer here: whoever has seen it finds everything behind it in the ring. None until something was published.
     """
 
-    __slots__ = ("_slots", "bytes", "capacity", "end", "floor", "last", "max_bytes", "start")
+    __slots__ = ("bytes", "capacity", "end", "floor", "last", "max_bytes", "slots", "start")
 
     def __init__(self, capacity: int, max_bytes: int) -> None:
         self.capacity, self.max_bytes = capacity, max_bytes
-        self._slots: list[Record | None] = [None] * capacity
+        self.slots: list[Any] = [None] * capacity
         self.start = self.end = self.bytes = 0
         self.floor: int | None = None
         self.last = 0
 
     def put(self, records: Sequence[Record]) -> None:
         """Adds records, and lets go of the oldest."""
-        slots, capacity, end = self._slots, self.capacity, self.end
+        slots, capacity, end = self.slots, self.capacity, self.end
         for record in records:
             if end - self.start == capacity:
                 self._drop()
@@ -54,12 +54,12 @@ class Ring:
 
     def _drop(self) -> None:
         place = self.start % self.capacity
-        record = self._slots[place]
+        record = self.slots[place]
         if record is not None:
             self.bytes -= len(record[4])
             if record[0]:
                 self.floor = record[0]
-        self._slots[place] = None
+        self.slots[place] = None
         self.start += 1
 
     def since(self, place: int) -> list[Record]:
@@ -67,7 +67,7 @@ class Ring:
         a, b = place % self.capacity, self.end % self.capacity
         if place == self.end:
             return []
-        return (self._slots[a:b] if a < b else self._slots[a:] + self._slots[:b])  # type: ignore[return-value]  # filled between start and end
+        return self.slots[a:b] if a < b else self.slots[a:] + self.slots[:b]
 
     def behind(self, seq: int) -> int | None:
         """Returns the place from which on everything behind a seq is here, None when some of it is not."""
@@ -173,10 +173,10 @@ class Cursor:
         after: The newest seq that it does not want to see; None for all that is there already.
     """
 
-    __slots__ = ("_shared", "_skip", "lagged", "place", "seq", "topic")
+    __slots__ = ("plain", "_ring", "_shared", "_skip", "lagged", "place", "seq", "topic")
 
     def __init__(self, shared: Shared, topic: Topic, after: int | None) -> None:
-        self._shared, self.topic = shared, topic
+        self._shared, self._ring, self.topic = shared, shared.ring, topic
         head = shared.journal.head()
         self.lagged: tuple[int, int] | None = None
         self.place: int | None = None
@@ -191,21 +191,40 @@ class Cursor:
                     self._join()
 
     def next(self) -> list[Record] | None:
-        """Returns what came since the last time, None when the journal has to be asked."""
-        ring = self._shared.ring
-        with self._shared.lock:
-            if self.place is None:
-                return None
-            if self.place < ring.start:
-                self.lagged, self.place = (self.seq, ring.last), None
-                return None
-            records = ring.since(self.place)
-            self.place = ring.end
-            self.seq = max(self.seq, ring.last)
-            if self._skip and records:
-                records = [record for record in records if not 0 < record.seq <= self._skip]
-                self._skip = self._skip if self._skip > ring.last else 0
-        return records if self.topic.everything else self._shared.families.pick(records, self.topic)
+        """Returns what came since the last time, None when the journal has to be asked.
+
+        Takes no lock: the ring lets go of a record before it gives its slot to another one, so a look at ``start`` behind the reading
+        tells whether what was read is whole.
+        """
+        ring, place = self._ring, self.place
+        if place is None:
+            return None
+        end, capacity = ring.end, ring.capacity
+        a = place % capacity
+        if end - place == 1:
+            records = [ring.slots[a]]
+        elif a + end - place <= capacity:
+            records = ring.slots[a : a + end - place]
+        else:
+            records = ring.slots[a:] + ring.slots[: end % capacity]
+        if place < ring.start:
+            self.lagged, self.place = (self.seq, ring.last), None
+            return None
+        self.place = end
+        if records:
+            self.seq = records[-1][0] or max([self.seq, *(record[0] for record in records)])
+        if self.plain:
+            return records
+        if self._skip:
+            records = self._leave_out(records)
+        return self._shared.families.pick(records, self.topic)
+
+    def _leave_out(self, records: list[Record]) -> list[Record]:
+        """Leaves out what was read from the journal before it was published."""
+        records = [record for record in records if not 0 < record.seq <= self._skip]
+        if self._ring.last >= self._skip:
+            self._skip, self.plain = 0, self.topic.everything
+        return records
 
     def catch_up(self) -> list[Record]:
         """Returns the next page from the journal, and takes a place in the ring when it has come that far. Reads; any thread."""
@@ -219,8 +238,8 @@ class Cursor:
         return self._shared.families.pick(records, topic)
 
     def idle(self) -> bool:
-        """True when nothing has come since the last time. Under the hub's lock."""
-        return self.place == self._shared.ring.end
+        """True when nothing has come since the last time."""
+        return self.place == self._ring.end
 
     def woken(self, place: int, seq: int) -> None:
         """Moves on to where something came that it waited for; nothing before was for it. Under the hub's lock."""
@@ -228,6 +247,6 @@ class Cursor:
         self.seq = max(self.seq, seq)
 
     def _join(self) -> None:
-        ring = self._shared.ring
-        self.place = ring.behind(self.seq)
-        self._skip = self.seq if self.seq > ring.last else 0
+        self.place = self._ring.behind(self.seq)
+        self._skip = self.seq if self.seq > self._ring.last else 0
+        self.plain = self.topic.everything and not self._skip

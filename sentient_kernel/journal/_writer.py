@@ -125,14 +125,16 @@ class Writer:
                 return self._translate(error)
 
     def _do_checkpoint(self) -> None:
-        """Moves the log into the file: most of it beside the loop's commits, the rest, and the cut to nothing, with them kept out.
+        """Moves the log into the file: most of it beside the loop's commits, the rest with them kept out; kept out, they come here.
 
-        Kept out, they come here. What is left of a log that was moved already would hide newer pages if it were damaged later.
+        The commit at the end begins the log anew. The frames that were moved would still count otherwise, and if they were damaged
+        later, older pages among them would hide newer ones in the file. The log keeps its length: writing over it is cheaper than growing.
         """
         try:
             connection = self._connected().connection
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+            connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'checkpoints'")
         except apsw.Error:
             return  # nothing is lost by it: the rows are in the log, and a later commit asks again
 

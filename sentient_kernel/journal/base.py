@@ -119,7 +119,13 @@ class Journal(Protocol):
         """Returns the seq of the newest record, 0 when there is none; any thread."""
 
     def runs(
-        self, *, run: RunId | None = None, name: str | None = None, session: str | None = None, user: str | None = None, parent: RunId | None = None
+        self,
+        *,
+        run: RunId | None = None,
+        name: str | None = None,
+        session: str | None = None,
+        user: str | None = None,
+        parent: RunId | None = None,
     ) -> list[RunRow]:
         """Returns the runs that match all that is given, oldest first; any thread."""
 

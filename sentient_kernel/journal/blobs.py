@@ -61,7 +61,8 @@ class BlobStore:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            raise NotFound(f"The stored value {blob!r} is not in {self.folder}.", hint="Copy the folder of blobs along with the journal.") from None
+            hint = "Copy the folder of blobs along with the journal."
+            raise NotFound(f"The stored value {blob!r} is not in {self.folder}.", hint=hint) from None
         except OSError as error:
             raise JournalError(f"{path} could not be read: {error.strerror or error}.") from error
         if sha256(data).hexdigest() != blob:

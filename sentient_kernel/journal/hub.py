@@ -67,7 +67,8 @@ class Hub:
         self._shared = Shared(Ring(capacity, max_bytes), journal, Families(journal), self._lock)
         self._clock = clock or SystemClock()
         self._on_error = on_error
-        self._waiting: dict[RunId | None, dict[Subscriber, Waiter]] = {}
+        self._lines: dict[asyncio.AbstractEventLoop, Line] = {}
+        self._waiting_for: dict[RunId, dict[Subscriber, Waiter]] = {}
         self._listeners: tuple[Listener, ...] = ()
         self._subscribers: weakref.WeakSet[Subscriber] = weakref.WeakSet()
         self._closed = False
@@ -80,15 +81,17 @@ class Hub:
         Args:
             records: What was written, in the order of seq.
         """
-        ring, woken = self._shared.ring, None
+        ring, some = self._shared.ring, []
         with self._lock:
             place = ring.end
             ring.put(records)
-            if self._waiting:
-                woken = self._wake({None, *(record.run for record in records)}, place, records[0].seq - 1)
+            if self._waiting_for:
+                some = self._those_for({record.run for record in records}, place, records[0].seq - 1)
             listeners = [listener for listener in self._listeners if listener.wants(records, place)]
-        if woken:
-            _resolve(woken)
+        for line in tuple(self._lines.values()):
+            self._wake(line.loop, line.leave())
+        for waiter in some:
+            self._wake(waiter.get_loop(), [waiter])
         for listener in listeners:
             listener.pump()
 
@@ -96,16 +99,15 @@ class Hub:
         """Gives an event that is not stored, such as a piece of text, to all who follow the run now; any thread."""
         self.publish((self._transient(event, run),))
 
-    def _wake(self, runs: Iterable[RunId | None], place: int, seq: int) -> list[Waiter]:
-        woken: list[Waiter] = []
+    def _those_for(self, runs: Iterable[RunId], place: int, seq: int) -> list[Waiter]:
+        """Returns those who wait for one of these runs, moved on to where something for them is. Under the lock."""
+        found: list[Waiter] = []
         for run in runs:
-            waiting = self._waiting.pop(run, None)
-            if waiting:
-                woken += waiting.values()
-                if run is not None:
-                    for subscriber in waiting:
-                        subscriber.cursor.woken(place, seq)
-        return woken
+            waiting = self._waiting_for.pop(run, {})
+            for subscriber in waiting:
+                subscriber.cursor.woken(place, seq)
+            found += waiting.values()
+        return found
 
     def _transient(self, event: Writable, run: RunId = RunId("")) -> Record:
         return Record(Seq(0), run, self._clock.now_us(), event.kind, event.body())
@@ -187,19 +189,59 @@ class Hub:
         with self._lock:
             self._closed = True
             self._listeners = ()
-            woken = [waiter for waiting in self._waiting.values() for waiter in waiting.values()]
-            self._waiting.clear()
-        _resolve(woken)
+            waiting = [waiter for line in self._lines.values() for waiter in line.leave()]
+            waiting += [waiter for waiters in self._waiting_for.values() for waiter in waiters.values()]
+            self._waiting_for.clear()
+        for waiter in waiting:
+            self._wake(waiter.get_loop(), [waiter])
+
+    def _line(self, loop: asyncio.AbstractEventLoop) -> Line:
+        """Returns the line of those who wait on a loop."""
+        with self._lock:
+            return self._lines.setdefault(loop, Line(loop))
+
+    def _wake(self, loop: asyncio.AbstractEventLoop, waiters: list[Waiter]) -> None:
+        """Wakes those who wait on a loop, all at once."""
+        if loop is asyncio._get_running_loop():
+            _set_all(waiters)
+        elif waiters:
+            try:
+                loop.call_soon_threadsafe(_set_all, waiters)
+            except RuntimeError:  # a loop that was closed has nobody left who waits
+                self._lines.pop(loop, None)
+
+
+class Line:
+    """Those who wait on one loop for whatever comes."""
+
+    __slots__ = ("future", "loop", "waiters")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.future = loop.create_future
+        self.waiters: list[Waiter] = []
+
+    def leave(self) -> list[Waiter]:
+        """Returns all who wait, and begins a new line."""
+        waiters, self.waiters = self.waiters, []
+        return waiters
 
 
 class Subscriber:
     """Follows a topic: ``async for batch in subscriber``. It belongs to the task that iterates; made by :meth:`Hub.subscribe`."""
 
+    __slots__ = ("__weakref__", "_closed", "_first", "_hub", "_line", "_ring", "_waiter", "cursor")
+
     def __init__(self, hub: Hub, cursor: Cursor, first: list[Record]) -> None:
         self.cursor = cursor
         self._hub = hub
+        self._ring = hub._shared.ring
         self._first = first
+        self._waiter: Waiter | None = None
+        self._line: Line | None = None
         self._closed = False
+        if first:
+            cursor.place = None
 
     def __aiter__(self) -> Self:
         return self
@@ -210,56 +252,78 @@ class Subscriber:
         Raises:
             StopAsyncIteration: The subscriber or the hub was closed.
         """
-        if self._first:
-            first, self._first = self._first, []
-            return first
-        cursor = self.cursor
+        cursor, ring = self.cursor, self._ring
         while not self._closed:
+            if (place := cursor.place) == ring.end:  # a hundred subscribers pass here with every event: few calls, no lock
+                if (line := self._line) is None:
+                    waiter = self._stand_apart()
+                else:
+                    self._waiter = waiter = line.future()
+                    line.waiters.append(waiter)
+                if place == ring.end:  # otherwise it came in between; whoever gives puts it into the ring before looking at the line
+                    try:
+                        await waiter
+                    except BaseException:
+                        self._leave()
+                        raise
+                    if cursor.plain and ring.end - place == 1:
+                        record = ring.slots[place % ring.capacity]
+                        if ring.start <= place:
+                            cursor.place = place + 1
+                            cursor.seq = record[0] or cursor.seq
+                            return [record]
             records = cursor.next()
             if records is None:
-                if cursor.lagged is not None:
-                    (after, head), cursor.lagged = cursor.lagged, None
-                    return [self._hub._transient(SubscriberLagged(after=Seq(after), head=Seq(head)))]
-                records = await asyncio.to_thread(cursor.catch_up)
+                records = await self._otherwise()
             if records:
                 return records
-            await self._wait()
         raise StopAsyncIteration
 
-    async def _wait(self) -> None:
-        hub, key = self._hub, self.cursor.topic.run
-        waiter: Waiter = asyncio.get_running_loop().create_future()
-        with hub._lock:
-            if not self.cursor.idle():
-                return
-            if hub._closed:
-                self._closed = True
-                return
-            hub._waiting.setdefault(key, {})[self] = waiter
-        try:
-            await waiter
-        finally:
-            if not waiter.done() or waiter.cancelled():
-                self._leave()
+    async def _otherwise(self) -> list[Record]:
+        """Returns what does not come from the ring: a greeting, the news that it was too slow, a page of the journal."""
+        first, self._first = self._first, []
+        if first:
+            return first
+        cursor = self.cursor
+        if cursor.lagged is None:
+            return await asyncio.to_thread(cursor.catch_up)
+        (after, head), cursor.lagged = cursor.lagged, None
+        return [self._hub._transient(SubscriberLagged(after=Seq(after), head=Seq(head)))]
+
+    def _stand_apart(self) -> Waiter:
+        """Returns what to wait for, when no line is known yet or when others' runs are not worth a wake-up."""
+        hub, run, loop = self._hub, self.cursor.topic.run, asyncio.get_running_loop()
+        self._waiter = waiter = loop.create_future()
+        if run is None:
+            self._line = line = hub._line(loop)
+            line.waiters.append(waiter)
+        else:
+            with hub._lock:
+                hub._waiting_for.setdefault(run, {})[self] = waiter
+        if hub._closed:
+            self._closed = True
+            waiter.set_result(None)
+        return waiter
 
     def _leave(self) -> None:
-        with self._hub._lock:
-            waiting = self._hub._waiting.get(self.cursor.topic.run)
-            if waiting is not None:
-                waiting.pop(self, None)
-                if not waiting:
-                    del self._hub._waiting[self.cursor.topic.run]
+        """Waits no longer."""
+        hub, run = self._hub, self.cursor.topic.run
+        if run is not None:
+            with hub._lock:
+                line = hub._waiting_for.get(run, {})
+                line.pop(self, None)
+                if not line:
+                    hub._waiting_for.pop(run, None)
+        elif self._line is not None and self._waiter in self._line.waiters:
+            self._line.waiters.remove(self._waiter)
 
     def close(self) -> None:
         """Ends it; whoever iterates gets no more. On the loop that iterates."""
         self._closed = True
-        hub = self._hub
-        with hub._lock:
-            waiter = hub._waiting.get(self.cursor.topic.run, {}).get(self)
         self._leave()
-        hub._subscribers.discard(self)
-        if waiter is not None:
-            _resolve([waiter])
+        self._hub._subscribers.discard(self)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def aclose(self) -> None:
         """As :meth:`close`."""
@@ -347,23 +411,6 @@ class Listener:
         self._closed = True
         with self._hub._lock:
             self._hub._listeners = tuple(listener for listener in self._hub._listeners if listener is not self)
-
-
-def _resolve(waiters: list[Waiter]) -> None:
-    """Wakes those who wait, each on its own loop, each loop once."""
-    here = asyncio._get_running_loop()
-    elsewhere: dict[asyncio.AbstractEventLoop, list[Waiter]] = {}
-    for waiter in waiters:
-        loop = waiter.get_loop()
-        if loop is not here:
-            elsewhere.setdefault(loop, []).append(waiter)
-        elif not waiter.done():
-            waiter.set_result(None)
-    for loop, its in elsewhere.items():
-        try:
-            loop.call_soon_threadsafe(_set_all, its)
-        except RuntimeError:
-            pass  # a loop that was closed has nobody left who waits
 
 
 def _set_all(waiters: list[Waiter]) -> None:

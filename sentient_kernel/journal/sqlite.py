@@ -6,7 +6,6 @@ import asyncio
 import os
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,27 +18,21 @@ from sentient_kernel.errors import JournalDamaged, JournalError, JournalUnusable
 from sentient_kernel.events import TRANSIENT, Record, Writable, classes
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal import _leases
+from sentient_kernel.journal._append import Appender, again
 from sentient_kernel.journal._check import check
-from sentient_kernel.journal._commit import Committer, Outcome, Pending
-from sentient_kernel.journal._grouping import Grouping
-from sentient_kernel.journal._head import head_path, read_head
+from sentient_kernel.journal._commit import Committer, Pending
+from sentient_kernel.journal._head import HeadFile, head_path, read_head
 from sentient_kernel.journal._holders import Holder, lives, sweep
 from sentient_kernel.journal._opening import damaged, open_journal
 from sentient_kernel.journal._place import filesystem_of, translate
 from sentient_kernel.journal._read import Reader
 from sentient_kernel.journal._schema import connect
-from sentient_kernel.journal._writer import PATIENCE, Group, Writer
+from sentient_kernel.journal._writer import PATIENCE
 from sentient_kernel.journal.base import Lease, LeaseInfo, RunRow, Verdict
 from sentient_kernel.journal.blobs import BlobStore
 
 FULL_KINDS: frozenset[str] = frozenset({"approval_decided", "effect_intended"})
 """Kinds that the disk has confirmed before their append is done, whatever the caller says."""
-
-CHECKPOINT_PAGES = 1_000
-"""Pages (4 KB each) that this process writes between two checkpoints."""
-
-MOST_UNSAVED = 100_000
-"""Posted events that are kept in memory while the disk is full."""
 
 T = TypeVar("T")
 _STORED = frozenset(classes()) - TRANSIENT
@@ -60,7 +53,8 @@ class SqliteJournal:
     to be written until :meth:`acknowledge` was called, so that nobody goes on without knowing. Numbers that were lost are not given again.
 
     Args:
-        path: The file; it and its folder are made, for the owner only, when they are not there. ``journal.head`` and ``locks/`` are beside it.
+        path: The file; it and its folder are made, for the owner only, when they are not there. Beside it are ``journal.head`` and,
+            once a run was executed, ``locks/``.
         blobs_dir: The folder for big values; default: ``blobs`` beside the file.
         clock: Where time comes from.
         durability: ``power`` lets the disk confirm every commit, ``process`` only those of ``full_kinds`` and those with ``full=True``.
@@ -98,42 +92,34 @@ class SqliteJournal:
     ) -> None:
         self.path = Path(os.path.abspath(os.fspath(path)))
         self._clock = clock or SystemClock()
-        self._opened = open_journal(
-            self.path, filesystem=filesystem(self.path), now=self._clock.now_us, readonly=readonly, vfs=vfs
-        )
-        self.opened: Verdict = self._opened.verdict
+        opened = open_journal(self.path, filesystem=filesystem(self.path), now=self._clock.now_us, readonly=readonly, vfs=vfs)
+        self.opened: Verdict = opened.verdict
         """What was found when the journal was opened."""
         self.blobs = BlobStore(blobs_dir or self.path.parent / "blobs", sync=durability == "power")
-        self._refusal = self._opened.refusal
+        self._committer, self._head, self._refusal, self._had_wal = opened.committer, opened.head, opened.refusal, opened.had_wal
         self._always_full = durability == "power"
         self._full_kinds = full_kinds
+        self._open = lambda: connect(self.path, vfs=vfs)
+        self._reader = Reader(lambda: connect(self.path, readonly=True, vfs=vfs))
+        self._appender: Appender | None = None
         self._locks = self.path.parent / "locks"
         self._holder: Holder | None = None
         self._pid = os.getpid()
-        self._vfs = vfs
-        self._reader = Reader(lambda: connect(self.path, readonly=True, vfs=vfs))
-        self._writer = Writer(lambda: connect(self.path, vfs=vfs), self._wrote, self._confirmed, self._translate, self._landed)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._on_commit: Callable[[Sequence[Record]], None] = _nobody
-        self._grouping = Grouping()
-        self._buffer: list[Pending] = []
-        self._waiting = 0
-        self._full = False
-        self._scheduled = self._held = self._telling = False
-        self._away = 0
-        self._arrived: deque[tuple[int, list[Pending], Outcome | JournalError]] = deque()
-        self._told = 0
-        self._seen = -1
         self._closed = False
-        if self._opened.committer is not None:
-            self._opened.committer.connection.set_busy_handler(_be_patient)
+        if self._committer is not None:
+            self._committer.connection.set_busy_handler(_be_patient)
         _OPEN.add(self)
 
     def bind(self, loop: asyncio.AbstractEventLoop, on_commit: Callable[[Sequence[Record]], None]) -> None:
-        """Ties appends to a loop; see :meth:`sentient_kernel.journal.base.Journal.bind`."""
-        self._loop = loop
-        self._on_commit = on_commit
-        self._told = self.head()
+        """Ties appends to a loop; see :meth:`sentient_kernel.journal.base.Journal.bind`.
+
+        Raises:
+            JournalDamaged, JournalTooNew, JournalUnusable: The journal cannot be written; the message says why.
+        """
+        committer, head = self._writable()
+        if self._appender is not None:
+            self._appender.close()
+        self._appender = Appender(loop, on_commit, committer, self._reader, self._open, head.write, head.sync, self._translate)
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -144,23 +130,12 @@ class SqliteJournal:
 
         Raises:
             UsageError: It was not called on the loop that the journal is bound to, or an event's kind is not one that is stored.
-            JournalDamaged, JournalTooNew, JournalUnusable: The journal cannot be written as it is; the message says why.
+            JournalDamaged, JournalTooNew, JournalUnusable: The journal cannot be written; the message says why.
         """
-        loop = self._here()
-        future: asyncio.Future[Seq] = loop.create_future()
-        pending = Pending(run, [(event.kind, event.body()) for event in events], self._clock.now_us(), lease, unique, future)
-        full = self._take(pending) or full
-        if full or self._full or self._waiting or self._away or self._telling or not self._grouping.alone(asyncio.current_task(loop)):
-            self._full = self._full or full
-            self._buffer.append(pending)
-            self._waiting += 1
-        else:
-            group, self._buffer = self._buffer, []
-            group.append(pending)
-            self._commit(group)
-        if not self._scheduled:
-            self._scheduled = True
-            loop.call_soon(self._flush)
+        appender = self._here()
+        rows = [(event.kind, event.body()) for event in events]
+        future: asyncio.Future[Seq] = appender.loop.create_future()
+        appender.append(Pending(run, rows, self._clock.now_us(), lease, unique, future), self._to_confirm(rows) or full)
         return future
 
     def post(self, run: RunId, event: Writable, *, lease: Lease | None = None) -> None:
@@ -169,156 +144,33 @@ class SqliteJournal:
         Raises:
             UsageError, JournalDamaged, JournalTooNew, JournalUnusable: as :meth:`append`.
         """
-        loop = self._here()
-        if len(self._buffer) >= MOST_UNSAVED:
-            raise JournalUnusable(f"{MOST_UNSAVED} events wait to be written to {self.path}.", hint="Free some space on its disk.")
-        pending = Pending(run, [(event.kind, event.body())], self._clock.now_us(), lease)
-        self._full = self._take(pending) or self._full
-        self._buffer.append(pending)
-        if not self._scheduled:
-            self._scheduled = True
-            loop.call_soon(self._flush)
+        appender = self._here()
+        rows = [(event.kind, event.body())]
+        appender.post(Pending(run, rows, self._clock.now_us(), lease), self._to_confirm(rows))
 
-    def _here(self) -> asyncio.AbstractEventLoop:
-        """Returns the loop, or says why nothing can be written from here."""
-        loop = self._loop
-        if loop is None or asyncio._get_running_loop() is not loop or self._refusal is not None:
-            self._usable()
-            if self._refusal is not None:
-                raise again(self._refusal)
-            raise UsageError(
-                "Appends and leases belong to the loop that the journal is bound to.", hint="Call bind() first; from another thread, ask the loop."
-            )
-        if self._closed or os.getpid() != self._pid:
-            self._usable()
-        return loop
+    def poll(self) -> None:
+        """Hands over what other processes wrote; a few microseconds when there is nothing. Loop thread."""
+        appender = self._here()
+        self._reading(appender.poll)
 
-    def _take(self, pending: Pending) -> bool:
-        """Checks the kinds, counts the steps; returns whether the disk has to confirm it."""
+    def _here(self) -> Appender:
+        """Returns what writes for this loop, or says why nothing can be written from here."""
+        appender = self._appender
+        if appender is None or self._closed or os.getpid() != self._pid or asyncio._get_running_loop() is not appender.loop:
+            self._usable()
+            self._writable()
+            raise UsageError("This call belongs to the loop that the journal is bound to.", hint="Call bind() first; from a thread, ask the loop.")
+        return appender
+
+    def _to_confirm(self, rows: list[tuple[str, bytes]]) -> bool:
+        """Checks the kinds; returns whether the disk has to confirm the rows."""
         full = self._always_full
-        for kind, _ in pending.rows:
+        for kind, _ in rows:
             if kind not in _STORED:
                 raise UsageError(f"{kind!r} is not a kind of event that is stored.")
-            full = full or kind in self._full_kinds
-        self._grouping.saw(pending)
+            if kind in self._full_kinds:
+                full = True
         return full
-
-    def _flush(self) -> None:
-        """Once a turn of the loop: commits what has gathered, or holds it back for company."""
-        self._scheduled = False
-        self._grouping.turned()
-        if not self._buffer or self._held:
-            return
-        assert self._loop is not None
-        if not self._full and (delay := self._grouping.hold_back(self._loop.time())):
-            self._held = True
-            self._loop.call_later(delay, self._flush_held)
-        else:
-            self._flush_now()
-
-    def _flush_held(self) -> None:
-        self._held = False
-        self._flush_now(held=True)
-
-    def _flush_now(self, *, held: bool = False) -> None:
-        group, full, waiting = self._buffer, self._full, self._waiting
-        if not group or self._closed:
-            return
-        assert self._loop is not None
-        self._buffer, self._full, self._waiting = [], False, 0
-        self._grouping.committed(self._loop.time(), waited_for_one=held and waiting <= 1)
-        if full or self._away:
-            self._hand_over(group, full)
-        else:
-            self._commit(group)
-
-    def _commit(self, group: list[Pending]) -> None:
-        """Commits on the loop; when the file is locked, the thread does it."""
-        committer = self._opened.committer
-        assert committer is not None
-        try:
-            outcome = committer.commit(group)
-        except apsw.BusyError:
-            self._hand_over(group, False)
-        except apsw.Error as error:
-            self._finish(group, self._translate(error))
-        else:
-            if committer.pages > CHECKPOINT_PAGES:
-                committer.pages = 0
-                self._writer.checkpoint()
-            self._finish(group, outcome)
-
-    def _hand_over(self, group: list[Pending], full: bool) -> None:
-        self._away += 1
-        self._writer.put(Group(group, full))
-
-    def _landed(self, groups: int, pendings: list[Pending], outcome: Outcome | JournalError) -> None:
-        """On the thread: sends home what became of groups."""
-        self._arrived.append((groups, pendings, outcome))
-        assert self._loop is not None
-        try:
-            self._loop.call_soon_threadsafe(self._land)
-        except RuntimeError:
-            return  # the loop was closed before the journal; close() looks here itself
-
-    def _land(self) -> None:
-        while self._arrived:
-            groups, pendings, outcome = self._arrived.popleft()
-            self._away -= groups
-            self._finish(pendings, outcome)
-
-    def _finish(self, group: list[Pending], outcome: Outcome | JournalError) -> None:
-        """Tells what was written, then whoever waits."""
-        if isinstance(outcome, JournalError):
-            self._fail(group, outcome)
-            return
-        if outcome.records:
-            self._tell(outcome.records)
-        for pending, result in zip(group, outcome.results, strict=True):
-            future = pending.future
-            if future is None or future.done():
-                continue
-            if isinstance(result, JournalError):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-
-    def _fail(self, group: list[Pending], error: JournalError) -> None:
-        """Fails those who wait; what was posted is kept for the next commit."""
-        kept = [pending for pending in group if pending.future is None]
-        if isinstance(error, JournalUnusable):
-            self._buffer[:0] = kept
-        for pending in group:
-            if pending.future is not None and not pending.future.done():
-                pending.future.set_exception(again(error))
-
-    def _tell(self, records: Sequence[Record]) -> None:
-        """Hands records to ``on_commit``, each once, in order, with those of other processes in between."""
-        if records[0].seq != self._told + 1:
-            others = self._reader.read(after=Seq(self._told), until=records[0].seq - 1) if records[0].seq > self._told else []
-            records = [*others, *(record for record in records if record.seq > self._told)]
-        if not records:
-            return
-        self._told = records[-1].seq
-        self._telling = True
-        try:
-            self._on_commit(records)
-        except Exception as error:  # noqa: BLE001 - the border of delivery: what is written is written, whoever cannot bear to hear it
-            assert self._loop is not None
-            self._loop.call_exception_handler({"message": "on_commit of a journal failed", "exception": error})
-        finally:
-            self._telling = False
-
-    def _wrote(self, seq: int, chain: bytes) -> None:
-        if self._opened.head is not None:
-            self._opened.head.write(seq, chain)
-
-    def _confirmed(self) -> None:
-        if self._opened.head is not None:
-            self._opened.head.sync()
-
-    def _translate(self, error: Exception) -> JournalError:
-        return translate(error, self.path)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -330,32 +182,26 @@ class SqliteJournal:
         Raises:
             JournalDamaged: Rows cannot be read; :meth:`verify` says which.
         """
-        self._usable()
         return self._reading(lambda: self._reader.read(run=run, after=after, kinds=kinds, limit=limit))
 
     def head(self) -> Seq:
         """Returns the seq of the newest record, 0 when there is none; any thread."""
-        self._usable()
         return self._reading(self._reader.head)
 
     def runs(
-        self, *, run: RunId | None = None, name: str | None = None, session: str | None = None, user: str | None = None, parent: RunId | None = None
+        self,
+        *,
+        run: RunId | None = None,
+        name: str | None = None,
+        session: str | None = None,
+        user: str | None = None,
+        parent: RunId | None = None,
     ) -> list[RunRow]:
         """Returns the runs that match all that is given, oldest first; any thread."""
-        self._usable()
         return self._reading(lambda: self._reader.runs(run=run, name=name, session=session, user=user, parent=parent))
 
-    def poll(self) -> None:
-        """Hands over what other processes wrote; a few microseconds when there is nothing. Loop thread."""
-        self._here()
-        assert self._opened.committer is not None
-        version = self._opened.committer.execute("PRAGMA data_version").get
-        if version != self._seen:
-            self._seen = version
-            if records := self.read(after=Seq(self._told)):
-                self._tell(records)
-
     def _reading(self, what: Callable[[], T]) -> T:
+        self._usable()
         try:
             return what()
         except apsw.Error as error:
@@ -386,7 +232,6 @@ class SqliteJournal:
 
     def leases(self, runs: Sequence[RunId] | None = None) -> dict[RunId, LeaseInfo]:
         """Returns who executes which run; any thread."""
-        self._usable()
         now, wanted = self._clock.now_us(), None if runs is None else set(runs)
         return {
             run: LeaseInfo(run, holder, token, self._lives(holder, _leases.fresh(beat, ttl, now)))
@@ -399,8 +244,7 @@ class SqliteJournal:
 
     def _transact(self, work: Callable[[_leases.Execute], T]) -> T:
         """Runs work in a write transaction on the loop's connection; waits for other writers."""
-        committer = self._opened.committer
-        assert committer is not None
+        committer, _ = self._writable(even_damaged=True)
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
@@ -415,9 +259,8 @@ class SqliteJournal:
 
     def verify(self, *, full: bool = True) -> Verdict:
         """Checks that no row is missing or altered: all of them, or the last 1,000; any thread. What was acknowledged is left out."""
-        self._usable()
         record = read_head(head_path(self.path))
-        return self._reading(lambda: self._reader.lend(lambda c: check(c, self.path, record, full=full, had_wal=self._opened.had_wal)))
+        return self._reading(lambda: self._reader.lend(lambda c: check(c, self.path, record, full=full, had_wal=self._had_wal)))
 
     def acknowledge(self) -> Verdict:
         """Notes the damage that was found at opening, so that work can go on behind it; the numbers of lost rows stay unused.
@@ -429,11 +272,11 @@ class SqliteJournal:
             JournalDamaged: What is wrong cannot be passed over: the file itself is damaged, not only the newest rows.
         """
         self._usable()
-        committer, head = self._opened.committer, self._opened.head
-        if committer is None or head is None or not isinstance(self._refusal, JournalDamaged):
+        if self._refusal is None:
             return self.opened
+        committer, head = self._writable(even_damaged=True)
         damage, now = self.opened.damage, self._clock.now_us()
-        seq, chain = self._transact(lambda do: _note(do, [(one.first, one.last, now, one.what) for one in damage if one.first]))
+        seq, chain = self._transact(lambda do: _leases.note(do, [(one.first, one.last, now, one.what) for one in damage if one.first]))
         head.write(seq, chain)
         head.write(seq, chain)  # both places: the other one may hold what another journal left
         verdict = self.verify(full=False)
@@ -444,29 +287,24 @@ class SqliteJournal:
         return verdict
 
     def close(self) -> None:
-        """Writes what waits, gives leases back and lets go of every file; any thread, best the loop's or after the loop has ended."""
+        """Writes what waits, gives leases back and lets go of every file; on the loop, or when the loop has ended."""
         if self._closed or os.getpid() != self._pid:
             return
-        if self._buffer:
-            group, full, self._buffer = self._buffer, self._full, []
-            self._hand_over(group, full)
-        self._closed = True
-        self._writer.stop()
-        if self._loop is None or not self._loop.is_running() or asyncio._get_running_loop() is self._loop:
-            self._land()
-        self._reader.close()
-        opened = self._opened
-        if self._holder is not None and opened.committer is not None:
+        if self._appender is not None:
+            self._appender.close()
+        if self._holder is not None:
             name = self._holder.name
             try:
                 self._transact(lambda do: _leases.give_all_back(do, name))
             except JournalError:
-                pass  # the lock is gone in a moment, and with it the leases
+                pass  # the lock is gone in a moment, and the leases with it
             self._holder.close()
-        if opened.committer is not None:
-            opened.committer.connection.close()
-        if opened.head is not None:
-            opened.head.close()
+        self._closed = True
+        self._reader.close()
+        if self._committer is not None:
+            self._committer.connection.close()
+        if self._head is not None:
+            self._head.close()
         _OPEN.discard(self)
 
     def _usable(self) -> None:
@@ -479,6 +317,18 @@ class SqliteJournal:
         if self._closed:
             raise JournalUnusable(f"{self.path} was closed.")
 
+    def _writable(self, *, even_damaged: bool = False) -> tuple[Committer, HeadFile]:
+        """Returns what writes, or says why nothing can be written."""
+        refusal = self._refusal
+        if refusal is not None and not (even_damaged and isinstance(refusal, JournalDamaged)):
+            raise again(refusal)
+        if self._committer is None or self._head is None:
+            raise JournalUnusable(f"{self.path} was opened for reading only.")
+        return self._committer, self._head
+
+    def _translate(self, error: Exception) -> JournalError:
+        return translate(error, self.path)
+
     def __enter__(self) -> Self:
         return self
 
@@ -489,27 +339,8 @@ class SqliteJournal:
         return f"SqliteJournal({str(self.path)!r})"
 
 
-def again(error: JournalError) -> JournalError:
-    """Returns an error of the same kind and words, for each who is to get it."""
-    copy = type(error)(error.message, hint=error.hint)
-    copy.__cause__ = error.__cause__
-    return copy
-
-
 def _be_patient(tries: int) -> bool:
     """Waits a moment for another writer; longer is for the thread."""
     if tries < 4:
         time.sleep(0.000_2)
     return tries < 4
-
-
-def _nobody(records: Sequence[Record]) -> None:
-    """What is told before anybody is bound."""
-
-
-def _note(execute: _leases.Execute, gaps: list[tuple[Seq, Seq, int, str]]) -> tuple[int, bytes]:
-    """Writes down what is acknowledged; returns how far the journal then goes."""
-    for gap in gaps:
-        execute("INSERT OR REPLACE INTO gaps(first, last, at, what) VALUES (?, ?, ?, ?)", gap)
-    row = execute("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1").fetchone() or (0, b"")
-    return max(row[0], execute("SELECT coalesce(max(last), 0) FROM gaps").get), row[1]

@@ -1,0 +1,236 @@
+"""The writing side of a journal on its loop: what gathers, when it is committed and where, who is told, and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import apsw
+
+from sentient_kernel.errors import JournalError, JournalUnusable
+from sentient_kernel.events import Record
+from sentient_kernel.ids import Seq
+from sentient_kernel.journal._commit import Committer, Outcome, Pending
+from sentient_kernel.journal._grouping import Grouping
+from sentient_kernel.journal._read import Reader
+from sentient_kernel.journal._writer import Group, Writer
+
+CHECKPOINT_PAGES = 1_000
+"""Pages (4 KB each) that are written between two checkpoints."""
+
+MOST_UNSAVED = 100_000
+"""Posted events that are kept in memory while the disk is full."""
+
+OnCommit = Callable[[Sequence[Record]], None]
+
+
+class Appender:
+    """Writes for one loop.
+
+    What must not wait for the disk is committed here, on the loop; the rest, and what finds the file locked, by the writer's thread. While
+    a group is away there, everything goes there, so that rows keep the order in which they came.
+
+    Args:
+        loop: The loop that all calls come from.
+        on_commit: Told what was written, here and by other processes.
+        committer: Commits on the loop.
+        reader: Reads what other processes wrote in between.
+        open_: Opens the thread's connection.
+        wrote: What its committer calls after each commit.
+        confirmed: Called when the disk has confirmed rows.
+        translate: Turns an error of SQLite into one of ours.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_commit: OnCommit,
+        committer: Committer,
+        reader: Reader,
+        open_: Callable[[], apsw.Connection],
+        wrote: Callable[[int, bytes], None],
+        confirmed: Callable[[], None],
+        translate: Callable[[Exception], JournalError],
+    ) -> None:
+        self.loop = loop
+        self._on_commit = on_commit
+        self._committer = committer
+        self._reader = reader
+        self._translate = translate
+        self._writer = Writer(open_, wrote, confirmed, translate, self._landed)
+        self._grouping = Grouping()
+        self._buffer: list[Pending] = []
+        self._waiting = 0  # futures in the buffer
+        self._full = False  # something in it has to be confirmed by the disk
+        self._scheduled = self._held = self._telling = self._closed = False
+        self._away = 0
+        self._arrived: deque[tuple[int, list[Pending], Outcome | JournalError]] = deque()
+        self._told = int(reader.head())
+        self._version = -1
+
+    def append(self, pending: Pending, full: bool) -> None:
+        """Takes what somebody waits for; commits at once for one who writes alone."""
+        self._grouping.saw(pending)
+        busy = full or self._full or self._waiting or self._away or self._telling
+        if busy or not self._grouping.alone(asyncio.current_task(self.loop)):
+            self._full = self._full or full
+            self._buffer.append(pending)
+            self._waiting += 1
+        elif self._buffer:
+            group, self._buffer = self._buffer, []
+            group.append(pending)
+            self._commit(group)
+        else:
+            self._commit([pending])
+        if not self._scheduled:
+            self._scheduled = True
+            self.loop.call_soon(self._flush)
+
+    def post(self, pending: Pending, full: bool) -> None:
+        """Takes what nobody waits for.
+
+        Raises:
+            JournalUnusable: Too much waits already: the disk has been full for long.
+        """
+        if len(self._buffer) >= MOST_UNSAVED:
+            raise JournalUnusable(f"{MOST_UNSAVED} events wait to be written.", hint="Free some space on the journal's disk.")
+        self._grouping.saw(pending)
+        self._full = self._full or full
+        self._buffer.append(pending)
+        if not self._scheduled:
+            self._scheduled = True
+            self.loop.call_soon(self._flush)
+
+    def poll(self) -> None:
+        """Hands over what other processes wrote."""
+        version = self._committer.execute("PRAGMA data_version").get
+        if version != self._version:
+            self._version = version
+            if records := self._reader.read(after=Seq(self._told)):
+                self._tell(records)
+
+    def close(self) -> None:
+        """Writes what waits and ends the thread; tells what became of it, unless the loop runs on another thread."""
+        if self._buffer:
+            self._hand_over(self._buffer, self._full)
+            self._buffer = []
+        self._closed = True
+        self._writer.stop()
+        if not self.loop.is_running() or asyncio._get_running_loop() is self.loop:
+            self._land()
+
+    # -- committing ---------------------------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        """Once a turn of the loop: commits what has gathered, or holds it back for company."""
+        self._scheduled = False
+        self._grouping.turned()
+        if not self._buffer or self._held:
+            return
+        if not self._full and (delay := self._grouping.hold_back(self.loop.time())):
+            self._held = True
+            self.loop.call_later(delay, self._flush_held)
+        else:
+            self._flush_now()
+
+    def _flush_held(self) -> None:
+        self._held = False
+        self._flush_now(held=True)
+
+    def _flush_now(self, *, held: bool = False) -> None:
+        group, full, waiting = self._buffer, self._full, self._waiting
+        if not group or self._closed:
+            return
+        self._buffer, self._full, self._waiting = [], False, 0
+        self._grouping.committed(self.loop.time(), waited_for_one=held and waiting <= 1)
+        if full or self._away:
+            self._hand_over(group, full)
+        else:
+            self._commit(group)
+
+    def _commit(self, group: list[Pending]) -> None:
+        """Commits on the loop; when the file is locked, the thread does it."""
+        committer = self._committer
+        try:
+            outcome = committer.commit(group)
+        except apsw.BusyError:
+            self._hand_over(group, False)
+        except apsw.Error as error:
+            self._fail(group, self._translate(error))
+        else:
+            if committer.pages > CHECKPOINT_PAGES:
+                committer.pages = 0
+                self._writer.checkpoint()
+            self._succeed(group, outcome)
+
+    def _hand_over(self, group: list[Pending], full: bool) -> None:
+        self._away += 1
+        self._writer.put(Group(group, full))
+
+    def _landed(self, groups: int, pendings: list[Pending], outcome: Outcome | JournalError) -> None:
+        """On the thread: sends home what became of groups."""
+        self._arrived.append((groups, pendings, outcome))
+        try:
+            self.loop.call_soon_threadsafe(self._land)
+        except RuntimeError:
+            return  # the loop was closed before the journal; close() looks here itself
+
+    def _land(self) -> None:
+        while self._arrived:
+            groups, pendings, outcome = self._arrived.popleft()
+            self._away -= groups
+            if isinstance(outcome, JournalError):
+                self._fail(pendings, outcome)
+            else:
+                self._succeed(pendings, outcome)
+
+    # -- telling ------------------------------------------------------------------------------------------------------
+
+    def _succeed(self, group: list[Pending], outcome: Outcome) -> None:
+        """Tells what was written, then whoever waits."""
+        if outcome.records:
+            self._tell(outcome.records)
+        if self.loop.is_closed():
+            return
+        for pending, result in zip(group, outcome.results, strict=True):
+            future = pending.future
+            if future is None or future.done():
+                continue
+            if isinstance(result, JournalError):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+    def _fail(self, group: list[Pending], error: JournalError) -> None:
+        """Fails those who wait; what was posted is kept for the next commit, unless the journal itself is the reason."""
+        if isinstance(error, JournalUnusable) and not self._closed:
+            self._buffer[:0] = [pending for pending in group if pending.future is None]
+        if self.loop.is_closed():
+            return
+        for pending in group:
+            if pending.future is not None and not pending.future.done():
+                pending.future.set_exception(again(error))
+
+    def _tell(self, records: Sequence[Record]) -> None:
+        """Hands records to ``on_commit``, each once, in order, with those of other processes in between."""
+        if records[0].seq != self._told + 1:
+            others = self._reader.read(after=Seq(self._told), until=records[0].seq - 1) if records[0].seq > self._told else []
+            records = [*others, *(record for record in records if record.seq > self._told)]
+            if not records:
+                return
+        self._told = records[-1].seq
+        self._telling = True
+        try:
+            self._on_commit(records)
+        except Exception as error:  # noqa: BLE001 - the border of delivery: what is written is written, whoever cannot bear to hear it
+            self.loop.call_exception_handler({"message": "on_commit of a journal failed", "exception": error})
+        finally:
+            self._telling = False
+
+
+def again(error: JournalError) -> JournalError:
+    """Returns an error of the same kind and words, for each who is to get it."""
+    copy = type(error)(error.message, hint=error.hint)
+    copy.__cause__ = error.__cause__
+    return copy
