@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 AROUND = 140
 """How many characters around a quote are drawn."""
 
+REFUSED = 10
+"""How many unread documents of a source are listed."""
+
 Numbers = dict[tuple[str, int, int], int]
 
 STYLE = """
@@ -207,9 +210,11 @@ def _sources(report: Report) -> str:
         return ""
     rows = []
     for note in report.sources:
-        refused = "".join(f"<br>{escaped(uri)}: {escaped(reason)}" for uri, reason in note.refused[:10])
-        more = f"<br>and {len(note.refused) - 10} more" if len(note.refused) > 10 else ""
-        state = f'{escaped(note.reason)}<span class="soft">{refused}{more}</span>'
+        lines = [escaped(note.reason)] if note.reason else []
+        lines += [f'<span class="soft">{escaped(uri)}: {escaped(reason)}</span>' for uri, reason in note.refused[:REFUSED]]
+        if len(note.refused) > REFUSED:
+            lines.append(f'<span class="soft">and {len(note.refused) - REFUSED} more</span>')
+        state = "<br>".join(lines)
         rows.append(
             f'<tr><td><b>{escaped(note.source)}</b></td><td>{state}</td><td class="n num">{note.documents}</td>'
             f'<td class="n num">{note.found}</td><td class="n num">{note.cited}</td></tr>'

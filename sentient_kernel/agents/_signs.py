@@ -10,6 +10,10 @@ _STUDY = re.compile(
     re.I,
 )
 _NOISE = re.compile(r"https?:|www\.|\bdoi\b|\S@\S|\blicen[cs]e\b|\bcopyright\b|\u00a9", re.I)
+_CODE = re.compile(
+    r"```|>>>|# doctest|^\w*(?:Error|Warning): |\bfrom \w[\w.]* import\b|\bdef \w+\(|\w = \w[\w.]*\(|\w\(.{0,80}\) as \w+:"
+    r"|(?:^|\s)\*{0,2}\w+ ?: (?:\{|(?:array-like|bool|callable|dict|float|int|list|object|optional|scalar|sequence|str)\b)"
+)
 _POINTING = re.compile(r"[\"'(\u201c]?(?:It|This|These|They|He|She|Such|Those|That|Its|Their|His|Her)\b")
 _QUANTITY = re.compile(
     r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|billion|half|third|dozen)\b", re.I
@@ -51,6 +55,6 @@ def pointing(text: str) -> bool:
 
 def noisy(text: str) -> bool:
     """Tells whether a stretch is no prose: an address, a licence line, a row of a table, code."""
-    if len(text) < 20 or len(text) > _BEGINNING or _NOISE.search(text):
+    if len(text) < 20 or len(text) > _BEGINNING or _NOISE.search(text) or _CODE.search(text):
         return True
     return sum(1 for char in text if char.isalpha() or char == " ") < 0.7 * len(text)

@@ -132,9 +132,10 @@ def negated(text: str) -> int:
 
 _BROAD = frozenset(
     stem(word)
-    for word in """added according amount become call cause change city come consider country day difference different effect example find
-    first form found good group happen help important include kind known large last level main make mean name new number occur part people
-    percent person place provide rate reason result role show study take term thing time type way word work world year""".split()
+    for word in """added according amount become call cause change city come compute consider country day difference different effect
+    example find first form found good group happen help important include kind known large last level main make mean multiple name new
+    number occur part people percent person place provide rate reason result role several show study take term thing time type
+    various way word work world year""".split()
 )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sentient_kernel.agents._signs import noisy, pointing, study, wanted
-from sentient_kernel.agents._words import content, idf
+from sentient_kernel.agents._words import asked, content, idf
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.sources.base import Passage
@@ -220,7 +220,9 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
     """Gives every sentence its score."""
     rarity = idf([one.terms for one in pool])
     unseen = math.log(1 + 2 * len(pool))
-    total = sum(rarity.get(term, unseen) for term in terms)
+    for term, telling in asked(question).items():  # "happen" may be rare among the sentences and still say little
+        rarity[term] = rarity.get(term, unseen) * min(telling, 1.0)
+    total = sum(rarity[term] for term in terms)
     mean = sum(len(one.terms) for one in pool) / len(pool) or 1.0
     top = max(one.passage.score for one in pool)
     low = min(one.passage.score for one in pool)
@@ -235,7 +237,7 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
         title = titles[one.passage.title]
 
         def share(held: frozenset[str], bag: frozenset[str] = one.bag) -> float:
-            return sum(rarity.get(term, unseen) for term in terms if term in held and term not in bag) / total
+            return sum(rarity[term] for term in terms if term in held and term not in bag) / total
 
         said = share(one.bag, frozenset())
         one.cover = said + share(title)

@@ -69,11 +69,13 @@ def write(
     if not statements:
         report = replace(report, answer=f"Nothing in the sources answers this. {support.reason}".strip(), abstained=True)
         return replace(report, sources=source_notes(healths, passages, report))
-    for one in _answer(statements):
+    own = {part.id for part in plan if part.kind != "side"}  # the two sides of a comparison are not asked for by themselves
+    lead = _answer(statements, own)
+    for one in lead:
         one.lead = True
-    ordered = _ordered(statements)
+    ordered = [*lead, *(one for one in _ordered(statements) if not one.lead)]
     claims = tuple(Claim(text=one.text, citations=tuple(one.citations), part=one.first.part, lead=one.lead) for one in ordered)
-    answer = " ".join(one.text for one in ordered if one.lead)
+    answer = " ".join(one.text for one in lead)
     report = replace(report, answer=answer, claims=claims, disagreements=disagreements(evidence))
     return replace(report, sources=source_notes(healths, passages, report))
 
@@ -157,14 +159,15 @@ def _same(one: _Statement, other: _Statement) -> bool:
     return numbers(one.text) == numbers(other.text) and bool(negated(one.text)) == bool(negated(other.text))
 
 
-def _answer(statements: Sequence[_Statement]) -> list[_Statement]:
-    """Returns the statements that make the answer: the best one of each part, then what comes near the best of all."""
-    whole = [one for one in statements if one.text.rstrip("\"'\u201d\u2019)").endswith((".", "!"))]  # no heading, no half formula
-    ranked = sorted(whole or statements, key=lambda one: -_worth(one))
+def _answer(statements: Sequence[_Statement], own: set[int]) -> list[_Statement]:
+    """Returns the statements that make the answer, best first: the best one of each part, then what comes near the best of all."""
+    # No heading, no half formula, nothing that needs the sentence before it.
+    able = [one for one in statements if one.text.rstrip("\"'\u201d\u2019)").endswith((".", "!")) and not pointing(one.text)]
+    ranked = sorted(able or statements, key=lambda one: -_worth(one))
     top = _worth(ranked[0])
     chosen = [ranked[0]]
     for one in ranked[1:]:
-        new_part = all(one.first.part != other.first.part for other in chosen)
+        new_part = one.first.part in own and all(one.first.part != other.first.part for other in chosen)
         if len(chosen) < ANSWER and _worth(one) >= (NEAR / 2 if new_part else NEAR) * top:
             chosen.append(one)
     return chosen
