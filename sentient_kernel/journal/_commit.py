@@ -11,13 +11,14 @@ from _blake2 import blake2b  # what hashlib.blake2b is; the detour costs as much
 from asyncio import Future
 from collections.abc import Callable, Sequence
 from struct import Struct
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
 
 from sentient_kernel.errors import DuplicateKey, LeaseLost
 from sentient_kernel.events import Record
 from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.journal._leases import give_back
 from sentient_kernel.journal._schema import BLOCK
 from sentient_kernel.journal.base import Lease
 
@@ -43,7 +44,11 @@ class Pending(NamedTuple):
     lease: Lease | None = None
     unique: str | None = None
     future: Future[Seq] | None = None
+    grant: tuple[str, int] | None = None  # the holder who gets the new run's lease, and for how many microseconds
 
+
+ENDS: Final = frozenset({"run_completed", "run_failed", "run_cancelled"})
+"""The kinds whose commit gives their run's lease back."""
 
 Result = Seq | DuplicateKey | LeaseLost
 
@@ -156,8 +161,18 @@ class Committer:
             pages += len(body) >> 12
             if kind == "run_started":
                 self._describe(number, json.loads(body))
+                if pending.grant is not None:
+                    self._grant(run, at, *pending.grant)
+            elif kind in ENDS and pending.lease is not None and pending.lease.run == run:
+                give_back(self.execute, pending.lease)
+                self._tokens.pop(run, None)
         self.pages += pages
         return seq, chain
+
+    def _grant(self, run: RunId, at: int, holder: str, ttl: int) -> None:
+        """Gives the lease of a run that begins in this very transaction."""
+        self.execute("INSERT INTO leases(run, holder, token, beat, ttl) VALUES (?, ?, 1, ?, ?)", (run, holder, at, ttl))
+        self._tokens[run] = (holder, 1)
 
     def _refusal(self, pending: Pending, seq: int) -> DuplicateKey | LeaseLost | None:
         """Returns why a pending may not be written; otherwise claims its key."""

@@ -84,6 +84,19 @@ class Journal(Protocol):
     def bind(self, loop: asyncio.AbstractEventLoop, on_commit: Callable[[Sequence[Record]], None]) -> None:
         """Ties appends to a loop; ``on_commit`` is called there with what was written, by this process or by another one."""
 
+    def begin(self, run: RunId, started: Writable, *, ttl: float, unique: str | None = None) -> tuple[Lease, asyncio.Future[Seq]]:
+        """Writes the first event of a new run and takes its lease, in one commit.
+
+        Args:
+            run: A run of which nothing is written yet.
+            started: Its run_started event.
+            ttl: For how many seconds the lease holds without being renewed.
+            unique: As in :meth:`append`; when it was used before, there is no lease either.
+
+        Returns:
+            The lease, and the future of the write: the lease holds once that is done.
+        """
+
     def append(
         self,
         run: RunId,
@@ -103,7 +116,8 @@ class Journal(Protocol):
             full: Whether the disk must have it (True) or the operating system is enough (False) before the future is done.
 
         Returns:
-            A future with the seq of the last event. It fails with LeaseLost, with DuplicateKey (holds the winner's seq), or with
+            A future with the seq of the last event. Writing a run's end (completed, failed, cancelled) under its lease gives the lease
+            back in the same commit. It fails with LeaseLost, with DuplicateKey (holds the winner's seq), or with
             JournalError; then nothing was written.
         """
 

@@ -123,6 +123,19 @@ class SqliteJournal:
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
+    def begin(self, run: RunId, started: Writable, *, ttl: float, unique: str | None = None) -> tuple[Lease, asyncio.Future[Seq]]:
+        """Writes the first event of a new run and takes its lease; see :meth:`sentient_kernel.journal.base.Journal.begin`.
+
+        Raises:
+            UsageError, JournalDamaged, JournalTooNew, JournalUnusable: as :meth:`append`.
+        """
+        appender, name = self._here(), self._who()
+        rows = [(started.kind, started.body())]
+        future: asyncio.Future[Seq] = appender.loop.create_future()
+        pending = Pending(run, rows, self._clock.now_us(), None, unique, future, (name, int(ttl * 1e6)))
+        appender.append(pending, self._to_confirm(rows))
+        return Lease(run, name, 1), future
+
     def append(
         self, run: RunId, events: Iterable[Writable], *, lease: Lease | None = None, unique: str | None = None, full: bool = False
     ) -> asyncio.Future[Seq]:
@@ -212,12 +225,16 @@ class SqliteJournal:
     def acquire(self, run: RunId, *, ttl: float) -> Lease | None:
         """Takes the lease of a run, or returns None when a holder that lives has it. Loop thread."""
         self._here()
+        name, now = self._who(), self._clock.now_us()
+        return self._transact(lambda do: _leases.take(do, run, name, now, int(ttl * 1e6), self._lives))
+
+    def _who(self) -> str:
+        """Returns the name under which this journal holds leases."""
         if self._holder is None:
             self._locks.mkdir(mode=0o700, exist_ok=True)
             sweep(self._locks)
             self._holder = Holder(self._locks)
-        name, now = self._holder.name, self._clock.now_us()
-        return self._transact(lambda do: _leases.take(do, run, name, now, int(ttl * 1e6), self._lives))
+        return self._holder.name
 
     def renew(self, leases: Sequence[Lease], *, ttl: float) -> list[Lease]:
         """Prolongs leases and returns those that were lost. Loop thread."""
