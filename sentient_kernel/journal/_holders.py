@@ -94,15 +94,13 @@ def lives(name: str, folder: Path, *, fresh: bool) -> bool:
         fresh: Whether it prolonged its lease within the lease's time to live.
 
     Returns:
-        For one of this process: True. For another one on this machine: whether its lock is held and its lease is fresh. For one on
-        another machine, whose locks cannot be seen from here: whether its lease is fresh.
+        Whether its lease is fresh and, for one on this machine, its lock is held. The locks of other machines cannot be seen from here.
     """
+    if not fresh or name.partition(".")[0] != machine():
+        return fresh
     with _GUARD:
-        if name in _OURS:
-            return True
-    if not fresh:
-        return False
-    return name.partition(".")[0] != machine() or _locked(folder / f"{name}.lock")
+        ours = name in _OURS
+    return ours or _locked(folder / f"{name}.lock")
 
 
 def sweep(folder: Path) -> None:

@@ -1,0 +1,34 @@
+"""The SQLite journal keeps what every store promises, whether the disk confirms each commit or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from sentient_kernel.clock import Clock
+from sentient_kernel.journal.base import Journal
+from sentient_kernel.journal.sqlite import SqliteJournal
+from sentient_kernel.testing._conformance_kit import Open
+from sentient_kernel.testing.journal_conformance import JournalConformance
+
+
+class TestSqliteJournal(JournalConformance):
+    durability: Literal["process", "power"] = "process"
+
+    @pytest.fixture
+    def open_journal(self, tmp_path: Path) -> Iterator[Open]:
+        with ExitStack() as opened:
+
+            def open_(clock: Clock | None = None) -> Journal:
+                journal = SqliteJournal(tmp_path / "home" / "journal.db", clock=clock, durability=self.durability)
+                return opened.enter_context(closing(journal))
+
+            yield open_
+
+
+class TestSqliteJournalThatSurvivesThePower(TestSqliteJournal):
+    durability = "power"
