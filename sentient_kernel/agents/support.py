@@ -9,10 +9,12 @@ from sentient_kernel.agents._words import asked, content
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.sources.base import Passage
 
-__all__ = ["ENOUGH", "Support", "supported"]
+__all__ = ["ENOUGH", "Support", "listed", "supported"]
 
 ENOUGH = 2.85
 """From this score on the passages answer the question; measured so that 95 of 100 answerable questions pass (tests/bench/evidence.py)."""
+LIST = 10
+"""The peak is measured among so many of the best passages."""
 
 
 class Support(NamedTuple):
@@ -23,12 +25,14 @@ class Support(NamedTuple):
         reason: Why not, in one sentence; empty when they do.
         score: The figure that was compared with :data:`ENOUGH`.
         missing: Telling words of the question that no passage holds.
+        names: Those of them that are names or numbers: a detail that the answer cannot speak of.
     """
 
     ok: bool
     reason: str
     score: float = 0.0
     missing: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def supported(question: str, passages: Sequence[Passage]) -> Support:
@@ -54,18 +58,19 @@ def supported(question: str, passages: Sequence[Passage]) -> Support:
     everything = frozenset().union(*bags)
     absent = {term: value for term, value in terms.items() if term not in everything}
     missing = tuple(_spelled(question, {term: value for term, value in absent.items() if value >= 1}))
+    names = tuple(_spelled(question, {term: value for term, value in absent.items() if value == 2}))
     held = 1.6 * best / total + 0.3 * min(best, 4.0) - 0.8 * sum(absent.values()) / total
     score = round(held + _peak([passage.score for passage in passages]), 4)
     if best == total or score >= ENOUGH:
-        return Support(True, "", score, missing)
+        return Support(True, "", score, missing, names)
     if missing:
-        return Support(False, f"Nothing that was found mentions {_listed(missing)}.", score, missing)
+        return Support(False, f"Nothing that was found mentions {listed(missing)}.", score, missing, names)
     return Support(False, "What was found shares words with the question but no passage brings them together.", score)
 
 
 def _peak(scores: Sequence[float]) -> float:
     """Returns how far the best score stands above the mean of the others, 1 to 2; 1.3 for lists too short to say."""
-    ranked = sorted(scores, reverse=True)
+    ranked = sorted(scores, reverse=True)[:LIST]  # a longer list has a longer tail, not a higher peak
     rest = sum(ranked[1:])
     if len(ranked) < 5 or rest <= 0:
         return 1.3
@@ -83,7 +88,7 @@ def _spelled(question: str, terms: Mapping[str, float]) -> list[str]:
     return [found[term] for term in sorted(found, key=lambda term: terms[term] < 2)]
 
 
-def _listed(found: Sequence[str]) -> str:
+def listed(found: Sequence[str]) -> str:
     """Returns up to three words as a list in a sentence."""
     quoted = [f"“{word}”" for word in found[:3]]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"

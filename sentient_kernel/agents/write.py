@@ -15,7 +15,7 @@ from sentient_kernel.agents.disagree import disagreements
 from sentient_kernel.agents.evidence import CONTEXT, Evidence
 from sentient_kernel.agents.plan import SubQuestion
 from sentient_kernel.agents.report import Citation, Claim, Gap, Report, SourceNote
-from sentient_kernel.agents.support import supported
+from sentient_kernel.agents.support import listed, supported
 from sentient_kernel.ids import DocumentId, RunId
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.sources.base import Health, Passage
@@ -201,15 +201,14 @@ def unanswered(
         healths: How the sources are doing.
     """
     gaps: list[Gap] = []
-    covered = {one.part for one in evidence}
     for part in plan:
         passages = found.get(part.id, ())
         support = supported(part.query, passages)
         if not support.ok or (part.id == 0 and not evidence):
             reason = support.reason or "No sentence of what was found fits."
             gaps.append(Gap(question=part.text, reason=reason, sources=_reasons(healths, passages)))
-        elif part.id and part.id not in covered and not passages:
-            gaps.append(Gap(question=part.text, reason="The search found nothing.", sources=_reasons(healths, passages)))
+        elif part.id == 0 and support.names:  # the topic is there, the detail is not
+            gaps.append(Gap(question=part.text, reason=f"Nothing that was found mentions {listed(support.names)}."))
     return tuple(gaps)
 
 

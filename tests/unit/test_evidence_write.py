@@ -109,6 +109,12 @@ def test_part_that_nothing_answers_is_listed_while_the_rest_is_answered() -> Non
     assert any("orchestra" in gap.question for gap in made.unanswered)
 
 
+def test_answered_question_says_which_name_of_it_no_source_mentions() -> None:
+    made = report("How much water did biochar raise in sand on average in Bulgaria?", SAND)
+    assert not made.abstained and [gap.reason for gap in made.unanswered] == ["Nothing that was found mentions “Bulgaria”."]
+    assert not report(QUESTION, SAND).unanswered
+
+
 def test_code_and_badges_do_not_reach_the_text_but_the_quote_stays() -> None:
     text = "* Use :func:`~pkg.load` to load **biochar** tables of sand [12]."
     made = write("load biochar tables of sand", [], evidence(text))
