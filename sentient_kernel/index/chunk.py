@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 __all__ = ["OVERLAP", "WORDS", "chunks", "sentences", "words"]
 
-WORDS = 180
+WORDS = 200
 """About how many words a passage has."""
-OVERLAP = 30
+OVERLAP = 50
 """At most how many words of a passage stand at the end of the one before it too."""
 
 Span = tuple[int, int]

@@ -1,15 +1,13 @@
 """How passages are ranked without a model. Pure: words in, scores out; the store does the looking up.
 
-1. *Recall.* The words of the question, without about 90 stop words, are OR-ed in FTS5 (Porter stems, title weight 2).
+1. *Recall.* The words of the question, without about 90 stop words, are OR-ed in FTS5 (Porter stems, BM25).
 2. *First pass* over the best 100: :func:`first_pass` adds to BM25 the pairs of question words that stand close together
    (the idea of Metzler and Croft's sequential dependence model, 2005) and the words that stand there in the very form of the
    question.
 3. *Second pass*: :func:`second_pass` adds likeness to the best passages (what fits resembles what fits: the cluster
    hypothesis of van Rijsbergen) and a bonus for documents whose title a best passage names (the bridge of a two-hop question).
 
-What each part brings is measured by ``python -m tests.bench.retrieval --ablation``; the figures are in the README of this room.
-Measured and left out, as they brought nothing or did harm: other k1 and b, idf coverage, best window, support by other
-passages of the document, feedback terms (RM3), joined forms of hyphenated words, Greek letters spelled out, British spelling.
+What each part brings is in the README of this room; ``python -m tests.bench.retrieval --ablation`` measures it again.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import mul
 from typing import TypeVar
 
 from sentient_kernel.documents import Passage
@@ -54,6 +53,8 @@ STOP_WORDS = frozenset(
 _POSSESSIVE = re.compile(r"['\u2019]s\b")
 _BRACKETED = re.compile(r"\s*\([^()]*\)\s*$")
 _MOST_WORDS = 32
+_LOGS = [0.0, *(1 + math.log(count) for count in range(1, 50))]
+_MOST = len(_LOGS) - 1
 _LONGEST_QUERY = 4_000
 
 
@@ -62,6 +63,7 @@ class Weights:
     """How much each part counts, in units of BM25. Round values, chosen over six sets at once.
 
     Args:
+        title: A word in the title, against one in the text.
         form: A question word in its very form.
         pairs: Two question words within ``window`` words of each other.
         window: What counts as close.
@@ -71,12 +73,13 @@ class Weights:
         bridges: How many passages count as the best for links.
     """
 
+    title: float = 1.0
     form: float = 0.2
     pairs: float = 1.0
     window: int = 15
     likeness: float = 0.5
     models: int = 5
-    link: float = 0.2
+    link: float = 0.3
     bridges: int = 3
 
 
@@ -219,24 +222,29 @@ def second_pass(
 
 
 def _likeness(scores: Mapping[int, float], candidates: Sequence[Candidate], weights: Weights) -> dict[int, float]:
-    """Returns each candidate's mean cosine to the best passages of other documents, as sets of stems weighted by rarity.
+    """Returns each candidate's mean cosine to the best passages of other documents, by their stems' rarity and number.
 
     Rarity is taken among the candidates: it tells apart what they all share (the question's own words among it) from what
     only some share, and needs no look-up.
     """
-    held = {each.key: frozenset(each.stems).union(each.title_stems) for each in candidates}
-    holders = Counter(chain.from_iterable(held.values()))
-    weight = {stem: rarity(len(candidates), count) ** 2 if count > 1 else 0.0 for stem, count in holders.items()}
-    length = {key: math.sqrt(sum(map(weight.__getitem__, stems))) or 1.0 for key, stems in held.items()}
+    counts = {each.key: Counter(chain(each.stems, each.title_stems)) for each in candidates}
+    holders = Counter(chain.from_iterable(counts.values()))
+    rare = {stem: rarity(len(candidates), count) if count > 1 else 0.0 for stem, count in holders.items()}
     documents = {each.key: each.document for each in candidates}
     best = order(scores)[: weights.models]
     share = {key: (scores[key] / scores[best[0]]) ** 2 for key in best}
+    vectors = {
+        key: {stem: _LOGS[count if count < _MOST else _MOST] * rare[stem] for stem, count in held.items()} for key, held in counts.items()
+    }
+    length = {key: math.sqrt(sum(map(mul, vector.values(), vector.values()))) or 1.0 for key, vector in vectors.items()}
     found: dict[int, float] = {}
-    for key, stems in held.items():
+    for key, vector in vectors.items():
         total = summed = 0.0
         for model in best:
             if documents[model] != documents[key]:
-                common = sum(map(weight.__getitem__, stems & held[model]))
+                other = vectors[model]
+                shared = vector.keys() & other.keys()
+                common = math.fsum(map(mul, map(vector.__getitem__, shared), map(other.__getitem__, shared)))  # exact in any order
                 summed += share[model] * common / (length[key] * length[model])
                 total += share[model]
         found[key] = summed / total if total else 0.0

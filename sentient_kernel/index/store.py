@@ -161,7 +161,7 @@ class Index:
             allowed = _allowed(db, sources)
             if not wanted.words or (allowed is not None and not allowed):
                 return []
-            scores = _match(db, wanted, allowed, max(_POOL, k))
+            scores = _match(db, wanted, allowed, self.weights.title, max(_POOL, k))
             if not scores:
                 return []
             rows = _rows(db, list(scores))
@@ -303,15 +303,15 @@ def _forget(db: Connection, document: SQLiteValue) -> None:
     db.execute("DELETE FROM document WHERE id = ?", (document,))
 
 
-def _match(db: Connection, wanted: rank.Query, allowed: Sequence[int] | None, limit: int) -> dict[int, float]:
+def _match(db: Connection, wanted: rank.Query, allowed: Sequence[int] | None, title: float, limit: int) -> dict[int, float]:
     """Returns the passages that hold any of the words, with their BM25: those of the highest, the older ones first among equals."""
     expression = rank.match_expression(wanted.words)
     expression = f"{{title text}} : ({expression})"
     if allowed is not None:
         expression += f" AND source : ({rank.match_expression(f'source{each}' for each in allowed)})"
     rows = db.execute(
-        "SELECT rowid, bm25(words, 2.0, 1.0, 0.0) AS score FROM words WHERE words MATCH ? ORDER BY score, rowid LIMIT ?",
-        (expression, limit),
+        "SELECT rowid, bm25(words, ?, 1.0, 0.0) AS score FROM words WHERE words MATCH ? ORDER BY score, rowid LIMIT ?",
+        (title, expression, limit),
     )
     return {key: -score for key, score in rows}
 
