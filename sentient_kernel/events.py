@@ -318,6 +318,15 @@ class LoopBlocked(Fact):
     stack: tuple[str, ...] = ()
 
 
+class DirectionTaken(Fact):
+    """Written when a workflow first sees, at its n-th ``look``, that it is to finish or was steered; a replay sees it at the same look."""
+
+    kind: Literal["direction_taken"] = "direction_taken"
+    look: int
+    finishing: bool = False
+    steers: int = 0
+
+
 class SubscriberConnected(Fact):
     """Sent, not stored, as the first thing a subscriber sees."""
 
@@ -379,7 +388,8 @@ Event = Annotated[
     | SubscriberConnected
     | SubscriberLagged
     | Heartbeat
-    | TextStreamed,
+    | TextStreamed
+    | DirectionTaken,
     Field(discriminator="kind"),
 ]
 

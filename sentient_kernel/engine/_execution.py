@@ -7,11 +7,12 @@ import random
 import types
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from sentient_kernel.commands import DecideApproval
@@ -20,13 +21,16 @@ from sentient_kernel.engine._placement import drive, in_thread
 from sentient_kernel.engine._state import CONTROL, ApprovalState, RunState, StepState, apply
 from sentient_kernel.engine.workflow import EffectSpec, Retry, Workflow
 from sentient_kernel.errors import (
+    AnswerRefused,
     ApprovalRejected,
+    DuplicateKey,
     JournalError,
     LeaseLost,
     NondeterminismError,
     SentientError,
     StepFailed,
     StepTimedOut,
+    UsageError,
 )
 from sentient_kernel.events import (
     ApprovalDecided,
@@ -34,6 +38,7 @@ from sentient_kernel.events import (
     ApprovalRequested,
     ApprovalWithdrawn,
     Ask,
+    DirectionTaken,
     EffectIntended,
     ErrorRecorded,
     Fact,
@@ -55,7 +60,7 @@ from sentient_kernel.journal.base import Lease
 if TYPE_CHECKING:
     from sentient_kernel.engine.engine import Engine
 
-FATAL = (SystemExit, KeyboardInterrupt, MemoryError, GeneratorExit)
+FATAL = (SystemExit, KeyboardInterrupt, MemoryError)
 """What a step may raise that says nothing about the workflow: the run is left as if its kernel had died, and can be resumed."""
 
 
@@ -87,6 +92,7 @@ class Plan(NamedTuple):
 
     name: str
     prefix: bytes
+    once: bytes
     started: bytes
     code: CodeType | None
 
@@ -127,10 +133,13 @@ class Execution:
         self.closing = False
         self.over = False
         self.occurrences: Counter[bytes] = Counter()
-        self.emits = 0
+        self.emitted = state.emitted.copy()
+        self.looks = 0
+        self.heeded = (False, 0)
         self.inflight = 0
-        self.replayed_code = state.code == flow.code
-        self.unclaimed: Counter[tuple[str, str]] = Counter((s.scope, s.name) for s in state.steps.values())
+        self.alone = True
+        self.frontier = Seq(0)
+        self.unclaimed: Counter[tuple[str, str]] = Counter((s.scope, s.name) for s in state.steps.values() if not s.loose)
         self.answers: dict[ApprovalId, asyncio.Future[None]] = {}
         self.forms: dict[ApprovalId, TypeAdapter[Any]] = {}
         self.gate: asyncio.Event | None = None
@@ -176,9 +185,30 @@ class Execution:
 
     def tell(self, fact: Fact) -> None:
         """Writes an event that a workflow emits, unless a former execution wrote it already."""
-        self.emits += 1
-        if self.emits > self.state.emitted:
+        body = fact.body()
+        if self.emitted[body] > 0:
+            self.emitted[body] -= 1
+        else:
             self.post(fact)
+
+    def look(self) -> tuple[bool, tuple[str, ...]]:
+        """Returns whether the run is to finish, and what people told it; a replay sees both change at the same look as the first run."""
+        self.looks += 1
+        directions = self.state.directions
+        while directions and directions[0][0] <= self.looks:
+            self.heeded = directions.pop(0)[1:]
+        lineage = self.lineage()
+        steers = sorted(steer for one in lineage for steer in one.state.steers)
+        if not directions:
+            now = (any(one.state.finishing for one in lineage), len(steers))
+            if now != self.heeded:
+                self.heeded = now
+                self.post(DirectionTaken(look=self.looks, finishing=now[0], steers=now[1]))
+        return self.heeded[0], tuple(text for _, text in steers[: self.heeded[1]])
+
+    def lineage(self) -> list[Execution]:
+        """Returns this execution and those it is a child of."""
+        return [self, *(self.parent.lineage() if self.parent else ())]
 
     # -- the whole run --------------------------------------------------------------------------------------------
 
@@ -187,9 +217,13 @@ class Execution:
         try:
             value = await self.flow.fn(context, *args, **kwargs)
             encoded = _codec.encode(value, f"the result of workflow {self.flow.name!r}")
+            await self._withdraw("the run was completed")
             await self.append(_codec.result_fact("run_completed", None, encoded, self.journal.blobs))
             return _codec.normalised(value, encoded, self.flow.fn)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            if not _is_cancelled():
+                await self._failed(error)
+                raise RuntimeError("The workflow raised CancelledError although nobody cancelled it.") from error
             cancelled = self.state if self.state.cancelling else self.root.state
             if cancelled.cancelling and not self.root.fenced and not self.root.closing:
                 await self._withdraw("the run was cancelled")
@@ -201,18 +235,30 @@ class Execution:
         except (JournalError, *FATAL) as error:
             if isinstance(error, JournalError):
                 raise
-            raise Crashed(str(error)) from error
+            self.post(ErrorRecorded(error=describe(error), origin=f"workflow {self.flow.name}"))
+            raise Crashed(f"Workflow {self.flow.name!r} ended the process: {type(error).__name__}.") from error
         except Crashed:
             raise
         except Exception as error:
-            self.engine.ended_by(self.run, error)  # before the record: who waits for that asks for this
-            await self._withdraw("the run has failed")
-            await self.append(RunFailed(error=describe(error)))
+            await self._failed(error)
             raise
+
+    async def _failed(self, error: BaseException) -> None:
+        self.engine.ended_by(self.run, error)  # before the record: who waits for that asks for this
+        await self._withdraw("the run has failed")
+        await self.append(RunFailed(error=describe(error)))
 
     async def _withdraw(self, reason: str) -> None:
         for approval in self.state.open_approvals:
-            await self.append(ApprovalWithdrawn(approval=approval.request.approval, reason=reason))
+            await self._end_question(ApprovalWithdrawn(approval=approval.request.approval, reason=reason))
+
+    async def _end_question(self, fact: ApprovalWithdrawn | ApprovalExpired) -> None:
+        """Ends a question without an answer, unless an answer was first."""
+        unique = _identity.answer_key(self.run, fact.approval)
+        try:
+            await self.journal.append(self.run, [fact], lease=self.root.lease, unique=unique, full=True)
+        except DuplicateKey:
+            self.journal.poll()  # the answer was written by another process; now it is known here
 
     # -- steps ----------------------------------------------------------------------------------------------------
 
@@ -234,8 +280,10 @@ class Execution:
 
     def _make_plan(self, fn: Callable[..., Any], version: str | None) -> Plan:
         name = _identity.name_of(fn)
+        _check_callable(fn, name)
         prefix = _identity.step_prefix("", name, _identity.code_of(fn, version))
-        return Plan(name, prefix, b'","name":' + to_json(name), getattr(_identity.plain(fn), "__code__", None))
+        once = _identity.step_prefix("", name, _identity.place_of(fn))
+        return Plan(name, prefix, once, b'","name":' + to_json(name), getattr(_identity.plain(fn), "__code__", None))
 
     async def step(self, call: Call) -> Any:
         """Returns the recorded result of a step, or runs it and records the result."""
@@ -246,10 +294,10 @@ class Execution:
                 return _codec.stored_result(recorded.completed, self.journal.blobs, call.typed_by)
             if recorded.failed is not None:
                 raise self._failure(call, recorded.failed)
-        elif self.unclaimed and self.inflight == 0 and self.replayed_code and self.unclaimed[call.scope, call.name] > 0:
-            raise self._contradiction(call)
-        while self.gate is not None:
-            await self.gate.wait()
+        elif self.unclaimed and self.unclaimed[call.scope, call.name] > 0:
+            await self._check(call)
+        while (self.gate is not None or self.parent is not None) and (gate := self._closed_gate()) is not None:
+            await gate.wait()
         self.inflight += 1
         try:
             if recorded is None and _settled(call, self.engine) and self.engine.probe is None and _is_plain(call):
@@ -264,12 +312,14 @@ class Execution:
         What returns without waiting is written together with its beginning: one transaction, and no turn of the loop for one who
         writes alone.
         """
-        body = call.fn(*call.args, **call.kwargs)
         started = _started(call)
         running = self.engine.watchdog.on_loop(call.plan.code if call.plan else None)
         running.append((self.run, call))
         waited = False
         try:
+            body = call.fn(*call.args, **call.kwargs)
+            if not asyncio.iscoroutine(body):
+                body = _as_coroutine(body)
             try:
                 first = body.send(None)
             except StopIteration as stop:
@@ -278,10 +328,11 @@ class Execution:
                 waited = True
                 self.post(started)
                 value = await _go_on(body, first)
+            encoded = _codec.encode(value, f"the result of step {call.name!r}")
         except FATAL as error:
             raise self._fatal(call, error) from error
-        except Exception as error:
-            if isinstance(error, JournalError):
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, JournalError) or (isinstance(error, asyncio.CancelledError) and _is_cancelled()):
                 raise
             if not waited:
                 self.post(started)
@@ -289,32 +340,65 @@ class Execution:
             raise
         finally:
             running.remove((self.run, call))
-        encoded = _codec.encode(value, f"the result of step {call.name!r}")
         done = _codec.result_fact("step_completed", call.key, encoded, self.journal.blobs)
         facts = (done,) if waited else (started, done)
         await self.append(*facts)
         return _codec.normalised(value, encoded, call.typed_by)
 
+    def _closed_gate(self) -> asyncio.Event | None:
+        """Returns what to wait at while this run, or one it is a child of, is paused."""
+        one: Execution | None = self
+        while one is not None:
+            if one.gate is not None:
+                return one.gate
+            one = one.parent
+        return None
+
     def _claim(self, recorded: StepState) -> None:
-        if not recorded.claimed:
-            recorded.claimed = True
+        if recorded.claimed:
+            return
+        recorded.claimed = True
+        if not recorded.loose:
             self.unclaimed[recorded.scope, recorded.name] -= 1
+        self.frontier = max(self.frontier, recorded.done)
+        if not recorded.done or asyncio.current_task() is not self.task:
+            self.alone = False
+
+    async def _check(self, call: Call) -> None:
+        """Raises NondeterminismError when the record shows that this step should have been another one of the same name.
+
+        That is so when the workflow has done one thing at a time, and the record goes on, behind all that was replayed, with a step that
+        it does not ask for. Where several things go on at once their order may differ; only effects that must not happen twice are then
+        held against the record, after everybody had a turn to ask for theirs.
+        """
+        if not self.alone or asyncio.current_task() is not self.task:
+            if call.effect.kind != "once":
+                return
+            for _ in range(10):
+                await asyncio.sleep(0)
+            if self.inflight:
+                return
+        if any(self._ahead(step, call) for step in self.state.steps.values()):
+            raise self._contradiction(call)
+
+    def _ahead(self, step: StepState, call: Call) -> bool:
+        return not step.claimed and not step.loose and step.began > self.frontier and (step.scope, step.name) == (call.scope, call.name)
 
     async def _perform(self, call: Call, recorded: StepState | None) -> Any:
         effect, attempt = call.effect.kind, recorded.attempt if recorded else 0
+        intents = recorded.intents if recorded else 0
         if recorded is None:
             # On disk before the body runs: should it take the process down, the record names it.
             await self.append(_started(call))
-        elif recorded.intended and effect == "once":
-            happened, value = await self._ask_whether_it_happened(call)
-            if happened:
-                return await self._completed(call, value)
         probe = self.engine.probe
         while True:
+            if intents and effect == "once" and (happened := await self._ask_whether_it_happened(call, intents)).happened:
+                return await self._completed(call, happened.result)
             if probe:
                 probe("before_step", call.name)
             if effect == "once":
                 await self.append(EffectIntended(key=call.key), full=True)
+                intents += 1
                 if probe:
                     probe("intended", call.name)
             try:
@@ -327,7 +411,9 @@ class Execution:
                 return await self._completed(call, value)
             except (JournalError, MemoryError):
                 raise
-            except Exception as error:  # noqa: BLE001 - the border of step execution
+            except (Exception, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                    raise
                 attempt += 1
                 await self._after_failure(call, attempt, error)
 
@@ -339,10 +425,10 @@ class Execution:
             self.engine.probe("after_result", call.name)
         return _codec.normalised(value, encoded, call.typed_by)
 
-    async def _after_failure(self, call: Call, attempt: int, error: Exception) -> None:
+    async def _after_failure(self, call: Call, attempt: int, error: BaseException) -> None:
         """Waits for the next attempt, or records that there is none and raises."""
         info = describe(error)
-        if call.retry is not None and call.retry.again(error, attempt):
+        if call.retry is not None and isinstance(error, Exception) and call.retry.again(error, attempt):
             delay = round(call.retry.wait(attempt, random.random()), 3)  # noqa: S311 - spreads retries, guards nothing
             asked = getattr(error, "retry_after", None)
             delay = max(delay, float(asked)) if isinstance(asked, (int, float)) else delay
@@ -359,20 +445,22 @@ class Execution:
             kwargs = {**kwargs, "idempotency_key": call.effect.key}
         if call.timeout is None:
             return await self._body(call, kwargs)
-        limit = asyncio.timeout(call.timeout)
+        limit, seconds, loop = asyncio.timeout(None), call.timeout, asyncio.get_running_loop()
         try:
             async with limit:
-                return await self._body(call, kwargs)
+                return await self._body(call, kwargs, lambda: limit.reschedule(loop.time() + seconds))
         except TimeoutError as error:
             if not limit.expired():
                 raise
             raise StepTimedOut(f"Step {call.name!r} ran past its timeout of {call.timeout:g} s.") from error
 
-    async def _body(self, call: Call, kwargs: dict[str, Any]) -> Any:
+    async def _body(self, call: Call, kwargs: dict[str, Any], begins: Callable[[], None] | None = None) -> Any:
         engine, fn = self.engine, call.fn
         place = engine.placement.where(fn)
         try:
             if place == "loop":
+                if begins is not None:
+                    begins()
                 running = engine.watchdog.on_loop(call.plan.code if call.plan else None)
                 running.append((self.run, call))
                 try:
@@ -383,13 +471,14 @@ class Execution:
                 finally:
                     running.remove((self.run, call))
             with engine.watchdog.in_thread(self.run, call, asynchronous=place != "thread") as entry:
+                bodies: dict[str, Callable[[], Any]] = {
+                    "thread": lambda: fn(*call.args, **kwargs),
+                    "trial": lambda: drive(fn(*call.args, **kwargs)),
+                    "own_loop": lambda: asyncio.run(_as_coroutine(fn(*call.args, **kwargs))),
+                }
+                value = await in_thread(entry.timed(bodies[place]), engine.slots, call.name, begins)
                 if place == "trial":
-                    value = await in_thread(entry.timed(lambda: drive(fn(*call.args, **kwargs))), engine.slots, call.name)
                     engine.placement.returned(fn, entry.seconds)
-                elif place == "own_loop":
-                    value = await in_thread(entry.timed(lambda: asyncio.run(_as_coroutine(fn(*call.args, **kwargs)))), engine.slots, call.name)
-                else:
-                    value = await in_thread(entry.timed(lambda: fn(*call.args, **kwargs)), engine.slots, call.name)
             return await value if asyncio.iscoroutine(value) else value
         except FATAL as error:
             raise self._fatal(call, error) from error
@@ -413,22 +502,24 @@ class Execution:
         )
 
     def _contradiction(self, call: Call) -> NondeterminismError:
-        key = next(k for k, s in self.state.steps.items() if not s.claimed and (s.scope, s.name) == (call.scope, call.name))
+        key = next(k for k, s in self.state.steps.items() if self._ahead(s, call))
         return NondeterminismError(
-            f"Workflow {self.flow.name!r} asks for step {call.name!r} with other arguments than its record holds, though its code is unchanged.",
+            f"Workflow {self.flow.name!r} asks for step {call.name!r} with other arguments than its record holds, "
+            "though its code is unchanged.",
             hint="Take chance, time and the outside world into steps of their own, so that a resumed run sees them as they were.",
             story=self.engine.story(self.run, key),
         )
 
     # -- questions -------------------------------------------------------------------------------------------------
 
-    async def _ask_whether_it_happened(self, call: Call) -> tuple[bool, Any]:
+    async def _ask_whether_it_happened(self, call: Call, intents: int) -> Happened:
         question = (
-            f"Step {call.name!r} was cut off while it acted on the outside world; it may or may not have happened. "
+            f"Step {call.name!r} was cut off, or failed, while it acted on the outside world; it may or may not have happened. "
             "Approve to do it again; approve with the payload {'happened': true, 'result': ...} if it did happen; reject to stop."
         )
-        answer = await self.approve(f"effect:{call.key}", question, {"happened": False, "result": None}, None, "effect", None)
-        return bool(answer.get("happened")), answer.get("result")
+        answer = await self.approve(f"effect:{call.key}:{intents}", question, Happened().model_dump(), _HAPPENED, "effect", None)
+        assert isinstance(answer, Happened)  # noqa: S101 - the schema says so
+        return answer
 
     async def approve(
         self, scope: str, question: str, payload: Any, schema: TypeAdapter[Any] | None, ask: Ask, expires: float | None
@@ -440,23 +531,30 @@ class Execution:
         """
         encoded = _codec.encode(payload, "the payload of the approval")
         shown = from_json(encoded.json)
+        if schema is not None:
+            try:
+                schema.validate_json(encoded.json)
+            except ValidationError as error:
+                raise UsageError(f"The payload of {question!r} does not fit its own schema: {_first(error)}.") from None
         identity = b"\0".join((b"approve", scope.encode(), question.encode(), encoded.json))
         note = ""
         while True:
             key = self.occurrence(identity)
-            approval = await self._asked(key, question + note, shown, schema, ask, expires)
+            approval = await self._asked(key, question + note, shown, schema, ask, expires, by_default=not scope)
             answer = await self._answer(approval)
+            if answer is None:
+                continue  # it was withdrawn when the run ended; taken up again, the run asks anew
             if answer.decision == "reject":
                 raise ApprovalRejected(f"{question!r} was rejected by {answer.by or 'somebody'}.", reason=answer.reason, hint=answer.reason)
             if schema is None:
                 return answer.payload if answer.edited else _codec.normalised(payload, encoded, None)
             try:
-                return schema.validate_python(answer.payload if answer.edited else shown)
+                return schema.validate_json(to_json(answer.payload) if answer.edited else encoded.json)
             except ValidationError as error:
                 note = f" (The last answer did not fit: {_first(error)}.)"
 
     async def _asked(
-        self, key: StepKey, question: str, shown: Any, schema: TypeAdapter[Any] | None, ask: Ask, expires: float | None
+        self, key: StepKey, question: str, shown: Any, schema: TypeAdapter[Any] | None, ask: Ask, expires: float | None, *, by_default: bool
     ) -> ApprovalState:
         approval = _identity.approval_id(self.run, key)
         if schema is not None:
@@ -473,35 +571,38 @@ class Execution:
             if self.engine.probe:
                 self.engine.probe("asked", question)
         state = self.state.approvals[approval]
-        policy = self._policy(ask)
+        policy = self._policy(ask, by_default=by_default)
         if state.open and policy != "ask":
-            decision = "approve" if policy == "auto" else "reject"
+            decision: Literal["approve", "reject"] = "approve" if policy == "auto" else "reject"
             reason = "" if policy == "auto" else "the policy for this run is to deny"
-            await self.engine.decide(DecideApproval(run=self.run, approval=approval, decision=decision, reason=reason, by=f"policy {policy}"))
+            with suppress(AnswerRefused):  # a person was faster
+                command = DecideApproval(run=self.run, approval=approval, decision=decision, reason=reason, by=f"policy {policy}")
+                await self.engine.decide(command)
         return state
 
-    def _policy(self, ask: Ask) -> str:
+    def _policy(self, ask: Ask, *, by_default: bool) -> str:
+        """Returns how a question is answered. That an effect may happen a second time is approved by nobody who did not say so."""
         started = self.root.state.started
         policy = (started.approve if started else None) or {}
-        return policy.get(ask, policy.get("default", "ask"))
+        default = policy.get("default", "ask")
+        return policy.get(ask, default if by_default or default != "auto" else "ask")
 
-    async def _answer(self, approval: ApprovalState) -> ApprovalDecided:
-        request = approval.request
+    async def _answer(self, approval: ApprovalState) -> ApprovalDecided | None:
+        """Waits for the answer; None when the question was withdrawn."""
+        request, clock = approval.request, self.engine.clock
+        until = None if request.expires_at is None else clock.monotonic() + (request.expires_at - clock.now_us()) / 1e6
         while approval.open:
             waiter = self.answers.setdefault(request.approval, asyncio.get_running_loop().create_future())
-            if request.expires_at is None:
+            if until is None:
                 await asyncio.shield(waiter)
                 continue
-            left = (request.expires_at - self.engine.clock.now_us()) / 1e6
-            if left > 0 and await self.engine.either(waiter, left):
-                continue
-            if approval.open:
-                await self.append(ApprovalExpired(approval=request.approval), full=True)
-                approval.open, approval.closed = False, "approval_expired"
+            left = until - clock.monotonic()
+            if left <= 0 or not await self.engine.either(waiter, left):
+                await self._end_question(ApprovalExpired(approval=request.approval))
         if self.engine.probe:
             self.engine.probe("answered", request.question)
-        if approval.answer is None:
-            how = "nobody answered in time" if approval.closed == "approval_expired" else "the question was withdrawn"
+        if approval.answer is None and approval.closed == "approval_expired":
+            how = "nobody answered in time"
             raise ApprovalRejected(f"{request.question!r} was not approved: {how}.", reason=how)
         return approval.answer
 
@@ -543,6 +644,16 @@ class Execution:
         return await self.engine.execute_child(self, run, flow, args, kwargs)
 
 
+class Happened(BaseModel):
+    """What a person says of an effect whose outcome nobody recorded."""
+
+    happened: bool = False
+    result: Any = None
+
+
+_HAPPENED = TypeAdapter(Happened)
+
+
 def start_task(coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
     """Starts a task whose error somebody else reads."""
     task = asyncio.get_running_loop().create_task(coroutine, name=name)
@@ -551,7 +662,22 @@ def start_task(coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[A
 
 
 def _settled(call: Call, engine: Engine) -> bool:
-    return call.plan is not None and call.plan.code in engine.settled
+    return call.plan is not None and call.plan.code in engine.settled and engine.placement.trusted(call.plan.code)
+
+
+def _check_callable(fn: Any, name: str) -> None:
+    if isinstance(fn, Workflow):
+        raise UsageError(f"{name!r} is a workflow, not a step.", hint="Run it as a child: ctx.run(...).")
+    if not callable(fn):
+        if asyncio.iscoroutine(fn):
+            fn.close()
+        raise UsageError(f"{name!r} was called already.", hint="Give the function and its arguments: ctx.step(fn, *args).")
+
+
+def _is_cancelled() -> bool:
+    """True when somebody cancels the task that runs here; False when a body raised CancelledError of its own."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _is_plain(call: Call) -> bool:

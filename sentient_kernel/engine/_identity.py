@@ -15,9 +15,10 @@ from hashlib import blake2b
 from types import CodeType, FunctionType
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from sentient_kernel.engine._codec import canonical
+from sentient_kernel.errors import ValueNotStorable
 from sentient_kernel.ids import ApprovalId, RunId, StepKey
 
 NOTEBOOK = "__main__"
@@ -51,8 +52,26 @@ def defined_in_notebook(fn: Callable[..., Any]) -> bool:
 def code_of(fn: Callable[..., Any], version: str | None = None) -> str:
     """Returns what stands for a step function's code in its identity: the version given, else its source when a notebook defines it."""
     if version is not None:
-        return f"v{version}"
-    return fingerprint(fn) if defined_in_notebook(fn) else ""
+        return f"{place_of(fn)}\0v{version}"
+    return f"{place_of(fn)}\0{fingerprint(fn) if defined_in_notebook(fn) else ''}"
+
+
+def place_of(fn: Callable[..., Any]) -> str:
+    """Returns the module and the full name of a function, and what is bound to it where it is a partial one."""
+    inner = plain(fn)
+    where = f"{getattr(inner, '__module__', '')}:{getattr(inner, '__qualname__', type(inner).__qualname__)}"
+    while isinstance(fn, partial):
+        bound = [*fn.args, *(part for pair in sorted(fn.keywords.items()) for part in pair)]
+        where += "".join(f"\0{_bound(value)}" for value in bound)
+        fn = fn.func
+    return where
+
+
+def _bound(value: Any) -> str:
+    try:
+        return canonical(value, "an argument bound beforehand").hex()
+    except ValueNotStorable:  # a client, a connection: what it is counts, not its state
+        return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 def fingerprint(fn: Callable[..., Any]) -> str:
@@ -75,7 +94,10 @@ def identity(prefix: bytes, name: str, args: tuple[Any, ...], kwargs: dict[str, 
     """
     parts = [prefix]
     for i, value in enumerate(args):
-        parts.append(to_json(value) if type(value) in _QUICK else canonical(value, f"argument {i + 1} of step {name!r}"))
+        try:
+            parts.append(to_json(value) if type(value) in _QUICK else canonical(value, f"argument {i + 1} of step {name!r}"))
+        except PydanticSerializationError:  # a text that is none: this says so
+            canonical(value, f"argument {i + 1} of step {name!r}")
     if kwargs:
         parts += [k.encode() + b"=" + canonical(v, f"argument {k!r} of step {name!r}") for k, v in sorted(kwargs.items())]
     return b"\0".join(parts)
@@ -95,6 +117,11 @@ def child_id(run: RunId, key: StepKey) -> RunId:
     """Returns the id of a child run: the same after every restart, sorted beside its parent."""
     tail = blake2b(f"{run}/{key}".encode(), digest_size=9).hexdigest()
     return RunId(f"{run[:14]}7{tail[:3]}-8{tail[3:6]}-{tail[6:18]}")
+
+
+def answer_key(run: RunId, approval: ApprovalId) -> str:
+    """Returns the key under which the end of a question is written, so that there is one: an answer, its expiry, or its withdrawal."""
+    return f"answer:{run}:{approval}"
 
 
 def digest(*parts: Any) -> str:
@@ -143,6 +170,10 @@ def _normal_source(code: CodeType) -> str:
     return ast.unparse(tree)
 
 
+def _constant(value: Any) -> str:
+    return f"frozenset({sorted(map(repr, value))})" if isinstance(value, frozenset) else repr(value)
+
+
 def _bytecode(code: CodeType) -> str:
-    consts = [_bytecode(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    consts = [_bytecode(c) if isinstance(c, CodeType) else _constant(c) for c in code.co_consts]
     return f"{code.co_code.hex()}|{consts}|{code.co_names}|{code.co_varnames}"

@@ -22,13 +22,18 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
+        self._stopped = False
         self._thread = threading.Thread(target=self._turn, name=name, daemon=True)
         self._thread.start()
 
     def _turn(self) -> None:
         asyncio.set_event_loop(self.loop)
         try:
-            self.loop.run_forever()
+            while not self._stopped:
+                try:
+                    self.loop.run_forever()
+                except (SystemExit, KeyboardInterrupt):
+                    continue  # raised in a task that a workflow made itself; asyncio hands it on, but the loop has others to serve
         finally:
             self.loop.close()
 
@@ -45,7 +50,8 @@ class LoopThread:
         """
         if self.here:
             coroutine.close()
-            raise UsageError("The workbench was called from inside a workflow or an async step.", hint="There, use the context: ctx.run, ctx.step, ctx.send.")
+            hint = "There, use the context: ctx.run, ctx.step, ctx.send."
+            raise UsageError("The workbench was called from inside a workflow or an async step.", hint=hint)
         return self.start(coroutine).result(timeout)
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
@@ -54,6 +60,7 @@ class LoopThread:
 
     def stop(self) -> None:
         """Ends the loop and waits a moment for its thread."""
+        self._stopped = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         if not self.here:
             self._thread.join(2)

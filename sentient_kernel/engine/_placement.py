@@ -57,16 +57,20 @@ class Placement:
         if seconds <= QUICK:
             self._quick.add(plain(fn).__code__)
 
+    def trusted(self, code: CodeType | None) -> bool:
+        """True for a function whose calls run on the loop."""
+        return code in self._quick
+
     def blocked(self, code: CodeType) -> None:
         """Learns that a function kept the loop from turning."""
         self._quick.discard(code)
         self._blocks.add(code)
 
 
-async def in_thread(call: Callable[[], Any], slots: asyncio.Semaphore, name: str) -> Any:
+async def in_thread(call: Callable[[], Any], slots: asyncio.Semaphore, name: str, begins: Callable[[], None] | None = None) -> Any:
     """Runs a call in a daemon thread: one that hangs must not keep the process from ending.
 
-    Cancelling the waiting task abandons the thread; its result is dropped.
+    Cancelling the waiting task abandons the thread; its result is dropped. ``begins`` is called when a thread was free.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
@@ -94,6 +98,8 @@ async def in_thread(call: Callable[[], Any], slots: asyncio.Semaphore, name: str
             pass  # the engine was closed meanwhile; nobody waits
 
     async with slots:
+        if begins is not None:
+            begins()
         threading.Thread(target=body, name=f"sentient-step-{name}", daemon=True).start()
         return await future
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -24,7 +25,7 @@ from sentient_kernel.events import (
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
 
 CRASH_LOOP = 8
-"""So many recoveries in a row without one finished step, and the run is declared failed instead of killing the kernel again."""
+"""So many deaths in a row without any progress, and the run is declared failed instead of killing the kernel again."""
 
 CONTROL = frozenset(
     {
@@ -39,13 +40,24 @@ ENDED = {"run_completed": "completed", "run_failed": "failed", "run_cancelled": 
 
 @dataclass(slots=True)
 class StepState:
-    """What is recorded of one step."""
+    """What is recorded of one step.
+
+    Args:
+        began: Where it was first tried.
+        done: Where it came to its end, 0 when it did not.
+        intents: How often an effect that must happen once was about to be tried.
+        loose: True when other code, or a former life of the run, asked for it: the workflow need not ask again.
+        claimed: True once this execution has asked for it.
+    """
 
     name: str = ""
     scope: str = ""
     effect: str = "pure"
     attempt: int = 0
-    intended: bool = False
+    began: Seq = Seq(0)
+    done: Seq = Seq(0)
+    intents: int = 0
+    loose: bool = False
     claimed: bool = False
     completed: bytes | None = None
     failed: bytes | None = None
@@ -77,8 +89,9 @@ class RunState:
     cancelling: bool = False
     cancel_reason: str = ""
     finishing: bool = False
-    steers: list[str] = field(default_factory=list)
-    emitted: int = 0
+    steers: list[tuple[Seq, str]] = field(default_factory=list)
+    directions: list[tuple[int, bool, int]] = field(default_factory=list)
+    emitted: Counter[bytes] = field(default_factory=Counter)
     recoveries: int = 0
     steps: dict[StepKey, StepState] = field(default_factory=dict)
     approvals: dict[ApprovalId, ApprovalState] = field(default_factory=dict)
@@ -90,6 +103,11 @@ class RunState:
     def open_approvals(self) -> list[ApprovalState]:
         """The questions that still wait."""
         return [a for a in self.approvals.values() if a.open]
+
+    @property
+    def under_way(self) -> list[StepState]:
+        """The steps that began and did not come to an end."""
+        return [s for s in self.steps.values() if not s.done]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +154,11 @@ def apply(state: RunState, record: Record) -> None:
     elif kind == "finish_requested":
         state.finishing = True
     elif kind == "run_steered":
-        state.steers.append(from_json(body)["text"])
-    elif kind in ("progress_updated", "research_updated", "source_reported", "research_delegated"):
-        state.emitted += b'"inside":' not in body or not from_json(body).get("inside")
+        state.steers.append((record.seq, from_json(body)["text"]))
+    elif kind == "direction_taken":
+        state.directions.append((record.event.look, record.event.finishing, record.event.steers))
+    elif kind in ("progress_updated", "research_updated", "source_reported", "research_delegated", "error_recorded"):
+        state.emitted[body] += 1
     elif kind == "message_sent":
         state.messages[record.seq] = record.event
         if record.event.key:
@@ -146,52 +166,69 @@ def apply(state: RunState, record: Record) -> None:
     elif kind == "message_received":
         fields = from_json(body)
         state.received[StepKey(fields["key"])] = Seq(fields.get("message", 0))
+        state.recoveries = 0
 
 
 def _apply_step(state: RunState, kind: str, body: bytes) -> None:
     key = key_in(body)
     step = state.steps.get(key)
     if step is None:
-        step = state.steps[key] = StepState()
+        step = state.steps[key] = StepState(began=state.seq)
     if kind == "step_completed":
-        step.completed, step.failed = body, None
+        step.completed, step.failed, step.done = body, None, state.seq
         state.recoveries = 0
     elif kind == "step_started":
         fields = from_json(body)
         step.name, step.scope, step.effect = fields["name"], fields.get("scope", ""), fields.get("effect", "pure")
-        step.intended = False
     elif kind == "step_retried":
         step.attempt = from_json(body)["attempt"] - 1
-        step.intended = False
     elif kind == "effect_intended":
-        step.intended = True
+        step.intents += 1
     else:
-        step.failed = body
+        step.failed, step.done = body, state.seq
 
 
 def _apply_approval(state: RunState, record: Record) -> None:
     event = record.event
     if isinstance(event, ApprovalRequested):
         state.approvals[event.approval] = ApprovalState(event)
+        state.recoveries = 0
         return
     approval = state.approvals.get(event.approval)
     if approval is None:
         return
     approval.open = False
     approval.closed = record.kind
+    state.recoveries = 0
     if isinstance(event, ApprovalDecided):
         approval.answer, approval.answered_at = event, record.at
 
 
 def _apply_resumed(state: RunState, fields: dict[str, Any]) -> None:
-    state.code = fields.get("code", "")
-    state.recoveries += 1
+    at_rest = state.paused or (bool(state.open_approvals) and not state.under_way)
+    state.recoveries += not at_rest  # a kernel that is restarted while a person thinks has not died of the run
     state.cancelling = state.paused = False
+    if state.ended or fields.get("code", "") != state.code:
+        for step in state.steps.values():
+            step.loose = True
+    state.code = fields.get("code", "")
     if state.ended:
         state.ended, state.recoveries, state.finishing = "", 0, False
     if fields.get("retry_failed"):
-        for key in [k for k, s in state.steps.items() if s.failed is not None]:
+        _forget_failures(state)
+
+
+def _forget_failures(state: RunState) -> None:
+    """Lets failed steps run again and asks again what expired; what may have happened once stays on the record."""
+    for key in [k for k, s in state.steps.items() if s.failed is not None]:
+        step = state.steps[key]
+        if step.intents:
+            step.failed, step.done, step.attempt = None, Seq(0), 0
+        else:
             del state.steps[key]
+    for approval in state.approvals.values():
+        if approval.closed == "approval_expired":
+            approval.closed = "approval_withdrawn"
 
 
 def decide(state: RunState, command: Command) -> tuple[Fact, ...] | Refusal:

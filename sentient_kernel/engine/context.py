@@ -11,9 +11,9 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 
 from sentient_kernel.commands import FinishRun
 from sentient_kernel.engine import _identity
-from sentient_kernel.engine._execution import Call, Execution, start_task
+from sentient_kernel.engine._execution import Call, Crashed, Execution, start_task
 from sentient_kernel.engine.workflow import PURE, EffectSpec, Outcome, Retry, Workflow
-from sentient_kernel.errors import Refused, UsageError
+from sentient_kernel.errors import JournalError, NondeterminismError, Refused, UsageError
 from sentient_kernel.events import Ask, Fact, ProgressUpdated, ResearchUpdated
 from sentient_kernel.ids import RunId
 
@@ -40,12 +40,12 @@ class Context:
     @property
     def finishing(self) -> bool:
         """True once somebody asked to stop gathering and to write with what there is."""
-        return self._execution.root.state.finishing
+        return self._execution.look()[0]
 
     @property
     def steers(self) -> tuple[str, ...]:
         """What people told this run while it works, oldest first."""
-        return tuple(self._execution.root.state.steers)
+        return self._execution.look()[1]
 
     def step(
         self,
@@ -80,8 +80,11 @@ class Context:
             NondeterminismError: The record holds another step at this place.
         """
         execution = self._execution
+        if type(effect) is not EffectSpec:
+            raise UsageError(f"effect={effect!r} is no effect.", hint="Write sk.once(), sk.idempotent(key) or sk.pure().")
         plan = execution.plan(fn, version)
-        key = execution.occurrence(_identity.identity(plan.prefix, plan.name, args, kwargs))
+        prefix = plan.prefix if effect.kind != "once" else plan.once  # what happened once is not undone by an edit
+        key = execution.occurrence(_identity.identity(prefix, plan.name, args, kwargs))
         return execution.step(Call(key, fn, plan.name, args, kwargs, retry, timeout, effect, title, None, "", plan))
 
     async def approve(
@@ -129,9 +132,12 @@ class Context:
         workers = [start_task(work(), f"gather {i}") for i in range(min(limit or len(awaitables), len(awaitables)))]
         try:
             await asyncio.gather(*workers)
-        finally:
+        except BaseException:
             for worker in workers:
                 worker.cancel()
+            await asyncio.wait(workers)
+            raise
+        finally:
             for _, left in queue:
                 close = getattr(left, "close", None)
                 if close is not None:
@@ -214,6 +220,10 @@ class Context:
 async def _outcome(awaitable: Awaitable[T]) -> Outcome[T]:
     try:
         return Outcome(value=await awaitable)
+    except (JournalError, NondeterminismError, MemoryError):
+        raise  # says nothing about this call, and the run cannot go on
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise Crashed(f"{type(error).__name__} in a part of a gather.") from error  # asyncio would let it end the loop itself
     except Exception as error:  # noqa: BLE001 - the border of step execution: a failure is a value here
         return Outcome(error=error)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import json
+import logging
 import os
 import weakref
 from collections.abc import Callable, Sequence
@@ -13,8 +14,10 @@ from contextlib import suppress
 from types import CodeType
 from typing import Any
 
+from pydantic_core import to_json
+
 from sentient_kernel.clock import Clock, SystemClock
-from sentient_kernel.commands import Command, DecideApproval
+from sentient_kernel.commands import CancelRun, Command, DecideApproval, SendMessage
 from sentient_kernel.engine import _codec, _identity
 from sentient_kernel.engine._execution import Crashed, Execution, start_task
 from sentient_kernel.engine._loop import LoopThread
@@ -34,13 +37,17 @@ from sentient_kernel.errors import (
     RunCancelled,
     StepFailed,
     UnknownWorkflow,
+    UsageError,
 )
-from sentient_kernel.events import ErrorInfo, LoopBlocked, Record, RunFailed, RunPaused, RunResumed, RunStarted
+from sentient_kernel.events import ApprovalWithdrawn, ErrorInfo, LoopBlocked, Record, RunFailed, RunPaused, RunResumed, RunStarted
+from sentient_kernel.events import RunCancelled as RunCancelledEvent
 from sentient_kernel.ids import RunId, Seq, StepKey, new_run_id
 from sentient_kernel.journal.base import Journal, Lease
 
 LEASE_TTL = 15.0
-"""Seconds after which a kernel that gives no sign loses its runs; one that died on this machine loses them at once."""
+"""Seconds after which a kernel that gives no sign may lose its runs; one that died on this machine loses them at once."""
+
+log = logging.getLogger("sentient_kernel.engine")
 
 POLL = 0.05
 """Seconds between looks at what other processes wrote."""
@@ -59,6 +66,7 @@ class Engine:
         by: Who acts here, for the record.
         probe: Called with a named point of a step's life (before_step, intended, before_result, after_result, asked, answered) and
             the step's name or the question; a seam for tests that kill the process there.
+        lease_ttl: Seconds after which a kernel that gives no sign may lose its runs.
     """
 
     def __init__(
@@ -69,9 +77,11 @@ class Engine:
         on_commit: Callable[[Sequence[Record]], None] | None = None,
         by: str = "",
         probe: Callable[[str, str], None] | None = None,
+        lease_ttl: float = LEASE_TTL,
     ) -> None:
         self.journal = journal
         self.probe = probe
+        self.lease_ttl = lease_ttl
         self.clock: Clock = clock or SystemClock()
         self.by = by
         self.placement = Placement()
@@ -148,6 +158,10 @@ class Engine:
         """True while some kernel executes the run."""
         if run in self.live:
             return True
+        rows = self.journal.runs(run=run)
+        while rows and rows[0].parent is not None:  # a child is executed under its parent's lease
+            run = rows[0].parent
+            rows = self.journal.runs(run=run)
         info = self.journal.leases([run]).get(run)
         return info is not None and info.alive
 
@@ -156,8 +170,10 @@ class Engine:
         return self._errors.get(run)
 
     def result(self, run: RunId) -> Any:
-        """Returns the stored result of a completed run, typed by its workflow where that is defined here."""
+        """Returns the stored result of a run, typed by its workflow where that is defined here. Raises Refused when there is none."""
         rows = self.journal.read(run=run, kinds=["run_started", "run_completed"])
+        if len(rows) < 2:
+            raise Refused(f"Run {run!r} has no result.", hint="It is not completed.")
         name = rows[0].event.workflow
         with suppress(UnknownWorkflow):
             return _codec.stored_result(rows[-1].body, self.journal.blobs, (self._flows.get(name) or find(name)).fn)
@@ -177,12 +193,15 @@ class Engine:
 
     def start_soon(self, call: Callable[[], Any]) -> Future[Any]:
         """Runs a coroutine function on the engine's loop."""
+        self._usable()
         return self._thread.start(call())
 
     def close(self) -> None:
         """Leaves runs under way resumable, writes what waits, and stops the loop. Safe to call twice."""
         if self._closed or os.getpid() != self._pid:
             return
+        if self._thread.here:
+            raise UsageError("The workbench cannot be closed from inside a workflow or an async step.")
         self._closed = True
         try:
             self._thread.call(self._close(), timeout=10)
@@ -215,7 +234,7 @@ class Engine:
         if started.name is not None:
             unique = f"name:{started.name}:{_identity.digest(flow.name, started.inputs)}"
         run = new_run_id(self.clock.now_us() // 1000)
-        lease = self.journal.acquire(run, ttl=LEASE_TTL)
+        lease = self.journal.acquire(run, ttl=self.lease_ttl)
         if lease is None:
             raise JournalError(f"The new run {run!r} could not be leased.")
         try:
@@ -265,7 +284,7 @@ class Engine:
         flow = flow or self._flows.get(state.started.workflow) or find(state.started.workflow)
         if state.ended == "completed" and (not flow.notebook or flow.code == state.code):
             raise Refused(f"Run {run!r} is completed; there is nothing to resume.")
-        lease = self.journal.acquire(run, ttl=LEASE_TTL)
+        lease = self.journal.acquire(run, ttl=self.lease_ttl)
         if lease is None:
             return  # another kernel executes it; this one watches
         state = self._load(run)
@@ -274,11 +293,10 @@ class Engine:
             return
         state_before = state.ended
         event = RunResumed(code=flow.code, by=self.by, retry_failed=state_before == "failed")
-        same_code = state.code == flow.code
         await self.journal.append(run, [event], lease=lease)
         state = self._load(run)
         self._errors.pop(run, None)
-        self._execute(flow, state, lease, same_code=same_code)
+        self._execute(flow, state, lease)
 
     async def _declare_failed(self, state: RunState, lease: Lease) -> None:
         names = ", ".join(sorted({s.name for s in state.steps.values() if s.completed is None and s.failed is None})) or "its first lines"
@@ -295,9 +313,8 @@ class Engine:
             raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
         return state
 
-    def _execute(self, flow: Workflow[..., Any], state: RunState, lease: Lease, *, same_code: bool = True) -> None:
+    def _execute(self, flow: Workflow[..., Any], state: RunState, lease: Lease) -> None:
         execution = Execution(self, flow, state, lease)
-        execution.replayed_code = same_code
         assert state.started is not None  # noqa: S101 - a state to execute has begun
         args, kwargs = _codec.arguments(flow.fn, state.started.inputs)
         self.live[state.run] = execution
@@ -317,9 +334,7 @@ class Engine:
             self.live.pop(run, None)
             if not execution.fenced:
                 self._release(execution.lease)
-            watched = None if execution.fenced else self._watched.pop(run, None)
-            if watched is not None and not watched.done():
-                watched.set_result("crashed")
+                self._settle(run, "crashed")
 
     def _release(self, lease: Lease) -> None:
         try:
@@ -327,7 +342,9 @@ class Engine:
         except JournalError:
             pass  # it runs out by itself
 
-    async def execute_child(self, parent: Execution, run: RunId, flow: Workflow[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    async def execute_child(
+        self, parent: Execution, run: RunId, flow: Workflow[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         """Runs a child to its end under its parent's lease and returns its result."""
         lease = parent.root.lease
         state = fold(run, self.journal.read(run=run))
@@ -342,13 +359,10 @@ class Engine:
             )  # fmt: skip
             state.code = flow.code
             await self.journal.append(run, [state.started], lease=lease)
-            same_code = True
         else:
-            same_code = state.code == flow.code
             await self.journal.append(run, [RunResumed(code=flow.code, by=self.by, retry_failed=state.ended == "failed")], lease=lease)
             state = fold(run, self.journal.read(run=run))
         execution = Execution(self, flow, state, lease, parent)
-        execution.replayed_code = same_code
         inputs_args, inputs_kwargs = _codec.arguments(flow.fn, state.started.inputs if state.started else {"args": [], "kwargs": {}})
         self.live[run] = execution
         execution.task = start_task(execution.execute(Context(execution), inputs_args, inputs_kwargs), f"run {run}")
@@ -362,9 +376,19 @@ class Engine:
             raise
         finally:
             self.live.pop(run, None)
+            if not parent.root.fenced:
+                self._settle(run, "crashed")
+
+    def _settle(self, run: RunId, end: str) -> None:
+        """Tells those who watch a run how it ended, unless they know already."""
+        watched = self._watched.pop(run, None)
+        if watched is not None and not watched.done():
+            watched.set_result(end)
 
     async def decide(self, command: Command) -> None:
         """Puts a command to a run, on the loop."""
+        if isinstance(command, SendMessage):
+            command = self._addressed(command)
         execution = self.live.get(command.run)
         state = execution.state if execution else self._load(command.run)
         if isinstance(command, DecideApproval) and execution is not None and command.edited and command.decision == "approve":
@@ -374,12 +398,38 @@ class Engine:
             raise (AnswerRefused if outcome.about_answer else Refused)(outcome.reason, hint=outcome.hint)
         if not outcome:
             return
-        unique = f"answer:{command.run}:{command.approval}" if isinstance(command, DecideApproval) else None
+        unique = _identity.answer_key(command.run, command.approval) if isinstance(command, DecideApproval) else None
         try:
             await self.journal.append(command.run, outcome, unique=unique)
         except DuplicateKey:
             late = decide(self._load(command.run), command)
             raise AnswerRefused(late.reason if isinstance(late, Refusal) else "Somebody else answered first.") from None
+        if isinstance(command, CancelRun) and command.run not in self.live:
+            await self._cancel_at_rest(command.run)
+
+    def _addressed(self, command: SendMessage) -> SendMessage:
+        """Returns the message as one to the root of the tree of runs, where all mailboxes are."""
+        run, to = command.run, command.to
+        while (started := self._load(run).started) is not None and started.parent is not None:
+            run, to = started.parent, to or command.run
+        return command if run == command.run else command.model_copy(update={"run": run, "to": to})
+
+    async def _cancel_at_rest(self, run: RunId) -> None:
+        """Ends a run that nobody executes; a kernel that does has heard of it by now."""
+        lease = self.journal.acquire(run, ttl=self.lease_ttl)
+        if lease is None:
+            return
+        try:
+            state = self._load(run)
+            if not state.ended:
+                for approval in state.open_approvals:
+                    withdrawn = ApprovalWithdrawn(approval=approval.request.approval, reason="the run was cancelled")
+                    with suppress(DuplicateKey):
+                        unique = _identity.answer_key(run, withdrawn.approval)
+                        await self.journal.append(run, [withdrawn], lease=lease, unique=unique)
+                await self.journal.append(run, [RunCancelledEvent(reason=state.cancel_reason)], lease=lease)
+        finally:
+            self._release(lease)
 
     def _check_form(self, execution: Execution, command: DecideApproval) -> None:
         from pydantic import ValidationError
@@ -388,11 +438,12 @@ class Engine:
         if form is None:
             return
         try:
-            form.validate_python(command.payload)
+            form.validate_json(to_json(command.payload))
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the payload"
-            raise AnswerRefused(f"The edited payload does not fit: {where}: {first['msg']}.", hint="Nothing was recorded; correct it and answer again.") from None
+            hint = "Nothing was recorded; correct it and answer again."
+            raise AnswerRefused(f"The edited payload does not fit: {where}: {first['msg']}.", hint=hint) from None
 
     async def either(self, future: asyncio.Future[Any], seconds: float) -> bool:
         """Waits for a future or for the clock; True when the future was first."""
@@ -413,9 +464,7 @@ class Engine:
             if record.kind in ENDED:
                 if execution is not None:
                     execution.over = True
-                watched = self._watched.pop(record.run, None)
-                if watched is not None and not watched.done():
-                    watched.set_result(ENDED[record.kind])
+                self._settle(record.run, ENDED[record.kind])
         if self._on_commit is not None:
             self._on_commit(records)
 
@@ -435,13 +484,16 @@ class Engine:
         beat = 0.0
         while True:
             await asyncio.sleep(POLL)
-            self.journal.poll()
-            now = asyncio.get_running_loop().time()
-            if now - beat < LEASE_TTL / 3 and beat:
-                continue
-            beat = now
-            for lease in self.journal.renew([e.lease for e in self.live.values() if e.parent is None], ttl=LEASE_TTL):
-                self._fence(lease)
+            try:
+                self.journal.poll()
+                now = asyncio.get_running_loop().time()
+                if now - beat < self.lease_ttl / 3 and beat:
+                    continue
+                beat = now
+                for lease in self.journal.renew([e.lease for e in self.live.values() if e.parent is None], ttl=self.lease_ttl):
+                    self._fence(lease)
+            except JournalError as error:  # a full disk, a file that is locked for too long: looked at again in a moment
+                log.warning("The journal could not be looked at: %s", error)
 
     def _fence(self, lease: Lease) -> None:
         execution = self.live.get(lease.run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
@@ -45,7 +46,7 @@ class Retry:
     on: tuple[type[Exception], ...] = (Exception,)
 
     def __post_init__(self) -> None:
-        if self.attempts < 1 or self.delay < 0 or self.factor < 1 or not 0 <= self.jitter <= 1:
+        if not (self.attempts >= 1 and self.delay >= 0 and self.factor >= 1 and self.longest >= 0 and 0 <= self.jitter <= 1):
             raise UsageError(
                 f"Retry(attempts={self.attempts}, delay={self.delay}, factor={self.factor}, jitter={self.jitter}) cannot be.",
                 hint="At least one attempt, no negative delay, a factor of 1 or more, jitter between 0 and 1.",
@@ -53,8 +54,11 @@ class Retry:
 
     def wait(self, failed: int, chance: float) -> float:
         """Returns the seconds to wait after that many failed tries; ``chance`` is drawn from 0 to 1 by the caller."""
-        base = min(self.longest, self.delay * self.factor ** (failed - 1))
-        return float(base * (1 + self.jitter * (2 * chance - 1)))
+        try:
+            base = min(self.longest, self.delay * self.factor ** (failed - 1))
+        except OverflowError:
+            base = self.longest
+        return float(min(self.longest, base * (1 + self.jitter * (2 * chance - 1))))
 
     def again(self, error: Exception, failed: int) -> bool:
         """True when this error deserves another try after that many failed ones."""
@@ -107,7 +111,8 @@ class Workflow(Generic[P, T]):
         if not inspect.iscoroutinefunction(fn):
             raise UsageError(f"{getattr(fn, '__name__', fn)!r} is not a workflow.", hint="Write it as `async def name(ctx, ...)`.")
         if not inspect.signature(fn).parameters:
-            raise UsageError(f"Workflow {fn.__name__!r} takes no context.", hint="Its first parameter is the context: `async def name(ctx, ...)`.")
+            hint = "Its first parameter is the context: `async def name(ctx, ...)`."
+            raise UsageError(f"Workflow {fn.__name__!r} takes no context.", hint=hint)
         self.fn = fn
         self.name = name or f"{fn.__module__}:{fn.__qualname__}"
         self.version = version
@@ -170,11 +175,13 @@ def find(name: str) -> Workflow[..., Any]:
     Raises:
         UnknownWorkflow: It is not defined in this process; says how to define it.
     """
-    if name not in _defined and name.startswith("sentient_kernel."):
-        __import__(name.partition(":")[0])
+    if name not in _defined and name.startswith("sentient_kernel.") and not name.startswith("sentient_kernel.__"):
+        with suppress(ImportError):
+            __import__(name.partition(":")[0])
     found = _defined.get(name)
     if found is None:
         module = name.partition(":")[0]
         how = "run the cell that defines it" if module == "__main__" or module not in sys.modules else "run the code that defines it"
-        raise UnknownWorkflow(f"The workflow {name!r} is not defined in this process.", hint=f"Import {module!r} or {how}, then resume the run.")
+        hint = f"Import {module!r} or {how}, then resume the run."
+        raise UnknownWorkflow(f"The workflow {name!r} is not defined in this process.", hint=hint)
     return found
