@@ -155,7 +155,7 @@ def _search(wb: Workbench, args: argparse.Namespace) -> int:
             print(f"{i}. {passage.title}  ({passage.uri})\n   {' '.join(passage.text.split())[:300]}\n")
     if found:
         return DONE
-    reasons = [s.health.reason for s in (wb.desk.source(n, p) for n, p in wb.desk.specs(wb.desk.names(args.source or ())))]
+    reasons = [wb.desk.source(ref).health.reason for ref in wb.desk.references(args.source or ())]
     return _fail(UsageError(" ".join(filter(None, reasons)) or "No passage fits."), NOTHING)
 
 

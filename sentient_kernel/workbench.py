@@ -135,7 +135,7 @@ class Workbench:
         from sentient_kernel.projections.table import Table
         from sentient_kernel.sources.base import Passage
 
-        return Table(self.desk.search_now(query, self.desk.names(_listed(sources)), k), Passage)
+        return Table(self.desk.search_now(query, self.desk.references(_listed(sources)), k), Passage)
 
     def document(self, document: DocumentId | str) -> Document:
         """Returns a document as it stood when it was cited or read. Raises NotFound."""
@@ -179,8 +179,8 @@ class Workbench:
             raise UsageError(f"depth={depth!r} would not search at all.", hint="Give 1 or more.")
         if budget is not None and not isinstance(budget, Budget):
             raise UsageError(f"budget={budget!r} is no budget.", hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).")
-        specs = self.desk.specs(self.desk.names(_listed(sources)))
-        inputs: dict[str, Any] = {"sources": specs, "depth": depth}
+        refs = self.desk.references(_listed(sources))
+        inputs: dict[str, Any] = {"sources": refs, "depth": depth}
         if approve == "ask" or (isinstance(approve, dict) and approve.get("plan")):
             inputs["ask_plan"] = True
         if budget is not None and budget.seconds is not None:
@@ -293,13 +293,13 @@ class Workbench:
                 reason=reason or "",
                 by=self.user,
                 digest=digest,
-            )  # fmt: skip
+            )
         )
 
     # -- care --------------------------------------------------------------------------------------------------------
 
     def doctor(self) -> dict[str, Any]:
-        """Returns what there is to know of this installation: versions, SQLite, the journal's health, sources, keys present (not their values)."""
+        """Returns what there is to know of this installation: versions, SQLite, the journal's health, keys present (not their values)."""
         from sentient_kernel._doctor import examine
 
         return examine(self)

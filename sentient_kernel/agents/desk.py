@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Container, Coroutine, Sequence
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sentient_kernel.errors import NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId
 from sentient_kernel.settings import Settings
-from sentient_kernel.sources.base import Document, Health, Passage, Source
+from sentient_kernel.sources.base import Document, Health, Passage, Progress, Source
 
 if TYPE_CHECKING:
     from sentient_kernel.index.store import Index
@@ -27,6 +29,8 @@ LONGEST_QUERY = 4_000
 class Desk:
     """Sources by name, one index for all of them, opened when first needed.
 
+    A run finds its sources again by a reference: the name they go by, what to open them by, and what people read for that.
+
     Args:
         index: The index's file; it can be rebuilt from the sources.
         blobs: Where snapshots of cited documents are kept for good.
@@ -38,8 +42,8 @@ class Desk:
         self._blobs = blobs
         self._settings = settings
         self._index: Index | None = None
-        self._sources: dict[str, Source] = {}
-        self._specs: dict[str, str] = {}
+        self._added: dict[str, list[str]] = {}
+        self._open: dict[tuple[str, str], Source] = {}
         self._lock = threading.RLock()
 
     @property
@@ -55,82 +59,86 @@ class Desk:
     def add(self, source: Any, *, name: str | None = None) -> Source:
         """Adds a source, or returns the one that was added for the same place. Raises UsageError."""
         with self._lock:
-            if isinstance(source, (str, os.PathLike)):
-                spec = _spec(os.fspath(source))
-                known = next((n for n, s in self._specs.items() if s == spec), None)
-                if known is not None and name in (None, known):
-                    return self._sources[known]
-                from sentient_kernel.sources.opening import open_source
+            ref = self._reference(source, name, self._added)
+            opened = self.source(ref) if isinstance(source, (str, os.PathLike)) else source
+            known = self._added.get(ref[0], ref)
+            if known[1] != ref[1] or self._open.get((ref[0], ref[1]), opened) is not opened:
+                raise UsageError(f"There is a source named {ref[0]!r} already.", hint="Give this one another: wb.add(..., name='...').")
+            self._added[ref[0]], self._open[ref[0], ref[1]] = ref, opened
+            return opened
 
-                source = open_source(spec, self.index, settings=self._settings)
-            elif all(hasattr(source, part) for part in ("name", "search", "refresh", "document")):
-                spec = f"source:{source.name}"
-            else:
-                raise UsageError(
-                    f"{source!r} is no source.",
-                    hint="Give a folder, a file, 'packages', or an object with name, refresh, search and document.",
-                )
-            key = name or source.name
-            if key in self._sources and self._specs[key] != spec:
-                raise UsageError(f"There is a source named {key!r} already.", hint="Give this one another name: wb.add(..., name='...').")
-            self._sources[key], self._specs[key] = source, spec
-            return self._sources[key]
+    def references(self, given: Sequence[Any]) -> list[list[str]]:
+        """Returns references to the sources meant: those given, else all that were added, else the installed packages.
 
-    def names(self, given: Sequence[Any]) -> tuple[str, ...]:
-        """Returns the names of the sources meant: those given, else all that were added, else the installed packages."""
+        What is given without having been added is opened for whoever asks, and stays out of what others search.
+        """
         with self._lock:
             if not given:
-                if not self._sources:
-                    self.add(DEFAULT)
-                return tuple(self._sources)
-            return tuple(dict.fromkeys(self._name(one) for one in given))
+                return list(self._added.values()) or self.references([DEFAULT])
+            chosen: dict[str, list[str]] = {}
+            for one in given:
+                ref = self._added.get(one) if isinstance(one, str) else None
+                ref = ref or self._reference(one, None, {**self._added, **chosen})
+                if isinstance(one, (str, os.PathLike)):
+                    self.source(ref)
+                else:
+                    self._open[ref[0], ref[1]] = one
+                chosen[ref[0]] = ref
+            return list(chosen.values())
 
-    def _name(self, one: Any) -> str:
-        if isinstance(one, str) and one in self._sources:
-            return one
-        found = next((n for n, s in self._sources.items() if s is one), None)
-        if found is not None:
-            return found
-        source = self.add(one)
-        return next(n for n, s in self._sources.items() if s is source)
+    def _reference(self, source: Any, name: str | None, known: dict[str, list[str]]) -> list[str]:
+        """Returns how a source is found again: its name, what to open it by, what people read for that."""
+        if isinstance(source, (str, os.PathLike)):
+            shown = os.fspath(source)
+            spec = _spec(shown)
+        elif all(hasattr(source, part) for part in ("name", "search", "refresh", "document")):
+            added = next((ref for ref in known.values() if self._open.get((ref[0], ref[1])) is source), None)
+            if added is not None and name in (None, added[0]):
+                return added
+            return [name or source.name, f"source:{source.name}", ""]
+        else:
+            raise UsageError(
+                f"{source!r} is no source.", hint="Give a folder, a file, 'packages', or an object with name, refresh, search and document."
+            )
+        same = next((ref for ref in known.values() if ref[1] == spec and name in (None, ref[0])), None)
+        return same or [name or _friendly(spec, known), spec, shown]
 
-    def specs(self, names: Sequence[str]) -> list[list[str]]:
-        """Returns (name, what to open it by) of sources, so that a run finds them again in another process."""
+    def source(self, ref: Sequence[str]) -> Source:
+        """Returns a source by its reference. Raises NotFound when it was an object that nobody has added here."""
+        name, spec, shown = ref
         with self._lock:
-            return [[name, self._specs[name]] for name in names]
-
-    def source(self, name: str, spec: str) -> Source:
-        """Returns a source by what a run stored of it. Raises NotFound when it was an object that nobody has added here."""
-        with self._lock:
-            if self._specs.get(name) == spec:
-                return self._sources[name]
-            if spec.startswith("source:"):
+            found = self._open.get((name, spec))
+            if found is None and spec.startswith("source:"):
                 raise NotFound(
                     f"The source {name!r} is an object that was not added to this workbench.",
                     hint="Add it with wb.add(...), then resume the run.",
                 )
-            return self.add(spec, name=name)
+            if found is None:
+                from sentient_kernel.sources.opening import open_source
 
-    async def refresh(self, name: str, spec: str) -> Health:
+                found = open_source(spec, self.index, settings=self._settings, name=name, shown=shown)
+                self._open[name, spec] = found
+            return found
+
+    async def refresh(self, ref: Sequence[str], progress: Progress | None = None) -> Health:
         """Reads what is new in a source."""
-        return await self.source(name, spec).refresh(None)
+        return replace(await self.source(ref).refresh(progress), source=ref[0])
 
-    async def search(self, name: str, spec: str, query: str, k: int) -> tuple[list[Passage], Health]:
-        """Returns the passages of one source that fit, and how the source is doing."""
-        source = self.source(name, spec)
+    async def search(self, ref: Sequence[str], query: str, k: int) -> tuple[list[Passage], Health]:
+        """Returns the passages of one source that fit, and how the source is doing; both under the name it goes by here."""
+        source = self.source(ref)
         passages = await source.search(query, k=k)
-        return passages, source.health
+        return [replace(passage, source=ref[0]) for passage in passages], replace(source.health, source=ref[0])
 
-    def search_now(self, query: str, names: Sequence[str], k: int) -> list[Passage]:
+    def search_now(self, query: str, refs: Sequence[Sequence[str]], k: int) -> list[Passage]:
         """Reads what is new in sources, asks them all and returns the k best passages; for a plain cell, on any thread."""
         query = check_query(query)
         if k < 1:
             raise UsageError(f"k={k!r} asks for nothing.", hint="Give 1 or more.")
 
         async def ask() -> list[Passage]:
-            specs = self.specs(names)
-            await asyncio.gather(*(self.refresh(n, s) for n, s in specs))
-            found = await asyncio.gather(*(self.search(n, s, query, k) for n, s in specs))
+            await asyncio.gather(*(self.refresh(ref) for ref in refs))
+            found = await asyncio.gather(*(self.search(ref, query, k) for ref in refs))
             return sorted((p for passages, _ in found for p in passages), key=lambda p: -p.score)[:k]
 
         return run_apart(ask())
@@ -158,7 +166,7 @@ class Desk:
 
     def _look_up(self, document: DocumentId) -> Document | None:
         found = self.index.document(document)
-        for source in () if found is not None else tuple(self._sources.values()):
+        for source in () if found is not None else tuple(self._open.values()):
             found = found or source.document(document)
         return found
 
@@ -205,6 +213,17 @@ def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def _spec(given: str) -> str:
-    if given == DEFAULT or given.startswith("packages:") or "://" in given:
+    if given == DEFAULT or given.startswith(f"{DEFAULT}:") or "://" in given:
         return given
-    return str(Path(given).expanduser().absolute())
+    if not given.strip():
+        raise UsageError("The name of a source is empty.", hint="Give a folder, a file or 'packages'.")
+    return os.path.abspath(Path(given).expanduser())
+
+
+def _friendly(spec: str, taken: Container[str]) -> str:
+    """Returns a short name for a place: its last part, with a number where others are called so."""
+    if spec == DEFAULT or spec.startswith(f"{DEFAULT}:") or "://" in spec:
+        return spec
+    base = os.path.basename(spec) or spec
+    names = (base if n == 1 else f"{base}-{n}" for n in count(1))
+    return next(name for name in names if name not in taken and name != DEFAULT)

@@ -5,6 +5,7 @@ Without a model all judgement is in pure functions beside this file; here is onl
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from sentient_kernel.agents.report import Report
 from sentient_kernel.agents.support import supported
 from sentient_kernel.agents.write import write
 from sentient_kernel.engine import Context, Workflow
-from sentient_kernel.errors import NotFound, SourceError
+from sentient_kernel.errors import NotFound, SourceError, UsageError
 from sentient_kernel.events import ResearchUpdated, SourceReported
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Health, Passage
@@ -27,6 +28,8 @@ PASSAGES = 10
 """Passages that one search takes from one source, for each unit of depth."""
 AT_ONCE = 8
 REFUSED_SHOWN = 20
+BETWEEN = 0.5
+"""Seconds between two words of progress while a source is read."""
 
 check_question = check_query
 
@@ -68,9 +71,11 @@ class Research:
         parts = await self._plan(ctx, question, sources, ask_plan)
         healths = await self._refresh(ctx, sources)
         found = await self._search(ctx, parts, sources, PASSAGES * depth)
+        documents = len({passage.document for one in found for passage in one.passages})
+        ctx.tell(ResearchUpdated(phase="read", message=f"{documents:,} documents", data={"done": documents, "total": documents}))
         ctx.tell(ResearchUpdated(phase="evidence", message="Picking the sentences that answer"))
         evidence = await ctx.step(pick_evidence, parts, found, title="pick evidence")
-        evidence = await self._read(ctx, evidence)
+        evidence = await self._keep(ctx, evidence)
         ctx.tell(ResearchUpdated(phase="write", message="Putting the report together"))
         draft = await ctx.step(write_report, question, parts, found, evidence, _merged(healths, found), title="write the report")
         ctx.tell(ResearchUpdated(phase="verify", message="Checking every quotation at its place"))
@@ -84,7 +89,7 @@ class Research:
         if not ask:
             return parts
         asked = [part.text for part in parts]
-        names = ", ".join(name for name, _ in sources)
+        names = ", ".join(name for name, *_ in sources)
         answer = await ctx.approve(f"Go ahead with this plan over {names}?", asked, schema=list[str], ask="plan")
         if answer == asked:
             return parts
@@ -94,17 +99,22 @@ class Research:
     async def _refresh(self, ctx: Context, sources: list[list[str]]) -> list[Health]:
         ctx.tell(ResearchUpdated(phase="search", message="Looking for what is new in the sources"))
 
-        async def refresh(name: str, spec: str) -> Health:
+        async def refresh(ref: list[str]) -> Health:
+            told = 0.0
+
             def tell(message: str, done: float | None) -> None:
-                ctx.whisper(ResearchUpdated(phase="search", message=f"{message} ({done:.0%})" if done is not None else message))
+                nonlocal told
+                if time.monotonic() - told >= BETWEEN or done == 1.0:
+                    told = time.monotonic()
+                    ctx.whisper(ResearchUpdated(phase="search", message=message))
 
             try:
-                return await self._desk.source(name, spec).refresh(tell)
-            except (SourceError, NotFound) as error:
-                return Health(source=name, reason=str(error))
+                return await self._desk.refresh(ref, tell)
+            except (SourceError, UsageError) as error:
+                return Health(source=ref[0], reason=str(error))
 
-        outcomes = await ctx.gather(*(ctx.step(refresh, n, s, title=f"look through {n}") for n, s in sources), limit=AT_ONCE)
-        healths = [o.value or Health(source=n, reason=str(o.error)) for o, (n, _) in zip(outcomes, sources, strict=True)]
+        outcomes = await ctx.gather(*(ctx.step(refresh, ref, title=f"look through {ref[0]}") for ref in sources), limit=AT_ONCE)
+        healths = [o.value or Health(source=ref[0], reason=str(o.error)) for o, ref in zip(outcomes, sources, strict=True)]
         for health in healths:
             ctx.tell(
                 SourceReported(
@@ -114,18 +124,21 @@ class Research:
         return healths
 
     async def _search(self, ctx: Context, parts: Sequence[SubQuestion], sources: list[list[str]], k: int) -> list[Found]:
-        async def search(part: int, query: str, name: str, spec: str, k: int) -> Found:
+        async def search(part: int, query: str, ref: list[str], k: int) -> Found:
             try:
-                passages, health = await self._desk.search(name, spec, query, k)
-            except (SourceError, NotFound) as error:
-                passages, health = [], Health(source=name, reason=str(error))
-            return Found(part=part, source=name, passages=tuple(passages), health=health)
+                passages, health = await self._desk.search(ref, query, k)
+            except (SourceError, UsageError) as error:
+                passages, health = [], Health(source=ref[0], reason=str(error))
+            return Found(part=part, source=ref[0], passages=tuple(passages), health=health)
 
         # What a person asked to finish is searched for the whole question alone.
-        wanted = [(p, n, s) for p in parts for n, s in sources if p.id == parts[0].id or not ctx.finishing]
-        steps = (ctx.step(search, p.id, p.query, n, s, k, title=f"search “{_short(p.text)}” in {n}") for p, n, s in wanted)
+        wanted = [(p, ref) for p in parts for ref in sources if p.id == parts[0].id or not ctx.finishing]
+        steps = (ctx.step(search, p.id, p.query, ref, k, title=f"search “{_short(p.text)}” in {ref[0]}") for p, ref in wanted)
         outcomes = await ctx.gather(*steps, limit=AT_ONCE)
-        found = [o.value for o in outcomes if o.value is not None]
+        found = [
+            o.value or Found(part=p.id, source=ref[0], passages=(), health=Health(source=ref[0], reason=str(o.error)))
+            for o, (p, ref) in zip(outcomes, wanted, strict=True)
+        ]
         for one in found:
             reason = "" if one.passages else one.health.reason
             ctx.tell(
@@ -141,16 +154,15 @@ class Research:
         )
         return found
 
-    async def _read(self, ctx: Context, evidence: list[Evidence]) -> list[Evidence]:
+    async def _keep(self, ctx: Context, evidence: list[Evidence]) -> list[Evidence]:
         """Keeps a snapshot of every document that will be cited; evidence from one that is gone is dropped."""
         titles = {one.document: one.title for one in evidence}
-        ctx.tell(
-            ResearchUpdated(phase="read", message=f"Keeping {len(titles)} documents as they stand", data={"done": 0, "total": len(titles)})
-        )
-        outcomes = await ctx.gather(*(ctx.step(self.keep, d, title=f"read {_short(t)}") for d, t in titles.items()), limit=AT_ONCE)
+        outcomes = await ctx.gather(*(ctx.step(self.keep, d, title=f"keep {_short(t)}") for d, t in titles.items()), limit=AT_ONCE)
         kept = {d for d, o in zip(titles, outcomes, strict=True) if o.value}
-        ctx.tell(ResearchUpdated(phase="read", message=f"{len(kept)} documents", data={"done": len(kept), "total": len(titles)}))
-        return [one for one in evidence if one.document in kept]
+        found = [one for one in evidence if one.document in kept]
+        message = f"{len(found):,} sentences from {len(kept):,} documents"
+        ctx.tell(ResearchUpdated(phase="evidence", message=message, data={"done": len(found)}))
+        return found
 
     def keep(self, document: str) -> bool:
         """Keeps a document as it stands now; False when it is gone."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sentient_kernel.errors import ParseError, SourceError, UsageError
 from sentient_kernel.ids import DocumentId
-from sentient_kernel.sources.base import Document, Health
+from sentient_kernel.sources.base import Document, Health, Passage
 from sentient_kernel.sources.files import Found, mark_of, open_inside, pieces, too_long, walk
 from sentient_kernel.sources.local import Children, LocalSource, Work, sentence
 from sentient_kernel.sources.parse import Parsed, Parser
@@ -61,6 +61,8 @@ class FolderSource(LocalSource):
         path: A folder or a file.
         index: Where its passages are kept.
         name: What it is called; the path when not given.
+        key: What it is called in the index; its name when not given.
+        shown: What stands for the path in what people read, for a path that was made absolute; the path when not given.
         parser: Makes the parser of its files, with other limits or with formats of your own.
         most: How many files are looked at.
 
@@ -79,45 +81,48 @@ class FolderSource(LocalSource):
         index: Index,
         *,
         name: str | None = None,
+        key: str | None = None,
+        shown: str | None = None,
         parser: Callable[[], Parser] = Parser,
         most: int = 50_000,
     ) -> None:
         given = os.path.normpath(os.fspath(path)) if os.fspath(path) else ""
-        super().__init__(name or PurePosixPath(Path(given)).as_posix(), index)
+        super().__init__(name or PurePosixPath(Path(given)).as_posix(), index, key=key)
         self._parser = parser
         self._formats, self._limits = parser().formats, parser().limits
         place = _resolved(given, self._formats)
         self._single = None if place.is_dir() else place.name
         self._root = place if place.is_dir() else place.parent
         self._given = PurePosixPath(Path(given).as_posix())
+        self._label = self._given if shown is None else PurePosixPath(Path(os.path.normpath(shown)).as_posix())
         self._most = most
 
     def _read(self, work: Work) -> Health:
         """Compares the folder with the index, reads what differs, and forgets what is gone."""
-        known = dict(self._index.stamps(self.name))
+        known = dict(self._index.stamps(self._key))
         refused: list[tuple[str, str]] = []
         kinds: Counter[str] = Counter()
         todo: list[Found] = []
         present: set[str] = set()
         for found in self._files():
             work.tell(f"Looking through {self.name}")
-            uri = self._uri(found.relative)
+            uri, label = self._uri(found.relative), self._labelled(found.relative)
             kind = PurePosixPath(found.relative).suffix.lower()
             if found.refused:
-                refused.append((uri, f"It {found.refused}."))
+                refused.append((label, f"It {found.refused}."))
             elif kind not in self._formats:
                 kinds[kind or "no ending"] += 1
             elif reason := self._unfit(found):
-                refused.append((uri, reason))
+                refused.append((label, reason))
             else:
                 present.add(uri)
                 stamp = _Stamp.read(known.get(uri, ""))
                 if stamp.mark != found.mark:
                     todo.append(found)
                 elif stamp.reason:
-                    refused.append((uri, stamp.reason))
+                    refused.append((label, stamp.reason))
         if gone := [uri for uri in known if uri not in present]:
-            self._index.remove(self.name, gone)
+            self._index.remove(self._key, gone)
         read = self._read_files(work, todo, known, refused)
         health = self._counted(Health(source=self.name, read=read, refused=tuple(sorted(refused))))
         return self._reasoned(health, kinds)
@@ -131,8 +136,8 @@ class FolderSource(LocalSource):
 
         def keep() -> None:
             if failed:
-                self._index.remove(self.name, failed)
-            self._index.put(self.name, documents, stamps=stamps)
+                self._index.remove(self._key, failed)
+            self._index.put(self._key, documents, stamps=stamps)
             documents.clear()
             stamps.clear()
             failed.clear()
@@ -141,13 +146,13 @@ class FolderSource(LocalSource):
             return 0
         with Children(work, len(todo), self._parser) as children:
             for number, (found, result) in enumerate(children.map(lambda parser, file: self._parse(parser, file, known), todo), 1):
-                uri = self._uri(found.relative)
-                work.tell(f"Reading {uri}", number / len(todo))
+                uri, label = self._uri(found.relative), self._labelled(found.relative)
+                work.tell(f"Reading {self.name}, {number:,} of {len(todo):,} files", number / len(todo))
                 if isinstance(result, ParseError):
                     stamp = _Stamp(found.mark, reason=sentence(result))
-                    documents.append(Document(title="", uri=uri, text="", source=self.name, meta={"refused": stamp.reason}))
+                    documents.append(Document(title="", uri=uri, text="", source=self._key, meta={"refused": stamp.reason}))
                 elif isinstance(result, SourceError):  # not the file's own fault: it is tried again the next time
-                    refused.append((uri, sentence(result)))
+                    refused.append((label, sentence(result)))
                     failed.append(uri)
                     continue
                 else:
@@ -156,7 +161,7 @@ class FolderSource(LocalSource):
                     documents.append(document)
                 stamps[uri] = str(stamp)
                 if stamp.reason:
-                    refused.append((uri, stamp.reason))
+                    refused.append((label, stamp.reason))
                 if len(stamps) >= _BATCH or sum(len(document.text) for document in documents) > _BATCH_CHARACTERS:
                     keep()
         keep()
@@ -187,11 +192,11 @@ class FolderSource(LocalSource):
     def _document(self, uri: str, parsed: Parsed) -> Document:
         path = PurePosixPath(uri)
         title = " ".join((parsed.title or path.name).split())
-        return Document(title=title, uri=uri, text=parsed.text, source=self.name, meta={"format": path.suffix.lower()[1:], **parsed.meta})
+        return Document(title=title, uri=uri, text=parsed.text, source=self._key, meta={"format": path.suffix.lower()[1:], **parsed.meta})
 
     def _empty_documents(self) -> int:
         """Returns how many documents of the index stand for files that could not be read."""
-        return sum(1 for stamp in self._index.stamps(self.name).values() if not _Stamp.read(stamp).hash)
+        return sum(1 for stamp in self._index.stamps(self._key).values() if not _Stamp.read(stamp).hash)
 
     def _files(self) -> Iterator[Found]:
         """Yields the files to read: those of the folder, or the one."""
@@ -207,7 +212,16 @@ class FolderSource(LocalSource):
         yield Found(self._single, mark_of(status), status.st_size)
 
     def _uri(self, relative: str) -> str:
+        """Returns what the index calls a file."""
         return str(self._given) if self._single is not None else str(self._given / relative)
+
+    def _labelled(self, relative: str) -> str:
+        """Returns what people read for a file."""
+        return str(self._label) if self._single is not None else str(self._label / relative)
+
+    def _shown(self, passage: Passage) -> Passage:
+        relative = "" if self._single is not None else passage.uri.removeprefix(str(self._given)).removeprefix("/")
+        return replace(passage, source=self.name, uri=self._labelled(relative))
 
     def _unfit(self, found: Found) -> str:
         """Says why a file is not even opened, or nothing."""

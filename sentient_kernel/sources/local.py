@@ -133,12 +133,14 @@ class LocalSource:
     """A source whose documents are on this machine and whose passages are in the index.
 
     Args:
-        name: What it is called in the index, in passages and in health.
+        name: What it is called in passages and in health.
         index: Where its passages are kept; may be shared with other sources.
+        key: What it is called in the index, so that it is found there under any name; its name when not given.
     """
 
-    def __init__(self, name: str, index: Index) -> None:
+    def __init__(self, name: str, index: Index, *, key: str | None = None) -> None:
         self.name = name
+        self._key = key or name
         self._index = index
         self._health: Health | None = None
         self._reading = threading.Lock()
@@ -170,7 +172,7 @@ class LocalSource:
             query: A question or some words.
             k: How many passages at most.
         """
-        found = await anyio.to_thread.run_sync(self._found, query, k)
+        found = [self._shown(passage) for passage in await anyio.to_thread.run_sync(self._found, query, k)]
         if not found:
             self._health = await anyio.to_thread.run_sync(self._without, query)
         elif self._health and self._health.reason:
@@ -201,11 +203,15 @@ class LocalSource:
         raise NotImplementedError
 
     def _found(self, query: str, k: int) -> list[Passage]:
-        return self._index.search(query, sources=[self.name], k=k)
+        return self._index.search(query, sources=[self._key], k=k)
+
+    def _shown(self, passage: Passage) -> Passage:
+        """Returns a passage as people read it: under the name that the source goes by here."""
+        return replace(passage, source=self.name)
 
     def _counted(self, health: Health) -> Health:
         """Returns a health with the numbers of documents and passages that the index holds."""
-        documents, passages = self._index.counts().get(self.name, (0, 0))
+        documents, passages = self._index.counts().get(self._key, (0, 0))
         return replace(health, documents=documents - self._empty_documents(), passages=passages)
 
     def _empty_documents(self) -> int:

@@ -43,9 +43,15 @@ class PackagesSource(LocalSource):
     """
 
     def __init__(
-        self, index: Index, *, names: Iterable[str] | None = None, paths: Iterable[str] | None = None, name: str = "packages"
+        self,
+        index: Index,
+        *,
+        names: Iterable[str] | None = None,
+        paths: Iterable[str] | None = None,
+        name: str = "packages",
+        key: str | None = None,
     ) -> None:
-        super().__init__(name, index)
+        super().__init__(name, index, key=key)
         self._names = None if names is None else {normal(one) for one in names}
         self._paths = None if paths is None else list(paths)
 
@@ -54,28 +60,28 @@ class PackagesSource(LocalSource):
         work.tell("Looking at what is installed")
         wanted, missing = self._wanted()
         refused = [(one, "It is not installed in this environment.") for one in sorted(missing)]
-        held = _by_distribution(self._index.stamps(self.name))
+        held = _by_distribution(self._index.stamps(self._key))
         current = {_prefix(one) for one in wanted}
         todo = [one for one in wanted if held.get(_prefix(one), {}).get(_prefix(one) + _LAST) != f"{_READER}:{one.stamp}"]
         gone = [uri for prefix, stamps in held.items() if prefix not in current for uri in stamps]
         if gone:
-            self._index.remove(self.name, gone)
+            self._index.remove(self._key, gone)
         read = 0
         if todo:
             with Children(work, len(todo) * 2, lambda: Parser(_LIMITS)) as children:
                 for number, (one, result) in enumerate(children.map(_ask, todo), 1):
-                    work.tell(f"Reading the documentation of {one.name} {one.version}", number / len(todo))
+                    work.tell(f"Reading {self.name}, {number:,} of {len(todo):,} ({one.name} {one.version})", number / len(todo))
                     before = held.get(_prefix(one), {})
                     if isinstance(result, SourceError):
                         refused.append((f"{one.name} {one.version}", sentence(result)))
-                        self._index.remove(self.name, list(before))
+                        self._index.remove(self._key, list(before))
                         continue
                     documents = self._documents(one, result)
                     stamp = f"{_READER}:{one.stamp}"
                     if stale := before.keys() - documents.keys():
-                        self._index.remove(self.name, list(stale))
+                        self._index.remove(self._key, list(stale))
                     ordered = sorted(documents.values(), key=lambda document: document.uri.endswith("/" + _LAST))
-                    self._index.put(self.name, ordered, stamps=dict.fromkeys(documents, stamp))
+                    self._index.put(self._key, ordered, stamps=dict.fromkeys(documents, stamp))
                     read += len(documents)
         health = self._counted(Health(source=self.name, read=read, refused=tuple(refused)))
         return health if health.documents else replace(health, reason=self._empty(refused))
@@ -105,12 +111,12 @@ class PackagesSource(LocalSource):
             if item["also"]:
                 meta["also"] = item["also"]
             title = shown if item["kind"] == "readme" else f"{item['title']} ({shown})"
-            found.setdefault(uri, Document(title=title, uri=uri, text=item["text"], source=self.name, meta=meta))
+            found.setdefault(uri, Document(title=title, uri=uri, text=item["text"], source=self._key, meta=meta))
         return found
 
     def _found(self, query: str, k: int) -> list[Passage]:
         """Asks for more than is wanted and puts back what packages do not export."""
-        passages = self._index.search(query, sources=[self.name], k=k * _AHEAD)
+        passages = self._index.search(query, sources=[self._key], k=k * _AHEAD)
         weighed = [replace(passage, score=passage.score * self._weight(passage)) for passage in passages]
         return sorted(weighed, key=lambda passage: -passage.score)[:k]
 
