@@ -123,8 +123,9 @@ def _join(parts: Sequence[tuple[Span, int]], target: float, overlap: int) -> lis
     for at, (_, count) in enumerate(parts):
         if fresh and held + count / 2 > target:
             found.append((parts[first][0][0], parts[at - 1][0][1]))
+            began = first
             first, held, fresh = at, 0, 0
-            while first > 0 and held + parts[first - 1][1] <= overlap:
+            while first > began + 1 and held + parts[first - 1][1] <= overlap:  # never back over a whole passage
                 first -= 1
                 held += parts[first][1]
         held += count
@@ -134,19 +135,19 @@ def _join(parts: Sequence[tuple[Span, int]], target: float, overlap: int) -> lis
 
 
 def _cut(text: str, span: Span, size: int) -> list[Span]:
-    """Cuts a sentence that is too long for a passage between words; scripts without spaces, and endless words, anywhere."""
+    """Cuts a sentence that is too long for a passage between words; an endless word, or a script without spaces, anywhere."""
     start, end = span
-    if end - start <= 12 * size and words(text[start:end]) <= size:
+    if words(text[start:end]) <= size:
         return [span]
     found: list[Span] = []
-    step = size * 6
-    while end - start > step * 3 // 2:
-        cut = start + step
-        space = max(text.rfind(" ", start + step // 2, cut), text.rfind("\n", start + step // 2, cut))
-        cut = space if space > 0 else cut
-        _add(found, text, start, cut)
-        start = cut
-    _add(found, text, start, end)
+    held, at = 0, start
+    for match in re.compile(rf"\S{{1,{2 * size}}}").finditer(text, start, end):
+        count = words(match.group())
+        if held and held + count > size:
+            _add(found, text, at, match.start())
+            held, at = 0, match.start()
+        held += count
+    _add(found, text, at, end)
     return found
 
 
