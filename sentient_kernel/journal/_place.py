@@ -18,6 +18,7 @@ NETWORK: frozenset[str] = frozenset(
 """File systems on which locks and shared memory do not work between machines, so that SQLite cannot keep its promises there."""
 
 
+_MAGIC = b"SQLite format 3\0"
 _ELSEWHERE = "Choose a folder of your own: Workbench(home=...) or SENTIENT_HOME."
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
@@ -81,10 +82,14 @@ def make_room(path: Path, filesystem: str, *, readonly: bool = False) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+        with path.open("rb") as file:
+            begins = file.read(len(_MAGIC))
     except OSError as error:
         raise JournalUnusable(
             f"{path} cannot be written: {error.strerror or error}.", hint=_ELSEWHERE
         ) from error
+    if begins not in (b"", _MAGIC):  # SQLite takes a file of a few bytes for an empty one, and would write over it
+        raise _not_ours(path)
     if not os.access(path.parent, os.W_OK):  # SQLite needs files of its own beside the journal
         raise JournalUnusable(f"The folder of {path} cannot be written.", hint=_ELSEWHERE)
 
@@ -106,14 +111,18 @@ def translate(error: Exception, path: Path, doing: str = "written") -> JournalEr
     return ours
 
 
+def _not_ours(path: Path) -> JournalDamaged:
+    saving = "If it was, sentient_kernel.journal.repair(path, into) saves every row that can be read into a new file."
+    return JournalDamaged(f"{path} is damaged, or never was a journal.", hint=saving)
+
+
 def _translate(error: Exception, path: Path, doing: str) -> JournalError:
     what = f"{path} could not be {doing}"
     match error:
         case apsw.FullError():
             return JournalUnusable(f"{what}: the disk is full.", hint="Free some space; nothing that was confirmed is lost.")
         case apsw.CorruptError() | apsw.NotADBError():
-            saving = "sentient_kernel.journal.repair(path, into) saves every row that can be read into a new file."
-            return JournalDamaged(f"{what}: the file is damaged.", hint=saving)
+            return _not_ours(path)
         case apsw.BusyError() | apsw.LockedError():
             return JournalUnusable(f"{what}: another process has kept it locked.", hint="Try again, or end that process.")
         case apsw.ReadOnlyError() | apsw.PermissionsError() | apsw.CantOpenError() | apsw.AuthError():

@@ -173,7 +173,7 @@ class Cursor:
         after: The newest seq that it does not want to see; None for all that is there already.
     """
 
-    __slots__ = ("plain", "_ring", "_shared", "_skip", "lagged", "place", "seq", "topic")
+    __slots__ = ("_ring", "_shared", "_skip", "lagged", "place", "plain", "seq", "topic")
 
     def __init__(self, shared: Shared, topic: Topic, after: int | None) -> None:
         self._shared, self._ring, self.topic = shared, shared.ring, topic

@@ -23,7 +23,12 @@ BLOCK: Final = 64
 FLOOR: Final = 3_051_003
 """The first SQLite that cannot lose committed rows when two connections write and checkpoint at once (sqlite.org/wal.html)."""
 
-_PRAGMAS: Final = ("PRAGMA trusted_schema=OFF", "PRAGMA cell_size_check=ON", "PRAGMA temp_store=MEMORY", "PRAGMA journal_size_limit=16777216")
+_PRAGMAS: Final = (
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA cell_size_check=ON",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA journal_size_limit=16777216",
+)
 _SYNCHRONOUS: Final = {"NORMAL": "PRAGMA synchronous=NORMAL", "FULL": "PRAGMA synchronous=FULL"}
 
 CREATE: Final = """

@@ -172,7 +172,8 @@ class SqliteJournal:
         if appender is None or self._closed or os.getpid() != self._pid or asyncio._get_running_loop() is not appender.loop:
             self._usable()
             self._writable()
-            raise UsageError("This call belongs to the loop that the journal is bound to.", hint="Call bind() first; from a thread, ask the loop.")
+            hint = "Call bind() first; from another thread, ask the loop."
+            raise UsageError("This call belongs to the loop that the journal is bound to.", hint=hint)
         return appender
 
     def _to_confirm(self, rows: list[tuple[str, bytes]]) -> bool:

@@ -152,7 +152,7 @@ class WritingConformance:
             threads = [threading.Thread(target=read) for _ in range(3)]
             for thread in threads:
                 thread.start()
-            for n in range(400):
+            for n in range(80):
                 await journal.append(A, [note(f"{n}")])
             stop.set()
             for thread in threads:
