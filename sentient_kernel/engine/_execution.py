@@ -214,8 +214,11 @@ class Execution:
 
     async def execute(self, context: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Runs the workflow to its end and writes how it ended; returns what a replay would return, or raises what it raised."""
+        running = self.engine.watchdog.on_loop(getattr(self.flow.fn, "__code__", None))
         try:
-            value = await self.flow.fn(context, *args, **kwargs)
+            body = self.flow.fn(context, *args, **kwargs)
+            running[id(self)] = (self.run, _identity.name_of(self.flow.fn), None, body)
+            value = await body
             encoded = _codec.encode(value, f"the result of workflow {self.flow.name!r}")
             await self._withdraw("the run was completed")
             await self.append(_codec.result_fact("run_completed", None, encoded, self.journal.blobs))
@@ -242,6 +245,8 @@ class Execution:
         except Exception as error:
             await self._failed(error)
             raise
+        finally:
+            running.pop(id(self), None)
 
     async def _failed(self, error: BaseException) -> None:
         self.engine.ended_by(self.run, error)  # before the record: who waits for that asks for this
@@ -283,7 +288,7 @@ class Execution:
         _check_callable(fn, name)
         prefix = _identity.step_prefix("", name, _identity.code_of(fn, version))
         once = _identity.step_prefix("", name, _identity.place_of(fn))
-        return Plan(name, prefix, once, b'","name":' + to_json(name), getattr(_identity.plain(fn), "__code__", None))
+        return Plan(name, prefix, once, b'","name":' + to_json(name), getattr(_identity.called(fn), "__code__", None))
 
     async def step(self, call: Call) -> Any:
         """Returns the recorded result of a step, or runs it and records the result."""
@@ -314,12 +319,12 @@ class Execution:
         """
         started = _started(call)
         running = self.engine.watchdog.on_loop(call.plan.code if call.plan else None)
-        running.append((self.run, call))
         waited = False
         try:
             body = call.fn(*call.args, **call.kwargs)
             if not asyncio.iscoroutine(body):
                 body = _as_coroutine(body)
+            running[id(call)] = (self.run, call.name, call.key, body)
             try:
                 first = body.send(None)
             except StopIteration as stop:
@@ -339,7 +344,7 @@ class Execution:
             await self._after_failure(call, 1, error)
             raise
         finally:
-            running.remove((self.run, call))
+            running.pop(id(call), None)
         done = _codec.result_fact("step_completed", call.key, encoded, self.journal.blobs)
         facts = (done,) if waited else (started, done)
         await self.append(*facts)
@@ -462,14 +467,15 @@ class Execution:
                 if begins is not None:
                     begins()
                 running = engine.watchdog.on_loop(call.plan.code if call.plan else None)
-                running.append((self.run, call))
+                body = fn(*call.args, **kwargs)
+                running[id(call)] = (self.run, call.name, call.key, body)
                 try:
-                    value = await fn(*call.args, **kwargs)
+                    value = await body
                     if call.plan is not None:
                         engine.settled.add(call.plan.code)
                     return value
                 finally:
-                    running.remove((self.run, call))
+                    del running[id(call)]
             with engine.watchdog.in_thread(self.run, call, asynchronous=place != "thread") as entry:
                 bodies: dict[str, Callable[[], Any]] = {
                     "thread": lambda: fn(*call.args, **kwargs),

@@ -38,6 +38,17 @@ def plain(fn: Callable[..., Any]) -> Any:
             return fn
 
 
+def called(fn: Callable[..., Any]) -> Any:
+    """Returns the function that a call begins in: inside partials and bound methods, but with its decorators."""
+    while True:
+        if isinstance(fn, partial):
+            fn = fn.func
+        elif inspect.ismethod(fn):
+            fn = fn.__func__
+        else:
+            return fn
+
+
 def name_of(fn: Callable[..., Any]) -> str:
     """Returns the name that a function goes by in the journal."""
     inner = plain(fn)

@@ -12,19 +12,23 @@ import contextvars
 import dis
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, Literal
 
-from sentient_kernel.engine._identity import plain
+from sentient_kernel.engine._identity import called
 
 Place = Literal["loop", "thread", "trial", "own_loop"]
 
 QUICK = 0.005
 """Seconds within which the first call of an async function without await must return to be trusted on the loop."""
 
-BLOCKING = frozenset({"requests", "urllib.request", "urllib3", "subprocess"})
+BLOCKING = frozenset({"requests", "urllib.request", "urllib3", "subprocess", "time.sleep"})
+"""Modules, and functions of modules, that wait without letting others go on."""
+
+_LOOP_BOUND = frozenset({"get_running_loop", "get_event_loop", "create_task", "ensure_future", "current_task", "TaskGroup"})
+"""What a function without ``await`` can do only where a loop runs."""
 
 
 class Placement:
@@ -38,24 +42,25 @@ class Placement:
         """Returns the place for the next call of a function."""
         if getattr(fn, "__code__", None) in self._quick:
             return "loop"
-        inner = fn if type(fn).__name__ == "function" else plain(fn)
+        inner = called(fn)
         code = getattr(inner, "__code__", None)
         if not inspect.iscoroutinefunction(inner):
-            call = getattr(type(inner), "__call__", None)
+            call = vars(type(inner)).get("__call__")
             return "loop" if code is None and inspect.iscoroutinefunction(call) else "thread"
         if code is None or code in self._quick:
             return "loop"
-        if not _awaits(code):
+        if not _awaits(code) and not _LOOP_BOUND.intersection(code.co_names):
             return "trial"
-        if code in self._blocks or _calls_blocking(inner, code):
-            return "own_loop"
-        self._quick.add(code)
-        return "loop"
+        if code not in self._blocks and not calls_blocking(inner):
+            self._quick.add(code)
+            return "loop"
+        self._blocks.add(code)
+        return "own_loop"
 
     def returned(self, fn: Callable[..., Any], seconds: float) -> None:
         """Learns how long a trial took."""
         if seconds <= QUICK:
-            self._quick.add(plain(fn).__code__)
+            self._quick.add(called(fn).__code__)
 
     def trusted(self, code: CodeType | None) -> bool:
         """True for a function whose calls run on the loop."""
@@ -121,10 +126,42 @@ def _awaits(code: CodeType | None) -> bool:
     return any(i.opname in ("GET_AWAITABLE", "GET_ANEXT", "BEFORE_ASYNC_WITH", "YIELD_FROM") for i in dis.get_instructions(code))
 
 
-def _calls_blocking(fn: Any, code: CodeType) -> bool:
-    for name in code.co_names:
-        used = fn.__globals__.get(name)
-        module = used.__name__ if isinstance(used, ModuleType) else getattr(used, "__module__", None) or ""
-        if module in BLOCKING or module.partition(".")[0] == "requests" or (module == "time" and "sleep" in code.co_names and "asyncio" not in code.co_names):
-            return True
-    return False
+def calls_blocking(fn: Any, depth: int = 3) -> bool:
+    """True when a function, or a sync function of its module that it calls, is seen to use something that blocks.
+
+    Looks at names alone: what goes through an object or an argument is not seen, and left to the watchdog.
+    """
+    return any(_blocks(used, fn, depth) for used in _used(fn.__code__, fn.__globals__))
+
+
+def _used(code: CodeType, space: dict[str, Any]) -> Iterator[Any]:
+    """Yields the global things that code loads, ``a.b.c`` as c, and the names of modules that it imports."""
+    thing: Any = None
+    for instruction in dis.get_instructions(code):
+        if instruction.opname.startswith(("LOAD_ATTR", "LOAD_METHOD")) and isinstance(thing, (ModuleType, str)):
+            name = instruction.argval
+            thing = f"{thing}.{name}" if isinstance(thing, str) else getattr(thing, name, None)
+            continue
+        if thing is not None:
+            yield thing
+        thing = space.get(instruction.argval) if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") else None
+        if instruction.opname == "IMPORT_NAME":
+            thing = instruction.argval
+        elif isinstance(instruction.argval, CodeType):
+            yield from _used(instruction.argval, space)
+    if thing is not None:
+        yield thing
+
+
+def _blocks(used: Any, fn: Any, depth: int) -> bool:
+    if isinstance(used, (ModuleType, str)):
+        return _is_blocking(used if isinstance(used, str) else used.__name__)
+    if isinstance(used, FunctionType) and used.__module__ == fn.__module__:
+        return depth > 0 and used is not fn and not inspect.iscoroutinefunction(used) and calls_blocking(used, depth - 1)
+    if callable(used):
+        return _is_blocking(f"{getattr(used, '__module__', '')}.{getattr(used, '__qualname__', '')}")
+    return _is_blocking(type(used).__module__)  # a session, a pool
+
+
+def _is_blocking(name: str) -> bool:
+    return any(name == known or name.startswith(f"{known}.") for known in BLOCKING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import selectors
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.engine._placement import Placement
 from sentient_kernel.events import LoopBlocked
-from sentient_kernel.ids import RunId
+from sentient_kernel.ids import RunId, StepKey
 
 if TYPE_CHECKING:
     from sentient_kernel.engine._execution import Call
@@ -26,10 +27,13 @@ BLOCKED_AFTER = 1.0
 
 log = logging.getLogger("sentient_kernel.engine")
 
+Running = tuple[RunId, str, StepKey | None, Any]
+"""A body on the loop: its run, the name and key of its step (no key for the workflow itself), and its coroutine."""
+
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A body that runs now."""
+    """A body that runs in a thread now."""
 
     run: RunId
     call: Call
@@ -62,7 +66,7 @@ class Watchdog:
     blocked: LoopBlocked | None = None
     _loop_thread: int = 0
     _ticked: float = 0.0
-    _on_loop: dict[CodeType | None, list[tuple[RunId, Call]]] = field(default_factory=dict)
+    _on_loop: dict[CodeType | None, dict[int, Running]] = field(default_factory=dict)
     _in_threads: set[Entry] = field(default_factory=set)
     _stop: threading.Event = field(default_factory=threading.Event)
 
@@ -76,11 +80,11 @@ class Watchdog:
         """Ends the watch."""
         self._stop.set()
 
-    def on_loop(self, code: CodeType | None) -> list[tuple[RunId, Call]]:
-        """Returns the list of calls of that function that run on the loop; who runs one adds it and takes it out again."""
+    def on_loop(self, code: CodeType | None) -> dict[int, Running]:
+        """Returns the calls of that function that run on the loop; who runs one adds it, by an id of its own, and takes it out again."""
         calls = self._on_loop.get(code)
         if calls is None:
-            calls = self._on_loop[code] = []
+            calls = self._on_loop[code] = {}
         return calls
 
     @contextmanager
@@ -94,12 +98,16 @@ class Watchdog:
             self._in_threads.discard(entry)
 
     def _watch(self) -> None:
+        looked, used = time.monotonic(), time.process_time()
         while not self._stop.wait(BLOCKED_AFTER / 4):
+            now = time.monotonic()
+            if now - looked > BLOCKED_AFTER and time.process_time() - used < (now - looked) / 2:
+                self._ticked = now  # the whole process stood still: it was stopped, or the machine slept
+            looked, used = now, time.process_time()
             try:
                 self.loop.call_soon_threadsafe(self._tick)
             except RuntimeError:
                 return  # the loop was closed
-            now = time.monotonic()
             if now - self._ticked > BLOCKED_AFTER and self.blocked is None:
                 self._loop_is_blocked(now - self._ticked)
             for entry in list(self._in_threads):
@@ -118,19 +126,21 @@ class Watchdog:
 
     def _loop_is_blocked(self, seconds: float) -> None:
         frame = sys._current_frames().get(self._loop_thread)
-        if frame is None:
-            return
+        if frame is None or (frame.f_code.co_name == "select" and frame.f_code.co_filename == selectors.__file__):
+            return  # it waits for work; somebody else kept the interpreter
         stack = _stack(frame)
         self._blocked_run, event = RunId(""), LoopBlocked(seconds=round(seconds, 2), stack=stack)
         for inner, _ in traceback.walk_stack(frame):
-            calls = self._on_loop.get(inner.f_code)
+            calls = list(self._on_loop.get(inner.f_code, {}).values())
             if calls:
                 self.placement.blocked(inner.f_code)
-                self._blocked_run, call = calls[0]
-                event = event.model_copy(update={"step": call.name, "key": call.key})
+                this = next((call for call in calls if getattr(call[3], "cr_frame", None) is inner), calls[0])
+                self._blocked_run = this[0]
+                event = event.model_copy(update={"step": this[1], "key": this[2]})
                 break
         self.blocked = event
-        log.warning("Step %r blocks the engine's loop; it stands at %s", self.blocked.step, stack[-1] if stack else "?")
+        what = f"{'Step' if event.key else 'Workflow'} {event.step!r}" if event.step else "Something"
+        log.warning("%s blocks the engine's loop; it stands at %s", what, stack[-1] if stack else "?")
 
     def _thread_is_blocked(self, entry: Entry, seconds: float) -> None:
         frame = sys._current_frames().get(entry.thread)

@@ -114,10 +114,11 @@ def test_every_kind_of_callable_can_be_a_step_also_a_second_time(engine: Engine,
         async def __call__(self, i: int) -> int:
             return i + 1
 
-    def decorated_with_future(fn: Any) -> Any:
+    def announced(fn: Any) -> Any:
         @functools.wraps(fn)
         def wrapper(*args: Any) -> Any:
-            return asyncio.ensure_future(fn(*args))
+            calls("announced")
+            return fn(*args)
 
         return wrapper
 
@@ -131,7 +132,7 @@ def test_every_kind_of_callable_can_be_a_step_also_a_second_time(engine: Engine,
         "callable": Tool(),
         "async callable": AsyncTool(),
         "lambda of coroutine": lambda i: add(1, i),
-        "decorated": functools.partial(decorated_with_future(add), 1),
+        "decorated": functools.partial(announced(add), 1),
         "builtin": (1).__add__,
     }
 
