@@ -73,10 +73,10 @@ def make_room(path: Path, filesystem: str, *, readonly: bool = False) -> None:
             f"{path} is on a network file system ({filesystem}), where locks do not hold and a journal would be damaged.",
             hint="Put the workbench's home on a local disk: Workbench(home=...) or SENTIENT_HOME.",
         )
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, it does not raise for a name that is too long
         raise JournalUnusable(f"{path} is a folder, not a journal.")
     if readonly:
-        if not path.exists():
+        if not os.path.exists(path):
             raise JournalUnusable(f"There is no journal at {path}.")
         return
     try:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from killed_journal import Killed, leave_behind
+
 from sentient_kernel.errors import JournalDamaged, JournalError
 from sentient_kernel.journal import SqliteJournal, repair
 
@@ -164,7 +164,9 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_main_file_is_found_and_every_readable_row_is_saved(moved: Path, tmp_path: Path, damage: Callable[[bytearray], None]) -> None:
+def test_damaged_main_file_is_found_and_every_readable_row_is_saved(
+    moved: Path, tmp_path: Path, damage: Callable[[bytearray], None]
+) -> None:
     path = tmp_path / "home" / "journal.db"
     shutil.copytree(moved.parent, path.parent)
     data = bytearray(path.read_bytes())
