@@ -234,13 +234,10 @@ class Engine:
         if started.name is not None:
             unique = f"name:{started.name}:{_identity.digest(flow.name, started.inputs)}"
         run = new_run_id(self.clock.now_us() // 1000)
-        lease = self.journal.acquire(run, ttl=self.lease_ttl)
-        if lease is None:
-            raise JournalError(f"The new run {run!r} could not be leased.")
+        lease, written = self.journal.begin(run, started, ttl=self.lease_ttl, unique=unique)
         try:
-            await self.journal.append(run, [started], lease=lease, unique=unique)
+            await written
         except DuplicateKey as duplicate:
-            self.journal.release(lease)
             first = self.journal.read(after=Seq(duplicate.seq - 1), limit=1)[0]
             await self._attach(first.run, flow)
             return first.run
@@ -333,7 +330,8 @@ class Engine:
         finally:
             self.live.pop(run, None)
             if not execution.fenced:
-                self._release(execution.lease)
+                if not execution.over:  # the end of a run gives its lease back itself
+                    self._release(execution.lease)
                 self._settle(run, "crashed")
 
     def _release(self, lease: Lease) -> None:
