@@ -19,7 +19,7 @@ FIXED_SQLITE = (3, 51, 3)
 
 
 def examine(workbench: Workbench) -> dict[str, Any]:
-    """Returns versions, the SQLite verdict, the health of the journal, front end, network mode, and which keys are present, not their values."""
+    """Returns versions, the SQLite verdict, the journal's health, front end, network mode, and which keys are present, not their values."""
     import apsw
 
     from sentient_kernel import _frontend

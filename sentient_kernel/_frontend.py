@@ -1,19 +1,26 @@
-"""What sits at the other end: a notebook, a terminal, or nobody; and how a run shows itself there."""
+"""What sits at the other end: a notebook, a terminal, or nobody; how a run shows itself there and asks what it has to ask."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from sentient_kernel.errors import JournalError, NotFound, SentientError
+
 if TYPE_CHECKING:
+    from sentient_kernel.projections.approvals import ApprovalView
     from sentient_kernel.run import Run
 
 EVERY = 0.25
 """Seconds between redraws of a static view."""
+AT_REST = frozenset({"completed", "failed", "cancelled", "crashed"})
 
 
 def kernel() -> Any:
@@ -31,77 +38,230 @@ def someone_can_answer() -> bool:
             return bool(here.get_parent("shell").get("content", {}).get("allow_stdin", False))
         except (AttributeError, TypeError):
             return bool(getattr(here, "_allow_stdin", False))
-    return sys.stdin is not None and sys.stdin.isatty()
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+
+
+# -- interrupts ------------------------------------------------------------------------------------------------------------
+
+
+class Interrupts:
+    """Notes an interrupt instead of letting it raise anywhere: who waits looks at ``seen`` and leaves at a place of its own choice.
+
+    Only on the main thread, and only in place of handlers that are known: Python's own, and the one that a kernel sets for a cell
+    that awaits.
+    """
+
+    def __init__(self) -> None:
+        self.seen = False
+        self._before: Any = None
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread() and _known(signal.getsignal(signal.SIGINT)):
+            self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Lets interrupts raise for a while, for calls that would not come back otherwise."""
+        noting = self._before is not None
+        if noting:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            yield
+        finally:
+            if noting:
+                signal.signal(signal.SIGINT, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.seen = True
+
+
+def _known(handler: Any) -> bool:
+    return handler is signal.default_int_handler or getattr(handler, "__module__", "") == "ipykernel.ipkernel"
+
+
+def in_cell() -> bool:
+    """True for code that a cell awaits itself: there an interrupt is ours to take. A task that the cell made is cancelled as any other."""
+    task = asyncio.current_task()
+    coroutine: Any = task.get_coro() if task is not None else None
+    return kernel() is not None and getattr(coroutine, "__name__", "") == "run_cell_async"
+
+
+# -- views -----------------------------------------------------------------------------------------------------------------
 
 
 class View:
-    """A run drawn in a cell, redrawn in place while it changes."""
+    """A run drawn in a cell, redrawn in place while it changes.
 
-    def __init__(self, run: Run) -> None:
+    Args:
+        run: The run.
+        awaited: Whether the cell waits for the run's result. Its view then makes room at the end: what the cell returns is what
+            counts, and one line that is the same each time stays behind.
+        live: Whether to draw before the end.
+    """
+
+    def __init__(self, run: Run, *, awaited: bool = False, live: bool = True) -> None:
         from IPython.display import DisplayHandle
 
         self.run = run
+        self.cell = _cell()
+        self._awaited = awaited
         self._handle: Any = DisplayHandle()  # type: ignore[no-untyped-call]
-        self._drawn = run._repr_html_()
-        self._at = time.monotonic()
-        self._handle.display(self._bundle(), raw=True)
+        self._drawing = threading.Lock()
+        self._drawn = ""
+        if live:
+            self.draw()
 
-    def _bundle(self) -> dict[str, str]:
-        return {"text/html": self._drawn, "text/plain": repr(self.run)}
+    @property
+    def begun(self) -> bool:
+        """Whether anything was drawn yet."""
+        return bool(self._drawn)
 
-    def refresh(self, *, now: bool = False) -> None:
-        """Draws what changed; at most a few times a second."""
-        if not now and time.monotonic() - self._at < EVERY:
+    def draw(self) -> bool:
+        """Draws what changed. Returns whether there is more to come."""
+        with self._drawing:
+            status = self.run.status
+            html = self._html(status)
+            if html != self._drawn:
+                bundle = {"text/html": html, "text/plain": repr(self.run)}
+                (self._handle.update if self._drawn else self._handle.display)(bundle, raw=True)
+                self._drawn = html
+            return status not in AT_REST
+
+    def _html(self, status: str) -> str:
+        views = self.run._wb._views
+        if not self._awaited:
+            return views.html(self.run.id)
+        return views.line_html(self.run.id) if status == "completed" else views.html(self.run.id, report=False)
+
+
+def _cell() -> str:
+    """Returns the id of the cell that runs, where the front end tells."""
+    try:
+        return str(kernel().get_parent("shell").get("metadata", {}).get("cellId", ""))
+    except (AttributeError, TypeError):
+        return ""
+
+
+class Screen:
+    """The views of one workbench. One thread redraws them for as long as any of them changes, also when their cells have ended."""
+
+    def __init__(self) -> None:
+        self._views: list[View] = []
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
+
+    def show(self, run: Run) -> None:
+        """Shows a run in this cell; as text where there is no notebook."""
+        if kernel() is None:
+            print(run)
             return
-        self._at = time.monotonic()
-        html = self.run._repr_html_()
-        if html != self._drawn:
-            self._drawn = html
-            self._handle.update(self._bundle(), raw=True)
+        self._follow(View(run))
+
+    @contextmanager
+    def awaited(self, run: Run) -> Iterator[None]:
+        """Shows a run in the cell that waits for it: while it works, unless another cell does so or nobody looks, and how it ended."""
+        if kernel() is None:
+            yield
+            return
+        view = View(run, awaited=True, live=someone_can_answer() and not self._shown_elsewhere(run))
+        if view.begun:
+            self._follow(view)
+        try:
+            yield
+        finally:
+            if run.status in AT_REST:
+                _drawn(view)
+
+    def close(self) -> None:
+        """Stops redrawing. Safe to call twice, and from the thread itself."""
+        self._closing.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(2)
+
+    def _shown_elsewhere(self, run: Run) -> bool:
+        here = _cell()
+        with self._lock:
+            return any(view.run.id == run.id and bool(here) and view.cell != here for view in self._views)
+
+    def _follow(self, view: View) -> None:
+        with self._lock:
+            # A cell that is run again has let go of what it showed before.
+            self._views = [v for v in self._views if v.run.id != view.run.id or not view.cell or v.cell != view.cell]
+            self._views.append(view)
+            if self._thread is None and not self._closing.is_set():
+                self._thread = threading.Thread(target=self._redraw, name="sentient-screen", daemon=True)
+                self._thread.start()
+
+    def _redraw(self) -> None:
+        while True:
+            with self._lock:
+                views = list(self._views)
+            done = [view for view in views if not _drawn(view)]
+            with self._lock:
+                self._views = [view for view in self._views if view not in done]
+                if not self._views or self._closing.is_set():
+                    self._thread = None
+                    return
+            self._closing.wait(EVERY)
 
 
-class Nowhere:
-    """Where there is no notebook, nothing is drawn."""
-
-    def refresh(self, *, now: bool = False) -> None:
-        """Does nothing."""
-
-
-@contextmanager
-def shown(run: Run) -> Iterator[View | Nowhere]:
-    """Shows a run in the cell that waits for it, and leaves its last state there."""
-    if kernel() is None or run.id in _followed:
-        yield Nowhere()
-        return
-    view = View(run)
+def _drawn(view: View) -> bool:
+    """Draws a view; False when there is no more to come, also because the workbench was closed or the kernel is on its way out."""
     try:
-        yield view
-    finally:
-        view.refresh(now=True)
+        return view.draw()
+    except (JournalError, NotFound, OSError):
+        return False
 
 
-_followed: set[str] = set()  # runs that some cell shows and a thread redraws; waiting for them draws no second view
+# -- questions -------------------------------------------------------------------------------------------------------------
 
 
-def show(run: Run) -> None:
-    """Shows a run in this cell; a thread follows it until it ends."""
-    if kernel() is None:
-        print(run)
-        return
-    view = View(run)
-    if run.status in ("completed", "failed", "cancelled", "crashed") or run.id in _followed:
-        return
-    _followed.add(run.id)
-    threading.Thread(target=_follow, args=(view,), name="sentient-view", daemon=True).start()
+def ask(approval: ApprovalView) -> bool:
+    """Asks a person once, in the cell that waits or on the terminal; what was not understood or refused is still open afterwards.
 
+    In a cell the question and its payload stand in the run's view already.
 
-def _follow(view: View) -> None:
-    run = view.run
+    Returns:
+        False when nobody is there: the end of the input.
+    """
+    in_notebook = kernel() is not None
+    if not in_notebook:
+        _say(f"\n{approval.question}\n{json.dumps(approval.payload, indent=2, ensure_ascii=False)}")
     try:
-        while not run._wb.closed and run.status not in ("completed", "failed", "cancelled", "crashed"):
-            time.sleep(EVERY)
-            view.refresh()
-        if not run._wb.closed:
-            view.refresh(now=True)
-    finally:
-        _followed.discard(run.id)
+        answer = _read("[a]pprove, [e]dit as JSON, [r]eject: ").strip().lower()[:1]
+        if answer == "a":
+            approval.approve()
+        elif answer == "e":
+            approval.approve(json.loads(_read("New payload, one line of JSON: ")))
+        elif answer == "r":
+            approval.reject(_read("Reason: ").strip())
+    except EOFError:
+        return False
+    except (SentientError, ValueError) as error:
+        print(f"Not recorded: {error}", file=sys.stdout if in_notebook else sys.stderr)
+    return True
+
+
+def _read(prompt: str) -> str:
+    """Reads a line; on a terminal the prompt goes to stderr, since stdout is for results. Raises EOFError."""
+    if kernel() is not None:
+        return input(prompt)
+    print(prompt, end="", file=sys.stderr, flush=True)
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line
+
+
+def _say(text: str) -> None:
+    from sentient_kernel.failures import plain
+
+    print(plain(text), file=sys.stderr)

@@ -75,25 +75,29 @@ class Views:
 
     def of(self, run: RunId) -> RunFolds:
         """Returns the folds of one run as of now. Raises NotFound."""
+        self._wb._usable()
         with self._lock:
-            folds = self._runs.get(run) or RunFolds(run)
+            # Taken out while it is folded: an interrupt in between leaves no half-applied record behind.
+            folds = self._runs.pop(run, None) or RunFolds(run)
             for record in self._wb.journal.read(run=run, after=folds.seq):
                 folds.apply(record)
             if not folds.seq:
                 raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
             self._runs[run] = folds
-            self._runs.move_to_end(run)
             while len(self._runs) > KEPT:
                 self._runs.popitem(last=False)
             return folds
 
     def all(self) -> WorkbenchFolds:
         """Returns the folds over all runs as of now."""
+        self._wb._usable()
         with self._lock:
-            while records := self._wb.journal.read(after=self._all.seq, limit=10_000):
+            folds, self._all = self._all, WorkbenchFolds()
+            while records := self._wb.journal.read(after=folds.seq, limit=10_000):
                 for record in records:
-                    self._all.apply(record)
-            return self._all
+                    folds.apply(record)
+            self._all = folds
+            return folds
 
     def run(self, run: RunId) -> RunView:
         """Returns one run, crashed when its kernel is gone."""
@@ -134,15 +138,21 @@ class Views:
         self.of(run)
         return NO_USAGE
 
-    def html(self, run: RunId) -> str:
-        """Returns the static view of a run, with its report when it has one."""
+    def line_html(self, run: RunId) -> str:
+        """Returns one line on a run, without times and ids: the same each time for a run that has ended."""
+        from sentient_kernel.projections.views import run_line
+
+        return run_line(self.run(run))
+
+    def html(self, run: RunId, *, report: bool = True) -> str:
+        """Returns the static view of a run, with its report when it has one and that is wanted."""
         from sentient_kernel.projections.views import run_html
 
         folds, view = self.of(run), self.run(run)
         error = self.error(run)
         view = replace(view, error=error) if error is not None else view
-        report = self._wb._report(run) if view.status == "completed" else None
+        written = self._wb._report(run) if report and view.status == "completed" else None
         return run_html(
             view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table,
-            report_html=report.to_html() if report is not None else None,
+            report_html=written.to_html() if written is not None else None,
         )  # fmt: skip

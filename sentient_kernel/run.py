@@ -7,11 +7,12 @@ import time
 from collections.abc import Generator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel import _frontend
 from sentient_kernel.commands import CancelRun, ContinueRun, FinishRun, PauseRun, SteerRun
-from sentient_kernel.errors import Detached, RunCancelled, RunError, RunFailed, RunTimedOut, RunWaiting
+from sentient_kernel.errors import Detached, RunCancelled, RunError, RunFailed, RunTimedOut, RunWaiting, SentientError
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.ids import RunId
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from sentient_kernel.workbench import Workbench
 
 TICK = 0.05
-"""Seconds between looks while a cell waits; short enough for an interrupt to give the prompt back at once."""
+"""Seconds between looks for an interrupt while a cell waits."""
+LOOK = 0.25
+"""Seconds between looks at the run while a cell waits for its end: whether it asks something, whether its kernel has died."""
 
 
 class Run:
@@ -38,7 +41,10 @@ class Run:
         self.id = run
 
     def __repr__(self) -> str:
-        return f"Run({self.view.title!r})"
+        try:
+            return f"Run({self.view.title!r})"
+        except SentientError:  # a closed workbench still has names for its runs
+            return f"Run({str(self.id)!r})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and other.id == self.id and other._wb is self._wb
@@ -137,52 +143,90 @@ class Run:
             RunWaiting: It waits for an answer, and nobody here can give one.
             RunTimedOut: It is not done yet; it goes on.
         """
-        ended = self._wb.engine.watch(self.id)
+        told = self._detached()
+        try:
+            with _frontend.Interrupts() as interrupts:
+                with self._wb._screen.awaited(self):
+                    end = self._wait_here(timeout, interrupts)
+                value = self._outcome(end)
+                if interrupts.seen:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise Detached(told) from None
+        return value
+
+    def _wait_here(self, timeout: float | None, interrupts: _frontend.Interrupts) -> str:
         until = None if timeout is None else time.monotonic() + timeout
-        with _frontend.shown(self) as shown:
-            try:
-                while True:
-                    try:
-                        ended.result(TICK if until is None else max(0.0, min(TICK, until - time.monotonic())))
-                        break
-                    except FutureTimeout:
-                        pass
-                    self._while_waiting(ended, until, timeout)
-                    shown.refresh()
-            except KeyboardInterrupt:
-                raise Detached(
-                    f"Detached. {self!r} goes on in the background: run.pause(), run.cancel(), or run.result() to wait again."
-                ) from None
-        return self._outcome(ended.result())
+        look = time.monotonic() + TICK
+        watch = self._wb.engine.start_soon(lambda: self._wb.engine._watch(self.id))
+        while True:
+            left = TICK if until is None else max(0.0, min(TICK, until - time.monotonic()))
+            ended = _within(watch, left)
+            end: str | None = None if ended is None else _within(ended, left)
+            if end is not None:
+                return end
+            if interrupts.seen:
+                raise KeyboardInterrupt
+            if until is not None and time.monotonic() >= until:
+                raise RunTimedOut(f"{self!r} is not done after {timeout:g} s; it goes on.", hint="Call result() again to wait on.")
+            if time.monotonic() >= look and not (ended is not None and ended.done()):
+                self._look(interrupts)
+                look = time.monotonic() + LOOK
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._wait().__await__()
 
     async def _wait(self) -> Any:
-        ended = self._wb.engine.watch(self.id)
-        future = asyncio.wrap_future(ended)
-        # A loop that only waits is not woken by an interrupt for seconds; the ticker is what lets it through.
-        with _frontend.shown(self) as shown:
-            while not future.done():
-                await asyncio.wait({future}, timeout=TICK * 2)
-                if not future.done():
-                    self._while_waiting(ended, None, None)
-                    shown.refresh()
-        return self._outcome(ended.result())
+        told = self._detached()
+        mine = _frontend.in_cell()
+        interrupts = _frontend.Interrupts()
+        try:
+            with interrupts if mine else nullcontext(), self._wb._screen.awaited(self):
+                ended = await asyncio.wrap_future(self._wb.engine.start_soon(lambda: self._wb.engine._watch(self.id)))
+                future = asyncio.wrap_future(ended)
+                # A loop that only waits is not woken by an interrupt for seconds; the ticker is what lets it through.
+                look = time.monotonic() + TICK
+                while not future.done():
+                    await asyncio.wait({future}, timeout=TICK)
+                    if interrupts.seen:
+                        raise KeyboardInterrupt
+                    if time.monotonic() >= look and not future.done():
+                        self._look(interrupts, may_ask=mine)
+                        look = time.monotonic() + LOOK
+                end = future.result()
+        except KeyboardInterrupt:
+            if not mine:
+                raise
+            raise Detached(told) from None
+        return self._outcome(end)
 
-    def _while_waiting(self, ended: Future[str], until: float | None, timeout: float | None) -> None:
+    def _detached(self) -> str:
+        return f"Detached. {self!r} goes on in the background: run.pause(), run.cancel(), or run.result() to wait again."
+
+    def _look(self, interrupts: _frontend.Interrupts, *, may_ask: bool = True) -> None:
+        """Sees to what a run that has not ended may need: an answer, or somebody to take it up. Raises when nobody here can give it."""
         view = self.view
-        if ended.done():
-            return
-        if until is not None and time.monotonic() >= until:
-            raise RunTimedOut(f"{self!r} is not done after {timeout:g} s; it goes on.", hint="Call result() again to wait on.")
         if view.status == "crashed":
             raise RunError(f"The kernel that executed {self!r} has died.", hint="Take it up with run.resume(): finished steps are kept.")
-        if view.status == "waiting" and view.approvals and not _frontend.someone_can_answer():
+        if view.status not in ("waiting", "paused"):
+            return
+        if not self._wb.engine.alive(self.id):
             raise RunWaiting(
-                f"{self!r} waits for an answer to approval {', '.join(view.approvals)}.",
-                hint=f"Answer with wb.decide({view.approvals[0]!r}, 'approve') or `sentient-kernel approve {view.approvals[0]}`; it is kept until then.",
+                f"{self!r} is {view.status}, and no kernel executes it.", hint=f"wb.resume({str(self.id)!r}) goes on with it, where it was."
             )
+        if view.status == "paused" or not view.approvals:
+            return
+        if _frontend.someone_can_answer():
+            if not may_ask:
+                return
+            with interrupts.raising():
+                if all(_frontend.ask(approval) for approval in self.approvals if approval.status == "open"):
+                    return
+        first = str(view.approvals[0])
+        raise RunWaiting(
+            f"{self!r} waits for an answer to approval {', '.join(view.approvals)}.",
+            hint=f"Answer with wb.decide({first!r}, 'approve') or `sentient-kernel approve {first}`; it is kept until then.",
+        )
 
     def _outcome(self, end: str) -> Any:
         if end == "completed":
@@ -205,10 +249,20 @@ class Run:
 
     def show(self) -> None:
         """Shows it in the cell; the view follows the run while the kernel lives."""
-        _frontend.show(self)
+        self._wb._screen.show(self)
 
     def _repr_html_(self) -> str:
         return self._wb._views.html(self.id)
 
     def _ipython_display_(self) -> None:
-        _frontend.show(self)
+        self.show()
+
+
+def _within(future: Future[Any], seconds: float) -> Any:
+    """Returns a future's result, or None when it has none within so many seconds."""
+    try:
+        return future.result(seconds)
+    except FutureTimeout:
+        if future.done():
+            raise
+        return None

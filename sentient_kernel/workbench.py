@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from sentient_kernel._frontend import Screen, someone_can_answer
 from sentient_kernel._mapping import Mapped, map_runs
 from sentient_kernel._views import Views
 from sentient_kernel.agents.desk import Desk
@@ -18,7 +19,7 @@ from sentient_kernel.agents.research import RESEARCH, research_workflow
 from sentient_kernel.budget import Budget
 from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import Engine, Workflow
-from sentient_kernel.errors import ConfigurationError, NotFound, UsageError
+from sentient_kernel.errors import ConfigurationError, JournalUnusable, NotFound, UsageError
 from sentient_kernel.ids import ApprovalId, DocumentId, RunId
 from sentient_kernel.journal.hub import Hub
 from sentient_kernel.run import Run
@@ -84,6 +85,7 @@ class Workbench:
         self._research = research_workflow(self.desk)
         self.engine.register(self._research)
         self._views = Views(self)
+        self._screen = Screen()
         self._lock = threading.Lock()
         for spec in _listed(sources):
             self.add(spec)
@@ -101,6 +103,7 @@ class Workbench:
         """Writes what waits and lets go of every file and thread. Runs under way stay resumable. Safe to call twice."""
         if not self.closed:
             self.closed = True
+            self._screen.close()
             self.engine.close()
             self.desk.close()
 
@@ -119,6 +122,7 @@ class Workbench:
         Raises:
             UsageError: There is no such folder or file, or it is of no kind that can be read.
         """
+        self._usable()
         return self.desk.add(source, name=name)
 
     def search(self, query: str, *, sources: Any = None, k: int = 10) -> Table[Passage]:
@@ -135,6 +139,7 @@ class Workbench:
         from sentient_kernel.projections.table import Table
         from sentient_kernel.sources.base import Passage
 
+        self._usable()
         return Table(self.desk.search_now(query, self.desk.references(_listed(sources)), k), Passage)
 
     def document(self, document: DocumentId | str) -> Document:
@@ -173,6 +178,7 @@ class Workbench:
         """
         from sentient_kernel.agents.research import check_question
 
+        self._usable()
         question = check_question(question)
         _check_model(model)
         if depth < 1:
@@ -302,19 +308,25 @@ class Workbench:
         """Returns what there is to know of this installation: versions, SQLite, the journal's health, keys present (not their values)."""
         from sentient_kernel._doctor import examine
 
+        self._usable()
         return examine(self)
 
     def verify(self) -> Verdict:
         """Checks that no row of the journal is missing or altered."""
+        self._usable()
         return self.journal.verify(full=True)
 
     # -- for the parts that this object is made of ---------------------------------------------------------------------
 
     def _approvals(self, approve: str | dict[str, str] | None) -> dict[str, str]:
         policy = _policy(approve)
-        if "default" not in policy and self.settings.approve is not None:
+        if "default" not in policy and self.settings.approve is not None and not someone_can_answer():
             policy["default"] = self.settings.approve
         return policy
+
+    def _usable(self) -> None:
+        if self.closed:
+            raise JournalUnusable("This workbench is closed.", hint="Open a new one; stored runs are all there.")
 
     def _result(self, run: RunId) -> Any:
         report = self._report(run)
@@ -341,6 +353,7 @@ class Workbench:
         raise NotFound(f"There is no approval {approval!r} here.", hint="`wb.approvals` lists those that wait.")
 
     def _find(self, given: str) -> RunId:
+        self._usable()
         exact = self.journal.runs(run=RunId(given))
         if exact:
             return exact[0].run

@@ -45,11 +45,14 @@ class Desk:
         self._added: dict[str, list[str]] = {}
         self._open: dict[tuple[str, str], Source] = {}
         self._lock = threading.RLock()
+        self._closed = False
 
     @property
     def index(self) -> Index:
         """The passages of all sources."""
         with self._lock:
+            if self._closed:
+                raise UsageError("This workbench is closed.", hint="Open a new one; stored runs are all there.")
             if self._index is None:
                 from sentient_kernel.index.store import Index
 
@@ -173,6 +176,7 @@ class Desk:
     def close(self) -> None:
         """Closes the index."""
         with self._lock:
+            self._closed = True
             if self._index is not None:
                 self._index.close()
                 self._index = None

@@ -55,6 +55,11 @@ def run_html(
     return STYLE + (report_html or "") + card
 
 
+def run_line(run: RunView) -> str:
+    """Returns how a run is and what it is about, on one line; no time and no id, so that kept outputs can be compared."""
+    return f'{STYLE}<section class="sk" role="region" aria-label="Run" data-status="{run.status}">{_head(run, False)}</section>'
+
+
 def _head(run: RunView, below_report: bool) -> str:
     sign, _, colour = words.STATES[run.status]
     title = "How this report was made" if below_report else plain(run.title)
