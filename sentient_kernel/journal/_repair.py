@@ -41,11 +41,11 @@ class _Candidates:
         self.runs: dict[int, tuple[Any, ...]] = {}
         self.names: dict[int, set[str]] = defaultdict(set)
         self.kinds: dict[int, str] = {}
-        self.pairs: dict[str, set[Any]] = defaultdict(set)
+        self.pairs: dict[bytes, set[tuple[str, Any]]] = defaultdict(set)
         self.gaps: dict[int, tuple[Any, ...]] = {}
 
-    def take(self, found: _pages.Found) -> None:
-        """Sorts a record by its shape."""
+    def take(self, found: _pages.Found, page: bytes) -> None:
+        """Sorts a record by its shape; what comes from an index is kept page by page."""
         match found.rowid, found.values:
             case int(seq), (None, int(run), int(kind), int(at), bytes(chain), bytes(body)):
                 self.events[seq].add((seq, run, kind, at, chain, body))
@@ -57,9 +57,26 @@ class _Candidates:
             case int(first), (None, int(last), int(at), str(what)):
                 self.gaps[first] = (first, last, at, what)
             case None, (str(name), value):
-                self.pairs[name].add(value)
+                self.pairs[page].add((name, value))
                 if isinstance(value, int):  # the index of run ids has this shape too
                     self.names[value].add(name)
+
+    def meta(self, name: str) -> list[Any]:
+        """Returns the values that a line of ``meta`` may have."""
+        return [value for pairs in self.pairs.values() for key, value in pairs if key == name]
+
+    def keys(self) -> set[tuple[str, int]]:
+        """Returns the unique keys and their seqs: the pairs of pages that are neither ``meta`` nor an index of runs or kinds."""
+        return {
+            (key, value)
+            for pairs in self.pairs.values()
+            if not all(self._indexed(*pair) for pair in pairs)
+            for key, value in pairs
+            if key not in _META and isinstance(value, int)
+        }
+
+    def _indexed(self, key: str, value: Any) -> bool:
+        return self.kinds.get(value) == key or (value in self.runs and key in (self.runs[value][i] for i in (0, 3, 4)))
 
 
 def repair(path: str | os.PathLike[str], into: str | os.PathLike[str], *, clock: Clock | None = None) -> Repaired:
@@ -87,12 +104,12 @@ def repair(path: str | os.PathLike[str], into: str | os.PathLike[str], *, clock:
         found = _gather(source)
     except OSError as error:
         raise JournalUnusable(f"{source} cannot be read: {error.strerror or error}.") from error
-    born = next((value for value in found.pairs.get("born", ()) if isinstance(value, int)), None)
+    born = next((value for value in found.meta("born") if isinstance(value, int)), None)
     if born is None or not found.events:
         raise JournalDamaged(f"{source} holds no row of a journal that can be read.")
     rows, unsound = _confirmed(found, born)
     record = read_head(head_path(source))
-    went = record.seq if record is not None and record.journal in found.pairs.get("id", ()) else 0
+    went = record.seq if record is not None and record.journal in found.meta("id") else 0
     known = {(first, last): what for first, last, _, what in found.gaps.values()}
     lost = tuple(_lost([row[0] for row in rows], max(went, *found.events), unsound))
     now = (clock or SystemClock()).now_us()
@@ -117,7 +134,7 @@ def _gather(path: Path) -> _Candidates:
     for number, pages in versions.items():
         for page in dict.fromkeys(pages):
             for one in _pages.records(number, page, fetch):
-                found.take(one)
+                found.take(one, page)
     return found
 
 
@@ -187,9 +204,7 @@ def _write(target: Path, found: _Candidates, born: int, rows: list[Row], gaps: l
         _write_runs(connection, found)
         connection.execute("INSERT INTO spans SELECT DISTINCT run, seq / ? FROM events", (BLOCK,))
         connection.execute("INSERT INTO spans SELECT DISTINCT -kind, seq / ? FROM events", (BLOCK,))
-        keys = [(key, seq) for key, values in found.pairs.items() if key not in _META for seq in values if isinstance(seq, int)]
-        runs = {name for names in found.names.values() for name in names if len(names) == 1}
-        connection.executemany("INSERT OR IGNORE INTO keys(key, seq) VALUES (?, ?)", [key for key in keys if key[0] not in runs])
+        connection.executemany("INSERT OR IGNORE INTO keys(key, seq) VALUES (?, ?)", found.keys())
         connection.executemany("INSERT INTO gaps(first, last, at, what) VALUES (?, ?, ?, ?)", gaps)
         connection.pragma("application_id", APPLICATION_ID)
         connection.pragma("user_version", VERSION)
