@@ -22,7 +22,7 @@ from sentient_kernel.engine import _codec, _identity
 from sentient_kernel.engine._execution import Crashed, Execution, start_task
 from sentient_kernel.engine._loop import LoopThread
 from sentient_kernel.engine._placement import Placement
-from sentient_kernel.engine._state import CRASH_LOOP, ENDED, Refusal, RunState, decide, fold
+from sentient_kernel.engine._state import CRASH_LOOP, ENDED, Refusal, RunState, apply, decide, fold
 from sentient_kernel.engine._watchdog import Watchdog
 from sentient_kernel.engine.context import Context
 from sentient_kernel.engine.workflow import Workflow, find
@@ -122,12 +122,7 @@ class Engine:
             UsageError: The arguments do not fit the workflow, or cannot be kept.
         """
         self._usable()
-        flow.bind(args, kwargs or {})
-        inputs = _codec.inputs_of(args, kwargs or {})
-        started = RunStarted(
-            workflow=flow.name, code=flow.code, inputs=inputs, name=name, session=session, user=user or self.by, approve=approve
-        )
-        return self._thread.call(self._start(flow, started))
+        return self._thread.call(self.launch(flow, args, kwargs, name=name, approve=approve, session=session, user=user))
 
     def register(self, flow: Workflow[..., Any]) -> None:
         """Makes a workflow known to this engine alone, so that its stored runs find it."""
@@ -229,7 +224,23 @@ class Engine:
             await asyncio.wait([e.task for e in roots if e.task is not None], timeout=5)
         self.journal.close()
 
-    async def _start(self, flow: Workflow[..., Any], started: RunStarted) -> RunId:
+    async def launch(
+        self,
+        flow: Workflow[..., Any],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        approve: dict[str, str] | None = None,
+        session: str = "",
+        user: str = "",
+    ) -> RunId:
+        """Starts a run as :meth:`start` does, on the loop."""
+        flow.bind(args, kwargs or {})
+        inputs = _codec.inputs_of(args, kwargs or {})
+        started = RunStarted(
+            workflow=flow.name, code=flow.code, inputs=inputs, name=name, session=session, user=user or self.by, approve=approve
+        )
         unique = None
         if started.name is not None:
             unique = f"name:{started.name}:{_identity.digest(flow.name, started.inputs)}"
@@ -284,14 +295,13 @@ class Engine:
         lease = self.journal.acquire(run, ttl=self.lease_ttl)
         if lease is None:
             return  # another kernel executes it; this one watches
-        state = self._load(run)
+        self._catch_up(state)
         if not state.ended and state.recoveries >= CRASH_LOOP:
             await self._declare_failed(state, lease)
             return
-        state_before = state.ended
-        event = RunResumed(code=flow.code, by=self.by, retry_failed=state_before == "failed")
+        event = RunResumed(code=flow.code, by=self.by, retry_failed=state.ended == "failed")
         await self.journal.append(run, [event], lease=lease)
-        state = self._load(run)
+        self._catch_up(state)
         self._errors.pop(run, None)
         self._execute(flow, state, lease)
 
@@ -303,6 +313,10 @@ class Engine:
         )  # fmt: skip
         await self.journal.append(state.run, [RunFailed(error=error)], lease=lease)
         self.journal.release(lease)
+
+    def _catch_up(self, state: RunState) -> None:
+        for record in self.journal.read(run=state.run, after=state.seq):
+            apply(state, record)
 
     def _load(self, run: RunId) -> RunState:
         state = fold(run, self.journal.read(run=run))
@@ -470,11 +484,13 @@ class Engine:
         execution = self.live.get(run)
         if execution is not None and not execution.over:
             return self._watched.setdefault(run, Future())
-        state = self._load(run)
-        if not state.ended:
+        rows = self.journal.read(run=run, kinds=["run_started", "run_resumed", *ENDED])
+        if not rows:
+            raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
+        if rows[-1].kind not in ENDED:
             return self._watched.setdefault(run, Future())
         done: Future[str] = Future()
-        done.set_result(state.ended)
+        done.set_result(ENDED[rows[-1].kind])
         return done
 
     async def _keep(self) -> None:

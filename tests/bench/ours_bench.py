@@ -189,8 +189,12 @@ def fan(n: int, sync: str) -> None:
 def flows(runs: int, n: int, sync: str) -> None:
     """That many runs of n steps at once."""
     engine, seen = opened(sync)
+
+    async def start_all() -> list[RunId]:
+        return await asyncio.gather(*(engine.launch(sequence, (n, 0)) for _ in range(runs)))
+
     with Taken() as taken:
-        for run in [engine.start(sequence, (n, 0)) for _ in range(runs)]:
+        for run in engine.start_soon(start_all).result():
             finish(engine, run)
     figures = {"wall_s": round(taken.s, 3), "cpu_s": round(taken.cpu, 3), "steps_per_s": round(runs * n / taken.s, 1)}
     emit("flows", flows=runs, steps=n, synchronous=sync, commits=seen.commits, **figures)
@@ -198,14 +202,20 @@ def flows(runs: int, n: int, sync: str) -> None:
 
 
 def approve(n: int, sync: str) -> None:
-    """From the call that approves, on another thread, to the workflow's next line. NORMAL lifts the rule that answers are FULL."""
+    """From the call that approves to the workflow's next line, on one loop as with the peers. NORMAL lifts the rule that answers are FULL."""
     engine, seen = opened(sync, answers_full=sync == "FULL")
     took = []
     for _ in range(n):
         run = engine.start(asking, (1,))
         question: Any = seen.asked.get(timeout=10).event
-        before = time.perf_counter()
-        engine.command(DecideApproval(run=run, approval=question.approval, decision="approve"))
+        command = DecideApproval(run=run, approval=question.approval, decision="approve")
+
+        async def answer(command: DecideApproval = command) -> float:
+            before = time.perf_counter()
+            await engine.decide(command)
+            return before
+
+        before = engine.start_soon(answer).result()
         finish(engine, run)
         took.append(stamps[-1] - before)
     emit("approve", synchronous=sync, **latencies(took))
