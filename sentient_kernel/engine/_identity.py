@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -22,6 +23,7 @@ from sentient_kernel.errors import ValueNotStorable
 from sentient_kernel.ids import ApprovalId, RunId, StepKey
 
 NOTEBOOK = "__main__"
+_ADDRESS = re.compile(" at 0x[0-9a-f]+")
 _QUICK = frozenset({int, str, bool, type(None)})
 
 
@@ -86,9 +88,11 @@ def _bound(value: Any) -> str:
 
 
 def fingerprint(fn: Callable[..., Any]) -> str:
-    """Returns a hash of a function's source, and of the notebook's functions it calls; comments and layout do not count."""
+    """Returns a hash of a function's source, and of the notebook's functions and classes it uses; comments and layout do not count."""
     seen: dict[str, str] = {}
     _collect(plain(fn), seen)
+    owner = getattr(fn.func if isinstance(fn, partial) else fn, "__self__", None)
+    _collect_class(owner if isinstance(owner, type) else type(owner), seen)
     return blake2b("\0".join(f"{k}={v}" for k, v in sorted(seen.items())).encode(), digest_size=8).hexdigest()
 
 
@@ -152,6 +156,22 @@ def _collect(fn: Any, seen: dict[str, str]) -> None:
         other = plain(fn.__globals__.get(used)) if used in fn.__globals__ else None
         if isinstance(other, FunctionType) and other.__module__ == NOTEBOOK:
             _collect(other, seen)
+        elif isinstance(other, type):
+            _collect_class(other, seen)
+
+
+def _collect_class(cls: type, seen: dict[str, str]) -> None:
+    """Takes in the methods and the fields of a class that the notebook defines; what instances hold are no code."""
+    name = f"class {cls.__module__}.{cls.__qualname__}"
+    if cls.__module__ != NOTEBOOK or name in seen:
+        return
+    seen[name] = _ADDRESS.sub("", repr(sorted((field, str(hint)) for field, hint in vars(cls).get("__annotations__", {}).items())))
+    for part in (*cls.__bases__, *vars(cls).values()):
+        inner: Any = plain(part.fget or len if isinstance(part, property) else part)
+        if isinstance(inner, FunctionType) and inner.__module__ == NOTEBOOK:
+            _collect(inner, seen)
+        elif isinstance(inner, type):
+            _collect_class(inner, seen)
 
 
 def _names(code: CodeType) -> list[str]:

@@ -121,7 +121,9 @@ class Refusal:
 
 def key_in(body: bytes) -> StepKey:
     """Returns the key of a step's event; it is always the first field, so nothing else need be parsed."""
-    return StepKey(body[8:24].decode()) if body[24:25] == b'"' else StepKey(from_json(body)["key"])
+    if body.startswith(b'{"key":"') and body[24:25] == b'"':
+        return StepKey(body[8:24].decode())
+    return StepKey(from_json(body)["key"])
 
 
 def fold(run: RunId, records: list[Record]) -> RunState:

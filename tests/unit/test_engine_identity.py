@@ -1,0 +1,214 @@
+"""Which step is which: the same after a restart, another one when its code or its arguments are."""
+
+from __future__ import annotations
+
+import functools
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from engine_kit import Cells
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentient_kernel.engine import _identity
+from sentient_kernel.errors import ValueNotStorable
+from sentient_kernel.ids import RunId, StepKey, new_run_id
+
+
+def key(fn: Any, *args: Any, n: int = 0, **kwargs: Any) -> StepKey:
+    """The key of a call."""
+    name = _identity.name_of(fn)
+    prefix = _identity.step_prefix("", name, _identity.code_of(fn))
+    return _identity.occurrence_key(_identity.identity(prefix, name, args, kwargs), n)
+
+
+def installed(a: int) -> None: ...
+
+
+def another(a: int) -> None: ...
+
+
+def test_key_is_sixteen_hexadecimal_digits() -> None:
+    assert re.fullmatch("[0-9a-f]{16}", key(installed, 1))
+
+
+def test_key_tells_calls_apart_by_name_arguments_and_occurrence() -> None:
+    keys = [
+        key(installed, 1),
+        key(installed, 2),
+        key(installed, 1, 2),
+        key(installed, "1"),
+        key(installed, [1]),
+        key(installed, None),
+        key(installed, True),
+        key(installed, a=1),
+        key(installed, b=1),
+        key(installed, 1, n=1),
+        key(installed),
+        key(another, 1),
+        key(functools.partial(installed, 1)),
+        key(functools.partial(installed, a=1)),
+        key(functools.partial(installed, 1), 1),
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_order_of_keyword_arguments_does_not_matter() -> None:
+    assert key(installed, x=1, y=2) == key(installed, y=2, x=1)
+    assert key(functools.partial(installed, x=1, y=2)) == key(functools.partial(installed, y=2, x=1))
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"))), st.lists(st.text(st.characters(codec="utf-8"))))
+def test_no_text_can_be_mistaken_for_two(a: list[str], b: list[str]) -> None:
+    assert (key(installed, *a) == key(installed, *b)) == (a == b)
+
+
+def test_object_bound_to_a_partial_counts_by_its_type_when_it_cannot_be_kept() -> None:
+    class Client: ...
+
+    assert key(functools.partial(installed, Client()), 1) == key(functools.partial(installed, Client()), 1)
+    assert key(functools.partial(installed, Client()), 1) != key(functools.partial(installed, object()), 1)
+
+
+def test_argument_that_cannot_be_kept_is_named() -> None:
+    with pytest.raises(ValueNotStorable, match="Argument 2 of step 'installed'"):
+        key(installed, 1, object())
+    with pytest.raises(ValueNotStorable, match="Argument 'b' of step 'installed'"):
+        key(installed, 1, b=object())
+    with pytest.raises(ValueNotStorable, match="Argument 1 of step 'installed' cannot be kept as JSON: it holds half a surrogate"):
+        key(installed, "\ud800")
+
+
+def test_name_of_a_function_is_what_people_call_it() -> None:
+    class Tool:
+        def use(self) -> None: ...
+
+        def __call__(self) -> None: ...
+
+    def inner() -> None: ...
+
+    assert [_identity.name_of(f) for f in (installed, Tool().use, Tool(), inner, functools.partial(installed, 1), len)] == [
+        "installed",
+        "use",
+        "Tool",
+        "inner",
+        "installed",
+        "len",
+    ]
+
+
+# -- code of a notebook -------------------------------------------------------------------------------------------------
+
+CELL = """
+def helper(i):
+    return i + 1
+
+class Tool:
+    unit = "m"
+
+    def use(self, i):
+        return self.scale(i)
+
+    def scale(self, i):
+        return i * 2
+
+async def work(i):
+    '''Says what it does.'''
+    return helper(i)
+
+async def makes(i):
+    return Tool().use(i)
+
+fails = lambda i: i / 0
+"""
+
+
+def fingerprint(source: str, name: str = "work") -> str:
+    """The fingerprint of a function that a cell defines."""
+    return _identity.fingerprint(Cells().run(source)[name])
+
+
+def test_code_of_a_notebook_counts_and_installed_code_does_not() -> None:
+    space = Cells().run(CELL)
+    assert _identity.defined_in_notebook(space["work"])
+    assert not _identity.defined_in_notebook(installed)
+    assert key(space["work"], 1) != key(Cells().run(CELL.replace("i + 1", "i + 2"))["work"], 1)
+    assert _identity.code_of(space["work"], version="2") == _identity.code_of(Cells().run(CELL.replace("i + 1", "i"))["work"], version="2")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda s: s.replace("    return helper(i)", "    # says why\n\n    return  helper( i )"),
+        lambda s: s.replace("'''Says what it does.'''", "'''Says it better.'''"),
+        lambda s: s.replace("i / 0", "i / 1"),
+        lambda s: s + "\n\ndef unused():\n    return 1\n",
+        lambda s: s.replace("i * 2", "i * 3"),
+    ],
+    ids=["layout and comments", "docstring", "another function", "a new function", "a class it does not use"],
+)
+def test_what_does_not_change_what_a_function_does_does_not_change_its_fingerprint(edit: Any) -> None:
+    assert fingerprint(edit(CELL)) == fingerprint(CELL)
+
+
+@pytest.mark.parametrize(
+    ("edit", "name"),
+    [
+        (lambda s: s.replace("return helper(i)", "return helper(i) + 1"), "work"),
+        (lambda s: s.replace("i + 1", "i + 2"), "work"),
+        (lambda s: s.replace("i / 0", "i / 1"), "fails"),
+        (lambda s: s.replace("i * 2", "i * 3"), "makes"),
+    ],
+    ids=["its body", "its helper", "a lambda", "a method of a class it uses"],
+)
+def test_what_changes_what_a_function_does_changes_its_fingerprint(edit: Any, name: str) -> None:
+    assert fingerprint(edit(CELL), name) != fingerprint(CELL, name)
+
+
+def test_method_of_a_notebook_counts_its_whole_class() -> None:
+    changed = CELL.replace("i * 2", "i * 3")
+    assert _identity.fingerprint(Cells().run(CELL)["Tool"]().use) != _identity.fingerprint(Cells().run(changed)["Tool"]().use)
+
+
+def test_functions_that_call_each_other_have_a_fingerprint() -> None:
+    source = "def a(n):\n    return b(n)\n\ndef b(n):\n    return a(n - 1) if n else 0\n"
+    assert fingerprint(source, "a") != fingerprint(source.replace("else 0", "else 1"), "a")
+
+
+@pytest.mark.parametrize("with_source", [True, False])
+def test_fingerprint_is_the_same_in_every_process(with_source: bool) -> None:
+    """Also where there is no source, and the code holds a set, whose order changes from process to process."""
+    code = (
+        "import sys\nsys.path.insert(0, 'tests')\n"
+        "from engine_kit import Cells\nfrom sentient_kernel.engine._identity import fingerprint\n"
+        'source = \'def f(x):\\n    return x in {"a", "b", "c", "d", "e"}\\n\'\n'
+        + ("space = Cells().run(source)\n" if with_source else "space = {'__name__': '__main__'}\nexec(source, space)\n")
+        + "print(fingerprint(space['f']))"
+    )
+    said = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}).stdout
+        for seed in "12"
+    }
+    assert len(said) == 1
+    assert re.fullmatch("[0-9a-f]{16}\n", said.pop())
+
+
+# -- ids ----------------------------------------------------------------------------------------------------------------
+
+
+def test_ids_of_questions_and_children_follow_from_run_and_key() -> None:
+    run, step = new_run_id(1_700_000_000_000), key(installed, 1)
+    child = _identity.child_id(run, step)
+    assert child == _identity.child_id(run, step) != _identity.child_id(run, key(installed, 2))
+    assert re.fullmatch("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}", child)
+    assert child[:13] == run[:13]
+    assert _identity.approval_id(run, step) == _identity.approval_id(run, step) != _identity.approval_id(RunId("x"), step)
+
+
+def test_digest_binds_to_exactly_what_was_shown() -> None:
+    shown = ("Go?", {"a": 1, "b": [1, 2]}, None)
+    assert _identity.digest(*shown) == _identity.digest("Go?", {"b": [1, 2], "a": 1}, None)
+    assert len({_identity.digest(*shown), _identity.digest("Go!", *shown[1:]), _identity.digest("Go?", {"a": 1, "b": [2, 1]}, None)}) == 3
