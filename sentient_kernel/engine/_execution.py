@@ -7,7 +7,7 @@ import random
 import types
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -462,6 +462,8 @@ class Execution:
     async def _body(self, call: Call, kwargs: dict[str, Any], begins: Callable[[], None] | None = None) -> Any:
         engine, fn = self.engine, call.fn
         place = engine.placement.where(fn)
+        if place == "trial":
+            place = await engine.placement.settle(fn)
         try:
             if place == "loop":
                 if begins is not None:
@@ -482,9 +484,10 @@ class Execution:
                     "trial": lambda: drive(fn(*call.args, **kwargs)),
                     "own_loop": lambda: asyncio.run(_as_coroutine(fn(*call.args, **kwargs))),
                 }
-                value = await in_thread(entry.timed(bodies[place]), engine.slots, call.name, begins)
-                if place == "trial":
-                    engine.placement.returned(fn, entry.seconds)
+                with engine.placement.trial(fn) if place == "trial" else nullcontext():
+                    value = await in_thread(entry.timed(bodies[place]), engine.slots, call.name, begins)
+                    if place == "trial":
+                        engine.placement.returned(fn, entry.seconds)
             return await value if asyncio.iscoroutine(value) else value
         except FATAL as error:
             raise self._fatal(call, error) from error

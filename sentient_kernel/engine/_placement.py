@@ -13,6 +13,7 @@ import dis
 import inspect
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Literal
@@ -23,6 +24,9 @@ Place = Literal["loop", "thread", "trial", "own_loop"]
 
 QUICK = 0.005
 """Seconds within which the first call of an async function without await must return to be trusted on the loop."""
+
+PATIENCE = 0.02
+"""Seconds that a call waits for another call's trial before it gets a thread of its own."""
 
 BLOCKING = frozenset({"requests", "urllib.request", "urllib3", "subprocess", "time.sleep"})
 """Modules, and functions of modules, that wait without letting others go on."""
@@ -37,6 +41,28 @@ class Placement:
     def __init__(self) -> None:
         self._quick: set[CodeType] = set()
         self._blocks: set[CodeType] = set()
+        self._trials: dict[CodeType, asyncio.Future[None]] = {}
+
+    async def settle(self, fn: Callable[..., Any]) -> Place:
+        """Returns the place for the next call of a function; while another call of it is on trial, after a moment's wait."""
+        place = self.where(fn)
+        trial = self._trials.get(called(fn).__code__) if place == "trial" else None
+        if trial is None:
+            return place
+        await asyncio.wait([trial], timeout=PATIENCE)
+        return self.where(fn)
+
+    @contextmanager
+    def trial(self, fn: Callable[..., Any]) -> Iterator[None]:
+        """Notes that a call of a function is on trial."""
+        code = called(fn).__code__
+        future = self._trials[code] = asyncio.get_running_loop().create_future()
+        try:
+            yield
+        finally:
+            future.set_result(None)
+            if self._trials.get(code) is future:
+                del self._trials[code]
 
     def where(self, fn: Callable[..., Any]) -> Place:
         """Returns the place for the next call of a function."""

@@ -117,6 +117,7 @@ class Workflow(Generic[P, T]):
         self.name = name or f"{fn.__module__}:{fn.__qualname__}"
         self.version = version
         self.notebook = defined_in_notebook(fn)
+        self._code = ""
         update_wrapper(self, fn)
 
     def __call__(self, ctx: Context, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
@@ -128,7 +129,12 @@ class Workflow(Generic[P, T]):
     @property
     def code(self) -> str:
         """The hash of its source, or its version where it has one."""
-        return f"v{self.version}" if self.version is not None else fingerprint(self.fn)
+        if self.version is not None:
+            return f"v{self.version}"
+        if self.notebook:  # what it calls may have been defined anew since
+            return fingerprint(self.fn)
+        self._code = self._code or fingerprint(self.fn)
+        return self._code
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Checks arguments against the signature. Raises UsageError in a sentence."""
