@@ -9,6 +9,8 @@ import platform
 import sys
 from typing import TYPE_CHECKING, Any
 
+from sentient_kernel import __version__
+
 if TYPE_CHECKING:
     from sentient_kernel.workbench import Workbench
 
@@ -53,4 +55,4 @@ def _version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return None
+        return __version__ if name == "sentient-kernel" else None  # used from a clone, without being installed

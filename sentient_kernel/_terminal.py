@@ -2,101 +2,116 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sentient_kernel._frontend import someone_can_answer
-from sentient_kernel.errors import SentientError
+from sentient_kernel._frontend import ask, someone_can_answer
+from sentient_kernel.failures import plain
 
 if TYPE_CHECKING:
-    from sentient_kernel.projections.approvals import ApprovalView
     from sentient_kernel.run import Run
 
 LOOK = 0.1
+BETWEEN = 2.0
+"""Seconds between two lines of progress within one phase, where lines are not overwritten."""
 
 
 def follow(run: Run) -> str:
     """Shows a run's progress until it comes to rest, asks what it asks where a person can answer, and returns its status."""
-    with _lines() as say:
+    with _telling() as tell:
         while True:
             view = run.view
-            say(view.phase, view.message, run.progress.fraction)
+            tell(view.phase, view.message, view.progress)
             if view.status in ("completed", "failed", "cancelled", "crashed", "paused"):
                 return view.status
             if view.status == "waiting" and view.approvals:
-                if not someone_can_answer():
+                tell.pause()
+                if not someone_can_answer() or not all(ask(a) for a in run.approvals if a.status == "open"):
                     return "waiting"
-                say.stop()
-                for approval in run.approvals:
-                    if approval.status == "open":
-                        ask(approval)
             time.sleep(LOOK)
 
 
-def ask(approval: ApprovalView) -> None:
-    """Asks a person on the terminal."""
-    print(f"\n{approval.question}", file=sys.stderr)
-    print(json.dumps(approval.payload, indent=2, ensure_ascii=False), file=sys.stderr)
-    while True:
-        print("[a]pprove, [e]dit as JSON, [r]eject: ", end="", file=sys.stderr, flush=True)
-        answer = (sys.stdin.readline() or "r").strip().lower()
-        try:
-            if answer.startswith("a"):
-                approval.approve()
-                return
-            if answer.startswith("e"):
-                print("New payload, one line of JSON: ", end="", file=sys.stderr, flush=True)
-                approval.approve(json.loads(sys.stdin.readline()))
-                return
-            if answer.startswith("r"):
-                print("Reason: ", end="", file=sys.stderr, flush=True)
-                approval.reject(sys.stdin.readline().strip())
-                return
-        except (SentientError, ValueError) as error:
-            print(f"Not recorded: {error}", file=sys.stderr)
+class Lines:
+    """Progress as lines: one for each new phase, and within a phase one every few seconds. What was told last is never lost.
 
+    Args:
+        write: Takes a line.
+        now: Where time comes from, seconds.
 
-class _Say:
-    """Tells how far a run is: one moving line on a terminal, a line for each new phase elsewhere."""
+    Example:
+        >>> time = iter([0.0, 0.5, 2.5, 2.6])
+        >>> lines = Lines(print, lambda: next(time))
+        >>> lines("search", "Reading bees, 1 of 90 files", None)
+        Search · Reading bees, 1 of 90 files
+        >>> lines("search", "Reading bees, 20 of 90 files", None)
+        >>> lines("search", "Reading bees, 88 of 90 files", None)
+        Search · Reading bees, 88 of 90 files
+        >>> lines("search", "10 passages", None)
+        >>> lines.close()
+        Search · 10 passages
+    """
 
-    def __init__(self) -> None:
-        self._status: Any = None
-        self._said = ""
-        if sys.stderr.isatty():
-            from rich.console import Console
-
-            self._status = Console(stderr=True).status("Starting")
-            self._status.start()
+    def __init__(self, write: Callable[[str], None], now: Callable[[], float] = time.monotonic) -> None:
+        self._write = write
+        self._now = now
+        self._phase: str | None = None
+        self._said = self._last = ""
+        self._at = 0.0
 
     def __call__(self, phase: str, message: str, fraction: float | None) -> None:
-        text = " · ".join(part for part in (phase.capitalize(), message) if part) or "Starting"
-        if self._status is not None:
-            share = f"  {fraction:.0%}" if fraction is not None else ""
-            self._status.update(_plain(text + share))
-        elif phase and text != self._said:
-            print(text, file=sys.stderr, flush=True)
-        self._said = text
+        """Tells where the run is."""
+        self._last = _line(phase, message)
+        now = self._now()
+        if self._last and (phase != self._phase or now - self._at >= BETWEEN):
+            self._phase, self._at = phase, now
+            self._say()
 
-    def stop(self) -> None:
+    def pause(self) -> None:
+        """Tells what was held back."""
+        self._say()
+
+    close = pause
+
+    def _say(self) -> None:
+        if self._last != self._said:
+            self._said = self._last
+            self._write(self._last)
+
+
+class Moving:
+    """Progress on a terminal: one line that moves, and is gone at the end."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._status: Any = Console(stderr=True).status("Starting")
+
+    def __call__(self, phase: str, message: str, fraction: float | None) -> None:
+        """Tells where the run is."""
+        from rich.text import Text
+
+        share = f"  {fraction:.0%}" if fraction is not None else ""
+        self._status.update(Text((_line(phase, message) or "Starting") + share, overflow="ellipsis", no_wrap=True))
+        self._status.start()
+
+    def pause(self) -> None:
         """Gives the terminal back."""
-        if self._status is not None:
-            self._status.stop()
+        self._status.stop()
+
+    close = pause
+
+
+def _line(phase: str, message: str) -> str:
+    return " ".join(plain(" · ".join(part for part in (phase.capitalize(), message) if part)).split())
 
 
 @contextmanager
-def _lines() -> Iterator[_Say]:
-    say = _Say()
+def _telling() -> Iterator[Lines | Moving]:
+    tell = Moving() if sys.stderr.isatty() else Lines(lambda line: print(line, file=sys.stderr, flush=True))
     try:
-        yield say
+        yield tell
     finally:
-        say.stop()
-
-
-def _plain(text: str) -> Any:
-    from rich.text import Text
-
-    return Text(text)
+        tell.close()

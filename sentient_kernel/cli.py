@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sentient_kernel.errors import RunError, SentientError, UsageError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 DONE, FAILED, USAGE, NOTHING, WAITING = 0, 1, 2, 3, 4
 DEMO = "How do I group rows and compute several aggregates at once?"
 SHOWN_FORMATS = ("md", "html", "json")
+ENDINGS = (".md", ".html", ".json", ".bib")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 failed, 2 wrong usage, 3 nothing found, 4 waiting for an answer.
     """
+    _any_encoding()
     args = _parser().parse_args(argv)
     try:
         code = _run(args)
@@ -50,9 +53,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error, FAILED)
 
 
-def _fail(error: BaseException, code: int) -> int:
-    print(f"sentient-kernel: {' '.join(str(error).split())}", file=sys.stderr)
+def _fail(error: object, code: int) -> int:
+    print(f"sentient-kernel: {_one_line(error)}", file=sys.stderr)
     return code
+
+
+def _one_line(text: object) -> str:
+    """Returns outside text on one line; nothing in it moves the cursor or turns the direction of writing."""
+    from sentient_kernel.failures import plain
+
+    return " ".join(plain(text).split())
+
+
+def _any_encoding() -> None:
+    """Lets a terminal that cannot show a character show its code instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -62,9 +79,24 @@ def _run(args: argparse.Namespace) -> int:
         from sentient_kernel._lab import open_lab
 
         return open_lab(args.folder)
+    _check(args)
     with Workbench(args.home) as workbench:
         command: Callable[[Workbench, argparse.Namespace], int] = args.call
         return command(workbench, args)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuses what can be told before anything is opened or begun."""
+    question = getattr(args, "question", getattr(args, "query", None))
+    if question is not None:
+        from sentient_kernel.agents.desk import check_query
+
+        check_query(question)
+    out = getattr(args, "out", None)
+    if out and not Path(out).absolute().parent.is_dir():
+        raise UsageError(f"{out!r} cannot be written: there is no folder {str(Path(out).parent)!r}.")
+    if out and not out.lower().endswith(ENDINGS):
+        raise UsageError(f"{out!r} has no ending that says how to write it.", hint=f"Endings that work: {', '.join(ENDINGS)}.")
 
 
 # -- commands --------------------------------------------------------------------------------------------------------------
@@ -109,10 +141,8 @@ def _finish(wb: Workbench, run: Run, args: argparse.Namespace) -> int:
         for approval in run.approvals:
             if approval.status == "open":
                 print(approval.id)
-                print(
-                    f"Waiting for an answer: {approval.question} `sentient-kernel approve {approval.id}`, then `sentient-kernel resume {run.id}`.",
-                    file=sys.stderr,
-                )
+                how = f"`sentient-kernel approve {approval.id}`, then `sentient-kernel resume {run.id}`"
+                print(f"Waiting for an answer: {_one_line(approval.question)} {how}.", file=sys.stderr)
         return WAITING
     if status in ("paused", "crashed"):
         raise RunError(f"Run {run.id} is {status}.", hint=f"`sentient-kernel resume {run.id}` goes on with it.")
@@ -123,21 +153,20 @@ def _print_result(result: Any, args: argparse.Namespace) -> int:
     from sentient_kernel.agents.report import Report
 
     if not isinstance(result, Report):
-        _write(json.dumps(result, indent=2, ensure_ascii=False, default=str), args)
+        _write(_json(result), args)
         return DONE
     if args.out:
         result.save(args.out)
         print(f"Written to {args.out}.", file=sys.stderr)
     elif args.format == "json":
-        _write(json.dumps(result.to_dict(), indent=2, ensure_ascii=False), args)
+        _write(_json(result.to_dict()), args)
     elif args.format == "html":
         _write(result.to_html(), args)
     else:
         _write_markdown(result.to_markdown())
     if not result.abstained:
         return DONE
-    print(f"sentient-kernel: {' '.join(_why_nothing(result).split())}", file=sys.stderr)
-    return NOTHING
+    return _fail(_why_nothing(result), NOTHING)
 
 
 def _why_nothing(report: Report) -> str:
@@ -149,14 +178,15 @@ def _search(wb: Workbench, args: argparse.Namespace) -> int:
     found = wb.search(args.query, sources=args.source or None, k=args.k)
     if args.json:
         rows = [{name: getattr(p, name) for name in ("document", "title", "uri", "start", "end", "text", "score", "source")} for p in found]
-        _write(json.dumps(rows, indent=2, ensure_ascii=False), args)
+        _write(_json(rows), args)
     else:
         for i, passage in enumerate(found, 1):
-            print(f"{i}. {passage.title}  ({passage.uri})\n   {' '.join(passage.text.split())[:300]}\n")
+            print(f"{i}. {_one_line(passage.title)}  ({_one_line(passage.uri)})\n   {_one_line(passage.text)[:300]}\n")
     if found:
         return DONE
-    reasons = [wb.desk.source(ref).health.reason for ref in wb.desk.references(args.source or ())]
-    return _fail(UsageError(" ".join(filter(None, reasons)) or "No passage fits."), NOTHING)
+    healths = [(ref[0], wb.desk.source(ref).health) for ref in wb.desk.references(args.source or ())]
+    reasons = [f"{name}: {health.reason}" for name, health in healths if health.reason]
+    return _fail(" ".join(reasons) or "No passage fits.", NOTHING)
 
 
 def _runs(wb: Workbench, args: argparse.Namespace) -> int:
@@ -169,7 +199,7 @@ def _approvals(wb: Workbench, args: argparse.Namespace) -> int:
 
 def _table(table: Any, args: argparse.Namespace) -> int:
     if args.json:
-        _write(json.dumps([_plain(row) for row in table], indent=2, ensure_ascii=False), args)
+        _write(_json([_plain(row) for row in table]), args)
     else:
         print(table)
     return DONE
@@ -180,14 +210,14 @@ def _show(wb: Workbench, args: argparse.Namespace) -> int:
     view = run.view
     if args.json:
         steps = [_plain(step) for step in run.steps]
-        _write(json.dumps({**_plain(view), "steps": steps}, indent=2, ensure_ascii=False), args)
+        _write(_json({**_plain(view), "steps": steps}), args)
         return DONE
     from sentient_kernel.projections.views import run_text
 
     folds = wb._views.of(run.id)
     print(run_text(view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table))
     if run.error is not None:
-        print(f"\n{run.error.type}: {run.error.message} {run.error.hint}".rstrip())
+        print(f"\n{_one_line(f'{run.error.type}: {run.error.message} {run.error.hint}')}")
     if view.status == "completed":
         print()
         return _print_result(run.result(), args)
@@ -200,7 +230,8 @@ def _approve(wb: Workbench, args: argparse.Namespace) -> int:
         try:
             payload = json.loads(Path(args.payload).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise UsageError(f"The payload in {args.payload!r} cannot be read: {error}.", hint="Give a file that holds JSON.") from None
+            why = getattr(error, "strerror", None) or error
+            raise UsageError(f"The payload in {args.payload!r} cannot be read: {why}.", hint="Give a file that holds JSON.") from None
     wb.decide(args.id, "approve", payload=payload)
     return _answered(wb, args.id, "Approved")
 
@@ -220,7 +251,7 @@ def _answered(wb: Workbench, approval: str, what: str) -> int:
 def _doctor(wb: Workbench, args: argparse.Namespace) -> int:
     found = wb.doctor()
     if args.json:
-        _write(json.dumps(found, indent=2), args)
+        _write(_json(found), args)
     else:
         for name, value in found.items():
             shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
@@ -231,12 +262,7 @@ def _doctor(wb: Workbench, args: argparse.Namespace) -> int:
 def _verify(wb: Workbench, args: argparse.Namespace) -> int:
     verdict = wb.verify()
     if args.json:
-        _write(
-            json.dumps(
-                {"ok": verdict.ok, "rows": verdict.rows, "head": verdict.head, "damage": [d._asdict() for d in verdict.damage]}, indent=2
-            ),
-            args,
-        )
+        _write(_json({"ok": verdict.ok, "rows": verdict.rows, "head": verdict.head, "damage": [d._asdict() for d in verdict.damage]}), args)
     elif verdict.ok:
         print(f"The journal is whole: {verdict.rows:,} rows.")
     else:
@@ -248,18 +274,26 @@ def _verify(wb: Workbench, args: argparse.Namespace) -> int:
 # -- words and output ------------------------------------------------------------------------------------------------------
 
 
+class _Words(argparse.ArgumentParser):
+    """Says what is wrong with the words of a command in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process with 2."""
+        self.exit(USAGE, f"sentient-kernel: {_one_line(message)[:1].upper()}{_one_line(message)[1:]}. See `{self.prog} --help`.\n")
+
+
 def _parser() -> argparse.ArgumentParser:
     from sentient_kernel import __version__
 
-    home = argparse.ArgumentParser(add_help=False)
+    home = _Words(add_help=False)
     home.add_argument("--home", metavar="DIR", help="the folder that keeps everything (default: SENTIENT_HOME, else .sentient)")
-    as_json = argparse.ArgumentParser(add_help=False)
+    as_json = _Words(add_help=False)
     as_json.add_argument("--json", action="store_true", help="for programs")
-    shaped = argparse.ArgumentParser(add_help=False)
+    shaped = _Words(add_help=False)
     shaped.add_argument("--format", choices=SHOWN_FORMATS, default="md")
-    shaped.add_argument("--out", metavar="FILE", help="write the report there; its ending says how (.md .html .json)")
+    shaped.add_argument("--out", metavar="FILE", help=f"write the report there; its ending says how ({' '.join(ENDINGS)})")
 
-    parser = argparse.ArgumentParser(
+    parser = _Words(
         prog="sentient-kernel",
         description="Research that survives: cited reports over your documents, with or without a model.",
         epilog="Exit: 0 done, 1 failed, 2 wrong usage, 3 nothing found, 4 waiting for an answer.",
@@ -267,7 +301,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, call: Callable[..., int], text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    def add(name: str, call: Callable[..., int], text: str, *parents: _Words) -> _Words:
         made = commands.add_parser(name, help=text, description=text, parents=[home, *parents])
         made.set_defaults(call=call)
         return made
@@ -322,6 +356,11 @@ def _fields(row: Any) -> list[tuple[str, Any]]:
     import dataclasses
 
     return [(f.name, getattr(row, f.name)) for f in dataclasses.fields(row)]
+
+
+def _json(value: Any) -> str:
+    """Returns JSON: for programs as it is, on a terminal without what could move its cursor."""
+    return json.dumps(value, indent=2, ensure_ascii=sys.stdout.isatty(), default=str)
 
 
 def _write(text: str, args: argparse.Namespace) -> None:

@@ -76,6 +76,7 @@ class Workbench:
         self.home = Path(home if home is not None else self.settings.home).expanduser().absolute()
         self.user = _user()
         self.closed = False
+        self._pid = os.getpid()
         _check_executor(executor if executor is not None else self.settings.executor)
         self._model = _check_model(model if model is not None else self.settings.model)
         self.journal: Journal = journal or _open_journal(self.home, self.settings)
@@ -325,6 +326,11 @@ class Workbench:
         return policy
 
     def _usable(self) -> None:
+        if os.getpid() != self._pid:  # before any lock is taken: in the child it may be held by a thread that is not there
+            raise JournalUnusable(
+                "This workbench was opened by the parent process and cannot be used in a forked one.",
+                hint="Open a Workbench of its own there, or start the process with the 'spawn' method.",
+            )
         if self.closed:
             raise JournalUnusable("This workbench is closed.", hint="Open a new one; stored runs are all there.")
 
@@ -350,7 +356,7 @@ class Workbench:
         for view in self._views.all().approvals.table:
             if view.id == approval:
                 return view.run
-        raise NotFound(f"There is no approval {approval!r} here.", hint="`wb.approvals` lists those that wait.")
+        raise NotFound(f"There is no approval {approval!r} here.", hint="`wb.approvals` or `sentient-kernel approvals` lists them.")
 
     def _find(self, given: str) -> RunId:
         self._usable()
@@ -362,7 +368,7 @@ class Workbench:
             return matches[0]
         if matches:
             raise NotFound(f"{given!r} is the beginning of {len(matches)} run ids.", hint="Give a few characters more.")
-        raise NotFound(f"There is no run {given!r} here.", hint="`wb.runs` lists those of this home.")
+        raise NotFound(f"There is no run {given!r} here.", hint="`wb.runs` or `sentient-kernel runs` lists those of this home.")
 
 
 def _open_journal(home: Path, settings: Settings) -> Journal:

@@ -241,12 +241,12 @@ class FolderSource(LocalSource):
         if health.refused:
             uri, why = health.refused[0]
             more = f" (and {len(health.refused) - 1} more like it)" if len(health.refused) > 1 else ""
-            reason = f"{self.name} holds nothing that could be read: {uri}{more}: {why}"
+            reason = f"It holds nothing that could be read: {uri}{more}: {why}"
         elif count:
             files = "1 file, which is not" if count == 1 else f"{count:,} files, none"
-            reason = f"{self.name} holds {files} of a kind that can be read ({shown})."
+            reason = f"It holds {files} of a kind that can be read ({shown})."
         else:
-            reason = f"{self.name} is empty."
+            reason = "It is empty."
         return Health(source=health.source, read=health.read, refused=health.refused, reason=reason)
 
 

@@ -222,10 +222,10 @@ class LocalSource:
         """Returns the health after a search that found nothing."""
         before = self._counted(self._health or Health(source=self.name))
         if not before.documents:
-            return before if before.reason else replace(before, reason=f"{self.name} holds no documents yet.")
+            return before if before.reason else replace(before, reason="It holds no documents yet.")
         shown = query if len(query) <= 80 else query[:79] + "…"
         plural = "s" if before.documents != 1 else ""
-        reason = f"{self.name}: searched {before.documents:,} document{plural}, no passage contains {shown!r}."
+        reason = f"Of its {before.documents:,} document{plural} no passage contains {shown!r}."
         return replace(before, reason=reason)
 
 

@@ -127,8 +127,8 @@ class PackagesSource(LocalSource):
     def _empty(self, refused: list[tuple[str, str]]) -> str:
         """Says why there is nothing."""
         if self._names is not None and refused:
-            return f"{self.name}: {refused[0][0]}: {refused[0][1]}"
-        return f"{self.name}: no installed distribution was found on {len(sys.path if self._paths is None else self._paths)} import paths."
+            return f"{refused[0][0]}: {refused[0][1]}"
+        return f"No installed distribution was found on {len(sys.path if self._paths is None else self._paths)} import paths."
 
 
 def _ask(parser: Parser, one: Distribution) -> dict[str, Any]:

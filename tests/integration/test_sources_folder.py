@@ -237,16 +237,16 @@ async def test_a_search_that_finds_nothing_says_what_was_searched(papers: Path, 
     source = FolderSource("papers", index)
     await source.refresh()
     assert await source.search("quokka") == []
-    assert source.health.reason == "papers: searched 3 documents, no passage contains 'quokka'."
+    assert source.health.reason == "Of its 3 documents no passage contains 'quokka'."
 
 
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ({}, "papers is empty."),
-        ({"a.xyz": "x", "b.xyz": "x", "c": "x"}, "papers holds 3 files, none of a kind that can be read (.xyz, no ending)."),
-        ({"a.xyz": "x"}, "papers holds 1 file, which is not of a kind that can be read (.xyz)."),
-        ({"a.txt": "\0"}, "papers holds nothing that could be read: papers/a.txt: It is not text: it holds NUL bytes."),
+        ({}, "It is empty."),
+        ({"a.xyz": "x", "b.xyz": "x", "c": "x"}, "It holds 3 files, none of a kind that can be read (.xyz, no ending)."),
+        ({"a.xyz": "x"}, "It holds 1 file, which is not of a kind that can be read (.xyz)."),
+        ({"a.txt": "\0"}, "It holds nothing that could be read: papers/a.txt: It is not text: it holds NUL bytes."),
     ],
 )
 async def test_a_folder_with_nothing_to_read_says_why(

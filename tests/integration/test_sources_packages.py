@@ -233,12 +233,12 @@ async def test_some_packages_can_be_named_and_missing_ones_are_told(site: Path, 
     health = await source.refresh()
     assert (health.documents, health.refused) == (4, (("nonesuch", "It is not installed in this environment."),))
     nothing = PackagesSource(index, names=["nonesuch"], paths=[str(site)], name="packages:nonesuch")
-    assert (await nothing.refresh()).reason == "packages:nonesuch: nonesuch: It is not installed in this environment."
+    assert (await nothing.refresh()).reason == "nonesuch: It is not installed in this environment."
 
 
 async def test_an_empty_environment_says_so(tmp_path: Path, index: Index) -> None:
     source = PackagesSource(index, paths=[str(tmp_path)])
-    assert (await source.refresh()).reason == "packages: no installed distribution was found on 1 import paths."
+    assert (await source.refresh()).reason == "No installed distribution was found on 1 import paths."
 
 
 async def test_questions_about_real_packages_find_their_public_pages(index: Index) -> None:
