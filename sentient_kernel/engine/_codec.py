@@ -119,7 +119,10 @@ def stored_result(body: bytes, blobs: Blobs, fn: Callable[..., Any] | None) -> A
     fields = from_json(body)
     if fields.get("blob"):
         return decode(blobs.get(BlobId(fields["blob"])), fields.get("type", ""), fn)
-    return decode(to_json(fields.get("result")), fields.get("type", ""), fn)
+    value, tag = fields.get("result"), fields.get("type", "")
+    if not tag and returns(fn) is None:
+        return value
+    return decode(to_json(value), tag, fn)
 
 
 def inputs_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import re
 import textwrap
 from collections.abc import Callable
@@ -190,8 +191,12 @@ def _source(fn: Any, code: CodeType) -> str:
 def _normal_source(code: CodeType) -> str:
     """Returns source without comments, layout, docstring and decorators, or nothing where it cannot be had."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
+        # Not inspect.getsource: it looks at every module that is loaded, which takes longer than resuming a run.
+        lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 : _last_line(code)]
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except SyntaxError:
+        return ""
+    if not tree.body:
         return ""
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -199,6 +204,12 @@ def _normal_source(code: CodeType) -> str:
             if node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant) and len(node.body) > 1:
                 del node.body[0]
     return ast.unparse(tree)
+
+
+def _last_line(code: CodeType) -> int:
+    """Returns the last line of a function, those inside it included."""
+    last = max((end for _, end, _, _ in code.co_positions() if end is not None), default=code.co_firstlineno)
+    return max([last, *(_last_line(c) for c in code.co_consts if isinstance(c, CodeType))])
 
 
 def _constant(value: Any) -> str:
