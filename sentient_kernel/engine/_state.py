@@ -105,6 +105,11 @@ class RunState:
         return [a for a in self.approvals.values() if a.open]
 
     @property
+    def at_rest(self) -> bool:
+        """True when nothing is to be done before somebody says so: it is paused, or waits for answers alone."""
+        return self.paused or (bool(self.open_approvals) and not self.under_way)
+
+    @property
     def under_way(self) -> list[StepState]:
         """The steps that began and did not come to an end."""
         return [s for s in self.steps.values() if not s.done]
@@ -207,8 +212,7 @@ def _apply_approval(state: RunState, record: Record) -> None:
 
 
 def _apply_resumed(state: RunState, fields: dict[str, Any]) -> None:
-    at_rest = state.paused or (bool(state.open_approvals) and not state.under_way)
-    state.recoveries += not at_rest  # a kernel that is restarted while a person thinks has not died of the run
+    state.recoveries += not state.at_rest  # a kernel that is restarted while a person thinks has not died of the run
     state.cancelling = state.paused = False
     if state.ended or fields.get("code", "") != state.code:
         for step in state.steps.values():

@@ -487,20 +487,30 @@ class Engine:
         rows = self.journal.read(run=run, kinds=["run_started", "run_resumed", *ENDED])
         if not rows:
             raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
-        if rows[-1].kind not in ENDED:
+        if rows[-1].kind not in ENDED and (self.alive(run) or self._load(run).at_rest):
             return self._watched.setdefault(run, Future())
         done: Future[str] = Future()
-        done.set_result(ENDED[rows[-1].kind])
+        done.set_result(ENDED.get(rows[-1].kind, "crashed"))
         return done
+
+    def _notice_deaths(self) -> None:
+        """Tells those who watch a run of another kernel that it has died."""
+        for run in [run for run in self._watched if not self.alive(run)]:
+            state = self._load(run)
+            if not state.ended and not state.at_rest:
+                self._settle(run, "crashed")
 
     async def _keep(self) -> None:
         """Looks for news from other processes, prolongs leases, notices holders that died."""
-        beat = 0.0
+        beat = looked = 0.0
         while True:
             await asyncio.sleep(POLL)
             try:
                 self.journal.poll()
                 now = asyncio.get_running_loop().time()
+                if now - looked > 1 and self._watched:
+                    looked = now
+                    self._notice_deaths()
                 if now - beat < self.lease_ttl / 3 and beat:
                     continue
                 beat = now

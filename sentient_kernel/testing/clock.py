@@ -54,7 +54,8 @@ class FakeClock:
             due = sorted((s for s in self._sleepers if s[0] <= self._monotonic), key=lambda s: s[0])
             self._sleepers = [s for s in self._sleepers if s[0] > self._monotonic]
         for _, loop, future in due:
-            loop.call_soon_threadsafe(_wake, future)
+            if not future.done():  # cancelled: its loop may be closed by now
+                loop.call_soon_threadsafe(_wake, future)
 
     def set_wall(self, now_us: int) -> None:
         """Sets the wall clock alone, as a correction or a daylight-saving change does; intervals do not notice."""
