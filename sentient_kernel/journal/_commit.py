@@ -120,7 +120,8 @@ class Committer:
             rows: list[tuple[int, int, int, int, bytes, bytes]] = []
             outcome = Outcome([], [])
             for pending in group:
-                if (pending.lease is not None or pending.unique is not None) and (refusal := self._refusal(pending, seq)) is not None:
+                bound = pending.lease is not None or pending.unique is not None or pending.grant is not None
+                if bound and (refusal := self._refusal(pending, seq)) is not None:
                     outcome.results.append(refusal)
                     continue
                 seq, chain = self._add(pending, seq, chain, rows, outcome.records)
@@ -178,6 +179,8 @@ class Committer:
         """Returns why a pending may not be written; otherwise claims its key."""
         if pending.lease is not None and not self._holds(pending.lease):
             return LeaseLost(f"Run {pending.lease.run!r} was taken over by another kernel; what this one wrote was refused.")
+        if pending.grant is not None and self.execute("SELECT 1 FROM leases WHERE run = ?", (pending.run,)).get is not None:
+            return LeaseLost(f"Run {pending.run!r} has begun already.")
         if pending.unique is not None:
             found = self.execute("SELECT seq FROM keys WHERE key = ?", (pending.unique,)).fetchone()
             if found is not None:

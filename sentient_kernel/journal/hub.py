@@ -189,11 +189,15 @@ class Hub:
         with self._lock:
             self._closed = True
             self._listeners = ()
-            waiting = [waiter for line in self._lines.values() for waiter in line.leave()]
-            waiting += [waiter for waiters in self._waiting_for.values() for waiter in waiters.values()]
+            some = [waiter for waiters in self._waiting_for.values() for waiter in waiters.values()]
             self._waiting_for.clear()
-        for waiter in waiting:
+            for subscriber in self._subscribers:
+                subscriber.end()
+            lines = tuple(self._lines.values())
+        for waiter in some:
             self._wake(waiter.get_loop(), [waiter])
+        for line in lines:  # on its own loop, so that nobody steps into it in between
+            self._on(line.loop, line.end)
 
     def _line(self, loop: asyncio.AbstractEventLoop) -> Line:
         """Returns the line of those who wait on a loop."""
@@ -202,13 +206,18 @@ class Hub:
 
     def _wake(self, loop: asyncio.AbstractEventLoop, waiters: list[Waiter]) -> None:
         """Wakes those who wait on a loop, all at once."""
+        if waiters:
+            self._on(loop, _set_all, waiters)
+
+    def _on(self, loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: list[Waiter]) -> None:
+        """Calls something on a loop, at once when this is it."""
         if loop is asyncio._get_running_loop():
-            _set_all(waiters)
-        elif waiters:
-            try:
-                loop.call_soon_threadsafe(_set_all, waiters)
-            except RuntimeError:  # a loop that was closed has nobody left who waits
-                self._lines.pop(loop, None)
+            call(*args)
+            return
+        try:
+            loop.call_soon_threadsafe(call, *args)
+        except RuntimeError:  # a loop that was closed has nobody left who waits
+            self._lines.pop(loop, None)
 
 
 class Line:
@@ -225,6 +234,10 @@ class Line:
         """Returns all who wait, and begins a new line."""
         waiters, self.waiters = self.waiters, []
         return waiters
+
+    def end(self) -> None:
+        """Wakes all who wait, for the last time."""
+        _set_all(self.leave())
 
 
 class Subscriber:
@@ -325,6 +338,10 @@ class Subscriber:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def end(self) -> None:
+        """Lets it see, when it has everything, that there is no more: the hub was closed."""
+        self._line = None
+
     async def aclose(self) -> None:
         """As :meth:`close`."""
         self.close()
@@ -345,6 +362,7 @@ class Listener:
         self._callback = callback
         self._guard = threading.Lock()
         self._busy = self._more = self._closed = False
+        self._drained = False  # it has all there was, and nothing for it has come since; under the hub's lock
         self._errors = 0
 
     @property
@@ -375,7 +393,8 @@ class Listener:
             return True
         if all(record.run != run for record in records):
             return False
-        if not self._busy:
+        if self._drained:
+            self._drained = False
             self._cursor.woken(place, records[0].seq - 1)
         return True
 
@@ -393,6 +412,7 @@ class Listener:
                 return records
             with self._hub._lock:
                 if cursor.idle():
+                    self._drained = True
                     break
         return []
 

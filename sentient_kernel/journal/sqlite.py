@@ -59,7 +59,7 @@ class SqliteJournal:
         clock: Where time comes from.
         durability: ``power`` lets the disk confirm every commit, ``process`` only those of ``full_kinds`` and those with ``full=True``.
         full_kinds: Kinds that the disk always confirms.
-        readonly: Whether to read only; then nothing at all is written, not even beside the file.
+        readonly: Whether to read only; then no row changes, and beside the file there is at most SQLite's shared memory.
         filesystem: Tells the name of the file system that a path is on.
         vfs: The name of a registered SQLite VFS that every access goes through; tests inject faults there.
 

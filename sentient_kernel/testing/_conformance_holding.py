@@ -8,7 +8,7 @@ import asyncio
 import os
 
 from sentient_kernel.errors import DuplicateKey, JournalUnusable, LeaseLost, NotFound, UsageError
-from sentient_kernel.events import Heartbeat, Written
+from sentient_kernel.events import Heartbeat, RunCompleted, Written
 from sentient_kernel.ids import BlobId, RunId, Seq
 from sentient_kernel.journal.base import Lease
 from sentient_kernel.testing._conformance_kit import A, B, Open, bound, note, refused, run, said, started
@@ -152,6 +152,42 @@ class HoldingConformance:
             await journal.append(A, [started()], lease=second)
             with refused(LeaseLost):
                 await journal.append(A, [note("older")], lease=first)
+
+        run(main)
+
+    def test_new_run_begins_with_its_lease_and_gives_it_back_with_its_end(self, open_journal: Open) -> None:
+        async def main() -> None:
+            ours, theirs = open_journal(), open_journal()
+            bound(ours)
+            bound(theirs)
+            lease, first = ours.begin(A, started(), ttl=30, unique="name")
+            assert await first == 1
+            assert theirs.leases()[A][1:] == (lease.holder, lease.token, True)
+            assert theirs.acquire(A, ttl=30) is None
+            assert await ours.append(A, [note("working")], lease=lease) == 2
+            await ours.append(A, [RunCompleted()], lease=lease)
+            assert theirs.leases() == {}
+            with refused(LeaseLost):
+                await ours.append(A, [note("after the end")], lease=lease)
+            again = theirs.acquire(A, ttl=30)
+            assert again is not None
+            assert again.token > lease.token
+
+        run(main)
+
+    def test_run_that_may_not_begin_leaves_no_lease(self, open_journal: Open) -> None:
+        async def main() -> None:
+            journal = open_journal()
+            bound(journal)
+            await journal.begin(A, started(), ttl=30, unique="name")[1]
+            with refused(DuplicateKey):
+                await journal.begin(B, started(), ttl=30, unique="name")[1]
+            assert set(journal.leases()) == {A}
+            results = await asyncio.gather(
+                journal.begin(A, started(), ttl=30)[1], journal.append(B, [note("beside it")]), return_exceptions=True
+            )
+            assert [type(result) for result in results] == [LeaseLost, int]
+            assert [row.run for row in journal.runs()] == [A]
 
         run(main)
 
