@@ -21,7 +21,8 @@ class ChaosMonkey:
 
     Args:
         mode: ``kill9`` (SIGKILL), ``exit`` (``os._exit``), ``segfault``, ``terminate`` (SIGTERM), ``interrupt`` (SIGINT), ``sys_exit``.
-        point: A point that the engine names (before_step, intended, before_result, after_result, asked, answered); None strikes by time only.
+        point: A point that the engine names (before_step, intended, before_result, after_result, asked, answered);
+            None strikes by time only.
         name: The step, or the start of the question, that is meant; None means any.
         visit: Strike at the n-th visit of that point, counted from 1.
 

@@ -202,7 +202,7 @@ def flows(runs: int, n: int, sync: str) -> None:
 
 
 def approve(n: int, sync: str) -> None:
-    """From the call that approves to the workflow's next line, on one loop as with the peers. NORMAL lifts the rule that answers are FULL."""
+    """From the call that approves to the workflow's next line, on one loop as with the peers. NORMAL lifts the rule of FULL answers."""
     engine, seen = opened(sync, answers_full=sync == "FULL")
     took = []
     for _ in range(n):
