@@ -179,6 +179,14 @@ class Execution:
         """Writes with the next commit."""
         self.journal.post(self.run, fact, lease=self.root.lease)
 
+    def post_soon(self, fact: Writable) -> None:
+        """Writes with the next commit, from any thread; not at all when the engine was closed meanwhile."""
+        if asyncio._get_running_loop() is self.engine.loop:
+            self.post(fact)
+        else:
+            with suppress(RuntimeError):
+                self.engine.loop.call_soon_threadsafe(self.post, fact)
+
     async def append(self, *facts: Writable, full: bool = False) -> Seq:
         """Writes, and returns when it is durable."""
         return await self.journal.append(self.run, facts, lease=self.root.lease, full=full)

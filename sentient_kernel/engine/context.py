@@ -8,9 +8,10 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
+from pydantic_core import from_json
 
 from sentient_kernel.commands import FinishRun
-from sentient_kernel.engine import _identity
+from sentient_kernel.engine import _codec, _identity
 from sentient_kernel.engine._execution import Call, Crashed, Execution, start_task
 from sentient_kernel.engine.workflow import PURE, EffectSpec, Outcome, Retry, Workflow
 from sentient_kernel.errors import JournalError, NondeterminismError, Refused, UsageError
@@ -154,15 +155,16 @@ class Context:
         """
         if progress is not None and not 0 <= progress <= 1:
             raise UsageError(f"Progress is a share from 0 to 1, not {progress!r}.")
-        self._execution.tell(ProgressUpdated(message=message, progress=progress, data=data or None))
+        kept = from_json(_codec.encode(data, "the data of this progress").json) if data else None
+        self._execution.tell(ProgressUpdated(message=message, progress=progress, data=kept))
 
     def tell(self, fact: Fact) -> None:
         """Writes an event of the vocabulary, once, however often the run is resumed."""
         self._execution.tell(fact)
 
     def whisper(self, fact: ProgressUpdated | ResearchUpdated) -> None:
-        """Writes progress from inside a step. It is not counted, as a resumed run does not run the step again."""
-        self._execution.post(fact.model_copy(update={"inside": fact.inside or "step"}))
+        """Writes progress from inside a step, on whatever thread it runs. A resumed run does not run the step, nor write it, again."""
+        self._execution.post_soon(fact.model_copy(update={"inside": fact.inside or "step"}))
 
     def finish_after(self, seconds: float) -> None:
         """Asks this run to finish with what it has, once so many seconds are over."""

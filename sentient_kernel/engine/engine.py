@@ -96,7 +96,8 @@ class Engine:
         self._thread = LoopThread("sentient-engine")
         self._pid = os.getpid()
         self._closed = False
-        self.watchdog = Watchdog(self._thread.loop, self.placement, self._blocked)
+        self.loop = self._thread.loop
+        self.watchdog = Watchdog(self.loop, self.placement, self._blocked)
         self._thread.call(self._open())
         _close_at_exit(self)
 
