@@ -43,7 +43,7 @@ class Desk:
         self._settings = settings
         self._index: Index | None = None
         self._added: dict[str, list[str]] = {}
-        self._open: dict[tuple[str, str], Source] = {}
+        self._open: dict[tuple[str, ...], Source] = {}
         self._lock = threading.RLock()
         self._closed = False
 
@@ -65,9 +65,9 @@ class Desk:
             ref = self._reference(source, name, self._added)
             opened = self.source(ref) if isinstance(source, (str, os.PathLike)) else source
             known = self._added.get(ref[0], ref)
-            if known[1] != ref[1] or self._open.get((ref[0], ref[1]), opened) is not opened:
+            if known[1] != ref[1] or self._open.get(tuple(ref), opened) is not opened:
                 raise UsageError(f"There is a source named {ref[0]!r} already.", hint="Give this one another: wb.add(..., name='...').")
-            self._added[ref[0]], self._open[ref[0], ref[1]] = ref, opened
+            self._added[ref[0]], self._open[tuple(ref)] = ref, opened
             return opened
 
     def references(self, given: Sequence[Any]) -> list[list[str]]:
@@ -85,7 +85,7 @@ class Desk:
                 if isinstance(one, (str, os.PathLike)):
                     self.source(ref)
                 else:
-                    self._open[ref[0], ref[1]] = one
+                    self._open[tuple(ref)] = one
                 chosen[ref[0]] = ref
             return list(chosen.values())
 
@@ -95,7 +95,7 @@ class Desk:
             shown = os.fspath(source)
             spec = _spec(shown)
         elif all(hasattr(source, part) for part in ("name", "search", "refresh", "document")):
-            added = next((ref for ref in known.values() if self._open.get((ref[0], ref[1])) is source), None)
+            added = next((ref for ref in known.values() if self._open.get(tuple(ref)) is source), None)
             if added is not None and name in (None, added[0]):
                 return added
             return [name or source.name, f"source:{source.name}", ""]
@@ -110,7 +110,7 @@ class Desk:
         """Returns a source by its reference. Raises NotFound when it was an object that nobody has added here."""
         name, spec, shown = ref
         with self._lock:
-            found = self._open.get((name, spec))
+            found = self._open.get(tuple(ref))
             if found is None and spec.startswith("source:"):
                 raise NotFound(
                     f"The source {name!r} is an object that was not added to this workbench.",
@@ -120,7 +120,7 @@ class Desk:
                 from sentient_kernel.sources.opening import open_source
 
                 found = open_source(spec, self.index, settings=self._settings, name=name, shown=shown)
-                self._open[name, spec] = found
+                self._open[tuple(ref)] = found
             return found
 
     async def refresh(self, ref: Sequence[str], progress: Progress | None = None) -> Health:
