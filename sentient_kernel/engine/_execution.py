@@ -140,6 +140,9 @@ class Execution:
         self.alone = True
         self.frontier = Seq(0)
         self.unclaimed: Counter[tuple[str, str]] = Counter((s.scope, s.name) for s in state.steps.values() if not s.loose)
+        self.unasked: set[ApprovalId] = set(state.approvals)
+        self._receiving = b"receive\0" + self.run.encode()
+        self.ahead = self.unclaimed.total() + len(self.unasked) + self._recorded_receives()
         self.answers: dict[ApprovalId, asyncio.Future[None]] = {}
         self.forms: dict[ApprovalId, TypeAdapter[Any]] = {}
         self.gate: asyncio.Event | None = None
@@ -207,12 +210,19 @@ class Execution:
             self.heeded = directions.pop(0)[1:]
         lineage = self.lineage()
         steers = sorted(steer for one in lineage for steer in one.state.steers)
-        if not directions:
+        if not directions and not self.ahead:  # while it replays, what the first run did not see is not seen
             now = (any(one.state.finishing for one in lineage), len(steers))
             if now != self.heeded:
                 self.heeded = now
                 self.post(DirectionTaken(look=self.looks, finishing=now[0], steers=now[1]))
         return self.heeded[0], tuple(text for _, text in steers[: self.heeded[1]])
+
+    def _recorded_receives(self) -> int:
+        """Returns how many messages this run has taken, or stopped to wait for, in former lives."""
+        n = 0
+        while _identity.occurrence_key(self._receiving, n) in self.root.state.received:
+            n += 1
+        return n
 
     def lineage(self) -> list[Execution]:
         """Returns this execution and those it is a child of."""
@@ -309,6 +319,7 @@ class Execution:
                 raise self._failure(call, recorded.failed)
         elif self.unclaimed and self.unclaimed[call.scope, call.name] > 0:
             await self._check(call)
+        self.ahead = 0  # from here on it does what it did not do before
         while (self.gate is not None or self.parent is not None) and (gate := self._closed_gate()) is not None:
             await gate.wait()
         self.inflight += 1
@@ -373,6 +384,7 @@ class Execution:
         recorded.claimed = True
         if not recorded.loose:
             self.unclaimed[recorded.scope, recorded.name] -= 1
+            self.ahead -= self.ahead > 0
         self.frontier = max(self.frontier, recorded.done)
         if not recorded.done or asyncio.current_task() is not self.task:
             self.alone = False
@@ -588,6 +600,11 @@ class Execution:
             if self.engine.probe:
                 self.engine.probe("asked", question)
         state = self.state.approvals[approval]
+        if approval in self.unasked and not state.open:
+            self.unasked.discard(approval)
+            self.ahead -= self.ahead > 0
+        else:
+            self.ahead = 0
         policy = self._policy(ask, by_default=by_default)
         if state.open and policy != "ask":
             decision: Literal["approve", "reject"] = "approve" if policy == "auto" else "reject"
@@ -635,7 +652,8 @@ class Execution:
     async def receive(self, names: frozenset[str], timeout: float | None) -> Any:
         """Takes the oldest message for one of these names. Raises StepTimedOut when none came in time."""
         state = self.root.state
-        key = self.occurrence(b"receive\0" + self.run.encode())
+        key = self.occurrence(self._receiving)
+        self.ahead = max(self.ahead - 1, 0) if key in state.received else 0
         deadline = None if timeout is None else self.engine.clock.monotonic() + timeout
         while key not in state.received:
             taken = set(state.received.values())
