@@ -161,8 +161,6 @@ def test_every_quote_stands_at_its_place_in_the_stored_snapshot(bees: sk.Workben
     report = bees.research(question).result()
     sentences = [*report.claims, *(side for one in report.disagreements for side in one.sides)]
     cited = [c for sentence in sentences for c in sentence.citations]
-        c for d in report.disagreements for s in d.sides for c in s.citations
-    ]
     assert cited
     for c in cited:
         assert bees.document(c.document).text[c.start : c.end] == c.quote
