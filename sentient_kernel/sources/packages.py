@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PackagesSource"]
 
-_READER = "1"  # counts up when packages are read differently, so that they are all read again
+_READER = "2"  # counts up when packages are read differently, so that they are all read again
 _LIMITS = Limits(wall=300.0, cpu=120, memory=2 << 30)
 _INNER = 0.8  # what a passage counts that its package does not export: measured on questions about pandas and httpx
 _AHEAD = 3

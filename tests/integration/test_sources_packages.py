@@ -92,7 +92,7 @@ async def test_public_names_versions_and_licences_stand_with_what_is_found(site:
     assert (best.title, best.uri) == ("hive.Hive.swarm (hive-kit 1.0)", "package:hive-kit==1.0/hive/_core.py#Base.swarm")
     document = source.document(best.document)
     assert document is not None
-    assert document.text.startswith("swarm(when: str='spring') -> int\n\nDivides the colony in two.")
+    assert document.text.startswith("```\nHive.swarm(when: str='spring') -> int\n```\n\nHive.swarm: Divides the colony in two.")
     assert document.text[best.start : best.end] == best.text
     assert document.meta == {"distribution": "hive-kit", "version": "1.0", "licence": "MIT", "kind": "method", "exported": True}
     assert sorted(uri.partition("/")[2] for uri in index.stamps("packages")) == [

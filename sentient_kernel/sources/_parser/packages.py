@@ -10,12 +10,14 @@ from email import message_from_bytes
 from typing import Any
 
 from .common import Unreadable, clean, one_line
+from .docstrings import described, render, short_name
 from .modules import Definition, Module, read_module
 from .naming import Named, Names, left_out
 
 _SHORTEST = 40
 _OWN_DOCUMENT = 200
 _LONGEST_SOURCE = 4 << 20
+_LONGEST_CALL = 60
 _DECORATION = re.compile(
     r"^[ \t]*(?:\[?!\[|<(?!https?:)[^>\n]{0,400}>[ \t]*$|\.\. (?:image|\|[^|\n]{1,80}\| image)|:(?:target|alt|align|width|height):)"
 )
@@ -78,8 +80,10 @@ class _Writer:
                 self._single(item.module, item.qualname, item.public, item.definition, item, item.public.rpartition(".")[0])
         for name in self._names.public:
             module = self._names.module(name)
-            text = _joined(module.doc if module else "", self._small.pop(name, []))
-            if module and (text := text.strip()):
+            doc = module.doc if module else ""
+            small = self._small.pop(name, [])
+            if module and (len(doc) >= _SHORTEST or small):
+                text = _joined(described(name, "", doc), small)
                 self._add(self._paths[name], name, text, "module", module.package or "." not in name, [])
         return list(self._taken.values())
 
@@ -96,7 +100,8 @@ class _Writer:
                 shown = place if place in self._paths and first in names.exported_names(place) and "._" not in place else top
                 if len(doc) >= _SHORTEST and first in names.exported_names(shown):
                     title = f"{shown}.{what}"
-                    found.setdefault(title, _document(f"{self._paths[name]}#{what}", title, f"{title}\n\n{doc}", "function", True, []))
+                    text = described(short_name(title), "", doc)
+                    found.setdefault(title, _document(f"{self._paths[name]}#{what}", title, text, "function", True, []))
         return list(found.values())
 
     def _class(self, item: Named, public: set[tuple[str, str]]) -> None:
@@ -108,16 +113,10 @@ class _Writer:
         start = definition.members.get("__init__")
         doc = "\n\n".join(text for text in (definition.doc, start.doc if start else "") if text)
         aliases = [f"{name} is another name of {other}." for name, other in definition.aliases.items() if other in definition.members]
-        text = _joined(doc, [*aliases, *small])
-        if text.strip():
-            self._add(
-                f"{self._paths[item.module]}#{item.qualname}",
-                item.public,
-                f"class {definition.signature}\n\n{text}",
-                "class",
-                item.exported,
-                item.also,
-            )
+        if len(definition.signature) + len(doc) >= _SHORTEST or aliases or small:
+            name = short_name(item.public)
+            text = _joined(described(name, f"class {_called(name, definition.signature) or name}", doc), [*aliases, *small])
+            self._add(f"{self._paths[item.module]}#{item.qualname}", item.public, text, "class", item.exported, item.also)
 
     def _single(
         self, module: str, qualname: str, public: str, definition: Definition, item: Named, parent: str, small: list[str] | None = None
@@ -128,11 +127,13 @@ class _Writer:
         place = f"{self._paths[module]}#{qualname}"
         also = item.also if small is None else []
         if len(definition.doc) >= _OWN_DOCUMENT or place in self._taken:
-            self._add(place, public, f"{definition.signature}\n\n{definition.doc}", definition.kind, item.exported, also)
+            name = short_name(public)
+            text = described(name, _called(name, definition.signature), definition.doc)
+            self._add(place, public, text, definition.kind, item.exported, also)
         elif small is not None:
-            small.append(f"{definition.signature}\n{definition.doc}")
+            small.append(_short(public, definition))
         else:
-            self._small.setdefault(parent, []).append(f"{definition.signature}\n{definition.doc}")
+            self._small.setdefault(parent, []).append(_short(public, definition))
 
     def _add(self, place: str, public: str, text: str, kind: str, exported: bool, also: list[str]) -> None:
         """Keeps a document; what is known already, since another class inherits it, only gets a further name."""
@@ -150,6 +151,21 @@ def _prominence(item: Named) -> tuple[bool, int, str]:
 
 def _document(place: str, title: str, text: str, kind: str, exported: bool, also: list[str]) -> dict[str, Any]:
     return {"place": place, "title": title, "text": clean(text).strip(), "kind": kind, "exported": exported, "also": list(also)}
+
+
+def _called(name: str, signature: str) -> str:
+    """Returns a signature with the full name in place of the bare one; "" for what is not called and so says no more than its name."""
+    head, mark, rest = signature.partition("(")
+    start = "async " if head.startswith("async ") else ""
+    return f"{start}{name}({rest}" if mark else ""
+
+
+def _short(public: str, definition: Definition) -> str:
+    """Returns what a class or module says of one of its own that has no document: ``Hive.harvest(frames): Takes ...``."""
+    name = short_name(public)
+    call = _called(name, definition.signature).removeprefix("async ").partition(" -> ")[0]
+    shown = call if len(call) <= _LONGEST_CALL else f"{name}()"
+    return described(shown or name, "", definition.doc)
 
 
 def _joined(doc: str, small: list[str]) -> str:
@@ -203,7 +219,10 @@ def _readme(request: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     if not description.strip():
         description = "\n".join(line[8:] if line.startswith(" " * 8) else line for line in str(message.get("Description", "")).splitlines())
     summary = one_line(str(message.get("Summary", "")), 400)
-    text = f"{request['name']} {request['version']}: {summary}\n\n{_undecorated(description)}"
+    description = _undecorated(description)
+    if "rst" in str(message.get("Description-Content-Type", "")):
+        description = render(description)
+    text = f"{request['name']} {request['version']}: {summary}\n\n{description}"
     licence = one_line(str(message.get("License-Expression") or message.get("License") or ""), 60)
     if not licence:
         marks = [str(mark).rpartition(":: ")[2] for mark in message.get_all("Classifier", []) if str(mark).startswith("License ::")]
@@ -232,4 +251,4 @@ def _topics(path: str, place: str) -> Iterator[dict[str, Any]]:
                 match key, value:
                     case ast.Constant(value=str(topic)), ast.Constant(value=str(text)):
                         title = one_line(text.lstrip("\n").split("\n", 1)[0].strip(' "*')) or topic
-                        yield _document(f"{place}#{topic}", f"Python language reference: {title}", text, "reference", True, [])
+                        yield _document(f"{place}#{topic}", f"Python language reference: {title}", render(text), "reference", True, [])
