@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from sentient_kernel.journal._head import HeadFile, head_path, read_head
 from sentient_kernel.journal._place import make_room, translate
 from sentient_kernel.journal._schema import add_kinds, check_library, connect, prepare
 from sentient_kernel.journal.base import Verdict
+
+PATIENCE = 10.0
+"""Seconds that opening waits for other processes."""
 
 
 @dataclass(slots=True)
@@ -49,10 +53,16 @@ def open_journal(path: Path, *, filesystem: str, now: Callable[[], int], readonl
     check_library()
     make_room(path, filesystem, readonly=readonly)
     had_wal = path.with_name(f"{path.name}-wal").exists()
-    try:
-        return _open(path, now, readonly, vfs, had_wal)
-    except apsw.Error as error:
-        raise translate(error, path, "opened") from error
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _open(path, now, readonly, vfs, had_wal)
+        except apsw.BusyError as error:  # others are making or closing it; SQLite does not wait for them in every place
+            if time.monotonic() > deadline:
+                raise translate(error, path, "opened") from error
+            time.sleep(0.005)
+        except apsw.Error as error:
+            raise translate(error, path, "opened") from error
 
 
 def _open(path: Path, now: Callable[[], int], readonly: bool, vfs: str | None, had_wal: bool) -> Opened:
@@ -91,7 +101,7 @@ def _open(path: Path, now: Callable[[], int], readonly: bool, vfs: str | None, h
 
 
 def _use_wal(connection: apsw.Connection, path: Path) -> None:
-    """Sets the journal mode; while another process makes the file, SQLite may refuse that without waiting."""
+    """Sets the journal mode."""
     if connection.pragma("journal_mode", "wal") != "wal":
         raise JournalUnusable(f"SQLite cannot keep a write-ahead log for {path}.", hint="Put the workbench's home on a local disk.")
 

@@ -153,7 +153,10 @@ def prepare(connection: apsw.Connection, path: Path, born: int, made: Callable[[
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)  # the file itself says from now on what it is
+    try:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)  # the file itself says from now on what it is
+    except apsw.BusyError:
+        pass  # another process is at it
     return not found
 
 
