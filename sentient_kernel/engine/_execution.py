@@ -112,7 +112,12 @@ class Mailbox:
 
 
 class Crashed(BaseException):
-    """A step ended the way a dying process does; the run stops without an end of its own."""
+    """A step ended the way a dying process does; the run stops without an end of its own, and ``fact`` is the last that it writes."""
+
+    def __init__(self, where: str, error: BaseException) -> None:
+        said = f"{type(error).__name__}({error})" if str(error) else type(error).__name__
+        super().__init__(f"{where[:1].upper()}{where[1:]} ended the process: {said}.")
+        self.fact: ErrorRecorded | None = ErrorRecorded(error=describe(error), origin=where)
 
 
 class Execution:
@@ -256,15 +261,23 @@ class Execution:
         except (JournalError, *FATAL) as error:
             if isinstance(error, JournalError):
                 raise
-            self.post(ErrorRecorded(error=describe(error), origin=f"workflow {self.flow.name}"))
-            raise Crashed(f"Workflow {self.flow.name!r} ended the process: {type(error).__name__}.") from error
-        except Crashed:
+            await self._crashed(crash := Crashed(f"workflow {self.flow.name}", error))
+            raise crash from error
+        except Crashed as crash:
+            await self._crashed(crash)
             raise
         except Exception as error:
             await self._failed(error)
             raise
         finally:
             running.pop(id(self), None)
+
+    async def _crashed(self, crash: Crashed) -> None:
+        """Writes what the run died of, while it still has its lease."""
+        fact, crash.fact = crash.fact, None
+        if fact is not None:
+            with suppress(JournalError):
+                await self.append(fact)
 
     async def _failed(self, error: BaseException) -> None:
         self.engine.ended_by(self.run, error)  # before the record: who waits for that asks for this
@@ -354,7 +367,7 @@ class Execution:
                 value = await _go_on(body, first)
             encoded = _codec.encode(value, f"the result of step {call.name!r}")
         except FATAL as error:
-            raise self._fatal(call, error) from error
+            raise Crashed(f"step {call.name}", error) from error
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, JournalError) or (isinstance(error, asyncio.CancelledError) and _is_cancelled()):
                 raise
@@ -510,12 +523,7 @@ class Execution:
                         engine.placement.returned(fn, entry.seconds)
             return await value if asyncio.iscoroutine(value) else value
         except FATAL as error:
-            raise self._fatal(call, error) from error
-
-    def _fatal(self, call: Call, error: BaseException) -> Crashed:
-        said = f"{type(error).__name__}({error})" if str(error) else type(error).__name__
-        self.post(ErrorRecorded(error=describe(error), origin=f"step {call.name}"))
-        return Crashed(f"Step {call.name!r} ended the process: {said}.")
+            raise Crashed(f"step {call.name}", error) from error
 
     # -- the story when something is wrong -------------------------------------------------------------------------
 

@@ -225,7 +225,7 @@ async def _outcome(awaitable: Awaitable[T]) -> Outcome[T]:
     except (JournalError, NondeterminismError, MemoryError):
         raise  # says nothing about this call, and the run cannot go on
     except (SystemExit, KeyboardInterrupt) as error:
-        raise Crashed(f"{type(error).__name__} in a part of a gather.") from error  # asyncio would let it end the loop itself
+        raise Crashed("a part of a gather", error) from error  # asyncio would let it end the loop itself
     except Exception as error:  # noqa: BLE001 - the border of step execution: a failure is a value here
         return Outcome(error=error)
 

@@ -265,7 +265,8 @@ class Engine:
         edited = flow.notebook and state.code != flow.code
         if state.ended == "cancelled" or (state.ended == "completed" and not edited):
             return
-        await self._resume(run, flow)
+        with suppress(Refused):  # completed by another kernel just now
+            await self._resume(run, flow)
 
     async def _executed_here(self, run: RunId) -> bool:
         """True while this engine executes the run; one whose end is written already is let go of first."""
@@ -296,7 +297,11 @@ class Engine:
         lease = self.journal.acquire(run, ttl=self.lease_ttl)
         if lease is None:
             return  # another kernel executes it; this one watches
+        before = state.ended
         self._catch_up(state)
+        if state.ended != before:  # another kernel has just brought it to its end
+            self.journal.release(lease)
+            return
         if not state.ended and state.recoveries >= CRASH_LOOP:
             await self._declare_failed(state, lease)
             return
