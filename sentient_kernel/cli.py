@@ -80,6 +80,8 @@ def _run(args: argparse.Namespace) -> int:
 
         return open_lab(args.folder)
     _check(args)
+    if args.command == "verify":
+        return _verify(args)
     with Workbench(args.home) as workbench:
         command: Callable[[Workbench, argparse.Namespace], int] = args.call
         return command(workbench, args)
@@ -259,8 +261,18 @@ def _doctor(wb: Workbench, args: argparse.Namespace) -> int:
     return DONE if found["journal"]["ok"] and found["sqlite"]["ok"] else FAILED
 
 
-def _verify(wb: Workbench, args: argparse.Namespace) -> int:
-    verdict = wb.verify()
+def _verify(args: argparse.Namespace) -> int:
+    """Checks the journal without a workbench: one that is damaged cannot be written, and so no workbench holds it."""
+    from sentient_kernel.settings import Settings
+    from sentient_kernel.workbench import open_journal
+
+    settings = Settings.load()
+    home = Path(args.home if args.home is not None else settings.home).expanduser().absolute()
+    journal = open_journal(home, settings, readonly=True)
+    try:
+        verdict = journal.verify(full=True)
+    finally:
+        journal.close()
     if args.json:
         _write(_json({"ok": verdict.ok, "rows": verdict.rows, "head": verdict.head, "damage": [d._asdict() for d in verdict.damage]}), args)
     elif verdict.ok:
@@ -268,6 +280,7 @@ def _verify(wb: Workbench, args: argparse.Namespace) -> int:
     else:
         for damage in verdict.damage:
             print(f"rows {damage.first} to {damage.last}: {damage.what}")
+        print("sentient-kernel: The journal is damaged; what can be read is there.", file=sys.stderr)
     return DONE if verdict.ok else FAILED
 
 

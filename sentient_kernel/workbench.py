@@ -79,9 +79,13 @@ class Workbench:
         self._pid = os.getpid()
         _check_executor(executor if executor is not None else self.settings.executor)
         self._model = _check_model(model if model is not None else self.settings.model)
-        self.journal: Journal = journal or _open_journal(self.home, self.settings)
+        self.journal: Journal = journal or open_journal(self.home, self.settings)
         self.hub = Hub(self.journal)
-        self.engine = Engine(self.journal, on_commit=self.hub.publish, by=self.user)
+        try:
+            self.engine = Engine(self.journal, on_commit=self.hub.publish, by=self.user)
+        except BaseException:
+            self.journal.close()
+            raise
         self.desk = Desk(self.home / "index.db", self.journal.blobs, self.settings)
         self._research = research_workflow(self.desk)
         self.engine.register(self._research)
@@ -371,7 +375,8 @@ class Workbench:
         raise NotFound(f"There is no run {given!r} here.", hint="`wb.runs` or `sentient-kernel runs` lists those of this home.")
 
 
-def _open_journal(home: Path, settings: Settings) -> Journal:
+def open_journal(home: Path, settings: Settings, *, readonly: bool = False) -> Journal:
+    """Returns the journal of a home folder; for reading only, also one that is damaged or of a later version. Raises JournalError."""
     from sentient_kernel.journal.sqlite import SqliteJournal
 
     path = home / "journal.db"
@@ -381,7 +386,7 @@ def _open_journal(home: Path, settings: Settings) -> Journal:
                 "SENTIENT_DATABASE_URL names a store that this version does not speak.", hint="Use sqlite:///path, or leave it out."
             )
         path = Path(settings.database_url.removeprefix("sqlite:///"))
-    return SqliteJournal(path, blobs_dir=home / "blobs", durability=settings.durability)
+    return SqliteJournal(path, blobs_dir=home / "blobs", durability=settings.durability, readonly=readonly)
 
 
 def _listed(given: Any) -> Sequence[Any]:

@@ -98,7 +98,11 @@ class Engine:
         self._closed = False
         self.loop = self._thread.loop
         self.watchdog = Watchdog(self.loop, self.placement, self._blocked)
-        self._thread.call(self._open())
+        try:
+            self._thread.call(self._open())
+        except BaseException:
+            self._thread.stop()  # nobody else could: there is no engine to close
+            raise
         _close_at_exit(self)
 
     # -- from any thread -------------------------------------------------------------------------------------------

@@ -110,7 +110,9 @@ def damaged(path: Path, verdict: Verdict) -> JournalDamaged | None:
     """Returns the error that writing to a damaged journal meets, None when it is sound."""
     if verdict.ok:
         return None
+    told, more = verdict.damage[:3], len(verdict.damage) - 3
+    also = f" And {more:,} more: `sentient-kernel verify` tells all." if more > 0 else ""
     return JournalDamaged(
-        f"{path} is damaged: {' '.join(damage.what for damage in verdict.damage)}",
+        f"{path} is damaged: {' '.join(damage.what for damage in told)}{also}",
         hint="It can be read. repair(path, into) saves what can be saved into a new file; acknowledge() notes the damage and goes on.",
     )
