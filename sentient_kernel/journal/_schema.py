@@ -106,6 +106,14 @@ def connect(
     return connection
 
 
+def let_go(connection: apsw.Connection) -> None:
+    """Closes a connection. The last one moves the log into the file; when the disk does not take it, the log stays and nothing is lost."""
+    try:
+        connection.close()
+    except apsw.Error:
+        return
+
+
 def _opens(connection: apsw.Connection) -> bool:
     try:
         connection.execute("SELECT count(*) FROM sqlite_schema")

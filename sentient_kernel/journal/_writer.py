@@ -12,6 +12,7 @@ import apsw
 
 from sentient_kernel.errors import JournalError
 from sentient_kernel.journal._commit import Committer, Outcome, Pending
+from sentient_kernel.journal._schema import let_go
 
 PATIENCE = 60.0
 """Seconds that a write waits for other processes before it fails."""
@@ -78,7 +79,7 @@ class Writer:
         if self._thread is not None:
             self._thread.join()
         if self._committer is not None:
-            self._committer.connection.close()
+            let_go(self._committer.connection)
 
     def _start(self) -> None:
         if self._thread is None:

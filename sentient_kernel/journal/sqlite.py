@@ -26,7 +26,7 @@ from sentient_kernel.journal._holders import Holder, lives, sweep
 from sentient_kernel.journal._opening import damaged, open_journal
 from sentient_kernel.journal._place import filesystem_of, translate
 from sentient_kernel.journal._read import Reader
-from sentient_kernel.journal._schema import connect
+from sentient_kernel.journal._schema import connect, let_go
 from sentient_kernel.journal._writer import PATIENCE
 from sentient_kernel.journal.base import Lease, LeaseInfo, RunRow, Verdict
 from sentient_kernel.journal.blobs import BlobStore
@@ -320,7 +320,7 @@ class SqliteJournal:
         self._closed = True
         self._reader.close()
         if self._committer is not None:
-            self._committer.connection.close()
+            let_go(self._committer.connection)
         if self._head is not None:
             self._head.close()
         _OPEN.discard(self)
