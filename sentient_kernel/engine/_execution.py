@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from sentient_kernel.commands import DecideApproval
@@ -554,7 +555,7 @@ class Execution:
             f"Step {call.name!r} was cut off, or failed, while it acted on the outside world; it may or may not have happened. "
             "Approve to do it again; approve with the payload {'happened': true, 'result': ...} if it did happen; reject to stop."
         )
-        answer = await self.approve(f"effect:{call.key}:{intents}", question, Happened().model_dump(), _HAPPENED, "effect", None)
+        answer = await self.approve(f"effect:{call.key}:{intents}", question, Happened().model_dump(), _happened(), "effect", None)
         assert isinstance(answer, Happened)  # noqa: S101 - the schema says so
         return answer
 
@@ -690,11 +691,14 @@ class Execution:
 class Happened(BaseModel):
     """What a person says of an effect whose outcome nobody recorded."""
 
+    model_config = ConfigDict(defer_build=True)
     happened: bool = False
     result: Any = None
 
 
-_HAPPENED = TypeAdapter(Happened)
+@cache
+def _happened() -> TypeAdapter[Happened]:
+    return TypeAdapter(Happened)
 
 
 def start_task(coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
