@@ -222,7 +222,7 @@ class Engine:
         for execution in roots:
             execution.closing = True
             if not execution.fenced and not execution.state.open_approvals and not execution.state.paused:
-                execution.post(RunPaused(by="workbench", reason="the workbench was closed"))
+                execution.post(RunPaused(by="workbench", reason="the workbench was closed", cut=True))
             if execution.task is not None:
                 execution.task.cancel()
         if roots:
@@ -536,11 +536,8 @@ class Engine:
             execution.task.cancel()
 
     def _blocked(self, run: RunId, event: LoopBlocked) -> None:
-        execution = self.live.get(run)
-        if execution is not None:
-            execution.post(event)
-        elif not self._closed:
-            self.journal.post(RunId(""), event)
+        if not self._closed:  # without a lease: the run that was blocked may have ended before anybody could tell
+            self.journal.post(run, event)
 
     def _usable(self) -> None:
         if os.getpid() != self._pid:
