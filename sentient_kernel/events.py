@@ -91,11 +91,12 @@ class RunResumed(Fact):
 
 
 class RunPaused(Fact):
-    """Written when somebody pauses a run; steps under way finish, none begins."""
+    """Written when somebody pauses a run; steps under way finish, none begins. With ``cut`` they end too: the workbench was closed."""
 
     kind: Literal["run_paused"] = "run_paused"
     by: str = ""
     reason: str = ""
+    cut: bool = False
 
 
 class RunContinued(Fact):

@@ -122,6 +122,8 @@ class Run:
             self._resume()
         elif kind in ("run_paused", "run_continued"):
             self._paused = kind == "run_paused"
+            if self._paused and record.event.cut:
+                self._running.clear()
         elif kind == "cancel_requested":
             self._cancelling = True
         elif kind == "finish_requested":

@@ -100,7 +100,7 @@ class Steps:
             step = self._step(event.key, record.at)
             step.error, step.attempts = event.error, max(step.attempts, event.attempt)
             self._close(step, "failed", record.at)
-        elif kind in ENDED or kind == "run_resumed":
+        elif kind in ENDED or kind == "run_resumed" or (kind == "run_paused" and record.event.cut):
             for step in list(self._open.values()):
                 self._close(step, "interrupted", record.at)
 

@@ -136,6 +136,28 @@ def test_a_workbench_that_nobody_closed_does_not_keep_a_script_from_ending(tmp_p
         assert wb.resume(wb.runs[0].id).result().citations if wb.runs[0].status != "completed" else True
 
 
+def test_closing_cuts_off_what_is_under_way_and_that_is_no_crash(tmp_path: Path) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work() -> int:
+        begun.set()
+        go_on.wait(30)
+        return 1
+
+    @sk.workflow(name="tests:working")
+    async def working(ctx: sk.Context) -> int:
+        return int(await ctx.step(work))
+
+    with sk.Workbench(tmp_path / "home") as wb:
+        run = wb.start(working)
+        begun.wait(30)
+    go_on.set()
+    with sk.Workbench(tmp_path / "home") as wb:
+        again = wb.run(run.id)
+        assert (again.status, again.error, [step.status for step in again.steps]) == ("paused", None, ["interrupted"])
+        assert again.resume().result() == 1
+
+
 USES = {
     "runs": lambda wb, run: wb.runs,
     "approvals": lambda wb, run: wb.approvals,
