@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import statistics
 import threading
 import time
@@ -56,7 +57,7 @@ def test_cell_that_blocks_the_main_thread_does_not_stop_a_run(engine: Engine, ce
     cell()
     assert engine.watch(run).result(BLOCK + 10) == "completed"
     beats = engine.result(run)
-    gaps = [b - a for a, b in zip(beats, beats[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(beats)]
     print(f"\nF22 {cell.__name__}: {len(beats)} steps, longest gap {max(gaps):.2f} s")
     assert max(gaps) <= 2
     assert not engine.journal.read(run=run, kinds=["step_failed", "step_retried"])
@@ -146,5 +147,5 @@ def test_function_that_blocked_the_loop_once_runs_apart_from_then_on(engine: Eng
     engine.watch(engine.start(unknown, name="second")).result(BLOCK + 10)
     engine.watch(other).result(BLOCK + 10)
     beats = engine.result(other)
-    gaps = sorted(b - a for a, b in zip(beats, beats[1:], strict=False))
+    gaps = sorted(b - a for a, b in itertools.pairwise(beats))
     assert gaps[int(len(gaps) * 0.99)] <= 0.25
