@@ -101,17 +101,25 @@ class Views:
 
     def run(self, run: RunId) -> RunView:
         """Returns one run, crashed when its kernel is gone."""
-        view = self.of(run).run.view
-        return with_liveness(view, self._alive(view))
+        while True:
+            view = self.of(run).run.view
+            shown = with_liveness(view, self._alive(view))
+            # One that ended between the two looks is not executed any more either; its record has more to say then.
+            if shown.status != "crashed" or self.of(run).run.view.seq == view.seq:
+                return shown
 
     def runs(self) -> Table[RunView]:
         """Returns all runs."""
-        views = list(self.all().runs.table)
-        leases = self._wb.journal.leases()
-        living = {run for run, info in leases.items() if info.alive}
-        return Table(
-            (with_liveness(v, v.id in living or (v.parent or v.id) in living or v.id in self._wb.engine.live) for v in views), RunView
-        )
+        views = {view.id: view for view in self.all().runs.table}
+        living = {run for run, info in self._wb.journal.leases().items() if info.alive} | set(self._wb.engine.live)
+        shown = [with_liveness(view, not living.isdisjoint(_line_of(view, views))) for view in views.values()]
+        now = self.all().runs  # what moved between the two looks is looked at again
+        return Table((v if v.status != "crashed" or self._still(now, v) else self.run(v.id) for v in shown), RunView)
+
+    @staticmethod
+    def _still(runs: Runs, view: RunView) -> bool:
+        now = runs.get(view.id)
+        return now is not None and now.seq == view.seq
 
     def _alive(self, view: RunView) -> bool:
         run = view.id
@@ -156,3 +164,12 @@ class Views:
             view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table,
             report_html=written.to_html() if written is not None else None,
         )  # fmt: skip
+
+
+def _line_of(view: RunView, views: dict[RunId, RunView]) -> list[RunId]:
+    """Returns a run and those it is a part of: their root's lease stands for all of them."""
+    line = [view.id]
+    while view.parent is not None and view.parent in views:
+        view = views[view.parent]
+        line.append(view.id)
+    return line

@@ -494,10 +494,11 @@ class Engine:
         execution = self.live.get(run)
         if execution is not None and not execution.over:
             return self._watched.setdefault(run, Future())
+        alive = self.alive(run)  # before the record is read: an end that comes in between is in it
         rows = self.journal.read(run=run, kinds=["run_started", "run_resumed", *ENDED])
         if not rows:
             raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
-        if rows[-1].kind not in ENDED and (self.alive(run) or self._load(run).at_rest):
+        if rows[-1].kind not in ENDED and (alive or self._load(run).at_rest):
             return self._watched.setdefault(run, Future())
         done: Future[str] = Future()
         done.set_result(ENDED.get(rows[-1].kind, "crashed"))
