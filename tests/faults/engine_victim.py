@@ -19,9 +19,9 @@ from sentient_kernel.engine import Context, Engine, idempotent, once, pure, work
 from sentient_kernel.journal.sqlite import SqliteJournal
 from sentient_kernel.testing.chaos import ChaosMonkey
 
-HOME, NAME, OPTIONS = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+HOME, NAME, OPTIONS = (Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])) if __name__ == "__main__" else (Path(), "", {})
 STEPS = OPTIONS.get("steps", 50)
-LOG = os.open(HOME / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+LOG = os.open(HOME / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if __name__ == "__main__" else -1
 EFFECTS = {"pure": pure, "once": once, "idempotent": lambda: idempotent(f"{NAME}/key")}
 
 
