@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from sentient_kernel.ids import DocumentId
 
@@ -48,6 +48,8 @@ class Document:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
     """A stretch of a document that fits a query: ``document.text[start:end] == text``."""
+
+    SHOW: ClassVar[tuple[str, ...]] = ("title", "text", "uri", "score")
 
     document: DocumentId
     title: str

@@ -173,6 +173,23 @@ class Run:
                 self._look(interrupts)
                 look = time.monotonic() + LOOK
 
+    def wait(self, timeout: float | None = None) -> str:
+        """Waits until it cannot go on by itself: it has ended, it is paused, or it asks something. Nobody is asked here.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Returns:
+            Its status, also when the time is over.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        try:
+            while self.status in ("pending", "running") and (until is None or time.monotonic() < until):
+                time.sleep(TICK)
+        except KeyboardInterrupt:
+            raise Detached(self._detached()) from None
+        return self.status
+
     def __await__(self) -> Generator[Any, None, Any]:
         return self._wait().__await__()
 

@@ -102,8 +102,12 @@ def page(report: Report) -> str:
 
 
 def _base(report: Report) -> str:
-    """Returns what ids in this report begin with; another report in the same page has others."""
-    data = json.dumps(report.to_dict(), sort_keys=True).encode("utf-8", "surrogatepass")
+    """Returns what ids in this report begin with; another report in the same page has others.
+
+    Only what is shown counts: the same findings of another run, or in another folder, are drawn alike and kept outputs can be compared.
+    """
+    shown = [report.question, report.answer, *(f"{one.uri} {one.start} {one.quote}" for one in report.citations)]
+    data = json.dumps(shown).encode("utf-8", "surrogatepass")
     return f"sk-{hashlib.sha256(data).hexdigest()[:10]}"
 
 
