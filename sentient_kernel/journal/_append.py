@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import current_task
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -60,6 +61,7 @@ class Appender:
         self._translate = translate
         self._writer = Writer(open_, wrote, confirmed, translate, self._landed)
         self._grouping = Grouping()
+        self.saw = self._grouping.saw
         self._buffer: list[Pending] = []
         self._waiting = 0  # futures in the buffer
         self._full = False  # something in it has to be confirmed by the disk
@@ -69,11 +71,16 @@ class Appender:
         self._told = int(reader.head())
         self._version = -1
 
-    def append(self, pending: Pending, full: bool) -> None:
-        """Takes what somebody waits for; commits at once for one who writes alone."""
-        self._grouping.saw(pending)
+    def append(self, pending: Pending, full: bool, size: int) -> None:
+        """Takes what somebody waits for; commits at once for one who writes alone.
+
+        Args:
+            pending: What is to be written.
+            full: Whether the disk has to confirm it.
+            size: How many bytes it has in all.
+        """
         busy = full or self._full or self._waiting or self._away or self._telling
-        if busy or not self._grouping.alone(asyncio.current_task(self.loop)):
+        if busy or not self._grouping.alone(current_task(self.loop), 1 + (size >> 12)):
             self._full = self._full or full
             self._buffer.append(pending)
             self._waiting += 1
@@ -95,7 +102,6 @@ class Appender:
         """
         if len(self._buffer) >= MOST_UNSAVED:
             raise JournalUnusable(f"{MOST_UNSAVED} events wait to be written.", hint="Free some space on the journal's disk.")
-        self._grouping.saw(pending)
         self._full = self._full or full
         self._buffer.append(pending)
         if not self._scheduled:

@@ -10,6 +10,7 @@ import json
 from _blake2 import blake2b  # what hashlib.blake2b is; the detour costs as much as the hash
 from asyncio import Future
 from collections.abc import Callable, Sequence
+from functools import partial
 from struct import Struct
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -28,6 +29,8 @@ CHAIN = 8
 MOST_REMEMBERED = 10_000
 """Runs whose numbers are kept in memory."""
 
+_PAGE: Final = 4096
+_SMALL: Final = 1024
 _LINK = Struct(">QqHH").pack
 _INSERT = "INSERT INTO events(seq, run, kind, at, chain, body) VALUES (?, ?, ?, ?, ?, ?)"
 
@@ -50,7 +53,11 @@ class Pending(NamedTuple):
 ENDS: Final = frozenset({"run_completed", "run_failed", "run_cancelled"})
 """The kinds whose commit gives their run's lease back."""
 
+_NOTED: Final = ENDS | {"run_started"}
+
 Result = Seq | DuplicateKey | LeaseLost
+_Row = tuple[int, int, int, int, bytes, bytes]
+_record: Callable[[tuple[Any, ...]], Record] = partial(tuple.__new__, Record)  # half the time of Record(...)
 
 
 class Outcome(NamedTuple):
@@ -94,8 +101,10 @@ class Committer:
         self._chain = b""
         self._version = -1
         self._tokens: dict[RunId, tuple[str, int]] = {}
+        self._good_lease: Lease | None = None
         self._numbers: dict[RunId, tuple[int, bytes]] = {}
-        self._blocks: dict[int, int] = {}
+        self._marked: set[int] = set()  # the keys that are known to occur in the newest block
+        self._next_block = 0
         self._codes: dict[str, int] = {str(name): int(code) for code, name in self.execute("SELECT code, name FROM kinds")}
         self._born = int(self.execute("SELECT value FROM meta WHERE name = 'born'").get)
 
@@ -116,16 +125,7 @@ class Committer:
         try:
             if self._data_version() != self._version:
                 self._refresh()
-            seq, chain = self._seq, self._chain
-            rows: list[tuple[int, int, int, int, bytes, bytes]] = []
-            outcome = Outcome([], [])
-            for pending in group:
-                bound = pending.lease is not None or pending.unique is not None or pending.grant is not None
-                if bound and (refusal := self._refusal(pending, seq)) is not None:
-                    outcome.results.append(refusal)
-                    continue
-                seq, chain = self._add(pending, seq, chain, rows, outcome.records)
-                outcome.results.append(Seq(seq))
+            rows, outcome = self._gather(group)
             if rows:
                 self._many(_INSERT, rows)
             execute("COMMIT")
@@ -133,42 +133,52 @@ class Committer:
             self._forget()
             raise
         self._version = self._data_version()
+        if rows:
+            self._seq, self._chain = seq, chain = rows[-1][0], rows[-1][4]
+            self._wrote(seq, chain)
         if len(self._numbers) > MOST_REMEMBERED:
             self._numbers.clear()
-            self._blocks.clear()
-        if rows:
-            self._seq, self._chain = seq, chain
-            self._wrote(seq, chain)
         return outcome
 
-    def _add(
-        self, pending: Pending, seq: int, chain: bytes, rows: list[tuple[int, int, int, int, bytes, bytes]], records: list[Record]
-    ) -> tuple[int, bytes]:
-        """Makes the rows and records of one pending; returns the newest seq and chain hash."""
-        run, at, codes, blocks = pending.run, pending.at, self._codes, self._blocks
-        number, name = self._numbers.get(run) or self._number(run, seq + 1)
-        since, pages = at - self._born, 2
-        for kind, body in pending.rows:
-            seq += 1
-            code = codes[kind]
-            chain = link(chain, seq, at, code, name, body)
-            rows.append((seq, number, code, since, chain, body))
-            records.append(Record(seq, run, at, kind, body))  # type: ignore[arg-type]  # Seq is an int; its call would cost
-            block = seq // BLOCK
-            if blocks.get(number) != block:
-                self._mark(number, block)
-            if blocks.get(-code) != block:
-                self._mark(-code, block)
-            pages += len(body) >> 12
-            if kind == "run_started":
-                self._describe(number, json.loads(body))
-                if pending.grant is not None:
-                    self._grant(run, at, *pending.grant)
-            elif kind in ENDS and pending.lease is not None and pending.lease.run == run:
-                give_back(self.execute, pending.lease)
-                self._tokens.pop(run, None)
-        self.pages += pages
-        return seq, chain
+    def _gather(self, group: Sequence[Pending]) -> tuple[list[_Row], Outcome]:
+        """Makes the rows and records of a group; whatever else it changes, it changes in the open transaction."""
+        seq, chain, codes, numbers, marked, born = self._seq, self._chain, self._codes, self._numbers, self._marked, self._born
+        rows: list[_Row] = []
+        records: list[Record] = []
+        results: list[Result] = []
+        for pending in group:
+            run, events, at, lease, unique, _, grant = pending
+            checked = (lease is None or lease is self._good_lease) and unique is None and grant is None
+            if not checked and (refusal := self._refusal(pending, seq)) is not None:
+                results.append(refusal)
+                continue
+            number, name = numbers.get(run) or self._number(run, seq + 1)
+            for kind, body in events:
+                seq += 1
+                code = codes[kind]
+                chain = link(chain, seq, at, code, name, body)
+                rows.append((seq, number, code, at - born, chain, body))
+                records.append(_record((seq, run, at, kind, body)))
+                if seq >= self._next_block or number not in marked or -code not in marked:
+                    self._mark(number, code, seq)
+                if len(body) > _SMALL:
+                    self.pages += len(body) // _PAGE
+                if kind in _NOTED:
+                    self._note(pending, number, kind, body)
+            self.pages += 2
+            results.append(Seq(seq))
+        return rows, Outcome(records, results)
+
+    def _note(self, pending: Pending, number: int, kind: str, body: bytes) -> None:
+        """Keeps what a run's first and last events change besides their rows."""
+        if kind == "run_started":
+            self._describe(number, json.loads(body))
+            if pending.grant is not None:
+                self._grant(pending.run, pending.at, *pending.grant)
+        elif pending.lease is not None and pending.lease.run == pending.run:
+            give_back(self.execute, pending.lease)
+            self._tokens.pop(pending.run, None)
+            self._good_lease = None
 
     def _grant(self, run: RunId, at: int, holder: str, ttl: int) -> None:
         """Gives the lease of a run that begins in this very transaction."""
@@ -177,8 +187,10 @@ class Committer:
 
     def _refusal(self, pending: Pending, seq: int) -> DuplicateKey | LeaseLost | None:
         """Returns why a pending may not be written; otherwise claims its key."""
-        if pending.lease is not None and not self._holds(pending.lease):
-            return LeaseLost(f"Run {pending.lease.run!r} was taken over by another kernel; what this one wrote was refused.")
+        if pending.lease is not None:
+            if not self._holds(pending.lease):
+                return LeaseLost(f"Run {pending.lease.run!r} was taken over by another kernel; what this one wrote was refused.")
+            self._good_lease = pending.lease
         if pending.grant is not None and self.execute("SELECT 1 FROM leases WHERE run = ?", (pending.run,)).get is not None:
             return LeaseLost(f"Run {pending.run!r} has begun already.")
         if pending.unique is not None:
@@ -212,12 +224,14 @@ class Committer:
         lost = self.execute("SELECT coalesce(max(last), 0) FROM gaps").get
         self._seq, self._chain = (max(row[0], lost), row[1]) if row else (lost, b"")
         self._tokens.clear()
+        self._good_lease = None
+        self._next_block = 0
 
     def _forget(self) -> None:
         """Undoes a transaction and what was remembered of it."""
         self._version = -1
         self._numbers.clear()
-        self._blocks.clear()
+        self._next_block = 0
         if self.connection.in_transaction:
             self.execute("ROLLBACK")
 
@@ -228,9 +242,14 @@ class Committer:
         self._numbers[run] = found = (int(number), run.encode())
         return found
 
-    def _mark(self, key: int, block: int) -> None:
-        self.execute("INSERT OR IGNORE INTO spans(key, block) VALUES (?, ?)", (key, block))
-        self._blocks[key] = block
+    def _mark(self, number: int, code: int, seq: int) -> None:
+        """Notes that a run and a kind occur in the block of a row."""
+        block = seq // BLOCK
+        if seq >= self._next_block:
+            self._marked.clear()
+            self._next_block = (block + 1) * BLOCK
+        self._many("INSERT OR IGNORE INTO spans(key, block) VALUES (?, ?)", [(number, block), (-code, block)])
+        self._marked |= {number, -code}
 
     def _describe(self, number: int, body: dict[str, Any]) -> None:
         """Keeps in ``runs`` what lists of runs ask for."""

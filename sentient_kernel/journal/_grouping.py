@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sentient_kernel.journal._commit import Pending
-
 WINDOW: Final = 0.002
 """Seconds between commits while many steps are under way."""
 
@@ -13,7 +11,7 @@ MANY: Final = 16
 """Steps under way from which on a commit waits for company."""
 
 LONGEST_STREAK: Final = 32
-"""Commits in a row after which one who writes alone lets the loop turn, so that others are not starved."""
+"""Commits in a row (big ones count more) after which one who writes alone lets the loop turn, so that others are not starved."""
 
 
 class Grouping:
@@ -29,12 +27,12 @@ class Grouping:
         self._streak = 0
         self._committed = 0.0
 
-    def alone(self, writer: object) -> bool:
+    def alone(self, writer: object, weight: int = 1) -> bool:
         """Tells whether to commit at once what this writer (its task) brings, when nobody else waits."""
         if writer is not self._last or self._streak >= LONGEST_STREAK:
             self._last = writer
             return False
-        self._streak += 1
+        self._streak += weight
         return True
 
     def turned(self) -> None:
@@ -45,13 +43,9 @@ class Grouping:
         """Returns for how many seconds to wait for more."""
         return max(0.0, self._committed + WINDOW - now) if self.under_way >= MANY else 0.0
 
-    def saw(self, pending: Pending) -> None:
-        """Counts the steps that begin and end."""
-        for kind, _ in pending.rows:
-            if kind == "step_started":
-                self.under_way += 1
-            elif (kind == "step_completed" or kind == "step_failed") and self.under_way:
-                self.under_way -= 1
+    def saw(self, change: int) -> None:
+        """Counts the steps that begin (1) and end (-1)."""
+        self.under_way = max(0, self.under_way + change)
 
     def committed(self, now: float, *, waited_for_one: bool = False) -> None:
         """A commit was made.

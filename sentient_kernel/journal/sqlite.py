@@ -6,10 +6,12 @@ import asyncio
 import os
 import time
 import weakref
+from asyncio import _get_running_loop
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import apsw
 
@@ -35,12 +37,28 @@ FULL_KINDS: frozenset[str] = frozenset({"approval_decided", "effect_intended"})
 """Kinds that the disk has confirmed before their append is done, whatever the caller says."""
 
 T = TypeVar("T")
-_STORED = frozenset(classes()) - TRANSIENT
+_STEPS = {"step_started": 1, "step_completed": -1, "step_failed": -1}
 _OPEN: weakref.WeakSet[SqliteJournal] = weakref.WeakSet()
 _INHERITED: list[SqliteJournal] = []
+_pending: Callable[[tuple[Any, ...]], Pending] = partial(tuple.__new__, Pending)  # half the time of Pending(...)
 
-if hasattr(os, "register_at_fork"):  # a child must not even close what its parent opened, so it keeps it
-    os.register_at_fork(after_in_child=lambda: _INHERITED.extend(_OPEN))
+
+def _forked() -> None:
+    """In a forked child: what its parent opened is not used, and not even closed, so it is kept."""
+    for journal in _OPEN:
+        journal._shut = True
+        _INHERITED.append(journal)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+class _Kinds(dict[str, tuple[bool, int]]):
+    """Of each kind: whether the disk always confirms it, and how it changes the number of steps under way."""
+
+    def __missing__(self, kind: str) -> tuple[bool, int]:
+        raise UsageError(f"{kind!r} is not a kind of event that is stored.")
 
 
 class SqliteJournal:
@@ -91,21 +109,21 @@ class SqliteJournal:
         vfs: str | None = None,
     ) -> None:
         self.path = Path(os.path.abspath(os.fspath(path)))
-        self._clock = clock or SystemClock()
-        opened = open_journal(self.path, filesystem=filesystem(self.path), now=self._clock.now_us, readonly=readonly, vfs=vfs)
+        self._now = (clock or SystemClock()).now_us
+        opened = open_journal(self.path, filesystem=filesystem(self.path), now=self._now, readonly=readonly, vfs=vfs)
         self.opened: Verdict = opened.verdict
         """What was found when the journal was opened."""
         self.blobs = BlobStore(blobs_dir or self.path.parent / "blobs", sync=durability == "power")
         self._committer, self._head, self._refusal, self._had_wal = opened.committer, opened.head, opened.refusal, opened.had_wal
-        self._always_full = durability == "power"
-        self._full_kinds = full_kinds
+        confirmed = classes().keys() if durability == "power" else full_kinds
+        self._kinds = _Kinds({kind: (kind in confirmed, _STEPS.get(kind, 0)) for kind in classes().keys() - TRANSIENT})
         self._open = lambda: connect(self.path, vfs=vfs)
         self._reader = Reader(lambda: connect(self.path, readonly=True, vfs=vfs))
         self._appender: Appender | None = None
         self._locks = self.path.parent / "locks"
         self._holder: Holder | None = None
         self._pid = os.getpid()
-        self._closed = False
+        self._closed = self._shut = False  # shut: closed, or another process's
         if self._committer is not None:
             self._committer.connection.set_busy_handler(_be_patient)
         _OPEN.add(self)
@@ -129,11 +147,8 @@ class SqliteJournal:
         Raises:
             UsageError, JournalDamaged, JournalTooNew, JournalUnusable: as :meth:`append`.
         """
-        appender, name = self._here(), self._who()
-        rows = [(started.kind, started.body())]
-        future: asyncio.Future[Seq] = appender.loop.create_future()
-        pending = Pending(run, rows, self._clock.now_us(), None, unique, future, (name, int(ttl * 1e6)))
-        appender.append(pending, self._to_confirm(rows))
+        name = self._who()
+        future = self._write(run, (started,), None, unique, False, (name, int(ttl * 1e6)))
         return Lease(run, name, 1), future
 
     def append(
@@ -145,10 +160,24 @@ class SqliteJournal:
             UsageError: It was not called on the loop that the journal is bound to, or an event's kind is not one that is stored.
             JournalDamaged, JournalTooNew, JournalUnusable: The journal cannot be written; the message says why.
         """
-        appender = self._here()
-        rows = [(event.kind, event.body()) for event in events]
+        return self._write(run, events, lease, unique, full, None)
+
+    def _write(
+        self, run: RunId, events: Iterable[Writable], lease: Lease | None, unique: str | None, full: bool, grant: tuple[str, int] | None
+    ) -> asyncio.Future[Seq]:
+        appender, kinds = self._here(), self._kinds
+        rows, steps, size = [], 0, 0
+        for event in events:
+            kind, body = event.kind, event.body()
+            confirm, step = kinds[kind]
+            full = full or confirm
+            steps += step
+            size += len(body)
+            rows.append((kind, body))
+        if steps:
+            appender.saw(steps)
         future: asyncio.Future[Seq] = appender.loop.create_future()
-        appender.append(Pending(run, rows, self._clock.now_us(), lease, unique, future), self._to_confirm(rows) or full)
+        appender.append(_pending((run, rows, self._now(), lease, unique, future, grant)), full, size)
         return future
 
     def post(self, run: RunId, event: Writable, *, lease: Lease | None = None) -> None:
@@ -157,9 +186,11 @@ class SqliteJournal:
         Raises:
             UsageError, JournalDamaged, JournalTooNew, JournalUnusable: as :meth:`append`.
         """
-        appender = self._here()
-        rows = [(event.kind, event.body())]
-        appender.post(Pending(run, rows, self._clock.now_us(), lease), self._to_confirm(rows))
+        appender, kind = self._here(), event.kind
+        confirm, step = self._kinds[kind]
+        if step:
+            appender.saw(step)
+        appender.post(_pending((run, [(kind, event.body())], self._now(), lease, None, None, None)), confirm)
 
     def poll(self) -> None:
         """Hands over what other processes wrote; a few microseconds when there is nothing. Loop thread."""
@@ -169,22 +200,12 @@ class SqliteJournal:
     def _here(self) -> Appender:
         """Returns what writes for this loop, or says why nothing can be written from here."""
         appender = self._appender
-        if appender is None or self._closed or os.getpid() != self._pid or asyncio._get_running_loop() is not appender.loop:
+        if appender is None or self._shut or _get_running_loop() is not appender.loop:
             self._usable()
             self._writable()
             hint = "Call bind() first; from another thread, ask the loop."
             raise UsageError("This call belongs to the loop that the journal is bound to.", hint=hint)
         return appender
-
-    def _to_confirm(self, rows: list[tuple[str, bytes]]) -> bool:
-        """Checks the kinds; returns whether the disk has to confirm the rows."""
-        full = self._always_full
-        for kind, _ in rows:
-            if kind not in _STORED:
-                raise UsageError(f"{kind!r} is not a kind of event that is stored.")
-            if kind in self._full_kinds:
-                full = True
-        return full
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -226,7 +247,7 @@ class SqliteJournal:
     def acquire(self, run: RunId, *, ttl: float) -> Lease | None:
         """Takes the lease of a run, or returns None when a holder that lives has it. Loop thread."""
         self._here()
-        name, now = self._who(), self._clock.now_us()
+        name, now = self._who(), self._now()
         return self._transact(lambda do: _leases.take(do, run, name, now, int(ttl * 1e6), self._lives))
 
     def _who(self) -> str:
@@ -240,7 +261,7 @@ class SqliteJournal:
     def renew(self, leases: Sequence[Lease], *, ttl: float) -> list[Lease]:
         """Prolongs leases and returns those that were lost. Loop thread."""
         self._here()
-        now = self._clock.now_us()
+        now = self._now()
         return self._transact(lambda do: _leases.prolong(do, leases, now, int(ttl * 1e6))) if leases else []
 
     def release(self, lease: Lease) -> None:
@@ -250,7 +271,7 @@ class SqliteJournal:
 
     def leases(self, runs: Sequence[RunId] | None = None) -> dict[RunId, LeaseInfo]:
         """Returns who executes which run; any thread."""
-        now, wanted = self._clock.now_us(), None if runs is None else set(runs)
+        now, wanted = self._now(), None if runs is None else set(runs)
         return {
             run: LeaseInfo(run, holder, token, self._lives(holder, _leases.fresh(beat, ttl, now)))
             for run, holder, token, beat, ttl in self._reading(self._reader.leases)
@@ -293,7 +314,7 @@ class SqliteJournal:
         if self._refusal is None:
             return self.opened
         committer, head = self._writable(even_damaged=True)
-        damage, now = self.opened.damage, self._clock.now_us()
+        damage, now = self.opened.damage, self._now()
         seq, chain = self._transact(lambda do: _leases.note(do, [(one.first, one.last, now, one.what) for one in damage if one.first]))
         head.write(seq, chain)
         head.write(seq, chain)  # both places: the other one may hold what another journal left
@@ -317,7 +338,7 @@ class SqliteJournal:
             except JournalError:
                 pass  # the lock is gone in a moment, and the leases with it
             self._holder.close()
-        self._closed = True
+        self._closed = self._shut = True
         self._reader.close()
         if self._committer is not None:
             let_go(self._committer.connection)

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sentient_kernel.ids import RunId
-from sentient_kernel.journal._commit import Pending
 from sentient_kernel.journal._grouping import LONGEST_STREAK, MANY, WINDOW, Grouping
-
-
-def step(kind: str, times: int = 1) -> Pending:
-    return Pending(RunId("r"), [(kind, b"{}")] * times, 0)
 
 
 def crowded() -> Grouping:
     grouping = Grouping()
-    grouping.saw(step("step_started", MANY))
+    grouping.saw(MANY)
     return grouping
 
 
@@ -36,6 +30,12 @@ def test_long_row_of_commits_lets_the_loop_turn() -> None:
     assert grouping.alone("task")
 
 
+def test_big_results_let_the_loop_turn_sooner() -> None:
+    grouping = Grouping()
+    grouping.alone("task")
+    assert sum(grouping.alone("task", 13) for _ in range(LONGEST_STREAK)) == 3
+
+
 def test_writers_in_turn_are_never_alone() -> None:
     grouping = Grouping()
     assert not any(grouping.alone(writer) for writer in ["a", "b"] * 10)
@@ -43,7 +43,7 @@ def test_writers_in_turn_are_never_alone() -> None:
 
 def test_few_steps_under_way_are_never_held_back() -> None:
     grouping = Grouping()
-    grouping.saw(step("step_started", MANY - 1))
+    grouping.saw(MANY - 1)
     grouping.committed(10.0)
     assert grouping.hold_back(10.0) == 0
 
@@ -58,9 +58,9 @@ def test_many_steps_under_way_wait_for_company_but_not_for_long() -> None:
 
 def test_steps_that_end_are_no_longer_under_way() -> None:
     grouping = crowded()
-    grouping.saw(step("step_completed"))
+    grouping.saw(-1)
     assert grouping.under_way == MANY - 1
-    grouping.saw(step("step_failed", MANY + 5))
+    grouping.saw(-MANY - 5)
     assert grouping.under_way == 0
 
 
