@@ -9,11 +9,17 @@ _STUDY = re.compile(
     r"|assess|stud|test|analy)\w*|results?|methods?|conclusions?|in this study|background|patients|p ?[<=] ?0?\.\d)\b",
     re.I,
 )
-_NOISE = re.compile(r"https?:|www\.|\bdoi\b|\S@\S|\blicen[cs]e\b|\bcopyright\b|\u00a9", re.I)
+_NOISE = re.compile(r"^See also: |^See (?:more|the)\b[^.]{0,80}\.?$|https?:|www\.|\bdoi\b|\S@\S|\blicen[cs]e\b|\bcopyright\b|\u00a9", re.I)
 _CODE = re.compile(
     r"```|>>>|# doctest|^\w*(?:Error|Warning): |\bfrom \w[\w.]* import\b|\bdef \w+\(|\w = \w[\w.]*\(|\w\(.{0,80}\) as \w+:"
     r"|(?:^|\s)\*{0,2}\w+ ?: (?:\{|(?:array-like|bool|callable|dict|float|int|list|object|optional|scalar|sequence|str)\b)"
 )
+_ENTRY = re.compile(
+    r"[-*+\u2022] |(?:Returns|Yields|Raises|Warns|Receives)\b[^:.]{0,90}: "
+    r"|(?:Added|Changed|Deprecated) (?:in|since) version |If [^:.]{1,30}: "
+    r"|\*{0,2}[a-z_]\w{0,40}(?: \([^:\n]{1,90}\)|): "
+)
+_SUMMARY = re.compile(r"([\w.]{2,120})(?:\([^:\n]{0,60}\))?: ")
 _POINTING = re.compile(r"[\"'(\u201c]?(?:It|This|These|They|He|She|Such|Those|That|Its|Their|His|Her)\b")
 _QUANTITY = re.compile(
     r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|billion|half|third|dozen)\b", re.I
@@ -51,6 +57,17 @@ def wanted(question: str) -> list[re.Pattern[str]]:
 def pointing(text: str) -> bool:
     """Tells whether a sentence begins with a word that points back to the one before it."""
     return bool(_POINTING.match(text))
+
+
+def entry(text: str) -> bool:
+    """Tells whether a line is an entry of a list, such as a parameter with what it means: its sentences say little by themselves."""
+    return bool(_ENTRY.match(text))
+
+
+def summary(text: str, title: str) -> bool:
+    """Tells whether a sentence says of the thing that its document is about what it is: ``os.walk: Generates ...``."""
+    match = _SUMMARY.match(text)
+    return bool(match) and f".{title.partition(' (')[0]}".endswith(f".{match[1]}" if match else "")
 
 
 def noisy(text: str) -> bool:

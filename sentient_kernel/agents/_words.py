@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)*(?:['’][^\W\d_]+)?")
+_JOINED = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 NUMBER = re.compile(r"(?<![^\W_])[0-9]+(?:[.,][0-9]+)*")
 
 STOP: frozenset[str] = frozenset(
     """a about after again all also am an and any are as at be because been before being below between both but by can could did do
     does doing done during each either etc every few for from further get give given had has have having he her here hers him his
     how however i if in into is it its itself just let many may me might more most much must my of off on once one only or other
-    our out over own per same shall she should since so some such than that the their them then there therefore these they this
+    our out over own per same several shall she should since so some such than that the their them then there therefore these they this
     those through thus to too toward towards under until up upon us use used using very via was we were what when where whether
     which while who whom whose why will with within would yet you your yours""".split()
 )
@@ -88,6 +89,11 @@ def content(text: str) -> list[str]:
     return [stem(w) for w in words(text) if w not in STOP and plain(w) not in NEGATIONS and (len(w) > 1 or w.isdigit())]
 
 
+def titled(title: str) -> frozenset[str]:
+    """Returns the stems of a title, and of the words that names in it are joined from: ``DataFrameGroupBy`` is about a group."""
+    return frozenset(content(title)) | frozenset(content(_JOINED.sub(" ", title)))
+
+
 def plain(word: str) -> str:
     """Returns a word without apostrophes."""
     return word.replace("’", "").replace("'", "")
@@ -134,7 +140,7 @@ _BROAD = frozenset(
     stem(word)
     for word in """added according amount become call cause change city come compute consider country day difference different effect
     example find first form found good group happen help important include kind known large last level main make mean multiple name new
-    number occur part people percent person place provide rate reason result role several show study take term thing time type
+    number occur part people percent person place provide rate reason result role show study take term thing time type
     various way word work world year""".split()
 )
 

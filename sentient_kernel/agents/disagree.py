@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from sentient_kernel.agents._clean import clean
-from sentient_kernel.agents._signs import noisy
+from sentient_kernel.agents._signs import entry, noisy
 from sentient_kernel.agents._words import NEGATIONS, NUMBER, WORD, asked, content, negated, numbers, plain, stem
 from sentient_kernel.agents.evidence import Evidence
 from sentient_kernel.agents.report import Citation, Claim, Disagreement
@@ -51,7 +51,7 @@ def disagreements(evidence: Sequence[Evidence]) -> tuple[Disagreement, ...]:
 
 def _unfit(quote: str) -> bool:
     """Tells whether a sentence states nothing that another could contradict."""
-    return noisy(quote) or quote.rstrip().endswith("?") or bool(_HEDGE.search(quote)) or len(quote.split()) > 45
+    return noisy(quote) or entry(quote) or quote.rstrip().endswith("?") or bool(_HEDGE.search(quote)) or len(quote.split()) > 45
 
 
 def _same_thing(one: str, terms: frozenset[str], other: str, others: frozenset[str]) -> bool:

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sentient_kernel.agents._signs import noisy, pointing, study, wanted
-from sentient_kernel.agents._words import asked, content, idf
+from sentient_kernel.agents._signs import entry, noisy, pointing, study, summary, wanted
+from sentient_kernel.agents._words import asked, content, idf, titled
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.sources.base import Passage
@@ -73,6 +73,8 @@ class Weights:
         length: The logarithm of the number of words.
         kind: The sentence holds what the question asks for: a number, a date, a name.
         pointing: It begins with a word that points back, such as "It".
+        summary: It says of the thing that its document is about, by name, what it is.
+        entry: It is an entry of a list, such as a parameter with what it means.
         noise: It is an address, a licence line, a row of a table or code.
         floor: A sentence with less than this share of the best score is left out: a shorter report is better than a padded one.
         document: A document whose best sentence has less than this share of the best score is left out, unless it holds the best passage.
@@ -89,6 +91,8 @@ class Weights:
     length: float = 0.1
     kind: float = 0.1
     pointing: float = -0.1
+    summary: float = 0.5
+    entry: float = -0.2
     noise: float = -0.5
     floor: float = 0.4
     document: float = 0.6
@@ -98,6 +102,8 @@ class Weights:
 WEIGHTS = Weights()
 CONTEXT = 300
 """How many characters around a quote are kept to show it in its context."""
+LINE = 200
+"""How a line begins is told from so many characters."""
 ABSTRACT = 3000
 """The abstract of a study lies within its first so many characters."""
 
@@ -115,6 +121,7 @@ class _Sentence:
     around: frozenset[str] = field(default_factory=frozenset)
     place: float = 0.0
     study: bool = False
+    entry: bool = False
     score: float = 0.0
     cover: float = 0.0
     reach: float = 0.0
@@ -177,8 +184,11 @@ def collect(
     """
     chosen: list[Evidence] = []
     at: dict[tuple[DocumentId, int, int], int] = {}
+    whole = sum(asked(queries[min(queries)]).values()) if queries else 0.0
     for part in sorted(queries):
         count = 0
+        # To hold all of "loc" is not to hold all of "the difference between loc and iloc": what a part brings counts by its share.
+        share = min(1.0, sum(asked(queries[part]).values()) / whole) if whole else 1.0
         for one in select(queries[part], found.get(part, ()), limit=limit, part=part, weights=weights):
             place = (one.document, one.start, one.end)
             if place in at:
@@ -188,7 +198,7 @@ def collect(
                 continue
             if part == 0 or count < extra:
                 at[place] = len(chosen)
-                chosen.append(one)
+                chosen.append(replace(one, score=round(share * one.score, 4), cover=round(share * one.cover, 4)))
                 count += 1
     return tuple(chosen)
 
@@ -201,7 +211,8 @@ def _pool(passages: Sequence[Passage]) -> list[_Sentence]:
             place = (passage.document, passage.start + start, passage.start + end)
             if place not in best or passage.score > best[place].passage.score:
                 text = passage.text[start:end]
-                best[place] = _Sentence(passage=passage, start=place[1], end=place[2], text=text, terms=content(text))
+                listed = entry(passage.text[passage.text.rfind("\n", 0, start) + 1 : end][:LINE])
+                best[place] = _Sentence(passage=passage, start=place[1], end=place[2], text=text, terms=content(text), entry=listed)
     pool = sorted(best.values(), key=lambda one: (one.passage.document, one.start))
     documents: dict[DocumentId, list[_Sentence]] = {}
     for one in pool:
@@ -227,7 +238,7 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
     top = max(one.passage.score for one in pool)
     low = min(one.passage.score for one in pool)
     kinds = wanted(question)
-    titles = {one.passage.title: frozenset(content(one.passage.title)) for one in pool}
+    titles = {one.passage.title: titled(one.passage.title) for one in pool}
     shared = _shared(terms, pool, rarity, total, top)
     whole: dict[Passage, frozenset[str]] = {}
     for one in pool:
@@ -254,6 +265,7 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
             + weights.length * math.log(1 + len(one.text.split()))
             + weights.kind * any(sign.search(one.text) for sign in kinds)
             + weights.pointing * pointing(one.text)
+            + (weights.summary if summary(one.text, one.passage.title) else weights.entry * one.entry)
             + weights.noise * noisy(one.text)
         )
 

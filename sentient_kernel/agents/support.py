@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sentient_kernel.agents._words import asked, content
+from sentient_kernel.agents._words import asked, content, titled
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.sources.base import Passage
 
@@ -52,8 +52,11 @@ def supported(question: str, passages: Sequence[Passage]) -> Support:
     if not terms:
         return Support(False, "The question names nothing to look for.")
     total = sum(terms.values())
-    titles = {passage.title: frozenset(content(passage.title)) for passage in passages}
-    bags = [(frozenset(content(one.text[a:b])) | titles[one.title]) for one in passages for a, b in sentences(one.text)]
+    titles = {passage.title: titled(passage.title) for passage in passages}
+    said = ((one, one.text[a:b]) for one in passages for a, b in sentences(one.text))
+    bags = [
+        frozenset(content(text)) | titles[one.title] for one, text in said if not text.startswith("```")
+    ]  # an example is about anything
     best = max(sum(value for term, value in terms.items() if term in bag) for bag in bags or [frozenset()])
     everything = frozenset().union(*bags)
     absent = {term: value for term, value in terms.items() if term not in everything}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sentient_kernel.agents._clean import clean
-from sentient_kernel.agents._signs import noisy, pointing
+from sentient_kernel.agents._signs import entry, noisy, pointing
 from sentient_kernel.agents._words import content, negated, numbers
 from sentient_kernel.agents.disagree import disagreements
 from sentient_kernel.agents.evidence import CONTEXT, Evidence
@@ -70,7 +70,7 @@ def write(
         report = replace(report, answer=f"Nothing in the sources answers this. {support.reason}".strip(), abstained=True)
         return replace(report, sources=source_notes(healths, passages, report))
     own = {part.id for part in plan if part.kind != "side"}  # the two sides of a comparison are not asked for by themselves
-    lead = _answer(statements, own)
+    lead = _compared(statements, [part.id for part in plan if part.kind == "side"]) or _answer(statements, own)
     for one in lead:
         one.lead = True
     ordered = [*lead, *(one for one in _ordered(statements) if not one.lead)]
@@ -163,6 +163,7 @@ def _answer(statements: Sequence[_Statement], own: set[int]) -> list[_Statement]
     """Returns the statements that make the answer, best first: the best one of each part, then what comes near the best of all."""
     # No heading, no half formula, nothing that needs the sentence before it.
     able = [one for one in statements if one.text.rstrip("\"'\u201d\u2019)").endswith((".", "!")) and not pointing(one.text)]
+    able = [one for one in able if not entry(one.first.before.rpartition("\n")[2] + one.first.quote)] or able
     ranked = sorted(able or statements, key=lambda one: -_worth(one))
     top = _worth(ranked[0])
     chosen = [ranked[0]]
@@ -171,6 +172,13 @@ def _answer(statements: Sequence[_Statement], own: set[int]) -> list[_Statement]
         if len(chosen) < ANSWER and _worth(one) >= (NEAR / 2 if new_part else NEAR) * top:
             chosen.append(one)
     return chosen
+
+
+def _compared(statements: Sequence[_Statement], sides: Sequence[int]) -> list[_Statement]:
+    """Returns the best statement on each side of a comparison, in the order of the question; none when a side has none."""
+    able = [one for one in statements if not pointing(one.text)]
+    best = [max((one for one in able if one.first.part == side), key=_worth, default=None) for side in sides]
+    return [one for one in best if one] if all(best) else []
 
 
 def _worth(one: _Statement) -> float:

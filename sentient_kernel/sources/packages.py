@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.errors import SourceError
+from sentient_kernel.sources.asked import Asked, expanded, ordered
 from sentient_kernel.sources.base import Document, Health, Passage
 from sentient_kernel.sources.installed import Distribution, installed, normal, standard_library
 from sentient_kernel.sources.local import Children, LocalSource, Work, sentence
@@ -20,8 +21,7 @@ __all__ = ["PackagesSource"]
 
 _READER = "2"  # counts up when packages are read differently, so that they are all read again
 _LIMITS = Limits(wall=300.0, cpu=120, memory=2 << 30)
-_INNER = 0.8  # what a passage counts that its package does not export: measured on questions about pandas and httpx
-_AHEAD = 3
+_POOL = 100  # passages that are weighed again
 _LAST = "README"  # every distribution has this document; it is written last, so that its stamp says that all of them are there
 
 
@@ -115,14 +115,16 @@ class PackagesSource(LocalSource):
         return found
 
     def _found(self, query: str, k: int) -> list[Passage]:
-        """Asks for more than is wanted and puts back what packages do not export."""
-        passages = self._index.search(query, sources=[self._key], k=k * _AHEAD)
-        weighed = [replace(passage, score=passage.score * self._weight(passage)) for passage in passages]
-        return sorted(weighed, key=lambda passage: -passage.score)[:k]
+        """Asks for more than is wanted and ranks it again by what is known of the things that passages are about."""
+        passages = self._index.search(expanded(query), sources=[self._key], k=max(k, _POOL))
+        asked = Asked(query)
+        ranked = ordered([(passage.score * self._weight(passage, asked), passage) for passage in passages])
+        # Each keeps the score of its place: how far the best stands out says whether anything answers, and names must not feign that.
+        return [replace(passage, score=passages[place].score) for place, passage in enumerate(ranked[:k])]
 
-    def _weight(self, passage: Passage) -> float:
+    def _weight(self, passage: Passage, asked: Asked) -> float:
         document = self._index.document(passage.document)
-        return 1.0 if document is None or document.meta.get("exported", True) else _INNER
+        return 1.0 if document is None else asked.weight(passage, document.meta)
 
     def _empty(self, refused: list[tuple[str, str]]) -> str:
         """Says why there is nothing."""

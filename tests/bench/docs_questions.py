@@ -41,7 +41,7 @@ ASKED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("How do I read a CSV file with a semicolon separator?", ("pandas.read_csv", "pandas.read_table", "csv", "csv.Dialect")),
     (
         "What does httpx do on redirects?",
-        ("httpx.Client", "httpx.AsyncClient", "httpx.Response.has_redirect_location", "httpx.Response.next_request",
+        ("httpx.Client", "httpx.AsyncClient", "httpx.request", "httpx.Response.has_redirect_location", "httpx.Response.next_request",
          "httpx.TooManyRedirects"),
     ),
     (
@@ -70,7 +70,7 @@ HELD: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("How do I run a blocking function in a thread with asyncio?", ("asyncio.to_thread",)),
     ("How do I split a string by a regular expression?", ("re.split", "re", "pandas.Series.str.split")),
     ("What does the how parameter of DataFrame.join mean?", ("pandas.DataFrame.join",)),
-    ("How do I set a timeout for httpx requests?", ("httpx.Timeout", "httpx.Client", "httpx.AsyncClient")),
+    ("How do I set a timeout for httpx requests?", ("httpx.Timeout", "httpx.Client", "httpx.AsyncClient", "httpx.request")),
     ("How do I validate a field with pydantic?", ("pydantic.field_validator", "pydantic.validate_call", "pydantic.Field")),
     ("How do I sort a DataFrame by several columns?", ("pandas.DataFrame.sort_values",)),
     ("How do I iterate over pairs of consecutive items?", ("itertools.pairwise", "itertools")),

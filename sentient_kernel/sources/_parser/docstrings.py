@@ -11,27 +11,23 @@ import re
 from collections.abc import Sequence
 
 from .common import clean
+from .doclines import ADORNMENT, BULLET, FENCE, code, dedent, heading, is_indented, is_open, region_end, rows, split_head
 from .docmarks import inline, table, table_end
 
 _DEEPEST = 8
 _LONGEST_TYPE = 90
 _MOST_NAMES = 12
-_LINES_OF_CODE = 30
-_WORDS_OF_CODE = 100
 
-_ADORNMENT = re.compile(r"([-=~^*#\"'+_`.])\1{2,}$")
-_BULLET = re.compile(r"(?:[-*+\u2022]|\(?\d{1,3}[.)]|\(?[a-zA-Z][)]|#\.)(?:[ \t]+|$)")
 _FIELD = re.compile(r"[:@]([a-zA-Z][\w-]{0,30})((?: [^:\n]{1,120})?):(?:\s+|$)")
 _DIRECTIVE = re.compile(r"\.\.(?:[ \t]+|$)")
 _NAMED = re.compile(r"\.\.[ \t]+(?:\|[^|]{1,80}\|[ \t]+)?([\w:+-]{1,60})[ \t]*::[ \t]*(.*)$")
 _FOOTNOTE = re.compile(r"\.\.[ \t]+\[([^\]]{1,60})\][ \t]+(.*)$")
 _OPTION = re.compile(r":[\w-]{1,40}:")
-_FENCE = re.compile(r"(?:```|~~~)")
+_BOX = re.compile(r'!!! ?([a-z]{2,20})(?: "([^"]{0,200})")?$')
 _BOLD = re.compile(r"\*\*([^*]{1,60}?):?\*\*:?$")
 _CODE = re.compile(
     r"\w\(.*\)\s*:?$|^[\w.\[\], ]{1,60} [-+*/|&]?= |^(?:from|import|def|class|async|with|for|if|return|@|\$|%|#)\b|[{};\\]$|^[$%@#<]"
 )
-_ROW = re.compile(r"(\S(?:.{0,38}\S)?) {2,}(\S.*)$")
 _SIGNATURE = re.compile(r"[\w.]{1,80}\(.{0,600}\)(?: ?-> ?.{1,100})?$")
 
 _CODE_DIRECTIVES = frozenset(
@@ -112,12 +108,6 @@ def short_name(public: str) -> str:
     return ".".join(parts[first:])
 
 
-def _apart(body: str) -> bool:
-    """Tells whether a text begins with something that no name can stand before: code, a list, a table, a heading."""
-    first = body.partition("\n")[0]
-    return bool(_FENCE.match(first) or _BULLET.match(first) or first.startswith(("|", "#")) or first in _SECTIONS.values())
-
-
 def _blocks(lines: Sequence[str], depth: int) -> list[str]:
     """Returns the blocks that lines are made of; their own indentation has been taken off."""
     found: list[str] = []
@@ -130,7 +120,7 @@ def _blocks(lines: Sequence[str], depth: int) -> list[str]:
             continue
         indent = len(line) - len(text) if line[-1] == text[-1] else len(line) - len(line.lstrip())
         if literal or indent:
-            end = _region(lines, at, 1 if literal and indent else 0) if indent else at
+            end = region_end(lines, at, 1 if literal and indent else 0) if indent else at
             if end > at:
                 found += _indented(lines[at:end], literal, depth)
                 at, literal = end, False
@@ -150,41 +140,35 @@ def _special(lines: Sequence[str], at: int, text: str, depth: int) -> tuple[int,
         end = at
         while end < len(lines) and lines[end].strip():
             end += 1
-        return end, _code(lines[at:end])
-    if _FENCE.match(text):
+        return end, code(lines[at:end])
+    if FENCE.match(text):
         end = next((n for n in range(at + 1, len(lines)) if lines[n].strip().startswith(text[:3])), len(lines))
-        return min(end + 1, len(lines)), _code(lines[at + 1 : end])
+        return min(end + 1, len(lines)), code(lines[at + 1 : end])
     if (end := table_end(lines, at)) > at:
         return end, [shown] if (shown := table(lines[at:end])) else []
-    if title := _title(lines, at):
+    if title := heading(lines, at):
         start = at + 2 + (lines[at].strip() != title)
         return _section(lines, start, title, depth, underlined=True)
-    if _ADORNMENT.match(text):
+    if ADORNMENT.match(text):
         return at + 1, []
     if text[0] == "." and _DIRECTIVE.match(text):
-        end = _region(lines, at + 1, 1)
+        end = region_end(lines, at + 1, 1)
         return end, _directive(text, lines[at + 1 : end], depth)
     if text[0] in ":@" and _FIELD.match(text):
         return _fields(lines, at)
-    if text[-1] == ":" and text[:-1].lower() in _SECTIONS and _is_indented(lines, at + 1):
+    if text.startswith("!!!") and (boxed := _BOX.match(text)):
+        end = region_end(lines, at + 1, 1)
+        if boxed[1] == "abstract":
+            return end, []  # a link to pages elsewhere
+        said = [f"{boxed[1].capitalize()}: {inline(boxed[2])}"] if boxed[2] else []
+        return end, said + _directive(f".. {'topic' if said else boxed[1]}::", lines[at + 1 : end], depth)
+    if text[-1] == ":" and text[:-1].lower() in _SECTIONS and is_indented(lines, at + 1):
         return _section(lines, at + 1, text[:-1], depth, underlined=False)
     if bold := _BOLD.match(text):
         return at + 1, [bold[1]]
-    if _BULLET.match(text):
+    if BULLET.match(text):
         return _list(lines, at, depth)
     return at, []
-
-
-def _title(lines: Sequence[str], at: int) -> str:
-    """Returns the heading that begins here: a line with a line of marks under it, maybe one above it too; else ""."""
-    text = lines[at].strip()
-    under = lines[at + 1].strip() if at + 1 < len(lines) else ""
-    mark = _ADORNMENT.match(under)
-    if mark and not _ADORNMENT.match(text) and len(text) <= 100 and len(under) >= min(len(text) - 3, 3):
-        return text
-    if _ADORNMENT.match(text) and at + 2 < len(lines) and lines[at + 2].strip() == text and under and not mark:
-        return under
-    return ""
 
 
 def _section(lines: Sequence[str], start: int, title: str, depth: int, *, underlined: bool) -> tuple[int, list[str]]:
@@ -194,17 +178,17 @@ def _section(lines: Sequence[str], start: int, title: str, depth: int, *, underl
         return start, [inline(title)]
     end = start
     if underlined:
-        while end < len(lines) and not (lines[end].strip() and _title(lines, end)):
+        while end < len(lines) and not (lines[end].strip() and heading(lines, end)):
             end += 1
     else:
-        end = _region(lines, start, 1)
-    body = _dedent(lines[start:end])
+        end = region_end(lines, start, 1)
+    body = dedent(lines[start:end])
     if kind == "See also":
         return end, _see_also(body)
     if kind in _ITEMS:
         shown = _items(body, kind, depth)
         return end, shown if kind in _SENTENCES or not shown else [kind, *shown]
-    shown = _blocks(body, depth + 1) if depth < _DEEPEST else _code(body)
+    shown = _blocks(body, depth + 1) if depth < _DEEPEST else code(body)
     return end, [kind, *shown] if shown else []
 
 
@@ -213,8 +197,8 @@ def _items(body: Sequence[str], kind: str, depth: int) -> list[str]:
     prefix = f"{kind} " if kind in _SENTENCES else ""
     heads = [line for line in body if line[:1].strip()]
     numpy = any(" : " in line or line.endswith(" :") for line in heads) or _is_split(body)
-    if not numpy and not any(_head(line)[0] for line in heads):  # no entries: prose
-        blocks = _blocks(body, depth + 1) if depth < _DEEPEST else _code(body)
+    if not numpy and not any(split_head(line)[0] for line in heads):  # no entries: prose
+        blocks = _blocks(body, depth + 1) if depth < _DEEPEST else code(body)
         return [f"{kind}: {blocks[0]}", *blocks[1:]] if prefix and blocks and not _apart(blocks[0]) else blocks
     found: list[str] = []
     at = 0
@@ -222,14 +206,14 @@ def _items(body: Sequence[str], kind: str, depth: int) -> list[str]:
         if not body[at].strip():
             at += 1
             continue
-        end = _region(body, at + 1, 1)
+        end = region_end(body, at + 1, 1)
         head, rest = body[at], list(body[at + 1 : end])
-        if _BULLET.match(head) or _DIRECTIVE.match(head) or head.startswith(">>>") or (head[0] in ":@" and _FIELD.match(head)):
+        if BULLET.match(head) or _DIRECTIVE.match(head) or head.startswith(">>>") or (head[0] in ":@" and _FIELD.match(head)):
             end, blocks = _special(body, at, head.strip(), depth)
             found += blocks
             at = max(end, at + 1)
             continue
-        while rest and (head.endswith(",") or _open(head)) and len(head) < 600:
+        while rest and (head.endswith(",") or is_open(head)) and len(head) < 600:
             head = f"{head} {rest.pop(0).strip()}".strip()
         at = end
         if numpy:
@@ -237,8 +221,8 @@ def _items(body: Sequence[str], kind: str, depth: int) -> list[str]:
             name = name if mark else head.removesuffix(" :")
             first = ""
         else:
-            (name, what), first = _head(head)[0] or (head, ""), _head(head)[1]
-        described = _blocks([*([first] if first else []), *_dedent(rest)], depth + 1) if depth < _DEEPEST else _code(rest)
+            (name, what), first = split_head(head)[0] or (head, ""), split_head(head)[1]
+        described = _blocks([*([first] if first else []), *dedent(rest)], depth + 1) if depth < _DEEPEST else code(rest)
         found += _entry(prefix + inline(name.strip().rstrip(":")), inline(what.strip()), described)
     return found
 
@@ -250,18 +234,6 @@ def _entry(name: str, what: str, blocks: list[str]) -> list[str]:
     if not blocks:
         return [head]
     return [f"{head}: {blocks[0]}", *blocks[1:]] if not _apart(blocks[0]) else [f"{head}:", *blocks]
-
-
-def _head(line: str) -> tuple[tuple[str, str] | None, str]:
-    """Splits ``name (type): description`` at its colon: ((name, type), description), or (None, "") where it is no such line."""
-    deep = 0
-    for at, char in enumerate(line[:300]):
-        deep += (char in "([{") - (char in ")]}")
-        if char == ":" and deep <= 0 and line[at + 1 : at + 2] in ("", " "):
-            name, mark, what = line[:at].partition(" (")
-            named = re.fullmatch(r"[*`]{0,4}[\w.\-|\[\]]{1,80}[`*]{0,3}(?: ?(?:,|or|and|/) ?[*`]{0,4}[\w.\-|\[\]]{1,80}`{0,2}){0,8}", name)
-            return ((name, what.rstrip().removesuffix(")") if mark else ""), line[at + 1 :].strip()) if named else (None, "")
-    return None, ""
 
 
 def _see_also(body: Sequence[str]) -> list[str]:
@@ -284,15 +256,15 @@ def _directive(text: str, body: Sequence[str], depth: int) -> list[str]:
     if not named:
         return []  # a comment or a target
     kind, argument = named[1].rpartition(":")[2].lower(), named[2].strip()
-    rest = _dedent(body)
+    rest = dedent(body)
     while rest and _OPTION.match(rest[0]):
         rest = rest[1:]
     if kind in _DROPPED:
         return []
     if kind in _CODE_DIRECTIVES:
-        return _code([argument, *rest] if kind == "math" else rest)
+        return code([argument, *rest] if kind == "math" else rest)
     if depth >= _DEEPEST:
-        return _code(rest)
+        return code(rest)
     if kind in _WORDED:
         version, _, said = argument.partition(" ")
         blocks = _blocks([said, *rest] if said else rest, depth + 1)
@@ -310,7 +282,7 @@ def _fields(lines: Sequence[str], at: int) -> tuple[int, list[str]]:
     entries: list[tuple[str, str, str]] = []
     while at < len(lines) and (match := _FIELD.match(lines[at].lstrip())):
         indent = len(lines[at]) - len(lines[at].lstrip())
-        end = _region(lines, at + 1, indent + 1)
+        end = region_end(lines, at + 1, indent + 1)
         said = " ".join([lines[at].lstrip()[match.end() :].strip(), *(line.strip() for line in lines[at + 1 : end])])
         entries.append((match[1].lower(), match[2].strip(), inline(" ".join(said.split()))))
         at = end
@@ -338,22 +310,22 @@ def _fields(lines: Sequence[str], at: int) -> tuple[int, list[str]]:
 def _list(lines: Sequence[str], at: int, depth: int) -> tuple[int, list[str]]:
     """Reads a list: each item one line, what belongs to it indented below; blank lines between items do not end it."""
     shown: list[str] = []
-    while at < len(lines) and (match := _BULLET.match(lines[at])):
+    while at < len(lines) and (match := BULLET.match(lines[at])):
         end = at + 1
         while end < len(lines) and lines[end].strip() and not _starts(lines, end):  # lines that go on, indented or not
             end += 1
-        end = _region(lines, end, 1)
-        body = [lines[at][match.end() :], *_dedent(lines[at + 1 : end], lazy=True)]
+        end = region_end(lines, end, 1)
+        body = [lines[at][match.end() :], *dedent(lines[at + 1 : end], lazy=True)]
         blocks = _blocks(body, depth + 1) if depth < _DEEPEST else [" ".join(" ".join(body).split())]
         mark = match[0].strip()
         first, *rest = blocks or [""]
-        shown.append(f"{mark if mark[-1] in '.)' and mark != '#.' else '-'} {first}" if not _FENCE.match(first) else first)
-        shown += [f"\n{block}\n" if _FENCE.match(block) else "  " + block.replace("\n", "\n  ") for block in rest]
+        shown.append(f"{mark if mark[-1] in '.)' and mark != '#.' else '-'} {first}" if not FENCE.match(first) else first)
+        shown += [f"\n{block}\n" if FENCE.match(block) else "  " + block.replace("\n", "\n  ") for block in rest]
         at = end
         ahead = at
         while ahead < len(lines) and not lines[ahead].strip():
             ahead += 1
-        if ahead < len(lines) and _BULLET.match(lines[ahead]):
+        if ahead < len(lines) and BULLET.match(lines[ahead]):
             at = ahead
     return at, ["\n".join(shown).strip("\n")]
 
@@ -369,16 +341,15 @@ def _paragraph(lines: Sequence[str], at: int, depth: int) -> tuple[int, list[str
     if len(taken) > 1 and taken[1][0] == " " and not taken[0].endswith("::") and depth < _DEEPEST:
         own = next((n for n in range(1, len(taken)) if taken[n][0] != " "), len(taken))
         if own == len(taken) and len(taken[0]) < 60 and not taken[0].rstrip().endswith((",", ".")):
-            end = _region(lines, at + 1, 1)
+            end = region_end(lines, at + 1, 1)
             blocks = _indented(lines[at + 1 : end], False, depth)
             term = inline(taken[0].strip()).rstrip(":")
             apart = not blocks or _apart(blocks[0])
             return end, [f"{term}:", *blocks] if apart else [f"{term}: {blocks[0]}", *blocks[1:]], False
         if taken[0].endswith(":") and own > 1:
             return at + 1, [inline(taken[0].strip())], False
-    rows = _rows(taken)
-    if rows:
-        return end, [rows], False
+    if listed := rows(taken):
+        return end, [listed], False
     text = " ".join(" ".join(taken).split())
     literal = text.endswith("::")
     if literal:
@@ -388,99 +359,45 @@ def _paragraph(lines: Sequence[str], at: int, depth: int) -> tuple[int, list[str
 
 def _indented(region: Sequence[str], literal: bool, depth: int) -> list[str]:
     """Returns the blocks of an indented region: code where it was announced or looks like it, else what it says."""
-    body = _dedent(region)
+    body = dedent(region)
     if literal or depth >= _DEEPEST:
-        return _code(body)
-    if rows := _rows(body):
-        return [rows]
+        return code(body)
+    if listed := rows(body):
+        return [listed]
     lines = [line for line in body if line.strip()]
     looks = sum(bool(_CODE.search(line.strip())) for line in lines)
     if 2 * looks >= len(lines) and not any(line.lstrip().startswith((">>>", "..", ":", "-", "*")) for line in lines):
-        return _code(body)
+        return code(body)
     return _blocks(body, depth + 1)
-
-
-def _rows(lines: Sequence[str]) -> str:
-    """Returns lines that are set in two columns as a list, or ""."""
-    filled = [line for line in lines if line.strip()]
-    heads = [line for line in filled if line[0] != " "]
-    split = [_ROW.match(line[:400]) for line in heads]
-    rows = [match for match in split if match and not match[1].endswith((".", "!", "?", ":"))]
-    if len(rows) < 2 or 2 * len(rows) < len(heads) or any(line.startswith((">>>", "..", "$")) for line in heads):
-        return ""
-    shown: list[str] = []
-    for line in filled:
-        if line[0] == " " and shown:
-            shown[-1] += f" {line.strip()}"
-        else:
-            match = _ROW.match(line[:400])
-            shown.append(f"- {match[1]}: {line[match.start(2) :].strip()}" if match else f"- {line.strip()}")
-    return "\n".join(inline(line) for line in shown)
-
-
-def _code(lines: Sequence[str]) -> list[str]:
-    """Returns lines as fenced code, long ones in several pieces, so that each is shorter than a passage."""
-    kept = [line.rstrip() for line in _dedent(lines) if not _FENCE.match(line.strip())]
-    pieces: list[list[str]] = [[]]
-    count = 0
-    for line in kept:
-        size = max(len(line.split()), len(line) // 16)
-        if pieces[-1] and (len(pieces[-1]) >= _LINES_OF_CODE or count + size > _WORDS_OF_CODE):
-            pieces.append([])
-            count = 0
-        pieces[-1].append(line)
-        count += size
-    return [f"```\n{text}\n```" for piece in pieces if (text := "\n".join(piece).strip("\n"))]
 
 
 def _starts(lines: Sequence[str], at: int) -> bool:
     """Tells whether a block of another kind begins at a line, so that a paragraph ends before it."""
     text = lines[at].lstrip()
-    if _BULLET.match(text):
-        return text[0] in "-*+\u2022" or _BULLET.match(lines[at - 1].lstrip()) is not None or text[:2] in ("1.", "1)", "(1", "a)")
+    if BULLET.match(text):
+        return text[0] in "-*+\u2022" or BULLET.match(lines[at - 1].lstrip()) is not None or text[:2] in ("1.", "1)", "(1", "a)")
     return (
         text.startswith((">>>", "```", "~~~"))
         or bool(text[0] in ":@" and _FIELD.match(text))
         or bool(text[0] == "." and _DIRECTIVE.match(text))
-        or bool(_title(lines, at))
-        or (text.rstrip()[-1:] == ":" and text.rstrip()[:-1].lower() in _SECTIONS and _is_indented(lines, at + 1))
+        or bool(heading(lines, at))
+        or (text.rstrip()[-1:] == ":" and text.rstrip()[:-1].lower() in _SECTIONS and is_indented(lines, at + 1))
     )
-
-
-def _region(lines: Sequence[str], at: int, least: int) -> int:
-    """Returns where the lines end that are blank or indented by at least ``least`` (by anything, for 0); blank ones at the end stay out."""
-    end = at
-    for number in range(at, len(lines)):
-        line = lines[number]
-        if not line.strip():
-            continue
-        if len(line) - len(line.lstrip()) < max(least, 1):
-            break
-        end = number + 1
-    return end
-
-
-def _dedent(lines: Sequence[str], lazy: bool = False) -> list[str]:
-    """Takes the common indentation off; with ``lazy``, of those lines that have any."""
-    depths = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
-    margin = min((depth for depth in depths if depth or not lazy), default=0)
-    return [line[min(margin, len(line) - len(line.lstrip())) :] if line.strip() else "" for line in lines]
-
-
-def _is_indented(lines: Sequence[str], at: int) -> bool:
-    """Tells whether the next line that is not blank is indented."""
-    following = next((line for line in lines[at : at + 3] if line.strip()), "")
-    return following.startswith(" ")
 
 
 def _is_split(body: Sequence[str]) -> bool:
     """Tells whether entries stand on lines of their own with what they mean indented below, as numpydoc has it."""
     return any(
-        line[:1].strip() and not line.rstrip().endswith((":", ".")) and len(line) < 80 and not _head(line)[0] and body[at + 1][:1] == " "
+        line[:1].strip()
+        and not line.rstrip().endswith((":", "."))
+        and len(line) < 80
+        and not split_head(line)[0]
+        and body[at + 1][:1] == " "
         for at, line in enumerate(body[:-1])
     )
 
 
-def _open(head: str) -> bool:
-    """Tells whether a bracket of a type is still open at the end of its line."""
-    return head.count("{") > head.count("}") or head.count("[") > head.count("]") or head.count("(") > head.count(")")
+def _apart(body: str) -> bool:
+    """Tells whether a text begins with something that no name can stand before: code, a list, a table, a heading."""
+    first = body.partition("\n")[0]
+    return bool(FENCE.match(first) or BULLET.match(first) or first.startswith(("|", "#")) or first in _SECTIONS.values())
