@@ -56,8 +56,18 @@ def run_html(
 
 
 def run_line(run: RunView) -> str:
-    """Returns how a run is and what it is about, on one line; no time and no id, so that kept outputs can be compared."""
-    return f'{STYLE}<section class="sk" role="region" aria-label="Run" data-status="{run.status}">{_head(run, False)}</section>'
+    """Returns how a run is and what it is about, on one line; no time and no id, so that kept outputs can be compared.
+
+    It stays behind in every cell that waited for a run, so it comes without the style sheet.
+    """
+    sign, _, colour = words.STATES[run.status]
+    hue = {"ok": "--jp-success-color1,#1f8f58", "bad": "--jp-error-color1,#cb261c"}.get(colour, "--jp-ui-font-color2,currentColor")
+    font = "font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color2,inherit)"
+    return (
+        f'<section role="region" aria-label="Run" data-status="{run.status}" style="{font};overflow-wrap:anywhere">'
+        f'<span style="color:var({hue});font-weight:600"><span aria-hidden="true">{sign}</span> {escape(words.state_word(run))}</span> '
+        f"<bdi>{escape(plain(run.title))}</bdi></section>"
+    )
 
 
 def _head(run: RunView, below_report: bool) -> str:
