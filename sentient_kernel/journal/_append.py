@@ -60,8 +60,7 @@ class Appender:
         self._reader = reader
         self._translate = translate
         self._writer = Writer(open_, wrote, confirmed, translate, self._landed)
-        self._grouping = Grouping()
-        self.saw = self._grouping.saw
+        self.grouping = Grouping()
         self._buffer: list[Pending] = []
         self._waiting = 0  # futures in the buffer
         self._full = False  # something in it has to be confirmed by the disk
@@ -80,7 +79,7 @@ class Appender:
             size: How many bytes it has in all.
         """
         busy = full or self._full or self._waiting or self._away or self._telling
-        if busy or not self._grouping.alone(current_task(self.loop), 1 + (size >> 12)):
+        if busy or not self.grouping.alone(current_task(self.loop), 1 + (size >> 12)):
             self._full = self._full or full
             self._buffer.append(pending)
             self._waiting += 1
@@ -131,10 +130,10 @@ class Appender:
     def _flush(self) -> None:
         """Once a turn of the loop: commits what has gathered, or holds it back for company."""
         self._scheduled = False
-        self._grouping.turned()
+        self.grouping.turned()
         if not self._buffer or self._held:
             return
-        if not self._full and (delay := self._grouping.hold_back(self.loop.time())):
+        if not self._full and (delay := self.grouping.hold_back(self.loop.time())):
             self._held = True
             self.loop.call_later(delay, self._flush_held)
         else:
@@ -149,7 +148,7 @@ class Appender:
         if not group or self._closed:
             return
         self._buffer, self._full, self._waiting = [], False, 0
-        self._grouping.committed(self.loop.time(), waited_for_one=held and waiting <= 1)
+        self.grouping.committed(self.loop.time(), waited_for_one=held and waiting <= 1)
         if full or self._away:
             self._hand_over(group, full)
         else:
@@ -201,12 +200,11 @@ class Appender:
             return
         for pending, result in zip(group, outcome.results, strict=True):
             future = pending.future
-            if future is None or future.done():
-                continue
-            if isinstance(result, JournalError):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+            if future is not None and not future.done():
+                if isinstance(result, int):
+                    future.set_result(result)
+                else:
+                    future.set_exception(result)
 
     def _fail(self, group: list[Pending], error: JournalError) -> None:
         """Fails those who wait; what was posted is kept for the next commit, unless the journal itself is the reason."""

@@ -166,7 +166,7 @@ class Committer:
                 if kind in _NOTED:
                     self._note(pending, number, kind, body)
             self.pages += 2
-            results.append(Seq(seq))
+            results.append(seq)  # type: ignore[arg-type]  # Seq is an int; its call would cost
         return rows, Outcome(records, results)
 
     def _note(self, pending: Pending, number: int, kind: str, body: bytes) -> None:

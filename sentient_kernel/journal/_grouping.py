@@ -23,6 +23,7 @@ class Grouping:
 
     def __init__(self) -> None:
         self.under_way = 0
+        """Steps that have begun and not ended; whoever writes counts them."""
         self._last: object = None
         self._streak = 0
         self._committed = 0.0
@@ -38,14 +39,12 @@ class Grouping:
     def turned(self) -> None:
         """The loop has turned."""
         self._streak = 0
+        if self.under_way < 0:  # steps that began before this journal was opened have ended
+            self.under_way = 0
 
     def hold_back(self, now: float) -> float:
         """Returns for how many seconds to wait for more."""
         return max(0.0, self._committed + WINDOW - now) if self.under_way >= MANY else 0.0
-
-    def saw(self, change: int) -> None:
-        """Counts the steps that begin (1) and end (-1)."""
-        self.under_way = max(0, self.under_way + change)
 
     def committed(self, now: float, *, waited_for_one: bool = False) -> None:
         """A commit was made.

@@ -18,6 +18,10 @@ PATIENCE = 60.0
 """Seconds that a write waits for other processes before it fails."""
 
 
+QUIET = 0.1
+"""Seconds without work after which the disk is given what can wait."""
+
+
 class Group(NamedTuple):
     """What the loop hands over in one turn, and whether the disk has to confirm it."""
 
@@ -34,7 +38,7 @@ class Writer:
     Args:
         open_: Opens the connection.
         wrote: What its committer calls after each commit.
-        confirmed: Called when the disk has confirmed rows and nothing else waits.
+        confirmed: Called when the disk has confirmed rows and nothing has come for a while.
         translate: Turns an error of SQLite into one of ours.
         landed: Told, on the thread, how many groups a transaction held, what was in them, and what became of it.
     """
@@ -56,6 +60,8 @@ class Writer:
         self._groups: deque[Group] = deque()
         self._checkpoint = False
         self._stop = False
+        self._full: bool | None = None  # whether the connection lets the disk confirm
+        self._unnoted = False
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -88,22 +94,22 @@ class Writer:
         self._wake.notify()
 
     def _run(self) -> None:
-        full = False
         while (groups := self._next()) is not None:
             if groups:
                 full = any(group.full for group in groups)
                 pendings = [pending for group in groups for pending in group.pendings]
                 self._landed(len(groups), pendings, self._write(pendings, full))
-                if full and not self._groups:
-                    self._confirmed()
+                self._unnoted = self._unnoted or full
             else:
                 self._do_checkpoint()
+        self._note()
 
     def _next(self) -> list[Group] | None:
         """Waits for work: groups to write, an empty list for a checkpoint, None for the end."""
         with self._wake:
             while not (self._groups or self._checkpoint or self._stop):
-                self._wake.wait()
+                if not self._wake.wait(QUIET if self._unnoted else None):
+                    self._note()
             groups = [self._groups.popleft() for _ in range(len(self._groups))]
             if groups:
                 return groups
@@ -112,12 +118,20 @@ class Writer:
             self._checkpoint = False
             return []
 
+    def _note(self) -> None:
+        """Lets the disk have what is noted of confirmed rows, when there is nothing better to do: the rows themselves do not need it."""
+        if self._unnoted:
+            self._unnoted = False
+            self._confirmed()
+
     def _write(self, pendings: list[Pending], full: bool) -> Outcome | JournalError:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 committer = self._connected()
-                committer.execute("PRAGMA synchronous=FULL" if full else "PRAGMA synchronous=NORMAL")
+                if full is not self._full:
+                    committer.execute("PRAGMA synchronous=FULL" if full else "PRAGMA synchronous=NORMAL")
+                    self._full = full
                 return committer.commit(pendings)
             except apsw.BusyError as error:
                 if time.monotonic() > deadline:

@@ -174,8 +174,7 @@ class SqliteJournal:
             steps += step
             size += len(body)
             rows.append((kind, body))
-        if steps:
-            appender.saw(steps)
+        appender.grouping.under_way += steps
         future: asyncio.Future[Seq] = appender.loop.create_future()
         appender.append(_pending((run, rows, self._now(), lease, unique, future, grant)), full, size)
         return future
@@ -188,8 +187,7 @@ class SqliteJournal:
         """
         appender, kind = self._here(), event.kind
         confirm, step = self._kinds[kind]
-        if step:
-            appender.saw(step)
+        appender.grouping.under_way += step
         appender.post(_pending((run, [(kind, event.body())], self._now(), lease, None, None, None)), confirm)
 
     def poll(self) -> None:

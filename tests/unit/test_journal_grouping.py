@@ -9,7 +9,7 @@ from sentient_kernel.journal._grouping import LONGEST_STREAK, MANY, WINDOW, Grou
 
 def crowded() -> Grouping:
     grouping = Grouping()
-    grouping.saw(MANY)
+    grouping.under_way += MANY
     return grouping
 
 
@@ -43,7 +43,7 @@ def test_writers_in_turn_are_never_alone() -> None:
 
 def test_few_steps_under_way_are_never_held_back() -> None:
     grouping = Grouping()
-    grouping.saw(MANY - 1)
+    grouping.under_way += MANY - 1
     grouping.committed(10.0)
     assert grouping.hold_back(10.0) == 0
 
@@ -56,11 +56,10 @@ def test_many_steps_under_way_wait_for_company_but_not_for_long() -> None:
     assert grouping.hold_back(99.0) == 0
 
 
-def test_steps_that_end_are_no_longer_under_way() -> None:
-    grouping = crowded()
-    grouping.saw(-1)
-    assert grouping.under_way == MANY - 1
-    grouping.saw(-MANY - 5)
+def test_steps_that_began_before_do_not_count_when_they_end() -> None:
+    grouping = Grouping()
+    grouping.under_way -= 100
+    grouping.turned()
     assert grouping.under_way == 0
 
 
