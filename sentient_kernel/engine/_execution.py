@@ -436,7 +436,9 @@ class Execution:
             if probe:
                 probe("before_step", call.name)
             if effect == "once":
+                before = self.engine.loop.time()
                 await self.append(EffectIntended(key=call.key), full=True)
+                self.engine.check_lease(self.root.lease, before)
                 intents += 1
                 if probe:
                     probe("intended", call.name)

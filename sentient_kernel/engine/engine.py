@@ -530,6 +530,11 @@ class Engine:
             except JournalError as error:  # a full disk, a file that is locked for too long: looked at again in a moment
                 log.warning("The journal could not be looked at: %s", error)
 
+    def check_lease(self, lease: Lease, before: float) -> None:
+        """Raises LeaseLost when this kernel stood still since a write that began ``before``, and its run was taken over meanwhile."""
+        if self.loop.time() - before > self.lease_ttl / 2 and self.journal.renew([lease], ttl=self.lease_ttl):
+            raise LeaseLost(f"Run {lease.run!r} was taken over by another kernel while this one stood still.")
+
     def _fence(self, lease: Lease) -> None:
         execution = self.live.get(lease.run)
         if execution is not None and execution.lease == lease and execution.task is not None:
