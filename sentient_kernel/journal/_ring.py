@@ -26,7 +26,7 @@ class Ring:
     longer here: whoever has seen it finds everything behind it in the ring. None until something was published.
     """
 
-    __slots__ = ("bytes", "capacity", "end", "floor", "last", "max_bytes", "slots", "start")
+    __slots__ = ("bytes", "capacity", "end", "floor", "last", "max_bytes", "newest", "slots", "start")
 
     def __init__(self, capacity: int, max_bytes: int) -> None:
         self.capacity, self.max_bytes = capacity, max_bytes
@@ -34,6 +34,8 @@ class Ring:
         self.start = self.end = self.bytes = 0
         self.floor: int | None = None
         self.last = 0
+        self.newest: tuple[int, Any] = (0, None)
+        """The end behind the newest record, and that record: together, so that another thread never sees one without the other."""
 
     def put(self, records: Sequence[Record]) -> None:
         """Adds records, and lets go of the oldest."""
@@ -49,6 +51,7 @@ class Ring:
                     self.floor = record[0] - 1
                 self.last = record[0]
             self.end = end
+            self.newest = (end, record)
             while self.bytes > self.max_bytes and end - self.start > 1:
                 self._drop()
 

@@ -88,8 +88,9 @@ class Hub:
             if self._waiting_for:
                 some = self._those_for({record.run for record in records}, place, records[0].seq - 1)
             listeners = [listener for listener in self._listeners if listener.wants(records, place)]
-        for line in tuple(self._lines.values()):
-            self._wake(line.loop, line.leave())
+            everyone = [(line.loop, line.leave()) for line in self._lines.values()]
+        for loop, waiters in everyone:
+            self._wake(loop, waiters)
         for waiter in some:
             self._wake(waiter.get_loop(), [waiter])
         for listener in listeners:
@@ -197,7 +198,13 @@ class Hub:
         for waiter in some:
             self._wake(waiter.get_loop(), [waiter])
         for line in lines:  # on its own loop, so that nobody steps into it in between
-            self._on(line.loop, line.end)
+            self._on(line.loop, self._end, line.waiters)
+
+    def _end(self, waiters: list[Waiter]) -> None:
+        """Wakes all who stand in a line, for the last time."""
+        with self._lock:
+            waiters = waiters[:]
+        _set_all(waiters)
 
     def _line(self, loop: asyncio.AbstractEventLoop) -> Line:
         """Returns the line of those who wait on a loop."""
@@ -223,21 +230,19 @@ class Hub:
 class Line:
     """Those who wait on one loop for whatever comes."""
 
-    __slots__ = ("future", "loop", "waiters")
+    __slots__ = ("future", "join", "loop", "waiters")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.future = loop.create_future
         self.waiters: list[Waiter] = []
+        self.join = self.waiters.append
 
     def leave(self) -> list[Waiter]:
-        """Returns all who wait, and begins a new line."""
-        waiters, self.waiters = self.waiters, []
+        """Returns all who wait, and lets them go; under the hub's lock."""
+        waiters = self.waiters[:]
+        del self.waiters[: len(waiters)]  # who joins meanwhile, on another thread, stays
         return waiters
-
-    def end(self) -> None:
-        """Wakes all who wait, for the last time."""
-        _set_all(self.leave())
 
 
 class Subscriber:
@@ -272,19 +277,18 @@ class Subscriber:
                     waiter = self._stand_apart()
                 else:
                     self._waiter = waiter = line.future()
-                    line.waiters.append(waiter)
+                    line.join(waiter)
                 if place == ring.end:  # otherwise it came in between; whoever gives puts it into the ring before looking at the line
                     try:
                         await waiter
                     except BaseException:
                         self._leave()
                         raise
-                    if cursor.plain and ring.end - place == 1:
-                        record = ring.slots[place % ring.capacity]
-                        if ring.start <= place:
-                            cursor.place = place + 1
-                            cursor.seq = record[0] or cursor.seq
-                            return [record]
+                    end, record = ring.newest
+                    if end - place == 1 and cursor.plain:
+                        cursor.place = end
+                        cursor.seq = record[0] or cursor.seq
+                        return [record]
             records = cursor.next()
             if records is None:
                 records = await self._otherwise()
@@ -309,7 +313,7 @@ class Subscriber:
         self._waiter = waiter = loop.create_future()
         if run is None:
             self._line = line = hub._line(loop)
-            line.waiters.append(waiter)
+            line.join(waiter)
         else:
             with hub._lock:
                 hub._waiting_for.setdefault(run, {})[self] = waiter
@@ -321,14 +325,14 @@ class Subscriber:
     def _leave(self) -> None:
         """Waits no longer."""
         hub, run = self._hub, self.cursor.topic.run
-        if run is not None:
-            with hub._lock:
+        with hub._lock:
+            if run is not None:
                 line = hub._waiting_for.get(run, {})
                 line.pop(self, None)
                 if not line:
                     hub._waiting_for.pop(run, None)
-        elif self._line is not None and self._waiter in self._line.waiters:
-            self._line.waiters.remove(self._waiter)
+            elif self._line is not None and self._waiter in self._line.waiters:
+                self._line.waiters.remove(self._waiter)
 
     def close(self) -> None:
         """Ends it; whoever iterates gets no more. On the loop that iterates."""
