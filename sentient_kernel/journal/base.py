@@ -82,7 +82,12 @@ class Journal(Protocol):
         """Where values are that are too big for a row."""
 
     def bind(self, loop: asyncio.AbstractEventLoop, on_commit: Callable[[Sequence[Record]], None]) -> None:
-        """Ties appends to a loop; ``on_commit`` is called there with what was written, by this process or by another one."""
+        """Ties appends to a loop; ``on_commit`` is called there with what was written, by this process or by another one.
+
+        Each record comes once, in the order of seq, and before the future of its append is done: perhaps inside the very call of
+        :meth:`append`, which commits at once for a task that writes alone. ``on_commit`` may post and append; it must not wait. An error
+        that it raises goes to the loop's exception handler, and costs nobody a write.
+        """
 
     def begin(self, run: RunId, started: Writable, *, ttl: float, unique: str | None = None) -> tuple[Lease, asyncio.Future[Seq]]:
         """Writes the first event of a new run and takes its lease, in one commit.
@@ -122,7 +127,11 @@ class Journal(Protocol):
         """
 
     def post(self, run: RunId, event: Writable, *, lease: Lease | None = None) -> None:
-        """Writes an event with the next commit, before everything appended later; nobody waits for it."""
+        """Writes an event with the next commit, before everything appended later; nobody waits for it.
+
+        The commit comes at the latest with the next turn of the loop, or two milliseconds later while many steps are under way. What
+        a full disk refuses is kept and written with a later commit.
+        """
 
     def read(
         self, *, run: RunId | None = None, after: Seq = Seq(0), kinds: Sequence[str] | None = None, limit: int | None = None
@@ -162,7 +171,7 @@ class Journal(Protocol):
         """Looks for what other processes wrote and hands it to ``on_commit``. Loop thread; cheap when there is nothing."""
 
     def verify(self, *, full: bool = True) -> Verdict:
-        """Checks that no row is missing or altered: all of them, or the last 1,000."""
+        """Checks that no row is missing or altered: all of them, or the last 1,000; any thread. What was acknowledged is left out."""
 
     def close(self) -> None:
         """Writes what waits and lets go of every file."""
