@@ -154,11 +154,23 @@ def test_busy_interpreter_and_slow_sync_step_are_blamed_on_nobody(engine: Engine
 
 
 STOPPED = """
-import sys, time
-sys.path.insert(0, "tests")
-from sentient_kernel.engine import Engine
+import asyncio, sys, time
+from sentient_kernel.engine import Engine, workflow
 from sentient_kernel.journal.sqlite import SqliteJournal
 engine = Engine(SqliteJournal(sys.argv[1]))
+
+async def works():
+    while True:
+        sum(range(200_000))
+        await asyncio.sleep(0)
+
+@workflow
+async def busy(ctx):
+    await ctx.step(works)
+
+run = engine.start(busy)
+while not engine.journal.read(run=run, kinds=["step_started"]):
+    time.sleep(0.01)
 print("ready", flush=True)
 sys.stdin.readline()
 time.sleep(0.6)
