@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kernel_kit import prepared
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 TRACE = ["Detached. Run('held') goes on in the background: run.pause(), run.cancel(), or run.result() to wait again."]
