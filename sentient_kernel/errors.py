@@ -36,7 +36,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
+
+Story = tuple[dict[str, Any], ...]
 
 
 class SentientError(Exception):
@@ -45,18 +48,25 @@ class SentientError(Exception):
     Args:
         message: What went wrong and why, in one sentence a user understands.
         hint: What to do about it.
-        story: Events of the run or step concerned, oldest first, as plain dicts.
+        story: Events of the run or step concerned, oldest first, as plain dicts; or what returns them, called when somebody looks.
     """
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, hint: str = "", story: tuple[dict[str, Any], ...] = ()) -> None:
+    def __init__(self, message: str, *, hint: str = "", story: Story | Callable[[], Story] = ()) -> None:
         super().__init__(f"{message} {hint}".strip())
         self.message = message
         self.hint = hint
-        self.story = story
+        self._story = story
+
+    @property
+    def story(self) -> Story:
+        """Events of the run or step concerned, oldest first."""
+        if callable(self._story):
+            self._story = self._story()
+        return self._story
 
     def _render_traceback_(self) -> list[str]:
         """Shows one line in IPython where a user, not the code, caused the error."""
@@ -193,7 +203,7 @@ class StepFailed(RunError):
 
     code = "step_failed"
 
-    def __init__(self, message: str, *, cause_type: str = "", hint: str = "", story: tuple[dict[str, Any], ...] = ()) -> None:
+    def __init__(self, message: str, *, cause_type: str = "", hint: str = "", story: Story | Callable[[], Story] = ()) -> None:
         super().__init__(message, hint=hint, story=story)
         self.cause_type = cause_type
 
@@ -223,7 +233,7 @@ class ApprovalRejected(SentientError):
     code = "approval_rejected"
     status = 409
 
-    def __init__(self, message: str, *, reason: str = "", hint: str = "", story: tuple[dict[str, Any], ...] = ()) -> None:
+    def __init__(self, message: str, *, reason: str = "", hint: str = "", story: Story | Callable[[], Story] = ()) -> None:
         super().__init__(message, hint=hint, story=story)
         self.reason = reason
 

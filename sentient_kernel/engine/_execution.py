@@ -538,8 +538,14 @@ class Execution:
             f"Step {call.name!r} failed{after}: {error['type']}: {error.get('message', '')}".rstrip(": "),
             cause_type=error["type"],
             hint=error.get("hint", ""),
-            story=self.engine.story(self.run, call.key),
+            story=lambda: self._story(call.key),  # read when somebody looks: a thousand failures must not read the journal a thousand times
         )
+
+    def _story(self, key: StepKey) -> tuple[dict[str, Any], ...]:
+        try:
+            return self.engine.story(self.run, key)
+        except JournalError:
+            return ()  # the journal was closed meanwhile
 
     def _contradiction(self, call: Call) -> NondeterminismError:
         key = next(k for k, s in self.state.steps.items() if self._ahead(s, call))
