@@ -6,8 +6,6 @@ import dataclasses
 import datetime as dt
 import json
 import math
-import subprocess
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -287,24 +285,6 @@ def test_canonical_form_ignores_the_order_of_keys_and_members() -> None:
     assert form({"a": None}) != form({})
 
 
-def test_canonical_form_of_sets_in_models_is_the_same_in_every_process() -> None:
-    code = (
-        "from dataclasses import dataclass\n"
-        "from pydantic import BaseModel\n"
-        "from sentient_kernel.engine._codec import canonical\n"
-        "class Paper(BaseModel):\n    tags: set[str]\n"
-        "@dataclass\nclass Point:\n    paper: Paper\n    tags: frozenset[str]\n"
-        "tags = {'a%d' % i for i in range(20)}\n"
-        "print(canonical({'k': [Paper(tags=tags), Point(Paper(tags=tags), frozenset(tags))]}, 'argument 1').decode())"
-    )
-    said = {
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}).stdout
-        for seed in ("1", "2")
-    }
-    assert len(said) == 1
-    assert '"a0"' in said.pop()
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8")),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), inner, max_size=4),
@@ -313,7 +293,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_json_value_survives(value: Any) -> None:
     first, replay = both(value, says_nothing)
     assert first == replay
@@ -322,7 +302,7 @@ def test_every_json_value_survives(value: Any) -> None:
 
 
 @given(JSON, st.randoms())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_canonical_form_does_not_depend_on_insertion_order(value: Any, chance: Any) -> None:
     assert _codec.canonical(_shuffled(value, chance), "argument 1") == _codec.canonical(value, "argument 1")
 
@@ -404,7 +384,7 @@ def test_column_that_cannot_be_kept_is_named(frame: pd.DataFrame, named: str) ->
 
 
 @given(st.lists(st.floats(), max_size=20))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_every_float_in_a_table_survives(numbers: list[float]) -> None:
     frame = pd.DataFrame({"a": pd.Series(numbers, dtype="float64")})
     pd.testing.assert_frame_equal(both(frame, None)[1], frame, check_exact=True)

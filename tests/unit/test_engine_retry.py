@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentient_kernel.engine import Retry
@@ -31,6 +31,7 @@ def test_jitter_spreads_to_both_sides() -> None:
     failed=st.integers(1, 10**6),
     chance=st.floats(0, 1),
 )
+@settings(max_examples=60)
 def test_no_wait_is_negative_or_longer_than_the_longest(
     delay: float, factor: float, longest: float, jitter: float, failed: int, chance: float
 ) -> None:

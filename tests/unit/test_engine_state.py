@@ -279,7 +279,7 @@ COMMANDS = st.sampled_from([*REQUESTS, approve(), approve(B, decision="reject"),
 
 
 @given(st.lists(FACTS | COMMANDS, max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_whatever_happens_an_accepted_command_holds_and_a_question_has_one_answer(story: list[Any]) -> None:
     run = state()
     for n, item in enumerate(story, start=2):
