@@ -19,7 +19,7 @@ _ENTRY = re.compile(
     r"|(?:Added|Changed|Deprecated) (?:in|since) version |If [^:.]{1,30}: "
     r"|\*{0,2}[a-z_]\w{0,40}(?: \([^:\n]{1,90}\)|): "
 )
-_SUMMARY = re.compile(r"([\w.]{2,120})(?:\([^:\n]{0,60}\))?: ")
+_SUMMARY = re.compile(r"(\w{1,80}(?:\.\w{1,80}){1,9})(?:\([^:\n]{0,60}\))?: ")
 _POINTING = re.compile(r"[\"'(\u201c]?(?:It|This|These|They|He|She|Such|Those|That|Its|Their|His|Her)\b")
 _QUANTITY = re.compile(
     r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|billion|half|third|dozen)\b", re.I
