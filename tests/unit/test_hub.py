@@ -48,6 +48,10 @@ def seqs(records: Sequence[Record]) -> list[int]:
     return [record.seq for record in records]
 
 
+def stored(records: Sequence[Record]) -> list[int]:
+    return [record.seq for record in records if record.seq]
+
+
 async def write(journal: SqliteJournal, count: int, run: RunId = RUN) -> None:
     for n in range(count):
         journal.post(run, note(f"{n}"))
@@ -302,15 +306,15 @@ def test_listener_is_called_with_what_is_there_and_with_what_comes(tmp_path: Pat
         heard: list[Record] = []
         of_run: list[Record] = []
         listeners = [hub.listen(heard.extend, after=Seq(0)), hub.listen(of_run.extend, run=RUN)]
-        assert seqs(heard) == list(range(1, 402))
+        assert stored(heard) == list(range(1, 402))
         await write(journal, 300, RunId("loud"))
         await write(journal, 3)
-        assert seqs(heard) == list(range(1, 707))
-        assert seqs(of_run) == [703, 704, 705, 706]
+        assert stored(heard) == list(range(1, 707))  # told that it lagged where one commit was longer than the ring
+        assert stored(of_run) == [703, 704, 705, 706]
         for listener in listeners:
             listener.close()
         await write(journal, 3)
-        assert len(heard) == 706
+        assert len(stored(heard)) == 706
 
     with_hub(tmp_path, main, capacity=64)
 
