@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         code = _run(args)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code
     except UsageError as error:
         return _fail(error, USAGE)
@@ -245,7 +246,9 @@ def _reject(wb: Workbench, args: argparse.Namespace) -> int:
 
 def _answered(wb: Workbench, approval: str, what: str) -> int:
     run = wb.run(wb._approval_run(approval))
-    goes_on = "" if wb.engine.alive(run.id) else f" `sentient-kernel resume {run.id}` goes on with the run."
+    ours = run.view.workflow.startswith("sentient_kernel.")
+    how = f"`sentient-kernel resume {run.id}` goes on with the run." if ours else "Start its script or notebook again; it goes on there."
+    goes_on = "" if wb.engine.alive(run.id) else f" {how}"
     print(f"{what}: {approval}.{goes_on}", file=sys.stderr)
     return DONE
 

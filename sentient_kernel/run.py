@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 TICK = 0.05
 """Seconds between looks for an interrupt while a cell waits."""
+LINGER = 0.1
+"""Seconds that pass after an interrupt before the cell ends. A second one right behind the first is the same wish; left to come later, it
+may hit the kernel between the cell's end and its reply, and ipykernel 7.0 then never replies (seen in 1 of 2,000)."""
 LOOK = 0.25
 """Seconds between looks at the run while a cell waits for its end: whether it asks something, whether its kernel has died."""
 
@@ -140,7 +143,8 @@ class Run:
         Raises:
             RunFailed: The workflow raised; the story and the cause are attached.
             RunCancelled: Somebody cancelled it.
-            RunWaiting: It waits for an answer, and nobody here can give one.
+            RunWaiting: It waits for an answer, nobody here can give one, and neither a timeout nor the policy ``ask`` says to wait for one
+                from elsewhere.
             RunTimedOut: It is not done yet; it goes on.
         """
         told = self._detached()
@@ -166,11 +170,12 @@ class Run:
             if end is not None:
                 return end
             if interrupts.seen:
+                time.sleep(LINGER)
                 raise KeyboardInterrupt
             if until is not None and time.monotonic() >= until:
                 raise RunTimedOut(f"{self!r} is not done after {timeout:g} s; it goes on.", hint="Call result() again to wait on.")
             if time.monotonic() >= look and not (ended is not None and ended.done()):
-                self._look(interrupts)
+                self._look(interrupts, patient=until is not None)
                 look = time.monotonic() + LOOK
 
     def wait(self, timeout: float | None = None) -> str:
@@ -206,6 +211,7 @@ class Run:
                 while not future.done():
                     await asyncio.wait({future}, timeout=TICK)
                     if interrupts.seen:
+                        await asyncio.sleep(LINGER)
                         raise KeyboardInterrupt
                     if time.monotonic() >= look and not future.done():
                         self._look(interrupts, may_ask=mine)
@@ -220,7 +226,7 @@ class Run:
     def _detached(self) -> str:
         return f"Detached. {self!r} goes on in the background: run.pause(), run.cancel(), or run.result() to wait again."
 
-    def _look(self, interrupts: _frontend.Interrupts, *, may_ask: bool = True) -> None:
+    def _look(self, interrupts: _frontend.Interrupts, *, may_ask: bool = True, patient: bool = False) -> None:
         """Sees to what a run that has not ended may need: an answer, or somebody to take it up. Raises when nobody here can give it."""
         view = self.view
         if view.status == "crashed":
@@ -239,6 +245,8 @@ class Run:
             with interrupts.raising():
                 if all(_frontend.ask(approval) for approval in self.approvals if approval.status == "open"):
                     return
+        if patient or self._wb._asked_to_wait(self.id):
+            return
         first = str(view.approvals[0])
         raise RunWaiting(
             f"{self!r} waits for an answer to approval {', '.join(view.approvals)}.",

@@ -85,3 +85,5 @@ class Settings(BaseSettings):
             raise ConfigurationError(
                 f"{name} does not fit: {first['msg'][:1].lower()}{first['msg'][1:]}.", hint="Correct it in the environment or in .env."
             ) from None
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(f".env cannot be read: {error.reason} at byte {error.start}.", hint="Save it as UTF-8.") from None

@@ -10,7 +10,7 @@ import dataclasses
 import inspect
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import GeneratorType
 from typing import Any, NamedTuple, get_type_hints
@@ -58,6 +58,8 @@ def encode(value: Any, what: str) -> Encoded:
             return Encoded(to_json(value, inf_nan_mode="strings"), NONFINITE if type(value) is float and not math.isfinite(value) else "")
         if is_frame(value):
             return Encoded(frame_json(value, what), FRAME)
+        if isinstance(value, Iterator):  # a file, a generator: reading it would use it up
+            raise ValueError(type(value).__name__)
         data = to_json(_ordered(value), inf_nan_mode="strings", bytes_mode="base64")
         if b"null" in data and _tag(value) and _holds_nonfinite(value):
             # A model's own JSON has null for NaN, which it cannot read again.

@@ -51,6 +51,12 @@ def open_journal(path: Path, *, filesystem: str, now: Callable[[], int], readonl
         JournalDamaged: SQLite cannot open it at all.
     """
     check_library()
+    record = None if path.exists() else read_head(head_path(path))
+    if record is not None and record.seq:
+        raise JournalDamaged(
+            f"{path} is missing; the head record beside it says that it held {record.seq} rows.",
+            hint=f"Put it back from a copy, or delete {head_path(path).name} to begin anew.",
+        )
     make_room(path, filesystem, readonly=readonly)
     had_wal = path.with_name(f"{path.name}-wal").exists()
     deadline = time.monotonic() + PATIENCE

@@ -69,6 +69,15 @@ class BlobStore:
             raise JournalDamaged(f"The stored value {blob!r} is not what was written.", hint=f"Restore {path} from a copy.")
         return data
 
+    def altered(self) -> list[BlobId]:
+        """Returns the stored values that are not what was written; reads them all."""
+        found = []
+        for path in sorted(self.folder.glob("??/*")):
+            blob = BlobId(path.parent.name + path.name)
+            if _ID.fullmatch(blob) and sha256(path.read_bytes()).hexdigest() != blob:
+                found.append(blob)
+        return found
+
     def __contains__(self, blob: object) -> bool:
         """True when a value of that id is stored."""
         return isinstance(blob, str) and bool(_ID.fullmatch(blob)) and self._path(BlobId(blob)).exists()
