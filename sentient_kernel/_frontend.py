@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from sentient_kernel.run import Run
 
 EVERY = 0.25
-"""Seconds between redraws of a static view."""
+"""Seconds between looks at a run that is shown; what has changed is drawn."""
+TICK = 1.0
+"""Seconds between redraws of a run that works without telling anything, so that its time goes on."""
 AT_REST = frozenset({"completed", "failed", "cancelled", "crashed"})
 
 
@@ -114,6 +117,8 @@ class View:
         self._handle: Any = DisplayHandle()  # type: ignore[no-untyped-call]
         self._drawing = threading.Lock()
         self._drawn = ""
+        self._seen: tuple[str, int] = ("", 0)
+        self._at = 0.0
         if live:
             self.draw()
 
@@ -125,7 +130,11 @@ class View:
     def draw(self) -> bool:
         """Draws what changed. Returns whether there is more to come."""
         with self._drawing:
-            status = self.run.status
+            view = self.run.view
+            status, now = view.status, time.monotonic()
+            if self._seen == (status, view.seq) and (status != "running" or now - self._at < TICK):
+                return status not in AT_REST
+            self._seen, self._at = (status, view.seq), now
             html = self._html(status)
             if html != self._drawn:
                 bundle = {"text/html": html, "text/plain": repr(self.run)}

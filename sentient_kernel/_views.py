@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sentient_kernel.clock import as_datetime
 from sentient_kernel.errors import NotFound
 from sentient_kernel.events import ErrorInfo, Record
 from sentient_kernel.ids import RunId, Seq
@@ -158,7 +159,11 @@ class Views:
 
         folds, view = self.of(run), self.run(run)
         error = self.error(run)
-        view = replace(view, error=error) if error is not None else view
+        if error is not None:
+            view = replace(view, error=error)
+        elif view.status == "running" and view.started is not None:  # its time goes on, though it tells nothing
+            now = max(view.updated or view.started, as_datetime(self._wb.engine.clock.now_us()))
+            view = replace(view, updated=now, seconds=(now - view.started).total_seconds())
         written = self._wb._report(run) if report and view.status == "completed" else None
         return run_html(
             view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table,

@@ -22,7 +22,7 @@ MESSAGE = 2_000
 HEAD, TAIL = 10, 40
 """Frames kept of a traceback: the first and the last ones. A recursion of a thousand says nothing more."""
 _FILES = 4_096
-_places: dict[str, tuple[str, bool]] = {}  # a cache of _place, by file name; looked up for every frame, so plainer than lru_cache
+_places: dict[str, tuple[str, int]] = {}  # a cache of _place, by file name; looked up for every frame, so plainer than lru_cache
 
 
 def plain(text: object) -> str:
@@ -84,16 +84,16 @@ def _kind(error: BaseException) -> str:
 
 
 def _frames(tb: TracebackType | None) -> tuple[tuple[tuple[str, int, str], ...], dict[str, None], str]:
-    """Returns the frames kept, the functions passed (each once) and the innermost place of the user's or this package's."""
+    """Returns the frames kept, the functions passed (each once) and the innermost place of the user's, else of this package."""
     frames: list[tuple[str, int, str]] = []
     functions: list[str] = []
-    place = -1
+    place, best = -1, 0
     while tb is not None:
         frame = tb.tb_frame
         code = frame.f_code
-        file, ours = _places.get(code.co_filename) or _place(frame)
-        if ours:
-            place = len(frames)
+        file, rank = _places.get(code.co_filename) or _place(frame)
+        if rank >= max(best, 1):
+            place, best = len(frames), rank
         frames.append((file, tb.tb_lineno, code.co_name))
         functions.append(file + code.co_qualname)
         tb = tb.tb_next
@@ -102,19 +102,19 @@ def _frames(tb: TracebackType | None) -> tuple[tuple[tuple[str, int, str], ...],
     return tuple(kept), dict.fromkeys(functions), where
 
 
-def _place(frame: FrameType) -> tuple[str, bool]:
-    """Returns a frame's file relative to its top package, and whether it is the user's or this package's rather than a library's."""
+def _place(frame: FrameType) -> tuple[str, int]:
+    """Returns a frame's file relative to its top package, and whose it is: 2 the user's, 1 this package's, 0 a library's."""
     filename, module = frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))
     path = PurePath(filename)
     if filename.startswith("<ipython-input") or "ipykernel_" in filename:
-        found = "<cell>", True
+        found = "<cell>", 2
     elif filename.startswith("<"):
-        found = plain(filename), False
+        found = plain(filename), 0
     else:
         depth = 1 if module == "__main__" else module.count(".") + (2 if path.stem == "__init__" else 1)
         short = plain("/".join(path.parts[-depth:]))
         library = any(part in ("site-packages", "dist-packages") or part.startswith("python3.") for part in path.parts)
-        found = short, short.startswith("sentient_kernel/") or not library
+        found = short, 1 if short.startswith("sentient_kernel/") else 0 if library else 2
     if len(_places) >= _FILES:
         _places.clear()
     _places[filename] = found

@@ -60,10 +60,12 @@ border-radius:4px;padding:2px 5px;vertical-align:2px;text-decoration:none;white-
 white-space:pre-line}
 .sk-r .quote mark{background:color-mix(in srgb,var(--a) 22%,transparent);color:inherit}
 .sk-r .at{font-size:11.5px;color:var(--s)}.sk-r .at a{color:var(--a)}
-.sk-r table{width:100%;border-collapse:collapse;font-size:12px;border-top:1px solid var(--l);background:transparent;color:inherit;margin:0}
-.sk-r td,.sk-r th{text-align:left;vertical-align:top;padding:5px 16px;border:0;border-top:1px solid var(--l);
-background:transparent;color:inherit;white-space:normal}
-.sk-r th{white-space:nowrap;color:var(--s);font-weight:600;font-size:11px}.sk-r td.n,.sk-r th.n{text-align:right;overflow-wrap:normal}
+.sk-r.sk-r table{width:100%;table-layout:auto;border-collapse:collapse;font-size:12px;border:0;border-top:1px solid var(--l);
+background:transparent;color:inherit;margin:0}.sk-r.sk-r tr{background:transparent}
+.sk-r.sk-r td,.sk-r.sk-r th{text-align:left;vertical-align:top;padding:5px 16px;border:0;border-top:1px solid var(--l);max-width:none;
+background:transparent;color:inherit;white-space:normal;line-height:1.5}
+.sk-r.sk-r th{white-space:nowrap;color:var(--s);font-weight:600;font-size:11px}
+.sk-r.sk-r td.n,.sk-r.sk-r th.n{text-align:right;overflow-wrap:normal}
 @container (max-width:640px){.sk-r .rep{grid-template-columns:minmax(0,1fr)}.sk-r aside{border-left:0;border-top:1px solid var(--l)}}
 """
 

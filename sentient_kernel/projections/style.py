@@ -85,7 +85,8 @@ _DARK = {"bg": "#16191e", "sunk": "#282f37", "line": "#333a44", "text": "#e6e9ee
 _RULES = """
 .sk.sk{box-sizing:border-box;max-width:920px;overflow:hidden;container-type:inline-size;color:var(--sk-text);background:var(--sk-bg);
 border:1px solid var(--sk-line);border-radius:8px;font:13px/1.5 var(--sk-ui);text-align:left;overflow-wrap:anywhere;margin:2px 0 8px}
-.sk.sk *{box-sizing:border-box}.sk.sk p,.sk.sk ol,.sk.sk ul,.sk.sk dl,.sk.sk dd,.sk.sk pre{margin:0;padding:0}
+.sk.sk *{box-sizing:border-box}.sk.sk p,.sk.sk ol,.sk.sk ul,.sk.sk dl,.sk.sk dd,.sk.sk dt,.sk.sk pre{margin:0;padding:0}
+.sk.sk dt,.sk.sk dd{float:none;width:auto}
 .sk.sk a{color:var(--sk-accent)}.sk .sk-soft{color:var(--sk-soft);font-weight:400}.sk .sk-num{font-variant-numeric:tabular-nums}
 .sk .sk-nowrap{white-space:nowrap}
 .sk.sk code,.sk.sk .sk-code{font:12px/1.5 var(--sk-code);background:none;color:inherit;padding:0;white-space:pre-wrap;

@@ -155,7 +155,8 @@ def what_now(run: RunView) -> str:
 def trouble(run: RunView, steps: Sequence[StepView]) -> tuple[str, str, str]:
     """Returns what went wrong with a run: a heading, an explanation, a place in the code; empty texts where nothing did."""
     if run.status == "failed" and run.error is not None:
-        return error_line(run.error, 400), run.error.hint, run.error.where
+        cause = next((s.error for s in steps if s.status == "failed" and s.error and s.error.message in run.error.message), run.error)
+        return error_line(run.error, 400), run.error.hint, cause.where
     if run.status == "crashed":
         cut = [line(s.title, 60) for s in steps if s.status == "interrupted"]
         known = line(run.error.message, 300) if run.error is not None else f"Cut off: {_listed(cut)}." if cut else ""
