@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import apsw
 
+from sentient_kernel.events import Record
 from sentient_kernel.ids import Seq
 from sentient_kernel.journal._commit import link
 from sentient_kernel.journal._head import Head, head_path
 from sentient_kernel.journal._schema import BLOCK
 from sentient_kernel.journal.base import Damage, Verdict
+from sentient_kernel.journal.blobs import BlobStore
 
 RECENT: Final = 1_000
 """Rows that are looked at when a journal is opened."""
 
+_HOLDS: Final = re.compile(rb'^\{(?:"key":"[^"]*",)?"blob":"([0-9a-f]{64})"')
+_POINTS: Final = re.compile(rb'(?:^\{"blob"|"document"):"([0-9a-f]{64})"')
 _COLUMNS: Final = "SELECT seq, run, kind, at, chain, body FROM events"
 _UNINDEXED: Final = """
 SELECT count(*) FROM (
@@ -141,3 +146,23 @@ def _structure(connection: apsw.Connection) -> Iterator[Damage]:
             yield Damage(Seq(0), Seq(0), f"SQLite finds: {line}.")
     if missing := connection.execute(_UNINDEXED, {"size": BLOCK}).get:
         yield Damage(Seq(0), Seq(0), f"The index of runs and kinds lacks {missing} entries, so that reading one run may leave rows out.")
+
+
+def check_blobs(read: Callable[..., list[Record]], blobs: BlobStore) -> Iterator[Damage]:
+    """Checks the values and snapshots that results and citations point to.
+
+    Args:
+        read: Reads the journal; asked for a thousand rows at a time.
+        blobs: Where they are kept; all of them are read.
+    """
+    altered = set(blobs.altered())
+    after = Seq(0)
+    while rows := read(kinds=["step_completed", "run_completed"], after=after, limit=RECENT):
+        for row in rows:
+            pattern = _POINTS if row.kind == "run_completed" else _HOLDS
+            for blob in dict.fromkeys(found.decode() for found in pattern.findall(row.body)):
+                if blob in altered:
+                    yield Damage(row.seq, row.seq, f"The stored value {blob} that row {row.seq} points to was altered.")
+                elif blob not in blobs:
+                    yield Damage(row.seq, row.seq, f"The stored value {blob} that row {row.seq} points to is missing.")
+        after = rows[-1].seq

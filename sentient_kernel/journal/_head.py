@@ -51,7 +51,7 @@ def read_head(path: Path) -> Head | None:
     """
     try:
         data = path.read_bytes()
-    except OSError:
+    except (OSError, ValueError):  # not there, or a name that no file can have
         return None
     places = [unpack(data[start : start + _PLACE.size]) for start in (0, _PLACE.size)]
     return max((place for place in places if place is not None), key=lambda place: place.seq, default=None)

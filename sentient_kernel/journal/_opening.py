@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def open_journal(path: Path, *, filesystem: str, now: Callable[[], int], readonl
         JournalDamaged: SQLite cannot open it at all.
     """
     check_library()
-    record = None if path.exists() else read_head(head_path(path))
+    record = None if os.path.exists(path) else read_head(head_path(path))
     if record is not None and record.seq:
         raise JournalDamaged(
             f"{path} is missing; the head record beside it says that it held {record.seq} rows.",

@@ -17,6 +17,9 @@ from sentient_kernel.journal.base import RunRow
 
 T = TypeVar("T")
 
+MOST_REMEMBERED: Final = 10_000
+"""Runs whose ids are kept in memory."""
+
 ALL: Final = "SELECT seq, run, at, kind, body FROM events WHERE seq > :after AND seq <= :until ORDER BY seq LIMIT :limit"
 
 BY_RUN: Final = """
@@ -110,13 +113,21 @@ class Reader:
             rows = self.query(ALL if kinds is None else BY_KINDS, values)
         else:
             rows = self.query(BY_RUN if kinds is None else BY_BOTH, values)
-        if any(number not in self._runs for number in {row[1] for row in rows}):
-            self._runs = {number: RunId(name) for number, name in self.query("SELECT no, id FROM runs")}
+        ids = self._ids({row[1] for row in rows})
         if any(code not in self._kinds for code in {row[3] for row in rows}):
             self._kinds = {}
             self._names()
-        born, ids, names = self._born, self._runs, self._kinds
+        born, names = self._born, self._kinds
         return [Record(Seq(seq), ids[number], born + at, names[code], body) for seq, number, at, code, body in rows]
+
+    def _ids(self, numbers: set[int]) -> dict[int, RunId]:
+        """Returns the ids of runs by their numbers, and perhaps of others that were asked for lately."""
+        known = self._runs
+        if not numbers <= known.keys():
+            wanted = json.dumps([*(numbers - known.keys())] if len(known) < MOST_REMEMBERED else [*numbers])
+            found = dict(self.query("SELECT no, id FROM runs WHERE no IN (SELECT value FROM json_each(?))", (wanted,)))
+            self._runs = known = {**known, **found} if len(known) < MOST_REMEMBERED else found
+        return known
 
     def head(self) -> Seq:
         """Returns the newest seq, 0 when there is none."""

@@ -144,14 +144,19 @@ class Writer:
 
         The commit at the end begins the log anew. The frames that were moved would still count otherwise, and if they were damaged
         later, older pages among them would hide newer ones in the file. The log keeps its length: writing over it is cheaper than growing.
+        Readers are not waited for while others are kept out: when one is busy for long, the rest is left to a later checkpoint.
         """
         try:
             connection = self._connected().connection
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            connection.set_busy_timeout(20)
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
             connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'checkpoints'")
         except apsw.Error:
             return  # nothing is lost by it: the rows are in the log, and a later commit asks again
+        finally:
+            if self._committer is not None:
+                self._committer.connection.set_busy_timeout(10_000)
 
     def _connected(self) -> Committer:
         if self._committer is None:

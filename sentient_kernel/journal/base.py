@@ -67,8 +67,8 @@ class Verdict(NamedTuple):
 class Blobs(Protocol):
     """Bytes that are too big for a row, kept under the hash of their content."""
 
-    def put(self, data: bytes) -> BlobId:
-        """Stores the bytes, once, and returns their id."""
+    def put(self, data: bytes, *, sync: bool = False) -> BlobId:
+        """Stores the bytes, once, and returns their id; with ``sync`` only when the disk has them, as for a row written with ``full``."""
 
     def get(self, blob: BlobId) -> bytes:
         """Returns the bytes. Raises NotFound when there are none, JournalDamaged when they do not match their id."""

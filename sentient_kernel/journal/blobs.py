@@ -18,7 +18,7 @@ class BlobStore:
 
     Args:
         folder: Where they are; made, for the owner only, when the first one comes.
-        sync: Whether :meth:`put` returns only when the disk has the bytes; otherwise they outlive the process but not the power.
+        sync: Whether every :meth:`put` returns only when the disk has the bytes; otherwise they outlive the process but not the power.
 
     Example:
         >>> import tempfile
@@ -32,18 +32,24 @@ class BlobStore:
         self.folder = Path(folder).absolute()
         self.sync = sync
 
-    def put(self, data: bytes) -> BlobId:
+    def put(self, data: bytes, *, sync: bool = False) -> BlobId:
         """Stores bytes, once, and returns their id; any thread, any number of processes.
+
+        Args:
+            data: The bytes.
+            sync: Whether to return only when the disk has them, as for a row that is appended with ``full=True``.
 
         Raises:
             JournalUnusable: The folder cannot be written, or the disk is full.
         """
         blob = BlobId(sha256(data).hexdigest())
         path = self._path(blob)
-        if path.exists() and path.stat().st_size == len(data):
-            return blob
+        sync = sync or self.sync
         try:
-            self._write(path, data)
+            if not path.exists() or path.stat().st_size != len(data):
+                self._write(path, data, sync)
+            elif sync:
+                self._sync(path)
         except OSError as error:
             raise JournalUnusable(f"{path} could not be written: {error.strerror or error}.") from error
         return blob
@@ -85,7 +91,7 @@ class BlobStore:
     def _path(self, blob: BlobId) -> Path:
         return self.folder / blob[:2] / blob[2:]
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, path: Path, data: bytes, sync: bool) -> None:
         for folder in (self.folder, path.parent):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{os.urandom(6).hex()}.part")
@@ -93,20 +99,22 @@ class BlobStore:
         try:
             with open(fd, "wb") as file:
                 file.write(data)
-                if self.sync:
+                if sync:
                     file.flush()
                     os.fsync(fd)
             part.replace(path)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        if self.sync and hasattr(os, "O_DIRECTORY"):
-            self._sync_folder(path.parent)
+        if sync:
+            self._sync(path.parent)
 
     @staticmethod
-    def _sync_folder(folder: Path) -> None:
-        """Lets the disk confirm the name of a new file, not only what is in it."""
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    def _sync(path: Path) -> None:
+        """Lets the disk confirm a file, or the names in a folder, where the system can."""
+        if path.is_dir() and not hasattr(os, "O_DIRECTORY"):
+            return
+        fd = os.open(path, os.O_RDONLY)
         try:
             os.fsync(fd)
         finally:

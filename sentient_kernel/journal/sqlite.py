@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import time
 import weakref
 from asyncio import _get_running_loop
@@ -22,7 +21,7 @@ from sentient_kernel.events import TRANSIENT, Record, Writable, classes
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal import _leases
 from sentient_kernel.journal._append import Appender, again
-from sentient_kernel.journal._check import check
+from sentient_kernel.journal._check import check, check_blobs
 from sentient_kernel.journal._commit import Committer, Pending
 from sentient_kernel.journal._head import HeadFile, head_path, read_head
 from sentient_kernel.journal._holders import Holder, lives, sweep
@@ -31,7 +30,7 @@ from sentient_kernel.journal._place import filesystem_of, translate
 from sentient_kernel.journal._read import Reader
 from sentient_kernel.journal._schema import connect, let_go
 from sentient_kernel.journal._writer import PATIENCE
-from sentient_kernel.journal.base import Damage, Lease, LeaseInfo, RunRow, Verdict
+from sentient_kernel.journal.base import Lease, LeaseInfo, RunRow, Verdict
 from sentient_kernel.journal.blobs import BlobStore
 
 FULL_KINDS: frozenset[str] = frozenset({"approval_decided", "effect_intended"})
@@ -61,9 +60,6 @@ class _Kinds(dict[str, tuple[bool, int]]):
     def __missing__(self, kind: str) -> tuple[bool, int]:
         raise UsageError(f"{kind!r} is not a kind of event that is stored.")
 
-
-_HOLDS = re.compile(rb'^\{(?:"key":"[^"]*",)?"blob":"([0-9a-f]{64})"')
-_POINTS = re.compile(rb'(?:^\{"blob"|"document"):"([0-9a-f]{64})"')
 
 class SqliteJournal:
     """An append-only log in one SQLite file, shared by any number of journals, in this process or in others on this machine.
@@ -305,20 +301,7 @@ class SqliteJournal:
         """
         record = read_head(head_path(self.path))
         verdict = self._reading(lambda: self._reader.lend(lambda c: check(c, self.path, record, full=full, had_wal=self._had_wal)))
-        return verdict._replace(damage=(*verdict.damage, *self._blob_damage())) if full and verdict.ok else verdict
-
-    def _blob_damage(self) -> list[Damage]:
-        """Returns what is wrong with the blobs that results and citations point to."""
-        altered = set(self.blobs.altered())
-        damage = []
-        for row in self.read(kinds=["step_completed", "run_completed"]):
-            pattern = _POINTS if row.kind == "run_completed" else _HOLDS
-            for blob in dict.fromkeys(found.decode() for found in pattern.findall(row.body)):
-                if blob in altered:
-                    damage.append(Damage(row.seq, row.seq, f"the stored value {blob} that it points to was altered"))
-                elif blob not in self.blobs:
-                    damage.append(Damage(row.seq, row.seq, f"the stored value {blob} that it points to is missing"))
-        return damage
+        return verdict._replace(damage=tuple(check_blobs(self.read, self.blobs))) if full and verdict.ok else verdict
 
     def acknowledge(self) -> Verdict:
         """Notes the damage that was found at opening, so that work can go on behind it; the numbers of lost rows stay unused.

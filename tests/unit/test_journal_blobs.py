@@ -34,6 +34,12 @@ def test_same_value_is_stored_once(tmp_path: Path) -> None:
     assert len(files(store)) == 1
 
 
+def test_value_that_is_there_already_can_be_asked_to_survive_the_power(tmp_path: Path) -> None:
+    store = BlobStore(tmp_path)
+    assert store.put(b"x") == store.put(b"x", sync=True) == store.put(b"x", sync=True)
+    assert store.get(store.put(b"y", sync=True)) == b"y"
+
+
 def test_files_are_for_the_owner_only(tmp_path: Path) -> None:
     store = BlobStore(tmp_path / "home" / "blobs")
     store.put(b"x")

@@ -12,7 +12,8 @@ from journal_kit import RUN, bound, fill, note, tamper
 
 from sentient_kernel.clock import SystemClock
 from sentient_kernel.errors import JournalDamaged
-from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.events import RunCompleted, StepCompleted
+from sentient_kernel.ids import RunId, Seq, StepKey
 from sentient_kernel.journal import SqliteJournal, repair
 from sentient_kernel.journal._commit import link
 from sentient_kernel.journal.base import Damage, Verdict
@@ -209,3 +210,29 @@ def test_repair_writes_over_nothing(path: Path, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="cannot be read"):
         repair(tmp_path / "none.db", tmp_path / "new.db")
     assert not (tmp_path / "new.db").exists()
+
+
+def test_stored_values_that_rows_point_to_are_checked_too(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    ids = []
+
+    async def main() -> None:
+        with SqliteJournal(path) as journal:
+            bound(journal)
+            for n in range(3):
+                ids.append(journal.blobs.put(f"value {n}".encode()))
+                await journal.append(RUN, [StepCompleted(key=StepKey(f"{n}"), blob=ids[n])])
+            document = journal.blobs.put(b"a snapshot")
+            ids.append(document)
+            await journal.append(RUN, [RunCompleted(result={"claims": [{"document": document}]})])
+            assert journal.verify().ok
+
+    asyncio.run(main())
+    places = [path.parent / "blobs" / blob[:2] / blob[2:] for blob in ids]
+    places[1].write_bytes(b"forged")
+    places[2].unlink()
+    places[3].unlink()
+    found = checked(path).damage
+    assert [(damage.first, damage.what.split()[-1]) for damage in found] == [(2, "altered."), (3, "missing."), (4, "missing.")]
+    assert all(blob in damage.what for blob, damage in zip(ids[1:], found, strict=True))
+    assert checked(path, full=False).ok
