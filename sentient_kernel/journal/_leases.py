@@ -1,14 +1,79 @@
-"""The rows that say who executes which run, and which rows are known to be lost. Each function runs in a transaction of its caller."""
+"""Who executes which run, and which rows are known to be lost. Each function runs in a transaction of its caller."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+from sentient_kernel.errors import JournalError
 from sentient_kernel.ids import RunId
-from sentient_kernel.journal.base import Lease
+from sentient_kernel.journal._holders import Holder, lives, sweep
+from sentient_kernel.journal.base import Lease, LeaseInfo
 
+T = TypeVar("T")
 Execute = Callable[..., Any]
+Work = Callable[[Execute], T]
+
+
+class Holding:
+    """The leases of one open journal.
+
+    Args:
+        folder: Where the locks of the home are; made with the first lease.
+        transact: Runs work in a write transaction.
+        now: Returns microseconds since 1970.
+    """
+
+    def __init__(self, folder: Path, transact: Callable[[Work[Any]], Any], now: Callable[[], int]) -> None:
+        self._folder = folder
+        self._transact = transact
+        self._now = now
+        self._holder: Holder | None = None
+
+    def name(self) -> str:
+        """Returns the name that leases are held under, and lets it be seen from now on that it lives."""
+        if self._holder is None:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            sweep(self._folder)
+            self._holder = Holder(self._folder)
+        return self._holder.name
+
+    def acquire(self, run: RunId, ttl: float) -> Lease | None:
+        """Takes a run's lease unless a holder that lives has it; ``ttl`` in seconds."""
+        name, now = self.name(), self._now()
+        lease: Lease | None = self._transact(lambda do: take(do, run, name, now, int(ttl * 1e6), self._lives))
+        return lease
+
+    def renew(self, leases: Sequence[Lease], ttl: float) -> list[Lease]:
+        """Prolongs leases; returns those that were lost."""
+        now = self._now()
+        lost: list[Lease] = self._transact(lambda do: prolong(do, leases, now, int(ttl * 1e6))) if leases else []
+        return lost
+
+    def release(self, lease: Lease) -> None:
+        """Gives a lease back."""
+        self._transact(lambda do: give_back(do, lease))
+
+    def infos(self, rows: Sequence[Any]) -> dict[RunId, LeaseInfo]:
+        """Returns what rows of leases say, and whether their holders live."""
+        now = self._now()
+        return {
+            run: LeaseInfo(run, holder, token, self._lives(holder, fresh(beat, ttl, now))) for run, holder, token, beat, ttl in rows
+        }
+
+    def close(self) -> None:
+        """Gives all leases back."""
+        if self._holder is not None:
+            name = self._holder.name
+            try:
+                self._transact(lambda do: give_all_back(do, name))
+            except JournalError:
+                pass  # the lock is gone in a moment, and the leases with it
+            self._holder.close()
+
+    def _lives(self, holder: str, fresh: bool) -> bool:
+        return lives(holder, self._folder, fresh=fresh)
 
 
 def fresh(beat: int, ttl: int, now: int) -> bool:

@@ -24,7 +24,6 @@ from sentient_kernel.journal._append import Appender, again
 from sentient_kernel.journal._check import check, check_blobs
 from sentient_kernel.journal._commit import Committer, Pending
 from sentient_kernel.journal._head import HeadFile, head_path, read_head
-from sentient_kernel.journal._holders import Holder, lives, sweep
 from sentient_kernel.journal._opening import damaged, open_journal
 from sentient_kernel.journal._place import filesystem_of, translate
 from sentient_kernel.journal._read import Reader
@@ -120,8 +119,7 @@ class SqliteJournal:
         self._open = lambda: connect(self.path, vfs=vfs)
         self._reader = Reader(lambda: connect(self.path, readonly=True, vfs=vfs))
         self._appender: Appender | None = None
-        self._locks = self.path.parent / "locks"
-        self._holder: Holder | None = None
+        self._holding = _leases.Holding(self.path.parent / "locks", self._transact, self._now)
         self._pid = os.getpid()
         self._closed = self._shut = False  # shut: closed, or another process's
         if self._committer is not None:
@@ -147,7 +145,8 @@ class SqliteJournal:
         Raises:
             UsageError, JournalDamaged, JournalTooNew, JournalUnusable: as :meth:`append`.
         """
-        name = self._who()
+        self._here()
+        name = self._holding.name()
         future = self._write(run, (started,), None, unique, False, (name, int(ttl * 1e6)))
         return Lease(run, name, 1), future
 
@@ -245,39 +244,22 @@ class SqliteJournal:
     def acquire(self, run: RunId, *, ttl: float) -> Lease | None:
         """Takes the lease of a run, or returns None when a holder that lives has it. Loop thread."""
         self._here()
-        name, now = self._who(), self._now()
-        return self._transact(lambda do: _leases.take(do, run, name, now, int(ttl * 1e6), self._lives))
-
-    def _who(self) -> str:
-        """Returns the name under which this journal holds leases."""
-        if self._holder is None:
-            self._locks.mkdir(mode=0o700, exist_ok=True)
-            sweep(self._locks)
-            self._holder = Holder(self._locks)
-        return self._holder.name
+        return self._holding.acquire(run, ttl)
 
     def renew(self, leases: Sequence[Lease], *, ttl: float) -> list[Lease]:
         """Prolongs leases and returns those that were lost. Loop thread."""
         self._here()
-        now = self._now()
-        return self._transact(lambda do: _leases.prolong(do, leases, now, int(ttl * 1e6))) if leases else []
+        return self._holding.renew(leases, ttl)
 
     def release(self, lease: Lease) -> None:
         """Gives a lease back. Loop thread."""
         self._here()
-        self._transact(lambda do: _leases.give_back(do, lease))
+        self._holding.release(lease)
 
     def leases(self, runs: Sequence[RunId] | None = None) -> dict[RunId, LeaseInfo]:
         """Returns who executes which run; any thread."""
-        now, wanted = self._now(), None if runs is None else set(runs)
-        return {
-            run: LeaseInfo(run, holder, token, self._lives(holder, _leases.fresh(beat, ttl, now)))
-            for run, holder, token, beat, ttl in self._reading(self._reader.leases)
-            if wanted is None or run in wanted
-        }
-
-    def _lives(self, holder: str, fresh: bool) -> bool:
-        return lives(holder, self._locks, fresh=fresh)
+        wanted = None if runs is None else set(runs)
+        return self._holding.infos([row for row in self._reading(self._reader.leases) if wanted is None or row[0] in wanted])
 
     def _transact(self, work: Callable[[_leases.Execute], T]) -> T:
         """Runs work in a write transaction on the loop's connection; waits for other writers."""
@@ -333,13 +315,7 @@ class SqliteJournal:
             return
         if self._appender is not None:
             self._appender.close()
-        if self._holder is not None:
-            name = self._holder.name
-            try:
-                self._transact(lambda do: _leases.give_all_back(do, name))
-            except JournalError:
-                pass  # the lock is gone in a moment, and the leases with it
-            self._holder.close()
+        self._holding.close()
         self._closed = self._shut = True
         self._reader.close()
         if self._committer is not None:
