@@ -4,6 +4,16 @@ May import: the vocabulary (events, ids, clock, errors). Knows no engine, model,
 
 The invariant: what an append was told is written is never lost, never changed and never given another place; when something outside
 breaks that, the journal says which rows are concerned.
+
+How it is built, where one might wonder:
+
+- Commits that need not survive the power are made on the engine's loop (a hop to a thread costs three times as much), inside the call of
+  a task that writes alone, together for many. Those that the disk confirms, contended ones and checkpoints are a thread's (``_writer``).
+- A row keeps its run and kind as numbers and has no index entry of its own: ``spans`` says in which blocks of 64 rows a run or a kind
+  occurs (``_schema``). Two rows of a step take about 117 bytes.
+- SQLite opens a damaged log without a word. A chain of hashes and a head record beside the file tell (``_head``, ``_check``); a repair
+  reads pages itself and lets the chain decide what is a row (``_pages``, ``_repair``).
+- Big values are files named by their hash, not rows: they would fill the log and its checkpoints.
 """
 
 from __future__ import annotations

@@ -232,6 +232,7 @@ class Listener:
 
 
 def set_all(waiters: list[Waiter]) -> None:
+    """Wakes all who still wait; on their loop."""
     for waiter in waiters:
         if not waiter.done():
             waiter.set_result(None)
