@@ -25,12 +25,14 @@ Numbers = dict[tuple[str, int, int], int]
 STYLE = """
 .sk-r{--t:var(--jp-ui-font-color1,light-dark(#1c2127,#e6e9ee));--s:var(--jp-ui-font-color2,light-dark(#5c6570,#9ba5b2));
 --b:var(--jp-layout-color1,light-dark(#fff,#16191e));--d:var(--jp-layout-color2,light-dark(#f5f6f8,#1f242b));
---l:var(--jp-border-color2,light-dark(#e0e3e8,#333a44));--a:var(--jp-brand-color1,light-dark(#1967d2,#7ab0ff));
---ok:var(--jp-success-color1,light-dark(#1e7f4f,#6fd3a0));--w:var(--jp-warn-color1,light-dark(#9a5b00,#f0b45c));
---x:var(--jp-error-color1,light-dark(#b3261e,#ff8f86));
+--l:var(--jp-border-color2,light-dark(#e0e3e8,#333a44));
+--a:color-mix(in srgb,var(--jp-brand-color1,light-dark(#1967d2,#7ab0ff)) 84%,var(--t));
+--ok:color-mix(in srgb,var(--jp-success-color1,light-dark(#1e7f4f,#6fd3a0)) 78%,var(--t));
+--w:color-mix(in srgb,var(--jp-warn-color1,light-dark(#b36b00,#f0b45c)) 64%,var(--t));
+--x:color-mix(in srgb,var(--jp-error-color1,light-dark(#b3261e,#ff8f86)) 84%,var(--t));
 font:14px/1.6 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif);
 color:var(--t);background:var(--b);
-border:1px solid var(--l);border-radius:8px;max-width:920px;overflow:hidden;
+border:1px solid var(--l);border-radius:8px;max-width:920px;overflow:hidden;margin:2px 0 8px;
 container-type:inline-size;text-align:left;overflow-wrap:anywhere}
 [data-jp-theme-light="true"] .sk-r{color-scheme:light}[data-jp-theme-light="false"] .sk-r{color-scheme:dark}
 .sk-r *{box-sizing:border-box}.sk-r .soft{color:var(--s)}.sk-r .num{font-variant-numeric:tabular-nums}
@@ -61,7 +63,7 @@ white-space:pre-line}
 .sk-r .quote mark{background:color-mix(in srgb,var(--a) 22%,transparent);color:inherit}
 .sk-r .at{font-size:11.5px;color:var(--s)}.sk-r .at a{color:var(--a)}
 .sk-r.sk-r table{width:100%;table-layout:auto;border-collapse:collapse;font-size:12px;border:0;border-top:1px solid var(--l);
-background:transparent;color:inherit;margin:0}.sk-r.sk-r tr{background:transparent}
+background:transparent;color:inherit;margin:0}.sk-r.sk-r.sk-r tr{background:transparent}
 .sk-r.sk-r td,.sk-r.sk-r th{text-align:left;vertical-align:top;padding:5px 16px;border:0;border-top:1px solid var(--l);max-width:none;
 background:transparent;color:inherit;white-space:normal;line-height:1.5}
 .sk-r.sk-r th{white-space:nowrap;color:var(--s);font-weight:600;font-size:11px}
