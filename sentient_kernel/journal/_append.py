@@ -78,17 +78,20 @@ class Appender:
             full: Whether the disk has to confirm it.
             size: How many bytes it has in all.
         """
-        busy = full or self._full or self._waiting or self._away or self._telling
+        busy = self._waiting or self._away or self._telling
         if busy or not self.grouping.alone(current_task(self.loop), 1 + (size >> 12)):
             self._full = self._full or full
             self._buffer.append(pending)
             self._waiting += 1
-        elif self._buffer:
-            group, self._buffer = self._buffer, []
-            group.append(pending)
-            self._commit(group)
         else:
-            self._commit([pending])
+            group = [pending]
+            if self._buffer:
+                group, self._buffer = [*self._buffer, pending], []
+            if full or self._full:
+                self._full = False
+                self._hand_over(group, True)
+            else:
+                self._commit(group)
         if not self._scheduled:
             self._scheduled = True
             self.loop.call_soon(self._flush)
