@@ -108,7 +108,7 @@ def result_fact(kind: str, key: StepKey | None, encoded: Encoded, blobs: Blobs, 
     """Makes the event that holds a result: in the row when it is small, in a blob when it is big."""
     parts = [f'"key":"{key}"'.encode()] if key else []
     if len(encoded.json) > INLINE:
-        parts.append(f'"blob":"{blobs.put(encoded.json)}"'.encode())
+        parts.append(f'"blob":"{blobs.put(encoded.json, sync=full)}"'.encode())
     elif encoded.json != b"null":
         parts.append(b'"result":' + encoded.json)
     if encoded.type:

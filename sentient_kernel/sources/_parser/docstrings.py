@@ -65,19 +65,14 @@ def render(doc: str) -> str:
     """Returns a docstring, its indentation taken off, as readable text.
 
     Example:
-        >>> print(render("Adds.\\n\\nParameters\\n----------\\nx : int, optional\\n    What to\\n    add.\\n\\n>>> add(1)\\n2"))
+        >>> print(render("Adds.\\n\\nParameters\\n----------\\nx : int, optional\\n    What to\\n    add."))
         Adds.
         <BLANKLINE>
         Parameters
         <BLANKLINE>
         x (int, optional): What to add.
-        <BLANKLINE>
-        ```
-        >>> add(1)
-        2
-        ```
     """
-    return "\n\n".join(_blocks(clean(doc).expandtabs(8).split("\n"), 0))
+    return "\n\n".join(block for block in _blocks(clean(doc).expandtabs(8).split("\n"), 0) if block)
 
 
 def described(name: str, signature: str, doc: str) -> str:
