@@ -54,7 +54,7 @@ class Blobs:
     def __init__(self) -> None:
         self.kept: dict[BlobId, bytes] = {}
 
-    def put(self, data: bytes) -> BlobId:
+    def put(self, data: bytes, *, sync: bool = False) -> BlobId:
         self.kept[BlobId(str(len(self.kept)))] = data
         return BlobId(str(len(self.kept) - 1))
 
