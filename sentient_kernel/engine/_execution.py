@@ -65,6 +65,10 @@ FATAL = (SystemExit, KeyboardInterrupt, MemoryError)
 """What a step may raise that says nothing about the workflow: the run is left as if its kernel had died, and can be resumed."""
 
 
+MOST_PLANS = 1_000
+"""Step functions that a run knows at once."""
+
+
 @dataclass(slots=True)
 class Call:
     """One call of a step, with its identity."""
@@ -138,6 +142,7 @@ class Execution:
         self.fenced = False
         self.closing = False
         self.over = False
+        self.timers: list[asyncio.Task[Any]] = []
         self.occurrences: Counter[bytes] = Counter()
         self.emitted = state.emitted.copy()
         self.looks = 0
@@ -272,6 +277,8 @@ class Execution:
             raise
         finally:
             running.pop(id(self), None)
+            for timer in self.timers:
+                timer.cancel()
 
     async def _crashed(self, crash: Crashed) -> None:
         """Writes what the run died of, while it still has its lease."""
@@ -312,6 +319,8 @@ class Execution:
         except TypeError:  # a callable without a hash
             return self._make_plan(fn, version)
         if found is None:
+            if len(self._plans) > MOST_PLANS:  # a lambda in a loop is a new function each time
+                self._plans.clear()
             found = self._plans[fn, version] = self._make_plan(fn, version)
         return found
 
@@ -461,7 +470,7 @@ class Execution:
     async def _completed(self, call: Call, value: Any) -> Any:
         encoded = _codec.encode(value, f"the result of step {call.name!r}")
         once = call.effect.kind == "once"
-        await self.append(_codec.result_fact("step_completed", call.key, encoded, self.journal.blobs), full=once)
+        await self.append(_codec.result_fact("step_completed", call.key, encoded, self.journal.blobs, full=once), full=once)
         if self.engine.probe:
             self.engine.probe("after_result", call.name)
         return _codec.normalised(value, encoded, call.typed_by)

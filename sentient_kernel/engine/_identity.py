@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Callable
 from functools import lru_cache, partial
 from hashlib import blake2b
-from types import CodeType, FunctionType
+from types import CellType, CodeType, FunctionType
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -24,6 +24,7 @@ from sentient_kernel.errors import ValueNotStorable
 from sentient_kernel.ids import ApprovalId, RunId, StepKey
 
 NOTEBOOK = "__main__"
+_EMPTY = CellType()
 _ADDRESS = re.compile(" at 0x[0-9a-f]+")
 _QUICK = frozenset({int, str, bool, type(None)})
 
@@ -71,14 +72,28 @@ def code_of(fn: Callable[..., Any], version: str | None = None) -> str:
 
 
 def place_of(fn: Callable[..., Any]) -> str:
-    """Returns the module and the full name of a function, and what is bound to it where it is a partial one."""
+    """Returns the module and the full name of a function, of those it wraps, and what is bound to it and cannot change."""
     inner = plain(fn)
     where = f"{getattr(inner, '__module__', '')}:{getattr(inner, '__qualname__', type(inner).__qualname__)}"
+    where += "".join(f"({f.__module__}:{f.__qualname__})" for f in _enclosed(inner))
     while isinstance(fn, partial):
         bound = [*fn.args, *(part for pair in sorted(fn.keywords.items()) for part in pair)]
         where += "".join(f"\0{_bound(value)}" for value in bound)
         fn = fn.func
-    return where
+    owner = getattr(fn, "__self__", None)
+    return f"{where}\0{_bound(owner)}" if _is_frozen(owner) else where
+
+
+def _enclosed(fn: Any) -> list[FunctionType]:
+    """Returns the functions that a function holds in its closure, as one made by a decorator does."""
+    cells = [cell for cell in getattr(fn, "__closure__", None) or () if cell != _EMPTY]
+    return [inner for inner in (plain(cell.cell_contents) for cell in cells) if isinstance(inner, FunctionType) and inner is not fn]
+
+
+def _is_frozen(value: Any) -> bool:
+    """True for a model or dataclass that cannot change, so that it is the same when the run is taken up again."""
+    config, params = getattr(type(value), "model_config", {}), getattr(type(value), "__dataclass_params__", None)
+    return bool(isinstance(config, dict) and config.get("frozen")) or bool(params is not None and params.frozen)
 
 
 def _bound(value: Any) -> str:
@@ -159,6 +174,8 @@ def _collect(fn: Any, seen: dict[str, str]) -> None:
             _collect(other, seen)
         elif isinstance(other, type):
             _collect_class(other, seen)
+    for inner in _enclosed(fn):
+        _collect(inner, seen)
 
 
 def _collect_class(cls: type, seen: dict[str, str]) -> None:

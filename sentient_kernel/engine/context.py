@@ -175,7 +175,7 @@ class Context:
             with suppress(Refused):
                 await execution.engine.decide(FinishRun(run=execution.root.run, by="budget"))
 
-        start_task(finish(), "budget")
+        execution.timers.append(start_task(finish(), "budget"))
 
     async def send(self, to: str, message: Any) -> None:
         """Sends a value to every workflow of this tree of runs that goes by the name ``to``: its run's name or its function's."""

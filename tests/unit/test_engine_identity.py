@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from typing import Any
@@ -192,3 +193,51 @@ def test_digest_binds_to_exactly_what_was_shown() -> None:
     shown = ("Go?", {"a": 1, "b": [1, 2]}, None)
     assert _identity.digest(*shown) == _identity.digest("Go?", {"b": [1, 2], "a": 1}, None)
     assert len({_identity.digest(*shown), _identity.digest("Go!", *shown[1:]), _identity.digest("Go?", {"a": 1, "b": [2, 1]}, None)}) == 3
+
+
+def test_functions_of_one_decorator_are_told_apart_also_without_wraps() -> None:
+    def announced(fn: Any) -> Any:
+        def wrapper(*args: Any) -> Any:
+            return fn(*args)
+
+        return wrapper
+
+    assert key(announced(installed), 1) == key(announced(installed), 1)
+    assert key(announced(installed), 1) != key(announced(another), 1)
+
+
+def test_what_a_decorated_function_of_a_notebook_does_counts() -> None:
+    source = "def deco(fn):\n    def wrapper(i):\n        return fn(i)\n    return wrapper\n\n@deco\ndef work(i):\n    return i + 1\n"
+    assert fingerprint(source) == fingerprint(source)
+    assert fingerprint(source) != fingerprint(source.replace("i + 1", "i + 2"))
+    assert fingerprint(source) != fingerprint(source.replace("return fn(i)", "return -fn(i)"))
+
+
+def test_methods_of_two_unchangeable_objects_are_told_apart_and_those_of_others_are_not() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Folder:
+        path: str
+
+        def read(self) -> None: ...
+
+    @dataclasses.dataclass
+    class Counting:
+        calls: int
+
+        def read(self) -> None: ...
+
+    assert key(Folder("a").read) == key(Folder("a").read) != key(Folder("b").read)
+    assert key(Counting(1).read) == key(Counting(2).read), "what changes while a run works must not make its steps other ones"
+
+
+def test_functions_that_enclose_each_other_have_a_key() -> None:
+    def outer() -> Any:
+        def even(n: int) -> Any:
+            return odd(n - 1) if n else True
+
+        def odd(n: int) -> Any:
+            return even(n - 1) if n else False
+
+        return even
+
+    assert key(outer(), 1) == key(outer(), 1)
