@@ -303,6 +303,7 @@ class Execution:
             await self.journal.append(self.run, [fact], lease=self.root.lease, unique=unique, full=True)
         except DuplicateKey:
             self.journal.poll()  # the answer was written by another process; now it is known here
+            await asyncio.sleep(0.05)  # if it is not, others must have their turn
 
     # -- steps ----------------------------------------------------------------------------------------------------
 
