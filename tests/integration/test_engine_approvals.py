@@ -246,6 +246,7 @@ def test_open_question_is_the_same_after_a_restart_and_asked_once(home: Home) ->
         first = home.engine()
         first.resume(run)
     assert events(first, run, "approval_requested") == [before]
+    assert "run_failed" not in kinds(first, run)
     answer(first, run)
     assert outcome(first, run) == {"a": 1}
 

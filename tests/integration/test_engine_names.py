@@ -8,7 +8,7 @@ import engine_kit
 import pytest
 from engine_kit import Calls, Home, answer, ended, kinds, outcome, wait_for
 
-from sentient_kernel.commands import CancelRun
+from sentient_kernel.commands import CancelRun, DecideApproval
 from sentient_kernel.engine import Context, Engine, workflow
 
 home, engine = engine_kit.home, engine_kit.engine
@@ -130,4 +130,25 @@ def test_second_engine_watches_a_run_that_the_first_executes(home: Home) -> None
     answer(second, run)
     assert watched.result(20) == "completed"
     assert second.result(run) == "well"
+    assert "run_resumed" not in kinds(second, run)
+
+
+def test_run_that_another_engine_completes_in_the_moment_it_is_taken_up_is_left_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = home.engine(), home.engine()
+    run = first.start(named, (), {"ask": True}, name="daily")
+    asked = wait_for(first, run, "approval_requested")
+    acquire = second.journal.acquire
+
+    def too_late(*args: Any, **settings: Any) -> Any:
+        first.command(DecideApproval(run=run, approval=asked.approval, decision="approve"))
+        assert ended(first, run) == "completed"
+        while first.alive(run):
+            pass
+        return acquire(*args, **settings)
+
+    monkeypatch.setattr(second.journal, "acquire", too_late)
+    assert second.start(named, (), {"ask": True}, name="daily") == run
+    assert not second.live
+    assert not second.alive(run)
+    assert outcome(second, run) == "well"
     assert "run_resumed" not in kinds(second, run)

@@ -303,7 +303,7 @@ def test_step_inside_a_step_is_no_contradiction(engine: Engine) -> None:
             return await ctx.step(work, "inner", i)
 
         await ctx.step(outer, 1)
-        await ctx.step(die)
+        die()
         return await ctx.step(work, "after")
 
     run = engine.start(nested)
