@@ -143,8 +143,7 @@ class Run:
         Raises:
             RunFailed: The workflow raised; the story and the cause are attached.
             RunCancelled: Somebody cancelled it.
-            RunWaiting: It waits for an answer, nobody here can give one, and neither a timeout nor the policy ``ask`` says to wait for one
-                from elsewhere.
+            RunWaiting: It waits for an answer, nobody here can give one, and no timeout says to wait for one from elsewhere.
             RunTimedOut: It is not done yet; it goes on.
         """
         told = self._detached()
@@ -245,7 +244,7 @@ class Run:
             with interrupts.raising():
                 if all(_frontend.ask(approval) for approval in self.approvals if approval.status == "open"):
                     return
-        if patient or self._wb._asked_to_wait(self.id):
+        if patient:
             return
         first = str(view.approvals[0])
         raise RunWaiting(

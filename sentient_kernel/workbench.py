@@ -338,11 +338,6 @@ class Workbench:
         if self.closed:
             raise JournalUnusable("This workbench is closed.", hint="Open a new one; stored runs are all there.")
 
-    def _asked_to_wait(self, run: RunId) -> bool:
-        """True when somebody said that questions of this run are to be asked, and so waited for."""
-        started = self.journal.read(run=run, kinds=["run_started"])
-        return bool(started) and "ask" in (started[0].event.approve or {}).values()
-
     def _result(self, run: RunId) -> Any:
         report = self._report(run)
         return report if report is not None else self.engine.result(run)
