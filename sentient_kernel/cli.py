@@ -33,10 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 failed, 2 wrong usage, 3 nothing found, 4 waiting for an answer.
     """
-    _any_encoding()
-    args = _parser().parse_args(argv)
     try:
-        code = _run(args)
+        _any_encoding()
+        code = _run(_parser().parse_args(argv))
         if sys.stdout is not None:
             sys.stdout.flush()
         return code

@@ -218,6 +218,26 @@ def test_a_question_waits_and_is_answered_by_either_door(wb: sk.Workbench) -> No
         assert (run.approvals[0].status, len(wb.approvals)) == ("edited", 0)
 
 
+def test_a_timeout_waits_for_an_answer_from_elsewhere(wb: sk.Workbench) -> None:
+    run = wb.start(asking, 1)
+    assert run.wait() == "waiting"
+    with pytest.raises(sk.RunTimedOut):
+        run.result(timeout=0.4)
+    answer = threading.Timer(0.4, lambda: wb.approvals[0].approve())
+    answer.start()
+    assert run.result(timeout=30) == {"x": 1}
+    answer.join()
+    assert run.wait() == "completed"
+
+
+def test_show_prints_a_line_where_there_is_no_notebook(wb: sk.Workbench, capsys: pytest.CaptureFixture[str]) -> None:
+    run = wb.start(doubled, 1)
+    run.result()
+    run.show()
+    assert capsys.readouterr().out == "Run('doubled')\n"
+    assert 'data-status="completed"' in run._repr_html_()
+
+
 def test_a_no_reaches_the_workflow_with_its_reason(wb: sk.Workbench) -> None:
     for answer in (lambda a: a.reject("too dear"), lambda a: wb.decide(a.id, "reject", reason="too dear")):
         run = wb.start(asking, 1)
