@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from sentient_kernel.projections.table import Table
     from sentient_kernel.workbench import Workbench
 
+GRACE = 5.0
+"""Seconds that the engine may take, beyond a timeout, to say whether a run has ended."""
+
 TICK = 0.05
 """Seconds between looks for an interrupt while a cell waits."""
 LINGER = 0.1
@@ -164,14 +167,14 @@ class Run:
         watch = self._wb.engine.start_soon(lambda: self._wb.engine._watch(self.id))
         while True:
             left = TICK if until is None else max(0.0, min(TICK, until - time.monotonic()))
-            ended = _within(watch, left)
+            ended = _within(watch, max(left, TICK))  # to ask the engine takes a moment, also when no time is left
             end: str | None = None if ended is None else _within(ended, left)
             if end is not None:
                 return end
             if interrupts.seen:
                 time.sleep(LINGER)
                 raise KeyboardInterrupt
-            if until is not None and time.monotonic() >= until:
+            if until is not None and time.monotonic() >= until and (ended is not None or time.monotonic() >= until + GRACE):
                 raise RunTimedOut(f"{self!r} is not done after {timeout:g} s; it goes on.", hint="Call result() again to wait on.")
             if time.monotonic() >= look and not (ended is not None and ended.done()):
                 self._look(interrupts, patient=until is not None)
