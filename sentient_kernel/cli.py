@@ -97,8 +97,8 @@ def _check(args: argparse.Namespace) -> None:
     out = getattr(args, "out", None)
     if out and not Path(out).absolute().parent.is_dir():
         raise UsageError(f"{out!r} cannot be written: there is no folder {str(Path(out).parent)!r}.")
-    if out and not out.lower().endswith(ENDINGS):
-        raise UsageError(f"{out!r} has no ending that says how to write it.", hint=f"Endings that work: {', '.join(ENDINGS)}.")
+    if out and args.format is None and not out.lower().endswith(ENDINGS):
+        raise UsageError(f"{out!r} has no ending that says how to write it.", hint=f"Endings that work: {', '.join(ENDINGS)}; or --format.")
 
 
 # -- commands --------------------------------------------------------------------------------------------------------------
@@ -157,13 +157,15 @@ def _print_result(result: Any, args: argparse.Namespace) -> int:
     if not isinstance(result, Report):
         _write(_json(result), args)
         return DONE
-    if args.out:
+    if args.out and args.format is None:
         result.save(args.out)
         print(f"Written to {args.out}.", file=sys.stderr)
     elif args.format == "json":
         _write(_json(result.to_dict()), args)
     elif args.format == "html":
         _write(result.to_html(), args)
+    elif args.out:
+        _write(result.to_markdown().rstrip("\n"), args)
     else:
         _write_markdown(result.to_markdown())
     if not result.abstained:
@@ -305,8 +307,8 @@ def _parser() -> argparse.ArgumentParser:
     as_json = _Words(add_help=False)
     as_json.add_argument("--json", action="store_true", help="for programs")
     shaped = _Words(add_help=False)
-    shaped.add_argument("--format", choices=SHOWN_FORMATS, default="md")
-    shaped.add_argument("--out", metavar="FILE", help=f"write the report there; its ending says how ({' '.join(ENDINGS)})")
+    shaped.add_argument("--format", choices=SHOWN_FORMATS, help="default: md, or what the ending of FILE says")
+    shaped.add_argument("--out", metavar="FILE", help=f"write the report there; its ending ({' '.join(ENDINGS)}) or --format says how")
 
     parser = _Words(
         prog="sentient-kernel",

@@ -51,6 +51,13 @@ def test_a_report_is_written_as_its_ending_says(cli: Cli, name: str, begins: str
     assert f"Written to {name}." in done.err
 
 
+@pytest.mark.parametrize(("form", "begins"), [("md", "# How"), ("html", "<section"), ("json", "{")])
+def test_a_format_that_is_named_counts_more_than_an_ending(cli: Cli, form: str, begins: str) -> None:
+    done = cli("research", QUESTION, "--source", BEES, "--format", form, "--out", "report.txt")
+    assert (done.code, done.out) == (DONE, "")
+    assert Path("report.txt").read_text().startswith(begins)
+
+
 def test_an_unanswerable_question_ends_with_3_and_the_reason_of_each_source(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "ants.md").write_text("Ants follow trails of scent.")
     done = cli("research", UNANSWERABLE, "--source", BEES, "--source", "ants.md", "--format", "json")
