@@ -188,12 +188,23 @@ class Screen:
             if run.status in AT_REST:
                 _drawn(view)
 
+    def draw(self, run: Run) -> None:
+        """Draws what is shown of a run now."""
+        with self._lock:
+            views = [view for view in self._views if view.run.id == run.id]
+        for view in views:
+            _drawn(view)
+
     def close(self) -> None:
-        """Stops redrawing. Safe to call twice, and from the thread itself."""
+        """Draws a last time and stops. Safe to call twice, and from the thread itself."""
         self._closing.set()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(2)
+        with self._lock:
+            views, self._views = self._views, []
+        for view in views:
+            _drawn(view)
 
     def _shown_elsewhere(self, run: Run) -> bool:
         here = _cell()
