@@ -244,6 +244,7 @@ class Run:
         if _frontend.someone_can_answer():
             if not may_ask:
                 return
+            self._wb._screen.draw(self)  # what is asked stands in the view
             with interrupts.raising():
                 if all(_frontend.ask(approval) for approval in self.approvals if approval.status == "open"):
                     return
