@@ -163,7 +163,9 @@ def _print_result(result: Any, args: argparse.Namespace) -> int:
     elif args.format == "json":
         _write(_json(result.to_dict()), args)
     elif args.format == "html":
-        _write(result.to_html(), args)
+        from sentient_kernel.agents._html import page
+
+        _write(page(result).rstrip("\n") if args.out else result.to_html(), args)
     elif args.out:
         _write(result.to_markdown().rstrip("\n"), args)
     else:

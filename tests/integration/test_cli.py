@@ -51,7 +51,7 @@ def test_a_report_is_written_as_its_ending_says(cli: Cli, name: str, begins: str
     assert f"Written to {name}." in done.err
 
 
-@pytest.mark.parametrize(("form", "begins"), [("md", "# How"), ("html", "<section"), ("json", "{")])
+@pytest.mark.parametrize(("form", "begins"), [("md", "# How"), ("html", "<!doctype"), ("json", "{")])
 def test_a_format_that_is_named_counts_more_than_an_ending(cli: Cli, form: str, begins: str) -> None:
     done = cli("research", QUESTION, "--source", BEES, "--format", form, "--out", "report.txt")
     assert (done.code, done.out) == (DONE, "")
