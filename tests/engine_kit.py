@@ -93,6 +93,16 @@ def wait_for(engine: Engine, run: RunId, kind: str, count: int = 1) -> Any:
     raise TimeoutError(f"no {kind} in {kinds(engine, run)}")
 
 
+def children_of(engine: Engine, run: RunId, count: int = 1) -> list[RunId]:
+    """Waits until a run has so many children and returns them."""
+    wait_for(engine, run, "step_started", count)
+    for _ in range(int(PATIENCE / 0.005)):
+        if len(rows := engine.journal.runs(parent=run)) >= count:
+            return [row.run for row in rows]
+        threading.Event().wait(0.005)
+    raise TimeoutError(f"{run!r} has {len(rows)} children")
+
+
 def answer(engine: Engine, run: RunId, decision: Any = "approve", *, count: int = 1, **fields: Any) -> str:
     """Waits for a run's n-th question, answers it, and returns its id."""
     asked = wait_for(engine, run, "approval_requested", count)

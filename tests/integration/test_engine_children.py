@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from typing import Any
 
 import engine_kit
 import pytest
-from engine_kit import Calls, Home, answer, ended, events, finish, kinds, outcome, wait_for
+from engine_kit import Calls, Home, answer, children_of, ended, events, finish, kinds, outcome, wait_for
 from pydantic import BaseModel
 
 from sentient_kernel.commands import CancelRun, ContinueRun, FinishRun, PauseRun, SteerRun
@@ -62,14 +61,6 @@ async def parent(ctx: Context, deadly: bool = False) -> list[Any]:
         await ctx.step(die)
     note = await ctx.run(notes, paper=paper)
     return [type(paper).__name__, type(note).__name__, note.text]
-
-
-def children_of(engine: Engine, run: RunId, count: int) -> list[RunId]:
-    """Waits until a run has so many children."""
-    wait_for(engine, run, "step_started", count)
-    while len(rows := engine.journal.runs(parent=run)) < count:
-        threading.Event().wait(0.002)
-    return [row.run for row in rows]
 
 
 def child_of(engine: Engine, run: RunId) -> RunId:

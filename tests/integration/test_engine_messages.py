@@ -6,7 +6,7 @@ from typing import Any
 
 import engine_kit
 import pytest
-from engine_kit import Calls, Home, ended, events, finish, kinds, outcome, wait_for
+from engine_kit import Calls, Home, children_of, ended, events, finish, kinds, outcome, wait_for
 
 from sentient_kernel.commands import DecideApproval, SendMessage
 from sentient_kernel.engine import Context, Engine, workflow
@@ -222,8 +222,7 @@ def test_message_to_a_child_run_reaches_it(engine: Engine) -> None:
         return await ctx.run(writer, 1)
 
     run = engine.start(parent)
-    wait_for(engine, run, "step_started")
-    (child,) = [row.run for row in engine.journal.runs(parent=run)]
+    (child,) = children_of(engine, run)
     send(engine, child, "down")
     assert outcome(engine, run) == ["down"]
 
