@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,7 @@ class View:
         self.run = run
         self.cell = _cell()
         self._awaited = awaited
+        self._context = copy_context()
         self._handle: Any = DisplayHandle()  # type: ignore[no-untyped-call]
         self._drawing = threading.Lock()
         self._drawn = ""
@@ -138,7 +140,11 @@ class View:
             html = self._html(status)
             if html != self._drawn:
                 bundle = {"text/html": html, "text/plain": repr(self.run)}
-                (self._handle.update if self._drawn else self._handle.display)(bundle, raw=True)
+                draw = self._handle.update if self._drawn else self._handle.display
+                try:
+                    draw(bundle, raw=True)
+                except LookupError:  # ipykernel 7.0: a thread has no cell of its own there, so the view's counts
+                    self._context.run(draw, bundle, raw=True)
                 self._drawn = html
             return status not in AT_REST
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -46,6 +47,7 @@ class Output:
 
     kind: str
     content: dict[str, Any]
+    number: int
 
     @property
     def data(self) -> dict[str, Any]:
@@ -91,13 +93,14 @@ class Kernel:
 
     Args:
         folder: Its working directory.
-        before: Folders that its modules are looked for in first, such as one with another ipykernel.
+        before: Folders that its modules are looked for in first, such as one with another ipykernel; IPYKERNEL_FROM names one too.
     """
 
     def __init__(self, folder: Path, *, before: Sequence[Path] = ()) -> None:
         self.folder = folder
-        self._path = os.pathsep.join(map(str, [*before, ROOT]))
+        self._path = os.pathsep.join(filter(None, [*map(str, before), os.environ.get("IPYKERNEL_FROM"), str(ROOT)]))
         self._cells: dict[str, Cell] = {}
+        self._numbers = count()
 
     def __enter__(self) -> Kernel:
         from jupyter_client.manager import KernelManager
@@ -155,6 +158,11 @@ class Kernel:
                 raise TimeoutError(f"not within {timeout:g} s")
             self._take()
 
+    def drawn(self, display: str) -> list[Output]:
+        """Returns what was drawn under one display id, in order, whichever cell ran at the time."""
+        found = [o for cell in self._cells.values() for o in cell.outputs if o.content.get("transient", {}).get("display_id") == display]
+        return sorted(found, key=lambda output: output.number)
+
     def answer(self, text: str, timeout: float = LONG) -> str:
         """Waits until a cell asks for input, answers it, and returns what it asked."""
         until = time.monotonic() + timeout
@@ -189,7 +197,7 @@ class Kernel:
             elif kind == "status":
                 cell.idle = content["execution_state"] == "idle"
             elif kind in ("stream", "error", "display_data", "update_display_data", "execute_result"):
-                cell.outputs.append(Output(kind, content))
+                cell.outputs.append(Output(kind, content, next(self._numbers)))
             cell.at = time.monotonic()
 
 

@@ -5,6 +5,7 @@ The older ones are installed into folders of their own, without what they need: 
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -28,7 +29,10 @@ def line(version: str, folder: Path) -> list[Path]:
     return [folder]
 
 
-@pytest.mark.parametrize("version", ["installed", "6.31.0", "7.0.1", "7.3.0"])
+OLDER = ["6.31.0", "7.0.1", "7.3.0"]
+
+
+@pytest.mark.parametrize("version", ["installed", *OLDER])
 def test_a_hundred_interrupts_cost_nothing_but_the_wait(tmp_path: Path, version: str) -> None:
     with prepared(tmp_path, before=line(version, tmp_path / "older")) as kernel:
         found = kernel.value("import ipykernel; ipykernel.__version__").strip("'")
@@ -53,3 +57,13 @@ def test_a_hundred_interrupts_cost_nothing_but_the_wait(tmp_path: Path, version:
         assert kernel.value("[t for t in threads() if t != 'sentient-screen']") == threads
         assert kernel.value("go.set(); r.result()") == "7"
         assert kernel.value("await r") == "7"
+
+
+@pytest.mark.parametrize("version", OLDER)
+def test_all_that_holds_of_waiting_holds_on_older_lines_too(tmp_path: Path, version: str) -> None:
+    (folder,) = line(version, tmp_path / "older")
+    tests = Path(__file__).parents[1] / "integration" / "test_run_waiting.py"
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)]
+    environment = os.environ | {"IPYKERNEL_FROM": str(folder)}
+    done = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False, env=environment)
+    assert done.returncode == 0, done.stdout[-4000:]

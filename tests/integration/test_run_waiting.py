@@ -103,9 +103,10 @@ def test_a_run_shows_itself_and_is_redrawn_after_its_cell_has_ended(kernel: Kern
     shown = cell.outputs[0].content["transient"]["display_id"]
     after = kernel.send("go.set(); time.sleep(1)")
     kernel.finish(after)
-    updates = [o for o in after.outputs if o.kind == "update_display_data" and o.content["transient"]["display_id"] == shown]
-    assert status(updates[-1].data["text/html"]) == "completed"
-    assert {o.data["text/plain"] for o in updates} == {"Run('held')"}
+    drawn = kernel.drawn(shown)
+    assert [drawn[0].kind, drawn[-1].kind] == ["display_data", "update_display_data"]
+    assert status(drawn[-1].data["text/html"]) == "completed"
+    assert {o.data["text/plain"] for o in drawn} == {"Run('held')"}
     assert kernel.value("threads().count('sentient-screen')") == "0"
 
 
@@ -143,9 +144,8 @@ def test_a_run_that_another_cell_shows_is_not_shown_twice(kernel: Kernel) -> Non
 def test_an_interrupted_cell_goes_on_showing_the_run(kernel: Kernel) -> None:
     cell, _ = interrupted(kernel, "r.result()", 0.2, stdin=True)
     shown = next(o for o in cell.outputs if o.kind == "display_data").content["transient"]["display_id"]
-    after = kernel.run("go.set(); time.sleep(1)")
-    last = [o for o in after.outputs if o.content.get("transient", {}).get("display_id") == shown][-1]
-    assert status(last.data["text/html"]) == "completed"
+    kernel.run("go.set(); time.sleep(1)")
+    assert status(kernel.drawn(shown)[-1].data["text/html"]) == "completed"
 
 
 # -- questions -----------------------------------------------------------------------------------------------------------------
