@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from sentient_kernel._frontend import Screen, someone_can_answer
+from sentient_kernel._frontend import someone_can_answer
 from sentient_kernel._mapping import Mapped, map_runs
+from sentient_kernel._screen import Screen
 from sentient_kernel._views import Views
 from sentient_kernel.agents.desk import Desk
 from sentient_kernel.agents.research import RESEARCH, research_workflow
