@@ -9,19 +9,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from sentient_kernel._arguments import DONE, ENDINGS, FAILED, NOTHING, USAGE, WAITING, one_line, parser
 from sentient_kernel.errors import RunError, SentientError, UsageError
 
 if TYPE_CHECKING:
     from sentient_kernel.agents.report import Report
     from sentient_kernel.run import Run
     from sentient_kernel.workbench import Workbench
-
-DONE, FAILED, USAGE, NOTHING, WAITING = 0, 1, 2, 3, 4
-DEMO = "How do I group rows and compute several aggregates at once?"
-SHOWN_FORMATS = ("md", "html", "json")
-ENDINGS = (".md", ".html", ".json", ".bib")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         _any_encoding()
-        code = _run(_parser().parse_args(argv))
+        code = _run(parser().parse_args(argv))
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
@@ -54,15 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: object, code: int) -> int:
-    print(f"sentient-kernel: {_one_line(error)}", file=sys.stderr)
+    print(f"sentient-kernel: {one_line(error)}", file=sys.stderr)
     return code
-
-
-def _one_line(text: object) -> str:
-    """Returns outside text on one line; nothing in it moves the cursor or turns the direction of writing."""
-    from sentient_kernel.failures import plain
-
-    return " ".join(plain(text).split())
 
 
 def _any_encoding() -> None:
@@ -83,8 +72,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.command == "verify":
         return _verify(args)
     with Workbench(args.home) as workbench:
-        command: Callable[[Workbench, argparse.Namespace], int] = args.call
-        return command(workbench, args)
+        return COMMANDS[args.command](workbench, args)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -144,7 +132,7 @@ def _finish(wb: Workbench, run: Run, args: argparse.Namespace) -> int:
             if approval.status == "open":
                 print(approval.id)
                 how = f"`sentient-kernel approve {approval.id}`, then `sentient-kernel resume {run.id}`"
-                print(f"Waiting for an answer: {_one_line(approval.question)} {how}.", file=sys.stderr)
+                print(f"Waiting for an answer: {one_line(approval.question)} {how}.", file=sys.stderr)
         return WAITING
     if status in ("paused", "crashed"):
         raise RunError(f"Run {run.id} is {status}.", hint=f"`sentient-kernel resume {run.id}` goes on with it.")
@@ -187,7 +175,7 @@ def _search(wb: Workbench, args: argparse.Namespace) -> int:
         _write(_json(rows), args)
     else:
         for i, passage in enumerate(found, 1):
-            print(f"{i}. {_one_line(passage.title)}  ({_one_line(passage.uri)})\n   {_one_line(passage.text)[:300]}\n")
+            print(f"{i}. {one_line(passage.title)}  ({one_line(passage.uri)})\n   {one_line(passage.text)[:300]}\n")
     if found:
         return DONE
     healths = [(ref[0], wb.desk.source(ref).health) for ref in wb.desk.references(args.source or ())]
@@ -223,7 +211,7 @@ def _show(wb: Workbench, args: argparse.Namespace) -> int:
     folds = wb._views.of(run.id)
     print(run_text(view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table))
     if run.error is not None:
-        print(f"\n{_one_line(f'{run.error.type}: {run.error.message} {run.error.hint}')}")
+        print(f"\n{one_line(f'{run.error.type}: {run.error.message} {run.error.hint}')}")
     if view.status == "completed":
         print()
         return _print_result(run.result(), args)
@@ -290,72 +278,21 @@ def _verify(args: argparse.Namespace) -> int:
     return DONE if verdict.ok else FAILED
 
 
-# -- words and output ------------------------------------------------------------------------------------------------------
+COMMANDS: dict[str, Callable[[Workbench, argparse.Namespace], int]] = {
+    "research": _research,
+    "search": _search,
+    "runs": _runs,
+    "show": _show,
+    "resume": _resume,
+    "approvals": _approvals,
+    "approve": _approve,
+    "reject": _reject,
+    "demo": _demo,
+    "doctor": _doctor,
+}
 
 
-class _Words(argparse.ArgumentParser):
-    """Says what is wrong with the words of a command in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        """Ends the process with 2."""
-        self.exit(USAGE, f"sentient-kernel: {_one_line(message)[:1].upper()}{_one_line(message)[1:]}. See `{self.prog} --help`.\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    from sentient_kernel import __version__
-
-    home = _Words(add_help=False)
-    home.add_argument("--home", metavar="DIR", help="the folder that keeps everything (default: SENTIENT_HOME, else .sentient)")
-    as_json = _Words(add_help=False)
-    as_json.add_argument("--json", action="store_true", help="for programs")
-    shaped = _Words(add_help=False)
-    shaped.add_argument("--format", choices=SHOWN_FORMATS, help="default: md, or what the ending of FILE says")
-    shaped.add_argument("--out", metavar="FILE", help=f"write the report there; its ending ({' '.join(ENDINGS)}) or --format says how")
-
-    parser = _Words(
-        prog="sentient-kernel",
-        description="Research that survives: cited reports over your documents, with or without a model.",
-        epilog="Exit: 0 done, 1 failed, 2 wrong usage, 3 nothing found, 4 waiting for an answer.",
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def add(name: str, call: Callable[..., int], text: str, *parents: _Words) -> _Words:
-        made = commands.add_parser(name, help=text, description=text, parents=[home, *parents])
-        made.set_defaults(call=call)
-        return made
-
-    research = add("research", _research, "Research a question and print a report whose every sentence is cited.", shaped)
-    research.add_argument("question")
-    research.add_argument("--source", action="append", metavar="S", help="a folder, a file, or 'packages' (default); may be repeated")
-    research.add_argument("--model", metavar="M", help="a language model; none makes reports of the sources' own sentences")
-    research.add_argument("--approve", choices=("ask", "auto", "deny"), help="how questions of the run are answered")
-    research.add_argument("--depth", type=int, default=1, metavar="N", help="rounds of searching at most")
-    research.add_argument("--budget-usd", type=float, metavar="X", help="what a model may cost")
-    research.add_argument("--name", metavar="NAME", help="attach to the run of that name and question instead of starting a second one")
-    search = add("search", _search, "Print the passages that fit a query best.", as_json)
-    search.add_argument("query")
-    search.add_argument("--source", action="append", metavar="S")
-    search.add_argument("-k", type=int, default=10, metavar="N")
-    add("runs", _runs, "List the runs of this home.", as_json)
-    show = add("show", _show, "Show one run: its steps, its questions, its report.", as_json, shaped)
-    show.add_argument("run", metavar="RUN")
-    resume = add("resume", _resume, "Go on with a run that crashed, failed, or waits; finished steps are kept.", shaped)
-    resume.add_argument("run", metavar="RUN")
-    add("approvals", _approvals, "List the questions that wait for an answer.", as_json)
-    approve = add("approve", _approve, "Answer yes.")
-    approve.add_argument("id", metavar="ID")
-    approve.add_argument("--payload", metavar="FILE", help="go ahead with this JSON instead of what was shown")
-    reject = add("reject", _reject, "Answer no.")
-    reject.add_argument("id", metavar="ID")
-    reject.add_argument("--reason", required=True, metavar="R")
-    lab = commands.add_parser("lab", help="Open JupyterLab on the tutorials.")
-    lab.add_argument("folder", nargs="?", help="where to put the tutorials (default: ./sentient-tutorials, or the clone's notebooks)")
-    demo = add("demo", _demo, "Research a question over the documentation of the installed packages.", shaped)
-    demo.add_argument("question", nargs="?", default=DEMO)
-    add("doctor", _doctor, "Say what is installed and whether it is healthy.", as_json)
-    add("verify", _verify, "Check that no row of the journal is missing or altered.", as_json)
-    return parser
+# -- output ------------------------------------------------------------------------------------------------------
 
 
 def _budget(usd: float | None) -> Any:

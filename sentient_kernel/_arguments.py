@@ -1,0 +1,82 @@
+"""The words of the command line: what each command takes, and what is wrong with them in one sentence."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+DONE, FAILED, USAGE, NOTHING, WAITING = 0, 1, 2, 3, 4
+DEMO = "How do I group rows and compute several aggregates at once?"
+SHOWN_FORMATS = ("md", "html", "json")
+ENDINGS = (".md", ".html", ".json", ".bib")
+
+
+def one_line(text: object) -> str:
+    """Returns outside text on one line; nothing in it moves the cursor or turns the direction of writing."""
+    from sentient_kernel.failures import plain
+
+    return " ".join(plain(text).split())
+
+
+class Words(argparse.ArgumentParser):
+    """Says what is wrong with the words of a command in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process with 2."""
+        self.exit(USAGE, f"sentient-kernel: {one_line(message)[:1].upper()}{one_line(message)[1:]}. See `{self.prog} --help`.\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Returns what understands the words of every command; ``command`` of the result says which one it is."""
+    from sentient_kernel import __version__
+
+    home = Words(add_help=False)
+    home.add_argument("--home", metavar="DIR", help="the folder that keeps everything (default: SENTIENT_HOME, else .sentient)")
+    as_json = Words(add_help=False)
+    as_json.add_argument("--json", action="store_true", help="for programs")
+    shaped = Words(add_help=False)
+    shaped.add_argument("--format", choices=SHOWN_FORMATS, help="default: md, or what the ending of FILE says")
+    shaped.add_argument("--out", metavar="FILE", help=f"write the report there; its ending ({' '.join(ENDINGS)}) or --format says how")
+
+    words = Words(
+        prog="sentient-kernel",
+        description="Research that survives: cited reports over your documents, with or without a model.",
+        epilog="Exit: 0 done, 1 failed, 2 wrong usage, 3 nothing found, 4 waiting for an answer.",
+    )
+    words.add_argument("--version", action="version", version=__version__)
+    commands = words.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, text: str, *parents: Words) -> Words:
+        return commands.add_parser(name, help=text, description=text, parents=[home, *parents])
+
+    research = add("research", "Research a question and print a report whose every sentence is cited.", shaped)
+    research.add_argument("question")
+    research.add_argument("--source", action="append", metavar="S", help="a folder, a file, or 'packages' (default); may be repeated")
+    research.add_argument("--model", metavar="M", help="a language model; none makes reports of the sources' own sentences")
+    research.add_argument("--approve", choices=("ask", "auto", "deny"), help="how questions of the run are answered")
+    research.add_argument("--depth", type=int, default=1, metavar="N", help="rounds of searching at most")
+    research.add_argument("--budget-usd", type=float, metavar="X", help="what a model may cost")
+    research.add_argument("--name", metavar="NAME", help="attach to the run of that name and question instead of starting a second one")
+    search = add("search", "Print the passages that fit a query best.", as_json)
+    search.add_argument("query")
+    search.add_argument("--source", action="append", metavar="S")
+    search.add_argument("-k", type=int, default=10, metavar="N")
+    add("runs", "List the runs of this home.", as_json)
+    show = add("show", "Show one run: its steps, its questions, its report.", as_json, shaped)
+    show.add_argument("run", metavar="RUN")
+    resume = add("resume", "Go on with a run that crashed, failed, or waits; finished steps are kept.", shaped)
+    resume.add_argument("run", metavar="RUN")
+    add("approvals", "List the questions that wait for an answer.", as_json)
+    approve = add("approve", "Answer yes.")
+    approve.add_argument("id", metavar="ID")
+    approve.add_argument("--payload", metavar="FILE", help="go ahead with this JSON instead of what was shown")
+    reject = add("reject", "Answer no.")
+    reject.add_argument("id", metavar="ID")
+    reject.add_argument("--reason", required=True, metavar="R")
+    lab = commands.add_parser("lab", help="Open JupyterLab on the tutorials.")
+    lab.add_argument("folder", nargs="?", help="where to put the tutorials (default: ./sentient-tutorials, or the clone's notebooks)")
+    demo = add("demo", "Research a question over the documentation of the installed packages.", shaped)
+    demo.add_argument("question", nargs="?", default=DEMO)
+    add("doctor", "Say what is installed and whether it is healthy.", as_json)
+    add("verify", "Check that no row of the journal is missing or altered.", as_json)
+    return words
