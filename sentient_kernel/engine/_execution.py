@@ -166,11 +166,12 @@ class Execution:
         """Takes in an event of this run that was committed by anybody."""
         if record.kind not in CONTROL:
             return
-        if record.kind == "approval_requested" and record.event.approval in self.state.approvals:
+        approval = ApprovalId(from_json(record.body)["approval"]) if record.kind.startswith("approval_") else None
+        if record.kind == "approval_requested" and approval in self.state.approvals:
             return
         apply(self.state, record)
-        if record.kind in ("approval_decided", "approval_expired", "approval_withdrawn"):
-            waiter = self.answers.pop(record.event.approval, None)
+        if approval is not None:
+            waiter = self.answers.pop(approval, None)
             if waiter is not None and not waiter.done():
                 waiter.set_result(None)
         elif record.kind == "message_sent":

@@ -26,6 +26,7 @@ from sentient_kernel.ids import ApprovalId, RunId, StepKey
 NOTEBOOK = "__main__"
 _EMPTY = CellType()
 _ADDRESS = re.compile(" at 0x[0-9a-f]+")
+_UNSPELT = frozenset({"ctx", "decorator_list", "type_comment"})
 _QUICK = frozenset({int, str, bool, type(None)})
 
 
@@ -206,21 +207,41 @@ def _source(fn: Any, code: CodeType) -> str:
 
 @lru_cache(maxsize=2048)
 def _normal_source(code: CodeType) -> str:
-    """Returns source without comments, layout, docstring and decorators, or nothing where it cannot be had."""
+    """Returns what the source says without comments, layout, docstrings and decorators, or nothing where it cannot be had."""
     try:
         # Not inspect.getsource: it looks at every module that is loaded, which takes longer than resuming a run.
         lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 : _last_line(code)]
         tree = ast.parse(textwrap.dedent("".join(lines)))
     except SyntaxError:
         return ""
-    if not tree.body:
-        return ""
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            node.decorator_list = []
-            if node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant) and len(node.body) > 1:
-                del node.body[0]
-    return ast.unparse(tree)
+    words: list[str] = []
+    _spell(tree.body, words)
+    return " ".join(words)
+
+
+def _spell(node: Any, words: list[str]) -> None:
+    """Writes a syntax tree down; what only newer versions of Python have is left out where it is empty, so that they all write the same."""
+    if isinstance(node, list):
+        words.append("[")
+        for one in node:
+            _spell(one, words)
+        words.append("]")
+    elif isinstance(node, ast.AST):
+        words.append(type(node).__name__)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if value is None or value == [] or name in _UNSPELT:
+                continue
+            if name == "body" and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and len(value) > 1 and _is_text(value[0]):
+                value = value[1:]
+            words.append(name)
+            _spell(value, words)
+    else:
+        words.append(repr(node))
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _last_line(code: CodeType) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, assert_never
 
 from pydantic_core import from_json
@@ -34,6 +35,8 @@ CONTROL = frozenset(
     }
 )  # fmt: skip
 """Kinds that a live run must know of as soon as they are written, whoever wrote them."""
+
+_OF_STEPS = frozenset({"step_started", "step_retried", "step_completed", "step_failed", "effect_intended"})
 
 ENDED = {"run_completed": "completed", "run_failed": "failed", "run_cancelled": "cancelled"}
 
@@ -143,7 +146,7 @@ def apply(state: RunState, record: Record) -> None:
     """Takes one more event into the state."""
     kind, body = record.kind, record.body
     state.seq = record.seq
-    if kind.startswith("step_") or kind == "effect_intended":
+    if kind in _OF_STEPS:
         _apply_step(state, kind, body)
     elif kind.startswith("approval_"):
         _apply_approval(state, record)
@@ -176,6 +179,13 @@ def apply(state: RunState, record: Record) -> None:
         state.recoveries = 0
 
 
+@lru_cache(maxsize=1024)
+def _what_began(fields: bytes) -> tuple[str, str, str]:
+    """Returns name, scope and effect of a step from the fields of its first event; without the key they are the same for many calls."""
+    began = from_json(fields)
+    return began["name"], began.get("scope", ""), began.get("effect", "pure")
+
+
 def _apply_step(state: RunState, kind: str, body: bytes) -> None:
     key = key_in(body)
     step = state.steps.get(key)
@@ -185,8 +195,7 @@ def _apply_step(state: RunState, kind: str, body: bytes) -> None:
         step.completed, step.failed, step.done = body, None, state.seq
         state.recoveries = 0
     elif kind == "step_started":
-        fields = from_json(body)
-        step.name, step.scope, step.effect = fields["name"], fields.get("scope", ""), fields.get("effect", "pure")
+        step.name, step.scope, step.effect = _what_began(b"{" + body[26:] if body[24:26] == b'",' else body)
     elif kind == "step_retried":
         step.attempt = from_json(body)["attempt"] - 1
     elif kind == "effect_intended":

@@ -228,4 +228,3 @@ async def _outcome(awaitable: Awaitable[T]) -> Outcome[T]:
         raise Crashed("a part of a gather", error) from error  # asyncio would let it end the loop itself
     except Exception as error:  # noqa: BLE001 - the border of step execution: a failure is a value here
         return Outcome(error=error)
-

@@ -90,6 +90,7 @@ class Engine:
         self.settled: set[CodeType | None] = set()
         self._on_commit = on_commit
         self._watched: dict[RunId, Future[str]] = {}
+        self._ended: dict[RunId, str] = {}
         self._errors: dict[RunId, BaseException] = {}
         self._flows: dict[str, Workflow[..., Any]] = {}
         self._resuming: set[RunId] = set()
@@ -486,21 +487,33 @@ class Engine:
             if record.kind in ENDED:
                 if execution is not None:
                     execution.over = True
+                self._remember_end(record.run, ENDED[record.kind])
                 self._settle(record.run, ENDED[record.kind])
+            elif record.kind == "run_resumed":
+                self._ended.pop(record.run, None)
         if self._on_commit is not None:
             self._on_commit(records)
+
+    def _remember_end(self, run: RunId, end: str) -> None:
+        """Keeps the ends of the newest thousand, so that who asks soon need not read."""
+        self._ended[run] = end
+        if len(self._ended) > 1_000:
+            del self._ended[next(iter(self._ended))]
 
     async def _watch(self, run: RunId) -> Future[str]:
         execution = self.live.get(run)
         if execution is not None and not execution.over:
             return self._watched.setdefault(run, Future())
+        done: Future[str] = Future()
+        if (end := self._ended.get(run)) is not None:
+            done.set_result(end)
+            return done
         alive = self.alive(run)  # before the record is read: an end that comes in between is in it
         rows = self.journal.read(run=run, kinds=["run_started", "run_resumed", *ENDED])
         if not rows:
             raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
         if rows[-1].kind not in ENDED and (alive or self._load(run).at_rest):
             return self._watched.setdefault(run, Future())
-        done: Future[str] = Future()
         done.set_result(ENDED.get(rows[-1].kind, "crashed"))
         return done
 

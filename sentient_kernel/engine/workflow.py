@@ -110,7 +110,8 @@ class Workflow(Generic[P, T]):
     def __init__(self, fn: Callable[Concatenate[Context, P], Awaitable[T]], name: str | None, version: str | None) -> None:
         if not inspect.iscoroutinefunction(fn):
             raise UsageError(f"{getattr(fn, '__name__', fn)!r} is not a workflow.", hint="Write it as `async def name(ctx, ...)`.")
-        if not inspect.signature(fn).parameters:
+        self._signature = inspect.signature(fn)
+        if not self._signature.parameters:
             hint = "Its first parameter is the context: `async def name(ctx, ...)`."
             raise UsageError(f"Workflow {fn.__name__!r} takes no context.", hint=hint)
         self.fn = fn
@@ -139,7 +140,7 @@ class Workflow(Generic[P, T]):
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Checks arguments against the signature. Raises UsageError in a sentence."""
         try:
-            inspect.signature(self.fn).bind(None, *args, **kwargs)
+            self._signature.bind(None, *args, **kwargs)
         except TypeError as error:
             raise UsageError(f"Workflow {self.name!r} cannot be started so: {error}.") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from struct import error as StructError
 from typing import Any, Final
 
 import apsw
@@ -123,9 +124,10 @@ def sound(row: tuple[Any, ...], before: bytes, names: dict[int, bytes], born: in
         born: The time that ``at`` counts from.
     """
     seq, run, kind, at, chain, body = row
-    if run not in names or not (isinstance(kind, int) and isinstance(at, int) and isinstance(chain, bytes) and isinstance(body, bytes)):
+    try:
+        return bool(link(before, seq, at + born, kind, names[run], body) == chain)
+    except (KeyError, TypeError, OverflowError, StructError):  # what is stored is not of the types that were written
         return False
-    return 0 <= kind < 1 << 16 and link(before, seq, at + born, kind, names[run], body) == chain
 
 
 def _readable_from(connection: apsw.Connection, after: int) -> int:

@@ -10,14 +10,13 @@ import json
 from _blake2 import blake2b  # what hashlib.blake2b is; the detour costs as much as the hash
 from asyncio import Future
 from collections.abc import Callable, Sequence
-from functools import partial
 from struct import Struct
 from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
 
 from sentient_kernel.errors import DuplicateKey, LeaseLost
-from sentient_kernel.events import Record
+from sentient_kernel.events import Record, record_of
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal._leases import give_back
 from sentient_kernel.journal._schema import BLOCK
@@ -57,7 +56,6 @@ _NOTED: Final = ENDS | {"run_started"}
 
 Result = Seq | DuplicateKey | LeaseLost
 _Row = tuple[int, int, int, int, bytes, bytes]
-_record: Callable[[tuple[Any, ...]], Record] = partial(tuple.__new__, Record)  # half the time of Record(...)
 
 
 class Outcome(NamedTuple):
@@ -158,7 +156,7 @@ class Committer:
                 code = codes[kind]
                 chain = link(chain, seq, at, code, name, body)
                 rows.append((seq, number, code, at - born, chain, body))
-                records.append(_record((seq, run, at, kind, body)))
+                records.append(record_of((seq, run, at, kind, body)))
                 if seq >= self._next_block or number not in marked or -code not in marked:
                     self._mark(number, code, seq)
                 if len(body) > _SMALL:

@@ -58,9 +58,7 @@ class Holding:
     def infos(self, rows: Sequence[Any]) -> dict[RunId, LeaseInfo]:
         """Returns what rows of leases say, and whether their holders live."""
         now = self._now()
-        return {
-            run: LeaseInfo(run, holder, token, self._lives(holder, fresh(beat, ttl, now))) for run, holder, token, beat, ttl in rows
-        }
+        return {run: LeaseInfo(run, holder, token, self._lives(holder, fresh(beat, ttl, now))) for run, holder, token, beat, ttl in rows}
 
     def close(self) -> None:
         """Gives all leases back."""

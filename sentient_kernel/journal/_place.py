@@ -85,9 +85,7 @@ def make_room(path: Path, filesystem: str, *, readonly: bool = False) -> None:
         with path.open("rb") as file:
             begins = file.read(len(_MAGIC))
     except OSError as error:
-        raise JournalUnusable(
-            f"{path} cannot be written: {error.strerror or error}.", hint=_ELSEWHERE
-        ) from error
+        raise JournalUnusable(f"{path} cannot be written: {error.strerror or error}.", hint=_ELSEWHERE) from error
     if begins not in (b"", _MAGIC):  # SQLite takes a file of a few bytes for an empty one, and would write over it
         raise _not_ours(path)
     if not os.access(path.parent, os.W_OK):  # SQLite needs files of its own beside the journal

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import apsw
 
-from sentient_kernel.events import Record
+from sentient_kernel.events import Record, record_of
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal._schema import BLOCK
 from sentient_kernel.journal.base import RunRow
@@ -118,7 +118,7 @@ class Reader:
             self._kinds = {}
             self._names()
         born, names = self._born, self._kinds
-        return [Record(Seq(seq), ids[number], born + at, names[code], body) for seq, number, at, code, body in rows]
+        return [record_of((seq, ids[number], born + at, names[code], body)) for seq, number, at, code, body in rows]
 
     def _ids(self, numbers: set[int]) -> dict[int, RunId]:
         """Returns the ids of runs by their numbers, and perhaps of others that were asked for lately."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+from typing import Literal, NamedTuple
 
 import apsw
 
@@ -16,7 +16,6 @@ from sentient_kernel.journal._schema import let_go
 
 PATIENCE = 60.0
 """Seconds that a write waits for other processes before it fails."""
-
 
 QUIET = 0.1
 """Seconds without work after which the disk is given what can wait."""
@@ -28,6 +27,8 @@ class Group(NamedTuple):
     pendings: list[Pending]
     full: bool
 
+
+_Sign = Literal["checkpoint", "stop"]
 
 Landed = Callable[[int, list[Pending], Outcome | JournalError], None]
 
@@ -57,31 +58,24 @@ class Writer:
         self._translate = translate
         self._landed = landed
         self._committer: Committer | None = None
-        self._groups: deque[Group] = deque()
-        self._checkpoint = False
-        self._stop = False
+        self._queue: SimpleQueue[Group | _Sign] = SimpleQueue()
         self._full: bool | None = None  # whether the connection lets the disk confirm
         self._unnoted = False
-        self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def put(self, group: Group) -> None:
         """Hands a group over; groups are written in the order they come, those that wait together in one transaction."""
-        with self._wake:
-            self._groups.append(group)
-            self._start()
+        self._queue.put(group)
+        self._start()
 
     def checkpoint(self) -> None:
         """Asks for a checkpoint as soon as nothing waits to be written."""
-        with self._wake:
-            self._checkpoint = True
-            self._start()
+        self._queue.put("checkpoint")
+        self._start()
 
     def stop(self) -> None:
         """Writes what waits, ends the thread and closes its connection."""
-        with self._wake:
-            self._stop = True
-            self._wake.notify()
+        self._queue.put("stop")
         if self._thread is not None:
             self._thread.join()
         if self._committer is not None:
@@ -91,32 +85,34 @@ class Writer:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="sentient-journal", daemon=True)
             self._thread.start()
-        self._wake.notify()
 
     def _run(self) -> None:
-        while (groups := self._next()) is not None:
+        checkpoint = stop = False
+        while not stop:
+            groups: list[Group] = []
+            for one in self._next():
+                if isinstance(one, Group):
+                    groups.append(one)
+                checkpoint, stop = checkpoint or one == "checkpoint", stop or one == "stop"
             if groups:
                 full = any(group.full for group in groups)
                 pendings = [pending for group in groups for pending in group.pendings]
                 self._landed(len(groups), pendings, self._write(pendings, full))
                 self._unnoted = self._unnoted or full
-            else:
+            if checkpoint and not stop and self._queue.empty():
+                checkpoint = False
                 self._do_checkpoint()
         self._note()
 
-    def _next(self) -> list[Group] | None:
-        """Waits for work: groups to write, an empty list for a checkpoint, None for the end."""
-        with self._wake:
-            while not (self._groups or self._checkpoint or self._stop):
-                if not self._wake.wait(QUIET if self._unnoted else None):
-                    self._note()
-            groups = [self._groups.popleft() for _ in range(len(self._groups))]
-            if groups:
-                return groups
-            if self._stop:
-                return None
-            self._checkpoint = False
-            return []
+    def _next(self) -> Iterator[Group | _Sign]:
+        """Waits for what comes, and yields all that has come by then."""
+        try:
+            yield self._queue.get(timeout=QUIET if self._unnoted else None)
+        except Empty:
+            self._note()
+            yield self._queue.get()
+        while not self._queue.empty():
+            yield self._queue.get()
 
     def _note(self) -> None:
         """Lets the disk have what is noted of confirmed rows, when there is nothing better to do: the rows themselves do not need it."""
