@@ -154,7 +154,7 @@ class Execution:
         self.unasked: set[ApprovalId] = set(state.approvals)
         self._receiving = b"receive\0" + self.run.encode()
         self.ahead = self.unclaimed.total() + len(self.unasked) + self._recorded_receives()
-        self.answers: dict[ApprovalId, asyncio.Future[None]] = {}
+        self.answers: dict[ApprovalId, list[asyncio.Future[None]]] = {}
         self.forms: dict[ApprovalId, TypeAdapter[Any]] = {}
         self.gate: asyncio.Event | None = None
         self._plans: dict[tuple[Any, str | None], Plan] = {}
@@ -171,9 +171,9 @@ class Execution:
             return
         apply(self.state, record)
         if approval is not None:
-            waiter = self.answers.pop(approval, None)
-            if waiter is not None and not waiter.done():
-                waiter.set_result(None)
+            for waiter in self.answers.pop(approval, ()):
+                if not waiter.done():
+                    waiter.set_result(None)
         elif record.kind == "message_sent":
             self.mailbox.wake()
         elif record.kind == "cancel_requested" and self.task is not None:
@@ -654,9 +654,10 @@ class Execution:
         request, clock = approval.request, self.engine.clock
         until = None if request.expires_at is None else clock.monotonic() + (request.expires_at - clock.now_us()) / 1e6
         while approval.open:
-            waiter = self.answers.setdefault(request.approval, asyncio.get_running_loop().create_future())
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.answers.setdefault(request.approval, []).append(waiter)
             if until is None:
-                await asyncio.shield(waiter)
+                await waiter
                 continue
             left = until - clock.monotonic()
             if left <= 0 or not await self.engine.either(waiter, left):

@@ -193,12 +193,13 @@ def _collect_class(cls: type, seen: dict[str, str]) -> None:
             _collect_class(inner, seen)
 
 
-def _names(code: CodeType) -> list[str]:
+@lru_cache(maxsize=2048)
+def _names(code: CodeType) -> tuple[str, ...]:
     names = list(code.co_names)
     for const in code.co_consts:
         if isinstance(const, CodeType):
             names += _names(const)
-    return sorted(set(names))
+    return tuple(sorted(set(names)))
 
 
 def _source(fn: Any, code: CodeType) -> str:

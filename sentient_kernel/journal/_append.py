@@ -70,16 +70,17 @@ class Appender:
         self._told = int(reader.head())
         self._version = -1
 
-    def append(self, pending: Pending, full: bool, size: int) -> None:
+    def append(self, pending: Pending, full: bool, size: int, *, at_once: bool = False) -> None:
         """Takes what somebody waits for; commits at once for one who writes alone.
 
         Args:
             pending: What is to be written.
             full: Whether the disk has to confirm it.
             size: How many bytes it has in all.
+            at_once: Whether not to look for company.
         """
         busy = self._waiting or self._away or self._telling
-        if busy or not self.grouping.alone(current_task(self.loop), 1 + (size >> 12)):
+        if busy or not (at_once or self.grouping.alone(current_task(self.loop), 1 + (size >> 12))):
             self._full = self._full or full
             self._buffer.append(pending)
             self._waiting += 1

@@ -175,7 +175,8 @@ class SqliteJournal:
             rows.append((kind, body))
         appender.grouping.under_way += steps
         future: asyncio.Future[Seq] = appender.loop.create_future()
-        appender.append(_pending((run, rows, self._now(), lease, unique, future, grant)), full, size)
+        at_once = unique is not None and grant is None  # an answer: somebody has clicked
+        appender.append(_pending((run, rows, self._now(), lease, unique, future, grant)), full, size, at_once=at_once)
         return future
 
     def post(self, run: RunId, event: Writable, *, lease: Lease | None = None) -> None:
