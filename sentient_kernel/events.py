@@ -354,9 +354,10 @@ class TextStreamed(Fact):
     """Sent, not stored: a piece of text as a model writes it; the whole text is stored with its step."""
 
     kind: Literal["text_streamed"] = "text_streamed"
-    key: StepKey
+    key: StepKey = StepKey("")
     text: str = ""
     offset: int = 0
+    by: str = ""
 
 
 Event = Annotated[

@@ -441,6 +441,7 @@ class Execution:
             # On disk before the body runs: should it take the process down, the record names it.
             await self.append(_started(call))
         probe = self.engine.probe
+        hold: Hold | None = None
         while True:
             if intents and effect == "once" and (happened := await self._ask_whether_it_happened(call, intents)).happened:
                 return await self._completed(call, happened.result)
@@ -449,15 +450,15 @@ class Execution:
             if effect == "once":
                 before = self.engine.loop.time()
                 await self.append(EffectIntended(key=call.key), full=True)
-                self.engine.check_lease(self.root.lease, before)
                 intents += 1
+                hold = Hold(self.engine, self.root.lease, before)
                 if probe:
                     probe("intended", call.name)
             try:
                 if call.timeout is None and not call.effect.key:
-                    value = await self._body(call, call.kwargs)
+                    value = await self._body(call, call.kwargs, hold=hold)
                 else:
-                    value = await self._invoke(call)
+                    value = await self._invoke(call, hold)
                 if probe:
                     probe("before_result", call.name)
                 return await self._completed(call, value)
@@ -491,22 +492,37 @@ class Execution:
         await self.append(event)
         raise self._failure(call, event.body()) from error
 
-    async def _invoke(self, call: Call) -> Any:
+    async def _invoke(self, call: Call, hold: Hold | None) -> Any:
         kwargs = call.kwargs
         if call.effect.key and "idempotency_key" in _parameters(call.fn):
             kwargs = {**kwargs, "idempotency_key": call.effect.key}
         if call.timeout is None:
-            return await self._body(call, kwargs)
+            return await self._body(call, kwargs, hold=hold)
         limit, seconds, loop = asyncio.timeout(None), call.timeout, asyncio.get_running_loop()
         try:
             async with limit:
-                return await self._body(call, kwargs, lambda: limit.reschedule(loop.time() + seconds))
+                return await self._body(call, kwargs, lambda: limit.reschedule(loop.time() + seconds), hold=hold)
         except TimeoutError as error:
             if not limit.expired():
                 raise
             raise StepTimedOut(f"Step {call.name!r} ran past its timeout of {call.timeout:g} s.") from error
 
-    async def _body(self, call: Call, kwargs: dict[str, Any], begins: Callable[[], None] | None = None) -> Any:
+    async def _body(
+        self,
+        call: Call,
+        kwargs: dict[str, Any],
+        begins: Callable[[], None] | None = None,
+        *,
+        hold: Hold | None = None,
+    ) -> Any:
+        """Runs a step's function where it belongs.
+
+        Args:
+            call: The call.
+            kwargs: Its keyword arguments.
+            begins: Called when it begins.
+            hold: Looked at in the instant before an effect that must not happen twice.
+        """
         engine, fn = self.engine, call.fn
         place = engine.placement.where(fn)
         if place == "trial":
@@ -516,6 +532,8 @@ class Execution:
                 if begins is not None:
                     begins()
                 running = engine.watchdog.on_loop(call.plan.code if call.plan else None)
+                if hold is not None:
+                    hold.make_sure()
                 body = fn(*call.args, **kwargs)
                 running[id(call)] = (self.run, call.name, call.key, body)
                 try:
@@ -531,8 +549,9 @@ class Execution:
                     "trial": lambda: drive(fn(*call.args, **kwargs)),
                     "own_loop": lambda: asyncio.run(_as_coroutine(fn(*call.args, **kwargs))),
                 }
+                act = bodies[place] if hold is None else hold.before(bodies[place])
                 with engine.placement.trial(fn) if place == "trial" else nullcontext():
-                    value = await in_thread(entry.timed(bodies[place]), engine.slots, call.name, begins)
+                    value = await in_thread(entry.timed(act), engine.slots, call.name, begins)
                     if place == "trial":
                         engine.placement.returned(fn, entry.seconds)
             return await value if asyncio.iscoroutine(value) else value
@@ -706,6 +725,38 @@ class Execution:
         """Runs another workflow as part of this run."""
         run = _identity.child_id(self.run, key)
         return await self.engine.execute_child(self, run, flow, args, kwargs)
+
+
+@dataclass(slots=True)
+class Hold:
+    """That a run is still this kernel's, as far as was known at a time: a kernel that stood still meanwhile has to look again."""
+
+    engine: Engine
+    lease: Lease
+    at: float
+
+    def make_sure(self) -> None:
+        """Looks again until it is certain; on the loop.
+
+        Raises:
+            LeaseLost: Another kernel has taken the run over.
+        """
+        while self._stale():
+            self.at = self.engine.loop.time()
+            self.engine.check_lease(self.lease)
+
+    def before(self, act: Callable[[], Any]) -> Callable[[], Any]:
+        """Returns an act for another thread that makes sure first: between a look and the act there is then no turn of anything."""
+
+        def first() -> Any:
+            while self._stale():
+                self.engine.on_loop(self.make_sure)
+            return act()
+
+        return first
+
+    def _stale(self) -> bool:
+        return self.engine.loop.time() - self.at > self.engine.lease_ttl / 2
 
 
 class Happened(BaseModel):

@@ -166,6 +166,17 @@ class Context:
         """Writes progress from inside a step, on whatever thread it runs. A resumed run does not run the step, nor write it, again."""
         self._execution.post_soon(fact.model_copy(update={"inside": fact.inside or "step"}))
 
+    def stream(self, text: str, *, by: str = "") -> None:
+        """Shows a piece of text to whoever watches, as it is being written; from any thread, also inside a step.
+
+        It is not stored and not part of a replay: what counts of it is the result of the step that writes it.
+
+        Args:
+            text: The next piece.
+            by: Who writes; each author's text is shown by itself.
+        """
+        self._execution.engine.send_text(self._execution.run, by, text)
+
     def finish_after(self, seconds: float) -> None:
         """Asks this run to finish with what it has, once so many seconds are over."""
         execution = self._execution

@@ -63,6 +63,7 @@ class Engine:
         journal: Where everything that happens is written. The engine binds it to its loop and closes it.
         clock: Where time comes from.
         on_commit: Called on the loop with all that was committed, by this process or another one.
+        on_text: Called on any thread with a run, an author and a piece of text as it is being written.
         by: Who acts here, for the record.
         probe: Called with a named point of a step's life (before_step, intended, before_result, after_result, asked, answered) and
             the step's name or the question; a seam for tests that kill the process there.
@@ -75,6 +76,7 @@ class Engine:
         *,
         clock: Clock | None = None,
         on_commit: Callable[[Sequence[Record]], None] | None = None,
+        on_text: Callable[[RunId, str, str], None] | None = None,
         by: str = "",
         probe: Callable[[str, str], None] | None = None,
         lease_ttl: float = LEASE_TTL,
@@ -89,6 +91,7 @@ class Engine:
         self.live: dict[RunId, Execution] = {}
         self.settled: set[CodeType | None] = set()
         self._on_commit = on_commit
+        self.send_text: Callable[[RunId, str, str], None] = on_text or (lambda run, by, text: None)
         self._watched: dict[RunId, Future[str]] = {}
         self._ended: dict[RunId, str] = {}
         self._errors: dict[RunId, BaseException] = {}
@@ -543,10 +546,18 @@ class Engine:
             except JournalError as error:  # a full disk, a file that is locked for too long: looked at again in a moment
                 log.warning("The journal could not be looked at: %s", error)
 
-    def check_lease(self, lease: Lease, before: float) -> None:
-        """Raises LeaseLost when this kernel stood still since a write that began ``before``, and its run was taken over meanwhile."""
-        if self.loop.time() - before > self.lease_ttl / 2 and self.journal.renew([lease], ttl=self.lease_ttl):
+    def check_lease(self, lease: Lease) -> None:
+        """Raises LeaseLost when another kernel has taken a run over; on the loop."""
+        if self.journal.renew([lease], ttl=self.lease_ttl):
             raise LeaseLost(f"Run {lease.run!r} was taken over by another kernel while this one stood still.")
+
+    def on_loop(self, call: Callable[[], None]) -> None:
+        """Calls something on the loop and waits for it; from another thread."""
+
+        async def there() -> None:
+            call()
+
+        self._thread.call(there())
 
     def _fence(self, lease: Lease) -> None:
         execution = self.live.get(lease.run)
