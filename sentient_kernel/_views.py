@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 
 from sentient_kernel.clock import as_datetime
 from sentient_kernel.errors import NotFound
-from sentient_kernel.events import ErrorInfo, Record
-from sentient_kernel.ids import RunId, Seq
-from sentient_kernel.projections.approvals import Approvals
+from sentient_kernel.events import ErrorInfo
+from sentient_kernel.ids import RunId
+from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.cost import NO_USAGE, UsageView
-from sentient_kernel.projections.errors import Errors
-from sentient_kernel.projections.progress import Progress
-from sentient_kernel.projections.runs import Run, Runs, RunView, with_liveness
-from sentient_kernel.projections.sources import Sources
-from sentient_kernel.projections.steps import Steps
+from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
+from sentient_kernel.projections.folds import RunFolds, RunLook, WorkbenchFolds
+from sentient_kernel.projections.runs import Runs, RunView, with_liveness
 from sentient_kernel.projections.table import Table
 
 if TYPE_CHECKING:
@@ -25,44 +23,6 @@ if TYPE_CHECKING:
 
 KEPT = 128
 """Runs whose folds are kept between looks; the journal can make any of them again."""
-
-
-class RunFolds:
-    """The folds of one run, each as of the same record."""
-
-    def __init__(self, run: RunId) -> None:
-        self.seq = Seq(0)
-        self.run = Run(run)
-        self.steps = Steps()
-        self.approvals = Approvals()
-        self.sources = Sources()
-
-    @property
-    def progress(self) -> Progress:
-        """How far the run is."""
-        return self.run.progress
-
-    def apply(self, record: Record) -> None:
-        """Takes one more record in."""
-        self.seq = record.seq
-        for fold in (self.run, self.steps, self.approvals, self.sources):
-            fold.apply(record)
-
-
-class WorkbenchFolds:
-    """The folds over all runs."""
-
-    def __init__(self) -> None:
-        self.seq = Seq(0)
-        self.runs = Runs()
-        self.approvals = Approvals()
-        self.errors = Errors()
-
-    def apply(self, record: Record) -> None:
-        """Takes one more record in."""
-        self.seq = record.seq
-        for fold in (self.runs, self.approvals, self.errors):
-            fold.apply(record)
 
 
 class Views:
@@ -108,6 +68,29 @@ class Views:
             # One that ended between the two looks is not executed any more either; its record has more to say then.
             if shown.status != "crashed" or self.of(run).run.view.seq == view.seq:
                 return shown
+
+    def look(self, run: RunId) -> RunLook:
+        """Returns all that is known of one run, as of one moment."""
+        while True:
+            with self._lock:
+                look = self.of(run).look
+            view = with_liveness(look.run, self._alive(look.run))
+            if view.status != "crashed" or self.of(run).run.view.seq == view.seq:
+                return look._replace(run=view)
+
+    def gone_wrong(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
+        """Returns the groups of failures, the figures over all, and the newest ones."""
+        with self._lock:
+            errors = self.all().errors
+            return errors.table, errors.stats, errors.recent
+
+    def asked(self) -> tuple[Table[ApprovalView], dict[RunId, RunView]]:
+        """Returns all questions, and the runs that asked them."""
+        with self._lock:
+            folds = self.all()
+            table = folds.approvals.table
+            views = {run: view for run in {a.run for a in table} if (view := folds.runs.get(run)) is not None}
+        return table, views
 
     def runs(self) -> Table[RunView]:
         """Returns all runs."""

@@ -21,8 +21,10 @@ from sentient_kernel.budget import Budget
 from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import Engine, Workflow
 from sentient_kernel.errors import ConfigurationError, JournalUnusable, NotFound, UsageError
+from sentient_kernel.events import TextStreamed
 from sentient_kernel.ids import ApprovalId, DocumentId, RunId
 from sentient_kernel.journal.hub import Hub
+from sentient_kernel.journal.texts import Texts
 from sentient_kernel.run import Run
 from sentient_kernel.settings import Settings
 
@@ -82,8 +84,9 @@ class Workbench:
         self._model = _check_model(model if model is not None else self.settings.model)
         self.journal: Journal = journal or open_journal(self.home, self.settings)
         self.hub = Hub(self.journal)
+        self.texts = Texts()
         try:
-            self.engine = Engine(self.journal, on_commit=self.hub.publish, by=self.user)
+            self.engine = Engine(self.journal, on_commit=self.hub.publish, on_text=self._stream, by=self.user)
         except BaseException:
             self.journal.close()
             raise
@@ -91,7 +94,7 @@ class Workbench:
         self._research = research_workflow(self.desk)
         self.engine.register(self._research)
         self._views = Views(self)
-        self._screen = Screen()
+        self._screen = Screen(self)
         self._lock = threading.Lock()
         for spec in _listed(sources):
             self.add(spec)
@@ -269,12 +272,18 @@ class Workbench:
     @property
     def approvals(self) -> Table[ApprovalView]:
         """The questions that wait for an answer. Each can be answered here: ``wb.approvals[0].approve()``."""
-        return self._with_doors(self._views.all().approvals.open)
+        from sentient_kernel.projections.views import approvals_html
+
+        table = self._with_doors(self._views.all().approvals.open)
+        return table.shown_by(lambda asked: self._screen.present("inbox", None, repr(asked), approvals_html(asked)))
 
     @property
     def errors(self) -> Table[ErrorView]:
         """What went wrong, grouped by what is the same fault."""
-        return self._views.all().errors.table
+        from sentient_kernel.projections.views import errors_html
+
+        table, stats, _ = self._views.gone_wrong()
+        return table.shown_by(lambda errors: self._screen.present("errors", None, repr(errors), errors_html(errors, stats)))
 
     def decide(
         self, approval_id: ApprovalId | str, decision: str, *, payload: Any = None, reason: str | None = None, digest: str = ""
@@ -329,6 +338,10 @@ class Workbench:
         if "default" not in policy and self.settings.approve is not None and not someone_can_answer():
             policy["default"] = self.settings.approve
         return policy
+
+    def _stream(self, run: RunId, by: str, text: str) -> None:
+        """Hands a piece of text that is being written to whoever watches, and keeps it for who comes late."""
+        self.hub.send(TextStreamed(text=text, offset=self.texts.add(run, by, text), by=by), run)
 
     def _usable(self) -> None:
         if os.getpid() != self._pid:  # before any lock is taken: in the child it may be held by a thread that is not there

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
@@ -47,11 +47,22 @@ class Table(Sequence[T], Generic[T]):
         3  4
     """
 
-    __slots__ = ("_of", "_rows")
+    __slots__ = ("_of", "_rows", "_show")
 
     def __init__(self, rows: Iterable[T] = (), of: type[T] | None = None) -> None:
         self._rows: tuple[T, ...] = tuple(rows)
         self._of: type[T] | None = of or (type(self._rows[0]) if self._rows else None)
+        self._show: Callable[[Table[T]], bool] | None = None
+
+    def shown_by(self, show: Callable[[Table[T]], bool]) -> Table[T]:
+        """Returns the same table with a way to show itself live.
+
+        Args:
+            show: Shows a table in the cell that runs; returns False where only a picture of it will do.
+        """
+        table = Table(self._rows, self._of)
+        table._show = show
+        return table
 
     @overload
     def __getitem__(self, index: int) -> T: ...
@@ -80,6 +91,10 @@ class Table(Sequence[T], Generic[T]):
 
     def _repr_html_(self) -> str:
         return STYLE + table_html(self)
+
+    def _ipython_display_(self) -> None:
+        if self._show is None or not self._show(self):
+            raise NotImplementedError  # IPython then takes the other forms
 
     @property
     def columns(self) -> tuple[str, ...]:

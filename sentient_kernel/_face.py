@@ -1,0 +1,194 @@
+"""A workbench as its live views see it: what they look at, and what a click in them does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from sentient_kernel.commands import CancelRun, DecideApproval, FinishRun, PauseRun, SteerRun
+from sentient_kernel.errors import JournalError, SentientError, UsageError
+from sentient_kernel.events import ErrorInfo, ErrorRecorded, Record
+from sentient_kernel.failures import describe, plain
+from sentient_kernel.ids import DocumentId, RunId, Seq
+from sentient_kernel.journal.texts import Text
+from sentient_kernel.projections.approvals import ApprovalView
+from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
+from sentient_kernel.projections.folds import RunLook
+from sentient_kernel.projections.runs import RunView
+from sentient_kernel.projections.table import Table
+
+if TYPE_CHECKING:
+    from sentient_kernel.widgets.store import Store
+    from sentient_kernel.workbench import Workbench
+
+AROUND = 900
+"""Characters on each side of a quote that are shown with it."""
+
+Row = dict[str, Any]
+
+
+class Face:
+    """What live views look at (a :class:`~sentient_kernel.widgets.feeds.Desk`) and what they ask for."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self._wb = workbench
+
+    # -- looking -------------------------------------------------------------------------------------------------------
+
+    def version(self) -> object:
+        """Returns something that differs when there may be news."""
+        return self._wb.journal.head(), self._wb.texts.version
+
+    def look(self, run: RunId) -> RunLook:
+        """Returns all that is known of a run."""
+        return self._wb._views.look(run)
+
+    def glance(self, run: RunId) -> RunView:
+        """Returns how a run is."""
+        return self._wb._views.run(run)
+
+    def alive(self, run: RunId) -> bool:
+        """True while some kernel executes a run."""
+        return self._wb.engine.alive(run)
+
+    def error(self, run: RunId) -> ErrorInfo | None:
+        """Returns what a run failed with, or was at when its kernel died."""
+        return self._wb._views.error(run)
+
+    def report(self, run: RunId) -> Row | None:
+        """Returns the report of a research that is completed."""
+        from sentient_kernel.agents._row import row
+
+        report = self._wb._report(run)
+        return None if report is None else row(report)
+
+    def texts(self, run: RunId) -> Mapping[str, Text]:
+        """Returns what is being written in a run."""
+        return self._wb.texts.of(run)
+
+    def asked(self) -> tuple[Table[ApprovalView], dict[RunId, RunView]]:
+        """Returns all questions, and the runs that asked them."""
+        return self._wb._views.asked()
+
+    def gone_wrong(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
+        """Returns groups of failures, figures, and the newest failures."""
+        return self._wb._views.gone_wrong()
+
+    def read(self, run: RunId | None, after: Seq, limit: int) -> list[Record]:
+        """Returns what is stored of a run, or of all."""
+        return self._wb.journal.read(run=run, after=after, limit=limit)
+
+    def head(self) -> Seq:
+        """Returns the newest seq."""
+        return self._wb.journal.head()
+
+    # -- acting --------------------------------------------------------------------------------------------------------
+
+    def answer(self, store: Store, message: Row) -> Row:
+        """Does what a page asks for.
+
+        Args:
+            store: The view that was asked.
+            message: What the page sent; nothing in it is taken for granted.
+
+        Returns:
+            The fields of the reply.
+
+        Raises:
+            SentientError: It cannot be done; says why and what to do.
+        """
+        try:
+            match message:
+                case {"kind": "do", "what": str(what), "run": str(run), **given}:
+                    return self._do(what, RunId(run), given)
+                case {"kind": "need", "what": "event", "seq": int(seq)}:
+                    return {"data": self._event(seq)}
+                case {"kind": "need", "what": "quote", "document": str(document), "start": int(start), "end": int(end)}:
+                    return self._quote(DocumentId(document), start, end)
+                case {"kind": "need", "what": "copy", "run": str(run), "format": str(form)}:
+                    return {"text": self._copy(RunId(run), form)}
+                case {"kind": "error", "where": str(where), "message": str(said)}:
+                    self.complain(where, said, str(message.get("stack", "")))
+                    return {}
+        except ValidationError as error:
+            raise UsageError(f"This was not understood: {error.errors()[0]['msg']}.") from None
+        raise UsageError("This view and this kernel are of different versions.", hint="Run the cell again.")
+
+    def _do(self, what: str, run: RunId, given: Row) -> Row:
+        engine, by = self._wb.engine, self._wb.user
+        match what:
+            case "decide":
+                engine.command(
+                    DecideApproval(
+                        run=run, approval=given.get("approval"), decision=given.get("decision"), payload=given.get("payload"),
+                        edited=bool(given.get("edited")), reason=given.get("reason") or "", digest=given.get("digest") or "", by=by,
+                    )
+                )  # fmt: skip
+            case "pause":
+                engine.command(PauseRun(run=run, by=by))
+            case "resume":
+                self._wb.run(run).resume()
+            case "cancel":
+                engine.command(CancelRun(run=run, by=by, reason=given.get("reason") or ""))
+            case "finish":
+                engine.command(FinishRun(run=run, by=by))
+            case "steer":
+                engine.command(SteerRun(run=run, text=given.get("text") or "", by=by))
+            case _:
+                raise UsageError(f"{what!r} is nothing that a run can be asked for.")
+        return {}
+
+    def _event(self, seq: int) -> Row:
+        found = self._wb.journal.read(after=Seq(seq - 1), limit=1)
+        if not found or found[0].seq != seq:
+            raise UsageError(f"There is no event {seq}.")
+        from pydantic_core import from_json
+
+        data: Row = from_json(found[0].to_json())
+        return data
+
+    def _quote(self, document: DocumentId, start: int, end: int) -> Row:
+        found = self._wb.document(document)
+        start, end = max(0, start), min(end, len(found.text))
+        return {
+            "before": found.text[max(0, start - AROUND) : start], "quote": found.text[start:end], "after": found.text[end : end + AROUND],
+            "title": found.title, "uri": found.uri,
+        }  # fmt: skip
+
+    def _copy(self, run: RunId, form: str) -> str:
+        report = self._wb._report(run)
+        if report is None:
+            raise UsageError("This run has no report.")
+        if form == "markdown":
+            return report.to_markdown()
+        if form == "bibtex":
+            from sentient_kernel.agents._bibliography import bibtex
+
+            return bibtex(report)
+        raise UsageError(f"A report cannot be copied as {form!r}.", hint="There are markdown and bibtex.")
+
+    def failed(self, error: Exception, where: str) -> None:
+        """Notes that something of a view failed here."""
+        self._record(ErrorRecorded(error=describe(error), origin=where))
+
+    def complain(self, where: str, message: str, stack: str) -> None:
+        """Notes that a view failed in a page."""
+        lines = [plain(line.strip())[:200] for line in stack.splitlines()[:12] if line.strip()]
+        error = ErrorInfo(
+            type="ViewError", message=plain(message)[:2000], code="view_error", where=f"view {plain(where)[:80]}",
+            hint="The run itself goes on. `Draw again` in the view, or run its cell again.",
+            fingerprint=f"view:{plain(where)[:40]}:{plain(message)[:80]}", frames=tuple(("view", 0, line) for line in lines),
+        )  # fmt: skip
+        self._record(ErrorRecorded(error=error, origin=f"view {plain(where)[:80]}"))
+
+    def _record(self, event: ErrorRecorded) -> None:
+        """Writes it as the workbench's own: it says nothing of the run that was looked at."""
+        with suppress(JournalError, SentientError):
+
+            async def write() -> None:
+                self._wb.journal.post(RunId(""), event)
+
+            self._wb.engine.start_soon(write)

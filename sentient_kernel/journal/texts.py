@@ -1,0 +1,92 @@
+"""Texts as they are being written: what came so far of each, for who looks late."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import NamedTuple
+
+from sentient_kernel.ids import RunId
+
+TAIL = 20_000
+"""Characters that are kept of each text."""
+AUTHORS = 64
+"""Authors that are kept of each run, those that wrote last."""
+RUNS = 200
+
+
+class Text(NamedTuple):
+    """The end of a text, and where in the whole it begins."""
+
+    at: int
+    text: str
+
+
+class _Growing:
+    __slots__ = ("at", "parts", "size")
+
+    def __init__(self) -> None:
+        self.at = self.size = 0
+        self.parts: list[str] = []
+
+    def add(self, text: str) -> None:
+        self.parts.append(text)
+        self.size += len(text)
+        if self.size > 2 * TAIL:
+            self._cut()
+
+    def _cut(self) -> None:
+        whole = "".join(self.parts)
+        kept = whole[-TAIL:]
+        self.at += len(whole) - len(kept)
+        self.parts, self.size = [kept], len(kept)
+
+    def text(self) -> Text:
+        if len(self.parts) != 1:
+            self.parts = ["".join(self.parts)]
+        return Text(self.at, self.parts[0])
+
+
+class Texts:
+    """Keeps what is written but not stored, by run and author, in a bounded amount of memory. Any thread.
+
+    Example:
+        >>> texts = Texts()
+        >>> texts.add("r", "researcher", "Three "), texts.add("r", "researcher", "trials")
+        (0, 6)
+        >>> texts.of("r")["researcher"].text
+        'Three trials'
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs: OrderedDict[RunId, OrderedDict[str, _Growing]] = OrderedDict()
+        self.version = 0
+        """Grows with every piece; who looks often looks here first."""
+
+    def add(self, run: RunId, by: str, text: str) -> int:
+        """Takes one more piece and returns where in its text it begins."""
+        with self._lock:
+            authors = self._runs.setdefault(run, OrderedDict())
+            growing = authors.get(by)
+            if growing is None:
+                growing = authors[by] = _Growing()
+                while len(authors) > AUTHORS:
+                    authors.popitem(last=False)
+                self._runs.move_to_end(run)
+                while len(self._runs) > RUNS:
+                    self._runs.popitem(last=False)
+            offset = growing.at + growing.size
+            growing.add(text)
+            self.version += 1
+            return offset
+
+    def of(self, run: RunId) -> dict[str, Text]:
+        """Returns the texts of a run by their authors."""
+        with self._lock:
+            return {by: growing.text() for by, growing in self._runs.get(run, {}).items()}
+
+    def forget(self, run: RunId) -> None:
+        """Lets go of a run's texts: it has ended, and what counts of them is stored."""
+        with self._lock:
+            self._runs.pop(run, None)

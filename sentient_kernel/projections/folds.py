@@ -1,0 +1,69 @@
+"""The folds that are looked at together: of one run, and of all runs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sentient_kernel.events import Record
+from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.projections.approvals import Approvals, ApprovalView
+from sentient_kernel.projections.errors import Errors
+from sentient_kernel.projections.progress import Progress, ProgressView
+from sentient_kernel.projections.runs import Run, Runs, RunView
+from sentient_kernel.projections.sources import Sources, SourceView
+from sentient_kernel.projections.steps import Steps, StepView
+from sentient_kernel.projections.table import Table
+
+
+class RunLook(NamedTuple):
+    """All that is known of a run, as of one record. Frozen values: any thread may keep them."""
+
+    run: RunView
+    steps: Table[StepView]
+    progress: ProgressView
+    sources: Table[SourceView]
+    approvals: Table[ApprovalView]
+
+
+class RunFolds:
+    """The folds of one run, each as of the same record."""
+
+    def __init__(self, run: RunId) -> None:
+        self.seq = Seq(0)
+        self.run = Run(run)
+        self.steps = Steps()
+        self.approvals = Approvals()
+        self.sources = Sources()
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run is."""
+        return self.run.progress
+
+    @property
+    def look(self) -> RunLook:
+        """What is known now."""
+        run = self.run.view
+        return RunLook(run, self.steps.table, self.progress.view, self.sources.table, self.approvals.table)
+
+    def apply(self, record: Record) -> None:
+        """Takes one more record in."""
+        self.seq = record.seq
+        for fold in (self.run, self.steps, self.approvals, self.sources):
+            fold.apply(record)
+
+
+class WorkbenchFolds:
+    """The folds over all runs."""
+
+    def __init__(self) -> None:
+        self.seq = Seq(0)
+        self.runs = Runs()
+        self.approvals = Approvals()
+        self.errors = Errors()
+
+    def apply(self, record: Record) -> None:
+        """Takes one more record in."""
+        self.seq = record.seq
+        for fold in (self.runs, self.approvals, self.errors):
+            fold.apply(record)

@@ -1,0 +1,157 @@
+"""Brings what happens to the live views: one thread per workbench, a few messages a second, in order.
+
+Jupyter's server drops messages above a thousand a second without a word, so changes gather for a tenth of a second and go as one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from sentient_kernel.errors import JournalError, NotFound, SentientError
+from sentient_kernel.ids import RunId
+from sentient_kernel.widgets.store import Store
+
+EVERY = 0.1
+"""Seconds for which changes gather."""
+AT_LEAST = 0.05
+"""Seconds between two messages of changes to one view, whatever happens: at most 20 a second."""
+TICK = 1.0
+"""Seconds between looks at views when nothing new is stored: a kernel may have died without a word."""
+BEAT = 5.0
+"""Seconds after which a view that was sent nothing hears that the kernel lives."""
+
+REST = 5.0
+"""Seconds for which a view that could not be made is left alone."""
+
+Row = dict[str, Any]
+
+
+class Sender:
+    """Sends snapshots, changes and replies.
+
+    Args:
+        version: Returns something that differs when there may be news.
+        answer: Does what a page asks and returns the reply's fields. Runs on threads of its own. May raise SentientError: a refusal.
+        failed: Told of what should not have happened: an exception, and where.
+    """
+
+    def __init__(
+        self, version: Callable[[], object], answer: Callable[[Store, Row], Row], failed: Callable[[Exception, str], None]
+    ) -> None:
+        self._version = version
+        self._answer = answer
+        self._failed = failed
+        self._stores: list[Store] = []
+        self._replies: deque[tuple[Store, Row]] = deque()
+        self._workers: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    def add(self, store: Store) -> None:
+        """Takes a view in; it is sent nothing before a page has said hello."""
+        with self._lock:
+            self._stores.append(store)
+            if self._thread is None and not self._closing:
+                self._workers = ThreadPoolExecutor(2, thread_name_prefix="sentient-answers")
+                self._thread = threading.Thread(target=self._run, name="sentient-sender", daemon=True)
+                self._thread.start()
+
+    def hear(self, store: Store, message: Row) -> None:
+        """Takes a message of a page in; any thread, returns at once."""
+        kind, page = message.get("kind"), str(message.get("page", ""))
+        if kind == "bye":
+            store.pages.pop(page, None)
+            return
+        store.pages[page] = time.monotonic()
+        if kind == "hello":
+            store.asked = True
+            self._wake.set()
+        elif kind in ("do", "need", "error") and self._workers is not None and not self._closing:
+            self._workers.submit(self._answer, store, message).add_done_callback(lambda done: self._answered(store, message, done))
+
+    def present(self, run: RunId) -> bool:
+        """True when a page was heard lately in which a question of a run can be answered."""
+        with self._lock:
+            stores = list(self._stores)
+        return any(store.present for store in stores if store.feed.run == run or store.view == "inbox")
+
+    def nudge(self) -> None:
+        """Lets changes go out without waiting for more."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Sends what there is and stops; safe to call twice."""
+        self._closing = True
+        self._wake.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(2)
+        if self._workers is not None:
+            self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _answered(self, store: Store, message: Row, done: Future[Row]) -> None:
+        error = done.exception()
+        if error is None:
+            reply = {"ok": True, **done.result()}
+        elif isinstance(error, SentientError):
+            reply = {"ok": False, "message": error.message, "hint": error.hint}
+        else:
+            reply = {"ok": False, "message": "This could not be done.", "hint": "The error is in wb.errors."}
+            if isinstance(error, Exception):
+                self._failed(error, f"view {store.view}")
+        if "id" in message:
+            self._replies.append((store, {**reply, "kind": "reply", "id": message["id"]}))
+        self._wake.set()
+
+    # -- the thread ---------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        seen: object = None
+        looked = 0.0
+        while not self._closing:
+            self._wake.wait(EVERY)
+            self._wake.clear()
+            try:
+                version, now = self._version(), time.monotonic()
+            except (JournalError, OSError):
+                version, now = seen, time.monotonic()
+            look = version != seen or now - looked > TICK
+            if look:
+                seen, looked = version, now
+            with self._lock:
+                stores = list(self._stores)
+            for store in stores:
+                if store.pages and now >= store.rests_until:
+                    self._tell(store, look, now)
+            while self._replies:
+                to, reply = self._replies.popleft()
+                to.give(reply)
+
+    def _tell(self, store: Store, look: bool, now: float) -> None:
+        """Sends a view what it needs: everything, what has changed, or that the kernel lives."""
+        try:
+            if store.asked:
+                store.asked = False
+                message: Row | None = {"kind": "snapshot", "state": store.feed.snapshot()}
+            elif (look or store.behind) and now - store.sent >= AT_LEAST:
+                news = store.feed.patch()
+                message = {"kind": "patch", **news} if news else None
+                store.behind = news is not None  # there may be more where this came from
+            else:
+                store.behind = store.behind or look
+                message = None
+            if message is None and now - store.sent > BEAT:
+                message = {"kind": "beat"}
+            if message is not None:
+                store.give({**message, "now": round(time.time() * 1000)})
+        except (JournalError, NotFound, OSError):
+            return  # closed, or full, or locked for long: shown as it was, looked at again
+        except Exception as error:  # noqa: BLE001 - the border of drawing: one view that fails must not stop the others
+            store.rests_until = now + REST
+            self._failed(error, f"view {store.view}")

@@ -1,0 +1,79 @@
+"""The widget behind a live view: a few small traits, and numbered messages that one sender gives it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import anywidget
+import traitlets
+
+from sentient_kernel.widgets.bundle import bundle, style
+from sentient_kernel.widgets.feeds import Feed
+
+Row = dict[str, Any]
+PRESENT = 20.0
+"""Seconds for which a page counts as present after it was heard."""
+
+
+class Store(anywidget.AnyWidget):
+    """One live view of one thing, shown in any number of cells and pages.
+
+    What it shows does not stand in its traits, which every page would be sent anew at each change, but goes in messages: a page that
+    comes says hello and gets a snapshot.
+
+    Args:
+        feed: What it tells.
+        hear: Called with this object and each message of a page; on whatever thread the kernel reads messages on, so it must be quick.
+        label: What stands for it as text.
+    """
+
+    view = traitlets.Unicode().tag(sync=True)
+    run = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, view: str, feed: Feed, hear: Callable[[Store, Row], None], label: str) -> None:
+        super().__init__(view=view, run=feed.run or "")
+        self.feed = feed
+        self.label = label
+        self.pages: dict[str, float] = {}
+        """The pages that show it, and when each was heard."""
+        self.asked = False
+        """Whether a page waits for a snapshot."""
+        self.sent = 0.0
+        self.behind = False
+        """Whether there may be more to tell than was told."""
+        self.rests_until = 0.0
+        """When to try again after something failed."""
+        self._n = 0
+        self.on_msg(lambda _, content, buffers: hear(self, content) if isinstance(content, dict) else None)
+
+    @property
+    def present(self) -> bool:
+        """True when a page that shows it was heard lately."""
+        return bool(self.pages) and time.monotonic() - max(self.pages.values()) < PRESENT
+
+    def give(self, message: Row) -> None:
+        """Sends a message to all pages. Only the sender calls this: pages know by the numbers that they have missed nothing."""
+        self._n += 1
+        self.sent = time.monotonic()
+        self.send({**message, "n": self._n})
+
+    def __repr__(self) -> str:
+        return self.label
+
+    @property
+    def bundle(self) -> Row:
+        """What a front end that knows widgets shows it by."""
+        return {"application/vnd.jupyter.widget-view+json": {"version_major": 2, "version_minor": 0, "model_id": self.model_id}}
+
+
+@cache
+def store_class(view: str) -> type[Store]:
+    """Returns the class of a view: its front end is put together when the first one is made.
+
+    Args:
+        view: run, events, inbox, errors, sources or report.
+    """
+    return type(f"{view.capitalize()}Store", (Store,), {"_esm": bundle(view), "_css": style(), "__doc__": f"The live view {view!r}."})

@@ -1,0 +1,199 @@
+"""What live views are told: everything at first, then only what has changed, in step with a real journal."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sentient_kernel as sk
+from sentient_kernel._face import Face
+from sentient_kernel.widgets.feeds import CHUNK, ErrorsFeed, EventsFeed, InboxFeed, RunFeed
+
+Row = dict[str, Any]
+
+
+@pytest.fixture
+def wb(tmp_path: Path) -> Any:
+    with sk.Workbench(tmp_path / "home") as workbench:
+        yield workbench
+
+
+def merged(state: Row, patch: Row | None) -> Row:
+    """What a page makes of a patch."""
+    patch = patch or {}
+    for part, value in patch.get("set", {}).items():
+        if part in ("steps", "approvals", "sources", "errors", "runs"):
+            for key, row in value.items():
+                state[part].pop(key, None) if row is None else state[part].__setitem__(key, row)
+        else:
+            state[part] = value
+    for by, (at, more) in patch.get("text", {}).items():
+        text = state["texts"].setdefault(by, {"by": by, "text": "", "at": at})
+        assert text["at"] + len(text["text"]) == at
+        text["text"] += more
+    state.setdefault("events", []).extend(patch.get("events", []))
+    return state
+
+
+go = threading.Event()
+
+
+def hold(x: int) -> int:
+    go.wait(30)
+    return x
+
+
+async def quick(x: int) -> int:
+    return x
+
+
+async def wrong(x: int) -> int:
+    raise ValueError("no such column")
+
+
+@sk.workflow
+async def work(ctx: sk.Context, n: int) -> list[int]:
+    await ctx.emit("begun", progress=0.1)
+    values = [await ctx.step(quick, i) for i in range(n)]
+    ctx.stream("Three ", by="researcher")
+    ctx.stream("trials", by="researcher")
+    await ctx.approve("Go on?", {"values": values, "note": ""})
+    values.append(await ctx.step(hold, 7))
+    return values
+
+
+@sk.workflow
+async def fails(ctx: sk.Context) -> None:
+    await ctx.step(wrong, 1)
+
+
+def test_patches_on_a_snapshot_give_what_a_new_snapshot_gives(wb: sk.Workbench) -> None:
+    go.clear()
+    run = wb.start(work, 3)
+    run.wait(10)
+    feed = RunFeed(Face(wb), run.id)
+    state = feed.snapshot()
+    assert state["run"]["status"] == "waiting"
+    assert state["texts"]["researcher"]["text"] == "Three trials"
+    (question,) = state["approvals"].values()
+    assert (question["status"], question["payload"]) == ("open", {"values": [0, 1, 2], "note": ""})
+    assert feed.patch() is None, "nothing has happened since"
+    run.approvals[0].approve()
+    wb.texts.add(run.id, "researcher", " report")
+    while run.steps[-1].name != "hold":
+        pass
+    patch = feed.patch()
+    assert patch is not None
+    assert set(patch["set"]["steps"]) == {run.steps[-1].key}, "steps that did not change are not told again"
+    merged(state, patch)
+    go.set()
+    assert run.result(10) == [0, 1, 2, 7]
+    merged(state, feed.patch())
+    fresh = RunFeed(Face(wb), run.id).snapshot()
+    assert {k: v for k, v in state.items() if k != "events"} == fresh
+    assert state["run"]["status"] == "completed"
+    json.dumps(state)
+
+
+def test_a_run_of_ten_thousand_events_is_told_quickly_and_a_change_alone(wb: sk.Workbench) -> None:
+    go.set()
+    run = wb.start(work, 3_000)
+    run.wait(60)
+    feed = RunFeed(Face(wb), run.id)
+    assert len(feed.snapshot()["steps"]) == 3_000
+    run.approvals[0].approve()
+    run.result(10)
+    patch = feed.patch()
+    assert patch is not None
+    assert len(patch["set"]["steps"]) == 1
+
+
+def test_events_come_in_chunks_and_in_order(wb: sk.Workbench) -> None:
+    go.set()
+    run = wb.start(work, CHUNK // 2 + 10, approve="auto")
+    run.result(60)
+    feed = EventsFeed(Face(wb), run.id)
+    state = feed.snapshot()
+    assert len(state["events"]) == CHUNK
+    while patch := feed.patch():
+        merged(state, patch)
+    assert [row[0] for row in state["events"]] == [event.seq for event in run.events]
+    assert {row[2] for row in state["events"]} >= {"run_started", "step_completed", "approval_decided", "run_completed"}
+    assert next(row[4] for row in state["events"] if row[2] == "progress_updated") == "begun"
+
+
+def test_the_inbox_lists_open_questions_and_then_those_answered_last(wb: sk.Workbench) -> None:
+    go.set()
+    first, second = wb.start(work, 1), wb.start(work, 2)
+    first.wait(10), second.wait(10)
+    feed = InboxFeed(Face(wb))
+    state = feed.snapshot()
+    assert [row["status"] for row in state["approvals"].values()] == ["open", "open"]
+    assert {row["run"] for row in state["approvals"].values()} == set(state["runs"]) == {first.id, second.id}
+    first.approvals[0].reject("too dear")
+    merged(state, feed.patch())
+    rows = sorted(state["approvals"].values(), key=lambda row: row["status"])
+    assert [(row["status"], row["reason"]) for row in rows] == [("open", ""), ("rejected", "too dear")]
+
+
+def test_errors_are_told_by_group_with_figures(wb: sk.Workbench) -> None:
+    feed = ErrorsFeed(Face(wb))
+    assert feed.snapshot()["errors"] == {}
+    for _ in range(2):
+        wb.start(fails).wait(10)
+    state = merged({"errors": {}}, feed.patch())
+    (row,) = state["errors"].values()
+    assert (row["type"], row["count"], row["message"]) == ("ValueError", 2, "no such column")
+    assert state["stats"]["total"] == 2
+    assert [failure["type"] for failure in state["recent"]] == ["ValueError", "ValueError"]
+
+
+def test_a_failed_run_tells_its_trouble_and_a_research_its_report(wb: sk.Workbench, tmp_path: Path) -> None:
+    run = wb.start(fails)
+    run.wait(10)
+    trouble = RunFeed(Face(wb), run.id).snapshot()["run"]["trouble"]
+    assert "no such column" in trouble["heading"]
+    assert "wb.resume" in trouble["next"]
+    (tmp_path / "bees.txt").write_text("Honey bees forage up to five kilometres from their hive in summer.\n")
+    wb.add(tmp_path / "bees.txt")
+    research = wb.research("How far do honey bees forage from their hive?")
+    report = research.result(30)
+    state = RunFeed(Face(wb), research.id).snapshot()
+    assert state["report"]["question"] == report.question
+    assert [c["quote"] for c in state["report"]["citations"]] == [c.quote for c in report.citations]
+    assert [phase["state"] for phase in state["phases"]] == ["done"] * 6
+    cited = state["report"]["citations"][0]
+    around = Face(wb).answer(None, {"kind": "need", "what": "quote", **{k: cited[k] for k in ("document", "start", "end")}})  # type: ignore[arg-type]
+    assert around["quote"] == cited["quote"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"kind": "do", "what": "explode", "run": "r"},
+        {"kind": "do", "what": "decide", "run": "r", "approval": ["x"], "decision": "maybe"},
+        {"kind": "do", "what": "pause", "run": "no such run"},
+        {"kind": "need", "what": "event", "seq": 10**12},
+        {"kind": "need", "what": "quote", "document": "../../etc/passwd", "start": 0, "end": 5},
+        {"kind": "need", "what": "copy", "run": "r", "format": "exe"},
+        {"kind": "need"},
+        {},
+    ],
+)
+def test_what_a_page_asks_wrongly_is_refused_in_a_sentence(wb: sk.Workbench, message: Row) -> None:
+    with pytest.raises(sk.SentientError) as refused:
+        Face(wb).answer(None, message)  # type: ignore[arg-type]
+    assert str(refused.value).endswith((".", ")"))
+    assert "\n" not in str(refused.value)
+
+
+def test_what_fails_in_a_page_is_in_the_error_tracker(wb: sk.Workbench) -> None:
+    for _ in range(2):
+        Face(wb).answer(None, {"kind": "error", "where": "events", "message": "cannot read <b>seq</b>", "stack": "at draw (x:1)"})  # type: ignore[arg-type]
+    while not len(wb.errors) or wb.errors[0].count < 2:
+        pass
+    assert (wb.errors[0].type, wb.errors[0].where) == ("ViewError", "view events")
