@@ -31,6 +31,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sentient_kernel._export import to_html
     from sentient_kernel.agents.report import Report
     from sentient_kernel.budget import Budget
     from sentient_kernel.documents import Document, Passage
@@ -109,6 +110,7 @@ __all__ = [
     "idempotent",
     "once",
     "pure",
+    "to_html",
     "workflow",
 ]
 
@@ -127,6 +129,7 @@ _ELSEWHERE = {
     "idempotent": "engine.workflow",
     "once": "engine.workflow",
     "pure": "engine.workflow",
+    "to_html": "_export",
     "workflow": "engine.workflow",
 }
 """The module of each public name; those not listed are errors."""
@@ -143,3 +146,13 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Adds the magics to an IPython: ``%load_ext sentient_kernel``."""
+    import_module(f"{__name__}.magics").load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Takes the magics away again: ``%unload_ext sentient_kernel``."""
+    import_module(f"{__name__}.magics").unload(shell)

@@ -362,7 +362,8 @@ class Workbench:
             return None
         from sentient_kernel.agents.report import Report
 
-        return Report.from_dict(self.engine.result(run))
+        report = Report.from_dict(self.engine.result(run))
+        return report.shown_by(lambda shown: self._screen.present("report", run, repr(shown), shown.to_html()))
 
     def _with_doors(self, table: Table[ApprovalView]) -> Table[ApprovalView]:
         from sentient_kernel.projections.approvals import ApprovalView

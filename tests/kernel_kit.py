@@ -57,13 +57,14 @@ class Output:
 
 @dataclass
 class Cell:
-    """A cell that was sent, and what came of it so far."""
+    """A cell, or another request, that was sent, and what came of it so far."""
 
     id: str
     outputs: list[Output] = field(default_factory=list)
     status: str = ""
     idle: bool = False
     at: float = 0.0
+    answered: int = -1
 
     @property
     def done(self) -> bool:
@@ -135,6 +136,32 @@ class Kernel:
         cell = self._cells[message["header"]["msg_id"]] = Cell(message["header"]["msg_id"])
         return cell
 
+    def request(self, kind: str, content: dict[str, Any] | None = None, *, subshell: str | None = None) -> Cell:
+        """Sends another request than to run a cell, and does not wait for what comes of it."""
+        message = self._client.session.msg(kind, content or {})
+        if subshell is not None:
+            message["header"]["subshell_id"] = subshell
+        self._client.shell_channel.send(message)
+        cell = self._cells[message["header"]["msg_id"]] = Cell(message["header"]["msg_id"])
+        return cell
+
+    def open_comm(self, target: str, comm: str, data: Any = None) -> None:
+        """Opens a comm, as a page that is loaded again does; whatever cell runs."""
+        self.request("comm_open", {"comm_id": comm, "target_name": target, "data": data or {}})
+
+    def click(self, comm: str, *, subshell: str | None = None, **data: Any) -> Cell:
+        """Sends a message on a comm, as a click on a widget does, with the time of this machine in ``at``; whatever cell runs."""
+        return self.request("comm_msg", {"comm_id": comm, "data": {"at": time.monotonic(), **data}}, subshell=subshell)
+
+    def subshell(self) -> str:
+        """Makes a subshell, as JupyterLab does for its comm messages, and returns its id."""
+        asked = self._client.session.msg("create_subshell_request", {})
+        self._client.control_channel.send(asked)
+        while True:
+            answer = self._client.get_control_msg(timeout=LONG)
+            if answer["parent_header"].get("msg_id") == asked["header"]["msg_id"]:
+                return str(answer["content"]["subshell_id"])
+
     def run(self, code: str, *, stdin: bool = False, cell_id: str = "", timeout: float = LONG) -> Cell:
         """Runs a cell to its end."""
         return self.finish(self.send(code, stdin=stdin, cell_id=cell_id), timeout=timeout)
@@ -193,7 +220,7 @@ class Kernel:
                 continue
             kind, content = message["msg_type"], message["content"]
             if channel == "shell":
-                cell.status = content["status"]
+                cell.status, cell.answered = content["status"], next(self._numbers)
             elif kind == "status":
                 cell.idle = content["execution_state"] == "idle"
             elif kind in ("stream", "error", "display_data", "update_display_data", "execute_result"):

@@ -1,4 +1,4 @@
-"""Other lines of ipykernel beside the installed one, as kernel specs: a notebook's metadata picks ``python3``, ``ipykernel73``, ``ipykernel631``.
+"""Other lines of ipykernel beside the installed one, as kernel specs: a notebook says ``python3``, ``ipykernel73`` or ``ipykernel631``.
 
 Each is installed from PyPI once and kept in the user's cache folder. Everything else a kernel needs is that of the interpreter which runs
 the tests, so that the line of ipykernel is the one thing that differs.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from sentient_kernel.agents.verify import Verdict, verify
 from sentient_kernel.errors import UsageError
@@ -179,6 +179,15 @@ class Report:
     run_id: RunId = RunId("")
     parts: tuple[str, ...] = ()
     abstained: bool = False
+    _show: Annotated[Any, Field(exclude=True)] = field(default=None, compare=False)
+
+    def shown_by(self, show: Callable[[Report], bool]) -> Report:
+        """Returns the same report with a way to show itself live.
+
+        Args:
+            show: Shows a report in the cell that runs; returns False where only a picture of it will do.
+        """
+        return replace(self, _show=show)
 
     @property
     def citations(self) -> tuple[Citation, ...]:
@@ -280,6 +289,10 @@ class Report:
 
     def _repr_html_(self) -> str:
         return self.to_html()
+
+    def _ipython_display_(self) -> None:
+        if not callable(self._show) or not self._show(self):
+            raise NotImplementedError  # IPython then takes the other forms
 
     def _repr_markdown_(self) -> str:
         return self.to_markdown()

@@ -1,4 +1,4 @@
-"""A real JupyterLab in a real browser: its own folders, its own port, a token, and commands instead of menus."""
+"""A real JupyterLab or Notebook in a real browser: its own folders, its own port, a token, and commands instead of menus."""
 
 from __future__ import annotations
 
@@ -11,18 +11,26 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kernels_kit import add_kernels
+
 ROOT = Path(__file__).parents[2]
+NO_NEWS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+NO_SUBSHELLS = {"@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": "disabled"}}
+"""What a user sets to have comm messages wait behind a cell that runs: ``lab(folder, settings=NO_SUBSHELLS)``."""
+PLACES = {"lab": "/lab/tree/{name}?token={token}&reset", "notebook": "/notebooks/{name}?token={token}"}
+"""Where an application shows a notebook."""
+ITS_OWN = ("Cannot read properties of undefined (reading 'schema')", "Command 'filebrowser:open-path' not registered.")
+"""What Notebook 7.6 raises by itself, an empty notebook too: while it loads its settings, and when JupyterLab has left it a workspace."""
 IN_APP = "window.jupyterapp"
-READY = f"""() => {{
-  const kernel = {IN_APP}?.shell?.currentWidget?.context?.sessionContext?.session?.kernel;
-  return kernel?.status === 'idle' && kernel?.connectionStatus === 'connected';
-}}"""
+KERNEL = f"{IN_APP}?.shell?.currentWidget?.context?.sessionContext?.session?.kernel"
+CONNECTED = f"() => {KERNEL}?.connectionStatus === 'connected' && ['idle', 'busy'].includes({KERNEL}?.status)"
+READY = f"() => {KERNEL}?.connectionStatus === 'connected' && {KERNEL}?.status === 'idle'"
 
 
 @dataclass
@@ -35,13 +43,22 @@ class Lab:
 
 
 @contextmanager
-def lab(folder: Path) -> Iterator[Lab]:
-    """Starts JupyterLab on ``folder / "work"`` and ends it; on failure the end of its log is in the error."""
+def lab(folder: Path, *, kernels: Sequence[str] = (), settings: Mapping[str, Mapping[str, Any]] | None = None) -> Iterator[Lab]:
+    """Starts JupyterLab, which serves Notebook too, on ``folder / "work"`` and ends it; on failure the end of its log is in the error.
+
+    Args:
+        folder: A new folder, for everything it reads and writes.
+        kernels: Kernel specs to have beside ``python3``: names of ``kernels_kit.LINES``.
+        settings: What the user has set, by plugin, such as ``NO_SUBSHELLS``.
+    """
     work = folder / "work"
     work.mkdir(parents=True, exist_ok=True)
-    settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    for plugin, values in {**NO_NEWS, **(settings or {})}.items():
+        package, _, name = plugin.partition(":")
+        place = folder / "settings" / package / f"{name}.jupyterlab-settings"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(json.dumps(values))
+    add_kernels(folder / "data", kernels)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -57,7 +74,8 @@ def lab(folder: Path) -> Iterator[Lab]:
         "JUPYTER_TOKEN": token,
     }
     words = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser", "--ip=127.0.0.1", f"--port={port}",
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
+        "--expose-app-in-browser", "--JupyterNotebookApp.expose_app_in_browser=True",
         "--ServerApp.port_retries=0", f"--ServerApp.root_dir={work}",
     ]  # fmt: skip
     log = folder / "lab.log"
@@ -88,10 +106,72 @@ def _wait_until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> Non
 
 @dataclass
 class Notebook:
-    """A notebook that is open in a page."""
+    """A notebook that is open in a page.
+
+    Args:
+        page: Playwright's page.
+        url: Where it is.
+        complaints: Errors that the page raised or wrote to its console; not those of the application itself.
+    """
 
     page: Any
+    url: str
     complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("pageerror", lambda error: None if str(error) in ITS_OWN else self.complaints.append(f"error: {error}"))
+        self.page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
+        self.page.on("dialog", lambda dialog: dialog.accept())  # "leave this page?", when it was not saved
+
+    # -- the page ------------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Loads the notebook and waits until its kernel is ready; also after :meth:`close`."""
+        self.page.goto(self.url)
+        self.wait_for_kernel()
+
+    def reload(self) -> None:
+        """Loads the page again, as F5 does. What was not saved is lost; the kernel goes on."""
+        self.page.reload()
+        self.wait_for_kernel(idle=False)
+
+    def close(self) -> None:
+        """Leaves the notebook. The kernel goes on, until ``end_kernels(server)``."""
+        self.page.goto("about:blank")
+
+    def another(self) -> Notebook:
+        """Opens the same notebook in a second page of the same browser, on the same kernel."""
+        second = Notebook(self.page.context.new_page(), self.url)
+        second.page.goto(self.url)
+        second.wait_for_kernel(idle=False)
+        return second
+
+    def wait_for_kernel(self, *, idle: bool = True) -> None:
+        """Waits until the page is connected with its kernel, and by default until that is idle."""
+        self.page.wait_for_function(READY if idle else CONNECTED, timeout=60_000)
+
+    # -- the notebook --------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Saves the notebook."""
+        self.command("docmanager:save")
+        self.page.wait_for_function(f"() => !{IN_APP}.shell.currentWidget.context.model.dirty")
+
+    def restart(self) -> None:
+        """Restarts the kernel, as the menu does once one has said yes."""
+        self.page.evaluate(f"() => {IN_APP}.shell.currentWidget.context.sessionContext.session.kernel.restart()")
+        self.wait_for_kernel()
+
+    def interrupt(self) -> None:
+        """Interrupts the kernel, as the button does."""
+        self.page.evaluate(f"() => {IN_APP}.shell.currentWidget.context.sessionContext.session.kernel.interrupt()")
+
+    def python(self, code: str) -> None:
+        """Runs code in the kernel beside the notebook, and waits for it; behind a cell that runs it has to wait its turn."""
+        self.page.evaluate(
+            f"(code) => {IN_APP}.shell.currentWidget.context.sessionContext.session.kernel.requestExecute({{code}}).done.then(() => null)",
+            code,
+        )
 
     def command(self, name: str, **arguments: Any) -> Any:
         """Runs a command of JupyterLab and waits for it."""
@@ -143,23 +223,51 @@ def browser(executable: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def opened(chrome: Any, server: Lab, name: str, *, width: int = 1280, height: int = 900) -> Iterator[Notebook]:
-    """Opens a notebook in a page of its own, its kernel ready; afterwards page and kernel are gone."""
+def opened(
+    chrome: Any, server: Lab, name: str, *, app: str = "lab", kernel: str = "", width: int = 1280, height: int = 900
+) -> Iterator[Notebook]:
+    """Opens a notebook in a page of its own, its kernel ready; afterwards its pages and all kernels are gone.
+
+    Args:
+        name: Its path from the server's folder.
+        app: ``"lab"`` or ``"notebook"``.
+        kernel: The kernel spec to run it on, written into its metadata; by default what it says itself.
+        width, height: Of the page.
+    """
+    if kernel:
+        on_kernel(server.folder / name, kernel)
     context = chrome.new_context(viewport={"width": width, "height": height})
-    page = context.new_page()
-    notebook = Notebook(page)
-    page.on("pageerror", lambda error: notebook.complaints.append(f"error: {error}"))
-    page.on("console", lambda message: notebook.complaints.append(message.text) if message.type == "error" else None)
     try:
-        page.goto(f"{server.url}/lab/tree/{name}?token={server.token}&reset")
-        page.wait_for_function(READY, timeout=60_000)
+        notebook = Notebook(context.new_page(), server.url + PLACES[app].format(name=name, token=server.token))
+        notebook.open()
         yield notebook
     finally:
         context.close()
-        _end_kernels(server)
+        end_kernels(server)
 
 
-def _end_kernels(server: Lab) -> None:
+def barriers(page: Any, within: str) -> list[str]:
+    """Returns what axe finds in a part of a page that shuts people out: the rule, what it is about, and where.
+
+    Args:
+        page: Playwright's page.
+        within: A CSS selector.
+    """
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context=within).response["violations"]
+    return [f"{rule['id']}: {rule['help']}: {', '.join(str(node['target'][-1]) for node in rule['nodes'])}" for rule in found]
+
+
+def on_kernel(path: Path, name: str) -> None:
+    """Writes into a notebook which kernel spec it runs on."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook["metadata"]["kernelspec"] = {"name": name, "display_name": name, "language": "python"}
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def end_kernels(server: Lab) -> None:
+    """Ends all kernels; a notebook that is opened afterwards gets a new one."""
     headers = {"Authorization": f"token {server.token}"}
     with urllib.request.urlopen(urllib.request.Request(f"{server.url}/api/sessions", headers=headers), timeout=10) as answer:
         sessions = json.load(answer)

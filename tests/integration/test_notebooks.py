@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from kernels_kit import add_kernels
 from nbclient import NotebookClient
 
 import sentient_kernel as sk
@@ -90,3 +93,20 @@ def test_second_run_all_repeats_no_step_and_shows_the_same(path: Path, tmp_path:
         assert shown(a) == shown(b) == shown(c), a.source
     with sk.Workbench(next(tmp_path.glob(".sentient*"))) as wb:
         assert {run.status for run in wb.runs} == {"completed"}
+
+
+@pytest.mark.timeout(150)
+def test_notebook_gives_its_outputs_on_an_older_ipykernel_too(path: Path, tmp_path: Path) -> None:
+    """The installed line is nbval's in every run of the tests: ``notebooks`` is one of their folders."""
+    shutil.copytree(path.parent / "data", tmp_path / "data")
+    shutil.copy(path, tmp_path)
+    add_kernels(tmp_path / "jupyter", ["ipykernel631"])
+    words = [
+        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-c", os.devnull, path.name,
+        "--nbval", f"--nbval-sanitize-with={path.parent / 'nbval.cfg'}", "--nbval-cell-timeout=60", "--nbval-kernel-name=ipykernel631",
+    ]  # fmt: skip
+    environment = os.environ | {"JUPYTER_PATH": str(tmp_path / "jupyter")}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=140, check=False)
+    assert done.returncode == 0, done.stdout[-4000:]
+    cells = len(code_cells(nbformat.read(path, as_version=4)))
+    assert re.search(rf"^{cells} passed", done.stdout, re.M), done.stdout[-500:]
