@@ -39,8 +39,6 @@ def bundle(view: str) -> str:
     Raises:
         UsageError: There is no such view.
     """
-    *_, last = modules(view)
-    assert last == VIEWS[view][0]
     body = "\n".join(_bare(name) for name in modules(view))
     return f'{body}\nexport default mount("{view}", {VIEWS[view][1]});\n'
 

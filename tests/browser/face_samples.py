@@ -10,6 +10,8 @@ State = dict[str, Any]
 KINDS = ("step_started", "step_completed", "progress_updated", "source_reported", "step_retried", "step_failed")
 HOSTILE = '<img src="https://evil.example/x" onerror="window.hacked=1"><script>window.hacked=1</script>\u202egnp.exe'
 """Markup, a request, and an override of the writing direction."""
+OURS = frozenset({"status", "sign", "colour", "id", "run", "digest", "verdict"})
+"""Keys whose values no outside text can reach."""
 
 
 def citation(n: int, title: str, quote: str, **changes: Any) -> State:
@@ -29,10 +31,11 @@ def claim(text: str, *citations: int, **changes: Any) -> State:
 def report(**changes: Any) -> State:
     """Returns a report with six citations, one of them not verified."""
     whole = {
-        "question": "Does adding biochar to sandy soil raise its water-holding capacity, and for how long?", "answer": "Yes.", "abstained": False,
+        "question": "Does adding biochar to sandy soil raise its water-holding capacity, and for how long?",
+        "answer": "Yes.", "abstained": False,
         "parts": ["", "How much does biochar change plant-available water in sand?", "How long does the effect last in the field?"],
         "claims": [
-            claim("In coarse soils, biochar raised plant-available water by about 45% on average, against 14% in fine soils.", 1, 4, lead=True),
+            claim("In coarse soils, biochar raised available water by about 45% on average, against 14% in fine soils.", 1, 4, lead=True),
             claim("Nine years after a single application the difference was still measurable.", 3, lead=True),
             claim("The gain grows with dose up to roughly 2% by mass.", 2, part=1),
             claim("Above that the curve flattens, and one trial saw a decline at 8%.", 2, 5, part=1),
@@ -46,7 +49,7 @@ def report(**changes: Any) -> State:
                 after=", whereas for fine-textured soils the increase was 14%.",
             ),
             citation(2, "Dose response in a sandy loam", "Water retention rose with dose up to 2% (w/w)", after="and levelled off beyond."),
-            citation(3, "Nine years after: a field trial", "still differed significantly nine years after", before="Plots that were treated once "),
+            citation(3, "Nine years after: a field trial", "still differed nine years after", before="Plots that were treated once "),
             citation(4, "Review of field evidence, 2019", "coarse soils gain three times as much as fine ones"),
             citation(5, "High doses of biochar in sand", "at 8% retention fell below the control"),
             citation(6, "Long-term plots, interim report", "no trend over nine years", verified=False, uri="papers/long-term.pdf"),
@@ -67,8 +70,8 @@ def report(**changes: Any) -> State:
 def source(name: str, i: int, **changes: Any) -> State:
     """Returns a source that gave passages."""
     row = {
-        "source": name, "i": i, "asked": 4, "found": 11, "documents": 48, "refusals": 0, "reason": "", "query": "biochar water retention sand",
-        "refused": [], "holds": "48 documents", "gave": "11 passages", "why": "",
+        "source": name, "i": i, "asked": 4, "found": 11, "documents": 48, "refusals": 0, "reason": "",
+        "query": "biochar water retention sand", "refused": [], "holds": "48 documents", "gave": "11 passages", "why": "",
     }  # fmt: skip
     return row | changes
 
@@ -133,7 +136,8 @@ def errors() -> State:
         "total": 6, "unique": 2, "evicted": 0, "by_type": [["httpx.RateLimited", 5], ["sentient_kernel.errors.ParseError", 1]],
         "per_minute": [[NOW - 540_000, 1], [NOW - 60_000, 5]],
     }  # fmt: skip
-    recent = [{"seq": i, "run": "r1", "at": NOW - i * 1_000, "type": "httpx.RateLimited", "message": "SearXNG answered 429"} for i in (7, 9)]
+    failure = {"run": "r1", "type": "httpx.RateLimited", "message": "SearXNG answered 429"}
+    recent = [failure | {"seq": seq, "at": NOW - 10_000 + seq * 1_000} for seq in (7, 9)]
     return {"errors": keyed_by(groups, "fingerprint"), "stats": stats, "recent": recent}
 
 
@@ -141,12 +145,12 @@ SAMPLES = {"report": done, "sources": done, "events": events, "inbox": inbox, "e
 """For each view a state that fills it."""
 
 
-def hostile(value: Any, keep: frozenset[str] = frozenset({"status", "sign", "colour", "id", "run", "digest", "verdict"}), key: str = "") -> Any:
+def hostile(value: Any, key: str = "") -> Any:
     """Returns a state in which every text that may come from outside is hostile."""
     if isinstance(value, dict):
-        return {name: hostile(part, keep, name) for name, part in value.items()}
+        return {name: hostile(part, name) for name, part in value.items()}
     if isinstance(value, list):
-        return [hostile(part, keep, key) for part in value]
-    if not isinstance(value, str) or key in keep:
+        return [hostile(part, key) for part in value]
+    if not isinstance(value, str) or key in OURS:
         return value
     return "javascript:window.hacked=1//" + value if key == "uri" else f"{value} {HOSTILE}"

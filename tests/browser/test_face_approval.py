@@ -58,7 +58,9 @@ def test_a_card_says_what_is_asked_what_will_be_done_and_what_the_answer_binds_t
     text = card.inner_text()
     for part in ("Go ahead with this plan?", "effect", "a@x.org", "line one\nline two", "count", "2", "7c1e·90af", "expires in"):
         assert part in text, part
-    assert card.get_by_role("button").evaluate_all("all => all.filter(one => one.checkVisibility()).map(one => one.ariaLabel ?? one.textContent)") == [
+    assert card.get_by_role("button").evaluate_all(
+        "all => all.filter(one => one.checkVisibility()).map(one => one.ariaLabel ?? one.textContent)"
+    ) == [
         "Approve",
         "Edit",
         "Reject",
@@ -295,10 +297,19 @@ def test_without_a_schema_the_form_is_made_from_the_payload(run: Face) -> None:
     page.get_by_label("mixed as JSON").fill('[1, "b"]')
     page.get_by_label("none as JSON").fill("7")
     page.get_by_role("button", name="Approve with 6 edits").click()
-    assert answer(run)["payload"] == payload | {"title": "U", "n": 2.5, "on": False, "rows": [{"x": 1}, {"x": 3}], "mixed": [1, "b"], "none": 7}
+    assert answer(run)["payload"] == payload | {
+        "title": "U",
+        "n": 2.5,
+        "on": False,
+        "rows": [{"x": 1}, {"x": 3}],
+        "mixed": [1, "b"],
+        "none": 7,
+    }
 
 
-@pytest.mark.parametrize("form", [{"$ref": "#/$defs/Loop", "$defs": {"Loop": {"$ref": "#/$defs/Loop"}}}, {"$ref": "https://x.org/s"}, {"not": {}}])
+@pytest.mark.parametrize(
+    "form", [{"$ref": "#/$defs/Loop", "$defs": {"Loop": {"$ref": "#/$defs/Loop"}}}, {"$ref": "https://x.org/s"}, {"not": {}}]
+)
 def test_a_schema_that_no_form_can_be_made_of_is_edited_as_json(run: Face, form: dict[str, Any]) -> None:
     edited(run, {"a": 1}, form)
     run.page.get_by_label("Value as JSON").fill('{"a": 2}')

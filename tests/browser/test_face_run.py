@@ -11,7 +11,7 @@ from face_kit import NARROW, NOW, WIDE, Face, approval, face, keyed_by, run_stat
 from lab_kit import browser
 
 pytestmark = [pytest.mark.browser]
-HOSTILE = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script> safe\u202etxt.exe"
+HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script> safe\u202etxt.exe'
 PLAN = ["How much water does it hold?", "For how long?", "What does it cost?"]
 
 
@@ -111,7 +111,9 @@ def test_a_view_redraws_only_what_its_selector_changed(chrome: Any) -> None:
 
 
 def test_many_messages_in_one_frame_are_drawn_once(chrome: Any) -> None:
-    with face(chrome, "run", code=probe("store.select((s) => s.run.message, () => (window.draws = (window.draws ?? 0) + 1), signal);")) as run:
+    with face(
+        chrome, "run", code=probe("store.select((s) => s.run.message, () => (window.draws = (window.draws ?? 0) + 1), signal);")
+    ) as run:
         run.snapshot(run_state())
         run.page.evaluate(
             """([run]) => { for (let n = 2; n < 102; n++)
@@ -126,7 +128,7 @@ def probe(draw: str) -> str:
     """Returns the kit with a view of the test's own; ``draw`` may use root, store, link, signal."""
     from sentient_kernel.widgets.bundle import bundle
 
-    return bundle("run").replace("mount(\"run\", drawRun)", f'mount("probe", (root, store, link, signal) => {{ {draw} }})')
+    return bundle("run").replace('mount("run", drawRun)', f'mount("probe", (root, store, link, signal) => {{ {draw} }})')
 
 
 # ---- what a person does stays ------------------------------------------------------------------------------------------------
@@ -240,7 +242,13 @@ def test_cancel_asks_once_more_in_place(run: Face) -> None:
 
 @pytest.mark.parametrize("status", ["paused", "failed", "crashed", "cancelled"])
 def test_a_run_that_stands_still_offers_resume_and_says_how_to_go_on(run: Face, status: str) -> None:
-    trouble = {"heading": "It stopped", "text": "Because.", "where": "a.py:3 f", "next": "Say `run.resume()` to go on.", "soft": status == "paused"}
+    trouble = {
+        "heading": "It stopped",
+        "text": "Because.",
+        "where": "a.py:3 f",
+        "next": "Say `run.resume()` to go on.",
+        "soft": status == "paused",
+    }
     run.snapshot(run_state(status=status, word=status.capitalize(), ended=None if status == "paused" else NOW, trouble=trouble))
     assert "Resume" in names(run) and "Pause" not in names(run) and "Send" not in names(run)
     assert run.page.locator("code", has_text="run.resume()").count() == 1
@@ -292,7 +300,9 @@ def test_five_thousand_steps_are_drawn_well_under_a_second_and_those_to_look_at_
     click(run, "✕ 1 failed")
     run.drawn()
     found = run.page.locator("[data-step=k40]")
-    assert "HTTP 404" in found.inner_text() and found.get_attribute("aria-posinset") == "41" and found.get_attribute("aria-setsize") == "5000"
+    assert (
+        "HTTP 404" in found.inner_text() and found.get_attribute("aria-posinset") == "41" and found.get_attribute("aria-setsize") == "5000"
+    )
 
 
 def test_a_list_of_a_hundred_thousand_rows_keeps_few_of_them_in_the_page(chrome: Any) -> None:
@@ -336,23 +346,28 @@ def test_at_most_four_texts_are_shown_and_their_end_is_in_sight(run: Face) -> No
 
 
 @pytest.mark.timeout(60)
-def test_two_thousand_tokens_a_second_in_ten_panes_make_no_long_tasks(run: Face) -> None:
+def test_two_thousand_tokens_a_second_in_ten_panes_leave_the_page_idle_most_of_the_time(run: Face) -> None:
+    session = run.page.context.new_cdp_session(run.page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})  # processor time: a busy machine does not count
+
+    def spent() -> float:
+        return next(one["value"] for one in session.send("Performance.getMetrics")["metrics"] if one["name"] == "TaskDuration")
+
     run.snapshot(run_state(texts={f"w{i}": {"by": f"w{i}", "text": "", "at": 0} for i in range(10)}))
-    long = run.page.evaluate(
+    before = spent()
+    run.page.evaluate(
         """async () => {
-          let long = 0;
-          new PerformanceObserver((list) => { for (const one of list.getEntries()) long += one.duration; }).observe({entryTypes: ["longtask"]});
           const at = Array(10).fill(0);
-          for (let n = 2; n < 42; n++) {   // four seconds, a batch every 100 ms
+          for (let n = 2; n < 32; n++) {   // three seconds, a batch every 100 ms
             const text = {};
             for (let i = 0; i < 10; i++) { const more = "token ".repeat(20); text[`w${i}`] = [at[i], more]; at[i] += more.length; }
             window.give({kind: "patch", n, seq: n, now: 0, text});
             await new Promise((done) => setTimeout(done, 100));
           }
-          return long;
         }"""
     )
-    assert long < 200  # in four seconds; a busy machine has a hiccup of its own
+    assert run.page.locator(".sk-words").first.inner_text().count("token") == 600
+    assert spent() - before < 0.9  # of three seconds; it was a third of that
 
 
 # ---- when the kernel goes ------------------------------------------------------------------------------------------------------
@@ -414,7 +429,8 @@ def test_plain_keys_stay_in_the_view_and_combinations_leave_it(run: Face) -> Non
 
 
 def test_kept_static_views_of_the_run_are_hidden_while_the_live_one_is_there(chrome: Any) -> None:
-    extra = '<div class="jp-OutputArea-child" id="kept"><div data-kept="0199b8a2-7c1e">old</div></div><div data-kept="another" id="other">x</div>'
+    output = '<div class="jp-OutputArea-child" id="kept"><div data-kept="0199b8a2-7c1e">old</div></div>'
+    extra = output + '<div data-kept="another" id="other">x</div>'
     with face(chrome, "run", extra=extra) as run:
         assert run.page.locator("#kept").is_visible()
         run.snapshot(run_state())
@@ -430,7 +446,8 @@ def test_what_others_wrote_stays_text(run: Face) -> None:
     trouble = {"heading": HOSTILE, "text": HOSTILE, "where": HOSTILE, "next": HOSTILE, "soft": False}
     state = asking(
         approval({HOSTILE: [HOSTILE, {"deep": "x" * 100_000}]}, question=HOSTILE, by=HOSTILE),
-        title=HOSTILE, word=HOSTILE, message=HOSTILE, cost=HOSTILE, name=HOSTILE, counts=HOSTILE, trouble=trouble, steps=keyed_by(rows, "key"),
+        title=HOSTILE, word=HOSTILE, message=HOSTILE, cost=HOSTILE, name=HOSTILE, counts=HOSTILE, trouble=trouble,
+        steps=keyed_by(rows, "key"),
         texts={HOSTILE: {"by": HOSTILE, "text": HOSTILE * 50, "at": 0}},
         sources={HOSTILE: {"source": HOSTILE, "i": 0, "holds": HOSTILE, "gave": HOSTILE, "why": HOSTILE}},
         phases=[{"name": HOSTILE, "label": HOSTILE, "state": "now", "said": HOSTILE}],
@@ -481,7 +498,9 @@ CONTRAST = """() => {
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_words_stand_out_and_nothing_overflows_in_both_themes_and_widths(chrome: Any, theme: str, width: int) -> None:
-    rows = [step(i, f"read {i}", status, why="why") for i, status in enumerate(["completed", "failed", "retrying", "running", "interrupted"])]
+    rows = [
+        step(i, f"read {i}", status, why="why") for i, status in enumerate(["completed", "failed", "retrying", "running", "interrupted"])
+    ]
     state = asking(
         approval({"plan": PLAN, "usd": 0.5}, expires=NOW + 5_000), approval(PLAN, id="b", i=1, digest="other"),
         steps=keyed_by(rows, "key"), texts={"a": {"by": "a", "text": "words", "at": 0}},

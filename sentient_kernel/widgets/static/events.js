@@ -1,0 +1,316 @@
+// @ts-check
+// The view "events": what the journal holds, as a list that one can follow, filter, and open row by row.
+import { eventDetail } from "./event.js";
+import { button, count, fill, guarded, h, keyed, listen, outside, region, text, virtual } from "./kit.js";
+import { Rows } from "./rows.js";
+
+/** @typedef {import("./rows.js").Row} EventRow */
+
+const EVENT_ROW = 24; // px
+const EVENT_KINDS = 5; // chips shown before the rest is asked for
+const TYPING = 180; // ms without a key before the filter is applied
+/** @type {EventRow[]} */
+const NO_EVENTS = [];
+
+/**
+ * Draws the view "events".
+ * @param {HTMLElement} root
+ * @param {import("./store.js").Store} store
+ * @param {import("./link.js").Link} link
+ * @param {AbortSignal} signal
+ * @returns {void}
+ */
+export function drawEvents(root, store, link, signal) {
+  const total = h("span", { class: "sk-num sk-soft" });
+  const older = h("span", { class: "sk-num sk-soft" });
+  const newest = button("Go to the newest", () => follow(true), { local: true });
+  const list = h("div", { class: "sk-events-list" });
+  const none = h("p", { class: "sk-none sk-soft", hidden: true });
+  const beside = h("div", { class: "sk-events-side", hidden: true });
+  const spoken = h("p", { class: "sk-sr", role: "status" });
+  let following = true;
+  let cursor = -1; // the row that the keyboard stands on
+  let newer = 0; // rows that came while nobody followed
+  let length = 0;
+  let narrowed = false; // whether somebody waits to hear what a filter left
+  /** @type {EventRow | null} */
+  let opened = null;
+
+  const rows = new Rows(guarded((/** @type {boolean} */ done) => drawn(done)));
+  const filter = eventFilter(rows, () => ((narrowed = true), follow(true)), [total, older, newest], signal);
+  const body = h("div", { class: "sk-events" }, h("div", { class: "sk-events-main" }, list, none), beside);
+  fill(root, region("Events", eventHead(store, signal), filter.el, body, spoken));
+  newest.hidden = true;
+  const pane = virtual(list, { row: EVENT_ROW, label: "Events", count: () => rows.shown.length, draw: (index, el) => drawEvent(el, rows.shown[index], opened) });
+
+  /** @param {boolean} done whether all rows are counted and filtered */
+  function drawn(done) {
+    if (!done && rows.busy) return text(total, "Filtering…");
+    const now = rows.shown.length;
+    if (!following) newer += Math.max(0, now - length);
+    length = now;
+    pane.redraw();
+    if (following) pane.show(now - 1);
+    list.hidden = now === 0;
+    none.hidden = now !== 0;
+    text(none, rows.source.length ? "No event passes this filter." : "No events yet.");
+    const said = rows.filtered ? `${count(now, "event")} of ${rows.source.length.toLocaleString("en-US")}` : count(now, "event");
+    text(total, said);
+    if (narrowed && done) text(spoken, said); // and not at every event that comes
+    narrowed &&= !done;
+    filter.counted();
+    drawNewest();
+  }
+
+  function drawNewest() {
+    newest.hidden = following || length === 0;
+    text(newest, newer ? `Go to the newest · ${newer.toLocaleString("en-US")} new` : "Go to the newest");
+  }
+
+  /** @param {boolean} on */
+  function follow(on) {
+    const pressed = document.activeElement === newest;
+    following = on;
+    if (on) {
+      newer = 0;
+      list.scrollTop = list.scrollHeight;
+      if (pressed) list.focus({ preventScroll: true }); // the button goes away
+    }
+    drawNewest();
+  }
+
+  listen(list, "scroll", () => {
+    const end = list.scrollTop + list.clientHeight >= list.scrollHeight - EVENT_ROW;
+    if (end !== following) {
+      following = end;
+      if (end) newer = 0;
+      drawNewest();
+    }
+  }, { passive: true });
+
+  /** @param {number} index */
+  function stand(index) {
+    cursor = Math.max(0, Math.min(index, rows.shown.length - 1));
+    pane.show(cursor);
+    const own = list.querySelector(`[aria-posinset="${cursor + 1}"] button`);
+    if (own instanceof HTMLElement) own.focus({ preventScroll: true });
+  }
+
+  // Before the list's own keys, which only scroll it: here a row is stood on, so that Enter can open it.
+  listen(body, "keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && opened) {
+      event.stopPropagation();
+      return close();
+    }
+    if (!list.contains(/** @type {Node} */ (event.target))) return;
+    const page = Math.max(1, Math.floor(list.clientHeight / EVENT_ROW) - 1);
+    const first = Math.ceil(list.scrollTop / EVENT_ROW);
+    const last = rows.shown.length - 1;
+    const inside = event.target !== list;
+    const at = inside ? cursor : following ? last + 1 : first - 1;
+    /** @type {{[key: string]: number}} */
+    const goals = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: last };
+    const goal = event.key === "Enter" && !inside ? (following ? last : first) : goals[event.key];
+    if (goal === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    stand(goal);
+  }, { capture: true });
+
+  listen(list, "focusin", (/** @type {FocusEvent} */ event) => {
+    const at = eventIndex(event.target);
+    if (at >= 0) cursor = at;
+  });
+  listen(list, "click", (/** @type {MouseEvent} */ event) => {
+    const at = eventIndex(event.target);
+    if (at >= 0 && rows.shown[at]) open(rows.shown[at]);
+  });
+
+  /** @param {EventRow} row */
+  function open(row) {
+    opened = row;
+    fill(beside, eventDetail(row, link, { close, story: filter.story }, signal));
+    beside.hidden = false;
+    body.classList.add("sk-opened");
+    text(spoken, `Event ${row[0]} is open after the list. Escape closes it.`);
+    pane.redraw();
+  }
+
+  function close() {
+    const index = opened ? rows.shown.indexOf(opened) : -1;
+    const within = beside.contains(document.activeElement) || list.contains(document.activeElement);
+    opened = null;
+    beside.hidden = true;
+    fill(beside);
+    body.classList.remove("sk-opened");
+    text(spoken, "");
+    pane.redraw();
+    if (!within) return;
+    if (index >= 0) stand(index);
+    else list.focus({ preventScroll: true });
+  }
+
+  signal.addEventListener("abort", () => rows.stop());
+  store.select(
+    (/** @type {any} */ s) => [s.events ?? NO_EVENTS, s.events?.length ?? 0, s.dropped ?? 0],
+    ([events, , dropped]) => {
+      const gone = rows.follow(events);
+      if (gone) {
+        // What is read stays where it is while older rows go.
+        cursor -= gone;
+        if (!following) list.scrollTop -= gone * EVENT_ROW;
+      }
+      text(older, dropped ? `${count(dropped, "older one")} not held here` : "");
+    },
+    signal,
+  );
+}
+
+/**
+ * @param {import("./store.js").Store} store
+ * @param {AbortSignal} signal
+ */
+function eventHead(store, signal) {
+  const state = h("span", { class: "sk-state" });
+  const about = h("span", { class: "sk-q", role: "heading", aria: { level: "2" } });
+  store.select(
+    (/** @type {any} */ s) => s.run ?? null,
+    (run) => {
+      state.hidden = !run;
+      state.className = `sk-state sk-${run?.colour ?? "soft"}`;
+      fill(state, run && [h("i", { aria: { hidden: "true" } }, run.sign), ` ${run.word}`]);
+      fill(about, h("strong", {}, run ? outside(run.title) : "Events of all runs"));
+    },
+    signal,
+  );
+  return h("div", { class: "sk-head" }, state, about);
+}
+
+/**
+ * Returns the search box, the kinds, and what narrows the list to one step.
+ * @param {Rows} rows
+ * @param {() => void} changed
+ * @param {HTMLElement[]} figures what stands beside the search box
+ * @param {AbortSignal} signal
+ * @returns {{el: HTMLElement, counted: () => void, story: (key: string) => void}}
+ */
+function eventFilter(rows, changed, figures, signal) {
+  const box = h("input", { type: "search", class: "sk-find", placeholder: "Filter: kind, step, words", aria: { label: "Filter events by kind, step or words" }, spellcheck: false, autocomplete: "off" });
+  const chips = h("div", { class: "sk-chips", role: "group", aria: { label: "Kinds" } });
+  const kinds = h("span", { class: "sk-kinds" });
+  const step = h("span", { class: "sk-chips" });
+  let all = false;
+  const more = button("", () => ((all = !all), counted()), { bare: true, local: true });
+  fill(chips, kinds, more);
+  let timer = 0;
+  const apply = guarded(() => {
+    rows.want({ words: box.value.toLowerCase().split(/\s+/).filter(Boolean) });
+    changed();
+  });
+  listen(box, "input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(apply, TYPING);
+  });
+  signal.addEventListener("abort", () => clearTimeout(timer));
+
+  /** @param {string} kind */
+  function toggle(kind) {
+    const wanted = new Set(rows.wanted.kinds);
+    if (!wanted.delete(kind)) wanted.add(kind);
+    rows.want({ kinds: wanted });
+    changed();
+    counted();
+  }
+
+  /** @param {string | null} key */
+  function story(key) {
+    rows.want({ key });
+    const all = button("All steps", () => (story(null), box.focus()), { local: true });
+    fill(step, key !== null && [h("span", {}, "Story of step ", outside(key, "sk-code")), all]);
+    changed();
+  }
+
+  function counted() {
+    const known = [...rows.kinds].filter(([kind, n], i) => n > 0 || rows.wanted.kinds.has(kind));
+    const some = all ? known : known.filter(([kind], i) => i < EVENT_KINDS || rows.wanted.kinds.has(kind));
+    keyed(kinds, some, ([kind]) => kind, eventChip(toggle), (el, [kind, n]) => {
+      const on = rows.wanted.kinds.has(kind);
+      el.setAttribute("aria-pressed", String(on));
+      text(/** @type {Element} */ (el.firstElementChild), on ? "✓ " : "");
+      text(/** @type {Element} */ (el.lastElementChild), n.toLocaleString("en-US"));
+    });
+    const hidden = known.length - some.length;
+    more.hidden = known.length <= EVENT_KINDS;
+    more.setAttribute("aria-expanded", String(all));
+    text(more, all ? "Fewer kinds" : `${count(hidden, "more kind")}`);
+  }
+
+  const el = h("div", { class: "sk-filter" }, h("div", { class: "sk-filter-row" }, box, step, h("span", { class: "sk-figures" }, figures)), chips);
+  return { el, counted, story };
+}
+
+/** @param {(kind: string) => void} toggle */
+function eventChip(toggle) {
+  return (/** @type {[string, number]} */ [kind]) => {
+    const el = button("", () => toggle(kind), { local: true });
+    el.classList.add("sk-chip");
+    fill(el, h("span", { aria: { hidden: "true" } }), outside(eventKind(kind)), " ", h("span", { class: "sk-soft sk-num" }));
+    return el;
+  };
+}
+
+/**
+ * Returns a kind as words.
+ * @param {string} kind
+ */
+export function eventKind(kind) {
+  return kind.replaceAll("_", " ");
+}
+
+/** @type {[RegExp, string, string][]} */
+const EVENT_SIGNS = [
+  [/failed|error|blocked|lagged/, "✕", "sk-bad"],
+  [/approval_requested|expired|retried|paused|cancel/, "◆", "sk-asks"],
+  [/completed|decided/, "✓", "sk-ok"],
+];
+
+/**
+ * Draws one row; its element is empty at first and used again for other rows.
+ * @param {HTMLElement} el
+ * @param {EventRow | undefined} row
+ * @param {EventRow | null} opened
+ */
+function drawEvent(el, row, opened) {
+  let own = /** @type {HTMLElement | null} */ (el.firstElementChild);
+  if (!own) {
+    own = h("button", { type: "button", class: "sk-event", tabindex: "-1" }, h("span", { class: "sk-event-at sk-num sk-soft" }), h("span", { class: "sk-event-sign", aria: { hidden: "true" } }), h("bdi", { class: "sk-event-kind" }), h("bdi", { class: "sk-event-text" }), h("bdi", { class: "sk-event-key sk-soft" }));
+    el.append(own);
+  }
+  if (!row) return;
+  const [at, sign, kind, said, key] = own.children;
+  text(at, eventTime(row[1]));
+  const [, mark, look] = EVENT_SIGNS.find(([pattern]) => pattern.test(row[2])) ?? [null, "·", "sk-soft"];
+  text(sign, mark);
+  const wanted = `sk-event-sign ${look}`;
+  if (sign.className !== wanted) sign.className = wanted;
+  text(kind, eventKind(row[2]));
+  text(said, row[4]);
+  text(key, row[3] ?? "");
+  if (row === opened) own.setAttribute("aria-current", "true");
+  else own.removeAttribute("aria-current");
+}
+
+/**
+ * Returns the time of day, in UTC to the millisecond.
+ * @param {number} ms
+ */
+function eventTime(ms) {
+  return Number.isFinite(ms) ? new Date(ms).toISOString().slice(11, 23) : "";
+}
+
+/** @param {EventTarget | null} target */
+function eventIndex(target) {
+  const row = target instanceof Element ? target.closest("[aria-posinset]") : null;
+  return row ? Number(row.getAttribute("aria-posinset")) - 1 : -1;
+}
