@@ -90,9 +90,8 @@ def test_events_are_filtered_by_words_kind_and_step(chrome: Any) -> None:
         page.get_by_role("searchbox", name="Filter events").fill("FAILED chapter 5,")
         wait_for(page, " of 300")
         assert page.get_by_role("listitem").all_inner_texts()[0].count("step failed") == 1
-        assert page.get_by_role("region", name="Events").get_by_role("status").inner_text().endswith(" of 300"), (
-            "what a filter left is read out"
-        )
+        heard = page.get_by_role("region", name="Events").get_by_role("status").inner_text()
+        assert heard.endswith(" of 300"), "what a filter left is read out"
         page.get_by_role("searchbox", name="Filter events").fill("")
         kind = page.get_by_role("button", name="step retried 50")
         kind.click()

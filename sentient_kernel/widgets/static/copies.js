@@ -47,7 +47,11 @@ export function reportCopies(run, link) {
  */
 function reportSelected(box, name, copied, back) {
   const area = h("textarea", { rows: "8", spellcheck: false, readOnly: true, value: copied, aria: { label: `${name} of the report` } });
-  const said = h("p", { class: "sk-soft" }, "The browser keeps the clipboard to itself here. The text is selected: copy it from this field.");
+  const said = h(
+    "p",
+    { class: "sk-soft" },
+    "The browser keeps the clipboard to itself here. The text is selected: copy it from this field.",
+  );
   fill(box, said, area, h("div", { class: "sk-row" }, button("Close", back, { local: true })));
   box.hidden = false;
   area.focus();

@@ -41,7 +41,12 @@ export function drawErrors(root, store, link, signal) {
   const strip = h("div", { class: "sk-strip" });
   const groups = h("div", { role: "rowgroup" });
   const heads = ["Error", "Where", "Last seen", "Runs", "Count"].map((name) => h("div", { role: "columnheader" }, name));
-  const table = h("div", { class: "sk-errors", role: "table", aria: { label: "Kinds of errors" } }, h("div", { role: "rowgroup" }, h("div", { class: "sk-error-head", role: "row" }, heads)), groups);
+  const table = h(
+    "div",
+    { class: "sk-errors", role: "table", aria: { label: "Kinds of errors" } },
+    h("div", { role: "rowgroup" }, h("div", { class: "sk-error-head", role: "row" }, heads)),
+    groups,
+  );
   const recent = h("ol", { class: "sk-recent" });
   const types = h("dl", { class: "sk-src sk-num" });
   const evicted = h("p", { class: "sk-foot sk-num", hidden: true });
@@ -63,7 +68,13 @@ export function drawErrors(root, store, link, signal) {
       for (const el of [strip, table, below]) el.hidden = total === 0;
       evicted.hidden = !stats?.evicted;
       text(evicted, stats?.evicted ? `${count(stats.evicted, "error")} of kinds that are no longer kept` : "");
-      keyed(types, (stats?.by_type ?? []).slice(0, ERRORS_TYPES), ([type]) => type, errorType, (el, [, n]) => text(/** @type {Element} */ (el.lastElementChild), n.toLocaleString("en-US")));
+      keyed(
+        types,
+        (stats?.by_type ?? []).slice(0, ERRORS_TYPES),
+        ([type]) => type,
+        errorType,
+        (el, [, n]) => text(/** @type {Element} */ (el.lastElementChild), n.toLocaleString("en-US")),
+      );
     },
     signal,
   );
@@ -71,7 +82,13 @@ export function drawErrors(root, store, link, signal) {
     (/** @type {any} */ s) => s.errors,
     (/** @type {{[fingerprint: string]: ErrorGroup} | undefined} */ errors) => {
       const ordered = Object.values(errors ?? {}).sort((a, b) => a.i - b.i || b.last - a.last);
-      keyed(groups, ordered, (one) => one.fingerprint, () => h("div", { class: "sk-error", role: "presentation" }), errorRow);
+      keyed(
+        groups,
+        ordered,
+        (one) => one.fingerprint,
+        () => h("div", { class: "sk-error", role: "presentation" }),
+        errorRow,
+      );
       errorAges(groups, store.now());
     },
     signal,
@@ -124,11 +141,30 @@ function errorRow(el, one) {
   const many = one.runs.length >= ERRORS_RUNS ? `${one.runs.length}+` : String(one.runs.length);
   const cells = [
     h("div", { class: "sk-error-where", role: "cell" }, outside(one.where, "sk-code")),
-    h("div", { class: "sk-error-last", role: "cell" }, h("time", { class: "sk-ago", datetime: new Date(one.last).toISOString(), data: { at: one.last } }), h("span", { class: "sk-soft sk-num" }, moment(one.last))),
-    h("div", { class: "sk-error-runs sk-num", role: "cell" }, many, h("span", { class: "sk-unit" }, one.runs.length === 1 ? " run" : " runs")),
-    h("div", { class: "sk-error-count sk-num", role: "cell" }, one.count.toLocaleString("en-US"), h("span", { class: "sk-unit" }, one.count === 1 ? " time" : " times")),
+    h(
+      "div",
+      { class: "sk-error-last", role: "cell" },
+      h("time", { class: "sk-ago", datetime: new Date(one.last).toISOString(), data: { at: one.last } }),
+      h("span", { class: "sk-soft sk-num" }, moment(one.last)),
+    ),
+    h(
+      "div",
+      { class: "sk-error-runs sk-num", role: "cell" },
+      many,
+      h("span", { class: "sk-unit" }, one.runs.length === 1 ? " run" : " runs"),
+    ),
+    h(
+      "div",
+      { class: "sk-error-count sk-num", role: "cell" },
+      one.count.toLocaleString("en-US"),
+      h("span", { class: "sk-unit" }, one.count === 1 ? " time" : " times"),
+    ),
   ];
-  const more = h("div", { class: "sk-error-more", role: "row", hidden: !open }, h("div", { role: "cell", aria: { colspan: "5" } }, errorMore(one)));
+  const more = h(
+    "div",
+    { class: "sk-error-more", role: "row", hidden: !open },
+    h("div", { role: "cell", aria: { colspan: "5" } }, errorMore(one)),
+  );
   if (fresh) {
     const press = h("button", { type: "button", class: "sk-error-open", aria: { expanded: "false" } });
     listen(press, "click", () => {
@@ -143,19 +179,42 @@ function errorRow(el, one) {
     /** @type {HTMLElement} */ (el.lastElementChild).replaceWith(more);
   }
   const press = /** @type {HTMLElement} */ (el.querySelector("button"));
-  fill(press, h("span", { class: "sk-caret", aria: { hidden: "true" } }), h("b", { class: "sk-bad" }, outside(errorKind(one.type))), one.message ? ": " : "", outside(one.message));
+  fill(
+    press,
+    h("span", { class: "sk-caret", aria: { hidden: "true" } }),
+    h("b", { class: "sk-bad" }, outside(errorKind(one.type))),
+    one.message ? ": " : "",
+    outside(one.message),
+  );
 }
 
 /** @param {ErrorGroup} one */
 function errorMore(one) {
   const facts = h("dl", { class: "sk-facts-list" });
-  const add = (/** @type {string} */ name, /** @type {any} */ value) => value && facts.append(h("dt", {}, name), h("dd", { class: "sk-num" }, value));
+  const add = (/** @type {string} */ name, /** @type {any} */ value) =>
+    value && facts.append(h("dt", {}, name), h("dd", { class: "sk-num" }, value));
   add("What to do", one.hint && outside(one.hint));
   add("Class", outside(one.type, "sk-code"));
   add("First seen", one.first && moment(one.first));
-  add("Runs", one.runs.length > 0 && h("ul", { class: "sk-runs" }, one.runs.map((run) => h("li", {}, outside(run, "sk-code")))));
-  const frames = h("ol", { class: "sk-frames" }, one.frames.map((frame) => h("li", {}, outside(frame, "sk-code"))));
-  return [facts, one.frames.length > 0 && h("p", { class: "sk-soft" }, "Where it happened, innermost last"), one.frames.length > 0 && frames];
+  add(
+    "Runs",
+    one.runs.length > 0 &&
+      h(
+        "ul",
+        { class: "sk-runs" },
+        one.runs.map((run) => h("li", {}, outside(run, "sk-code"))),
+      ),
+  );
+  const frames = h(
+    "ol",
+    { class: "sk-frames" },
+    one.frames.map((frame) => h("li", {}, outside(frame, "sk-code"))),
+  );
+  return [
+    facts,
+    one.frames.length > 0 && h("p", { class: "sk-soft" }, "Where it happened, innermost last"),
+    one.frames.length > 0 && frames,
+  ];
 }
 
 /**
@@ -181,20 +240,37 @@ function errorAgo(ms) {
  */
 function errorStrip(el, minutes, now) {
   const last = Math.floor(now / 60_000);
-  const figures = new Map(minutes.map(([at, n]) => [Math.floor(at / 60_000) - last + ERRORS_MINUTES - 1, n]).filter(([i]) => i >= 0 && i < ERRORS_MINUTES).map(([i, n]) => /** @type {[number, number]} */ ([i, n])));
+  const figures = new Map(
+    minutes
+      .map(([at, n]) => [Math.floor(at / 60_000) - last + ERRORS_MINUTES - 1, n])
+      .filter(([i]) => i >= 0 && i < ERRORS_MINUTES)
+      .map(([i, n]) => /** @type {[number, number]} */ ([i, n])),
+  );
   const mark = `${last} ${JSON.stringify(minutes)}`;
   if (el.dataset.mark === mark) return;
   el.dataset.mark = mark;
   const sum = [...figures.values()].reduce((a, b) => a + b, 0);
   const [at, most] = [...figures].reduce((best, one) => (one[1] > best[1] ? one : best), [0, 0]);
   const clock = (/** @type {number} */ i) => new Date((last - ERRORS_MINUTES + 1 + i) * 60_000).toISOString().slice(11, 16);
-  const said = sum ? `${count(sum, "error")} in the last hour, most in one minute: ${most}, at ${clock(at)} UTC` : "No errors in the last hour";
+  const said = sum
+    ? `${count(sum, "error")} in the last hour, most in one minute: ${most}, at ${clock(at)} UTC`
+    : "No errors in the last hour";
   const bars = [...figures].map(([i, n]) => {
     const tall = Math.max(2, (26 * n) / most);
     return svg("rect", { x: i * 10 + 1, y: 28 - tall, width: 8, height: tall, rx: 1 });
   });
   const base = svg("path", { d: `M0 28.5H${ERRORS_MINUTES * 10}` });
-  const picture = svg("svg", { viewBox: `0 0 ${ERRORS_MINUTES * 10} 29`, preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" }, base, ...bars);
-  const scale = h("div", { class: "sk-strip-scale sk-soft sk-num", aria: { hidden: "true" } }, h("span", {}, clock(0)), h("span", {}, `${clock(ERRORS_MINUTES - 1)} UTC`));
+  const picture = svg(
+    "svg",
+    { viewBox: `0 0 ${ERRORS_MINUTES * 10} 29`, preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" },
+    base,
+    ...bars,
+  );
+  const scale = h(
+    "div",
+    { class: "sk-strip-scale sk-soft sk-num", aria: { hidden: "true" } },
+    h("span", {}, clock(0)),
+    h("span", {}, `${clock(ERRORS_MINUTES - 1)} UTC`),
+  );
   fill(el, h("p", { class: "sk-soft sk-num" }, heard("Errors per minute: "), said), picture, scale);
 }

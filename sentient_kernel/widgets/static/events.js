@@ -1,14 +1,13 @@
 // @ts-check
 // The view "events": what the journal holds, as a list that one can follow, filter, and open row by row.
 import { eventDetail } from "./event.js";
-import { button, count, fill, guarded, h, keyed, listen, outside, region, text, virtual } from "./kit.js";
+import { eventFilter, eventKind } from "./filter.js";
+import { button, count, fill, guarded, h, listen, outside, region, text, virtual } from "./kit.js";
 import { Rows } from "./rows.js";
 
 /** @typedef {import("./rows.js").Row} EventRow */
 
 const EVENT_ROW = 24; // px
-const EVENT_KINDS = 5; // chips shown before the rest is asked for
-const TYPING = 180; // ms without a key before the filter is applied
 /** @type {EventRow[]} */
 const NO_EVENTS = [];
 
@@ -41,7 +40,12 @@ export function drawEvents(root, store, link, signal) {
   const body = h("div", { class: "sk-events" }, h("div", { class: "sk-events-main" }, list, none), beside);
   fill(root, region("Events", eventHead(store, signal), filter.el, body, spoken));
   newest.hidden = true;
-  const pane = virtual(list, { row: EVENT_ROW, label: "Events", count: () => rows.shown.length, draw: (index, el) => drawEvent(el, rows.shown[index], opened) });
+  const pane = virtual(list, {
+    row: EVENT_ROW,
+    label: "Events",
+    count: () => rows.shown.length,
+    draw: (index, el) => drawEvent(el, rows.shown[index], opened),
+  });
 
   /** @param {boolean} done whether all rows are counted and filtered */
   function drawn(done) {
@@ -79,14 +83,19 @@ export function drawEvents(root, store, link, signal) {
     drawNewest();
   }
 
-  listen(list, "scroll", () => {
-    const end = list.scrollTop + list.clientHeight >= list.scrollHeight - EVENT_ROW;
-    if (end !== following) {
-      following = end;
-      if (end) newer = 0;
-      drawNewest();
-    }
-  }, { passive: true });
+  listen(
+    list,
+    "scroll",
+    () => {
+      const end = list.scrollTop + list.clientHeight >= list.scrollHeight - EVENT_ROW;
+      if (end !== following) {
+        following = end;
+        if (end) newer = 0;
+        drawNewest();
+      }
+    },
+    { passive: true },
+  );
 
   /** @param {number} index */
   function stand(index) {
@@ -97,26 +106,31 @@ export function drawEvents(root, store, link, signal) {
   }
 
   // Before the list's own keys, which only scroll it: here a row is stood on, so that Enter can open it.
-  listen(body, "keydown", (/** @type {KeyboardEvent} */ event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape" && opened) {
+  listen(
+    body,
+    "keydown",
+    (/** @type {KeyboardEvent} */ event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === "Escape" && opened) {
+        event.stopPropagation();
+        return close();
+      }
+      if (!list.contains(/** @type {Node} */ (event.target))) return;
+      const page = Math.max(1, Math.floor(list.clientHeight / EVENT_ROW) - 1);
+      const first = Math.ceil(list.scrollTop / EVENT_ROW);
+      const last = rows.shown.length - 1;
+      const inside = event.target !== list;
+      const at = inside ? cursor : following ? last + 1 : first - 1;
+      /** @type {{[key: string]: number}} */
+      const goals = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: last };
+      const goal = event.key === "Enter" && !inside ? (following ? last : first) : goals[event.key];
+      if (goal === undefined) return;
+      event.preventDefault();
       event.stopPropagation();
-      return close();
-    }
-    if (!list.contains(/** @type {Node} */ (event.target))) return;
-    const page = Math.max(1, Math.floor(list.clientHeight / EVENT_ROW) - 1);
-    const first = Math.ceil(list.scrollTop / EVENT_ROW);
-    const last = rows.shown.length - 1;
-    const inside = event.target !== list;
-    const at = inside ? cursor : following ? last + 1 : first - 1;
-    /** @type {{[key: string]: number}} */
-    const goals = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: last };
-    const goal = event.key === "Enter" && !inside ? (following ? last : first) : goals[event.key];
-    if (goal === undefined) return;
-    event.preventDefault();
-    event.stopPropagation();
-    stand(goal);
-  }, { capture: true });
+      stand(goal);
+    },
+    { capture: true },
+  );
 
   listen(list, "focusin", (/** @type {FocusEvent} */ event) => {
     const at = eventIndex(event.target);
@@ -187,87 +201,6 @@ function eventHead(store, signal) {
   return h("div", { class: "sk-head" }, state, about);
 }
 
-/**
- * Returns the search box, the kinds, and what narrows the list to one step.
- * @param {Rows} rows
- * @param {() => void} changed
- * @param {HTMLElement[]} figures what stands beside the search box
- * @param {AbortSignal} signal
- * @returns {{el: HTMLElement, counted: () => void, story: (key: string) => void}}
- */
-function eventFilter(rows, changed, figures, signal) {
-  const box = h("input", { type: "search", class: "sk-find", placeholder: "Filter: kind, step, words", aria: { label: "Filter events by kind, step or words" }, spellcheck: false, autocomplete: "off" });
-  const chips = h("div", { class: "sk-chips", role: "group", aria: { label: "Kinds" } });
-  const kinds = h("span", { class: "sk-kinds" });
-  const step = h("span", { class: "sk-chips" });
-  let all = false;
-  const more = button("", () => ((all = !all), counted()), { bare: true, local: true });
-  fill(chips, kinds, more);
-  let timer = 0;
-  const apply = guarded(() => {
-    rows.want({ words: box.value.toLowerCase().split(/\s+/).filter(Boolean) });
-    changed();
-  });
-  listen(box, "input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(apply, TYPING);
-  });
-  signal.addEventListener("abort", () => clearTimeout(timer));
-
-  /** @param {string} kind */
-  function toggle(kind) {
-    const wanted = new Set(rows.wanted.kinds);
-    if (!wanted.delete(kind)) wanted.add(kind);
-    rows.want({ kinds: wanted });
-    changed();
-    counted();
-  }
-
-  /** @param {string | null} key */
-  function story(key) {
-    rows.want({ key });
-    const all = button("All steps", () => (story(null), box.focus()), { local: true });
-    fill(step, key !== null && [h("span", {}, "Story of step ", outside(key, "sk-code")), all]);
-    changed();
-  }
-
-  function counted() {
-    const known = [...rows.kinds].filter(([kind, n], i) => n > 0 || rows.wanted.kinds.has(kind));
-    const some = all ? known : known.filter(([kind], i) => i < EVENT_KINDS || rows.wanted.kinds.has(kind));
-    keyed(kinds, some, ([kind]) => kind, eventChip(toggle), (el, [kind, n]) => {
-      const on = rows.wanted.kinds.has(kind);
-      el.setAttribute("aria-pressed", String(on));
-      text(/** @type {Element} */ (el.firstElementChild), on ? "✓ " : "");
-      text(/** @type {Element} */ (el.lastElementChild), n.toLocaleString("en-US"));
-    });
-    const hidden = known.length - some.length;
-    more.hidden = known.length <= EVENT_KINDS;
-    more.setAttribute("aria-expanded", String(all));
-    text(more, all ? "Fewer kinds" : `${count(hidden, "more kind")}`);
-  }
-
-  const el = h("div", { class: "sk-filter" }, h("div", { class: "sk-filter-row" }, box, step, h("span", { class: "sk-figures" }, figures)), chips);
-  return { el, counted, story };
-}
-
-/** @param {(kind: string) => void} toggle */
-function eventChip(toggle) {
-  return (/** @type {[string, number]} */ [kind]) => {
-    const el = button("", () => toggle(kind), { local: true });
-    el.classList.add("sk-chip");
-    fill(el, h("span", { aria: { hidden: "true" } }), outside(eventKind(kind)), " ", h("span", { class: "sk-soft sk-num" }));
-    return el;
-  };
-}
-
-/**
- * Returns a kind as words.
- * @param {string} kind
- */
-export function eventKind(kind) {
-  return kind.replaceAll("_", " ");
-}
-
 /** @type {[RegExp, string, string][]} */
 const EVENT_SIGNS = [
   [/failed|error|blocked|lagged/, "✕", "sk-bad"],
@@ -284,7 +217,15 @@ const EVENT_SIGNS = [
 function drawEvent(el, row, opened) {
   let own = /** @type {HTMLElement | null} */ (el.firstElementChild);
   if (!own) {
-    own = h("button", { type: "button", class: "sk-event", tabindex: "-1" }, h("span", { class: "sk-event-at sk-num sk-soft" }), h("span", { class: "sk-event-sign", aria: { hidden: "true" } }), h("bdi", { class: "sk-event-kind" }), h("bdi", { class: "sk-event-text" }), h("bdi", { class: "sk-event-key sk-soft" }));
+    own = h(
+      "button",
+      { type: "button", class: "sk-event", tabindex: "-1" },
+      h("span", { class: "sk-event-at sk-num sk-soft" }),
+      h("span", { class: "sk-event-sign", aria: { hidden: "true" } }),
+      h("bdi", { class: "sk-event-kind" }),
+      h("bdi", { class: "sk-event-text" }),
+      h("bdi", { class: "sk-event-key sk-soft" }),
+    );
     el.append(own);
   }
   if (!row) return;

@@ -55,7 +55,10 @@ export function evidencePane(citations, link, choose) {
     el,
     turn,
     show(n, from, own) {
-      at = Math.max(0, citations.findIndex((one) => one.n === n));
+      at = Math.max(
+        0,
+        citations.findIndex((one) => one.n === n),
+      );
       const one = citations[at];
       text(place, `${at + 1} of ${citations.length}`);
       fill(body, evidenceOf(one, link, own));
@@ -132,7 +135,12 @@ function evidenceOf(one, link, own) {
     h(
       "p",
       { class: "sk-soft sk-num" },
-      h("span", { class: one.verified ? "sk-ok" : "sk-asks" }, h("span", { aria: { hidden: "true" } }, one.verified ? "✓ " : "◇ "), evidenceWord(one)),
+      h(
+        "span",
+        { class: one.verified ? "sk-ok" : "sk-asks" },
+        h("span", { aria: { hidden: "true" } }, one.verified ? "✓ " : "◇ "),
+        evidenceWord(one),
+      ),
       ...where.filter(Boolean).flatMap((part) => [" · ", part || null]),
     ),
     quote,

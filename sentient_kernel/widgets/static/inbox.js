@@ -50,7 +50,9 @@ export function drawInbox(root, store, link, signal) {
     (/** @type {{[id: string]: Asked} | undefined} */ approvals) => {
       const all = Object.values(approvals ?? {});
       const asking = all.filter((one) => one.status === "open").sort((a, b) => (a.requested ?? 0) - (b.requested ?? 0));
-      const done = all.filter((one) => one.status !== "open").sort((a, b) => (b.decided ?? b.requested ?? 0) - (a.decided ?? a.requested ?? 0));
+      const done = all
+        .filter((one) => one.status !== "open")
+        .sort((a, b) => (b.decided ?? b.requested ?? 0) - (a.decided ?? a.requested ?? 0));
       state.className = `sk-state sk-${asking.length ? "asks" : "ok"}`;
       const [sign, words] = asking.length ? ["◆", `${count(asking.length, "question")} waiting`] : ["✓", "Nothing waits for you"];
       fill(state, h("i", { aria: { hidden: "true" } }, sign), ` ${words}`);
@@ -108,7 +110,19 @@ function inboxCards(el, store, link, signal) {
     latest = all;
     clearTimeout(timer);
     const shown = all.filter(stays).sort((a, b) => (a.requested ?? 0) - (b.requested ?? 0));
-    keyed(el, inboxRuns(shown), (run) => run.id, inboxRun, (box, run) => keyed(/** @type {Element} */ (box.lastElementChild), run.open, (one) => one.id, (one) => make(one.id)));
+    keyed(
+      el,
+      inboxRuns(shown),
+      (run) => run.id,
+      inboxRun,
+      (box, run) =>
+        keyed(
+          /** @type {Element} */ (box.lastElementChild),
+          run.open,
+          (one) => one.id,
+          (one) => make(one.id),
+        ),
+    );
     const ids = new Set(shown.map((one) => one.id));
     for (const [id, one] of held) {
       if (ids.has(id)) continue;
@@ -149,7 +163,13 @@ function inboxAnswer(one) {
   return h(
     "li",
     {},
-    h("div", {}, h("span", { class: `sk-${colour}` }, h("span", { aria: { hidden: "true" } }, `${sign} `), word), one.by ? [" by ", outside(one.by)] : null, when ? h("span", { class: "sk-soft sk-num" }, ` · ${moment(when)}`) : null),
+    h(
+      "div",
+      {},
+      h("span", { class: `sk-${colour}` }, h("span", { aria: { hidden: "true" } }, `${sign} `), word),
+      one.by ? [" by ", outside(one.by)] : null,
+      when ? h("span", { class: "sk-soft sk-num" }, ` · ${moment(when)}`) : null,
+    ),
     h("div", {}, outside(one.question)),
     one.title ? h("div", { class: "sk-soft" }, outside(one.title)) : null,
     one.reason ? h("div", { class: "sk-soft" }, "Reason: ", outside(one.reason)) : null,

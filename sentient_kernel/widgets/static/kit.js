@@ -37,7 +37,7 @@ export function mount(name, draw) {
       let drawn = false;
       const begin = () => {
         drawn = true;
-        hideKept(store, ends.signal);
+        hideKept(store, name, ends.signal);
         guard(root, name, link, () => {
           fill(root);
           draw(root, store, link, ends.signal);
@@ -97,18 +97,19 @@ function showAlive(alive, root, banner, store, link) {
 }
 
 /**
- * Hides the static views of a run that stand in the page for those without a kernel, as long as this live one is there.
+ * Hides the static views that stand in the page for those without a kernel, as long as this live one is there.
  * @param {Store} store
+ * @param {string} name of the view: what is kept of one that is about no single run goes by it
  * @param {AbortSignal} signal
  */
-function hideKept(store, signal) {
+function hideKept(store, name, signal) {
   const style = document.createElement("style");
   document.head.append(style);
   signal.addEventListener("abort", () => style.remove());
-  const hide = (/** @type {string | undefined} */ id) => {
-    const kept = `[data-kept="${CSS.escape(id ?? "")}"]`;
+  const hide = (/** @type {string} */ id) => {
+    const kept = `[data-kept="${CSS.escape(id)}"]`;
     // A cell's output that holds a live view too is never hidden whole.
     text(style, id ? `${kept},.jp-OutputArea-child:has(${kept}):not(:has([data-sk-view])){display:none!important}` : "");
   };
-  store.select((state) => state?.run?.id, hide, signal);
+  store.select((state) => (state ? (state.run?.id ?? name) : ""), hide, signal);
 }

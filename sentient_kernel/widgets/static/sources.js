@@ -47,7 +47,13 @@ export function drawSources(root, store, link, signal) {
       const ordered = Object.values(sources ?? {}).sort((a, b) => a.i - b.i);
       none.hidden = ordered.length > 0;
       list.hidden = ordered.length === 0;
-      keyed(list, ordered, (one) => one.source, () => h("li", { class: "sk-source" }), sourceRow);
+      keyed(
+        list,
+        ordered,
+        (one) => one.source,
+        () => h("li", { class: "sk-source" }),
+        sourceRow,
+      );
     },
     signal,
   );
@@ -70,10 +76,17 @@ function sourceRow(el, one) {
     one.asked ? `asked ${one.asked === 1 ? "once" : count(one.asked, "time")}` : "not asked yet",
     one.refusals ? `${one.refusals.toLocaleString("en-US")} not usable` : null,
   ];
-  const gave = one.why ? h("span", { class: "sk-asks" }, h("span", { aria: { hidden: "true" } }, "◇ "), one.gave) : h("span", { class: "sk-ok" }, h("span", { aria: { hidden: "true" } }, "✓ "), one.gave);
+  const gave = one.why
+    ? h("span", { class: "sk-asks" }, h("span", { aria: { hidden: "true" } }, "◇ "), one.gave)
+    : h("span", { class: "sk-ok" }, h("span", { aria: { hidden: "true" } }, "✓ "), one.gave);
   fill(
     el,
-    h("div", { class: "sk-source-head" }, h("b", { role: "heading", aria: { level: "3" } }, outside(one.source)), h("span", { class: "sk-num sk-nowrap" }, gave)),
+    h(
+      "div",
+      { class: "sk-source-head" },
+      h("b", { role: "heading", aria: { level: "3" } }, outside(one.source)),
+      h("span", { class: "sk-num sk-nowrap" }, gave),
+    ),
     h("p", { class: "sk-soft sk-num" }, facts.filter(Boolean).join(" · ")),
     one.why ? h("p", { class: "sk-asks" }, outside(one.why)) : null,
     one.query ? h("p", {}, h("span", { class: "sk-soft" }, one.asked > 1 ? "Asked last: " : "Asked: "), outside(one.query)) : null,
@@ -90,5 +103,11 @@ function sourceRefused(one, open) {
   const hidden = one.refusals - one.refused.length;
   const rows = one.refused.map(([uri, reason]) => h("li", {}, addressText(uri), h("div", { class: "sk-soft" }, outside(reason))));
   const more = hidden > 0 && h("p", { class: "sk-soft sk-num" }, `${count(hidden, "older one")} not listed`);
-  return h("details", { open }, h("summary", {}, `What could not be used (${one.refusals.toLocaleString("en-US")})`), h("ul", { class: "sk-refused" }, rows), more);
+  return h(
+    "details",
+    { open },
+    h("summary", {}, `What could not be used (${one.refusals.toLocaleString("en-US")})`),
+    h("ul", { class: "sk-refused" }, rows),
+    more,
+  );
 }
