@@ -12,7 +12,7 @@ from sentient_kernel.errors import NotFound
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.ids import RunId
 from sentient_kernel.projections.approvals import ApprovalView
-from sentient_kernel.projections.cost import NO_USAGE, UsageView
+from sentient_kernel.projections.cost import UsageView
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.folds import RunFolds, RunLook, WorkbenchFolds
 from sentient_kernel.projections.runs import Runs, RunView, with_liveness
@@ -127,8 +127,7 @@ class Views:
 
     def cost(self, run: RunId) -> Table[UsageView]:
         """Returns what a run spent."""
-        self.of(run)
-        return NO_USAGE
+        return self.look(run).costs
 
     def line_html(self, run: RunId) -> str:
         """Returns one line on a run, without times and ids: the same each time for a run that has ended."""

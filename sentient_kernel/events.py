@@ -329,6 +329,20 @@ class DirectionTaken(Fact):
     steers: int = 0
 
 
+class UsageRecorded(Fact):
+    """Written when a language model or a paid service was asked: what that used, or that the answer was kept from an earlier time."""
+
+    kind: Literal["usage_recorded"] = "usage_recorded"
+    purpose: str = ""
+    model: str = ""
+    calls: int = 1
+    prompt: int = 0
+    completion: int = 0
+    usd: float | None = None
+    kept: bool = False
+    seconds: float = 0.0
+
+
 class SubscriberConnected(Fact):
     """Sent, not stored, as the first thing a subscriber sees."""
 
@@ -392,7 +406,8 @@ Event = Annotated[
     | SubscriberLagged
     | Heartbeat
     | TextStreamed
-    | DirectionTaken,
+    | DirectionTaken
+    | UsageRecorded,
     Field(discriminator="kind"),
 ]
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sentient_kernel.events import Record
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.projections.approvals import Approvals, ApprovalView
+from sentient_kernel.projections.cost import Costs, UsageView
 from sentient_kernel.projections.errors import Errors
 from sentient_kernel.projections.progress import Progress, ProgressView
 from sentient_kernel.projections.runs import Run, Runs, RunView
@@ -23,6 +24,7 @@ class RunLook(NamedTuple):
     progress: ProgressView
     sources: Table[SourceView]
     approvals: Table[ApprovalView]
+    costs: Table[UsageView]
 
 
 class RunFolds:
@@ -34,6 +36,7 @@ class RunFolds:
         self.steps = Steps()
         self.approvals = Approvals()
         self.sources = Sources()
+        self.costs = Costs()
 
     @property
     def progress(self) -> Progress:
@@ -44,12 +47,12 @@ class RunFolds:
     def look(self) -> RunLook:
         """What is known now."""
         run = self.run.view
-        return RunLook(run, self.steps.table, self.progress.view, self.sources.table, self.approvals.table)
+        return RunLook(run, self.steps.table, self.progress.view, self.sources.table, self.approvals.table, self.costs.table)
 
     def apply(self, record: Record) -> None:
         """Takes one more record in."""
         self.seq = record.seq
-        for fold in (self.run, self.steps, self.approvals, self.sources):
+        for fold in (self.run, self.steps, self.approvals, self.sources, self.costs):
             fold.apply(record)
 
 

@@ -28,7 +28,7 @@ SAID = 160
 """Characters of what an event says in a list of events."""
 
 
-def run_row(run: RunView, steps: Sequence[StepView], *, alive: bool, error: ErrorInfo | None = None) -> Row:
+def run_row(run: RunView, steps: Sequence[StepView], *, alive: bool, error: ErrorInfo | None = None, cost: str = "") -> Row:
     """Returns how a run is.
 
     Args:
@@ -36,6 +36,7 @@ def run_row(run: RunView, steps: Sequence[StepView], *, alive: bool, error: Erro
         steps: Its steps, settled.
         alive: Whether some kernel executes it.
         error: What it failed with; of a crashed one, what it was at.
+        cost: What it has spent, in a few words.
     """
     sign, _, colour = words.STATES[run.status]
     cut = sum(s.status == "interrupted" for s in steps)
@@ -46,7 +47,7 @@ def run_row(run: RunView, steps: Sequence[StepView], *, alive: bool, error: Erro
         "message": "" if run.status == "completed" else line(run.message, 600),
         "done": run.done, "running": run.running, "failed": run.failed, "retried": run.retried, "recoveries": run.recoveries,
         "counts": words.step_counts(run, cut), "cancelling": run.cancelling, "finishing": run.finishing, "alive": alive,
-        "trouble": _trouble(replace(run, error=error) if error is not None else run, steps), "cost": "",
+        "trouble": _trouble(replace(run, error=error) if error is not None else run, steps), "cost": cost,
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal.texts import Text
 from sentient_kernel.projections import rows, words
 from sentient_kernel.projections.approvals import ApprovalView
+from sentient_kernel.projections.cost import spent
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.folds import RunLook
 from sentient_kernel.projections.runs import RunView
@@ -147,7 +148,13 @@ class RunFeed:
         phases = rows.phase_rows(look.progress)
         if told.whole("phases", phases):
             news["phases"] = phases
-        row = rows.run_row(run, steps, alive=mark[2], error=self._desk.error(self._run) if run.status in ("failed", "crashed") else None)
+        row = rows.run_row(
+            run,
+            steps,
+            alive=mark[2],
+            error=self._desk.error(self._run) if run.status in ("failed", "crashed") else None,
+            cost=spent(look.costs),
+        )
         if told.whole("run", row):
             news["run"] = row
         if self._reported != (run.status, run.recoveries):
