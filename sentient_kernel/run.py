@@ -7,7 +7,6 @@ import time
 from collections.abc import Generator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel import _frontend
@@ -30,11 +29,8 @@ if TYPE_CHECKING:
 GRACE = 5.0
 """Seconds that the engine may take, beyond a timeout, to say whether a run has ended."""
 
-TICK = 0.05
-"""Seconds between looks for an interrupt while a cell waits."""
-LINGER = 0.1
-"""Seconds that pass after an interrupt before the cell ends. A second one right behind the first is the same wish; left to come later, it
-may hit the kernel between the cell's end and its reply, and ipykernel 7.0 then never replies (seen in 1 of 2,000)."""
+TICK = 0.03
+"""Seconds between looks for an interrupt and for clicks while a cell waits."""
 LOOK = 0.25
 """Seconds between looks at the run while a cell waits for its end: whether it asks something, whether its kernel has died."""
 
@@ -73,7 +69,7 @@ class Run:
     @property
     def progress(self) -> ProgressView:
         """How far it is: a fraction where one is known, the last message, and the phases of a research."""
-        return self._wb._views.of(self.id).progress.view
+        return self._wb._views.look(self.id).progress
 
     @property
     def error(self) -> ErrorInfo | None:
@@ -85,17 +81,18 @@ class Run:
         """Everything that happened, in order."""
         from sentient_kernel.projections.history import history
 
-        return history(self._wb.journal.read(run=self.id))
+        table = history(self._wb.journal.read(run=self.id))
+        return table.shown_by(lambda shown: self._present("events", shown))
 
     @property
     def steps(self) -> Table[StepView]:
         """Its steps, in the order they began."""
-        return self._wb._views.of(self.id).steps.table
+        return self._wb._views.look(self.id).steps
 
     @property
     def sources(self) -> Table[SourceView]:
         """The sources it asked: what was found, what was refused, why nothing came."""
-        return self._wb._views.of(self.id).sources.table
+        return self._wb._views.look(self.id).sources.shown_by(lambda shown: self._present("sources", shown))
 
     @property
     def cost(self) -> Table[UsageView]:
@@ -105,7 +102,11 @@ class Run:
     @property
     def approvals(self) -> Table[ApprovalView]:
         """The questions it asked, answered ones too. Each can be answered: ``run.approvals[0].approve()``."""
-        return self._wb._with_doors(self._wb._views.of(self.id).approvals.table)
+        return self._wb._with_doors(self._wb._views.look(self.id).approvals)
+
+    def _present(self, view: str, table: Table[Any]) -> bool:
+        """Shows one of its tables live; False where only a picture of it will do."""
+        return self._wb._screen.present(view, self.id, repr(table), table._repr_html_())
 
     # -- steering ----------------------------------------------------------------------------------------------------
 
@@ -151,17 +152,17 @@ class Run:
         """
         told = self._detached()
         try:
-            with _frontend.Interrupts() as interrupts:
+            with _frontend.Wait() as here:
                 with self._wb._screen.awaited(self):
-                    end = self._wait_here(timeout, interrupts)
+                    end = self._wait_here(timeout, here)
                 value = self._outcome(end)
-                if interrupts.seen:
+                if here.interrupted:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
             raise Detached(told) from None
         return value
 
-    def _wait_here(self, timeout: float | None, interrupts: _frontend.Interrupts) -> str:
+    def _wait_here(self, timeout: float | None, here: _frontend.Wait) -> str:
         until = None if timeout is None else time.monotonic() + timeout
         look = time.monotonic() + TICK
         watch = self._wb.engine.start_soon(lambda: self._wb.engine._watch(self.id))
@@ -171,13 +172,11 @@ class Run:
             end: str | None = None if ended is None else _within(ended, left)
             if end is not None:
                 return end
-            if interrupts.seen:
-                time.sleep(LINGER)
-                raise KeyboardInterrupt
+            here.serve()
             if until is not None and time.monotonic() >= until and (ended is not None or time.monotonic() >= until + GRACE):
                 raise RunTimedOut(f"{self!r} is not done after {timeout:g} s; it goes on.", hint="Call result() again to wait on.")
             if time.monotonic() >= look and not (ended is not None and ended.done()):
-                self._look(interrupts, patient=until is not None)
+                self._look(here, patient=until is not None)
                 look = time.monotonic() + LOOK
 
     def wait(self, timeout: float | None = None) -> str:
@@ -190,11 +189,16 @@ class Run:
             Its status, also when the time is over.
         """
         until = None if timeout is None else time.monotonic() + timeout
+        told = self._detached()
         try:
-            while self.status in ("pending", "running") and (until is None or time.monotonic() < until):
-                time.sleep(TICK)
+            with _frontend.Wait() as here:
+                while self.status in ("pending", "running") and (until is None or time.monotonic() < until):
+                    time.sleep(TICK)
+                    here.serve()
+                if here.interrupted:
+                    raise KeyboardInterrupt
         except KeyboardInterrupt:
-            raise Detached(self._detached()) from None
+            raise Detached(told) from None
         return self.status
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -203,22 +207,21 @@ class Run:
     async def _wait(self) -> Any:
         told = self._detached()
         mine = _frontend.in_cell()
-        interrupts = _frontend.Interrupts()
         try:
-            with interrupts if mine else nullcontext(), self._wb._screen.awaited(self):
+            with _frontend.Wait(mine=mine, awaiting=True) as here, self._wb._screen.awaited(self):
                 ended = await asyncio.wrap_future(self._wb.engine.start_soon(lambda: self._wb.engine._watch(self.id)))
                 future = asyncio.wrap_future(ended)
                 # A loop that only waits is not woken by an interrupt for seconds; the ticker is what lets it through.
                 look = time.monotonic() + TICK
                 while not future.done():
                     await asyncio.wait({future}, timeout=TICK)
-                    if interrupts.seen:
-                        await asyncio.sleep(LINGER)
-                        raise KeyboardInterrupt
+                    here.serve()
                     if time.monotonic() >= look and not future.done():
-                        self._look(interrupts, may_ask=mine)
+                        self._look(here)
                         look = time.monotonic() + LOOK
                 end = future.result()
+                if here.interrupted:
+                    raise KeyboardInterrupt
         except KeyboardInterrupt:
             if not mine:
                 raise
@@ -228,7 +231,7 @@ class Run:
     def _detached(self) -> str:
         return f"Detached. {self!r} goes on in the background: run.pause(), run.cancel(), or run.result() to wait again."
 
-    def _look(self, interrupts: _frontend.Interrupts, *, may_ask: bool = True, patient: bool = False) -> None:
+    def _look(self, here: _frontend.Wait, *, patient: bool = False) -> None:
         """Sees to what a run that has not ended may need: an answer, or somebody to take it up. Raises when nobody here can give it."""
         view = self.view
         if view.status == "crashed":
@@ -242,12 +245,11 @@ class Run:
         if view.status == "paused" or not view.approvals:
             return
         if _frontend.someone_can_answer():
-            if not may_ask:
+            if not here.may_ask or not here.asks(self._watched()):
                 return
-            self._wb._screen.draw(self)  # what is asked stands in the view
-            with interrupts.raising():
-                if all(_frontend.ask(approval) for approval in self.approvals if approval.status == "open"):
-                    return
+            self._wb._screen.draw(self)
+            if all(self._ask(approval, here) for approval in self.approvals if approval.status == "open"):
+                return
         if patient:
             return
         first = str(view.approvals[0])
@@ -255,6 +257,16 @@ class Run:
             f"{self!r} waits for an answer to approval {', '.join(view.approvals)}.",
             hint=f"Answer with wb.decide({first!r}, 'approve') or `sentient-kernel approve {first}`; it is kept until then.",
         )
+
+    def _ask(self, approval: ApprovalView, here: _frontend.Wait) -> bool:
+        def read(prompt: str) -> str:
+            return here.read(prompt, over=lambda: approval.id not in self.view.approvals)
+
+        return _frontend.ask(approval, read, tell=here.tells(approval.id))
+
+    def _watched(self) -> bool:
+        watched = getattr(self._wb._screen, "watched", None)
+        return bool(watched is not None and watched(self.id))
 
     def _outcome(self, end: str) -> Any:
         if end == "completed":

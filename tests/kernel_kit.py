@@ -38,6 +38,9 @@ async def asks(ctx, x):
 
 def threads():
     return sorted(t.name for t in threading.enumerate() if t.name.startswith("sentient-"))
+
+def at_work():  # all but those that come and go with what is shown
+    return [name for name in threads() if name not in ("sentient-screen", "sentient-sender")]
 """
 
 
@@ -190,18 +193,22 @@ class Kernel:
         found = [o for cell in self._cells.values() for o in cell.outputs if o.content.get("transient", {}).get("display_id") == display]
         return sorted(found, key=lambda output: output.number)
 
-    def answer(self, text: str, timeout: float = LONG) -> str:
-        """Waits until a cell asks for input, answers it, and returns what it asked."""
+    def asked(self, timeout: float = LONG) -> str:
+        """Waits until a cell asks for input, and returns what it asks."""
         until = time.monotonic() + timeout
         while time.monotonic() < until:
             self._take()
             try:
-                asked = self._client.get_stdin_msg(timeout=0.01)
+                return str(self._client.get_stdin_msg(timeout=0.01)["content"]["prompt"])
             except queue.Empty:
                 continue
-            self._client.input(text)
-            return str(asked["content"]["prompt"])
         raise TimeoutError("no cell asked for input")
+
+    def answer(self, text: str, timeout: float = LONG) -> str:
+        """Waits until a cell asks for input, answers it, and returns what it asked."""
+        prompt = self.asked(timeout)
+        self._client.input(text)
+        return prompt
 
     def interrupt(self, times: int = 1) -> float:
         """Interrupts the kernel as the button does; returns when."""
