@@ -13,6 +13,7 @@ The house, room by room. A room may import what stands below it, never what stan
     journal    projections     the log of events                pure folds of it into values to show
     models     sources         language models                  where evidence comes from
     cache      index           outside calls, kept              passages and their ranking
+    transport                  every call to another machine, guarded
     events  commands  settings what happened, what was asked, what can be set
     documents  budget failures the values that rooms exchange
     errors  ids  clock         what everyone shares
@@ -40,8 +41,10 @@ if TYPE_CHECKING:
     from sentient_kernel.errors import (
         AnswerRefused,
         ApprovalRejected,
+        Blocked,
         ConfigurationError,
         Detached,
+        FetchFailed,
         JournalDamaged,
         JournalError,
         JournalTooNew,
@@ -49,6 +52,8 @@ if TYPE_CHECKING:
         NondeterminismError,
         NotFound,
         NothingFound,
+        NotRecorded,
+        Offline,
         ParseError,
         Refused,
         RunCancelled,
@@ -73,18 +78,22 @@ __version__ = "0.1.0"
 __all__ = [
     "AnswerRefused",
     "ApprovalRejected",
+    "Blocked",
     "Budget",
     "ConfigurationError",
     "Context",
     "Detached",
     "Document",
+    "FetchFailed",
     "JournalDamaged",
     "JournalError",
     "JournalTooNew",
     "ModelError",
     "NondeterminismError",
     "NotFound",
+    "NotRecorded",
     "NothingFound",
+    "Offline",
     "Outcome",
     "ParseError",
     "Passage",

@@ -99,9 +99,14 @@ class View:
         return views.html(run)
 
 
+ALONE = "<style>.jp-OutputArea-child:has(+.jp-OutputArea-child .sk-kept)>.jupyter-widgets:not(:has(*)){display:none}</style>"
+"""Hides what JupyterLab says where a widget's model is gone, a bare line of text, when what is kept of it follows. Faults with more to say
+stay: those of a front end that cannot draw the widget."""
+
+
 def kept(key: str, drawn: str) -> str:
     """Returns a static view that makes room for a live one."""
-    return f'<div class="sk-kept" data-kept="{html.escape(key)}">{drawn}</div>'
+    return f'<div class="sk-kept" data-kept="{html.escape(key)}">{ALONE}{drawn}</div>'
 
 
 def _how_to_see(run: RunId) -> str:
@@ -175,6 +180,7 @@ class Screen:
         finally:
             self._live.nudge()
             if run.status in AT_REST:
+                self.draw(run)  # also in other cells: who executes a notebook without looking takes in no more after its last cell
                 _drawn(view)
 
     def draw(self, run: Run) -> None:

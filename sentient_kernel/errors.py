@@ -27,8 +27,21 @@
     ├── ApprovalRejected               a person said no
     ├── SourceError                    a place that evidence comes from
     │   ├── ParseError                 a file that cannot be read as what it claims to be
-    │   └── NothingFound               no source holds an answer; says why, per source
+    │   ├── NothingFound               no source holds an answer; says why, per source
+    │   ├── NotRecorded                a call that is to be replayed and was never recorded
+    │   └── FetchFailed                a page or an answer that a server owes; ``reason_code`` says why
+    │       ├── Blocked                an address that must not be asked (private, denied, robots.txt)
+    │       ├── Offline                the network is switched off by a setting
+    │       ├── TooBig                 more bytes, headers or redirects than may be read
+    │       ├── Unreachable            no such host, no connection, or it broke
+    │       ├── FetchTimedOut          not done within its deadline
+    │       ├── WrongKind              another kind of content than was asked for, or broken
+    │       └── StatusError            the server says no (HTTP 4xx)
+    │           └── ServerBusy         the server says not now (HTTP 429, 5xx)
     └── ModelError                     a language model or its server
+        ├── ModelCut                   the answer was cut off, or cannot be read
+        ├── ModelTimedOut              nothing came within the deadline
+        └── ModelRefused               the server or the model will not answer this
 
     BaseException
     └── Detached (KeyboardInterrupt)   the waiting cell was interrupted; the run goes on
@@ -36,8 +49,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from sentient_kernel.models.base import Usage
 
 Story = tuple[dict[str, Any], ...]
 
@@ -262,12 +278,152 @@ class NothingFound(SourceError):
     retryable = False
 
 
+class NotRecorded(SourceError):
+    """A call to the outside world is to be replayed, and no answer to it was ever recorded; the message says which call."""
+
+    code = "not_recorded"
+    status = 409
+    retryable = False
+
+
+class FetchFailed(SourceError):
+    """A page, or an answer that a server owes, could not be had; the message names the host and never a credential.
+
+    Args:
+        message: What went wrong and why.
+        reason_code: One word for programs: ``private``, ``denied``, ``robots``, ``offline``, ``deadline``, ``reset``, ``status``, ...
+        host: The host that was asked.
+    """
+
+    code = "fetch_failed"
+
+    def __init__(
+        self, message: str, *, reason_code: str = "", host: str = "", hint: str = "", story: Story | Callable[[], Story] = ()
+    ) -> None:
+        super().__init__(message, hint=hint, story=story)
+        self.reason_code = reason_code or self.code
+        self.host = host
+
+
+class Blocked(FetchFailed):
+    """An address that must not be asked: private, of another scheme or port, denied by a setting, or closed by robots.txt."""
+
+    code = "blocked"
+    status = 403
+    retryable = False
+
+
+class Offline(FetchFailed):
+    """The network is switched off by a setting."""
+
+    code = "offline"
+    status = 503
+    retryable = False
+
+
+class TooBig(FetchFailed):
+    """The answer has more bytes, headers or redirects than may be read."""
+
+    code = "too_big"
+    retryable = False
+
+
+class Unreachable(FetchFailed):
+    """There is no such host, it takes no connection, or the connection broke."""
+
+    code = "unreachable"
+
+
+class FetchTimedOut(FetchFailed, TimeoutError):
+    """The answer was not there, or not whole, within its deadline."""
+
+    code = "fetch_timed_out"
+    status = 504
+
+
+class WrongKind(FetchFailed):
+    """The answer is of another kind than was asked for, or is broken."""
+
+    code = "wrong_kind"
+    retryable = False
+
+
+class StatusError(FetchFailed):
+    """The server says no.
+
+    Args:
+        message: What it said.
+        answered: Its HTTP status.
+        headers: Its headers, names in lower case.
+        body: The first 64 KB of what it sent along.
+        reason_code: One word for programs.
+        host: The host that was asked.
+    """
+
+    code = "status"
+    retryable = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        answered: int = 0,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        reason_code: str = "",
+        host: str = "",
+        hint: str = "",
+        story: Story | Callable[[], Story] = (),
+    ) -> None:
+        super().__init__(message, reason_code=reason_code, host=host, hint=hint, story=story)
+        self.answered = answered
+        self.headers = dict(headers or {})
+        self.body = body
+
+
+class ServerBusy(StatusError):
+    """The server says not now: too many requests, or a fault of its own."""
+
+    code = "server_busy"
+    retryable = True
+
+
 class ModelError(SentientError):
-    """A language model, or the server it runs on, did not deliver."""
+    """A language model, or the server it runs on, did not deliver.
+
+    Args:
+        message: What went wrong and why.
+        hint: What to do about it.
+        usage: What the call used all the same.
+    """
 
     code = "model"
     status = 502
     retryable = True
+
+    def __init__(self, message: str, *, hint: str = "", usage: Usage | None = None, story: Story | Callable[[], Story] = ()) -> None:
+        super().__init__(message, hint=hint, story=story)
+        self.usage = usage
+
+
+class ModelCut(ModelError):
+    """The answer was cut off, or cannot be read as what was asked for; a half answer is never handed on."""
+
+    code = "model_cut"
+
+
+class ModelTimedOut(ModelError, TimeoutError):
+    """The model's server was reached, or not even that, and nothing came within the deadline."""
+
+    code = "model_timed_out"
+    status = 504
+
+
+class ModelRefused(ModelError):
+    """The server will not serve this request, or the model will not answer it; asking again changes nothing."""
+
+    code = "model_refused"
+    retryable = False
 
 
 class Detached(KeyboardInterrupt):

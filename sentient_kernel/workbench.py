@@ -7,6 +7,7 @@ import getpass
 import os
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from sentient_kernel._screen import Screen
 from sentient_kernel._views import Views
 from sentient_kernel.agents.desk import Desk
 from sentient_kernel.agents.research import RESEARCH, research_workflow
+from sentient_kernel.agents.shelf import Shelf
 from sentient_kernel.budget import Budget
 from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import Engine, Workflow
@@ -31,6 +33,7 @@ from sentient_kernel.settings import Settings
 if TYPE_CHECKING:
     from sentient_kernel.agents.report import Report
     from sentient_kernel.journal.base import Journal, Verdict
+    from sentient_kernel.models.base import Model
     from sentient_kernel.projections.approvals import ApprovalView
     from sentient_kernel.projections.errors import ErrorView
     from sentient_kernel.projections.runs import RunView
@@ -81,7 +84,6 @@ class Workbench:
         self.closed = False
         self._pid = os.getpid()
         _check_executor(executor if executor is not None else self.settings.executor)
-        self._model = _check_model(model if model is not None else self.settings.model)
         self.journal: Journal = journal or open_journal(self.home, self.settings)
         self.hub = Hub(self.journal)
         self.texts = Texts()
@@ -91,7 +93,9 @@ class Workbench:
             self.journal.close()
             raise
         self.desk = Desk(self.home / "index.db", self.journal.blobs, self.settings)
-        self._research = research_workflow(self.desk)
+        self.shelf = Shelf(self._open_model)
+        self._model = self.shelf.name(model if model is not None else self.settings.model)
+        self._research = research_workflow(self.desk, self.shelf)
         self.engine.register(self._research)
         self._views = Views(self)
         self._screen = Screen(self)
@@ -173,10 +177,11 @@ class Workbench:
         Args:
             question: What you want to know.
             sources: Sources or their names; by default those added, and where none was added, ``"packages"``.
-            model: A language model for this run; None makes the report of the sources' own sentences.
-            depth: How many rounds of searching at most.
+            model: A language model for this run, by name (``"openai:gpt-..."``) or as an object; None takes the workbench's own. Without
+                any the report is made of the sources' own sentences.
+            depth: How often at most a model looks for gaps and searches again; without a model, how much each search brings.
             approve: ``"ask"``, ``"auto"``, ``"deny"``, or one of these per kind of question. Asking for ``"plan"`` shows the plan first.
-            budget: What it may spend. Research without a model spends nothing.
+            budget: What it may spend; at the limit the run asks. Research without a model spends nothing but time.
             name: Attaches to the run of that name and question instead of starting a second one.
 
         Returns:
@@ -189,7 +194,6 @@ class Workbench:
 
         self._usable()
         question = check_question(question)
-        _check_model(model)
         if depth < 1:
             raise UsageError(f"depth={depth!r} would not search at all.", hint="Give 1 or more.")
         if budget is not None and not isinstance(budget, Budget):
@@ -198,8 +202,10 @@ class Workbench:
         inputs: dict[str, Any] = {"sources": refs, "depth": depth}
         if approve == "ask" or (isinstance(approve, dict) and approve.get("plan")):
             inputs["ask_plan"] = True
-        if budget is not None and budget.seconds is not None:
-            inputs["seconds"] = budget.seconds
+        if name_of_model := self._model if model is None else self.shelf.name(model):
+            inputs["model"] = name_of_model
+        if budget is not None:
+            inputs["budget"] = {limit: value for limit, value in asdict(budget).items() if value is not None}
         return Run(
             self, self.engine.start(self._research, (question,), inputs, name=name, approve=self._approvals(approve), user=self.user)
         )
@@ -339,6 +345,12 @@ class Workbench:
             policy["default"] = self.settings.approve
         return policy
 
+    def _open_model(self, name: str) -> Model:
+        """Opens a language model by its usual name; loaded and asked at its first call."""
+        from sentient_kernel.models.llm import open_model
+
+        return open_model(name, self.settings, self.desk.fetcher)
+
     def _stream(self, run: RunId, by: str, text: str) -> None:
         """Hands a piece of text that is being written to whoever watches, and keeps it for who comes late."""
         self.hub.send(TextStreamed(text=text, offset=self.texts.add(run, by, text), by=by), run)
@@ -423,15 +435,6 @@ def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:
                 hint="Give 'ask', 'auto' or 'deny', or a dict of these by kind: plan, spend, tool, fetch, effect, question.",
             )
     return policy
-
-
-def _check_model(model: Any) -> Any:
-    if model is not None:
-        raise ConfigurationError(
-            f"Research with a model ({model!r}) is not part of this version.",
-            hint="Leave model and SENTIENT_MODEL out: reports are made of the sources' own sentences.",
-        )
-    return model
 
 
 def _check_executor(executor: Any) -> None:

@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from sentient_kernel.agents._outside import escaped, link
+from sentient_kernel.projections.style import VERBATIM
 
 if TYPE_CHECKING:
     from sentient_kernel.agents.report import Citation, Claim, Gap, Report
@@ -84,7 +85,7 @@ def draw(report: Report) -> str:
     aside = _aside(report, numbers, base)
     column = "" if aside else ' class="one"'
     return (
-        f'<section class="sk-r" aria-label="Report"><style>{" ".join(STYLE.split())}</style>{_head(report)}'
+        f'<section class="sk-r {VERBATIM}" aria-label="Report"><style>{" ".join(STYLE.split())}</style>{_head(report)}'
         f'<div class="rep"><div{column}>{body}</div>{aside}</div>{_sources(report)}</section>'
     )
 

@@ -17,8 +17,10 @@ from sentient_kernel.settings import Settings
 from sentient_kernel.sources.base import Document, Health, Passage, Progress, Source
 
 if TYPE_CHECKING:
+    from sentient_kernel.cache import Cache
     from sentient_kernel.index.store import Index
     from sentient_kernel.journal.base import Blobs
+    from sentient_kernel.transport import Fetcher
 
 T = TypeVar("T")
 DEFAULT = "packages"
@@ -46,6 +48,32 @@ class Desk:
         self._open: dict[tuple[str, ...], Source] = {}
         self._lock = threading.RLock()
         self._closed = False
+        self._fetcher: Fetcher | None = None
+        self._cache: Cache | None = None
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """The one way to other machines."""
+        with self._lock:
+            if self._fetcher is None:
+                from sentient_kernel.transport import Fetcher
+
+                self._fetcher = Fetcher(self._settings)
+            return self._fetcher
+
+    @property
+    def cache(self) -> Cache:
+        """What the outside world answered."""
+        with self._lock:
+            if self._cache is None:
+                from sentient_kernel.cache import Cache
+
+                settings = self._settings
+                self._cache = Cache(
+                    self._path.parent / "cache.db", ttl=settings.cache_ttl, most_bytes=settings.cache_max_size, mode=settings.mode,
+                    offline=settings.offline,
+                )  # fmt: skip
+            return self._cache
 
     @property
     def index(self) -> Index:
@@ -180,6 +208,9 @@ class Desk:
             if self._index is not None:
                 self._index.close()
                 self._index = None
+            if self._cache is not None:
+                self._cache.close()
+                self._cache = None
 
 
 def check_query(text: str) -> str:

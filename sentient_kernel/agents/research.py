@@ -8,16 +8,21 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sentient_kernel.agents import prompts
+from sentient_kernel.agents.asking import Asking
+from sentient_kernel.agents.assemble import assemble, claims_from, mended, weak
 from sentient_kernel.agents.desk import Desk, check_query
 from sentient_kernel.agents.evidence import Evidence, collect
 from sentient_kernel.agents.plan import SubQuestion, plan
 from sentient_kernel.agents.report import Report
+from sentient_kernel.agents.shelf import Shelf
 from sentient_kernel.agents.support import supported
 from sentient_kernel.agents.write import write
-from sentient_kernel.engine import Context, Workflow
+from sentient_kernel.budget import Budget
+from sentient_kernel.engine import Context, Outcome, Workflow
 from sentient_kernel.errors import NotFound, SourceError, UsageError
 from sentient_kernel.events import ResearchUpdated, SourceReported
 from sentient_kernel.ids import DocumentId
@@ -31,7 +36,26 @@ REFUSED_SHOWN = 20
 BETWEEN = 0.5
 """Seconds between two words of progress while a source is read."""
 
+LISTED = 10
+"""Sentences of evidence for the question itself, where no model writes: all of them stand in the report."""
+SHOWN = 14
+"""The same where a model chooses among them."""
+
 check_question = check_query
+
+
+@dataclass(slots=True)
+class Searched:
+    """What a research knows so far."""
+
+    question: str
+    sources: list[list[str]]
+    depth: int
+    parts: list[SubQuestion] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+    healths: list[Health] = field(default_factory=list)
+    deeper: bool = False
+    """Whether a model looks for gaps: then one search need not bring all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +68,17 @@ class Found:
     health: Health
 
 
-def research_workflow(desk: Desk) -> Workflow[..., Any]:
-    """Returns the research workflow over the sources of one desk."""
-    return Workflow(Research(desk).research, RESEARCH, "1")
+def research_workflow(desk: Desk, shelf: Shelf) -> Workflow[..., Any]:
+    """Returns the research workflow over the sources of one desk and the models of one shelf."""
+    return Workflow(Research(desk, shelf).research, RESEARCH, "2")
 
 
 class Research:
     """The steps of a research, with what they work on."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, shelf: Shelf) -> None:
         self._desk = desk
+        self._shelf = shelf
 
     async def research(
         self,
@@ -63,38 +88,131 @@ class Research:
         sources: list[list[str]],
         depth: int = 1,
         ask_plan: bool = False,
-        seconds: float | None = None,
+        model: str = "",
+        budget: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Answers a question from sources; returns the report as JSON."""
-        if seconds is not None:
-            ctx.finish_after(seconds)
-        parts = await self._plan(ctx, question, sources, ask_plan)
-        healths = await self._refresh(ctx, sources)
-        found = await self._search(ctx, parts, sources, PASSAGES * depth)
-        documents = len({passage.document for one in found for passage in one.passages})
+        limits = Budget(**(budget or {}))
+        if limits.seconds is not None:
+            ctx.finish_after(limits.seconds)
+        asking = Asking(ctx, self._shelf.get(model), self._desk.cache, limits) if model else None
+        state = Searched(question, sources, depth)
+        await self._first(ctx, state, asking, ask_plan)
+        if asking is not None:
+            await self._deeper(ctx, state, asking)
+        documents = len({passage.document for one in state.found for passage in one.passages})
         ctx.tell(ResearchUpdated(phase="read", message=f"{documents:,} documents", data={"done": documents, "total": documents}))
         ctx.tell(ResearchUpdated(phase="evidence", message="Picking the sentences that answer"))
-        evidence = await ctx.step(pick_evidence, parts, found, title="pick evidence")
+        evidence = await ctx.step(pick_evidence, state.parts, state.found, SHOWN if asking else LISTED, title="pick evidence")
         evidence = await self._keep(ctx, evidence)
         ctx.tell(ResearchUpdated(phase="write", message="Putting the report together"))
-        draft = await ctx.step(write_report, question, parts, found, evidence, _merged(healths, found), title="write the report")
-        ctx.tell(ResearchUpdated(phase="verify", message="Checking every quotation at its place"))
-        report = await ctx.step(self.verify, draft, title="verify the citations")
+        report = await self._written(ctx, state, evidence, asking) if asking is not None and evidence else None
+        if report is None:
+            healths = _merged(state.healths, state.found)
+            draft = await ctx.step(write_report, question, state.parts, state.found, evidence, healths, title="write the report")
+            ctx.tell(ResearchUpdated(phase="verify", message="Checking every quotation at its place"))
+            report = await ctx.step(self.verify, draft, title="verify the citations")
         ctx.tell(ResearchUpdated(phase="verify", message=_summary(report), progress=1.0))
         return dict(replace(report, run_id=ctx.run_id).to_dict())
 
-    async def _plan(self, ctx: Context, question: str, sources: list[list[str]], ask: bool) -> list[SubQuestion]:
+    # -- searching ----------------------------------------------------------------------------------------------------
+
+    async def _first(self, ctx: Context, state: Searched, asking: Asking | None, ask_plan: bool) -> None:
+        """Plans, and searches for the first time; at once where neither needs the other and nobody has to agree first."""
+        state.parts = await self._plan(ctx, state.question)
+        whole = list(state.parts)
+        if asking is not None and not ask_plan:
+            more: list[SubQuestion] = []
+
+            async def ahead() -> None:
+                state.found = await self._look(ctx, state, whole)
+
+            async def meanwhile() -> None:
+                more.extend(await self._more_parts(ctx, state, asking))
+
+            _raise_first(await ctx.gather(ahead(), meanwhile()))
+            state.parts = [*whole, *more]
+            await self._search_on(ctx, state, more)
+            return
+        if asking is not None:
+            state.parts += await self._more_parts(ctx, state, asking)
+        if ask_plan:
+            state.parts = await self._agreed(ctx, state)
+        state.found = await self._look(ctx, state, state.parts)
+
+    async def _look(self, ctx: Context, state: Searched, parts: Sequence[SubQuestion]) -> list[Found]:
+        """Looks for what is new in the sources, and searches them."""
+        state.healths = await self._refresh(ctx, state.sources)
+        return await self._search(ctx, parts, state.sources, PASSAGES * (1 if state.deeper else state.depth))
+
+    async def _more_parts(self, ctx: Context, state: Searched, asking: Asking) -> list[SubQuestion]:
+        """Returns what the model would ask besides."""
+        state.deeper = True
+        value = await asking.ask("plan", prompts.plan_messages(state.question, ctx.steers), prompts.PLAN, most_tokens=500)
+        return prompts.further(value, state.parts, prompts.MOST_PARTS)
+
+    async def _deeper(self, ctx: Context, state: Searched, asking: Asking) -> None:
+        """Looks for gaps and searches again, until nothing is missing, nothing new comes, or it is deep enough."""
+        for _ in range(state.depth):
+            if ctx.finishing or asking.closed:
+                return
+            evidence = await ctx.step(pick_evidence, state.parts, state.found, SHOWN, title="look over the evidence")
+            searched = [part.query for part in state.parts]
+            messages = prompts.gap_messages(state.question, evidence, searched, ctx.steers)
+            value = await asking.ask("gaps", messages, prompts.GAPS, most_tokens=400)
+            parts = [] if prompts.enough(value) else prompts.further(value, state.parts, prompts.MOST_QUERIES)
+            if not parts:
+                return
+            before = {passage.document for one in state.found for passage in one.passages}
+            state.parts = [*state.parts, *parts]
+            await self._search_on(ctx, state, parts)
+            if not {passage.document for one in state.found for passage in one.passages} - before:
+                return
+
+    async def _search_on(self, ctx: Context, state: Searched, parts: Sequence[SubQuestion]) -> None:
+        if parts and not ctx.finishing:
+            state.found += await self._search(ctx, parts, state.sources, PASSAGES)
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    async def _written(self, ctx: Context, state: Searched, evidence: list[Evidence], asking: Asking) -> Report | None:
+        """Returns the report that the model wrote, checked and mended; None when nothing of it is borne out."""
+        messages = prompts.write_messages(state.question, evidence, ctx.steers)
+        value = await asking.ask("write", messages, prompts.report_schema(len(evidence)), most_tokens=1_500)
+        sentences = prompts.claims_of(value, len(evidence))
+        if not sentences:
+            return None
+        ctx.tell(ResearchUpdated(phase="verify", message="Checking every sentence against its quotes"))
+        healths = _merged(state.healths, state.found)
+        draft = assemble(state.question, state.parts, evidence, sentences, prompts.missing_of(value), healths, _by_part(state.found))
+        report: Report = await ctx.step(self.verify, draft, title="verify the citations")
+        if (doubtful := weak(report)) and not ctx.finishing:
+            messages = prompts.repair_messages(state.question, doubtful, evidence)
+            value = await asking.ask("repair", messages, prompts.report_schema(len(evidence)), most_tokens=700)
+            again = replace(draft, claims=tuple(claims_from(prompts.claims_of(value, len(evidence)), evidence)), disagreements=())
+            if again.claims:
+                checked: Report = await ctx.step(self.verify, again, title="verify what was mended")
+                report = mended(report, checked.claims)
+        return report if any(claim.verdict == "supported" for claim in report.claims) else None
+
+    # -- the steps ----------------------------------------------------------------------------------------------------
+
+    async def _plan(self, ctx: Context, question: str) -> list[SubQuestion]:
         ctx.tell(ResearchUpdated(phase="plan", message="Planning"))
         parts: list[SubQuestion] = await ctx.step(make_plan, question, title="plan")
-        if not ask:
-            return parts
-        asked = [part.text for part in parts]
-        names = ", ".join(name for name, *_ in sources)
+        return list(parts)
+
+    async def _agreed(self, ctx: Context, state: Searched) -> list[SubQuestion]:
+        """Returns the plan as a person approved it."""
+        asked = [part.text for part in state.parts]
+        names = ", ".join(name for name, *_ in state.sources)
         answer = await ctx.approve(f"Go ahead with this plan over {names}?", asked, schema=list[str], ask="plan")
         if answer == asked:
-            return parts
+            return state.parts
+        known = {part.text: part.query for part in state.parts}
         kept = [text.strip() for text in answer if text.strip()]
-        return [SubQuestion(id=i, text=text, query=text, kind="whole" if i == 0 else "part") for i, text in enumerate(kept)] or parts
+        parts = [SubQuestion(id=i, text=t, query=known.get(t, t), kind="part" if i else "whole") for i, t in enumerate(kept)]
+        return parts or state.parts
 
     async def _refresh(self, ctx: Context, sources: list[list[str]]) -> list[Health]:
         ctx.tell(ResearchUpdated(phase="search", message="Looking for what is new in the sources"))
@@ -184,12 +302,13 @@ def make_plan(question: str) -> list[SubQuestion]:
     return list(plan(question))
 
 
-def pick_evidence(parts: list[SubQuestion], found: list[Found]) -> list[Evidence]:
+def pick_evidence(parts: list[SubQuestion], found: list[Found], limit: int) -> list[Evidence]:
     """Returns the sentences that answer, over all sources and parts; none when what was found only shares words with the question."""
     passages = _by_part(found)
-    if not supported(parts[0].query, passages.get(parts[0].id, [])).ok:
+    asked = [part for part in parts if part.id == parts[0].id or part.kind == "part"]
+    if not any(supported(part.query, passages.get(part.id, [])).ok for part in asked):
         return []
-    return list(collect({part.id: part.query for part in parts}, passages))
+    return list(collect({part.id: part.query for part in parts}, passages, limit=limit))
 
 
 def write_report(question: str, parts: list[SubQuestion], found: list[Found], evidence: list[Evidence], healths: list[Health]) -> Report:
@@ -213,6 +332,13 @@ def _merged(healths: list[Health], found: list[Found]) -> list[Health]:
         some = any(f.passages for f in searches)
         merged.append(replace(health, reason=health.reason if some else health.reason or empty))
     return merged
+
+
+def _raise_first(outcomes: Sequence[Outcome[None]]) -> None:
+    """Raises what one of several things that were done at once has failed with."""
+    for outcome in outcomes:
+        if outcome.error is not None:
+            raise outcome.error
 
 
 def _summary(report: Report) -> str:

@@ -166,6 +166,10 @@ class Context:
         """Writes progress from inside a step, on whatever thread it runs. A resumed run does not run the step, nor write it, again."""
         self._execution.post_soon(fact.model_copy(update={"inside": fact.inside or "step"}))
 
+    def note(self, fact: Fact) -> None:
+        """Writes an event from inside a step, on whatever thread it runs; again each time the step runs."""
+        self._execution.post_soon(fact)
+
     def stream(self, text: str, *, by: str = "") -> None:
         """Shows a piece of text to whoever watches, as it is being written; from any thread, also inside a step.
 

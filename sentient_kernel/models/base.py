@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+__all__ = ["Message", "Model", "Reply", "Usage"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,19 +19,64 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a call used, in tokens."""
+    """What a call used.
+
+    Attributes:
+        prompt: Tokens that were read, those that came from the provider's cache among them.
+        completion: Tokens that were written, those of its reasoning among them.
+        cached: How many of the tokens read came from the provider's cache.
+        reasoning: How many of the tokens written were reasoning.
+        usd: What it cost in US dollars; None when no price is known.
+
+    Example:
+        >>> Usage(prompt=10, completion=2, usd=0.5) + Usage(prompt=5, completion=1)
+        Usage(prompt=15, completion=3, cached=0, reasoning=0, usd=None)
+    """
 
     prompt: int = 0
     completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+    usd: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        """Returns both together. A price that is unknown for one part is unknown for the whole, unless that part used nothing."""
+        if not other.tokens:
+            return self
+        if not self.tokens:
+            return other
+        usd = None if self.usd is None or other.usd is None else self.usd + other.usd
+        return Usage(
+            prompt=self.prompt + other.prompt,
+            completion=self.completion + other.completion,
+            cached=self.cached + other.cached,
+            reasoning=self.reasoning + other.reasoning,
+            usd=usd,
+        )
+
+    @property
+    def tokens(self) -> int:
+        """Tokens read and written."""
+        return self.prompt + self.completion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A finished answer: its text, its value when a schema was asked for, and what it used."""
+    """A finished answer; one that was cut off never becomes a reply.
+
+    Attributes:
+        text: What was answered, without the reasoning.
+        value: What the answer holds when a schema was asked for: JSON that fits it.
+        usage: What all attempts used together, those that failed included.
+        reasoning: What the model thought aloud before it answered.
+        model: The model that answered, as its server calls it.
+    """
 
     text: str
     value: Any = None
     usage: Usage = Usage()
+    reasoning: str = ""
+    model: str = ""
 
 
 class Model(Protocol):
@@ -37,5 +84,23 @@ class Model(Protocol):
 
     name: str
 
-    async def complete(self, messages: Sequence[Message], *, schema: dict[str, Any] | None = None) -> Reply:
-        """Answers a conversation; with a JSON schema, ``value`` holds what fits it. Raises ModelError."""
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: dict[str, Any] | None = None,
+        most_tokens: int | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """Answers a conversation.
+
+        Args:
+            messages: The conversation so far, oldest turn first.
+            schema: A JSON schema that the answer has to fit; ``value`` of the reply then holds it.
+            most_tokens: The longest answer wanted. A longer one is cut by the server, and that is an error.
+            on_text: Is given the answer's text piece by piece while it comes, and ``""`` when an attempt failed and the text starts
+                again. Pieces are not yet an answer.
+
+        Raises:
+            ModelError: no answer, or one that was cut off or cannot be read. ``usage`` says what was used all the same.
+        """

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sentient_kernel.errors import ModelError
 from sentient_kernel.models.base import Message, Reply, Usage
+
+_PIECE = re.compile(r"\s*\S+\s*\Z|\s*\S+|\s+")
 
 Line = str | dict[str, Any] | list[Any] | Exception
 
@@ -49,15 +52,26 @@ class ScriptedModel:
     def __repr__(self) -> str:
         return f"<model {self.name}>"
 
-    async def complete(self, messages: Sequence[Message], *, schema: dict[str, Any] | None = None) -> Reply:
-        """Returns the script's line for this conversation."""
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: dict[str, Any] | None = None,
+        most_tokens: int | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """Returns the script's line for this conversation, word by word to ``on_text``. What a line says is never cut."""
         self.calls.append(tuple(messages))
         line = self._answer(messages)
         if isinstance(line, Exception):
             raise line
         text = line if isinstance(line, str) else json.dumps(line)
+        if on_text is not None:
+            for piece in _PIECE.findall(text):
+                on_text(piece)
         value = line if not isinstance(line, str) else json.loads(line) if schema is not None else None
-        return Reply(text=text, value=value, usage=Usage(prompt=sum(len(m.text.split()) for m in messages), completion=len(text.split())))
+        usage = Usage(prompt=sum(len(m.text.split()) for m in messages), completion=len(text.split()))
+        return Reply(text=text, value=value, usage=usage, model=self.name)
 
 
 def _lookup(table: dict[str, Line], messages: Sequence[Message]) -> Line:

@@ -181,5 +181,9 @@ CSS = (
 )
 """The style sheet of every static view."""
 
+VERBATIM = "mathjax_ignore tex2jax_ignore"
+"""Classes by which notebook front ends leave dollar signs and backslashes alone. Without them a price becomes a formula, and a text
+from outside can draw a link, or over what stands around it."""
+
 STYLE = f"<style>{CSS}</style>"
 """The same, ready to stand in front of a view."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from pydantic import BaseModel
 
 from sentient_kernel.events import ErrorInfo
-from sentient_kernel.projections.style import STYLE, escape, line
+from sentient_kernel.projections.style import STYLE, VERBATIM, escape, line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,7 +191,7 @@ def table_html(table: Table[Any], *, label: str = "", limit: int = HTML_ROWS) ->
     foot = counted(len(table), table.noun) + more if rows else f"No {counted(0, table.noun)[2:]}."
     grid = f'<table class="sk-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>' if rows else ""
     return (
-        f'<section class="sk" role="region" aria-label="{escape(label or counted(0, table.noun)[2:].capitalize())}">'
+        f'<section class="sk {VERBATIM}" role="region" aria-label="{escape(label or counted(0, table.noun)[2:].capitalize())}">'
         f'<div class="sk-scroll">{grid}</div><div class="sk-foot sk-num">{escape(foot)}</div></section>'
     )
 

@@ -15,7 +15,7 @@ from sentient_kernel.projections.progress import ProgressView
 from sentient_kernel.projections.runs import RunView
 from sentient_kernel.projections.sources import SourceView
 from sentient_kernel.projections.steps import StepView
-from sentient_kernel.projections.style import STYLE, duration, escape, line, moment, plain
+from sentient_kernel.projections.style import STYLE, VERBATIM, duration, escape, line, moment, plain
 from sentient_kernel.projections.table import Table, counted, table_html
 
 STEP_ROWS = 12
@@ -51,7 +51,8 @@ def run_html(
         inner += parts.phases(progress, run)
     inner += asks + parts.trouble_block(run, steps)
     inner += _body(run, steps, progress, sources, folded=report_html is not None)
-    card = f'<section class="sk" role="region" aria-label="Run" data-run="{escape(run.id)}" data-status="{run.status}">{inner}</section>'
+    named = f'role="region" aria-label="Run" data-run="{escape(run.id)}" data-status="{run.status}"'
+    card = f'<section class="sk {VERBATIM}" {named}>{inner}</section>'
     return STYLE + (report_html or "") + card
 
 
@@ -64,7 +65,7 @@ def run_line(run: RunView) -> str:
     hue = {"ok": "--jp-success-color1,#1f8f58", "bad": "--jp-error-color1,#cb261c"}.get(colour, "--jp-ui-font-color2,currentColor")
     font = "font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color2,inherit)"
     return (
-        f'<section role="region" aria-label="Run" data-status="{run.status}" style="{font};overflow-wrap:anywhere">'
+        f'<section class="{VERBATIM}" role="region" aria-label="Run" data-status="{run.status}" style="{font};overflow-wrap:anywhere">'
         f'<span style="color:var({hue});font-weight:600"><span aria-hidden="true">{sign}</span> {escape(words.state_word(run))}</span> '
         f"<bdi>{escape(plain(run.title))}</bdi></section>"
     )
@@ -187,7 +188,7 @@ def approvals_html(table: Table[ApprovalView]) -> str:
         else parts.state("✓", "Nothing waits for you", "ok")
     )
     answered: Table[ApprovalView] = Table((a for a in reversed(table) if a.status != "open"), ApprovalView)
-    card = f'<section class="sk" role="region" aria-label="Inbox"><div class="sk-head">{state}</div>{asks}</section>'
+    card = f'<section class="sk {VERBATIM}" role="region" aria-label="Inbox"><div class="sk-head">{state}</div>{asks}</section>'
     return STYLE + card + (table_html(answered, label="Answered") if answered else "")
 
 
@@ -201,7 +202,7 @@ def errors_html(table: Table[ErrorView], stats: ErrorStats | None = None) -> str
     total, kinds = (stats.total, stats.unique) if stats else (sum(e.count for e in table), len(table))
     if not total:
         head = parts.state("✓", "No errors", "ok")
-        return STYLE + f'<section class="sk" role="region" aria-label="Errors"><div class="sk-head">{head}</div></section>'
+        return STYLE + f'<section class="sk {VERBATIM}" role="region" aria-label="Errors"><div class="sk-head">{head}</div></section>'
     head = parts.state("✕", counted(total, "error"), "bad") + f' <span class="sk-soft">{counted(kinds, "kind")}</span>'
     rows = "".join(_error_row(error) for error in table[:ERROR_ROWS])
     columns = ("Error", "Where", "Last seen", "Runs")
@@ -209,7 +210,7 @@ def errors_html(table: Table[ErrorView], stats: ErrorStats | None = None) -> str
     hidden = kinds - min(len(table), ERROR_ROWS)
     foot = f'<div class="sk-foot sk-num">{counted(hidden, "more kind")} not shown</div>' if hidden > 0 else ""
     return STYLE + (
-        f'<section class="sk" role="region" aria-label="Errors"><div class="sk-head">{head}</div><div class="sk-scroll">'
+        f'<section class="sk {VERBATIM}" role="region" aria-label="Errors"><div class="sk-head">{head}</div><div class="sk-scroll">'
         f'<table class="sk-table"><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table></div>{foot}</section>'
     )
 

@@ -211,11 +211,12 @@ def test_research_refuses_what_cannot_be_researched(bees: sk.Workbench, given: d
     assert len(bees.runs) == 0
 
 
-def test_a_model_is_a_clear_no_for_now(bees: sk.Workbench, tmp_path: Path) -> None:
-    with pytest.raises(sk.ConfigurationError, match="model"):
-        bees.research(QUESTION, model="openai:gpt")
+def test_what_is_no_model_and_no_executor_is_refused_at_once(bees: sk.Workbench, tmp_path: Path) -> None:
+    for model in ("gpt", "openai:", 7, object()):
+        with pytest.raises(sk.ConfigurationError, match="model"):
+            bees.research(QUESTION, model=model)
     with pytest.raises(sk.ConfigurationError):
-        sk.Workbench(tmp_path / "other", model="openai:gpt")
+        sk.Workbench(tmp_path / "other", model="gpt")
     with pytest.raises(sk.ConfigurationError):
         sk.Workbench(tmp_path / "other", executor="tcp://scheduler:8786")
 

@@ -56,6 +56,7 @@ function drawCard(el, store, link, id, signal) {
   /** @type {import("./form.js").Editor | null} */
   let editor = null;
   let recorded = "";
+  let refused = ""; // why the kernel did not take the last answer given here
 
   const question = h("div", { class: "sk-h", role: "heading", aria: { level: 3 } });
   const kind = h("span", {});
@@ -92,9 +93,15 @@ function drawCard(el, store, link, id, signal) {
     if (asked?.status !== "open" || recorded) throw new Refusal(OVER_SENTENCE);
     const others = [approve, edit, undo, reject, send, keep];
     others.forEach((one) => enable(one, false));
+    refused = "";
     try {
       const message = { kind: "do", what: "decide", approval: id, run: asked.run, decision, digest: asked.digest };
       await link.ask({ ...message, edited: false, payload: null, reason: "", ...given });
+    } catch (error) {
+      // The buttons and what stands beside them go when the question is over; that this answer did not count stays to be read.
+      if (error instanceof Refusal && error.sure) refused = error.message;
+      if (shown.status !== "open") showState();
+      throw error;
     } finally {
       others.forEach((one) => enable(one, true));
     }
@@ -157,6 +164,7 @@ function drawCard(el, store, link, id, signal) {
     if (!open) reasonRow.hidden = true;
     outcome.hidden = open;
     if (open) return void showWhat();
+    if (refused) text(note, `Your answer was not recorded. ${refused}`);
     const [sign, colour, word] = ANSWER_WORDS[status] ?? ["–", "soft", status];
     const who = shown.by ? [" by ", outside(shown.by)] : [];
     const waited = shown.decided && shown.requested ? ` after ${duration((shown.decided - shown.requested) / 1000)}` : "";
@@ -178,7 +186,7 @@ function drawCard(el, store, link, id, signal) {
       if (shown && countEdits(shown.payload, editor ? editor.value() : draft)) text(note, "The question has changed meanwhile; your edits of the old one were put aside.");
       draft = approval.payload;
       editor = null;
-      recorded = "";
+      recorded = refused = "";
     }
     const settled = shown?.status === approval.status && !other;
     shown = approval;

@@ -79,7 +79,7 @@ function setAttribute(el, name, value) {
     if (!SAFE_LINK.test(String(value).trim())) return; // the words stay, the link does not
     if (!String(value).startsWith("#")) el.setAttribute("rel", "noopener noreferrer"), el.setAttribute("target", "_blank");
   }
-  el.setAttribute(name, value === true ? "" : String(value));
+  el.setAttribute(name, value === true ? "" : name === "title" ? plain(value) : String(value));
 }
 
 /**
@@ -143,6 +143,18 @@ export function text(el, value) {
     if (node.data && wanted.startsWith(node.data)) node.appendData(wanted.slice(node.data.length));
     else node.data = wanted;
   }
+}
+
+/**
+ * Puts an element into the tab order exactly while it scrolls: then the keyboard must reach it.
+ * @param {HTMLElement} el
+ * @returns {void}
+ */
+export function reachable(el) {
+  const scrolls = el.scrollHeight > el.clientHeight + 1;
+  if (scrolls === el.hasAttribute("tabindex")) return;
+  el.toggleAttribute("tabindex", scrolls);
+  if (scrolls) (el.tabIndex = 0), (el.dataset.lmSuppressShortcuts = "true");
 }
 
 /** @type {WeakMap<Element, Map<string, HTMLElement>>} */

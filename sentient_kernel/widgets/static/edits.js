@@ -40,7 +40,8 @@ export function countEdits(before, after) {
   if (equal(before, after)) return 0;
   if (isRecord(before) && isRecord(after)) {
     const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-    return [...names].reduce((n, name) => n + (name in before && name in after ? countEdits(before[name], after[name]) : 1), 0);
+    const both = (/** @type {string} */ name) => Object.hasOwn(before, name) && Object.hasOwn(after, name);
+    return [...names].reduce((n, name) => n + (both(name) ? countEdits(before[name], after[name]) : 1), 0);
   }
   if (Array.isArray(before) && Array.isArray(after)) {
     const rows = aligned(before, after);

@@ -1,6 +1,7 @@
 // @ts-check
 // The view "errors": what went wrong, how often, where, and what to do about it.
 import { heard } from "./address.js";
+import { reachable } from "./dom.js";
 import { count, duration, fill, guarded, h, keyed, listen, moment, outside, region, svg, text } from "./kit.js";
 
 /**
@@ -47,7 +48,8 @@ export function drawErrors(root, store, link, signal) {
     h("div", { role: "rowgroup" }, h("div", { class: "sk-error-head", role: "row" }, heads)),
     groups,
   );
-  const recent = h("ol", { class: "sk-recent" });
+  const recent = h("ol", { class: "sk-recent", aria: { label: "Recent errors" } });
+  if (typeof ResizeObserver === "function") new ResizeObserver(() => reachable(recent)).observe(recent);
   const types = h("dl", { class: "sk-src sk-num" });
   const evicted = h("p", { class: "sk-foot sk-num", hidden: true });
   const below = h(
@@ -98,6 +100,7 @@ export function drawErrors(root, store, link, signal) {
     (/** @type {Failure[] | undefined} */ failures) => {
       const newest = [...(failures ?? [])].sort((a, b) => b.seq - a.seq).slice(0, ERRORS_RECENT);
       keyed(recent, newest, (one) => one.seq, errorFailure);
+      reachable(recent);
     },
     signal,
   );

@@ -45,6 +45,8 @@ export function textField(value, about, changed) {
   const lines = value.includes("\n") || value.length > 400 || format === "textarea";
   const input = h("textarea", { rows: lines ? 4 : 1, value, spellcheck: true, dir: "auto", aria: { label: about.name, required: about.needed } });
   input.defaultValue = value;
+  const first = input.value; // the browser writes line ends its own way; a text that nobody touched stays as it was given
+  const given = () => (input.value === first ? value : input.value);
   if (!lines) input.classList.add("sk-line-input");
   input.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !lines && !event.shiftKey && !event.isComposing) event.preventDefault();
@@ -57,7 +59,7 @@ export function textField(value, about, changed) {
     if (pattern && !matches(pattern, input.value)) return `This has to match ${pattern}.`;
     return "";
   };
-  return checkedField(input, () => input.value, check, changed);
+  return checkedField(input, given, check, changed);
 }
 
 /**

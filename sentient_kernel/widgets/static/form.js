@@ -77,7 +77,7 @@ function recordField(value, about, context) {
   const required = new Set(about.schema.required ?? []);
   const names = [...new Set([...Object.keys(value), ...Object.keys(properties)])];
   const parts = names.map((name) => {
-    const schema = properties[name] ?? schemaOf(value[name]);
+    const schema = Object.hasOwn(properties, name) ? properties[name] : schemaOf(value[name]);
     const given = Object.hasOwn(value, name);
     const first = given ? value[name] : blank(schema, context.whole);
     const editor = editorFor(schema, first, { name, schema, needed: required.has(name) }, context);

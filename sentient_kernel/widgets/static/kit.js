@@ -58,9 +58,14 @@ export function mount(name, draw) {
         if (!drawn && store.state) begin();
       };
       link.watch((alive) => showAlive(alive, root, banner, store, link), ends.signal);
+      // A front end that restarts its kernel says that the widget has lost its comm; sending shows it once that is torn down, so it is tried
+      // in a moment instead of waiting for the silence.
+      const lost = () => void setTimeout(() => link.send({ kind: "here" }));
+      model.on("comm_live_update", lost);
       model.on("msg:custom", take);
       link.hello();
       const end = () => {
+        model.off("comm_live_update", lost);
         model.off("msg:custom", take);
         ends.abort();
       };
@@ -90,7 +95,9 @@ function isolateKeys(root, signal) {
  * @param {Link} link
  */
 function showAlive(alive, root, banner, store, link) {
-  text(banner, alive ? "" : "Kernel gone: read only");
+  const run = store.state?.run?.id; // what is kept of it beside this view says so too, but is hidden by it
+  const back = run && h("span", { class: "sk-soft" }, " · ", h("code", {}, `wb.run('${run}')`), " shows it again");
+  fill(banner, !alive && ["Kernel gone: read only", back]);
   root.classList.toggle("sk-dead", !alive);
   store.stopped = alive ? null : store.now();
   for (const el of root.querySelectorAll("button[data-sk-do]")) settle(/** @type {HTMLButtonElement} */ (el), link);

@@ -14,11 +14,13 @@ export class Refusal extends Error {
   /**
    * @param {string} message
    * @param {string} [hint]
+   * @param {boolean} [sure] whether the kernel said it, so that nothing was done
    */
-  constructor(message, hint = "") {
+  constructor(message, hint = "", sure = false) {
     super(message);
     this.name = "Refusal";
     this.hint = hint;
+    this.sure = sure;
   }
 }
 
@@ -127,7 +129,7 @@ export class Link {
     const request = this.open.get(message.id);
     this.open.delete(message.id);
     if (message.ok) request?.done(message);
-    else request?.fail(new Refusal(message.message || "The kernel refused, without saying why.", message.hint));
+    else request?.fail(new Refusal(message.message || "The kernel refused, without saying why.", message.hint, true));
   }
 
   /** @private */

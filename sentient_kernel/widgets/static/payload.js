@@ -1,6 +1,6 @@
 // @ts-check
 // A JSON value drawn so that a person reads what will be done: texts, lists, pairs. Nothing is left out; what is long scrolls.
-import { h, outside } from "./dom.js";
+import { h, outside, reachable } from "./dom.js";
 import { aligned, equal, isRecord, wordEdits } from "./edits.js";
 
 const PARTS_DRAWN = 3_000; // of a larger value its JSON is shown, whole, as one text
@@ -19,13 +19,7 @@ export function payloadView(value, after = value) {
   if (!big) box.append(changed(value, after, 0));
   else if (equal(value, after)) box.append(asJson(value));
   else box.append(h("del", {}, asJson(value)), h("ins", {}, asJson(after)));
-  // It takes part in the tab order only when it scrolls, and then it has to.
-  if (typeof ResizeObserver === "function")
-    new ResizeObserver(() => {
-      const scrolls = box.scrollHeight > box.clientHeight + 1;
-      if (scrolls !== box.hasAttribute("tabindex")) box.toggleAttribute("tabindex", scrolls);
-      if (scrolls) (box.tabIndex = 0), (box.dataset.lmSuppressShortcuts = "true");
-    }).observe(box);
+  if (typeof ResizeObserver === "function") new ResizeObserver(() => reachable(box)).observe(box);
   return box;
 }
 
@@ -72,8 +66,8 @@ function changed(before, after, depth) {
     const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
     return pairs(
       names.map((name) => {
-        if (!(name in after)) return [h("del", {}, outside(name)), h("del", {}, shown(before[name], depth + 1))];
-        if (!(name in before)) return [h("ins", {}, outside(name)), h("ins", {}, shown(after[name], depth + 1))];
+        if (!Object.hasOwn(after, name)) return [h("del", {}, outside(name)), h("del", {}, shown(before[name], depth + 1))];
+        if (!Object.hasOwn(before, name)) return [h("ins", {}, outside(name)), h("ins", {}, shown(after[name], depth + 1))];
         return [outside(name), changed(before[name], after[name], depth + 1)];
       }),
     );

@@ -16,6 +16,28 @@ const STANDING = new Set(["paused", "failed", "crashed", "cancelled"]);
 const PHASE_LOOKS = { waiting: "sk-w", paused: "sk-w", failed: "sk-x", crashed: "sk-x", cancelled: "sk-o" };
 
 /**
+ * Returns what is said of a run that waits after its kernel has ended: its question stands, and nobody would act on the answer.
+ * @param {any} run
+ */
+function deserted(run) {
+  return {
+    heading: "No kernel executes this run",
+    text: "An answer is kept all the same; it counts once the run goes on.",
+    where: "",
+    next: `Resume goes on where it was, and so does \`wb.resume('${run.id}')\`.`,
+    soft: true,
+  };
+}
+
+/**
+ * Says whether a run waits for an answer and no kernel executes it.
+ * @param {any} run
+ */
+function nobody(run) {
+  return run.status === "waiting" && run.alive === false;
+}
+
+/**
  * Draws the view "run".
  * @param {HTMLElement} root
  * @param {Store} store
@@ -114,9 +136,9 @@ function runBar(store, link, signal) {
     const name = run.name && run.name !== run.title ? run.name : "";
     const back = run.recoveries ? `taken up again ${run.recoveries === 1 ? "once" : `${run.recoveries} times`}` : "";
     fill(facts, ...[share, run.cost, name, back].filter(Boolean).map((fact) => outside(fact, "sk-num")));
-    const shown = works ? [run.cancelling ? null : pause, run.cancelling || run.finishing ? null : finish, run.cancelling ? null : cancel, really] : [];
-    if (STANDING.has(run.status)) shown.push(resume);
-    if (run.status === "paused") shown.push(cancel, really);
+    const shown = works && !nobody(run) ? [run.cancelling ? null : pause, run.cancelling || run.finishing ? null : finish, run.cancelling ? null : cancel, really] : [];
+    if (STANDING.has(run.status) || nobody(run)) shown.push(resume);
+    if (run.status === "paused" || nobody(run)) shown.push(cancel, really);
     if (!works && run.status !== "paused") really.hidden = !(cancel.hidden = false);
     fill(controls, ...shown);
   }, signal);
@@ -182,7 +204,8 @@ function runAsks(store, link, signal) {
  */
 function runTrouble(store, signal) {
   const el = h("div", { hidden: true });
-  store.select((state) => [state.run.trouble, state.run.status], ([trouble]) => {
+  store.select((state) => [state.run.trouble, state.run.status, nobody(state.run)], ([known, , alone]) => {
+    const trouble = known ?? (alone ? deserted(store.state.run) : null);
     el.hidden = !trouble;
     if (!trouble) return void fill(el);
     el.className = trouble.soft ? "sk-ask" : "sk-trouble";
@@ -244,8 +267,8 @@ function steerLine(store, link, signal) {
   });
   input.addEventListener("input", () => text(said, ""));
   const el = h("div", { class: "sk-steer", role: "group", aria: { label: "Steer" } }, input, send, said);
-  store.select((state) => [state.run.status, state.run.cancelling, state.run.finishing], ([status, cancelling, finishing]) => {
-    el.hidden = !WORKING_RUN.has(status) || cancelling || finishing;
+  store.select((state) => [state.run.status, state.run.cancelling, state.run.finishing, nobody(state.run)], ([status, cancelling, finishing, alone]) => {
+    el.hidden = !WORKING_RUN.has(status) || cancelling || finishing || alone;
   }, signal);
   link.watch((alive) => (input.readOnly = !alive), signal);
   return el;

@@ -181,12 +181,13 @@ function patched(state, patch) {
     next[key] = map;
   }
   if (patch.text) {
-    next.texts = { ...next.texts };
+    const texts = new Map(Object.entries(next.texts ?? {})); // an author may be called __proto__
     for (const [by, [offset, more]] of Object.entries(patch.text)) {
-      const longer = lengthened(next.texts[by] ?? { by, text: "", at: 0, end: 0 }, offset, more);
+      const longer = lengthened(texts.get(by) ?? { by, text: "", at: 0, end: 0 }, offset, more);
       if (!longer) return null;
-      next.texts[by] = longer;
+      texts.set(by, longer);
     }
+    next.texts = Object.fromEntries(texts);
   }
   if (patch.events?.length) {
     next.events ??= [];
@@ -262,11 +263,11 @@ function alike(old, now) {
   if (Array.isArray(now) && now.length > 1000) return now; // events: one that grows, compared by its length
   const names = Object.keys(now);
   let same = names.length === Object.keys(old).length;
-  /** @type {any} */
-  const merged = Array.isArray(now) ? [] : {};
-  for (const name of names) {
-    merged[name] = name in old ? alike(old[name], now[name]) : now[name];
-    if (!(name in old) || !Object.is(merged[name], old[name])) same = false;
-  }
-  return same ? old : merged;
+  const parts = names.map((name) => {
+    const part = Object.hasOwn(old, name) ? alike(old[name], now[name]) : now[name];
+    if (!Object.hasOwn(old, name) || !Object.is(part, old[name])) same = false;
+    return part;
+  });
+  if (same) return old;
+  return Array.isArray(now) ? parts : Object.fromEntries(names.map((name, i) => [name, parts[i]])); // also a name like __proto__
 }

@@ -1,5 +1,6 @@
 // @ts-check
 // What happens right now in a run: what is being written and by whom, what was said last, what the sources give.
+import { reachable } from "./dom.js";
 import { count, fill, h, keyed, outside, text } from "./kit.js";
 
 /** @typedef {import("./store.js").Store} Store */
@@ -89,7 +90,10 @@ function drawWriter(el, one, works) {
   // Whoever scrolled back to read stays there; otherwise the end is in sight.
   const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 24;
   text(words, drawnText(words.textContent ?? "", one.text));
-  const follow = () => (scroll.scrollTop = scroll.scrollHeight);
+  const follow = () => {
+    scroll.scrollTop = scroll.scrollHeight;
+    reachable(scroll);
+  };
   if (atEnd) scroll.isConnected ? follow() : requestAnimationFrame(follow);
 }
 

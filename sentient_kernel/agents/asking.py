@@ -1,0 +1,189 @@
+"""A run's way to its model: within its budget, through the cache, each call a recorded step. What is asked is decided in ``prompts``."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sentient_kernel.agents.prompts import Schema, size
+from sentient_kernel.budget import Budget
+from sentient_kernel.cache import Cache, Key
+from sentient_kernel.engine import Context
+from sentient_kernel.errors import ApprovalRejected, StepFailed
+from sentient_kernel.events import ErrorInfo, ErrorRecorded, UsageRecorded
+from sentient_kernel.ledger import Ledger, Short
+from sentient_kernel.models.base import Message, Model
+
+LIVES = 30 * 86_400.0
+"""Seconds for which a model's answer to the very same conversation is served again."""
+
+_FATAL = frozenset({"NotRecorded", "ConfigurationError", "NotFound"})
+"""What a person has to put right: a report without the model is not what was asked for then, nor what was recorded."""
+
+_TEXTS = re.compile(r'"text"\s*:\s*"((?:[^"\\]|\\.)*)')
+_PURPOSES = {
+    "plan": "plan with the model",
+    "gaps": "look for gaps",
+    "write": "write with the model",
+    "repair": "mend what is not borne out",
+}
+
+
+class Asking:
+    """Asks a model on behalf of one run.
+
+    Args:
+        ctx: The run.
+        model: Who is asked.
+        cache: Keeps the answers; None asks each time.
+        budget: What may be spent. At its limit a person is asked, once for each time it is reached.
+    """
+
+    def __init__(self, ctx: Context, model: Model, cache: Cache | None, budget: Budget | None) -> None:
+        self._ctx = ctx
+        self._model = model
+        self._cache = cache
+        self._ledger = Ledger(budget)
+        self.closed = ""
+        """Why the model is asked no more; empty while it is."""
+
+    async def ask(self, purpose: str, messages: Sequence[Message], schema: Schema, *, most_tokens: int) -> Any:
+        """Returns the value that the model answers with, or None when there is none: the budget is used up, or the model failed.
+
+        What failed is told as an event, and why nobody is asked any more stands in :attr:`closed`.
+
+        Args:
+            purpose: plan, gaps, write or repair.
+            messages: The conversation.
+            schema: What the answer has to fit.
+            most_tokens: The longest answer wanted.
+        """
+        tokens = size(messages, schema) + most_tokens
+        if self.closed or not await self._afford(tokens):
+            return None
+        reservation = self._ledger.reserve(tokens=tokens)
+        turns = [[message.role, message.text] for message in messages]
+        call = self._call(purpose)
+        try:
+            done = await self._ctx.step(call, self._model.name, turns, schema, most_tokens, title=_PURPOSES.get(purpose, purpose))
+        except StepFailed as error:
+            if not isinstance(reservation, Short):
+                self._ledger.settle(reservation)
+            if error.cause_type in _FATAL:
+                raise
+            self._told(purpose, error)
+            return None
+        usage = done["usage"]
+        if not isinstance(reservation, Short):
+            kept = done["kept"]
+            used = 0 if kept else usage["prompt"] + usage["completion"]
+            self._ledger.settle(reservation, calls=0 if kept else 1, tokens=used, usd=0.0 if kept else usage["usd"])
+        return done["value"]
+
+    async def _afford(self, tokens: int) -> bool:
+        """Returns whether a call may be made; asks a person at the limit."""
+        while isinstance(short := self._ledger.reserve(tokens=tokens), Short):
+            budget, spent = self._ledger.budget, self._ledger.spent
+            more = _more(budget, tokens)
+            question = f"The budget of this run is used up. {short} Go on with more?"
+            try:
+                answer = await self._ctx.approve(question, {"usd": more.usd, "tokens": more.tokens, "calls": more.calls}, ask="spend")
+            except ApprovalRejected as error:
+                self.closed = f"The budget was used up after {spent.calls} calls" + (f" ({error.reason})." if error.reason else ".")
+                return False
+            self._ledger.raise_to(_allowed(answer, budget))
+        self._ledger.release(short)
+        return True
+
+    def _call(self, purpose: str) -> Callable[..., Any]:
+        ctx, model, cache = self._ctx, self._model, self._cache
+
+        async def ask_model(name: str, turns: list[list[str]], schema: Schema, most_tokens: int) -> dict[str, Any]:
+            messages = [Message(role=role, text=text) for role, text in turns]  # type: ignore[arg-type]  # they were taken from messages
+            began, show = time.monotonic(), _Readable(lambda text: ctx.stream(text, by=purpose))
+
+            async def compute() -> bytes:
+                reply = await model.complete(
+                    messages, schema=schema, most_tokens=most_tokens, on_text=show.take if purpose == "write" else None
+                )
+                return json.dumps({"value": reply.value, "usage": asdict(reply.usage), "model": reply.model or name}).encode()
+
+            kept = False
+            if cache is None:
+                data = await compute()
+            else:
+                what = {"model": name, "turns": turns, "schema": schema, "most_tokens": most_tokens}
+                hit = await cache.call(Key("model", what), compute, ttl=LIVES)
+                data, kept = hit.data, not hit.fresh
+            answer = json.loads(data)
+            usage = answer["usage"]
+            ctx.note(
+                UsageRecorded(
+                    purpose=purpose, model=answer["model"], prompt=usage["prompt"], completion=usage["completion"], usd=usage["usd"],
+                    kept=kept, seconds=round(time.monotonic() - began, 3),
+                )
+            )  # fmt: skip
+            return {"value": answer["value"], "usage": usage, "kept": kept}
+
+        return ask_model
+
+    def _told(self, purpose: str, error: StepFailed) -> None:
+        message = f"The model did not help to {purpose}: {error.message}"
+        info = ErrorInfo(type=error.cause_type or "ModelError", message=message, code="model", hint=error.hint)
+        self._ctx.tell(ErrorRecorded(error=info, origin=f"model {self._model.name}"))
+
+
+class _Readable:
+    """Shows the sentences of a JSON answer while it is being written."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._buffer = self._shown = ""
+
+    def take(self, piece: str) -> None:
+        """Takes the next piece; an empty one means that the answer begins anew."""
+        if not piece:
+            self._buffer = self._shown = ""
+            return
+        self._buffer += piece
+        text = " ".join(_plain(found) for found in _TEXTS.findall(self._buffer))
+        if len(text) > len(self._shown) and text.startswith(self._shown):
+            self._show(text[len(self._shown) :])
+            self._shown = text
+
+
+def _plain(escaped: str) -> str:
+    try:
+        return str(json.loads(f'"{escaped}"'))
+    except ValueError:  # cut within an escape
+        return escaped.rpartition("\\")[0]
+
+
+def _more(budget: Budget, tokens: int) -> Budget:
+    """Returns the budget that is proposed at the limit: as much again, and at least room for the call that waits."""
+    return Budget(
+        usd=None if budget.usd is None else max(2 * budget.usd, 0.01),
+        tokens=None if budget.tokens is None else 2 * budget.tokens + tokens,
+        calls=None if budget.calls is None else 2 * budget.calls + 1,
+    )
+
+
+def _allowed(answer: Any, budget: Budget) -> Budget:
+    """Returns the budget that a person allows; what does not fit leaves the limit open that was asked about."""
+    given = answer if isinstance(answer, dict) else {}
+
+    def number(name: str) -> float | None:
+        value = given.get(name)
+        return value if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 else None
+
+    tokens, calls = number("tokens"), number("calls")
+    return Budget(
+        usd=number("usd"),
+        tokens=None if tokens is None else int(tokens),
+        calls=None if calls is None else int(calls),
+        seconds=budget.seconds,
+    )

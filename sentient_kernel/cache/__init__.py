@@ -1,0 +1,39 @@
+"""The cache: what was asked of the outside world, and what it answered: models, searches, pages.
+
+May import: what everyone shares (``clock``, ``errors``, ``failures``). Knows no run, model, source or HTTP: it is handed bytes, and a way
+to get them where there are none.
+
+Invariant: what is served is, byte for byte, what one finished call returned for exactly that key; a call that was cut off, failed, or was
+written by a process that died in the middle is as if it had never been made.
+
+.. code-block:: text
+
+    keys       what makes two calls the same: a digest; nothing else of a key is ever written down
+    store      Cache: one call for all who ask at once, kept for its time; live, recorded, or replayed
+    _flights   a call under way, and those who wait for it
+    _recent    what was served lately, in memory
+    _database  what is kept, within a bound
+    _files     big answers beside it
+    _shared    the file that many threads and processes use at once
+    _tables    its tables, and what is done when they are broken
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sentient_kernel.cache.keys import Key
+    from sentient_kernel.cache.store import Cache, CacheStats, Hit
+
+__all__ = ["Cache", "CacheStats", "Hit", "Key"]
+
+_HOMES = {"Key": "keys"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'store')}"), name)

@@ -1,0 +1,374 @@
+"""The cache as sources and models use it: ask through it, and the outside world is asked once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, TypeVar
+
+from sentient_kernel.cache import _database
+from sentient_kernel.cache._database import Database, Put, Row
+from sentient_kernel.cache._flights import Flight, Lost
+from sentient_kernel.cache._recent import Hit, Recent
+from sentient_kernel.cache.keys import Key
+from sentient_kernel.clock import Clock, SystemClock
+from sentient_kernel.errors import NotRecorded, ParseError, SourceError, UsageError
+
+__all__ = ["Cache", "CacheStats", "Hit"]
+
+T = TypeVar("T")
+Mode = Literal["live", "record", "replay"]
+Compute = Callable[[], Awaitable[bytes]]
+
+BIG = 256_000
+"""Bytes from which an answer is read and written on a thread: the loop has others to serve."""
+SKEW_US = 1_000_000
+"""Microseconds that an entry may seem to come from the future before its time is corrected."""
+_USED = 256  # of what was used lately, how many are noted with a write
+_DUMP = b"sentient-cache 1 "
+_HEAD = re.compile(_DUMP + rb"(model|search|page) ([0-9]{1,16}) ([0-9]{1,12})\n")
+_DIGEST = re.compile("[0-9a-f]{64}")
+
+log = logging.getLogger("sentient_kernel.cache")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheStats:
+    """What a cache has done since it was opened, and what it holds.
+
+    Args:
+        hits: Calls that were answered from what was kept.
+        misses: Calls that were made.
+        joined: Calls that waited for the same call of somebody else.
+        stored: Answers that were kept.
+        evicted: Entries that made room.
+        entries: How many entries there are.
+        bytes: What they take.
+    """
+
+    hits: int = 0
+    misses: int = 0
+    joined: int = 0
+    stored: int = 0
+    evicted: int = 0
+    entries: int = 0
+    bytes: int = 0
+
+
+class Cache:
+    """Answers of the outside world, each asked for once. Any number of threads, loops and processes may share the file.
+
+    ``live``: what is kept and not older than its time to live is served, everything else is asked and kept. ``record``: everything is
+    asked, and kept. ``replay``, and when offline: only what is kept is served, whatever its age.
+
+    Args:
+        path: The file; made (0600) where there is none, made anew where it is broken. Big answers lie in a folder beside it (0700).
+        ttl: Seconds for which an answer is served.
+        most_bytes: What all answers together may take.
+        mode: ``live``, ``record`` or ``replay``.
+        offline: Whether the network is switched off.
+        clock: Where time comes from.
+
+    Raises:
+        SourceError: The file cannot be kept there.
+
+    Example:
+        >>> import tempfile
+        >>> async def ask():
+        ...     return b"nine kilometres"
+        >>> with tempfile.TemporaryDirectory() as home, Cache(f"{home}/cache.db") as cache:
+        ...     key = Key("search", {"query": "How far do bees fly?"})
+        ...     hits = [asyncio.run(cache.call(key, ask)) for _ in range(2)]
+        >>> [(hit.data, hit.fresh) for hit in hits]
+        [(b'nine kilometres', True), (b'nine kilometres', False)]
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        ttl: float = 86_400.0,
+        most_bytes: int = 1_000_000_000,
+        mode: Mode = "live",
+        offline: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        self.ttl = ttl
+        self.mode: Mode = mode
+        self.offline = offline
+        self._clock = clock or SystemClock()
+        self._monotonic = self._clock.monotonic
+        self._kept_only = offline or mode == "replay"
+        self._recorded_only = mode == "record" and not offline
+        self._database = Database(Path(path), most_bytes)
+        self._recent = Recent()
+        self._lock = threading.Lock()
+        self._flights: dict[str, Flight[Hit]] = {}
+        self._landed = 0
+        self._misses = self._joined = self._stored = self._evicted = 0
+        self._thread: ThreadPoolExecutor | None = None
+        self._closed = self._checking = False
+
+    async def call(self, key: Key, compute: Compute, *, ttl: float | None = None) -> Hit:
+        """Returns the answer to a call: kept, or made now, once for all who ask meanwhile.
+
+        Args:
+            key: What is asked.
+            compute: Makes the call. It runs in a task of its own: to be cancelled while waiting here does not end it.
+            ttl: Seconds for which a kept answer will do; by default that of the cache.
+
+        Returns:
+            The answer's bytes, when it was given, and whether it was made now.
+
+        Raises:
+            NotRecorded: It would have to be made, and this is a replay, or offline.
+            Exception: Whatever ``compute`` raises, for all who waited; nothing is kept then.
+        """
+        if not self._recorded_only:
+            after = -1e18 if self._kept_only else self._monotonic() - (self.ttl if ttl is None else ttl)
+            hit = self._recent.get(key.digest, after)
+            if hit is not None:
+                return hit
+        return await self._call(key, compute, self.ttl if ttl is None else ttl)
+
+    async def _call(self, key: Key, compute: Compute, ttl: float) -> Hit:
+        while True:
+            landed = self._landed  # looked at first: what lands from here on is noticed
+            flight = self._flights.get(key.digest)
+            if flight is None:
+                if not self._recorded_only and (hit := await self._find(key.digest, ttl)) is not None:
+                    return hit
+                if self._kept_only:
+                    raise self._not_recorded(key)
+                flight = self._take_off(key, compute, ttl, landed)
+            else:
+                with self._lock:
+                    self._joined += 1
+            if flight is not None:
+                try:
+                    return await flight.join()
+                except Lost:
+                    self._remove(key.digest, flight)
+
+    def _take_off(self, key: Key, compute: Compute, ttl: float, landed: int) -> Flight[Hit] | None:
+        """Begins the call, unless others have begun or ended one since it was looked for."""
+        with self._lock:
+            if self._landed != landed or key.digest in self._flights:
+                return None
+            self._misses += 1
+            flight = self._flights[key.digest] = Flight(self._make(key, compute, ttl))
+            return flight
+
+    def _remove(self, digest: str, flight: Flight[Hit] | None = None) -> None:
+        with self._lock:
+            if flight is None or self._flights.get(digest) is flight:
+                self._flights.pop(digest, None)
+                self._landed += 1
+
+    async def _make(self, key: Key, compute: Compute, ttl: float) -> Hit:
+        """Makes the call and keeps its answer."""
+        try:
+            try:
+                data = await compute()
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                raise SourceError(f"The {key.label} gave itself up.", hint="Ask again.") from None
+            if not isinstance(data, (bytes, bytearray)):
+                raise UsageError(f"A call returns bytes, not {type(data).__name__}.")
+            return await self._keep(key, bytes(data), ttl)
+        finally:
+            self._remove(key.digest)
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    async def _find(self, digest: str, ttl: float) -> Hit | None:
+        name = bytes.fromhex(digest)
+        row = self._database.get(name)
+        if row is None:
+            return None
+        age = self._age(digest, row)
+        if not self._serves(row, age, ttl):
+            return None
+        data = self._database.value(row) if row.size < BIG else await self._apart(lambda: self._database.value(row))
+        if data is None:
+            self._database.drop(name)
+            return None
+        if not self._kept_only and (now := self._clock.now_us()) < row.at - SKEW_US:
+            self._database.date(name, now)  # a clock was set back: from now on it grows old like any other
+        hit = Hit(data, row.at / 1e6, False)
+        self._recent.put(digest, hit, self._monotonic() - age, used=True)
+        return hit
+
+    def _age(self, digest: str, row: Row) -> float:
+        """Returns how old an entry is; who has had it in memory since knows better than the clock on the wall."""
+        age = max(0.0, (self._clock.now_us() - row.at) / 1e6)
+        born = self._recent.born(digest, row.at / 1e6)
+        return age if born is None else max(age, self._monotonic() - born)
+
+    def _serves(self, row: Row, age: float, ttl: float) -> bool:
+        """Tells whether an entry answers a call; one from another home does so in a replay only, as nobody here has seen it made."""
+        if row.brought:
+            return self.mode == "replay"
+        return self._kept_only or age < ttl
+
+    def _not_recorded(self, key: Key) -> NotRecorded:
+        why = "this is a replay" if self.mode == "replay" else "the network is switched off (SENTIENT_OFFLINE)"
+        return NotRecorded(
+            f"There is no recorded answer to the {key.label}, and {why}.",
+            hint="Run it once with SENTIENT_MODE=record, or live, with the network on; then it can be replayed.",
+        )
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    async def _keep(self, key: Key, data: bytes, ttl: float) -> Hit:
+        """Keeps an answer; returns the one that counts, which is another process's where that was faster."""
+        born, at = self._monotonic(), self._clock.now_us()
+        hit = Hit(data, at / 1e6, True)
+        try:
+            put = await self._put(key, Row(len(data), key.kind, at, 0, 0, None, data), ttl)
+        except (SourceError, UsageError) as error:  # a full disk, or closed meanwhile: the answer is here all the same
+            if self.mode == "record":
+                raise
+            log.warning("An answer could not be kept: %s", error)
+            return hit
+        if put is None or put.row is None:
+            log.warning("The answer to the %s is bigger than the cache may be, and is not kept.", key.label)
+            return hit
+        first = None if put.stored else self._database.value(put.row)
+        if first is not None:
+            hit, born = Hit(first, put.row.at / 1e6, False), born - self._age(key.digest, put.row)
+        self._recent.put(key.digest, hit, born)
+        return hit
+
+    async def _put(self, key: Key, row: Row, ttl: float) -> Put | None:
+        name, used = bytes.fromhex(key.digest), self._take_used()
+        unless = None if self._recorded_only else lambda there: self._serves(there, self._age(key.digest, there), ttl)
+        put = self._database.put(name, row, used=used, unless=unless, patient=False) if row.size < BIG else None
+        if put is None:
+            put = await self._apart(lambda: self._database.put(name, row, used=used, unless=unless))
+        self._count(put)
+        if self._database.pages > _database.PAGES and not self._checking:
+            self._checking = True
+            self._threads().submit(self._checkpoint)
+        return put
+
+    def _take_used(self) -> list[bytes]:
+        return [bytes.fromhex(digest) for digest in self._recent.take_used(_USED)]
+
+    def _count(self, put: Put | None) -> None:
+        if put is not None:
+            with self._lock:
+                self._stored += put.stored
+                self._evicted += put.evicted
+
+    def _checkpoint(self) -> None:
+        try:
+            self._database.checkpoint()
+        finally:
+            self._checking = False
+
+    async def _apart(self, work: Callable[[], T]) -> T:
+        """Runs what may take long on a thread."""
+        return await asyncio.wrap_future(self._threads().submit(work))
+
+    def _threads(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._closed:
+                raise UsageError(f"The cache {str(self._database.path)!r} is closed.")
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(2, "sentient-cache")
+            return self._thread
+
+    # -- entries in and out --------------------------------------------------------------------------------------------
+
+    def dump(self, digest: str) -> bytes | None:
+        """Returns an entry as bytes for :meth:`load`, or None when there is none; any thread.
+
+        Args:
+            digest: That of its key.
+        """
+        row = self._database.get(_name(digest))
+        data = None if row is None else self._database.value(row)
+        if row is None or data is None:
+            return None
+        return _DUMP + f"{row.kind} {row.at} {row.size}\n".encode() + data
+
+    def load(self, digest: str, dumped: bytes) -> bool:
+        """Takes in an entry that another home has dumped; any thread. An entry that is here stays as it is.
+
+        What is taken in is served in a replay only: whoever wrote it could write anything.
+
+        Args:
+            digest: That of its key.
+            dumped: What :meth:`dump` returned there.
+
+        Returns:
+            Whether it was taken in.
+
+        Raises:
+            ParseError: It is no such entry.
+        """
+        kind, at, data = _read_dump(dumped)
+        row = Row(len(data), kind, at, 1, 0, None, data)
+        put = self._database.put(_name(digest), row, used=self._take_used(), unless=lambda there: True)
+        self._count(put)
+        return put is not None and put.stored
+
+    # -- care ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def stats(self) -> CacheStats:
+        """What it has done, and what it holds."""
+        entries, size = self._database.totals()
+        with self._lock:
+            return CacheStats(
+                hits=self._recent.hits, misses=self._misses, joined=self._joined, stored=self._stored, evicted=self._evicted,
+                entries=entries, bytes=size,
+            )  # fmt: skip
+
+    def close(self) -> None:
+        """Lets go of every file and thread; calls under way go on, their answers are not kept. Safe to call twice."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed, threads = True, self._thread
+        if threads is not None:
+            threads.shutdown(wait=True)
+        with suppress(SourceError, UsageError):  # it only says what makes room last
+            self._database.note(self._take_used())
+        self._database.close()
+        self._recent.clear()
+
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Cache({self._database.path.name!r}, mode={self.mode!r})"
+
+
+def _name(digest: str) -> bytes:
+    if not _DIGEST.fullmatch(digest):
+        raise UsageError(f"{digest[:80]!r} is not the digest of a key.")
+    return bytes.fromhex(digest)
+
+
+def _read_dump(dumped: bytes) -> tuple[str, int, bytes]:
+    """Returns kind, time and answer of a dumped entry."""
+    head = _HEAD.match(dumped)
+    if head is None or int(head[3]) != len(dumped) - head.end():
+        raise ParseError("This is not an entry of a cache, or not all of it.", hint="Export the run again.")
+    return head[1].decode(), int(head[2]), dumped[head.end() :]

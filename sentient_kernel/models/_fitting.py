@@ -1,0 +1,247 @@
+"""Whether a value fits a JSON schema, and its nearest value that does: the part of JSON Schema that models are asked with. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+__all__ = ["bounded", "fit", "resolved"]
+
+TEXT, ITEMS = 20_000, 1_000
+"""What a text and a list may hold where the schema does not say."""
+_PROBLEMS = 8
+_DEPTH = 64
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict, "null": type(None),
+}  # fmt: skip
+_TRUE, _FALSE = {"true", "yes"}, {"false", "no"}
+
+
+def bounded(schema: dict[str, Any], *, text: int = 2_000, items: int = 32) -> dict[str, Any]:
+    """Returns a schema in which every text and every list has an upper bound. A small model that is held to a schema fills what has none.
+
+    Example:
+        >>> bounded({"type": "array", "items": {"type": "string"}})
+        {'type': 'array', 'items': {'type': 'string', 'maxLength': 2000}, 'maxItems': 32}
+    """
+    out = {name: _within(name, part, text, items) for name, part in schema.items()}
+    kinds = schema.get("type")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    if "string" in kinds and not {"enum", "const", "format", "pattern"} & schema.keys():
+        out.setdefault("maxLength", text)
+    if "array" in kinds:
+        out.setdefault("maxItems", items)
+    return out
+
+
+def _within(name: str, part: Any, text: int, items: int) -> Any:
+    if name in ("properties", "$defs", "definitions", "patternProperties") and isinstance(part, dict):
+        return {key: bounded(inner, text=text, items=items) if isinstance(inner, dict) else inner for key, inner in part.items()}
+    if name in ("items", "additionalProperties", "not") and isinstance(part, dict):
+        return bounded(part, text=text, items=items)
+    if name in ("anyOf", "oneOf", "allOf", "prefixItems") and isinstance(part, list):
+        return [bounded(inner, text=text, items=items) if isinstance(inner, dict) else inner for inner in part]
+    return part
+
+
+def resolved(schema: Any, root: dict[str, Any]) -> dict[str, Any]:
+    """Returns a schema with its ``$ref`` followed; an unknown one allows everything."""
+    seen = 0
+    while isinstance(schema, dict) and isinstance(schema.get("$ref"), str) and seen < _DEPTH:
+        target: Any = root
+        for part in schema["$ref"].removeprefix("#").strip("/").split("/"):
+            if part:
+                target = target.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
+        schema, seen = ({**target, **{k: v for k, v in schema.items() if k != "$ref"}} if isinstance(target, dict) else {}), seen + 1
+    return schema if isinstance(schema, dict) else {}
+
+
+def fit(value: Any, schema: dict[str, Any]) -> tuple[Any, list[str]]:
+    """Fits a value to a schema.
+
+    What is plainly meant is put right: ``"3"`` for a number, one text for a list of texts, another case in a choice, members that the
+    schema does not allow. Nothing is cut short and nothing that is required is made up.
+
+    Args:
+        value: JSON.
+        schema: A JSON schema.
+
+    Returns:
+        The value, and what is wrong with it (nothing: it fits).
+
+    Example:
+        >>> fit({"tags": "bees"}, {"type": "object", "properties": {"tags": {"type": "array", "items": {"type": "string"}}}})
+        ({'tags': ['bees']}, [])
+    """
+    fitting = _Fitting(schema)
+    fitted = fitting.fit(value, schema, "the answer", 0, lenient=True)
+    return fitted, fitting.problems[:_PROBLEMS]
+
+
+class _Fitting:
+    def __init__(self, root: dict[str, Any]) -> None:
+        self._root = root
+        self.problems: list[str] = []
+
+    def fit(self, value: Any, schema: Any, at: str, depth: int, *, lenient: bool) -> Any:
+        if schema is False:
+            return self._wrong(value, f"{at} must not be there")
+        schema = resolved(schema, self._root)
+        if depth > _DEPTH:
+            return self._wrong(value, f"{at} is nested too deeply")
+        for part in schema.get("allOf", ()):
+            value = self.fit(value, part, at, depth + 1, lenient=lenient)
+        for several in (schema.get("anyOf"), schema.get("oneOf")):
+            if several:
+                value = self._any(value, several, at, depth, lenient=lenient)
+        value = self._kind(value, schema, at, lenient=lenient)
+        if "const" in schema or "enum" in schema:
+            value = self._choice(value, schema["enum"] if "enum" in schema else [schema["const"]], at, lenient=lenient)
+        if isinstance(value, dict):
+            return self._object(value, schema, at, depth, lenient=lenient)
+        if isinstance(value, list):
+            return self._array(value, schema, at, depth, lenient=lenient)
+        if isinstance(value, str):
+            return self._text(value, schema, at)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return self._number(value, schema, at)
+        return value
+
+    def _wrong(self, value: Any, problem: str) -> Any:
+        self.problems.append(f"{problem[:1].upper()}{problem[1:]}.")
+        return value
+
+    def _any(self, value: Any, several: list[Any], at: str, depth: int, *, lenient: bool) -> Any:
+        fewest: list[str] | None = None
+        for mild in (False, True) if lenient else (False,):
+            for part in several:
+                trial = _Fitting(self._root)
+                fitted = trial.fit(value, part, at, depth + 1, lenient=mild)
+                if not trial.problems:
+                    return fitted
+                if fewest is None or len(trial.problems) < len(fewest):
+                    fewest = trial.problems
+        self.problems += fewest or []
+        return value
+
+    def _kind(self, value: Any, schema: dict[str, Any], at: str, *, lenient: bool) -> Any:
+        kinds = schema.get("type")
+        if kinds is None:
+            return value
+        kinds = kinds if isinstance(kinds, list) else [kinds]
+        if any(_is(value, kind) for kind in kinds):
+            return value
+        if isinstance(value, float) and value.is_integer() and "integer" in kinds:
+            return int(value)  # JSON has one kind of number
+        if lenient:
+            for kind in kinds:
+                meant = _meant(value, kind)
+                if meant is not None:
+                    return meant
+        return self._wrong(value, f"{at} must be {' or '.join(map(str, kinds))}, not {_called(value)}")
+
+    def _choice(self, value: Any, choices: list[Any], at: str, *, lenient: bool) -> Any:
+        for choice in choices:
+            if type(choice) is type(value) and choice == value:
+                return value
+        if lenient and isinstance(value, str):
+            same = [choice for choice in choices if str(choice).casefold() == value.strip().casefold()]
+            if len(same) == 1:
+                return same[0]
+        return self._wrong(value, f"{at} must be one of {', '.join(map(repr, choices[:12]))}")
+
+    def _object(self, value: dict[str, Any], schema: dict[str, Any], at: str, depth: int, *, lenient: bool) -> dict[str, Any]:
+        known = schema.get("properties", {})
+        required = schema.get("required", ())
+        for name in required:
+            if name not in value:
+                self._wrong(value, f"{name!r} is missing in {at}")
+        more = schema.get("additionalProperties", True)
+        out: dict[str, Any] = {}
+        for name, part in value.items():
+            if name in known:
+                if part is None and name not in required and not _allows_null(known[name], self._root):
+                    continue  # null for "not there"
+                out[name] = self.fit(
+                    part, known[name], f"{name!r}" if at == "the answer" else f"{name!r} in {at}", depth + 1, lenient=lenient
+                )
+            elif more is False:
+                if not lenient:
+                    self._wrong(value, f"{name!r} must not be in {at}")
+            else:
+                out[name] = self.fit(part, more if isinstance(more, dict) else {}, f"{name!r} in {at}", depth + 1, lenient=lenient)
+        return out
+
+    def _array(self, value: list[Any], schema: dict[str, Any], at: str, depth: int, *, lenient: bool) -> list[Any]:
+        least, most = schema.get("minItems", 0), schema.get("maxItems", ITEMS)
+        if not least <= len(value) <= most:
+            self._wrong(value, f"{at} must have {least} to {most} items, not {len(value)}")
+        first = schema.get("prefixItems", [])
+        rest = schema.get("items", {})
+        out = []
+        for place, item in enumerate(value[: most + 1]):
+            part = first[place] if place < len(first) else rest
+            out.append(self.fit(item, part, f"item {place + 1} of {at}", depth + 1, lenient=lenient))
+        return out
+
+    def _text(self, value: str, schema: dict[str, Any], at: str) -> str:
+        least, most = schema.get("minLength", 0), schema.get("maxLength", TEXT)
+        if not least <= len(value) <= most:
+            self._wrong(value, f"{at} must have {least} to {most} characters, not {len(value)}")
+        elif "pattern" in schema and not re.search(schema["pattern"], value):
+            self._wrong(value, f"{at} must match {schema['pattern']!r}")
+        return value if value.isascii() else whole_characters(value)
+
+    def _number(self, value: int | float, schema: dict[str, Any], at: str) -> int | float:
+        if not math.isfinite(value):
+            return self._wrong(value, f"{at} must be a finite number")  # type: ignore[no-any-return]
+        low, high = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
+        above, below = schema.get("exclusiveMinimum", -math.inf), schema.get("exclusiveMaximum", math.inf)
+        if not (low <= value <= high and (above < value or above == -math.inf) and (value < below or below == math.inf)):
+            self._wrong(value, f"{at} must lie between {max(low, above)} and {min(high, below)}, not at {value}")
+        return value
+
+
+def whole_characters(text: str) -> str:
+    """Joins surrogate pairs and replaces halves of one: text that can be written as UTF-8."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _is(value: Any, kind: str) -> bool:
+    if isinstance(value, bool):
+        return kind == "boolean"
+    return isinstance(value, _TYPES.get(kind, object))
+
+
+def _meant(value: Any, kind: str) -> Any:
+    """Returns the value of that kind which is plainly meant; None when there is none."""
+    if isinstance(value, str):
+        word = value.strip()
+        if kind in ("integer", "number"):
+            try:
+                return int(word) if kind == "integer" or re.fullmatch(r"[+-]?\d{1,300}", word) else float(word)
+            except ValueError:
+                return None
+        if kind == "boolean":
+            return True if word.casefold() in _TRUE else False if word.casefold() in _FALSE else None
+    if kind == "string" and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    if kind == "array" and isinstance(value, (str, int, float, dict)) and not isinstance(value, bool) and value != "":
+        return [value]
+    return None
+
+
+def _allows_null(schema: Any, root: dict[str, Any]) -> bool:
+    schema = resolved(schema, root)
+    kinds = schema.get("type")
+    if kinds == "null" or (isinstance(kinds, list) and "null" in kinds) or None in schema.get("enum", ()):
+        return True
+    several = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    return any(_allows_null(part, root) for part in several) if several else kinds is None and "enum" not in schema and "$ref" not in schema
+
+
+def _called(value: Any) -> str:
+    if value is None:
+        return "null"
+    return next(kind for kind in ("boolean", "integer", "number", "string", "array", "object") if _is(value, kind))

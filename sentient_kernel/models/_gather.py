@@ -1,0 +1,248 @@
+"""An answer that comes as a stream of server-sent events, gathered into the body that would have come in one piece. Pure.
+
+A stream that ends without having said so is not an answer: ``ended`` stays False.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+__all__ = ["ChatGatherer", "Events", "Gatherer", "MessagesGatherer", "StreamBroken"]
+
+MOST = 4_000_000
+"""Characters of one answer, and bytes of one event."""
+OPEN, CLOSE = "<think>", "</think>"
+
+
+class StreamBroken(ValueError):
+    """The stream is not what it claims to be."""
+
+
+class Events:
+    """Takes bytes apart into the data of server-sent events.
+
+    Example:
+        >>> events = Events()
+        >>> events.feed(b"data: on"), events.feed(b"e\\n\\n: comment\\n\\nevent: x\\ndata: two\\n\\n")
+        ([], ['one', 'two'])
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[bytes] = []
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> list[str]:
+        """Returns the data of the events that are whole now. Raises StreamBroken."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        out = []
+        for line in lines:
+            line = line.removesuffix(b"\r")
+            if line.startswith(b"data:"):
+                self._data.append(line[5:].removeprefix(b" "))
+                self._size += len(line)
+            elif not line and self._data:
+                out.append(b"\n".join(self._data).decode("utf-8", "replace"))
+                self._data, self._size = [], 0
+        if len(self._rest) + self._size > MOST:
+            raise StreamBroken("one event is too long")
+        return out
+
+
+class Gatherer:
+    """Gathers one answer.
+
+    Attributes:
+        ended: Whether the answer said that it is finished.
+        closed: Whether nothing more is to come.
+        usage: What the server says was used, as it says it; the last word counts.
+        seen: Characters that came, reasoning among them.
+        failure: The error that came in place of an answer, as its server wrote it.
+    """
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.closed = False
+        self.usage: dict[str, Any] = {}
+        self.seen = 0
+        self.failure: dict[str, Any] | None = None
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._model = ""
+        self._split = _Thoughts()
+
+    def feed(self, data: str) -> str | None:
+        """Takes one event; returns the text to show (perhaps none yet), or None when it brought nothing new. Raises StreamBroken."""
+        raise NotImplementedError
+
+    def body(self) -> dict[str, Any]:
+        """Returns the answer in one piece."""
+        raise NotImplementedError
+
+    def _add(self, text: str, reasoning: str) -> str | None:
+        if not text and not reasoning:
+            return None
+        self.seen += len(text) + len(reasoning)
+        if self.seen > MOST:
+            raise StreamBroken(f"the answer is longer than {MOST:,} characters")
+        if reasoning:
+            self._reasoning.append(reasoning)
+        shown, thought = self._split.feed(text) if text else ("", "")
+        if thought:
+            self._reasoning.append(thought)
+        if shown:
+            self._text.append(shown)
+        return shown
+
+    def _whole(self) -> tuple[str, str]:
+        shown, thought = self._split.rest()
+        return "".join([*self._text, shown]), "".join([*self._reasoning, thought])
+
+
+class ChatGatherer(Gatherer):
+    """Gathers the chunks of OpenAI's chat completions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._finish: str | None = None
+        self._refusal = ""
+        self._id, self._created = "", 0
+
+    def feed(self, data: str) -> str | None:
+        """Takes one chunk; what comes after a finish reason can only be the usage."""
+        if data.strip() == "[DONE]":
+            self.ended = self.closed = True
+            return None
+        chunk = _parsed(data)
+        if chunk.get("error"):
+            self.failure = chunk
+            return None
+        self._model = _word(chunk.get("model")) or self._model
+        self._id = _word(chunk.get("id")) or self._id
+        self._created = chunk["created"] if isinstance(chunk.get("created"), int) else self._created
+        if isinstance(chunk.get("usage"), dict):
+            self.usage = chunk["usage"]
+        choices = chunk.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+        if choice.get("finish_reason"):
+            self._finish, self.ended = _word(choice["finish_reason"]), True
+        delta = choice.get("delta")
+        if not isinstance(delta, dict):
+            return None
+        self._refusal += _word(delta.get("refusal"))
+        return self._add(_content(delta.get("content")), _word(delta.get("reasoning_content") or delta.get("reasoning")))
+
+    def body(self) -> dict[str, Any]:
+        """Returns a chat completion."""
+        text, reasoning = self._whole()
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if reasoning:
+            message["reasoning_content"] = reasoning
+        if self._refusal:
+            message["refusal"] = self._refusal
+        body: dict[str, Any] = {
+            "id": self._id or "none",
+            "object": "chat.completion",
+            "created": self._created,
+            "model": self._model,
+            "choices": [{"index": 0, "message": message, "finish_reason": self._finish or "stop"}],
+        }
+        return body | ({"usage": self.usage} if self.usage else {})
+
+
+class MessagesGatherer(Gatherer):
+    """Gathers the events of Anthropic's messages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._message: dict[str, Any] = {}
+        self._stop: str | None = None
+
+    def feed(self, data: str) -> str | None:
+        """Takes one event."""
+        event = _parsed(data)
+        kind = event.get("type")
+        if kind == "error":
+            self.failure = event
+        elif kind == "message_start" and isinstance(event.get("message"), dict):
+            self._message = event["message"]
+            self._use(self._message.get("usage"))
+        elif kind == "content_block_start" and isinstance(event.get("content_block"), dict):
+            block = event["content_block"]
+            return self._add(_word(block.get("text")), _word(block.get("thinking")))
+        elif kind == "content_block_delta" and isinstance(event.get("delta"), dict):
+            delta = event["delta"]
+            return self._add(_word(delta.get("text")), _word(delta.get("thinking")))
+        elif kind == "message_delta":
+            self._use(event.get("usage"))
+            self._stop = _word((event.get("delta") or {}).get("stop_reason")) or self._stop
+        elif kind == "message_stop":
+            self.ended = self.closed = self._stop is not None
+        return None
+
+    def _use(self, usage: Any) -> None:
+        if isinstance(usage, dict):
+            self.usage = {**self.usage, **{name: value for name, value in usage.items() if value is not None}}
+
+    def body(self) -> dict[str, Any]:
+        """Returns a message."""
+        text, reasoning = self._whole()
+        blocks: list[dict[str, Any]] = [{"type": "thinking", "thinking": reasoning, "signature": ""}] if reasoning else []
+        blocks.append({"type": "text", "text": text})
+        usage = {"input_tokens": 0, "output_tokens": 0, **self.usage}
+        return {**self._message, "type": "message", "role": "assistant", "content": blocks, "stop_reason": self._stop, "usage": usage}
+
+
+class _Thoughts:
+    """Parts what stands between think tags at the very beginning from the answer, while it comes."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._in: bool | None = None  # None: not known yet
+
+    def feed(self, piece: str) -> tuple[str, str]:
+        if self._in is False:
+            return piece, ""
+        self._held += piece
+        if self._in is None:
+            start = self._held.lstrip()
+            if start.startswith(OPEN):
+                self._in, self._held = True, start[len(OPEN) :]
+            elif OPEN.startswith(start):
+                return "", ""  # too short to know
+            else:
+                self._in = False
+                shown, self._held = self._held, ""
+                return shown, ""
+        thought, closed, after = self._held.partition(CLOSE)
+        if closed:
+            self._in, self._held = False, ""
+            return after.lstrip(), thought
+        keep = next((n for n in range(len(CLOSE) - 1, 0, -1) if self._held.endswith(CLOSE[:n])), 0)
+        thought, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
+        return "", thought
+
+    def rest(self) -> tuple[str, str]:
+        held, self._held = self._held, ""
+        return ("", held) if self._in else (held, "")
+
+
+def _parsed(data: str) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        raise StreamBroken("an event is not JSON") from None
+    if not isinstance(value, dict):
+        raise StreamBroken("an event is not an object")
+    return value
+
+
+def _content(value: Any) -> str:
+    if isinstance(value, list):  # some servers send parts
+        return "".join(_word(part.get("text")) for part in value if isinstance(part, dict))
+    return _word(value)
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,192 @@
+"""Language models of any provider, through pydantic-ai, which is loaded at the first call.
+
+What a server sends is taken for an answer only when it is whole: it said that it has finished, it is not empty, and it fits the schema
+that was asked for. Anything else is tried again where that may help, and is a :class:`ModelError` in the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from sentient_kernel.clock import Clock, SystemClock
+from sentient_kernel.errors import ConfigurationError, ModelCut, ModelError
+from sentient_kernel.models import structured
+from sentient_kernel.models._asking import Answer, Asking, Limits, Terms
+from sentient_kernel.models._call import Deadlines
+from sentient_kernel.models._gate import Gate
+from sentient_kernel.models._provider import Provider, build
+from sentient_kernel.models.base import Message, Model, Reply
+from sentient_kernel.models.pricing import Price
+from sentient_kernel.transport import Fetcher
+
+if TYPE_CHECKING:
+    from sentient_kernel.settings import Settings
+
+__all__ = ["Deadlines", "LanguageModel", "Limits", "open_model"]
+
+PLUGINS = "sentient_kernel.models"
+"""The entry points of packages that bring models: a function of (name, settings, fetcher) under the provider's name."""
+
+
+def open_model(
+    name: str,
+    settings: Settings,
+    fetcher: Fetcher,
+    *,
+    limits: Limits | None = None,
+    clock: Clock | None = None,
+    rng: Random | None = None,
+    prices: Mapping[str, Price] | None = None,
+) -> Model:
+    """Opens a model by its usual name; nothing is loaded and nothing is asked before its first call.
+
+    Args:
+        name: ``provider:model`` as pydantic-ai names them: ``openai:gpt-...``, ``anthropic:claude-...``, ``ollama:qwen...``. Keys and base
+            URLs come from the provider's usual environment variables. ``openai`` speaks chat completions.
+        settings: Handed on to models that other packages bring.
+        fetcher: Makes the client that all requests go through.
+        limits: Deadlines, concurrency, attempts.
+        clock: For pauses. Deadlines are those of the event loop.
+        rng: For the jitter of pauses.
+        prices: Prices that go before those that are known, by name.
+
+    Raises:
+        ConfigurationError: The name is not one, or the extra ``llm`` is not installed.
+    """
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
+    provider, colon, model = name.partition(":")
+    if not (provider and colon and model.strip()):
+        raise ConfigurationError(f"{name!r} is not the name of a model.", hint="Write provider:model, such as 'openai:gpt-5-mini'.")
+    for plugin in entry_points(group=PLUGINS, name=provider):
+        opened: Model = plugin.load()(name, settings, fetcher)
+        return opened
+    if find_spec("pydantic_ai") is None:
+        raise ConfigurationError(f"{name!r} needs the extra 'llm'.", hint="pip install 'sentient-kernel[llm]'")
+    return LanguageModel(name, fetcher, limits=limits, clock=clock, rng=rng, prices=prices)
+
+
+class LanguageModel:
+    """A model behind a provider's API. For one event loop, as its fetcher; opened with :func:`open_model`.
+
+    Structured output is asked for in the server's own way; from a server that does not know it, in the prompt. What comes is read
+    leniently and checked; what does not fit is asked for once more.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        fetcher: Fetcher,
+        *,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+        rng: Random | None = None,
+        prices: Mapping[str, Price] | None = None,
+    ) -> None:
+        self.name = name
+        self._fetcher = fetcher
+        self._terms = Terms(
+            limits=limits or Limits(),
+            clock=clock or SystemClock(),
+            rng=rng or Random(),  # noqa: S311 - jitter
+            prices=dict(prices or {}),
+        )
+        self._provider: Provider | None = None
+        self._building = asyncio.Lock()
+        self._native = True
+
+    def __repr__(self) -> str:
+        return f"<model {self.name}>"
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: dict[str, Any] | None = None,
+        most_tokens: int | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """Answers a conversation; look at :class:`sentient_kernel.models.base.Model`.
+
+        Raises:
+            ModelError: No answer, or half of one.
+            ConfigurationError: The provider is unknown, or its key or package is missing.
+            FetchFailed: Nothing may be asked: the network is switched off, or the address is blocked.
+        """
+        provider = await self._ready()
+        asking = Asking(self._terms, provider, _gate(self._fetcher, provider, self._terms), most_tokens, on_text)
+        if schema is None:
+            answer = await asking.ask(messages)
+            text, value = answer.text, None
+        else:
+            answer, value = await self._structured(asking, messages, schema, native=self._native and provider.native_schema)
+            text = answer.text
+        return Reply(text=text, value=value, usage=asking.usage, reasoning=answer.reasoning, model=answer.model)
+
+    async def _ready(self) -> Provider:
+        loop = asyncio.get_running_loop()
+        if self._provider is None or self._provider.loop is not loop:
+            async with self._building:
+                if self._provider is None or self._provider.loop is not loop:
+                    # In a thread: loading pydantic-ai and an SDK takes a second, and the loop has other things to do.
+                    self._provider = await asyncio.to_thread(build, self.name, self._fetcher, loop)
+        return self._provider
+
+    async def _structured(self, asking: Asking, messages: Sequence[Message], schema: dict[str, Any], *, native: bool) -> tuple[Answer, Any]:
+        told = _with_instruction(messages, structured.instruction(schema))
+        asked, wrapped = structured.wrapped(schema)
+        answer: Answer | None = None
+        if native:
+            try:
+                answer = await asking.ask(messages, schema=asked, cut=True)
+            except ModelError:
+                if not asking.schema_refused:
+                    raise
+        if answer is None:
+            wrapped = False
+            answer = await asking.ask(told, cut=True)
+            if asking.schema_refused:
+                self._native = False  # it answers without
+        read = answer.read(asked if wrapped else schema)
+        if not read.ok and wrapped:
+            read, wrapped = answer.read(schema), False
+        if not read.ok:
+            asking.again()
+            turns = [
+                *told,
+                Message(role="assistant", text=answer.text[:4_000]),
+                Message(role="user", text=structured.repair(read.problems)),
+            ]
+            answer = await asking.ask(turns, cut=True)
+            read, wrapped = answer.read(schema), False
+        if not read.ok:
+            raise ModelCut(
+                f"{self.name!r} gave no answer of the form that was asked for: {' '.join(read.problems[:3])}",
+                hint="Try again, or a larger model.",
+                usage=asking.usage,
+            )
+        return answer, read.value["value"] if wrapped else read.value
+
+
+_gates: WeakKeyDictionary[Fetcher, dict[str, Gate]] = WeakKeyDictionary()
+"""By fetcher and server: a fetcher is what the models of one workbench have in common."""
+
+
+def _gate(fetcher: Fetcher, provider: Provider, terms: Terms) -> Gate:
+    gates = _gates.setdefault(fetcher, {})
+    gate = gates.get(provider.url)
+    if gate is None or gate.loop is not provider.loop:
+        gate = gates[provider.url] = Gate(terms.limits.at_once, terms.clock)
+    return gate
+
+
+def _with_instruction(messages: Sequence[Message], instruction: str) -> list[Message]:
+    """Adds to the system turn: some servers take only one."""
+    if messages and messages[0].role == "system":
+        return [Message(role="system", text=f"{messages[0].text}\n\n{instruction}"), *messages[1:]]
+    return [Message(role="system", text=instruction), *messages]

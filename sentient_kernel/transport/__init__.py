@@ -1,0 +1,30 @@
+"""Every call to another machine: what may be asked, how it is asked, and how much of the answer is read.
+
+May import: what everyone shares (``errors``, ``ids``, ``clock``, ``settings``). All use of httpx sits behind it.
+
+Invariant: no byte leaves for an address that was not checked. A name is resolved once, all its addresses are checked, and the
+connection goes to a checked one; each redirect starts over. Private addresses are reached only where the user's own settings
+name host and port. What comes back is bounded in bytes (after decompression), headers, hops and time.
+
+.. code-block:: text
+
+    guard      which addresses may be asked (pure)       retry   whether and when to ask again (pure)
+    http       Fetcher: get, post, a client for SDKs      polite  turns, gaps and robots.txt per host
+    _wire      connections to checked addresses           _decode compressed bodies, bounded
+    _reading   an answer, whole and of its kind           _robots what a robots.txt allows (pure)
+    _client    the client that SDKs are given             _hops   what a redirect makes of a request (pure)
+
+Example:
+    >>> from sentient_kernel.transport import Rules, check_url
+    >>> check_url("HTTPS://Example.ORG:443/a b#top", Rules()).url
+    'https://example.org/a%20b'
+"""
+
+from __future__ import annotations
+
+from sentient_kernel.transport._wire import failed
+from sentient_kernel.transport.guard import Rules, Target, check_url, verdict
+from sentient_kernel.transport.http import Fetched, Fetcher
+from sentient_kernel.transport.retry import again
+
+__all__ = ["Fetched", "Fetcher", "Rules", "Target", "again", "check_url", "failed", "verdict"]

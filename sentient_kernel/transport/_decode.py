@@ -1,0 +1,87 @@
+"""Takes compressed bodies apart in small pieces, so that a bomb is noticed before it has gone off."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+from sentient_kernel.errors import WrongKind
+
+__all__ = ["ENCODINGS", "Decoder"]
+
+ENCODINGS = "gzip, deflate"
+"""What is asked for; what comes in another encoding is refused, not guessed at."""
+_PIECE = 128 * 1024
+_GZIP, _ZLIB, _BARE = 31, 15, -15
+
+
+class Decoder:
+    """Decodes one body.
+
+    Args:
+        encoding: The value of ``Content-Encoding``.
+        host: For the sentence when it cannot be decoded.
+
+    Raises:
+        WrongKind: It is an encoding that was not asked for.
+
+    Example:
+        >>> import gzip
+        >>> b"".join(Decoder("gzip").feed(gzip.compress(b"word " * 3)))
+        b'word word word '
+    """
+
+    def __init__(self, encoding: str = "", host: str = "") -> None:
+        self._host = host
+        self._name = encoding.strip().lower().removeprefix("x-")
+        if self._name not in ("", "identity", "gzip", "deflate"):
+            raise WrongKind(f"{host!r} sends an encoding that was not asked for.", reason_code="encoding", host=host)
+        self._bits = _GZIP if self._name == "gzip" else _ZLIB
+        self._inflate = zlib.decompressobj(self._bits) if self.compressed else None
+        self._begun = False
+
+    @property
+    def compressed(self) -> bool:
+        """Whether there is anything to decode."""
+        return self._name in ("gzip", "deflate")
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yields what the next bytes stand for, in pieces of at most 128 KB.
+
+        Raises:
+            WrongKind: They are not what the encoding says.
+        """
+        if self._inflate is None:
+            if data:
+                yield data
+            return
+        while data:
+            try:
+                piece = self._inflate.decompress(data, _PIECE)
+            except zlib.error:
+                if not self._begun and self._bits == _ZLIB:  # many servers mean bare deflate, without zlib's two bytes
+                    self._bits = _BARE
+                    self._inflate = zlib.decompressobj(_BARE)
+                    continue
+                raise self._broken() from None
+            self._begun = True
+            if piece:
+                yield piece
+            data = self._inflate.unconsumed_tail
+            if self._inflate.eof:
+                data = self._inflate.unused_data if self._bits == _GZIP else b""
+                if not data.startswith(b"\x1f"):  # padding; else the next of several members
+                    return
+                self._inflate = zlib.decompressobj(self._bits)
+
+    def finish(self) -> None:
+        """Is told that no more comes.
+
+        Raises:
+            WrongKind: The body ended in the middle.
+        """
+        if self._inflate is not None and self._begun and not self._inflate.eof:
+            raise WrongKind(f"{self._host!r} sent a compressed answer that breaks off.", reason_code="cut", host=self._host)
+
+    def _broken(self) -> WrongKind:
+        return WrongKind(f"{self._host!r} sent an answer that is not compressed as it says.", reason_code="encoding", host=self._host)

@@ -1,0 +1,304 @@
+"""Asks other machines: guarded, bounded, patient."""
+
+from __future__ import annotations
+
+import asyncio
+import json as _json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode
+
+from sentient_kernel.clock import Clock, SystemClock
+from sentient_kernel.errors import FetchFailed, Offline, SentientError, TooBig, UsageError
+from sentient_kernel.transport import _wire
+from sentient_kernel.transport._decode import ENCODINGS
+from sentient_kernel.transport._hops import Hop
+from sentient_kernel.transport._reading import Accept, Fetched, check_kind, refused, whole
+from sentient_kernel.transport._wire import Resolve, Wire
+from sentient_kernel.transport.guard import PORTS, Rules, Target, check_url
+from sentient_kernel.transport.polite import AGENT, MOST_ROBOTS, Robots, Turns, pace
+from sentient_kernel.transport.retry import ATTEMPTS, again
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+    from sentient_kernel.settings import Settings
+
+__all__ = ["Accept", "Fetched", "Fetcher"]
+
+HOPS = 5
+_ASKED = {
+    "page": "text/html, application/xhtml+xml, application/pdf, text/plain;q=0.9, text/*;q=0.8, application/xml;q=0.7",
+    "json": "application/json",
+    "xml": "application/xml, application/atom+xml, text/xml",
+    "any": "*/*",
+}
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call of a caller, through all its attempts."""
+
+    method: str
+    accept: Accept
+    most_bytes: int
+    robots: bool
+    rules: Rules
+    headers: dict[str, str]
+    content: bytes | None
+    expect: Collection[int]
+    left: float
+    """Seconds; waiting for one's turn does not count."""
+
+
+class Fetcher:
+    """Asks other machines, and never one that must not be asked. For one event loop; close it there.
+
+    Args:
+        settings: ``allow_hosts``, ``allow_domains``, ``deny_domains``, ``offline`` and ``mode`` count.
+        clock: For pauses and gaps. Deadlines are those of the event loop.
+        resolve: Turns a name and a port into addresses; this machine's resolver when there is none.
+        rng: Where the jitter of pauses comes from.
+        ports: Those that may be asked of hosts that the user did not name.
+        tls: The certificates to trust; certifi's, or those of ``SSL_CERT_FILE``, when there is none.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        resolve: Resolve | None = None,
+        rng: Random | None = None,
+        ports: Iterable[int] = (80, 443),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._wire = partial(Wire, resolve=resolve or _wire.resolve_here, tls=tls)
+        self._ports = frozenset(ports)
+        self._rng = rng or Random()  # noqa: S311 - jitter
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wires: dict[bool, Wire] = {}
+        self._clients: list[Any] = []
+        self._turns = Turns(self._clock)
+        self._robots = Robots(self._read_robots, self._clock)
+
+    async def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        accept: Accept = "page",
+        deadline: float = 30.0,
+        most_bytes: int = 10_000_000,
+        robots: bool = False,
+        trusted: Iterable[str] = (),
+        attempts: int = ATTEMPTS,
+        expect: Collection[int] = (),
+    ) -> Fetched:
+        """Fetches a URL.
+
+        Args:
+            url: As it came.
+            params: Added to its query; lists repeat a name.
+            headers: Sent along, but not to another origin than the URL's. Credentials belong here, never in the URL.
+            accept: What the answer may be; ``json`` is parsed to be sure that it is.
+            deadline: Seconds for all attempts and pauses together; waiting for one's turn at a busy host does not count.
+            most_bytes: Of the body, decompressed.
+            robots: Ask the site's robots.txt first.
+            trusted: Hosts that the user's settings named, as ``host:port`` or as a base URL: these may be private.
+            attempts: How often it is asked at most.
+            expect: Statuses of 400 and more that are returned, not raised.
+
+        Returns:
+            The answer, whole.
+
+        Raises:
+            FetchFailed: It could not be had; its subclass and ``reason_code`` say why.
+        """
+        call = self._call("GET", accept, deadline, most_bytes, headers, trusted, robots=robots, expect=expect)
+        if params:
+            base, _, fragment = url.partition("#")
+            url = base + ("&" if "?" in base else "?") + urlencode(params, doseq=True) + ("#" + fragment if fragment else "")
+        return await self._ask(url, call, attempts)
+
+    async def post(
+        self,
+        url: str,
+        *,
+        json: Any,
+        headers: Mapping[str, str] | None = None,
+        accept: Accept = "json",
+        deadline: float = 30.0,
+        most_bytes: int = 10_000_000,
+        trusted: Iterable[str] = (),
+        attempts: int = ATTEMPTS,
+        expect: Collection[int] = (),
+    ) -> Fetched:
+        """Posts JSON, for questions that may be asked twice; ``attempts=1`` for what may not. Otherwise like :meth:`get`."""
+        content = _json.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
+        call = self._call("POST", accept, deadline, most_bytes, headers, trusted, content=content, expect=expect)
+        call.headers["content-type"] = "application/json"
+        return await self._ask(url, call, attempts)
+
+    def client(self, base_url: str, *, library: Literal["httpx", "httpx2"] = "httpx", most_bytes: int = 50_000_000) -> httpx.AsyncClient:
+        """Makes a client for the SDK of a model provider. No redirects, cookies, proxies or netrc.
+
+        Args:
+            base_url: The user's own: its host and port may be private. Every other is checked like any URL.
+            library: The package whose client the SDK takes; they share every name.
+            most_bytes: Of one answer, decompressed.
+
+        Returns:
+            An ``AsyncClient`` of that library. Whoever closes the fetcher closes it too.
+
+        Raises:
+            Blocked: The base URL cannot be one.
+        """
+        from sentient_kernel.transport._client import make_client
+
+        rules = self._rules((base_url,))
+        check_url(base_url, rules)
+        made = make_client(library, base_url, rules, partial(self._wire, library), self._refuse_offline, most_bytes)
+        self._clients = [*(client for client in self._clients if not client.is_closed), made]
+        return made  # type: ignore[no-any-return]
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        wires, self._wires = self._wires, {}
+        clients, self._clients = self._clients, []
+        if self._loop in (None, asyncio.get_running_loop()):
+            for open_one in (*wires.values(), *clients):
+                await open_one.aclose()
+        self._loop = None
+
+    async def __aenter__(self) -> Fetcher:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def _rules(self, trusted: Iterable[str]) -> Rules:
+        return replace(Rules.of(self._settings, trusted), ports=self._ports)
+
+    def _refuse_offline(self, host: str = "") -> None:
+        if self._settings.offline or self._settings.mode == "replay":
+            setting = "SENTIENT_OFFLINE" if self._settings.offline else "SENTIENT_MODE=replay"
+            raise Offline(f"Nothing is asked of {host!r}: {setting} switches the network off.", hint="Unset it to go on.", host=host)
+
+    def _call(
+        self,
+        method: str,
+        accept: Accept,
+        deadline: float,
+        most_bytes: int,
+        headers: Mapping[str, str] | None,
+        trusted: Iterable[str],
+        *,
+        robots: bool = False,
+        content: bytes | None = None,
+        expect: Collection[int] = (),
+    ) -> _Call:
+        sent = {"accept": _ASKED[accept], "user-agent": _agent()} | {name.lower(): value for name, value in (headers or {}).items()}
+        sent["accept-encoding"] = ENCODINGS
+        return _Call(method, accept, most_bytes, robots, self._rules(trusted), sent, content, expect, deadline)
+
+    def _enter(self) -> None:
+        """Makes sure that this is the loop whose connections these are."""
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
+            return
+        if self._loop is not None and not self._loop.is_closed():
+            raise UsageError("A Fetcher belongs to one event loop.", hint="Make one for each, or close it first.")
+        self._loop = loop
+        # Two sets of connections, so that a call never meets one that only another call may have.
+        self._wires = {trusted: self._wire("httpx", checked=not trusted) for trusted in (True, False)}
+        self._turns, self._robots = Turns(self._clock), Robots(self._read_robots, self._clock)
+
+    async def _ask(self, url: str, call: _Call, attempts: int) -> Fetched:
+        """Asks until there is an answer, or asking again is not worth it."""
+        target = check_url(url, call.rules)
+        self._refuse_offline(target.host)
+        self._enter()
+        attempt = 1
+        while True:
+            try:
+                return await self._follow(target, call)
+            except FetchFailed as error:
+                pause = None if error.reason_code == "robots" else again(error, attempt, rng=self._rng, attempts=attempts)
+                if pause is None or pause >= call.left:
+                    raise
+            attempt += 1
+            call.left -= pause
+            if pause:
+                await self._clock.sleep(pause)
+
+    async def _follow(self, target: Target, call: _Call) -> Fetched:
+        """Asks once, through every redirect; each is checked like a new URL."""
+        hop = Hop(target, call.rules, call.method, call.headers, call.content)
+        passed: list[str] = []
+        while True:
+            target = hop.target
+            delay = await self._robots.check(target) if call.robots else 0.0
+            async with self._turns.turn(target.host, pace(target), delay):
+                answer = await self._timed(hop, call)
+            if isinstance(answer, Fetched):
+                return replace(answer, hops=tuple(passed)) if passed else answer
+            passed.append(target.url)
+            if len(passed) > HOPS:
+                raise TooBig(f"{target.host!r} redirects more than {HOPS} times.", reason_code="redirects", host=target.host)
+            hop = answer
+
+    async def _timed(self, hop: Hop, call: _Call) -> Fetched | Hop:
+        """Makes one exchange within the time that is left; errors come out named."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(max(call.left, 0.001)):
+                return await self._exchange(hop, call)
+        except SentientError:
+            raise
+        except Exception as error:
+            named = _wire.failed(error, hop.target.host)
+            if named is None:
+                raise
+            raise named from None
+        finally:
+            call.left -= loop.time() - began
+
+    async def _exchange(self, hop: Hop, call: _Call) -> Fetched | Hop:
+        """Sends one request; returns the answer, or the request that it redirects to."""
+        target = hop.target
+        host = f"[{target.host}]" if ":" in target.host else target.host
+        sent = {"host": host if target.port == PORTS[target.scheme] else f"{host}:{target.port}", **hop.headers}
+        if hop.content is not None:
+            sent["content-length"] = str(len(hop.content))
+        raw = [(name.encode("ascii"), value.encode("utf-8")) for name, value in sent.items()]
+        answer = await self._wires[target.trusted].send(hop.method, target, raw, hop.content)
+        try:
+            location = answer.headers.get("location")
+            if answer.status in (301, 302, 303, 307, 308) and location is not None:
+                return hop.redirected(answer.status, location)
+            if answer.status >= 400 and answer.status not in call.expect:
+                return await refused(answer, target)
+            check_kind(answer, call.accept, target.host)
+            return await whole(answer, target, call.accept, call.most_bytes)
+        finally:
+            await answer.aclose()
+
+    async def _read_robots(self, url: str) -> bytes:
+        call = self._call("GET", "any", 10.0, MOST_ROBOTS, None, ())
+        return (await self._ask(url, call, 1)).body
+
+
+def _agent() -> str:
+    from sentient_kernel import __version__
+
+    return f"{AGENT}/{__version__}"

@@ -1,0 +1,223 @@
+"""Manners: turns at a host, and what a robots.txt allows."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+
+import pytest
+from loop_kit import on_a_loop, settle
+
+from sentient_kernel.errors import Blocked, FetchFailed, ServerBusy, StatusError, TooBig, Unreachable, WrongKind
+from sentient_kernel.testing import FakeClock
+from sentient_kernel.transport import Rules, check_url
+from sentient_kernel.transport._decode import Decoder
+from sentient_kernel.transport._robots import read_robots
+from sentient_kernel.transport.polite import Pace, Robots, Turns, pace
+
+TARGET = check_url("https://a.example/private/x", Rules())
+
+
+@on_a_loop
+async def test_as_many_at_once_as_a_pace_says_and_as_far_apart() -> None:
+    clock, started, inside, most = FakeClock(), [], 0, 0
+
+    async def visit() -> None:
+        nonlocal inside, most
+        async with turns.turn("a.example", Pace(2, 1.0)):
+            started.append(clock.monotonic())
+            inside += 1
+            most = max(most, inside)
+            await clock.sleep(5)
+            inside -= 1
+
+    turns = Turns(clock)
+    visits = [asyncio.create_task(visit()) for _ in range(5)]
+    for _ in range(40):
+        await settle()
+        clock.advance(0.5)
+    await asyncio.gather(*visits)
+    assert most == 2 and started == [0.0, 1.0, 5.0, 6.0, 10.0]
+
+
+@on_a_loop
+async def test_who_is_cancelled_in_the_queue_holds_nobody_up() -> None:
+    clock, turns, got = FakeClock(), Turns(FakeClock()), []
+
+    async def visit(name: str) -> None:
+        async with turns.turn("a.example", Pace(1, 0.0)):
+            got.append(name)
+            await clock.sleep(1)
+
+    tasks = [asyncio.create_task(visit(name)) for name in "abc"]
+    await settle()
+    tasks[1].cancel()
+    tasks[0].cancel()
+    await settle()
+    assert got == ["a", "c"]
+    clock.advance(1)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@on_a_loop
+async def test_other_hosts_do_not_wait() -> None:
+    turns = Turns(FakeClock())
+    async with turns.turn("a.example", Pace(1, 9.0)), turns.turn("b.example", Pace(1, 9.0)), turns.turn("a.example", Pace(0, 0.0)):
+        pass
+
+
+@on_a_loop
+async def test_hosts_of_long_ago_are_forgotten() -> None:
+    turns = Turns(FakeClock())
+    for number in range(1_500):
+        async with turns.turn(f"h{number}.example", Pace(2, 0.0)):
+            pass
+    assert len(turns._hosts) <= 1_000
+
+
+def test_services_with_terms_are_asked_as_those_say_and_the_users_own_at_any_pace() -> None:
+    assert pace(check_url("https://export.arxiv.org/api/query", Rules())) == Pace(1, 3.0)
+    assert pace(TARGET) == Pace(2, 0.1)
+    assert pace(check_url("http://127.0.0.1:1/", Rules(trusted=frozenset({("127.0.0.1", 1)})))).most == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "allowed"),
+    [
+        ("", "/x", True),
+        ("User-agent: *\nDisallow: /", "/x", False),
+        ("User-agent: *\nDisallow:", "/x", True),
+        ("User-agent: *\nDisallow: /private", "/private/x", False),
+        ("User-agent: *\nDisallow: /private", "/x", True),
+        ("user-AGENT : * # all\n disallow :/private # hidden", "/private", False),
+        ("User-agent: *\nAllow: /\nDisallow: /private", "/private", False),
+        ("User-agent: *\nDisallow: /\nAllow: /open", "/open/x", True),
+        ("User-agent: *\nDisallow: /x\nAllow: /x", "/x", True),
+        ("User-agent: *\nDisallow: /*.pdf$", "/a/b.pdf", False),
+        ("User-agent: *\nDisallow: /*.pdf$", "/a/b.pdf?x", True),
+        ("User-agent: *\nDisallow: /a*/c", "/abb/c", False),
+        ("User-agent: *\nDisallow: /*?", "/a?b", False),
+        ("User-agent: *\nDisallow: /caf%C3%A9", "/caf%c3%a9", False),
+        ("User-agent: *\nDisallow: /x$", "/xy", True),
+        ("User-agent: *\nDisallow: /\n\nUser-agent: sentient-kernel\nDisallow: /own", "/x", True),
+        ("User-agent: a\nUser-agent: Sentient-Kernel\nDisallow: /own", "/own", False),
+        ("User-agent: other\nDisallow: /", "/x", True),
+        ("Disallow: /", "/x", True),
+        ("\ufeffUser-agent: *\r\nDisallow: /\r\n", "/x", False),
+        ("<html>not found</html>", "/x", True),
+    ],
+)
+def test_a_robots_txt_says_what_is_allowed(text: str, path: str, allowed: bool) -> None:
+    assert read_robots(text, "sentient-kernel").allows(path) is allowed
+
+
+def test_a_hostile_robots_txt_takes_no_time() -> None:
+    rules = read_robots("User-agent: *\n" + "Disallow: /" + "*a" * 5_000 + "$\n" + "Disallow: /*x\n" * 50_000, "us")
+    assert len(rules.rules) == 2_000 and rules.allows("/" + "a" * 4_000 + "b")
+
+
+def test_a_delay_is_kept_up_to_ten_seconds() -> None:
+    assert read_robots("User-agent: *\nCrawl-delay: 2.5", "us").delay == 2.5
+    assert read_robots("User-agent: *\nCrawl-delay: 86400", "us").delay == 10.0
+    assert read_robots("User-agent: *\nCrawl-delay: nan", "us").delay == 0.0
+
+
+@pytest.mark.parametrize("missing", [StatusError("", answered=404), StatusError("", answered=403), WrongKind(""), Blocked("")])
+@on_a_loop
+async def test_without_a_robots_txt_everything_is_allowed(missing: FetchFailed) -> None:
+    async def read(url: str) -> bytes:
+        raise missing
+
+    assert await Robots(read, FakeClock()).check(TARGET) == 0.0
+
+
+@pytest.mark.parametrize("failing", [ServerBusy("", answered=500), Unreachable(""), TooBig("")])
+@on_a_loop
+async def test_a_robots_txt_that_cannot_be_had_means_not_now(failing: FetchFailed) -> None:
+    asked, clock = [], FakeClock()
+
+    async def read(url: str) -> bytes:
+        asked.append(url)
+        raise failing
+
+    robots = Robots(read, clock)
+    for _ in range(3):
+        with pytest.raises(ServerBusy, match=r"robots\.txt cannot be had"):
+            await robots.check(TARGET)
+    assert asked == ["https://a.example/robots.txt"], "for a minute nobody asks again"
+    clock.advance(61)
+    with pytest.raises(ServerBusy):
+        await robots.check(TARGET)
+    assert len(asked) == 2
+
+
+@on_a_loop
+async def test_a_robots_txt_is_read_once_an_hour_by_many() -> None:
+    asked, clock = [], FakeClock()
+
+    async def read(url: str) -> bytes:
+        asked.append(url)
+        await clock.sleep(1)
+        return b"User-agent: *\nDisallow: /private\nCrawl-delay: 1"
+
+    robots = Robots(read, clock)
+    checks = [asyncio.create_task(robots.check(TARGET)) for _ in range(5)]
+    await settle()
+    checks[0].cancel()  # the next one asks in its place
+    await settle()
+    clock.advance(1)
+    outcomes = await asyncio.gather(*checks, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError, *[Blocked] * 4]
+    assert len(asked) == 2 and await robots.check(check_url("https://a.example/open", Rules())) == 1.0
+    clock.advance(3_601)
+    again = asyncio.create_task(robots.check(check_url("https://a.example/open", Rules())))
+    await settle()
+    clock.advance(1)
+    await again
+    assert len(asked) == 3
+
+
+BODY = b"The moon pulls the sea. " * 9_000
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data"),
+    [
+        ("", BODY),
+        ("identity", BODY),
+        ("gzip", gzip.compress(BODY)),
+        ("X-GZIP", gzip.compress(BODY[:100]) + gzip.compress(BODY[100:])),
+        ("gzip", gzip.compress(BODY) + b"\0" * 50),
+        ("deflate", zlib.compress(BODY)),
+        ("deflate", zlib.compress(BODY)[2:-4]),
+    ],
+)
+@pytest.mark.parametrize("step", [7, 1_000, 10_000_000])
+def test_bodies_are_decoded_in_pieces_of_any_size(encoding: str, data: bytes, step: int) -> None:
+    decoder = Decoder(encoding)
+    pieces = [piece for at in range(0, len(data), step) for piece in decoder.feed(data[at : at + step])]
+    decoder.finish()
+    assert b"".join(pieces) == BODY and (not decoder.compressed or max(map(len, pieces)) <= 128 * 1024)
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, gzip", "nonsense"])
+def test_encodings_that_were_not_asked_for_are_refused(encoding: str) -> None:
+    with pytest.raises(WrongKind, match="not asked for"):
+        Decoder(encoding, "a.example")
+
+
+def test_broken_and_cut_bodies_are_told_apart() -> None:
+    with pytest.raises(WrongKind) as broken:
+        list(Decoder("gzip", "a.example").feed(b"<html>not compressed"))
+    cut = Decoder("gzip", "a.example")
+    list(cut.feed(gzip.compress(BODY)[:-20]))
+    with pytest.raises(WrongKind) as ended:
+        cut.finish()
+    assert (broken.value.reason_code, ended.value.reason_code) == ("encoding", "cut")
+
+
+def test_a_bomb_goes_off_in_small_pieces() -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    pieces = Decoder("gzip").feed(bomb)
+    assert max(len(next(pieces)) for _ in range(100)) <= 128 * 1024
