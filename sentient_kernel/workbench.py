@@ -87,14 +87,15 @@ class Workbench:
         self.journal: Journal = journal or open_journal(self.home, self.settings)
         self.hub = Hub(self.journal)
         self.texts = Texts()
+        self.desk = Desk(self.home / "index.db", self.journal.blobs, self.settings)
+        self.shelf = Shelf(self._open_model)
         try:
+            self._model = self.shelf.name(model if model is not None else self.settings.model)
             self.engine = Engine(self.journal, on_commit=self.hub.publish, on_text=self._stream, by=self.user)
         except BaseException:
             self.journal.close()
+            self.desk.close()
             raise
-        self.desk = Desk(self.home / "index.db", self.journal.blobs, self.settings)
-        self.shelf = Shelf(self._open_model)
-        self._model = self.shelf.name(model if model is not None else self.settings.model)
         self._research = research_workflow(self.desk, self.shelf)
         self.engine.register(self._research)
         self._views = Views(self)
@@ -269,6 +270,39 @@ class Workbench:
             UnknownWorkflow: Its workflow is not defined in this process.
         """
         return self.run(run_id).resume()
+
+    def export(self, run_id: RunId | str, path: str | os.PathLike[str]) -> Path:
+        """Writes a run as one file, with its child runs, their results, the documents they cite, and what their calls were answered.
+
+        Args:
+            run_id: Which run, or the beginning of its id. Of a child, the whole run that it is part of is written.
+            path: The file; it is replaced.
+
+        Returns:
+            The file that was written.
+
+        Raises:
+            NotFound: There is no such run, or something that it needs is not stored any more.
+            UsageError: The file cannot be written there.
+        """
+        from sentient_kernel._export_run import export_run
+
+        return export_run(self, self._find(str(run_id)), path)
+
+    def open_export(self, path: str | os.PathLike[str]) -> Run:
+        """Takes in a run that :meth:`export` wrote, from anybody. It keeps its id; nothing of it is executed, nor does it go on by itself.
+
+        A run that has not ended is paused here. What was approved where it comes from has to be approved here again.
+
+        Raises:
+            ParseError: The file is no such file, was cut or altered, or is out of bounds. Nothing was taken from it.
+            Refused: Another run has this id here. Nothing was changed.
+            UsageError: There is no such file.
+        """
+        from sentient_kernel._export_run import open_export
+
+        self._usable()
+        return Run(self, open_export(self, path))
 
     @property
     def runs(self) -> Table[RunView]:

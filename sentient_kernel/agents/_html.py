@@ -48,7 +48,7 @@ container-type:inline-size;text-align:left;overflow-wrap:anywhere}
 .sk-r aside{border-left:1px solid var(--l);background:var(--d);font-size:12.5px;line-height:1.5}
 .sk-r p{margin:8px 0}.sk-r .lead{font-size:15.5px;line-height:1.5;font-weight:500;margin:10px 0 12px}
 .sk-r h4{font:600 14px/1.4 inherit;font-size:13px;margin:16px 0 4px}
-.sk-r h5{font-size:11px;line-height:1.2;font-weight:600;color:var(--s);margin:8px 0;display:flex;justify-content:space-between}
+.sk-r .over{font-size:11px;line-height:1.2;font-weight:600;color:var(--s);margin:8px 0;display:flex;justify-content:space-between}
 .sk-r .cite{font-weight:600;font-size:11px;line-height:1;color:var(--a);background:color-mix(in srgb,var(--a) 10%,transparent);
 border-radius:4px;padding:2px 5px;vertical-align:2px;text-decoration:none;white-space:nowrap}
 .sk-r .cite:hover,.sk-r .cite:focus-visible{outline:2px solid var(--a);outline-offset:1px}
@@ -191,7 +191,7 @@ def _aside(report: Report, numbers: Numbers, base: str) -> str:
     if not report.citations:
         return ""
     shown = "".join(_quote(one, numbers[one.place], base) for one in report.citations)
-    return f'<aside aria-label="Evidence"><h5>Evidence <span class="num">{len(report.citations)}</span></h5>{shown}</aside>'
+    return f'<aside aria-label="Evidence"><p class="over">Evidence <span class="num">{len(report.citations)}</span></p>{shown}</aside>'
 
 
 def _quote(one: Citation, at: int, base: str) -> str:
@@ -228,7 +228,7 @@ def _sources(report: Report) -> str:
             f'<tr><td><b>{escaped(note.source)}</b></td><td>{state}</td><td class="n num">{note.documents}</td>'
             f'<td class="n num">{note.found}</td><td class="n num">{note.cited}</td></tr>'
         )
-    head = '<tr><th>Source</th><th></th><th class="n">Documents</th><th class="n">Passages found</th><th class="n">Cited</th></tr>'
+    head = '<tr><th>Source</th><th>Notes</th><th class="n">Documents</th><th class="n">Passages found</th><th class="n">Cited</th></tr>'
     return f"<table>{head}{''.join(rows)}</table>"
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sentient_kernel.agents.prompts import Schema, size
+from sentient_kernel.agents.report import Cost
 from sentient_kernel.budget import Budget
 from sentient_kernel.cache import Cache, Key
 from sentient_kernel.engine import Context
@@ -50,6 +51,8 @@ class Asking:
         self._ledger = Ledger(budget)
         self.closed = ""
         """Why the model is asked no more; empty while it is."""
+        self.cost = Cost()
+        """What the answers cost when they were made, kept ones included: the same however often the question is asked again."""
 
     async def ask(self, purpose: str, messages: Sequence[Message], schema: Schema, *, most_tokens: int) -> Any:
         """Returns the value that the model answers with, or None when there is none: the budget is used up, or the model failed.
@@ -82,6 +85,10 @@ class Asking:
             kept = done["kept"]
             used = 0 if kept else usage["prompt"] + usage["completion"]
             self._ledger.settle(reservation, calls=0 if kept else 1, tokens=used, usd=0.0 if kept else usage["usd"])
+        self.cost = Cost(
+            usd=self.cost.usd + (usage["usd"] or 0.0), calls=self.cost.calls + 1,
+            tokens=self.cost.tokens + usage["prompt"] + usage["completion"],
+        )  # fmt: skip
         return done["value"]
 
     async def _afford(self, tokens: int) -> bool:

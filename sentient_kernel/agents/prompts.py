@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any
 
 from sentient_kernel.agents.evidence import Evidence
@@ -171,6 +172,13 @@ def _line(value: Any, longest: int = 300) -> str:
 
 def _same(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def digest() -> str:
+    """Returns a hash of all prompts and schemas: another one means that the same model is asked otherwise."""
+    asked = [plan_messages(""), gap_messages("", (), ()), write_messages("", ()), repair_messages("", (), ())]
+    texts = [[message.text for message in messages] for messages in asked]
+    return blake2b(json.dumps([texts, PLAN, GAPS, report_schema(1)]).encode(), digest_size=8).hexdigest()
 
 
 def size(messages: Sequence[Message], schema: Schema | None) -> int:

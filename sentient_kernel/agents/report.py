@@ -163,10 +163,11 @@ class Report:
         sources: What every source was asked and gave.
         unanswered: What was asked and not found.
         disagreements: Where sources contradict each other.
-        cost: What it cost.
+        cost: What the model's answers cost when they were made; ``run.cost`` says what a run has paid.
         run_id: The run that wrote it.
         parts: The questions that claims answer, by ``Claim.part``.
         abstained: Nothing that was found answers the question.
+        made_with: The version, the model, the hash of the prompts, and the snapshots cited.
     """
 
     question: str
@@ -179,6 +180,7 @@ class Report:
     run_id: RunId = RunId("")
     parts: tuple[str, ...] = ()
     abstained: bool = False
+    made_with: dict[str, Any] = field(default_factory=dict, compare=False)
     _show: Annotated[Any, Field(exclude=True)] = field(default=None, compare=False)
 
     def shown_by(self, show: Callable[[Report], bool]) -> Report:
@@ -253,7 +255,7 @@ class Report:
         """Writes the report to a file in the format that its ending names.
 
         Args:
-            path: Where to; .md, .html, .json, .bib (the works cited) or .csl.json.
+            path: Where to; .md, .html, .json, .docx, .ipynb, .bib (the works cited) or .csl.json.
 
         Returns:
             The path written.
@@ -261,21 +263,24 @@ class Report:
         Raises:
             UsageError: The ending is not one of these, or the file cannot be written.
         """
-        from sentient_kernel.agents import _bibliography, _html
+        from sentient_kernel.agents import _bibliography, _html, _notebook, _word
 
         target = Path(path)
-        writers: dict[str, Callable[[Report], str]] = {
+        writers: dict[str, Callable[[Report], str | bytes]] = {
             ".csl.json": _bibliography.csl_json,
             ".bib": _bibliography.bibtex,
             ".md": Report.to_markdown,
             ".html": _html.page,
             ".json": lambda report: json.dumps(report.to_dict(), ensure_ascii=False, indent=2) + "\n",
+            ".ipynb": _notebook.notebook,
+            ".docx": _word.document,
         }
         write = next((writer for ending, writer in writers.items() if target.name.lower().endswith(ending)), None)
         if write is None:
             raise UsageError(f"A report cannot be saved as {target.name!r}.", hint=f"Endings that work: {', '.join(sorted(writers))}.")
         try:
-            target.write_text(write(self), encoding="utf-8", errors="backslashreplace", newline="\n")
+            written = write(self)
+            target.write_bytes(written if isinstance(written, bytes) else written.encode("utf-8", "backslashreplace"))
         except OSError as error:
             raise UsageError(f"{target.name!r} cannot be written: {error.strerror or error}.") from error
         return target

@@ -17,7 +17,7 @@ from sentient_kernel.agents.assemble import assemble, claims_from, mended, weak
 from sentient_kernel.agents.desk import Desk, check_query
 from sentient_kernel.agents.evidence import Evidence, collect
 from sentient_kernel.agents.plan import SubQuestion, plan
-from sentient_kernel.agents.report import Report
+from sentient_kernel.agents.report import Cost, Report
 from sentient_kernel.agents.shelf import Shelf
 from sentient_kernel.agents.support import supported
 from sentient_kernel.agents.write import write
@@ -113,7 +113,11 @@ class Research:
             ctx.tell(ResearchUpdated(phase="verify", message="Checking every quotation at its place"))
             report = await ctx.step(self.verify, draft, title="verify the citations")
         ctx.tell(ResearchUpdated(phase="verify", message=_summary(report), progress=1.0))
-        return dict(replace(report, run_id=ctx.run_id).to_dict())
+        made = await ctx.step(
+            made_with, model, sorted({citation.document for citation in report.citations}), title="note what it was made with"
+        )
+        cost = asking.cost if asking is not None else Cost()
+        return dict(replace(report, run_id=ctx.run_id, cost=cost, made_with=made).to_dict())
 
     # -- searching ----------------------------------------------------------------------------------------------------
 
@@ -314,6 +318,13 @@ def pick_evidence(parts: list[SubQuestion], found: list[Found], limit: int) -> l
 def write_report(question: str, parts: list[SubQuestion], found: list[Found], evidence: list[Evidence], healths: list[Health]) -> Report:
     """Returns the report, its citations not yet checked."""
     return write(question, parts, evidence, healths, found=_by_part(found))
+
+
+def made_with(model: str, documents: list[str]) -> dict[str, Any]:
+    """Returns what a report was made with: the version, the model, the prompts and the snapshots it cites, by their hashes."""
+    from sentient_kernel import __version__
+
+    return {"sentient_kernel": __version__, "model": model, "prompts": prompts.digest() if model else "", "documents": documents}
 
 
 def _by_part(found: list[Found]) -> dict[int, list[Passage]]:
