@@ -182,18 +182,18 @@ def _authority(authority: str, default: int) -> tuple[str, int, bool]:
         inside, bracket, after = authority[1:].partition("]")
         host, literal = _v6(inside) if bracket else "", True
     else:
-        name, colon, digits = authority.partition(":")
-        after = colon + digits
+        name, colon, rest = authority.partition(":")
+        after = colon + rest
         host, literal = _host(name)
     if not host:
         raise _blocked("", "its host is none", "spelling")
     found = re.fullmatch(r":([0-9]{0,5})", after) if after else None
     if after and found is None:
         raise _blocked(host, "its port is none", "port")
-    port = int(found[1]) if found and found[1] else default
-    if not 0 < port < 65_536:
+    digits = found[1] if found else ""
+    if digits and not 0 < int(digits) < 65_536:
         raise _blocked(host, "its port is none", "port")
-    return host, port, literal
+    return host, int(digits) if digits else default, literal
 
 
 def _v6(text: str) -> str:
@@ -297,8 +297,8 @@ def _named(text: str) -> tuple[str, int]:
     """Reads ``host:port`` or a base URL of a setting; port 0 stands for 80 and 443."""
     found = _START.fullmatch(text.strip())
     try:
-        host, port, _ = _authority(found[2] if found else text.strip(), PORTS[found[1].lower()] if found else 65_535)
+        host, port, _ = _authority(found[2] if found else text.strip(), PORTS[found[1].lower()] if found else 0)
     except Blocked:
         hint = "Write it like 127.0.0.1:8080 or http://127.0.0.1:8080."
         raise ConfigurationError("A host that a setting names cannot be read.", hint=hint) from None
-    return host, 0 if not found and port == 65_535 else port
+    return host, port

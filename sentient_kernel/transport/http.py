@@ -160,7 +160,8 @@ class Fetcher:
             An ``AsyncClient`` of that library. Whoever closes the fetcher closes it too.
 
         Raises:
-            Blocked: The base URL cannot be one.
+            ConfigurationError: The base URL cannot be one.
+            Blocked: It is denied by a setting.
         """
         from sentient_kernel.transport._client import make_client
 
