@@ -77,6 +77,9 @@ def parser() -> argparse.ArgumentParser:
     lab.add_argument("folder", nargs="?", help="where to put the tutorials (default: ./sentient-tutorials, or the clone's notebooks)")
     demo = add("demo", "Research a question over the documentation of the installed packages.", shaped)
     demo.add_argument("question", nargs="?", default=DEMO)
+    export = add("export", "Write a run, with all its evidence, as one file that another home can open.")
+    export.add_argument("run", metavar="RUN")
+    export.add_argument("file", metavar="FILE")
     add("doctor", "Say what is installed and whether it is healthy.", as_json)
     add("verify", "Check that no row of the journal is missing or altered.", as_json)
     return words

@@ -244,6 +244,11 @@ def _answered(wb: Workbench, approval: str, what: str) -> int:
     return DONE
 
 
+def _export(wb: Workbench, args: argparse.Namespace) -> int:
+    print(f"Written to {wb.export(args.run, args.file)}.", file=sys.stderr)
+    return DONE
+
+
 def _doctor(wb: Workbench, args: argparse.Namespace) -> int:
     found = wb.doctor()
     if args.json:
@@ -288,6 +293,7 @@ COMMANDS: dict[str, Callable[[Workbench, argparse.Namespace], int]] = {
     "approve": _approve,
     "reject": _reject,
     "demo": _demo,
+    "export": _export,
     "doctor": _doctor,
 }
 

@@ -72,6 +72,7 @@ class Health:
         read: How many were read or read again the last time.
         refused: What could not be read: (uri, reason in one sentence).
         reason: Why there is nothing, when there is nothing.
+        cache: The digests that the answers have in the cache, of which the last search is made.
     """
 
     source: str
@@ -80,6 +81,7 @@ class Health:
     read: int = 0
     refused: tuple[tuple[str, str], ...] = ()
     reason: str = ""
+    cache: tuple[str, ...] = ()
 
 
 Progress = Callable[[str, float | None], None]

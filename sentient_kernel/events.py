@@ -341,6 +341,7 @@ class UsageRecorded(Fact):
     usd: float | None = None
     kept: bool = False
     seconds: float = 0.0
+    cache: tuple[str, ...] = ()
 
 
 class SubscriberConnected(Fact):

@@ -39,10 +39,13 @@ class Settings(BaseSettings):
     tavily_api_key: SecretStr | None = None
     tavily_url: str = "https://api.tavily.com"
     brave_api_key: SecretStr | None = None
+    brave_url: str = "https://api.search.brave.com"
     arxiv_url: str = "https://export.arxiv.org/api"
     openalex_url: str = "https://api.openalex.org"
+    crossref_url: str = "https://api.crossref.org"
     wikipedia_url: str = "https://en.wikipedia.org"
     pubmed_url: str = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
+    page_timeout: float = Field(10.0, gt=0, description="seconds for one page of the web")
     database_url: str | None = None
     executor: str = "local"
     cache_ttl: float = Field(86_400.0, gt=0, description="seconds")

@@ -118,6 +118,7 @@ class Workbench:
         if not self.closed:
             self.closed = True
             self._screen.close()
+            self.desk.hang_up()
             self.engine.close()
             self.desk.close()
 

@@ -119,19 +119,20 @@ class Asking:
                 )
                 return json.dumps({"value": reply.value, "usage": asdict(reply.usage), "model": reply.model or name}).encode()
 
-            kept = False
+            kept, digests = False, tuple[str, ...]()
             if cache is None:
                 data = await compute()
             else:
                 what = {"model": name, "turns": turns, "schema": schema, "most_tokens": most_tokens}
-                hit = await cache.call(Key("model", what), compute, ttl=LIVES)
-                data, kept = hit.data, not hit.fresh
+                key = Key("model", what)
+                hit = await cache.call(key, compute, ttl=LIVES)
+                data, kept, digests = hit.data, not hit.fresh, (key.digest,)
             answer = json.loads(data)
             usage = answer["usage"]
             ctx.note(
                 UsageRecorded(
                     purpose=purpose, model=answer["model"], prompt=usage["prompt"], completion=usage["completion"], usd=usage["usd"],
-                    kept=kept, seconds=round(time.monotonic() - began, 3),
+                    kept=kept, cache=digests, seconds=round(time.monotonic() - began, 3),
                 )
             )  # fmt: skip
             return {"value": answer["value"], "usage": usage, "kept": kept}

@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Container, Coroutine, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sentient_kernel.cache import Cache
     from sentient_kernel.index.store import Index
     from sentient_kernel.journal.base import Blobs
+    from sentient_kernel.sources.outside import Outside
     from sentient_kernel.transport import Fetcher
 
 T = TypeVar("T")
@@ -37,9 +39,13 @@ class Desk:
         index: The index's file; it can be rebuilt from the sources.
         blobs: Where snapshots of cited documents are kept for good.
         settings: For the sources.
+        fetcher: Asks other machines; by default one is made when first needed.
+        cache: What the outside world answered; by default ``cache.db`` beside the index. One that is given is not closed here.
     """
 
-    def __init__(self, index: Path, blobs: Blobs, settings: Settings) -> None:
+    def __init__(
+        self, index: Path, blobs: Blobs, settings: Settings, *, fetcher: Fetcher | None = None, cache: Cache | None = None
+    ) -> None:
         self._path = index
         self._blobs = blobs
         self._settings = settings
@@ -48,8 +54,11 @@ class Desk:
         self._open: dict[tuple[str, ...], Source] = {}
         self._lock = threading.RLock()
         self._closed = False
-        self._fetcher: Fetcher | None = None
-        self._cache: Cache | None = None
+        self._fetcher = fetcher
+        self._given_fetcher = fetcher
+        self._cache = cache
+        self._given_cache = cache
+        self._outside: Outside | None = None
 
     @property
     def fetcher(self) -> Fetcher:
@@ -74,6 +83,18 @@ class Desk:
                     offline=settings.offline,
                 )  # fmt: skip
             return self._cache
+
+    @property
+    def outside(self) -> Outside:
+        """The way of sources to other machines."""
+        with self._lock:
+            if self._closed:
+                raise UsageError("This workbench is closed.", hint="Open a new one; stored runs are all there.")
+            if self._outside is None:
+                from sentient_kernel.sources.outside import Outside
+
+                self._outside = Outside(self._settings, self.cache, self._given_fetcher)
+            return self._outside
 
     @property
     def index(self) -> Index:
@@ -129,7 +150,8 @@ class Desk:
             return [name or source.name, f"source:{source.name}", ""]
         else:
             raise UsageError(
-                f"{source!r} is no source.", hint="Give a folder, a file, 'packages', or an object with name, refresh, search and document."
+                f"{source!r} is no source.",
+                hint="Give a folder, a file, 'packages', 'web', an address, or an object with name, refresh, search and document.",
             )
         same = next((ref for ref in known.values() if ref[1] == spec and name in (None, ref[0])), None)
         return same or [name or _friendly(spec, known), spec, shown]
@@ -147,7 +169,7 @@ class Desk:
             if found is None:
                 from sentient_kernel.sources.opening import open_source
 
-                found = open_source(spec, self.index, settings=self._settings, name=name, shown=shown)
+                found = open_source(spec, self.index, settings=self._settings, name=name, shown=shown, outside=lambda: self.outside)
                 self._open[tuple(ref)] = found
             return found
 
@@ -168,8 +190,9 @@ class Desk:
             raise UsageError(f"k={k!r} asks for nothing.", hint="Give 1 or more.")
 
         async def ask() -> list[Passage]:
-            await asyncio.gather(*(self.refresh(ref) for ref in refs))
-            found = await asyncio.gather(*(self.search(ref, query, k) for ref in refs))
+            async with self._outside.visit() if self._outside is not None else nullcontext():
+                await asyncio.gather(*(self.refresh(ref) for ref in refs))
+                found = await asyncio.gather(*(self.search(ref, query, k) for ref in refs))
             return sorted((p for passages, _ in found for p in passages), key=lambda p: -p.score)[:k]
 
         return run_apart(ask())
@@ -201,16 +224,25 @@ class Desk:
             found = found or source.document(document)
         return found
 
+    def hang_up(self) -> None:
+        """Closes the connections of sources to other machines, while the loops that they belong to still turn."""
+        if self._outside is not None:
+            self._outside.hang_up()
+
     def close(self) -> None:
-        """Closes the index."""
+        """Closes the index, the cache, and the way to other machines."""
         with self._lock:
             self._closed = True
+            outside, self._outside = self._outside, None
+        if outside is not None:
+            outside.close()
+        with self._lock:
             if self._index is not None:
                 self._index.close()
                 self._index = None
-            if self._cache is not None:
+            if self._cache is not None and self._cache is not self._given_cache:
                 self._cache.close()
-                self._cache = None
+            self._cache = None
 
 
 def check_query(text: str) -> str:
@@ -248,16 +280,18 @@ def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def _spec(given: str) -> str:
-    if given == DEFAULT or given.startswith(f"{DEFAULT}:") or "://" in given:
-        return given
+    from sentient_kernel.sources.opening import is_place
+
     if not given.strip():
-        raise UsageError("The name of a source is empty.", hint="Give a folder, a file or 'packages'.")
+        raise UsageError("The name of a source is empty.", hint="Give a folder, a file, 'packages', 'web' or an address.")
+    if not is_place(given):
+        return given
     return os.path.abspath(Path(given).expanduser())
 
 
 def _friendly(spec: str, taken: Container[str]) -> str:
     """Returns a short name for a place: its last part, with a number where others are called so."""
-    if spec == DEFAULT or spec.startswith(f"{DEFAULT}:") or "://" in spec:
+    if not os.path.isabs(spec):  # places were made absolute: it is a word or an address
         return spec
     base = os.path.basename(spec) or spec
     names = (base if n == 1 else f"{base}-{n}" for n in count(1))

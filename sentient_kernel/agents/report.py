@@ -6,7 +6,7 @@ A sentence never stands without saying how it is founded: ``verdict`` is set by 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,11 @@ from sentient_kernel.errors import UsageError
 from sentient_kernel.ids import DocumentId, RunId
 
 __all__ = ["Citation", "Claim", "Cost", "Disagreement", "Gap", "Report", "SourceNote"]
+
+
+MOST_AUTHORS = 20
+"""Authors that are named with a citation."""
+_CITED = ("container", "date", "doi", "licence")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,7 @@ class Citation:
         before: What stands directly before the quote.
         after: What stands directly after it.
         verified: Whether the quote was found at its place and the sentence that cites it is supported.
+        meta: What a bibliography needs of the document, where it is known: authors, date, doi, licence, container.
     """
 
     document: DocumentId
@@ -48,6 +54,7 @@ class Citation:
     before: str = ""
     after: str = ""
     verified: bool = False
+    meta: dict[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def place(self) -> tuple[str, int, int]:
@@ -89,6 +96,10 @@ class Claim:
             replace(one, verified=stands and found.verdict == "supported") for one, stands in zip(self.citations, places, strict=True)
         )
         return replace(self, verdict=found.verdict, citations=marked, support=found.score, reason=found.reason)
+
+    def described(self, meta_of: Callable[[DocumentId], Mapping[str, Any]]) -> Claim:
+        """Returns the claim with what is known of the documents that it cites."""
+        return replace(self, citations=tuple(replace(one, meta=_cited(meta_of(one.document))) for one in self.citations))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +231,20 @@ class Report:
             ),
         )
 
+    def described(self, meta_of: Callable[[DocumentId], Mapping[str, Any]]) -> Report:
+        """Returns the report with what a bibliography needs in every citation.
+
+        Args:
+            meta_of: Gives what is known of a stored document; empty when there is no such document.
+        """
+        known = cache(meta_of)
+        sides = ((one, one.sides[0].described(known), one.sides[1].described(known)) for one in self.disagreements)
+        return replace(
+            self,
+            claims=tuple(claim.described(known) for claim in self.claims),
+            disagreements=tuple(replace(one, sides=(first, second)) for one, first, second in sides),
+        )
+
     def to_markdown(self) -> str:
         """Returns the report as Markdown; text from outside cannot become markup, an image or a link to a script."""
         from sentient_kernel.agents._markdown import draw
@@ -301,6 +326,15 @@ class Report:
 
     def _repr_markdown_(self) -> str:
         return self.to_markdown()
+
+
+def _cited(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the little of a document's meta that goes with each citation."""
+    kept: dict[str, Any] = {name: meta[name][:300] for name in _CITED if isinstance(meta.get(name), str) and meta[name]}
+    authors = meta.get("authors")
+    if isinstance(authors, list) and (names := [name[:120] for name in authors[:MOST_AUTHORS] if isinstance(name, str)]):
+        kept["authors"] = names
+    return kept
 
 
 @cache

@@ -298,7 +298,12 @@ class Research:
                 return self._desk.document(document).text
             return None
 
-        return draft.checked(text_of)
+        def meta_of(document: DocumentId) -> dict[str, Any]:
+            with suppress(NotFound):
+                return self._desk.document(document).meta
+            return {}
+
+        return draft.checked(text_of).described(meta_of)
 
 
 def make_plan(question: str) -> list[SubQuestion]:

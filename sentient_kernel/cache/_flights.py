@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -36,6 +37,11 @@ class Flight(Generic[T]):
             self._landed.set_exception(error)
         else:
             self._landed.set_result(task.result())
+
+    def cancel(self) -> None:
+        """Ends the call; any thread."""
+        with suppress(RuntimeError):  # its loop was closed
+            self.loop.call_soon_threadsafe(self._task.cancel)
 
     async def join(self) -> T:
         """Waits for the answer; being cancelled meanwhile ends the waiting, not the call.

@@ -319,7 +319,7 @@ class Cache:
         Raises:
             ParseError: It is no such entry.
         """
-        kind, at, data = _read_dump(dumped)
+        kind, at, data = read_dump(dumped)
         row = Row(len(data), kind, at, 1, 0, None, data)
         put = self._database.put(_name(digest), row, used=self._take_used(), unless=lambda there: True)
         self._count(put)
@@ -336,6 +336,13 @@ class Cache:
                 hits=self._recent.hits, misses=self._misses, joined=self._joined, stored=self._stored, evicted=self._evicted,
                 entries=entries, bytes=size,
             )  # fmt: skip
+
+    def abandon(self) -> None:
+        """Ends the calls under way, also those that nobody waits for any more: for who is about to stop their loop. Any thread."""
+        with self._lock:
+            flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
 
     def close(self) -> None:
         """Lets go of every file and thread; calls under way go on, their answers are not kept. Safe to call twice."""
@@ -366,8 +373,8 @@ def _name(digest: str) -> bytes:
     return bytes.fromhex(digest)
 
 
-def _read_dump(dumped: bytes) -> tuple[str, int, bytes]:
-    """Returns kind, time and answer of a dumped entry."""
+def read_dump(dumped: bytes) -> tuple[str, int, bytes]:
+    """Returns kind, time and answer of a dumped entry. Raises ParseError when it is none."""
     head = _HEAD.match(dumped)
     if head is None or int(head[3]) != len(dumped) - head.end():
         raise ParseError("This is not an entry of a cache, or not all of it.", hint="Export the run again.")

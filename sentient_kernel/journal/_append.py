@@ -111,6 +111,10 @@ class Appender:
             self._scheduled = True
             self.loop.call_soon(self._flush)
 
+    def tell(self, records: Sequence[Record]) -> None:
+        """Hands over what was committed past the queue."""
+        self._tell(records)
+
     def poll(self) -> None:
         """Hands over what other processes wrote."""
         version = self._committer.execute("PRAGMA data_version").get

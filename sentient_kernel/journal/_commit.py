@@ -106,11 +106,12 @@ class Committer:
         self._codes: dict[str, int] = {str(name): int(code) for code, name in self.execute("SELECT code, name FROM kinds")}
         self._born = int(self.execute("SELECT value FROM meta WHERE name = 'born'").get)
 
-    def commit(self, group: Sequence[Pending]) -> Outcome:
+    def commit(self, group: Sequence[Pending] | Callable[[int], Sequence[Pending]]) -> Outcome:
         """Writes a group in one transaction.
 
         Args:
-            group: What waits, in order. What is refused by its lease or its unique key does not hinder the others.
+            group: What waits, in order. What is refused by its lease or its unique key does not hinder the others. Or what makes the
+                group, inside the transaction, told the seq that its first row will have; what that raises is raised here.
 
         Returns:
             What became of it.
@@ -123,7 +124,7 @@ class Committer:
         try:
             if self._data_version() != self._version:
                 self._refresh()
-            rows, outcome = self._gather(group)
+            rows, outcome = self._gather(group(self._seq + 1) if callable(group) else group)
             if rows:
                 self._many(_INSERT, rows)
             execute("COMMIT")

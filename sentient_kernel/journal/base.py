@@ -133,6 +133,20 @@ class Journal(Protocol):
         a full disk refuses is kept and written with a later commit.
         """
 
+    def adopt(self, make: Callable[[Seq], Sequence[Record]]) -> list[Record]:
+        """Writes runs that another journal holds, with the times that their events had there: all or nothing. Loop thread.
+
+        Args:
+            make: Told the seq of the first event here, returns the events in order; their own seqs do not count. May be called again.
+
+        Returns:
+            The events as they stand here.
+
+        Raises:
+            DuplicateKey: One of these runs is here already.
+            JournalError: They cannot be written.
+        """
+
     def read(
         self, *, run: RunId | None = None, after: Seq = Seq(0), kinds: Sequence[str] | None = None, limit: int | None = None
     ) -> list[Record]:

@@ -16,7 +16,7 @@ from typing import Any, Literal, Self, TypeVar
 import apsw
 
 from sentient_kernel.clock import Clock, SystemClock
-from sentient_kernel.errors import JournalDamaged, JournalError, JournalUnusable, UsageError
+from sentient_kernel.errors import DuplicateKey, JournalDamaged, JournalError, JournalUnusable, UsageError
 from sentient_kernel.events import TRANSIENT, Record, Writable, classes
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal import _leases
@@ -190,6 +190,25 @@ class SqliteJournal:
         appender.grouping.under_way += step
         appender.post(_pending((run, [(kind, event.body())], self._now(), lease, None, None, None)), confirm)
 
+    def adopt(self, make: Callable[[Seq], Sequence[Record]]) -> list[Record]:
+        """Writes runs that another journal holds; see :meth:`sentient_kernel.journal.base.Journal.adopt`."""
+        appender = self._here()
+        committer, _ = self._writable()
+
+        def group(first: int) -> list[Pending]:
+            records = make(Seq(first))
+            for run in dict.fromkeys(record.run for record in records):
+                if (found := committer.execute("SELECT first FROM runs WHERE id = ?", (run,)).get) is not None:
+                    raise DuplicateKey(f"Run {run!r} is in this journal already.", seq=found)
+            for record in records:
+                self._kinds[record.kind]  # refuses what is not stored
+            return [_pending((r.run, [(r.kind, r.body)], r.at, None, None, None, None)) for r in records]
+
+        outcome = self._patiently(lambda: committer.commit(group))
+        if outcome.records:
+            appender.tell(outcome.records)
+        return outcome.records
+
     def poll(self) -> None:
         """Hands over what other processes wrote; a few microseconds when there is nothing. Loop thread."""
         appender = self._here()
@@ -265,10 +284,14 @@ class SqliteJournal:
     def _transact(self, work: Callable[[_leases.Execute], T]) -> T:
         """Runs work in a write transaction on the loop's connection; waits for other writers."""
         committer, _ = self._writable(even_damaged=True)
+        return self._patiently(lambda: committer.transact(work))
+
+    def _patiently(self, act: Callable[[], T]) -> T:
+        """Returns what an act on the loop's connection returns; waits for other writers."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return committer.transact(work)
+                return act()
             except apsw.BusyError as error:
                 if time.monotonic() > deadline:
                     raise self._translate(error) from error

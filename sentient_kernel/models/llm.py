@@ -128,6 +128,14 @@ class LanguageModel:
             text = answer.text
         return Reply(text=text, value=value, usage=asking.usage, reasoning=answer.reasoning, model=answer.model)
 
+    async def prepare(self) -> None:
+        """Loads what the first call will need, in a thread, and asks nobody.
+
+        Raises:
+            ConfigurationError: The provider is unknown, or its key or package is missing.
+        """
+        await self._ready()
+
     async def _ready(self) -> Provider:
         loop = asyncio.get_running_loop()
         if self._provider is None or self._provider.loop is not loop:

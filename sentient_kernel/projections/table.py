@@ -192,7 +192,7 @@ def table_html(table: Table[Any], *, label: str = "", limit: int = HTML_ROWS) ->
     grid = f'<table class="sk-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>' if rows else ""
     return (
         f'<section class="sk {VERBATIM}" role="region" aria-label="{escape(label or counted(0, table.noun)[2:].capitalize())}">'
-        f'<div class="sk-scroll">{grid}</div><div class="sk-foot sk-num">{escape(foot)}</div></section>'
+        f'<div class="sk-scroll" tabindex="0">{grid}</div><div class="sk-foot sk-num">{escape(foot)}</div></section>'
     )
 
 

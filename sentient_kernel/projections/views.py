@@ -210,7 +210,8 @@ def errors_html(table: Table[ErrorView], stats: ErrorStats | None = None) -> str
     hidden = kinds - min(len(table), ERROR_ROWS)
     foot = f'<div class="sk-foot sk-num">{counted(hidden, "more kind")} not shown</div>' if hidden > 0 else ""
     return STYLE + (
-        f'<section class="sk {VERBATIM}" role="region" aria-label="Errors"><div class="sk-head">{head}</div><div class="sk-scroll">'
+        f'<section class="sk {VERBATIM}" role="region" aria-label="Errors"><div class="sk-head">{head}</div>'
+        '<div class="sk-scroll" tabindex="0">'
         f'<table class="sk-table"><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table></div>{foot}</section>'
     )
 

@@ -4,19 +4,46 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from sentient_kernel.errors import UsageError
+from sentient_kernel.errors import ConfigurationError, UsageError
 from sentient_kernel.sources.base import Source
 
 if TYPE_CHECKING:
     from sentient_kernel.index.store import Index
     from sentient_kernel.settings import Settings
+    from sentient_kernel.sources.outside import Outside
 
-__all__ = ["open_source"]
+__all__ = ["PLUGINS", "WORDS", "is_place", "open_source"]
+
+PLUGINS = "sentient_kernel.sources"
+"""The entry points of packages that bring sources: a function of (spec, settings, outside) under the word that it is asked for by."""
+WORDS = {
+    "searxng": "searxng:SearxngSource",
+    "tavily": "tavily:TavilySource",
+    "brave": "brave:BraveSource",
+    "wikipedia": "wikipedia:WikipediaSource",
+    "arxiv": "arxiv:ArxivSource",
+    "openalex": "openalex:OpenalexSource",
+    "crossref": "crossref:CrossrefSource",
+    "pubmed": "pubmed:PubmedSource",
+}
+"""Sources that are asked anew for each query, by the word for them; "web" is the search engine that is set."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{1,30}://")
+_WORD = re.compile(r"[A-Za-z][\w-]{0,40}(?::[^\0]{0,1000})?")
+_PARTS = ("name", "refresh", "search", "document", "health")
+
+
+def is_place(spec: str) -> bool:
+    """Tells whether what a user says is a file or folder, and not a word or an address. A folder that is called so is ``./web``."""
+    if spec == "packages" or spec.startswith("packages:") or spec == "web" or spec in WORDS or _SCHEME.match(spec):
+        return False
+    return not _WORD.fullmatch(spec) or os.path.exists(spec) or _plugged(spec.partition(":")[0]) is None
 
 
 def open_source(
@@ -26,18 +53,23 @@ def open_source(
     settings: Settings | None = None,
     name: str | None = None,
     shown: str | None = None,
+    outside: Outside | Callable[[], Outside] | None = None,
 ) -> Source:
     """Returns the source that ``spec`` stands for. Nothing is read yet: that is :meth:`Source.refresh`.
 
     Args:
-        spec: ``"packages"`` (a folder of that name is ``"./packages"``), ``"packages:pandas,numpy"`` for some of them, a folder or a file.
-        index: Where its passages are kept.
+        spec: ``"packages"`` (a folder of that name is ``"./packages"``), ``"packages:pandas,numpy"`` for some of them, ``"web"`` for the
+            search engine that is set, ``"searxng"``, ``"tavily"``, ``"brave"``, ``"wikipedia"``, ``"arxiv"``, ``"openalex"``,
+            ``"crossref"``, ``"pubmed"``, the address of a page, the word for a source that another package brings, a folder or a file.
+        index: Where the passages of local sources are kept.
         settings: The workbench's settings. Local sources need none.
         name: What to call it; what it is in the index stays ``spec``, so that it is found there under any name.
         shown: What stands for the path of a folder or file in what people read; ``spec`` when not given.
+        outside: The way to other machines, or what makes it; local sources need none.
 
     Raises:
         UsageError: It stands for nothing that can be a source; says what can.
+        ConfigurationError: A setting that it needs is missing, or the package that brings it does not work.
 
     Example:
         >>> open_source("packages", None)
@@ -51,8 +83,54 @@ def open_source(
         if ":" in text and not names:
             raise UsageError("'packages:' names no package.", hint="Write packages:pandas,numpy or packages for all.")
         return PackagesSource(index, names=names or None, name=name or text, key=text)
-    if _SCHEME.match(text):
-        raise UsageError(f"{text!r} is an address on the web, which is not a source yet.", hint="Save the page to a file and add that.")
+    if not is_place(text):
+        if _SCHEME.match(text) and not text.lower().startswith(("http://", "https://")):
+            raise UsageError(f"{text!r} is not the address of a page.", hint="Pages begin with https:// or http://.")
+        made = outside() if callable(outside) else outside
+        if made is None:
+            raise UsageError(f"{text!r} is on other machines, and no way to them was given.", hint="Add it with wb.add(...).")
+        return _remote(text, made, name or text)
     from sentient_kernel.sources.folder import FolderSource
 
     return FolderSource(text, index, name=name, key=PurePath(os.path.normpath(text)).as_posix(), shown=shown)
+
+
+def _remote(spec: str, outside: Outside, name: str) -> Source:
+    if spec == "web" or spec in WORDS:
+        from sentient_kernel.sources.web import configured
+
+        word = configured(outside.settings) if spec == "web" else spec
+        module, _, cls = WORDS[word].partition(":")
+        source: Source = getattr(import_module(f"sentient_kernel.sources.{module}"), cls)(outside, name=name, key=word)
+        return source
+    if _SCHEME.match(spec):
+        from sentient_kernel.sources.web import UrlSource
+
+        return UrlSource(spec, outside, name=name)
+    return _brought(spec, outside)
+
+
+def _brought(spec: str, outside: Outside) -> Source:
+    """Opens a source that another package brings."""
+    word = spec.partition(":")[0]
+    found = _plugged(word)
+    if found is None:
+        raise UsageError(f"No package brings a source {word!r}.")
+    who = f"The source {word!r} of the package {found.dist.name if found.dist is not None else found.value!r}"
+    try:
+        made = found.load()(spec, outside.settings, outside)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
+        raise ConfigurationError(
+            f"{who} cannot be opened: {type(error).__name__}: {said}.", hint="Update or remove that package, or leave the source out."
+        ) from error
+    if lacking := [part for part in _PARTS if not hasattr(made, part)]:
+        raise ConfigurationError(f"{who} is no source: it has no {', '.join(lacking)}.", hint="Update or remove that package.")
+    return cast(Source, made)
+
+
+def _plugged(word: str) -> EntryPoint | None:
+    """Returns where a package brings a source by that word; None for none. Nothing of it is imported."""
+    return next(iter(entry_points(group=PLUGINS, name=word)), None)

@@ -158,6 +158,23 @@ def test_a_call_that_everybody_left_is_kept_all_the_same(cache: Cache) -> None:
     assert world.asked == 1
 
 
+def test_whoever_stops_a_loop_can_end_the_calls_that_everybody_left(cache: Cache) -> None:
+    async def main() -> None:
+        world.open.clear()
+        only = asyncio.create_task(cache.call(KEY, world))
+        await asyncio.sleep(0)
+        only.cancel()
+        cache.abandon()
+        while cache._flights:
+            await asyncio.sleep(0)
+        world.open.set()
+        assert (await cache.call(KEY, world)).fresh
+
+    world = World()
+    run(main())
+    assert world.asked == 2
+
+
 def test_a_failure_is_everybodys_and_nothing_is_kept(cache: Cache) -> None:
     asked = 0
 

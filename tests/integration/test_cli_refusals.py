@@ -27,7 +27,7 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         (["research", QUESTION, "--source", "nowhere"], USAGE, "no file or folder"),
         (["research", QUESTION, "--source", ""], USAGE, "name of a source is empty"),
         (["research", QUESTION, "--source", "a\nb\x1b[31m"], USAGE, "no file or folder"),
-        (["research", QUESTION, "--source", "https://example.org/"], USAGE, "not a source yet"),
+        (["research", QUESTION, "--source", "ftp://example.org/"], USAGE, "not the address of a page"),
         (["research", QUESTION, "--source", BEES, "--out", "no/such/r.md"], USAGE, "no folder 'no/such'"),
         (["research", QUESTION, "--source", BEES, "--out", "r.exe"], USAGE, "Endings that work: .md"),
         (["research", QUESTION, "--source", BEES, "--depth", "0"], USAGE, "depth=0"),

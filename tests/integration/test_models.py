@@ -489,6 +489,21 @@ print([name for name in ("pydantic_ai", "openai", "anthropic", "genai_prices", "
     assert done.stdout.splitlines() == ["<model openai:gpt-x>", "[]"]
 
 
+def test_a_model_is_prepared_without_asking_anybody(providers: Point) -> None:
+    with ModelServer(TEXT) as server:
+        providers(server)
+        settings = Settings(_env_file=None)
+
+        async def go() -> None:
+            async with Fetcher(settings) as fetcher:
+                await LanguageModel("openai:a", fetcher).prepare()
+                with pytest.raises(ConfigurationError, match="There is no provider"):
+                    await LanguageModel("nobody:a", fetcher).prepare()
+
+        asyncio.run(go())
+    assert server.connections == 0
+
+
 def test_a_scripted_model_answers_as_the_protocol_says() -> None:
     pieces: list[str] = []
     model = ScriptedModel([TEXT, PLAN])

@@ -271,7 +271,7 @@ async def test_a_folder_with_nothing_to_read_says_why(
         ("x" * 5000, "cannot be opened: File name too long."),
         ("/dev/null", "is neither a file nor a folder."),
         ("papers/bees.xyz", "is of a kind that cannot be read."),
-        ("https://example.org/x", "is an address on the web, which is not a source yet."),
+        ("ftp://example.org/x", "is not the address of a page."),
         ("packages:", "names no package."),
     ],
 )

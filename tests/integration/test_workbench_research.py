@@ -63,7 +63,7 @@ def test_paths_read_as_they_were_given(wb: sk.Workbench, monkeypatch: pytest.Mon
     assert wb.search("foragers", sources=str(BEES))[0].uri == f"{BEES}/foraging.txt"
 
 
-@pytest.mark.parametrize("nothing", ["no/such/folder", "", "\0", "https://example.org/bees", 7, None, object()])
+@pytest.mark.parametrize("nothing", ["no/such/folder", "", "\0", "ftp://example.org/bees", "http://127.0.0.1:9/", 7, None, object()])
 def test_what_is_no_source_is_a_usage_error(wb: sk.Workbench, nothing: Any) -> None:
     with pytest.raises(sk.UsageError):
         wb.add(nothing)

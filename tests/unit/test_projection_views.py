@@ -55,7 +55,7 @@ HOSTILE = [
     "url(http://x.test/c);}body{display:none",
 ]
 TAGS = set("section div span p strong b i bdi ol ul li dl dt dd table thead tbody tr th td code details summary br style".split())
-ATTRIBUTES = set("class style title scope colspan role data-run data-status data-approval".split())
+ATTRIBUTES = set("class style title scope colspan role tabindex data-run data-status data-approval".split())
 
 
 class Seen(HTMLParser):

@@ -62,8 +62,8 @@ Start = Callable[[str, dict[str, str]], None]
 End = Callable[[str], None]
 
 
-def walk(data: bytes, start: Start, end: End, text: Callable[[str], None] | None = None) -> None:
-    """Reads XML and calls back with local names, without namespaces. A document type or an entity is refused.
+def walk(data: bytes, start: Start, end: End, text: Callable[[str], None] | None = None, *, doctype: bool = False) -> None:
+    """Reads XML and calls back with local names, without namespaces. An entity is refused, and a document type unless it is usual.
 
     Raises:
         Unreadable: Not XML, nested beyond reason, or with a document type.
@@ -89,7 +89,8 @@ def walk(data: bytes, start: Start, end: End, text: Callable[[str], None] | None
 
     parser.StartElementHandler = opened
     parser.EndElementHandler = closed
-    parser.StartDoctypeDeclHandler = refuse
+    if not doctype:
+        parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
     if text:
         parser.CharacterDataHandler = text

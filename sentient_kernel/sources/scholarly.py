@@ -1,0 +1,60 @@
+"""What scholarly services share: one call gives works with their abstracts, each of which is a document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sentient_kernel.sources.fit import telling_words
+from sentient_kernel.sources.outside import Calls, Outside
+from sentient_kernel.sources.remote import Brought, RemoteSource, Service, of_works, shown
+
+__all__ = ["ScholarlySource", "kept", "work"]
+
+
+class ScholarlySource(RemoteSource):
+    """A service that finds works by the words of a question. Subclasses ask it.
+
+    Args:
+        outside: Through what.
+        name: What it is called.
+    """
+
+    setting = ""
+    """The name of the setting that says where it is."""
+
+    def __init__(self, outside: Outside, *, name: str, key: str = "") -> None:
+        super().__init__(outside, name=name, key=key)
+        self._api = Service(outside, self.setting)
+
+    async def _bring(self, query: str, calls: Calls) -> Brought:
+        words = telling_words(query)
+        if not words:
+            return self._no_hits(query)
+
+        async def ask() -> list[dict[str, Any]]:
+            return await self._works(words)
+
+        what = {self.setting: self._api.base, "query": " ".join(words), "as": 1}
+        works: list[dict[str, Any]] = (await calls.ask("search", what, ask)).value
+        if not works:
+            return self._no_hits(query)
+        documents = of_works(works, self._key)
+        count = f"{len(works)} work{'s' if len(works) > 1 else ''}"
+        reason = "" if documents else f"{self.service} finds {count} for {shown(query)}, and gives the abstract of none."
+        return Brought(documents, (), reason)
+
+    async def _works(self, words: list[str]) -> list[dict[str, Any]]:
+        """Asks the service; returns works as :func:`work` makes them. Raises SourceError."""
+        raise NotImplementedError
+
+
+def work(title: str, text: str, uri: str, **meta: Any) -> dict[str, Any]:
+    """Returns a work: its title, its abstract (or ""), where it is, and what else is known of it."""
+    from sentient_kernel.sources._parser.common import clean, one_line
+
+    return {"title": one_line(clean(title), 500), "text": clean(text).strip(), "uri": uri, "meta": kept(meta)}
+
+
+def kept(meta: dict[str, Any]) -> dict[str, Any]:
+    """Returns what is known, without what is not."""
+    return {name: value for name, value in meta.items() if value}
