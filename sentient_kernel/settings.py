@@ -29,6 +29,8 @@ class Settings(BaseSettings):
 
     home: Path = Path(".sentient")
     model: str | None = None
+    model_timeout: float = Field(60.0, gt=0, description="seconds until the first token")
+    model_prices: str = ""
     approve: Literal["ask", "auto", "deny"] | None = None
     mode: Literal["live", "record", "replay"] = "live"
     offline: bool = False

@@ -7,6 +7,8 @@ import getpass
 import os
 import threading
 from collections.abc import Iterable, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -119,6 +121,8 @@ class Workbench:
             self.closed = True
             self._screen.close()
             self.desk.hang_up()
+            with suppress(JournalUnusable, FutureTimeout):
+                self.engine.start_soon(self.desk.farewell).result(5)
             self.engine.close()
             self.desk.close()
 
@@ -128,14 +132,17 @@ class Workbench:
         """Adds a source of evidence.
 
         Args:
-            source: A folder, a file, ``"packages"`` (docs of the installed distributions), or an object of the Source protocol.
+            source: A folder, a file, ``"packages"`` (docs of the installed distributions), ``"web"`` (the search engine that is set),
+                ``"wikipedia"``, ``"arxiv"``, ``"openalex"``, ``"crossref"``, ``"pubmed"``, the address of a page, or an object of the
+                Source protocol.
             name: What to call it; by default after where it is.
 
         Returns:
             The source; ``source.health`` says how it is doing.
 
         Raises:
-            UsageError: There is no such folder or file, or it is of no kind that can be read.
+            UsageError: There is no such folder or file, it is of no kind that can be read, or the address is one that is never asked.
+            ConfigurationError: A setting that it needs is missing; says which.
         """
         self._usable()
         return self.desk.add(source, name=name)
@@ -382,9 +389,11 @@ class Workbench:
 
     def _open_model(self, name: str) -> Model:
         """Opens a language model by its usual name; loaded and asked at its first call."""
-        from sentient_kernel.models.llm import open_model
+        from sentient_kernel.models.llm import Deadlines, Limits, open_model
+        from sentient_kernel.models.pricing import read_prices
 
-        return open_model(name, self.settings, self.desk.fetcher)
+        limits = Limits(deadlines=Deadlines(first=self.settings.model_timeout))
+        return open_model(name, self.settings, self.desk.fetcher, limits=limits, prices=read_prices(self.settings.model_prices))
 
     def _stream(self, run: RunId, by: str, text: str) -> None:
         """Hands a piece of text that is being written to whoever watches, and keeps it for who comes late."""

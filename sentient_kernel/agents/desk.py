@@ -224,6 +224,14 @@ class Desk:
             found = found or source.document(document)
         return found
 
+    async def farewell(self) -> None:
+        """Closes what models have open, and ends calls that nobody waits for any more; on the loop that they belong to."""
+        if self._cache is not None:
+            self._cache.abandon()
+        if self._fetcher is not None and self._fetcher is not self._given_fetcher:
+            fetcher, self._fetcher = self._fetcher, None
+            await fetcher.aclose()
+
     def hang_up(self) -> None:
         """Closes the connections of sources to other machines, while the loops that they belong to still turn."""
         if self._outside is not None:

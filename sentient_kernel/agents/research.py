@@ -5,6 +5,7 @@ Without a model all judgement is in pure functions beside this file; here is onl
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -124,25 +125,36 @@ class Research:
     async def _first(self, ctx: Context, state: Searched, asking: Asking | None, ask_plan: bool) -> None:
         """Plans, and searches for the first time; at once where neither needs the other and nobody has to agree first."""
         state.parts = await self._plan(ctx, state.question)
-        whole = list(state.parts)
         if asking is not None and not ask_plan:
-            more: list[SubQuestion] = []
-
-            async def ahead() -> None:
-                state.found = await self._look(ctx, state, whole)
-
-            async def meanwhile() -> None:
-                more.extend(await self._more_parts(ctx, state, asking))
-
-            _raise_first(await ctx.gather(ahead(), meanwhile()))
-            state.parts = [*whole, *more]
-            await self._search_on(ctx, state, more)
+            await self._at_once(ctx, state, asking)
             return
         if asking is not None:
             state.parts += await self._more_parts(ctx, state, asking)
         if ask_plan:
             state.parts = await self._agreed(ctx, state)
         state.found = await self._look(ctx, state, state.parts)
+
+    async def _at_once(self, ctx: Context, state: Searched, asking: Asking) -> None:
+        """Searches for the whole question while the model plans, and for what it planned without waiting for that."""
+        whole, more = list(state.parts), list[SubQuestion]()
+        first, then = list[Found](), list[Found]()
+        refreshed = asyncio.Event()
+
+        async def search_whole() -> None:
+            try:
+                state.healths = await self._refresh(ctx, state.sources)
+            finally:
+                refreshed.set()
+            first.extend(await self._search(ctx, whole, state.sources, PASSAGES))
+
+        async def search_planned() -> None:
+            more.extend(await self._more_parts(ctx, state, asking))
+            await refreshed.wait()
+            if more and not ctx.finishing:
+                then.extend(await self._search(ctx, more, state.sources, PASSAGES))
+
+        _raise_first(await ctx.gather(search_whole(), search_planned()))
+        state.parts, state.found = [*whole, *more], [*first, *then]
 
     async def _look(self, ctx: Context, state: Searched, parts: Sequence[SubQuestion]) -> list[Found]:
         """Looks for what is new in the sources, and searches them."""
@@ -254,7 +266,7 @@ class Research:
             return Found(part=part, source=ref[0], passages=tuple(passages), health=health)
 
         # What a person asked to finish is searched for the whole question alone.
-        wanted = [(p, ref) for p in parts for ref in sources if p.id == parts[0].id or not ctx.finishing]
+        wanted = [(p, ref) for p in parts for ref in sources if p.id == 0 or p.id == parts[0].id or not ctx.finishing]
         steps = (ctx.step(search, p.id, p.query, ref, k, title=f"search “{_short(p.text)}” in {ref[0]}") for p, ref in wanted)
         outcomes = await ctx.gather(*steps, limit=AT_ONCE)
         found = [
@@ -346,7 +358,8 @@ def _merged(healths: list[Health], found: list[Found]) -> list[Health]:
         searches = [f for f in found if f.source == health.source]
         empty = next((f.health.reason for f in searches if not f.passages and f.health.reason), "")
         some = any(f.passages for f in searches)
-        merged.append(replace(health, reason=health.reason if some else health.reason or empty))
+        refused = dict.fromkeys(pair for part in (health, *(f.health for f in searches)) for pair in part.refused)
+        merged.append(replace(health, reason=health.reason if some else health.reason or empty, refused=tuple(refused)))
     return merged
 
 

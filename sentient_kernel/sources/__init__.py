@@ -1,8 +1,9 @@
-"""Where evidence comes from: folders, files and the documentation of installed packages.
+"""Where evidence comes from: folders, files, the documentation of installed packages, the web and scholarly services.
 
-A source reads documents, keeps their passages in the index, and says of itself what it holds, what it could not read and why.
+A source reads documents, finds passages in them, and says of itself what it holds, what it could not read and why.
 
-May import: ``index``, ``cache``, and what everyone shares (``errors``, ``ids``, ``clock``, ``settings``). Knows no run, step or journal.
+May import: ``index``, ``cache``, ``transport``, and what everyone shares (``errors``, ``ids``, ``clock``, ``settings``).
+Knows no run, step or journal.
 
 Invariant: bytes from outside are only ever parsed in a limited child process (``_parser``), and one bad document costs nothing
 but itself: it is named in the source's health with a reason of one sentence, and everything else is read.
@@ -15,6 +16,13 @@ but itself: it is named in the source's health with a reason of one sentence, an
     folder     a folder or a file                  files      walks and opens without leaving the folder
     packages   documentation of installed packages installed  what is installed, and whether it has changed
     parse      the parent's side of parsing        _parser    the child's side
+
+    outside    the way to other machines: cached, guarded, read in a child
+    remote     what sources on other machines share: asking, holding, health
+    fit        which passages of what a search brought fit the query
+    pages      pages of the web as documents       web        a page that is named, and what search engines share
+    searxng, tavily, brave                          search engines
+    wikipedia, arxiv, openalex, crossref, pubmed    services of knowledge; scholarly: what the last four share
 """
 
 from __future__ import annotations

@@ -41,6 +41,11 @@ HELD = 20_000_000
 """Characters of documents that are held in memory; what is dropped is found in the cache."""
 _MOST_SNAPSHOT = 64 << 20
 _CHILDREN = 2
+_FIRST = (
+    b"{}\n<html><head><title>A page</title></head><body><article><h1>A page</h1>",
+    b"<p>It has a sentence or two, as pages have, so that all that reads a page is there when one comes.</p>" * 6,
+    b"<p>Written on 2026-01-02.</p></article></body></html>",
+)
 _PATIENCE = 1.0  # seconds: a second child takes about half of that to start, and most pages a hundredth
 
 
@@ -233,9 +238,9 @@ class Readers:
         return await asyncio.wrap_future(self._threads().submit(self._read, data, suffix, name))
 
     def warm(self) -> None:
-        """Starts a child, while there is something else to wait for."""
+        """Starts a child, while there is something else to wait for, and lets it read a page: the first one takes it a sixth of a second."""
         if not self._all and not self._closed:
-            self._threads().submit(self._read, (b"{}\n<p>a</p>",), ".page", "A page")
+            self._threads().submit(self._read, _FIRST, ".page", "A page")
 
     def close(self) -> None:
         """Ends the children, also in the middle of a page."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
-from sentient_kernel.errors import SourceError, StatusError
+from sentient_kernel.errors import Blocked, ConfigurationError, SourceError, StatusError
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Document, Health, Passage, Progress
 from sentient_kernel.sources.outside import Calls, Outside
@@ -119,15 +119,26 @@ class Service:
     Args:
         outside: Through what.
         setting: The name of the setting.
+
+    Raises:
+        ConfigurationError: The setting is no base URL.
     """
 
     def __init__(self, outside: Outside, setting: str) -> None:
+        from sentient_kernel.transport import Rules, check_url
+
         settings = outside.settings
         self.base: str = getattr(settings, setting).strip().rstrip("/")
         usual = type(settings).model_fields[setting].default
         # A service that was added by its name need not stand in SENTIENT_ALLOW_DOMAINS, which is about what is read.
         self._trusted = (self.base,) if self.base != usual or settings.allow_domains else ()
         self._outside = outside
+        try:
+            check_url(self.base, Rules.of(settings, self._trusted))
+        except Blocked as error:
+            raise ConfigurationError(
+                f"SENTIENT_{setting.upper()} cannot be asked: {error.message}", hint="Write it like https://example.org/api."
+            ) from None
 
     async def get(self, path: str, params: Mapping[str, Any], *, headers: Mapping[str, str] | None = None, xml: bool = False) -> Fetched:
         """Asks it. Raises FetchFailed."""

@@ -39,7 +39,7 @@ def bare(home: Path) -> dict[str, float]:
         db.execute("COMMIT")
     between = time.process_time()
     for name in names:
-        db.execute("SELECT data FROM entry WHERE digest = ?", (name,)).get
+        assert db.execute("SELECT data FROM entry WHERE digest = ?", (name,)).get
     figures = {"bare set": (between - before) / N * 1e6, "bare get": (time.process_time() - between) / N * 1e6}
     db.close()
     return figures

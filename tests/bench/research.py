@@ -164,9 +164,11 @@ def shown(label: str, took: dict[str, Any], seen: dict[str, Any], questions: int
     web = Counter(what for kind, what, *_ in seen["log"] if kind == "FakeWeb" and "robots" not in what)
     longest = chain(seen["log"])
     repeated = sum(n - 1 for n in web.values())
+    ratio, calls = took["wall"] / (longest or 1), seen["prompts"] / questions
     print(
-        f"{label:24} right {took['right']}/{questions}  wall {took['wall']:.2f} s  chain {longest:.2f} s  ratio {took['wall'] / (longest or 1):.3f}  model calls"
-        f" {seen['prompts'] / questions:.1f}  prompt tokens {seen['prompt_tokens'] / questions:.0f}  repeated prompts {seen['repeated']}, others {repeated}"
+        f"{label:24} right {took['right']}/{questions}  wall {took['wall']:.2f} s  chain {longest:.2f} s  ratio {ratio:.3f}"
+        f"  model calls {calls:.1f}  prompt tokens {seen['prompt_tokens'] / questions:.0f}"
+        f"  repeated prompts {seen['repeated']}, others {repeated}"
         f"  searches and pages {len(web)}  CPU {1000 * took['cpu'] / max(1, seen['prompts']):.0f} ms a model call",
         flush=True,
     )

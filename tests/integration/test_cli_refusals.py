@@ -34,7 +34,7 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         (["research", QUESTION, "--source", BEES, "--depth", "x"], USAGE, "invalid int value: 'x'"),
         (["research", QUESTION, "--source", BEES, "--budget-usd", "-1"], USAGE, "usd=-1.0"),
         (["research", QUESTION, "--source", BEES, "--approve", "perhaps"], USAGE, "perhaps"),
-        (["research", QUESTION, "--source", BEES, "--model", "openai:gpt"], FAILED, "model"),
+        (["research", QUESTION, "--source", BEES, "--model", "gpt"], FAILED, "not the name of a model"),
         (["research"], USAGE, "required: question"),
         (["rsearch", QUESTION], USAGE, "invalid choice: 'rsearch'"),
         ([], USAGE, "required: COMMAND"),

@@ -24,6 +24,8 @@ SERVICES = {
     "crossref": ("Crossref", "/crossref/works"),
     "pubmed": ("PubMed", "/pubmed/esearch.fcgi"),
 }
+CALLS = {"wikipedia": 3, "pubmed": 2}
+"""Requests of one search: Wikipedia is asked for titles, then for two articles."""
 PAPERS = [name for name in SERVICES if name != "wikipedia"]
 
 
@@ -120,7 +122,7 @@ async def test_the_same_query_again_asks_nothing(web: FakeWeb, tmp_path: Path, s
         assert source.health.read == 0
         with pytest.raises(NotRecorded):
             await source.search("something else")
-    assert len(web.requests) == count == {"wikipedia": 3, "pubmed": 2}.get(service, 1) + (service == "wikipedia" and 0)
+    assert len(web.requests) == count == CALLS.get(service, 1)
 
 
 @on_a_loop
@@ -129,7 +131,7 @@ async def test_pubmed_is_asked_twice_for_numbers_and_for_articles(web: FakeWeb, 
         await searched(outside, "pubmed")
         assert [request.path.rpartition("/")[2] for request in web.requests] == ["esearch.fcgi", "efetch.fcgi"]
         assert web.requests[0].query["sort"] == "relevance"
-        assert web.requests[1].query["id"] == "123"
+        assert web.requests[1].query["id"] == "123,30000002"
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -168,6 +168,16 @@ def test_what_is_not_set_is_said_when_the_source_is_added(tmp_path: Path, spec: 
         wb.add(spec)
 
 
+@pytest.mark.parametrize("url", ["localhost:8080", "file:///etc", "https://user:secret@example.org"])
+def test_a_base_url_that_is_none_is_said_when_the_source_is_added(tmp_path: Path, url: str) -> None:
+    with (
+        sk.Workbench(tmp_path, settings=Settings(_env_file=None, searxng_url=url)) as wb,
+        pytest.raises(ConfigurationError, match=r"SENTIENT_SEARXNG_URL|setting names") as caught,
+    ):
+        wb.add("searxng")
+    assert "secret" not in str(caught.value)
+
+
 # -- what is not read, and why -----------------------------------------------------------------------------------------------
 
 
@@ -245,7 +255,7 @@ async def test_robots_txt_is_respected_and_said(web: FakeWeb, tmp_path: Path) ->
 async def test_one_bad_page_costs_nothing_but_itself(web: FakeWeb, tmp_path: Path, fault: Any, why: str) -> None:
     bad = web.article("/bad", "Tide of Fundy", TIDES)
     web.fault("/bad", fault)
-    async with reaching(web, tmp_path, page_timeout=1.0) as outside:
+    async with reaching(web, tmp_path, page_timeout=1.0 if fault == "hang" else 20.0) as outside:
         found, source = await searched(outside, "searxng")
         assert {passage.uri for passage in found} == {web.url + "/tides"}
         ((uri, reason),) = source.health.refused
@@ -263,7 +273,7 @@ async def test_invalid_utf_8_is_read_as_far_as_it_can_be(web: FakeWeb, tmp_path:
 
 @on_a_loop
 async def test_markup_that_kills_its_parser_kills_a_child_and_nothing_else(web: FakeWeb, tmp_path: Path) -> None:
-    readers = Readers(Limits(memory=300 << 20, cpu=5, wall=10.0))
+    readers = Readers(Limits(wall=3.0, cpu=2))
     page = b"{}\n" + b"<div>" * 3_000_000
     try:
         with pytest.raises(ParseError, match=r"deeply|memory|seconds|parser|no text"):
@@ -490,9 +500,9 @@ def test_a_package_brings_a_source_by_its_word(plugin: None, tmp_path: Path) -> 
         assert "library_kit" not in sys.modules
         source: Any = wb.add("library:maps")
         assert (source.spec, len(wb.search("tides", sources=["library:maps"]))) == ("library:maps", 0)
-        with pytest.raises(ConfigurationError, match="'broken' of the package library-kit cannot be opened: AttributeError"):
+        with pytest.raises(ConfigurationError, match="'broken' of the package 'library-kit' cannot be opened: AttributeError"):
             wb.add("broken")
-        with pytest.raises(ConfigurationError, match="'half' of the package library-kit is no source: it has no refresh"):
+        with pytest.raises(ConfigurationError, match="'half' of the package 'library-kit' is no source: it has no refresh"):
             wb.add("half")
 
 
