@@ -238,7 +238,7 @@ class Readers:
         return await asyncio.wrap_future(self._threads().submit(self._read, data, suffix, name))
 
     def warm(self) -> None:
-        """Starts a child, while there is something else to wait for, and lets it read a page: the first one takes it a sixth of a second."""
+        """Starts a child while there is something else to wait for, and lets it read a page: the first takes it a sixth of a second."""
         if not self._all and not self._closed:
             self._threads().submit(self._read, _FIRST, ".page", "A page")
 
