@@ -7,7 +7,10 @@ The invariant: a step whose result was handed to its workflow is in the journal,
     workflow.py      how a workflow is declared: @workflow, Retry, effects, Outcome
     context.py       what a workflow holds: step, approve, gather, emit, send, receive, run
     engine.py        the shell: starts, resumes, routes, leases
-    _execution.py    one run while it is executed
+    _execution.py    one run while it is executed: its steps
+    _questions.py    what it asks people
+    _messages.py     what its parts tell one another
+    _calls.py        what one call of a step is made of
     _state.py        pure: what events amount to (apply), what a command becomes (decide)
     _identity.py     pure: which step is which
     _codec.py        values in and out of JSON

@@ -4,54 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import random
-import types
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field
-from functools import cache
-from types import CodeType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
-from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import _codec, _identity
+from sentient_kernel.engine._calls import Call, Crashed, Hold, Plan, as_coroutine, go_on, started
+from sentient_kernel.engine._messages import Mailbox, receiving
 from sentient_kernel.engine._placement import drive, in_thread
-from sentient_kernel.engine._state import CONTROL, ApprovalState, RunState, StepState, apply
-from sentient_kernel.engine.workflow import EffectSpec, Retry, Workflow
+from sentient_kernel.engine._questions import ask_whether_it_happened, withdraw
+from sentient_kernel.engine._state import CONTROL, RunState, StepState, apply
+from sentient_kernel.engine.workflow import Workflow
 from sentient_kernel.errors import (
-    AnswerRefused,
-    ApprovalRejected,
-    DuplicateKey,
     JournalError,
     LeaseLost,
     NondeterminismError,
-    SentientError,
     StepFailed,
     StepTimedOut,
     UsageError,
 )
 from sentient_kernel.events import (
-    ApprovalDecided,
-    ApprovalExpired,
-    ApprovalRequested,
-    ApprovalWithdrawn,
-    Ask,
     DirectionTaken,
     EffectIntended,
-    ErrorRecorded,
     Fact,
-    MessageReceived,
-    MessageSent,
     Record,
     RunCancelled,
     RunFailed,
     StepRetried,
-    StepStarted,
     Writable,
-    Written,
 )
 from sentient_kernel.events import StepFailed as StepFailedEvent
 from sentient_kernel.failures import describe
@@ -67,62 +51,6 @@ FATAL = (SystemExit, KeyboardInterrupt, MemoryError)
 
 MOST_PLANS = 1_000
 """Step functions that a run knows at once."""
-
-
-@dataclass(slots=True)
-class Call:
-    """One call of a step, with its identity."""
-
-    key: StepKey
-    fn: Callable[..., Any]
-    name: str
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    retry: Retry | None
-    timeout: float | None
-    effect: EffectSpec
-    title: str = ""
-    returns: Callable[..., Any] | None = None
-    scope: str = ""
-    plan: Plan | None = None
-
-    @property
-    def typed_by(self) -> Callable[..., Any]:
-        """The function whose annotations say what the result is."""
-        return self.returns or self.fn
-
-
-class Plan(NamedTuple):
-    """What a run knows of a step's function, worked out at its first call: later calls are looked up."""
-
-    name: str
-    prefix: bytes
-    once: bytes
-    started: bytes
-    code: CodeType | None
-
-
-@dataclass(slots=True)
-class Mailbox:
-    """The messages of a tree of runs; those that were taken are remembered in the root run's record."""
-
-    waiters: list[asyncio.Future[None]] = field(default_factory=list)
-
-    def wake(self) -> None:
-        """Lets everyone who waits look again."""
-        waiters, self.waiters = self.waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-
-
-class Crashed(BaseException):
-    """A step ended the way a dying process does; the run stops without an end of its own, and ``fact`` is the last that it writes."""
-
-    def __init__(self, where: str, error: BaseException) -> None:
-        said = f"{type(error).__name__}({error})" if str(error) else type(error).__name__
-        super().__init__(f"{where[:1].upper()}{where[1:]} ended the process: {said}.")
-        self.fact: ErrorRecorded | None = ErrorRecorded(error=describe(error), origin=where)
 
 
 class Execution:
@@ -152,7 +80,6 @@ class Execution:
         self.frontier = Seq(0)
         self.unclaimed: Counter[tuple[str, str]] = Counter((s.scope, s.name) for s in state.steps.values() if not s.loose)
         self.unasked: set[ApprovalId] = set(state.approvals)
-        self._receiving = b"receive\0" + self.run.encode()
         self.ahead = self.unclaimed.total() + len(self.unasked) + self._recorded_receives()
         self.answers: dict[ApprovalId, list[asyncio.Future[None]]] = {}
         self.forms: dict[ApprovalId, TypeAdapter[Any]] = {}
@@ -232,7 +159,7 @@ class Execution:
     def _recorded_receives(self) -> int:
         """Returns how many messages this run has taken, or stopped to wait for, in former lives."""
         n = 0
-        while _identity.occurrence_key(self._receiving, n) in self.root.state.received:
+        while _identity.occurrence_key(receiving(self.run), n) in self.root.state.received:
             n += 1
         return n
 
@@ -250,7 +177,7 @@ class Execution:
             running[id(self)] = (self.run, _identity.name_of(self.flow.fn), None, body)
             value = await body
             encoded = _codec.encode(value, f"the result of workflow {self.flow.name!r}")
-            await self._withdraw("the run was completed")
+            await withdraw(self, "the run was completed")
             await self.append(_codec.result_fact("run_completed", None, encoded, self.journal.blobs))
             return _codec.normalised(value, encoded, self.flow.fn)
         except asyncio.CancelledError as error:
@@ -259,7 +186,7 @@ class Execution:
                 raise RuntimeError("The workflow raised CancelledError although nobody cancelled it.") from error
             cancelled = self.state if self.state.cancelling else self.root.state
             if cancelled.cancelling and not self.root.fenced and not self.root.closing:
-                await self._withdraw("the run was cancelled")
+                await withdraw(self, "the run was cancelled")
                 await self.append(RunCancelled(reason=cancelled.cancel_reason))
             raise
         except LeaseLost:
@@ -290,21 +217,8 @@ class Execution:
 
     async def _failed(self, error: BaseException) -> None:
         self.engine.ended_by(self.run, error)  # before the record: who waits for that asks for this
-        await self._withdraw("the run has failed")
+        await withdraw(self, "the run has failed")
         await self.append(RunFailed(error=describe(error)))
-
-    async def _withdraw(self, reason: str) -> None:
-        for approval in self.state.open_approvals:
-            await self._end_question(ApprovalWithdrawn(approval=approval.request.approval, reason=reason))
-
-    async def _end_question(self, fact: ApprovalWithdrawn | ApprovalExpired) -> None:
-        """Ends a question without an answer, unless an answer was first."""
-        unique = _identity.answer_key(self.run, fact.approval)
-        try:
-            await self.journal.append(self.run, [fact], lease=self.root.lease, unique=unique, full=True)
-        except DuplicateKey:
-            self.journal.poll()  # the answer was written by another process; now it is known here
-            await asyncio.sleep(0.05)  # if it is not, others must have their turn
 
     # -- steps ----------------------------------------------------------------------------------------------------
 
@@ -361,13 +275,13 @@ class Execution:
         What returns without waiting is written together with its beginning: one transaction, and no turn of the loop for one who
         writes alone.
         """
-        started = _started(call)
+        began = started(call)
         running = self.engine.watchdog.on_loop(call.plan.code if call.plan else None)
         waited = False
         try:
             body = call.fn(*call.args, **call.kwargs)
             if not asyncio.iscoroutine(body):
-                body = _as_coroutine(body)
+                body = as_coroutine(body)
             running[id(call)] = (self.run, call.name, call.key, body)
             try:
                 first = body.send(None)
@@ -375,8 +289,8 @@ class Execution:
                 value = stop.value
             else:
                 waited = True
-                self.post(started)
-                value = await _go_on(body, first)
+                self.post(began)
+                value = await go_on(body, first)
             encoded = _codec.encode(value, f"the result of step {call.name!r}")
         except FATAL as error:
             raise Crashed(f"step {call.name}", error) from error
@@ -384,13 +298,13 @@ class Execution:
             if isinstance(error, JournalError) or (isinstance(error, asyncio.CancelledError) and _is_cancelled()):
                 raise
             if not waited:
-                self.post(started)
+                self.post(began)
             await self._after_failure(call, 1, error)
             raise
         finally:
             running.pop(id(call), None)
         done = _codec.result_fact("step_completed", call.key, encoded, self.journal.blobs)
-        facts = (done,) if waited else (started, done)
+        facts = (done,) if waited else (began, done)
         await self.append(*facts)
         return _codec.normalised(value, encoded, call.typed_by)
 
@@ -439,11 +353,11 @@ class Execution:
         intents = recorded.intents if recorded else 0
         if recorded is None:
             # On disk before the body runs: should it take the process down, the record names it.
-            await self.append(_started(call))
+            await self.append(started(call))
         probe = self.engine.probe
         hold: Hold | None = None
         while True:
-            if intents and effect == "once" and (happened := await self._ask_whether_it_happened(call, intents)).happened:
+            if intents and effect == "once" and (happened := await ask_whether_it_happened(self, call, intents)).happened:
                 return await self._completed(call, happened.result)
             if probe:
                 probe("before_step", call.name)
@@ -547,7 +461,7 @@ class Execution:
                 bodies: dict[str, Callable[[], Any]] = {
                     "thread": lambda: fn(*call.args, **kwargs),
                     "trial": lambda: drive(fn(*call.args, **kwargs)),
-                    "own_loop": lambda: asyncio.run(_as_coroutine(fn(*call.args, **kwargs))),
+                    "own_loop": lambda: asyncio.run(as_coroutine(fn(*call.args, **kwargs))),
                 }
                 act = bodies[place] if hold is None else hold.before(bodies[place])
                 with engine.placement.trial(fn) if place == "trial" else nullcontext():
@@ -588,195 +502,12 @@ class Execution:
 
     # -- questions -------------------------------------------------------------------------------------------------
 
-    async def _ask_whether_it_happened(self, call: Call, intents: int) -> Happened:
-        question = (
-            f"Step {call.name!r} was cut off, or failed, while it acted on the outside world; it may or may not have happened. "
-            "Approve to do it again; approve with the payload {'happened': true, 'result': ...} if it did happen; reject to stop."
-        )
-        answer = await self.approve(f"effect:{call.key}:{intents}", question, Happened().model_dump(), _happened(), "effect", None)
-        assert isinstance(answer, Happened)  # noqa: S101 - the schema says so
-        return answer
-
-    async def approve(
-        self, scope: str, question: str, payload: Any, schema: TypeAdapter[Any] | None, ask: Ask, expires: float | None
-    ) -> Any:
-        """Asks, waits for the answer, and returns the payload that was approved.
-
-        Raises:
-            ApprovalRejected: The answer was no, or nobody answered in time.
-        """
-        encoded = _codec.encode(payload, "the payload of the approval")
-        shown = from_json(encoded.json)
-        if schema is not None:
-            try:
-                schema.validate_json(encoded.json)
-            except ValidationError as error:
-                raise UsageError(f"The payload of {question!r} does not fit its own schema: {_first(error)}.") from None
-        identity = b"\0".join((b"approve", scope.encode(), question.encode(), encoded.json))
-        note = ""
-        while True:
-            key = self.occurrence(identity)
-            approval = await self._asked(key, question + note, shown, schema, ask, expires, by_default=not scope)
-            answer = await self._answer(approval)
-            if answer is None:
-                continue  # it was withdrawn when the run ended; taken up again, the run asks anew
-            if answer.decision == "reject":
-                raise ApprovalRejected(f"{question!r} was rejected by {answer.by or 'somebody'}.", reason=answer.reason, hint=answer.reason)
-            if schema is None:
-                return answer.payload if answer.edited else _codec.normalised(payload, encoded, None)
-            try:
-                return schema.validate_json(to_json(answer.payload) if answer.edited else encoded.json)
-            except ValidationError as error:
-                note = f" (The last answer did not fit: {_first(error)}.)"
-
-    async def _asked(
-        self, key: StepKey, question: str, shown: Any, schema: TypeAdapter[Any] | None, ask: Ask, expires: float | None, *, by_default: bool
-    ) -> ApprovalState:
-        approval = _identity.approval_id(self.run, key)
-        if schema is not None:
-            self.forms[approval] = schema
-        if approval not in self.state.approvals:
-            form = schema.json_schema() if schema is not None else None
-            event = ApprovalRequested(
-                approval=approval, key=key, ask=ask, question=question, payload=shown, form=form,
-                digest=_identity.digest(question, shown, form),
-                expires_at=None if expires is None else self.engine.clock.now_us() + int(expires * 1e6),
-            )  # fmt: skip
-            self.state.approvals[approval] = ApprovalState(event)
-            await self.append(event)
-            if self.engine.probe:
-                self.engine.probe("asked", question)
-        state = self.state.approvals[approval]
-        if approval in self.unasked and not state.open:
-            self.unasked.discard(approval)
-            self.ahead -= self.ahead > 0
-        else:
-            self.ahead = 0
-        policy = self._policy(ask, by_default=by_default)
-        if state.open and policy != "ask":
-            decision: Literal["approve", "reject"] = "approve" if policy == "auto" else "reject"
-            reason = "" if policy == "auto" else "the policy for this run is to deny"
-            with suppress(AnswerRefused):  # a person was faster
-                command = DecideApproval(run=self.run, approval=approval, decision=decision, reason=reason, by=f"policy {policy}")
-                await self.engine.decide(command)
-        return state
-
-    def _policy(self, ask: Ask, *, by_default: bool) -> str:
-        """Returns how a question is answered. That an effect may happen a second time is approved by nobody who did not say so."""
-        started = self.root.state.started
-        policy = (started.approve if started else None) or {}
-        default = policy.get("default", "ask")
-        return policy.get(ask, default if by_default or default != "auto" else "ask")
-
-    async def _answer(self, approval: ApprovalState) -> ApprovalDecided | None:
-        """Waits for the answer; None when the question was withdrawn."""
-        request, clock = approval.request, self.engine.clock
-        until = None if request.expires_at is None else clock.monotonic() + (request.expires_at - clock.now_us()) / 1e6
-        while approval.open:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self.answers.setdefault(request.approval, []).append(waiter)
-            if until is None:
-                await waiter
-                continue
-            left = until - clock.monotonic()
-            if left <= 0 or not await self.engine.either(waiter, left):
-                await self._end_question(ApprovalExpired(approval=request.approval))
-        if self.engine.probe:
-            self.engine.probe("answered", request.question)
-        if approval.answer is None and approval.closed == "approval_expired":
-            how = "nobody answered in time"
-            raise ApprovalRejected(f"{request.question!r} was not approved: {how}.", reason=how)
-        return approval.answer
-
     # -- messages ----------------------------------------------------------------------------------------------------
-
-    async def send(self, to: str, message: Any) -> None:
-        """Puts a value into a mailbox of the tree of runs; once, however often the run is resumed."""
-        encoded = _codec.encode(message, "the message")
-        key = self.occurrence(b"\0".join((b"send", self.run.encode(), to.encode(), encoded.json)))
-        if key not in self.root.state.sent:
-            await self.root.append(MessageSent(to=to, message=from_json(encoded.json), sender=self.run, key=key))
-
-    async def receive(self, names: frozenset[str], timeout: float | None) -> Any:
-        """Takes the oldest message for one of these names. Raises StepTimedOut when none came in time."""
-        state = self.root.state
-        key = self.occurrence(self._receiving)
-        self.ahead = max(self.ahead - 1, 0) if key in state.received else 0
-        deadline = None if timeout is None else self.engine.clock.monotonic() + timeout
-        while key not in state.received:
-            taken = set(state.received.values())
-            found = next((seq for seq, m in state.messages.items() if seq not in taken and m.to in names), None)
-            if found is None and (deadline is None or deadline > self.engine.clock.monotonic()):
-                waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                self.mailbox.waiters.append(waiter)
-                if deadline is None:
-                    await waiter
-                else:
-                    await self.engine.either(waiter, deadline - self.engine.clock.monotonic())
-                continue
-            state.received[key] = found or Seq(0)
-            await self.root.append(MessageReceived(key=key, message=found or Seq(0)))
-        seq = state.received[key]
-        if seq == 0:
-            raise StepTimedOut(f"No message came within {timeout:g} s." if timeout is not None else "No message came.")
-        return state.messages[seq].message
 
     async def child(self, flow: Workflow[..., Any], key: StepKey, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Runs another workflow as part of this run."""
         run = _identity.child_id(self.run, key)
         return await self.engine.execute_child(self, run, flow, args, kwargs)
-
-
-@dataclass(slots=True)
-class Hold:
-    """That a run is still this kernel's, as far as was known at a time: a kernel that stood still meanwhile has to look again."""
-
-    engine: Engine
-    lease: Lease
-    at: float
-
-    def make_sure(self) -> None:
-        """Looks again until it is certain; on the loop.
-
-        Raises:
-            LeaseLost: Another kernel has taken the run over.
-        """
-        while self._stale():
-            self.at = self.engine.loop.time()
-            self.engine.check_lease(self.lease)
-
-    def before(self, act: Callable[[], Any]) -> Callable[[], Any]:
-        """Returns an act for another thread that makes sure first: between a look and the act there is then no turn of anything."""
-
-        def first() -> Any:
-            while self._stale():
-                self.engine.on_loop(self.make_sure)
-            return act()
-
-        return first
-
-    def _stale(self) -> bool:
-        return self.engine.loop.time() - self.at > self.engine.lease_ttl / 2
-
-
-class Happened(BaseModel):
-    """What a person says of an effect whose outcome nobody recorded."""
-
-    model_config = ConfigDict(defer_build=True)
-    happened: bool = False
-    result: Any = None
-
-
-@cache
-def _happened() -> TypeAdapter[Happened]:
-    return TypeAdapter(Happened)
-
-
-def start_task(coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-    """Starts a task whose error somebody else reads."""
-    task = asyncio.get_running_loop().create_task(coroutine, name=name)
-    task.add_done_callback(lambda t: t.cancelled() or t.exception())
-    return task
 
 
 def _settled(call: Call, engine: Engine) -> bool:
@@ -802,40 +533,6 @@ def _is_plain(call: Call) -> bool:
     return call.retry is None and call.timeout is None and call.effect.kind == "pure"
 
 
-@types.coroutine
-def _go_on(body: Any, first: Any) -> Generator[Any, Any, Any]:
-    """Awaits a coroutine that was begun by hand and has yielded ``first``."""
-    try:
-        yield first
-    except BaseException as error:  # noqa: BLE001 - whatever is thrown in belongs to the body
-        try:
-            again = body.throw(error)
-        except StopIteration as stop:
-            return stop.value
-        return (yield from _go_on(body, again))
-    return (yield from body)
-
-
-def _started(call: Call) -> Writable:
-    """Returns the event of a step's beginning; its usual form is put together from bytes, as it is written for every step."""
-    if call.effect.kind == "pure" and not call.title and not call.scope and call.plan is not None:
-        return Written("step_started", b'{"key":"' + call.key.encode() + call.plan.started + b"}")
-    return StepStarted(key=call.key, name=call.name, scope=call.scope, effect=call.effect.kind, title=call.title)
-
-
-async def _as_coroutine(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
-
-
 def _parameters(fn: Callable[..., Any]) -> frozenset[str]:
     code = getattr(_identity.plain(fn), "__code__", None)
     return frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) if code else frozenset()
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(p) for p in first["loc"])
-    return f"{where + ': ' if where else ''}{first['msg'][:1].lower()}{first['msg'][1:]}"
-
-
-__all__ = ["Call", "Crashed", "Execution", "Mailbox", "SentientError", "start_task"]

@@ -20,7 +20,7 @@ from sentient_kernel.events import LoopBlocked
 from sentient_kernel.ids import RunId, StepKey
 
 if TYPE_CHECKING:
-    from sentient_kernel.engine._execution import Call
+    from sentient_kernel.engine._calls import Call
 
 BLOCKED_AFTER = 1.0
 """Seconds without a turn of the loop after which it counts as blocked."""

@@ -11,8 +11,9 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 from pydantic_core import from_json
 
 from sentient_kernel.commands import FinishRun
-from sentient_kernel.engine import _codec, _identity
-from sentient_kernel.engine._execution import Call, Crashed, Execution, start_task
+from sentient_kernel.engine import _codec, _identity, _messages, _questions
+from sentient_kernel.engine._calls import Call, Crashed, start_task
+from sentient_kernel.engine._execution import Execution
 from sentient_kernel.engine.workflow import PURE, EffectSpec, Outcome, Retry, Workflow
 from sentient_kernel.errors import JournalError, NondeterminismError, Refused, UsageError
 from sentient_kernel.events import Ask, Fact, ProgressUpdated, ResearchUpdated
@@ -109,7 +110,7 @@ class Context:
         if schema is None and isinstance(payload, BaseModel):
             schema = type(payload)
         adapter = None if schema is None else schema if isinstance(schema, TypeAdapter) else TypeAdapter(schema)
-        return await self._execution.approve("", question, payload, adapter, ask, expires)
+        return await _questions.approve(self._execution, "", question, payload, adapter, ask, expires)
 
     async def gather(self, *awaitables: Awaitable[T], limit: int | None = None) -> list[Outcome[T]]:
         """Runs several calls at once; one that fails costs only itself.
@@ -194,7 +195,7 @@ class Context:
 
     async def send(self, to: str, message: Any) -> None:
         """Sends a value to every workflow of this tree of runs that goes by the name ``to``: its run's name or its function's."""
-        await self._execution.send(to, message)
+        await _messages.send(self._execution, to, message)
 
     async def receive(self, *, timeout: float | None = None) -> Any:
         """Takes the oldest message that was sent to this workflow and not yet taken.
@@ -212,7 +213,7 @@ class Context:
             names.add(started.name)
         if execution.parent is None:
             names |= {"", "*"}
-        return await execution.receive(frozenset(names), timeout)
+        return await _messages.receive(execution, frozenset(names), timeout)
 
     async def run(self, workflow: Workflow[..., T], /, *args: Any, title: str = "", **kwargs: Any) -> T:
         """Runs another workflow as a child of this run and returns its result; resumed with it, cancelled with it.

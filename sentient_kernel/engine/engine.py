@@ -19,7 +19,8 @@ from pydantic_core import to_json
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.commands import CancelRun, Command, DecideApproval, SendMessage
 from sentient_kernel.engine import _codec, _identity
-from sentient_kernel.engine._execution import Crashed, Execution, start_task
+from sentient_kernel.engine._calls import Crashed, start_task
+from sentient_kernel.engine._execution import Execution
 from sentient_kernel.engine._loop import LoopThread
 from sentient_kernel.engine._placement import Placement
 from sentient_kernel.engine._state import CRASH_LOOP, ENDED, Refusal, RunState, apply, decide, fold

@@ -1,0 +1,182 @@
+"""What a run asks people: each question once, however often the run is resumed; the first answer counts."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+
+from sentient_kernel.commands import DecideApproval
+from sentient_kernel.engine import _codec, _identity
+from sentient_kernel.engine._state import ApprovalState
+from sentient_kernel.errors import (
+    AnswerRefused,
+    ApprovalRejected,
+    DuplicateKey,
+    UsageError,
+)
+from sentient_kernel.events import (
+    ApprovalDecided,
+    ApprovalExpired,
+    ApprovalRequested,
+    ApprovalWithdrawn,
+    Ask,
+)
+from sentient_kernel.ids import StepKey
+
+if TYPE_CHECKING:
+    from sentient_kernel.engine._calls import Call
+    from sentient_kernel.engine._execution import Execution
+
+
+class Happened(BaseModel):
+    """What a person says of an effect whose outcome nobody recorded."""
+
+    model_config = ConfigDict(defer_build=True)
+    happened: bool = False
+    result: Any = None
+
+
+async def ask_whether_it_happened(execution: Execution, call: Call, intents: int) -> Happened:
+    """Asks what became of an effect whose outcome nobody recorded. Raises ApprovalRejected."""
+    question = (
+        f"Step {call.name!r} was cut off, or failed, while it acted on the outside world; it may or may not have happened. "
+        "Approve to do it again; approve with the payload {'happened': true, 'result': ...} if it did happen; reject to stop."
+    )
+    answer = await approve(execution, f"effect:{call.key}:{intents}", question, Happened().model_dump(), _happened(), "effect", None)
+    assert isinstance(answer, Happened)  # noqa: S101 - the schema says so
+    return answer
+
+
+async def approve(
+    execution: Execution, scope: str, question: str, payload: Any, schema: TypeAdapter[Any] | None, ask: Ask, expires: float | None
+) -> Any:
+    """Asks, waits for the answer, and returns the payload that was approved.
+
+    Raises:
+        ApprovalRejected: The answer was no, or nobody answered in time.
+    """
+    encoded = _codec.encode(payload, "the payload of the approval")
+    shown = from_json(encoded.json)
+    if schema is not None:
+        try:
+            schema.validate_json(encoded.json)
+        except ValidationError as error:
+            raise UsageError(f"The payload of {question!r} does not fit its own schema: {_first(error)}.") from None
+    identity = b"\0".join((b"approve", scope.encode(), question.encode(), encoded.json))
+    note = ""
+    while True:
+        key = execution.occurrence(identity)
+        approval = await _asked(execution, key, question + note, shown, schema, ask, expires, by_default=not scope)
+        answer = await _answer(execution, approval)
+        if answer is None:
+            continue  # it was withdrawn when the run ended; taken up again, the run asks anew
+        if answer.decision == "reject":
+            raise ApprovalRejected(f"{question!r} was rejected by {answer.by or 'somebody'}.", reason=answer.reason, hint=answer.reason)
+        if schema is None:
+            return answer.payload if answer.edited else _codec.normalised(payload, encoded, None)
+        try:
+            return schema.validate_json(to_json(answer.payload) if answer.edited else encoded.json)
+        except ValidationError as error:
+            note = f" (The last answer did not fit: {_first(error)}.)"
+
+
+async def _asked(
+    execution: Execution,
+    key: StepKey,
+    question: str,
+    shown: Any,
+    schema: TypeAdapter[Any] | None,
+    ask: Ask,
+    expires: float | None,
+    *,
+    by_default: bool,
+) -> ApprovalState:
+    approval = _identity.approval_id(execution.run, key)
+    if schema is not None:
+        execution.forms[approval] = schema
+    if approval not in execution.state.approvals:
+        form = schema.json_schema() if schema is not None else None
+        event = ApprovalRequested(
+            approval=approval, key=key, ask=ask, question=question, payload=shown, form=form,
+            digest=_identity.digest(question, shown, form),
+            expires_at=None if expires is None else execution.engine.clock.now_us() + int(expires * 1e6),
+        )  # fmt: skip
+        execution.state.approvals[approval] = ApprovalState(event)
+        await execution.append(event)
+        if execution.engine.probe:
+            execution.engine.probe("asked", question)
+    state = execution.state.approvals[approval]
+    if approval in execution.unasked and not state.open:
+        execution.unasked.discard(approval)
+        execution.ahead -= execution.ahead > 0
+    else:
+        execution.ahead = 0
+    policy = _policy(execution, ask, by_default=by_default)
+    if state.open and policy != "ask":
+        decision: Literal["approve", "reject"] = "approve" if policy == "auto" else "reject"
+        reason = "" if policy == "auto" else "the policy for this run is to deny"
+        with suppress(AnswerRefused):  # a person was faster
+            command = DecideApproval(run=execution.run, approval=approval, decision=decision, reason=reason, by=f"policy {policy}")
+            await execution.engine.decide(command)
+    return state
+
+
+def _policy(execution: Execution, ask: Ask, *, by_default: bool) -> str:
+    """Returns how a question is answered. That an effect may happen a second time is approved by nobody who did not say so."""
+    started = execution.root.state.started
+    policy = (started.approve if started else None) or {}
+    default = policy.get("default", "ask")
+    return policy.get(ask, default if by_default or default != "auto" else "ask")
+
+
+async def _answer(execution: Execution, approval: ApprovalState) -> ApprovalDecided | None:
+    """Waits for the answer; None when the question was withdrawn."""
+    request, clock = approval.request, execution.engine.clock
+    until = None if request.expires_at is None else clock.monotonic() + (request.expires_at - clock.now_us()) / 1e6
+    while approval.open:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        execution.answers.setdefault(request.approval, []).append(waiter)
+        if until is None:
+            await waiter
+            continue
+        left = until - clock.monotonic()
+        if left <= 0 or not await execution.engine.either(waiter, left):
+            await _end_question(execution, ApprovalExpired(approval=request.approval))
+    if execution.engine.probe:
+        execution.engine.probe("answered", request.question)
+    if approval.answer is None and approval.closed == "approval_expired":
+        how = "nobody answered in time"
+        raise ApprovalRejected(f"{request.question!r} was not approved: {how}.", reason=how)
+    return approval.answer
+
+
+async def withdraw(execution: Execution, reason: str) -> None:
+    """Ends the questions of a run that has come to its end."""
+    for approval in execution.state.open_approvals:
+        await _end_question(execution, ApprovalWithdrawn(approval=approval.request.approval, reason=reason))
+
+
+async def _end_question(execution: Execution, fact: ApprovalWithdrawn | ApprovalExpired) -> None:
+    """Ends a question without an answer, unless an answer was first."""
+    unique = _identity.answer_key(execution.run, fact.approval)
+    try:
+        await execution.journal.append(execution.run, [fact], lease=execution.root.lease, unique=unique, full=True)
+    except DuplicateKey:
+        execution.journal.poll()  # the answer was written by another process; now it is known here
+        await asyncio.sleep(0.05)  # if it is not, others must have their turn
+
+
+@cache
+def _happened() -> TypeAdapter[Happened]:
+    return TypeAdapter(Happened)
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(p) for p in first["loc"])
+    return f"{where + ': ' if where else ''}{first['msg'][:1].lower()}{first['msg'][1:]}"
