@@ -2,7 +2,8 @@
 
 Starting an interpreter for every death would cost more than the death. Reads one JSON request a line and writes one answer a line:
 ``{"do": name, "with": {...}, "out": path}`` forks a child that calls that function of :mod:`lives` and answers with its pid;
-``{"wait": pid}`` answers with the child's exit status, negative for the signal that ended it.
+``{"wait": pid}`` answers with the child's exit status, negative for the signal that ended it; ``{"load": [...]}`` imports modules first,
+and what they define can be called too.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ import json
 import os
 import sys
 import traceback
+from importlib import import_module
+from types import ModuleType
 from typing import Any, NoReturn
 
 import lives
+
+KNOWN: list[ModuleType] = [lives]
 
 
 def child(request: dict[str, Any]) -> NoReturn:
@@ -24,7 +29,7 @@ def child(request: dict[str, Any]) -> NoReturn:
     os.dup2(out, 2)
     code = 1
     try:
-        getattr(lives, request["do"])(**request["with"])
+        next(getattr(one, request["do"]) for one in KNOWN if hasattr(one, request["do"]))(**request["with"])
         code = 0
     except SystemExit as left:
         code = left.code if isinstance(left.code, int) else 1
@@ -41,7 +46,10 @@ def main() -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        if "wait" in request:
+        if "load" in request:
+            KNOWN[:0] = map(import_module, request["load"])
+            answer = 0
+        elif "wait" in request:
             _, status = os.waitpid(request["wait"], 0)
             answer = os.waitstatus_to_exitcode(status)
         else:
