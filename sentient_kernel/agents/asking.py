@@ -96,9 +96,11 @@ class Asking:
         while isinstance(short := self._ledger.reserve(tokens=tokens), Short):
             budget, spent = self._ledger.budget, self._ledger.spent
             more = _more(budget, tokens)
-            question = f"The budget of this run is used up. {short} Go on with more?"
+            limits = {
+                name: value for name, value in (("usd", more.usd), ("tokens", more.tokens), ("calls", more.calls)) if value is not None
+            }
             try:
-                answer = await self._ctx.approve(question, {"usd": more.usd, "tokens": more.tokens, "calls": more.calls}, ask="spend")
+                answer = await self._ctx.approve(f"{short} Go on with a budget of this?", limits, ask="spend")
             except ApprovalRejected as error:
                 self.closed = f"The budget was used up after {spent.calls} calls" + (f" ({error.reason})." if error.reason else ".")
                 return False
@@ -111,22 +113,25 @@ class Asking:
 
         async def ask_model(name: str, turns: list[list[str]], schema: Schema, most_tokens: int) -> dict[str, Any]:
             messages = [Message(role=role, text=text) for role, text in turns]  # type: ignore[arg-type]  # they were taken from messages
-            began, show = time.monotonic(), _Readable(lambda text: ctx.stream(text, by=purpose))
+            began, show, made = time.monotonic(), _Readable(lambda text: ctx.stream(text, by=purpose)), False
 
             async def compute() -> bytes:
+                nonlocal made
+                made = True
                 reply = await model.complete(
                     messages, schema=schema, most_tokens=most_tokens, on_text=show.take if purpose == "write" else None
                 )
                 return json.dumps({"value": reply.value, "usage": asdict(reply.usage), "model": reply.model or name}).encode()
 
-            kept, digests = False, tuple[str, ...]()
+            digests = tuple[str, ...]()
             if cache is None:
                 data = await compute()
             else:
                 what = {"model": name, "turns": turns, "schema": schema, "most_tokens": most_tokens}
                 key = Key("model", what)
                 hit = await cache.call(key, compute, ttl=LIVES)
-                data, kept, digests = hit.data, not hit.fresh, (key.digest,)
+                data, digests = hit.data, (key.digest,)
+            kept = not made  # a run that waited for the same call of another has paid nothing for it
             answer = json.loads(data)
             usage = answer["usage"]
             ctx.note(

@@ -273,11 +273,12 @@ class Research:
             o.value or Found(part=p.id, source=ref[0], passages=(), health=Health(source=ref[0], reason=str(o.error)))
             for o, (p, ref) in zip(outcomes, wanted, strict=True)
         ]
+        asked = {part.id: part.text for part in parts}
         for one in found:
             reason = "" if one.passages else one.health.reason
             ctx.tell(
                 SourceReported(
-                    source=one.source, query=parts[0].text, found=len(one.passages), documents=one.health.documents, reason=reason
+                    source=one.source, query=asked[one.part], found=len(one.passages), documents=one.health.documents, reason=reason
                 )
             )
         total = len(wanted)
