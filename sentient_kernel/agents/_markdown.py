@@ -99,7 +99,8 @@ def _sources(report: Report) -> list[str]:
         return []
     lines = ["## Sources", ""]
     for note in report.sources:
-        parts = [f"{note.documents} documents", f"{note.found} passages found", f"{note.cited} cited"]
+        parts = [f"{note.documents} documents"] if note.documents or not note.found else []  # a search engine holds none of its own
+        parts += [f"{note.found} passages found", f"{note.cited} cited"]
         parts += [f"{len(note.refused)} not read"] if note.refused else []
         lines.append(f"- **{text(note.source)}**: {', '.join(parts)}.{' ' + text(note.reason) if note.reason else ''}")
         lines += [f"  - {text(uri)}: {text(reason)}" for uri, reason in note.refused[:10]]

@@ -131,6 +131,25 @@ def numbers(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+_UNITS = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SPELLED = re.compile(rf"\b(?:({'|'.join(_TENS)})(?:[- ](one|{'|'.join(_UNITS[:8])}))?|({'|'.join(_UNITS)}))\b")
+
+
+def figures(text: str) -> frozenset[str]:
+    """Returns the numbers of a text, also those that are written as words; "one" is as often no number.
+
+    Example:
+        >>> sorted(figures("Nineteen of 35 hives, twenty-one frames"))
+        ['19', '21', '35']
+    """
+    found = set(numbers(text))
+    for tens, unit, small in _SPELLED.findall(text.lower()):
+        value = _UNITS.index(small) + 2 if small else 20 + 10 * _TENS.index(tens)
+        found.add(str(value + (1 if unit == "one" else _UNITS.index(unit) + 2 if unit else 0)))
+    return frozenset(found)
+
+
 def negated(text: str) -> int:
     """Returns how many words of a text negate."""
     return sum(1 for w in words(text) if plain(w) in NEGATIONS)

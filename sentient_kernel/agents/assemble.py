@@ -88,7 +88,8 @@ def mended(report: Report, repaired: Sequence[Claim]) -> Report:
         report: The report as it was checked.
         repaired: The new sentences, checked. Those that are not borne out either are left out: the old ones then stay, marked.
     """
-    good = [claim for claim in repaired if claim.verdict == "supported"]
+    known = {claim.text for claim in report.claims}
+    good = [claim for claim in repaired if claim.verdict == "supported" and claim.text not in known]
     claims: list[Claim] = []
     for claim in report.claims:
         if claim.verdict == "supported" or not good:

@@ -143,14 +143,17 @@ def enough(value: Any) -> bool:
 
 
 def claims_of(value: Any, count: int) -> list[tuple[str, tuple[int, ...]]]:
-    """Returns the sentences of an answer with the places (from 0) of the quotes they cite; those that cite none are kept, to be marked."""
+    """Returns the sentences of an answer with the places (from 0) of the quotes they cite.
+
+    Those that cite none are kept, to be marked. A single word is no sentence: whether quotes carry it cannot be said.
+    """
     found: list[tuple[str, tuple[int, ...]]] = []
     for one in _items(value, "claims"):
         text = _line(one.get("text"), 600)
         cites = one.get("cites")
         numbers = [n for n in cites if isinstance(n, int) and not isinstance(n, bool)] if isinstance(cites, list) else []
         places = tuple(dict.fromkeys(n - 1 for n in numbers if 1 <= n <= count))
-        if text and all(text != other for other, _ in found):
+        if " " in text and all(text != other for other, _ in found):
             found.append((re.sub(r"\s*\[\d+(?:\s*,\s*\d+)*\]", "", text), places))
     return found[:MOST_CLAIMS]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from sentient_kernel.agents._words import NEGATIONS, asked, content, numbers, plain, words
+from sentient_kernel.agents._words import NEGATIONS, asked, content, figures, plain, words
 from sentient_kernel.errors import NotFound
 from sentient_kernel.ids import DocumentId
 
@@ -146,7 +146,7 @@ def likeness(claim: str, evidence: str) -> float:
         return 1.0 if words(claim) and " ".join(words(claim)) in " ".join(words(evidence)) else 0.0
     held = frozenset(content(evidence))
     score = sum(value for term, value in terms.items() if term in held) / sum(terms.values())
-    if numbers(claim) - numbers(evidence):
+    if figures(claim) - figures(evidence):
         score *= 0.4
     if _denies(claim) != _denies(evidence):
         score *= 0.7
@@ -168,7 +168,7 @@ def _opposed(one: str, other: str) -> bool:
 
 def _why(claim: str, evidence: str) -> str:
     """Returns in one sentence what of a claim its quotes do not carry."""
-    strange = sorted(numbers(claim) - numbers(evidence))
+    strange = sorted(figures(claim) - figures(evidence))
     if strange:
         return f"The number {strange[0]} does not stand in its quotes."
     if _denies(claim) != _denies(evidence):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json as _json
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -18,6 +20,8 @@ __all__ = ["Accept", "Fetched", "check_kind", "refused", "whole"]
 Accept = Literal["page", "json", "xml", "any"]
 
 ERROR_BODY = 64 * 1024
+BIG = 1_000_000
+"""Bytes of an answer from which on it needs room: few that are so big are read at the same time."""
 _PAGES = frozenset({"", "application/pdf", "application/xhtml+xml", "application/xml"})
 _XML = frozenset({"", "application/xml", "text/xml", "text/plain"})
 _NO_PAGES = frozenset({"text/css", "text/javascript", "text/event-stream"})
@@ -66,14 +70,28 @@ class Fetched:
             raise WrongKind(f"{host!r} sent an answer that is not JSON.", reason_code="not_json", host=host) from None
 
 
-async def whole(answer: Answer, target: Target, accept: Accept, most_bytes: int) -> Fetched:
+async def whole(answer: Answer, target: Target, accept: Accept, most_bytes: int, room: asyncio.Semaphore) -> Fetched:
     """Reads an answer to its end.
+
+    Args:
+        answer: What a server sends.
+        target: Who was asked.
+        accept: What was asked for.
+        most_bytes: How much of it is read at most.
+        room: A place in it is needed for what is big, so that many such answers fill neither memory nor the loop.
 
     Raises:
         TooBig: It has more bytes than may be read.
         WrongKind: It cannot be decoded, or was to be JSON and is not.
     """
-    body = b"".join([piece async for piece in answer.pieces(most_bytes)])
+    read = bytearray()  # in one stretch, which the system takes back; many pieces leave holes that it does not
+    async with AsyncExitStack() as held:
+        held.callback(read.clear)  # an error keeps what its traceback leads to
+        async for piece in answer.pieces(most_bytes):
+            if len(read) <= BIG < len(read) + len(piece):
+                await held.enter_async_context(room)
+            read += piece
+        body = bytes(read)
     kind, charset = _kind(answer)
     fetched = Fetched(target.url, answer.status, _kept(answer), kind, charset, body)
     if accept == "json" and answer.status < 400:

@@ -124,7 +124,7 @@ class Answer:
                 if count > most:
                     raise self._too_big(most)
                 yield piece
-                if number % 8 == 0:  # a megabyte out of one read: others are to have their turn as well
+                if number % 2 == 0:  # much out of one read: others are to have their turn as well
                     await asyncio.sleep(0)
         decoder.finish()
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Accept", "Fetched", "Fetcher"]
 
 HOPS = 5
+AT_ONCE = 2
+"""Answers of more than a megabyte that are read at the same time."""
 _ASKED = {
     "page": "text/html, application/xhtml+xml, application/pdf, text/plain;q=0.9, text/*;q=0.8, application/xml;q=0.7",
     "json": "application/json",
@@ -88,6 +90,7 @@ class Fetcher:
         self._clients: list[Any] = []
         self._turns = Turns(self._clock)
         self._robots = Robots(self._read_robots, self._clock)
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     async def get(
         self,
@@ -222,6 +225,7 @@ class Fetcher:
         # Two sets of connections, so that a call never meets one that only another call may have.
         self._wires = {trusted: self._wire("httpx", checked=not trusted) for trusted in (True, False)}
         self._turns, self._robots = Turns(self._clock), Robots(self._read_robots, self._clock)
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     async def _ask(self, url: str, call: _Call, attempts: int) -> Fetched:
         """Asks until there is an answer, or asking again is not worth it."""
@@ -290,7 +294,7 @@ class Fetcher:
             if answer.status >= 400 and answer.status not in call.expect:
                 return await refused(answer, target)
             check_kind(answer, call.accept, target.host)
-            return await whole(answer, target, call.accept, call.most_bytes)
+            return await whole(answer, target, call.accept, call.most_bytes, self._room)
         finally:
             await answer.aclose()
 

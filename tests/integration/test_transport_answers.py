@@ -23,6 +23,8 @@ from sentient_kernel.errors import (
     WrongKind,
 )
 from sentient_kernel.testing import FakeClock, FakeWeb
+from sentient_kernel.transport import Rules, check_url
+from sentient_kernel.transport._reading import whole
 
 web = transport_kit.web
 MB = 1_000_000
@@ -349,3 +351,30 @@ def test_a_fetcher_belongs_to_one_loop_at_a_time(web: FakeWeb) -> None:
 
     asyncio.run(once())
     asyncio.run(once())
+
+
+@on_a_loop
+async def test_of_many_big_answers_few_are_read_at_once() -> None:
+    room, inside, most = asyncio.Semaphore(2), set[int](), 0
+
+    class Big:
+        status, headers, raw = 200, dict[str, str](), ()
+
+        def __init__(self, number: int, pieces: int) -> None:
+            self.number, self.count = number, pieces
+
+        async def pieces(self, most_bytes: int) -> Any:
+            nonlocal most
+            for at in range(self.count):
+                if at > 11:  # more than a megabyte was asked for
+                    inside.add(self.number)
+                    most = max(most, len(inside))
+                yield bytes(100_000)
+                await asyncio.sleep(0)
+            inside.discard(self.number)
+
+    target = check_url("https://example.org/", Rules())
+    answers = [Big(n, 20) for n in range(6)] + [Big(n, 5) for n in range(6, 12)]
+    read = await asyncio.gather(*(whole(answer, target, "any", 10 * MB, room) for answer in answers))  # type: ignore[arg-type]
+    assert [len(one.body) for one in read] == [20 * 100_000] * 6 + [5 * 100_000] * 6
+    assert most == 2

@@ -106,3 +106,9 @@ def test_likeness_falls_with_a_wrong_number_a_denial_and_a_turned_direction() ->
     assert likeness("Biochar increased yield by 30 percent.", "Biochar increased yield by 12 percent.") < 0.5
     assert likeness("Biochar increased yield.", "Biochar did not increase yield.") < true
     assert likeness("Biochar increased yield in sand.", "Biochar decreased yield in sand.") < true
+
+
+def test_numbers_that_are_written_as_words_count_as_numbers() -> None:
+    quote = "Single foragers were followed to food more than nine kilometres away."
+    assert likeness("Single foragers were followed to food more than nineteen kilometres away.", quote) < 0.5
+    assert likeness("Single foragers were followed to food more than 9 kilometres away.", quote) > 0.5
