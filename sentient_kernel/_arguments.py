@@ -8,7 +8,8 @@ from typing import NoReturn
 DONE, FAILED, USAGE, NOTHING, WAITING = 0, 1, 2, 3, 4
 DEMO = "How do I group rows and compute several aggregates at once?"
 SHOWN_FORMATS = ("md", "html", "json")
-ENDINGS = (".md", ".html", ".json", ".bib")
+ENDINGS = (".md", ".html", ".json", ".docx", ".ipynb", ".bib", ".csl.json")
+SOURCES = "a folder, a file, the address of a page, 'packages' (default), 'web', 'wikipedia' or another library; may be repeated"
 
 
 def one_line(text: object) -> str:
@@ -51,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 
     research = add("research", "Research a question and print a report whose every sentence is cited.", shaped)
     research.add_argument("question")
-    research.add_argument("--source", action="append", metavar="S", help="a folder, a file, or 'packages' (default); may be repeated")
+    research.add_argument("--source", action="append", metavar="S", help=SOURCES)
     research.add_argument("--model", metavar="M", help="a language model; none makes reports of the sources' own sentences")
     research.add_argument("--approve", choices=("ask", "auto", "deny"), help="how questions of the run are answered")
     research.add_argument("--depth", type=int, default=1, metavar="N", help="rounds of searching at most")
@@ -59,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     research.add_argument("--name", metavar="NAME", help="attach to the run of that name and question instead of starting a second one")
     search = add("search", "Print the passages that fit a query best.", as_json)
     search.add_argument("query")
-    search.add_argument("--source", action="append", metavar="S")
+    search.add_argument("--source", action="append", metavar="S", help=SOURCES)
     search.add_argument("-k", type=int, default=10, metavar="N")
     add("runs", "List the runs of this home.", as_json)
     show = add("show", "Show one run: its steps, its questions, its report.", as_json, shaped)

@@ -30,10 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 failed, 2 wrong usage, 3 nothing found, 4 waiting for an answer.
     """
     try:
-        _any_encoding()
+        _streams()
         code = _run(parser().parse_args(argv))
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
         return code
     except UsageError as error:
         return _fail(error, USAGE)
@@ -54,8 +53,11 @@ def _fail(error: object, code: int) -> int:
     return code
 
 
-def _any_encoding() -> None:
-    """Lets a terminal that cannot show a character show its code instead."""
+def _streams() -> None:
+    """Gives what was closed before the start a place to go to, and lets a terminal that cannot show a character show its code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # it stays open as long as the process lives
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -135,8 +137,22 @@ def _finish(wb: Workbench, run: Run, args: argparse.Namespace) -> int:
                 print(f"Waiting for an answer: {one_line(approval.question)} {how}.", file=sys.stderr)
         return WAITING
     if status in ("paused", "crashed"):
-        raise RunError(f"Run {run.id} is {status}.", hint=f"`sentient-kernel resume {run.id}` goes on with it.")
-    return _print_result(run.result(), args)
+        cause = wb.engine.error(run.id)
+        why = f": {cause}" if cause is not None else "."
+        raise RunError(f"Run {run.id} is {status}{why}", hint=f"`sentient-kernel resume {run.id}` goes on with it.")
+    result = run.result()
+    _tell_what_failed(wb, run)
+    return _print_result(result, args)
+
+
+def _tell_what_failed(wb: Workbench, run: Run) -> None:
+    """Says what a run has done without: a model that did not help, a budget that was not raised. It is no failure, but it is a loss."""
+    facts = [record.event for record in wb.journal.read(run=run.id, kinds=["error_recorded"])]
+    said = [f"{fact.error.message} {fact.error.hint}" for fact in facts if fact.origin.startswith("model ")]
+    refused = [asked for asked in run.approvals if asked.ask == "spend" and asked.status == "rejected"]
+    said += [f"The budget was not raised, so the model was asked no further. {asked.question}" for asked in refused]
+    for line in dict.fromkeys(map(one_line, said)):
+        print(f"sentient-kernel: {line}", file=sys.stderr)
 
 
 def _print_result(result: Any, args: argparse.Namespace) -> int:

@@ -203,6 +203,7 @@ class Workbench:
 
         self._usable()
         question = check_question(question)
+        _check_name(name)
         if depth < 1:
             raise UsageError(f"depth={depth!r} would not search at all.", hint="Give 1 or more.")
         if budget is not None and not isinstance(budget, Budget):
@@ -233,12 +234,19 @@ class Workbench:
         Raises:
             UsageError: There is nothing to run, or an item does not fit.
         """
+        from sentient_kernel.agents.research import check_question
+
         if concurrency < 1:
             raise UsageError(f"concurrency={concurrency!r} would run nothing.", hint="Give 1 or more.")
         if isinstance(what, Workflow):
             work = [(item, functools.partial(self.start, what, item)) for item in items or ()]
         else:
-            work = [(question, functools.partial(self.research, question)) for question in _listed(what)]
+            if items is not None:
+                raise UsageError("Questions take no items.", hint="Write wb.map(questions), or give a workflow and its items.")
+            questions = _listed(what)
+            for question in questions:  # all of them, before the first begins
+                check_question(question)
+            work = [(question, functools.partial(self.research, question)) for question in questions]
         return map_runs(work, concurrency)
 
     def start(
@@ -264,6 +272,7 @@ class Workbench:
         """
         if not isinstance(workflow, Workflow):
             raise UsageError(f"{getattr(workflow, '__name__', workflow)!r} is not a workflow.", hint="Decorate it with @sk.workflow.")
+        _check_name(name)
         return Run(self, self.engine.start(workflow, args, kwargs, name=name, approve=self._approvals(approve), user=self.user))
 
     def run(self, run_id: RunId | str) -> Run:
@@ -466,6 +475,12 @@ def _listed(given: Any) -> Sequence[Any]:
     if isinstance(given, (str, os.PathLike)) or not isinstance(given, Iterable):
         return (given,)
     return tuple(given)
+
+
+def _check_name(name: Any) -> None:
+    """Refuses what cannot be the name of a run."""
+    if name is not None and not (isinstance(name, str) and name.strip()):
+        raise UsageError(f"name={name!r} is no name of a run.", hint="Give a few words, or leave it out.")
 
 
 def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +16,10 @@ from cli_kit import Cli, inside, one_sentence
 from workbench_kit import BEES, QUESTION, UNANSWERABLE
 
 import sentient_kernel as sk
+from sentient_kernel import _terminal
 from sentient_kernel.cli import DONE, FAILED, NOTHING, USAGE, WAITING
+from sentient_kernel.engine.engine import Engine
+from sentient_kernel.testing import ModelServer
 
 
 @pytest.fixture
@@ -43,11 +50,16 @@ def test_a_report_as_html_is_one_element(cli: Cli) -> None:
     assert done.out.startswith("<section ") and done.out.rstrip().endswith("</section>")
 
 
-@pytest.mark.parametrize(("name", "begins"), [("r.md", "# How"), ("r.html", "<!doctype"), ("r.json", "{"), ("r.bib", "@")])
+WRITTEN = [
+    ("r.md", "# How"), ("r.html", "<!doctype"), ("r.json", "{"), ("r.docx", "PK"), ("r.ipynb", "{"), ("r.bib", "@"), ("r.csl.json", "["),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "begins"), WRITTEN)
 def test_a_report_is_written_as_its_ending_says(cli: Cli, name: str, begins: str) -> None:
     done = cli("research", QUESTION, "--source", BEES, "--out", name)
     assert (done.code, done.out) == (DONE, "")
-    assert Path(name).read_text().startswith(begins)
+    assert Path(name).read_bytes().startswith(begins.encode())
     assert f"Written to {name}." in done.err
 
 
@@ -170,6 +182,68 @@ def test_a_no_ends_the_run_with_1_and_its_reason(cli: Cli) -> None:
     shown = cli("show", run)
     assert shown.code == DONE
     assert "not today" in shown.out
+
+
+@pytest.fixture
+def point(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModelServer], None]:
+    """Returns what makes a server the one that OpenAI's models are asked at, with a key that is wrong."""
+
+    def to(server: ModelServer) -> None:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "a wrong one")
+
+    return to
+
+
+def test_a_model_that_did_not_help_is_told_beside_the_report(cli: Cli, point: Callable[[ModelServer], None]) -> None:
+    with ModelServer(api_key="the right one") as server:
+        point(server)
+        done = cli("research", QUESTION, "--source", BEES, "--model", "openai:gpt-5-mini")
+    assert done.code == DONE
+    assert done.out.startswith(f"# {QUESTION}\n")
+    told = [line for line in done.err.splitlines() if line.startswith("sentient-kernel: ")]
+    assert len(told) == len(set(told)) and any("did not help to write" in line and "refuses the key" in line for line in told)
+    assert "a wrong one" not in done.err
+
+
+def test_a_budget_that_was_not_raised_is_told_beside_the_report(cli: Cli, point: Callable[[ModelServer], None]) -> None:
+    with ModelServer('{"questions": [], "enough": true, "claims": [], "missing": []}') as server:
+        point(server)
+        done = cli("research", QUESTION, "--source", BEES, "--model", "openai:gpt-5-mini", "--approve", "deny", "--budget-usd", "0")
+    assert (done.code, done.out.splitlines()[0]) == (DONE, f"# {QUESTION}")
+    assert "sentient-kernel: The budget was not raised, so the model was asked no further." in done.err
+
+
+@pytest.mark.parametrize("approve", ["auto", "deny"])
+def test_a_question_that_the_policy_answers_is_nobody_else_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, approve: str) -> None:
+    decide, looked = Engine.decide, threading.Event()
+    seen: list[str] = []
+
+    async def late(engine: Engine, command: Any) -> None:
+        while not looked.is_set():
+            await asyncio.sleep(0.001)
+        await decide(engine, command)
+
+    def look(seconds: float) -> None:
+        seen.append(run.status)
+        if "waiting" in seen[:-1]:  # it was looked at while it waited for its own policy
+            looked.set()
+
+    monkeypatch.setattr(Engine, "decide", late)
+    monkeypatch.setattr(_terminal, "time", SimpleNamespace(sleep=look, monotonic=lambda: 0.0))
+    with sk.Workbench(tmp_path / "home") as wb:
+        run = wb.research(QUESTION, sources=BEES, approve={"plan": approve})
+        assert _terminal.follow(run) == ("completed" if approve == "auto" else "failed")
+    assert "waiting" in seen
+
+
+def test_a_run_that_stopped_says_what_stopped_it(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = sk.JournalError("journal.db could not be written: the disk is full.", hint="Free some space.")
+    monkeypatch.setattr("sentient_kernel._terminal.follow", lambda run: "crashed")
+    monkeypatch.setattr("sentient_kernel.engine.engine.Engine.error", lambda engine, run: full)
+    done = cli("research", QUESTION, "--source", BEES)
+    assert (done.code, done.out) == (FAILED, "")
+    assert "is crashed: journal.db could not be written: the disk is full. Free some space. `sentient-kernel resume" in done.err
 
 
 def test_approve_auto_and_deny_answer_by_themselves(cli: Cli) -> None:

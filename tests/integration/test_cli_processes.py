@@ -201,3 +201,15 @@ def test_two_at_once_on_one_home_get_in_nobodys_way(tmp_path: Path) -> None:
         code, out, err = finished(process)
         assert (code, out.splitlines()[0]) == (0, f"# {question}"), err
         assert "locked" not in err
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_an_output_that_was_closed_before_the_start_costs_nothing_else(tmp_path: Path, closed: str) -> None:
+    words = command("research", QUESTION, "--source", BEES, "--home", tmp_path, "--format", "md")
+    shell = ["sh", "-c", f'exec "$@" {closed}>&-', "sh", *words]
+    code, out, err = finished(
+        subprocess.Popen(shell, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=environment())
+    )
+    assert (code, "Traceback" in err) == (0, False)
+    assert out.startswith("# ") is (closed == "2")
+    assert "Search ·" not in out

@@ -194,6 +194,23 @@ def test_map_over_questions_gives_reports(bees: sk.Workbench) -> None:
     assert [row.value.abstained for row in table] == [False, True]
     with pytest.raises(sk.UsageError):
         bees.map([QUESTION], concurrency=0)
+    with pytest.raises(sk.UsageError, match="take no items"):
+        bees.map([QUESTION], ["a"])
+
+
+def test_map_begins_no_question_when_one_of_them_cannot_be_asked(bees: sk.Workbench) -> None:
+    before = len(bees.runs)
+    with pytest.raises(sk.UsageError, match="question is empty"):
+        bees.map([QUESTION, " "])
+    assert len(bees.runs) == before
+
+
+@pytest.mark.parametrize("name", ["", " ", 5])
+def test_a_name_is_a_few_words(wb: sk.Workbench, name: Any) -> None:
+    for begin in (lambda: wb.research(QUESTION, name=name), lambda: wb.start(doubled, 1, name=name)):
+        with pytest.raises(sk.UsageError, match="no name of a run"):
+            begin()
+    assert len(wb.runs) == 0
 
 
 def test_start_refuses_what_is_no_workflow_or_does_not_fit(wb: sk.Workbench) -> None:

@@ -173,3 +173,10 @@ def test_plain_address_stays_a_link(uri: str) -> None:
 )
 def test_odd_address_is_no_link(uri: str) -> None:
     assert link(uri) == ""
+
+
+def test_a_search_engine_is_not_said_to_hold_no_documents() -> None:
+    found, none = SourceNote(source="web", found=2, cited=1), SourceNote(source="papers", reason="It is empty.")
+    drawn = replace(report(), sources=(found, none)).to_markdown()
+    assert "- **web**: 2 passages found, 1 cited." in drawn
+    assert "- **papers**: 0 documents, 0 passages found, 0 cited. It is empty." in drawn
