@@ -151,6 +151,7 @@ def _body(report: Report, numbers: Numbers, base: str) -> str:
         sides = " ".join(_sentence(side, numbers, base) for side in one.sides)
         parts.append(f'<p class="note"><b>Sources disagree.</b> {escaped(one.why)} {sides}</p>')
     parts += [_gap(gap) for gap in report.unanswered]
+    parts += [f'<div class="note"><b>Note:</b> {escaped(note)}</div>' for note in report.notes]
     return "".join(parts)
 
 

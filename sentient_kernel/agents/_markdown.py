@@ -60,6 +60,8 @@ def draw(report: Report) -> str:
         lines += [f"**Not found:** {text(gap.question)} {text(gap.reason)}", ""]
         lines += [f"- {text(source)}: {text(reason)}" for source, reason in gap.sources]
         lines += [""] if gap.sources else []
+    for note in report.notes:
+        lines += [f"**Note:** {text(note)}", ""]
     if report.citations:
         lines += ["## Evidence", ""]
         for citation in report.citations:

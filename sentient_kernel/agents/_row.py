@@ -41,5 +41,5 @@ def row(report: Report) -> dict[str, Any]:
             }
             for one in report.disagreements
         ],
-        "verified": sum(c.verified for c in report.citations), "unsupported": len(report.unsupported),
+        "notes": list(report.notes), "verified": sum(c.verified for c in report.citations), "unsupported": len(report.unsupported),
     }  # fmt: skip

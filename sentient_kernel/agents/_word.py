@@ -53,6 +53,8 @@ def document(report: Report) -> bytes:
             file.add_paragraph(f"{_text(gap.question)} {_text(gap.reason)}", style="List Bullet")
             for source, reason in gap.sources:
                 file.add_paragraph(f"{_text(source)}: {_text(reason)}", style="List Bullet 2")
+    for note in report.notes:
+        file.add_paragraph(f"Note: {_text(note)}")
     if report.citations:
         file.add_heading("Evidence", 2)
     for n, citation in enumerate(report.citations, 1):

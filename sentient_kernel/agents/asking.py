@@ -14,16 +14,19 @@ from sentient_kernel.agents.report import Cost
 from sentient_kernel.budget import Budget
 from sentient_kernel.cache import Cache, Key
 from sentient_kernel.engine import Context
-from sentient_kernel.errors import ApprovalRejected, StepFailed
+from sentient_kernel.errors import ApprovalRejected, ModelError, StepFailed
 from sentient_kernel.events import ErrorInfo, ErrorRecorded, UsageRecorded
 from sentient_kernel.ledger import Ledger, Short
-from sentient_kernel.models.base import Message, Model
+from sentient_kernel.models.base import Message, Model, Usage
 
 LIVES = 30 * 86_400.0
 """Seconds for which a model's answer to the very same conversation is served again."""
 
 _FATAL = frozenset({"NotRecorded", "ConfigurationError", "NotFound"})
 """What a person has to put right: a report without the model is not what was asked for then, nor what was recorded."""
+
+_SOMETHING = 1e-6
+"""US dollars that a call costs at least, so that none is made on a budget that is used up to the cent."""
 
 _TEXTS = re.compile(r'"text"\s*:\s*"((?:[^"\\]|\\.)*)')
 _PURPOSES = {
@@ -32,6 +35,11 @@ _PURPOSES = {
     "write": "write with the model",
     "repair": "mend what is not borne out",
 }
+
+
+_MARK = 40
+"""Characters within which the beginning of a sentence stands: its name, a colon, white space."""
+_TO = {"gaps": "look for gaps", "repair": "mend sentences"}
 
 
 class Asking:
@@ -51,6 +59,8 @@ class Asking:
         self._ledger = Ledger(budget)
         self.closed = ""
         """Why the model is asked no more; empty while it is."""
+        self.notes: list[str] = []
+        """What a reader of the report has to know: where the model did not help, and why."""
         self.cost = Cost()
         """What the answers cost when they were made, kept ones included: the same however often the question is asked again."""
 
@@ -84,7 +94,11 @@ class Asking:
         if not isinstance(reservation, Short):
             kept = done["kept"]
             used = 0 if kept else usage["prompt"] + usage["completion"]
-            self._ledger.settle(reservation, calls=0 if kept else 1, tokens=used, usd=0.0 if kept else usage["usd"])
+            self._ledger.settle(reservation, calls=0 if kept else 1, tokens=used, usd=0.0 if kept else usage["usd"] or 0.0)
+        if usage["usd"] is None and self._ledger.budget.usd is not None:
+            unknown = f"No price of {self._model.name!r} is known, so the limit of ${self._ledger.budget.usd:g} could not be watched."
+            if unknown not in self.notes:
+                self.notes.append(unknown)
         self.cost = Cost(
             usd=self.cost.usd + (usage["usd"] or 0.0), calls=self.cost.calls + 1,
             tokens=self.cost.tokens + usage["prompt"] + usage["completion"],
@@ -93,7 +107,8 @@ class Asking:
 
     async def _afford(self, tokens: int) -> bool:
         """Returns whether a call may be made; asks a person at the limit."""
-        while isinstance(short := self._ledger.reserve(tokens=tokens), Short):
+        usd = 0.0 if self._ledger.budget.usd is None else _SOMETHING
+        while isinstance(short := self._ledger.reserve(tokens=tokens, usd=usd), Short):
             budget, spent = self._ledger.budget, self._ledger.spent
             more = _more(budget, tokens)
             limits = {
@@ -102,7 +117,9 @@ class Asking:
             try:
                 answer = await self._ctx.approve(f"{short} Go on with a budget of this?", limits, ask="spend")
             except ApprovalRejected as error:
-                self.closed = f"The budget was used up after {spent.calls} calls" + (f" ({error.reason})." if error.reason else ".")
+                why = f" ({error.reason})" if error.reason else ""
+                self.closed = f"The budget was used up after {spent.calls} call{'' if spent.calls == 1 else 's'}{why}."
+                self.notes.append(f"{self.closed} What came after was done without the model.")
                 return False
             self._ledger.raise_to(_allowed(answer, budget))
         self._ledger.release(short)
@@ -115,12 +132,23 @@ class Asking:
             messages = [Message(role=role, text=text) for role, text in turns]  # type: ignore[arg-type]  # they were taken from messages
             began, show, made = time.monotonic(), _Readable(lambda text: ctx.stream(text, by=purpose)), False
 
+            def spent() -> float:
+                return round(time.monotonic() - began, 3)
+
             async def compute() -> bytes:
                 nonlocal made
                 made = True
-                reply = await model.complete(
-                    messages, schema=schema, most_tokens=most_tokens, on_text=show.take if purpose == "write" else None
-                )
+                on_text = show.take if purpose == "write" else None
+                try:
+                    reply = await model.complete(messages, schema=schema, most_tokens=most_tokens, on_text=on_text)
+                except ModelError as error:
+                    used = error.usage or Usage()  # it is paid for all the same
+                    ctx.note(
+                        UsageRecorded(
+                            purpose=purpose, model=name, prompt=used.prompt, completion=used.completion, usd=used.usd, seconds=spent()
+                        )
+                    )
+                    raise
                 return json.dumps({"value": reply.value, "usage": asdict(reply.usage), "model": reply.model or name}).encode()
 
             digests = tuple[str, ...]()
@@ -137,7 +165,7 @@ class Asking:
             ctx.note(
                 UsageRecorded(
                     purpose=purpose, model=answer["model"], prompt=usage["prompt"], completion=usage["completion"], usd=usage["usd"],
-                    kept=kept, cache=digests, seconds=round(time.monotonic() - began, 3),
+                    kept=kept, cache=digests, seconds=spent(),
                 )
             )  # fmt: skip
             return {"value": answer["value"], "usage": usage, "kept": kept}
@@ -145,28 +173,37 @@ class Asking:
         return ask_model
 
     def _told(self, purpose: str, error: StepFailed) -> None:
-        message = f"The model did not help to {purpose}: {error.message}"
+        message = f"The model did not help to {_TO.get(purpose, purpose)}: {error.message}"
+        self.notes.append(message)
         info = ErrorInfo(type=error.cause_type or "ModelError", message=message, code="model", hint=error.hint)
         self._ctx.tell(ErrorRecorded(error=info, origin=f"model {self._model.name}"))
 
 
 class _Readable:
-    """Shows the sentences of a JSON answer while it is being written."""
+    """Shows the sentences of a JSON answer while it is being written. A piece costs the same however long the answer has become."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
         self._show = show
-        self._buffer = self._shown = ""
+        self._rest = ""
+        self._told = 0  # characters of the sentence at the beginning of the rest that were shown
+        self._any = False
 
     def take(self, piece: str) -> None:
         """Takes the next piece; an empty one means that the answer begins anew."""
         if not piece:
-            self._buffer = self._shown = ""
+            self._rest, self._told = "", 0
             return
-        self._buffer += piece
-        text = " ".join(_plain(found) for found in _TEXTS.findall(self._buffer))
-        if len(text) > len(self._shown) and text.startswith(self._shown):
-            self._show(text[len(self._shown) :])
-            self._shown = text
+        self._rest += piece
+        while found := _TEXTS.search(self._rest):
+            text, whole = _plain(found[1]), self._rest[found.end() : found.end() + 1] == '"'
+            if len(text) > self._told:
+                self._show((" " if self._any and not self._told else "") + text[self._told :])
+                self._told, self._any = len(text), True
+            if not whole:
+                self._rest = self._rest[found.start() :]
+                return
+            self._rest, self._told = self._rest[found.end() + 1 :], 0
+        self._rest = self._rest[-_MARK:]
 
 
 def _plain(escaped: str) -> str:

@@ -105,6 +105,14 @@ def mended(report: Report, repaired: Sequence[Claim]) -> Report:
     return replace(report, claims=tuple(claims), answer=answer or report.answer)
 
 
+def answered(report: Report) -> Report:
+    """Returns a checked report whose answer is made of sentences that are borne out; where the first ones are not, the next best lead."""
+    good = [claim for claim in report.claims if claim.verdict == "supported"]
+    lead = [claim for claim in good if claim.lead] or good[:1]
+    claims = tuple(replace(claim, lead=claim in lead) for claim in report.claims)
+    return replace(report, claims=claims, answer=" ".join(claim.text for claim in lead))
+
+
 def weak(report: Report) -> list[Claim]:
     """Returns the sentences that their quotes do not carry."""
     return [claim for claim in report.claims if claim.verdict != "supported"]

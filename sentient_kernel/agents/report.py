@@ -178,6 +178,7 @@ class Report:
         run_id: The run that wrote it.
         parts: The questions that claims answer, by ``Claim.part``.
         abstained: Nothing that was found answers the question.
+        notes: What a reader has to know of how it was made, such as that the model did not help.
         made_with: The version, the model, the hash of the prompts, and the snapshots cited.
     """
 
@@ -191,6 +192,7 @@ class Report:
     run_id: RunId = RunId("")
     parts: tuple[str, ...] = ()
     abstained: bool = False
+    notes: tuple[str, ...] = ()
     made_with: dict[str, Any] = field(default_factory=dict, compare=False)
     _show: Annotated[Any, Field(exclude=True)] = field(default=None, compare=False)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sentient_kernel.agents import prompts
 from sentient_kernel.agents.asking import Asking
-from sentient_kernel.agents.assemble import assemble, claims_from, mended, weak
+from sentient_kernel.agents.assemble import answered, assemble, claims_from, mended, weak
 from sentient_kernel.agents.desk import Desk, check_query
 from sentient_kernel.agents.evidence import Evidence, collect
 from sentient_kernel.agents.plan import SubQuestion, plan
@@ -108,6 +108,7 @@ class Research:
         evidence = await self._keep(ctx, evidence)
         ctx.tell(ResearchUpdated(phase="write", message="Putting the report together"))
         report = await self._written(ctx, state, evidence, asking) if asking is not None and evidence else None
+        by_model = report is not None
         if report is None:
             healths = _merged(state.healths, state.found)
             draft = await ctx.step(write_report, question, state.parts, state.found, evidence, healths, title="write the report")
@@ -117,8 +118,10 @@ class Research:
         made = await ctx.step(
             made_with, model, sorted({citation.document for citation in report.citations}), title="note what it was made with"
         )
-        cost = asking.cost if asking is not None else Cost()
-        return dict(replace(report, run_id=ctx.run_id, cost=cost, made_with=made).to_dict())
+        cost, notes = (asking.cost, list(asking.notes)) if asking is not None else (Cost(), [])
+        if asking is not None and not by_model and report.claims:
+            notes.append("The report is made of the sources' own sentences.")
+        return dict(replace(report, run_id=ctx.run_id, cost=cost, made_with=made, notes=tuple(notes)).to_dict())
 
     # -- searching ----------------------------------------------------------------------------------------------------
 
@@ -197,6 +200,8 @@ class Research:
         value = await asking.ask("write", messages, prompts.report_schema(len(evidence)), most_tokens=1_500)
         sentences = prompts.claims_of(value, len(evidence))
         if not sentences:
+            if value is not None:
+                asking.notes.append("The model found nothing in the quotes that answers the question.")
             return None
         ctx.tell(ResearchUpdated(phase="verify", message="Checking every sentence against its quotes"))
         healths = _merged(state.healths, state.found)
@@ -209,7 +214,10 @@ class Research:
             if again.claims:
                 checked: Report = await ctx.step(self.verify, again, title="verify what was mended")
                 report = mended(report, checked.claims)
-        return report if any(claim.verdict == "supported" for claim in report.claims) else None
+        if any(claim.verdict == "supported" for claim in report.claims):
+            return answered(report)
+        asking.notes.append("Nothing that the model wrote is borne out by what it cites.")
+        return None
 
     # -- the steps ----------------------------------------------------------------------------------------------------
 

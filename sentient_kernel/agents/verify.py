@@ -5,6 +5,7 @@ It is made to be wrong on the safe side: a sentence whose number, sense or subje
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -105,6 +106,10 @@ def _text(text_of: Callable[[DocumentId], str | None], document: DocumentId) -> 
         return None
 
 
+_PARTS = re.compile(r"[.,;:!?()]")
+_REACH = 6  # words behind a negation that it may be about, of which the first two that tell something are
+_NEXT = 2
+
 _UP = frozenset(
     """increas rais ris grow grew higher greater more gain improv enhanc elevat promot activ induc accelerat
     stimulat upregulat strengthen faster larger
@@ -148,8 +153,10 @@ def likeness(claim: str, evidence: str) -> float:
     score = sum(value for term, value in terms.items() if term in held) / sum(terms.values())
     if figures(claim) - figures(evidence):
         score *= 0.4
-    if _denies(claim) != _denies(evidence):
-        score *= 0.7
+    if _denied(claim) & (held - _denied(evidence)) or _denied(evidence) & (frozenset(content(claim)) - _denied(claim)):
+        score *= 0.45
+    elif _denies(claim) != _denies(evidence):
+        score *= 0.8
     if _opposed(claim, evidence):
         score *= 0.5
     return round(score, 4)
@@ -158,6 +165,17 @@ def likeness(claim: str, evidence: str) -> float:
 def _denies(text: str) -> bool:
     """Tells whether a text holds a word that negates."""
     return any(plain(word) in NEGATIONS for word in words(text))
+
+
+def _denied(text: str) -> frozenset[str]:
+    """Returns the stems of the words that a text denies: those that follow a negation, up to the next comma or stop."""
+    found: set[str] = set()
+    for part in _PARTS.split(text):
+        said = words(part)
+        for at, word in enumerate(said):
+            if plain(word) in NEGATIONS:
+                found.update(content(" ".join(said[at + 1 : at + 1 + _REACH]))[:_NEXT])
+    return frozenset(found)
 
 
 def _opposed(one: str, other: str) -> bool:

@@ -67,7 +67,11 @@ def write(
     statements = _statements(evidence) if support.ok else []
     report = Report(question=question, run_id=RunId(run_id), parts=parts, unanswered=gaps)
     if not statements:
-        report = replace(report, answer=f"Nothing in the sources answers this. {support.reason}".strip(), abstained=True)
+        silent = [health for health in healths if health.reason and not health.documents]
+        asked_nobody = bool(healths) and len(silent) == len(healths) and not any(passages.values())
+        why = silent[0].reason if asked_nobody else support.reason
+        said = "No source could be searched." if asked_nobody else "Nothing in the sources answers this."
+        report = replace(report, answer=f"{said} {why}".strip(), abstained=True)
         return replace(report, sources=source_notes(healths, passages, report))
     own = {part.id for part in plan if part.kind != "side"}  # the two sides of a comparison are not asked for by themselves
     lead = _compared(statements, [part.id for part in plan if part.kind == "side"]) or _answer(statements, own)

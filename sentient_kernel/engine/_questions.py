@@ -131,6 +131,8 @@ def _policy(execution: Execution, ask: Ask, *, by_default: bool) -> str:
     started = execution.root.state.started
     policy = (started.approve if started else None) or {}
     default = policy.get("default", "ask")
+    if ask == "spend" and default == "auto":
+        default = "deny"  # who says yes to everything has not said that the budget they gave is none
     return policy.get(ask, default if by_default or default != "auto" else "ask")
 
 

@@ -67,6 +67,11 @@ async def work(ctx: sk.Context, n: int) -> list[int]:
 
 
 @sk.workflow
+async def asks(ctx: sk.Context, payload: Any) -> Any:
+    return await ctx.approve("Go on?", payload)
+
+
+@sk.workflow
 async def fails(ctx: sk.Context) -> None:
     await ctx.step(wrong, 1)
 
@@ -124,6 +129,38 @@ def test_events_come_in_chunks_and_in_order(wb: sk.Workbench) -> None:
     assert [row[0] for row in state["events"]] == [event.seq for event in run.events]
     assert {row[2] for row in state["events"]} >= {"run_started", "step_completed", "approval_decided", "run_completed"}
     assert next(row[4] for row in state["events"] if row[2] == "progress_updated") == "begun"
+
+
+def test_events_of_a_step_say_which_one_it_is(wb: sk.Workbench) -> None:
+    go.set()
+    run = wb.start(work, 1)
+    run.wait(10)
+    rows = EventsFeed(Face(wb), run.id).snapshot()["events"]
+    assert [row[4] for row in rows if row[2] in ("step_started", "step_completed")] == ["quick", "quick · 0"]
+    failed = wb.start(fails)
+    failed.wait(10)
+    feed = EventsFeed(Face(wb), failed.id)
+    for rows in (feed.snapshot()["events"], feed.snapshot()["events"]):
+        assert [row[4] for row in rows if row[2] == "step_failed"] == ["wrong · ValueError: no such column"]
+
+
+def test_a_number_beyond_what_javascript_holds_is_told_and_taken_digit_by_digit(wb: sk.Workbench) -> None:
+    run = wb.start(asks, {"id": 2**63 + 1, "n": 1})
+    run.wait(10)
+    (row,) = RunFeed(Face(wb), run.id).snapshot()["approvals"].values()
+    assert row["payload"] == {"id": {"$int": str(2**63 + 1)}, "n": 1}
+    decision = {"approval": row["id"], "decision": "approve", "edited": True, "payload": row["payload"] | {"n": 2}, "digest": row["digest"]}
+    Face(wb).answer(None, {"kind": "do", "what": "decide", "run": run.id, **decision})  # type: ignore[arg-type]
+    assert run.result(10) == {"id": 2**63 + 1, "n": 2}
+
+
+def test_a_run_that_ended_with_a_no_says_that_going_on_would_end_there_again(wb: sk.Workbench) -> None:
+    run = wb.start(asks, 1)
+    run.wait(10)
+    run.approvals[0].reject("not today")
+    run.wait(10)
+    trouble = RunFeed(Face(wb), run.id).snapshot()["run"]["trouble"]
+    assert trouble["final"] and "resume" not in trouble["next"]
 
 
 def test_the_inbox_lists_open_questions_and_then_those_answered_last(wb: sk.Workbench) -> None:

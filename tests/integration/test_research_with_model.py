@@ -268,3 +268,35 @@ def test_replay_refuses_what_was_not_recorded_and_serves_what_was(tmp_path: Path
 def test_answers_of_any_shape_do_no_harm(wb: sk.Workbench, value: Any) -> None:
     report = wb.research(QUESTION, model=scripted(plan=lambda m: value, gaps=lambda m: value, write=lambda m: value)).result(30)
     assert report.claims and all(claim.citations for claim in report.claims if claim.verdict == "supported")
+
+
+def test_a_report_says_where_the_model_did_not_help(wb: sk.Workbench) -> None:
+    failing = scripted(plan=plans, gaps=hops, write=lambda m: sk.ModelError("The server said no."))
+    report = wb.research(QUESTION, model=failing).result(30)
+    assert any("The server said no." in note for note in report.notes)
+    assert report.notes[-1] == "The report is made of the sources' own sentences."
+    for drawn in (report.to_markdown(), report.to_html()):
+        assert "The server said no." in drawn
+    nothing = scripted(gaps=hops, write=lambda m: {"claims": [], "missing": ["everything"]})
+    assert "The model found nothing in the quotes" in wb.research(QUESTION, model=nothing).result(30).notes[0]
+    assert wb.research(QUESTION, model=scripted(plan=plans, gaps=hops, write=good_report)).result(30).notes == ()
+
+
+def test_saying_yes_to_everything_does_not_lift_the_budget(wb: sk.Workbench) -> None:
+    model = scripted(plan=plans, gaps=hops, write=good_report)
+    report = wb.research(QUESTION, model=model, budget=sk.Budget(calls=1), approve="auto").result(30)
+    assert len(model.calls) == 1
+    assert "budget was used up" in report.notes[0]
+    free = scripted(plan=plans, gaps=hops, write=good_report)
+    wb.research(QUESTION, model=free, budget=sk.Budget(usd=0), approve="auto", name="free").result(30)
+    assert free.calls == []
+
+
+def test_what_is_not_borne_out_is_no_part_of_the_answer(wb: sk.Workbench) -> None:
+    def lies_first(messages: Sequence[Message]) -> Any:
+        wrong = {"text": "Johann Imker was never born in Dornbirn.", "cites": cite(messages, "born in Dornbirn")}
+        return {"claims": [wrong, *good_report(messages)["claims"][1:]]}
+
+    report = wb.research(QUESTION, model=scripted(gaps=hops, write=lies_first)).result(30)
+    assert report.claims[0].verdict == "unsupported", "it denies what its quote says"
+    assert report.answer == "He first showed the waggle hive at Graz in 1871."
