@@ -12,7 +12,6 @@ from sentient_kernel._frontend import ask, someone_can_answer
 from sentient_kernel.failures import plain
 
 if TYPE_CHECKING:
-    from sentient_kernel.projections.approvals import ApprovalView
     from sentient_kernel.run import Run
 
 LOOK = 0.1
@@ -28,19 +27,11 @@ def follow(run: Run) -> str:
             tell(view.phase, view.message, view.progress)
             if view.status in ("completed", "failed", "cancelled", "crashed", "paused"):
                 return view.status
-            if view.status == "waiting" and (asked := _for_people(run)):
+            if view.status == "waiting" and (asked := run._for_people()):
                 tell.pause()
                 if not someone_can_answer() or not all(map(ask, asked)):
                     return "waiting"
             time.sleep(LOOK)
-
-
-def _for_people(run: Run) -> list[ApprovalView]:
-    """Returns the open questions that the run's own policy will not answer in the next moment."""
-    policy: dict[str, str] = run._wb.journal.read(run=run.id, kinds=["run_started"])[0].event.approve or {}
-    usual = policy.get("default", "ask")
-    answers = {"effect": "ask" if usual == "auto" else usual} | policy  # that one may happen twice is approved by nobody who did not say so
-    return [one for one in run.approvals if one.status == "open" and answers.get(one.ask, usual) == "ask"]
 
 
 class Lines:

@@ -40,6 +40,7 @@ class SentientMagics(Magics):
     @argument("--source", metavar="S", action="append", help="a folder, a file, 'packages', or a source's name; may be repeated")
     @argument("--depth", metavar="N", type=int, default=1, help="rounds of searching at most (default: 1)")
     @argument("--approve", metavar="P", choices=("ask", "auto", "deny"), help="how the run's questions are answered: ask, auto or deny")
+    @argument("--model", metavar="M", help="a language model, such as openai:gpt-5-mini; default: the workbench's own")
     @argument("--budget-usd", metavar="X", type=float, help="what a model may cost")
     @argument("--budget-seconds", metavar="X", type=float, help="working time; after it the report is written with what was found")
     @argument("--name", metavar="NAME", help="attach to the run of that name and question instead of starting a second one")
@@ -55,7 +56,7 @@ class SentientMagics(Magics):
         limits = {"usd": args.budget_usd, "seconds": args.budget_seconds}
         budget = Budget(**limits) if any(limit is not None for limit in limits.values()) else None
         run = self._workbench(args.wb).research(
-            cell.strip(), sources=args.source, depth=args.depth, approve=args.approve, budget=budget, name=args.name
+            cell.strip(), sources=args.source, model=args.model, depth=args.depth, approve=args.approve, budget=budget, name=args.name
         )
         self._names[args.as_] = run
         return _report(run) if args.wait else run
@@ -119,8 +120,8 @@ class SentientMagics(Magics):
     def chat(self, line: str, cell: str) -> NoReturn:
         """Will talk to a model about your evidence, in a later version."""
         raise ConfigurationError(
-            "Chat needs a language model, which is not part of this version.",
-            hint="Put the question under `%%research`: its report is made of your sources' own sentences.",
+            "Chat is not part of this version.",
+            hint="Put the question under `%%research`: it is answered with a report, with or without a model.",
         )
 
     # -- the words of a line -------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sentient_kernel import _frontend
 from sentient_kernel.commands import CancelRun, ContinueRun, FinishRun, PauseRun, SteerRun
+from sentient_kernel.engine import answered_by
 from sentient_kernel.errors import Detached, RunCancelled, RunError, RunFailed, RunTimedOut, RunWaiting, SentientError
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.ids import RunId
@@ -239,10 +240,12 @@ class Run:
         if view.status not in ("waiting", "paused"):
             return
         if not self._wb.engine.alive(self.id):
+            if self.view.status != view.status:  # it has ended between the two looks
+                return
             raise RunWaiting(
                 f"{self!r} is {view.status}, and no kernel executes it.", hint=f"wb.resume({str(self.id)!r}) goes on with it, where it was."
             )
-        if view.status == "paused" or not view.approvals:
+        if view.status == "paused" or not self._for_people():
             return
         if _frontend.someone_can_answer():
             if not here.may_ask or not here.asks(self._watched()):
@@ -257,6 +260,12 @@ class Run:
             f"{self!r} waits for an answer to approval {', '.join(view.approvals)}.",
             hint=f"Answer with wb.decide({first!r}, 'approve') or `sentient-kernel approve {first}`; it is kept until then.",
         )
+
+    def _for_people(self) -> list[ApprovalView]:
+        """Returns the open questions that its own policy will not answer in the next moment."""
+        policy = self._wb.journal.read(run=self.id, kinds=["run_started"])[0].event.approve or {}
+        asked = [one for one in self.approvals if one.status == "open"]
+        return [one for one in asked if answered_by(policy, one.ask, by_default=one.ask != "effect") == "ask"]
 
     def _ask(self, approval: ApprovalView, here: _frontend.Wait) -> bool:
         def read(prompt: str) -> str:

@@ -107,8 +107,7 @@ def _text(text_of: Callable[[DocumentId], str | None], document: DocumentId) -> 
 
 
 _PARTS = re.compile(r"[.,;:!?()]")
-_REACH = 6  # words behind a negation that it may be about, of which the first two that tell something are
-_NEXT = 2
+_REACH = 6  # words behind a negation of which the first that tells something is what it denies
 
 _UP = frozenset(
     """increas rais ris grow grew higher greater more gain improv enhanc elevat promot activ induc accelerat
@@ -168,13 +167,16 @@ def _denies(text: str) -> bool:
 
 
 def _denied(text: str) -> frozenset[str]:
-    """Returns the stems of the words that a text denies: those that follow a negation, up to the next comma or stop."""
+    """Returns the stems of the words that a text denies: the first that tells something behind each negation."""
     found: set[str] = set()
     for part in _PARTS.split(text):
         said = words(part)
         for at, word in enumerate(said):
             if plain(word) in NEGATIONS:
-                found.update(content(" ".join(said[at + 1 : at + 1 + _REACH]))[:_NEXT])
+                behind = [
+                    one for one in said[at + 1 : at + 1 + _REACH] if not one.endswith("ly")
+                ]  # "not significantly raised" denies raised
+                found.update(content(" ".join(behind))[:1])
     return frozenset(found)
 
 

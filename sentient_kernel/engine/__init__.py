@@ -18,8 +18,9 @@ The invariant: a step whose result was handed to its workflow is in the journal,
     _watchdog.py     names the step that blocks
 """
 
+from sentient_kernel.engine._state import answered_by
 from sentient_kernel.engine.context import Context
 from sentient_kernel.engine.engine import Engine
 from sentient_kernel.engine.workflow import EffectSpec, Outcome, Retry, Workflow, idempotent, once, pure, workflow
 
-__all__ = ["Context", "EffectSpec", "Engine", "Outcome", "Retry", "Workflow", "idempotent", "once", "pure", "workflow"]
+__all__ = ["Context", "EffectSpec", "Engine", "Outcome", "Retry", "Workflow", "answered_by", "idempotent", "once", "pure", "workflow"]

@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 
 from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import _codec, _identity
-from sentient_kernel.engine._state import ApprovalState
+from sentient_kernel.engine._state import ApprovalState, answered_by
 from sentient_kernel.errors import (
     AnswerRefused,
     ApprovalRejected,
@@ -127,13 +127,8 @@ async def _asked(
 
 
 def _policy(execution: Execution, ask: Ask, *, by_default: bool) -> str:
-    """Returns how a question is answered. That an effect may happen a second time is approved by nobody who did not say so."""
     started = execution.root.state.started
-    policy = (started.approve if started else None) or {}
-    default = policy.get("default", "ask")
-    if ask == "spend" and default == "auto":
-        default = "deny"  # who says yes to everything has not said that the budget they gave is none
-    return policy.get(ask, default if by_default or default != "auto" else "ask")
+    return answered_by((started.approve if started else None) or {}, ask, by_default=by_default)
 
 
 async def _answer(execution: Execution, approval: ApprovalState) -> ApprovalDecided | None:

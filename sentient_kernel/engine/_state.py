@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, assert_never
@@ -305,6 +306,25 @@ def _decide_approval(state: RunState, command: DecideApproval) -> tuple[Fact, ..
             digest=approval.request.digest,
         ),
     )
+
+
+def answered_by(policy: Mapping[str, str], ask: str, *, by_default: bool = True) -> str:
+    """Returns how a policy answers a kind of question: ask, auto or deny.
+
+    Args:
+        policy: By kind; ``default`` for those that are not named.
+        ask: The kind.
+        by_default: Whether yes to everything is meant for this question too; that an effect may happen twice is approved by nobody who
+            did not say so.
+
+    Example:
+        >>> [answered_by({"default": "auto"}, ask) for ask in ("plan", "spend")]
+        ['auto', 'deny']
+    """
+    default = policy.get("default", "ask")
+    if ask == "spend" and default == "auto":
+        default = "deny"  # who says yes to everything has not said that the budget they gave is none
+    return policy.get(ask, default if by_default or default != "auto" else "ask")
 
 
 def _when(us: int) -> str:

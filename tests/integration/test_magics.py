@@ -93,7 +93,7 @@ def test_another_workbench_is_named(kernel: Kernel) -> None:
         ("%approve zzz", "There is no approval 'zzz' here."),
         ("%reject zzz", "A rejection needs a reason"),
         ("%reject zzz it's {odd}", "There is no approval 'zzz' here."),
-        ("%%chat\nhello", "ConfigurationError: Chat needs a language model, which is not part of this version. Put the question under"),
+        ("%%chat\nhello", "ConfigurationError: Chat is not part of this version. Put the question under"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_sentence(kernel: Kernel, code: str, said: str) -> None:
@@ -209,5 +209,5 @@ wb.close()
     said = done.stdout + done.stderr
     assert "Opened a workbench in .sentient; it is `wb` from here on." in done.stdout
     assert "kilomet" in done.stdout and "UsageError: Argument --depth" in said
-    assert "ConfigurationError: Chat needs a language model" in said
+    assert "ConfigurationError: Chat is not part of this version" in said
     assert "Traceback" not in said, said
