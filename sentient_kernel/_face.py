@@ -16,6 +16,7 @@ from sentient_kernel.ids import DocumentId, RunId, Seq
 from sentient_kernel.journal.texts import Text
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
+from sentient_kernel.projections.exact import marked, unmarked
 from sentient_kernel.projections.folds import RunLook
 from sentient_kernel.projections.runs import RunView
 from sentient_kernel.projections.table import Table
@@ -123,7 +124,7 @@ class Face:
             case "decide":
                 engine.command(
                     DecideApproval(
-                        run=run, approval=given.get("approval"), decision=given.get("decision"), payload=given.get("payload"),
+                        run=run, approval=given.get("approval"), decision=given.get("decision"), payload=unmarked(given.get("payload")),
                         edited=bool(given.get("edited")), reason=given.get("reason") or "", digest=given.get("digest") or "", by=by,
                     )
                 )  # fmt: skip
@@ -147,7 +148,7 @@ class Face:
             raise UsageError(f"There is no event {seq}.")
         from pydantic_core import from_json
 
-        data: Row = from_json(found[0].to_json())
+        data: Row = marked(from_json(found[0].to_json()))
         return data
 
     def _quote(self, document: DocumentId, start: int, end: int) -> Row:

@@ -99,9 +99,12 @@ class View:
         return views.html(run)
 
 
-ALONE = "<style>.jp-OutputArea-child:has(+.jp-OutputArea-child .sk-kept)>.jupyter-widgets:not(:has(*)){display:none}</style>"
+ALONE = (
+    "<style>.jp-OutputArea-child:has(+.jp-OutputArea-child .sk-kept)>.jupyter-widgets:not(:has(*)){display:none}"
+    ".jp-RenderedHTMLCommon:has(>.sk-kept){padding-right:0}</style>"
+)
 """Hides what JupyterLab says where a widget's model is gone, a bare line of text, when what is kept of it follows. Faults with more to say
-stay: those of a front end that cannot draw the widget."""
+stay: those of a front end that cannot draw the widget. And what is kept is as wide as the live view whose place it takes."""
 
 
 def kept(key: str, drawn: str) -> str:

@@ -83,7 +83,7 @@ def _lane(step: StepView, run: RunView) -> str:
     span = _between(run.started, run.ended or run.updated)
     if not span or step.started is None:
         return ""
-    left = min(100.0, 100 * _between(run.started, step.started) / span)
+    left = min(98.5, 100 * _between(run.started, step.started) / span)
     width = min(100.0 - left, 100 * _between(step.started, step.ended or run.updated) / span)
     look = {"running": "sk-l-run", "retrying": "sk-l-run", "failed": "sk-l-bad", "interrupted": "sk-l-cut", "completed": ""}[step.status]
     return f'<span class="sk-lane"><b class="{look}" style="left:{left:.1f}%;width:{width:.1f}%"></b></span>'

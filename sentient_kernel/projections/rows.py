@@ -17,6 +17,7 @@ from sentient_kernel.projections import words
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.base import step_key
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
+from sentient_kernel.projections.exact import marked
 from sentient_kernel.projections.progress import ProgressView
 from sentient_kernel.projections.runs import RunView
 from sentient_kernel.projections.sources import SourceView
@@ -57,6 +58,7 @@ def _trouble(run: RunView, steps: Sequence[StepView]) -> Row | None:
         return None
     return {
         "heading": heading, "text": plain(text), "where": where, "next": words.what_now(run), "soft": run.status in ("paused", "cancelled"),
+        "final": words.was_refused(run),
     }  # fmt: skip
 
 
@@ -82,10 +84,10 @@ def step_row(step: StepView, place: int) -> Row:
 def approval_row(approval: ApprovalView, place: int, title: str) -> Row:
     """Returns a question; ``title`` is that of its run."""
     return {
-        "id": approval.id, "i": place, "run": approval.run, "ask": approval.ask, "question": approval.question, "payload": approval.payload,
-        "digest": approval.digest, "form": approval.form, "status": approval.status, "requested": ms(approval.requested),
-        "expires": ms(approval.expires_at), "decided": ms(approval.decided), "by": approval.by, "reason": approval.reason,
-        "answer": approval.answer, "title": plain(title),
+        "id": approval.id, "i": place, "run": approval.run, "ask": approval.ask, "question": approval.question,
+        "payload": marked(approval.payload), "digest": approval.digest, "form": marked(approval.form), "status": approval.status,
+        "requested": ms(approval.requested), "expires": ms(approval.expires_at), "decided": ms(approval.decided), "by": approval.by,
+        "reason": approval.reason, "answer": marked(approval.answer), "title": plain(title),
     }  # fmt: skip
 
 
@@ -124,11 +126,22 @@ def failure_row(failure: FailureView) -> Row:
     }  # fmt: skip
 
 
-def event_row(record: Record) -> list[Any]:
-    """Returns an event as the five things that a list shows: seq, time, kind, step key, and what it says."""
-    kind = record.kind
-    of_step = kind.startswith("step_") or kind == "effect_intended"
-    return [record.seq, record.at // 1000, kind, step_key(record) if of_step else "", said(kind, record.body)]
+def event_row(record: Record, titles: dict[tuple[str, str], str]) -> list[Any]:
+    """Returns an event as the five things that a list shows: seq, time, kind, step key, and what it says.
+
+    Args:
+        record: The event.
+        titles: What the steps that have begun are called, by run and key; kept up by this function.
+    """
+    kind, says = record.kind, said(record.kind, record.body)
+    if not kind.startswith("step_") and kind != "effect_intended":
+        return [record.seq, record.at // 1000, kind, "", says]
+    key = step_key(record)
+    if kind == "step_started":
+        titles[record.run, key] = says
+    elif title := titles.pop((record.run, key), "") if kind == "step_completed" else titles.get((record.run, key), ""):
+        says = line(f"{title} · {says}", SAID) if says else title
+    return [record.seq, record.at // 1000, kind, key, says]
 
 
 def said(kind: str, body: bytes) -> str:

@@ -156,7 +156,7 @@ border-top:1px solid var(--sk-line);font-weight:400;line-height:1.5;max-width:44
 .sk.sk .sk-table td:first-child,.sk.sk .sk-table th:first-child{padding-left:16px}
 .sk.sk .sk-table thead th{color:var(--sk-soft);font-weight:600;font-size:11px;white-space:nowrap}.sk.sk .sk-table tr{background:none}
 .sk.sk>.sk-scroll:first-child thead th{border-top:0}.sk.sk strong,.sk.sk b{font-weight:600}
-.sk.sk .sk-table .sk-r{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.sk.sk .sk-table .sk-right{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .sk.sk .sk-table .sk-wide{min-width:22ch}.sk.sk .sk-table .sk-keep{white-space:nowrap}
 .sk summary{cursor:pointer}.sk summary:focus-visible{outline:2px solid var(--sk-accent);outline-offset:-2px}
 .sk .sk-exact{white-space:pre-wrap}.sk .sk-foot{padding:8px 16px;border-top:1px solid var(--sk-line);font-size:12px;color:var(--sk-soft)}

@@ -216,7 +216,7 @@ def _all_numbers(rows: Iterable[Any], name: str) -> bool:
 
 def _look(texts: list[str], numbers: bool) -> str:
     """Returns the class of a column: numbers stand right, short texts (ids, times, states) stay on one line, long ones get room."""
-    return "sk-r" if numbers else "sk-keep" if max(map(len, texts), default=0) <= 36 else "sk-wide"
+    return "sk-right" if numbers else "sk-keep" if max(map(len, texts), default=0) <= 36 else "sk-wide"
 
 
 def _width(text: str) -> int:

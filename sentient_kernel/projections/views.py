@@ -206,7 +206,7 @@ def errors_html(table: Table[ErrorView], stats: ErrorStats | None = None) -> str
     head = parts.state("✕", counted(total, "error"), "bad") + f' <span class="sk-soft">{counted(kinds, "kind")}</span>'
     rows = "".join(_error_row(error) for error in table[:ERROR_ROWS])
     columns = ("Error", "Where", "Last seen", "Runs")
-    names = "".join(f'<th scope="col">{c}</th>' for c in columns) + '<th scope="col" class="sk-r">Count</th>'
+    names = "".join(f'<th scope="col">{c}</th>' for c in columns) + '<th scope="col" class="sk-right">Count</th>'
     hidden = kinds - min(len(table), ERROR_ROWS)
     foot = f'<div class="sk-foot sk-num">{counted(hidden, "more kind")} not shown</div>' if hidden > 0 else ""
     return STYLE + (
@@ -224,5 +224,6 @@ def _error_row(error: ErrorView) -> str:
     return (
         f'<tr><td class="sk-wide"><b>{escape(kind)}</b>{message}{hint}</td>'
         f'<td class="sk-wide"><code>{parts.outside(error.where, 120)}</code></td>'
-        f'<td class="sk-num sk-keep">{moment(error.last_seen)}</td><td class="sk-num">{runs}</td><td class="sk-r">{error.count:,}</td></tr>'
+        f'<td class="sk-num sk-keep">{moment(error.last_seen)}</td><td class="sk-num">{runs}</td>'
+        f'<td class="sk-right">{error.count:,}</td></tr>'
     )

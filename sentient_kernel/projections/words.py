@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from sentient_kernel.errors import ApprovalRejected
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.progress import PhaseView
@@ -147,9 +148,16 @@ def what_now(run: RunView) -> str:
     ident = plain(run.id)
     if run.status == "paused":
         return f"`run.resume()` goes on, and so does `sentient-kernel resume {shlex.quote(ident)}`."
+    if was_refused(run):
+        return "The answer is kept, so going on would end here again. Started under another name it asks anew."
     if run.status in ("failed", "crashed", "cancelled"):
         return f"Finished steps are kept. `wb.resume({ident!r})` or `sentient-kernel resume {shlex.quote(ident)}` goes on from there."
     return ""
+
+
+def was_refused(run: RunView) -> bool:
+    """True for a run that ended because somebody said no: the record answers for them when it is taken up again."""
+    return run.status == "failed" and run.error is not None and run.error.code == ApprovalRejected.code
 
 
 def trouble(run: RunView, steps: Sequence[StepView]) -> tuple[str, str, str]:

@@ -183,11 +183,12 @@ class EventsFeed:
         self._desk = desk
         self._after = Seq(0)
         self._row: Row | None = None
+        self._titles: dict[tuple[str, str], str] = {}
 
     def snapshot(self) -> Row:
         """Returns the first chunk; the others follow as patches."""
         dropped = 0 if self.run is not None else max(0, self._desk.head() - MOST_EVENTS)
-        self._after, self._row = Seq(dropped), None
+        self._after, self._row, self._titles = Seq(dropped), None, {}
         first = self.patch() or {}
         return {"run": None, "dropped": dropped, "events": first.get("events", []), **first.get("set", {})}
 
@@ -197,7 +198,7 @@ class EventsFeed:
         records = self._desk.read(self.run, self._after, CHUNK)
         if records:
             self._after = records[-1].seq
-            news["events"] = [rows.event_row(record) for record in records]
+            news["events"] = [rows.event_row(record, self._titles) for record in records]
         if self.run is not None:
             look = self._desk.look(self.run)
             row = rows.run_row(look.run, (), alive=False)

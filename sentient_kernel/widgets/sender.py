@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from sentient_kernel.errors import JournalError, NotFound, SentientError
@@ -51,7 +52,7 @@ class Sender:
         self._workers: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._closing = False
+        self._closing = self._closed = False
         self._thread: threading.Thread | None = None
 
     def add(self, store: Store) -> None:
@@ -70,11 +71,14 @@ class Sender:
             store.pages.pop(page, None)
             return
         store.pages[page] = time.monotonic()
-        if kind == "hello":
+        if self._closed:
+            store.give({"kind": "closed"})  # to whoever comes late: a cell that was out of sight, a page that was loaded again
+        elif kind == "hello":
             store.asked = True
             self._wake.set()
-        elif kind in ("do", "need", "error") and self._workers is not None and not self._closing:
-            self._workers.submit(self._answer, store, message).add_done_callback(lambda done: self._answered(store, message, done))
+        elif kind in ("do", "need", "error") and self._workers is not None:
+            with suppress(RuntimeError):  # closed this moment: the page is told so
+                self._workers.submit(self._answer, store, message).add_done_callback(lambda done: self._answered(store, message, done))
 
     def present(self, run: RunId) -> bool:
         """True when a page was heard lately in which a question of a run can be answered."""
@@ -87,13 +91,19 @@ class Sender:
         self._wake.set()
 
     def close(self) -> None:
-        """Sends what there is and stops; safe to call twice."""
+        """Sends what there is, tells the views that nothing more will come, and stops; safe to call twice."""
         self._closing = True
         self._wake.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(2)
         if self._workers is not None:
             self._workers.shutdown(wait=False, cancel_futures=True)
+        if not self._closed:
+            self._closed = True
+            with self._lock:
+                stores = list(self._stores)
+            for store in (each for each in stores if each.pages):
+                store.give({"kind": "closed"})
 
     def _answered(self, store: Store, message: Row, done: Future[Row]) -> None:
         error = done.exception()
@@ -114,14 +124,16 @@ class Sender:
     def _run(self) -> None:
         seen: object = None
         looked = 0.0
-        while not self._closing:
+        last = False
+        while not last:
             self._wake.wait(EVERY)
             self._wake.clear()
+            last = self._closing  # what has changed up to then is still told
             try:
                 version, now = self._version(), time.monotonic()
             except (JournalError, OSError):
                 version, now = seen, time.monotonic()
-            look = version != seen or now - looked > TICK
+            look = last or version != seen or now - looked > TICK
             if look:
                 seen, looked = version, now
             with self._lock:
@@ -139,7 +151,7 @@ class Sender:
             if store.asked:
                 store.asked = False
                 message: Row | None = {"kind": "snapshot", "state": store.feed.snapshot()}
-            elif (look or store.behind) and now - store.sent >= AT_LEAST:
+            elif (look or store.behind) and (self._closing or now - store.sent >= AT_LEAST):
                 news = store.feed.patch()
                 message = {"kind": "patch", **news} if news else None
                 store.behind = news is not None  # there may be more where this came from

@@ -19,6 +19,7 @@ import sentient_kernel as sk
 ROOT = Path(__file__).parents[2]
 RESEARCH = "wb.add('data/bees')\nresearch = wb.research('How far do honey bees fly?')\nresearch"
 GONE = "Kernel gone: read only"
+CLOSED = "Workbench closed: read only"
 LISTEN = """
 const Plain = window.WebSocket;
 const read = (data) => typeof data === "string" ? data : new TextDecoder().decode(data);
@@ -160,6 +161,33 @@ def test_a_view_whose_kernel_has_died_is_read_only_and_its_run_is_shown_again_as
         waits.get_by_role("button", name="Resume", exact=True).click()
         shown(book, 4, "completed")
         picture(book, tmp_path, "taken up again")
+        assert book.complaints == []
+
+
+def test_closing_the_workbench_leaves_every_view_readable_also_one_that_nobody_had_seen_yet(
+    chrome: Any, server: Lab, tmp_path: Path
+) -> None:
+    far = "\n".join(f"# line {i}" for i in range(120))
+    cells = ["run = wb.start(asks, 'Closing', 1)\nrun", far, RESEARCH, "research.result()", "research.events", "wb.close()"]
+    with opened(chrome, server, write(server, "closing", cells)) as book:
+        for index in (0, 1):
+            book.run_cell(index)
+        card(book, "Closing, question 0?")
+        for index in (2, 3, 4, 5, 6):
+            book.run_cell(index)
+        first = book.cell(1)
+        first.get_by_text(CLOSED).wait_for(timeout=3_000)
+        assert first.get_by_role("button", name="Approve").is_disabled()
+        assert not first.get_by_text(GONE).count()
+        book.save()
+        book.reload()
+        for index in (3, 5):
+            cell = book.cell(index)
+            cell.get_by_text(CLOSED).wait_for()
+            kept = cell.locator("[data-kept]")
+            kept.get_by_text("How far do honey bees fly?").first.wait_for()
+            assert not cell.get_by_text("Loading").count()
+        picture(book, tmp_path, "closed and reloaded")
         assert book.complaints == []
 
 

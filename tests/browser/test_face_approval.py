@@ -10,6 +10,8 @@ import pytest
 from face_kit import NOW, Face, approval, face, keyed_by, run_state
 from lab_kit import browser
 
+from sentient_kernel.projections.exact import marked, unmarked
+
 pytestmark = [pytest.mark.browser]
 PLAN = ["How much water does it hold?", "For how long?", "What does it cost?"]
 
@@ -315,3 +317,40 @@ def test_a_schema_that_no_form_can_be_made_of_is_edited_as_json(run: Face, form:
     run.page.get_by_label("Value as JSON").fill('{"a": 2}')
     click(run, "Approve with 1 edit")
     assert answer(run)["payload"] == {"a": 2}
+
+
+# ---- numbers ---------------------------------------------------------------------------------------------------------------------
+
+BIG = 2**63 + 1
+
+
+def test_numbers_beyond_what_javascript_holds_are_shown_and_sent_digit_by_digit(run: Face) -> None:
+    payload = {"id": BIG, "rows": [{"n": -(2**53) - 1}, {"n": None}], "count": 1, "sum": 1e20}
+    card = ask(run, marked(payload))
+    assert str(BIG) in card.inner_text() and str(-(2**53) - 1) in card.inner_text()
+    click(run, "Edit")
+    assert card.get_by_role("button", name="Approve", exact=True).is_visible(), "nothing was edited yet"
+    assert card.get_by_label("id").input_value() == str(BIG)
+    card.get_by_label("count").fill("2")
+    run.drawn()
+    click(run, "Approve with 1 edit")
+    assert unmarked(answer(run)["payload"]) == payload | {"count": 2}
+    run.reply()
+    run.patch(set={"approvals": {"a1b2": approval(marked(payload), status="edited", answer=marked(payload | {"count": 2}), decided=NOW)}})
+    card.get_by_text("What was asked").click()
+    assert str(BIG) in card.inner_text()
+
+
+def test_a_number_beyond_what_javascript_holds_can_be_written(run: Face) -> None:
+    edited(run, {"id": 1, "any": [1, "x"]})
+    run.page.get_by_label("id").fill(str(BIG))
+    run.page.get_by_label("any as JSON").fill(f'[{BIG}, "{BIG}"]')
+    run.drawn()
+    click(run, "Approve with 3 edits")
+    assert unmarked(answer(run)["payload"]) == {"id": BIG, "any": [BIG, str(BIG)]}
+
+
+def test_numbers_of_a_long_list_stand_on_one_line(run: Face) -> None:
+    edited(run, [f"item {i}" for i in range(120)])
+    heights = run.page.locator(".sk-item > .sk-num").evaluate_all("all => all.map(one => one.getBoundingClientRect().height)")
+    assert len(heights) == 120 and max(heights) == min(heights)

@@ -404,6 +404,28 @@ def test_fifteen_seconds_of_silence_mean_that_the_kernel_is_gone_and_beats_preve
     assert not run.page.get_by_text("Kernel gone").count()
 
 
+def test_a_closed_workbench_is_called_that_and_not_a_kernel_that_is_gone(run: Face) -> None:
+    run.snapshot(asking(approval(PLAN)))
+    run.give("closed")
+    assert run.page.get_by_text("Workbench closed: read only").is_visible()
+    for name in ("Approve", "Edit", "Reject", "Pause", "Cancel", "Send"):
+        assert run.page.get_by_role("button", name=name, exact=True).is_disabled(), name
+    assert not run.page.get_by_text("Kernel gone").count()
+
+
+def test_a_view_that_comes_when_the_workbench_is_closed_leaves_the_place_to_what_is_kept(run: Face) -> None:
+    run.give("closed")
+    assert run.page.get_by_text("Workbench closed: read only").is_visible()
+    assert not run.page.get_by_text("Loading").count()
+    assert len(run.sent("hello")) == 1, "it asks no more"
+
+
+def test_a_run_that_ended_with_a_no_offers_nothing_that_would_end_there_again(run: Face) -> None:
+    trouble = {"heading": "No.", "text": "", "where": "", "next": "", "soft": False, "final": True}
+    run.snapshot(run_state(status="failed", word="Failed", sign="✕", colour="bad", trouble=trouble))
+    assert not run.page.get_by_role("button", name="Resume", exact=True).count()
+
+
 def run_bundle() -> str:
     from sentient_kernel.widgets.bundle import bundle
 

@@ -2,6 +2,7 @@
 // A question to a person: what is asked, exactly what would be done, and the ways to answer.
 import { button, duration, enable, fill, guard, h, moment, outside, Refusal, roughly, text } from "./kit.js";
 import { countEdits } from "./edits.js";
+import { fromKernel, toKernel } from "./exact.js";
 import { formFor } from "./form.js";
 import { payloadView } from "./payload.js";
 
@@ -114,7 +115,7 @@ function drawCard(el, store, link, id, signal) {
   const approve = button("Approve", async () => {
     closeEditor();
     const edited = edits() > 0;
-    await decide("approve", edited ? { edited, payload: draft } : {});
+    await decide("approve", edited ? { edited, payload: toKernel(draft) } : {});
   }, { main: true });
   const edit = button("Edit", async () => {
     if (editor) return closeEditor();
@@ -179,8 +180,9 @@ function drawCard(el, store, link, id, signal) {
   };
 
   fill(el, question, outcome, note, what, answers, reasonRow);
-  store.select((state) => state.approvals?.[id], (/** @type {any} */ approval) => {
-    if (!approval) return; // its card is being taken away
+  store.select((state) => state.approvals?.[id], (/** @type {any} */ told) => {
+    if (!told) return; // its card is being taken away
+    const approval = { ...told, payload: fromKernel(told.payload), answer: fromKernel(told.answer), form: fromKernel(told.form) };
     const other = shown && shown.digest !== approval.digest;
     if (!shown || other) {
       if (shown && countEdits(shown.payload, editor ? editor.value() : draft)) text(note, "The question has changed meanwhile; your edits of the old one were put aside.");

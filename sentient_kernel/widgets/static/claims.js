@@ -24,6 +24,7 @@ import { h, listen, outside, plain, text } from "./kit.js";
  * @property {string[]} [parts]
  * @property {Citation[]} [citations]
  * @property {{question: string, reason: string, sources: [string, string][]}[]} [unanswered]
+ * @property {string[]} [notes] what a reader has to know of how it was made
  * @property {{kind: string, why: string, sides: Claim[]}[]} [disagreements]
  */
 
@@ -150,6 +151,7 @@ export function reportSections(report, citations, sentence) {
       ),
     );
   }
+  for (const note of report.notes ?? []) out.push(h("div", { class: "sk-note", role: "group", aria: { label: "Note" } }, h("b", {}, "Note:"), " ", outside(note)));
   return out;
 }
 

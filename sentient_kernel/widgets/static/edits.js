@@ -1,5 +1,6 @@
 // @ts-check
 // What differs between two JSON values, as few edits as a person would count.
+import { jsonOf } from "./exact.js";
 
 /**
  * One place of two aligned lists: both hold it (perhaps changed), or one of them does.
@@ -16,6 +17,7 @@ const MOST_CELLS = 1_000_000; // of the table that aligns two lists; longer ones
  */
 export function equal(a, b) {
   if (Object.is(a, b)) return true;
+  if (typeof a === "bigint" || typeof b === "bigint") return jsonOf(a) === jsonOf(b); // 1e20 is one number, however it came
   if (!a || !b || typeof a !== "object" || typeof b !== "object" || Array.isArray(a) !== Array.isArray(b)) return false;
   const names = Object.keys(a);
   return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && equal(a[name], b[name]));
@@ -128,7 +130,7 @@ function markMoved(rows) {
 }
 
 /** @param {any} value */
-const keyOf = (value) => JSON.stringify(value) ?? "";
+const keyOf = (value) => jsonOf(value);
 
 /**
  * Aligns two texts word by word.

@@ -1,5 +1,6 @@
 // @ts-check
 // One event in full, beside the list.
+import { fromKernel, jsonOf } from "./exact.js";
 import { button, fill, guarded, h, moment, outside, text } from "./kit.js";
 
 const EVENT_MOST = 20_000; // characters of an event that are drawn at first
@@ -51,7 +52,7 @@ export function eventDetail(row, link, { close, story }, signal) {
 
 /** @param {unknown} data */
 function eventJson(data) {
-  const all = JSON.stringify(data, null, 2) ?? "";
+  const all = jsonOf(fromKernel(data), 2);
   const shown = h(
     "pre",
     { class: "sk-json", tabindex: "0", role: "group", aria: { label: "The whole event, as JSON" } },

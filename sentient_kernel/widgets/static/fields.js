@@ -1,6 +1,7 @@
 // @ts-check
 // The fields of a form that hold one value: a text, a number, a yes or no, a choice, and anything as JSON.
 import { h, plain, text } from "./dom.js";
+import { exactNumber, jsonOf, parsedJson } from "./exact.js";
 
 /** @typedef {import("./form.js").Editor} Editor */
 /** @typedef {import("./form.js").About} About */
@@ -75,7 +76,7 @@ function matches(pattern, value) {
 }
 
 /**
- * @param {number | undefined} value
+ * @param {number | bigint | undefined} value
  * @param {About} about
  * @param {() => void} changed
  * @returns {Editor}
@@ -84,18 +85,19 @@ export function numberField(value, about, changed) {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, type } = about.schema;
   const whole = type === "integer";
   const step = multipleOf ?? (whole ? 1 : "any");
-  const input = h("input", { type: "number", value: value ?? "", min: minimum, max: maximum, step, aria: { label: about.name, required: about.needed } });
+  const input = h("input", { type: "number", value: String(value ?? ""), min: minimum, max: maximum, step, aria: { label: about.name, required: about.needed } });
+  const given = () => (Number.isNaN(input.valueAsNumber) ? null : exactNumber(input.value));
   const check = () => {
-    const n = input.valueAsNumber;
-    if (Number.isNaN(n)) return "A number is needed.";
-    if (whole && !Number.isInteger(n)) return "A whole number is needed.";
+    const n = given();
+    if (n === null) return "A number is needed.";
+    if (whole && typeof n === "number" && !Number.isInteger(n)) return "A whole number is needed.";
     if (n < (minimum ?? -Infinity)) return `At least ${minimum}.`;
     if (n > (maximum ?? Infinity)) return `At most ${maximum}.`;
     if (n <= (exclusiveMinimum ?? -Infinity)) return `More than ${exclusiveMinimum}.`;
     if (n >= (exclusiveMaximum ?? Infinity)) return `Less than ${exclusiveMaximum}.`;
     return "";
   };
-  return checkedField(input, () => (Number.isNaN(input.valueAsNumber) ? null : input.valueAsNumber), check, changed);
+  return checkedField(input, given, check, changed);
 }
 
 /**
@@ -118,13 +120,13 @@ export function flagField(value, about, changed) {
 export function choiceField(value, about, changed) {
   /** @type {any[]} */
   const given = about.schema.enum;
-  const at = given.findIndex((one) => JSON.stringify(one) === JSON.stringify(value));
+  const at = given.findIndex((one) => jsonOf(one) === jsonOf(value));
   const choices = at < 0 && value !== undefined ? [value, ...given] : given;
-  const options = choices.map((one, i) => h("option", { value: String(i) }, plain(typeof one === "string" ? one : JSON.stringify(one))));
+  const options = choices.map((one, i) => h("option", { value: String(i) }, plain(typeof one === "string" ? one : jsonOf(one))));
   const input = h("select", { aria: { label: about.name } }, ...options);
   input.value = String(Math.max(at, 0));
   const chosen = () => choices[Number(input.value)];
-  const check = () => (given.some((one) => JSON.stringify(one) === JSON.stringify(chosen())) ? "" : "Choose one of those offered.");
+  const check = () => (given.some((one) => jsonOf(one) === jsonOf(chosen())) ? "" : "Choose one of those offered.");
   return checkedField(input, chosen, check, changed);
 }
 
@@ -136,14 +138,14 @@ export function choiceField(value, about, changed) {
  * @returns {Editor}
  */
 export function jsonField(value, about, changed) {
-  const first = JSON.stringify(value, null, 2) ?? "null";
+  const first = jsonOf(value, 2) || "null";
   const rows = Math.min(14, Math.max(3, first.split("\n").length));
   const input = h("textarea", { class: "sk-code", rows, value: first, spellcheck: false, aria: { label: `${plain(about.name)} as JSON` } });
   input.defaultValue = first;
   let last = value;
   const read = () => {
     try {
-      last = JSON.parse(input.value);
+      last = parsedJson(input.value);
       return "";
     } catch (error) {
       return `This is not JSON: ${error instanceof Error ? error.message : error}.`;

@@ -3,6 +3,7 @@
 import { guarded } from "./controls.js";
 import { h, plain } from "./dom.js";
 import { isRecord } from "./edits.js";
+import { jsonOf } from "./exact.js";
 import { choiceField, flagField, jsonField, numberField, textField } from "./fields.js";
 import { listField } from "./lists.js";
 import { blank, fieldFor, schemaOf } from "./schema.js";
@@ -82,7 +83,7 @@ function recordField(value, about, context) {
     const first = given ? value[name] : blank(schema, context.whole);
     const editor = editorFor(schema, first, { name, schema, needed: required.has(name) }, context);
     // What was not given and is not needed stays away until somebody writes something there.
-    return { name, editor, schema, always: given || required.has(name), first: JSON.stringify(editor.value()) };
+    return { name, editor, schema, always: given || required.has(name), first: jsonOf(editor.value()) };
   });
   const rows = parts.map(({ name, editor, schema, always }) => {
     const note = isRecord(schema) && schema.description ? h("p", { class: "sk-soft" }, schema.description) : null;
@@ -92,7 +93,7 @@ function recordField(value, about, context) {
   return {
     el: h("div", { class: "sk-record", role: "group", aria: { label: about.name } }, ...rows),
     value: () => {
-      const kept = parts.filter((part) => part.always || JSON.stringify(part.editor.value()) !== part.first);
+      const kept = parts.filter((part) => part.always || jsonOf(part.editor.value()) !== part.first);
       return Object.fromEntries(kept.map((part) => [part.name, part.editor.value()]));
     },
     problem: () => firstProblem(parts.map((part) => ({ ...part, about: part.name }))),

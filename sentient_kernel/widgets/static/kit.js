@@ -47,6 +47,10 @@ export function mount(name, draw) {
         if (typeof message?.kind !== "string") return;
         try {
           link.heard(message);
+          if (link.closed) {
+            if (!drawn) fill(root); // nothing comes any more; what is kept beside this view is what there is to see
+            return;
+          }
           if (!store.take(message)) link.hello();
         } catch (error) {
           // A message that cannot be read is a fault of ours: it is reported, and a snapshot puts things right.
@@ -97,7 +101,8 @@ function isolateKeys(root, signal) {
 function showAlive(alive, root, banner, store, link) {
   const run = store.state?.run?.id; // what is kept of it beside this view says so too, but is hidden by it
   const back = run && h("span", { class: "sk-soft" }, " · ", h("code", {}, `wb.run('${run}')`), " shows it again");
-  fill(banner, !alive && ["Kernel gone: read only", back]);
+  banner.classList.toggle("sk-closed", link.closed); // somebody closed it on purpose: nothing to be alarmed at
+  fill(banner, !alive && [link.closed ? "Workbench closed: read only" : "Kernel gone: read only", back]);
   root.classList.toggle("sk-dead", !alive);
   store.stopped = alive ? null : store.now();
   for (const el of root.querySelectorAll("button[data-sk-do]")) settle(/** @type {HTMLButtonElement} */ (el), link);

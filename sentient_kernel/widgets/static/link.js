@@ -33,6 +33,8 @@ export class Link {
     this.wire = wire;
     /** False when there was no word from the kernel for 15 s or sending failed: everything is read only. */
     this.alive = true;
+    /** True once the kernel said that the workbench was closed: nobody will answer, however long one waits. */
+    this.closed = false;
     /** @private */ this.heardAt = Date.now();
     /** @private */ this.saidHelloAt = 0;
     // Views of one widget hear each other's replies, so each has a name of its own, and the names of its requests begin with it.
@@ -84,6 +86,7 @@ export class Link {
    * @throws {Refusal} a sentence: why it was refused, or that no answer came
    */
   ask(message, ms = 10_000) {
+    if (this.closed) return Promise.reject(new Refusal("The workbench is closed, so nothing was sent.", "Run the notebook's cells again."));
     if (!this.alive) return Promise.reject(new Refusal("The kernel is gone, so nothing was sent.", "Run the cell again."));
     const id = `${this.page}-r${++this.asked}`;
     if (!this.send({ kind: "do", ...message, id })) {
@@ -123,6 +126,12 @@ export class Link {
    */
   heard(message) {
     this.heardAt = Date.now();
+    if (message.kind === "closed") {
+      this.closed = true;
+      this.setAlive(false);
+      return;
+    }
+    if (this.closed) return;
     if (message.kind === "snapshot") this.saidHelloAt = 0;
     this.setAlive(true);
     if (message.kind !== "reply") return;
@@ -134,6 +143,7 @@ export class Link {
 
   /** @private */
   look() {
+    if (this.closed) return;
     if (Date.now() - this.heardAt < SILENCE) {
       if (Date.now() - this.sentAt > HERE) this.send({ kind: "here" });
       return;
@@ -150,7 +160,8 @@ export class Link {
     if (alive === this.alive) return;
     this.alive = alive;
     if (!alive) {
-      const error = new Refusal("The kernel is gone; whether this was done is not known.", "Look at the run after the kernel is back.");
+      const who = this.closed ? "The workbench was closed" : "The kernel is gone";
+      const error = new Refusal(`${who}; whether this was done is not known.`, "Look at the run when it is back.");
       for (const request of this.open.values()) request.fail(error);
       this.open.clear();
     }

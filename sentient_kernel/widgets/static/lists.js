@@ -28,6 +28,7 @@ export function listField(value, about, context) {
     return "";
   };
   const arrange = () => {
+    list.style.setProperty("--sk-digits", String(rows.length).length + "ch");
     rows.forEach((row, i) => {
       text(row.number, `${i + 1}.`);
       row.up.setAttribute("aria-label", `Move item ${i + 1} up`);

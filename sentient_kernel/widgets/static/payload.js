@@ -2,6 +2,7 @@
 // A JSON value drawn so that a person reads what will be done: texts, lists, pairs. Nothing is left out; what is long scrolls.
 import { h, outside, reachable } from "./dom.js";
 import { aligned, equal, isRecord, wordEdits } from "./edits.js";
+import { jsonOf } from "./exact.js";
 
 const PARTS_DRAWN = 3_000; // of a larger value its JSON is shown, whole, as one text
 const DEPTH_DRAWN = 8;
@@ -43,7 +44,7 @@ function parts(value, most) {
  */
 function shown(value, depth) {
   if (typeof value === "string") return value ? outside(value, "sk-exact") : h("span", { class: "sk-soft" }, "(empty)");
-  if (value === null || typeof value !== "object") return h("span", { class: "sk-num" }, JSON.stringify(value) ?? "");
+  if (value === null || typeof value !== "object") return h("span", { class: "sk-num" }, jsonOf(value));
   if (!Object.keys(value).length) return h("span", { class: "sk-soft" }, Array.isArray(value) ? "(an empty list)" : "(nothing)");
   if (depth >= DEPTH_DRAWN) return asJson(value);
   if (Array.isArray(value)) return h("ol", {}, ...value.map((part) => h("li", {}, shown(part, depth + 1))));
@@ -109,5 +110,5 @@ function pairs(rows) {
 
 /** @param {any} value */
 function asJson(value) {
-  return h("pre", { class: "sk-code" }, JSON.stringify(value, null, 2));
+  return h("pre", { class: "sk-code" }, jsonOf(value, 2));
 }

@@ -137,7 +137,7 @@ function runBar(store, link, signal) {
     const back = run.recoveries ? `taken up again ${run.recoveries === 1 ? "once" : `${run.recoveries} times`}` : "";
     fill(facts, ...[share, run.cost, name, back].filter(Boolean).map((fact) => outside(fact, "sk-num")));
     const shown = works && !nobody(run) ? [run.cancelling ? null : pause, run.cancelling || run.finishing ? null : finish, run.cancelling ? null : cancel, really] : [];
-    if (STANDING.has(run.status) || nobody(run)) shown.push(resume);
+    if ((STANDING.has(run.status) && !run.trouble?.final) || nobody(run)) shown.push(resume);
     if (run.status === "paused" || nobody(run)) shown.push(cancel, really);
     if (!works && run.status !== "paused") really.hidden = !(cancel.hidden = false);
     fill(controls, ...shown);

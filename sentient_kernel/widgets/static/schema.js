@@ -48,7 +48,7 @@ function kindOf(schema, value) {
       return fits(typeof value === "string", "text");
     case "integer":
     case "number":
-      return fits(typeof value === "number", "number");
+      return fits(typeof value === "number" || typeof value === "bigint", "number");
     case "boolean":
       return fits(typeof value === "boolean", "flag");
     case "array":
@@ -101,7 +101,7 @@ function stated(schema) {
  */
 export function schemaOf(value) {
   if (typeof value === "string") return { type: "string" };
-  if (typeof value === "number") return { type: "number" };
+  if (typeof value === "number" || typeof value === "bigint") return { type: "number" };
   if (typeof value === "boolean") return { type: "boolean" };
   if (Array.isArray(value)) {
     const kinds = value.map(schemaOf);

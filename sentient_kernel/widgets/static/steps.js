@@ -138,7 +138,7 @@ function drawStep(el, step, axis, roomy) {
   text(at.took, duration(step.seconds ?? (step.started !== null && end !== null ? (end - step.started) / 1000 : null)));
   at.bar.hidden = step.started === null;
   if (step.started === null || end === null) return;
-  const left = Math.min(100, Math.max(0, (100 * (step.started - axis.from)) / axis.span));
+  const left = Math.min(98.5, Math.max(0, (100 * (step.started - axis.from)) / axis.span));
   const width = Math.min(100 - left, Math.max(0, (100 * (end - step.started)) / axis.span));
   const place = `left:${left.toFixed(1)}%;width:${width.toFixed(1)}%`;
   if (at.bar.dataset.place !== place) at.bar.style.cssText = at.bar.dataset.place = place;
