@@ -27,6 +27,7 @@ class RunView:
         done, running, failed: How many steps are in that state. ``retried`` counts tries that failed and were followed by another.
         approvals: The open questions, oldest first.
         recoveries: How often it was taken up again.
+        answered: Whether an answer to a question is the last that happened to it.
     """
 
     NOUN: ClassVar[str] = "run"
@@ -57,6 +58,7 @@ class RunView:
     recoveries: int = 0
     cancelling: bool = False
     finishing: bool = False
+    answered: bool = False
     seq: Seq = _NONE
 
 
@@ -64,7 +66,8 @@ def with_liveness(view: RunView, alive: bool) -> RunView:
     """Returns the view as it is once one knows whether somebody executes the run.
 
     A run that nobody executes has crashed, unless it has ended, is paused, or waits for an answer with nothing under way: those go
-    on when they are resumed or answered. One that somebody executes is no longer pending.
+    on when they are resumed or answered. One that was answered since is paused: nothing was lost, and it goes on when it is resumed.
+    One that somebody executes is no longer pending.
 
     Args:
         view: The run as its events say.
@@ -72,6 +75,8 @@ def with_liveness(view: RunView, alive: bool) -> RunView:
     """
     if alive:
         return replace(view, status="running") if view.status == "pending" else view
+    if view.status == "running" and view.answered and not view.running:
+        return replace(view, status="paused")
     if view.status in ("pending", "running") or (view.status == "paused" and view.running):
         return replace(view, status="crashed")
     return view
@@ -81,8 +86,8 @@ class Run:
     """Folds one run's records into a :class:`RunView`."""
 
     __slots__ = (
-        "_approvals", "_at", "_cancelling", "_done", "_ended", "_ended_at", "_error", "_failed", "_finishing", "_first", "_moved",
-        "_paused", "_progress", "_reason", "_recoveries", "_retried", "_running", "_seq", "_start", "_view", "run",
+        "_answered", "_approvals", "_at", "_cancelling", "_done", "_ended", "_ended_at", "_error", "_failed", "_finishing", "_first",
+        "_moved", "_paused", "_progress", "_reason", "_recoveries", "_retried", "_running", "_seq", "_start", "_view", "run",
     )  # fmt: skip
 
     def __init__(self, run: RunId) -> None:
@@ -92,7 +97,7 @@ class Run:
         self._seq = Seq(0)
         self._ended = self._reason = ""
         self._error: ErrorInfo | None = None
-        self._paused = self._cancelling = self._finishing = self._moved = False
+        self._paused = self._cancelling = self._finishing = self._moved = self._answered = False
         self._done = self._retried = self._recoveries = 0
         self._running: set[StepKey] = set()
         self._failed: set[StepKey] = set()
@@ -111,7 +116,7 @@ class Run:
         if kind == "run_started":
             self._start, self._first = record.event, record.at
             return
-        self._moved = True
+        self._moved, self._answered = True, kind == "approval_decided"
         if kind.startswith("step_"):
             self._step(kind, step_key(record))
         elif kind.startswith("approval_"):
@@ -207,6 +212,7 @@ class Run:
             recoveries=self._recoveries,
             cancelling=self._cancelling and not self._ended,
             finishing=self._finishing and not self._ended,
+            answered=self._answered,
             seq=self._seq,
         )
 

@@ -172,7 +172,7 @@ def trouble(run: RunView, steps: Sequence[StepView]) -> tuple[str, str, str]:
     if run.status == "cancelled":
         return "Cancelled", line(run.reason, 300), ""
     if run.status == "paused":
-        return "Paused: no further step begins", "", ""
+        return ("Answered, and not taken up yet" if run.answered else "Paused: no further step begins"), "", ""
     return "", "", ""
 
 

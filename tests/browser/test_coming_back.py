@@ -158,7 +158,7 @@ def test_a_view_whose_kernel_has_died_is_read_only_and_its_run_is_shown_again_as
         picture(book, tmp_path, "shown again")
         assert journal(server, "died", "approval_decided") == []
         waits.get_by_role("button", name="Approve", exact=True).click()
-        waits.get_by_role("button", name="Resume", exact=True).click()
+        shown(book, 4, "paused").get_by_role("button", name="Resume", exact=True).click()  # answered, and nobody has taken it up
         shown(book, 4, "completed")
         picture(book, tmp_path, "taken up again")
         assert book.complaints == []

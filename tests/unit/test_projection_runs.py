@@ -135,3 +135,12 @@ def test_runs_keeps_every_run_with_its_parent_in_order_of_their_first_event() ->
     runs = fold(Runs(), log.records)
     assert [(r.id, r.parent, r.status) for r in runs.table] == [(RUN, None, "running"), ("child", RUN, "completed")]
     assert runs.get(RunId("none")) is None
+
+
+def test_a_run_that_was_answered_while_nobody_executed_it_is_paused_not_crashed() -> None:
+    log = started()(1, ASK)
+    assert log.view(alive=False).status == "waiting"
+    log(2, ApprovalDecided(approval=A, decision="approve"))
+    assert (log.view(alive=False).status, log.view(alive=True).status) == ("paused", "running")
+    log(3, RunResumed())
+    assert log.view(alive=False).status == "crashed"
