@@ -122,6 +122,7 @@ class Asking:
                 self.notes.append(f"{self.closed} What came after was done without the model.")
                 return False
             self._ledger.raise_to(_allowed(answer, budget))
+            self.notes.append(f"The budget was raised when it was used up, after {spent.calls} call{'' if spent.calls == 1 else 's'}.")
         self._ledger.release(short)
         return True
 

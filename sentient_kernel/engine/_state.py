@@ -318,12 +318,10 @@ def answered_by(policy: Mapping[str, str], ask: str, *, by_default: bool = True)
             did not say so.
 
     Example:
-        >>> [answered_by({"default": "auto"}, ask) for ask in ("plan", "spend")]
+        >>> [answered_by({"default": "auto", "spend": "deny"}, ask) for ask in ("plan", "spend")]
         ['auto', 'deny']
     """
     default = policy.get("default", "ask")
-    if ask == "spend" and default == "auto":
-        default = "deny"  # who says yes to everything has not said that the budget they gave is none
     return policy.get(ask, default if by_default or default != "auto" else "ask")
 
 

@@ -282,13 +282,19 @@ def test_a_report_says_where_the_model_did_not_help(wb: sk.Workbench) -> None:
     assert wb.research(QUESTION, model=scripted(plan=plans, gaps=hops, write=good_report)).result(30).notes == ()
 
 
-def test_saying_yes_to_everything_does_not_lift_the_budget(wb: sk.Workbench) -> None:
+def test_a_budget_that_is_raised_is_told_and_one_that_is_not_holds(wb: sk.Workbench) -> None:
+    raised = scripted(plan=plans, gaps=hops, write=good_report)
+    report = wb.research(QUESTION, model=raised, budget=sk.Budget(calls=1), approve="auto").result(30)
+    assert len(raised.calls) == 3
+    assert report.notes[0] == "The budget was raised when it was used up, after 1 call."
     model = scripted(plan=plans, gaps=hops, write=good_report)
-    report = wb.research(QUESTION, model=model, budget=sk.Budget(calls=1), approve="auto").result(30)
+    report = wb.research(
+        QUESTION, model=model, budget=sk.Budget(calls=1), approve={"default": "auto", "spend": "deny"}, name="held"
+    ).result(30)
     assert len(model.calls) == 1
     assert "budget was used up" in report.notes[0]
     free = scripted(plan=plans, gaps=hops, write=good_report)
-    wb.research(QUESTION, model=free, budget=sk.Budget(usd=0), approve="auto", name="free").result(30)
+    wb.research(QUESTION, model=free, budget=sk.Budget(usd=0), approve={"spend": "deny"}, name="free").result(30)
     assert free.calls == []
 
 
