@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from sentient_kernel.widgets.store import Store
     from sentient_kernel.workbench import Workbench
 
-OF_ALL = frozenset({"inbox", "errors"})
-"""Views that are about all runs."""
-
 
 class Live:
     """The live views of one workbench: one for each thing that is shown, however often."""

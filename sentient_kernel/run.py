@@ -274,8 +274,7 @@ class Run:
         return _frontend.ask(approval, read, tell=here.tells(approval.id))
 
     def _watched(self) -> bool:
-        watched = getattr(self._wb._screen, "watched", None)
-        return bool(watched is not None and watched(self.id))
+        return self._wb._screen.watched(self.id)
 
     def _outcome(self, end: str) -> Any:
         if end == "completed":
