@@ -55,8 +55,6 @@ class Searched:
     parts: list[SubQuestion] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     healths: list[Health] = field(default_factory=list)
-    deeper: bool = False
-    """Whether a model looks for gaps: then one search need not bring all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +133,9 @@ class Research:
             state.parts += await self._more_parts(ctx, state, asking)
         if ask_plan:
             state.parts = await self._agreed(ctx, state)
-        state.found = await self._look(ctx, state, state.parts)
+        state.healths = await self._refresh(ctx, state.sources)
+        each = PASSAGES if asking is not None else PASSAGES * state.depth  # a model looks again for what one search did not bring
+        state.found = await self._search(ctx, state.parts, state.sources, each)
 
     async def _at_once(self, ctx: Context, state: Searched, asking: Asking) -> None:
         """Searches for the whole question while the model plans, and for what it planned without waiting for that."""
@@ -159,14 +159,8 @@ class Research:
         _raise_first(await ctx.gather(search_whole(), search_planned()))
         state.parts, state.found = [*whole, *more], [*first, *then]
 
-    async def _look(self, ctx: Context, state: Searched, parts: Sequence[SubQuestion]) -> list[Found]:
-        """Looks for what is new in the sources, and searches them."""
-        state.healths = await self._refresh(ctx, state.sources)
-        return await self._search(ctx, parts, state.sources, PASSAGES * (1 if state.deeper else state.depth))
-
     async def _more_parts(self, ctx: Context, state: Searched, asking: Asking) -> list[SubQuestion]:
         """Returns what the model would ask besides."""
-        state.deeper = True
         value = await asking.ask("plan", prompts.plan_messages(state.question, ctx.steers), prompts.PLAN, most_tokens=500)
         return prompts.further(value, state.parts, prompts.MOST_PARTS)
 
