@@ -85,8 +85,3 @@ class Texts:
         """Returns the texts of a run by their authors."""
         with self._lock:
             return {by: growing.text() for by, growing in self._runs.get(run, {}).items()}
-
-    def forget(self, run: RunId) -> None:
-        """Lets go of a run's texts: it has ended, and what counts of them is stored."""
-        with self._lock:
-            self._runs.pop(run, None)

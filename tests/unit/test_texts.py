@@ -35,11 +35,3 @@ def test_memory_is_bounded_in_authors_and_runs() -> None:
         texts.add(RunId(f"run {i}"), "a", "x")
     assert texts.of(R) == {}
     assert texts.of(RunId(f"run {RUNS + 4}"))
-
-
-def test_a_run_that_has_ended_is_let_go_of() -> None:
-    texts = Texts()
-    texts.add(R, "a", "x")
-    texts.forget(R)
-    assert texts.of(R) == {}
-    assert texts.add(R, "a", "y") == 0
