@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     research.add_argument("--model", metavar="M", help="a language model; none makes reports of the sources' own sentences")
     research.add_argument("--approve", choices=("ask", "auto", "deny"), help="how questions of the run are answered")
     research.add_argument("--depth", type=int, default=1, metavar="N", help="rounds of searching at most")
+    research.add_argument("--clarify", action="store_true", help="let the model ask back before it plans")
     research.add_argument("--budget-usd", type=float, metavar="X", help="what a model may cost")
     research.add_argument("--name", metavar="NAME", help="attach to the run of that name and question instead of starting a second one")
     search = add("search", "Print the passages that fit a query best.", as_json)

@@ -103,6 +103,7 @@ def _research(wb: Workbench, args: argparse.Namespace) -> int:
         approve=args.approve,
         budget=_budget(args.budget_usd),
         name=args.name,
+        clarify=args.clarify,
     )
     return _finish(wb, run, args)
 

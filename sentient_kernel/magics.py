@@ -41,6 +41,7 @@ class SentientMagics(Magics):
     @argument("--depth", metavar="N", type=int, default=1, help="rounds of searching at most (default: 1)")
     @argument("--approve", metavar="P", choices=("ask", "auto", "deny"), help="how the run's questions are answered: ask, auto or deny")
     @argument("--model", metavar="M", help="a language model, such as openai:gpt-5-mini; default: the workbench's own")
+    @argument("--clarify", action="store_true", help="let the model ask back before it plans")
     @argument("--budget-usd", metavar="X", type=float, help="what a model may cost")
     @argument("--budget-seconds", metavar="X", type=float, help="working time; after it the report is written with what was found")
     @argument("--name", metavar="NAME", help="attach to the run of that name and question instead of starting a second one")
@@ -56,8 +57,9 @@ class SentientMagics(Magics):
         limits = {"usd": args.budget_usd, "seconds": args.budget_seconds}
         budget = Budget(**limits) if any(limit is not None for limit in limits.values()) else None
         run = self._workbench(args.wb).research(
-            cell.strip(), sources=args.source, model=args.model, depth=args.depth, approve=args.approve, budget=budget, name=args.name
-        )
+            cell.strip(), sources=args.source, model=args.model, depth=args.depth, approve=args.approve, budget=budget, name=args.name,
+            clarify=args.clarify,
+        )  # fmt: skip
         self._names[args.as_] = run
         return _report(run) if args.wait else run
 

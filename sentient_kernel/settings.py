@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     home: Path = Path(".sentient")
     model: str | None = None
     model_timeout: float = Field(60.0, gt=0, description="seconds until the first token")
+    model_rate: int | None = Field(None, gt=0, description="requests to one provider in a minute; by default any number")
     model_prices: str = ""
     approve: Literal["ask", "auto", "deny"] | None = None
     mode: Literal["live", "record", "replay"] = "live"

@@ -180,6 +180,7 @@ class Workbench:
         approve: str | dict[str, str] | None = None,
         budget: Any = None,
         name: str | None = None,
+        clarify: bool = False,
     ) -> Run:
         """Researches a question in the background and returns at once.
 
@@ -192,6 +193,8 @@ class Workbench:
             approve: ``"ask"``, ``"auto"``, ``"deny"``, or one of these per kind of question. Asking for ``"plan"`` shows the plan first.
             budget: What it may spend; at the limit the run asks. Research without a model spends nothing but time.
             name: Attaches to the run of that name and question instead of starting a second one.
+            clarify: Whether the model may ask back, once and before it plans, what only you can say. The question comes with what it would
+                assume; where it is refused the research goes on without.
 
         Returns:
             The run; ``run.result()`` is the report.
@@ -214,6 +217,10 @@ class Workbench:
             inputs["ask_plan"] = True
         if name_of_model := self._model if model is None else self.shelf.name(model):
             inputs["model"] = name_of_model
+        if clarify and not name_of_model:
+            raise UsageError("Without a model nobody can ask back.", hint="Give model='...', or leave clarify out.")
+        if clarify:
+            inputs["clarify"] = True
         if budget is not None:
             inputs["budget"] = {limit: value for limit, value in asdict(budget).items() if value is not None}
         return Run(
@@ -401,7 +408,7 @@ class Workbench:
         from sentient_kernel.models.llm import Deadlines, Limits, open_model
         from sentient_kernel.models.pricing import read_prices
 
-        limits = Limits(deadlines=Deadlines(first=self.settings.model_timeout))
+        limits = Limits(deadlines=Deadlines(first=self.settings.model_timeout), per_minute=self.settings.model_rate)
         return open_model(name, self.settings, self.desk.fetcher, limits=limits, prices=read_prices(self.settings.model_prices))
 
     def _stream(self, run: RunId, by: str, text: str) -> None:

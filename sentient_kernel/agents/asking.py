@@ -30,16 +30,15 @@ _SOMETHING = 1e-6
 
 _TEXTS = re.compile(r'"text"\s*:\s*"((?:[^"\\]|\\.)*)')
 _PURPOSES = {
+    "clarify": "look for what is unclear",
     "plan": "plan with the model",
     "gaps": "look for gaps",
     "write": "write with the model",
-    "repair": "mend what is not borne out",
+    "repair": "judge and mend what is not borne out",
 }
-
-
 _MARK = 40
 """Characters within which the beginning of a sentence stands: its name, a colon, white space."""
-_TO = {"gaps": "look for gaps", "repair": "mend sentences"}
+_TO = {"clarify": "see what is unclear", "gaps": "look for gaps", "repair": "mend sentences"}
 
 
 class Asking:
@@ -70,7 +69,7 @@ class Asking:
         What failed is told as an event, and why nobody is asked any more stands in :attr:`closed`.
 
         Args:
-            purpose: plan, gaps, write or repair.
+            purpose: clarify, plan, gaps, write or repair.
             messages: The conversation.
             schema: What the answer has to fit.
             most_tokens: The longest answer wanted.

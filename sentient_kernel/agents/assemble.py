@@ -118,6 +118,11 @@ def weak(report: Report) -> list[Claim]:
     return [claim for claim in report.claims if claim.verdict != "supported"]
 
 
+def by_judgement(report: Report) -> list[str]:
+    """Returns the sentences that count as borne out because a model says so."""
+    return [claim.text for claim in report.claims if claim.verdict == "supported" and claim.reason]
+
+
 def _alike(one: str, other: str) -> float:
     a, b = set(content(one)), set(content(other))
     return len(a & b) / len(a | b) if a | b else 0.0

@@ -22,6 +22,8 @@ MOST_PARTS = 4
 MOST_QUERIES = 3
 """Further searches that a model may ask for at a time."""
 MOST_CLAIMS = 12
+MOST_ASKED_BACK = 3
+"""Questions that a model may ask back before it plans."""
 NOTE = 240
 """Characters of what is shown around a quote."""
 
@@ -48,6 +50,7 @@ def _object(**properties: Schema) -> Schema:
 
 _QUESTION = _object(question=_text(200), query=_text(120))
 PLAN: Schema = _object(questions=_list(_QUESTION, MOST_PARTS))
+CLARIFY: Schema = _object(unclear=_list(_object(question=_text(200), assumption=_text(200)), MOST_ASKED_BACK))
 GAPS: Schema = _object(enough={"type": "boolean"}, questions=_list(_QUESTION, MOST_QUERIES))
 
 
@@ -56,6 +59,25 @@ def report_schema(count: int) -> Schema:
     number: Schema = {"type": "integer", "minimum": 1, "maximum": count}
     claim = _object(text=_text(400), cites=_list(number, 4))
     return _object(claims=_list(claim, MOST_CLAIMS), missing=_list(_text(200), 4))
+
+
+def mend_schema(count: int, weak: int) -> Schema:
+    """Returns what mended sentences have to fit, for so many numbered quotes and doubtful sentences."""
+    number: Schema = {"type": "integer", "minimum": 1, "maximum": count}
+    which: Schema = {"type": "integer", "minimum": 1, "maximum": max(weak, 1)}
+    claim = _object(sentence=which, words=_text(300), text=_text(400), cites=_list(number, 4))
+    return _object(claims=_list(claim, MOST_CLAIMS))
+
+
+def clarify_messages(question: str, steers: Sequence[str] = ()) -> list[Message]:
+    """Asks what would have to be known of a question before it is researched."""
+    ask = (
+        "Before this question is researched: is there something that only the person who asks can say, without which the answer may miss "
+        f"what is meant (which of several meanings, which time or place, which kind)? Ask at most {MOST_ASKED_BACK} short questions, each "
+        "with what you would assume; none when the question is clear. "
+        'Form: {"unclear": [{"question": "...", "assumption": "..."}]}\n\n'
+    )
+    return [Message(role="system", text=_TERMS), Message(role="user", text=f"{ask}Question: {question}{_steered(steers)}")]
 
 
 def plan_messages(question: str, steers: Sequence[str] = ()) -> list[Message]:
@@ -91,12 +113,19 @@ def write_messages(question: str, evidence: Sequence[Evidence], steers: Sequence
 
 
 def repair_messages(question: str, weak: Sequence[Claim], evidence: Sequence[Evidence]) -> list[Message]:
-    """Asks once for sentences that their quotes do not carry to be put right, or left out."""
+    """Asks once for judgement on sentences whose words their quotes do not carry: what bears them out all the same, or new ones."""
     ask = (
-        "These sentences are not borne out by the quotes they cite. Write each anew so that the quotes carry it, citing the right ones, or "
-        'leave it out. Form: {"claims": [{"text": "One sentence.", "cites": [1]}], "missing": []}\n\n'
+        "The words of these sentences are not borne out by the quotes they cite. Where a quote says the same in other words, copy those "
+        'words of the quote, exactly as they stand there, to "words", and leave "text" empty. Where none does, leave "words" empty and '
+        'write the sentence anew so that the quotes carry it, citing the right ones; or leave it out. Form: {"claims": [{"sentence": 1, '
+        '"words": "", "text": "One sentence.", "cites": [1]}]}\n\n'
     )
-    listed = "\n".join(f"- {claim.text} ({claim.reason or 'not carried by what it cites'})" for claim in weak)
+    at = {(one.document, one.start, one.end): n for n, one in reversed(list(enumerate(evidence, 1)))}
+    listed = "\n".join(
+        f"({n}) {claim.text} {[at[one.place] for one in claim.citations if one.place in at]} "
+        f"({claim.reason or 'not carried by what it cites'})"
+        for n, claim in enumerate(weak, 1)
+    )
     return [Message(role="system", text=_TERMS), Message(role="user", text=f"{ask}Question: {question}\n{listed}\n\n{quotes(evidence)}")]
 
 
@@ -134,6 +163,31 @@ def further(value: Any, known: Sequence[SubQuestion], most: int) -> list[SubQues
             continue
         asked |= {_same(query), _same(text)}
         found.append(SubQuestion(id=len(known) + len(found), text=text, query=query, kind="part"))
+    return found
+
+
+def asked_back(value: Any) -> list[dict[str, str]]:
+    """Returns what a model asks before it plans, each with what it would assume; what does not fit is left out."""
+    found: dict[str, str] = {}
+    for one in _items(value, "unclear"):
+        question, assumption = _line(one.get("question"), 200), _line(one.get("assumption"), 200)
+        if question and len(found) < MOST_ASKED_BACK:
+            found.setdefault(question, assumption)
+    return [{"question": question, "answer": assumption} for question, assumption in found.items()]
+
+
+def understood(answers: Sequence[dict[str, str]]) -> list[str]:
+    """Returns what a person said to what was asked back, for the prompts that follow."""
+    return [f"{one['question'].rstrip()} {one['answer'].strip()}" for one in answers if one["answer"].strip()]
+
+
+def judged_of(value: Any, weak: Sequence[Claim]) -> dict[str, str]:
+    """Returns for sentences that a model takes for borne out the words of the quotes by which they are."""
+    found: dict[str, str] = {}
+    for one in _items(value, "claims"):
+        which, words = one.get("sentence"), _line(one.get("words"), 400)
+        if words and isinstance(which, int) and not isinstance(which, bool) and 1 <= which <= len(weak):
+            found.setdefault(weak[which - 1].text, words)
     return found
 
 
@@ -179,9 +233,9 @@ def _same(text: str) -> str:
 
 def digest() -> str:
     """Returns a hash of all prompts and schemas: another one means that the same model is asked otherwise."""
-    asked = [plan_messages(""), gap_messages("", (), ()), write_messages("", ()), repair_messages("", (), ())]
+    asked = [clarify_messages(""), plan_messages(""), gap_messages("", (), ()), write_messages("", ()), repair_messages("", (), ())]
     texts = [[message.text for message in messages] for messages in asked]
-    return blake2b(json.dumps([texts, PLAN, GAPS, report_schema(1)]).encode(), digest_size=8).hexdigest()
+    return blake2b(json.dumps([texts, CLARIFY, PLAN, GAPS, report_schema(1), mend_schema(1, 1)]).encode(), digest_size=8).hexdigest()
 
 
 def size(messages: Sequence[Message], schema: Schema | None) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -72,7 +73,7 @@ class Claim:
         citations: What it cites.
         part: The sub-question that it answers; 0 is the whole question.
         support: Likeness to what it cites, 0 to 1.
-        reason: Why it is not supported.
+        reason: Why it is not supported, or by whose judgement it is.
         lead: Whether it is a sentence of the answer.
     """
 
@@ -84,13 +85,14 @@ class Claim:
     reason: str = ""
     lead: bool = False
 
-    def checked(self, text_of: Callable[[DocumentId], str | None]) -> Claim:
+    def checked(self, text_of: Callable[[DocumentId], str | None], judged: str = "") -> Claim:
         """Returns the claim with its verdict.
 
         Args:
             text_of: Gives the text of a stored document, or None when there is no such document.
+            judged: The words of its quotes by which a model takes it for borne out.
         """
-        found = verify(self.text, self.citations, text_of)
+        found = verify(self.text, self.citations, text_of, judged=judged)
         places = found.places or (False,) * len(self.citations)
         marked = tuple(
             replace(one, verified=stands and found.verdict == "supported") for one, stands in zip(self.citations, places, strict=True)
@@ -219,15 +221,16 @@ class Report:
         """The sentences that their citations do not carry."""
         return tuple(claim for claim in self.claims if claim.verdict in ("unsupported", "misplaced"))
 
-    def checked(self, text_of: Callable[[DocumentId], str | None]) -> Report:
+    def checked(self, text_of: Callable[[DocumentId], str | None], judged: Mapping[str, str] = MappingProxyType({})) -> Report:
         """Returns the report with a verdict on every sentence.
 
         Args:
             text_of: Gives the text of a stored document, or None when there is no such document.
+            judged: By sentence the words of its quotes by which a model takes it for borne out.
         """
         return replace(
             self,
-            claims=tuple(claim.checked(text_of) for claim in self.claims),
+            claims=tuple(claim.checked(text_of, judged.get(claim.text, "")) for claim in self.claims),
             disagreements=tuple(
                 replace(one, sides=(one.sides[0].checked(text_of), one.sides[1].checked(text_of))) for one in self.disagreements
             ),

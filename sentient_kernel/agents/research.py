@@ -12,9 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from typing_extensions import TypedDict  # pydantic, which brings it, reads no other before Python 3.12
+
 from sentient_kernel.agents import prompts
 from sentient_kernel.agents.asking import Asking
-from sentient_kernel.agents.assemble import answered, assemble, claims_from, mended, weak
+from sentient_kernel.agents.assemble import answered, assemble, by_judgement, claims_from, mended, weak
 from sentient_kernel.agents.desk import Desk, check_query
 from sentient_kernel.agents.evidence import Evidence, collect
 from sentient_kernel.agents.plan import SubQuestion, plan
@@ -24,7 +26,7 @@ from sentient_kernel.agents.support import supported
 from sentient_kernel.agents.write import write
 from sentient_kernel.budget import Budget
 from sentient_kernel.engine import Context, Outcome, Workflow
-from sentient_kernel.errors import NotFound, SourceError, UsageError
+from sentient_kernel.errors import ApprovalRejected, NotFound, SourceError, UsageError
 from sentient_kernel.events import ResearchUpdated, SourceReported
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Health, Passage
@@ -55,6 +57,15 @@ class Searched:
     parts: list[SubQuestion] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     healths: list[Health] = field(default_factory=list)
+    understood: list[str] = field(default_factory=list)
+    """What the person who asks has said to what was asked back."""
+
+
+class AskedBack(TypedDict):
+    """What a model asks before it plans, and the answer to that: at first what it would assume."""
+
+    question: str
+    answer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +100,7 @@ class Research:
         ask_plan: bool = False,
         model: str = "",
         budget: dict[str, Any] | None = None,
+        clarify: bool = False,
     ) -> dict[str, Any]:
         """Answers a question from sources; returns the report as JSON."""
         limits = Budget(**(budget or {}))
@@ -96,6 +108,8 @@ class Research:
             ctx.finish_after(limits.seconds)
         asking = Asking(ctx, self._shelf.get(model), self._desk.cache, limits) if model else None
         state = Searched(question, sources, depth)
+        if asking is not None and clarify:
+            state.understood = await self._clarified(ctx, state, asking)
         await self._first(ctx, state, asking, ask_plan)
         if asking is not None:
             await self._deeper(ctx, state, asking)
@@ -120,6 +134,21 @@ class Research:
         if asking is not None and not by_model and report.claims:
             notes.append("The report is made of the sources' own sentences.")
         return dict(replace(report, run_id=ctx.run_id, cost=cost, made_with=made, notes=tuple(notes)).to_dict())
+
+    async def _clarified(self, ctx: Context, state: Searched, asking: Asking) -> list[str]:
+        """Returns what a person says to what the model asks back; nothing when all is clear, or nobody wants to say."""
+        ctx.tell(ResearchUpdated(phase="plan", message="Looking for what is unclear"))
+        value = await asking.ask("clarify", prompts.clarify_messages(state.question, ctx.steers), prompts.CLARIFY, most_tokens=300)
+        asked = prompts.asked_back(value)
+        if not asked or ctx.finishing:
+            return []
+        try:
+            answers = await ctx.approve("Is this what you mean? Put right what is not.", asked, schema=list[AskedBack])
+        except ApprovalRejected as error:
+            why = f" ({error.reason})" if error.reason else ""
+            asking.notes.append(f"What the model asked before planning was left unanswered{why}.")
+            return []
+        return prompts.understood(answers)
 
     # -- searching ----------------------------------------------------------------------------------------------------
 
@@ -161,7 +190,7 @@ class Research:
 
     async def _more_parts(self, ctx: Context, state: Searched, asking: Asking) -> list[SubQuestion]:
         """Returns what the model would ask besides."""
-        value = await asking.ask("plan", prompts.plan_messages(state.question, ctx.steers), prompts.PLAN, most_tokens=500)
+        value = await asking.ask("plan", prompts.plan_messages(state.question, _said(ctx, state)), prompts.PLAN, most_tokens=500)
         return prompts.further(value, state.parts, prompts.MOST_PARTS)
 
     async def _deeper(self, ctx: Context, state: Searched, asking: Asking) -> None:
@@ -171,7 +200,7 @@ class Research:
                 return
             evidence = await ctx.step(pick_evidence, state.parts, state.found, SHOWN, title="look over the evidence")
             searched = [part.query for part in state.parts]
-            messages = prompts.gap_messages(state.question, evidence, searched, ctx.steers)
+            messages = prompts.gap_messages(state.question, evidence, searched, _said(ctx, state))
             value = await asking.ask("gaps", messages, prompts.GAPS, most_tokens=400)
             parts = [] if prompts.enough(value) else prompts.further(value, state.parts, prompts.MOST_QUERIES)
             if not parts:
@@ -190,7 +219,7 @@ class Research:
 
     async def _written(self, ctx: Context, state: Searched, evidence: list[Evidence], asking: Asking) -> Report | None:
         """Returns the report that the model wrote, checked and mended; None when nothing of it is borne out."""
-        messages = prompts.write_messages(state.question, evidence, ctx.steers)
+        messages = prompts.write_messages(state.question, evidence, _said(ctx, state))
         value = await asking.ask("write", messages, prompts.report_schema(len(evidence)), most_tokens=1_500)
         sentences = prompts.claims_of(value, len(evidence))
         if not sentences:
@@ -203,12 +232,15 @@ class Research:
         report: Report = await ctx.step(self.verify, draft, title="verify the citations")
         if (doubtful := weak(report)) and not ctx.finishing:
             messages = prompts.repair_messages(state.question, doubtful, evidence)
-            value = await asking.ask("repair", messages, prompts.report_schema(len(evidence)), most_tokens=700)
+            value = await asking.ask("repair", messages, prompts.mend_schema(len(evidence), len(doubtful)), most_tokens=700)
+            if words := prompts.judged_of(value, doubtful):
+                report = await ctx.step(self.verify, draft, words, title="verify what was judged")
             again = replace(draft, claims=tuple(claims_from(prompts.claims_of(value, len(evidence)), evidence)), disagreements=())
             if again.claims:
                 checked: Report = await ctx.step(self.verify, again, title="verify what was mended")
                 report = mended(report, checked.claims)
         if any(claim.verdict == "supported" for claim in report.claims):
+            asking.notes += [f"By the model's judgement, not by its words, this is supported: “{text}”" for text in by_judgement(report)]
             return answered(report)
         asking.notes.append("Nothing that the model wrote is borne out by what it cites.")
         return None
@@ -305,8 +337,8 @@ class Research:
         """Keeps a document as it stands now; False when it is gone."""
         return not self._desk.keep([DocumentId(document)])
 
-    def verify(self, draft: Report) -> Report:
-        """Checks every citation of a report against the stored snapshots."""
+    def verify(self, draft: Report, judged: dict[str, str] | None = None) -> Report:
+        """Checks every citation of a report against the stored snapshots; ``judged`` is what a model says bears sentences out."""
 
         def text_of(document: DocumentId) -> str | None:
             with suppress(NotFound):
@@ -318,7 +350,7 @@ class Research:
                 return self._desk.document(document).meta
             return {}
 
-        return draft.checked(text_of).described(meta_of)
+        return draft.checked(text_of, judged or {}).described(meta_of)
 
 
 def make_plan(question: str) -> list[SubQuestion]:
@@ -345,6 +377,11 @@ def made_with(model: str, documents: list[str]) -> dict[str, Any]:
     from sentient_kernel import __version__
 
     return {"sentient_kernel": __version__, "model": model, "prompts": prompts.digest() if model else "", "documents": documents}
+
+
+def _said(ctx: Context, state: Searched) -> list[str]:
+    """Returns what the person who asks has added to the question."""
+    return [*state.understood, *ctx.steers]
 
 
 def _by_part(found: list[Found]) -> dict[int, list[Passage]]:

@@ -17,7 +17,7 @@ from sentient_kernel.ids import DocumentId
 if TYPE_CHECKING:
     from sentient_kernel.agents.report import Report
 
-__all__ = ["CUT", "Verdict", "Verification", "directions", "likeness", "verify", "verify_report"]
+__all__ = ["CUT", "Verdict", "Verification", "carried", "directions", "likeness", "verify", "verify_report"]
 
 CUT = 0.5
 """From this likeness on a sentence counts as borne out by its quotes."""
@@ -54,7 +54,7 @@ class Verification:
     Args:
         verdict: The result.
         score: Likeness of the sentence to its quotes, 0 to 1.
-        reason: Why it is not supported; empty when it is.
+        reason: Why it is not supported, or by whose judgement it is where its words alone do not say so; else empty.
         places: For each citation whether its quote stands at its place.
     """
 
@@ -64,13 +64,14 @@ class Verification:
     places: tuple[bool, ...] = ()
 
 
-def verify(claim: str, citations: Sequence[Cited], text_of: Callable[[DocumentId], str | None]) -> Verification:
+def verify(claim: str, citations: Sequence[Cited], text_of: Callable[[DocumentId], str | None], *, judged: str = "") -> Verification:
     """Checks a sentence: first whether each quote stands at its place in the stored text, then whether they carry the sentence.
 
     Args:
         claim: The sentence as the report shows it.
         citations: What it cites.
         text_of: Gives the text of a stored document, or None when there is no such document.
+        judged: The words of its quotes by which a model takes it for borne out, where the rules find too little of its own words there.
     """
     if not citations:
         return Verification(verdict="unsupported", reason="It cites nothing.")
@@ -83,9 +84,39 @@ def verify(claim: str, citations: Sequence[Cited], text_of: Callable[[DocumentId
     if not standing:
         return Verification(verdict="misplaced", reason="Its quote does not stand in the stored document.", places=tuple(places))
     score = max(likeness(claim, quote) for quote in [*standing, " ".join(standing)])
+    if score < CUT and judged and carried(claim, judged, standing):
+        why = f"Borne out by a model's judgement, for the words “{judged}”."
+        return Verification(verdict="supported", score=score, reason=why, places=tuple(places))
     if score < CUT:
         return Verification(verdict="unsupported", score=score, reason=_why(claim, " ".join(standing)), places=tuple(places))
     return Verification(verdict="supported", score=score, places=tuple(places))
+
+
+def carried(claim: str, judged: str, quotes: Sequence[str]) -> bool:
+    """Tells whether a model may say that quotes carry a sentence in other words: the words it points to stand there, and nothing that
+    the rules can see speaks against it, no number or name that is missing, nothing denied, no direction turned round.
+
+    Args:
+        claim: The sentence.
+        judged: The words that the model points to.
+        quotes: What the sentence cites, each standing at its place.
+
+    Example:
+        >>> carried("The device was well received.", "won a silver medal", ["The hive won a silver medal at Graz."])
+        True
+        >>> carried("The device won 3 medals.", "won a silver medal", ["The hive won a silver medal at Graz."])
+        False
+    """
+    together = " ".join(quotes)
+    held = frozenset(content(together))
+    return (
+        len(content(judged)) >= 2
+        and any(" ".join(words(judged)) in " ".join(words(quote)) for quote in quotes)
+        and all(term in held for term, value in asked(claim).items() if value == 2.0)
+        and not figures(claim) - figures(together)
+        and _denies(claim) == _denies(judged)
+        and not _opposed(claim, judged)
+    )
 
 
 def verify_report(report: Report, text_of: Callable[[DocumentId], str | None]) -> Report:

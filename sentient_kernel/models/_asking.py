@@ -34,12 +34,14 @@ class Limits:
     Attributes:
         deadlines: How long it may keep us waiting.
         at_once: Calls to one provider at the same time.
+        per_minute: Requests to one provider within any minute, repeated ones too; None for any number.
         attempts: Requests for one answer, the first included. One that ran into a deadline is tried twice at most.
         most_tokens: The longest answer where the caller names none, for providers that want to be told.
     """
 
     deadlines: Deadlines = field(default_factory=Deadlines)
     at_once: int = 16
+    per_minute: int | None = None
     attempts: int = 5
     most_tokens: int = 8_192
 

@@ -1,8 +1,9 @@
-"""How many calls one provider gets at once, and that it is left alone when it asks for that."""
+"""How many calls one provider gets at once and in a minute, and that it is left alone when it asks for that."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from types import TracebackType
 from typing import Self
 
@@ -11,19 +12,24 @@ from sentient_kernel.clock import Clock
 __all__ = ["Gate"]
 
 
+MINUTE = 60.0
+
+
 class Gate:
-    """Lets so many in at once, and nobody before the time that the provider named. For one event loop.
+    """Lets so many in at once and in any minute, and nobody before the time that the provider named. For one event loop.
 
     Args:
-        at_once: How many.
+        at_once: How many at the same time.
         clock: Where time comes from.
+        per_minute: How many within any 60 seconds; None for any number.
     """
 
-    def __init__(self, at_once: int, clock: Clock) -> None:
+    def __init__(self, at_once: int, clock: Clock, per_minute: int | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         self._turn = asyncio.Semaphore(at_once)
         self._clock = clock
         self._until = 0.0
+        self._begun: deque[float] | None = None if per_minute is None else deque(maxlen=per_minute)
 
     def rest(self, seconds: float) -> None:
         """Keeps everybody out for so long."""
@@ -32,12 +38,19 @@ class Gate:
     async def __aenter__(self) -> Self:
         await self._turn.acquire()
         try:
-            while (left := self._until - self._clock.monotonic()) > 0:
+            while (left := self._opens() - self._clock.monotonic()) > 0:
                 await self._clock.sleep(left)
         except BaseException:
             self._turn.release()
             raise
+        if self._begun is not None:
+            self._begun.append(self._clock.monotonic())
         return self
+
+    def _opens(self) -> float:
+        """Returns when the next one may go in."""
+        full = self._begun is not None and len(self._begun) == self._begun.maxlen
+        return max(self._until, self._begun[0] + MINUTE) if full and self._begun is not None else self._until
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._turn.release()

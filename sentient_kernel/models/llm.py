@@ -189,7 +189,7 @@ def _gate(fetcher: Fetcher, provider: Provider, terms: Terms) -> Gate:
     gates = _gates.setdefault(fetcher, {})
     gate = gates.get(provider.url)
     if gate is None or gate.loop is not provider.loop:
-        gate = gates[provider.url] = Gate(terms.limits.at_once, terms.clock)
+        gate = gates[provider.url] = Gate(terms.limits.at_once, terms.clock, terms.limits.per_minute)
     return gate
 
 

@@ -91,7 +91,16 @@ def there(book: Notebook, found: Any) -> Any:
         found.wait_for(timeout=30_000)
     except PlaywrightTimeout as error:
         cells = [f"{prompt} {said(book, index)[-300:]}" for index, prompt in enumerate(book.prompts())]
-        raise AssertionError("\n".join([str(error), *cells, *book.complaints])) from None
+        raise AssertionError("\n".join([str(error), *cells, *outputs(book), *book.complaints])) from None
+    return found
+
+
+def outputs(book: Notebook) -> list[str]:
+    """Returns for each output that stands in the page its cell, what kind of thing it is, and what can be read in it."""
+    found: list[str] = book.page.locator(".jp-OutputArea-output").evaluate_all(
+        """(all) => all.map((el) => `output of ${el.closest(".jp-Cell")?.dataset.windowedListIndex}: ${el.className} `
+            + `${el.querySelector("[data-sk-view]")?.outerHTML.slice(0, 200) ?? "no view"} | ${el.innerText.slice(0, 200)}`)"""
+    )
     return found
 
 

@@ -181,6 +181,13 @@ class Notebook:
         """Runs all cells, as the menu does, and does not wait."""
         self.page.evaluate(f"() => {{ {IN_APP}.commands.execute('notebook:run-all-cells'); }}")
 
+    def run_above(self, index: int) -> None:
+        """Runs all cells before one, as the menu does, and does not wait."""
+        self.page.evaluate(
+            f"(i) => {{ {IN_APP}.shell.currentWidget.content.activeCellIndex = i; {IN_APP}.commands.execute('notebook:run-all-above'); }}",
+            index,
+        )
+
     def run_cell(self, index: int) -> None:
         """Runs one cell and does not wait."""
         self.page.evaluate(
@@ -195,11 +202,13 @@ class Notebook:
         )
         return found
 
-    def wait_for_the_end(self, seconds: float = 60) -> None:
-        """Waits until no cell runs or is queued."""
+    def wait_for_the_end(self, seconds: float = 60, *, above: int | None = None) -> None:
+        """Waits until no cell runs or is queued, and all of them, or those above one, have run."""
         self.page.wait_for_function(
-            f"""() => {IN_APP}.shell.currentWidget.context.sessionContext.session.kernel.status === 'idle'
-                && {IN_APP}.shell.currentWidget.content.widgets.every(cell => cell.model.type !== 'code' || cell.model.executionCount)""",
+            f"""(above) => {IN_APP}.shell.currentWidget.context.sessionContext.session.kernel.status === 'idle'
+                && {IN_APP}.shell.currentWidget.content.widgets.slice(0, above ?? undefined)
+                    .every(cell => cell.model.type !== 'code' || cell.model.executionCount)""",
+            arg=above,
             timeout=seconds * 1000,
         )
 

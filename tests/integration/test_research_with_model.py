@@ -56,6 +56,7 @@ def scripted(**parts: Callable[[Sequence[Message]], Any]) -> ScriptedModel:
     def answer(messages: Sequence[Message]) -> Any:
         asked = messages[-1].text
         for mark, name in (
+            ("Before this question", "clarify"),
             ("Split the question", "plan"),
             ("still missing", "gaps"),
             ("Do these quotes", "gaps"),
@@ -63,7 +64,11 @@ def scripted(**parts: Callable[[Sequence[Message]], Any]) -> ScriptedModel:
             ("not borne out", "repair"),
         ):
             if asked.startswith(mark) or mark in asked[:60]:
-                made = parts[name](messages) if name in parts else {"questions": [], "enough": True, "claims": [], "missing": []}
+                made = (
+                    parts[name](messages)
+                    if name in parts
+                    else {"questions": [], "enough": True, "claims": [], "missing": [], "unclear": []}
+                )
                 return made if isinstance(made, Exception) else json.dumps(made)
         raise AssertionError(asked[:80])
 
@@ -306,3 +311,77 @@ def test_what_is_not_borne_out_is_no_part_of_the_answer(wb: sk.Workbench) -> Non
     report = wb.research(QUESTION, model=scripted(gaps=hops, write=lies_first)).result(30)
     assert report.claims[0].verdict == "unsupported", "it denies what its quote says"
     assert report.answer == "He first showed the waggle hive at Graz in 1871."
+
+
+# -- asking back -----------------------------------------------------------------------------------------------------------
+
+
+def unclear(messages: Sequence[Message]) -> Any:
+    return {"unclear": [{"question": "Which show do you mean?", "assumption": "The first one."}, {"question": "Whose?"}, "what?"]}
+
+
+def test_a_model_asks_back_before_it_plans_and_the_answer_enters_every_prompt(wb: sk.Workbench) -> None:
+    model = scripted(clarify=unclear, plan=plans, gaps=hops, write=good_report)
+    run = wb.research(QUESTION, model=model, clarify=True, approve={"question": "ask", "default": "auto"})
+    assert run.wait(20) == "waiting"
+    (asked,) = run.approvals
+    assert asked.payload == [{"question": "Which show do you mean?", "answer": "The first one."}, {"question": "Whose?", "answer": ""}]
+    assert len(model.calls) == 1 and not [step for step in run.steps if step.title.startswith("search")]
+    with pytest.raises(sk.UsageError):
+        asked.approve(["the one at Graz"])
+    asked.approve([{"question": "Which show do you mean?", "answer": "The one at Graz."}, {"question": "Whose?", "answer": " "}])
+    assert [claim.verdict for claim in run.result(30).claims] == ["supported", "supported"]
+    for call in model.calls[1:]:
+        assert "Which show do you mean? The one at Graz." in call[-1].text and "Whose?" not in call[-1].text
+
+
+def test_what_is_clear_or_refused_is_researched_without_asking(wb: sk.Workbench) -> None:
+    clear = wb.research(QUESTION, model=scripted(plan=plans, gaps=hops, write=good_report), clarify=True)
+    assert clear.result(30).claims and not clear.approvals
+    model = scripted(clarify=unclear, plan=plans, gaps=hops, write=good_report)
+    refused = wb.research(QUESTION, model=model, clarify=True, approve={"question": "deny"}).result(30)
+    assert refused.claims and any("left unanswered" in note for note in refused.notes)
+    assert "The first one." not in model.calls[-1][-1].text
+    with pytest.raises(sk.UsageError, match="Without a model"):
+        wb.research(QUESTION, clarify=True)
+
+
+# -- a model as judge ------------------------------------------------------------------------------------------------------
+
+
+def in_other_words(messages: Sequence[Message]) -> Any:
+    praised = {"text": "The device of glass was honoured by a prize.", "cites": cite(messages, "silver medal")}
+    return {"claims": [*good_report(messages)["claims"], praised], "missing": []}
+
+
+@pytest.mark.parametrize(
+    ("words", "verdict"),
+    [
+        ("won a silver medal there", "supported"),
+        ("won a golden medal there", "unsupported"),  # stands nowhere
+        ("won", "unsupported"),  # says nothing
+        ("", "unsupported"),
+    ],
+)
+def test_a_model_may_judge_where_the_words_alone_do_not_tell_but_has_to_point_at_them(wb: sk.Workbench, words: str, verdict: str) -> None:
+    def judges(messages: Sequence[Message]) -> Any:
+        assert "(1) The device of glass was honoured by a prize. [" in messages[-1].text
+        return {"claims": [{"sentence": 1, "words": words, "text": "", "cites": []}]}
+
+    report = wb.research(QUESTION, model=scripted(gaps=hops, write=in_other_words, repair=judges), name=words or "none").result(30)
+    claim = report.claims[-1]
+    assert claim.verdict == verdict
+    assert all(citation.verified == (verdict == "supported") for citation in claim.citations)
+    assert any("By the model's judgement" in note and claim.text in note for note in report.notes) == (verdict == "supported")
+
+
+def test_no_judgement_lifts_a_number_a_name_or_a_denial_that_its_quotes_do_not_hold(wb: sk.Workbench) -> None:
+    def wrong(messages: Sequence[Message]) -> Any:
+        texts = ("The device won 4 prizes.", "The device won a prize in Vienna.", "The device never won a prize.")
+        return {"claims": [*good_report(messages)["claims"], *({"text": t, "cites": cite(messages, "silver medal")} for t in texts)]}
+
+    def judges(messages: Sequence[Message]) -> Any:
+        return {"claims": [{"sentence": n, "words": "won a silver medal there", "text": "", "cites": []} for n in (1, 2, 3)]}
+
+    report = wb.research(QUESTION, model=scripted(gaps=hops, write=wrong, repair=judges)).result(30)
+    assert [claim.verdict for claim in report.claims] == ["supported"] * 2 + ["unsupported"] * 3
