@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 UNHEARD = 3.0
 """Seconds that a question stands before it is asked in the cell that waits, when no page is heard from that could show it."""
 
+SLOW = 15.0
+"""The same where pages were heard from before: one that shows widgets is only slow."""
+
 LINGER = 0.1
 """Seconds that pass after an interrupt before the cell ends. A second one right behind the first is the same wish; left to come later, it
 may hit the kernel between the cell's end and its reply, and ipykernel 7.0 then never replies (seen in 1 of 2,000)."""
@@ -146,18 +149,19 @@ class Wait:
             time.sleep(LINGER)
             raise KeyboardInterrupt
 
-    def asks(self, heard: bool) -> bool:
+    def asks(self, heard: bool, widgets: bool = False) -> bool:
         """Returns whether a question has to be asked right here.
 
         Args:
             heard: Whether a page that shows the question was heard from lately: then a person can click.
+            widgets: Whether any page was ever heard from, so that the front end is known to show live views.
         """
         if kernel() is None or self._pump.late:
             return True
         now = time.monotonic()
         if self._asked_at is None:
             self._asked_at = now
-        return not heard and now - self._asked_at >= UNHEARD
+        return not heard and now - self._asked_at >= (SLOW if widgets else UNHEARD)
 
     def tells(self, approval: str) -> bool:
         """Returns whether a question was not told here yet, and notes that it is."""

@@ -56,6 +56,11 @@ class Live:
         """True when somebody has a run, or the inbox, in front of them and can click."""
         return self._sender is not None and self._sender.present(run)
 
+    @property
+    def heard(self) -> bool:
+        """True when some page has ever said that it shows a live view."""
+        return self._sender is not None and self._sender.heard
+
     def nudge(self) -> None:
         """Lets what is new go out at once."""
         if self._sender is not None:

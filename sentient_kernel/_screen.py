@@ -161,6 +161,11 @@ class Screen:
         display({"text/html": kept(run or view, drawn), "text/plain": label}, raw=True)  # type: ignore[no-untyped-call]
         return True
 
+    @property
+    def heard(self) -> bool:
+        """True when some page has ever said that it shows a live view of this workbench."""
+        return self._live.heard
+
     def watched(self, run: RunId) -> bool:
         """True when somebody has a run's live view, or the inbox, in front of them: questions are answered there."""
         return self._live.present(run)

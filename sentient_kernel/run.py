@@ -248,7 +248,7 @@ class Run:
         if view.status == "paused" or not self._for_people():
             return
         if _frontend.someone_can_answer():
-            if not here.may_ask or not here.asks(self._watched()):
+            if not here.may_ask or not here.asks(self._watched(), self._wb._screen.heard):
                 return
             self._wb._screen.draw(self)
             if all(self._ask(approval, here) for approval in self.approvals if approval.status == "open"):

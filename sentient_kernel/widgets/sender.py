@@ -28,6 +28,8 @@ BEAT = 5.0
 
 REST = 5.0
 """Seconds for which a view that could not be made is left alone."""
+LOCKED = 1.0
+"""The same where the journal could not be read this moment."""
 
 Row = dict[str, Any]
 
@@ -53,6 +55,8 @@ class Sender:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._closing = self._closed = False
+        self.heard = False
+        """Whether any page has ever said anything: the front end shows live views."""
         self._thread: threading.Thread | None = None
 
     def add(self, store: Store) -> None:
@@ -66,6 +70,7 @@ class Sender:
 
     def hear(self, store: Store, message: Row) -> None:
         """Takes a message of a page in; any thread, returns at once."""
+        self.heard = True
         kind, page = message.get("kind"), str(message.get("page", ""))
         if kind == "bye":
             store.pages.pop(page, None)
@@ -129,10 +134,7 @@ class Sender:
             self._wake.wait(EVERY)
             self._wake.clear()
             last = self._closing  # what has changed up to then is still told
-            try:
-                version, now = self._version(), time.monotonic()
-            except (JournalError, OSError):
-                version, now = seen, time.monotonic()
+            version, now = self._seen(seen), time.monotonic()
             look = last or version != seen or now - looked > TICK
             if look:
                 seen, looked = version, now
@@ -143,13 +145,25 @@ class Sender:
                     self._tell(store, look, now)
             while self._replies:
                 to, reply = self._replies.popleft()
-                to.give(reply)
+                try:
+                    to.give(reply)
+                except Exception as error:  # noqa: BLE001 - what cannot be sent to one page must not silence all views
+                    self._failed(error, f"view {to.view}")
+
+    def _seen(self, before: object) -> object:
+        try:
+            return self._version()
+        except (JournalError, OSError):
+            return before
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failed(error, "views")
+            return before
 
     def _tell(self, store: Store, look: bool, now: float) -> None:
         """Sends a view what it needs: everything, what has changed, or that the kernel lives."""
+        whole, store.asked = store.asked, False
         try:
-            if store.asked:
-                store.asked = False
+            if whole:
                 message: Row | None = {"kind": "snapshot", "state": store.feed.snapshot()}
             elif (look or store.behind) and (self._closing or now - store.sent >= AT_LEAST):
                 news = store.feed.patch()
@@ -163,7 +177,8 @@ class Sender:
             if message is not None:
                 store.give({**message, "now": round(time.time() * 1000)})
         except (JournalError, NotFound, OSError):
-            return  # closed, or full, or locked for long: shown as it was, looked at again
+            # Closed, or full, or locked for long: shown as it was, looked at again.
+            store.asked, store.rests_until = store.asked or whole, now + LOCKED
         except Exception as error:  # noqa: BLE001 - the border of drawing: one view that fails must not stop the others
-            store.rests_until = now + REST
+            store.asked, store.rests_until = store.asked or whole, now + REST
             self._failed(error, f"view {store.view}")
