@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from sentient_kernel.agents._words import NEGATIONS, asked, content, figures, plain, words
+from sentient_kernel.agents._quantities import quantities, unheld, worded
+from sentient_kernel.agents._words import NEGATIONS, asked, content, plain, words
 from sentient_kernel.errors import NotFound
 from sentient_kernel.ids import DocumentId
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from sentient_kernel.agents.report import Report
 
 __all__ = ["CUT", "Verdict", "Verification", "carried", "directions", "likeness", "verify", "verify_report"]
+
+NUMBER = 2.0
+"""What a number counts for among the words of a sentence: as much as a name."""
 
 CUT = 0.5
 """From this likeness on a sentence counts as borne out by its quotes."""
@@ -112,8 +116,8 @@ def carried(claim: str, judged: str, quotes: Sequence[str]) -> bool:
     return (
         len(content(judged)) >= 2
         and any(" ".join(words(judged)) in " ".join(words(quote)) for quote in quotes)
-        and all(term in held for term, value in asked(claim).items() if value == 2.0)
-        and not figures(claim) - figures(together)
+        and all(term in held for term, value in asked(worded(claim)).items() if value == 2.0)
+        and not unheld(claim, together)
         and _denies(claim) == _denies(judged)
         and not _opposed(claim, judged)
     )
@@ -136,6 +140,18 @@ def _text(text_of: Callable[[DocumentId], str | None], document: DocumentId) -> 
     except NotFound:
         return None
 
+
+_SILENT = re.compile(
+    r"\b(?:contexts?|documents?|texts?|passages?|excerpts?|quotes?|sources?|filings?|information|articles?|evidence|data)\b[^.]{0,40}?"
+    r"\b(?:(?:do|does|did)(?:\s+not|n['\u2019]t)|fails?\s+to)\s+(?:\w+\s+)?"
+    r"(?:provide|mention|contain|state|specify|say|include|disclose|give|answer|report|indicate|tell|allow)"
+    r"|\bno\s+(?:\w+\s+)?(?:information|mention|data|evidence)\b[^.]{0,30}?\b(?:provided|given|available|found|in\s+the|about|on)\b"
+    r"|\b(?:I|we|it\s+is)\s+(?:cannot|can['\u2019]?t|am\s+(?:not\s+able|unable)|are\s+(?:not\s+able|unable)|not\s+possible|impossible)\b"
+    r"|\b(?:is|are|was|were)\s+not\s+(?:\w+\s+)?(?:provided|mentioned|disclosed|specified|stated|given|available)\b"
+    r"|\bcannot\s+be\s+(?:determined|calculated|answered|found|computed)\b",
+    re.IGNORECASE,
+)
+"""What says that a text is silent: no quote of that text bears it out."""
 
 _PARTS = re.compile(r"[.,;:!?()]")
 _REACH = 6  # words behind a negation of which the first that tells something is what it denies
@@ -176,13 +192,18 @@ def likeness(claim: str, evidence: str) -> float:
         >>> likeness("It rose by 45%.", "It rose by 14%.") < 0.5
         True
     """
-    terms = asked(claim)
-    if not terms:
+    terms = asked(worded(claim))
+    stated = quantities(claim)
+    if not terms and not stated:
         return 1.0 if words(claim) and " ".join(words(claim)) in " ".join(words(evidence)) else 0.0
     held = frozenset(content(evidence))
-    score = sum(value for term, value in terms.items() if term in held) / sum(terms.values())
-    if figures(claim) - figures(evidence):
-        score *= 0.4
+    missing = len(unheld(claim, evidence)) / len(stated) if stated else 0.0
+    told = sum(value for term, value in terms.items() if term in held) + NUMBER * len(stated) * (1 - missing)
+    score = told / (sum(terms.values()) + NUMBER * len(stated))
+    if missing:
+        score *= 0.49
+    if _SILENT.search(claim) and not _SILENT.search(evidence):
+        score *= 0.3
     if _denied(claim) & (held - _denied(evidence)) or _denied(evidence) & (frozenset(content(claim)) - _denied(claim)):
         score *= 0.45
     elif _denies(claim) != _denies(evidence):
@@ -219,8 +240,7 @@ def _opposed(one: str, other: str) -> bool:
 
 def _why(claim: str, evidence: str) -> str:
     """Returns in one sentence what of a claim its quotes do not carry."""
-    strange = sorted(figures(claim) - figures(evidence))
-    if strange:
+    if strange := unheld(claim, evidence):
         return f"The number {strange[0]} does not stand in its quotes."
     if _denies(claim) != _denies(evidence):
         return "It denies what its quotes say, or the other way round."

@@ -1,0 +1,198 @@
+"""Numbers as sentences state them: with their scale, their unit, and how exactly they are meant. Pure.
+
+A sentence may write a number otherwise than its source does: "$1.58 billion" for "1,577" in a table of millions, "12%" for "0.12",
+"2 km" for "2,000 m", "nineteen" for "19". What it may not do is state another number, or the same one of another thing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["Quantity", "quantities", "unheld", "worded"]
+
+_SCALES = {
+    "hundred": 1e2, "thousand": 1e3, "k": 1e3, "million": 1e6, "mn": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9, "b": 1e9, "trillion": 1e12,
+}  # fmt: skip
+_UNITS: dict[str, tuple[str, float]] = {
+    name: (kind, factor)
+    for kind, names in {
+        "length": "nm 1e-9,µm 1e-6,μm 1e-6,mm .001,cm .01,m 1,metre 1,meter 1,km 1000,kilometre 1000,kilometer 1000,mile 1609.344,"
+        "foot .3048,feet .3048,ft .3048,inch .0254",
+        "mass": "ng 1e-9,µg 1e-6,μg 1e-6,mcg 1e-6,mg .001,g 1,gram 1,kg 1000,kilogram 1000,tonne 1e6,pound 453.592,lb 453.592",
+        "volume": "µl 1e-6,μl 1e-6,ml .001,cl .01,dl .1,l 1,litre 1,liter 1",
+        "time": "ms .001,millisecond .001,s 1,sec 1,second 1,min 60,minute 60,h 3600,hour 3600,day 86400,week 604800,month 2629746,"
+        "year 31556952,decade 315569520,century 3155695200",
+        "share": "% 1,percent 1,percentage 1,‰ .1",
+        "heat": "°c 1,celsius 1",
+        "money": "$ 1,dollar 1,usd 1",
+        "euro": "€ 1,euro 1,eur 1",
+        "pounds": "£ 1,gbp 1",
+        "data": "byte 1,kb 1000,mb 1e6,gb 1e9,tb 1e12",
+    }.items()
+    for name, factor in ((pair.split()[0], float(pair.split()[1])) for pair in names.split(","))
+}  # fmt: skip
+"""Units by name: what they measure, and how much of its first unit one is."""
+
+_SMALL = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_GROUPED = r"[0-9]{1,3}(?:[,\u00a0\u2009\u202f][0-9]{3})+(?:\.[0-9]+)?"
+_NUMBER = (
+    rf"(?P<number>{_GROUPED}|[0-9]+(?:[.,][0-9]+)*|(?<![\w.])\.[0-9]+)"
+    rf"|\b(?:(?P<tens>{'|'.join(_TENS)})(?:[- ](?P<unit>one|{'|'.join(_SMALL[:8])}))?|(?P<small>{'|'.join(_SMALL)}))\b"
+)
+_SAID = re.compile(
+    rf"(?P<mark>[$€£])?\s?(?<![^\W_])(?<![0-9][.,])(?<!(?-i:[A-Z]-))(?:{_NUMBER})"
+    r"(?:[\s-]?(?P<scale>hundred|thousand|million|billion|trillion|mn|bn)\b|(?P<letter>(?-i:[KMB]|(?<=[0-9])[kmb]))\b)?"
+    r"(?:[\s-]?(?P<after>°[cf]\b|[%‰]|[a-zµμ]+))?",
+    re.IGNORECASE,
+)
+_JOINED = re.compile(r"\b(?:fy|cy|q[1-4])[\s'’]?(?=(?:19|20)[0-9]{2}\b)", re.IGNORECASE)
+_IN_SCALE = re.compile(r"\bin\s+(?:[a-z]+\s+)?(thousand|million|billion)s?\b|\(\s*(thousand|million|billion)s\b", re.IGNORECASE)
+_CAPITALS = frozenset("KMB")
+_ONE = re.compile(r"\bone\b", re.IGNORECASE)
+_YEAR = re.compile(r"(?:1[0-9]|20)[0-9]{2}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """A number that a sentence states.
+
+    Args:
+        said: As it stands there.
+        value: How much, in whole numbers: 1.5 million is 1,500,000.
+        grain: The smallest step that the way it is written can tell apart: 100,000 for 1.5 million.
+        scaled: Whether it names its scale.
+        kind: What it is a measure of, where its unit is known; else empty.
+        factor: How much of the first unit of its kind one of its unit is.
+        year: Whether it reads as a year.
+    """
+
+    said: str
+    value: float
+    grain: float
+    scaled: bool = False
+    kind: str = ""
+    factor: float = 1.0
+    year: bool = False
+
+
+def quantities(text: str) -> list[Quantity]:
+    """Returns the numbers of a text, in order; "one" is as often no number, and a number within a name ("B12", "COVID-19") is a name's.
+
+    Example:
+        >>> [(one.value, one.kind) for one in quantities("$1.5 million for nineteen km, 12% of FY2018, vitamin B12")]
+        [(1500000.0, 'money'), (19.0, 'length'), (12.0, 'share'), (2018.0, '')]
+    """
+    said = _SAID.finditer(_JOINED.sub("", text))
+    return [_quantity(found) for found in said if not (found["letter"] in _CAPITALS and _is_name(found))]
+
+
+def _is_name(found: re.Match[str]) -> bool:
+    """Tells "3M" from "$3M" and "12M"."""
+    return not found["mark"] and len(found["number"] or "") == 1
+
+
+def _quantity(found: re.Match[str]) -> Quantity:
+    written = found["number"]
+    if written is None:
+        value, grain = float(_spelled(found)), 1.0
+    else:
+        value, grain = _read(written)
+    letter, after = found["letter"] or "", (found["after"] or "").lower()
+    scale = _SCALES.get((found["scale"] or "").lower(), 1.0)
+    if letter and (found["mark"] or letter in _CAPITALS):  # "$3m" and "12M", not "20 m"
+        scale = _SCALES[letter.lower()]
+    elif letter:
+        after = letter.lower()
+    year = bool(written and _YEAR.fullmatch(written)) and scale == 1.0 and (after == "s" or not _UNITS.get(after.removesuffix("s")))
+    unit = None if year else _UNITS.get(after) or _UNITS.get(after.removesuffix("s"))
+    kind, factor = unit or _UNITS.get(found["mark"] or "") or ("", 1.0)
+    end = found.end() if unit or not found["after"] else found.start("after")
+    said = found.group()[: end - found.start()]
+    return Quantity(said=said.strip(" -"), value=value * scale, grain=grain * scale, scaled=scale > 1, kind=kind, factor=factor, year=year)
+
+
+def _spelled(found: re.Match[str]) -> int:
+    if found["small"]:
+        return _SMALL.index(found["small"].lower()) + 2
+    unit = (found["unit"] or "").lower()
+    return 20 + 10 * _TENS.index(found["tens"].lower()) + (1 if unit == "one" else _SMALL.index(unit) + 2 if unit else 0)
+
+
+def _read(written: str) -> tuple[float, float]:
+    """Returns a number in digits and the step of its last digit."""
+    if re.fullmatch(_GROUPED, written):
+        written = re.sub(r"[^0-9.]", "", written)
+    parts = re.split(r"[.,]", written)
+    if len(parts) == 2:  # 3.5, and 3,5 as others write it
+        return float(f"{parts[0]}.{parts[1]}"), 10.0 ** -len(parts[1])
+    return float("".join(parts)), 1.0  # 1.2.3 is a version, 1.200.000 a number: each is itself
+
+
+def unheld(claim: str, evidence: str) -> list[str]:
+    """Returns the numbers of a sentence that a text does not hold, as the sentence writes them.
+
+    Args:
+        claim: The sentence.
+        evidence: The text.
+
+    Example:
+        >>> unheld("It spent $1.58 billion in 2018.", "Spending (Millions) 2018: 1,577")
+        []
+        >>> unheld("It spent $1.85 billion in 2018.", "Spending (Millions) 2018: 1,577")
+        ['$1.85 billion']
+        >>> unheld("Bees fly 2 km.", "Bees fly 2,000 m."), unheld("Bees fly 2 km.", "Bees fly 2 mm.")
+        ([], ['2 km'])
+    """
+    stated = quantities(claim)
+    if not stated:
+        return []
+    held = quantities(evidence)
+    named = {_SCALES[(one or other).lower()] for one, other in _IN_SCALE.findall(evidence)}
+    single = bool(_ONE.search(evidence))
+    return [one.said for one in stated if not (one.value == 1 and single) and not any(_same(one, other, named) for other in held)]
+
+
+def _same(said: Quantity, held: Quantity, named: set[float]) -> bool:
+    """Tells whether a number is what a text says: the same, or rounded to what is written, in units that can be compared."""
+    if said.kind and held.kind and said.kind != held.kind:
+        return False
+    ratio = held.factor / said.factor if said.kind and held.kind else 1.0
+    value, grain = held.value * ratio, held.grain * ratio
+    scales = [1.0]
+    if not held.scaled and not held.year:
+        scales += named or ([1e3, 1e6] if said.scaled and held.value >= 100 else [])  # a table often leaves its scale to its heading
+    if not said.scaled and not said.year and held.scaled:
+        scales += [1e-3, 1e-6, 1e-9] if named else []
+    if said.kind == "share" and not held.kind and held.value < 1:
+        scales.append(100.0)
+    return any(_rounds(said, value * scale, grain * scale) for scale in scales)
+
+
+def _rounds(said: Quantity, value: float, grain: float) -> bool:
+    slack = 1e-6 * max(abs(said.value), abs(value), 1e-9)
+    if abs(said.value - value) <= slack:
+        return True
+    coarse = said.scaled or _digits(said) >= 2
+    return coarse and not said.year and grain < said.grain and abs(said.value - value) <= said.grain / 2 + slack
+
+
+def _digits(one: Quantity) -> int:
+    return len(str(round(one.value / one.grain)))
+
+
+def worded(text: str) -> str:
+    """Returns a text without its numbers, their scales and their units.
+
+    Example:
+        >>> worded("It spent $1.5 million in FY2018 on 3M tape")
+        'It spent  in on 3M tape'
+    """
+    return _SAID.sub(_left, _JOINED.sub("", text))
+
+
+def _left(found: re.Match[str]) -> str:
+    if found["letter"] in _CAPITALS and _is_name(found):
+        return found.group()
+    return "" if not found["after"] or _quantity(found).said.endswith(found["after"]) else f" {found['after']}"
