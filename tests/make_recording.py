@@ -52,9 +52,11 @@ def say(asked: Asked) -> Any:
         return {"questions": PLAN}
     if asked.said.startswith("Do these quotes"):
         return {"enough": False, "questions": GAP}
-    mending = asked.said.startswith("These sentences")
-    claims = [{"text": text, "cites": cites(words)} for text, words in (MENDED if mending else WRITTEN)]
-    return {"claims": claims, "missing": [] if mending else MISSING}
+    if asked.said.startswith("The words of these sentences"):
+        doubtful = [line for line in asked.said.splitlines() if line.startswith("(")]
+        which = {text: n for n, line in enumerate(doubtful, 1) for text, _ in MENDED if text[:30] in line}
+        return {"claims": [{"sentence": which[text], "words": "", "text": text, "cites": cites(words)} for text, words in MENDED]}
+    return {"claims": [{"text": text, "cites": cites(words)} for text, words in WRITTEN], "missing": MISSING}
 
 
 def main() -> None:
