@@ -66,6 +66,7 @@ def mend_schema(count: int, weak: int) -> Schema:
     number: Schema = {"type": "integer", "minimum": 1, "maximum": count}
     which: Schema = {"type": "integer", "minimum": 1, "maximum": max(weak, 1)}
     claim = _object(sentence=which, words=_text(300), text=_text(400), cites=_list(number, 4))
+    claim["required"] = ["text", "cites"]  # whoever only writes anew judges nothing
     return _object(claims=_list(claim, MOST_CLAIMS))
 
 
