@@ -238,9 +238,9 @@ class Readers:
         return await asyncio.wrap_future(self._threads().submit(self._read, data, suffix, name))
 
     def warm(self) -> None:
-        """Starts a child while there is something else to wait for, and lets it read a page: the first takes it a sixth of a second."""
+        """Starts the children while there is something else to wait for, and lets them read a page: the first takes a sixth of a second."""
         if not self._all and not self._closed:
-            self._threads().submit(self._read, _FIRST, ".page", "A page")
+            self._threads().submit(self._warm)
 
     def close(self) -> None:
         """Ends the children, also in the middle of a page."""
@@ -258,7 +258,7 @@ class Readers:
             if self._closed:
                 raise UsageError("This workbench is closed.", hint="Open a new one; stored runs are all there.")
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(_CHILDREN, "sentient-pages")
+                self._pool = ThreadPoolExecutor(_CHILDREN + 1, "sentient-pages")  # one of them may be warming a child
             return self._pool
 
     def _read(self, data: Iterable[bytes], suffix: str, name: str) -> Parsed:
@@ -275,6 +275,14 @@ class Readers:
         with suppress(Empty):
             return self._free.get(timeout=_PATIENCE)
         return self._another(_CHILDREN) or self._free.get()
+
+    def _warm(self) -> None:
+        """Starts all children, one after the other, and lets each read a page, before anybody has to wait for it."""
+        while (parser := self._another(_CHILDREN)) is not None:
+            try:
+                parser.parse(_FIRST, suffix=".page", name="A page")
+            finally:
+                self._free.put(parser)
 
     def _another(self, most: int) -> Parser | None:
         with self._lock:
