@@ -12,6 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from sentient_kernel._plugins import plugin
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.errors import ConfigurationError, ModelCut, ModelError
 from sentient_kernel.models import structured
@@ -57,14 +58,13 @@ def open_model(
     Raises:
         ConfigurationError: The name is not one, or the extra ``llm`` is not installed.
     """
-    from importlib.metadata import entry_points
     from importlib.util import find_spec
 
     provider, colon, model = name.partition(":")
     if not (provider and colon and model.strip()):
         raise ConfigurationError(f"{name!r} is not the name of a model.", hint="Write provider:model, such as 'openai:gpt-5-mini'.")
-    for plugin in entry_points(group=PLUGINS, name=provider):
-        opened: Model = plugin.load()(name, settings, fetcher)
+    if (brought := plugin(PLUGINS, provider)) is not None:
+        opened: Model = brought.load()(name, settings, fetcher)
         return opened
     if find_spec("pydantic_ai") is None:
         raise ConfigurationError(f"{name!r} needs the extra 'llm'.", hint="pip install 'sentient-kernel[llm]'")

@@ -6,14 +6,16 @@ import os
 import re
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import PurePath
 from typing import TYPE_CHECKING, cast
 
+from sentient_kernel._plugins import plugin
 from sentient_kernel.errors import ConfigurationError, UsageError
 from sentient_kernel.sources.base import Source
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from sentient_kernel.index.store import Index
     from sentient_kernel.settings import Settings
     from sentient_kernel.sources.outside import Outside
@@ -132,5 +134,4 @@ def _brought(spec: str, outside: Outside) -> Source:
 
 
 def _plugged(word: str) -> EntryPoint | None:
-    """Returns where a package brings a source by that word; None for none. Nothing of it is imported."""
-    return next(iter(entry_points(group=PLUGINS, name=word)), None)
+    return plugin(PLUGINS, word)
