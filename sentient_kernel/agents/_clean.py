@@ -20,6 +20,7 @@ _MARKUP = (
 _LEADER = re.compile(
     r"^(?:#{1,6}|[-=~^*]{3,}|:[a-z]{3,8}(?: [\w.*]{1,60}){0,3}:|[-*+\u2022\u00b7>|]|\.\.|>>>|\(?[0-9]{1,3}[.)]|\(?[a-z]\))[ \t]+"
 )
+_ROW = re.compile(r"\|(?: [^|]{1,300} \|){2,}$")
 _GAP = re.compile(r" ([.,;:)])(?=\s|$)")
 
 
@@ -29,11 +30,15 @@ def clean(quote: str) -> str:
     Example:
         >>> clean("* Use :func:`~pkg.load` with **care** [12].")
         'Use pkg.load with care.'
+        >>> clean("| treatment: none | colonies: 12 |")
+        'treatment: none; colonies: 12'
     """
     text = quote[: 2 * LONGEST]
     for pattern, shown in _MARKUP:
         text = pattern.sub(shown, text)
     text = " ".join(text.split())
+    if _ROW.fullmatch(text):
+        text = text.strip("| ").replace(" | ", "; ")
     text = _GAP.sub(r"\1", _LEADER.sub("", text))
     if len(text) <= LONGEST:
         return text

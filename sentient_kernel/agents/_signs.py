@@ -70,6 +70,21 @@ def summary(text: str, title: str) -> bool:
     return bool(match) and f".{title.partition(' (')[0]}".endswith(f".{match[1]}" if match else "")
 
 
+def row(quote: str) -> bool:
+    """Tells whether a quote is the row of a table."""
+    return quote.startswith("|") and quote.count("|") > 2
+
+
+def heading(quote: str, after: str) -> bool:
+    """Tells whether a quote stands over a text and is no sentence of it.
+
+    Args:
+        quote: The words.
+        after: What follows them.
+    """
+    return quote.startswith("#") or (after.startswith("\n\n") and len(quote.split()) <= 12 and quote.rstrip()[-1:].isalnum())
+
+
 def noisy(text: str) -> bool:
     """Tells whether a stretch is no prose: an address, a licence line, a row of a table, code."""
     if len(text) < 20 or len(text) > _BEGINNING or _NOISE.search(text) or _CODE.search(text):

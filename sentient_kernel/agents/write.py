@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sentient_kernel.agents._clean import clean
-from sentient_kernel.agents._signs import entry, noisy, pointing
+from sentient_kernel.agents._signs import entry, heading, noisy, pointing, row
 from sentient_kernel.agents._words import content, negated, numbers
 from sentient_kernel.agents.disagree import disagreements
 from sentient_kernel.agents.evidence import CONTEXT, Evidence
@@ -26,6 +26,8 @@ ANSWER = 3
 """An answer has at most so many sentences."""
 NEAR = 0.75
 """A sentence joins the answer when its score is at least this share of the best one's."""
+ROW = 0.55
+"""A row of a table is shown when it holds at least this share of what is asked; the other rows of its table come near anything."""
 CRISP = 30
 """An answer prefers sentences of up to so many words; each further word costs a hundredth."""
 
@@ -114,11 +116,18 @@ def _statements(evidence: Sequence[Evidence]) -> list[_Statement]:
         if same is not None:
             if all(citation.place != statement.citations[0].place for citation in same.citations):
                 same.citations.extend(statement.citations)
-        elif complete and not noisy(text) and not text.endswith("?"):
+        elif complete and _says(one, text):
             found.append(statement)
         else:
             spare.append(statement)
     return found or spare[:ANSWER]
+
+
+def _says(one: Evidence, text: str) -> bool:
+    """Tells whether a piece of evidence says something by itself: prose, or a row of a table that is about what is asked."""
+    if row(one.quote):
+        return one.cover >= ROW and not one.quote.rstrip().endswith("?")
+    return not noisy(text) and not text.endswith("?") and not heading(one.quote, one.after)
 
 
 def _complete(one: Evidence, quoted: set[tuple[DocumentId, int]]) -> tuple[_Span, bool]:

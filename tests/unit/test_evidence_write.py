@@ -165,3 +165,17 @@ def test_document_does_not_disagree_with_itself() -> None:
     pair = evidence("Biochar increased yield of maize in sand.", "Biochar decreased yield of maize in sand.")
     same = [Evidence(**{**{name: getattr(one, name) for name in one.__slots__}, "document": DocumentId("d")}) for one in pair]
     assert disagreements(same) == ()
+
+
+def test_a_heading_is_no_sentence_of_a_report() -> None:
+    texts = ("# Biochar and water in sand\n\nBiochar raised the water held by sand by 45%.", "Water in sand\n\nSand holds little water.")
+    made = report(QUESTION, *texts)
+    assert {claim.text for claim in made.claims} <= {"Biochar raised the water held by sand by 45%.", "Sand holds little water."}
+    assert made.claims
+
+
+def test_only_the_rows_of_a_table_that_are_about_the_question_are_shown_and_without_bars() -> None:
+    rows = "| soil: sand | added: biochar | water held: 45 |\n| soil: clay | added: none | water held: 12 |\n| soil: loam | added: lime | pH: 7 |"
+    made = report("How much water does sand with biochar hold?", rows)
+    assert [claim.text for claim in made.claims] == ["soil: sand; added: biochar; water held: 45"]
+    assert made.claims[0].verdict == "supported"
