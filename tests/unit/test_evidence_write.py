@@ -175,7 +175,7 @@ def test_a_heading_is_no_sentence_of_a_report() -> None:
 
 
 def test_only_the_rows_of_a_table_that_are_about_the_question_are_shown_and_without_bars() -> None:
-    rows = "| soil: sand | added: biochar | water held: 45 |\n| soil: clay | added: none | water held: 12 |\n| soil: loam | added: lime | pH: 7 |"
+    rows = "| soil: sand | added: biochar | water held: 45 |\n| soil: clay | added: none | water held: 12 |\n| soil: loam | pH: 7 |"
     made = report("How much water does sand with biochar hold?", rows)
     assert [claim.text for claim in made.claims] == ["soil: sand; added: biochar; water held: 45"]
     assert made.claims[0].verdict == "supported"
