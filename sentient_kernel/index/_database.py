@@ -172,9 +172,7 @@ class Database:
                 connection = Connection(self._file)
             yield connection
         except apsw.Error as error:
-            raise SourceError(
-                f"The index {str(self.path)!r} cannot be used: {error}.", hint="It can be rebuilt: delete the file and refresh the sources."
-            ) from error
+            raise SourceError(f"The index {str(self.path)!r} cannot be used: {_why(error)}.", hint=_hint(error)) from error
         finally:
             if connection is not None:
                 self._give_back(connection)
@@ -215,10 +213,27 @@ class Database:
                 connection.close()
             if isinstance(error, apsw.NotADBError | apsw.CorruptError):
                 raise
-            raise SourceError(
-                f"The index {str(self.path)!r} cannot be opened: {error}.", hint="Delete the file: it can be rebuilt."
-            ) from error
+            raise SourceError(f"The index {str(self.path)!r} cannot be opened: {_why(error)}.", hint=_hint(error)) from error
         self._idle.append(connection)
+
+
+def _why(error: apsw.Error) -> str:
+    return "the disk is full" if isinstance(error, apsw.FullError) else str(error)
+
+
+def _hint(error: apsw.Error) -> str:
+    """Says what to do: a file that cannot be written this moment is not to be deleted."""
+    match error:
+        case apsw.FullError():
+            return "Free some space, then try again."
+        case apsw.BusyError() | apsw.LockedError():
+            return "Another process has kept it locked: try again, or end that process."
+        case apsw.ReadOnlyError() | apsw.PermissionsError() | apsw.CantOpenError() | apsw.AuthError():
+            return "Check the permissions of the file and its folder."
+        case apsw.IOError():
+            return "Check the disk; then try again."
+        case _:
+            return "It can be rebuilt: delete the file and refresh the sources."
 
 
 def _flat(tokens: Any) -> list[str]:
