@@ -87,6 +87,11 @@ def heading(quote: str, after: str) -> bool:
 
 def noisy(text: str) -> bool:
     """Tells whether a stretch is no prose: an address, a licence line, a row of a table, code."""
-    if len(text) < 20 or len(text) > _BEGINNING or _NOISE.search(text) or _CODE.search(text):
+    if (
+        len(text) + (0 if text.isascii() else sum(char > "\u3040" for char in text)) < 20
+        or len(text) > _BEGINNING
+        or _NOISE.search(text)
+        or _CODE.search(text)
+    ):
         return True
     return sum(1 for char in text if char.isalpha() or char == " ") < 0.7 * len(text)

@@ -10,6 +10,10 @@ from functools import lru_cache
 
 WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)*(?:['’][^\W\d_]+)?")
 _JOINED = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
+"""Han, kana and hangul: written without spaces, or with particles grown on, so that pairs of signs stand for words."""
+_GLUE = frozenset("的了吗呢嗎么麼什是在着著和与與及或也都就还還很怎哪谁誰几幾吧啊")
+"""Signs of Chinese that only join and ask: a pair with one of them tells nothing."""
 NUMBER = re.compile(r"(?<![^\W_])[0-9]+(?:[.,][0-9]+)*")
 
 STOP: frozenset[str] = frozenset(
@@ -18,8 +22,12 @@ STOP: frozenset[str] = frozenset(
     how however i if in into is it its itself just let many may me might more most much must my of off on once one only or other
     our out over own per same several shall she should since so some such than that the their them then there therefore these they this
     those through thus to too toward towards under until up upon us use used using very via was we were what when where whether
-    which while who whom whose why will with within would yet you your yours""".split()
+    which while who whom whose why will with within would yet you your yours
+    wie wer wem wen wo wann warum welche welcher welches welchen wieso quand pourquoi quel quelle quels quelles combien
+    qué cómo dónde cuándo quién quiénes cuál cuáles cuánto cuántos cuántas
+    как что где когда кто почему какой какая какое какие сколько ли это هل كيف متى أين ماذا لماذا كم ما من في على إلى""".split()
 )
+"""English words that tell nothing, and what other languages ask with; none of those that are English words too."""
 NEGATIONS: frozenset[str] = frozenset(
     """no not none nor neither never nothing nobody without cannot cant dont doesnt didnt isnt arent wasnt werent wont wouldnt shouldnt
     couldnt hasnt havent hadnt aint fail fails failed failing failure lack lacks lacked lacking absence absent unable unlikely
@@ -85,8 +93,23 @@ def words(text: str) -> list[str]:
 
 
 def content(text: str) -> list[str]:
-    """Returns the stems of the words that carry meaning, in order: no stop words, no negations, no single letters."""
-    return [stem(w) for w in words(text) if w not in STOP and plain(w) not in NEGATIONS and (len(w) > 1 or w.isdigit())]
+    """Returns the stems of the words that carry meaning, in order: no stop words, no negations, no single letters.
+
+    Example:
+        >>> content("The bees were dancing"), content("蜜蜂的舞蹈")
+        (['bee', 'danc'], ['蜜蜂', '舞蹈'])
+    """
+    told = [w for w in words(text) if w not in STOP and plain(w) not in NEGATIONS and (len(w) > 1 or w.isdigit() or _WIDE.match(w))]
+    return [part for w in told for part in ([stem(w)] if w.isascii() or not _WIDE.search(w) else _pairs(w))]
+
+
+def _pairs(word: str) -> list[str]:
+    """Returns the telling pairs of neighbouring signs of a word without spaces, and what in it is written otherwise."""
+    found = [stem(rest) for rest in _WIDE.split(word) if len(rest) > 1]
+    for run in _WIDE.findall(word):
+        pairs = [run[i : i + 2] for i in range(max(1, len(run) - 1))]
+        found += [pair for pair in pairs if not _GLUE & set(pair) and not all("\u3040" <= sign <= "\u309f" for sign in pair)]
+    return found
 
 
 def titled(title: str) -> frozenset[str]:
@@ -150,9 +173,12 @@ def figures(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+_NOT = re.compile("[不没沒無无未]|ない|なかった|ません|않|못")
+
+
 def negated(text: str) -> int:
     """Returns how many words of a text negate."""
-    return sum(1 for w in words(text) if plain(w) in NEGATIONS)
+    return sum(1 for w in words(text) if plain(w) in NEGATIONS) + (0 if text.isascii() else len(_NOT.findall(text)))
 
 
 _BROAD = frozenset(

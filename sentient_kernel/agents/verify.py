@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from sentient_kernel.agents._quantities import quantities, unheld, worded
-from sentient_kernel.agents._words import NEGATIONS, asked, content, plain, words
+from sentient_kernel.agents._words import NEGATIONS, asked, content, negated, plain, words
 from sentient_kernel.errors import NotFound
 from sentient_kernel.ids import DocumentId
 
@@ -215,7 +215,7 @@ def likeness(claim: str, evidence: str) -> float:
 
 def _denies(text: str) -> bool:
     """Tells whether a text holds a word that negates."""
-    return any(plain(word) in NEGATIONS for word in words(text))
+    return bool(negated(text))
 
 
 def _denied(text: str) -> frozenset[str]:

@@ -127,7 +127,7 @@ def _says(one: Evidence, text: str) -> bool:
     """Tells whether a piece of evidence says something by itself: prose, or a row of a table that is about what is asked."""
     if row(one.quote):
         return one.cover >= ROW and not one.quote.rstrip().endswith("?")
-    return not noisy(text) and not text.endswith("?") and not heading(one.quote, one.after)
+    return not noisy(text) and not text.endswith(("?", "\uff1f", "\u061f")) and not heading(one.quote, one.after)
 
 
 def _complete(one: Evidence, quoted: set[tuple[DocumentId, int]]) -> tuple[_Span, bool]:
@@ -175,7 +175,9 @@ def _same(one: _Statement, other: _Statement) -> bool:
 def _answer(statements: Sequence[_Statement], own: set[int]) -> list[_Statement]:
     """Returns the statements that make the answer, best first: the best one of each part, then what comes near the best of all."""
     # No heading, no half formula, nothing that needs the sentence before it.
-    able = [one for one in statements if one.text.rstrip("\"'\u201d\u2019)").endswith((".", "!")) and not pointing(one.text)]
+    able = [
+        one for one in statements if one.text.rstrip("\"'\u201d\u2019)").endswith((".", "!", "\u3002", "\uff01")) and not pointing(one.text)
+    ]
     able = [one for one in able if not entry(one.first.before.rpartition("\n")[2] + one.first.quote)] or able
     ranked = sorted(able or statements, key=lambda one: -_worth(one))
     top = _worth(ranked[0])

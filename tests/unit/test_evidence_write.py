@@ -179,3 +179,23 @@ def test_only_the_rows_of_a_table_that_are_about_the_question_are_shown_and_with
     made = report("How much water does sand with biochar hold?", rows)
     assert [claim.text for claim in made.claims] == ["soil: sand; added: biochar; water held: 45"]
     assert made.claims[0].verdict == "supported"
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "answer"),
+    [
+        ("蜜蜂怎样告诉同伴食物在哪里？", "蜜蜂通过跳舞告诉同伴食物的位置。冬天蜜蜂聚集在一起取暖。", "蜜蜂通过跳舞告诉同伴食物的位置。"),
+        (
+            "ミツバチはどうやって食べ物の場所を伝えますか？",
+            "ミツバチは踊りで仲間に食べ物の場所を伝える。",
+            "ミツバチは踊りで仲間に食べ物の場所を伝える。",
+        ),
+        ("كيف يخبر النحل رفاقه بمكان الطعام؟", "يرقص النحل ليخبر رفاقه بمكان الطعام.", "يرقص النحل ليخبر رفاقه بمكان الطعام."),
+        ("Wie zeigen Bienen, wo Futter ist?", "Bienen tanzen, um zu zeigen, wo Futter ist.", "Bienen tanzen, um zu zeigen, wo Futter ist."),
+    ],
+)
+def test_questions_of_other_languages_are_answered_and_what_is_not_there_is_not(question: str, text: str, answer: str) -> None:
+    made = report(question, text)
+    assert made.answer.startswith(answer)
+    assert not made.unsupported
+    assert report("火星上有水吗？", text).abstained
