@@ -14,6 +14,8 @@ _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
 """Han, kana and hangul: written without spaces, or with particles grown on, so that pairs of signs stand for words."""
 _GLUE = frozenset("的了吗呢嗎么麼什是在着著和与與及或也都就还還很怎哪谁誰几幾吧啊")
 """Signs of Chinese that only join and ask: a pair with one of them tells nothing."""
+_REMEMBERED = 600
+"""Characters that a text may have whose stems are remembered."""
 NUMBER = re.compile(r"(?<![^\W_])[0-9]+(?:[.,][0-9]+)*")
 
 STOP: frozenset[str] = frozenset(
@@ -99,8 +101,13 @@ def content(text: str) -> list[str]:
         >>> content("The bees were dancing"), content("蜜蜂的舞蹈")
         (['bee', 'danc'], ['蜜蜂', '舞蹈'])
     """
+    return list(_content(text) if len(text) <= _REMEMBERED else _content.__wrapped__(text))
+
+
+@lru_cache(maxsize=4096)  # a research looks at the same sentences several times
+def _content(text: str) -> tuple[str, ...]:
     told = [w for w in words(text) if w not in STOP and plain(w) not in NEGATIONS and (len(w) > 1 or w.isdigit() or _WIDE.match(w))]
-    return [part for w in told for part in ([stem(w)] if w.isascii() or not _WIDE.search(w) else _pairs(w))]
+    return tuple(part for w in told for part in ([stem(w)] if w.isascii() or not _WIDE.search(w) else _pairs(w)))
 
 
 def _pairs(word: str) -> list[str]:

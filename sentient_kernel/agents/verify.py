@@ -156,12 +156,12 @@ _SILENT = re.compile(
 _PARTS = re.compile(r"[.,;:!?()]")
 _REACH = 6  # words behind a negation of which the first that tells something is what it denies
 
-_UP = frozenset(
+_UP = tuple(
     """increas rais ris grow grew higher greater more gain improv enhanc elevat promot activ induc accelerat
     stimulat upregulat strengthen faster larger
     longer""".split()
 )
-_DOWN = frozenset(
+_DOWN = tuple(
     """decreas reduc lower less fall fell declin drop diminish weaken worsen suppress inhibit block impair prevent
     slow fewer smaller shorter downregulat attenuat
     deplet""".split()
@@ -174,8 +174,8 @@ def directions(text: str) -> tuple[int, int]:
     up = down = 0
     for word in words(text):
         form = word if word in _STEPS else next(iter(content(word)), "")
-        up += any(form.startswith(root) for root in _UP) if form not in _STEPS else form in _UP
-        down += any(form.startswith(root) for root in _DOWN) if form not in _STEPS else form in _DOWN
+        up += form.startswith(_UP) if form not in _STEPS else form in _UP
+        down += form.startswith(_DOWN) if form not in _STEPS else form in _DOWN
     return up, down
 
 

@@ -289,13 +289,24 @@ def _adapter(hint: Any) -> TypeAdapter[Any] | None:
 
 
 def _base64_adapter(hint: Any) -> TypeAdapter[Any]:
-    """Makes an adapter that reads bytes the way they are written here."""
+    """Returns an adapter that reads bytes the way they are written here; methods and local functions that return the same share one."""
+    try:
+        hash(hint)
+    except TypeError:  # what a hint is annotated with may be anything
+        return _new_adapter(hint, "")
+    return _shared_adapter(hint, repr(hint))  # "int | str" equals "str | int" and is read otherwise
+
+
+def _new_adapter(hint: Any, _: str) -> TypeAdapter[Any]:
     try:
         return TypeAdapter(hint, config=_BYTES)
     except PydanticUserError:
         if isinstance(hint, type) and issubclass(hint, BaseModel):
             return TypeAdapter(hint)  # it writes and reads them as its own settings say
         return TypeAdapter(hint | None, config=_BYTES)  # a dataclass takes the setting from what is around it
+
+
+_shared_adapter = lru_cache(maxsize=256)(_new_adapter)
 
 
 @lru_cache(maxsize=1024)

@@ -17,6 +17,7 @@ from .html import _decoded, html
 
 _MOST = 2_000_000  # characters that trafilatura is given: it takes a second for each
 _LEAST = 250  # characters below which it takes a page for a fragment and gives its menus too
+_SHORT = 8_000  # characters of markup below which it is worth looking first how much text there is
 _LIST = re.compile(r"(?:- |\|)")
 _RULE = re.compile(r"\|(?:[ :]*-{3,}[ :]*\|)+\s*")
 _AROUND = "footer,aside,[role=navigation],[role=banner],[role=contentinfo]"
@@ -39,9 +40,12 @@ def page(data: bytes) -> Text:
     asked = json.loads(head)
     markup = _markup(body, asked.get("charset", ""))
     title, meta = _known(markup)
-    text = _text(markup, asked.get("url", ""), meta) if len(markup) <= _MOST else ""
+    found = _whole(markup) if len(markup) < _SHORT else None
+    text = ""
+    if len(markup) <= _MOST and not (found and len(found.text) < _LEAST):  # the search for a text in so little takes longest
+        text = _text(markup, asked.get("url", ""), meta)
     if not text:
-        found = html(_without_surroundings(markup).encode("utf-8", "replace"))
+        found = found or _whole(markup)
         text, title = found.text, title or found.title
     return Text(text, title, meta)
 
@@ -65,14 +69,14 @@ def _markup(body: bytes, charset: str) -> str:
     return _decoded(body)
 
 
-def _without_surroundings(markup: str) -> str:
-    """Returns a page without footers and what else stands around its text, and said to be what it is by now: UTF-8."""
+def _whole(markup: str) -> Text:
+    """Returns all text of a page but footers and what else stands around it."""
     from selectolax.lexbor import LexborHTMLParser
 
     tree = LexborHTMLParser(markup)
     for node in tree.css(_AROUND + ",meta"):
         node.decompose()
-    return '<meta charset="utf-8">' + (tree.html or "")
+    return html(f'<meta charset="utf-8">{tree.html or ""}'.encode("utf-8", "replace"))  # which is what it is by now
 
 
 def _text(markup: str, url: str, meta: dict[str, Any]) -> str:
