@@ -49,6 +49,14 @@ _SAID = re.compile(
 )
 _JOINED = re.compile(r"\b(?:fy|cy|q[1-4])[\s'’]?(?=(?:19|20)[0-9]{2}\b)", re.IGNORECASE)
 _IN_SCALE = re.compile(r"\bin\s+(?:[a-z]+\s+)?(thousand|million|billion)s?\b|\(\s*(thousand|million|billion)s\b", re.IGNORECASE)
+_PARTS = (
+    (re.compile(r"\bthree[- ]quarters\b", re.IGNORECASE), "75%"),
+    (re.compile(r"\b(?:a|one)[- ]quarter(?=\s+of\b)", re.IGNORECASE), "25%"),
+    (re.compile(r"\bhalf(?=\s+of\b)", re.IGNORECASE), "50%"),
+)
+"""Parts of a whole that are written as words."""
+_LONGEST = 30
+"""Digits of a number that is read as one; a longer one is a string of signs."""
 _CAPITALS = frozenset("KMB")
 _ONE = re.compile(r"\bone\b", re.IGNORECASE)
 _YEAR = re.compile(r"(?:1[0-9]|20)[0-9]{2}")
@@ -84,8 +92,19 @@ def quantities(text: str) -> list[Quantity]:
         >>> [(one.value, one.kind) for one in quantities("$1.5 million for nineteen km, 12% of FY2018, vitamin B12")]
         [(1500000.0, 'money'), (19.0, 'length'), (12.0, 'share'), (2018.0, '')]
     """
-    said = _SAID.finditer(_JOINED.sub("", text))
-    return [_quantity(found) for found in said if not (found["letter"] in _CAPITALS and _is_name(found))]
+    said = _SAID.finditer(_plain(text))
+    return [
+        _quantity(found)
+        for found in said
+        if not (found["letter"] in _CAPITALS and _is_name(found)) and len(found["number"] or "") <= _LONGEST
+    ]
+
+
+def _plain(text: str) -> str:
+    """Returns a text in which parts of a whole are percentages, and years stand by themselves."""
+    for part, share in _PARTS:
+        text = part.sub(share, text)
+    return _JOINED.sub("", text)
 
 
 def _is_name(found: re.Match[str]) -> bool:
@@ -189,10 +208,10 @@ def worded(text: str) -> str:
         >>> worded("It spent $1.5 million in FY2018 on 3M tape")
         'It spent  in on 3M tape'
     """
-    return _SAID.sub(_left, _JOINED.sub("", text))
+    return _SAID.sub(_left, _plain(text))
 
 
 def _left(found: re.Match[str]) -> str:
-    if found["letter"] in _CAPITALS and _is_name(found):
+    if (found["letter"] in _CAPITALS and _is_name(found)) or len(found["number"] or "") > _LONGEST:
         return found.group()
     return "" if not found["after"] or _quantity(found).said.endswith(found["after"]) else f" {found['after']}"

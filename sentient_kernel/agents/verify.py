@@ -6,11 +6,12 @@ It is made to be wrong on the safe side: a sentence whose number, sense or subje
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from sentient_kernel.agents._quantities import quantities, unheld, worded
+from sentient_kernel.agents._sense import DONE, against, clauses, names, opposed
 from sentient_kernel.agents._words import NEGATIONS, asked, content, negated, plain, words
 from sentient_kernel.errors import NotFound
 from sentient_kernel.ids import DocumentId
@@ -18,7 +19,12 @@ from sentient_kernel.ids import DocumentId
 if TYPE_CHECKING:
     from sentient_kernel.agents.report import Report
 
-__all__ = ["CUT", "Verdict", "Verification", "carried", "directions", "likeness", "verify", "verify_report"]
+__all__ = ["CUT", "Verdict", "Verification", "carried", "likeness", "verify", "verify_report"]
+
+_STATEMENT = 2.0
+"""What the words of a clause count for together, from which on it is a statement of its own."""
+_HELD = 0.4
+"""The share of a statement that has to be held."""
 
 NUMBER = 2.0
 """What a number counts for among the words of a sentence: as much as a name."""
@@ -84,15 +90,16 @@ def verify(claim: str, citations: Sequence[Cited], text_of: Callable[[DocumentId
         text = _text(text_of, citation.document)
         inside = text is not None and 0 <= citation.start < citation.end <= len(text)
         places.append(bool(inside and text is not None and text[citation.start : citation.end] == citation.quote))
-    standing = [citation.quote for citation, stands in zip(citations, places, strict=True) if stands]
+    known = {citation.quote: _about(citation) for citation, stands in zip(citations, places, strict=True) if stands}
+    standing = list(known)
     if not standing:
         return Verification(verdict="misplaced", reason="Its quote does not stand in the stored document.", places=tuple(places))
-    score = max(likeness(claim, quote) for quote in [*standing, " ".join(standing)])
+    score = max(max(likeness(claim, quote, about) for quote, about in known.items()), _joined(claim, known))
     if score < CUT and judged and carried(claim, judged, standing):
         why = f"Borne out by a model's judgement, for the words “{judged}”."
         return Verification(verdict="supported", score=score, reason=why, places=tuple(places))
     if score < CUT:
-        return Verification(verdict="unsupported", score=score, reason=_why(claim, " ".join(standing)), places=tuple(places))
+        return Verification(verdict="unsupported", score=score, reason=_why(claim, known), places=tuple(places))
     return Verification(verdict="supported", score=score, places=tuple(places))
 
 
@@ -119,8 +126,22 @@ def carried(claim: str, judged: str, quotes: Sequence[str]) -> bool:
         and all(term in held for term, value in asked(worded(claim)).items() if value == 2.0)
         and not unheld(claim, together)
         and _denies(claim) == _denies(judged)
-        and not _opposed(claim, judged)
+        and not opposed(claim, judged)
+        and against(claim, judged) in ("", DONE)
     )
+
+
+def _about(citation: Cited) -> str:
+    """Returns what says whom a quote speaks of when it does not name it: the title of its document, and the words before it."""
+    return f"{getattr(citation, 'title', '')} {getattr(citation, 'before', '')}"
+
+
+def _joined(claim: str, known: Mapping[str, str]) -> float:
+    """Returns how well several quotes bear out a sentence of several statements: each has to be borne out by one of them."""
+    parts = clauses(claim)
+    if len(known) < 2 or len(parts) < 2:
+        return 0.0
+    return min(max(likeness(part, quote, about) for quote, about in known.items()) for part in parts)
 
 
 def verify_report(report: Report, text_of: Callable[[DocumentId], str | None]) -> Report:
@@ -156,40 +177,21 @@ _SILENT = re.compile(
 _PARTS = re.compile(r"[.,;:!?()]")
 _REACH = 6  # words behind a negation of which the first that tells something is what it denies
 
-_UP = tuple(
-    """increas rais ris grow grew higher greater more gain improv enhanc elevat promot activ induc accelerat
-    stimulat upregulat strengthen faster larger
-    longer""".split()
-)
-_DOWN = tuple(
-    """decreas reduc lower less fall fell declin drop diminish weaken worsen suppress inhibit block impair prevent
-    slow fewer smaller shorter downregulat attenuat
-    deplet""".split()
-)
-_STEPS = {"higher", "greater", "more", "faster", "larger", "longer", "lower", "less", "slower", "fewer", "smaller", "shorter"}
 
-
-def directions(text: str) -> tuple[int, int]:
-    """Returns how many words of a text say that something grows, and how many that it shrinks."""
-    up = down = 0
-    for word in words(text):
-        form = word if word in _STEPS else next(iter(content(word)), "")
-        up += form.startswith(_UP) if form not in _STEPS else form in _UP
-        down += form.startswith(_DOWN) if form not in _STEPS else form in _DOWN
-    return up, down
-
-
-def likeness(claim: str, evidence: str) -> float:
+def likeness(claim: str, evidence: str, about: str = "") -> float:
     """Returns how well a text bears out a sentence, 0 to 1: its words are there, and its numbers, names and sense agree.
 
     Args:
         claim: A sentence.
         evidence: The text that is said to carry it.
+        about: What that text is about, such as its title: what it names need not be named again.
 
     Example:
         >>> likeness("The trial lasted nine years.", "The trial lasted nine years.")
         1.0
         >>> likeness("It rose by 45%.", "It rose by 14%.") < 0.5
+        True
+        >>> likeness("The trial lasted nine years and proved a cure.", "The trial lasted nine years.") < 0.5
         True
     """
     terms = asked(worded(claim))
@@ -197,8 +199,9 @@ def likeness(claim: str, evidence: str) -> float:
     if not terms and not stated:
         return 1.0 if words(claim) and " ".join(words(claim)) in " ".join(words(evidence)) else 0.0
     held = frozenset(content(evidence))
+    named = frozenset(content(about)) & frozenset(part for name in names(claim) for part in content(name))
     missing = len(unheld(claim, evidence)) / len(stated) if stated else 0.0
-    told = sum(value for term, value in terms.items() if term in held) + NUMBER * len(stated) * (1 - missing)
+    told = sum(value for term, value in terms.items() if term in held | named) + NUMBER * len(stated) * (1 - missing)
     score = told / (sum(terms.values()) + NUMBER * len(stated))
     if missing:
         score *= 0.49
@@ -208,9 +211,28 @@ def likeness(claim: str, evidence: str) -> float:
         score *= 0.45
     elif _denies(claim) != _denies(evidence):
         score *= 0.8
-    if _opposed(claim, evidence):
-        score *= 0.5
+    if opposed(claim, evidence) or against(claim, evidence):
+        score *= 0.49
+    if _strange(claim, held, about) or _loose(claim, held | named):
+        score *= 0.7 if score * 0.7 < CUT else (CUT - 0.01) / score
     return round(score, 4)
+
+
+def _strange(claim: str, held: frozenset[str], about: str) -> str:
+    """Returns a proper name of a sentence that neither the text nor what it is about holds."""
+    known = held | frozenset(content(about))
+    return next((name for name in names(claim) if not frozenset(content(name)) <= known), "")
+
+
+def _loose(claim: str, held: frozenset[str]) -> str:
+    """Returns a statement of a sentence of which next to nothing is held, though the rest may be."""
+    terms = asked(worded(claim))
+    for part in clauses(worded(claim)):
+        mine = {term: terms[term] for term in content(part) if term in terms}
+        whole = sum(mine.values())
+        if len(mine) >= 2 and whole >= _STATEMENT and sum(value for term, value in mine.items() if term in held) < _HELD * whole:
+            return part
+    return ""
 
 
 def _denies(text: str) -> bool:
@@ -232,18 +254,23 @@ def _denied(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _opposed(one: str, other: str) -> bool:
-    """Tells whether one text only says up and the other only down."""
-    (up, down), (rise, fall) = directions(one), directions(other)
-    return bool((up and not down and fall and not rise) or (down and not up and rise and not fall))
-
-
-def _why(claim: str, evidence: str) -> str:
+def _why(claim: str, known: Mapping[str, str]) -> str:
     """Returns in one sentence what of a claim its quotes do not carry."""
+    evidence = " ".join(known)
+    held = frozenset(content(evidence))
     if strange := unheld(claim, evidence):
         return f"The number {strange[0]} does not stand in its quotes."
     if _denies(claim) != _denies(evidence):
         return "It denies what its quotes say, or the other way round."
-    if _opposed(claim, evidence):
+    if opposed(claim, evidence):
         return "It turns the direction of its quotes round."
+    for quote in known:
+        if what := against(claim, quote):
+            return f"It says otherwise than its quote {what}."
+    if name := _strange(claim, held, " ".join(known.values())):
+        return f"Its quotes do not name “{name}”."
+    if part := _loose(claim, held):
+        return f"Its quotes do not hold that “{part}”."
+    if len(known) > 1 and likeness(claim, evidence) >= CUT:
+        return "No quote alone holds what it says, though its words stand in them."
     return "Its quotes do not hold what it says."

@@ -71,3 +71,14 @@ def test_a_right_number_scores_above_a_wrong_one_and_a_wrong_one_never_counts_as
     right = likeness("Purchases of property, plant and equipment were $1,577 million in 2018.", TABLE)
     wrong = likeness("Purchases of property, plant and equipment were $1,673 million in 2018.", TABLE)
     assert wrong < CUT < right
+
+
+@pytest.mark.parametrize("text", ["Pi is 3." + "14159" * 80, "x " + "9" * 400, "1" * 31 + ",5", "." + "0" * 400 + "1", "½ 7%"])
+def test_numbers_of_any_length_are_looked_at_without_harm(text: str) -> None:
+    assert likeness(text, text) > 0.9
+    likeness(text, text[:-1] + "8")
+
+
+def test_parts_of_a_whole_may_be_words() -> None:
+    assert not unheld("Three quarters of them, and a quarter of those.", "75% of them, 25% of those")
+    assert unheld("Three quarters of them.", "70% of them")

@@ -1,0 +1,104 @@
+"""Sentences that have the words of their quote and say something else."""
+
+from __future__ import annotations
+
+import pytest
+
+from sentient_kernel.agents._sense import against, clauses, names
+from sentient_kernel.agents.report import Citation
+from sentient_kernel.agents.verify import CUT, likeness, verify
+from sentient_kernel.ids import DocumentId
+
+QUOTE_OF = {
+    "Vitamin D raises risk.": "The trial shows that vitamin D lowers risk.",
+    "Vitamin D lowers risk.": "This study may hint that vitamin D lowers risk.",
+    "All patients recovered.": "Only two of the ten patients recovered.",
+    "Drug B was better than drug A.": "Drug A was better than drug B.",
+    "Jones criticised what Smith praised.": "Smith criticised what Jones praised.",
+    "Aspirin increased mortality in mice.": "Aspirin reduced mortality in mice but increased it in rats.",
+    "Aspirin reduced mortality in rats.": "Aspirin reduced mortality in mice but increased it in rats.",
+    "The dose is 5 mg per week.": "The dose is 5 mg per day.",
+    "Few beekeepers use the hive.": "The hive is used by 75 percent of beekeepers in the world.",
+    "The hive is used by 75 percent of beekeepers in Europe.": "The hive is used by 75 percent of beekeepers in the world.",
+    "Dornbirn was founded by Johann Imker, born there in 1844.": "Johann Imker was born in Dornbirn in 1844.",
+    "Johann Imker was born in Dornbirn in 1844 and murdered his wife Anna.": "Johann Imker was born in Dornbirn in 1844.",
+    "The firm sold the mill.": "The firm bought the mill.",
+}
+
+
+@pytest.mark.parametrize("claim", QUOTE_OF)
+def test_sentence_that_says_otherwise_is_not_borne_out(claim: str) -> None:
+    assert likeness(claim, QUOTE_OF[claim]) < CUT
+
+
+@pytest.mark.parametrize(
+    ("claim", "quote"),
+    [
+        ("Vitamin D may lower risk.", "This study may hint that vitamin D lowers risk."),
+        ("Two of ten patients recovered.", "Only two of the ten patients recovered."),
+        ("Drug A was better than drug B.", "Drug A was better than drug B."),
+        ("Drug B was beaten by drug A.", "Drug A beat drug B, and drug B was beaten by drug A."),
+        ("Aspirin reduced mortality in mice.", "Aspirin reduced mortality in mice but increased it in rats."),
+        ("Aspirin increased mortality in rats.", "Aspirin reduced mortality in mice but increased mortality in rats."),
+        ("The dose is 5 mg daily.", "The dose is 5 mg per day."),
+        ("The hive is used by three quarters of beekeepers in the world.", "The hive is used by 75 percent of beekeepers in the world."),
+        ("Johann Imker, who was born in Dornbirn, kept bees.", "Johann Imker was born in Dornbirn and kept bees."),
+    ],
+)
+def test_sentence_that_says_the_same_is_borne_out(claim: str, quote: str) -> None:
+    assert likeness(claim, quote) >= CUT
+
+
+def cited(quote: str, text: str, title: str = "A page", before: str = "") -> Citation:
+    at = text.index(quote)
+    return Citation(document=DocumentId("d"), title=title, uri="u", start=at, end=at + len(quote), quote=quote, before=before)
+
+
+BIRTHS = "Lorenzo Langstroth was born in Philadelphia in 1810. Moses Quinby was born in Westchester in 1810. He kept bees."
+
+
+def test_words_of_one_statement_have_to_meet_in_one_quote() -> None:
+    one, two = (cited(f"{part}.", BIRTHS) for part in BIRTHS.split(". ")[:2])
+    mixed = verify("Moses Quinby was born in Philadelphia in 1810.", [one, two], lambda _: BIRTHS)
+    assert mixed.verdict == "unsupported" and "No quote alone" in mixed.reason
+    both = verify("Langstroth was born in Philadelphia, and Quinby in Westchester.", [one, two], lambda _: BIRTHS)
+    assert both.verdict == "supported"
+
+
+def test_whom_a_quote_speaks_of_may_be_said_by_its_title_or_the_words_before_it() -> None:
+    claim = "The beekeeper Quinby kept bees."
+    assert verify(claim, [cited("He kept bees.", BIRTHS)], lambda _: BIRTHS).verdict == "unsupported"
+    assert verify(claim, [cited("He kept bees.", BIRTHS, title="Moses Quinby")], lambda _: BIRTHS).verdict == "supported"
+    assert verify(claim, [cited("He kept bees.", BIRTHS, before="Moses Quinby was born.")], lambda _: BIRTHS).verdict == "supported"
+
+
+@pytest.mark.parametrize(
+    ("claim", "reason"),
+    [
+        ("The hive is used by 75 percent of beekeepers in Europe.", "do not name “Europe”"),
+        ("The hive is used by 75 percent of beekeepers in the world and killed every bear nearby.", "killed every bear nearby"),
+        ("In the world beekeepers made the hive worthless, while bears loved honey cakes.", "bears loved honey cakes"),
+    ],
+)
+def test_reader_is_told_what_is_not_held(claim: str, reason: str) -> None:
+    text = "The hive is used by 75 percent of beekeepers in the world."
+    assert reason in verify(claim, [cited(text, text)], lambda _: text).reason
+
+
+def test_clauses_and_names() -> None:
+    assert clauses("It rose; but, as Eva said, it fell (twice).") == ["It rose", "as Eva said", "it fell", "twice"]
+    assert names("He said in Graz that Eva's Hive was The Best.") == ["Graz", "Eva", "Hive", "Best"]
+
+
+@pytest.mark.parametrize("piece", ["a, ", "A b ", "was x by ", "per day ", "( ", "may ", "all ", "Und 9 "])
+def test_long_texts_take_no_longer_than_they_are_long(piece: str) -> None:
+    import time
+
+    def cost(n: int) -> float:
+        text = piece * n
+        began = time.process_time()
+        against(text, text[::-1])
+        return time.process_time() - began
+
+    cost(10)
+    assert cost(8_000) < 40 * max(cost(1_000), 0.002)
