@@ -9,6 +9,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from sentient_kernel.agents._markdown import count
 from sentient_kernel.agents._outside import escaped, link
 from sentient_kernel.projections.style import VERBATIM
 
@@ -121,14 +122,14 @@ def _head(report: Report) -> str:
     cited = [citation for claim in report.claims for citation in claim.citations]
     facts = []
     if cited:
-        facts.append(f"{sum(one.verified for one in cited)} of {_count(len(cited), 'citation')} verified")
+        facts.append(f"{sum(one.verified for one in cited)} of {count(len(cited), 'citation')} verified")
     if report.unsupported:
-        facts.append(f"{_count(len(report.unsupported), 'sentence')} unsupported")
+        facts.append(f"{count(len(report.unsupported), 'sentence')} unsupported")
     if report.sources:
-        facts.append(_count(len(report.sources), "source") + " asked")
+        facts.append(count(len(report.sources), "source") + " asked")
     cost = report.cost
     facts += [f"{cost.seconds:.1f} s"] if cost.seconds else []
-    facts += [_count(cost.calls, "call")] if cost.calls else []
+    facts += [count(cost.calls, "call")] if cost.calls else []
     facts += [f"{cost.tokens} tokens"] if cost.tokens else []
     facts += [f"${cost.usd:.2f}"] if cost.usd else []
     bar = "".join(f'<span class="num">{escaped(fact)}</span>' for fact in facts)
@@ -231,7 +232,3 @@ def _sources(report: Report) -> str:
         )
     head = '<tr><th>Source</th><th>Notes</th><th class="n">Documents</th><th class="n">Passages found</th><th class="n">Cited</th></tr>'
     return f"<table>{head}{''.join(rows)}</table>"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

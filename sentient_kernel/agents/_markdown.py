@@ -96,13 +96,23 @@ def _evidence(citation: Citation, at: int) -> list[str]:
     return [f"[^{at}]: {where} ({checked}, characters {citation.start} to {citation.end}): “{text(citation.quote)}”", ""]
 
 
+def count(number: int, noun: str) -> str:
+    """Returns a number of things in words.
+
+    Example:
+        >>> count(1, "passage"), count(2, "passage")
+        ('1 passage', '2 passages')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _sources(report: Report) -> list[str]:
     if not report.sources:
         return []
     lines = ["## Sources", ""]
     for note in report.sources:
-        parts = [f"{note.documents} documents"] if note.documents or not note.found else []  # a search engine holds none of its own
-        parts += [f"{note.found} passages found", f"{note.cited} cited"]
+        parts = [count(note.documents, "document")] if note.documents or not note.found else []  # a search engine holds none of its own
+        parts += [f"{count(note.found, 'passage')} found", f"{note.cited} cited"]
         parts += [f"{len(note.refused)} not read"] if note.refused else []
         lines.append(f"- **{text(note.source)}**: {', '.join(parts)}.{' ' + text(note.reason) if note.reason else ''}")
         lines += [f"  - {text(uri)}: {text(reason)}" for uri, reason in note.refused[:10]]

@@ -51,16 +51,18 @@ def assemble(
     lead = cited[: 1 if len(cited) == 1 or len(cited[0].text) > 240 else LEADS] if cited else []
     claims = [replace(claim, lead=claim in lead) for claim in claims]
     gaps = [gap for gap in unanswered(plan, found, evidence, healths) if gap.question != question]
-    gaps += [
-        Gap(question=text, reason="The model found no quote that answers this.")
-        for text in missing
-        if all(g.question != text for g in gaps)
-    ]
+    gaps += missed(missing, gaps)
     report = Report(
         question=question, answer=" ".join(claim.text for claim in lead), claims=tuple(claims), run_id=RunId(run_id),
         parts=tuple(part.text for part in plan), unanswered=tuple(gaps), disagreements=disagreements(evidence),
     )  # fmt: skip
     return replace(report, sources=source_notes(healths, found, report))
+
+
+def missed(missing: Sequence[str], known: Sequence[Gap]) -> list[Gap]:
+    """Returns what a model says is not answered, beside what is known to be."""
+    reason = "The model found no quote that answers this."
+    return [Gap(question=text, reason=reason) for text in missing if all(gap.question != text for gap in known)]
 
 
 def claims_from(sentences: Sentences, evidence: Sequence[Evidence]) -> list[Claim]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
+from sentient_kernel.agents._words import content
 from sentient_kernel.agents.evidence import Evidence
 from sentient_kernel.agents.plan import SubQuestion
 from sentient_kernel.agents.report import Claim
@@ -54,20 +55,11 @@ CLARIFY: Schema = _object(unclear=_list(_object(question=_text(200), assumption=
 GAPS: Schema = _object(enough={"type": "boolean"}, questions=_list(_QUESTION, MOST_QUERIES))
 
 
-def report_schema(count: int) -> Schema:
-    """Returns what a written report has to fit, for so many numbered quotes."""
-    number: Schema = {"type": "integer", "minimum": 1, "maximum": count}
-    claim = _object(text=_text(400), cites=_list(number, 4))
-    return _object(claims=_list(claim, MOST_CLAIMS), missing=_list(_text(200), 4))
-
-
-def mend_schema(count: int, weak: int) -> Schema:
-    """Returns what mended sentences have to fit, for so many numbered quotes and doubtful sentences."""
-    number: Schema = {"type": "integer", "minimum": 1, "maximum": count}
-    which: Schema = {"type": "integer", "minimum": 1, "maximum": max(weak, 1)}
-    claim = _object(sentence=which, words=_text(300), text=_text(400), cites=_list(number, 4))
-    claim["required"] = ["text", "cites"]  # whoever only writes anew judges nothing
-    return _object(claims=_list(claim, MOST_CLAIMS))
+_NUMBER: Schema = {"type": "integer", "minimum": 1}  # one beyond the last quote costs its sentence the citation, not the report
+REPORT: Schema = _object(claims=_list(_object(text=_text(400), cites=_list(_NUMBER, 4)), MOST_CLAIMS), missing=_list(_text(200), 4))
+_MENDED = _object(sentence=_NUMBER, words=_text(300), text=_text(400), cites=_list(_NUMBER, 4))
+_MENDED["required"] = ["text", "cites"]  # whoever only writes anew judges nothing
+MEND: Schema = _object(claims=_list(_MENDED, MOST_CLAIMS))
 
 
 def clarify_messages(question: str, steers: Sequence[str] = ()) -> list[Message]:
@@ -200,7 +192,8 @@ def enough(value: Any) -> bool:
 def claims_of(value: Any, count: int) -> list[tuple[str, tuple[int, ...]]]:
     """Returns the sentences of an answer with the places (from 0) of the quotes they cite.
 
-    Those that cite none are kept, to be marked. A single word is no sentence: whether quotes carry it cannot be said.
+    Those that cite none are kept, to be marked. A single word is no sentence: whether quotes carry it cannot be said. Where words
+    are not set apart, as in Chinese, more than two telling pairs of signs make one.
     """
     found: list[tuple[str, tuple[int, ...]]] = []
     for one in _items(value, "claims"):
@@ -208,7 +201,7 @@ def claims_of(value: Any, count: int) -> list[tuple[str, tuple[int, ...]]]:
         cites = one.get("cites")
         numbers = [n for n in cites if isinstance(n, int) and not isinstance(n, bool)] if isinstance(cites, list) else []
         places = tuple(dict.fromkeys(n - 1 for n in numbers if 1 <= n <= count))
-        if " " in text and all(text != other for other, _ in found):
+        if (" " in text or len(content(text)) > 2) and all(text != other for other, _ in found):
             found.append((re.sub(r"\s*\[\d+(?:\s*,\s*\d+)*\]", "", text), places))
     return found[:MOST_CLAIMS]
 
@@ -236,7 +229,7 @@ def digest() -> str:
     """Returns a hash of all prompts and schemas: another one means that the same model is asked otherwise."""
     asked = [clarify_messages(""), plan_messages(""), gap_messages("", (), ()), write_messages("", ()), repair_messages("", (), ())]
     texts = [[message.text for message in messages] for messages in asked]
-    return blake2b(json.dumps([texts, CLARIFY, PLAN, GAPS, report_schema(1), mend_schema(1, 1)]).encode(), digest_size=8).hexdigest()
+    return blake2b(json.dumps([texts, CLARIFY, PLAN, GAPS, REPORT, MEND]).encode(), digest_size=8).hexdigest()
 
 
 def size(messages: Sequence[Message], schema: Schema | None) -> int:

@@ -213,7 +213,8 @@ class Report:
         found: dict[tuple[str, int, int], Citation] = {}
         for claim in (*self.claims, *sides):
             for citation in claim.citations:
-                found.setdefault(citation.place, citation)
+                if citation.verified or citation.place not in found:  # it is, wherever one sentence is borne out by it
+                    found[citation.place] = citation
         return tuple(found.values())
 
     @property

@@ -16,7 +16,7 @@ from typing_extensions import TypedDict  # pydantic, which brings it, reads no o
 
 from sentient_kernel.agents import prompts
 from sentient_kernel.agents.asking import Asking
-from sentient_kernel.agents.assemble import answered, assemble, by_judgement, claims_from, mended, weak
+from sentient_kernel.agents.assemble import answered, assemble, by_judgement, claims_from, mended, missed, weak
 from sentient_kernel.agents.desk import Desk, check_query
 from sentient_kernel.agents.evidence import Evidence, collect
 from sentient_kernel.agents.plan import SubQuestion, plan
@@ -59,6 +59,8 @@ class Searched:
     healths: list[Health] = field(default_factory=list)
     understood: list[str] = field(default_factory=list)
     """What the person who asks has said to what was asked back."""
+    missing: list[str] = field(default_factory=list)
+    """What a model says is not answered that wrote nothing."""
 
 
 class AskedBack(TypedDict):
@@ -126,6 +128,7 @@ class Research:
             draft = await ctx.step(write_report, question, state.parts, state.found, evidence, healths, title="write the report")
             ctx.tell(ResearchUpdated(phase="verify", message="Checking every quotation at its place"))
             report = await ctx.step(self.verify, draft, title="verify the citations")
+            report = replace(report, unanswered=(*report.unanswered, *missed(state.missing, report.unanswered)))
         ctx.tell(ResearchUpdated(phase="verify", message=_summary(report), progress=1.0))
         made = await ctx.step(
             made_with, model, sorted({citation.document for citation in report.citations}), title="note what it was made with"
@@ -220,9 +223,10 @@ class Research:
     async def _written(self, ctx: Context, state: Searched, evidence: list[Evidence], asking: Asking) -> Report | None:
         """Returns the report that the model wrote, checked and mended; None when nothing of it is borne out."""
         messages = prompts.write_messages(state.question, evidence, _said(ctx, state))
-        value = await asking.ask("write", messages, prompts.report_schema(len(evidence)), most_tokens=1_500)
+        value = await asking.ask("write", messages, prompts.REPORT, most_tokens=1_500)
         sentences = prompts.claims_of(value, len(evidence))
         if not sentences:
+            state.missing = prompts.missing_of(value)
             if value is not None:
                 asking.notes.append("The model found nothing in the quotes that answers the question.")
             return None
@@ -232,7 +236,7 @@ class Research:
         report: Report = await ctx.step(self.verify, draft, title="verify the citations")
         if (doubtful := weak(report)) and not ctx.finishing:
             messages = prompts.repair_messages(state.question, doubtful, evidence)
-            value = await asking.ask("repair", messages, prompts.mend_schema(len(evidence), len(doubtful)), most_tokens=700)
+            value = await asking.ask("repair", messages, prompts.MEND, most_tokens=700)
             if words := prompts.judged_of(value, doubtful):
                 report = await ctx.step(self.verify, draft, words, title="verify what was judged")
             again = replace(draft, claims=tuple(claims_from(prompts.claims_of(value, len(evidence)), evidence)), disagreements=())
