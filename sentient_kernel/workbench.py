@@ -7,8 +7,6 @@ import getpass
 import os
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -120,11 +118,10 @@ class Workbench:
         if not self.closed:
             self.closed = True
             self._screen.close()
-            self.desk.hang_up()
-            with suppress(JournalUnusable, FutureTimeout):
-                self.engine.start_soon(self.desk.farewell).result(5)
-            self.engine.close()
-            self.desk.close()
+            try:
+                self.engine.close(self.desk.farewell)
+            finally:
+                self.desk.close()
 
     # -- evidence ----------------------------------------------------------------------------------------------------
 

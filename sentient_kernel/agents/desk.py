@@ -222,20 +222,17 @@ class Desk:
         found = self.index.document(document)
         for source in () if found is not None else tuple(self._open.values()):
             found = found or source.document(document)
-        return found
+        return found or self.outside.document(document)  # a run that goes on in this process has not opened its sources again
 
     async def farewell(self) -> None:
-        """Closes what models have open, and ends calls that nobody waits for any more; on the loop that they belong to."""
+        """Ends calls that nobody waits for any more, and closes all connections; on the engine's loop, when its runs have stopped."""
         if self._cache is not None:
             self._cache.abandon()
+        if self._outside is not None:
+            await asyncio.to_thread(self._outside.hang_up)  # it waits for loops to turn, this one too
         if self._fetcher is not None and self._fetcher is not self._given_fetcher:
             fetcher, self._fetcher = self._fetcher, None
             await fetcher.aclose()
-
-    def hang_up(self) -> None:
-        """Closes the connections of sources to other machines, while the loops that they belong to still turn."""
-        if self._outside is not None:
-            self._outside.hang_up()
 
     def close(self) -> None:
         """Closes the index, the cache, and the way to other machines."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -54,6 +54,8 @@ class Searched:
     question: str
     sources: list[list[str]]
     depth: int
+    each: int
+    """Passages that one search takes from one source."""
     parts: list[SubQuestion] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     healths: list[Health] = field(default_factory=list)
@@ -61,6 +63,8 @@ class Searched:
     """What the person who asks has said to what was asked back."""
     missing: list[str] = field(default_factory=list)
     """What a model says is not answered that wrote nothing."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader of the report has to know of how it came about, a model aside."""
 
 
 class AskedBack(TypedDict):
@@ -109,7 +113,8 @@ class Research:
         if limits.seconds is not None:
             ctx.finish_after(limits.seconds)
         asking = Asking(ctx, self._shelf.get(model), self._desk.cache, limits) if model else None
-        state = Searched(question, sources, depth)
+        # A model looks again for what one search did not bring.
+        state = Searched(question, sources, depth, PASSAGES if model else PASSAGES * depth)
         if asking is not None and clarify:
             state.understood = await self._clarified(ctx, state, asking)
         await self._first(ctx, state, asking, ask_plan)
@@ -118,8 +123,7 @@ class Research:
         documents = len({passage.document for one in state.found for passage in one.passages})
         ctx.tell(ResearchUpdated(phase="read", message=f"{documents:,} documents", data={"done": documents, "total": documents}))
         ctx.tell(ResearchUpdated(phase="evidence", message="Picking the sentences that answer"))
-        evidence = await ctx.step(pick_evidence, state.parts, state.found, SHOWN if asking else LISTED, title="pick evidence")
-        evidence = await self._keep(ctx, evidence)
+        evidence = await self._picked(ctx, state, SHOWN if asking else LISTED)
         ctx.tell(ResearchUpdated(phase="write", message="Putting the report together"))
         report = await self._written(ctx, state, evidence, asking) if asking is not None and evidence else None
         by_model = report is not None
@@ -133,7 +137,7 @@ class Research:
         made = await ctx.step(
             made_with, model, sorted({citation.document for citation in report.citations}), title="note what it was made with"
         )
-        cost, notes = (asking.cost, list(asking.notes)) if asking is not None else (Cost(), [])
+        cost, notes = (asking.cost, [*asking.notes, *state.notes]) if asking is not None else (Cost(), state.notes)
         if asking is not None and not by_model and report.claims:
             notes.append("The report is made of the sources' own sentences.")
         return dict(replace(report, run_id=ctx.run_id, cost=cost, made_with=made, notes=tuple(notes)).to_dict())
@@ -166,8 +170,7 @@ class Research:
         if ask_plan:
             state.parts = await self._agreed(ctx, state)
         state.healths = await self._refresh(ctx, state.sources)
-        each = PASSAGES if asking is not None else PASSAGES * state.depth  # a model looks again for what one search did not bring
-        state.found = await self._search(ctx, state.parts, state.sources, each)
+        state.found = await self._search(ctx, state.parts, state.sources, state.each)
 
     async def _at_once(self, ctx: Context, state: Searched, asking: Asking) -> None:
         """Searches for the whole question while the model plans, and for what it planned without waiting for that."""
@@ -327,15 +330,36 @@ class Research:
         )
         return found
 
-    async def _keep(self, ctx: Context, evidence: list[Evidence]) -> list[Evidence]:
-        """Keeps a snapshot of every document that will be cited; evidence from one that is gone is dropped."""
-        titles = {one.document: one.title for one in evidence}
-        outcomes = await ctx.gather(*(ctx.step(self.keep, d, title=f"keep {_short(t)}") for d, t in titles.items()), limit=AT_ONCE)
-        kept = {d for d, o in zip(titles, outcomes, strict=True) if o.value}
+    async def _picked(self, ctx: Context, state: Searched, limit: int) -> list[Evidence]:
+        """Picks the evidence and keeps what it points into. What is gone since it was found is looked for once more, then done without."""
+        evidence: list[Evidence] = await ctx.step(pick_evidence, state.parts, state.found, limit, title="pick evidence")
+        kept = await self._keep(ctx, evidence)
+        if gone := {one.document: one.title for one in evidence if one.document not in kept}:
+            await self._search_again(ctx, state, gone)
+            evidence = await ctx.step(pick_evidence, state.parts, state.found, limit, title="pick evidence again")
+            kept = await self._keep(ctx, evidence)
+            if lost := [title for document, title in gone.items() if document not in kept]:
+                documents = "A document that was found is" if len(lost) == 1 else f"{len(lost)} documents that were found are"
+                state.notes.append(f"{documents} not kept any more, and could not be read again as it was: {'; '.join(lost)}.")
         found = [one for one in evidence if one.document in kept]
         message = f"{len(found):,} sentences from {len(kept):,} documents"
         ctx.tell(ResearchUpdated(phase="evidence", message=message, data={"done": len(found)}))
         return found
+
+    async def _keep(self, ctx: Context, evidence: list[Evidence]) -> set[DocumentId]:
+        """Keeps a snapshot of every document that will be cited; returns those that were still there."""
+        titles = {one.document: one.title for one in evidence}
+        outcomes = await ctx.gather(*(ctx.step(self.keep, d, title=f"keep {_short(t)}") for d, t in titles.items()), limit=AT_ONCE)
+        return {d for d, o in zip(titles, outcomes, strict=True) if o.value}
+
+    async def _search_again(self, ctx: Context, state: Searched, gone: Container[DocumentId]) -> None:
+        """Asks once more what brought documents that are gone, as they are when a cache was emptied before a run went on."""
+        brought = [(one.part, one.source) for one in state.found if any(passage.document in gone for passage in one.passages)]
+        for part in [part for part in state.parts if part.id in {number for number, _ in brought}]:
+            sources = [ref for ref in state.sources if (part.id, ref[0]) in brought]
+            fresh = await self._search(ctx, [part], sources, state.each)
+            again = {(one.part, one.source) for one in fresh}
+            state.found = [*(one for one in state.found if (one.part, one.source) not in again), *fresh]
 
     def keep(self, document: str) -> bool:
         """Keeps a document as it stands now; False when it is gone."""

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from types import CodeType
@@ -201,15 +201,19 @@ class Engine:
         self._usable()
         return self._thread.start(call())
 
-    def close(self) -> None:
-        """Leaves runs under way resumable, writes what waits, and stops the loop. Safe to call twice."""
+    def close(self, farewell: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Leaves runs under way resumable, writes what waits, and stops the loop. Safe to call twice.
+
+        Args:
+            farewell: Closes what steps have open on the loop: called there when no run executes any more, so that none sees it closed.
+        """
         if self._closed or os.getpid() != self._pid:
             return
         if self._thread.here:
             raise UsageError("The workbench cannot be closed from inside a workflow or an async step.")
         self._closed = True
         try:
-            self._thread.call(self._close(), timeout=10)
+            self._thread.call(self._close(farewell), timeout=15)
         finally:
             self.watchdog.stop()
             self._thread.stop()
@@ -221,7 +225,7 @@ class Engine:
         self.watchdog.start()
         self._keeper = start_task(self._keep(), "keeper")
 
-    async def _close(self) -> None:
+    async def _close(self, farewell: Callable[[], Awaitable[None]] | None) -> None:
         self._keeper.cancel()
         roots = [e for e in self.live.values() if e.parent is None]
         for execution in roots:
@@ -232,7 +236,12 @@ class Engine:
                 execution.task.cancel()
         if roots:
             await asyncio.wait([e.task for e in roots if e.task is not None], timeout=5)
-        self.journal.close()
+        try:
+            if farewell is not None:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(farewell(), 5)
+        finally:
+            self.journal.close()
 
     async def launch(
         self,
