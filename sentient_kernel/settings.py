@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     model_timeout: float = Field(60.0, gt=0, description="seconds until the first token")
     model_rate: int | None = Field(None, gt=0, description="requests to one provider in a minute; by default any number")
     model_prices: str = ""
+    embedder: str = Field("", description="compares meanings where words alone do not tell; such as openai:text-embedding-3-small")
     approve: Literal["ask", "auto", "deny"] | None = None
     mode: Literal["live", "record", "replay"] = "live"
     offline: bool = False

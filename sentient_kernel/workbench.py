@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sentient_kernel.agents.report import Report
     from sentient_kernel.journal.base import Journal, Verdict
     from sentient_kernel.models.base import Model
+    from sentient_kernel.models.embedding import Embedder
     from sentient_kernel.projections.approvals import ApprovalView
     from sentient_kernel.projections.errors import ErrorView
     from sentient_kernel.projections.runs import RunView
@@ -88,7 +89,7 @@ class Workbench:
         self.hub = Hub(self.journal)
         self.texts = Texts()
         self.desk = Desk(self.home / "index.db", self.journal.blobs, self.settings)
-        self.shelf = Shelf(self._open_model)
+        self.shelf = Shelf(self._open_model, self._open_embedder)
         try:
             self._model = self.shelf.name(model if model is not None else self.settings.model)
             self.engine = Engine(self.journal, on_commit=self.hub.publish, on_text=self._stream, by=self.user)
@@ -214,6 +215,9 @@ class Workbench:
             inputs["ask_plan"] = True
         if name_of_model := self._model if model is None else self.shelf.name(model):
             inputs["model"] = name_of_model
+        if name_of_model and self.settings.embedder:
+            self.shelf.embedder(self.settings.embedder)  # a name that means nothing is told before anything is asked
+            inputs["embedder"] = self.settings.embedder
         if clarify and not name_of_model:
             raise UsageError("Without a model nobody can ask back.", hint="Give model='...', or leave clarify out.")
         if clarify:
@@ -407,6 +411,13 @@ class Workbench:
 
         limits = Limits(deadlines=Deadlines(first=self.settings.model_timeout), per_minute=self.settings.model_rate)
         return open_model(name, self.settings, self.desk.fetcher, limits=limits, prices=read_prices(self.settings.model_prices))
+
+    def _open_embedder(self, name: str) -> Embedder:
+        """Opens an embedder by its usual name; loaded and asked when first needed."""
+        from sentient_kernel.models.embedding import open_embedder
+        from sentient_kernel.models.llm import Deadlines
+
+        return open_embedder(name, self.desk.fetcher, deadlines=Deadlines(first=self.settings.model_timeout))
 
     def _stream(self, run: RunId, by: str, text: str) -> None:
         """Hands a piece of text that is being written to whoever watches, and keeps it for who comes late."""

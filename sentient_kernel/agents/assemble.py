@@ -120,9 +120,9 @@ def weak(report: Report) -> list[Claim]:
     return [claim for claim in report.claims if claim.verdict != "supported"]
 
 
-def by_judgement(report: Report) -> list[str]:
-    """Returns the sentences that count as borne out because a model says so."""
-    return [claim.text for claim in report.claims if claim.verdict == "supported" and claim.reason]
+def by_judgement(report: Report) -> list[tuple[str, str]]:
+    """Returns the sentences that count as borne out because a model or an embedder says so, each with who."""
+    return [(claim.text, claim.reason) for claim in report.claims if claim.verdict == "supported" and claim.reason]
 
 
 def _alike(one: str, other: str) -> float:

@@ -85,14 +85,15 @@ class Claim:
     reason: str = ""
     lead: bool = False
 
-    def checked(self, text_of: Callable[[DocumentId], str | None], judged: str = "") -> Claim:
+    def checked(self, text_of: Callable[[DocumentId], str | None], judged: str = "", near: float = 0.0) -> Claim:
         """Returns the claim with its verdict.
 
         Args:
             text_of: Gives the text of a stored document, or None when there is no such document.
             judged: The words of its quotes by which a model takes it for borne out.
+            near: How near it is to its quotes in meaning.
         """
-        found = verify(self.text, self.citations, text_of, judged=judged)
+        found = verify(self.text, self.citations, text_of, judged=judged, near=near)
         places = found.places or (False,) * len(self.citations)
         marked = tuple(
             replace(one, verified=stands and found.verdict == "supported") for one, stands in zip(self.citations, places, strict=True)
@@ -222,16 +223,22 @@ class Report:
         """The sentences that their citations do not carry."""
         return tuple(claim for claim in self.claims if claim.verdict in ("unsupported", "misplaced"))
 
-    def checked(self, text_of: Callable[[DocumentId], str | None], judged: Mapping[str, str] = MappingProxyType({})) -> Report:
+    def checked(
+        self,
+        text_of: Callable[[DocumentId], str | None],
+        judged: Mapping[str, str] = MappingProxyType({}),
+        near: Mapping[str, float] = MappingProxyType({}),
+    ) -> Report:
         """Returns the report with a verdict on every sentence.
 
         Args:
             text_of: Gives the text of a stored document, or None when there is no such document.
             judged: By sentence the words of its quotes by which a model takes it for borne out.
+            near: By sentence how near it is to its quotes in meaning.
         """
         return replace(
             self,
-            claims=tuple(claim.checked(text_of, judged.get(claim.text, "")) for claim in self.claims),
+            claims=tuple(claim.checked(text_of, judged.get(claim.text, ""), near.get(claim.text, 0.0)) for claim in self.claims),
             disagreements=tuple(
                 replace(one, sides=(one.sides[0].checked(text_of), one.sides[1].checked(text_of))) for one in self.disagreements
             ),

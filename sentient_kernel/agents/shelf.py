@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from sentient_kernel.errors import ConfigurationError, NotFound
 from sentient_kernel.models.base import Model
+from sentient_kernel.models.embedding import Embedder
 
 OBJECT = "object:"
 """What the name of a model begins with that was given as an object."""
@@ -18,10 +20,12 @@ class Shelf:
 
     Args:
         open_: Opens a model by its usual name, such as ``openai:gpt-...``.
+        embedder: Opens an embedder by its usual name.
     """
 
-    def __init__(self, open_: Callable[[str], Model]) -> None:
+    def __init__(self, open_: Callable[[str], Model], embedder: Callable[[str], Embedder]) -> None:
         self._open = open_
+        self.embedder = functools.lru_cache(maxsize=8)(embedder)
         self._models: dict[str, Model] = {}
         self._lock = threading.Lock()
 

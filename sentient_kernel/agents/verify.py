@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from sentient_kernel.agents._quantities import quantities, unheld, worded
 from sentient_kernel.agents._sense import DONE, against, clauses, names, opposed
 from sentient_kernel.agents._words import NEGATIONS, asked, content, negated, plain, words
+from sentient_kernel.agents.nearness import NEAR
 from sentient_kernel.errors import NotFound
 from sentient_kernel.ids import DocumentId
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CUT", "Verdict", "Verification", "carried", "likeness", "verify", "verify_report"]
 
+_PART = 0.25
+"""How much of a sentence has to be held at least, for its meaning to count besides."""
 _STATEMENT = 2.0
 """What the words of a clause count for together, from which on it is a statement of its own."""
 _HELD = 0.4
@@ -74,7 +77,14 @@ class Verification:
     places: tuple[bool, ...] = ()
 
 
-def verify(claim: str, citations: Sequence[Cited], text_of: Callable[[DocumentId], str | None], *, judged: str = "") -> Verification:
+def verify(
+    claim: str,
+    citations: Sequence[Cited],
+    text_of: Callable[[DocumentId], str | None],
+    *,
+    judged: str = "",
+    near: float = 0.0,
+) -> Verification:
     """Checks a sentence: first whether each quote stands at its place in the stored text, then whether they carry the sentence.
 
     Args:
@@ -82,6 +92,7 @@ def verify(claim: str, citations: Sequence[Cited], text_of: Callable[[DocumentId
         citations: What it cites.
         text_of: Gives the text of a stored document, or None when there is no such document.
         judged: The words of its quotes by which a model takes it for borne out, where the rules find too little of its own words there.
+        near: How near it is to its quotes in meaning, as an embedder sees it (:func:`sentient_kernel.agents.nearness.nearness`).
     """
     if not citations:
         return Verification(verdict="unsupported", reason="It cites nothing.")
@@ -95,6 +106,9 @@ def verify(claim: str, citations: Sequence[Cited], text_of: Callable[[DocumentId
     if not standing:
         return Verification(verdict="misplaced", reason="Its quote does not stand in the stored document.", places=tuple(places))
     score = max(max(likeness(claim, quote, about) for quote, about in known.items()), _joined(claim, known))
+    if _PART <= score < CUT and near >= NEAR and any(_meant(claim, quote, about) for quote, about in known.items()):
+        why = "Borne out by its nearness in meaning, as the embedder sees it."
+        return Verification(verdict="supported", score=score, reason=why, places=tuple(places))
     if score < CUT and judged and carried(claim, judged, standing):
         why = f"Borne out by a model's judgement, for the words “{judged}”."
         return Verification(verdict="supported", score=score, reason=why, places=tuple(places))
@@ -125,10 +139,23 @@ def carried(claim: str, judged: str, quotes: Sequence[str]) -> bool:
         and any(" ".join(words(judged)) in " ".join(words(quote)) for quote in quotes)
         and all(term in held for term, value in asked(worded(claim)).items() if value == 2.0)
         and not unheld(claim, together)
-        and _denies(claim) == _denies(judged)
-        and not opposed(claim, judged)
-        and against(claim, judged) in ("", DONE)
+        and _unopposed(claim, judged)
     )
+
+
+def _meant(claim: str, evidence: str, about: str) -> bool:
+    """Tells whether a text may mean what a sentence says: no number, name or denial of it is another one."""
+    return (
+        _unopposed(claim, evidence)
+        and not unheld(claim, evidence)
+        and not _strange(claim, frozenset(content(evidence)), about)
+        and not (_SILENT.search(claim) and not _SILENT.search(evidence))
+    )
+
+
+def _unopposed(claim: str, evidence: str) -> bool:
+    """Tells whether nothing that the rules can see of its sense speaks against a sentence."""
+    return _denies(claim) == _denies(evidence) and not opposed(claim, evidence) and against(claim, evidence) in ("", DONE)
 
 
 def _about(citation: Cited) -> str:
