@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from functools import wraps
+from typing import Annotated, Any
 
+from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict  # pydantic, which brings it, reads no other before Python 3.12
 
 from sentient_kernel.agents import prompts
@@ -19,6 +21,7 @@ from sentient_kernel.agents.asking import Asking
 from sentient_kernel.agents.assemble import answered, assemble, by_judgement, claims_from, mended, missed, weak
 from sentient_kernel.agents.desk import Desk, check_query
 from sentient_kernel.agents.evidence import Evidence, collect
+from sentient_kernel.agents.meaning import nearest
 from sentient_kernel.agents.plan import SubQuestion, plan
 from sentient_kernel.agents.report import Cost, Report
 from sentient_kernel.agents.shelf import Shelf
@@ -27,8 +30,9 @@ from sentient_kernel.agents.write import write
 from sentient_kernel.budget import Budget
 from sentient_kernel.engine import Context, Outcome, Workflow
 from sentient_kernel.errors import ApprovalRejected, NotFound, SourceError, UsageError
-from sentient_kernel.events import ResearchUpdated, SourceReported
+from sentient_kernel.events import ResearchUpdated, SourceReported, UsageRecorded
 from sentient_kernel.ids import DocumentId
+from sentient_kernel.models.base import Usage
 from sentient_kernel.sources.base import Health, Passage
 
 RESEARCH = "sentient_kernel.research"
@@ -36,6 +40,10 @@ PASSAGES = 10
 """Passages that one search takes from one source, for each unit of depth."""
 AT_ONCE = 8
 REFUSED_SHOWN = 20
+LAST_WORD = 20.0
+"""Seconds that a model has to write the report in once a run is to finish."""
+LOOK = 0.05
+"""Seconds between looks at whether a run is to finish while its model is asked."""
 BETWEEN = 0.5
 """Seconds between two words of progress while a source is read."""
 
@@ -65,6 +73,20 @@ class Searched:
     """What a model says is not answered that wrote nothing."""
     notes: list[str] = field(default_factory=list)
     """What a reader of the report has to know of how it came about, a model aside."""
+    left_out: list[str] = field(default_factory=list)
+    """What was not done because the run was to finish."""
+    heeded: int = 0
+    """How many of the things that people told the run were made use of."""
+
+
+def _asks_something(plan: list[str]) -> list[str]:
+    if not any(text.strip() for text in plan):
+        raise ValueError("a plan asks something; reject it to stop the run")
+    return plan
+
+
+Plan = Annotated[list[str], Field(min_length=1), AfterValidator(_asks_something)]
+"""A plan as a person may edit it."""
 
 
 class AskedBack(TypedDict):
@@ -86,7 +108,35 @@ class Found:
 
 def research_workflow(desk: Desk, shelf: Shelf) -> Workflow[..., Any]:
     """Returns the research workflow over the sources of one desk and the models of one shelf."""
-    return Workflow(Research(desk, shelf).research, RESEARCH, "2")
+    return Workflow(Research(desk, shelf).research, RESEARCH, "3")
+
+
+class Hurried(Asking):
+    """Asks a model, and waits for no answer that a run can do without once it is to finish.
+
+    That is decided inside the step, so that it is recorded with its result. The call itself goes on: others may wait for it too, and its
+    answer is kept for who asks next.
+    """
+
+    def _call(self, purpose: str) -> Callable[..., Any]:
+        ctx, call, patience = self._ctx, super()._call(purpose), LAST_WORD if purpose == "write" else 0.0
+
+        @wraps(call)
+        async def ask_model(*args: Any) -> dict[str, Any]:
+            asked: asyncio.Future[dict[str, Any]] = asyncio.ensure_future(call(*args))
+            until: float | None = None
+            try:
+                while not (await asyncio.wait({asked}, timeout=LOOK))[0]:
+                    if until is None and ctx.asked_to_finish:
+                        until = time.monotonic() + patience
+                    if until is not None and time.monotonic() >= until:
+                        ctx.note(UsageRecorded(purpose=purpose, model=self._model.name))  # what it costs nobody has said yet
+                        return {"value": None, "usage": asdict(Usage(usd=0.0)), "kept": False}
+                return asked.result()
+            finally:
+                asked.cancel()
+
+        return ask_model
 
 
 class Research:
@@ -107,12 +157,13 @@ class Research:
         model: str = "",
         budget: dict[str, Any] | None = None,
         clarify: bool = False,
+        embedder: str = "",
     ) -> dict[str, Any]:
         """Answers a question from sources; returns the report as JSON."""
         limits = Budget(**(budget or {}))
         if limits.seconds is not None:
             ctx.finish_after(limits.seconds)
-        asking = Asking(ctx, self._shelf.get(model), self._desk.cache, limits) if model else None
+        asking = Hurried(ctx, self._shelf.get(model), self._desk.cache, limits) if model else None
         # A model looks again for what one search did not bring.
         state = Searched(question, sources, depth, PASSAGES if model else PASSAGES * depth)
         if asking is not None and clarify:
@@ -125,7 +176,7 @@ class Research:
         ctx.tell(ResearchUpdated(phase="evidence", message="Picking the sentences that answer"))
         evidence = await self._picked(ctx, state, SHOWN if asking else LISTED)
         ctx.tell(ResearchUpdated(phase="write", message="Putting the report together"))
-        report = await self._written(ctx, state, evidence, asking) if asking is not None and evidence else None
+        report = await self._written(ctx, state, evidence, asking, embedder) if asking is not None and evidence else None
         by_model = report is not None
         if report is None:
             healths = _merged(state.healths, state.found)
@@ -140,6 +191,7 @@ class Research:
         cost, notes = (asking.cost, [*asking.notes, *state.notes]) if asking is not None else (Cost(), state.notes)
         if asking is not None and not by_model and report.claims:
             notes.append("The report is made of the sources' own sentences.")
+        notes += _cut_short(ctx, state, limits)
         return dict(replace(report, run_id=ctx.run_id, cost=cost, made_with=made, notes=tuple(notes)).to_dict())
 
     async def _clarified(self, ctx: Context, state: Searched, asking: Asking) -> list[str]:
@@ -147,7 +199,10 @@ class Research:
         ctx.tell(ResearchUpdated(phase="plan", message="Looking for what is unclear"))
         value = await asking.ask("clarify", prompts.clarify_messages(state.question, ctx.steers), prompts.CLARIFY, most_tokens=300)
         asked = prompts.asked_back(value)
-        if not asked or ctx.finishing:
+        if (asked or value is None) and ctx.finishing:
+            state.left_out.append("asking back what is unclear")
+            return []
+        if not asked:
             return []
         try:
             answers = await ctx.approve("Is this what you mean? Put right what is not.", asked, schema=list[AskedBack])
@@ -170,7 +225,13 @@ class Research:
         if ask_plan:
             state.parts = await self._agreed(ctx, state)
         state.healths = await self._refresh(ctx, state.sources)
-        state.found = await self._search(ctx, state.parts, state.sources, state.each)
+        if asking is None:
+            state.parts = [*state.parts, *_told_parts(ctx, state)]
+        finishing = len(state.parts) > 1 and ctx.finishing
+        state.found = await self._search(ctx, _wanted(state, state.parts, finishing), state.sources, state.each)
+        while asking is None and not ctx.finishing and (parts := _told_parts(ctx, state)):
+            state.parts = [*state.parts, *parts]
+            state.found += await self._search(ctx, parts, state.sources, state.each)
 
     async def _at_once(self, ctx: Context, state: Searched, asking: Asking) -> None:
         """Searches for the whole question while the model plans, and for what it planned without waiting for that."""
@@ -190,6 +251,8 @@ class Research:
             await refreshed.wait()
             if more and not ctx.finishing:
                 then.extend(await self._search(ctx, more, state.sources, PASSAGES))
+            elif more:
+                state.left_out += _searches(more)
 
         _raise_first(await ctx.gather(search_whole(), search_planned()))
         state.parts, state.found = [*whole, *more], [*first, *then]
@@ -197,17 +260,24 @@ class Research:
     async def _more_parts(self, ctx: Context, state: Searched, asking: Asking) -> list[SubQuestion]:
         """Returns what the model would ask besides."""
         value = await asking.ask("plan", prompts.plan_messages(state.question, _said(ctx, state)), prompts.PLAN, most_tokens=500)
+        if value is None and ctx.finishing:
+            state.left_out.append("planning with the model")
         return prompts.further(value, state.parts, prompts.MOST_PARTS)
 
     async def _deeper(self, ctx: Context, state: Searched, asking: Asking) -> None:
         """Looks for gaps and searches again, until nothing is missing, nothing new comes, or it is deep enough."""
         for _ in range(state.depth):
-            if ctx.finishing or asking.closed:
+            if asking.closed:
+                return
+            if ctx.finishing:
+                state.left_out.append("looking for gaps")
                 return
             evidence = await ctx.step(pick_evidence, state.parts, state.found, SHOWN, title="look over the evidence")
             searched = [part.query for part in state.parts]
             messages = prompts.gap_messages(state.question, evidence, searched, _said(ctx, state))
             value = await asking.ask("gaps", messages, prompts.GAPS, most_tokens=400)
+            if value is None and ctx.finishing:
+                state.left_out.append("looking for gaps")
             parts = [] if prompts.enough(value) else prompts.further(value, state.parts, prompts.MOST_QUERIES)
             if not parts:
                 return
@@ -218,18 +288,22 @@ class Research:
                 return
 
     async def _search_on(self, ctx: Context, state: Searched, parts: Sequence[SubQuestion]) -> None:
-        if parts and not ctx.finishing:
+        if ctx.finishing:
+            state.left_out += _searches(parts)
+        else:
             state.found += await self._search(ctx, parts, state.sources, PASSAGES)
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
-    async def _written(self, ctx: Context, state: Searched, evidence: list[Evidence], asking: Asking) -> Report | None:
+    async def _written(self, ctx: Context, state: Searched, evidence: list[Evidence], asking: Asking, embedder: str) -> Report | None:
         """Returns the report that the model wrote, checked and mended; None when nothing of it is borne out."""
         messages = prompts.write_messages(state.question, evidence, _said(ctx, state))
         value = await asking.ask("write", messages, prompts.REPORT, most_tokens=1_500)
         sentences = prompts.claims_of(value, len(evidence))
         if not sentences:
             state.missing = prompts.missing_of(value)
+            if value is None and ctx.finishing:
+                state.left_out.append("writing with the model")
             if value is not None:
                 asking.notes.append("The model found nothing in the quotes that answers the question.")
             return None
@@ -237,17 +311,24 @@ class Research:
         healths = _merged(state.healths, state.found)
         draft = assemble(state.question, state.parts, evidence, sentences, prompts.missing_of(value), healths, _by_part(state.found))
         report: Report = await ctx.step(self.verify, draft, title="verify the citations")
-        if (doubtful := weak(report)) and not ctx.finishing:
+        near = await nearest(ctx, weak(report), evidence, embedder, self._shelf.embedder, self._desk.cache, asking.notes)
+        if near:
+            report = await ctx.step(self.verify, draft, None, near, title="verify by nearness of meaning")
+        if (doubtful := weak(report)) and ctx.finishing:
+            state.left_out.append("mending sentences that are not borne out")
+        elif doubtful:
             messages = prompts.repair_messages(state.question, doubtful, evidence)
             value = await asking.ask("repair", messages, prompts.MEND, most_tokens=700)
+            if value is None and ctx.finishing:
+                state.left_out.append("mending sentences that are not borne out")
             if words := prompts.judged_of(value, doubtful):
-                report = await ctx.step(self.verify, draft, words, title="verify what was judged")
+                report = await ctx.step(self.verify, draft, words, near, title="verify what was judged")
             again = replace(draft, claims=tuple(claims_from(prompts.claims_of(value, len(evidence)), evidence)), disagreements=())
             if again.claims:
                 checked: Report = await ctx.step(self.verify, again, title="verify what was mended")
                 report = mended(report, checked.claims)
         if any(claim.verdict == "supported" for claim in report.claims):
-            asking.notes += [f"By the model's judgement, not by its words, this is supported: “{text}”" for text in by_judgement(report)]
+            asking.notes += [f"{why} The sentence is “{text}”" for text, why in by_judgement(report)]
             return answered(report)
         asking.notes.append("Nothing that the model wrote is borne out by what it cites.")
         return None
@@ -263,13 +344,12 @@ class Research:
         """Returns the plan as a person approved it."""
         asked = [part.text for part in state.parts]
         names = ", ".join(name for name, *_ in state.sources)
-        answer = await ctx.approve(f"Go ahead with this plan over {names}?", asked, schema=list[str], ask="plan")
+        answer = await ctx.approve(f"Go ahead with this plan over {names}?", asked, schema=Plan, ask="plan")
         if answer == asked:
             return state.parts
         known = {part.text: part.query for part in state.parts}
         kept = [text.strip() for text in answer if text.strip()]
-        parts = [SubQuestion(id=i, text=t, query=known.get(t, t), kind="part" if i else "whole") for i, t in enumerate(kept)]
-        return parts or state.parts
+        return [SubQuestion(id=i, text=t, query=known.get(t, t), kind="part" if i else "whole") for i, t in enumerate(kept)]
 
     async def _refresh(self, ctx: Context, sources: list[list[str]]) -> list[Health]:
         ctx.tell(ResearchUpdated(phase="search", message="Looking for what is new in the sources"))
@@ -306,8 +386,7 @@ class Research:
                 passages, health = [], Health(source=ref[0], reason=str(error))
             return Found(part=part, source=ref[0], passages=tuple(passages), health=health)
 
-        # What a person asked to finish is searched for the whole question alone.
-        wanted = [(p, ref) for p in parts for ref in sources if p.id == 0 or p.id == parts[0].id or not ctx.finishing]
+        wanted = [(p, ref) for p in parts for ref in sources]
         steps = (ctx.step(search, p.id, p.query, ref, k, title=f"search “{_short(p.text)}” in {ref[0]}") for p, ref in wanted)
         outcomes = await ctx.gather(*steps, limit=AT_ONCE)
         found = [
@@ -365,8 +444,14 @@ class Research:
         """Keeps a document as it stands now; False when it is gone."""
         return not self._desk.keep([DocumentId(document)])
 
-    def verify(self, draft: Report, judged: dict[str, str] | None = None) -> Report:
-        """Checks every citation of a report against the stored snapshots; ``judged`` is what a model says bears sentences out."""
+    def verify(self, draft: Report, judged: dict[str, str] | None = None, near: dict[str, float] | None = None) -> Report:
+        """Checks every citation of a report against the stored snapshots.
+
+        Args:
+            draft: The report.
+            judged: What a model says bears sentences out.
+            near: How near sentences are to their quotes in meaning.
+        """
 
         def text_of(document: DocumentId) -> str | None:
             with suppress(NotFound):
@@ -378,7 +463,7 @@ class Research:
                 return self._desk.document(document).meta
             return {}
 
-        return draft.checked(text_of, judged or {}).described(meta_of)
+        return draft.checked(text_of, judged or {}, near or {}).described(meta_of)
 
 
 def make_plan(question: str) -> list[SubQuestion]:
@@ -409,7 +494,38 @@ def made_with(model: str, documents: list[str]) -> dict[str, Any]:
 
 def _said(ctx: Context, state: Searched) -> list[str]:
     """Returns what the person who asks has added to the question."""
-    return [*state.understood, *ctx.steers]
+    steers = ctx.steers
+    state.heeded = len(steers)
+    return [*state.understood, *steers]
+
+
+def _told_parts(ctx: Context, state: Searched) -> list[SubQuestion]:
+    """Returns what people have told a run without a model since it last looked, as sub-questions: it can search for them, no more."""
+    new = ctx.steers[state.heeded :]
+    state.heeded += len(new)
+    return [SubQuestion(id=len(state.parts) + i, text=text, query=text, kind="part") for i, text in enumerate(new)]
+
+
+def _wanted(state: Searched, parts: list[SubQuestion], finishing: bool) -> list[SubQuestion]:
+    """Returns what to search for; of a run that is to finish, the whole question alone."""
+    if finishing:
+        state.left_out += _searches(parts[1:])
+    return parts[:1] if finishing else parts
+
+
+def _searches(parts: Sequence[SubQuestion]) -> list[str]:
+    return [f"searching for “{part.text}”" for part in parts]
+
+
+def _cut_short(ctx: Context, state: Searched, limits: Budget) -> list[str]:
+    """Says what was left out as the run was to finish, and what people told it too late to be of use."""
+    notes = []
+    if state.left_out:
+        over = ctx.asked_to_finish == "budget" and limits.seconds is not None
+        why = f"Its {limits.seconds:g} s were over" if over else "It was asked to finish"
+        notes.append(f"{why} before all was done. Left out: {'; '.join(dict.fromkeys(state.left_out))}.")
+    late = ctx.steers[state.heeded :]
+    return [*notes, *(f"This was told too late to make a difference: “{text}”" for text in late)]
 
 
 def _by_part(found: list[Found]) -> dict[int, list[Passage]]:

@@ -93,6 +93,7 @@ class RunState:
     cancelling: bool = False
     cancel_reason: str = ""
     finishing: bool = False
+    finisher: str = ""
     steers: list[tuple[Seq, str]] = field(default_factory=list)
     directions: list[tuple[int, bool, int]] = field(default_factory=list)
     emitted: Counter[bytes] = field(default_factory=Counter)
@@ -163,7 +164,7 @@ def apply(state: RunState, record: Record) -> None:
     elif kind == "cancel_requested":
         state.cancelling, state.cancel_reason = True, from_json(body).get("reason", "")
     elif kind == "finish_requested":
-        state.finishing = True
+        state.finishing, state.finisher = True, from_json(body).get("by", "")
     elif kind == "run_steered":
         state.steers.append((record.seq, from_json(body)["text"]))
     elif kind == "direction_taken":

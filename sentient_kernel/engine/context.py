@@ -45,6 +45,15 @@ class Context:
         return self._execution.look()[0]
 
     @property
+    def asked_to_finish(self) -> str:
+        """Who has asked to finish, "budget" where its time was over; empty while nobody has.
+
+        It tells at once, also inside a step, and is not part of the replay: a workflow decides by :attr:`finishing`.
+        """
+        asked = [one.state for one in self._execution.lineage() if one.state.finishing]
+        return (asked[0].finisher or "somebody") if asked else ""
+
+    @property
     def steers(self) -> tuple[str, ...]:
         """What people told this run while it works, oldest first."""
         return self._execution.look()[1]
