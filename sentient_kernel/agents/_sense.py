@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from sentient_kernel.agents._words import NEGATIONS, STOP, content, plain, words
+from sentient_kernel.agents._words import NEGATIONS, STOP, WORD, content, plain, words
 
 __all__ = ["DONE", "against", "clauses", "directions", "names", "opposed"]
 
@@ -231,5 +231,10 @@ def names(text: str) -> list[str]:
         >>> names("The hive of Lorenzo Langstroth is used in Europe.")
         ['Lorenzo', 'Langstroth', 'Europe']
     """
-    found = re.finditer(r"(?<![.!?:\"\u201c(] )(?<!^)\b[A-Z][a-z]{2,}\b", text)
-    return [one.group() for one in found if one.group().lower() not in STOP and plain(one.group().lower()) not in NEGATIONS]
+    found: list[str] = []
+    for match in WORD.finditer(text):
+        word, before = match.group(), text[max(0, match.start() - 3) : match.start()].rstrip(" \"'(\u201c\u2018")
+        first = not before or before[-1] in ".!?:;"
+        if not first and len(word) > 2 and word[0].isupper() and word[1:].lower() == word[1:] and word.lower() not in STOP:
+            found.append(word)
+    return [word for word in found if plain(word.lower()) not in NEGATIONS]

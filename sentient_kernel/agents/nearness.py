@@ -12,7 +12,8 @@ from collections.abc import Sequence
 __all__ = ["NEAR", "nearness"]
 
 NEAR = 0.4
-"""From this nearness on, words of which only some are held may mean what a quote says; measured on SciFact with MiniLM (RESEARCH.md)."""
+"""From this nearness on, a sentence of whose words only some are held may mean what its quote says. Measured on SciFact's claims with
+MiniLM: of 100 that their evidence bears out 50 pass instead of 39, of those that it contradicts no more (18), of other sentences 5."""
 
 Vector = Sequence[float]
 

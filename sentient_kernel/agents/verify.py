@@ -148,7 +148,7 @@ def _meant(claim: str, evidence: str, about: str) -> bool:
     return (
         _unopposed(claim, evidence)
         and not unheld(claim, evidence)
-        and not _strange(claim, frozenset(content(evidence)), about)
+        and not _strange(claim, _held(evidence), about)
         and not (_SILENT.search(claim) and not _SILENT.search(evidence))
     )
 
@@ -225,7 +225,7 @@ def likeness(claim: str, evidence: str, about: str = "") -> float:
     stated = quantities(claim)
     if not terms and not stated:
         return 1.0 if words(claim) and " ".join(words(claim)) in " ".join(words(evidence)) else 0.0
-    held = frozenset(content(evidence))
+    held = _held(evidence)
     named = frozenset(content(about)) & frozenset(part for name in names(claim) for part in content(name))
     missing = len(unheld(claim, evidence)) / len(stated) if stated else 0.0
     told = sum(value for term, value in terms.items() if term in held | named) + NUMBER * len(stated) * (1 - missing)
@@ -243,6 +243,11 @@ def likeness(claim: str, evidence: str, about: str = "") -> float:
     if _strange(claim, held, about) or _loose(claim, held | named):
         score *= 0.7 if score * 0.7 < CUT else (CUT - 0.01) / score
     return round(score, 4)
+
+
+def _held(evidence: str) -> frozenset[str]:
+    """Returns the stems of a text, with and without its numbers: "6MP" holds a number, and is a name."""
+    return frozenset(content(evidence)) | frozenset(content(worded(evidence)))
 
 
 def _strange(claim: str, held: frozenset[str], about: str) -> str:
@@ -284,7 +289,7 @@ def _denied(text: str) -> frozenset[str]:
 def _why(claim: str, known: Mapping[str, str]) -> str:
     """Returns in one sentence what of a claim its quotes do not carry."""
     evidence = " ".join(known)
-    held = frozenset(content(evidence))
+    held = _held(evidence)
     if strange := unheld(claim, evidence):
         return f"The number {strange[0]} does not stand in its quotes."
     if _denies(claim) != _denies(evidence):

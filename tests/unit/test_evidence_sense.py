@@ -87,7 +87,7 @@ def test_reader_is_told_what_is_not_held(claim: str, reason: str) -> None:
 
 def test_clauses_and_names() -> None:
     assert clauses("It rose; but, as Eva said, it fell (twice).") == ["It rose", "as Eva said", "it fell", "twice"]
-    assert names("He said in Graz that Eva's Hive was The Best.") == ["Graz", "Eva", "Hive", "Best"]
+    assert names("He said in Graz that Eva's Hive was The Best.") == ["Graz", "Eva's", "Hive", "Best"]
 
 
 @pytest.mark.parametrize("piece", ["a, ", "A b ", "was x by ", "per day ", "( ", "may ", "all ", "Und 9 "])
@@ -102,3 +102,15 @@ def test_long_texts_take_no_longer_than_they_are_long(piece: str) -> None:
 
     cost(10)
     assert cost(8_000) < 40 * max(cost(1_000), 0.002)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "All 4T1 cells co-cultured with RAW264.7 may skew O'Brien's (IL-6) results; few of them, per day, don't.",
+        "Two thousand three hundred and thirty-two brains of 1- to 100-year-old Hutchinson\u2013Gilford patients were seen by D'Amour.",
+        "Nothing of 6MP was given weekly, but 40 mg/m2 of it might have increased, and then decreased, half of all risks in Don't.",
+    ],
+)
+def test_every_sentence_bears_itself_out(text: str) -> None:
+    assert likeness(text, text) == 1.0
