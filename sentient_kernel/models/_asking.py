@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sentient_kernel.clock import Clock
 from sentient_kernel.errors import ModelCut, ModelError, ModelRefused
 from sentient_kernel.models import structured
-from sentient_kernel.models._call import CALL, Call, Deadlines
+from sentient_kernel.models._call import CALL, Call, Deadlines, tokens
 from sentient_kernel.models._fitting import whole_characters
 from sentient_kernel.models._gate import Gate
 from sentient_kernel.models._provider import Provider
@@ -158,10 +158,10 @@ class Asking:
         reasoning = whole_characters("\n\n".join(part.content for part in response.parts if isinstance(part, ThinkingPart)))
         used = response.usage
         usage = Usage(
-            prompt=used.input_tokens,
-            completion=used.output_tokens,
-            cached=used.cache_read_tokens,
-            reasoning=int(used.details.get("reasoning_tokens", 0)),
+            prompt=tokens(used.input_tokens) or 0,
+            completion=tokens(used.output_tokens) or 0,
+            cached=tokens(used.cache_read_tokens) or 0,
+            reasoning=tokens(used.details.get("reasoning_tokens")) or 0,
         )
         answered = response.model_name or ""
         if not usage.tokens:  # it does not say

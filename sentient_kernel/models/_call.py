@@ -9,7 +9,10 @@ from typing import Any
 
 from sentient_kernel.models.base import Usage
 
-__all__ = ["CALL", "Call", "Deadlines"]
+__all__ = ["CALL", "Call", "Deadlines", "tokens"]
+
+_MOST = 1_000_000_000
+"""Tokens that no request has used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +63,22 @@ class Call:
         if self.status != 200:
             return Usage()
         said = self.usage
-        prompt = said.get("prompt_tokens", said.get("input_tokens"))
-        completion = said.get("completion_tokens")
+        prompt = tokens(said.get("prompt_tokens", said.get("input_tokens")))
+        completion = tokens(said.get("completion_tokens"))
         if completion is None:
-            completion = max(said.get("output_tokens") or 0, -(-self.seen // 4))
-        return Usage(prompt=prompt if isinstance(prompt, int) else -(-self.sent // 4), completion=int(completion))
+            completion = max(tokens(said.get("output_tokens")) or 0, -(-self.seen // 4))
+        return Usage(prompt=-(-self.sent // 4) if prompt is None else prompt, completion=completion)
+
+
+def tokens(said: Any) -> int | None:
+    """Returns a number of tokens that somebody else gave, or None when it is none.
+
+    Example:
+        >>> [tokens(said) for said in (12, 12.0, "12a", -1, float("nan"), 10**40, True, None)]
+        [12, 12, None, None, None, None, None, None]
+    """
+    number = isinstance(said, (int, float)) and not isinstance(said, bool) and 0 <= said <= _MOST
+    return int(said) if number else None
 
 
 CALL: ContextVar[Call] = ContextVar("sentient_kernel_model_call")

@@ -16,7 +16,7 @@ import httpx2
 
 from sentient_kernel.errors import FetchFailed, ModelCut, ModelError, ModelRefused, ModelTimedOut, WrongKind
 from sentient_kernel.models._call import CALL, Call
-from sentient_kernel.models._gather import ChatGatherer, Events, Gatherer, MessagesGatherer, StreamBroken
+from sentient_kernel.models._gather import ChatGatherer, Events, Gatherer, MessagesGatherer, StreamBroken, counted
 
 __all__ = ["client_over"]
 
@@ -91,7 +91,7 @@ class _Gathering(httpx2.AsyncBaseTransport):
         finally:
             await response.aclose()
         if response.status_code == 200:
-            _check_json(body, request.url, call)
+            body = _checked(body, request.url, call)
         return _answer(response.status_code, body, response.headers)
 
 
@@ -147,15 +147,15 @@ def _answer(status: int, body: bytes, headers: Any) -> httpx2.Response:
     return httpx2.Response(status, headers={**kept, "content-type": "application/json"}, content=body)
 
 
-def _check_json(body: bytes, url: httpx2.URL, call: Call) -> None:
-    """Raises ModelCut for a body that no answer can be read from."""
+def _checked(body: bytes, url: httpx2.URL, call: Call) -> bytes:
+    """Returns a body without what is no number in its usage. Raises ModelCut for one that no answer can be read from."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
         value = None
     whole = isinstance(value, dict)
     if whole and isinstance(value.get("usage"), dict):
-        call.usage = value["usage"]
+        call.usage = counted(value["usage"])
     if whole and "error" not in value and url.path.endswith("/chat/completions"):
         choices = value.get("choices")
         whole = isinstance(choices, list) and bool(choices) and isinstance(choices[0], dict) and isinstance(choices[0].get("message"), dict)
@@ -164,6 +164,10 @@ def _check_json(body: bytes, url: httpx2.URL, call: Call) -> None:
         kind = call.headers.get("content-type", "").partition(";")[0]
         said = f" ({kind})" if kind and "json" not in kind else ""
         raise _keep(call, ModelCut(f"{_host(call)} sent something{said} that is not a model's answer.", hint="Look at the base URL."))
+    if not call.usage or call.usage == value["usage"]:
+        return body
+    usage = {name: call.usage.get(name, 0) for name in value["usage"]}
+    return json.dumps({**value, "usage": usage}).encode()
 
 
 def _keep(call: Call, error: ModelError) -> ModelError:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["ChatGatherer", "Events", "Gatherer", "MessagesGatherer", "StreamBroken"]
+from sentient_kernel.models._call import tokens
+
+__all__ = ["ChatGatherer", "Events", "Gatherer", "MessagesGatherer", "StreamBroken", "counted"]
 
 MOST = 4_000_000
 """Characters of one answer, and bytes of one event."""
@@ -17,6 +19,25 @@ OPEN, CLOSE = "<think>", "</think>"
 
 class StreamBroken(ValueError):
     """The stream is not what it claims to be."""
+
+
+_COUNTS = {"prompt_tokens", "completion_tokens"}
+
+
+def counted(usage: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a server says was used, without what is no number of tokens: it costs the count, not the answer.
+
+    Example:
+        >>> counted({"prompt_tokens": 3, "completion_tokens": "many", "details": {"cached_tokens": -1}})
+        {'prompt_tokens': 3, 'details': {}}
+    """
+    kept = {}
+    for name, value in usage.items():
+        if isinstance(value, dict):
+            kept[name] = counted(value)
+        elif value is not None and (not name.endswith("_tokens") or tokens(value) is not None):
+            kept[name] = value
+    return kept
 
 
 class Events:
@@ -122,7 +143,7 @@ class ChatGatherer(Gatherer):
         self._id = _word(chunk.get("id")) or self._id
         self._created = chunk["created"] if isinstance(chunk.get("created"), int) else self._created
         if isinstance(chunk.get("usage"), dict):
-            self.usage = chunk["usage"]
+            self.usage = counted(chunk["usage"])
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
         if choice.get("finish_reason"):
@@ -148,7 +169,7 @@ class ChatGatherer(Gatherer):
             "model": self._model,
             "choices": [{"index": 0, "message": message, "finish_reason": self._finish or "stop"}],
         }
-        return body | ({"usage": self.usage} if self.usage else {})
+        return body | ({"usage": self.usage} if self.usage.keys() >= _COUNTS else {})
 
 
 class MessagesGatherer(Gatherer):
@@ -183,7 +204,7 @@ class MessagesGatherer(Gatherer):
 
     def _use(self, usage: Any) -> None:
         if isinstance(usage, dict):
-            self.usage = {**self.usage, **{name: value for name, value in usage.items() if value is not None}}
+            self.usage = {**self.usage, **counted(usage)}
 
     def body(self) -> dict[str, Any]:
         """Returns a message."""

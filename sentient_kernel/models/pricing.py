@@ -26,8 +26,9 @@ class Price:
             >>> Price(prompt=1.0, completion=10.0).of(Usage(prompt=2_000, completion=100))
             0.003
         """
-        cached = self.prompt if self.cached is None else self.cached
-        dollars = (usage.prompt - usage.cached) * self.prompt + usage.cached * cached + usage.completion * self.completion
+        cached = min(usage.cached, usage.prompt)
+        rate = self.prompt if self.cached is None else self.cached
+        dollars = (usage.prompt - cached) * self.prompt + cached * rate + usage.completion * self.completion
         return dollars / 1_000_000
 
 
@@ -73,7 +74,7 @@ def priced(usage: Usage, model: str, *, answered: str = "", url: str = "", price
     from genai_prices import Usage as Counted
     from genai_prices import calc_price
 
-    counted = Counted(input_tokens=usage.prompt, output_tokens=usage.completion, cache_read_tokens=usage.cached)
+    counted = Counted(input_tokens=usage.prompt, output_tokens=usage.completion, cache_read_tokens=min(usage.cached, usage.prompt))
     by_name = provider.removesuffix("-chat").removesuffix("-responses")
     for name in filter(None, dict.fromkeys((answered, bare))):
         for known in ({"provider_api_url": url}, {"provider_id": by_name}):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,9 +25,10 @@ from sentient_kernel.errors import (
     Offline,
     SentientError,
 )
+from sentient_kernel.models._call import Call
 from sentient_kernel.models.base import Message, Reply, Usage
 from sentient_kernel.models.llm import Deadlines, LanguageModel, Limits, open_model
-from sentient_kernel.models.pricing import Price
+from sentient_kernel.models.pricing import Price, priced
 from sentient_kernel.settings import Settings
 from sentient_kernel.testing import Asked, Fault, ModelServer, Said, ScriptedModel
 from sentient_kernel.transport import Fetcher
@@ -290,6 +292,31 @@ def test_what_a_server_does_not_say_is_guessed(providers: Point) -> None:
     with ModelServer(Said(text=TEXT, usage=False)) as server:
         reply = ask(server, providers)
     assert reply.usage.prompt > 0 and reply.usage.completion == -(-len(TEXT) // 4)
+
+
+@pytest.mark.parametrize("said", ['"12a"', '"12"', "-5", "NaN", "1e300", "1" + "0" * 40, "null", "[]", "true"])
+@pytest.mark.parametrize("name", ["openai:local-1", "anthropic:claude-sonnet-5-5"])
+def test_a_count_of_tokens_that_is_no_number_costs_the_count_and_not_the_answer(
+    name: str, said: str, providers: Point, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written(value: Any) -> str:
+        return json.dumps(value).replace('_tokens": 77', f'_tokens": {said}')
+
+    monkeypatch.setattr("sentient_kernel.testing._model_wire.json", SimpleNamespace(dumps=written, loads=json.loads))
+    for prompt, completion in ((77, 5), (5, 77), (77, 77)):
+        with ModelServer(Said(text=TEXT, prompt=prompt, completion=completion)) as server:
+            reply = ask(server, providers, name=name)
+        assert reply.text == TEXT and server.calls == 1
+        assert 0 <= reply.usage.prompt < 100 and 0 <= reply.usage.completion < 100
+    bad = json.loads(said)
+    call = Call(deadlines=Deadlines(), status=200, sent=40, seen=8, usage={"prompt_tokens": bad, "completion_tokens": bad})
+    assert (call.used().prompt, call.used().completion) == (10, 2)
+
+
+def test_no_usage_costs_less_than_nothing() -> None:
+    odd = Usage(prompt=10, cached=1_000, completion=0)
+    assert Price(prompt=2.0, completion=1.0, cached=0.5).of(odd) == pytest.approx(10 * 0.5e-6)
+    assert (priced(odd, "openai:gpt-4o-mini").usd or 0.0) >= 0
 
 
 def test_prices_are_known_named_or_unknown(providers: Point) -> None:
