@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import permutations
 
 __all__ = ["Quantity", "quantities", "unheld", "worded"]
 
@@ -55,6 +56,8 @@ _PARTS = (
     (re.compile(r"\bhalf(?=\s+of\b)", re.IGNORECASE), "50%"),
 )
 """Parts of a whole that are written as words."""
+_FEW = 4
+"""Numbers that a text may hold for others to be worked out from any two of them; of more, nearly any number follows."""
 _LONGEST = 30
 """Digits of a number that is read as one; a longer one is a string of signs."""
 _CAPITALS = frozenset("KMB")
@@ -156,7 +159,11 @@ def unheld(claim: str, evidence: str) -> list[str]:
         claim: The sentence.
         evidence: The text.
 
+    A number that follows from two that are held is held: as a share, a sum or a difference of theirs.
+
     Example:
+        >>> unheld("Of 60 hives 12 died, 20%.", "In spring 12 of all 60 hives were dead.")
+        []
         >>> unheld("It spent $1.58 billion in 2018.", "Spending (Millions) 2018: 1,577")
         []
         >>> unheld("It spent $1.85 billion in 2018.", "Spending (Millions) 2018: 1,577")
@@ -170,7 +177,33 @@ def unheld(claim: str, evidence: str) -> list[str]:
     held = quantities(evidence)
     named = {_SCALES[(one or other).lower()] for one, other in _IN_SCALE.findall(evidence)}
     single = bool(_ONE.search(evidence))
-    return [one.said for one in stated if not (one.value == 1 and single) and not any(_same(one, other, named) for other in held)]
+    found = {one: (one.value == 1 and single) or any(_same(one, other, named) for other in held) for one in stated}
+    strange = [one for one in stated if not found[one]]
+    if not strange:
+        return []
+    sources = [one for one in stated if found[one]] + (held if len(held) <= _FEW else [])
+    return [one.said for one in strange if not _worked_out(one, sources)]
+
+
+def _worked_out(said: Quantity, sources: list[Quantity]) -> bool:
+    """Tells whether a number follows from two others: their sum or difference, their ratio, or by how much of it one exceeds the other."""
+    if said.year or (_digits(said) < 2 and said.kind != "share"):
+        return False
+    for a, b in permutations(sources, 2):
+        if a.year != b.year or (a.kind and b.kind and a.kind != b.kind) or not b.value:
+            continue
+        alike = bool(a.kind and b.kind)  # "from 12 to 15 tonnes": the unit is said once
+        x, y = (a.value * a.factor, b.value * b.factor) if alike else (a.value, b.value)
+        ratio = x / y
+        results = [100 * ratio, 100 * (ratio - 1), 100 * (1 - ratio)] if said.kind == "share" else [ratio]
+        if a.year:
+            results = [x - y] if said.kind == "time" else []
+        elif said.kind in ("", a.kind, b.kind):
+            unit = said.factor if alike else 1.0
+            results += [(x - y) / unit, (x + y) / unit]
+        if any(abs(said.value - one) <= said.grain / 2 + 1e-9 * abs(one) for one in results):
+            return True
+    return False
 
 
 def _same(said: Quantity, held: Quantity, named: set[float]) -> bool:

@@ -82,3 +82,33 @@ def test_numbers_of_any_length_are_looked_at_without_harm(text: str) -> None:
 def test_parts_of_a_whole_may_be_words() -> None:
     assert not unheld("Three quarters of them, and a quarter of those.", "75% of them, 25% of those")
     assert unheld("Three quarters of them.", "70% of them")
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        ("A fifth, 20%, of the hives died.", "Of 60 hives 12 died."),
+        ("Yield rose by 50%.", "Yield rose from 12 kg to 18 kg."),
+        ("Yield rose by 25%, from 12 to 15 tonnes.", "Yields: 9, 12, 15, 18, 21, 24 and 30 tonnes."),
+        ("The trial lasted 19 years.", "The trial began in 1990 and ended in 2009."),
+        ("Together they held 42 hives.", "She held 12 hives, and he 30."),
+        ("The ratio is 0.48.", "Assets were 120, debts 250."),
+    ],
+)
+def test_number_that_follows_from_two_that_are_held_is_held(claim: str, evidence: str) -> None:
+    assert not unheld(claim, evidence)
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        ("A third, 30%, of the hives died.", "Of 60 hives 12 died."),
+        ("Yield rose by 60%.", "Yield rose from 12 kg to 18 kg."),
+        ("The trial lasted 18 years.", "The trial began in 1990 and ended in 2009."),
+        ("It grew 20 cm.", "It weighed 12 kg, and 8 kg less."),
+        ("Yield rose by 25%.", "Yields: 9, 12, 15, 18, 21, 24 and 30 tonnes."),
+        ("They held 3 hives.", "She held 5 hives, and he 2."),
+    ],
+)
+def test_number_that_follows_from_nothing_is_not(claim: str, evidence: str) -> None:
+    assert unheld(claim, evidence)
