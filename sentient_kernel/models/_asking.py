@@ -14,7 +14,7 @@ from sentient_kernel.models._call import CALL, Call, Deadlines, tokens
 from sentient_kernel.models._fitting import whole_characters
 from sentient_kernel.models._gate import Gate
 from sentient_kernel.models._provider import Provider
-from sentient_kernel.models.base import Message, Usage
+from sentient_kernel.models.base import MOST_REQUESTS, Message, Usage
 from sentient_kernel.models.pricing import Price, priced
 from sentient_kernel.transport import again
 
@@ -98,6 +98,12 @@ class Asking:
         self._most_tokens = most_tokens
         self._on_text = on_text
         self._shown = False
+        self._most = MOST_REQUESTS.get()
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether one more request may be sent."""
+        return self._most is None or self.usage.requests < self._most
 
     def again(self) -> None:
         """Tells the listener that what was shown is void."""
@@ -113,6 +119,7 @@ class Asking:
             call = Call(deadlines=limits.deadlines, on_text=self._show, sent=sent)
             async with self._gate:
                 response = await self._send(messages, schema, call)
+            self.usage += Usage(usd=0.0, requests=call.sent_on)
             error = call.error if response is None else None
             if error is None and response is not None:
                 answer, error = self._answer(response, call, cut=cut)
@@ -122,7 +129,7 @@ class Asking:
                 self.usage += self._priced(call.used())
             late += isinstance(call.outcome, TimeoutError)
             pause = None
-            if call.outcome is not None and late < 2:
+            if call.outcome is not None and late < 2 and self.may_ask:
                 pause = again(call.outcome, attempt, dict(call.headers), self._terms.rng, attempts=limits.attempts)
             if pause is None:
                 if isinstance(error, ModelError):

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from sentient_kernel.errors import FetchFailed
 from sentient_kernel.models.base import Usage
 
 __all__ = ["CALL", "Call", "Deadlines", "tokens"]
@@ -57,6 +58,11 @@ class Call:
     seen: int = 0
     outcome: int | BaseException | None = None
     error: Exception | None = None
+
+    @property
+    def sent_on(self) -> bool:
+        """Whether a server may have had it: it was not kept back because its address is blocked, or the network switched off."""
+        return bool(self.url) and not isinstance(self.error, FetchFailed)
 
     def used(self) -> Usage:
         """Returns what the request used although it failed: what the server said, else a guess of four characters a token."""

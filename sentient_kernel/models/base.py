@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-__all__ = ["Message", "Model", "Reply", "Usage"]
+__all__ = ["MOST_REQUESTS", "Message", "Model", "Reply", "Usage"]
+
+MOST_REQUESTS: ContextVar[int | None] = ContextVar("sentient_kernel_most_requests", default=None)
+"""How many requests the running task may send for one answer, repeated ones and those for another form too; None for as many as help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +31,11 @@ class Usage:
         cached: How many of the tokens read came from the provider's cache.
         reasoning: How many of the tokens written were reasoning.
         usd: What it cost in US dollars; None when no price is known.
+        requests: How many requests that took; 0 when it is not told.
 
     Example:
         >>> Usage(prompt=10, completion=2, usd=0.5) + Usage(prompt=5, completion=1)
-        Usage(prompt=15, completion=3, cached=0, reasoning=0, usd=None)
+        Usage(prompt=15, completion=3, cached=0, reasoning=0, usd=None, requests=0)
     """
 
     prompt: int = 0
@@ -38,13 +43,15 @@ class Usage:
     cached: int = 0
     reasoning: int = 0
     usd: float | None = None
+    requests: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         """Returns both together. A price that is unknown for one part is unknown for the whole, unless that part used nothing."""
+        requests = self.requests + other.requests
         if not other.tokens:
-            return self
+            return replace(self, requests=requests)
         if not self.tokens:
-            return other
+            return replace(other, requests=requests)
         usd = None if self.usd is None or other.usd is None else self.usd + other.usd
         return Usage(
             prompt=self.prompt + other.prompt,
@@ -52,6 +59,7 @@ class Usage:
             cached=self.cached + other.cached,
             reasoning=self.reasoning + other.reasoning,
             usd=usd,
+            requests=requests,
         )
 
     @property

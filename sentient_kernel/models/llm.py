@@ -153,7 +153,7 @@ class LanguageModel:
             try:
                 answer = await asking.ask(messages, schema=asked, cut=True)
             except ModelError:
-                if not asking.schema_refused:
+                if not asking.schema_refused or not asking.may_ask:
                     raise
         if answer is None:
             wrapped = False
@@ -163,7 +163,7 @@ class LanguageModel:
         read = answer.read(asked if wrapped else schema)
         if not read.ok and wrapped:
             read, wrapped = answer.read(schema), False
-        if not read.ok:
+        if not read.ok and asking.may_ask:
             asking.again()
             turns = [
                 *told,

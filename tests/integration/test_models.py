@@ -26,7 +26,7 @@ from sentient_kernel.errors import (
     SentientError,
 )
 from sentient_kernel.models._call import Call
-from sentient_kernel.models.base import Message, Reply, Usage
+from sentient_kernel.models.base import MOST_REQUESTS, Message, Reply, Usage
 from sentient_kernel.models.llm import Deadlines, LanguageModel, Limits, open_model
 from sentient_kernel.models.pricing import Price, priced
 from sentient_kernel.settings import Settings
@@ -311,6 +311,29 @@ def test_a_count_of_tokens_that_is_no_number_costs_the_count_and_not_the_answer(
     bad = json.loads(said)
     call = Call(deadlines=Deadlines(), status=200, sent=40, seen=8, usage={"prompt_tokens": bad, "completion_tokens": bad})
     assert (call.used().prompt, call.used().completion) == (10, 2)
+
+
+def test_every_request_for_an_answer_is_counted(providers: Point) -> None:
+    broken = [Fault(kind="status", status=500), Fault(kind="reset")]
+    with ModelServer(TEXT, faults=broken) as server:
+        assert ask(server, providers).usage.requests == server.calls == 3
+    with ModelServer(lambda asked: "no JSON" if len(asked.messages) < 3 else json.dumps(PLAN)) as server:
+        assert ask(server, providers, schema=SCHEMA).usage.requests == server.calls == 2
+    with ModelServer(json.dumps(PLAN), structured="none") as server:
+        assert ask(server, providers, schema=SCHEMA).usage.requests == server.calls == 2
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_no_more_requests_are_sent_than_were_allowed(most: int, providers: Point) -> None:
+    token = MOST_REQUESTS.set(most)
+    try:
+        for given in ({"faults": lambda _: Fault(kind="status", status=500)}, {"answer": "no JSON"}, {"structured": "none", "answer": "x"}):
+            with ModelServer(**given) as server, pytest.raises(ModelError) as caught:
+                ask(server, providers, schema=SCHEMA)
+            assert server.calls == most
+            assert caught.value.usage is not None and caught.value.usage.requests == most
+    finally:
+        MOST_REQUESTS.reset(token)
 
 
 def test_no_usage_costs_less_than_nothing() -> None:
