@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 
     from sentient_kernel.transport import Fetcher
 
-__all__ = ["Provider", "build", "hidden"]
+__all__ = ["Provider", "address", "build", "hidden"]
 
 OLLAMA = "http://127.0.0.1:11434/v1"
+_USUAL = frozenset({"https://api.openai.com/v1", "https://api.anthropic.com", OLLAMA})
+"""Addresses that are the same as none."""
+_VARIABLES = {"azure": "AZURE_OPENAI_ENDPOINT", "cohere": "CO_BASE_URL", "heroku": "HEROKU_INFERENCE_URL"}
+"""Where a provider's address stands, if not in ``<PROVIDER>_BASE_URL``."""
 _BACKTICKS = re.compile(r"`([^`]+)`")
 _VARIABLE = re.compile(r"`([A-Z][A-Z0-9_]{3,})`")
 _KEYLIKE = re.compile(r"(?i)(bearer\s+|\b(?:sk|pk|key|rk|xai|gsk|AIza)[-_])[\w.*-]{4,}")
@@ -151,6 +155,22 @@ def hidden(text: str, secret: str = "") -> str:
     if len(secret) >= 4:
         text = text.replace(secret, "…")
     return plain(_KEYLIKE.sub(lambda found: found.group(1) + "…", text))
+
+
+def address(name: str) -> str:
+    """Returns where a model's server is, as the environment says, without what may be secret; empty for the provider's usual one.
+
+    Example:
+        >>> address("openai:gpt-5-mini") if "OPENAI_BASE_URL" not in os.environ else ""
+        ''
+    """
+    provider = name.partition(":")[0]
+    family = provider.partition("-")[0]
+    given = _given(provider)
+    url = given.get("base_url") or os.environ.get(_VARIABLES.get(provider, f"{family.upper()}_BASE_URL"), "").strip()
+    parts = urlsplit(url)
+    plain_url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path.rstrip('/')}" if url else ""
+    return "" if plain_url in _USUAL else plain_url
 
 
 def build(name: str, fetcher: Fetcher, loop: asyncio.AbstractEventLoop) -> Provider:

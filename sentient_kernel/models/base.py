@@ -88,7 +88,12 @@ class Reply:
 
 
 class Model(Protocol):
-    """A language model. Implementations are plain async code and know nothing of runs."""
+    """A language model. Implementations are plain async code and know nothing of runs.
+
+    Two more things are made use of where a model has them. ``identity``, a string: answers are kept by name and identity, so models of one
+    name that would not answer the same need one each. ``cost(usage)``: what that would cost in US dollars, or None; with it a budget
+    is asked before a call that would go over it, not after.
+    """
 
     name: str
 

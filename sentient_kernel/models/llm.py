@@ -7,6 +7,7 @@ that was asked for. Anything else is tried again where that may help, and is a :
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,9 @@ from sentient_kernel.models import structured
 from sentient_kernel.models._asking import Answer, Asking, Limits, Terms
 from sentient_kernel.models._call import Deadlines
 from sentient_kernel.models._gate import Gate
-from sentient_kernel.models._provider import Provider, build
-from sentient_kernel.models.base import Message, Model, Reply
-from sentient_kernel.models.pricing import Price
+from sentient_kernel.models._provider import Provider, address, build
+from sentient_kernel.models.base import Message, Model, Reply, Usage
+from sentient_kernel.models.pricing import Price, priced
 from sentient_kernel.transport import Fetcher
 
 if TYPE_CHECKING:
@@ -97,11 +98,26 @@ class LanguageModel:
             prices=dict(prices or {}),
         )
         self._provider: Provider | None = None
+        self._address: str | None = None
         self._building = asyncio.Lock()
         self._native = True
 
     def __repr__(self) -> str:
         return f"<model {self.name}>"
+
+    @property
+    def identity(self) -> str:
+        """Which server answers, and for which organisation, where that is not the provider's own and usual; nobody is asked for it."""
+        return " ".join(filter(None, (self._where(), os.environ.get("OPENAI_ORG_ID", "") if self.name.startswith("openai") else "")))
+
+    def cost(self, usage: Usage) -> float | None:
+        """Returns what that would cost in US dollars, or None when no price is known. The first time it reads a file: for a thread."""
+        return priced(usage, self.name, url=self._where(), prices=self._terms.prices).usd
+
+    def _where(self) -> str:
+        if self._address is None:
+            self._address = address(self.name)
+        return self._address
 
     async def complete(
         self,
@@ -141,6 +157,7 @@ class LanguageModel:
         if self._provider is None or self._provider.loop is not loop:
             async with self._building:
                 if self._provider is None or self._provider.loop is not loop:
+                    self._address = address(self.name)
                     # In a thread: loading pydantic-ai and an SDK takes a second, and the loop has other things to do.
                     self._provider = await asyncio.to_thread(build, self.name, self._fetcher, loop)
         return self._provider

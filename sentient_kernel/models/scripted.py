@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 from sentient_kernel.errors import ModelError
@@ -23,6 +24,10 @@ class ScriptedModel:
             line that answers it; or a function of the conversation.
         name: What it is called in records.
 
+    Attributes:
+        calls: The conversations that it was asked to answer.
+        identity: Tells scripts apart that are lines or a mapping: what one has said is not served for another. A function has none.
+
     Raises:
         ModelError: from ``complete``, when the script has no line left or none that fits.
 
@@ -40,13 +45,17 @@ class ScriptedModel:
     ) -> None:
         self.name = name
         self.calls: list[tuple[Message, ...]] = []
+        self.identity = ""
         if callable(script):
             self._answer: Callable[[Sequence[Message]], Line] = script
         elif isinstance(script, Mapping):
             table = dict(script)
+            self.identity = _digest(table)
             self._answer = lambda messages: _lookup(table, messages)
         else:
-            lines = iter(list(script))
+            said = list(script)
+            lines = iter(said)
+            self.identity = _digest(said)
             self._answer = lambda _: _next(lines)
 
     def __repr__(self) -> str:
@@ -72,6 +81,10 @@ class ScriptedModel:
         value = line if not isinstance(line, str) else json.loads(line) if schema is not None else None
         usage = Usage(prompt=sum(len(m.text.split()) for m in messages), completion=len(text.split()))
         return Reply(text=text, value=value, usage=usage, model=self.name)
+
+
+def _digest(script: Any) -> str:
+    return sha256(json.dumps(script, default=repr).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _lookup(table: dict[str, Line], messages: Sequence[Message]) -> Line:

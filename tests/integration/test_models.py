@@ -336,6 +336,42 @@ def test_no_more_requests_are_sent_than_were_allowed(most: int, providers: Point
         MOST_REQUESTS.reset(token)
 
 
+@pytest.mark.parametrize(
+    ("name", "variables", "identity"),
+    [
+        ("openai:x", {}, ""),
+        ("openai:x", {"OPENAI_BASE_URL": "https://api.openai.com/v1/"}, ""),
+        ("openai:x", {"OPENAI_BASE_URL": "https://me:secret@Here.example/v1/?key=secret"}, "https://here.example/v1"),
+        ("openai-responses:x", {"OPENAI_BASE_URL": "http://127.0.0.1:8000/v1"}, "http://127.0.0.1:8000/v1"),
+        ("openai:x", {"OPENAI_ORG_ID": "org-7"}, "org-7"),
+        ("ollama:x", {"OLLAMA_BASE_URL": "http://127.0.0.1:11434"}, ""),
+        ("ollama:x", {"OLLAMA_BASE_URL": "http://gpu:11434"}, "http://gpu:11434/v1"),
+        ("anthropic:x", {"ANTHROPIC_BASE_URL": "https://api.anthropic.com"}, ""),
+        ("anthropic:x", {"OPENAI_BASE_URL": "http://127.0.0.1:8000/v1"}, ""),
+        ("groq:x", {"GROQ_BASE_URL": "http://there"}, "http://there"),
+    ],
+)
+@pytest.mark.anyio
+async def test_a_model_is_told_apart_by_where_it_is_asked_and_by_no_secret(
+    name: str, variables: dict[str, str], identity: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    settings = Settings(_env_file=None)
+    async with Fetcher(settings) as fetcher:
+        model = open_model(name, settings, fetcher)
+        assert isinstance(model, LanguageModel) and model.identity == identity
+
+
+@pytest.mark.anyio
+async def test_a_model_tells_what_a_call_would_cost(providers: Point) -> None:
+    settings, usage = Settings(_env_file=None), Usage(prompt=1_000_000, completion=100_000)
+    async with Fetcher(settings) as fetcher:
+        for name, usd in (("openai:gpt-4o-mini", 0.21), ("openai:mine", 3.0), ("ollama:qwen3", None)):
+            model = open_model(name, settings, fetcher, prices={"openai:mine": Price(prompt=2.0, completion=10.0)})
+            assert isinstance(model, LanguageModel) and model.cost(usage) == (usd and pytest.approx(usd))
+
+
 def test_no_usage_costs_less_than_nothing() -> None:
     odd = Usage(prompt=10, cached=1_000, completion=0)
     assert Price(prompt=2.0, completion=1.0, cached=0.5).of(odd) == pytest.approx(10 * 0.5e-6)
@@ -560,6 +596,15 @@ def test_a_scripted_model_answers_as_the_protocol_says() -> None:
     reply = asyncio.run(model.complete(ASK, most_tokens=9, on_text=pieces.append))
     assert reply.text == "".join(pieces) == TEXT and len(pieces) == 7 and reply.model == "scripted"
     assert asyncio.run(model.complete(ASK, schema=SCHEMA)).value == PLAN
+
+
+def test_scripts_are_told_apart() -> None:
+    def script(messages: Sequence[Message]) -> str:
+        return TEXT
+
+    same = ScriptedModel([TEXT, PLAN, ModelError("No.")]).identity
+    assert same == ScriptedModel(iter([TEXT, PLAN, ModelError("No.")])).identity
+    assert len({same, ScriptedModel([TEXT]).identity, ScriptedModel({"bees": TEXT}).identity, ScriptedModel(script).identity}) == 4
 
 
 def test_usages_add_up() -> None:
