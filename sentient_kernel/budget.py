@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 from sentient_kernel.errors import UsageError
@@ -18,7 +19,7 @@ class Budget:
         seconds: Working time; when it is over, the run writes with what it has.
 
     Raises:
-        UsageError: A limit is negative.
+        UsageError: A limit is negative, no number, or of calls or tokens no whole one.
 
     Example:
         >>> Budget(seconds=60)
@@ -33,5 +34,10 @@ class Budget:
     def __post_init__(self) -> None:
         for limit in fields(self):
             value = getattr(self, limit.name)
-            if value is not None and not value >= 0:
+            if value is None:
+                continue
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not number or not value >= 0:
                 raise UsageError(f"A budget of {limit.name}={value!r} cannot be.", hint="Give 0 or more, or leave it out.")
+            if limit.name in ("calls", "tokens") and value != math.inf and value != int(value):
+                raise UsageError(f"A budget of {limit.name}={value!r} cannot be.", hint="Give a whole number, or leave it out.")

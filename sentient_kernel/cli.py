@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel._arguments import DONE, ENDINGS, FAILED, NOTHING, USAGE, WAITING, one_line, parser
-from sentient_kernel.errors import RunError, SentientError, UsageError
+from sentient_kernel.errors import ConfigurationError, RunError, RunFailed, SentientError, UsageError
 
 if TYPE_CHECKING:
     from sentient_kernel.agents.report import Report
@@ -95,6 +95,8 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _research(wb: Workbench, args: argparse.Namespace) -> int:
+    if args.model:
+        _check_model(wb, args.model)
     run = wb.research(
         args.question,
         sources=args.source or None,
@@ -105,7 +107,20 @@ def _research(wb: Workbench, args: argparse.Namespace) -> int:
         name=args.name,
         clarify=args.clarify,
     )
-    return _finish(wb, run, args)
+    try:
+        return _finish(wb, run, args)
+    except RunFailed as error:
+        if args.model and "There is no provider" in str(error):  # known once it is asked: to load all providers takes a second
+            raise UsageError(error.message, hint=error.hint) from None
+        raise
+
+
+def _check_model(wb: Workbench, name: str) -> None:
+    """Refuses what is no name of a model: on a command line that is wrong usage, in a setting it is a wrong setting."""
+    try:
+        wb.shelf.name(name)
+    except ConfigurationError as error:
+        raise UsageError(error.message, hint=error.hint) from None
 
 
 def _demo(wb: Workbench, args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel import _frontend
@@ -42,12 +43,12 @@ class Run:
     def __init__(self, workbench: Workbench, run: RunId) -> None:
         self._wb = workbench
         self.id = run
+        self._title = ""
 
     def __repr__(self) -> str:
-        try:
-            return f"Run({self.view.title!r})"
-        except SentientError:  # a closed workbench still has names for its runs
-            return f"Run({str(self.id)!r})"
+        with suppress(SentientError):  # a closed workbench says what it was when it was last looked at
+            self._title = self.view.title
+        return f"Run({self._title or str(self.id)!r})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and other.id == self.id and other._wb is self._wb
@@ -299,10 +300,12 @@ class Run:
         """Shows it in the cell; the view follows the run while the kernel lives."""
         self._wb._screen.show(self)
 
-    def _repr_html_(self) -> str:
-        return self._wb._views.html(self.id)
+    def _repr_html_(self) -> str | None:
+        return None if self._wb.closed else self._wb._views.html(self.id)
 
     def _ipython_display_(self) -> None:
+        if self._wb.closed:
+            raise NotImplementedError  # IPython takes the text then: a cell that ends with a run must not fail
         self.show()
 
 

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 KINDS = frozenset({"plan", "spend", "tool", "fetch", "effect", "question", "default"})
 POLICIES = frozenset({"ask", "auto", "deny"})
+DEEPEST = 10
+"""How deep a research may go: each depth is a round of calls, and after a few none brings anything new."""
 
 
 class Workbench:
@@ -187,7 +189,7 @@ class Workbench:
             sources: Sources or their names; by default those added, and where none was added, ``"packages"``.
             model: A language model for this run, by name (``"openai:gpt-..."``) or as an object; None takes the workbench's own. Without
                 any the report is made of the sources' own sentences.
-            depth: How often at most a model looks for gaps and searches again; without a model, how much each search brings.
+            depth: How often at most, from 1 to 10, a model looks for gaps and searches again; without a model, how much each search brings.
             approve: ``"ask"``, ``"auto"``, ``"deny"``, or one of these per kind of question. Asking for ``"plan"`` shows the plan first.
             budget: What it may spend; at the limit the run asks. Research without a model spends nothing but time.
             name: Attaches to the run of that name and question instead of starting a second one.
@@ -205,10 +207,12 @@ class Workbench:
         self._usable()
         question = check_question(question)
         _check_name(name)
-        if depth < 1:
-            raise UsageError(f"depth={depth!r} would not search at all.", hint="Give 1 or more.")
+        if type(depth) is not int or not 1 <= depth <= DEEPEST:
+            raise UsageError(f"depth={depth!r} is no depth.", hint=f"Give a whole number from 1 to {DEEPEST}.")
         if budget is not None and not isinstance(budget, Budget):
             raise UsageError(f"budget={budget!r} is no budget.", hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).")
+        if not isinstance(clarify, bool):
+            raise UsageError(f"clarify={clarify!r} is neither True nor False.", hint="True lets the model ask back before it plans.")
         refs = self.desk.references(_listed(sources))
         inputs: dict[str, Any] = {"sources": refs, "depth": depth}
         if approve == "ask" or (isinstance(approve, dict) and approve.get("plan")):

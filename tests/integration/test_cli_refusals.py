@@ -34,7 +34,8 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         (["research", QUESTION, "--source", BEES, "--depth", "x"], USAGE, "invalid int value: 'x'"),
         (["research", QUESTION, "--source", BEES, "--budget-usd", "-1"], USAGE, "usd=-1.0"),
         (["research", QUESTION, "--source", BEES, "--approve", "perhaps"], USAGE, "perhaps"),
-        (["research", QUESTION, "--source", BEES, "--model", "gpt"], FAILED, "not the name of a model"),
+        (["research", QUESTION, "--source", BEES, "--model", "gpt"], USAGE, "not the name of a model"),
+        (["research", QUESTION, "--source", BEES, "--depth", "99"], USAGE, "depth=99"),
         (["research"], USAGE, "required: question"),
         (["rsearch", QUESTION], USAGE, "invalid choice: 'rsearch'"),
         ([], USAGE, "required: COMMAND"),
@@ -57,6 +58,13 @@ def test_what_cannot_be_done_is_said_in_one_sentence(cli: Cli, words: list[str |
     done = cli(*words)
     assert (done.code, done.out) == (code, "")
     assert says in one_sentence(done.err)
+
+
+def test_a_provider_that_does_not_exist_is_wrong_usage(cli: Cli) -> None:
+    pytest.importorskip("pydantic_ai")
+    done = cli("research", QUESTION, "--source", BEES, "--model", "nosuch:x")
+    assert (done.code, done.out) == (USAGE, "")
+    assert "There is no provider 'nosuch'" in one_sentence(done.err.splitlines()[-1])
 
 
 def test_what_is_wrong_from_the_start_leaves_no_folder_behind(cli: Cli, tmp_path: Path) -> None:

@@ -197,7 +197,8 @@ def test_a_question_without_an_answer_says_why_source_by_source(bees: sk.Workben
         {"question": " \n "},
         {"question": "bees " * 1000},
         {"question": None},
-        {"question": QUESTION, "depth": 0},
+        *({"question": QUESTION, "depth": depth} for depth in (0, -1, 99, 1.5, "x", True, None)),
+        {"question": QUESTION, "clarify": "yes"},
         {"question": QUESTION, "approve": "maybe"},
         {"question": QUESTION, "approve": {"plan": "yes"}},
         {"question": QUESTION, "approve": {"lunch": "ask"}},
@@ -209,6 +210,12 @@ def test_research_refuses_what_cannot_be_researched(bees: sk.Workbench, given: d
     with pytest.raises(sk.UsageError):
         bees.research(given.pop("question"), **given)
     assert len(bees.runs) == 0
+
+
+@pytest.mark.parametrize("limits", [{"usd": "much"}, {"calls": 1.5}, {"tokens": float("nan")}, {"seconds": True}, {"calls": [1]}])
+def test_a_budget_of_what_is_no_number_cannot_be(limits: dict[str, Any]) -> None:
+    with pytest.raises(sk.UsageError, match="A budget of"):
+        sk.Budget(**limits)
 
 
 def test_what_is_no_model_and_no_executor_is_refused_at_once(bees: sk.Workbench, tmp_path: Path) -> None:
