@@ -21,7 +21,6 @@ PAGES = 1_000
 """Pages of the log after which it is moved into the file."""
 FOLD = 64
 """Entries behind those that are summed up."""
-_IDLE = 4
 
 _COLUMNS = "size, kind, at, brought, mark, file, data"
 _GET = f"SELECT {_COLUMNS} FROM entry WHERE digest = ?"  # noqa: S608 - our own names

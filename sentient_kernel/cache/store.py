@@ -33,6 +33,8 @@ BIG = 256_000
 """Bytes from which an answer is read and written on a thread: the loop has others to serve."""
 SKEW_US = 1_000_000
 """Microseconds that an entry may seem to come from the future before its time is corrected."""
+RECORDED = 20_000
+"""Answers that a cache knows to have recorded itself; those before them are asked for again."""
 _USED = 256  # of what was used lately, how many are noted with a write
 _DUMP = b"sentient-cache 1 "
 _HEAD = re.compile(_DUMP + rb"(model|search|page) ([0-9]{1,16}) ([0-9]{1,12})\n")
@@ -67,8 +69,9 @@ class CacheStats:
 class Cache:
     """Answers of the outside world, each asked for once. Any number of threads, loops and processes may share the file.
 
-    ``live``: what is kept and not older than its time to live is served, everything else is asked and kept. ``record``: everything is
-    asked, and kept. ``replay``, and when offline: only what is kept is served, whatever its age.
+    ``live``: what is kept and not older than its time to live is served, everything else is asked and kept. ``record``: the same, but
+    only what this very cache has asked since it was opened counts as kept; so a replay finds what was served. ``replay``, and when
+    offline: only what is kept is served, whatever its age.
 
     Args:
         path: The file; made (0600) where there is none, made anew where it is broken. Big answers lie in a folder beside it (0700).
@@ -113,6 +116,7 @@ class Cache:
         self._recent = Recent()
         self._lock = threading.Lock()
         self._flights: dict[str, Flight[Hit]] = {}
+        self._recorded: dict[str, None] = {}
         self._landed = 0
         self._misses = self._joined = self._stored = self._evicted = 0
         self._thread: ThreadPoolExecutor | None = None
@@ -133,7 +137,7 @@ class Cache:
             NotRecorded: It would have to be made, and this is a replay, or offline.
             Exception: Whatever ``compute`` raises, for all who waited; nothing is kept then.
         """
-        if not self._recorded_only:
+        if not self._recorded_only or key.digest in self._recorded:
             after = -1e18 if self._kept_only else self._monotonic() - (self.ttl if ttl is None else ttl)
             hit = self._recent.get(key.digest, after)
             if hit is not None:
@@ -145,7 +149,8 @@ class Cache:
             landed = self._landed  # looked at first: what lands from here on is noticed
             flight = self._flights.get(key.digest)
             if flight is None:
-                if not self._recorded_only and (hit := await self._find(key.digest, ttl)) is not None:
+                asked = self._recorded_only and key.digest not in self._recorded
+                if not asked and (hit := await self._find(key.digest, ttl)) is not None:
                     return hit
                 if self._kept_only:
                     raise self._not_recorded(key)
@@ -249,7 +254,15 @@ class Cache:
         if first is not None:
             hit, born = Hit(first, put.row.at / 1e6, False), born - self._age(key.digest, put.row)
         self._recent.put(key.digest, hit, born)
+        if self._recorded_only:
+            self._note_recorded(key.digest)
         return hit
+
+    def _note_recorded(self, digest: str) -> None:
+        with self._lock:
+            self._recorded[digest] = None
+            if len(self._recorded) > RECORDED:
+                del self._recorded[next(iter(self._recorded))]
 
     async def _put(self, key: Key, row: Row, ttl: float) -> Put | None:
         name, used = bytes.fromhex(key.digest), self._take_used()

@@ -334,13 +334,47 @@ def test_an_answer_from_the_future_grows_old_from_when_it_is_seen(path: Path, ba
 # -- live, record, replay ------------------------------------------------------------------------------------------------------
 
 
-def test_recording_asks_always_and_keeps_the_newest(path: Path) -> None:
-    world = World(b"one", b"two")
-    with Cache(path, mode="record") as cache:
-        assert [run(cache.call(KEY, world)).data for _ in range(2)] == [b"one", b"two"]
+def test_recording_asks_once_each_time_it_is_opened_and_keeps_the_newest(path: Path) -> None:
+    world = World(b"one", b"two", b"three")
+    for answer in (b"one", b"two"):
+        with Cache(path, mode="record") as cache:
+            assert [run(cache.call(KEY, world))[::2] for _ in range(3)] == [(answer, True), (answer, False), (answer, False)]
+            assert run(forget(cache).call(KEY, world)).data == answer
     with Cache(path, mode="replay") as cache:
         assert run(cache.call(KEY, world)) == Hit(b"two", pytest.approx(time.time(), abs=600), False)
     assert world.asked == 2
+
+
+def test_what_was_recorded_is_asked_again_when_it_is_too_old_or_gone(path: Path) -> None:
+    world, clock = World(b"one", b"two", b"three"), FakeClock()
+    with Cache(path, mode="record", clock=clock) as cache:
+        run(cache.call(KEY, world))
+        clock.advance(HOUR)
+        assert run(cache.call(KEY, world, ttl=2 * HOUR)).data == b"one"
+        assert run(cache.call(KEY, world, ttl=HOUR / 2)).data == b"two"
+        forget(cache)._database.drop(bytes.fromhex(KEY.digest))
+        assert run(cache.call(KEY, world)).data == b"three"
+
+
+def test_a_recording_that_many_ask_for_at_once_is_made_once(path: Path) -> None:
+    world = World(b"one", b"two")
+
+    async def main() -> None:
+        assert [hit.data for hit in await asyncio.gather(*(cache.call(KEY, world) for _ in range(4)))] == [b"one"] * 4
+        assert (await cache.call(KEY, world)).data == b"one"
+
+    with Cache(path, mode="record") as cache:
+        run(main())
+    assert world.asked == 1
+
+
+def test_what_it_knows_to_have_recorded_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "RECORDED", 2)
+    world, keys = World(), [Key("search", {"query": str(n)}) for n in range(3)]
+    with Cache(path, mode="record") as cache:
+        for key in keys:
+            run(cache.call(key, world))
+        assert [run(cache.call(key, world)).fresh for key in reversed(keys)] == [False, False, True]
 
 
 @pytest.mark.parametrize("how", [{"mode": "replay"}, {"mode": "live", "offline": True}, {"mode": "record", "offline": True}])

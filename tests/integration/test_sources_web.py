@@ -393,6 +393,22 @@ async def test_offline_and_replay_serve_what_was_recorded_and_name_what_was_not(
 
 
 @on_a_loop
+async def test_a_page_that_changes_while_it_is_recorded_is_replayed_as_it_was_served(web: FakeWeb, tmp_path: Path) -> None:
+    url = web.article("/now", "Now", "The tide in the Bay of Fundy rises by fifteen metres.")
+    async with reaching(web, tmp_path) as outside:  # what was kept before is not what is recorded
+        await opened(outside, url).refresh()
+    web.article("/now", "Now", TIDES)
+    async with reaching(web, tmp_path, mode="record") as outside:
+        source = opened(outside, url)
+        await source.refresh()
+        web.article("/now", "Now", "The page is gone.")
+        recorded = await source.search(QUESTION)
+        assert "sixteen metres" in recorded[0].text and web.counts["/now"] == 2
+    async with reaching(web, tmp_path, mode="replay") as outside:
+        assert await opened(outside, url).search(QUESTION) == recorded
+
+
+@on_a_loop
 async def test_documents_are_found_by_a_later_process_and_never_in_another_form(web: FakeWeb, tmp_path: Path) -> None:
     async with reaching(web, tmp_path) as outside:
         (best, *_), _ = await searched(outside, "searxng")
