@@ -39,6 +39,7 @@ def examine(workbench: Workbench) -> dict[str, Any]:
         "runs": len(workbench.journal.runs()),
         "front_end": _front_end(_frontend.kernel()),
         "someone_can_answer": _frontend.someone_can_answer(),
+        "settings": settings.remarks(),
         "network": {"mode": settings.mode, "offline": settings.offline, "model": settings.model},
         "keys_present": [key for key in KEYS if os.environ.get(key)],
         "blocked_now": workbench.engine.watchdog.blocked is not None,

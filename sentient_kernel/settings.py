@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +11,10 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sentient_kernel.errors import ConfigurationError
+
+PREFIX = "SENTIENT_"
+_BASE_URL = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
+_HOST = re.compile(r"(?:https?://)?(?:\[[0-9a-fA-F:.]+\]|[^\s/:@\\%\[\]]+)(?::[0-9]{1,5})?(?:/\S*)?", re.IGNORECASE)
 
 
 class Settings(BaseSettings):
@@ -25,7 +31,7 @@ class Settings(BaseSettings):
         'replay'
     """
 
-    model_config = SettingsConfigDict(env_prefix="SENTIENT_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
 
     home: Path = Path(".sentient")
     model: str | None = None
@@ -85,12 +91,42 @@ class Settings(BaseSettings):
             ConfigurationError: A value does not fit; names the variable and what it may be.
         """
         try:
-            return cls(**{name: value for name, value in given.items() if value is not None})
+            settings = cls(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            name = "SENTIENT_" + str(first["loc"][0]).upper() if first["loc"] else "A setting"
+            name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "A setting"
             raise ConfigurationError(
                 f"{name} does not fit: {first['msg'][:1].lower()}{first['msg'][1:]}.", hint="Correct it in the environment or in .env."
             ) from None
         except UnicodeDecodeError as error:
             raise ConfigurationError(f".env cannot be read: {error.reason} at byte {error.start}.", hint="Save it as UTF-8.") from None
+        settings._check_places()
+        return settings
+
+    def _check_places(self) -> None:
+        """Refuses what can be no place on the network. It is not shown: people write passwords into addresses."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if name.endswith("_url") and name != "database_url" and value and not _BASE_URL.match(value.strip()):
+                raise ConfigurationError(f"{PREFIX}{name.upper()} is no address.", hint="Write it like https://example.org/api.")
+        if not all(map(_HOST.fullmatch, self.allow_hosts)):
+            hint = "Write them like 127.0.0.1:8080, with commas between them."
+            raise ConfigurationError(f"{PREFIX}ALLOW_HOSTS names something that is no host.", hint=hint)
+
+    def remarks(self) -> list[str]:
+        """Returns what may not be meant: names that are no settings, and hosts that are allowed at their usual ports alone."""
+        from difflib import get_close_matches
+
+        known = {name.upper() for name in type(self).model_fields}
+        unknown = sorted({name.removeprefix(PREFIX) for name in _set() if name.startswith(PREFIX)} - known)
+        near = {name: get_close_matches(name, known, 1) for name in unknown}
+        found = [f"{PREFIX}{name} is no setting." + (f" Is {PREFIX}{near[name][0]} meant?" if near[name] else "") for name in unknown]
+        bare = [host for host in self.allow_hosts if "://" not in host and not re.search(r":[0-9]+$", host)]
+        return found + [f"{PREFIX}ALLOW_HOSTS names {host!r} without a port: it may be asked at 80 and 443 alone." for host in bare]
+
+
+def _set() -> set[str]:
+    """Returns the names that the environment and ``.env`` set, in capitals."""
+    from dotenv import dotenv_values
+
+    return {name.upper() for name in (*os.environ, *dotenv_values(".env"))}

@@ -244,6 +244,44 @@ def test_a_setting_that_does_not_fit_is_named(tmp_path: Path, monkeypatch: pytes
         sk.Workbench(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SEARXNG_URL", "foo"),
+        ("SEARXNG_URL", "localhost:8080"),
+        ("TAVILY_URL", "https://"),
+        ("WIKIPEDIA_URL", "file:///etc"),
+        ("ALLOW_HOSTS", "127.0.0.1:port"),
+        ("ALLOW_HOSTS", "127.0.0.1:80,me:word@host:80"),
+        ("ALLOW_HOSTS", "127.0.0.1:80 127.0.0.1:81"),
+    ],
+)
+def test_a_place_that_is_none_is_told_at_once(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"SENTIENT_{name}", value)
+    with pytest.raises(sk.ConfigurationError, match=f"SENTIENT_{name}") as caught:
+        sk.Settings.load()
+    assert "word" not in str(caught.value)
+
+
+def test_places_of_every_form_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTIENT_ALLOW_HOSTS", "127.0.0.1:8080, http://127.0.0.1:8080/search/,[::1]:80,searx.lan,[::1],127.1:1")
+    monkeypatch.setenv("SENTIENT_SEARXNG_URL", " HTTP://127.0.0.1:8080/searxng/ ")
+    assert len(sk.Settings.load().allow_hosts) == 6
+
+
+def test_doctor_tells_of_names_that_are_no_settings_and_of_hosts_without_a_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text("SENTIENT_ALOW_HOSTS=127.0.0.1:80\nsentient_mode=live\nOTHER=1\n")
+    monkeypatch.setenv("SENTIENT_XYZZY", "1")
+    monkeypatch.setenv("SENTIENT_ALLOW_HOSTS", "127.0.0.1,searx.lan:80,http://a.lan")
+    with sk.Workbench(tmp_path / "home") as wb:
+        assert wb.doctor()["settings"] == [
+            "SENTIENT_ALOW_HOSTS is no setting. Is SENTIENT_ALLOW_HOSTS meant?",
+            "SENTIENT_XYZZY is no setting.",
+            "SENTIENT_ALLOW_HOSTS names '127.0.0.1' without a port: it may be asked at 80 and 443 alone.",
+        ]
+
+
 def test_a_database_url_says_where_the_journal_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTIENT_DATABASE_URL", f"sqlite:///{tmp_path}/elsewhere/log.db")
     with sk.Workbench(tmp_path / "home") as wb:
