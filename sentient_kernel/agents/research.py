@@ -6,11 +6,14 @@ Without a model all judgement is in pure functions beside this file; here is onl
 from __future__ import annotations
 
 import asyncio
+import os
+import platform
+import sys
 import time
 from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from functools import wraps
+from functools import cache, wraps
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -486,10 +489,30 @@ def write_report(question: str, parts: list[SubQuestion], found: list[Found], ev
 
 
 def made_with(model: str, documents: list[str]) -> dict[str, Any]:
-    """Returns what a report was made with: the version, the model, the prompts and the snapshots it cites, by their hashes."""
+    """Returns what a report was made with: versions, the model, the prompts and the snapshots it cites, by their hashes."""
     from sentient_kernel import __version__
 
-    return {"sentient_kernel": __version__, "model": model, "prompts": prompts.digest() if model else "", "documents": documents}
+    others = {"python": platform.python_version(), **{name: version for name, version in _installed().items() if model or name in _READERS}}
+    versions = f"{__version__} ({', '.join(f'{name} {version}' for name, version in others.items())})"
+    return {"sentient_kernel": versions, "model": model, "prompts": prompts.digest() if model else "", "documents": documents}
+
+
+_READERS = ("trafilatura", "pypdfium2")
+_ASKS = "pydantic-ai-slim"
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """Returns the versions of what reads pages and asks models, where it is installed.
+
+    From the names of folders: importlib.metadata would read whole files for it, which takes longer than a search.
+    """
+    found = dict[str, str]()
+    for folder in [folder for folder in sys.path if folder.endswith("-packages")]:
+        with suppress(OSError):
+            for name, _, version in (entry.partition("-") for entry in os.listdir(folder) if entry.endswith(".dist-info")):
+                found.setdefault(name.lower().replace("_", "-"), version.removesuffix(".dist-info"))
+    return {name: found[name] for name in (*_READERS, _ASKS) if name in found}
 
 
 def _said(ctx: Context, state: Searched) -> list[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import time
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,6 @@ from test_research_with_model import QUESTION, good_report, hops, plans, scripte
 import sentient_kernel as sk
 from sentient_kernel.models.base import Message, Reply
 from sentient_kernel.testing import ScriptedModel
-
-BEES = Path(__file__).parents[2] / "notebooks" / "data" / "bees"
 
 
 @pytest.fixture
@@ -146,6 +146,17 @@ def test_without_a_model_what_people_say_is_searched_for_too(wb: sk.Workbench) -
     report = run.result(20)
     assert report.parts == ("Where was Johann Imker born?", "Which honey sets like jelly?")
     assert any("jelly" in claim.text for claim in report.claims)
+
+
+def test_a_report_says_which_versions_read_and_asked(wb: sk.Workbench) -> None:
+    asked = wb.research(QUESTION, model=scripted(plan=plans, gaps=hops, write=good_report)).result(20).made_with
+    read = wb.research(QUESTION).result(20).made_with
+    for name in ("python", "trafilatura", "pypdfium2"):
+        version = platform.python_version() if name == "python" else metadata.version(name)
+        assert f"{name} {version}" in asked["sentient_kernel"] and f"{name} {version}" in read["sentient_kernel"]
+    assert f"pydantic-ai-slim {metadata.version('pydantic-ai-slim')}" in asked["sentient_kernel"]
+    assert "pydantic" not in read["sentient_kernel"]
+    assert read["sentient_kernel"].startswith(f"{sk.__version__} (")
 
 
 def test_what_people_say_too_late_is_told_to_have_made_no_difference(wb: sk.Workbench) -> None:
