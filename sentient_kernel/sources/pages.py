@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sentient_kernel.sources.parse import Parsed
     from sentient_kernel.transport import Fetched
 
-__all__ = ["Page", "boilerplate_note", "page_document", "read_page"]
+__all__ = ["Page", "boilerplate_note", "page_document", "page_reader", "read_page"]
 
 READER = 1
 """Counts up when pages are read differently, so that they are read again."""
@@ -47,6 +47,8 @@ class Page:
 async def read_page(calls: Calls, url: str) -> Page:
     """Reads a page, or takes it from the cache; a page that says no for good is not asked again for an hour.
 
+    What another reader made of a page is served in a replay, or offline; else the page is read again.
+
     Args:
         calls: Through what.
         url: As a person or a search result gave it.
@@ -65,9 +67,12 @@ async def read_page(calls: Calls, url: str) -> Page:
         return asdict(await _fetch(outside, target.url))
 
     answer = await calls.ask("page", what, fetch)
-    if answer.value.get("refused") and not answer.fresh:
-        answer = await calls.ask("page", what, fetch, ttl=min(REFUSAL_HOLDS, outside.cache.ttl))
-    return Page(**answer.value)
+    page = Page(**answer.value)
+    read_otherwise = page.meta.get("format") == "html" and page.meta.get("reader", "") != page_reader()
+    if not answer.fresh and (page.refused or read_otherwise):
+        holds = min(REFUSAL_HOLDS, outside.cache.ttl) if page.refused else 0.0
+        page = Page(**(await calls.ask("page", what, fetch, ttl=holds)).value)
+    return page
 
 
 async def _fetch(outside: Outside, url: str) -> Page:
@@ -95,6 +100,8 @@ async def _parse(outside: Outside, fetched: Fetched) -> Parsed:
         data.insert(0, json.dumps({"url": fetched.url, "charset": fetched.charset}).encode() + b"\n")
     parsed = await outside.readers.read(data, suffix=suffix, name=f"The page of {name!r}")
     parsed.meta["format"] = "html" if suffix == ".page" else suffix[1:]
+    if suffix == ".page":
+        parsed.meta["reader"] = page_reader()
     return parsed
 
 
@@ -126,3 +133,11 @@ def boilerplate_note() -> str:
     if find_spec("trafilatura") is not None and find_spec("lxml_html_clean") is not None:
         return ""
     return "Pages are read with their menus and footers, as trafilatura is not installed: pip install 'sentient-kernel[web]'."
+
+
+@cache
+def page_reader() -> str:
+    """Returns which library reads pages here, with its version; "" for the one that is always there."""
+    from importlib.metadata import version
+
+    return "" if boilerplate_note() else f"trafilatura {version('trafilatura')}"

@@ -536,6 +536,27 @@ async def test_without_trafilatura_pages_are_read_all_the_same_and_health_says_s
         assert source.health.refused == (("trafilatura", "No trafilatura."),)
 
 
+@on_a_loop
+async def test_a_page_that_another_reader_read_is_read_again_but_in_a_replay(
+    web: FakeWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentient_kernel.sources.pages.page_reader", lambda: "")
+    plain = web.page("/plain", TIDES, kind="text/plain")
+    async with reaching(web, tmp_path) as outside:
+        first, _ = await searched(outside, web.url + "/tides")
+        await searched(outside, plain)
+    monkeypatch.setattr("sentient_kernel.sources.pages.page_reader", lambda: "trafilatura 99")
+    for settings in ({"mode": "replay"}, {"offline": True}):
+        async with reaching(web, tmp_path, **settings) as outside:
+            assert (await searched(outside, web.url + "/tides"))[0] == first
+    assert web.counts["/tides"] == 1
+    for _ in range(2):
+        async with reaching(web, tmp_path) as outside:
+            await searched(outside, web.url + "/tides")
+            await searched(outside, plain)
+    assert (web.counts["/tides"], web.counts["/plain"]) == (2, 1)
+
+
 def test_the_page_reader_needs_no_trafilatura(monkeypatch: pytest.MonkeyPatch) -> None:
     from sentient_kernel.sources._parser import page
 
