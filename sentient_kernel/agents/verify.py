@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from sentient_kernel.agents._quantities import quantities, unheld, worded
 from sentient_kernel.agents._sense import DONE, against, clauses, names, opposed
-from sentient_kernel.agents._words import NEGATIONS, asked, content, negated, plain, words
+from sentient_kernel.agents._signs import pointing
+from sentient_kernel.agents._words import NEGATIONS, STOP, asked, content, negated, plain, words
 from sentient_kernel.agents.nearness import NEAR
 from sentient_kernel.errors import NotFound
 from sentient_kernel.ids import DocumentId
@@ -101,7 +102,7 @@ def verify(
         text = _text(text_of, citation.document)
         inside = text is not None and 0 <= citation.start < citation.end <= len(text)
         places.append(bool(inside and text is not None and text[citation.start : citation.end] == citation.quote))
-    known = {citation.quote: _about(citation) for citation, stands in zip(citations, places, strict=True) if stands}
+    known = {citation.quote: _about(claim, citation) for citation, stands in zip(citations, places, strict=True) if stands}
     standing = list(known)
     if not standing:
         return Verification(verdict="misplaced", reason="Its quote does not stand in the stored document.", places=tuple(places))
@@ -158,9 +159,17 @@ def _unopposed(claim: str, evidence: str) -> bool:
     return _denies(claim) == _denies(evidence) and not opposed(claim, evidence) and against(claim, evidence) in ("", DONE)
 
 
-def _about(citation: Cited) -> str:
-    """Returns what says whom a quote speaks of when it does not name it: the title of its document, and the words before it."""
-    return f"{getattr(citation, 'title', '')} {getattr(citation, 'before', '')}"
+def _about(claim: str, citation: Cited) -> str:
+    """Returns what says whom a quote speaks of where it does not name it itself, or not in full.
+
+    That is the title of its document, and the words before one that points back ("He kept bees."). A quote that begins with somebody of
+    whom the sentence says nothing speaks of that one, whatever the title is.
+    """
+    title, before = getattr(citation, "title", ""), getattr(citation, "before", "")
+    first = next(iter(words(citation.quote)), "")
+    if pointing(citation.quote):
+        return f"{title} {before}"
+    return title if first in STOP or first in words(claim) or not citation.quote[:1].isupper() else ""
 
 
 def _joined(claim: str, known: Mapping[str, str]) -> float:

@@ -65,6 +65,12 @@ def test_words_of_one_statement_have_to_meet_in_one_quote() -> None:
     assert both.verdict == "supported"
 
 
+def test_who_is_named_around_a_quote_is_not_whom_it_speaks_of() -> None:
+    page = cited("Moses Quinby was born in Westchester in 1810.", BIRTHS, title="Lorenzo Langstroth", before=BIRTHS.split(". ")[0])
+    for claim in ("Lorenzo Langstroth was born in Westchester in 1810.", "Moses Quinby was born in Philadelphia in 1810."):
+        assert verify(claim, [page], lambda _: BIRTHS).verdict == "unsupported"
+
+
 def test_whom_a_quote_speaks_of_may_be_said_by_its_title_or_the_words_before_it() -> None:
     claim = "The beekeeper Quinby kept bees."
     assert verify(claim, [cited("He kept bees.", BIRTHS)], lambda _: BIRTHS).verdict == "unsupported"
