@@ -94,9 +94,7 @@ def _transport(library: str) -> Any:
                 raise
             except Exception as error:
                 raise named(error) from error
-            headers = [
-                (name, value) for name, value in answer.raw if name.lower() not in (b"content-encoding", b"content-length", b"set-cookie")
-            ]
+            headers = [(name, value) for name, value in answer.raw if name.lower() not in _LEFT_OUT]
             return package.Response(answer.status, headers=headers, stream=Stream(answer, self._most, named))
 
         async def aclose(self) -> None:
