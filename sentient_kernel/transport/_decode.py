@@ -12,6 +12,9 @@ __all__ = ["ENCODINGS", "Decoder"]
 ENCODINGS = "gzip, deflate"
 """What is asked for; what comes in another encoding is refused, not guessed at."""
 _PIECE = 128 * 1024
+_SLICE = 16 * 1024
+"""Bytes that are given to zlib at once: at the end of a stream it copies what is left of them."""
+_MOST_STREAMS = 10_000
 _GZIP, _ZLIB, _BARE = 31, 15, -15
 
 
@@ -38,7 +41,8 @@ class Decoder:
             raise WrongKind(f"{host!r} sends an encoding that was not asked for.", reason_code="encoding", host=host)
         self._bits = _GZIP if self._name == "gzip" else _ZLIB
         self._inflate = zlib.decompressobj(self._bits) if self.compressed else None
-        self._begun = False
+        self._begun = self._over = False
+        self._streams = 1
 
     @property
     def compressed(self) -> bool:
@@ -55,7 +59,19 @@ class Decoder:
             if data:
                 yield data
             return
-        while data:
+        for at in range(0, len(data), _SLICE):
+            yield from self._inflated(data[at : at + _SLICE])
+
+    def _inflated(self, data: bytes) -> Iterator[bytes]:
+        while data and not self._over and self._inflate is not None:
+            if self._inflate.eof:
+                if self._bits != _GZIP or not data.startswith(b"\x1f"):  # padding, which nobody reads; else the next of several members
+                    self._over = True
+                    return
+                self._streams += 1
+                if self._streams > _MOST_STREAMS:
+                    raise self._broken()
+                self._inflate = zlib.decompressobj(self._bits)
             try:
                 piece = self._inflate.decompress(data, _PIECE)
             except zlib.error:
@@ -67,12 +83,7 @@ class Decoder:
             self._begun = True
             if piece:
                 yield piece
-            data = self._inflate.unconsumed_tail
-            if self._inflate.eof:
-                data = self._inflate.unused_data if self._bits == _GZIP else b""
-                if not data.startswith(b"\x1f"):  # padding; else the next of several members
-                    return
-                self._inflate = zlib.decompressobj(self._bits)
+            data = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
 
     def finish(self) -> None:
         """Is told that no more comes.

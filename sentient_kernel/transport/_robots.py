@@ -50,9 +50,10 @@ def read_robots(text: str, agent: str) -> Allowance:
         >>> read_robots("User-agent: *\\nDisallow: /\\nAllow: /papers/*.pdf$", "us").allows("/papers/1.pdf")
         True
     """
-    groups: dict[str, list[tuple[str, bool]]] = {}
+    agent = agent.lower()
+    groups: dict[str, list[tuple[str, bool]]] = {}  # ours and everyone's, however many others there are
     delays: dict[str, float] = {}
-    names: list[str] = []
+    names: set[str] = set()
     naming = False
     for line in text.removeprefix("\ufeff").splitlines():
         field, colon, value = line.partition("#")[0].partition(":")
@@ -60,9 +61,12 @@ def read_robots(text: str, agent: str) -> Allowance:
         if not colon:
             continue
         if field == "user-agent":
-            names = [*names, value.lower()] if naming else [value.lower()]
+            if not naming:
+                names.clear()
             naming = True
-            groups.setdefault(value.lower(), [])
+            if value.lower() in (agent, "*"):
+                names.add(value.lower())
+                groups.setdefault(value.lower(), [])
         elif field in ("allow", "disallow"):
             naming = False
             for name in names:
@@ -72,7 +76,7 @@ def read_robots(text: str, agent: str) -> Allowance:
             naming = False
             if value.replace(".", "", 1).isdigit() and value.isascii():
                 delays.update(dict.fromkeys(names, min(float(value), _MOST_DELAY)))
-    ours = agent.lower() if agent.lower() in groups else "*"
+    ours = agent if agent in groups else "*"
     rules = sorted(groups.get(ours, ()), key=lambda rule: (-len(rule[0]), not rule[1]))
     return Allowance(tuple(rules), delays.get(ours, 0.0))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from sentient_kernel.clock import Clock
 from sentient_kernel.errors import Blocked, FetchFailed, ServerBusy, TooBig
 from sentient_kernel.transport._robots import EVERYTHING, Allowance, read_robots
 from sentient_kernel.transport.guard import Target
+from sentient_kernel.transport.retry import PATIENCE
 
 __all__ = ["AGENT", "Pace", "Robots", "Turns", "pace"]
 
@@ -49,6 +51,7 @@ def pace(target: Target) -> Pace:
 class _Host:
     places: asyncio.Semaphore
     free_at: float = 0.0
+    rests_until: float = 0.0
     inside: int = field(default=0)
 
 
@@ -60,30 +63,57 @@ class Turns:
         self._hosts: OrderedDict[str, _Host] = OrderedDict()
 
     @asynccontextmanager
-    async def turn(self, host: str, pace: Pace, delay: float = 0.0) -> AsyncIterator[None]:
+    async def turn(self, host: str, pace: Pace, delay: float = 0.0, patience: float = PATIENCE) -> AsyncIterator[float]:
         """Waits until it is one's turn, and holds the place.
 
         Args:
             host: Whose turn.
             pace: How many at once, how far apart.
             delay: A longer gap, when robots.txt asks for one.
+            patience: Seconds that may be spent on letting the host rest.
+
+        Yields:
+            How many of those seconds were spent.
+
+        Raises:
+            ServerBusy: The host asked for a longer rest.
         """
         if not pace.most:
-            yield
+            yield 0.0
             return
         here = self._hosts.get(host) or self._hosts.setdefault(host, _Host(asyncio.Semaphore(pace.most)))
         here.inside += 1
         try:
-            async with here.places:
-                now = self._clock.monotonic()
-                start = max(now, here.free_at)
-                here.free_at = start + max(pace.gap, delay)
-                if start > now:
-                    await self._clock.sleep(start - now)
-                yield
+            spent = 0.0
+            while True:
+                spent += await self._rest(host, here, patience - spent)  # outside of the places: all who wait do so at the same time
+                async with here.places:
+                    now = self._clock.monotonic()
+                    start = max(now, here.free_at)
+                    here.free_at = start + max(pace.gap, delay)
+                    if start > now:
+                        await self._clock.sleep(start - now)
+                    if here.rests_until <= self._clock.monotonic():  # else somebody was told so meanwhile
+                        yield spent
+                        return
         finally:
             here.inside -= 1
             self._forget(host)
+
+    async def _rest(self, host: str, here: _Host, patience: float) -> float:
+        pause = here.rests_until - self._clock.monotonic()
+        if pause <= 0:
+            return 0.0
+        if pause >= patience:
+            message = f"{host!r} is not asked now: it asked to be left alone for {math.ceil(pause)} s more."
+            raise ServerBusy(message, answered=429, reason_code="rests", host=host)
+        await self._clock.sleep(pause)
+        return pause
+
+    def rest(self, host: str, seconds: float) -> None:
+        """Lets nobody through to a host for a while, at most a minute; not for the user's own, which know no turns."""
+        if here := self._hosts.get(host):
+            here.rests_until = max(here.rests_until, self._clock.monotonic() + min(seconds, PATIENCE))
 
     def _forget(self, host: str) -> None:
         self._hosts.move_to_end(host)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import tracemalloc
 import zlib
+from typing import Any
 
 import pytest
 from loop_kit import on_a_loop, settle
 
 from sentient_kernel.errors import Blocked, FetchFailed, ServerBusy, StatusError, TooBig, Unreachable, WrongKind
 from sentient_kernel.testing import FakeClock
-from sentient_kernel.transport import Rules, check_url
+from sentient_kernel.transport import Rules, _robots, check_url
 from sentient_kernel.transport._decode import Decoder
 from sentient_kernel.transport._robots import read_robots
 from sentient_kernel.transport.polite import Pace, Robots, Turns, pace
@@ -58,6 +60,52 @@ async def test_who_is_cancelled_in_the_queue_holds_nobody_up() -> None:
     assert got == ["a", "c"]
     clock.advance(1)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@on_a_loop
+async def test_a_host_that_asks_for_a_rest_gets_it_from_all_at_once() -> None:
+    clock, started = FakeClock(), list[tuple[str, float, float]]()
+
+    async def visit(name: str, patience: float) -> None:
+        async with turns.turn("a.example", Pace(1, 3.0), patience=patience) as spent:
+            started.append((name, clock.monotonic(), spent))
+            if name == "first":
+                turns.rest("a.example", 20)
+
+    turns = Turns(clock)
+    visits = [asyncio.create_task(visit("first", 30))]
+    await settle()
+    visits += [asyncio.create_task(visit(name, patience)) for name, patience in (("a", 30), ("hasty", 20), ("b", 30))]
+    for _ in range(30):
+        await settle()
+        clock.advance(1)
+    _, _, hasty, _ = await asyncio.gather(*visits, return_exceptions=True)
+    assert isinstance(hasty, ServerBusy) and (hasty.reason_code, hasty.answered) == ("rests", 429)
+    assert started == [("first", 0.0, 0.0), ("a", 20.0, 20.0), ("b", 23.0, 20.0)]
+
+
+@on_a_loop
+async def test_who_had_a_place_when_a_rest_was_asked_for_rests_too_and_nobody_longer_than_a_minute() -> None:
+    clock, started = FakeClock(), list[float]()
+
+    async def visit() -> None:
+        async with turns.turn("a.example", Pace(2, 3.0)):
+            started.append(clock.monotonic())
+
+    turns = Turns(clock)
+    visits = [asyncio.create_task(visit()) for _ in range(2)]
+    await settle()  # the second has a place, and waits for the gap
+    turns.rest("a.example", 86_400)
+    turns.rest("never.asked", 5)
+    with pytest.raises(ServerBusy, match="for 60 s more"):
+        async with turns.turn("a.example", Pace(2, 3.0)):
+            pass
+    clock.advance(3)
+    await settle()
+    assert started == [0.0]
+    clock.advance(57)
+    await asyncio.gather(*visits)
+    assert started == [0.0, 60.0]
 
 
 @on_a_loop
@@ -115,6 +163,15 @@ def test_a_robots_txt_says_what_is_allowed(text: str, path: str, allowed: bool) 
 def test_a_hostile_robots_txt_takes_no_time() -> None:
     rules = read_robots("User-agent: *\n" + "Disallow: /" + "*a" * 5_000 + "$\n" + "Disallow: /*x\n" * 50_000, "us")
     assert len(rules.rules) == 2_000 and rules.allows("/" + "a" * 4_000 + "b")
+
+
+def test_groups_of_others_cost_nothing_however_many_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    spelled = list[str]()
+    monkeypatch.setattr(_robots, "_spelled", lambda path: spelled.append(path) or path)
+    others = "".join(f"User-agent: a{number}\n" for number in range(2_000)) + "Disallow: /x\n" * 2_000
+    assert read_robots(others, "us").rules == () and not spelled
+    many = "User-agent: *\nUser-agent: us\n" * 1_000 + "Disallow: /x\n" * 2_000
+    assert len(read_robots(many, "US").rules) == 2_000 and len(spelled) == 4_000, "once for each of the two groups"
 
 
 def test_a_delay_is_kept_up_to_ten_seconds() -> None:
@@ -221,3 +278,50 @@ def test_a_bomb_goes_off_in_small_pieces() -> None:
     bomb = gzip.compress(bytes(50_000_000))
     pieces = Decoder("gzip").feed(bomb)
     assert max(len(next(pieces)) for _ in range(100)) <= 128 * 1024
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_what_follows_a_body_is_not_kept(encoding: str) -> None:
+    decoder = Decoder(encoding)
+    assert b"".join(decoder.feed(gzip.compress(BODY) if encoding == "gzip" else zlib.compress(BODY))) == BODY
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            assert not list(decoder.feed(bytes(65_536)))
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    decoder.finish()
+
+
+def test_many_members_are_read_and_millions_are_not() -> None:
+    decoder = Decoder("gzip", "a.example")
+    assert b"".join(decoder.feed(gzip.compress(b"") * 4_000 + gzip.compress(b"word ") * 4_000)) == b"word " * 4_000
+    decoder.finish()
+    for content in (b"", b"x"):
+        with pytest.raises(WrongKind, match="not compressed as it says"):
+            for piece in Decoder("gzip", "a.example").feed(gzip.compress(content) * 12_000):
+                assert len(piece) == 1
+
+
+def test_members_are_not_copied_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = list[int]()
+
+    class Counting:
+        """Notes how much zlib is given."""
+
+        def __init__(self, bits: int) -> None:
+            self._inflate = inflate(bits)
+
+        def decompress(self, data: bytes, most: int) -> bytes:
+            given.append(len(data))
+            return self._inflate.decompress(data, most)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._inflate, name)
+
+    inflate = zlib.decompressobj
+    monkeypatch.setattr(zlib, "decompressobj", Counting)
+    data = gzip.compress(b"") * 5_000
+    assert not list(Decoder("gzip").feed(data))
+    assert len(given) >= 5_000 and sum(given) < len(given) * 16_384
