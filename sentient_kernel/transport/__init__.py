@@ -13,6 +13,7 @@ name host and port. What comes back is bounded in bytes (after decompression), h
     _wire      connections to checked addresses           _decode compressed bodies, bounded
     _reading   an answer, whole and of its kind           _robots what a robots.txt allows (pure)
     _client    the client that SDKs are given             _hops   what a redirect makes of a request (pure)
+    _room      few big answers at once                    _names  this machine's resolver, in threads of its own
 
 Example:
     >>> from sentient_kernel.transport import Rules, check_url

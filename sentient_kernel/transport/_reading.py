@@ -11,6 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from sentient_kernel.errors import ServerBusy, StatusError, TooBig, WrongKind
+from sentient_kernel.transport._room import Room
 from sentient_kernel.transport._wire import Answer
 from sentient_kernel.transport.guard import Target
 from sentient_kernel.transport.retry import PASSING
@@ -70,7 +71,7 @@ class Fetched:
             raise WrongKind(f"{host!r} sent an answer that is not JSON.", reason_code="not_json", host=host) from None
 
 
-async def whole(answer: Answer, target: Target, accept: Accept, most_bytes: int, room: asyncio.Semaphore) -> Fetched:
+async def whole(answer: Answer, target: Target, accept: Accept, most_bytes: int, room: Room, deadline: asyncio.Timeout) -> Fetched:
     """Reads an answer to its end.
 
     Args:
@@ -79,8 +80,10 @@ async def whole(answer: Answer, target: Target, accept: Accept, most_bytes: int,
         accept: What was asked for.
         most_bytes: How much of it is read at most.
         room: A place in it is needed for what is big, so that many such answers fill neither memory nor the loop.
+        deadline: Of the reading; it is put off by the wait for a place.
 
     Raises:
+        FetchTimedOut: It is big and slow, and others wait.
         TooBig: It has more bytes than may be read.
         WrongKind: It cannot be decoded, or was to be JSON and is not.
     """
@@ -89,7 +92,7 @@ async def whole(answer: Answer, target: Target, accept: Accept, most_bytes: int,
         held.callback(read.clear)  # an error keeps what its traceback leads to
         async for piece in answer.pieces(most_bytes):
             if len(read) <= BIG < len(read) + len(piece):
-                await held.enter_async_context(room)
+                await held.enter_async_context(room.place(read, deadline, target.host))
             read += piece
         body = bytes(read)
     kind, charset = _kind(answer)

@@ -8,7 +8,6 @@ use, are the same code under other names; the functions here take either.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -30,12 +29,6 @@ CONNECT = 5.0
 HEADERS = 64 * 1024
 _CORE = {"httpx": "httpcore", "httpx2": "httpcore2"}
 _LIBRARIES = frozenset({*_CORE, *_CORE.values()})
-
-
-async def resolve_here(host: str, port: int) -> Sequence[str]:
-    """Asks this machine's resolver, in a thread."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class Dialer:
@@ -110,15 +103,18 @@ class Answer:
         """Yields the body, decoded.
 
         Raises:
-            TooBig: It has more bytes than ``most``; they are not kept.
+            TooBig: It has more bytes than ``most``, or more came that stand for fewer; they are not kept.
             WrongKind: It cannot be decoded.
         """
         decoder = Decoder(self.headers.get("content-encoding", ""), self._host)
         length = self.headers.get("content-length", "")
         if length.isdigit() and len(length) < 20 and int(length) > most:
             raise self._too_big(most)
-        count = 0
+        count = came = 0
         async for data in self._response.stream:
+            came += len(data)
+            if came > most:
+                raise self._too_big(most)
             for number, piece in enumerate(decoder.feed(data), 1):
                 count += len(piece)
                 if count > most:

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
 from sentient_kernel.clock import Clock, SystemClock
-from sentient_kernel.errors import FetchFailed, Offline, SentientError, TooBig, UsageError
+from sentient_kernel.errors import FetchFailed, Offline, SentientError, ServerBusy, TooBig, UsageError
 from sentient_kernel.transport import _wire
 from sentient_kernel.transport._decode import ENCODINGS
 from sentient_kernel.transport._hops import Hop
+from sentient_kernel.transport._names import Names
 from sentient_kernel.transport._reading import Accept, Fetched, check_kind, refused, whole
+from sentient_kernel.transport._room import Room
 from sentient_kernel.transport._wire import Resolve, Wire
 from sentient_kernel.transport.guard import PORTS, Rules, Target, check_url
 from sentient_kernel.transport.polite import AGENT, MOST_ROBOTS, Robots, Turns, pace
-from sentient_kernel.transport.retry import ATTEMPTS, again
+from sentient_kernel.transport.retry import ATTEMPTS, again, asked_to_wait
 
 if TYPE_CHECKING:
     import ssl
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Accept", "Fetched", "Fetcher"]
 
 HOPS = 5
-AT_ONCE = 2
-"""Answers of more than a megabyte that are read at the same time."""
 _ASKED = {
     "page": "text/html, application/xhtml+xml, application/pdf, text/plain;q=0.9, text/*;q=0.8, application/xml;q=0.7",
     "json": "application/json",
@@ -55,7 +55,7 @@ class _Call:
     content: bytes | None
     expect: Collection[int]
     left: float
-    """Seconds; waiting for one's turn does not count."""
+    """Seconds; waiting for one's turn, or for room, does not count."""
 
 
 class Fetcher:
@@ -82,7 +82,7 @@ class Fetcher:
     ) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
-        self._wire = partial(Wire, resolve=resolve or _wire.resolve_here, tls=tls)
+        self._wire = partial(Wire, resolve=resolve or Names().resolve, tls=tls)
         self._ports = frozenset(ports)
         self._rng = rng or Random()  # noqa: S311 - jitter
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -90,7 +90,7 @@ class Fetcher:
         self._clients: list[Any] = []
         self._turns = Turns(self._clock)
         self._robots = Robots(self._read_robots, self._clock)
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._room = Room()
 
     async def get(
         self,
@@ -113,7 +113,7 @@ class Fetcher:
             params: Added to its query; lists repeat a name.
             headers: Sent along, but not to another origin than the URL's. Credentials belong here, never in the URL.
             accept: What the answer may be; ``json`` is parsed to be sure that it is.
-            deadline: Seconds for all attempts and pauses together; waiting for one's turn at a busy host does not count.
+            deadline: Seconds for all attempts and pauses together; waiting for one's turn at a busy host, or for room, does not count.
             most_bytes: Of the body, decompressed.
             robots: Ask the site's robots.txt first.
             trusted: Hosts that the user's settings named, as ``host:port`` or as a base URL: these may be private.
@@ -225,7 +225,7 @@ class Fetcher:
         # Two sets of connections, so that a call never meets one that only another call may have.
         self._wires = {trusted: self._wire("httpx", checked=not trusted) for trusted in (True, False)}
         self._turns, self._robots = Turns(self._clock), Robots(self._read_robots, self._clock)
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._room = Room()
 
     async def _ask(self, url: str, call: _Call, attempts: int) -> Fetched:
         """Asks until there is an answer, or asking again is not worth it."""
@@ -237,7 +237,10 @@ class Fetcher:
             try:
                 return await self._follow(target, call)
             except FetchFailed as error:
-                pause = None if error.reason_code == "robots" else again(error, attempt, rng=self._rng, attempts=attempts)
+                if isinstance(error, ServerBusy):
+                    self._turns.rest(error.host, asked_to_wait(error.headers) or 0.0)
+                here = error.reason_code in ("robots", "rests")  # was not asked at all
+                pause = None if here else again(error, attempt, rng=self._rng, attempts=attempts)
                 if pause is None or pause >= call.left:
                     raise
             attempt += 1
@@ -252,7 +255,8 @@ class Fetcher:
         while True:
             target = hop.target
             delay = await self._robots.check(target) if call.robots else 0.0
-            async with self._turns.turn(target.host, pace(target), delay):
+            async with self._turns.turn(target.host, pace(target), delay, call.left) as rested:
+                call.left -= rested
                 answer = await self._timed(hop, call)
             if isinstance(answer, Fetched):
                 return replace(answer, hops=tuple(passed)) if passed else answer
@@ -264,10 +268,10 @@ class Fetcher:
     async def _timed(self, hop: Hop, call: _Call) -> Fetched | Hop:
         """Makes one exchange within the time that is left; errors come out named."""
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        deadline = asyncio.timeout_at(loop.time() + max(call.left, 0.001))
         try:
-            async with asyncio.timeout(max(call.left, 0.001)):
-                return await self._exchange(hop, call)
+            async with deadline:
+                return await self._exchange(hop, call, deadline)
         except SentientError:
             raise
         except Exception as error:
@@ -276,9 +280,9 @@ class Fetcher:
                 raise
             raise named from None
         finally:
-            call.left -= loop.time() - began
+            call.left = (deadline.when() or 0.0) - loop.time()
 
-    async def _exchange(self, hop: Hop, call: _Call) -> Fetched | Hop:
+    async def _exchange(self, hop: Hop, call: _Call, deadline: asyncio.Timeout) -> Fetched | Hop:
         """Sends one request; returns the answer, or the request that it redirects to."""
         target = hop.target
         host = f"[{target.host}]" if ":" in target.host else target.host
@@ -294,7 +298,7 @@ class Fetcher:
             if answer.status >= 400 and answer.status not in call.expect:
                 return await refused(answer, target)
             check_kind(answer, call.accept, target.host)
-            return await whole(answer, target, call.accept, call.most_bytes, self._room)
+            return await whole(answer, target, call.accept, call.most_bytes, self._room, deadline)
         finally:
             await answer.aclose()
 

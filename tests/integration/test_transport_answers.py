@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import tracemalloc
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -23,8 +27,10 @@ from sentient_kernel.errors import (
     WrongKind,
 )
 from sentient_kernel.testing import FakeClock, FakeWeb
-from sentient_kernel.transport import Rules, check_url
+from sentient_kernel.transport import Fetched, Rules, _room, check_url, http
 from sentient_kernel.transport._reading import whole
+from sentient_kernel.transport._room import Room
+from sentient_kernel.transport.polite import Pace
 
 web = transport_kit.web
 MB = 1_000_000
@@ -224,6 +230,27 @@ async def test_a_server_that_asks_for_more_time_than_there_is_is_not_waited_for(
     assert clock.slept == [] and caught.value.answered == 429 and caught.value.headers["retry-after"] == "50"
 
 
+@on_a_loop
+async def test_while_a_host_rests_nobody_asks_it(web: FakeWeb, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "pace", lambda target: Pace(2, 0.0))  # as for a host that is not the user's own
+    for number in range(6):
+        web.page(f"/{number}", "done")
+    web.fault("/0", "status", times=1, status=429, headers={"Retry-After": "20"})
+    clock = FakeClock()
+    async with fetcher(web, clock=clock) as fetch:
+        first = asyncio.create_task(fetch.get(f"{web.url}/0"))
+        await asyncio.to_thread(clock.wait_for_sleepers, 1)
+        with pytest.raises(ServerBusy, match="asked to be left alone for 20 s more"):
+            await fetch.get(f"{web.url}/1", deadline=15)
+        others = [asyncio.create_task(fetch.get(f"{web.url}/{number}")) for number in range(2, 6)]
+        await settle()
+        clock.advance(19)
+        await settle()
+        assert len(web.requests) == 1
+        clock.advance(1)
+        assert [got.text for got in await asyncio.gather(first, *others)] == ["done"] * 5
+
+
 @pytest.mark.parametrize("kind", ["reset", "cut", "status"])
 def test_a_fault_that_passes_is_not_noticed(web: FakeWeb, kind: Any) -> None:
     web.page("/a", "done " * 1_000)
@@ -359,7 +386,7 @@ def test_a_fetcher_belongs_to_one_loop_at_a_time(web: FakeWeb) -> None:
 
 @on_a_loop
 async def test_of_many_big_answers_few_are_read_at_once() -> None:
-    room, inside, most = asyncio.Semaphore(2), set[int](), 0
+    room, inside, most = Room(2), set[int](), 0
 
     class Big:
         status, headers, raw = 200, dict[str, str](), ()
@@ -379,6 +406,108 @@ async def test_of_many_big_answers_few_are_read_at_once() -> None:
 
     target = check_url("https://example.org/", Rules())
     answers = [Big(n, 20) for n in range(6)] + [Big(n, 5) for n in range(6, 12)]
-    read = await asyncio.gather(*(whole(answer, target, "any", 10 * MB, room) for answer in answers))  # type: ignore[arg-type]
+
+    async def read_one(answer: Any) -> Fetched:
+        async with asyncio.timeout(60) as deadline:
+            return await whole(answer, target, "any", 10 * MB, room, deadline)
+
+    read = await asyncio.gather(*map(read_one, answers))
     assert [len(one.body) for one in read] == [20 * 100_000] * 6 + [5 * 100_000] * 6
     assert most == 2
+
+
+@asynccontextmanager
+async def sending(body: bytes, after: bytes, headers: bytes = b"") -> AsyncIterator[str]:
+    """Serves a body, and behind it these bytes again and again; /good ends. Yields host and port."""
+    answering = set[asyncio.Task[Any]]()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answering.add(asyncio.current_task())  # type: ignore[arg-type]
+        try:
+            asked = await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ntransfer-encoding: chunked\r\n" + headers + b"\r\n")
+            writer.write(b"%x\r\n%b\r\n" % (len(body), body))
+            while b" /good" not in asked:
+                await writer.drain()
+                writer.write(b"%x\r\n%b\r\n" % (len(after), after))
+                await asyncio.sleep(0.01 if len(after) == 1 else 0)
+            writer.write(b"0\r\n\r\n")
+            await writer.drain()
+            await reader.read()
+        except (OSError, asyncio.CancelledError):
+            pass
+        writer.close()
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for task in answering:
+            task.cancel()
+        await asyncio.gather(*answering)
+
+
+@on_a_loop
+async def test_big_pages_that_drip_keep_no_other_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_room, "LOOK", 0.1)
+    monkeypatch.setattr(_room, "LEAST", 5_000)
+    async with sending(b"a" * 1_200_000, b"a") as host, fetcher(allow_hosts=(host,)) as fetch:
+        drips = [asyncio.create_task(fetch.get(f"http://{host}/bad", deadline=50, attempts=1)) for _ in range(2)]
+        while not fetch._room._places.locked():
+            await asyncio.sleep(0.01)
+        pages = await asyncio.gather(*(fetch.get(f"http://{host}/good", deadline=15, attempts=1) for _ in range(3)))
+        assert [len(page.body) for page in pages] == [1_200_000] * 3
+        lost = [drip.exception() for drip in drips if drip.done()]
+        assert lost and all(isinstance(error, FetchTimedOut) and error.reason_code == "slow" for error in lost)
+        for drip in drips:
+            drip.cancel()
+        await asyncio.gather(*drips, return_exceptions=True)
+        assert not fetch._room._places.locked(), "and its place is free again"
+
+
+@on_a_loop
+async def test_a_big_page_that_drips_alone_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_room, "LOOK", 0.001)
+    room, read = Room(1), bytearray()
+    async with asyncio.timeout(30) as deadline, room.place(read, deadline, "a.example"):
+        await asyncio.sleep(0.05)
+
+
+@on_a_loop
+async def test_the_wait_for_room_counts_against_nobody() -> None:
+    room, read = Room(1), bytearray()
+
+    async def wait() -> None:
+        async with room.place(read, mine, "b.example"):
+            got.append(mine.when())
+
+    got: list[float | None] = []
+    async with asyncio.timeout(30) as deadline, asyncio.timeout(30) as mine:
+        due = mine.when()
+        async with room.place(read, deadline, "a.example"):
+            waiting = asyncio.create_task(wait())
+            await settle()
+            assert mine.when() is None and not got
+        await waiting
+        assert due is not None and got[0] is not None and got[0] >= due and mine.when() == got[0]
+        gone = asyncio.create_task(wait())
+        async with room.place(read, deadline, "a.example"):
+            await settle()
+            gone.cancel()
+            await asyncio.gather(gone, return_exceptions=True)
+        async with room.place(read, deadline, "a.example"):
+            assert room._waiting == 0 and len(got) == 1, "who left in the queue holds nothing"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_bytes_behind_a_compressed_body_are_bounded_too(encoding: str) -> None:
+    body = gzip.compress(b"<p>hi</p>") if encoding == "gzip" else zlib.compress(b"<p>hi</p>")
+
+    @on_a_loop
+    async def inside() -> None:
+        padded = sending(body, bytes(65_536), b"content-encoding: %b\r\n" % encoding.encode())
+        async with padded as host, fetcher(allow_hosts=(host,)) as fetch:
+            with pytest.raises(TooBig, match="more than the 1,000,000 bytes"):
+                await fetch.get(f"http://{host}/bad", most_bytes=MB, deadline=20)
+            assert (await fetch.get(f"http://{host}/good")).text == "<p>hi</p>"
+
+    inside()
