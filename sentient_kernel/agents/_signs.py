@@ -10,6 +10,12 @@ _STUDY = re.compile(
     re.I,
 )
 _NOISE = re.compile(r"^See also: |^See (?:more|the)\b[^.]{0,80}\.?$|https?:|www\.|\bdoi\b|\S@\S|\blicen[cs]e\b|\bcopyright\b|\u00a9", re.I)
+_ORDER = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+)?(?:of\s+)?(?:the\s+|your\s+|these\s+|my\s+)?"
+    r"(?:previous|prior|above|earlier|preceding|system)\s+(?:instruction|prompt|message|direction|rule|command)",
+    re.I,
+)
+"""What only whoever wants to give a model orders writes."""
 _CODE = re.compile(
     r"```|>>>|# doctest|^\w*(?:Error|Warning): |\bfrom \w[\w.]* import\b|\bdef \w+\(|\w = \w[\w.]*\(|\w\(.{0,80}\) as \w+:"
     r"|(?:^|\s)\*{0,2}\w+ ?: (?:\{|(?:array-like|bool|callable|dict|float|int|list|object|optional|scalar|sequence|str)\b)"
@@ -86,12 +92,13 @@ def heading(quote: str, after: str) -> bool:
 
 
 def noisy(text: str) -> bool:
-    """Tells whether a stretch is no prose: an address, a licence line, a row of a table, code."""
+    """Tells whether a stretch is no prose: an address, a licence line, a row of a table, code, orders to a model."""
     if (
         len(text) + (0 if text.isascii() else sum(char > "\u3040" for char in text)) < 20
         or len(text) > _BEGINNING
         or _NOISE.search(text)
         or _CODE.search(text)
+        or _ORDER.search(text)
     ):
         return True
     return sum(1 for char in text if char.isalpha() or char == " ") < 0.7 * len(text)

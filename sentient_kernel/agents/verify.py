@@ -268,8 +268,8 @@ def _strange(claim: str, held: frozenset[str], about: str) -> str:
 def _loose(claim: str, held: frozenset[str]) -> str:
     """Returns a statement of a sentence of which next to nothing is held, though the rest may be."""
     terms = asked(worded(claim))
-    for part in clauses(worded(claim)):
-        mine = {term: terms[term] for term in content(part) if term in terms}
+    for part in clauses(claim):
+        mine = {term: terms[term] for term in content(worded(part)) if term in terms}
         whole = sum(mine.values())
         if len(mine) >= 2 and whole >= _STATEMENT and sum(value for term, value in mine.items() if term in held) < _HELD * whole:
             return part
