@@ -16,6 +16,9 @@ __all__ = ["Ledger", "Reservation", "Short", "Spent"]
 
 Limit = Literal["calls", "tokens", "usd"]
 _NANO = 1_000_000_000
+_MOST = 10**18
+_SHOWN = 0.00005
+"""US dollars from which on an amount is not shown as nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,8 @@ class Short:
         used = f"{_shown(self.what, self.spent)} used"
         if self.reserved:
             used += f", {_shown(self.what, self.reserved)} set aside for calls under way"
-        return f"The budget allows {_shown(self.what, self.limit)}: {used}, {_shown(self.what, self.wanted)} more asked for."
+        wanted = "" if self.what == "usd" and self.wanted < _SHOWN else f", {_shown(self.what, self.wanted)} more asked for"
+        return f"The budget allows {_shown(self.what, self.limit)}: {used}{wanted}."
 
 
 class Ledger:
@@ -176,6 +180,7 @@ def _amounts(calls: int, tokens: int, usd: float) -> dict[Limit, int]:
 
 
 def _counted(what: Limit, amount: float) -> int:
+    amount = min(amount, _MOST)
     return round(amount * _NANO) if what == "usd" else int(amount)
 
 

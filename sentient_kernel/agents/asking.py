@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import re
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from typing import Annotated, Any
+from uuid import uuid4
+from weakref import WeakKeyDictionary
+
+from pydantic import BeforeValidator, ConfigDict, Field, with_config
+from typing_extensions import TypedDict  # pydantic, which brings it, reads no other before Python 3.12
 
 from sentient_kernel.agents.prompts import Schema, size
 from sentient_kernel.agents.report import Cost
 from sentient_kernel.budget import Budget
-from sentient_kernel.cache import Cache, Key
+from sentient_kernel.cache import Cache, Hit, Key
 from sentient_kernel.engine import Context
-from sentient_kernel.errors import ApprovalRejected, ModelError, StepFailed
+from sentient_kernel.errors import ApprovalRejected, ModelError, NotRecorded, StepFailed
 from sentient_kernel.events import ErrorInfo, ErrorRecorded, UsageRecorded
 from sentient_kernel.ledger import Ledger, Short
-from sentient_kernel.models.base import Message, Model, Usage
+from sentient_kernel.models.base import MOST_REQUESTS, Message, Model, Usage
 
 LIVES = 30 * 86_400.0
 """Seconds for which a model's answer to the very same conversation is served again."""
@@ -28,7 +36,13 @@ _FATAL = frozenset({"NotRecorded", "ConfigurationError", "NotFound"})
 _SOMETHING = 1e-6
 """US dollars that a call costs at least, so that none is made on a budget that is used up to the cent."""
 
-_TEXTS = re.compile(r'"text"\s*:\s*"((?:[^"\\]|\\.)*)')
+_ANYWHERE = "whoever answers"
+"""The identity under which the last answer is kept for a replay, which may not know where the model was asked."""
+_BEGIN = re.compile(r'"text"\s*:\s*"')
+_PART = re.compile(r'[^"\\]*(?:\\(?:[^u]|u[0-9a-fA-F]{4})[^"\\]*)*')
+_HALF = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\Z")
+_ESCAPE = 6
+"""Characters of the longest escape, which may come in pieces."""
 _PURPOSES = {
     "clarify": "look for what is unclear",
     "plan": "plan with the model",
@@ -74,10 +88,11 @@ class Asking:
             schema: What the answer has to fit.
             most_tokens: The longest answer wanted.
         """
-        tokens = size(messages, schema) + most_tokens
-        if self.closed or not await self._afford(tokens):
+        read = size(messages, schema)
+        tokens, usd = read + most_tokens, await self._price(read, most_tokens)
+        if self.closed or not await self._afford(tokens, usd):
             return None
-        reservation = self._ledger.reserve(tokens=tokens)
+        reservation = self._ledger.reserve(tokens=tokens, usd=usd)
         turns = [[message.role, message.text] for message in messages]
         call = self._call(purpose)
         try:
@@ -90,87 +105,110 @@ class Asking:
             self._told(purpose, error)
             return None
         usage = done["usage"]
+        calls = max(1, usage.get("requests", 1))
         if not isinstance(reservation, Short):
             kept = done["kept"]
             used = 0 if kept else usage["prompt"] + usage["completion"]
-            self._ledger.settle(reservation, calls=0 if kept else 1, tokens=used, usd=0.0 if kept else usage["usd"] or 0.0)
+            self._ledger.settle(reservation, calls=0 if kept else calls, tokens=used, usd=0.0 if kept else usage["usd"] or 0.0)
         if usage["usd"] is None and self._ledger.budget.usd is not None:
             unknown = f"No price of {self._model.name!r} is known, so the limit of ${self._ledger.budget.usd:g} could not be watched."
             if unknown not in self.notes:
                 self.notes.append(unknown)
         self.cost = Cost(
-            usd=self.cost.usd + (usage["usd"] or 0.0), calls=self.cost.calls + 1,
+            usd=self.cost.usd + (usage["usd"] or 0.0), calls=self.cost.calls + calls,
             tokens=self.cost.tokens + usage["prompt"] + usage["completion"],
         )  # fmt: skip
         return done["value"]
 
-    async def _afford(self, tokens: int) -> bool:
+    async def _price(self, read: int, written: int) -> float:
+        """Returns what a call costs at most, in US dollars, where somebody wants to know and a price is known."""
+        if self._ledger.budget.usd is None:
+            return 0.0
+        cost = getattr(self._model, "cost", None)
+        usage = Usage(prompt=read, completion=written)
+        known = Usage(usd=await asyncio.to_thread(cost, usage) if callable(cost) else None).sound().usd
+        return max(known or 0.0, _SOMETHING)
+
+    async def _afford(self, tokens: int, usd: float) -> bool:
         """Returns whether a call may be made; asks a person at the limit."""
-        usd = 0.0 if self._ledger.budget.usd is None else _SOMETHING
         while isinstance(short := self._ledger.reserve(tokens=tokens, usd=usd), Short):
             budget, spent = self._ledger.budget, self._ledger.spent
-            more = _more(budget, tokens)
-            limits = {
-                name: value for name, value in (("usd", more.usd), ("tokens", more.tokens), ("calls", more.calls)) if value is not None
-            }
+            question = f"{short} Go on with a budget of this?"
+            if short.what == "usd":
+                known = "That is what the next call costs at most." if usd > _SOMETHING else "What the next call costs is not known."
+                question = f"{short} {known} Go on with a budget of this?"
             try:
-                answer = await self._ctx.approve(f"{short} Go on with a budget of this?", limits, ask="spend")
+                answer = await self._ctx.approve(question, _more(self._ledger, tokens, usd), schema=Limits, ask="spend")
             except ApprovalRejected as error:
                 why = f" ({error.reason})" if error.reason else ""
                 self.closed = f"The budget was used up after {spent.calls} call{'' if spent.calls == 1 else 's'}{why}."
                 self.notes.append(f"{self.closed} What came after was done without the model.")
                 return False
-            self._ledger.raise_to(_allowed(answer, budget))
+            self._ledger.raise_to(replace(budget, **answer))
             self.notes.append(f"The budget was raised when it was used up, after {spent.calls} call{'' if spent.calls == 1 else 's'}.")
         self._ledger.release(short)
         return True
 
     def _call(self, purpose: str) -> Callable[..., Any]:
-        ctx, model, cache = self._ctx, self._model, self._cache
+        ctx, model, cache, most = self._ctx, self._model, self._cache, self._most_requests()
 
         async def ask_model(name: str, turns: list[list[str]], schema: Schema, most_tokens: int) -> dict[str, Any]:
             messages = [Message(role=role, text=text) for role, text in turns]  # type: ignore[arg-type]  # they were taken from messages
-            began, show, made = time.monotonic(), _Readable(lambda text: ctx.stream(text, by=purpose)), False
+            began, show, made, left = time.monotonic(), _Readable(lambda text: ctx.stream(text, by=purpose)), False, False
 
-            def spent() -> float:
-                return round(time.monotonic() - began, 3)
+            def used(usage: Usage, by: str, **more: Any) -> UsageRecorded:
+                return UsageRecorded(
+                    purpose=purpose, model=by, calls=max(1, usage.requests), prompt=usage.prompt, completion=usage.completion,
+                    usd=usage.usd, seconds=round(time.monotonic() - began, 3), **more,
+                )  # fmt: skip
 
             async def compute() -> bytes:
                 nonlocal made
                 made = True
                 on_text = show.take if purpose == "write" else None
+                token = MOST_REQUESTS.set(most)
                 try:
                     reply = await model.complete(messages, schema=schema, most_tokens=most_tokens, on_text=on_text)
                 except ModelError as error:
-                    used = error.usage or Usage()  # it is paid for all the same
-                    ctx.note(
-                        UsageRecorded(
-                            purpose=purpose, model=name, prompt=used.prompt, completion=used.completion, usd=used.usd, seconds=spent()
-                        )
-                    )
+                    fact = used((error.usage or Usage()).sound(), name)  # it is paid for all the same
+                    if left:
+                        _unbooked[error] = fact
+                    else:
+                        ctx.note(fact)
                     raise
-                return json.dumps({"value": reply.value, "usage": asdict(reply.usage), "model": reply.model or name}).encode()
+                finally:
+                    MOST_REQUESTS.reset(token)
+                usage = reply.usage.sound()
+                answer = {"value": reply.value, "usage": asdict(usage), "model": reply.model or name}
+                if left:  # its run may have ended, and takes no note any more
+                    answer["unbooked"] = uuid4().hex
+                else:
+                    ctx.note(used(usage, reply.model or name, cache=digests))
+                return json.dumps(answer).encode()
 
-            digests = tuple[str, ...]()
-            if cache is None:
-                data = await compute()
-            else:
-                what = {"model": name, "turns": turns, "schema": schema, "most_tokens": most_tokens}
-                key = Key("model", what)
-                hit = await cache.call(key, compute, ttl=LIVES)
-                data, digests = hit.data, (key.digest,)
-            kept = not made  # a run that waited for the same call of another has paid nothing for it
+            keys = _keys(model, {"model": name, "turns": turns, "schema": schema, "most_tokens": most_tokens})
+            digests = tuple(key.digest for key in keys) if cache is not None else ()
+            try:
+                data = await compute() if cache is None else (await _kept(cache, keys, compute)).data
+            except asyncio.CancelledError:
+                left = True
+                raise
+            except ModelError as error:
+                if (owed := _unbooked.pop(error, None)) is not None:
+                    ctx.note(owed)
+                raise
             answer = json.loads(data)
-            usage = answer["usage"]
-            ctx.note(
-                UsageRecorded(
-                    purpose=purpose, model=answer["model"], prompt=usage["prompt"], completion=usage["completion"], usd=usage["usd"],
-                    kept=kept, cache=digests, seconds=spent(),
-                )
-            )  # fmt: skip
-            return {"value": answer["value"], "usage": usage, "kept": kept}
+            kept = not made and not (cache is not None and await _claimed(cache, answer))
+            if not made:  # a run that waited for the same call of another has paid nothing for it
+                ctx.note(used(Usage(**answer["usage"]), answer["model"], kept=kept, cache=digests))
+            return {"value": answer["value"], "usage": answer["usage"], "kept": kept}
 
         return ask_model
+
+    def _most_requests(self) -> int | None:
+        """Returns how many requests the call that was just reserved may send."""
+        calls, reserved, spent = self._ledger.budget.calls, self._ledger.reserved, self._ledger.spent
+        return None if calls is None or calls == math.inf else max(1, int(calls) - spent.calls - reserved.calls + 1)
 
     def _told(self, purpose: str, error: StepFailed) -> None:
         message = f"The model did not help to {_TO.get(purpose, purpose)}: {error.message}"
@@ -179,61 +217,128 @@ class Asking:
         self._ctx.tell(ErrorRecorded(error=info, origin=f"model {self._model.name}"))
 
 
+_unbooked: WeakKeyDictionary[ModelError, UsageRecorded] = WeakKeyDictionary()
+"""What calls used that failed after their run had left them: for whoever still waits."""
+
+
+def _keys(model: Model, what: dict[str, Any]) -> tuple[Key, ...]:
+    """Returns what an answer is kept by; where it has an identity, by what it is looked for in a replay too."""
+    identity = str(getattr(model, "identity", "") or "")
+    return (Key("model", what, identity), Key("model", what, _ANYWHERE)) if identity else (Key("model", what),)
+
+
+async def _kept(cache: Cache, keys: tuple[Key, ...], compute: Callable[[], Awaitable[bytes]]) -> Hit:
+    """Returns the answer to a call: kept, or made now. In a replay, whoever gave it: it may be on another machine."""
+    own = keys[0]
+    if cache.mode == "replay":
+        for key in (own, Key("model", own.what), Key("model", own.what, _ANYWHERE)):
+            with suppress(NotRecorded):
+                return await cache.call(key, compute)
+        return await cache.call(own, compute)
+    hit = await cache.call(own, compute, ttl=LIVES)
+
+    async def same() -> bytes:
+        return hit.data
+
+    for key in keys[1:]:
+        if (await cache.call(key, same, ttl=LIVES)).data != hit.data:
+            await cache.call(key, same, ttl=0.0)  # the last one counts
+    return hit
+
+
+async def _claimed(cache: Cache, answer: dict[str, Any]) -> bool:
+    """Returns whether a call is this run's to book: the run that began it had left it, and nobody else was served it before."""
+    mine = False
+
+    async def claim() -> bytes:
+        nonlocal mine
+        mine = True
+        return b"booked"
+
+    if "unbooked" in answer:
+        with suppress(NotRecorded):
+            await cache.call(Key("model", {"booked": answer["unbooked"]}), claim, ttl=LIVES)
+    return mine
+
+
 class _Readable:
     """Shows the sentences of a JSON answer while it is being written. A piece costs the same however long the answer has become."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
         self._show = show
-        self._rest = ""
-        self._told = 0  # characters of the sentence at the beginning of the rest that were shown
+        self._rest = ""  # what was not shown yet, or may be the beginning of a sentence
+        self._inside = False
+        self._gap = ""
         self._any = False
 
     def take(self, piece: str) -> None:
         """Takes the next piece; an empty one means that the answer begins anew."""
         if not piece:
-            self._rest, self._told = "", 0
+            self._rest, self._inside = "", False
             return
-        self._rest += piece
-        while found := _TEXTS.search(self._rest):
-            text, whole = _plain(found[1]), self._rest[found.end() : found.end() + 1] == '"'
-            if len(text) > self._told:
-                self._show((" " if self._any and not self._told else "") + text[self._told :])
-                self._told, self._any = len(text), True
-            if not whole:
-                self._rest = self._rest[found.start() :]
+        rest, at = self._rest + piece, 0
+        while True:
+            if not self._inside:
+                found = _BEGIN.search(rest, at)
+                if found is None:
+                    self._rest = rest[max(at, len(rest) - _MARK) :]
+                    return
+                at, self._inside, self._gap = found.end(), True, " " if self._any else ""
+            at = self._tell(rest, at)
+            if rest[at : at + 1] != '"':
+                self._rest = rest[at:]
                 return
-            self._rest, self._told = self._rest[found.end() + 1 :], 0
-        self._rest = self._rest[-_MARK:]
+            at, self._inside = at + 1, False
+
+    def _tell(self, rest: str, at: int) -> int:
+        """Shows a sentence from there on as far as it has come; returns where that is."""
+        end = _end(rest, at)
+        while rest[end : end + 1] == "\\" and len(rest) - end >= _ESCAPE:  # it is no escape, and never will be
+            end = _end(rest, end + 1)
+        if _HALF.search(rest, max(at, end - _ESCAPE), end) and len(rest) - end < _ESCAPE and rest[end : end + 1] in ("", "\\"):
+            end -= _ESCAPE  # the other half of that character is still to come
+        if text := _plain(rest[at:end]):
+            self._show(self._gap + text)
+            self._gap, self._any = "", True
+        return end
+
+
+def _end(text: str, at: int) -> int:
+    found = _PART.match(text, at)
+    return found.end() if found else at
 
 
 def _plain(escaped: str) -> str:
     try:
-        return str(json.loads(f'"{escaped}"'))
-    except ValueError:  # cut within an escape
-        return escaped.rpartition("\\")[0]
+        text = str(json.loads(f'"{escaped}"', strict=False))
+    except ValueError:  # what is shown need not be right to the letter
+        text = escaped
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _more(budget: Budget, tokens: int) -> Budget:
-    """Returns the budget that is proposed at the limit: as much again, and at least room for the call that waits."""
-    return Budget(
-        usd=None if budget.usd is None else max(2 * budget.usd, 0.01),
-        tokens=None if budget.tokens is None else 2 * budget.tokens + tokens,
-        calls=None if budget.calls is None else 2 * budget.calls + 1,
-    )
+def _more(ledger: Ledger, tokens: int, usd: float) -> dict[str, float]:
+    """Returns the limits that are proposed: those that were set, each twice, and at least with room for the call that waits."""
+    budget, spent, reserved = ledger.budget, ledger.spent, ledger.reserved
+    more: dict[str, float] = {}
+    if budget.usd is not None:
+        more["usd"] = max(2 * budget.usd, 0.01, math.ceil(round((spent.usd + reserved.usd + usd) * 1e6, 3)) / 1e6)
+    if budget.tokens is not None:
+        more["tokens"] = max(2 * budget.tokens, spent.tokens + reserved.tokens + tokens)
+    if budget.calls is not None:
+        more["calls"] = max(2 * budget.calls, spent.calls + reserved.calls + 1)
+    return more
 
 
-def _allowed(answer: Any, budget: Budget) -> Budget:
-    """Returns the budget that a person allows; what does not fit leaves the limit open that was asked about."""
-    given = answer if isinstance(answer, dict) else {}
+def _a_number(given: Any) -> Any:
+    if isinstance(given, bool):
+        raise ValueError("it should be a number")
+    return given
 
-    def number(name: str) -> float | None:
-        value = given.get(name)
-        return value if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 else None
 
-    tokens, calls = number("tokens"), number("calls")
-    return Budget(
-        usd=number("usd"),
-        tokens=None if tokens is None else int(tokens),
-        calls=None if calls is None else int(calls),
-        seconds=budget.seconds,
-    )
+@with_config(ConfigDict(extra="forbid"))
+class Limits(TypedDict, total=False):
+    """What a person may answer at the limit of a budget: what is left out stays as it is."""
+
+    usd: Annotated[float, BeforeValidator(_a_number), Field(ge=0, le=1e9, allow_inf_nan=False)]
+    tokens: Annotated[int, BeforeValidator(_a_number), Field(ge=0, le=10**15)]
+    calls: Annotated[int, BeforeValidator(_a_number), Field(ge=0, le=10**15)]

@@ -118,8 +118,10 @@ async def _asked(
         execution.ahead = 0
     policy = _policy(execution, ask, by_default=by_default)
     if state.open and policy != "ask":
-        decision: Literal["approve", "reject"] = "approve" if policy == "auto" else "reject"
         reason = "" if policy == "auto" else "the policy for this run is to deny"
+        if policy == "auto" and ask == "spend" and _agreed_to_spend(execution):
+            policy, reason = "deny", "yes to everything goes over a budget once; approve={'spend': 'auto'} goes over it each time"
+        decision: Literal["approve", "reject"] = "approve" if policy == "auto" else "reject"
         with suppress(AnswerRefused):  # a person was faster
             command = DecideApproval(run=execution.run, approval=approval, decision=decision, reason=reason, by=f"policy {policy}")
             await execution.engine.decide(command)
@@ -129,6 +131,14 @@ async def _asked(
 def _policy(execution: Execution, ask: Ask, *, by_default: bool) -> str:
     started = execution.root.state.started
     return answered_by((started.approve if started else None) or {}, ask, by_default=by_default)
+
+
+def _agreed_to_spend(execution: Execution) -> bool:
+    """Tells whether yes to everything has let this run go over its budget before, without that spending was named."""
+    started = execution.root.state.started
+    answers = [one.answer for one in execution.state.approvals.values() if one.request.ask == "spend"]
+    named = started is not None and "spend" in (started.approve or {})
+    return not named and any(one is not None and one.decision == "approve" and one.by == "policy auto" for one in answers)
 
 
 async def _answer(execution: Execution, approval: ApprovalState) -> ApprovalDecided | None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from sentient_kernel.clock import Clock
 from sentient_kernel.errors import ModelCut, ModelError, ModelRefused
 from sentient_kernel.models import structured
-from sentient_kernel.models._call import CALL, Call, Deadlines, tokens
+from sentient_kernel.models._call import CALL, Call, Deadlines
 from sentient_kernel.models._fitting import whole_characters
 from sentient_kernel.models._gate import Gate
 from sentient_kernel.models._provider import Provider
-from sentient_kernel.models.base import MOST_REQUESTS, Message, Usage
+from sentient_kernel.models.base import MOST_REQUESTS, Message, Usage, tokens
 from sentient_kernel.models.pricing import Price, priced
 from sentient_kernel.transport import again
 

@@ -8,12 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sentient_kernel.errors import FetchFailed
-from sentient_kernel.models.base import Usage
+from sentient_kernel.models.base import Usage, tokens
 
-__all__ = ["CALL", "Call", "Deadlines", "tokens"]
-
-_MOST = 1_000_000_000
-"""Tokens that no request has used."""
+__all__ = ["CALL", "Call", "Deadlines"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +71,6 @@ class Call:
         if completion is None:
             completion = max(tokens(said.get("output_tokens")) or 0, -(-self.seen // 4))
         return Usage(prompt=-(-self.sent // 4) if prompt is None else prompt, completion=completion)
-
-
-def tokens(said: Any) -> int | None:
-    """Returns a number of tokens that somebody else gave, or None when it is none.
-
-    Example:
-        >>> [tokens(said) for said in (12, 12.0, "12a", -1, float("nan"), 10**40, True, None)]
-        [12, 12, None, None, None, None, None, None]
-    """
-    number = isinstance(said, (int, float)) and not isinstance(said, bool) and 0 <= said <= _MOST
-    return int(said) if number else None
 
 
 CALL: ContextVar[Call] = ContextVar("sentient_kernel_model_call")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sentient_kernel.models._call import tokens
+from sentient_kernel.models.base import tokens
 
 __all__ = ["ChatGatherer", "Events", "Gatherer", "MessagesGatherer", "StreamBroken", "counted"]
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-__all__ = ["MOST_REQUESTS", "Message", "Model", "Reply", "Usage"]
+__all__ = ["MOST_REQUESTS", "Message", "Model", "Reply", "Usage", "tokens"]
 
 MOST_REQUESTS: ContextVar[int | None] = ContextVar("sentient_kernel_most_requests", default=None)
 """How many requests the running task may send for one answer, repeated ones and those for another form too; None for as many as help."""
+_MOST = 1_000_000_000
+"""Tokens that no request has used."""
+
+
+def tokens(said: Any) -> int | None:
+    """Returns a number of tokens that somebody else gave, or None when it is none.
+
+    Example:
+        >>> [tokens(said) for said in (12, 12.0, "12a", -1, float("nan"), 10**40, True, None)]
+        [12, 12, None, None, None, None, None, None]
+    """
+    number = isinstance(said, (int, float)) and not isinstance(said, bool) and 0 <= said <= _MOST
+    return int(said) if number else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +75,12 @@ class Usage:
             usd=usd,
             requests=requests,
         )
+
+    def sound(self) -> Usage:
+        """Returns it without what is no number: no tokens, and no known price."""
+        usd = self.usd if isinstance(self.usd, (int, float)) and 0 <= self.usd < math.inf else None
+        counts = {name: tokens(getattr(self, name)) or 0 for name in ("prompt", "completion", "cached", "reasoning", "requests")}
+        return Usage(**counts, usd=usd)
 
     @property
     def tokens(self) -> int:

@@ -289,7 +289,7 @@ def test_a_report_says_where_the_model_did_not_help(wb: sk.Workbench) -> None:
 
 def test_a_budget_that_is_raised_is_told_and_one_that_is_not_holds(wb: sk.Workbench) -> None:
     raised = scripted(plan=plans, gaps=hops, write=good_report)
-    report = wb.research(QUESTION, model=raised, budget=sk.Budget(calls=1), approve="auto").result(30)
+    report = wb.research(QUESTION, model=raised, budget=sk.Budget(calls=1), approve={"spend": "auto"}).result(30)
     assert len(raised.calls) == 3
     assert report.notes[0] == "The budget was raised when it was used up, after 1 call."
     model = scripted(plan=plans, gaps=hops, write=good_report)
