@@ -21,7 +21,7 @@ but itself: it is named in the source's health with a reason of one sentence, an
     remote     what sources on other machines share: asking, holding, health
     fit        which passages of what a search brought fit the query
     pages      pages of the web as documents       web        a page that is named, and what search engines share
-    searxng, tavily, brave                          search engines
+    searxng, tavily, brave                          search engines; keyed: what those with a key share
     wikipedia, arxiv, openalex, crossref, pubmed    services of knowledge; scholarly: what the last four share
 """
 

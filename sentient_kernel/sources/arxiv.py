@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sentient_kernel.sources.outside import Outside
 from sentient_kernel.sources.remote import WORKS
 from sentient_kernel.sources.scholarly import ScholarlySource
 
@@ -16,9 +15,6 @@ class ArxivSource(ScholarlySource):
 
     service = "arXiv"
     setting = "arxiv_url"
-
-    def __init__(self, outside: Outside, *, name: str = "arxiv", key: str = "") -> None:
-        super().__init__(outside, name=name, key=key)
 
     async def _works(self, words: list[str]) -> list[dict[str, Any]]:
         wanted = " OR ".join(f"all:{word}" if word.isalnum() else f'all:"{word}"' for word in words)

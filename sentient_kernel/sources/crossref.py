@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 from sentient_kernel.sources._parser import known
-from sentient_kernel.sources.outside import Outside
 from sentient_kernel.sources.remote import WORKS
 from sentient_kernel.sources.scholarly import ScholarlySource, work
 from sentient_kernel.sources.web import list_of, text_of
@@ -25,9 +24,6 @@ class CrossrefSource(ScholarlySource):
 
     service = "Crossref"
     setting = "crossref_url"
-
-    def __init__(self, outside: Outside, *, name: str = "crossref", key: str = "") -> None:
-        super().__init__(outside, name=name, key=key)
 
     async def _works(self, words: list[str]) -> list[dict[str, Any]]:
         asked = {"query.bibliographic": " ".join(words), "filter": "has-abstract:true", "rows": WORKS, "select": _SELECT}

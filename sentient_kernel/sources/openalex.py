@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from sentient_kernel.sources._parser import known
-from sentient_kernel.sources.outside import Outside
 from sentient_kernel.sources.remote import WORKS
 from sentient_kernel.sources.scholarly import ScholarlySource, work
 from sentient_kernel.sources.web import list_of, text_of
@@ -21,9 +20,6 @@ class OpenalexSource(ScholarlySource):
 
     service = "OpenAlex"
     setting = "openalex_url"
-
-    def __init__(self, outside: Outside, *, name: str = "openalex", key: str = "") -> None:
-        super().__init__(outside, name=name, key=key)
 
     async def _works(self, words: list[str]) -> list[dict[str, Any]]:
         asked = {"search": " OR ".join(words), "filter": "has_abstract:true", "per-page": WORKS, "select": _SELECT}

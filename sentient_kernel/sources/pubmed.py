@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from sentient_kernel.errors import SourceError
-from sentient_kernel.sources.outside import Outside
 from sentient_kernel.sources.remote import WORKS
 from sentient_kernel.sources.scholarly import ScholarlySource
 from sentient_kernel.sources.web import text_of
@@ -18,9 +17,6 @@ class PubmedSource(ScholarlySource):
 
     service = "PubMed"
     setting = "pubmed_url"
-
-    def __init__(self, outside: Outside, *, name: str = "pubmed", key: str = "") -> None:
-        super().__init__(outside, name=name, key=key)
 
     async def _works(self, words: list[str]) -> list[dict[str, Any]]:
         shared = {"db": "pubmed", "tool": "sentient-kernel"}

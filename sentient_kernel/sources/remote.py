@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
-from sentient_kernel.errors import Blocked, ConfigurationError, SourceError, StatusError
+from sentient_kernel.errors import Blocked, ConfigurationError, SourceError
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Document, Health, Passage, Progress
 from sentient_kernel.sources.outside import Calls, Outside
@@ -16,7 +16,7 @@ from sentient_kernel.sources.outside import Calls, Outside
 if TYPE_CHECKING:
     from sentient_kernel.transport import Fetched
 
-__all__ = ["Brought", "RemoteSource", "Service", "of_works"]
+__all__ = ["Brought", "RemoteSource", "Service", "ServiceSource", "of_works"]
 
 DEADLINE = 20.0
 """Seconds for one answer of a search service, pauses between attempts included."""
@@ -140,6 +140,17 @@ class Service:
                 f"SENTIENT_{setting.upper()} cannot be asked: {error.message}", hint="Write it like https://example.org/api."
             ) from None
 
+    @property
+    def own(self) -> bool:
+        """Whether it is on this machine or its network, as far as that shows, or at a host of ``SENTIENT_ALLOW_HOSTS``."""
+        from sentient_kernel.transport import Rules, check_url
+
+        try:
+            target = check_url(self.base, Rules())
+        except Blocked:
+            return True
+        return self._outside.rules.trusts(target.host, target.port)
+
     async def get(self, path: str, params: Mapping[str, Any], *, headers: Mapping[str, str] | None = None, xml: bool = False) -> Fetched:
         """Asks it. Raises FetchFailed."""
         return await self._outside.fetcher.get(
@@ -149,6 +160,27 @@ class Service:
     async def post(self, path: str, json: Any, *, headers: Mapping[str, str] | None = None) -> Fetched:
         """Asks it with a body. Raises FetchFailed."""
         return await self._outside.fetcher.post(self.base + path, json=json, headers=headers, deadline=DEADLINE, trusted=self._trusted)
+
+
+class ServiceSource(RemoteSource):
+    """A source that is a service at a base URL. Subclasses ask it.
+
+    Args:
+        outside: Through what.
+        name: What it is called; the word for it when not given.
+        key: As for every source on other machines.
+
+    Raises:
+        ConfigurationError: The setting is no base URL.
+    """
+
+    setting = ""
+    """The name of the setting that says where it is: the word for it, and ``_url``."""
+
+    def __init__(self, outside: Outside, *, name: str = "", key: str = "") -> None:
+        self._word = self.setting.removesuffix("_url")
+        super().__init__(outside, name=name or self._word, key=key)
+        self._api = Service(outside, self.setting)
 
 
 def of_works(works: Sequence[Mapping[str, Any]], source: str) -> list[Document]:
@@ -164,14 +196,6 @@ def of_works(works: Sequence[Mapping[str, Any]], source: str) -> list[Document]:
 def shown(query: str) -> str:
     """Returns a query as it is shown in a sentence."""
     return repr(query if len(query) <= 80 else query[:79] + "…")
-
-
-def key_refused(error: StatusError, service: str, variable: str) -> SourceError:
-    """Words a refusal that has to do with a key."""
-    if error.answered not in (401, 402, 403, 422):
-        return error
-    why = "the key has no calls left" if error.answered == 402 else "it does not accept the key"
-    return SourceError(f"{service} refuses to search: {why} (HTTP {error.answered}).", hint=f"Look at {variable}.")
 
 
 def _unfit(documents: int, query: str) -> str:

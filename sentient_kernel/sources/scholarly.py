@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sentient_kernel.sources.fit import telling_words
-from sentient_kernel.sources.outside import Calls, Outside
-from sentient_kernel.sources.remote import Brought, RemoteSource, Service, of_works, shown
+from sentient_kernel.sources.outside import Calls
+from sentient_kernel.sources.remote import Brought, ServiceSource, of_works, shown
 
 __all__ = ["ScholarlySource", "kept", "work"]
 
 
-class ScholarlySource(RemoteSource):
-    """A service that finds works by the words of a question. Subclasses ask it.
-
-    Args:
-        outside: Through what.
-        name: What it is called.
-    """
-
-    setting = ""
-    """The name of the setting that says where it is."""
-
-    def __init__(self, outside: Outside, *, name: str, key: str = "") -> None:
-        super().__init__(outside, name=name, key=key)
-        self._api = Service(outside, self.setting)
+class ScholarlySource(ServiceSource):
+    """A service that finds works by the words of a question. Subclasses ask it."""
 
     async def _bring(self, query: str, calls: Calls) -> Brought:
         words = telling_words(query)
         if not words:
             return self._no_hits(query)
-
-        async def ask() -> list[dict[str, Any]]:
-            return await self._works(words)
-
         what = {self.setting: self._api.base, "query": " ".join(words), "as": 1}
-        works: list[dict[str, Any]] = (await calls.ask("search", what, ask)).value
+        works: list[dict[str, Any]] = (await calls.ask("search", what, partial(self._works, words))).value
         if not works:
             return self._no_hits(query)
         documents = of_works(works, self._key)

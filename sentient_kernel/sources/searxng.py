@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sentient_kernel.errors import ConfigurationError, SourceError, StatusError, WrongKind
-from sentient_kernel.sources.outside import Calls, Outside
-from sentient_kernel.sources.remote import Service
-from sentient_kernel.sources.web import HITS, Hit, WebSource, list_of, text_of
+from sentient_kernel.sources.outside import Outside
+from sentient_kernel.sources.web import HITS, WebSource, list_of, text_of
 
 __all__ = ["SearxngSource"]
 
@@ -19,33 +18,33 @@ class SearxngSource(WebSource):
 
     Args:
         outside: Through what; ``SENTIENT_SEARXNG_URL`` says where it is.
-        name: What it is called.
+        name: What it is called; the word for it when not given.
+        key: As for every source on other machines.
 
     Raises:
         ConfigurationError: The setting is missing.
     """
 
     service = "SearXNG"
+    setting = "searxng_url"
 
-    def __init__(self, outside: Outside, *, name: str = "searxng", key: str = "") -> None:
-        super().__init__(outside, name=name, key=key)
+    def __init__(self, outside: Outside, *, name: str = "", key: str = "") -> None:
         if not outside.settings.searxng_url:
             raise ConfigurationError("Where SearXNG is has to be said.", hint="Set SENTIENT_SEARXNG_URL, such as http://127.0.0.1:8080.")
-        self._api = Service(outside, "searxng_url")
+        super().__init__(outside, name=name, key=key)
 
-    async def _hits(self, query: str, calls: Calls) -> list[Hit]:
-        async def ask() -> list[dict[str, str]]:
-            self._outside.readers.warm()
-            try:
-                answer: Any = (await self._api.get("/search", {"q": query, "format": "json"})).json()
-            except StatusError as error:
-                if error.answered == 403:
-                    raise SourceError("SearXNG refuses to answer in JSON (HTTP 403).", hint=_JSON) from None
-                raise
-            except WrongKind:
-                raise SourceError("What answers at SENTIENT_SEARXNG_URL is not JSON.", hint=_JSON) from None
-            found = list_of(answer.get("results") if isinstance(answer, dict) else None)
-            return [{"url": text_of(one.get("url")), "title": text_of(one.get("title"))} for one in found[:HITS]]
+    def _asked(self, query: str) -> dict[str, Any]:
+        return {"query": query}
 
-        value = (await calls.ask("search", {"searxng": self._api.base, "query": query, "as": 1}, ask)).value
-        return [Hit(**one) for one in value]
+    async def _results(self, asked: dict[str, Any]) -> list[dict[str, str]]:
+        self._outside.readers.warm()
+        try:
+            answer: Any = (await self._api.get("/search", {"q": asked["query"], "format": "json"})).json()
+        except StatusError as error:
+            if error.answered == 403:
+                raise SourceError("SearXNG refuses to answer in JSON (HTTP 403).", hint=_JSON) from None
+            raise
+        except WrongKind:
+            raise SourceError("What answers at SENTIENT_SEARXNG_URL is not JSON.", hint=_JSON) from None
+        found = list_of(answer.get("results") if isinstance(answer, dict) else None)
+        return [{"url": text_of(one.get("url")), "title": text_of(one.get("title"))} for one in found[:HITS]]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.errors import Blocked, ConfigurationError, SourceError, UsageError
 from sentient_kernel.sources.base import Document, Health, Progress
 from sentient_kernel.sources.outside import Calls, Outside
 from sentient_kernel.sources.pages import boilerplate_note, page_document, read_page
-from sentient_kernel.sources.remote import Brought, RemoteSource, shown
+from sentient_kernel.sources.remote import Brought, RemoteSource, ServiceSource, shown
 
 if TYPE_CHECKING:
     from sentient_kernel.settings import Settings
@@ -77,8 +78,8 @@ class UrlSource(RemoteSource):
         return Brought([page_document(page, self._key)], _notes([page.meta]))
 
 
-class WebSource(RemoteSource):
-    """A search engine whose results are read. Subclasses ask it."""
+class WebSource(ServiceSource):
+    """A search engine whose results are read. Subclasses say what it is asked, and ask it."""
 
     async def _bring(self, query: str, calls: Calls) -> Brought:
         hits, refused = self._allowed(await self._hits(query, calls))
@@ -90,23 +91,45 @@ class WebSource(RemoteSource):
         return Brought(list(documents.values()), tuple(dict.fromkeys(refused)), "" if documents else self._all_refused(query, refused))
 
     async def _hits(self, query: str, calls: Calls) -> list[Hit]:
-        """Asks the engine. Raises SourceError."""
+        asked = self._asked(query)
+        what = {self._word: self._api.base, **asked, "as": 1}
+        found: list[dict[str, str]] = (await calls.ask("search", what, partial(self._results, asked))).value
+        return [Hit(**one) for one in found]
+
+    def _asked(self, query: str) -> dict[str, Any]:
+        """Returns all that the answer to a query depends on."""
+        raise NotImplementedError
+
+    async def _results(self, asked: dict[str, Any]) -> list[dict[str, str]]:
+        """Asks the engine; returns what makes a :class:`Hit` each. Raises SourceError."""
         raise NotImplementedError
 
     def _allowed(self, hits: Sequence[Hit]) -> tuple[list[Hit], Refusals]:
         """Returns the first results that may be read, each address once, and those before them that may not."""
-        from sentient_kernel.transport import check_url
-
         chosen: dict[str, Hit] = {}
         refused: Refusals = []
         for hit in hits:
             try:
-                chosen.setdefault(check_url(hit.url, self._outside.rules).url, hit)
+                chosen.setdefault(self._checked(hit.url), hit)
             except Blocked as error:
                 refused.append((hit.url, error.message))
             if len(chosen) == AT_MOST:
                 break
         return list(chosen.values()), refused
+
+    def _checked(self, url: str) -> str:
+        """Returns an address as it is asked. What the settings allow though it is private is not for an engine of strangers.
+
+        Raises:
+            Blocked: It may not be asked, or not because the engine names it.
+        """
+        from sentient_kernel.transport import check_url
+
+        target = check_url(url, self._outside.rules)
+        if target.trusted and not self._api.own:
+            why = f"{target.host!r} is not asked: the hosts of SENTIENT_ALLOW_HOSTS are yours, and not for what {self.service} finds."
+            raise Blocked(why, reason_code="private", host=target.host, hint="Add the address itself as a source.")
+        return target.url
 
     async def _read(self, hit: Hit, calls: Calls) -> tuple[Document | None, Refusals]:
         """Returns what one result says, or why it could not be read."""
@@ -114,6 +137,7 @@ class WebSource(RemoteSource):
             return Document(title=hit.title or hit.url, uri=hit.url, text=hit.text, source=self._key, meta={"format": "html"}), []
         try:
             page = await read_page(calls, hit.url)
+            self._checked(page.url)  # it may have been sent on
         except SourceError as error:
             return None, [(hit.url, error.message)]
         if page.refused:

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlsplit
 from sentient_kernel.errors import SourceError
 from sentient_kernel.sources.base import Document
 from sentient_kernel.sources.fit import telling_words
-from sentient_kernel.sources.outside import Calls, Outside
-from sentient_kernel.sources.remote import Brought, RemoteSource, Service, shown
+from sentient_kernel.sources.outside import Calls
+from sentient_kernel.sources.remote import Brought, ServiceSource, shown
 from sentient_kernel.sources.web import AT_MOST, list_of, text_of
 
 __all__ = ["WikipediaSource"]
@@ -21,19 +21,11 @@ _DISAMBIGUATION = "It lists what the name may mean, and says nothing of it."
 _SHARED = {"format": "json", "formatversion": 2, "action": "query"}
 
 
-class WikipediaSource(RemoteSource):
-    """Articles of the wiki at ``SENTIENT_WIKIPEDIA_URL``.
-
-    Args:
-        outside: Through what.
-        name: What it is called.
-    """
+class WikipediaSource(ServiceSource):
+    """Articles of the wiki at ``SENTIENT_WIKIPEDIA_URL``."""
 
     service = "Wikipedia"
-
-    def __init__(self, outside: Outside, *, name: str = "wikipedia", key: str = "") -> None:
-        super().__init__(outside, name=name, key=key)
-        self._api = Service(outside, "wikipedia_url")
+    setting = "wikipedia_url"
 
     async def _bring(self, query: str, calls: Calls) -> Brought:
         words = telling_words(query)

@@ -299,7 +299,7 @@ async def test_addresses_of_this_network_and_denied_domains_are_not_read(web: Fa
     from sentient_kernel.sources.web import Hit, WebSource
 
     class Found(WebSource):
-        service = "Test"
+        service, setting = "Test", "searxng_url"
 
         async def _hits(self, query: str, calls: Any) -> list[Hit]:
             addresses = ("http://10.0.0.1/", "http://bad.example/", "file:///etc/passwd", web.url + "/tides", web.url + "/tides#again")
@@ -313,6 +313,33 @@ async def test_addresses_of_this_network_and_denied_domains_are_not_read(web: Fa
             "'bad.example' is not asked: SENTIENT_DENY_DOMAINS names it.",
             "The URL is not asked: only http:// and https:// are.",
         ]
+
+
+@on_a_loop
+async def test_an_engine_of_strangers_sends_nobody_to_the_hosts_of_ones_own(
+    web: FakeWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sentient_kernel.sources import web as module
+    from sentient_kernel.sources.pages import Page
+
+    async def hits(self: Any, query: str, calls: Any) -> list[module.Hit]:
+        return [module.Hit(web.url + "/tides"), module.Hit("https://example.org/away")]
+
+    async def read(calls: Any, url: str) -> Page:
+        return Page(url=web.url + "/tides", text=TIDES)  # as after a redirect
+
+    monkeypatch.setattr(module.WebSource, "_hits", hits)
+    monkeypatch.setattr(module, "read_page", read)
+    why = "'127.0.0.1' is not asked: the hosts of SENTIENT_ALLOW_HOSTS are yours, and not for what {} finds."
+    for engine, base in (("brave", NO_WAY), ("searxng", "https://searx.example.org")):
+        async with reaching(web, tmp_path, **{f"{engine}_url": base}) as outside:
+            source = opened(outside, engine)
+            assert await source.search(QUESTION) == []
+            told = why.format({"brave": "Brave", "searxng": "SearXNG"}[engine])
+            assert source.health.refused == ((web.url + "/tides", told), ("https://example.org/away", told))
+    named = (web.host, "searx.example.org")
+    async with reaching(web, tmp_path, searxng_url="https://searx.example.org", allow_hosts=named) as outside:
+        assert await opened(outside, "searxng").search(QUESTION)
 
 
 def test_an_address_that_is_never_asked_is_refused_when_it_is_added(tmp_path: Path) -> None:
@@ -357,6 +384,27 @@ async def test_the_same_query_again_asks_nothing_also_in_another_process(web: Fa
         again, source = await searched(outside, engine)
         assert again == first and source.health.read == 0
     assert len(web.requests) == count
+
+
+@pytest.mark.parametrize("engine", ["tavily", "brave"])
+@on_a_loop
+async def test_what_was_recorded_with_a_key_is_replayed_without_one(web: FakeWeb, tmp_path: Path, engine: str) -> None:
+    async with reaching(web, tmp_path) as outside:
+        first, _ = await searched(outside, engine)
+    async with reaching(web, tmp_path, mode="replay", **{f"{engine}_api_key": NO_WAY}) as outside:
+        assert (await searched(outside, engine))[0] == first
+        with pytest.raises(NotRecorded):
+            await searched(outside, engine, "something else")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@on_a_loop
+async def test_what_one_base_url_answers_is_not_served_for_another(web: FakeWeb, tmp_path: Path, engine: str) -> None:
+    with FakeWeb() as other:
+        for one in (web, other):
+            async with reaching(one, tmp_path) as outside:
+                await opened(outside, engine).search(QUESTION)
+            assert any(engine in path for path in one.counts)
 
 
 @on_a_loop
