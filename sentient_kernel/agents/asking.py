@@ -74,6 +74,8 @@ class Asking:
         """Why the model is asked no more; empty while it is."""
         self.notes: list[str] = []
         """What a reader of the report has to know: where the model did not help, and why."""
+        self._known: float | None = None  # what the call that waits costs at most, where a price is known
+        self._dearest = 0.0
         self.cost = Cost()
         """What the answers cost when they were made, kept ones included: the same however often the question is asked again."""
 
@@ -114,6 +116,7 @@ class Asking:
             unknown = f"No price of {self._model.name!r} is known, so the limit of ${self._ledger.budget.usd:g} could not be watched."
             if unknown not in self.notes:
                 self.notes.append(unknown)
+        self._dearest = max(self._dearest, usage["usd"] or 0.0)
         self.cost = Cost(
             usd=self.cost.usd + (usage["usd"] or 0.0), calls=self.cost.calls + calls,
             tokens=self.cost.tokens + usage["prompt"] + usage["completion"],
@@ -121,13 +124,13 @@ class Asking:
         return done["value"]
 
     async def _price(self, read: int, written: int) -> float:
-        """Returns what a call costs at most, in US dollars, where somebody wants to know and a price is known."""
+        """Returns what a call costs at most, in US dollars, where somebody wants to know; without a price, what the dearest one did."""
         if self._ledger.budget.usd is None:
             return 0.0
         cost = getattr(self._model, "cost", None)
         usage = Usage(prompt=read, completion=written)
-        known = Usage(usd=await asyncio.to_thread(cost, usage) if callable(cost) else None).sound().usd
-        return max(known or 0.0, _SOMETHING)
+        known = self._known = Usage(usd=await asyncio.to_thread(cost, usage) if callable(cost) else None).sound().usd
+        return max(self._dearest if known is None else known, _SOMETHING)
 
     async def _afford(self, tokens: int, usd: float) -> bool:
         """Returns whether a call may be made; asks a person at the limit."""
@@ -135,7 +138,7 @@ class Asking:
             budget, spent = self._ledger.budget, self._ledger.spent
             question = f"{short} Go on with a budget of this?"
             if short.what == "usd":
-                known = "That is what the next call costs at most." if usd > _SOMETHING else "What the next call costs is not known."
+                known = "What the next call costs is not known." if self._known is None else "That is what the next call costs at most."
                 question = f"{short} {known} Go on with a budget of this?"
             try:
                 answer = await self._ctx.approve(question, _more(self._ledger, tokens, usd), schema=Limits, ask="spend")

@@ -116,8 +116,9 @@ def test_what_is_proposed_is_enough_to_go_on(wb: sk.Workbench) -> None:
         asked[-1].approve()
     assert model.asked == 3 and len(asked) <= 3, [one.question for one in asked]
     unknown = wb.research(QUESTION, model=Priced(3.0), budget=sk.Budget(usd=0.01), name="unknown")
-    said = "The budget allows $0.01: $3.00 used. What the next call costs is not known. Go on with a budget of this?"
-    assert waiting(unknown).question == said
+    said = "The budget allows $0.01: $3.00 used, $3.00 more asked for. What the next call costs is not known. Go on with a budget of this?"
+    question = waiting(unknown)
+    assert question.question == said and question.payload == {"usd": 6.0}
     unknown.cancel()
 
 
