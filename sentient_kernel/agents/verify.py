@@ -310,7 +310,7 @@ def _why(claim: str, known: Mapping[str, str]) -> str:
             return f"It says otherwise than its quote {what}."
     if name := _strange(claim, held, " ".join(known.values())):
         return f"Its quotes do not name “{name}”."
-    if part := _loose(claim, held):
+    if (part := _loose(claim, held)) and len(clauses(claim)) > 1:
         return f"Its quotes do not hold that “{part}”."
     if len(known) > 1 and likeness(claim, evidence) >= CUT:
         return "No quote alone holds what it says, though its words stand in them."
