@@ -133,7 +133,7 @@ class Hurried(Asking):
                     if until is None and ctx.asked_to_finish:
                         until = time.monotonic() + patience
                     if until is not None and time.monotonic() >= until:
-                        ctx.note(UsageRecorded(purpose=purpose, model=self._model.name))  # what it costs nobody has said yet
+                        ctx.note(UsageRecorded(purpose=purpose, model=self._model.name, calls=0))  # what it costs nobody has said yet
                         return {"value": None, "usage": asdict(Usage(usd=0.0)), "kept": False}
                 return asked.result()
             finally:
