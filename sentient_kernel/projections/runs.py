@@ -86,7 +86,7 @@ class Run:
     """Folds one run's records into a :class:`RunView`."""
 
     __slots__ = (
-        "_answered", "_approvals", "_at", "_cancelling", "_done", "_ended", "_ended_at", "_error", "_failed", "_finishing", "_first",
+        "_answered", "_approvals", "_at", "_cancelling", "_cut", "_done", "_ended", "_ended_at", "_error", "_failed", "_finishing", "_first",
         "_moved", "_paused", "_progress", "_reason", "_recoveries", "_retried", "_running", "_seq", "_start", "_view", "run",
     )  # fmt: skip
 
@@ -97,7 +97,7 @@ class Run:
         self._seq = Seq(0)
         self._ended = self._reason = ""
         self._error: ErrorInfo | None = None
-        self._paused = self._cancelling = self._finishing = self._moved = self._answered = False
+        self._paused = self._cut = self._cancelling = self._finishing = self._moved = self._answered = False
         self._done = self._retried = self._recoveries = 0
         self._running: set[StepKey] = set()
         self._failed: set[StepKey] = set()
@@ -127,7 +127,8 @@ class Run:
             self._resume()
         elif kind in ("run_paused", "run_continued"):
             self._paused = kind == "run_paused"
-            if self._paused and record.event.cut:
+            self._cut = self._paused and record.event.cut
+            if self._cut:
                 self._running.clear()
         elif kind == "cancel_requested":
             self._cancelling = True
@@ -143,6 +144,8 @@ class Run:
 
     def _step(self, kind: str, key: StepKey) -> None:
         if kind in ("step_started", "step_retried"):
+            if self._cut:
+                return  # it was being written when the workbench was closed, and ended with all others
             self._running.add(key)  # a retry too: a step that a crash cut off is not announced again when it goes on
             self._failed.discard(key)
             self._retried += kind == "step_retried"
@@ -171,7 +174,7 @@ class Run:
     def _resume(self) -> None:
         self._recoveries += 1
         self._running.clear()
-        self._paused = self._cancelling = False
+        self._paused = self._cut = self._cancelling = False
         if self._ended:
             self._ended, self._ended_at, self._error, self._reason, self._finishing = "", 0, None, "", False
 
