@@ -86,8 +86,8 @@ class Run:
     """Folds one run's records into a :class:`RunView`."""
 
     __slots__ = (
-        "_answered", "_approvals", "_at", "_cancelling", "_cut", "_done", "_ended", "_ended_at", "_error", "_failed", "_finishing", "_first",
-        "_moved", "_paused", "_progress", "_reason", "_recoveries", "_retried", "_running", "_seq", "_start", "_view", "run",
+        "_answered", "_approvals", "_at", "_cancelling", "_cut", "_done", "_ended", "_ended_at", "_error", "_failed", "_finishing",
+        "_first", "_moved", "_paused", "_progress", "_reason", "_recoveries", "_retried", "_running", "_seq", "_start", "_view", "run",
     )  # fmt: skip
 
     def __init__(self, run: RunId) -> None:

@@ -69,7 +69,6 @@ def test_status_follows_the_events(events: list[Fact], status: str) -> None:
         ([BEGIN, ASK], "crashed"),
         ([BEGIN, RunPaused()], "crashed"),
         ([RunPaused()], "paused"),
-        ([BEGIN, RunPaused()], "crashed"),
         ([BEGIN, RunPaused(cut=True)], "paused"),
         ([RunPaused(cut=True), BEGIN], "paused"),
         ([RunPaused(cut=True), BEGIN, RunContinued(), BEGIN], "crashed"),
