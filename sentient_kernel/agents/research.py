@@ -10,10 +10,10 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from functools import cache, wraps
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -24,7 +24,9 @@ from sentient_kernel.agents.asking import Asking
 from sentient_kernel.agents.assemble import answered, assemble, by_judgement, claims_from, mended, missed, weak
 from sentient_kernel.agents.desk import Desk, check_query
 from sentient_kernel.agents.evidence import Evidence, collect
+from sentient_kernel.agents.hurried import Hurried
 from sentient_kernel.agents.meaning import nearest
+from sentient_kernel.agents.outgoing import allowed, is_outside, is_own, private
 from sentient_kernel.agents.plan import SubQuestion, plan
 from sentient_kernel.agents.report import Cost, Report
 from sentient_kernel.agents.shelf import Shelf
@@ -33,9 +35,8 @@ from sentient_kernel.agents.write import write
 from sentient_kernel.budget import Budget
 from sentient_kernel.engine import Context, Outcome, Workflow
 from sentient_kernel.errors import ApprovalRejected, NotFound, SourceError, UsageError
-from sentient_kernel.events import ResearchUpdated, SourceReported, UsageRecorded
+from sentient_kernel.events import ResearchUpdated, SourceReported
 from sentient_kernel.ids import DocumentId
-from sentient_kernel.models.base import Usage
 from sentient_kernel.sources.base import Health, Passage
 
 RESEARCH = "sentient_kernel.research"
@@ -43,10 +44,6 @@ PASSAGES = 10
 """Passages that one search takes from one source, for each unit of depth."""
 AT_ONCE = 8
 REFUSED_SHOWN = 20
-LAST_WORD = 20.0
-"""Seconds that a model has to write the report in once a run is to finish."""
-LOOK = 0.05
-"""Seconds between looks at whether a run is to finish while its model is asked."""
 BETWEEN = 0.5
 """Seconds between two words of progress while a source is read."""
 
@@ -74,6 +71,8 @@ class Searched:
     """What the person who asks has said to what was asked back."""
     missing: list[str] = field(default_factory=list)
     """What a model says is not answered that wrote nothing."""
+    own: frozenset[str] = frozenset()
+    """Codes and numbers that no search may carry outside."""
     notes: list[str] = field(default_factory=list)
     """What a reader of the report has to know of how it came about, a model aside."""
     left_out: list[str] = field(default_factory=list)
@@ -112,34 +111,6 @@ class Found:
 def research_workflow(desk: Desk, shelf: Shelf) -> Workflow[..., Any]:
     """Returns the research workflow over the sources of one desk and the models of one shelf."""
     return Workflow(Research(desk, shelf).research, RESEARCH, "3")
-
-
-class Hurried(Asking):
-    """Asks a model, and waits for no answer that a run can do without once it is to finish.
-
-    That is decided inside the step, so that it is recorded with its result. The call itself goes on: others may wait for it too, and its
-    answer is kept for who asks next.
-    """
-
-    def _call(self, purpose: str) -> Callable[..., Any]:
-        ctx, call, patience = self._ctx, super()._call(purpose), LAST_WORD if purpose == "write" else 0.0
-
-        @wraps(call)
-        async def ask_model(*args: Any) -> dict[str, Any]:
-            asked: asyncio.Future[dict[str, Any]] = asyncio.ensure_future(call(*args))
-            until: float | None = None
-            try:
-                while not (await asyncio.wait({asked}, timeout=LOOK))[0]:
-                    if until is None and ctx.asked_to_finish:
-                        until = time.monotonic() + patience
-                    if until is not None and time.monotonic() >= until:
-                        ctx.note(UsageRecorded(purpose=purpose, model=self._model.name, calls=0))  # what it costs nobody has said yet
-                        return {"value": None, "usage": asdict(Usage(usd=0.0)), "kept": False}
-                return asked.result()
-            finally:
-                asked.cancel()
-
-        return ask_model
 
 
 class Research:
@@ -285,6 +256,7 @@ class Research:
             if not parts:
                 return
             before = {passage.document for one in state.found for passage in one.passages}
+            _keep_back(state, evidence, _said(ctx, state))
             state.parts = [*state.parts, *parts]
             await self._search_on(ctx, state, parts)
             if not {passage.document for one in state.found for passage in one.passages} - before:
@@ -294,7 +266,8 @@ class Research:
         if ctx.finishing:
             state.left_out += _searches(parts)
         else:
-            state.found += await self._search(ctx, parts, state.sources, PASSAGES)
+            state.notes += _kept_back(state, parts)
+            state.found += await self._search(ctx, parts, state.sources, PASSAGES, state.own)
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -381,7 +354,9 @@ class Research:
             )
         return healths
 
-    async def _search(self, ctx: Context, parts: Sequence[SubQuestion], sources: list[list[str]], k: int) -> list[Found]:
+    async def _search(
+        self, ctx: Context, parts: Sequence[SubQuestion], sources: list[list[str]], k: int, own: frozenset[str] = frozenset()
+    ) -> list[Found]:
         async def search(part: int, query: str, ref: list[str], k: int) -> Found:
             try:
                 passages, health = await self._desk.search(ref, query, k)
@@ -389,8 +364,9 @@ class Research:
                 passages, health = [], Health(source=ref[0], reason=str(error))
             return Found(part=part, source=ref[0], passages=tuple(passages), health=health)
 
-        wanted = [(p, ref) for p in parts for ref in sources]
-        steps = (ctx.step(search, p.id, p.query, ref, k, title=f"search “{_short(p.text)}” in {ref[0]}") for p, ref in wanted)
+        asks = [(p, ref, allowed(p.query, own) if is_outside(ref) else p.query) for p in parts for ref in sources]
+        wanted = [(p, ref) for p, ref, query in asks if query]
+        steps = (ctx.step(search, p.id, query, ref, k, title=f"search “{_short(p.text)}” in {ref[0]}") for p, ref, query in asks if query)
         outcomes = await ctx.gather(*steps, limit=AT_ONCE)
         found = [
             o.value or Found(part=p.id, source=ref[0], passages=(), health=Health(source=ref[0], reason=str(o.error)))
@@ -556,6 +532,26 @@ def _by_part(found: list[Found]) -> dict[int, list[Passage]]:
     for one in found:
         by_part.setdefault(one.part, []).extend(one.passages)
     return {part: sorted(passages, key=lambda p: -p.score) for part, passages in by_part.items()}
+
+
+def _keep_back(state: Searched, evidence: Sequence[Evidence], said: Sequence[str]) -> None:
+    """Notes which codes and numbers no search may carry outside, as only a person's own documents hold them."""
+    own = {ref[0] for ref in state.sources if is_own(ref)}
+    if own and any(is_outside(ref) for ref in state.sources):
+        mine = [text for one in evidence if one.source in own for text in (one.quote, one.title)]
+        others = [text for one in evidence if one.source not in own for text in (one.quote, one.title)]
+        state.own |= private(mine, [state.question, *said, *(part.text for part in state.parts), *others])
+
+
+def _kept_back(state: Searched, parts: Sequence[SubQuestion]) -> list[str]:
+    """Says of which searches something was not sent outside."""
+    changed = [part.query for part in parts if allowed(part.query, state.own) != part.query]
+    listed = "; ".join(f"“{query}”" for query in changed)
+    return (
+        [f"Codes that only your own documents hold were left out when services outside were asked: {listed}."]
+        if changed
+        else []
+    )
 
 
 def _merged(healths: list[Health], found: list[Found]) -> list[Health]:
