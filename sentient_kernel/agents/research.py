@@ -547,11 +547,7 @@ def _kept_back(state: Searched, parts: Sequence[SubQuestion]) -> list[str]:
     """Says of which searches something was not sent outside."""
     changed = [part.query for part in parts if allowed(part.query, state.own) != part.query]
     listed = "; ".join(f"“{query}”" for query in changed)
-    return (
-        [f"Codes that only your own documents hold were left out when services outside were asked: {listed}."]
-        if changed
-        else []
-    )
+    return [f"Codes that only your own documents hold were left out when services outside were asked: {listed}."] if changed else []
 
 
 def _merged(healths: list[Health], found: list[Found]) -> list[Health]:
