@@ -271,7 +271,9 @@ class Cache:
         if put is None:
             put = await self._apart(lambda: self._database.put(name, row, used=used, unless=unless))
         self._count(put)
-        if self._database.pages > _database.PAGES and not self._checking:
+        if self._database.pages > 2 * _database.PAGES:  # a slow disk falls behind who never pauses: then writers wait for it
+            await self._apart(self._database.checkpoint)
+        elif self._database.pages > _database.PAGES and not self._checking:
             self._checking = True
             self._threads().submit(self._checkpoint)
         return put
