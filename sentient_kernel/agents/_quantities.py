@@ -155,11 +155,11 @@ def _read(written: str) -> tuple[float, float]:
 def unheld(claim: str, evidence: str) -> list[str]:
     """Returns the numbers of a sentence that a text does not hold, as the sentence writes them.
 
+    A number that follows from two that are held is held: as a share, a ratio, a sum or a difference of theirs.
+
     Args:
         claim: The sentence.
         evidence: The text.
-
-    A number that follows from two that are held is held: as a share, a sum or a difference of theirs.
 
     Example:
         >>> unheld("Of 60 hives 12 died, 20%.", "In spring 12 of all 60 hives were dead.")

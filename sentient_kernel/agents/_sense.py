@@ -6,7 +6,6 @@ Two sentences may have all words in common and say opposite things. The rules he
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 from sentient_kernel.agents._words import NEGATIONS, STOP, WORD, content, plain, words
 
@@ -22,27 +21,16 @@ _BREAK = re.compile(
 )
 
 _UP = (
-    "increas",
-    "enhanc",
-    "elevat",
-    "promot",
-    "activ",
-    "induc",
-    "accelerat",
-    "stimulat",
-    "upregulat",
-    "strengthen",
-    "improv",
-)
+    "increas", "enhanc", "elevat", "promot", "activ", "induc", "accelerat", "stimulat", "upregulat", "strengthen", "improv",
+)  # fmt: skip
 _DOWN = (
     "decreas", "reduc", "declin", "diminish", "weaken", "worsen", "suppress", "inhibit", "block", "impair", "prevent", "downregulat",
     "attenuat", "deplet",
 )  # fmt: skip
 """Stems that say which way something goes, with whatever follows them."""
 _RISES = frozenset("rais ris ros risen grow grew gain higher greater more faster larger longer".split())
-_FALLS = frozenset("lower less fall fell drop slow fewer smaller shorter".split())
+_FALLS = frozenset("lower less fall fell drop slow fewer smaller shorter slower".split())
 """The same, as they stand."""
-_STEPS = frozenset("higher greater more faster larger longer lower less slower fewer smaller shorter".split())
 
 _OPPOSITES = [
     frozenset(pair.split("/"))
@@ -101,7 +89,7 @@ def directions(text: str) -> tuple[int, int]:
     """Returns how many words of a text say that something grows, and how many that it shrinks."""
     up = down = 0
     for word in words(text):
-        form = word if word in _STEPS else next(iter(content(word)), "")
+        form = word if word in _RISES or word in _FALLS else next(iter(content(word)), "")
         up += form in _RISES or form.startswith(_UP)
         down += form in _FALLS or form.startswith(_DOWN)
     return up, down
@@ -204,15 +192,16 @@ def _swapped(claim: str, evidence: str) -> bool:
 def _order(text: str) -> set[tuple[str, str, str]]:
     """Returns which word stands between which names: those that follow each other in one clause."""
     found: set[tuple[str, str, str]] = set()
-    names: list[tuple[int, str]] = []
     said = _TOKEN.findall(text[:2_000])
+    last: tuple[int, str] | None = None
     for at, word in enumerate(said):
+        name = word.lower()
         if not word[0].isalnum():
-            names = []
-        elif word[0].isupper() and not (word.lower() in STOP and (at == 0 or len(word) > 1)):
-            names.append((at, word.lower()))
-            for (first, a), (second, b) in pairwise(names[-2:]):
-                found |= {(a, between.lower(), b) for between in said[first + 1 : second] if between.lower() not in _GLUE and a != b}
+            last = None
+        elif word[0].isupper() and not (name in STOP and (at == 0 or len(word) > 1)):
+            if last is not None and last[1] != name:
+                found |= {(last[1], between.lower(), name) for between in said[last[0] + 1 : at] if between.lower() not in _GLUE}
+            last = at, name
     return found
 
 

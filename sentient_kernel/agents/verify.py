@@ -134,7 +134,7 @@ def carried(claim: str, judged: str, quotes: Sequence[str]) -> bool:
         False
     """
     together = " ".join(quotes)
-    held = frozenset(content(together))
+    held = _held(together)
     return (
         len(content(judged)) >= 2
         and any(" ".join(words(judged)) in " ".join(words(quote)) for quote in quotes)
