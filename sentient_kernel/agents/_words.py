@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)*(?:['’][^\W\d_]+)?")
@@ -139,11 +139,6 @@ def idf(groups: Sequence[Iterable[str]]) -> dict[str, float]:
     return {term: math.log(1 + (len(groups) - n + 0.5) / (n + 0.5)) for term, n in seen.items()}
 
 
-def weight(terms: Iterable[str], rarity: Mapping[str, float], unseen: float) -> float:
-    """Returns the sum of the rarities of terms; one that was never seen counts ``unseen``."""
-    return sum(rarity.get(term, unseen) for term in terms)
-
-
 def numbers(text: str) -> frozenset[str]:
     """Returns the numbers of a text, thousands separators taken out, trailing zeros of decimals too.
 
@@ -158,25 +153,6 @@ def numbers(text: str) -> frozenset[str]:
             value = value.replace(",", "")
         value = value.replace(",", ".")
         found.add(value.rstrip("0").rstrip(".") if value.count(".") == 1 else value)
-    return frozenset(found)
-
-
-_UNITS = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_SPELLED = re.compile(rf"\b(?:({'|'.join(_TENS)})(?:[- ](one|{'|'.join(_UNITS[:8])}))?|({'|'.join(_UNITS)}))\b")
-
-
-def figures(text: str) -> frozenset[str]:
-    """Returns the numbers of a text, also those that are written as words; "one" is as often no number.
-
-    Example:
-        >>> sorted(figures("Nineteen of 35 hives, twenty-one frames"))
-        ['19', '21', '35']
-    """
-    found = set(numbers(text))
-    for tens, unit, small in _SPELLED.findall(text.lower()):
-        value = _UNITS.index(small) + 2 if small else 20 + 10 * _TENS.index(tens)
-        found.add(str(value + (1 if unit == "one" else _UNITS.index(unit) + 2 if unit else 0)))
     return frozenset(found)
 
 

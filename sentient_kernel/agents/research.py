@@ -415,7 +415,7 @@ class Research:
         brought = [(one.part, one.source) for one in state.found if any(passage.document in gone for passage in one.passages)]
         for part in [part for part in state.parts if part.id in {number for number, _ in brought}]:
             sources = [ref for ref in state.sources if (part.id, ref[0]) in brought]
-            fresh = await self._search(ctx, [part], sources, state.each)
+            fresh = await self._search(ctx, [part], sources, state.each, state.own)
             again = {(one.part, one.source) for one in fresh}
             state.found = [*(one for one in state.found if (one.part, one.source) not in again), *fresh]
 
