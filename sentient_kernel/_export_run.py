@@ -1,7 +1,8 @@
 """A run with all its evidence as one file, and back: what belongs to it, and what a stranger's run may bring into a home.
 
-What comes in executes nothing, overwrites nothing and does not go on by itself. Its answers to questions do not count here: all of them
-are asked again, as is what its policy would have answered. Its cache entries are served in a replay only.
+What comes in executes nothing, overwrites nothing and does not go on by itself. Its rows say for ever that they come from a file: no answer
+and no policy in them counts here, and what they name is asked about before anything of it is executed. Its cache entries are served in a
+replay only.
 """
 
 from __future__ import annotations
@@ -24,9 +25,6 @@ from sentient_kernel.documents import Document
 from sentient_kernel.errors import DuplicateKey, NotFound, ParseError, Refused, UsageError
 from sentient_kernel.events import (
     TRANSIENT,
-    ApprovalDecided,
-    ApprovalRequested,
-    ApprovalWithdrawn,
     Fact,
     MessageReceived,
     Record,
@@ -35,7 +33,7 @@ from sentient_kernel.events import (
     RunStarted,
     classes,
 )
-from sentient_kernel.ids import ApprovalId, BlobId, DocumentId, RunId, Seq
+from sentient_kernel.ids import BlobId, DocumentId, RunId, Seq
 
 if TYPE_CHECKING:
     from sentient_kernel._run_file import RunFile
@@ -199,44 +197,26 @@ def _known(record: Record) -> Record:
 
 
 def _events(records: Sequence[Record]) -> list[Event]:
-    """Returns events as they may stand in another home: no answer given elsewhere counts, and no policy from elsewhere answers."""
+    """Returns events as they may stand in another home: without a place, which they get there."""
     places = {record.seq: place for place, record in enumerate(records)}
     found = []
     for record in records:
         fact, message = record.event, -1
-        match fact:
-            case RunStarted():
-                fact = fact.model_copy(update={"approve": None})
-            case ApprovalDecided():
-                how = {"approve": "Approved", "reject": "Rejected"}[fact.decision]
-                reason = f"{how} by {fact.by or 'somebody'} where this run comes from; here it has to be asked again."
-                fact = ApprovalWithdrawn(approval=fact.approval, reason=reason)
-            case MessageReceived() if fact.message:
-                message = places.get(fact.message, -1)
-                if message < 0 or records[message].kind != "message_sent":
-                    raise ParseError(f"Event {record.seq} of the file takes a message that nobody sent.")
-                fact = fact.model_copy(update={"message": Seq(0)})
+        if isinstance(fact, MessageReceived) and fact.message:
+            message = places.get(fact.message, -1)
+            if message < 0 or records[message].kind != "message_sent":
+                raise ParseError(f"Event {record.seq} of the file takes a message that nobody sent.")
+            fact = fact.model_copy(update={"message": Seq(0)})
         found.append(Event(record.run, record.at, fact, message))
     return found
 
 
 def _at_rest(events: Sequence[Event], root: RunId) -> Iterator[Event]:
-    """Yields what closes a run that was brought in: open questions are withdrawn, and one that has not ended is paused."""
-    at = events[-1].at
-    asked: dict[ApprovalId, RunId] = {}
-    ended = False
-    for event in events:
-        match event.fact:
-            case ApprovalRequested():
-                asked[event.fact.approval] = event.run
-            case ApprovalWithdrawn():
-                asked.pop(event.fact.approval, None)
-        if event.run == root and event.fact.kind in (*_ENDS, "run_resumed"):
-            ended = event.fact.kind in _ENDS
-    for approval, run in asked.items():
-        yield Event(run, at, ApprovalWithdrawn(approval=approval, reason="It was open where this run comes from; here it is asked again."))
-    if not ended:
-        yield Event(root, at, RunPaused(by="import", reason="It was opened from a file; it goes on when somebody resumes it.", cut=True))
+    """Yields what closes a run that was brought in and has not ended: it is paused."""
+    ends = [event.fact.kind in _ENDS for event in events if event.run == root and event.fact.kind in (*_ENDS, "run_resumed")]
+    if not (ends and ends[-1]):
+        reason = "It was opened from a file; it goes on when somebody resumes it."
+        yield Event(root, events[-1].at, RunPaused(by="import", reason=reason, cut=True))
 
 
 # -- what has to hold ------------------------------------------------------------------------------------------------------

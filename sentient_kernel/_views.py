@@ -15,6 +15,7 @@ from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.cost import UsageView
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.folds import RunFolds, RunLook, WorkbenchFolds
+from sentient_kernel.projections.foreign import ForeignView
 from sentient_kernel.projections.runs import Runs, RunView, with_liveness
 from sentient_kernel.projections.table import Table
 
@@ -33,6 +34,7 @@ class Views:
         self._lock = threading.RLock()
         self._runs: OrderedDict[RunId, RunFolds] = OrderedDict()
         self._all = WorkbenchFolds()
+        self._foreign: OrderedDict[RunId, tuple[tuple[int, ...], ForeignView | None]] = OrderedDict()
 
     def of(self, run: RunId) -> RunFolds:
         """Returns the folds of one run as of now. Raises NotFound."""
@@ -76,7 +78,26 @@ class Views:
                 look = self.of(run).look
             view = with_liveness(look.run, self._alive(look.run))
             if view.status != "crashed" or self.of(run).run.view.seq == view.seq:
-                return look._replace(run=view)
+                return look._replace(run=view, foreign=self.foreign(run))
+
+    def foreign(self, run: RunId) -> ForeignView | None:
+        """Returns what a run, and those that it is part of, hold that was written elsewhere, and what that names.
+
+        It is looked for when the run is first shown, and again when more of it has come or a question about it was answered.
+        """
+        folds = root = self.of(run)
+        while (parent := root.run.view.parent) is not None:
+            root = self.of(parent)
+        foreign = folds.foreign + root.foreign
+        mark = (folds.foreign, root.foreign, root.answers if foreign else 0)
+        known = self._foreign.get(run)
+        if known is None or known[0] != mark:
+            alone = not foreign and not self._wb.journal.runs(parent=root.run.run)
+            known = (mark, None if alone else self._wb.engine.foreign(run))
+            self._foreign[run] = known
+            while len(self._foreign) > KEPT:
+                self._foreign.popitem(last=False)
+        return known[1]
 
     def gone_wrong(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
         """Returns the groups of failures, the figures over all, and the newest ones."""
@@ -149,7 +170,7 @@ class Views:
         written = self._wb._report(run) if report and view.status == "completed" else None
         return run_html(
             view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table,
-            report_html=written.to_html() if written is not None else None,
+            report_html=written.to_html() if written is not None else None, foreign=self.foreign(run),
         )  # fmt: skip
 
 

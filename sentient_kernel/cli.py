@@ -241,7 +241,8 @@ def _show(wb: Workbench, args: argparse.Namespace) -> int:
     from sentient_kernel.projections.views import run_text
 
     folds = wb._views.of(run.id)
-    print(run_text(view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table))
+    parts = (folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table)
+    print(run_text(view, *parts, foreign=wb._views.foreign(run.id)))
     if run.error is not None:
         print(f"\n{one_line(f'{run.error.type}: {run.error.message} {run.error.hint}')}")
     if view.status == "completed":

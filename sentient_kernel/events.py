@@ -19,7 +19,9 @@ from sentient_kernel.clock import as_datetime
 from sentient_kernel.errors import JournalDamaged
 from sentient_kernel.ids import ApprovalId, BlobId, RunId, Seq, StepKey
 
-Ask = Literal["plan", "spend", "tool", "fetch", "effect", "question"]
+Ask = Literal["plan", "spend", "tool", "fetch", "effect", "question", "open"]
+Origin = Literal["", "file", "elsewhere"]
+"""Where a row comes from that does not count here by itself: out of a file that was opened, or written elsewhere. Empty: it counts."""
 Effect = Literal["pure", "idempotent", "once"]
 
 
@@ -451,6 +453,7 @@ class Record(NamedTuple):
         at: Microseconds since 1970, UTC.
         kind: The event's kind.
         body: The event's fields as JSON bytes, defaults left out.
+        origin: Empty for what counts here; else where it comes from. The store tells it; it is neither stored in the row nor sent.
     """
 
     seq: Seq
@@ -458,6 +461,7 @@ class Record(NamedTuple):
     at: int
     kind: str
     body: bytes
+    origin: Origin = ""
 
     @property
     def event(self) -> Any:
@@ -477,4 +481,4 @@ class Record(NamedTuple):
 
 
 record_of: Callable[[tuple[Any, ...]], Record] = partial(tuple.__new__, Record)
-"""Makes a record of its five fields in half the time of ``Record(...)``."""
+"""Makes a record of its six fields in half the time of ``Record(...)``."""

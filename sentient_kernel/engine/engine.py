@@ -8,12 +8,14 @@ import json
 import logging
 import os
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from types import CodeType
 from typing import Any
 
+from pydantic import JsonValue
 from pydantic_core import to_json
 
 from sentient_kernel.clock import Clock, SystemClock
@@ -22,6 +24,7 @@ from sentient_kernel.engine import _codec, _identity
 from sentient_kernel.engine._calls import Crashed, start_task
 from sentient_kernel.engine._execution import Execution
 from sentient_kernel.engine._loop import LoopThread
+from sentient_kernel.engine._opening import NotOpened, look, root_of, tree_of
 from sentient_kernel.engine._placement import Placement
 from sentient_kernel.engine._state import CRASH_LOOP, ENDED, Refusal, RunState, apply, decide, fold
 from sentient_kernel.engine._watchdog import Watchdog
@@ -30,6 +33,7 @@ from sentient_kernel.engine.workflow import Workflow, find
 from sentient_kernel.errors import (
     AnswerRefused,
     DuplicateKey,
+    JournalDamaged,
     JournalError,
     JournalUnusable,
     LeaseLost,
@@ -40,10 +44,21 @@ from sentient_kernel.errors import (
     UnknownWorkflow,
     UsageError,
 )
-from sentient_kernel.events import ApprovalWithdrawn, ErrorInfo, LoopBlocked, Record, RunFailed, RunPaused, RunResumed, RunStarted
+from sentient_kernel.events import (
+    ApprovalWithdrawn,
+    ErrorInfo,
+    LoopBlocked,
+    Record,
+    RunFailed,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Written,
+)
 from sentient_kernel.events import RunCancelled as RunCancelledEvent
 from sentient_kernel.ids import RunId, Seq, StepKey, new_run_id
 from sentient_kernel.journal.base import Journal, Lease
+from sentient_kernel.projections.foreign import ForeignView, inputs_named
 
 LEASE_TTL = 15.0
 """Seconds after which a kernel that gives no sign may lose its runs; one that died on this machine loses them at once."""
@@ -174,6 +189,22 @@ class Engine:
         """Returns the exception that ended a run in this process, with its traceback."""
         return self._errors.get(run)
 
+    def names(self, workflow: str, inputs: Any) -> dict[str, JsonValue]:
+        """Returns what the stored inputs of a workflow name: as the workflow says, where it is defined here."""
+        try:
+            return (self._flows.get(workflow) or find(workflow)).names(inputs)
+        except Exception:  # noqa: BLE001 - a workflow that is not defined here, or says nothing of inputs that a stranger made up
+            return inputs_named(inputs)
+
+    def foreign(self, run: RunId) -> ForeignView | None:
+        """Returns what a run, and the runs that it is part of or that are part of it, hold that was written elsewhere; any thread."""
+        return look(self.journal, root_of(self.journal, run), self.names)
+
+    def policy(self, run: RunId) -> Mapping[str, str]:
+        """Returns how the questions of a run are answered; nothing for one that was begun elsewhere."""
+        begun = self.journal.read(run=run, kinds=["run_started"], limit=1)
+        return (begun[0].event.approve or {}) if begun and not begun[0].origin else {}
+
     def result(self, run: RunId) -> Any:
         """Returns the stored result of a run, typed by its workflow where that is defined here. Raises Refused when there is none."""
         rows = self.journal.read(run=run, kinds=["run_started", "run_completed"])
@@ -268,14 +299,25 @@ class Engine:
         try:
             await written
         except DuplicateKey as duplicate:
-            first = self.journal.read(after=Seq(duplicate.seq - 1), limit=1)[0]
-            await self._attach(first.run, flow)
-            return first.run
-        state = RunState(run, started=started, code=started.code, started_at=self.clock.now_us())
-        self._execute(flow, state, lease)
+            known = self._named(duplicate.seq, started)
+            await self._attach(known, flow, approve)
+            return known
+        state = RunState(run, started=started, policy=approve or {}, code=started.code, started_at=self.clock.now_us())
+        self._execute(flow, Execution(self, flow, state, lease))
         return run
 
-    async def _attach(self, run: RunId, flow: Workflow[..., Any]) -> None:
+    def _named(self, seq: int, started: RunStarted) -> RunId:
+        """Returns the run of a name, once it is what that name stands for: in a home from elsewhere, anything can."""
+        found = self.journal.read(after=Seq(seq - 1), limit=1)
+        if found and found[0].kind == "run_started":
+            event = found[0].event
+            if (event.name, event.workflow, event.inputs) == (started.name, started.workflow, started.inputs):
+                return found[0].run
+        raise JournalDamaged(
+            f"The run that goes by the name {started.name!r} is not one of these inputs.", hint="`sentient-kernel verify` tells more."
+        )
+
+    async def _attach(self, run: RunId, flow: Workflow[..., Any], approve: Mapping[str, str] | None) -> None:
         """Goes on with a named run where that makes sense: it crashed, failed, or its notebook code was edited."""
         if await self._executed_here(run):
             return
@@ -284,7 +326,7 @@ class Engine:
         if state.ended == "cancelled" or (state.ended == "completed" and not edited):
             return
         with suppress(Refused):  # completed by another kernel just now
-            await self._resume(run, flow)
+            await self._resume(run, flow, approve)
 
     async def _executed_here(self, run: RunId) -> bool:
         """True while this engine executes the run; one whose end is written already is let go of first."""
@@ -294,20 +336,20 @@ class Engine:
         await asyncio.wait([execution.task])
         return run in self.live
 
-    async def _resume(self, run: RunId, flow: Workflow[..., Any] | None) -> None:
+    async def _resume(self, run: RunId, flow: Workflow[..., Any] | None, approve: Mapping[str, str] | None = None) -> None:
         if await self._executed_here(run) or run in self._resuming:
             return
         self._resuming.add(run)
         try:
-            await self._take_up(run, flow)
+            await self._take_up(run, flow, approve)
         finally:
             self._resuming.discard(run)
 
-    async def _take_up(self, run: RunId, flow: Workflow[..., Any] | None) -> None:
+    async def _take_up(self, run: RunId, flow: Workflow[..., Any] | None, approve: Mapping[str, str] | None) -> None:
         state = self._load(run)
         assert state.started is not None  # noqa: S101 - _load raises NotFound otherwise
         if state.started.parent is not None:
-            await self._resume(state.started.parent, None)
+            await self._resume(state.started.parent, None, approve)
             return
         flow = flow or self._flows.get(state.started.workflow) or find(state.started.workflow)
         if state.ended == "completed" and (not flow.notebook or flow.code == state.code):
@@ -323,11 +365,14 @@ class Engine:
         if not state.ended and state.recoveries >= CRASH_LOOP:
             await self._declare_failed(state, lease)
             return
+        end = Written(f"run_{state.ended}", state.last) if state.ended else None
         event = RunResumed(code=flow.code, by=self.by, retry_failed=state.ended == "failed")
         await self.journal.append(run, [event], lease=lease)
         self._catch_up(state)
         self._errors.pop(run, None)
-        self._execute(flow, state, lease)
+        foreign = state.foreign or any(record.origin for one in tree_of(self.journal, run)[1:] for record in self.journal.read(run=one))
+        given = {ask: how for ask, how in (approve or {}).items() if ask == "open"}
+        self._execute(flow, Execution(self, flow, state, lease, foreign=foreign, given=given, end=end))
 
     async def _declare_failed(self, state: RunState, lease: Lease) -> None:
         names = ", ".join(sorted({s.name for s in state.steps.values() if s.completed is None and s.failed is None})) or "its first lines"
@@ -348,21 +393,20 @@ class Engine:
             raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
         return state
 
-    def _execute(self, flow: Workflow[..., Any], state: RunState, lease: Lease) -> None:
-        execution = Execution(self, flow, state, lease)
-        assert state.started is not None  # noqa: S101 - a state to execute has begun
-        args, kwargs = _codec.arguments(flow.fn, state.started.inputs)
-        self.live[state.run] = execution
-        execution.task = start_task(self._to_the_end(execution, args, kwargs), f"run {state.run}")
+    def _execute(self, flow: Workflow[..., Any], execution: Execution) -> None:
+        self.live[execution.run] = execution
+        execution.task = start_task(self._to_the_end(execution), f"run {execution.run}")
 
-    async def _to_the_end(self, execution: Execution, args: list[Any], kwargs: dict[str, Any]) -> None:
+    async def _to_the_end(self, execution: Execution) -> None:
         run = execution.run
         try:
-            await execution.execute(Context(execution), args, kwargs)
+            await execution.execute(Context(execution), self._arguments(execution))
         except asyncio.CancelledError:
             pass
         except (Crashed, LeaseLost, JournalError) as error:
             self.ended_by(run, error)
+        except NotOpened as closed:
+            self.ended_by(run, closed.rejected)
         except Exception as error:  # noqa: BLE001 - the border of step execution; the journal has it, this keeps the traceback
             self.ended_by(run, error)
         finally:
@@ -371,6 +415,12 @@ class Engine:
                 if not execution.over:  # the end of a run gives its lease back itself
                     self._release(execution.lease)
                 self._settle(run, "crashed")
+
+    @staticmethod
+    def _arguments(execution: Execution) -> Callable[[], tuple[list[Any], dict[str, Any]]]:
+        started = execution.state.started
+        assert started is not None  # noqa: S101 - a run that is executed has begun
+        return partial(_codec.arguments, execution.flow.fn, started.inputs)
 
     def _release(self, lease: Lease) -> None:
         try:
@@ -384,6 +434,9 @@ class Engine:
         """Runs a child to its end under its parent's lease and returns its result."""
         lease = parent.root.lease
         state = fold(run, self.journal.read(run=run))
+        if state.foreign and run not in parent.root.opened:
+            what = f"Child run {run!r} holds what was written elsewhere, and the journal's list of runs does not say whose child it is."
+            raise JournalDamaged(what, hint="`sentient-kernel verify` tells more.")
         if state.ended == "completed":
             return _codec.stored_result(state.last, self.journal.blobs, flow.fn)
         if state.started is None:
@@ -399,9 +452,8 @@ class Engine:
             await self.journal.append(run, [RunResumed(code=flow.code, by=self.by, retry_failed=state.ended == "failed")], lease=lease)
             state = fold(run, self.journal.read(run=run))
         execution = Execution(self, flow, state, lease, parent)
-        inputs_args, inputs_kwargs = _codec.arguments(flow.fn, state.started.inputs if state.started else {"args": [], "kwargs": {}})
         self.live[run] = execution
-        execution.task = start_task(execution.execute(Context(execution), inputs_args, inputs_kwargs), f"run {run}")
+        execution.task = start_task(execution.execute(Context(execution), self._arguments(execution)), f"run {run}")
         try:
             return await execution.task
         except asyncio.CancelledError:

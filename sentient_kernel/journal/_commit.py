@@ -19,6 +19,7 @@ from sentient_kernel.errors import DuplicateKey, LeaseLost
 from sentient_kernel.events import Record, record_of
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal._leases import give_back
+from sentient_kernel.journal._marks import FROM_FILE, Mark
 from sentient_kernel.journal._schema import BLOCK
 from sentient_kernel.journal.base import Lease
 
@@ -31,7 +32,7 @@ MOST_REMEMBERED = 10_000
 _PAGE: Final = 4096
 _SMALL: Final = 1024
 _LINK = Struct(">QqHH").pack
-_INSERT = "INSERT INTO events(seq, run, kind, at, chain, body) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO events(seq, run, kind, at, chain, body, mark) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 T = TypeVar("T")
@@ -55,7 +56,7 @@ ENDS: Final = frozenset({"run_completed", "run_failed", "run_cancelled"})
 _NOTED: Final = ENDS | {"run_started"}
 
 Result = Seq | DuplicateKey | LeaseLost
-_Row = tuple[int, int, int, int, bytes, bytes]
+_Row = tuple[int, int, int, int, bytes, bytes, bytes]
 
 
 class Outcome(NamedTuple):
@@ -79,16 +80,22 @@ def link(before: bytes, seq: int, at: int, code: int, run: bytes, body: bytes) -
     return blake2b(b"".join((before, _LINK(seq, at, code, len(run)), run, body)), digest_size=CHAIN).digest()
 
 
+def _no_mark(*row: object) -> bytes:
+    return FROM_FILE
+
+
 class Committer:
     """Writes groups through one connection.
 
     Args:
         connection: The connection; nobody else writes through it.
         wrote: Called after each commit with the seq and chain hash of the newest row.
+        mark: Makes the marks of rows that are written here.
     """
 
-    def __init__(self, connection: apsw.Connection, wrote: Callable[[int, bytes], None]) -> None:
+    def __init__(self, connection: apsw.Connection, wrote: Callable[[int, bytes], None], mark: Mark) -> None:
         self.connection = connection
+        self.mark = mark
         self.execute = connection.cursor().execute
         self.pages = 0
         """About how many pages were written since this was last set to 0."""
@@ -103,15 +110,17 @@ class Committer:
         self._numbers: dict[RunId, tuple[int, bytes]] = {}
         self._marked: set[int] = set()  # the keys that are known to occur in the newest block
         self._next_block = 0
-        self._codes: dict[str, int] = {str(name): int(code) for code, name in self.execute("SELECT code, name FROM kinds")}
+        kinds = self.execute("SELECT code, name FROM kinds")
+        self._codes: dict[str, tuple[int, bytes]] = {str(name): (int(code), str(name).encode()) for code, name in kinds}
         self._born = int(self.execute("SELECT value FROM meta WHERE name = 'born'").get)
 
-    def commit(self, group: Sequence[Pending] | Callable[[int], Sequence[Pending]]) -> Outcome:
+    def commit(self, group: Sequence[Pending] | Callable[[int], Sequence[Pending]], *, from_file: bool = False) -> Outcome:
         """Writes a group in one transaction.
 
         Args:
             group: What waits, in order. What is refused by its lease or its unique key does not hinder the others. Or what makes the
                 group, inside the transaction, told the seq that its first row will have; what that raises is raised here.
+            from_file: Whether the rows were written elsewhere, and so get no mark of this installation.
 
         Returns:
             What became of it.
@@ -124,7 +133,7 @@ class Committer:
         try:
             if self._data_version() != self._version:
                 self._refresh()
-            rows, outcome = self._gather(group(self._seq + 1) if callable(group) else group)
+            rows, outcome = self._gather(group(self._seq + 1) if callable(group) else group, from_file)
             if rows:
                 self._many(_INSERT, rows)
             execute("COMMIT")
@@ -139,9 +148,10 @@ class Committer:
             self._numbers.clear()
         return outcome
 
-    def _gather(self, group: Sequence[Pending]) -> tuple[list[_Row], Outcome]:
+    def _gather(self, group: Sequence[Pending], from_file: bool) -> tuple[list[_Row], Outcome]:
         """Makes the rows and records of a group; whatever else it changes, it changes in the open transaction."""
         seq, chain, codes, numbers, marked, born = self._seq, self._chain, self._codes, self._numbers, self._marked, self._born
+        mark, origin = (_no_mark, "file") if from_file else (self.mark, "")
         rows: list[_Row] = []
         records: list[Record] = []
         results: list[Result] = []
@@ -154,10 +164,10 @@ class Committer:
             number, name = numbers.get(run) or self._number(run, seq + 1)
             for kind, body in events:
                 seq += 1
-                code = codes[kind]
+                code, word = codes[kind]
                 chain = link(chain, seq, at, code, name, body)
-                rows.append((seq, number, code, at - born, chain, body))
-                records.append(record_of((seq, run, at, kind, body)))
+                rows.append((seq, number, code, at - born, chain, body, mark(chain, seq, at, word, name, body)))
+                records.append(record_of((seq, run, at, kind, body, origin)))
                 if seq >= self._next_block or number not in marked or -code not in marked:
                     self._mark(number, code, seq)
                 if len(body) > _SMALL:
