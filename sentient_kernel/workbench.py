@@ -398,7 +398,10 @@ class Workbench:
         return examine(self)
 
     def verify(self) -> Verdict:
-        """Checks that no row of the journal is missing or altered."""
+        """Checks that no row of the journal is missing or altered.
+
+        That does not prove who wrote the rows: ``foreign`` of what is returned says how many carry no mark of this installation.
+        """
         self._usable()
         return self.journal.verify(full=True)
 

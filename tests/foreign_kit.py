@@ -7,16 +7,36 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
 import sentient_kernel as sk
 from sentient_kernel.events import Fact
-from sentient_kernel.ids import RunId
 from sentient_kernel.journal._commit import link
 from sentient_kernel.journal._head import HeadFile, head_path
 from sentient_kernel.projections.approvals import ApprovalView
+
+done: list[Any] = []
+
+
+def act(what: str) -> str:
+    """Stands for what must not happen twice."""
+    done.append(what)
+    return what
+
+
+@sk.workflow
+async def sends(ctx: sk.Context, what: str) -> Any:
+    """Asks, and then does something that must not happen twice."""
+    await ctx.approve("Send it?", {"what": what}, ask="tool")
+    return await ctx.step(act, what, effect=sk.once())
+
+
+def research_inputs(*sources: list[str], **more: Any) -> dict[str, Any]:
+    """Returns the inputs of a research over some sources, as they are stored."""
+    return {"args": ["How far do bees fly?"], "kwargs": {"sources": list(sources), "depth": 1, **more}}
 
 
 @contextmanager
@@ -75,8 +95,3 @@ def settled(run: sk.Run, seconds: float = 20) -> str:
 def kinds(run: sk.Run) -> list[str]:
     """Returns the kinds of a run's events."""
     return [event.kind for event in run.events]
-
-
-def tree(wb: sk.Workbench, run: str) -> list[RunId]:
-    """Returns a run and its children."""
-    return [RunId(run), *(row.run for row in wb.journal.runs(parent=RunId(run)))]

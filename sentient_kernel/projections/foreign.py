@@ -96,7 +96,7 @@ def foreign_view(tree: Sequence[Sequence[Record]], names: Names, blob: Callable[
         named["children"] = listed(children, len(starts) - 1)
     if told := [said(from_json(one.body).get(_TOLD[one.kind])) for one in foreign if one.kind in _TOLD]:
         named["told"] = listed(told, len(told))
-    if hosts := Counter(_hosts(foreign, blob)):
+    if hosts := Counter(hosts_in(foreign, blob)):
         entries: list[JsonValue] = [said(host) + (f" ({n:,} times)" if n > 1 else "") for host, n in hosts.most_common(MOST)]
         named["hosts"] = listed(entries, len(hosts))
     return ForeignView(
@@ -138,7 +138,7 @@ def arguments(inputs: Any) -> tuple[list[Any], dict[str, Any]]:
     return args if isinstance(args, list) else [], kwargs if isinstance(kwargs, dict) else {}
 
 
-def _hosts(foreign: Iterable[Record], blob: Callable[[BlobId], bytes]) -> Iterator[str]:
+def hosts_in(foreign: Iterable[Record], blob: Callable[[BlobId], bytes]) -> Iterator[str]:
     """Yields the host of each address in what was recorded."""
     left = MOST_BYTES
     for record in foreign:
