@@ -10,7 +10,6 @@ import json
 from _blake2 import blake2b  # what hashlib.blake2b is; the detour costs as much as the hash
 from asyncio import Future
 from collections.abc import Callable, Sequence
-from struct import Struct
 from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
@@ -19,7 +18,7 @@ from sentient_kernel.errors import DuplicateKey, LeaseLost
 from sentient_kernel.events import Record, record_of
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal._leases import give_back
-from sentient_kernel.journal._marks import FROM_FILE, Mark
+from sentient_kernel.journal._marks import FROM_FILE, Marker, content, kind_word
 from sentient_kernel.journal._schema import BLOCK
 from sentient_kernel.journal.base import Lease
 
@@ -31,7 +30,6 @@ MOST_REMEMBERED = 10_000
 
 _PAGE: Final = 4096
 _SMALL: Final = 1024
-_LINK = Struct(">QqHH").pack
 _INSERT = "INSERT INTO events(seq, run, kind, at, chain, body, mark) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -77,11 +75,7 @@ def link(before: bytes, seq: int, at: int, code: int, run: bytes, body: bytes) -
         run: The id of its run.
         body: Its JSON.
     """
-    return blake2b(b"".join((before, _LINK(seq, at, code, len(run)), run, body)), digest_size=CHAIN).digest()
-
-
-def _no_mark(*row: object) -> bytes:
-    return FROM_FILE
+    return blake2b(before + content(seq, at, code, run, body), digest_size=CHAIN).digest()
 
 
 class Committer:
@@ -90,12 +84,12 @@ class Committer:
     Args:
         connection: The connection; nobody else writes through it.
         wrote: Called after each commit with the seq and chain hash of the newest row.
-        mark: Makes the marks of rows that are written here.
+        marker: Makes the marks of rows that are written here.
     """
 
-    def __init__(self, connection: apsw.Connection, wrote: Callable[[int, bytes], None], mark: Mark) -> None:
+    def __init__(self, connection: apsw.Connection, wrote: Callable[[int, bytes], None], marker: Marker) -> None:
         self.connection = connection
-        self.mark = mark
+        self.marker = marker
         self.execute = connection.cursor().execute
         self.pages = 0
         """About how many pages were written since this was last set to 0."""
@@ -111,7 +105,7 @@ class Committer:
         self._marked: set[int] = set()  # the keys that are known to occur in the newest block
         self._next_block = 0
         kinds = self.execute("SELECT code, name FROM kinds")
-        self._codes: dict[str, tuple[int, bytes]] = {str(name): (int(code), str(name).encode()) for code, name in kinds}
+        self._codes: dict[str, tuple[int, bytes]] = {str(name): (int(code), kind_word(name)) for code, name in kinds}
         self._born = int(self.execute("SELECT value FROM meta WHERE name = 'born'").get)
 
     def commit(self, group: Sequence[Pending] | Callable[[int], Sequence[Pending]], *, from_file: bool = False) -> Outcome:
@@ -151,7 +145,7 @@ class Committer:
     def _gather(self, group: Sequence[Pending], from_file: bool) -> tuple[list[_Row], Outcome]:
         """Makes the rows and records of a group; whatever else it changes, it changes in the open transaction."""
         seq, chain, codes, numbers, marked, born = self._seq, self._chain, self._codes, self._numbers, self._marked, self._born
-        mark, origin = (_no_mark, "file") if from_file else (self.mark, "")
+        begun, origin = self.marker.begun, "file" if from_file else ""
         rows: list[_Row] = []
         records: list[Record] = []
         results: list[Result] = []
@@ -165,8 +159,11 @@ class Committer:
             for kind, body in events:
                 seq += 1
                 code, word = codes[kind]
-                chain = link(chain, seq, at, code, name, body)
-                rows.append((seq, number, code, at - born, chain, body, mark(chain, seq, at, word, name, body)))
+                covered = content(seq, at, code, name, body)
+                chain = blake2b(chain + covered, digest_size=CHAIN).digest()
+                marking = begun()
+                marking.update(chain + word + covered)
+                rows.append((seq, number, code, at - born, chain, body, FROM_FILE if from_file else marking.digest()))
                 records.append(record_of((seq, run, at, kind, body, origin)))
                 if seq >= self._next_block or number not in marked or -code not in marked:
                     self._mark(number, code, seq)

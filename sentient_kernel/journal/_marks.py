@@ -23,37 +23,51 @@ FROM_FILE: Final = b""
 
 _ABOUT = Struct(">QqHH").pack
 
-Mark = Callable[[bytes, int, int, bytes, bytes, bytes], bytes]
-"""Returns the mark of a row: of its chain hash, seq, time in microseconds since 1970, kind, run and body."""
+
+def content(seq: int, at: int, code: int, run: bytes, body: bytes) -> bytes:
+    """Returns what chain and mark cover of a row.
+
+    Args:
+        seq: The row's place.
+        at: Microseconds since 1970.
+        code: The number of its kind.
+        run: The id of its run.
+        body: Its JSON.
+    """
+    return _ABOUT(seq, at, code, len(run)) + run + body
 
 
-def marker(key: bytes) -> Mark:
-    """Returns what makes the marks of one installation.
+def kind_word(kind: str) -> bytes:
+    """Returns a kind as a mark covers it: by its name, since in a made-up journal any number can stand for it."""
+    name = kind.encode()
+    return bytes([min(len(name), 255)]) + name
+
+
+class Marker:
+    """Makes the marks of one installation.
 
     Args:
         key: Its key, 16 to 64 bytes.
     """
-    begun = blake2b(key=key, digest_size=MARK, person=b"journal row").copy  # a copy is cheaper than taking in the key again
 
-    def mark(chain: bytes, seq: int, at: int, kind: bytes, run: bytes, body: bytes) -> bytes:
-        hashed = begun()
-        hashed.update(b"".join((chain, _ABOUT(seq, at, len(kind), len(run)), kind, run, body)))
-        return hashed.digest()
+    __slots__ = ("begun",)
 
-    return mark
+    def __init__(self, key: bytes) -> None:
+        self.begun: Callable[[], Any] = blake2b(key=key, digest_size=MARK, person=b"journal row").copy
+        """Returns a hash that has taken in the key; cheaper than to take it in again."""
 
+    def mark(self, chain: bytes, word: bytes, content: bytes) -> bytes:
+        """Returns the mark of a row: of its chain hash, its kind as a word, and its content."""
+        hashed = self.begun()
+        hashed.update(chain + word + content)
+        mark: bytes = hashed.digest()
+        return mark
 
-def origin(mark: Mark, found: Any, *row: Any) -> Origin:
-    """Returns where a row comes from.
-
-    Args:
-        mark: Makes the marks of this installation.
-        found: What stands beside the row.
-        row: The row, as ``mark`` takes it.
-    """
-    if found == FROM_FILE:
-        return "file"
-    try:
-        return "" if found == mark(*row) else "elsewhere"
-    except (TypeError, StructError):  # what is stored is not of the types that were written
-        return "elsewhere"
+    def origin(self, found: Any, chain: bytes, word: bytes, seq: int, at: int, code: int, run: bytes, body: bytes) -> Origin:
+        """Returns where a row comes from, beside which ``found`` stands."""
+        if found == FROM_FILE:
+            return "file"
+        try:
+            return "" if found == self.mark(chain, word, content(seq, at, code, run, body)) else "elsewhere"
+        except (TypeError, StructError):  # what is stored is not of the types that were written
+            return "elsewhere"

@@ -12,7 +12,7 @@ import apsw
 
 from sentient_kernel.events import Record, record_of
 from sentient_kernel.ids import RunId, Seq
-from sentient_kernel.journal._marks import Mark, origin
+from sentient_kernel.journal._marks import Marker, kind_word
 from sentient_kernel.journal._schema import BLOCK
 from sentient_kernel.journal.base import RunRow
 
@@ -61,12 +61,12 @@ class Reader:
 
     Args:
         open_: Opens a connection.
-        mark: Makes the marks of this installation: records say whether they carry theirs.
+        marker: Makes the marks of this installation: records say whether they carry theirs.
     """
 
-    def __init__(self, open_: Callable[[], apsw.Connection], mark: Mark) -> None:
+    def __init__(self, open_: Callable[[], apsw.Connection], marker: Marker) -> None:
         self._open = open_
-        self._mark = mark
+        self._marker = marker
         self._idle: list[apsw.Connection] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -123,12 +123,12 @@ class Reader:
         return self._records(rows, ids)
 
     def _records(self, rows: list[Any], ids: dict[int, RunId]) -> list[Record]:
-        born, mark, found = self._born, self._mark, list[Record]()
-        kinds = {code: (name, name.encode()) for code, name in self._kinds.items()}
+        born, origin, found = self._born, self._marker.origin, list[Record]()
+        kinds = {code: (name, kind_word(name)) for code, name in self._kinds.items()}
         runs = {number: ids[number].encode() for number in {row[1] for row in rows}}
         for seq, number, at, code, body, chain, beside in rows:
             kind, word = kinds[code]
-            where = origin(mark, beside, chain, seq, born + at, word, runs[number], body)
+            where = origin(beside, chain, word, seq, born + at, code, runs[number], body)
             found.append(record_of((seq, ids[number], born + at, kind, body, where)))
         return found
 

@@ -19,7 +19,7 @@ from sentient_kernel.installation import installation
 from sentient_kernel.journal import _pages
 from sentient_kernel.journal._check import sound
 from sentient_kernel.journal._head import HeadFile, head_path, read_head
-from sentient_kernel.journal._marks import Mark, marker, origin
+from sentient_kernel.journal._marks import Marker, kind_word
 from sentient_kernel.journal._schema import APPLICATION_ID, BLOCK, CREATE, VERSION, add_kinds, connect
 from sentient_kernel.journal.base import Damage
 
@@ -112,7 +112,7 @@ def repair(path: str | os.PathLike[str], into: str | os.PathLike[str], *, clock:
     born = next((value for value in found.meta("born") if isinstance(value, int)), None)
     if born is None or not found.events:
         raise JournalDamaged(f"{source} holds no row of a journal that can be read.")
-    rows, unsound = _confirmed(found, born, marker(installation().key))
+    rows, unsound = _confirmed(found, born, Marker(installation().key))
     record = read_head(head_path(source))
     went = record.seq if record is not None and record.journal in found.meta("id") else 0
     known = {(first, last): what for first, last, _, what in found.gaps.values()}
@@ -143,7 +143,7 @@ def _gather(path: Path) -> _Candidates:
     return found
 
 
-def _confirmed(found: _Candidates, born: int, mark: Mark) -> tuple[list[Row], set[int]]:
+def _confirmed(found: _Candidates, born: int, marker: Marker) -> tuple[list[Row], set[int]]:
     """Returns the rows that are what was written, and the places where there are only others.
 
     A row behind a lost one cannot be checked against it. It is kept when the row behind it continues from it, or when it is the last. Of
@@ -158,7 +158,7 @@ def _confirmed(found: _Candidates, born: int, mark: Mark) -> tuple[list[Row], se
         if not good and gap:
             good = [row for row in candidates if _is_continued(found, row, born)]
         if good:
-            rows.append(min(good, key=lambda row: _origin(found, row, mark, born) != ""))
+            rows.append(min(good, key=lambda row: _origin(found, row, marker, born) != ""))
         else:
             unsound.add(seq)
     return rows, unsound
@@ -173,9 +173,10 @@ def _fits(found: _Candidates, row: Row, before: bytes, born: int) -> bool:
     return False
 
 
-def _origin(found: _Candidates, row: Row, mark: Mark, born: int) -> Origin:
-    seq, run, kind, at, chain, body, beside = row
-    return origin(mark, beside, chain, seq, born + at, found.kinds[kind].encode(), next(iter(found.names[run])).encode(), body)
+def _origin(found: _Candidates, row: Row, marker: Marker, born: int) -> Origin:
+    seq, run, kind, at, chain, body, mark = row
+    name = next(iter(found.names[run])).encode()
+    return marker.origin(mark, chain, kind_word(found.kinds[kind]), seq, born + at, kind, name, body)
 
 
 def _is_continued(found: _Candidates, row: Row, born: int) -> bool:

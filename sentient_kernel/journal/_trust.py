@@ -9,7 +9,7 @@ import apsw
 from sentient_kernel.errors import JournalDamaged, Refused
 from sentient_kernel.ids import Seq
 from sentient_kernel.journal._check import sound
-from sentient_kernel.journal._marks import Mark
+from sentient_kernel.journal._marks import Marker, content, kind_word
 
 _ROWS: Final = "SELECT seq, run, kind, at, chain, body, mark FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 10000"
 
@@ -27,12 +27,12 @@ def newest(connection: apsw.Connection) -> Seen:
     return Seen(Seq(row[0]), row[1])
 
 
-def trust(connection: apsw.Connection, mark: Mark, seen: Seen) -> int:
+def trust(connection: apsw.Connection, marker: Marker, seen: Seen) -> int:
     """Marks every row up to what was seen as written here: all of them or, where anything is wrong, none.
 
     Args:
         connection: A connection that may write, and that nobody else uses meanwhile.
-        mark: Makes the marks of this installation.
+        marker: Makes the marks of this installation.
         seen: What the person has looked at.
 
     Returns:
@@ -44,7 +44,7 @@ def trust(connection: apsw.Connection, mark: Mark, seen: Seen) -> int:
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        marked = _mark_all(connection, mark, seen)
+        marked = _mark_all(connection, marker, seen)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -53,9 +53,9 @@ def trust(connection: apsw.Connection, mark: Mark, seen: Seen) -> int:
     return marked
 
 
-def _mark_all(connection: apsw.Connection, mark: Mark, seen: Seen) -> int:
+def _mark_all(connection: apsw.Connection, marker: Marker, seen: Seen) -> int:
     runs = {number: str(name).encode() for number, name in connection.execute("SELECT no, id FROM runs")}
-    kinds = {code: str(name).encode() for code, name in connection.execute("SELECT code, name FROM kinds")}
+    kinds = {code: kind_word(str(name)) for code, name in connection.execute("SELECT code, name FROM kinds")}
     born = int(connection.execute("SELECT value FROM meta WHERE name = 'born'").get)
     last, before, marked = 0, b"", 0
     while rows := connection.execute(_ROWS, (last, seen.seq)).fetchall():
@@ -66,7 +66,7 @@ def _mark_all(connection: apsw.Connection, mark: Mark, seen: Seen) -> int:
             # Behind a gap that somebody has acknowledged there is nothing to compare with; the next row tells.
             if kind not in kinds or (seq == last + 1 and not sound(row[:6], before, runs, born)):
                 raise JournalDamaged(f"Row {seq} is not what was written.", hint="`sentient-kernel verify` tells more.")
-            ours = mark(chain, seq, at + born, kinds[kind], runs[run], body)
+            ours = marker.mark(chain, kinds[kind], content(seq, at + born, kind, runs[run], body))
             if ours != beside:
                 changed.append((ours, seq))
             last, before = seq, chain

@@ -12,7 +12,7 @@ import apsw
 
 from sentient_kernel.errors import JournalError
 from sentient_kernel.journal._commit import Committer, Outcome, Pending
-from sentient_kernel.journal._marks import Mark
+from sentient_kernel.journal._marks import Marker
 from sentient_kernel.journal._schema import let_go
 
 PATIENCE = 60.0
@@ -43,7 +43,7 @@ class Writer:
         confirmed: Called when the disk has confirmed rows and nothing has come for a while.
         translate: Turns an error of SQLite into one of ours.
         landed: Told, on the thread, how many groups a transaction held, what was in them, and what became of it.
-        mark: What its committer marks rows with.
+        marker: What its committer marks rows with.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class Writer:
         confirmed: Callable[[], None],
         translate: Callable[[Exception], JournalError],
         landed: Landed,
-        mark: Mark,
+        marker: Marker,
     ) -> None:
         self._open = open_
-        self._mark = mark
+        self._marker = marker
         self._wrote = wrote
         self._confirmed = confirmed
         self._translate = translate
@@ -160,5 +160,5 @@ class Writer:
 
     def _connected(self) -> Committer:
         if self._committer is None:
-            self._committer = Committer(self._open(), self._wrote, self._mark)
+            self._committer = Committer(self._open(), self._wrote, self._marker)
         return self._committer

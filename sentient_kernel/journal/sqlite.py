@@ -25,7 +25,7 @@ from sentient_kernel.journal._append import Appender, again
 from sentient_kernel.journal._check import check, check_blobs
 from sentient_kernel.journal._commit import Committer, Pending
 from sentient_kernel.journal._head import HeadFile, head_path, read_head
-from sentient_kernel.journal._marks import marker
+from sentient_kernel.journal._marks import Marker
 from sentient_kernel.journal._opening import damaged, open_journal
 from sentient_kernel.journal._place import filesystem_of, translate
 from sentient_kernel.journal._read import Reader
@@ -114,9 +114,9 @@ class SqliteJournal:
     ) -> None:
         self.path = Path(os.path.abspath(os.fspath(path)))
         self._now = (clock or SystemClock()).now_us
-        self._mark = marker(installation().key if key is None else key)
+        self._marker = Marker(installation().key if key is None else key)
         place = filesystem(self.path)
-        opened = open_journal(self.path, filesystem=place, now=self._now, readonly=readonly, vfs=vfs, mark=self._mark)
+        opened = open_journal(self.path, filesystem=place, now=self._now, readonly=readonly, vfs=vfs, marker=self._marker)
         self.opened: Verdict = opened.verdict
         """What was found when the journal was opened."""
         self.blobs = BlobStore(blobs_dir or self.path.parent / "blobs", sync=durability == "power")
@@ -124,7 +124,7 @@ class SqliteJournal:
         confirmed = classes().keys() if durability == "power" else full_kinds
         self._kinds = _Kinds({kind: (kind in confirmed, _STEPS.get(kind, 0)) for kind in classes().keys() - TRANSIENT})
         self._open: Callable[[], apsw.Connection] = lambda: connect(self.path, vfs=vfs)
-        self._reader = Reader(lambda: connect_to_read(self.path, vfs=vfs), self._mark)
+        self._reader = Reader(lambda: connect_to_read(self.path, vfs=vfs), self._marker)
         self._appender: Appender | None = None
         self._holding = _leases.Holding(self.path.parent / "locks", self._transact, self._now)
         self._pid = os.getpid()
@@ -363,7 +363,7 @@ class SqliteJournal:
         self._writable()
         connection = self._open()
         try:
-            return trust(connection, self._mark, seen)
+            return trust(connection, self._marker, seen)
         except apsw.Error as error:
             raise self._translate(error) from error
         finally:

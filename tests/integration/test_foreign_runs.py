@@ -305,6 +305,20 @@ def test_a_name_that_stands_for_another_run_is_damage(tmp_path: Path) -> None:
         wb.start(doubled, 1, name="monday")
 
 
+def test_an_answer_that_somebody_writes_into_a_run_under_way_is_asked_again(here: sk.Workbench) -> None:
+    run = here.start(sends, "money")
+    asked = open_question(run, "tool")
+    decided = ApprovalDecided(approval=asked.id, decision="approve", by="me", digest=asked.digest)
+    forge(here.home / "journal.db", run.id, decided, decided)
+    again = open_question(run, "tool")
+    while again.id == asked.id:
+        again = open_question(run, "tool")
+    assert done == []
+    again.approve()
+    assert run.result(20) == "money"
+    assert [one.status for one in run.approvals] == ["withdrawn", "approved"]
+
+
 # -- who may answer ------------------------------------------------------------------------------------------------------------
 
 
