@@ -22,6 +22,7 @@ from sentient_kernel.agents.report import Citation, Report
 from sentient_kernel.agents.research import RESEARCH
 from sentient_kernel.cache.store import read_dump
 from sentient_kernel.documents import Document
+from sentient_kernel.engine import root_of, tree_of
 from sentient_kernel.errors import DuplicateKey, NotFound, ParseError, Refused, UsageError
 from sentient_kernel.events import (
     TRANSIENT,
@@ -70,8 +71,8 @@ def export_run(wb: Workbench, run: RunId, path: str | os.PathLike[str]) -> Path:
     if target.is_dir():
         raise UsageError(f"{str(target)!r} is a folder.", hint="Give a file to write to.")
     journal, head = wb.journal, wb.journal.head()
-    root = _root(wb, run)
-    records = sorted((r for one in _tree(wb, root) for r in journal.read(run=one) if r.seq <= head), key=lambda r: r.seq)
+    root = root_of(journal, run)
+    records = sorted((r for one in tree_of(journal, root) for r in journal.read(run=one) if r.seq <= head), key=lambda r: r.seq)
     get = journal.blobs.get
     blobs = {blob: get(BlobId(blob)) for blob in _held(records)}
     named, cached = _named(records, list(blobs.values()))
@@ -85,19 +86,6 @@ def export_run(wb: Workbench, run: RunId, path: str | os.PathLike[str]) -> Path:
     entries = [(digest, entry) for digest in sorted(cached) if (entry := wb.desk.cache.dump(digest)) is not None]
     _run_file.write(target, root, records, sorted(blobs.items()), entries, __version__)
     return target
-
-
-def _root(wb: Workbench, run: RunId) -> RunId:
-    while (rows := wb.journal.runs(run=run)) and (parent := rows[0].parent) is not None and wb.journal.runs(run=parent):
-        run = parent
-    return run
-
-
-def _tree(wb: Workbench, run: RunId) -> list[RunId]:
-    found = [run]
-    for one in found:  # grows meanwhile
-        found += [row.run for row in wb.journal.runs(parent=one)]
-    return found
 
 
 def _held(records: Sequence[Record]) -> list[str]:
@@ -149,7 +137,7 @@ def open_export(wb: Workbench, path: str | os.PathLike[str]) -> RunId:
         events = _events(records)
         _check_tree(file.run, events)
         _check_values(file, records)
-        here = [r for one in _tree(wb, file.run) for r in wb.journal.read(run=one)]
+        here = [r for one in tree_of(wb.journal, file.run) for r in wb.journal.read(run=one)]
         if here:
             _check_same(events, sorted(here, key=lambda r: r.seq), file.run)
         for blob in file.blobs:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sentient_kernel.clock import as_datetime
+from sentient_kernel.engine import root_of
 from sentient_kernel.errors import NotFound
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.ids import RunId
@@ -66,7 +67,7 @@ class Views:
         """Returns one run, crashed when its kernel is gone."""
         while True:
             view = self.of(run).run.view
-            shown = with_liveness(view, self._alive(view))
+            shown = with_liveness(view, self._wb.engine.alive(run))
             # One that ended between the two looks is not executed any more either; its record has more to say then.
             if shown.status != "crashed" or self.of(run).run.view.seq == view.seq:
                 return shown
@@ -76,7 +77,7 @@ class Views:
         while True:
             with self._lock:
                 look = self.of(run).look
-            view = with_liveness(look.run, self._alive(look.run))
+            view = with_liveness(look.run, self._wb.engine.alive(run))
             if view.status != "crashed" or self.of(run).run.view.seq == view.seq:
                 return look._replace(run=view, foreign=self.foreign(run))
 
@@ -85,18 +86,19 @@ class Views:
 
         It is looked for when the run is first shown, and again when more of it has come or a question about it was answered.
         """
-        folds = root = self.of(run)
-        while (parent := root.run.view.parent) is not None:
-            root = self.of(parent)
+        folds = self.of(run)
+        root = folds if folds.run.view.parent is None else self.of(root_of(self._wb.journal, run))
         foreign = folds.foreign + root.foreign
         mark = (folds.foreign, root.foreign, root.answers if foreign else 0)
-        known = self._foreign.get(run)
+        with self._lock:
+            known = self._foreign.get(run)
         if known is None or known[0] != mark:
             alone = not foreign and not self._wb.journal.runs(parent=root.run.run)
             known = (mark, None if alone else self._wb.engine.foreign(run))
-            self._foreign[run] = known
-            while len(self._foreign) > KEPT:
-                self._foreign.popitem(last=False)
+            with self._lock:
+                self._foreign[run] = known
+                while len(self._foreign) > KEPT:
+                    self._foreign.popitem(last=False)
         return known[1]
 
     def gone_wrong(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
@@ -125,12 +127,6 @@ class Views:
     def _still(runs: Runs, view: RunView) -> bool:
         now = runs.get(view.id)
         return now is not None and now.seq == view.seq
-
-    def _alive(self, view: RunView) -> bool:
-        run = view.id
-        while view.parent is not None:
-            run, view = view.parent, self.of(view.parent).run.view
-        return self._wb.engine.alive(run)
 
     def error(self, run: RunId) -> ErrorInfo | None:
         """Returns what a run failed with; of a crashed one, the steps that were under way."""
@@ -177,7 +173,7 @@ class Views:
 def _line_of(view: RunView, views: dict[RunId, RunView]) -> list[RunId]:
     """Returns a run and those it is a part of: their root's lease stands for all of them."""
     line = [view.id]
-    while view.parent is not None and view.parent in views:
+    while view.parent is not None and view.parent in views and view.parent not in line:
         view = views[view.parent]
         line.append(view.id)
     return line

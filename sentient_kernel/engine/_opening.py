@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from sentient_kernel.engine import _identity
 from sentient_kernel.engine._questions import answer_to, put
 from sentient_kernel.engine._state import RunState, fold
+from sentient_kernel.engine._tree import tree_of
 from sentient_kernel.errors import ApprovalRejected
 from sentient_kernel.events import Record
 from sentient_kernel.ids import RunId
@@ -31,23 +32,6 @@ class NotOpened(BaseException):
         super().__init__(rejected.message)
         self.rejected = rejected
         self.by = by
-
-
-def tree_of(journal: Journal, root: RunId) -> list[RunId]:
-    """Returns a run and all runs that are part of it."""
-    found = [root]
-    for one in found:  # grows meanwhile
-        found += [row.run for row in journal.runs(parent=one) if row.run not in found]
-    return found
-
-
-def root_of(journal: Journal, run: RunId) -> RunId:
-    """Returns the run that a run is part of, which is itself where it is part of none."""
-    seen = {run}
-    while (rows := journal.runs(run=run)) and (parent := rows[0].parent) and parent not in seen and journal.runs(run=parent):
-        run = parent
-        seen.add(run)
-    return run
 
 
 def look(journal: Journal, root: RunId, names: Names) -> ForeignView | None:

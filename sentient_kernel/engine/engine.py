@@ -24,9 +24,10 @@ from sentient_kernel.engine import _codec, _identity
 from sentient_kernel.engine._calls import Crashed, start_task
 from sentient_kernel.engine._execution import Execution
 from sentient_kernel.engine._loop import LoopThread
-from sentient_kernel.engine._opening import NotOpened, look, root_of, tree_of
+from sentient_kernel.engine._opening import NotOpened, look
 from sentient_kernel.engine._placement import Placement
 from sentient_kernel.engine._state import CRASH_LOOP, ENDED, Refusal, RunState, apply, decide, fold
+from sentient_kernel.engine._tree import root_of, tree_of
 from sentient_kernel.engine._watchdog import Watchdog
 from sentient_kernel.engine.context import Context
 from sentient_kernel.engine.workflow import Workflow, find
@@ -178,11 +179,8 @@ class Engine:
         """True while some kernel executes the run."""
         if run in self.live:
             return True
-        rows = self.journal.runs(run=run)
-        while rows and rows[0].parent is not None:  # a child is executed under its parent's lease
-            run = rows[0].parent
-            rows = self.journal.runs(run=run)
-        info = self.journal.leases([run]).get(run)
+        root = root_of(self.journal, run)  # a child is executed under its parent's lease
+        info = self.journal.leases([root]).get(root)
         return info is not None and info.alive
 
     def error(self, run: RunId) -> BaseException | None:
@@ -497,10 +495,9 @@ class Engine:
 
     def _addressed(self, command: SendMessage) -> SendMessage:
         """Returns the message as one to the root of the tree of runs, where all mailboxes are."""
-        run, to = command.run, command.to
-        while (started := self._load(run).started) is not None and started.parent is not None:
-            run, to = started.parent, to or command.run
-        return command if run == command.run else command.model_copy(update={"run": run, "to": to})
+        self._load(command.run)
+        root = root_of(self.journal, command.run)
+        return command if root == command.run else command.model_copy(update={"run": root, "to": command.to or command.run})
 
     async def _cancel_at_rest(self, run: RunId) -> None:
         """Ends a run that nobody executes; a kernel that does has heard of it by now."""

@@ -26,7 +26,7 @@ from sentient_kernel.events import (
     StepCompleted,
     StepStarted,
 )
-from sentient_kernel.ids import ApprovalId, StepKey
+from sentient_kernel.ids import ApprovalId, RunId, StepKey
 from sentient_kernel.projections.rows import run_row
 from sentient_kernel.projections.views import run_html, run_text
 from sentient_kernel.testing import FakeWeb, ModelServer
@@ -503,3 +503,27 @@ def test_a_forged_question_from_elsewhere_does_not_stand_in_for_a_real_one(tmp_p
         open_question(mine).approve()
         real = open_question(mine, "tool")
         assert (real.id != approval, real.payload) == (True, {"what": "money"})
+
+
+def test_runs_that_are_said_to_be_each_others_parents_hang_nothing(tmp_path: Path) -> None:
+    a, b = (f"0190c0de-0000-7000-8000-00000000000{n}" for n in "ab")
+    with sk.Workbench(tmp_path / "home") as wb:
+        wb.start(doubled, 1).result()
+    for run, other in ((a, b), (b, a)):
+        forge(tmp_path / "home" / "journal.db", run, started(asking, 1, parent=other))
+    import apsw
+
+    database = apsw.Connection(str(tmp_path / "home" / "journal.db"))
+    for run, other in ((a, b), (b, a)):
+        database.execute("UPDATE runs SET parent = ? WHERE id = ?", (other, run))
+    database.close()
+    with sk.Workbench(tmp_path / "home") as wb:
+        assert len(wb.runs) == 3
+        for run in (a, b):
+            assert wb.run(run).status == "crashed"
+            assert wb._views.look(RunId(run)).foreign is not None
+            wb.run(run).resume()
+            assert "approval_decided" not in kinds(wb.run(run))
+            wb.export(run, tmp_path / "x.run")
+            with pytest.raises(sk.ParseError):
+                wb.open_export(tmp_path / "x.run")
