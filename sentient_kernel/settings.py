@@ -47,7 +47,7 @@ class Settings(BaseSettings):
 
     home: Path = Path(".sentient")
     model: str | None = None
-    model_timeout: float = Field(60.0, gt=0, description="seconds until the first token")
+    model_timeout: float = Field(60.0, gt=0, allow_inf_nan=False, description="seconds until the first token")
     model_rate: int | None = Field(None, gt=0, description="requests to one provider in a minute; by default any number")
     model_prices: str = ""
     embedder: str = Field("", description="compares meanings where words alone do not tell; such as openai:text-embedding-3-small")
@@ -67,10 +67,10 @@ class Settings(BaseSettings):
     crossref_url: str = "https://api.crossref.org"
     wikipedia_url: str = "https://en.wikipedia.org"
     pubmed_url: str = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
-    page_timeout: float = Field(10.0, gt=0, description="seconds for one page of the web")
+    page_timeout: float = Field(10.0, gt=0, allow_inf_nan=False, description="seconds for one page of the web")
     database_url: str | None = None
     executor: str = "local"
-    cache_ttl: float = Field(86_400.0, gt=0, description="seconds")
+    cache_ttl: float = Field(86_400.0, gt=0, allow_inf_nan=False, description="seconds")
     cache_max_size: int = Field(1_000_000_000, gt=0, description="bytes")
     durability: Literal["process", "power"] = "process"
     api_host: str = "127.0.0.1"

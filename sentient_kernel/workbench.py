@@ -513,8 +513,9 @@ def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:
     policy = {"default": approve} if isinstance(approve, str) else dict(approve)
     if policy.get("open", "deny") not in ("ask", "deny"):
         raise UsageError(
-            f"approve={approve!r} is no policy: what was written elsewhere goes on here when a person has looked at it.",
-            hint="Leave 'open' out, or give 'deny' for it.",
+            f"For 'open' a policy must be 'ask' or 'deny', not {policy['open']!r}: what was written elsewhere goes on here only when a "
+            "person has looked at what it names.",
+            hint="Leave 'open' out to be asked.",
         )
     for kind, value in policy.items():
         if kind not in KINDS or value not in POLICIES:

@@ -433,8 +433,9 @@ class Engine:
         lease = parent.root.lease
         state = fold(run, self.journal.read(run=run))
         if state.foreign and run not in parent.root.opened:
-            what = f"Child run {run!r} holds what was written elsewhere, and the journal's list of runs does not say whose child it is."
-            raise JournalDamaged(what, hint="`sentient-kernel verify` tells more.")
+            # Those that the journal's list of runs knows were asked about before their parent's first line.
+            what = f"Child run {run!r} holds what was written elsewhere, and nobody was asked about it here."
+            raise JournalDamaged(what, hint="Resume the run; where this stays, the list of runs was altered.")
         if state.ended == "completed":
             return _codec.stored_result(state.last, self.journal.blobs, flow.fn)
         if state.started is None:

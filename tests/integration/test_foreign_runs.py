@@ -272,7 +272,7 @@ def test_a_child_that_the_list_of_runs_hides_is_damage_and_is_not_executed(tmp_p
     with sk.Workbench(home) as wb:
         mine = wb.run(run.id).resume()
         open_question(mine).approve()
-        with pytest.raises(sk.RunError, match="list of runs"):
+        with pytest.raises(sk.RunError, match="nobody was asked"):
             mine.result(20)
         assert done == []
 

@@ -95,6 +95,14 @@ def test_it_loosens_nothing_that_the_user_or_the_environment_says(project: Path,
     assert sk.Settings.load(page_timeout=5.0).page_timeout == 5
 
 
+@pytest.mark.parametrize("name", ["page_timeout", "model_timeout", "cache_ttl"])
+@pytest.mark.parametrize("value", ["inf", "nan", "0", "-1"])
+def test_a_time_that_never_ends_is_refused(project: Path, name: str, value: str) -> None:
+    (project / ".env").write_text(lines({name: value}))
+    with pytest.raises(sk.ConfigurationError, match=name.upper()):
+        sk.Settings.load()
+
+
 def test_a_trusted_file_counts_whole_until_it_changes(project: Path) -> None:
     file = project / ".env"
     file.write_text(lines(EVERY))
