@@ -10,9 +10,9 @@ from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from sentient_kernel.errors import NotFound, UsageError
+from sentient_kernel.errors import Blocked, NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId
 from sentient_kernel.settings import Settings
 from sentient_kernel.sources.base import Document, Health, Passage, Progress, Source
@@ -180,8 +180,40 @@ class Desk:
     async def search(self, ref: Sequence[str], query: str, k: int) -> tuple[list[Passage], Health]:
         """Returns the passages of one source that fit, and how the source is doing; both under the name it goes by here."""
         source = self.source(ref)
-        passages = await source.search(query, k=k)
-        return [replace(passage, source=ref[0]) for passage in passages], replace(source.health, source=ref[0])
+        passages, own = await source.search(query, k=k), self.owns(ref)
+        return [replace(passage, source=ref[0], own=own or passage.own) for passage in passages], replace(source.health, source=ref[0])
+
+    def owns(self, ref: Sequence[str]) -> bool:
+        """Tells whether a source holds a person's own documents.
+
+        Folders and files do, pages at hosts of ``SENTIENT_ALLOW_HOSTS``, and every object that does not say ``public = True``. Search
+        services and other pages do not. Of installed packages each passage says it for itself.
+        """
+        kind = _kind(ref[1])
+        if kind == "page":
+            from sentient_kernel.transport import check_url
+
+            try:
+                return check_url(ref[1], self.outside.rules).trusted
+            except Blocked:
+                return True
+        return kind == "place" or (kind in ("object", "plugin") and not self._public(ref))
+
+    def sends(self, ref: Sequence[str]) -> bool:
+        """Tells whether what a source is asked leaves this machine: search services, and objects that say they are public.
+
+        What another package brings is taken to, whatever it says. In a replay, and offline, services are not asked.
+        """
+        kind = _kind(ref[1])
+        if kind == "service":
+            return self._settings.mode != "replay" and not self._settings.offline
+        return kind == "plugin" or (kind == "object" and self._public(ref))
+
+    def _public(self, ref: Sequence[str]) -> bool:
+        try:
+            return getattr(self.source(ref), "public", False) is True
+        except NotFound:
+            return False  # an object that nobody gave here: it cannot be asked either
 
     def search_now(self, query: str, refs: Sequence[Sequence[str]], k: int) -> list[Passage]:
         """Reads what is new in sources, asks them all and returns the k best passages; for a plain cell, on any thread."""
@@ -248,6 +280,21 @@ class Desk:
             if self._cache is not None and self._cache is not self._given_cache:
                 self._cache.close()
             self._cache = None
+
+
+def _kind(spec: str) -> Literal["place", "page", "packages", "service", "object", "plugin"]:
+    """Tells what a source is by what it is opened with."""
+    from sentient_kernel.sources.opening import WORDS
+
+    if os.path.isabs(spec):
+        return "place"
+    if spec.startswith("source:"):
+        return "object"
+    if "://" in spec:
+        return "page"
+    if spec == "packages" or spec.startswith("packages:"):
+        return "packages"
+    return "service" if spec == "web" or spec in WORDS else "plugin"
 
 
 def check_query(text: str) -> str:

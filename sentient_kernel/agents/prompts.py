@@ -16,6 +16,7 @@ from sentient_kernel.agents._words import content
 from sentient_kernel.agents.evidence import Evidence
 from sentient_kernel.agents.plan import SubQuestion
 from sentient_kernel.agents.report import Claim
+from sentient_kernel.agents.taint import Taint, own_sources
 from sentient_kernel.models.base import Message
 
 MOST_PARTS = 4
@@ -90,7 +91,7 @@ def gap_messages(question: str, evidence: Sequence[Evidence], asked: Sequence[st
     )
     searched = "; ".join(asked)
     body = f"Question: {question}{_steered(steers)}\nSearched for so far: {searched}\n\n{quotes(evidence)}"
-    return [Message(role="system", text=_TERMS), Message(role="user", text=ask + body)]
+    return [Message(role="system", text=_TERMS), Message(role="user", text=ask + body, own=own_sources(evidence))]
 
 
 def write_messages(question: str, evidence: Sequence[Evidence], steers: Sequence[str] = ()) -> list[Message]:
@@ -102,7 +103,7 @@ def write_messages(question: str, evidence: Sequence[Evidence], steers: Sequence
         'sentence.", "cites": [1, 3]}], "missing": ["..."]}\n\n'
     )
     body = f"Question: {question}{_steered(steers)}\n\n{quotes(evidence)}"
-    return [Message(role="system", text=_TERMS), Message(role="user", text=ask + body)]
+    return [Message(role="system", text=_TERMS), Message(role="user", text=ask + body, own=own_sources(evidence))]
 
 
 def repair_messages(question: str, weak: Sequence[Claim], evidence: Sequence[Evidence]) -> list[Message]:
@@ -119,7 +120,8 @@ def repair_messages(question: str, weak: Sequence[Claim], evidence: Sequence[Evi
         f"({claim.reason or 'not carried by what it cites'})"
         for n, claim in enumerate(weak, 1)
     )
-    return [Message(role="system", text=_TERMS), Message(role="user", text=f"{ask}Question: {question}\n{listed}\n\n{quotes(evidence)}")]
+    body = f"{ask}Question: {question}\n{listed}\n\n{quotes(evidence)}"
+    return [Message(role="system", text=_TERMS), Message(role="user", text=body, own=own_sources(evidence))]
 
 
 def quotes(evidence: Sequence[Evidence]) -> str:
@@ -139,13 +141,14 @@ def _steered(steers: Sequence[str]) -> str:
 # -- what comes back -------------------------------------------------------------------------------------------------------
 
 
-def further(value: Any, known: Sequence[SubQuestion], most: int) -> list[SubQuestion]:
+def further(value: Any, known: Sequence[SubQuestion], most: int, taint: Taint) -> list[SubQuestion]:
     """Returns the sub-questions of an answer that are not asked yet; what does not fit is left out.
 
     Args:
         value: The answer's value, of any shape: small models give any.
         known: What is asked already.
         most: How many at most.
+        taint: One's own sources whose text the model had read when it answered.
     """
     asked = {_same(part.query) for part in known} | {_same(part.text) for part in known}
     found: list[SubQuestion] = []
@@ -155,7 +158,7 @@ def further(value: Any, known: Sequence[SubQuestion], most: int) -> list[SubQues
         if not query or len(found) == most or _same(query) in asked or (text and _same(text) in asked):
             continue
         asked |= {_same(query), _same(text)}
-        found.append(SubQuestion(id=len(known) + len(found), text=text, query=query, kind="part"))
+        found.append(SubQuestion(id=len(known) + len(found), text=text, query=query, kind="part", taint=taint))
     return found
 
 

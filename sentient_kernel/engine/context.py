@@ -14,6 +14,7 @@ from sentient_kernel.commands import FinishRun
 from sentient_kernel.engine import _codec, _identity, _messages, _questions
 from sentient_kernel.engine._calls import Call, Crashed, start_task
 from sentient_kernel.engine._execution import Execution
+from sentient_kernel.engine._state import answered_by
 from sentient_kernel.engine.workflow import PURE, EffectSpec, Outcome, Retry, Workflow
 from sentient_kernel.errors import JournalError, NondeterminismError, Refused, UsageError
 from sentient_kernel.events import Ask, Fact, ProgressUpdated, ResearchUpdated
@@ -120,6 +121,11 @@ class Context:
             schema = type(payload)
         adapter = None if schema is None else schema if isinstance(schema, TypeAdapter) else TypeAdapter(schema)
         return await _questions.approve(self._execution, "", question, payload, adapter, ask, expires)
+
+    def policy(self, ask: Ask) -> str:
+        """Returns how questions of a kind are answered in this run: ``"ask"`` (a person), ``"auto"`` or ``"deny"``."""
+        started = self._execution.root.state.started
+        return answered_by((started.approve if started else None) or {}, ask)
 
     async def gather(self, *awaitables: Awaitable[T], limit: int | None = None) -> list[Outcome[T]]:
         """Runs several calls at once; one that fails costs only itself.
