@@ -23,7 +23,7 @@ from sentient_kernel.agents.research import RESEARCH
 from sentient_kernel.cache.store import read_dump
 from sentient_kernel.documents import Document
 from sentient_kernel.engine import root_of, tree_of
-from sentient_kernel.errors import DuplicateKey, NotFound, ParseError, Refused, UsageError
+from sentient_kernel.errors import DuplicateKey, HoldsSecret, NotFound, ParseError, Refused, UsageError
 from sentient_kernel.events import (
     TRANSIENT,
     Fact,
@@ -35,6 +35,7 @@ from sentient_kernel.events import (
     classes,
 )
 from sentient_kernel.ids import BlobId, DocumentId, RunId, Seq
+from sentient_kernel.redaction import redactor
 
 if TYPE_CHECKING:
     from sentient_kernel._run_file import RunFile
@@ -83,9 +84,18 @@ def export_run(wb: Workbench, run: RunId, path: str | os.PathLike[str]) -> Path:
         except NotFound:
             if document in cited:
                 raise
+    _refuse_secrets(records, [blobs[blob] for blob in _held(records)])
     entries = [(digest, entry) for digest in sorted(cached) if (entry := wb.desk.cache.dump(digest)) is not None]
     _run_file.write(target, root, records, sorted(blobs.items()), entries, __version__)
     return target
+
+
+def _refuse_secrets(records: Sequence[Record], results: Sequence[bytes]) -> None:
+    """Refuses to hand on what was written before a secret in it was known. Raises HoldsSecret."""
+    for what, data in [*((f"event {r.seq}", r.body) for r in records), *(("a result", data) for data in results)]:
+        if (found := redactor().held_in(data)) is not None:
+            hint = "Run it again and export that: what is written now holds no secret."
+            raise HoldsSecret(f"{what[:1].upper()}{what[1:]} of the run holds the secret {found[0]}, at {found[1]}.", hint=hint)
 
 
 def _held(records: Sequence[Record]) -> list[str]:

@@ -5,6 +5,7 @@
     SentientError                      what went wrong, why, what to do
     ├── UsageError                     the caller's mistake (also a ValueError)
     │   ├── ValueNotStorable           an argument or result that cannot be kept as JSON
+    │   │   └── HoldsSecret            one that holds the value of a known secret
     │   ├── UnknownWorkflow            a run whose workflow is not defined in this process
     │   ├── NotFound                   no run, approval, document or source of that id
     │   └── Refused                    a command that the run's state does not allow
@@ -52,6 +53,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sentient_kernel.redaction.known import shown
+
 if TYPE_CHECKING:
     from sentient_kernel.models.base import Usage
 
@@ -59,7 +62,7 @@ Story = tuple[dict[str, Any], ...]
 
 
 class SentientError(Exception):
-    """The root of all errors that this package raises on purpose.
+    """The root of all errors that this package raises on purpose. Secrets in its texts are replaced when it is made.
 
     Args:
         message: What went wrong and why, in one sentence a user understands.
@@ -72,9 +75,9 @@ class SentientError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, hint: str = "", story: Story | Callable[[], Story] = ()) -> None:
+        self.message = message = shown(message)
+        self.hint = hint = shown(hint)
         super().__init__(f"{message} {hint}".strip())
-        self.message = message
-        self.hint = hint
         self._story = story
 
     @property
@@ -100,6 +103,12 @@ class ValueNotStorable(UsageError):
     """An argument or a result cannot be kept as JSON; the message names it."""
 
     code = "value_not_storable"
+
+
+class HoldsSecret(ValueNotStorable):
+    """An argument, a result, a message or a payload holds the value of a known secret; the message names which, and where in it."""
+
+    code = "holds_secret"
 
 
 class UnknownWorkflow(UsageError):

@@ -27,6 +27,7 @@ from sentient_kernel.events import TextStreamed
 from sentient_kernel.ids import ApprovalId, DocumentId, RunId
 from sentient_kernel.journal.hub import Hub
 from sentient_kernel.journal.texts import Texts
+from sentient_kernel.redaction import guard_logs, look, redactor
 from sentient_kernel.run import Run
 from sentient_kernel.settings import Settings
 
@@ -81,6 +82,8 @@ class Workbench:
         journal: Journal | None = None,
         executor: Any = None,
     ) -> None:
+        guard_logs()
+        look()
         self.settings = settings or Settings.load()
         self.home = Path(home if home is not None else self.settings.home).expanduser().absolute()
         self.user = _user()
@@ -430,7 +433,9 @@ class Workbench:
 
     def _stream(self, run: RunId, by: str, text: str) -> None:
         """Hands a piece of text that is being written to whoever watches, and keeps it for who comes late."""
-        self.hub.send(TextStreamed(text=text, offset=self.texts.add(run, by, text), by=by), run)
+        at, shown = self.texts.add(run, redactor().text(by), text)
+        if shown:
+            self.hub.send(TextStreamed(text=shown, offset=at, by=redactor().text(by)), run)
 
     def _usable(self) -> None:
         if os.getpid() != self._pid:  # before any lock is taken: in the child it may be held by a thread that is not there

@@ -12,8 +12,11 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from pydantic_core import to_json
+
 from sentient_kernel.errors import Blocked, NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId
+from sentient_kernel.redaction import hold_address, redactor, without_credentials
 from sentient_kernel.settings import Settings
 from sentient_kernel.sources.base import Document, Health, Passage, Progress, Source
 
@@ -51,6 +54,7 @@ class Desk:
         self._settings = settings
         self._index: Index | None = None
         self._added: dict[str, list[str]] = {}
+        self._addresses: dict[str, str] = {}  # those with a secret in them, by what is kept of them
         self._open: dict[tuple[str, ...], Source] = {}
         self._lock = threading.RLock()
         self._closed = False
@@ -143,6 +147,9 @@ class Desk:
         if isinstance(source, (str, os.PathLike)):
             shown = os.fspath(source)
             spec = _spec(shown)
+            if _kind(spec) == "page" and (clean := without_credentials(spec)) != spec:
+                hold_address(spec, "address")
+                self._addresses[clean], spec, shown = spec, clean, clean
         elif all(hasattr(source, part) for part in ("name", "search", "refresh", "document")):
             added = next((ref for ref in known.values() if self._open.get(tuple(ref)) is source), None)
             if added is not None and name in (None, added[0]):
@@ -166,10 +173,16 @@ class Desk:
                     f"The source {name!r} is an object that was not added to this workbench.",
                     hint="Add it with wb.add(...), then resume the run.",
                 )
+            if found is None and "…" in spec and _kind(spec) == "page" and spec not in self._addresses:
+                raise NotFound(
+                    f"The address of the source {name!r} held a secret, which is not kept.",
+                    hint="Add it again with wb.add(...), then resume the run.",
+                )
             if found is None:
                 from sentient_kernel.sources.opening import open_source
 
-                found = open_source(spec, self.index, settings=self._settings, name=name, shown=shown, outside=lambda: self.outside)
+                where = self._addresses.get(spec, spec)
+                found = open_source(where, self.index, settings=self._settings, name=name, shown=shown, outside=lambda: self.outside)
                 self._open[tuple(ref)] = found
             return found
 
@@ -181,7 +194,10 @@ class Desk:
         """Returns the passages of one source that fit, and how the source is doing; both under the name it goes by here."""
         source = self.source(ref)
         passages, own = await source.search(query, k=k), self.owns(ref)
-        return [replace(passage, source=ref[0], own=own or passage.own) for passage in passages], replace(source.health, source=ref[0])
+        named = [replace(passage, source=ref[0], own=own or passage.own) for passage in passages]
+        kept, refused = _without_secrets(named)
+        health = replace(source.health, source=ref[0])
+        return kept, replace(health, refused=(*health.refused, *refused)) if refused else health
 
     def owns(self, ref: Sequence[str]) -> bool:
         """Tells whether a source holds a person's own documents.
@@ -309,6 +325,21 @@ def check_query(text: str) -> str:
             f"The question has {len(text):,} characters; at most {LONGEST_QUERY:,} can be searched for.", hint="Ask it in a few sentences."
         )
     return text
+
+
+def _without_secrets(passages: Sequence[Passage]) -> tuple[list[Passage], list[tuple[str, str]]]:
+    """Returns the passages that hold no known secret, and of the others where they are and why they are left out.
+
+    Altered, a passage would not stand in its document; as it is, it would reach the model, the journal and the report.
+    """
+    kept, refused = list[Passage](), list[tuple[str, str]]()
+    for passage in passages:
+        found = redactor().held_in(to_json([passage.title, passage.uri, passage.text]))
+        if found is None:
+            kept.append(passage)
+        else:
+            refused.append((redactor().text(passage.uri), f"A passage that holds the secret {found[0]} is left out."))
+    return kept, list(dict.fromkeys(refused))
 
 
 def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -27,6 +27,7 @@ from sentient_kernel.events import (
     Ask,
 )
 from sentient_kernel.ids import StepKey
+from sentient_kernel.redaction.known import redactor
 
 if TYPE_CHECKING:
     from sentient_kernel.engine._calls import Call
@@ -61,6 +62,7 @@ async def approve(
         ApprovalRejected: The answer was no, or nobody answered in time.
     """
     encoded = _codec.encode(payload, "the payload of the approval")
+    question = redactor().text(question)
     shown = from_json(encoded.json)
     if schema is not None:
         try:

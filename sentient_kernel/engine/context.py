@@ -171,7 +171,7 @@ class Context:
         """
         if progress is not None and not 0 <= progress <= 1:
             raise UsageError(f"Progress is a share from 0 to 1, not {progress!r}.")
-        kept = from_json(_codec.encode(data, "the data of this progress").json) if data else None
+        kept = from_json(_codec.as_json(data, "the data of this progress").json) if data else None
         self._execution.tell(ProgressUpdated(message=message, progress=progress, data=kept))
 
     def tell(self, fact: Fact) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import JsonValue
 from pydantic_core import to_json
 
+from sentient_kernel import redaction
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.commands import CancelRun, Command, DecideApproval, SendMessage
 from sentient_kernel.engine import _codec, _identity
@@ -57,6 +58,7 @@ from sentient_kernel.events import (
     Written,
 )
 from sentient_kernel.events import RunCancelled as RunCancelledEvent
+from sentient_kernel.failures import without_secrets
 from sentient_kernel.ids import RunId, Seq, StepKey, new_run_id
 from sentient_kernel.journal.base import Journal, Lease
 from sentient_kernel.projections.foreign import ForeignView, inputs_named
@@ -216,7 +218,7 @@ class Engine:
     def ended_by(self, run: RunId, error: BaseException) -> None:
         """Remembers the exception, with its traceback, that ends a run in this process; the newest hundred are kept."""
         self._errors.pop(run, None)
-        self._errors[run] = error
+        self._errors[run] = without_secrets(error)
         while len(self._errors) > 100:
             self._errors.pop(next(iter(self._errors)))
 
@@ -285,6 +287,8 @@ class Engine:
     ) -> RunId:
         """Starts a run as :meth:`start` does, on the loop."""
         flow.bind(args, kwargs or {})
+        redaction.look()
+        _codec.refuse_secrets(to_json(name), "the name of the run")
         inputs = _codec.inputs_of(args, kwargs or {})
         started = RunStarted(
             workflow=flow.name, code=flow.code, inputs=inputs, name=name, session=session, user=user or self.by, approve=approve
@@ -349,6 +353,7 @@ class Engine:
         if state.started.parent is not None:
             await self._resume(state.started.parent, None, approve)
             return
+        redaction.look()
         flow = flow or self._flows.get(state.started.workflow) or find(state.started.workflow)
         if state.ended == "completed" and (not flow.notebook or flow.code == state.code):
             raise Refused(f"Run {run!r} is completed; there is nothing to resume.")
@@ -475,7 +480,10 @@ class Engine:
     async def decide(self, command: Command) -> None:
         """Puts a command to a run, on the loop."""
         if isinstance(command, SendMessage):
+            _codec.refuse_secrets(to_json(command.message), "the message")
             command = self._addressed(command)
+        elif isinstance(command, DecideApproval) and command.edited:
+            _codec.refuse_secrets(to_json(command.payload), "the answer")
         execution = self.live.get(command.run)
         state = execution.state if execution else self._load(command.run)
         if isinstance(command, DecideApproval) and execution is not None and command.edited and command.decision == "approve":
