@@ -126,7 +126,7 @@ async def put(
     if schema is not None:
         execution.forms[approval] = schema
     if approval not in execution.state.approvals:
-        form = schema.json_schema() if schema is not None else None
+        form = from_json(redactor().data(to_json(schema.json_schema()))) if schema is not None else None
         event = ApprovalRequested(
             approval=approval, key=key, ask=ask, question=question, payload=shown, form=form,
             digest=_identity.digest(question, shown, form),

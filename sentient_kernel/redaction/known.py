@@ -13,7 +13,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from sentient_kernel.redaction.names import is_random, is_secret_name, is_telling
+from sentient_kernel.redaction.names import is_random, is_secret, is_telling
 from sentient_kernel.redaction.patterns import in_address, without_patterns
 from sentient_kernel.redaction.values import Redactor
 
@@ -29,16 +29,17 @@ _lock = threading.Lock()
 _known: dict[str, str] = {}
 _redactor = Redactor({})
 _seen: tuple[object, ...] = ()
+_variables = -1  # how many there were when they were looked through
 
 
 def redactor() -> Redactor:
-    """Returns the redactor over all that is known now."""
-    return _redactor
+    """Returns the redactor over all that is known now, variables that were added a moment ago among it."""
+    return _redactor if len(os.environ) == _variables else look()
 
 
 def shown(text: str) -> str:
     """Returns the text of an error, a log or an address as it may be written: without known values, and without what looks like one."""
-    return without_patterns(_redactor.text(text))
+    return without_patterns(redactor().text(text))
 
 
 def hold(value: str, name: str) -> None:
@@ -61,8 +62,9 @@ def look() -> Redactor:
 
     Cheap where nothing has changed: this is done whenever a run begins and whenever something fails.
     """
-    global _seen
-    seen = (tuple(os.environ.items()), _stamp())
+    global _seen, _variables
+    _variables = len(os.environ)
+    seen = (tuple(getattr(os.environ, "_data", os.environ).items()), _stamp())  # as it lies there: to decode it takes ten times as long
     if seen != _seen:
         _seen = seen
         found = dict[str, str]()
@@ -79,7 +81,7 @@ def _of_variable(name: str, value: str) -> dict[str, str]:
     value = value.strip()
     if "://" in value:
         return dict.fromkeys(in_address(value), name)
-    if not is_secret_name(name) or (value[:1] in "/~." and os.path.exists(os.path.expanduser(value))):
+    if not is_secret(name, value) or (value[:1] in "/~." and os.path.exists(os.path.expanduser(value))):
         return {}
     return {value: name}
 

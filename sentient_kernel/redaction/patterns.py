@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from sentient_kernel.redaction.names import is_random, is_secret_name, is_telling
+from sentient_kernel.redaction.names import is_random, is_secret, is_telling
 
 __all__ = ["in_address", "without_credentials", "without_patterns"]
 
@@ -52,7 +52,7 @@ def without_patterns(text: str) -> str:
     text = _HEADERS.sub(r"\1…", without_credentials(text))
     text = _SCHEMES.sub(r"\1…", text)
     text = _KEYS.sub(lambda found: next(filter(None, found.groups())) + "…", text)
-    text = _SET.sub(lambda found: found[1] + ("…" if is_telling(found[2]) else found[2]), text)
+    text = _SET.sub(_without_value, text)
     return _NEAR.sub(lambda found: found[1] + ("…" if is_random(found[2]) else found[2]), text) + rest
 
 
@@ -67,7 +67,13 @@ def without_credentials(url: str) -> str:
 
 
 def _without_parameter(found: re.Match[str]) -> str:
-    return found[1] + "…" if is_secret_name(found[2]) and is_telling(found[3]) else found[0]
+    return found[1] + "…" if is_secret(found[2], found[3]) else found[0]
+
+
+def _without_value(found: re.Match[str]) -> str:
+    """Hides what is set; behind a colon, where sentences go on with words, only what has a digit."""
+    plain = found[1].endswith("=") or any(map(str.isdigit, found[2]))
+    return found[1] + "…" if plain and is_telling(found[2]) else found[0]
 
 
 def in_address(url: str) -> list[str]:
@@ -86,4 +92,4 @@ def in_address(url: str) -> list[str]:
         return []
     parameters = parse_qsl(parts.query, keep_blank_values=True, separator="&")
     found = [unquote(password)] if password else []
-    return found + [value for name, value in parameters if is_secret_name(name)]
+    return found + [value for name, value in parameters if is_secret(name, value)]
