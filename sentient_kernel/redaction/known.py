@@ -2,7 +2,7 @@
 
 They belong to the process, not to a workbench: an error of one may hold a key of another, and a log knows neither. A value is known when
 the environment or ``.env`` gives it under a name as secrets have, when it is a secret setting, a provider's key, or part of an address
-that was configured. What was known once stays known.
+that was configured. What was known once stays known, but for what stood in a ``.env`` that is not here any more.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import re
 import threading
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from sentient_kernel.redaction.names import is_random, is_secret, is_telling
@@ -19,14 +20,16 @@ from sentient_kernel.redaction.values import Redactor
 
 __all__ = ["hold", "hold_address", "look", "redactor", "shown"]
 
-MOST = 200
-"""Values that are known at once; those that were learnt first are forgotten first."""
-
+MOST = 1_000
+"""Values that are held at once; those that were learnt first are forgotten first."""
+MOST_OF_FILE = 50
+"""Values that ``.env`` can make known: it may be somebody else's, and must not push out what the user has."""
 LARGEST = 1_000_000
 """Bytes from which ``.env`` is not looked at: nobody keeps keys in such a file."""
 
 _lock = threading.Lock()
-_known: dict[str, str] = {}
+_held: dict[str, str] = {}
+_of_file: dict[str, str] = {}
 _redactor = Redactor({})
 _seen: tuple[object, ...] = ()
 _variables = -1  # how many there were when they were looked through
@@ -70,9 +73,7 @@ def look() -> Redactor:
         found = dict[str, str]()
         for name, value in os.environ.items():
             found |= _of_variable(name, value)
-        for name, value in _env_file().items():
-            found |= {secret: called for secret, called in _of_variable(name, value).items() if is_random(secret)}
-        _learn(found)
+        _learn(found, _of_env_file())
     return _redactor
 
 
@@ -93,28 +94,32 @@ def _stamp() -> tuple[int, int] | None:
     return None
 
 
-def _env_file() -> dict[str, str]:
-    """Returns what ``.env`` sets, whether or not it counts as a setting: only values made by chance are taken from it."""
+def _of_env_file() -> dict[str, str]:
+    """Returns what ``.env`` holds of secrets, whether or not it counts as a setting: only values that look made by chance."""
     from dotenv import dotenv_values
 
-    if not Path(".env").is_file() or os.stat(".env").st_size > LARGEST:
-        return {}
+    found = dict[str, str]()
     with suppress(OSError, UnicodeDecodeError):
-        return {name: value for name, value in dotenv_values(".env", interpolate=False).items() if value}
-    return {}
+        if not Path(".env").is_file() or os.stat(".env").st_size > LARGEST:
+            return {}
+        for name, value in dotenv_values(".env", interpolate=False).items():
+            found |= {secret: called for secret, called in _of_variable(name, value or "").items() if is_random(secret)}
+    return dict(islice(found.items(), MOST_OF_FILE))
 
 
-def _learn(found: dict[str, str]) -> None:
-    global _redactor
+def _learn(found: dict[str, str], of_file: dict[str, str] | None = None) -> None:
+    global _redactor, _of_file
     new = {value: _label(name) for value, name in found.items() if is_telling(value)}
     with _lock:
-        if new.keys() <= _known.keys():
-            return
+        before = {**_of_file, **_held}
         for value, name in new.items():
-            _known.setdefault(value, name)
-        while len(_known) > MOST:
-            del _known[next(iter(_known))]
-        _redactor = Redactor(_known)
+            _held.setdefault(value, name)
+        while len(_held) > MOST:
+            del _held[next(iter(_held))]
+        if of_file is not None:
+            _of_file = {value: _label(name) for value, name in of_file.items()}
+        if (known := {**_of_file, **_held}) != before:
+            _redactor = Redactor(known)
 
 
 def _label(name: str) -> str:

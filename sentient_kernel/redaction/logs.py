@@ -33,14 +33,14 @@ def guard_logs() -> None:
 
 
 def _clean(record: logging.LogRecord) -> None:
-    clean = shown if record.name.partition(".")[0] in OURS else redactor().text
+    clean = shown if str(record.name).partition(".")[0] in OURS else redactor().text
     try:
         said = record.getMessage()
-    except (TypeError, ValueError, LookupError):
-        return  # its arguments do not fit: logging itself will say so
+    except Exception:  # noqa: BLE001 - somebody else's __str__, or arguments that do not fit: logging itself says so, at its place
+        return
     if (kept := clean(said)) != said:
         record.msg, record.args = kept, ()
     if record.exc_info and record.exc_info[1] is not None:
         told = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
         if (kept := clean(told)) != told:
-            record.exc_text = kept
+            record.exc_text, record.exc_info = kept, None  # what a handler would make of the exception itself holds it again

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import html
 import json
+import logging
 import os
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -225,3 +227,46 @@ def test_the_environment_is_looked_through_again_when_it_has_changed(monkeypatch
         assert redaction.look().text("unit-six-83kdJ2") == "[hidden:UNIT_SIX_SECRET]"
     finally:
         del os.environ["UNIT_SIX_SECRET"]
+
+
+def test_a_file_of_somebody_else_pushes_nothing_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OWN_API_KEY", "own-83kdJ2aQ9x")
+    Path(".env").write_text("".join(f"F{n}_TOKEN=aB3dE5fG7hJ9kL{n:05d}\n" for n in range(5_000)))
+    text = redaction.look().text
+    assert text("own-83kdJ2aQ9x") == "[hidden:OWN_API_KEY]" and text("aB3dE5fG7hJ9kL00001") == "[hidden:F1_TOKEN]"
+    Path(".env").unlink()
+    assert redaction.look().text("aB3dE5fG7hJ9kL00001") == "aB3dE5fG7hJ9kL00001"
+
+
+class Odd:
+    """What cannot be printed."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+def test_log_records_are_cleaned_where_they_are_made_and_never_fail_for_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    before = logging.getLogRecordFactory()
+    redaction.hold("logs-9fK2-secret-1", "A_KEY")
+    redaction.guard_logs()
+    redaction.guard_logs()
+    try:
+        for name, said in (("a.user", "password=hunter42x logs-9fK2-secret-1"), ("httpx", "password=hunter42x logs-9fK2-secret-1")):
+            logging.getLogger(name).warning("sent %s", said)
+        try:
+            raise ValueError("logs-9fK2-secret-1")
+        except ValueError:
+            logging.getLogger("a.user").exception("it failed")
+        made = logging.makeLogRecord({"msg": "x"})
+        assert made.getMessage() == "x"
+        with suppress(RuntimeError, TypeError):  # pytest's own handler raises; the making of the record does not
+            logging.getLogger("a.user").handle(logging.getLogRecordFactory()("a", 30, "f", 1, "%s", (Odd(),), None))
+    finally:
+        logging.setLogRecordFactory(before)
+    assert "sent password=hunter42x [hidden:A_KEY]" in caplog.text, "what only looks so stays in the logs of others"
+    assert "sent password=… [hidden:A_KEY]" in caplog.text
+    assert "ValueError: [hidden:A_KEY]" in caplog.text and "logs-9fK2" not in caplog.text
