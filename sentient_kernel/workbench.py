@@ -195,6 +195,7 @@ class Workbench:
             depth: How often at most, from 1 to 10, a model looks for gaps and searches again; without a model, how much each search brings.
             approve: ``"ask"``, ``"auto"``, ``"deny"``, or one of these per kind of question. Asking for ``"plan"`` shows the plan first.
                 ``"auto"`` goes over a budget once a run, ``{"spend": "auto"}`` each time.
+                ``"fetch"`` is about searches that a model wrote after it had read your own documents; ``"auto"`` sends them unseen.
             budget: What it may spend; before a call that may go over it the run asks. Research without a model spends nothing but time.
             name: Attaches to the run of that name and question instead of starting a second one.
             clarify: Whether the model may ask back, once and before it plans, what only you can say. The question comes with what it would
