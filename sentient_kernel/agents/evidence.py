@@ -40,7 +40,7 @@ class Evidence:
         reach: The same for the whole passage.
         before: What stands directly before the quote in its passage.
         after: What stands directly after it.
-        own: Whether its document is a person's own.
+        own: Whether its document is a person's own. Whoever makes one has to say: what a model reads of own text decides what leaves.
     """
 
     document: DocumentId
@@ -50,6 +50,7 @@ class Evidence:
     end: int
     quote: str
     score: float
+    own: bool
     part: int = 0
     passage: float = 0.0
     source: str = ""
@@ -57,7 +58,6 @@ class Evidence:
     reach: float = 0.0
     before: str = ""
     after: str = ""
-    own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
