@@ -71,7 +71,7 @@ def clarify_messages(question: str, steers: Sequence[str] = ()) -> list[Message]
         "with what you would assume; none when the question is clear. "
         'Form: {"unclear": [{"question": "...", "assumption": "..."}]}\n\n'
     )
-    return [Message(role="system", text=_TERMS), Message(role="user", text=f"{ask}Question: {question}{_steered(steers)}")]
+    return _conversation(f"{ask}Question: {question}{_steered(steers)}")
 
 
 def plan_messages(question: str, steers: Sequence[str] = ()) -> list[Message]:
@@ -80,7 +80,7 @@ def plan_messages(question: str, steers: Sequence[str] = ()) -> list[Message]:
         "Split the question into at most 4 sub-questions whose answers together answer it; none when it is one question. Each has a "
         'short search query of key words. Form: {"questions": [{"question": "...", "query": "..."}]}\n\n'
     )
-    return [Message(role="system", text=_TERMS), Message(role="user", text=f"{ask}Question: {question}{_steered(steers)}")]
+    return _conversation(f"{ask}Question: {question}{_steered(steers)}")
 
 
 def gap_messages(question: str, evidence: Sequence[Evidence], asked: Sequence[str], steers: Sequence[str] = ()) -> list[Message]:
@@ -90,8 +90,7 @@ def gap_messages(question: str, evidence: Sequence[Evidence], asked: Sequence[st
         'and facts from the quotes in their queries. Form: {"enough": true|false, "questions": [{"question": "...", "query": "..."}]}\n\n'
     )
     searched = "; ".join(asked)
-    body = f"Question: {question}{_steered(steers)}\nSearched for so far: {searched}\n\n{quotes(evidence)}"
-    return [Message(role="system", text=_TERMS), Message(role="user", text=ask + body, own=own_sources(evidence))]
+    return _conversation(f"{ask}Question: {question}{_steered(steers)}\nSearched for so far: {searched}", evidence)
 
 
 def write_messages(question: str, evidence: Sequence[Evidence], steers: Sequence[str] = ()) -> list[Message]:
@@ -102,8 +101,7 @@ def write_messages(question: str, evidence: Sequence[Evidence], steers: Sequence
         'quotes contradict each other, say so. List what the quotes do not answer under "missing". Form: {"claims": [{"text": "One '
         'sentence.", "cites": [1, 3]}], "missing": ["..."]}\n\n'
     )
-    body = f"Question: {question}{_steered(steers)}\n\n{quotes(evidence)}"
-    return [Message(role="system", text=_TERMS), Message(role="user", text=ask + body, own=own_sources(evidence))]
+    return _conversation(f"{ask}Question: {question}{_steered(steers)}", evidence)
 
 
 def repair_messages(question: str, weak: Sequence[Claim], evidence: Sequence[Evidence]) -> list[Message]:
@@ -120,8 +118,15 @@ def repair_messages(question: str, weak: Sequence[Claim], evidence: Sequence[Evi
         f"({claim.reason or 'not carried by what it cites'})"
         for n, claim in enumerate(weak, 1)
     )
-    body = f"{ask}Question: {question}\n{listed}\n\n{quotes(evidence)}"
-    return [Message(role="system", text=_TERMS), Message(role="user", text=body, own=own_sources(evidence))]
+    return _conversation(f"{ask}Question: {question}\n{listed}", evidence)
+
+
+def _conversation(text: str, evidence: Sequence[Evidence] | None = None) -> list[Message]:
+    """Returns what a model is asked. Quotes get into it here alone, so that a conversation says whose text it holds."""
+    if evidence is None:
+        return [Message(role="system", text=_TERMS), Message(role="user", text=text)]
+    shown = f"{text}\n\n{quotes(evidence)}"
+    return [Message(role="system", text=_TERMS), Message(role="user", text=shown, own=own_sources(evidence))]
 
 
 def quotes(evidence: Sequence[Evidence]) -> str:
