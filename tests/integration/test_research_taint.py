@@ -205,6 +205,9 @@ def test_nothing_is_asked_where_no_own_text_was_read(bench: sk.Workbench, web: F
     run.result(30)
     assert asks(run) == []
     assert any(carried(target, ["waggle hive glass"]) for target in asked_of(web))
+    sent = [request.headers for request in web.requests]
+    assert not [headers for headers in sent if {"referer", "cookie", "authorization"} & headers.keys()]
+    assert len({headers["user-agent"] for headers in sent}) == 1, "what stands there says nothing of what was read"
 
 
 def test_nothing_is_asked_where_nothing_leaves(bench: sk.Workbench, web: FakeWeb, notes: Path) -> None:
