@@ -210,7 +210,7 @@ class Desk:
             from sentient_kernel.transport import check_url
 
             try:
-                return check_url(ref[1], self.outside.rules).trusted
+                return check_url(self._addresses.get(ref[1], ref[1]), self.outside.rules).trusted
             except Blocked:
                 return True
         return kind == "place" or (kind in ("object", "plugin") and not self._public(ref))
