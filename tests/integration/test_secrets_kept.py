@@ -335,6 +335,12 @@ def test_a_notebook_keeps_none_in_its_outputs(place: Path) -> None:
     assert "[hidden:ACME_API_KEY]" in written and "HoldsSecret" in written
     assert found_in(written.encode()) == set()
     assert found_below(place / "home") == {}
+    own = nbformat.v4.new_output("stream", text=f"{CANARIES['environment']}\n")
+    book.cells.append(nbformat.v4.new_code_cell("print(os.environ['ACME_API_KEY'])", outputs=[own]))
+    nbformat.write(book, place / "own.ipynb")
+    page = sk.to_html(place / "own.ipynb").read_bytes()
+    assert found_in(page) == set() and b"[hidden:ACME_API_KEY]" in page
+    assert CANARIES["environment"] in (place / "own.ipynb").read_text(), "the notebook is the user's own"
 
 
 def test_a_resumed_run_does_not_tell_again_what_was_told_without_its_secret(place: Path) -> None:
