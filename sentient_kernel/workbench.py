@@ -7,6 +7,7 @@ import getpass
 import os
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -22,12 +23,13 @@ from sentient_kernel.agents.shelf import Shelf
 from sentient_kernel.budget import Budget
 from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import Engine, Workflow
+from sentient_kernel.env_files import project_file, user_file
 from sentient_kernel.errors import ConfigurationError, JournalUnusable, NotFound, UsageError
 from sentient_kernel.events import TextStreamed
 from sentient_kernel.ids import ApprovalId, DocumentId, RunId
 from sentient_kernel.journal.hub import Hub
 from sentient_kernel.journal.texts import Texts
-from sentient_kernel.redaction import guard_logs, look, redactor
+from sentient_kernel.redaction import guard_logs, hold_file, look, redactor
 from sentient_kernel.run import Run
 from sentient_kernel.settings import Settings
 
@@ -85,6 +87,9 @@ class Workbench:
         guard_logs()
         look()
         self.settings = settings or Settings.load()
+        with suppress(ConfigurationError):  # who gives settings of their own need not have such a file in order
+            hold_file(user_file().values, foreign=False)
+        hold_file(project_file().values, foreign=True)
         self.home = Path(home if home is not None else self.settings.home).expanduser().absolute()
         self.user = _user()
         self.closed = False

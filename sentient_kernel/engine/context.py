@@ -124,8 +124,7 @@ class Context:
 
     def policy(self, ask: Ask) -> str:
         """Returns how questions of a kind are answered in this run: ``"ask"`` (a person), ``"auto"`` or ``"deny"``."""
-        started = self._execution.root.state.started
-        return answered_by((started.approve if started else None) or {}, ask)
+        return answered_by(self._execution.root.policy, ask)
 
     async def gather(self, *awaitables: Awaitable[T], limit: int | None = None) -> list[Outcome[T]]:
         """Runs several calls at once; one that fails costs only itself.

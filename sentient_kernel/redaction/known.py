@@ -2,7 +2,7 @@
 
 They belong to the process, not to a workbench: an error of one may hold a key of another, and a log knows neither. A value is known when
 the environment or ``.env`` gives it under a name as secrets have, when it is a secret setting, a provider's key, or part of an address
-that was configured. What was known once stays known, but for what stood in a ``.env`` that is not here any more.
+that was configured. What was known once stays known, but for what stood in a file of somebody else.
 """
 
 from __future__ import annotations
@@ -10,22 +10,19 @@ from __future__ import annotations
 import os
 import re
 import threading
-from contextlib import suppress
+from collections.abc import Mapping
 from itertools import islice
-from pathlib import Path
 
 from sentient_kernel.redaction.names import is_random, is_secret, is_telling
 from sentient_kernel.redaction.patterns import in_address, without_patterns
 from sentient_kernel.redaction.values import Redactor
 
-__all__ = ["hold", "hold_address", "look", "redactor", "shown"]
+__all__ = ["hold", "hold_address", "hold_file", "look", "redactor", "shown"]
 
 MOST = 1_000
 """Values that are held at once; those that were learnt first are forgotten first."""
 MOST_OF_FILE = 50
-"""Values that ``.env`` can make known: it may be somebody else's, and must not push out what the user has."""
-LARGEST = 1_000_000
-"""Bytes from which ``.env`` is not looked at: nobody keeps keys in such a file."""
+"""Values that a file of somebody else can make known: it must not push out what the user has."""
 
 _lock = threading.Lock()
 _held: dict[str, str] = {}
@@ -60,21 +57,40 @@ def hold_address(url: str, name: str) -> None:
     _learn(dict.fromkeys(in_address(url), name))
 
 
+def hold_file(variables: Mapping[str, str], *, foreign: bool) -> None:
+    """Makes known what a file of variables holds of secrets, whether or not they count as settings.
+
+    Args:
+        variables: What the file sets.
+        foreign: Whether somebody else may have written it: then only values that look made by chance are taken, and not many, and they
+            are forgotten with the next such file.
+    """
+    found = _secrets_of(variables)
+    if foreign:
+        _learn({}, dict(islice(((value, name) for value, name in found.items() if is_random(value)), MOST_OF_FILE)))
+    else:
+        _learn(found)
+
+
 def look() -> Redactor:
-    """Looks through the environment and ``.env`` for values that were not there before; returns the redactor.
+    """Looks through the environment for values that were not there before; returns the redactor.
 
     Cheap where nothing has changed: this is done whenever a run begins and whenever something fails.
     """
     global _seen, _variables
     _variables = len(os.environ)
-    seen = (tuple(getattr(os.environ, "_data", os.environ).items()), _stamp())  # as it lies there: to decode it takes ten times as long
+    seen = tuple(getattr(os.environ, "_data", os.environ).items())  # as it lies there: to decode it takes ten times as long
     if seen != _seen:
         _seen = seen
-        found = dict[str, str]()
-        for name, value in os.environ.items():
-            found |= _of_variable(name, value)
-        _learn(found, _of_env_file())
+        _learn(_secrets_of(os.environ))
     return _redactor
+
+
+def _secrets_of(variables: Mapping[str, str]) -> dict[str, str]:
+    found = dict[str, str]()
+    for name, value in variables.items():
+        found |= _of_variable(name, value)
+    return found
 
 
 def _of_variable(name: str, value: str) -> dict[str, str]:
@@ -85,26 +101,6 @@ def _of_variable(name: str, value: str) -> dict[str, str]:
     if not is_secret(name, value) or (value[:1] in "/~." and os.path.exists(os.path.expanduser(value))):
         return {}
     return {value: name}
-
-
-def _stamp() -> tuple[int, int] | None:
-    with suppress(OSError):
-        status = os.stat(".env")
-        return status.st_mtime_ns, status.st_size
-    return None
-
-
-def _of_env_file() -> dict[str, str]:
-    """Returns what ``.env`` holds of secrets, whether or not it counts as a setting: only values that look made by chance."""
-    from dotenv import dotenv_values
-
-    found = dict[str, str]()
-    with suppress(OSError, UnicodeDecodeError):
-        if not Path(".env").is_file() or os.stat(".env").st_size > LARGEST:
-            return {}
-        for name, value in dotenv_values(".env", interpolate=False).items():
-            found |= {secret: called for secret, called in _of_variable(name, value or "").items() if is_random(secret)}
-    return dict(islice(found.items(), MOST_OF_FILE))
 
 
 def _learn(found: dict[str, str], of_file: dict[str, str] | None = None) -> None:

@@ -214,7 +214,7 @@ def test_the_environment_is_looked_through_again_when_it_has_changed(monkeypatch
     monkeypatch.setenv("UNIT_PROXY", "http://ada:unit-two-83kdJ2@proxy:8080")
     monkeypatch.setenv("UNIT_HOME", "unit-three-83kdJ2")
     monkeypatch.setenv("UNIT_KEY_FILE", str(tmp_path))
-    Path(".env").write_text("UNIT_FOUR_TOKEN=unit-four-83kdJ2-9aQ\nUNIT_FIVE_TOKEN=sentient_kernel.research\n")
+    redaction.hold_file({"UNIT_FOUR_TOKEN": "unit-four-83kdJ2-9aQ", "UNIT_FIVE_TOKEN": "sentient_kernel.research"}, foreign=True)
     redaction.look()
     text = redaction.redactor().text
     assert text("unit-one-83kdJ2 unit-two-83kdJ2 unit-four-83kdJ2-9aQ") == (
@@ -229,14 +229,14 @@ def test_the_environment_is_looked_through_again_when_it_has_changed(monkeypatch
         del os.environ["UNIT_SIX_SECRET"]
 
 
-def test_a_file_of_somebody_else_pushes_nothing_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_file_of_somebody_else_pushes_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OWN_API_KEY", "own-83kdJ2aQ9x")
-    Path(".env").write_text("".join(f"F{n}_TOKEN=aB3dE5fG7hJ9kL{n:05d}\n" for n in range(5_000)))
-    text = redaction.look().text
+    redaction.look()
+    redaction.hold_file({f"F{n}_TOKEN": f"aB3dE5fG7hJ9kL{n:05d}" for n in range(5_000)}, foreign=True)
+    text = redaction.redactor().text
     assert text("own-83kdJ2aQ9x") == "[hidden:OWN_API_KEY]" and text("aB3dE5fG7hJ9kL00001") == "[hidden:F1_TOKEN]"
-    Path(".env").unlink()
-    assert redaction.look().text("aB3dE5fG7hJ9kL00001") == "aB3dE5fG7hJ9kL00001"
+    redaction.hold_file({}, foreign=True)
+    assert redaction.redactor().text("aB3dE5fG7hJ9kL00001") == "aB3dE5fG7hJ9kL00001"
 
 
 class Odd:
