@@ -36,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
     as_json = Words(add_help=False)
     as_json.add_argument("--json", action="store_true", help="for programs")
     shaped = Words(add_help=False)
-    shaped.add_argument("--format", choices=SHOWN_FORMATS, help="default: md, or what the ending of FILE says")
+    shaped.add_argument(
+        "--format", choices=SHOWN_FORMATS, help="default: drawn in a terminal, md in a pipe, or what the ending of FILE says"
+    )
     shaped.add_argument("--out", metavar="FILE", help=f"write the report there; its ending ({' '.join(ENDINGS)}) or --format says how")
 
     words = Words(

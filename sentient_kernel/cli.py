@@ -195,8 +195,12 @@ def _print_result(result: Any, args: argparse.Namespace) -> int:
         _write(page(result).rstrip("\n") if args.out else result.to_html(), args)
     elif args.out:
         _write(result.to_markdown().rstrip("\n"), args)
+    elif args.format == "md":
+        print(result.to_markdown())
     else:
-        _write_markdown(result.to_markdown())
+        from sentient_kernel._terminal import print_report
+
+        print_report(result)
     if not result.abstained:
         return DONE
     return _fail(_why_nothing(result), NOTHING)
@@ -373,15 +377,5 @@ def _write(text: str, args: argparse.Namespace) -> None:
     if out:
         Path(out).write_text(text + "\n", encoding="utf-8")
         print(f"Written to {out}.", file=sys.stderr)
-    else:
-        print(text)
-
-
-def _write_markdown(text: str) -> None:
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.markdown import Markdown
-
-        Console().print(Markdown(text))
     else:
         print(text)

@@ -219,13 +219,13 @@ def _report(run: Run) -> Any:
     """Waits for a report. A cell shows the run meanwhile; a terminal is told, and gets the report's text."""
     if kernel() is not None:
         return run.result()
-    from sentient_kernel._terminal import follow
+    from sentient_kernel._terminal import follow, print_report
 
     try:
         follow(run)
     except KeyboardInterrupt:
         raise Detached(run._detached()) from None
-    print(run.result().to_markdown())
+    print_report(run.result())
     return None
 
 
