@@ -87,6 +87,10 @@ class SentientError(Exception):
             self._story = self._story()
         return self._story
 
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        self._story = self.story  # what makes it belongs to this process
+        return super().__reduce__()
+
     def _render_traceback_(self) -> list[str]:
         """Shows one line in IPython where a user, not the code, caused the error."""
         return [f"{type(self).__name__}: {self}"]

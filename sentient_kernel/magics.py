@@ -21,7 +21,8 @@ from sentient_kernel._arguments import one_line
 from sentient_kernel._completion import Completion
 from sentient_kernel._frontend import kernel
 from sentient_kernel.budget import Budget
-from sentient_kernel.errors import ConfigurationError, Detached, UsageError
+from sentient_kernel.engine import jsonable
+from sentient_kernel.errors import ConfigurationError, Detached, UsageError, ValueNotStorable
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.run import Run
 from sentient_kernel.workbench import Workbench
@@ -167,13 +168,11 @@ class SentientMagics(Magics):
 
     def _payload(self, text: str) -> Any:
         """Returns what JSON, or a variable, stands for. Raises UsageError."""
-        from pydantic_core import PydanticSerializationError, to_jsonable_python
-
         named = text.isidentifier() and text in self._names
         try:
-            value = to_jsonable_python(self._names[text]) if named else json.loads(text)
-        except PydanticSerializationError:
-            raise UsageError(f"What `{text}` holds cannot be kept as JSON.", hint="Make it of dicts, lists, texts and numbers.") from None
+            value = jsonable(self._names[text], f"what `{text}` holds") if named else json.loads(text)
+        except ValueNotStorable:
+            raise
         except ValueError as error:
             what = f"There is no variable `{text}` here" if text.isidentifier() else f"The payload is no JSON ({one_line(error)})"
             raise UsageError(f"{what}.", hint='After the id comes JSON, such as {"limit": 3}, or the name of a variable.') from None

@@ -8,12 +8,12 @@ from collections.abc import Generator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sentient_kernel import _frontend
 from sentient_kernel.commands import CancelRun, ContinueRun, FinishRun, PauseRun, SteerRun
 from sentient_kernel.engine import answered_by
-from sentient_kernel.errors import Detached, RunCancelled, RunError, RunFailed, RunTimedOut, RunWaiting, SentientError
+from sentient_kernel.errors import Detached, RunCancelled, RunError, RunFailed, RunTimedOut, RunWaiting, SentientError, UsageError
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.ids import RunId
 
@@ -55,6 +55,18 @@ class Run:
 
     def __hash__(self) -> int:
         return hash(self.id)
+
+    def __copy__(self) -> Run:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Run:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise UsageError(
+            f"{self!r} belongs to its workbench and cannot be pickled.",
+            hint="Pass run.id and open the workbench there: sk.Workbench(home).run(id). Its report and its tables can be pickled.",
+        )
 
     # -- looking -----------------------------------------------------------------------------------------------------
 

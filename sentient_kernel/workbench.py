@@ -9,9 +9,10 @@ import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from numbers import Integral
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sentient_kernel._frontend import someone_can_answer
 from sentient_kernel._mapping import Mapped, map_runs
@@ -22,7 +23,7 @@ from sentient_kernel.agents.research import RESEARCH, research_workflow
 from sentient_kernel.agents.shelf import Shelf
 from sentient_kernel.budget import Budget
 from sentient_kernel.commands import DecideApproval
-from sentient_kernel.engine import Engine, Workflow
+from sentient_kernel.engine import Engine, Workflow, jsonable
 from sentient_kernel.env_files import project_file, user_file
 from sentient_kernel.errors import ConfigurationError, JournalUnusable, NotFound, UsageError
 from sentient_kernel.events import TextStreamed
@@ -124,6 +125,12 @@ class Workbench:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    def __reduce__(self) -> NoReturn:
+        raise UsageError(
+            f"{self!r} holds files and threads of this process and can be neither pickled nor copied.",
+            hint="Pass its home and open it there: sk.Workbench(home).",
+        )
+
     def close(self) -> None:
         """Writes what waits and lets go of every file and thread. Runs under way stay resumable. Safe to call twice."""
         if not self.closed:
@@ -217,14 +224,14 @@ class Workbench:
         self._usable()
         question = check_question(question)
         _check_name(name)
-        if type(depth) is not int or not 1 <= depth <= DEEPEST:
-            raise UsageError(f"depth={depth!r} is no depth.", hint=f"Give a whole number from 1 to {DEEPEST}.")
+        if isinstance(depth, bool) or not isinstance(depth, Integral) or not 1 <= depth <= DEEPEST:
+            raise UsageError(f"depth must be a whole number from 1 to {DEEPEST}, not {depth!r}.")
         if budget is not None and not isinstance(budget, Budget):
             raise UsageError(f"budget={budget!r} is no budget.", hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).")
         if not isinstance(clarify, bool):
             raise UsageError(f"clarify={clarify!r} is neither True nor False.", hint="True lets the model ask back before it plans.")
         refs = self.desk.references(_listed(sources))
-        inputs: dict[str, Any] = {"sources": refs, "depth": depth}
+        inputs: dict[str, Any] = {"sources": refs, "depth": int(depth)}
         if approve == "ask" or (isinstance(approve, dict) and approve.get("plan")):
             inputs["ask_plan"] = True
         if name_of_model := self._model if model is None else self.shelf.name(model):
@@ -261,7 +268,7 @@ class Workbench:
         if concurrency < 1:
             raise UsageError(f"concurrency={concurrency!r} would run nothing.", hint="Give 1 or more.")
         if isinstance(what, Workflow):
-            work = [(item, functools.partial(self.start, what, item)) for item in items or ()]
+            work = [(item, functools.partial(self.start, what, item)) for item in (() if items is None else items)]
         else:
             if items is not None:
                 raise UsageError("Questions take no items.", hint="Write wb.map(questions), or give a workflow and its items.")
@@ -380,6 +387,7 @@ class Workbench:
         Raises:
             AnswerRefused: Somebody was faster, it is too late, or something else is asked now. Nothing was recorded.
             NotFound: There is no such approval.
+            ValueNotStorable: The payload cannot be kept as JSON.
         """
         if decision not in ("approve", "reject"):
             raise UsageError(f"{decision!r} is no answer.", hint="Say 'approve' or 'reject'.")
@@ -389,7 +397,7 @@ class Workbench:
                 run=run,
                 approval=ApprovalId(approval_id),
                 decision=decision,
-                payload=payload,
+                payload=jsonable(payload, "the payload"),
                 edited=payload is not None,
                 reason=reason or "",
                 by=self.user,

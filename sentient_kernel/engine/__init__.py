@@ -18,10 +18,12 @@ is executed, and no answer or policy from elsewhere counts, before a person has 
     _state.py        pure: what events amount to (apply), what a command becomes (decide)
     _identity.py     pure: which step is which
     _codec.py        values in and out of JSON
+    _values.py       pure: values of numpy and pandas as Python's own
     _placement.py    where a step's body runs, so that a blocking one stalls nobody
     _watchdog.py     names the step that blocks
 """
 
+from sentient_kernel.engine._codec import jsonable
 from sentient_kernel.engine._state import answered_by
 from sentient_kernel.engine._tree import root_of, tree_of
 from sentient_kernel.engine.context import Context
@@ -37,6 +39,7 @@ __all__ = [
     "Workflow",
     "answered_by",
     "idempotent",
+    "jsonable",
     "once",
     "pure",
     "root_of",

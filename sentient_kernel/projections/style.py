@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sentient_kernel.failures import plain as plain
 
@@ -57,14 +57,17 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(at: datetime | None) -> str:
-    """Returns a point in time to the second, in UTC; empty for None.
+    """Returns a point in time to the second, in UTC; empty for None, without a zone where none is known.
 
     Example:
         >>> from sentient_kernel.clock import as_datetime
-        >>> moment(as_datetime(0))
-        '1970-01-01 00:00:00 UTC'
+        >>> moment(as_datetime(0)), moment(datetime(1970, 1, 1))
+        ('1970-01-01 00:00:00 UTC', '1970-01-01 00:00:00')
     """
-    return "" if at is None else at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    if at is None:
+        return ""
+    known = at.utcoffset() is not None
+    return (at.astimezone(UTC) if known else at).strftime("%Y-%m-%d %H:%M:%S UTC" if known else "%Y-%m-%d %H:%M:%S")
 
 
 _COLOURS = """--sk-bg:var(--jp-layout-color1,{bg});--sk-sunk:color-mix(in srgb,var(--jp-layout-color2,{sunk}) 50%,var(--sk-bg));
