@@ -21,7 +21,7 @@ PLAIN = [
     "~5 km, AT&T, R&D, 50% + 10%; $",
     "https: see 10:30; C# and F#; (a) {b} | c ^ d! Really?",
     "-5 degrees, +3 more, 1.5 km, 2019.5, 3)",
-    r"C:\Users\bee, \d+ and \w",
+    r"C:\Bees\wing, \d+ and \w",
     "a @ b, x@y, @decorator, a//b, // comment",
 ]
 READERS = {
