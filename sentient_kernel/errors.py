@@ -77,7 +77,8 @@ class SentientError(Exception):
     def __init__(self, message: str, *, hint: str = "", story: Story | Callable[[], Story] = ()) -> None:
         self.message = message = shown(message)
         self.hint = hint = shown(hint)
-        super().__init__(f"{message} {hint}".strip())
+        stop = "." if hint and message[-1:].isalnum() else ""  # what others raise ends without one
+        super().__init__(f"{message}{stop} {hint}".strip())
         self._story = story
 
     @property

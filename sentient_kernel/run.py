@@ -56,6 +56,22 @@ class Run:
     def __hash__(self) -> int:
         return hash(self.id)
 
+    if not TYPE_CHECKING:  # a type checker says it by itself
+
+        def __getattr__(self, name: str) -> Any:
+            """Says what is missing where a run is taken for its report."""
+            if not name.startswith("_"):
+                from sentient_kernel.agents.report import Report
+
+                if hasattr(Report, name):
+                    hint = f"write report = run.result(), or report = await run, and then report.{name}"
+                    raise AttributeError(f"{self!r} is the run, not its report: {hint}.", name=name, obj=self)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+        def __getitem__(self, index: Any) -> Any:
+            """Says the same for results in which something is looked up, or which are gone through."""
+            raise TypeError(f"{self!r} is the run, not its result: write run.result(), or await run.")
+
     def __copy__(self) -> Run:
         return self
 

@@ -23,7 +23,7 @@ from sentient_kernel.agents.research import RESEARCH, research_workflow
 from sentient_kernel.agents.shelf import Shelf
 from sentient_kernel.budget import Budget
 from sentient_kernel.commands import DecideApproval
-from sentient_kernel.engine import Engine, Workflow, jsonable
+from sentient_kernel.engine import Engine, Workflow, check_awaits, jsonable
 from sentient_kernel.env_files import project_file, user_file
 from sentient_kernel.errors import ConfigurationError, JournalUnusable, NotFound, UsageError
 from sentient_kernel.events import TextStreamed
@@ -297,11 +297,12 @@ class Workbench:
             kwargs: Its keyword arguments.
 
         Raises:
-            UsageError: It is no workflow, or the arguments do not fit it or cannot be kept.
+            UsageError: It is no workflow, a call in it is not awaited, or the arguments do not fit it or cannot be kept.
         """
         if not isinstance(workflow, Workflow):
             raise UsageError(f"{getattr(workflow, '__name__', workflow)!r} is not a workflow.", hint="Decorate it with @sk.workflow.")
         _check_name(name)
+        check_awaits(workflow.fn)
         return Run(self, self.engine.start(workflow, args, kwargs, name=name, approve=self._approvals(approve), user=self.user))
 
     def run(self, run_id: RunId | str) -> Run:

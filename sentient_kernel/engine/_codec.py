@@ -340,7 +340,9 @@ def _not_storable(value: Any, what: str) -> ValueNotStorable:
         why = f"{where} holds half a surrogate pair, which is no text"
     else:
         why = f"{where} is of type {kind_of(culprit)}"
-        if is_table(culprit):
+        if hasattr(culprit, "__await__"):
+            hint = f"An `await` is missing before {getattr(culprit, '__qualname__', type(culprit).__name__)}."
+        elif is_table(culprit):
             hint = "Return it from a step of its own, or make it JSON with .to_dict()."
         elif kind_of(culprit).startswith("pandas."):
             hint = "Make it text or JSON first: str(...), .tolist() or .to_dict()."
