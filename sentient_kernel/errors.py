@@ -11,6 +11,7 @@
     │   └── Refused                    a command that the run's state does not allow
     │       └── AnswerRefused          a stale, second or mismatched answer to an approval
     ├── ConfigurationError             a setting, an extra or a version that does not fit
+    │   └── UnknownModel               a name that no language model goes by
     ├── JournalError                   the log of events
     │   ├── JournalDamaged             rows are missing or altered
     │   ├── JournalTooNew              written by a later version
@@ -148,6 +149,13 @@ class ConfigurationError(SentientError):
     """A setting, an optional dependency or a version does not fit."""
 
     code = "configuration"
+
+
+class UnknownModel(ConfigurationError):
+    """No language model goes by a name: it is not written like one, or there is no such provider."""
+
+    code = "unknown_model"
+    status = 422
 
 
 class JournalError(SentientError):

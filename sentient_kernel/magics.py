@@ -20,6 +20,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from sentient_kernel._arguments import one_line
 from sentient_kernel._completion import Completion
 from sentient_kernel._frontend import kernel
+from sentient_kernel._spelling import did_you_mean
 from sentient_kernel.budget import Budget
 from sentient_kernel.engine import jsonable
 from sentient_kernel.errors import ConfigurationError, Detached, UsageError, ValueNotStorable
@@ -141,7 +142,11 @@ class SentientMagics(Magics):
             return getattr(type(self), magic).parser.parse_args(_words(line))
         except (WrongWords, ValueError) as error:
             said = one_line(error).rstrip(".")
-            raise UsageError(f"{said[:1].upper()}{said[1:]}.", hint=f"`{sign}{magic}?` shows what it takes.") from None
+            options = [text for action in getattr(type(self), magic).parser._actions for text in action.option_strings]
+            wrong = re.search(r"unrecognized arguments: (--?[\w-]+)", said)
+            meant = did_you_mean(wrong[1], options) if wrong else ""
+            hint = f"{meant} `{sign}{magic}?` shows what it takes.".strip()
+            raise UsageError(f"{said[:1].upper()}{said[1:]}.", hint=hint) from None
 
     def _workbench(self, name: str) -> Workbench:
         """Returns the workbench that a variable holds; where there is no ``wb`` at all, opens one and says so."""

@@ -218,6 +218,7 @@ class Workbench:
 
         Raises:
             UsageError: The question is empty or too long, or an argument does not fit.
+            ConfigurationError: The model cannot be asked: there is no such provider, or its key or its package is missing.
         """
         from sentient_kernel.agents.research import check_question
 
@@ -239,6 +240,8 @@ class Workbench:
         if name_of_model and self.settings.embedder:
             self.shelf.embedder(self.settings.embedder)  # a name that means nothing is told before anything is asked
             inputs["embedder"] = self.settings.embedder
+        if name is None or not self.journal.runs(name=name):  # one that is attached to may have all its answers
+            self._check_askable(inputs.get("model", ""), inputs.get("embedder", ""))
         if clarify and not name_of_model:
             raise UsageError("Without a model nobody can ask back.", hint="Give model='...', or leave clarify out.")
         if clarify:
@@ -438,6 +441,16 @@ class Workbench:
 
         limits = Limits(deadlines=Deadlines(first=self.settings.model_timeout), per_minute=self.settings.model_rate)
         return open_model(name, self.settings, self.desk.fetcher, limits=limits, prices=read_prices(self.settings.model_prices))
+
+    def _check_askable(self, *names: str) -> None:
+        """Refuses models and embedders that cannot be asked, where they may be; none are in a replay. Raises ConfigurationError."""
+        from sentient_kernel.agents.shelf import OBJECT
+        from sentient_kernel.models._known import check
+
+        if self.settings.mode != "replay" and not self.settings.offline:
+            for name in names:
+                if name and not name.startswith(OBJECT):
+                    check(name, self.desk.fetcher)
 
     def _open_embedder(self, name: str) -> Embedder:
         """Opens an embedder by its usual name; loaded and asked when first needed."""
