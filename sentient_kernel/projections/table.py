@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.projections.base import LocalCall
-from sentient_kernel.projections.style import STYLE, VERBATIM, escape, line, moment
+from sentient_kernel.projections.style import STYLE, VERBATIM, escape, line, moment, spaced
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,7 +192,7 @@ def table_html(table: Table[Any], *, label: str = "", limit: int = HTML_ROWS) ->
     more = f", the first {len(rows)} shown" if len(rows) < len(table) else ""
     foot = counted(len(table), table.noun) + more if rows else f"No {counted(0, table.noun)[2:]}."
     grid = f'<table class="sk-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>' if rows else ""
-    return (
+    return spaced(
         f'<section class="sk {VERBATIM}" role="region" aria-label="{escape(label or counted(0, table.noun)[2:].capitalize())}">'
         f'<div class="sk-scroll" tabindex="0">{grid}</div><div class="sk-foot sk-num">{escape(foot)}</div></section>'
     )
