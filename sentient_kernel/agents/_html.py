@@ -179,7 +179,8 @@ def _sentence(claim: Claim, numbers: Numbers, base: str) -> str:
     if claim.verdict not in ("unsupported", "misplaced"):
         return f"{escaped(claim.text)}{marks}"
     why = escaped(claim.reason) or "No source supports this sentence."
-    return f'<span class="weak" title="{why}">{escaped(claim.text)}</span>{marks} <span class="tag" title="{why}">{apart("(")}unsupported{apart(")")}</span>'
+    tag = f'<span class="tag" title="{why}">{apart("(")}unsupported{apart(")")}</span>'
+    return f'<span class="weak" title="{why}">{escaped(claim.text)}</span>{marks} {tag}'
 
 
 def _number(at: int) -> str:
@@ -198,7 +199,8 @@ def _aside(report: Report, numbers: Numbers, base: str) -> str:
     if not report.citations:
         return ""
     shown = "".join(_quote(one, numbers[one.place], base) for one in report.citations)
-    return f'<aside aria-label="Evidence"><p class="over">Evidence{apart(":")} <span class="num">{len(report.citations)}</span></p>{shown}</aside>'
+    head = f'<p class="over">Evidence{apart(":")} <span class="num">{len(report.citations)}</span></p>'
+    return f'<aside aria-label="Evidence">{head}{shown}</aside>'
 
 
 def _quote(one: Citation, at: int, base: str) -> str:
@@ -214,8 +216,9 @@ def _quote(one: Citation, at: int, base: str) -> str:
     before, after = escaped(before, lines=True), escaped(after, lines=True)
     first = " open" if at == 1 else ""
     quote = f'<span class="soft">{before} </span><mark>{escaped(one.quote, lines=True)}</mark><span class="soft"> {after}</span>'
+    title = f'<b>{escaped(one.title) or "untitled"}</b>{apart(",")}'
     return (
-        f'<details{first}><summary><span class="cite num">{_number(at)}</span> <b>{escaped(one.title) or "untitled"}</b>{apart(",")} {verdict}</summary>'
+        f'<details{first}><summary><span class="cite num">{_number(at)}</span> {title} {verdict}</summary>'
         f'<div class="quote" id="{base}-{at}">{quote}</div>'
         f'<div class="at num">{where} · characters {one.start} to {one.end}</div></details>'
     )

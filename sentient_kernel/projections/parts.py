@@ -153,7 +153,8 @@ def _given(value: Any, left: list[int], depth: int) -> str:
         return "<ol>" + "".join(f"<li>{part}</li>" for v in value if (part := _given(v, left, depth - 1))) + "</ol>"
     if depth and isinstance(value, dict) and value:
         parts = ((k, _given(v, left, depth - 1)) for k, v in value.items())
-        return '<dl class="sk-given">' + "".join(f"<dt>{outside(k, 80)}{apart(':')}</dt><dd>{part}</dd>" for k, part in parts if part) + "</dl>"
+        rows = (f"<dt>{outside(k, 80)}{apart(':')}</dt><dd>{part}</dd>" for k, part in parts if part)
+        return f'<dl class="sk-given">{"".join(rows)}</dl>'
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if len(text) > PAYLOAD_TEXT:
         left[0] = -1
