@@ -82,6 +82,7 @@ def test_another_workbench_is_named(kernel: Kernel) -> None:
         ("%%research\n   ", "question"),
         ("%%research --dept x\nWhy?", "Argument --depth: invalid int value: 'x'. `%%research?` shows what it takes."),
         ("%%research --nonsense\nWhy?", "Unrecognized arguments: --nonsense."),
+        ("%%research --aprove ask\nWhy?", "Unrecognized arguments: --aprove ask. Did you mean '--approve'? `%%research?` shows"),
         ("%%research --name 'open\nWhy?", "No closing quotation."),
         ("%%research --approve perhaps\nWhy?", "invalid choice: 'perhaps'"),
         ("%%research --depth 0\nWhy?", "depth must be a whole number from 1 to 10, not 0."),
