@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+ANYBODY = "me|you|user|ada|alice|bob|victim"
+"""Whose homes stand in examples: nobody's."""
 OF_A_MACHINE = re.compile(
     r"(?<![\w.~}\]])(?:"
-    r"/root\b|/work\b|/Users/\w|/home/(?!me\b)\w|/mnt/(?!b\b)\w|/var/folders/|/tmp/(?:w|pytest-of)\b"
+    rf"/root\b|/work\b|/Users/\w|/home/(?!(?:{ANYBODY})\b)\w|/mnt/(?!b\b)\w|/var/folders/|/tmp/(?:w|pytest-of)\b"
     r"|/(?:scratch|workspaces?|builds|github)/\w"
     r"|[A-Za-z]:\\+Users\\)"
 )
-"""A home, or a place that only some machines have; ``/home/me`` stands for anybody's home in examples."""
+"""A home, or a place that only some machines have."""
 
 
 def tracked() -> list[Path]:
