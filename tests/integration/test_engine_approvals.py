@@ -170,6 +170,28 @@ def test_stale_answer_is_refused(engine: Engine) -> None:
     assert outcome(engine, run) == {"price": 1}
 
 
+@pytest.mark.parametrize(
+    ("question", "payload", "with_form"),
+    [("Pay?", {"price": 1}, False), ("Go?", {"price": 2}, False), ("Go?", {"price": 1}, True)],
+    ids=["another question", "another payload", "another form"],
+)
+def test_answer_to_what_was_shown_elsewhere_is_refused(engine: Engine, question: str, payload: Any, with_form: bool) -> None:
+    """The answer is bound to the question, to its payload, and to the form that an edited payload has to fit."""
+
+    @workflow
+    async def shows(ctx: Context, question: str, payload: Any, with_form: bool) -> Any:
+        return await ctx.approve(question, payload, schema=dict[str, int] if with_form else None)
+
+    seen = engine.start(shows, ("Go?", {"price": 1}, False))
+    run = engine.start(shows, (question, payload, with_form))
+    shown = wait_for(engine, seen, "approval_requested")
+    with pytest.raises(AnswerRefused, match="asks something else now"):
+        answer(engine, run, digest=shown.digest)
+    assert "approval_decided" not in kinds(engine, run)
+    answer(engine, seen, digest=shown.digest)
+    assert outcome(engine, seen) == {"price": 1}
+
+
 def test_answer_to_a_question_that_is_not_there_is_refused(engine: Engine) -> None:
     run = engine.start(asks)
     wait_for(engine, run, "approval_requested")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentient_kernel.agents._sense import against, clauses, names
+from sentient_kernel.agents._sense import DONE, against, clauses, names
 from sentient_kernel.agents.report import Citation
 from sentient_kernel.agents.verify import CUT, likeness, verify
 from sentient_kernel.ids import DocumentId
@@ -47,6 +47,27 @@ def test_sentence_that_says_otherwise_is_not_borne_out(claim: str) -> None:
 )
 def test_sentence_that_says_the_same_is_borne_out(claim: str, quote: str) -> None:
     assert likeness(claim, quote) >= CUT
+
+
+@pytest.mark.parametrize("claim", ["Drug A outperformed drug B.", "Drug B was outperformed by drug A."])
+@pytest.mark.parametrize("quote", ["Drug A outperformed drug B.", "Drug B was clearly outperformed by drug A."])
+def test_active_and_passive_say_the_same(claim: str, quote: str) -> None:
+    assert against(claim, quote) == ""
+    assert likeness(claim, quote) >= CUT
+
+
+@pytest.mark.parametrize(
+    ("claim", "quote", "what"),
+    [
+        ("Drug B outperformed drug A.", "Drug A outperformed drug B.", "who is what to whom"),
+        ("Drug B was outperformed by drug A.", "Drug A was outperformed by drug B.", "who is what to whom"),
+        ("Drug B was replaced by drug A.", "Drug A outperformed drug B.", DONE),
+        ("Drug B was quickly replaced by drug A.", "Drug B was outperformed by drug A.", DONE),
+    ],
+)
+def test_who_did_what_is_compared_within_one_voice_and_the_deed_in_both(claim: str, quote: str, what: str) -> None:
+    assert against(claim, quote) == what
+    assert likeness(claim, quote) < CUT
 
 
 def cited(quote: str, text: str, title: str = "A page", before: str = "") -> Citation:
