@@ -12,6 +12,7 @@ import apsw
 
 from sentient_kernel.cache._files import Files
 from sentient_kernel.cache._shared import Shared
+from sentient_kernel.errors import SourceError
 
 INLINE = 32_000
 """Bytes of an answer that stand in the table; bigger ones are files, named by the hash of what is in them."""
@@ -145,7 +146,7 @@ class Database(Shared):
     def checkpoint(self) -> None:
         """Moves the log into the file; off the loop, as the disk is waited for."""
         self.pages = 0
-        with suppress(apsw.Error):  # nothing is lost by it: a later write asks again
+        with suppress(SourceError):  # somebody else is at it; nothing is lost: a later write asks again
             self._reading(lambda db, _: db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE), b"")
 
     def note(self, used: Sequence[bytes]) -> None:

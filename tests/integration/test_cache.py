@@ -679,6 +679,32 @@ def test_the_log_of_the_file_does_not_grow_for_ever(path: Path) -> None:
         assert Path(f"{path}-wal").stat().st_size < 20_000_000
 
 
+HOLDS_THE_CHECKPOINT = """
+import fcntl, sys
+log = open(sys.argv[1] + "-shm", "r+b")
+fcntl.lockf(log, fcntl.LOCK_EX, 1, 121)  # WAL_CKPT_LOCK: whoever moves the log into the file holds it
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("mode", ["live", "record"])
+def test_answers_are_kept_while_somebody_else_moves_the_log_into_the_file(
+    path: Path, mode: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("sentient_kernel.cache._database.PAGES", 10)
+    with Cache(path, mode=mode) as cache:
+        run(cache.call(KEY, World(b"x")))
+        words = [sys.executable, "-c", HOLDS_THE_CHECKPOINT, str(path)]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout is not None and other.stdout.readline() == "held\n"
+            for n in range(40):
+                assert run(cache.call(Key("page", n), World(b"x" * 8_000))).fresh
+            other.communicate()
+        assert cache.stats.entries == 41
+    assert not caplog.records
+
+
 # -- to another home and back -----------------------------------------------------------------------------------------------------
 
 
