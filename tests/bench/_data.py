@@ -10,6 +10,7 @@ import gzip
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,12 @@ def folder() -> Path:
 
 def available() -> bool:
     """Tells whether the sets are on this machine."""
-    return (folder() / SETS[0] / "docs.jsonl.gz").is_file()
+    return bool(os.environ.get("SENTIENT_BENCH_DATA")) and (folder() / SETS[0] / "docs.jsonl.gz").is_file()
+
+
+def show(label: str, figures: Mapping[str, float]) -> None:
+    """Prints a line of figures."""
+    print(f"{label:32} " + "  ".join(f"{key} {value:.3f}" for key, value in figures.items()), flush=True)
 
 
 def docs(name: str) -> list[dict[str, Any]]:

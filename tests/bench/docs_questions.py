@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import re
 import sys
 import tempfile
@@ -20,14 +21,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sentient_kernel.agents.evidence import collect
-from sentient_kernel.agents.plan import plan
-from sentient_kernel.agents.report import Report
-from sentient_kernel.agents.support import supported
-from sentient_kernel.agents.write import write
-from sentient_kernel.index.store import Index
-from sentient_kernel.sources.base import Passage
-from sentient_kernel.sources.packages import PackagesSource
+from tests.bench import _data
+from tests.bench._package import Index, PackagesSource, Passage, Report, collect, plan, supported, write
 
 PASSAGES = 10
 ASKED: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -130,10 +125,9 @@ def show(question: str, passages: list[Passage], report: Report) -> None:
         print(f" ! {pair.why} {' | '.join(side.text for side in pair.sides)}")
 
 
-def measure(label: str, packages: PackagesSource, questions: tuple[Question, ...], shown: bool) -> None:
-    """Prints the figures of some questions."""
-    hits = leads = answered = claims = clean = disagreeing = 0
-    missed: list[str] = []
+def measure(packages: PackagesSource, questions: tuple[Question, ...], shown: bool) -> dict[str, float]:
+    """Returns the figures of some questions, as shares, and prints those that are not answered as they should be."""
+    hits = leads = answered = claims = clean = 0
     for question, wanted in questions:
         passages, report = answer(packages, question)
         hit = any(one in wanted for one in names(passages)[:3])
@@ -142,34 +136,41 @@ def measure(label: str, packages: PackagesSource, questions: tuple[Question, ...
         leads += bool(report.claims) and any(name(one.title) in wanted for one in report.claims[0].citations)
         claims += len(report.claims)
         clean += sum(not _MARKUP.search(claim.text) for claim in report.claims)
-        disagreeing += bool(report.disagreements)
-        missed += [] if hit else [question]
         assert all(one.verified for one in report.citations)
         if shown:
             show(question, passages, report)
+        if not hit:
+            print(f"not among the first 3: {question}", flush=True)
     total = len(questions)
-    print(
-        f"{label:6} Hits@3 {hits}/{total}  lead {leads}/{total}  answered {answered}/{total}  clean sentences {clean}/{claims}"
-        f"  with disagreements {disagreeing}"
-    )
-    for question in missed:
-        print(f"       not among the first 3: {question}", flush=True)
+    return {"Hits@3": hits / total, "lead": leads / total, "answered": answered / total, "clean": clean / max(1, claims)}
+
+
+def figures(index: str = "", shown: bool = False) -> dict[str, float]:
+    """Returns all figures, as the bench ``docs`` shows them."""
+    found: dict[str, float] = {}
+    with source(index) as packages:
+        for half, questions in (("first", ASKED), ("second", HELD)):
+            found |= {f"{half} {key}": value for key, value in measure(packages, questions, shown).items()}
+        reports = [(question, *answer(packages, question)) for question in UNANSWERABLE]
+        if shown:
+            for question, passages, report in reports:
+                show(question, passages, report)
+        found["abstained"] = sum(report.abstained for _, _, report in reports) / len(UNANSWERABLE)
+    return found
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints all figures."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.docs_questions")
+    parser.add_argument("what", nargs="?", choices=["figures"], help="print them as one JSON line")
     parser.add_argument("--index", default="", help="a file to keep the index in, so that the next run starts quickly")
     parser.add_argument("--show", action="store_true", help="print the reports too")
     given = parser.parse_args(arguments)
-    with source(given.index) as packages:
-        measure("first", packages, ASKED, given.show)
-        measure("second", packages, HELD, given.show)
-        reports = [(question, *answer(packages, question)) for question in UNANSWERABLE]
-        if given.show:
-            for question, passages, report in reports:
-                show(question, passages, report)
-        print(f"unanswerable: abstained {sum(report.abstained for _, _, report in reports)}/{len(UNANSWERABLE)}")
+    found = figures(given.index, given.show)
+    if given.what:
+        print(json.dumps(found))
+    else:
+        _data.show("documentation", found)
     return 0
 
 

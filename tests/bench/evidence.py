@@ -13,6 +13,7 @@ All goes through the public functions: documents are put into an index, question
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import statistics
 import sys
@@ -20,16 +21,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sentient_kernel.agents._words import words
-from sentient_kernel.agents.evidence import Evidence, select
-from sentient_kernel.agents.plan import plan
-from sentient_kernel.agents.support import supported
-from sentient_kernel.agents.verify import likeness
-from sentient_kernel.agents.write import write
-from sentient_kernel.index.chunk import sentences
-from sentient_kernel.index.store import Index
-from sentient_kernel.sources.base import Passage
 from tests.bench import _data
+from tests.bench._package import Evidence, Index, Passage, likeness, plan, select, sentences, supported, words, write
 from tests.bench.retrieval import index_of
 
 PASSAGES = 10
@@ -44,6 +37,7 @@ STRANGERS = {
 ALIEN = ("tungsten", "Reykjavik", "saxophone", "Bulgaria", "telescope", "cinnamon", "Fibonacci", "submarine", "llama", "Toyota")
 """Words that stand for a detail which the documents do not hold."""
 
+Figures = dict[str, float]
 Rows = list[tuple[dict[str, Any], list[Passage]]]
 
 
@@ -69,41 +63,35 @@ def kept_answer(question: Mapping[str, Any], chosen: Sequence[Evidence]) -> bool
     return any(" ".join(words(answer)) in said for answer in question["answers"] if words(answer))
 
 
-def keep(name: str, rows: Rows) -> None:
-    """Prints what reports of 5 and 10 sentences hold; fails when a quote does not stand at its place."""
+def keep(name: str, rows: Rows) -> Figures:
+    """Returns what reports of 5 and 10 sentences hold; fails when a quote does not stand at its place."""
     texts = {document["id"]: document["text"] for document in _data.docs(name)}
+    figures: Figures = {}
     for limit in LIMITS:
-        gold, answers, precision, count = [], [], [], []
-        cpu = time.process_time()
-        picked = [select(question["text"], passages, limit=limit) for question, passages in rows]
-        cpu = time.process_time() - cpu
-        for (question, _), chosen in zip(rows, picked, strict=True):
+        taken: dict[str, list[float]] = {"gold sentences": [], "answer string": [], "precision": [], "used": [], "CPU ms": []}
+        for question, passages in rows:
+            cpu = time.process_time()
+            chosen = select(question["text"], passages, limit=limit)
+            taken["CPU ms"].append(1000 * (time.process_time() - cpu))
             assert all(texts[one.uri][one.start : one.end] == one.quote for one in chosen)
             if question.get("gold_sents"):
-                gold.append(kept_gold(question, chosen, texts))
+                taken["gold sentences"].append(kept_gold(question, chosen, texts))
             if question.get("answers") and name != "hotpotqa_train100":
-                answers.append(kept_answer(question, chosen))
+                taken["answer string"].append(kept_answer(question, chosen))
             right = sum(one.uri in question["gold"] for one in chosen)
-            precision.append(right / len(chosen) if chosen else 0.0)
-            count.append(len(chosen))
-        shown = [f"gold sentences {statistics.fmean(gold):.3f}"] if gold else []
-        shown += [f"answer string {statistics.fmean(answers):.3f}"] if answers else []
-        print(
-            f"{name:18} {limit:2} sentences: {'  '.join(shown)}  precision {statistics.fmean(precision):.3f}"
-            f"  used {statistics.fmean(count):.1f}  CPU {1000 * cpu / len(rows):.1f} ms a question",
-            flush=True,
-        )
+            taken["precision"].append(right / len(chosen) if chosen else 0.0)
+            taken["used"].append(len(chosen))
+        figures |= {f"{key} of {limit}": statistics.fmean(values) for key, values in taken.items() if values}
+    return figures
 
 
-def answered(label: str, rows: Rows) -> float:
-    """Prints and returns the share of questions that are not turned away."""
-    share = statistics.fmean(supported(question["text"], passages).ok for question, passages in rows)
-    print(f"{label:42} answered {share:.3f}  turned away {1 - share:.3f}  ({len(rows)} questions)", flush=True)
-    return share
+def answered(rows: Rows) -> float:
+    """Returns the share of questions that are not turned away."""
+    return statistics.fmean(supported(question["text"], passages).ok for question, passages in rows)
 
 
-def with_alien_detail(index: Index, name: str, every: int) -> None:
-    """Prints what becomes of questions in which one telling word is replaced by one that no document is about."""
+def with_alien_detail(index: Index, name: str, every: int) -> Figures:
+    """Returns what becomes of questions in which one telling word is replaced by one that no document is about."""
     rng = random.Random(1)  # the same questions each time
     named = turned = total = 0
     for question in _data.queries(name)[::every]:
@@ -117,13 +105,13 @@ def with_alien_detail(index: Index, name: str, every: int) -> None:
         total += 1
         turned += not support.ok
         named += bool(support.missing)
-    print(f"{name + ', one detail replaced':42} turned away {turned / total:.3f}  missing word named {named / total:.3f}", flush=True)
+    return {"one detail replaced: turned away": turned / total, "one detail replaced: named": named / total}
 
 
-def report(name: str, rows: Rows) -> None:
-    """Prints what whole reports look like."""
+def report(name: str, rows: Rows) -> Figures:
+    """Returns what whole reports look like."""
     texts = {document["id"]: document["text"] for document in _data.docs(name)}
-    disagreeing = merged = abstained = claims = supported_claims = 0
+    disagreeing = merged = abstained = claims = carried = 0
     for question, passages in rows:
         parts = plan(question["text"])
         made = write(question["text"], parts, select(question["text"], passages), found={0: passages})
@@ -132,12 +120,14 @@ def report(name: str, rows: Rows) -> None:
         abstained += made.abstained
         merged += any(len(claim.citations) > 1 for claim in made.claims)
         claims += len(made.claims)
-        supported_claims += sum(claim.verdict == "supported" for claim in made.claims)
-    print(
-        f"{name:18} reports {len(rows)}: sentences {claims / len(rows):.1f}  supported {supported_claims / max(1, claims):.3f}"
-        f"  abstaining {abstained}  with merged statements {merged}  with disagreements {disagreeing}",
-        flush=True,
-    )
+        carried += sum(claim.verdict == "supported" for claim in made.claims)
+    return {
+        "sentences": claims / len(rows),
+        "supported": carried / max(1, claims),
+        "abstaining": abstained / len(rows),
+        "with merged statements": merged / len(rows),
+        "with disagreements": disagreeing / len(rows),
+    }
 
 
 def auc(good: Sequence[float], bad: Sequence[float]) -> float:
@@ -145,8 +135,8 @@ def auc(good: Sequence[float], bad: Sequence[float]) -> float:
     return sum((one > other) + 0.5 * (one == other) for one in good for other in bad) / (len(good) * len(bad))
 
 
-def support(rows: Rows, score: Callable[[str, str], float] = likeness) -> None:
-    """Prints how well the support score tells evidence apart, on SciFact's claims."""
+def support(rows: Rows, score: Callable[[str, str], float] = likeness) -> Figures:
+    """Returns how well the support score tells evidence apart, on SciFact's claims."""
     texts = {document["id"]: document["text"] for document in _data.docs("scifact")}
     gold: dict[str, list[float]] = {"SUPPORT": [], "CONTRADICT": []}
     near: list[float] = []
@@ -166,40 +156,54 @@ def support(rows: Rows, score: Callable[[str, str], float] = likeness) -> None:
         wrong = [one for one in passages if one.uri not in question["gold"]]
         far += [max(score(claim, text) for text in _sentences(one)) for one in wrong]
     supports, contradicts = gold["SUPPORT"], gold["CONTRADICT"]
-    for label, others in (
-        ("other sentences of its abstract", near),
-        ("best sentences of wrong passages", far),
-        ("gold evidence that contradicts", contradicts),
-    ):
-        print(f"support score, gold against {label:34} AUC {auc(supports, others):.3f} ({len(supports)} : {len(others)})", flush=True)
+    return {
+        "AUC against other sentences of its abstract": auc(supports, near),
+        "AUC against the best sentences of wrong passages": auc(supports, far),
+        "AUC against gold evidence that contradicts": auc(supports, contradicts),
+    }
 
 
 def _sentences(passage: Passage) -> list[str]:
     return [passage.text[a:b] for a, b in sentences(passage.text)]
 
 
+def figures_of(name: str, every: int) -> Figures:
+    """Returns all figures of one set."""
+    with index_of(name) as index:
+        rows = asked(index, name, every)
+        figures = keep(name, rows) if name in KEPT else {}
+        figures |= report(name, rows)
+        figures["answered"] = answered(rows)
+        for other in STRANGERS.get(name, ()):
+            figures[f"turned away from {other}"] = 1 - answered(asked(index, other, every))
+        if name == "xquad_en":
+            figures |= with_alien_detail(index, name, every)
+        if name == "scifact":
+            figures |= support(rows)
+    return figures
+
+
+def figures(every: int = 1) -> Figures:
+    """Returns the figures of all sets, as the bench ``evidence`` shows them."""
+    return {f"{name} {key}": round(value, 4) for name in _data.SETS for key, value in figures_of(name, every).items()}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Prints all figures, or those of one set."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.evidence")
+    parser.add_argument("what", nargs="?", choices=["figures"], help="print all as one JSON line")
     parser.add_argument("--set", choices=_data.SETS, action="append")
     parser.add_argument("--every", type=int, default=1, help="take every n-th question only")
     given = parser.parse_args(arguments)
     if not _data.available():
-        print(f"There are no measuring sets in {_data.folder()}; set SENTIENT_BENCH_DATA.", file=sys.stderr)
+        print("SENTIENT_BENCH_DATA must be the folder of the measuring sets.", file=sys.stderr)
         return 2
+    if given.what:
+        print(json.dumps(figures()))
+        return 0
     for name in given.set or _data.SETS:
-        with index_of(name) as index:
-            rows = asked(index, name, given.every)
-            if name in KEPT:
-                keep(name, rows)
-            report(name, rows)
-            answered(name, rows)
-            for other in STRANGERS.get(name, ()):
-                answered(f"{other} asked of {name}", asked(index, other, given.every))
-            if name == "xquad_en":
-                with_alien_detail(index, name, given.every)
-            if name == "scifact":
-                support(rows)
+        for key, value in figures_of(name, given.every).items():
+            _data.show(name, {key: value})
     return 0
 
 

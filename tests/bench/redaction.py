@@ -1,7 +1,7 @@
-"""What looking for known secrets costs: ``python -m tests.bench.redaction``.
+"""Looking for known secrets in what a step returns: CPU of one look, by size and by how many are known.
 
-CPU of one look at the result of a step, by its size and by how many secrets are known; the best of several rounds, as others may use the
-machine too. Beside it stands what turning such a result into JSON costs.
+Usage: ``python -m tests.bench.redaction`` prints a table, ``python -m tests.bench.redaction look SIZE KNOWN`` gives figures.
+Beside it stands what turning such a result into JSON costs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 from pydantic_core import to_json
 
-from sentient_kernel.redaction import Redactor
+from tests.bench._measure import Figures, run
+from tests.bench._package import Redactor
 
 SIZES = (20, 100, 300, 1_000, 10_000, 100_000)
 KNOWN = (0, 1, 3, 5, 10)
@@ -21,7 +22,7 @@ TEXT = "Honey bees fly 3 km on average, and as far as 9.5 km where forage is rar
 
 
 def cost(act: Callable[[], object], size: int) -> float:
-    """Returns microseconds of CPU for one call."""
+    """Returns microseconds of CPU for one call: the best of several rounds, as others may use the machine too."""
     count = max(20, 200_000 // size)
     best = float("inf")
     for _ in range(7):
@@ -29,20 +30,24 @@ def cost(act: Callable[[], object], size: int) -> float:
         for _ in range(count):
             act()
         best = min(best, (time.thread_time() - began) / count)
-    return best * 1e6
+    return round(best * 1e6, 2)
 
 
-def main() -> None:
+def look(size: int, known: int) -> Figures:
+    """Looks for so many secrets in a result of so many bytes."""
+    value = {"text": (TEXT * (size // 50 + 1))[: size - 11]}
+    data = json.dumps(value).encode()
+    redactor = Redactor({f"sk-proj-{secrets.token_urlsafe(30)}": f"KEY_{n}" for n in range(known)})
+    return {"look_us": cost(lambda: redactor.held_in(data), size), "json_us": cost(lambda: to_json(value), size)}
+
+
+def show() -> None:
     """Prints a line for each number of secrets."""
     print("known   " + "".join(f"{size:>12,} B" for size in SIZES))
-    values = {size: {"text": (TEXT * (size // 50 + 1))[: size - 11]} for size in SIZES}
-    print("to JSON " + "".join(f"{cost(lambda size=size: to_json(values[size]), size):>11.2f} us" for size in SIZES))  # type: ignore[misc]
+    print("to JSON " + "".join(f"{look(size, 0)['json_us']:>11.2f} us" for size in SIZES))
     for known in KNOWN:
-        redactor = Redactor({f"sk-proj-{secrets.token_urlsafe(30)}": f"KEY_{n}" for n in range(known)})
-        data = {size: json.dumps(values[size]).encode() for size in SIZES}
-        row = [cost(lambda size=size: redactor.held_in(data[size]), size) for size in SIZES]  # type: ignore[misc]  # noqa: B023 - called at once
-        print(f"{known:<8}" + "".join(f"{one:>11.2f} us" for one in row))
+        print(f"{known:<8}" + "".join(f"{look(size, known)['look_us']:>11.2f} us" for size in SIZES))
 
 
 if __name__ == "__main__":
-    main()
+    run(globals(), "show")

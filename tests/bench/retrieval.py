@@ -13,6 +13,7 @@ All goes through the public :class:`sentient_kernel.index.store.Index`: document
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import statistics
 import sys
@@ -24,10 +25,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sentient_kernel.index.rank import DEFAULT, Weights, by_document
-from sentient_kernel.index.store import Index
-from sentient_kernel.sources.base import Document, Passage
 from tests.bench import _data
+from tests.bench._package import DEFAULT, Document, Index, Passage, Weights, by_document
 
 DEPTH = 100
 SHOWN = {
@@ -88,9 +87,13 @@ def measure(index: Index, name: str) -> dict[str, float]:
     return {key: statistics.fmean(row[key] for row in rows) for key in SHOWN[name]}
 
 
-def show(label: str, name: str, means: dict[str, float]) -> None:
-    """Prints one line of the table."""
-    print(f"{label:18} {name:18} " + "  ".join(f"{key} {value:.3f}" for key, value in means.items()), flush=True)
+def figures() -> dict[str, float]:
+    """Returns the measures of all sets, as the bench ``retrieval`` shows them."""
+    found: dict[str, float] = {}
+    for name in _data.SETS:
+        with index_of(name) as index:
+            found |= {f"{name} {key}": round(value, 4) for key, value in measure(index, name).items()}
+    return found
 
 
 def speed(copies: int) -> None:
@@ -136,13 +139,17 @@ def _at(taken: list[tuple[float, float]], percent: int, of: int) -> float:
 def main(arguments: list[str] | None = None) -> int:
     """Prints the figures that are asked for; all sets without arguments."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.retrieval")
+    parser.add_argument("what", nargs="?", choices=["figures"], help="print all as one JSON line")
     parser.add_argument("--set", choices=_data.SETS, action="append")
     parser.add_argument("--ablation", action="store_true", help="leave out each part of the ranking in turn")
     parser.add_argument("--speed", type=int, metavar="COPIES", nargs="?", const=1, help="time 12,000 passages, COPIES times over, instead")
     given = parser.parse_args(arguments)
     if not _data.available():
-        print(f"There are no measuring sets in {_data.folder()}; set SENTIENT_BENCH_DATA.", file=sys.stderr)
+        print("SENTIENT_BENCH_DATA must be the folder of the measuring sets.", file=sys.stderr)
         return 2
+    if given.what:
+        print(json.dumps(figures()))
+        return 0
     if given.speed:
         speed(given.speed)
         return 0
@@ -150,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
         with index_of(name) as index:
             for label, weights in ABLATION.items() if given.ablation else {"all": DEFAULT}.items():
                 index.weights = weights
-                show(label, name, measure(index, name))
+                _data.show(f"{label:18} {name}", measure(index, name))
     return 0
 
 

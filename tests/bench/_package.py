@@ -1,0 +1,41 @@
+"""All that the benches use of the package, by name: when modules move, this is what to change.
+
+A name is imported when it is first used, so that a bench pays for nothing but its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+WHERE = {
+    "sentient_kernel": ("Settings", "Workbench"),
+    "sentient_kernel.agents._words": ("words",),
+    "sentient_kernel.agents.evidence": ("Evidence", "collect", "select"),
+    "sentient_kernel.agents.plan": ("plan",),
+    "sentient_kernel.agents.report": ("Report",),
+    "sentient_kernel.agents.support": ("supported",),
+    "sentient_kernel.agents.verify": ("likeness",),
+    "sentient_kernel.agents.write": ("write",),
+    "sentient_kernel.cache": ("Cache", "Key"),
+    "sentient_kernel.commands": ("DecideApproval",),
+    "sentient_kernel.engine": ("Context", "Engine", "workflow"),
+    "sentient_kernel.events": ("Record",),
+    "sentient_kernel.ids": ("RunId", "Seq"),
+    "sentient_kernel.index.chunk": ("sentences",),
+    "sentient_kernel.index.rank": ("DEFAULT", "Weights", "by_document"),
+    "sentient_kernel.index.store": ("Index",),
+    "sentient_kernel.journal.hub": ("Hub",),
+    "sentient_kernel.journal.sqlite": ("FULL_KINDS", "SqliteJournal"),
+    "sentient_kernel.redaction": ("Redactor",),
+    "sentient_kernel.sources.base": ("Document", "Passage"),
+    "sentient_kernel.sources.packages": ("PackagesSource",),
+    "sentient_kernel.testing": ("FakeWeb", "ModelServer"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in WHERE.items():
+        if name in names:
+            return getattr(importlib.import_module(module), name)
+    raise AttributeError(f"{name!r} is not among the names that the benches use")
