@@ -82,10 +82,10 @@ class Quantity:
     said: str
     value: float
     grain: float
-    scaled: bool = False
-    kind: str = ""
-    factor: float = 1.0
-    year: bool = False
+    scaled: bool
+    kind: str
+    factor: float
+    year: bool
 
 
 def quantities(text: str) -> list[Quantity]:
@@ -127,7 +127,7 @@ def _quantity(found: re.Match[str]) -> Quantity:
         scale = _SCALES[letter.lower()]
     elif letter:
         after = letter.lower()
-    year = bool(written and _YEAR.fullmatch(written)) and scale == 1.0 and (after == "s" or not _UNITS.get(after.removesuffix("s")))
+    year = bool(written and _YEAR.fullmatch(written)) and scale == 1.0 and not _UNITS.get(after.removesuffix("s"))
     unit = None if year else _UNITS.get(after) or _UNITS.get(after.removesuffix("s"))
     kind, factor = unit or _UNITS.get(found["mark"] or "") or ("", 1.0)
     end = found.end() if unit or not found["after"] else found.start("after")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 from sentient_kernel.agents._quantities import quantities, unheld, worded
 from sentient_kernel.agents._sense import DONE, against, clauses, names, opposed
@@ -18,10 +18,7 @@ from sentient_kernel.agents.nearness import NEAR
 from sentient_kernel.errors import NotFound
 from sentient_kernel.ids import DocumentId
 
-if TYPE_CHECKING:
-    from sentient_kernel.agents.report import Report
-
-__all__ = ["CUT", "Verdict", "Verification", "carried", "likeness", "verify", "verify_report"]
+__all__ = ["CUT", "Verdict", "Verification", "carried", "likeness", "verify"]
 
 _PART = 0.25
 """How much of a sentence has to be held at least, for its meaning to count besides."""
@@ -178,16 +175,6 @@ def _joined(claim: str, known: Mapping[str, str]) -> float:
     if len(known) < 2 or len(parts) < 2:
         return 0.0
     return min(max(likeness(part, quote, about) for quote, about in known.items()) for part in parts)
-
-
-def verify_report(report: Report, text_of: Callable[[DocumentId], str | None]) -> Report:
-    """Returns a report with a verdict on every sentence.
-
-    Args:
-        report: The report as it was written.
-        text_of: Gives the text of a stored document; None, or NotFound, when there is no such document.
-    """
-    return report.checked(text_of)
 
 
 def _text(text_of: Callable[[DocumentId], str | None], document: DocumentId) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentient_kernel.agents._sense import DONE, against, clauses, names
+from sentient_kernel.agents._sense import DONE, against, clauses, directions, names
 from sentient_kernel.agents.report import Citation
 from sentient_kernel.agents.verify import CUT, likeness, verify
 from sentient_kernel.ids import DocumentId
@@ -75,6 +75,39 @@ def cited(quote: str, text: str, title: str = "A page", before: str = "") -> Cit
     return Citation(document=DocumentId("d"), title=title, uri="u", start=at, end=at + len(quote), quote=quote, before=before)
 
 
+BOTH = "Some honey cures cough, and all honey cures cough."
+
+
+@pytest.mark.parametrize(
+    ("claim", "quote", "what"),
+    [
+        ("Honey cures.", "Honey may cure.", "how sure it is"),
+        ("Honey cures cough.", "Honey may cure cough, and honey cures cough.", ""),
+        ("Cheese is old.", "Honey may cure cough.", ""),
+        ("All bees dance.", "Some bees sleep.", "of how many it speaks"),
+        ("All bees dance.", "Some bees dance, and the sun shines.", "of how many it speaks"),
+        ("All honey cures cough.", BOTH, ""),
+        ("The firm sold apples.", "The king bought apples.", ""),
+        ("The firm sold the mill.", "The firm bought the mill, and the firm sold the mill.", ""),
+        ("The firm sold the mill.", "The firm bought the mill, and the firm kept the mill.", ""),
+        ("The hive was built by bees.", "They built.", ""),
+        ("Drug A beat drug B.", "Drug A beat drug B, and drug B beat drug A.", ""),
+        ("Drug A beat drug B, and drug B beat drug A.", "Drug A beat drug B.", "who is what to whom"),
+        ("A drug cured Eva.", "Eva cured drug A.", ""),
+        ("Drug A cured Eva.", "Eva cured drug A.", "who is what to whom"),
+        ("Aspirin cut risk in mice.", "Aspirin raised risk in rats, but risk fell in mice.", ""),
+    ],
+)
+def test_a_rule_speaks_where_all_that_is_about_the_same_says_otherwise(claim: str, quote: str, what: str) -> None:
+    assert against(claim, quote) == what
+
+
+def test_directions_are_counted_word_by_word() -> None:
+    assert directions("It rose and increased, then fell.") == (2, 1)
+    assert (directions("It is higher."), directions("It is lower.")) == ((1, 0), (0, 1))
+    assert directions("It stands.") == (0, 0)
+
+
 BIRTHS = "Lorenzo Langstroth was born in Philadelphia in 1810. Moses Quinby was born in Westchester in 1810. He kept bees."
 
 
@@ -114,7 +147,9 @@ def test_reader_is_told_what_is_not_held(claim: str, reason: str) -> None:
 
 def test_clauses_and_names() -> None:
     assert clauses("It rose; but, as Eva said, it fell (twice).") == ["It rose", "as Eva said", "it fell", "twice"]
+    assert clauses("It was so, and bees flew.") == ["bees flew"]
     assert names("He said in Graz that Eva's Hive was The Best.") == ["Graz", "Eva's", "Hive", "Best"]
+    assert (names("A Graz hive."), names("He saw Al and Eva.")) == (["Graz"], ["Eva"])
 
 
 @pytest.mark.parametrize("piece", ["a, ", "A b ", "was x by ", "per day ", "( ", "may ", "all ", "Und 9 "])

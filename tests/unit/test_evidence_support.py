@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sentient_kernel.agents.nearness import NEAR
 from sentient_kernel.agents.report import Citation
 from sentient_kernel.agents.support import supported
-from sentient_kernel.agents.verify import likeness, verify
+from sentient_kernel.agents.verify import CUT, Verification, carried, likeness, verify
 from sentient_kernel.errors import NotFound
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Passage
@@ -112,3 +113,183 @@ def test_numbers_that_are_written_as_words_count_as_numbers() -> None:
     quote = "Single foragers were followed to food more than nine kilometres away."
     assert likeness("Single foragers were followed to food more than nineteen kilometres away.", quote) < 0.5
     assert likeness("Single foragers were followed to food more than 9 kilometres away.", quote) > 0.5
+
+
+# -- how much of a sentence is held ---------------------------------------------------------------------------------------
+
+BUSY = "Bees danced, hummed, slept, drank, and fed young drones all winter."
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence", "share"),
+    [
+        ("Hives stood.", "They stood.", 0.5),
+        ("Hives stood in Graz.", "They stood in Graz.", 0.75),  # a name counts for two words
+        ("They held 12 hives.", "Hives, and 12 of them.", 0.75),  # so does a number
+        ("It held 12 hives and 30 boxes.", "It held 12 hives and 40 boxes.", 0.35),  # half of 5/7
+        ("It is in Graz.", "Graz", 1.0),
+        ("The hive of Eva stood in Graz.", "The hive of Eva stood.", 0.4667),  # a name that is missing
+        (f"In Graz {BUSY}", BUSY, 0.49),  # however much else is held
+        ("Red hives stood near barns.", "They stood.", 0.14),  # a statement of which little is held
+        ("Red old hives stood near.", "Hives stood.", 0.4),
+        ("The text does not mention hives.", "Hives stood.", 0.056),  # that a text is silent
+        ("The text does not mention hives.", "The text does not mention hives.", 1.0),
+    ],
+)
+def test_likeness_is_the_share_that_is_held_less_what_speaks_against_it(claim: str, evidence: str, share: float) -> None:
+    assert likeness(claim, evidence) == share
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence", "share"),
+    [
+        ("Biochar never raised yield.", "Biochar raised yield.", 0.45),
+        ("Biochar raised yield.", "Biochar never raised yield.", 0.45),
+        ("No doubt biochar raised yield.", "Biochar raised yield.", 0.6),  # denies something else
+        ("Yield was not raised in sand.", "In sand, yield was not raised.", 1.0),
+        ("Yield was raised.", "Yield was not significantly raised.", 0.45),
+        ("Not yield, but sand.", "Yield, but sand.", 0.45),
+        ("It was raised.", "It was not as it had been before raised.", 0.45),
+        ("It was raised.", "It was not as it had been before then raised.", 0.8),
+        ("Sand holds, not loam.", "Loam, not sand, holds.", 0.45),
+    ],
+)
+def test_what_is_denied_is_the_first_telling_word_behind_the_negation(claim: str, evidence: str, share: float) -> None:
+    assert likeness(claim, evidence) == share
+
+
+def test_sentence_without_telling_words_has_to_stand_there() -> None:
+    assert likeness("It was so.", "And it was so, then.") == 1.0
+    assert likeness("It was so.", "It was then.") == 0.0
+    assert likeness("", "It was then.") == 0.0
+
+
+def test_title_names_whom_a_text_is_about_and_tells_nothing_else() -> None:
+    claim = "The beekeeper Langstroth kept bees."
+    assert likeness(claim, "He kept bees.", "Lorenzo Langstroth") == 0.8
+    assert likeness(claim, "He kept bees.") == 0.28
+    assert likeness("Hives stood.", "They stood.", "Hives") == 0.5
+
+
+# -- verdicts -------------------------------------------------------------------------------------------------------------
+
+
+def on(claim: str, *quotes: str, title: str = "", judged: str = "", near: float = 0.0) -> Verification:
+    """Checks a sentence against quotes that all stand at their places."""
+    text = " ".join(quotes)
+    citations = [
+        Citation(document=DocumentId("d"), title=title, uri="u", start=at, end=at + len(quote), quote=quote)
+        for quote in quotes
+        for at in [text.index(quote)]
+    ]
+    return verify(claim, citations, lambda _: text, judged=judged, near=near)
+
+
+def test_half_is_enough_and_needs_nobody_else() -> None:
+    found = on("Hives stood.", "They stood.", judged="They stood", near=1.0)
+    assert (found.verdict, found.score, found.reason) == ("supported", CUT, "")
+
+
+def test_one_of_several_quotes_is_enough() -> None:
+    assert on("Bees dance.", "Sand drains fast.", "Bees dance.").score == 1.0
+
+
+def test_nothing_and_an_empty_quote_bear_out_nothing() -> None:
+    assert verify("Bees dance.", [], of()).score == 0.0
+    empty = Citation(document=DocumentId("d"), title="t", uri="u", start=3, end=3, quote="")
+    assert verify("Bees dance.", [empty], of()).verdict == "misplaced"
+
+
+def test_statements_may_be_held_by_quotes_of_their_own_but_each_has_to_be() -> None:
+    quotes = ("Eva was born in Graz.", "Moses kept bees.")
+    assert on("Eva was born in Graz, and Moses kept bees.", *quotes).verdict == "supported"
+    assert on("Eva was born in Graz, and Moses sold cheese.", *quotes).verdict == "unsupported"
+    assert on("It was so.", *quotes).verdict == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("quote", "verdict"),
+    [
+        ("The man kept bees.", "supported"),
+        ("kept bees.", "supported"),
+        ("Quinby, once a baker, kept bees.", "supported"),
+        ("Root kept bees.", "unsupported"),
+    ],
+)
+def test_title_names_whom_a_quote_speaks_of_unless_it_begins_with_somebody_else(quote: str, verdict: str) -> None:
+    assert on("The beekeeper Moses Quinby kept bees.", quote, title="Moses Quinby").verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("claim", "quotes", "reason"),
+    [
+        ("Cheese is made of milk from goats.", ["Sand drains fast."], "Its quotes do not hold what it says."),
+        ("Cheese is made of milk.", ["Sand drains fast.", "Bees dance."], "Its quotes do not hold what it says."),
+        ("Cheese aged, and goats ate grass.", ["Cheese aged well."], "Its quotes do not hold that “goats ate grass”."),
+        ("Drug B was replaced by drug A.", ["Drug A outperformed drug B."], "It says otherwise than its quote what was done."),
+        ("Drug B beat drug A.", ["Drug A beat drug B."], "It says otherwise than its quote who is what to whom."),
+        ("Risk rose in mice.", ["Risk fell in mice."], "It turns the direction of its quotes round."),
+        ("Risk rose in Graz.", ["Risk rose."], "Its quotes do not name “Graz”."),
+    ],
+)
+def test_reason_says_what_of_a_sentence_is_not_held(claim: str, quotes: list[str], reason: str) -> None:
+    found = on(claim, *quotes)
+    assert (found.verdict, found.reason) == ("unsupported", reason)
+
+
+# -- what an embedder or a model may add ----------------------------------------------------------------------------------
+
+MEDAL = "The hive won a silver medal in 1844."
+
+
+@pytest.mark.parametrize(
+    ("claim", "quote", "near", "verdict"),
+    [
+        ("Hives won prizes abroad twice.", MEDAL, NEAR, "supported"),
+        ("Hives won prizes abroad twice.", MEDAL, NEAR - 0.01, "unsupported"),
+        ("Prizes, honey, wax, hive.", "It was a hive.", 1.0, "supported"),  # just a quarter is held
+        ("Prizes, honey, wax, combs, hive.", "It was a hive.", 1.0, "unsupported"),
+        ("In 1844 the hive won 3 silver medals.", MEDAL, 1.0, "unsupported"),
+        ("The hive won prizes in Graz.", MEDAL, 1.0, "unsupported"),
+        ("The hive never won a silver prize.", MEDAL, 1.0, "unsupported"),
+        ("The text does not mention that the hive won.", f"We do not mention the text. {MEDAL}", 1.0, "unsupported"),
+        ("All hives won silver prizes.", "Some hives won silver medals.", 1.0, "unsupported"),
+        ("Yield of hives rose.", "Yield of hives declined.", 1.0, "unsupported"),
+    ],
+)
+def test_nearness_in_meaning_counts_where_some_is_held_and_nothing_speaks_against_it(
+    claim: str, quote: str, near: float, verdict: str
+) -> None:
+    found = on(claim, quote, near=near)
+    assert found.verdict == verdict
+
+
+def test_nearness_to_one_of_several_quotes_is_enough_and_is_told() -> None:
+    found = on("Hives won prizes abroad twice.", MEDAL, "Hives never won.", near=1.0)
+    assert found.verdict == "supported" and "nearness" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("claim", "judged", "holds"),
+    [
+        ("The device was well received.", "silver medal", True),
+        ("The device was well received.", "medal", False),
+        ("The device was well received.", "gold medal", False),
+        ("The device was well received in Graz.", "silver medal", False),
+        ("The hive of 1844 was well received.", "silver medal", True),
+        ("The device won 3 medals.", "silver medal", False),
+        ("The device was not well received.", "silver medal", False),
+        ("Reception declined.", "yield rose", False),
+        ("The device was praised by Eva.", "Eva liked", True),
+        ("The device was praised by Eva.", "Eva beat Root", True),
+        ("Root beat Eva.", "Eva beat Root", False),
+    ],
+)
+def test_model_may_judge_by_words_that_stand_there_and_are_not_spoken_against(claim: str, judged: str, holds: bool) -> None:
+    quotes = [MEDAL, "Eva liked it.", "Eva beat Root.", "The yield rose."]
+    assert carried(claim, judged, quotes) is holds
+
+
+def test_judgement_of_a_model_is_told() -> None:
+    found = on("The device was well received.", MEDAL, "Sand drains.", judged="silver medal")
+    assert found.verdict == "supported" and "“silver medal”" in found.reason
