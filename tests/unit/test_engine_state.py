@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 
 from sentient_kernel import events as ev
 from sentient_kernel.commands import CancelRun, Command, ContinueRun, DecideApproval, FinishRun, PauseRun, SendMessage, SteerRun
-from sentient_kernel.engine._state import CRASH_LOOP, Refusal, RunState, apply, decide, fold, key_in
+from sentient_kernel.engine._state import (
+    CRASH_LOOP,
+    ApprovalState,
+    Refusal,
+    RunState,
+    StepState,
+    _what_began,
+    answered_by,
+    apply,
+    decide,
+    fold,
+    key_in,
+)
 from sentient_kernel.events import Record
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
 
@@ -64,6 +76,28 @@ def test_key_is_found_in_every_kind_of_step_event_without_parsing_it() -> None:
     assert key_in(b'{"name":"x","key":"short"}') == "short"
 
 
+def test_nothing_is_known_of_a_run_without_events() -> None:
+    fresh = RunState(RUN)
+    assert (fresh.seq, fresh.started_at, fresh.recoveries, fresh.foreign) == (0, 0, 0, False)
+    assert (fresh.paused, fresh.cancelling, fresh.finishing, fresh.at_rest) == (False,) * 4
+    step = StepState()
+    assert (step.attempt, step.began, step.done, step.intents) == (0, 0, 0, 0)
+    assert (step.loose, step.claimed) == (False, False)
+    assert (ApprovalState(asked()).open, ApprovalState(asked()).answered_at) == (True, 0)
+    assert Refusal("no").about_answer is False
+
+
+def test_key_of_any_length_is_found() -> None:
+    assert key_in(b'{"key":"short","name":"work"}') == "short"
+    assert key_in(b'{"key":"' + b"k" * 20 + b'","name":"work"}') == "k" * 20
+
+
+def test_steps_that_begin_alike_are_read_once() -> None:
+    _what_began.cache_clear()
+    state(started(), started(L))
+    assert _what_began.cache_info().misses == 1
+
+
 def test_step_goes_from_started_over_retried_to_completed() -> None:
     after = state(started(title="T", effect="once"), ev.StepRetried(key=K, attempt=2, error=OOPS), done()).steps[K]
     assert (after.name, after.effect, after.attempt, after.began, after.done, after.failed) == ("work", "once", 1, 2, 4, None)
@@ -88,6 +122,48 @@ def test_retry_of_a_failed_run_forgets_failed_steps_and_keeps_the_rest() -> None
     after = state(started(), failed(), started(L), done(L), ev.RunFailed(error=OOPS), resumed(retry_failed=True))
     assert list(after.steps) == [L]
     assert after.ended == ""
+
+
+def test_failed_effect_that_may_have_happened_is_tried_anew_and_stays_on_the_record() -> None:
+    tried = [started(effect="once"), ev.StepRetried(key=K, attempt=3, error=OOPS), ev.EffectIntended(key=K)]
+    after = state(*tried, failed(), ev.RunFailed(error=OOPS), resumed(retry_failed=True)).steps[K]
+    assert (after.attempt, after.done, after.failed, after.intents) == (0, 0, None, 1)
+
+
+def test_what_is_asked_for_after_an_edit_belongs_to_the_code_of_then() -> None:
+    after = state(started(), resumed("c2"), started(L), resumed("c2"))
+    assert (after.steps[K].loose, after.steps[L].loose, after.code) == (True, False, "c2")
+
+
+def test_step_keeps_the_scope_that_it_began_in() -> None:
+    assert state(started(scope="child")).steps[K].scope == "child"
+    assert state(started()).steps[K].scope == ""
+
+
+def test_who_wants_the_end_is_known() -> None:
+    after = state(ev.FinishRequested(by="ada"), ev.CancelRequested(reason="enough", by="ada"))
+    assert (after.finisher, after.cancel_reason) == ("ada", "enough")
+
+
+@pytest.mark.parametrize("policy", [None, {}, {"plan": "auto"}])
+def test_policy_is_that_of_the_beginning(policy: dict[str, str] | None) -> None:
+    assert fold(RUN, records([ev.RunStarted(workflow="w", approve=policy)])).policy == (policy or {})
+
+
+@pytest.mark.parametrize(
+    ("policy", "by_default", "answer"),
+    [
+        ({}, True, "ask"),
+        ({"default": "auto"}, True, "auto"),
+        ({"default": "auto"}, False, "ask"),
+        ({"default": "deny"}, False, "deny"),
+        ({"default": "deny", "effect": "auto"}, False, "auto"),
+    ],
+)
+def test_policy_answers_by_kind_and_yes_to_everything_is_not_yes_to_a_second_effect(
+    policy: dict[str, str], by_default: bool, answer: str
+) -> None:
+    assert answered_by(policy, "effect", by_default=by_default) == answer
 
 
 @pytest.mark.parametrize(
@@ -121,6 +197,7 @@ DEATH = [resumed()]
         ([ev.RunPaused(), *DEATH * 3], 2),
         ([*DEATH * 3, ev.MessageReceived(key=K, message=Seq(1))], 0),
         ([*DEATH * 9, ev.RunFailed(error=OOPS), *DEATH], 0),
+        ([asked(), started(), *DEATH * 2, decided()], 0),
     ],
     ids=[
         "deaths",
@@ -133,6 +210,7 @@ DEATH = [resumed()]
         "closed, then deaths",
         "message",
         "retried",
+        "working, then answered",
     ],
 )
 def test_deaths_are_counted_until_something_gets_done(facts: list[Any], recoveries: int) -> None:
@@ -157,9 +235,14 @@ def test_expired_question_is_asked_anew_when_a_failed_run_is_retried_and_a_rejec
     no = ev.ApprovalDecided(approval=B, decision="reject", by="ada")
     expired = [asked(), asked(B), ev.ApprovalExpired(approval=A), no]
     assert state(*expired).approvals[A].closed == "approval_expired"
+    assert (state(*expired).approvals[A].answered_at, state(*expired).approvals[B].answered_at > 0) == (0, True)
     after = state(*expired, ev.RunFailed(error=OOPS), resumed(retry_failed=True))
     assert after.approvals[A].closed == "approval_withdrawn"
     assert after.approvals[B].answer == no
+
+
+def test_nothing_was_received_where_the_wait_ended_without_a_message() -> None:
+    assert state(ev.MessageReceived(key=K)).received == {K: 0}
 
 
 def test_messages_steers_and_directions_are_kept_in_order() -> None:

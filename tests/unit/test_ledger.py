@@ -151,3 +151,59 @@ def test_the_limit_holds_however_many_calls_are_under_way(calls: list[tuple[int,
     assert high <= limit
     assert ledger.spent.tokens <= limit
     assert ledger.reserved == Spent()
+
+
+@pytest.mark.parametrize("limit", ["usd", "tokens", "calls", "seconds"])
+@pytest.mark.parametrize("value", [-1, math.nan, True, "5"])
+def test_budget_that_cannot_be_is_refused(limit: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=f"A budget of {limit}="):
+        Budget(**{limit: value})
+
+
+@pytest.mark.parametrize("limit", ["tokens", "calls"])
+def test_calls_and_tokens_are_whole(limit: str) -> None:
+    with pytest.raises(UsageError, match=f"A budget of {limit}=1.5"):
+        Budget(**{limit: 1.5})
+    assert Budget(**{limit: 2.0}) == Budget(**{limit: 2})
+
+
+def test_budget_may_leave_open_what_it_wants() -> None:
+    assert Budget(usd=0.5, seconds=1.5, calls=0).tokens is None
+    assert isinstance(Ledger(Budget(calls=math.inf)).reserve(10**19), Reservation)  # type: ignore[arg-type]
+
+
+def test_waiting_helps_while_what_is_spent_leaves_room() -> None:
+    assert not Short("calls", wanted=1, spent=2, reserved=1, limit=3).final
+    assert Short("calls", wanted=2, spent=2, reserved=0, limit=3).final
+
+
+@pytest.mark.parametrize(
+    ("short", "said"),
+    [
+        (Short("usd", 0.00005, 0.5, 0, 0.5), "The budget allows $0.50: $0.50 used, $0.0001 more asked for."),
+        (Short("usd", 0.00004, 0.5, 0, 0.5), "The budget allows $0.50: $0.50 used."),
+        (Short("usd", 0.00007, 0.5, 0, 0.5), "The budget allows $0.50: $0.50 used, $0.0001 more asked for."),
+        (Short("calls", 1, 0, 0, 0), "The budget allows 0 calls: 0 calls used, 1 call more asked for."),
+        (Short("tokens", 0.00001, 1, 0, 1), "The budget allows 1 token: 1 token used, 0 tokens more asked for."),
+        (
+            Short("tokens", 12_000, 1, 2, 9_000),
+            "The budget allows 9,000 tokens: 1 token used, 2 tokens set aside for calls under way, 12,000 tokens more asked for.",
+        ),
+    ],
+)
+def test_amounts_are_shown_as_people_write_them(short: Short, said: str) -> None:
+    assert str(short) == said
+
+
+def test_what_is_wanted_is_one_call_unless_it_is_said() -> None:
+    ledger = Ledger(Budget(calls=1))
+    assert isinstance(ledger.reserve(2), Short)
+    ledger.settle(reserved(ledger))
+    assert ledger.spent == Spent(calls=1, tokens=0, usd=0.0)
+
+
+def test_money_is_counted_in_billionths() -> None:
+    ledger = Ledger(Budget(usd=1e-9))
+    assert isinstance(ledger.reserve(usd=2e-9), Short)
+    ledger.settle(reserved(ledger, 0, 0, 1e-9))
+    assert ledger.spent == Spent(usd=1e-9)

@@ -150,7 +150,21 @@ def test_a_question_from_elsewhere_cannot_be_answered() -> None:
     state = fold(RUN, log(START, ("elsewhere", ASKED)))
     refused = decide(state, DecideApproval(run=RUN, approval=A, decision="approve"))
     assert isinstance(refused, Refusal)
-    assert "where this run comes from" in refused.reason
+    assert "where this run comes from" in refused.reason and "Resume" in refused.hint
+    assert refused.about_answer
+
+
+def test_what_a_run_from_elsewhere_names_is_not_edited() -> None:
+    state = fold(RUN, log(START, ASKED.model_copy(update={"ask": "open", "payload": [1]})))
+    edited = DecideApproval(run=RUN, approval=A, decision="approve", payload=[2], edited=True)
+    refused = decide(state, edited)
+    assert isinstance(refused, Refusal) and refused.about_answer
+    assert "cannot be edited" in refused.reason
+
+
+def test_a_run_is_from_elsewhere_when_anything_of_it_is() -> None:
+    assert not fold(RUN, log(START, ASKED)).foreign
+    assert fold(RUN, log(START, ("elsewhere", ASKED), YES)).foreign
 
 
 def test_a_policy_counts_only_where_it_was_given() -> None:
