@@ -68,8 +68,8 @@ class Target:
     scheme: str
     host: str
     port: int
-    trusted: bool = False
-    literal: bool = False
+    trusted: bool
+    literal: bool
 
     @property
     def origin(self) -> tuple[str, str, int]:
@@ -149,7 +149,7 @@ def check_url(url: str, rules: Rules) -> Target:
         raise _blocked(host, "SENTIENT_DENY_DOMAINS names it", "denied")
     shown = f"[{host}]" if ":" in host else host
     where = shown if port == PORTS[scheme] else f"{shown}:{port}"
-    rest = quote(path.replace("\\", "%5C"), safe=_SAFE) + quote(query, safe=_SAFE)
+    rest = quote(path, safe=_SAFE) + quote(query, safe=_SAFE)
     return Target(f"{scheme}://{where}{rest}", scheme, host, port, trusted, literal)
 
 

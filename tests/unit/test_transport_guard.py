@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from address_forms import ADDRESSES, LOOPBACK, NO_URLS, NORMAL, PRIVATE, PUBLIC
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentient_kernel.errors import Blocked, ConfigurationError
 from sentient_kernel.settings import Settings
 from sentient_kernel.transport import Rules, check_url, verdict
 from sentient_kernel.transport._hops import Hop
+from sentient_kernel.transport.guard import MOST_CHARACTERS
 
 ANY_PORT = Rules(ports=frozenset(range(1, 65_536)))
 
@@ -76,10 +77,62 @@ def test_there_are_more_than_fifty_normal_urls() -> None:
         ("http://0x08.010.2056/", "http://8.8.8.8/"),
         ("http://[2606:4700:4700:0::1111]:80/", "http://[2606:4700:4700::1111]/"),
         ("https://example.org/ä?ö", "https://example.org/%C3%A4?%C3%B6"),
+        ("https://BÜCHER.example/", "https://xn--bcher-kva.example/"),
+        ("https://example.org/a\\b%5Cc", "https://example.org/a%5Cb%5Cc"),
+        ("http://8.0.0.8/", "http://8.0.0.8/"),
+        ("http://8.255.255.255/", "http://8.255.255.255/"),
+        ("http://8.16777215/", "http://8.255.255.255/"),
+        ("http://8.255.65535/", "http://8.255.255.255/"),
+        ("http://8.8.1/", "http://8.8.0.1/"),
+        ("http://0x8080808/", "http://8.8.8.8/"),
+        ("http://0x" + "0" * 57 + "8080808/", "http://8.8.8.8/"),
+        ("http://example.org:65535/", "http://example.org:65535/"),
+        ("http://example.org:/", "http://example.org/"),
     ],
 )
 def test_one_spelling_is_handed_on(url: str, spelled: str) -> None:
-    assert check_url(url, Rules()).url == spelled
+    assert check_url(url, ANY_PORT).url == spelled
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("256.8.8.8", "its host is none"),
+        ("8.8.8.256", "its host is none"),
+        ("8.8.65536", "its host is none"),
+        ("8.16777216", "its host is none"),
+        ("4294967296", "its host is none"),
+        ("8.8.8.8.8", "its host is none"),
+        ("a.8.8.8", "its host is none"),
+        ("08.8.8.8", "its host is none"),
+        ("8.8.8.09", "its host is none"),
+        ("0x" + "0" * 58 + "8080808", "its host is none"),
+        ("ü_b.example", "its host is none"),
+        ("example.org:0", "its port is none"),
+        ("example.org:65536", "its port is none"),
+        ("example.org:x", "its port is none"),
+        ("[2606:4700::1111]x", "its port is none"),
+        ("a b.example", "written in a way that hides it"),
+        ("a%62.example", "written in a way that hides it"),
+        ("a\\b.example", "written in a way that hides it"),
+        ("me@example.org", "carries a user name or password"),
+        ("me:secret@8.8.8.8", "carries a user name or password"),
+    ],
+)
+def test_host_that_is_no_name_and_no_address_is_refused_and_says_why(host: str, reason: str) -> None:
+    with pytest.raises(Blocked, match=reason):
+        check_url(f"http://{host}/", ANY_PORT)
+
+
+def test_names_and_urls_have_a_greatest_length() -> None:
+    name = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
+    assert len(name) == 253 and check_url(f"http://{name}/", Rules()).host == name
+    with pytest.raises(Blocked):
+        check_url(f"http://{name}d/", Rules())
+    url = "http://example.org/"
+    assert check_url(url.ljust(MOST_CHARACTERS, "x"), Rules()).url
+    with pytest.raises(Blocked, match="longer than"):
+        check_url(url.ljust(MOST_CHARACTERS + 1, "x"), Rules())
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -93,6 +146,8 @@ def test_public_addresses_are_let_through(address: str) -> None:
 
 
 @given(st.ip_addresses(v=4))
+@example(IPv4Address("192.0.0.9"))  # global, its neighbours are not
+@example(IPv4Address("192.0.0.10"))
 def test_an_ipv4_address_means_the_same_wherever_it_hides(address: IPv4Address) -> None:
     value = int(address)
     inside = [f"::ffff:{address}", f"64:ff9b::{address}", f"2002:{value >> 16:x}:{value & 0xFFFF:x}::", f"2600::5efe:{address}"]
@@ -226,6 +281,10 @@ def test_a_secure_page_does_not_lead_to_one_without_tls() -> None:
 def test_what_is_posted_stays_with_its_origin() -> None:
     posted = hop(method="POST", content=b"{}")
     assert posted.redirected(307, "/y").content == b"{}"
+    assert posted.redirected(307, "/y").headers["content-type"] == "application/json"
+    for status in (301, 302, 303):
+        followed = posted.redirected(status, "/y")
+        assert (followed.method, followed.content, "content-type" in followed.headers) == ("GET", None, False)
     assert posted.redirected(303, "https://b.example/").method == "GET" and posted.redirected(302, "/y").content is None
     with pytest.raises(Blocked, match=r"is meant for 'a\.example'"):
         posted.redirected(308, "https://b.example/")

@@ -148,6 +148,22 @@ def test_services_with_terms_are_asked_as_those_say_and_the_users_own_at_any_pac
         ("User-agent: *\nDisallow: /*?", "/a?b", False),
         ("User-agent: *\nDisallow: /caf%C3%A9", "/caf%c3%a9", False),
         ("User-agent: *\nDisallow: /x$", "/xy", True),
+        ("User-agent: *\nDisallow: /x$", "/x", False),
+        ("User-agent: *\nDisallow: /a*", "/a", False),
+        ("User-agent: *\nDisallow: /*a*a", "/xa", True),
+        ("User-agent: *\nDisallow: /*a*a", "/xaa", False),
+        ("User-agent: *\nDisallow: /*ab*ab*b", "/abab", True),
+        ("User-agent: *\nDisallow: /*ab*ab*b", "/ababb", False),
+        ("User-agent: *\nDisallow: /ab*b$", "/ab", True),
+        ("User-agent: *\nDisallow: /ab*b$", "/abb", False),
+        ("User-agent: *\nDisallow: /a*b*$", "/acb", False),
+        ("User-agent: *\nDisallow: /a*b*$", "/acd", True),
+        ("User-agent: *\nDisallow: /a*c*c$", "/ac", True),
+        ("User-agent: *\nDisallow: /a*cb*c$", "/acbc", False),
+        ("User-agent: *\nDisallow: /\n\nUser-agent: other\nAllow: /", "/x", False),
+        ("User-agent: *\nUser-agent: other\nDisallow: /", "/x", False),
+        ("User-agent: *\nCrawl-delay: 1\nUser-agent: other\nDisallow: /", "/x", True),
+        ("User-agent: *\nDisallow: /x\nno field\nDisallow: /y", "/y", False),
         ("User-agent: *\nDisallow: /\n\nUser-agent: sentient-kernel\nDisallow: /own", "/x", True),
         ("User-agent: a\nUser-agent: Sentient-Kernel\nDisallow: /own", "/own", False),
         ("User-agent: other\nDisallow: /", "/x", True),
@@ -178,6 +194,8 @@ def test_a_delay_is_kept_up_to_ten_seconds() -> None:
     assert read_robots("User-agent: *\nCrawl-delay: 2.5", "us").delay == 2.5
     assert read_robots("User-agent: *\nCrawl-delay: 86400", "us").delay == 10.0
     assert read_robots("User-agent: *\nCrawl-delay: nan", "us").delay == 0.0
+    assert read_robots("User-agent: *\nCrawl-delay: 1.2.3", "us").delay == 0.0
+    assert read_robots("User-agent: *\nDisallow: /x", "us").delay == 0.0
 
 
 @pytest.mark.parametrize("missing", [StatusError("", answered=404), StatusError("", answered=403), WrongKind(""), Blocked("")])
