@@ -58,13 +58,13 @@ class CacheStats:
         bytes: What they take.
     """
 
-    hits: int = 0
-    misses: int = 0
-    joined: int = 0
-    stored: int = 0
-    evicted: int = 0
-    entries: int = 0
-    bytes: int = 0
+    hits: int
+    misses: int
+    joined: int
+    stored: int
+    evicted: int
+    entries: int
+    bytes: int
 
 
 class Cache:

@@ -170,9 +170,7 @@ async def answer_to(execution: Execution, approval: ApprovalState) -> ApprovalDe
         execution.answers.setdefault(request.approval, []).append(waiter)
         if until is None:
             await waiter
-            continue
-        left = until - clock.monotonic()
-        if left <= 0 or not await execution.engine.either(waiter, left):
+        elif (left := until - clock.monotonic()) <= 0 or not await execution.engine.either(waiter, left):
             await _end_question(execution, ApprovalExpired(approval=request.approval))
     if execution.engine.probe:
         execution.engine.probe("answered", request.question)

@@ -19,7 +19,7 @@ from typing import Any
 import apsw
 import pytest
 
-from sentient_kernel.cache import Cache, Hit, Key
+from sentient_kernel.cache import Cache, CacheStats, Hit, Key, _tables
 from sentient_kernel.cache import store as store_module
 from sentient_kernel.errors import NotRecorded, ParseError, SourceError, UsageError
 from sentient_kernel.testing import FakeClock
@@ -331,6 +331,96 @@ def test_an_answer_from_the_future_grows_old_from_when_it_is_seen(path: Path, ba
         assert run(forget(cache).call(KEY, world)).fresh
 
 
+@pytest.mark.parametrize("memory", [True, False])
+def test_an_answer_is_too_old_when_its_time_is_over_to_the_second(cache: Cache, memory: bool) -> None:
+    world = World(b"old", b"new")
+    first = run(cache.call(KEY, world))
+    assert first.at == clock_of(cache).now_us() / 1e6
+    clock_of(cache).advance(DAY)
+    assert run((cache if memory else forget(cache)).call(KEY, world)) == Hit(b"new", first.at + DAY, True)
+
+
+def test_a_clock_that_is_a_little_behind_changes_no_time(path: Path) -> None:
+    clock = FakeClock()
+    with Cache(path, clock=clock) as cache:
+        at = run(cache.call(KEY, World())).at
+    for back, seen in ((0.9, at), (0.2, at - 1.1)):
+        clock.set_wall(clock.now_us() - int(back * 1e6))
+        with Cache(path, clock=clock) as cache:
+            assert run(cache.call(KEY, World())).at == at
+        with Cache(path, clock=clock) as cache:
+            assert run(cache.call(KEY, World())).at == pytest.approx(seen)
+
+
+# -- in memory ---------------------------------------------------------------------------------------------------------------
+
+
+class Looks:
+    """Counts how often a cache looks into its file."""
+
+    def __init__(self, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count, get = 0, cache._database.get
+
+        def looked(digest: bytes) -> Any:
+            self.count += 1
+            return get(digest)
+
+        monkeypatch.setattr(cache._database, "get", looked)
+
+    def during(self, cache: Cache, *keys: Key) -> int:
+        """Asks for what is kept; returns how often the file was looked into for it."""
+        before = self.count
+        for key in keys:
+            assert not run(cache.call(key, World())).fresh
+        return self.count - before
+
+
+def test_what_was_served_lately_is_in_memory_up_to_16_mb(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [Key("page", n) for n in range(17)]
+    with Cache(path) as cache:
+        looks = Looks(cache, monkeypatch)
+        for key in keys[:16]:
+            run(cache.call(key, World(b"x" * 1_000_000)))
+        assert looks.during(cache, *keys[:16]) == 0
+        assert looks.during(cache, keys[0]) == 0  # used last: the next one to go is another
+        run(cache.call(keys[16], World(b"x" * 1_000_000)))
+        assert looks.during(cache, keys[0], keys[16]) == 0
+        assert looks.during(cache, keys[1]) == 1
+
+
+def test_an_answer_over_1_mb_is_read_from_its_file_each_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Cache(path) as cache:
+        looks = Looks(cache, monkeypatch)
+        run(cache.call(KEY, World(b"x" * 1_000_001)))
+        assert looks.during(cache, KEY, KEY) == 2
+        assert cache.stats.hits == 2
+
+
+def test_an_answer_that_is_asked_for_anew_takes_its_room_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Cache(path) as cache:
+        looks = Looks(cache, monkeypatch)
+        run(cache.call(KEY, World()))
+        for n in range(20):
+            again = run(cache.call(Key("page", "big"), World(bytes([n]) * 1_000_000), ttl=0.0))
+            assert (again.data[0], again.fresh) == (n, True)
+        assert looks.during(cache, KEY) == 0
+
+
+def test_connections_are_lent_again_and_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+    connect = _tables.connect
+
+    def counted(path: Path) -> apsw.Connection:
+        opened.append(path)
+        return connect(path)
+
+    monkeypatch.setattr(_tables, "connect", counted)
+    with Cache(path) as cache:
+        for n in range(30):
+            run(forget(cache).call(Key("page", n % 3), World()))
+    assert len(opened) == 3, "one to make the file, one to read, one to write"
+
+
 # -- live, record, replay ------------------------------------------------------------------------------------------------------
 
 
@@ -462,6 +552,9 @@ def test_an_answer_bigger_than_all_may_be_is_given_and_not_kept(path: Path) -> N
         run(cache.call(Key("page", "small"), World(b"x" * 100)))
         assert run(cache.call(KEY, World(b"x" * 5_000))).data == b"x" * 5_000
         assert cache.stats.entries == 1
+        assert not cache.load(KEY.digest, b"sentient-cache 1 page 1 801\n" + b"x" * 801)
+        assert cache.load(KEY.digest, b"sentient-cache 1 page 1 800\n" + b"x" * 800)
+        assert (cache.stats.entries, cache.stats.bytes, cache.stats.evicted) == (1, 1_000, 1)
 
 
 CHILD = """
@@ -657,6 +750,90 @@ def test_a_closed_cache_says_so_and_a_call_under_way_still_answers(path: Path) -
     cache.close()
 
 
+def test_a_closed_cache_serves_nothing_from_memory_either(path: Path) -> None:
+    with Cache(path) as cache:
+        run(cache.call(KEY, World()))
+    with pytest.raises(UsageError, match="closed"):
+        run(cache.call(KEY, World()))
+    with Cache(path) as cache:
+        assert cache.stats == CacheStats(hits=0, misses=0, joined=0, stored=0, evicted=0, entries=1, bytes=209)
+
+
+def test_folders_on_the_way_to_the_file_are_made_for_nobody_else(tmp_path: Path) -> None:
+    for _ in range(2):
+        with Cache(tmp_path / "a" / "b" / "cache.db") as cache:
+            run(cache.call(KEY, World()))
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
+
+
+def test_files_that_a_crash_left_are_swept_up_once(path: Path) -> None:
+    with Cache(path) as cache:
+        run(cache.call(KEY, World(b"x" * 50_000)))
+    values = path.with_suffix(".values")
+    for name in ("ab" + "0" * 62, "cd" + "1" * 62 + ".part"):
+        (values / name[:2]).mkdir(exist_ok=True)
+        (values / name[:2] / name).write_bytes(b"left")
+    with Cache(path) as cache:
+        run(cache.call(Key("page", 1), World(b"y" * 50_000)))
+        assert sorted(len(file.read_bytes()) for file in values.rglob("*") if file.is_file()) == [50_000, 50_000]
+        (values / "ab" / "late").write_bytes(b"late")
+        run(cache.call(Key("page", 2), World(b"z" * 50_000)))
+        assert (values / "ab" / "late").exists()
+        assert not run(forget(cache).call(KEY, World())).fresh
+
+
+def test_a_big_answer_that_cannot_be_written_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    with Cache(path) as cache:
+        monkeypatch.setattr(Path, "replace", full)
+        assert run(cache.call(KEY, World(b"x" * 50_000))).data == b"x" * 50_000
+        assert cache.stats.entries == 0
+        monkeypatch.undo()
+    assert not [file for file in path.with_suffix(".values").rglob("*") if file.is_file()]
+
+
+def test_two_keys_with_one_big_answer_share_its_file(path: Path) -> None:
+    world = World(b"x" * 50_000)
+    with Cache(path) as cache:
+        for n in range(2):
+            run(cache.call(Key("page", n), world))
+        (file,) = (file for file in path.with_suffix(".values").rglob("*") if file.is_file())
+        cache._database.drop(bytes.fromhex(Key("page", 0).digest))
+        assert file.exists() and cache.stats.entries == 1
+        cache._database.drop(bytes.fromhex(Key("page", 1).digest))
+        assert not file.exists() and (cache.stats.entries, cache.stats.bytes) == (0, 0)
+
+
+def test_a_failure_reaches_those_on_other_loops(path: Path) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    async def fails() -> bytes:
+        begun.set()
+        await asyncio.to_thread(go.wait, 10)
+        raise SourceError("The engine is down.")
+
+    def ask(cache: Cache) -> None:
+        with pytest.raises(SourceError) as caught:
+            run(cache.call(KEY, fails))
+        told.append(str(caught.value))
+
+    told: list[str] = []
+    with Cache(path) as cache:
+        threads = [threading.Thread(target=ask, args=(cache,)) for _ in range(3)]
+        threads[0].start()
+        assert begun.wait(10)
+        for thread in threads[1:]:
+            thread.start()
+        while cache.stats.joined < 2:
+            time.sleep(0.001)
+        go.set()
+        for thread in threads:
+            thread.join()
+    assert told == ["The engine is down."] * 3
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_process_is_refused(cache: Cache) -> None:
@@ -719,6 +896,7 @@ def test_an_entry_of_another_home_is_served_in_a_replay_only(tmp_path: Path, siz
     with Cache(tmp_path / "b.db") as b:
         assert b.load(KEY.digest, dumped)
         assert not b.load(KEY.digest, dumped)
+        assert (b.stats.stored, b.stats.entries, b.stats.bytes) == (1, 1, size + 200)
     with Cache(tmp_path / "b.db", mode="replay") as b:
         assert run(b.call(KEY, World())).data == answer
     with Cache(tmp_path / "b.db", offline=True) as b, pytest.raises(NotRecorded):

@@ -230,12 +230,13 @@ def test_clock_that_is_set_does_not_move_an_expiry(home: Home, hours: int) -> No
     assert answer_still_counts
 
 
-def test_question_in_time_is_answered(home: Home) -> None:
+@pytest.mark.parametrize("seconds", [60.0, 1.0])
+def test_question_in_time_is_answered(home: Home, seconds: float) -> None:
     clock = FakeClock()
     engine = home.engine(clock=clock)
-    run = engine.start(asks, (7, 60.0))
+    run = engine.start(asks, (7, seconds))
     clock.wait_for_sleepers()
-    clock.advance(59)
+    clock.advance(seconds - 0.5)
     answer(engine, run)
     assert outcome(engine, run) == 7
 

@@ -251,6 +251,40 @@ def test_steer_reaches_the_run_at_its_next_look(engine: Engine) -> None:
     assert outcome(engine, run) == [[], ["to the left"]]
 
 
+def test_what_comes_while_nobody_works_is_seen_behind_what_was_done_before(engine: Engine) -> None:
+    @workflow
+    async def looks(ctx: Context) -> list[Any]:
+        await ctx.approve("Go?")
+        between = list(ctx.steers)
+        await ctx.step(work, 1)
+        if calls("looks") == 1:
+            raise SystemExit
+        return [between, list(ctx.steers)]
+
+    run = engine.start(looks)
+    answer(engine, run)
+    assert ended(engine, run) == "crashed"
+    engine.command(SteerRun(run=run, text="to the left"))
+    engine.resume(run)
+    assert outcome(engine, run) == [[], ["to the left"]]
+
+
+def test_what_comes_while_nobody_works_is_seen_behind_an_answer_that_was_the_last_thing(engine: Engine) -> None:
+    @workflow
+    async def looks(ctx: Context) -> list[str]:
+        await ctx.approve("Go?")
+        if calls("looks") == 1:
+            raise SystemExit
+        return list(ctx.steers)
+
+    run = engine.start(looks)
+    answer(engine, run)
+    assert ended(engine, run) == "crashed"
+    engine.command(SteerRun(run=run, text="to the left"))
+    engine.resume(run)
+    assert outcome(engine, run) == ["to the left"]
+
+
 # -- close ----------------------------------------------------------------------------------------------------------------
 
 

@@ -56,8 +56,8 @@ ROOMS = {
     ),
     "approvals": Room(
         "engine/_questions.py",
-        "integration/test_engine_approvals.py integration/test_engine_effects.py integration/test_research_budget.py"
-        " integration/test_research_directed.py",
+        "integration/test_engine_approvals.py integration/test_engine_effects.py integration/test_engine_control.py"
+        " integration/test_foreign_runs.py integration/test_research_budget.py",
     ),
     "rules": Room(
         "agents/verify.py agents/_sense.py agents/_quantities.py",
@@ -233,7 +233,7 @@ def executed(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _does_nothing(node: ast.AST) -> bool:
-    """Tells whether a node is for readers, for type checkers, or to catch mistakes that nothing makes."""
+    """Tells whether a node is for readers, for type checkers, for fault tests, or to catch mistakes that nothing makes."""
     if isinstance(node, ast.If):
         return ast.unparse(node.test) == "TYPE_CHECKING"
     if isinstance(node, ast.Subscript):
@@ -241,7 +241,7 @@ def _does_nothing(node: ast.AST) -> bool:
     if isinstance(node, ast.keyword):
         return node.arg == "strict"
     if isinstance(node, ast.Expr):
-        return ast.unparse(node).startswith("assert_never(")
+        return ast.unparse(node).startswith("assert_never(") or ".probe(" in ast.unparse(node)
     return isinstance(node, ast.FunctionDef) and node.name == "__repr__"
 
 

@@ -71,6 +71,13 @@ def test_a_key_has_a_bottom() -> None:
         deep = [deep]
     with pytest.raises(ValueNotStorable, match="too deep"):
         Key("page", deep)
+    for build in (lambda part: [part], lambda part: {"a": part}):
+        deep = "x"
+        for _ in range(100):
+            deep = build(deep)
+        assert Key("page", deep).digest
+        with pytest.raises(ValueNotStorable, match="too deep"):
+            Key("page", build(deep))
     circle: list[Any] = []
     circle.append(circle)
     with pytest.raises(ValueNotStorable):
@@ -100,7 +107,12 @@ def test_identity_is_shown_nowhere() -> None:
 def test_a_label_is_one_short_line() -> None:
     assert Key("search", {"query": "How far\ndo \u202ebees fly?"}).label == "search call 'How far do [U+202E]bees fly?'"
     assert Key("page", {"url": "https://example.org/" + "x" * 500}).label.endswith("…'")
-    assert Key("model", ["a"]).label.startswith("model call ")
+    assert Key("page", {"url": "x" * 120}).label == f"page call {'x' * 120!r}"
+    assert Key("page", {"url": "x" * 121}).label == f"page call {'x' * 119 + '…'!r}"
+    assert Key("page", {"method": "GET", "url": "u", "query": "q"}).label == "page call 'u'"
+    for nameless in (["a"], {"query": 3}, ""):
+        key = Key("model", nameless)
+        assert key.label == f"model call {key.digest[:12]}"
 
 
 async def answer() -> bytes:
