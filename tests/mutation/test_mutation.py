@@ -82,7 +82,7 @@ ROOMS = {
     ),
     "leases": Room(
         "journal/_leases.py journal/_holders.py",
-        "unit/test_journal_holders.py unit/test_journal_sqlite.py conformance/test_sqlite_journal.py",
+        "unit/test_journal_leases.py unit/test_journal_holders.py unit/test_journal_adopt.py conformance/test_sqlite_journal.py",
     ),
 }
 """What is drawn from, and who has to notice: the one place to change when modules or tests move."""
