@@ -72,7 +72,7 @@ def export_run(wb: Workbench, run: RunId, path: str | os.PathLike[str]) -> Path:
     if target.is_dir():
         raise UsageError(f"{str(target)!r} is a folder.", hint="Give a file to write to.")
     journal, head = wb.journal, wb.journal.head()
-    root = _root(wb, run)
+    root = wb.engine.root_of(run)
     records = sorted((r for one in _tree(wb, root) for r in journal.read(run=one) if r.seq <= head), key=lambda r: r.seq)
     get = journal.blobs.get
     blobs = {blob: get(BlobId(blob)) for blob in _held(records)}
@@ -89,17 +89,14 @@ def export_run(wb: Workbench, run: RunId, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _root(wb: Workbench, run: RunId) -> RunId:
-    while (rows := wb.journal.runs(run=run)) and (parent := rows[0].parent) is not None and wb.journal.runs(run=parent):
-        run = parent
-    return run
-
-
 def _tree(wb: Workbench, run: RunId) -> list[RunId]:
-    found = [run]
-    for one in found:  # grows meanwhile
-        found += [row.run for row in wb.journal.runs(parent=one)]
-    return found
+    found = {run: None}
+    todo = [run]
+    while todo:
+        below = [row.run for row in wb.journal.runs(parent=todo.pop()) if row.run not in found]
+        found.update(dict.fromkeys(below))
+        todo += below
+    return list(found)
 
 
 def _held(records: Sequence[Record]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sentient_kernel.clock import as_datetime
 from sentient_kernel.errors import NotFound
 from sentient_kernel.events import ErrorInfo
-from sentient_kernel.ids import RunId
+from sentient_kernel.ids import RunId, line_of
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.cost import UsageView
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
@@ -96,7 +96,8 @@ class Views:
         """Returns all runs."""
         views = {view.id: view for view in self.all().runs.table}
         living = {run for run, info in self._wb.journal.leases().items() if info.alive} | set(self._wb.engine.live)
-        shown = [with_liveness(view, not living.isdisjoint(_line_of(view, views))) for view in views.values()]
+        parents = {run: view.parent for run, view in views.items() if view.parent in views}
+        shown = [with_liveness(view, not living.isdisjoint(line_of(view.id, parents.get))) for view in views.values()]
         now = self.all().runs  # what moved between the two looks is looked at again
         return Table((v if v.status != "crashed" or self._still(now, v) else self.run(v.id) for v in shown), RunView)
 
@@ -106,10 +107,7 @@ class Views:
         return now is not None and now.seq == view.seq
 
     def _alive(self, view: RunView) -> bool:
-        run = view.id
-        while view.parent is not None:
-            run, view = view.parent, self.of(view.parent).run.view
-        return self._wb.engine.alive(run)
+        return self._wb.engine.alive(view.id)
 
     def error(self, run: RunId) -> ErrorInfo | None:
         """Returns what a run failed with; of a crashed one, the steps that were under way."""
@@ -151,12 +149,3 @@ class Views:
             view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table,
             report_html=written.to_html() if written is not None else None,
         )  # fmt: skip
-
-
-def _line_of(view: RunView, views: dict[RunId, RunView]) -> list[RunId]:
-    """Returns a run and those it is a part of: their root's lease stands for all of them."""
-    line = [view.id]
-    while view.parent is not None and view.parent in views:
-        view = views[view.parent]
-        line.append(view.id)
-    return line

@@ -42,7 +42,7 @@ from sentient_kernel.errors import (
 )
 from sentient_kernel.events import ApprovalWithdrawn, ErrorInfo, LoopBlocked, Record, RunFailed, RunPaused, RunResumed, RunStarted
 from sentient_kernel.events import RunCancelled as RunCancelledEvent
-from sentient_kernel.ids import RunId, Seq, StepKey, new_run_id
+from sentient_kernel.ids import RunId, Seq, StepKey, line_of, new_run_id
 from sentient_kernel.journal.base import Journal, Lease
 
 LEASE_TTL = 15.0
@@ -163,12 +163,19 @@ class Engine:
         """True while some kernel executes the run."""
         if run in self.live:
             return True
-        rows = self.journal.runs(run=run)
-        while rows and rows[0].parent is not None:  # a child is executed under its parent's lease
-            run = rows[0].parent
-            rows = self.journal.runs(run=run)
-        info = self.journal.leases([run]).get(run)
+        root = self.root_of(run)
+        info = self.journal.leases([root]).get(root)
         return info is not None and info.alive
+
+    def root_of(self, run: RunId) -> RunId:
+        """Returns the run that a run is part of, and that of none: a child is executed under its root's lease."""
+
+        def parent(of: RunId) -> RunId | None:
+            rows = self.journal.runs(run=of)
+            above = rows[0].parent if rows else None
+            return above if above is not None and self.journal.runs(run=above) else None
+
+        return line_of(run, parent)[-1]
 
     def error(self, run: RunId) -> BaseException | None:
         """Returns the exception that ended a run in this process, with its traceback."""
@@ -304,11 +311,11 @@ class Engine:
             self._resuming.discard(run)
 
     async def _take_up(self, run: RunId, flow: Workflow[..., Any] | None) -> None:
+        if (root := self.root_of(run)) != run:
+            await self._resume(root, None)
+            return
         state = self._load(run)
         assert state.started is not None  # noqa: S101 - _load raises NotFound otherwise
-        if state.started.parent is not None:
-            await self._resume(state.started.parent, None)
-            return
         flow = flow or self._flows.get(state.started.workflow) or find(state.started.workflow)
         if state.ended == "completed" and (not flow.notebook or flow.code == state.code):
             raise Refused(f"Run {run!r} is completed; there is nothing to resume.")
@@ -445,10 +452,8 @@ class Engine:
 
     def _addressed(self, command: SendMessage) -> SendMessage:
         """Returns the message as one to the root of the tree of runs, where all mailboxes are."""
-        run, to = command.run, command.to
-        while (started := self._load(run).started) is not None and started.parent is not None:
-            run, to = started.parent, to or command.run
-        return command if run == command.run else command.model_copy(update={"run": run, "to": to})
+        root = self.root_of(command.run)
+        return command if root == command.run else command.model_copy(update={"run": root, "to": command.to or command.run})
 
     async def _cancel_at_rest(self, run: RunId) -> None:
         """Ends a run that nobody executes; a kernel that does has heard of it by now."""

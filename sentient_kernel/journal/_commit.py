@@ -203,7 +203,7 @@ class Committer:
         held = self._tokens.get(lease.run)
         if held is None:
             row = self.execute("SELECT holder, token FROM leases WHERE run = ?", (lease.run,)).fetchone()
-            held = self._tokens[lease.run] = (str(row[0]), int(row[1])) if row else ("", 0)
+            held = self._tokens[lease.run] = row or ("", 0)
         return held == (lease.holder, lease.token)
 
     def transact(self, work: Callable[[Callable[..., Any]], T]) -> T:

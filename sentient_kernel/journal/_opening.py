@@ -15,6 +15,7 @@ from sentient_kernel.ids import Seq
 from sentient_kernel.journal._check import check
 from sentient_kernel.journal._commit import Committer
 from sentient_kernel.journal._head import HeadFile, head_path, read_head
+from sentient_kernel.journal._ours import check_ours
 from sentient_kernel.journal._place import make_room, translate
 from sentient_kernel.journal._schema import add_kinds, check_library, connect, prepare
 from sentient_kernel.journal.base import Verdict
@@ -76,6 +77,7 @@ def _open(path: Path, now: Callable[[], int], readonly: bool, vfs: str | None, h
     connection = connect(path, readonly=readonly, vfs=vfs)
     head: HeadFile | None = None
     try:
+        check_ours(connection, path)
         if readonly:
             verdict = check(connection, path, read_head(head_path(path)), full=False, had_wal=had_wal)
             connection.close()

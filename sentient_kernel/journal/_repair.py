@@ -17,6 +17,7 @@ from sentient_kernel.ids import Seq
 from sentient_kernel.journal import _pages
 from sentient_kernel.journal._check import sound
 from sentient_kernel.journal._head import HeadFile, head_path, read_head
+from sentient_kernel.journal._ours import KIND, RUN
 from sentient_kernel.journal._schema import APPLICATION_ID, BLOCK, CREATE, VERSION, add_kinds, connect
 from sentient_kernel.journal.base import Damage
 
@@ -49,16 +50,16 @@ class _Candidates:
         match found.rowid, found.values:
             case int(seq), (None, int(run), int(kind), int(at), bytes(chain), bytes(body)):
                 self.events[seq].add((seq, run, kind, at, chain, body))
-            case int(no), (None, str(name), int(first), *rest) if len(rest) == 5:
+            case int(no), (None, str(name), int(first), *rest) if len(rest) == 5 and RUN.fullmatch(name):
                 self.runs[no] = (name, first, *rest)
                 self.names[no].add(name)
-            case int(code), (None, str(name)):
+            case int(code), (None, str(name)) if KIND.fullmatch(name):
                 self.kinds[code] = name
             case int(first), (None, int(last), int(at), str(what)):
                 self.gaps[first] = (first, last, at, what)
             case None, (str(name), value):
                 self.pairs[page].add((name, value))
-                if isinstance(value, int):  # the index of run ids has this shape too
+                if isinstance(value, int) and RUN.fullmatch(name):  # the index of run ids has this shape too
                     self.names[value].add(name)
 
     def meta(self, name: str) -> list[Any]:

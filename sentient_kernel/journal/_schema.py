@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 import apsw
 
+from sentient_kernel._sqlite_files import harden
 from sentient_kernel.errors import ConfigurationError, JournalTooNew, JournalUnusable
 from sentient_kernel.events import TRANSIENT, classes
 
@@ -24,7 +25,6 @@ FLOOR: Final = 3_051_003
 """The first SQLite that cannot lose committed rows when two connections write and checkpoint at once (sqlite.org/wal.html)."""
 
 _PRAGMAS: Final = (
-    "PRAGMA trusted_schema=OFF",
     "PRAGMA cell_size_check=ON",
     "PRAGMA temp_store=MEMORY",
     "PRAGMA journal_size_limit=16777216",
@@ -52,6 +52,9 @@ CREATE VIEW readable AS
            k.name AS kind, CAST(e.body AS TEXT) AS body
     FROM events e JOIN runs r ON r.no = e.run JOIN kinds k ON k.code = e.kind JOIN meta b ON b.name = 'born';
 """
+
+EARLIER: Final[tuple[str, ...]] = ()
+"""What ``CREATE`` was in each earlier version: by it a file of that version is known."""
 
 MIGRATIONS: Final[tuple[Callable[[apsw.Connection], None], ...]] = ()
 """``MIGRATIONS[n]`` takes a file from version n + 1 to n + 2; each runs inside one transaction, after a copy of the file was made."""
@@ -90,10 +93,12 @@ def connect(
     """
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
     try:
+        harden(connection)
         if readonly and not _opens(connection) and not path.with_name(f"{path.name}-wal").exists():
             connection.close()
             flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
             connection = apsw.Connection(f"{path.as_uri()}?immutable=1", flags=flags, vfs=vfs)
+            harden(connection)
         connection.set_busy_timeout(10_000)
         connection.wal_autocheckpoint(0)
         if readonly:

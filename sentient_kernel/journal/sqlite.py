@@ -22,9 +22,10 @@ from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal import _leases
 from sentient_kernel.journal._append import Appender, again
 from sentient_kernel.journal._check import check, check_blobs
-from sentient_kernel.journal._commit import Committer, Pending
+from sentient_kernel.journal._commit import MOST_REMEMBERED, Committer, Pending
 from sentient_kernel.journal._head import HeadFile, head_path, read_head
 from sentient_kernel.journal._opening import damaged, open_journal
+from sentient_kernel.journal._ours import RUN
 from sentient_kernel.journal._place import filesystem_of, translate
 from sentient_kernel.journal._read import Reader
 from sentient_kernel.journal._schema import connect, let_go
@@ -119,6 +120,7 @@ class SqliteJournal:
         self._open = lambda: connect(self.path, vfs=vfs)
         self._reader = Reader(lambda: connect(self.path, readonly=True, vfs=vfs))
         self._appender: Appender | None = None
+        self._known: set[RunId] = set()
         self._holding = _leases.Holding(self.path.parent / "locks", self._transact, self._now)
         self._pid = os.getpid()
         self._closed = self._shut = False  # shut: closed, or another process's
@@ -165,6 +167,8 @@ class SqliteJournal:
         self, run: RunId, events: Iterable[Writable], lease: Lease | None, unique: str | None, full: bool, grant: tuple[str, int] | None
     ) -> asyncio.Future[Seq]:
         appender, kinds = self._here(), self._kinds
+        if run not in self._known:
+            self._check_run(run)
         rows, steps, size = [], 0, 0
         for event in events:
             kind, body = event.kind, event.body()
@@ -186,9 +190,20 @@ class SqliteJournal:
             UsageError, JournalDamaged, JournalTooNew, JournalUnusable: as :meth:`append`.
         """
         appender, kind = self._here(), event.kind
+        if run not in self._known:
+            self._check_run(run)
         confirm, step = self._kinds[kind]
         appender.grouping.under_way += step
         appender.post(_pending((run, [(kind, event.body())], self._now(), lease, None, None, None)), confirm)
+
+    def _check_run(self, run: RunId) -> None:
+        """Refuses an id that a journal would not be opened with again."""
+        if not RUN.fullmatch(run):
+            hint = "It has at most 100 letters, digits and characters of '_.:-'."
+            raise UsageError(f"{run[:100]!r} cannot be the id of a run.", hint=hint)
+        if len(self._known) >= MOST_REMEMBERED:
+            self._known.clear()
+        self._known.add(run)
 
     def adopt(self, make: Callable[[Seq], Sequence[Record]]) -> list[Record]:
         """Writes runs that another journal holds; see :meth:`sentient_kernel.journal.base.Journal.adopt`."""
@@ -201,6 +216,7 @@ class SqliteJournal:
                 if (found := committer.execute("SELECT first FROM runs WHERE id = ?", (run,)).get) is not None:
                     raise DuplicateKey(f"Run {run!r} is in this journal already.", seq=found)
             for record in records:
+                self._check_run(record.run)
                 self._kinds[record.kind]  # refuses what is not stored
             return [_pending((r.run, [(r.kind, r.body)], r.at, None, None, None, None)) for r in records]
 
