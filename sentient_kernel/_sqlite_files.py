@@ -18,6 +18,8 @@ import apsw
 from sentient_kernel._regular_files import is_absent_or_regular, open_regular
 
 ENDINGS: Final = ("", "-wal", "-shm", "-journal")
+ASIDE: Final = ".broken"
+"""What a file that was set aside is called from then on; the last one is kept."""
 _LIMITS: Final = (
     (apsw.SQLITE_LIMIT_LENGTH, 256 << 20),
     (apsw.SQLITE_LIMIT_SQL_LENGTH, 100_000),
@@ -135,3 +137,70 @@ def tables_made_by(make: Callable[[apsw.Connection], object]) -> Tables:
         return tables_of(connection)
     finally:
         connection.close()
+
+
+def inode_of(path: Path) -> int:
+    """Returns which file is at a place; 0 when none is."""
+    try:
+        return os.lstat(path).st_ino
+    except (OSError, ValueError):
+        return 0
+
+
+def set_aside(path: Path, inode: int, error: Exception) -> str:
+    """Moves a file that can be made anew out of the way, where somebody may look at it.
+
+    Args:
+        path: The database. Where a link stands in its place, the link is moved, and what it leads to is not touched.
+        inode: Which file was found wanting: when another process was faster, the new one in its place stays.
+        error: What was found.
+
+    Returns:
+        A sentence that says so; empty when another process was faster.
+
+    Raises:
+        OSError: It cannot be moved.
+    """
+    if inode_of(path) != inode:
+        return ""
+    for ending in ENDINGS[1:]:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    try:
+        os.replace(path, path.with_name(path.name + ASIDE))
+    except FileNotFoundError:
+        return ""
+    what = str(error) if isinstance(error, Foreign) else "is damaged"  # what SQLite says may hold names out of the file
+    return f"{path} {what}. It is called {path.name}{ASIDE} from now on, and a new one was begun."
+
+
+def why(error: Exception) -> str:
+    """Says in words what is wrong with a file that cannot be used this moment."""
+    match error:
+        case apsw.FullError():
+            return "the disk is full"
+        case apsw.BusyError() | apsw.LockedError():
+            return "another process has kept it locked"
+        case OSError():
+            return str(error.strerror or error)
+        case _:
+            return str(error)
+
+
+def hint(error: Exception, otherwise: str) -> str:
+    """Says what to do: a file that cannot be written this moment is not to be deleted.
+
+    Args:
+        error: What SQLite, or the system, said.
+        otherwise: What to do about a file that is broken.
+    """
+    match error:
+        case apsw.FullError():
+            return "Free some space, then try again."
+        case apsw.BusyError() | apsw.LockedError():
+            return "Try again, or end that process."
+        case apsw.ReadOnlyError() | apsw.PermissionsError() | apsw.CantOpenError() | apsw.AuthError() | PermissionError():
+            return "Check the permissions of the file and its folder."
+        case apsw.IOError() | OSError():
+            return "Check the disk; then try again."
+        case _:
+            return otherwise

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from sentient_kernel.errors import ParseError
 from sentient_kernel.ids import DocumentId
 
 
@@ -41,8 +42,17 @@ class Document:
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> Document:
-        """Returns the document that :meth:`snapshot` wrote."""
-        return cls(**json.loads(data))
+        """Returns the document that :meth:`snapshot` wrote. Raises ParseError when these bytes are not one: they may come from anybody."""
+        try:
+            value = json.loads(data)
+            texts = [value.pop(name) for name in ("title", "uri", "source", "text")]
+            meta = value.pop("meta")
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise ParseError("What is stored in a document's place is not a document.") from None
+        if value or not all(isinstance(text, str) for text in texts) or not isinstance(meta, dict):
+            raise ParseError("What is stored in a document's place is not a document.")
+        title, uri, source, text = texts
+        return cls(title=title, uri=uri, source=source, text=text, meta=meta)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,10 @@ The row that is stored is the JSON that is sent: :class:`Record` holds it as byt
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cache, partial
+from hashlib import blake2b
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
@@ -80,6 +82,15 @@ class RunStarted(Fact):
     session: str = ""
     user: str = ""
     approve: dict[str, str] | None = None
+
+    @property
+    def key(self) -> str:
+        """The key under which a named run is written, so that there is one of a name and inputs; empty for a run without a name."""
+        if self.name is None:
+            return ""
+        inputs = json.dumps(self.inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        what = b"\0".join(part.encode("utf-8", "surrogatepass") for part in (self.workflow, inputs))
+        return f"name:{self.name}:{blake2b(what, digest_size=8).hexdigest()}"
 
 
 class RunResumed(Fact):

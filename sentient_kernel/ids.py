@@ -56,3 +56,8 @@ def line_of(run: RunId, parent_of: Callable[[RunId], RunId | None]) -> list[RunI
     while len(line) < DEEPEST and (parent := parent_of(line[-1])) is not None and parent not in line:
         line.append(parent)
     return line
+
+
+def answer_key(run: RunId, approval: ApprovalId) -> str:
+    """Returns the key under which the end of a question is written, so that there is one: an answer, its expiry, or its withdrawal."""
+    return f"answer:{run}:{approval}"

@@ -18,7 +18,7 @@ from pydantic_core import to_json
 
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.commands import CancelRun, Command, DecideApproval, SendMessage
-from sentient_kernel.engine import _codec, _identity
+from sentient_kernel.engine import _codec
 from sentient_kernel.engine._calls import Crashed, start_task
 from sentient_kernel.engine._execution import Execution
 from sentient_kernel.engine._loop import LoopThread
@@ -42,7 +42,7 @@ from sentient_kernel.errors import (
 )
 from sentient_kernel.events import ApprovalWithdrawn, ErrorInfo, LoopBlocked, Record, RunFailed, RunPaused, RunResumed, RunStarted
 from sentient_kernel.events import RunCancelled as RunCancelledEvent
-from sentient_kernel.ids import RunId, Seq, StepKey, line_of, new_run_id
+from sentient_kernel.ids import RunId, Seq, StepKey, answer_key, line_of, new_run_id
 from sentient_kernel.journal.base import Journal, Lease
 
 LEASE_TTL = 15.0
@@ -267,9 +267,7 @@ class Engine:
         started = RunStarted(
             workflow=flow.name, code=flow.code, inputs=inputs, name=name, session=session, user=user or self.by, approve=approve
         )
-        unique = None
-        if started.name is not None:
-            unique = f"name:{started.name}:{_identity.digest(flow.name, started.inputs)}"
+        unique = started.key or None
         run = new_run_id(self.clock.now_us() // 1000)
         lease, written = self.journal.begin(run, started, ttl=self.lease_ttl, unique=unique)
         try:
@@ -441,7 +439,7 @@ class Engine:
             raise (AnswerRefused if outcome.about_answer else Refused)(outcome.reason, hint=outcome.hint)
         if not outcome:
             return
-        unique = _identity.answer_key(command.run, command.approval) if isinstance(command, DecideApproval) else None
+        unique = answer_key(command.run, command.approval) if isinstance(command, DecideApproval) else None
         try:
             await self.journal.append(command.run, outcome, unique=unique)
         except DuplicateKey:
@@ -466,7 +464,7 @@ class Engine:
                 for approval in state.open_approvals:
                     withdrawn = ApprovalWithdrawn(approval=approval.request.approval, reason="the run was cancelled")
                     with suppress(DuplicateKey):
-                        unique = _identity.answer_key(run, withdrawn.approval)
+                        unique = answer_key(run, withdrawn.approval)
                         await self.journal.append(run, [withdrawn], lease=lease, unique=unique)
                 await self.journal.append(run, [RunCancelledEvent(reason=state.cancel_reason)], lease=lease)
         finally:

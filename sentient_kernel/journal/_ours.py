@@ -30,6 +30,10 @@ WHERE typeof(name) != 'text' OR octet_length(name) > most OR octet_length(name) 
 _META: Final = """
 SELECT count(*) FROM meta WHERE (name = 'born' AND typeof(value) = 'integer' AND value BETWEEN 0 AND 253402300799000000)
                              OR (name = 'id' AND typeof(value) = 'blob' AND length(value) = 8)"""
+_FAR: Final = """
+SELECT 1 FROM gaps WHERE typeof(first) != 'integer' OR typeof(last) != 'integer' OR typeof(what) != 'text'
+                      OR first < 1 OR last < first OR last >= 1 << 53
+UNION ALL SELECT 1 FROM (SELECT min(seq) AS low, max(seq) AS high FROM events) WHERE low < 1 OR high >= 1 << 53 LIMIT 1"""
 _COMPUTES: Final = re.compile(r"\b(?:VIRTUAL|GENERATED|AS|CHECK|TRIGGER)\b", re.IGNORECASE)
 _SAVED: Final = "sentient_kernel.journal.repair(path, into) saves its events into a new file; from somebody else, ask for an exported run."
 
@@ -91,5 +95,7 @@ def _make(create: str, migrations: Sequence[Callable[[apsw.Connection], None]], 
 def _check_names(connection: apsw.Connection, path: Path) -> None:
     if connection.execute(_META).get != 2:
         raise JournalDamaged(f"{path} does not say when it was made, or by which id it is known.", hint=_SAVED)
+    if connection.execute(_FAR).get is not None:
+        raise JournalDamaged(f"{path} numbers its rows, or those that it lost, as this program never does.", hint=_SAVED)
     if connection.execute(_ODD).get is not None:
         raise JournalDamaged(f"{path} names a run, or a kind of event, in a form that this program never writes.", hint=_SAVED)

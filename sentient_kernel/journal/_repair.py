@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -16,6 +16,7 @@ from sentient_kernel.errors import JournalDamaged, JournalUnusable
 from sentient_kernel.ids import Seq
 from sentient_kernel.journal import _pages
 from sentient_kernel.journal._check import sound
+from sentient_kernel.journal._check_rows import META
 from sentient_kernel.journal._head import HeadFile, head_path, read_head
 from sentient_kernel.journal._ours import KIND, RUN
 from sentient_kernel.journal._schema import APPLICATION_ID, BLOCK, CREATE, VERSION, add_kinds, connect
@@ -23,8 +24,6 @@ from sentient_kernel.journal.base import Damage
 
 Row = tuple[int, int, int, int, bytes, bytes]
 """seq, run, kind, at, chain, body"""
-
-_META: Final = frozenset({"born", "id", "checkpoints"})
 
 
 class Repaired(NamedTuple):
@@ -73,7 +72,7 @@ class _Candidates:
             for pairs in self.pairs.values()
             if not all(self._indexed(*pair) for pair in pairs)
             for key, value in pairs
-            if key not in _META and isinstance(value, int)
+            if key not in META and isinstance(value, int)
         }
 
     def _indexed(self, key: str, value: Any) -> bool:
