@@ -6,10 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from sentient_kernel.errors import ParseError
 from sentient_kernel.ids import DocumentId
+
+MOST_META: Final = 1_000_000
+"""Characters that all that is known of a document may take beside its text."""
+_META: Final = '{"meta":'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,18 +45,37 @@ class Document:
         return DocumentId(hashlib.sha256(self.snapshot()).hexdigest())
 
     @classmethod
-    def from_snapshot(cls, data: bytes) -> Document:
-        """Returns the document that :meth:`snapshot` wrote. Raises ParseError when these bytes are not one: they may come from anybody."""
+    def from_snapshot(cls, data: bytes | bytearray | str) -> Document:
+        """Returns the document that :meth:`snapshot` wrote.
+
+        It may come from anybody. So it has to stand there as :meth:`snapshot` writes it, with nothing but the little that ``meta`` may be
+        before the text: what is no document is noticed before it has become a million values.
+
+        Raises:
+            ParseError: These bytes are not a document.
+        """
         try:
-            value = json.loads(data)
-            texts = [value.pop(name) for name in ("title", "uri", "source", "text")]
-            meta = value.pop("meta")
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return cls(**_parts(data if isinstance(data, str) else str(data, "utf-8", "surrogatepass")))
+        except (ValueError, TypeError, IndexError, RecursionError):
             raise ParseError("What is stored in a document's place is not a document.") from None
-        if value or not all(isinstance(text, str) for text in texts) or not isinstance(meta, dict):
-            raise ParseError("What is stored in a document's place is not a document.")
-        title, uri, source, text = texts
-        return cls(title=title, uri=uri, source=source, text=text, meta=meta)
+
+
+def _parts(snapshot: str) -> dict[str, Any]:
+    """Returns what a snapshot consists of. Raises ValueError, IndexError, RecursionError."""
+    decode = json.JSONDecoder().raw_decode
+    place = len(_META)
+    parts: dict[str, Any] = {}
+    if not snapshot.startswith(_META + "{"):
+        raise ValueError("something else")
+    parts["meta"], place = decode(snapshot[: place + MOST_META], place)
+    for name in ("source", "text", "title", "uri"):
+        before = f',"{name}":'
+        if not snapshot.startswith(before + '"', place):
+            raise ValueError("something else")
+        parts[name], place = decode(snapshot, place + len(before))
+    if snapshot[place:] != "}":
+        raise ValueError("something else")
+    return parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

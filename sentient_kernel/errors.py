@@ -14,6 +14,7 @@
     │   ├── JournalDamaged             rows are missing or altered
     │   ├── JournalTooNew              written by a later version
     │   ├── JournalUnusable            cannot be opened here (read-only, network disk, forked process)
+    │   │   └── JournalLocked          somebody else writes to it for long
     │   ├── DuplicateKey               somebody else was first with a write that may happen once
     │   └── LeaseLost                  another kernel has taken the run over
     ├── RunError                       a run that did not end well; carries its story
@@ -161,6 +162,13 @@ class JournalUnusable(JournalError):
     """The journal cannot be used from here: a read-only folder, a forked process, a full disk."""
 
     code = "journal_unusable"
+
+
+class JournalLocked(JournalUnusable):
+    """Somebody else writes to the journal for long; nothing was written."""
+
+    code = "journal_locked"
+    retryable = True
 
 
 class DuplicateKey(JournalError):

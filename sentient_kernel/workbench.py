@@ -329,7 +329,7 @@ class Workbench:
             Refused: Another run has this id here. Nothing was changed.
             UsageError: There is no such file.
         """
-        from sentient_kernel._export_run import open_export
+        from sentient_kernel._open_run import open_export
 
         self._usable()
         return Run(self, open_export(self, path))

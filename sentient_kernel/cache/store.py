@@ -358,23 +358,6 @@ class Cache:
                 portion, size = [], 0
         return taken + (self._database.bring(portion) if portion else 0)
 
-    def check_room(self, entries: int, size: int) -> None:
-        """Refuses more answers from an opened file than may be kept of all of them.
-
-        Args:
-            entries: How many there are.
-            size: What they take, in bytes.
-
-        Raises:
-            Refused: They are too many.
-        """
-        most, have = self._database.imported.most_bytes, size + entries * OVERHEAD
-        if have > most:
-            raise Refused(
-                f"Its answers take {have / 1e6:,.1f} MB; answers from opened files may take {most / 1e6:,.1f} MB in all.",
-                hint=f"Set SENTIENT_CACHE_MAX_SIZE to {have * SHARE:,} or more, or open it in a home of its own.",
-            )
-
     # -- care ----------------------------------------------------------------------------------------------------------
 
     @property
@@ -422,6 +405,25 @@ class Cache:
 
     def __repr__(self) -> str:
         return f"Cache({self._database.path.name!r}, mode={self.mode!r})"
+
+
+def check_imported(entries: int, size: int, most_bytes: int) -> None:
+    """Refuses more answers from an opened file than may be kept of all opened files.
+
+    Args:
+        entries: How many there are.
+        size: What they take, in bytes.
+        most_bytes: What all answers of this home may take.
+
+    Raises:
+        Refused: They are too many.
+    """
+    most, have = most_bytes // SHARE, size + entries * OVERHEAD
+    if have > most:
+        raise Refused(
+            f"The answers in this file take {have / 1e6:,.1f} MB; those of opened files may take {most / 1e6:,.1f} MB in all.",
+            hint=f"Set SENTIENT_CACHE_MAX_SIZE to {have * SHARE} or more.",
+        )
 
 
 def _name(digest: str) -> bytes:

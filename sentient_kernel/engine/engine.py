@@ -31,6 +31,7 @@ from sentient_kernel.errors import (
     AnswerRefused,
     DuplicateKey,
     JournalError,
+    JournalLocked,
     JournalUnusable,
     LeaseLost,
     NotFound,
@@ -52,6 +53,9 @@ log = logging.getLogger("sentient_kernel.engine")
 
 POLL = 0.05
 """Seconds between looks at what other processes wrote."""
+
+MOMENT = 0.02
+"""Seconds for which the loop itself waits for who else writes to the journal; a usual commit takes less than a thousandth."""
 
 SYNC_SLOTS = 32
 """How many sync steps run at once in threads."""
@@ -176,6 +180,16 @@ class Engine:
             return above if above is not None and self.journal.runs(run=above) else None
 
         return line_of(run, parent)[-1]
+
+    def family_of(self, root: RunId) -> list[RunId]:
+        """Returns a run, and all those that are part of it."""
+        found = {root: None}
+        todo = [root]
+        while todo:
+            below = [row.run for row in self.journal.runs(parent=todo.pop()) if row.run not in found]
+            found.update(dict.fromkeys(below))
+            todo += below
+        return list(found)
 
     def error(self, run: RunId) -> BaseException | None:
         """Returns the exception that ended a run in this process, with its traceback."""
@@ -317,13 +331,13 @@ class Engine:
         flow = flow or self._flows.get(state.started.workflow) or find(state.started.workflow)
         if state.ended == "completed" and (not flow.notebook or flow.code == state.code):
             raise Refused(f"Run {run!r} is completed; there is nothing to resume.")
-        lease = self.journal.acquire(run, ttl=self.lease_ttl)
+        lease = await self._acquire(run)
         if lease is None:
             return  # another kernel executes it; this one watches
         before = state.ended
         self._catch_up(state)
         if state.ended != before:  # another kernel has just brought it to its end
-            self.journal.release(lease)
+            self._release(lease)
             return
         if not state.ended and state.recoveries >= CRASH_LOOP:
             await self._declare_failed(state, lease)
@@ -341,7 +355,7 @@ class Engine:
             hint="Mend that step, then resume the run: finished steps are kept.", code="crash_loop",
         )  # fmt: skip
         await self.journal.append(state.run, [RunFailed(error=error)], lease=lease)
-        self.journal.release(lease)
+        self._release(lease)
 
     def _catch_up(self, state: RunState) -> None:
         for record in self.journal.read(run=state.run, after=state.seq):
@@ -377,9 +391,19 @@ class Engine:
                     self._release(execution.lease)
                 self._settle(run, "crashed")
 
+    async def _acquire(self, run: RunId) -> Lease | None:
+        """Takes the lease of a run; while others write for long, the loop has others to serve."""
+        while True:
+            try:
+                return self.journal.acquire(run, ttl=self.lease_ttl, patience=MOMENT)
+            except JournalLocked:
+                await asyncio.sleep(POLL)
+
     def _release(self, lease: Lease) -> None:
         try:
-            self.journal.release(lease)
+            self.journal.release(lease, patience=MOMENT)
+        except JournalLocked:
+            self.loop.call_later(POLL, self._release, lease)
         except JournalError:
             pass  # it runs out by itself
 
@@ -455,7 +479,7 @@ class Engine:
 
     async def _cancel_at_rest(self, run: RunId) -> None:
         """Ends a run that nobody executes; a kernel that does has heard of it by now."""
-        lease = self.journal.acquire(run, ttl=self.lease_ttl)
+        lease = await self._acquire(run)
         if lease is None:
             return
         try:
@@ -553,9 +577,12 @@ class Engine:
                     self._notice_deaths()
                 if now - beat < self.lease_ttl / 3 and beat:
                     continue
-                beat = now
-                for lease in self.journal.renew([e.lease for e in self.live.values() if e.parent is None], ttl=self.lease_ttl):
+                leases = [e.lease for e in self.live.values() if e.parent is None]
+                for lease in self.journal.renew(leases, ttl=self.lease_ttl, patience=MOMENT):
                     self._fence(lease)
+                beat = now
+            except JournalLocked:
+                continue  # somebody writes for long, as who opens an exported run: tried again with the next look
             except JournalError as error:  # a full disk, a file that is locked for too long: looked at again in a moment
                 log.warning("The journal could not be looked at: %s", error)
 

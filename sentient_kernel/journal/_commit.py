@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from _blake2 import blake2b  # what hashlib.blake2b is; the detour costs as much as the hash
 from asyncio import Future
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from struct import Struct
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -27,6 +28,9 @@ CHAIN = 8
 
 MOST_REMEMBERED = 10_000
 """Runs whose numbers are kept in memory."""
+
+ADOPTED = 64
+"""Rows of another journal that are made at a time: each may have a megabyte."""
 
 _PAGE: Final = 4096
 _SMALL: Final = 1024
@@ -106,12 +110,11 @@ class Committer:
         self._codes: dict[str, int] = {str(name): int(code) for code, name in self.execute("SELECT code, name FROM kinds")}
         self._born = int(self.execute("SELECT value FROM meta WHERE name = 'born'").get)
 
-    def commit(self, group: Sequence[Pending] | Callable[[int], Sequence[Pending]]) -> Outcome:
+    def commit(self, group: Sequence[Pending]) -> Outcome:
         """Writes a group in one transaction.
 
         Args:
-            group: What waits, in order. What is refused by its lease or its unique key does not hinder the others. Or what makes the
-                group, inside the transaction, told the seq that its first row will have; what that raises is raised here.
+            group: What waits, in order. What is refused by its lease or its unique key does not hinder the others.
 
         Returns:
             What became of it.
@@ -124,7 +127,7 @@ class Committer:
         try:
             if self._data_version() != self._version:
                 self._refresh()
-            rows, outcome = self._gather(group(self._seq + 1) if callable(group) else group)
+            rows, outcome = self._gather(group)
             if rows:
                 self._many(_INSERT, rows)
             execute("COMMIT")
@@ -138,6 +141,40 @@ class Committer:
         if len(self._numbers) > MOST_REMEMBERED:
             self._numbers.clear()
         return outcome
+
+    def adopt(self, make: Callable[[Seq], Iterable[Record]]) -> int:
+        """Writes runs of another journal in one transaction, a few rows at a time; returns how many rows.
+
+        Raises:
+            DuplicateKey: One of the runs is here already.
+            apsw.Error: Nothing was written.
+        """
+        known: set[RunId] = set()
+        written = 0
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            self._refresh()
+            records = iter(make(Seq(self._seq + 1)))
+            while portion := list(islice(records, ADOPTED)):
+                for run in {record.run for record in portion} - known:
+                    self._check_new(run)
+                    known.add(run)
+                rows, _ = self._gather([Pending(r.run, [(r.kind, r.body)], r.at) for r in portion])
+                self._many(_INSERT, rows)
+                self._seq, self._chain = rows[-1][0], rows[-1][4]
+                written += len(rows)
+            self.execute("COMMIT")
+        except BaseException:
+            self._forget()
+            raise
+        self._version = self._data_version()
+        if written:
+            self._wrote(self._seq, self._chain)
+        return written
+
+    def _check_new(self, run: RunId) -> None:
+        if (found := self.execute("SELECT first FROM runs WHERE id = ?", (run,)).get) is not None:
+            raise DuplicateKey(f"Run {run!r} is in this journal already.", seq=int(found))
 
     def _gather(self, group: Sequence[Pending]) -> tuple[list[_Row], Outcome]:
         """Makes the rows and records of a group; whatever else it changes, it changes in the open transaction."""

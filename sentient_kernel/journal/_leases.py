@@ -18,6 +18,8 @@ Work = Callable[[Execute], T]
 
 LONGEST_TTL = 3_600_000_000
 """Microseconds that a lease holds at most without being prolonged: one that says more was written by nobody here."""
+CLOSING = 5.0
+"""Seconds that closing waits for other writers."""
 _MOST = 1 << 62
 
 
@@ -54,11 +56,11 @@ class Holding:
 
     Args:
         folder: Where the locks of the home are; made with the first lease.
-        transact: Runs work in a write transaction.
+        transact: Runs work in a write transaction; waits so many seconds for other writers.
         now: Returns microseconds since 1970.
     """
 
-    def __init__(self, folder: Path, transact: Callable[[Work[Any]], Any], now: Callable[[], int]) -> None:
+    def __init__(self, folder: Path, transact: Callable[[Work[Any], float], Any], now: Callable[[], int]) -> None:
         self._folder = folder
         self._transact = transact
         self._now = now
@@ -76,21 +78,21 @@ class Holding:
                 raise JournalUnusable(f"No lock can be kept in {self._folder}: {why}.", hint="Choose another home folder.") from error
         return self._holder.name
 
-    def acquire(self, run: RunId, ttl: float) -> Lease | None:
+    def acquire(self, run: RunId, ttl: float, patience: float) -> Lease | None:
         """Takes a run's lease unless a holder that lives has it; ``ttl`` in seconds."""
         name, now = self.name(), self._now()
-        lease: Lease | None = self._transact(lambda do: take(do, run, name, now, int(ttl * 1e6), self._lives))
+        lease: Lease | None = self._transact(lambda do: take(do, run, name, now, int(ttl * 1e6), self._lives), patience)
         return lease
 
-    def renew(self, leases: Sequence[Lease], ttl: float) -> list[Lease]:
+    def renew(self, leases: Sequence[Lease], ttl: float, patience: float) -> list[Lease]:
         """Prolongs leases; returns those that were lost."""
         now = self._now()
-        lost: list[Lease] = self._transact(lambda do: prolong(do, leases, now, int(ttl * 1e6))) if leases else []
+        lost: list[Lease] = self._transact(lambda do: prolong(do, leases, now, int(ttl * 1e6)), patience) if leases else []
         return lost
 
-    def release(self, lease: Lease) -> None:
+    def release(self, lease: Lease, patience: float) -> None:
         """Gives a lease back."""
-        self._transact(lambda do: give_back(do, lease))
+        self._transact(lambda do: give_back(do, lease), patience)
 
     def infos(self, rows: Sequence[Any]) -> dict[RunId, LeaseInfo]:
         """Returns what rows of leases say, and whether their holders live."""
@@ -107,7 +109,7 @@ class Holding:
         if self._holder is not None:
             name = self._holder.name
             try:
-                self._transact(lambda do: give_all_back(do, name))
+                self._transact(lambda do: give_all_back(do, name), CLOSING)
             except JournalError:
                 pass  # the lock is gone in a moment, and the leases with it
             self._holder.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Final
@@ -32,8 +33,8 @@ SELECT count(*) FROM meta WHERE (name = 'born' AND typeof(value) = 'integer' AND
                              OR (name = 'id' AND typeof(value) = 'blob' AND length(value) = 8)"""
 _FAR: Final = """
 SELECT 1 FROM gaps WHERE typeof(first) != 'integer' OR typeof(last) != 'integer' OR typeof(what) != 'text'
-                      OR first < 1 OR last < first OR last >= 1 << 53
-UNION ALL SELECT 1 FROM (SELECT min(seq) AS low, max(seq) AS high FROM events) WHERE low < 1 OR high >= 1 << 53 LIMIT 1"""
+                      OR first < 1 OR last < first OR last >= 1 << 53 LIMIT 1"""
+_ROWS_FAR: Final = "SELECT 1 FROM (SELECT min(seq) AS low, max(seq) AS high FROM events) WHERE low < 1 OR high >= 1 << 53"
 _COMPUTES: Final = re.compile(r"\b(?:VIRTUAL|GENERATED|AS|CHECK|TRIGGER)\b", re.IGNORECASE)
 _SAVED: Final = "sentient_kernel.journal.repair(path, into) saves its events into a new file; from somebody else, ask for an exported run."
 
@@ -95,7 +96,10 @@ def _make(create: str, migrations: Sequence[Callable[[apsw.Connection], None]], 
 def _check_names(connection: apsw.Connection, path: Path) -> None:
     if connection.execute(_META).get != 2:
         raise JournalDamaged(f"{path} does not say when it was made, or by which id it is known.", hint=_SAVED)
-    if connection.execute(_FAR).get is not None:
+    far = connection.execute(_FAR).get
+    with suppress(apsw.CorruptError):  # rows that cannot be read are told of as such
+        far = far or connection.execute(_ROWS_FAR).get
+    if far is not None:
         raise JournalDamaged(f"{path} numbers its rows, or those that it lost, as this program never does.", hint=_SAVED)
     if connection.execute(_ODD).get is not None:
         raise JournalDamaged(f"{path} names a run, or a kind of event, in a form that this program never writes.", hint=_SAVED)

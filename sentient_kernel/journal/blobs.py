@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -56,12 +56,41 @@ class BlobStore:
         sync = sync or self.sync
         try:
             if not self._has(path, len(data)):
-                self._write(path, data, sync)
+                self._write(path, (data,), sync)
             elif sync:
                 self._sync(path)
         except OSError as error:
             raise JournalUnusable(f"{path} could not be written: {error.strerror or error}.") from error
         return blob
+
+    def take(self, blob: BlobId, pieces: Iterable[bytes]) -> None:
+        """Stores what comes in pieces, and is never held as a whole.
+
+        Args:
+            blob: The id that it is to have.
+            pieces: The bytes; not looked at where they are stored already.
+
+        Raises:
+            JournalDamaged: They have another id. Nothing is kept then.
+            JournalUnusable: The folder cannot be written, or the disk is full.
+        """
+        if not _ID.fullmatch(blob):
+            raise NotFound(f"{blob[:80]!r} is not the id of a stored value.")
+        path, hashed = self._path(blob), sha256()
+
+        def hashing() -> Iterator[bytes]:
+            for piece in pieces:
+                hashed.update(piece)
+                yield piece
+            if hashed.hexdigest() != blob:
+                raise JournalDamaged(f"What was to be stored as {blob!r} is something else.")
+
+        try:
+            if self._has(path) and self._whole(blob):
+                return
+            self._write(path, hashing(), self.sync)
+        except OSError as error:
+            raise JournalUnusable(f"{path} could not be written: {error.strerror or error}.") from error
 
     def get(self, blob: BlobId) -> bytes:
         """Returns the bytes of an id.
@@ -128,14 +157,15 @@ class BlobStore:
                     if _ID.fullmatch(first + rest):
                         yield BlobId(first + rest)
 
-    def _write(self, path: Path, data: bytes, sync: bool) -> None:
+    def _write(self, path: Path, pieces: Iterable[bytes], sync: bool) -> None:
         make_folder(self.folder, parents=True)
         make_folder(path.parent)
         part = path.with_name(f"{path.name}.{os.urandom(6).hex()}.part")
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         try:
             with open(fd, "wb") as file:
-                file.write(data)
+                for piece in pieces:
+                    file.write(piece)
                 if sync:
                     file.flush()
                     os.fsync(fd)

@@ -22,7 +22,7 @@ from cli_kit import as_somebody, inside, one_sentence
 from workbench_kit import BEES, QUESTION, asking, calls, doubled, tell, waiting
 
 import sentient_kernel as sk
-from sentient_kernel import _run_file
+from sentient_kernel import _run_file, _run_reading
 from sentient_kernel._run_file import EVENTS, MANIFEST
 from sentient_kernel.agents.research import RESEARCH
 from sentient_kernel.cache import Cache, Key
@@ -580,8 +580,8 @@ def test_a_run_that_is_here_is_never_overwritten(here: sk.Workbench, tmp_path: P
     run = here.start(doubled, 3)
     run.result()
     mine = here.export(run.id, tmp_path / "mine.zip")
-    with _run_file.opened(mine) as sound:
-        records = [r._replace(body=RunCompleted(result=666).body()) if r.kind == "run_completed" else r for r in sound.records]
+    with _run_reading.opened(mine) as sound:
+        records = [r._replace(body=RunCompleted(result=666).body()) if r.kind == "run_completed" else r for r in sound.records()]
     _run_file.write(tmp_path / "other.zip", run.id, records, [], [], "0.1.0")
     with pytest.raises(sk.Refused, match="another one"):
         here.open_export(tmp_path / "other.zip")
