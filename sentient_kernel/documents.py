@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
@@ -13,6 +14,7 @@ from sentient_kernel.ids import DocumentId
 
 MOST_META: Final = 1_000_000
 """Characters that all that is known of a document may take beside its text."""
+_ID: Final = re.compile("[0-9a-f]{64}")
 _META: Final = '{"meta":'
 
 
@@ -58,6 +60,11 @@ class Document:
             return cls(**_parts(data if isinstance(data, str) else str(data, "utf-8", "surrogatepass")))
         except (ValueError, TypeError, IndexError, RecursionError):
             raise ParseError("What is stored in a document's place is not a document.") from None
+
+
+def is_document_id(text: str) -> bool:
+    """Tells whether that may be the id of a document: 64 hexadecimal digits."""
+    return _ID.fullmatch(text) is not None
 
 
 def _parts(snapshot: str) -> dict[str, Any]:

@@ -59,6 +59,10 @@ if TYPE_CHECKING:
 Story = tuple[dict[str, Any], ...]
 
 
+LONGEST = 2_000
+"""Characters of a message, and of a hint: names in them may come from anybody, and be endless."""
+
+
 class SentientError(Exception):
     """The root of all errors that this package raises on purpose.
 
@@ -73,6 +77,7 @@ class SentientError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, hint: str = "", story: Story | Callable[[], Story] = ()) -> None:
+        message, hint = _cut(message), _cut(hint)
         super().__init__(f"{message} {hint}".strip())
         self.message = message
         self.hint = hint
@@ -88,6 +93,10 @@ class SentientError(Exception):
     def _render_traceback_(self) -> list[str]:
         """Shows one line in IPython where a user, not the code, caused the error."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 2]} …"
 
 
 class UsageError(SentientError, ValueError):

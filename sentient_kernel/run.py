@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from sentient_kernel.projections.table import Table
     from sentient_kernel.workbench import Workbench
 
+SHOWN = 400
+"""Characters of what a run is about that stand for it in a line."""
+
 GRACE = 5.0
 """Seconds that the engine may take, beyond a timeout, to say whether a run has ended."""
 
@@ -48,7 +51,8 @@ class Run:
     def __repr__(self) -> str:
         with suppress(SentientError):  # a closed workbench says what it was when it was last looked at
             self._title = self.view.title
-        return f"Run({self._title or str(self.id)!r})"
+        title = self._title or str(self.id)
+        return f"Run({title if len(title) <= SHOWN else title[: SHOWN - 1] + '…'!r})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and other.id == self.id and other._wb is self._wb

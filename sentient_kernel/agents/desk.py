@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sentient_kernel.documents import is_document_id
 from sentient_kernel.errors import NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId
 from sentient_kernel.settings import Settings
@@ -210,6 +211,8 @@ class Desk:
 
     def document(self, document: DocumentId) -> Document:
         """Returns a document as it stood when it was cited, or as the index has it now. Raises NotFound."""
+        if not is_document_id(document):
+            raise NotFound(f"{document[:80]!r} is not the id of a document.", hint="Citations and passages carry the ids of documents.")
         try:
             return Document.from_snapshot(self._blobs.get(BlobId(document)))
         except NotFound:
@@ -219,6 +222,8 @@ class Desk:
         return found
 
     def _look_up(self, document: DocumentId) -> Document | None:
+        if not is_document_id(document):
+            return None
         found = self.index.document(document)
         for source in () if found is not None else tuple(self._open.values()):
             found = found or source.document(document)

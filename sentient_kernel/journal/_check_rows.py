@@ -17,6 +17,7 @@ from sentient_kernel.events import TRANSIENT, RunStarted, classes
 from sentient_kernel.ids import RunId, Seq, answer_key
 from sentient_kernel.journal._holders import is_name
 from sentient_kernel.journal._leases import LONGEST_TTL
+from sentient_kernel.journal._ours import RUN
 from sentient_kernel.journal._schema import BLOCK
 from sentient_kernel.journal.base import Damage
 
@@ -61,7 +62,7 @@ def check_rows(connection: apsw.Connection, gaps: Sequence[Gap], damage: Sequenc
     yield from _runs(connection, seen, lost)
     yield from _keys(connection, seen, lost)
     yield from _spans(connection, lost)
-    yield from _leases(connection, set(runs.values()))
+    yield from _leases(connection)
     for first, last, _ in gaps:
         if last > went:
             yield _wrong(f"Rows {first} to {last} are noted as lost, though the journal never went so far.")
@@ -207,10 +208,10 @@ def _spans(connection: apsw.Connection, lost: Stretches) -> Iterator[Damage]:
         yield _wrong(f"The index of runs and kinds names {surplus} blocks in which they do not occur.")
 
 
-def _leases(connection: apsw.Connection, runs: set[RunId]) -> Iterator[Damage]:
+def _leases(connection: apsw.Connection) -> Iterator[Damage]:
     for run, holder, token, beat, ttl in connection.execute("SELECT run, holder, token, beat, ttl FROM leases"):
-        if run not in runs:
-            yield _wrong(f"There is a lease of a run that is not there: {_short(run)}.")
+        if not (isinstance(run, str) and RUN.fullmatch(run)):  # one may be taken before anything is written of its run
+            yield _wrong(f"There is a lease of a run whose id is none: {_short(run)}.")
         elif holder != "" and not is_name(holder):
             yield _wrong(f"The lease of run {_short(run)} has a holder whose name is none: {_short(holder)}.")
         elif not (type(token) is int and 0 < token < 1 << 62 and type(beat) is int and type(ttl) is int and 0 <= ttl <= LONGEST_TTL):

@@ -102,6 +102,10 @@ def _open(path: Path, now: Callable[[], int], readonly: bool, vfs: str | None, h
     except JournalTooNew as error:
         connection.close()
         return Opened(None, None, Verdict(0, Seq(0), ()), error, had_wal)
+    except OSError as error:
+        connection.close()
+        place = head_path(path)
+        raise JournalUnusable(f"{place} cannot be used: {error.strerror or error}.", hint=f"Look where {place.name} comes from.") from error
     except BaseException:
         connection.close()
         if head is not None:

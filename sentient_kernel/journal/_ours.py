@@ -7,7 +7,7 @@ of what a terminal shows.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
@@ -17,12 +17,38 @@ import apsw
 
 from sentient_kernel._sqlite_files import Entry, Foreign, Tables, tables_made_by, tables_of
 from sentient_kernel.errors import JournalDamaged, JournalUnusable
-from sentient_kernel.journal._schema import APPLICATION_ID, CREATE, EARLIER, MIGRATIONS, VERSION
+from sentient_kernel.journal import _schema
+from sentient_kernel.journal._schema import APPLICATION_ID
+
+Migrations = tuple[Callable[[apsw.Connection], None], ...]
 
 RUN: Final = re.compile(r"[0-9A-Za-z_.:-]{0,100}", re.ASCII)
 """What the id of a run consists of; that of the workbench itself is empty."""
 KIND: Final = re.compile(r"[a-z_]{1,60}", re.ASCII)
 """What the name of a kind of event consists of."""
+
+_FIRST: Final = """
+CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE kinds(code INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE runs(
+    no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, first INTEGER NOT NULL,
+    workflow TEXT, name TEXT, parent TEXT, session TEXT, user TEXT);
+CREATE INDEX runs_by_name ON runs(name) WHERE name IS NOT NULL;
+CREATE INDEX runs_by_parent ON runs(parent) WHERE parent IS NOT NULL;
+CREATE TABLE events(
+    seq INTEGER PRIMARY KEY, run INTEGER NOT NULL, kind INTEGER NOT NULL, at INTEGER NOT NULL,
+    chain BLOB NOT NULL, body BLOB NOT NULL);
+CREATE TABLE spans(key INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY(key, block)) WITHOUT ROWID;
+CREATE TABLE keys(key TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE leases(
+    run TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL, beat INTEGER NOT NULL, ttl INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE gaps(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at INTEGER NOT NULL, what TEXT NOT NULL);
+CREATE VIEW readable AS
+    SELECT e.seq, r.id AS run, datetime((b.value + e.at) / 1000000.0, 'unixepoch', 'subsec') AS at,
+           k.name AS kind, CAST(e.body AS TEXT) AS body
+    FROM events e JOIN runs r ON r.no = e.run JOIN kinds k ON k.code = e.kind JOIN meta b ON b.name = 'born';
+"""
+"""What made the tables of version 1: a file is known by the very words."""
 
 _ODD: Final = """
 SELECT 1 FROM (SELECT id AS name, 100 AS most, '*[^0-9A-Za-z_.:-]*' AS other FROM runs NOT INDEXED
@@ -65,10 +91,10 @@ def check_ours(connection: apsw.Connection, path: Path) -> None:
 def _check_tables(found: Tables, version: int, application: int) -> None:
     if application != APPLICATION_ID:
         raise Foreign("is a database of another program")
-    if version > VERSION:
+    if version > _schema.VERSION:
         if not all(map(_plain, found)):
             raise Foreign("holds triggers, virtual tables or expressions, which no journal has")
-    elif found not in known_tables(version):
+    elif found not in known_tables(version, _schema.CREATE, _schema.MIGRATIONS):
         raise Foreign("holds tables, views or triggers that are not those of a journal")
 
 
@@ -78,16 +104,21 @@ def _plain(entry: Entry) -> bool:
 
 
 @cache
-def known_tables(version: int) -> tuple[Tables, ...]:
-    """Returns the schemas that a journal of a version may have: made as such, or brought up from an earlier one."""
-    found = []
-    for first, create in enumerate((*EARLIER, CREATE), 1):
-        if first <= version <= VERSION:
-            found.append(tables_made_by(partial(_make, create, MIGRATIONS[first - 1 : version - 1])))
-    return tuple(found)
+def known_tables(version: int, create: str, migrations: Migrations) -> tuple[Tables, ...]:
+    """Returns the schemas that a journal of a version may have: made as such, or brought up from an earlier one.
+
+    Args:
+        version: The version.
+        create: What makes the tables of today's.
+        migrations: What brings a file from each version to the next.
+    """
+    made = {1: _FIRST, len(migrations) + 1: create}
+    return tuple(
+        tables_made_by(partial(_make, text, migrations[first - 1 : version - 1])) for first, text in made.items() if first <= version
+    )
 
 
-def _make(create: str, migrations: Sequence[Callable[[apsw.Connection], None]], connection: apsw.Connection) -> None:
+def _make(create: str, migrations: Migrations, connection: apsw.Connection) -> None:
     connection.execute(create).fetchall()
     for migrate in migrations:
         migrate(connection)

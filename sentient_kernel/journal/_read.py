@@ -12,6 +12,7 @@ import apsw
 
 from sentient_kernel.events import Record, record_of
 from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.journal._ours import RUN
 from sentient_kernel.journal._schema import BLOCK
 from sentient_kernel.journal.base import RunRow
 
@@ -100,6 +101,8 @@ class Reader:
         limit: int | None = None,
     ) -> list[Record]:
         """Returns the records that match, in the order of seq."""
+        if run is not None and not RUN.fullmatch(run):
+            return []
         self._names()
         values: dict[str, Any] = {"after": after, "until": until, "limit": -1 if limit is None else limit, "size": BLOCK}
         if run is not None:
@@ -135,6 +138,8 @@ class Reader:
 
     def runs(self, **wanted: str | None) -> list[RunRow]:
         """Returns the runs whose columns equal all that is given and not None."""
+        if not all(RUN.fullmatch(id_) for name in ("run", "parent") if (id_ := wanted.get(name)) is not None):
+            return []
         return [RunRow(*row) for row in self.query(RUNS, {**wanted, "size": BLOCK})]
 
     def leases(self) -> list[Any]:

@@ -53,9 +53,6 @@ CREATE VIEW readable AS
     FROM events e JOIN runs r ON r.no = e.run JOIN kinds k ON k.code = e.kind JOIN meta b ON b.name = 'born';
 """
 
-EARLIER: Final[tuple[str, ...]] = ()
-"""What ``CREATE`` was in each earlier version: by it a file of that version is known."""
-
 MIGRATIONS: Final[tuple[Callable[[apsw.Connection], None], ...]] = ()
 """``MIGRATIONS[n]`` takes a file from version n + 1 to n + 2; each runs inside one transaction, after a copy of the file was made."""
 

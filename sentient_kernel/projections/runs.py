@@ -12,6 +12,8 @@ from sentient_kernel.projections.base import ENDED, seconds_between, step_key, w
 from sentient_kernel.projections.progress import Progress
 from sentient_kernel.projections.table import Table
 
+LONGEST_TITLE = 4_000
+"""Characters of a title: as many as a question may have."""
 _NONE = Seq(0)
 Status = Literal["pending", "running", "waiting", "paused", "completed", "failed", "cancelled", "crashed"]
 
@@ -262,7 +264,8 @@ def title_of(start: RunStarted) -> str:
         >>> title_of(RunStarted(workflow="__main__:compare"))
         'compare'
     """
-    return _question(start) or start.name or start.workflow.rpartition(":")[2].rpartition(".")[2]
+    title = _question(start) or start.name or start.workflow.rpartition(":")[2].rpartition(".")[2]
+    return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…"
 
 
 def _question(start: RunStarted) -> str:
