@@ -6,6 +6,7 @@ apart: they make no answer of this home go. Nothing of it is done on the engine'
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from sentient_kernel._run_reading import RunFile, opened
 from sentient_kernel._run_scan import Event, Family, Spool, Translation, known
 from sentient_kernel._run_values import Named, blob_of, is_research, report_of
-from sentient_kernel.cache.store import check_imported, read_dump
+from sentient_kernel.cache.store import read_dump
 from sentient_kernel.documents import Document
 from sentient_kernel.errors import DuplicateKey, ParseError, Refused
 from sentient_kernel.ids import BlobId, RunId, Seq
@@ -34,6 +35,8 @@ MOST_CHARACTERS = 6_000_000
 """Characters of one: each may take four bytes of memory."""
 MOST_QUOTED = 10_000_000
 """Characters of all quotes of all reports."""
+log = logging.getLogger("sentient_kernel.cache")
+
 _PAGE = 200
 _STEP = 1 << 20
 _CONTINUED = bytes(range(0x80, 0xC0))  # bytes inside a character of UTF-8
@@ -48,19 +51,32 @@ def open_export(wb: Workbench, path: str | os.PathLike[str]) -> RunId:
     Raises:
         UsageError: There is no such file.
         ParseError: It is no such file, was altered, or is out of bounds.
-        Refused: Another run, or an older state of this one, has its id here, or its answers are more than may be kept.
+        Refused: Another run, or an older state of this one, has its id here.
     """
     with opened(Path(path).expanduser()) as file, Spool(tempfile.TemporaryFile()) as spool:
         family = _read_events(file, spool)
         here = _is_here(wb, file.run, spool, family)
-        check_imported(len(file.entries), file.size_of_entries(), wb.settings.cache_max_size)
         for blob in sorted(file.blobs):
             wb.journal.blobs.take(BlobId(blob), file.blob(blob))
         if file.entries:
-            wb.desk.cache.load_all((digest, file.entry(digest)) for digest in sorted(file.entries))
+            _take_answers(wb, file)
         if not here:
             _adopt(wb, spool, family)
     return file.run
+
+
+def _take_answers(wb: Workbench, file: RunFile) -> None:
+    cache = wb.desk.cache
+    brought = cache.load_all((digest, file.entry(digest)) for digest in sorted(file.entries))
+    if brought.left_out:
+        log.warning(
+            "Of %s answers in the file of run %s, %s are not kept: those of opened files may take %.1f MB in all, a quarter of "
+            "SENTIENT_CACHE_MAX_SIZE. The run is whole; a replay of it lacks them.",
+            f"{len(file.entries):,}",
+            file.run,
+            f"{brought.left_out:,}",
+            cache.most_imported / 1e6,
+        )
 
 
 def _adopt(wb: Workbench, spool: Spool, family: Family) -> None:

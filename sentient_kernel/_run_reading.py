@@ -115,10 +115,6 @@ class RunFile:
         """Returns a cache entry, as the cache has dumped it."""
         return b"".join(self._pieces(f"cache/{digest}"))
 
-    def size_of_entries(self) -> int:
-        """Returns what all cache entries take together, in bytes."""
-        return sum(self._members[f"cache/{digest}"].size for digest in self.entries)
-
     def _pieces(self, name: str) -> Iterator[bytes]:
         """Yields a part; when its last piece has come, it was what the manifest says."""
         member, hashed, size = self._members[name], sha256(), 0

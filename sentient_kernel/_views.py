@@ -21,6 +21,8 @@ from sentient_kernel.projections.table import Table
 if TYPE_CHECKING:
     from sentient_kernel.workbench import Workbench
 
+PAGE = 1_000
+"""Records that are read at a time."""
 KEPT = 128
 """Runs whose folds are kept between looks; the journal can make any of them again."""
 
@@ -40,8 +42,9 @@ class Views:
         with self._lock:
             # Taken out while it is folded: an interrupt in between leaves no half-applied record behind.
             folds = self._runs.pop(run, None) or RunFolds(run)
-            for record in self._wb.journal.read(run=run, after=folds.seq):
-                folds.apply(record)
+            while records := self._wb.journal.read(run=run, after=folds.seq, limit=PAGE):
+                for record in records:
+                    folds.apply(record)
             if not folds.seq:
                 raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
             self._runs[run] = folds
@@ -54,7 +57,7 @@ class Views:
         self._wb._usable()
         with self._lock:
             folds, self._all = self._all, WorkbenchFolds()
-            while records := self._wb.journal.read(after=folds.seq, limit=10_000):
+            while records := self._wb.journal.read(after=folds.seq, limit=PAGE):
                 for record in records:
                     folds.apply(record)
             self._all = folds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections.abc import Generator
 from concurrent.futures import Future
@@ -15,6 +16,7 @@ from sentient_kernel.commands import CancelRun, ContinueRun, FinishRun, PauseRun
 from sentient_kernel.engine import answered_by
 from sentient_kernel.errors import Detached, RunCancelled, RunError, RunFailed, RunTimedOut, RunWaiting, SentientError
 from sentient_kernel.events import ErrorInfo
+from sentient_kernel.failures import plain
 from sentient_kernel.ids import RunId
 
 if TYPE_CHECKING:
@@ -260,10 +262,10 @@ class Run:
                 return
         if patient:
             return
-        first = str(view.approvals[0])
+        first = plain(view.approvals[0])
         raise RunWaiting(
-            f"{self!r} waits for an answer to approval {', '.join(view.approvals)}.",
-            hint=f"Answer with wb.decide({first!r}, 'approve') or `sentient-kernel approve {first}`; it is kept until then.",
+            f"{self!r} waits for an answer to approval {', '.join(map(plain, view.approvals))}.",
+            hint=f"Answer with wb.decide({first!r}, 'approve') or `sentient-kernel approve {shlex.quote(first)}`; it is kept until then.",
         )
 
     def _for_people(self) -> list[ApprovalView]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 
@@ -18,6 +19,13 @@ PAGES = 1_000
 """Pages of the log after which it is moved into the file."""
 SHARE = 4
 """What answers from opened files may take in all: one part in so many of what those of this home may, beside it."""
+
+
+class Brought(NamedTuple):
+    """How many entries of another home were taken in, and for how many there was no room."""
+
+    taken: int
+    left_out: int
 
 
 class Database(Shared):
@@ -111,18 +119,26 @@ class Database(Shared):
 
         return self._write(work, patient=patient)
 
-    def bring(self, entries: Iterable[tuple[bytes, Row]]) -> int:
-        """Takes in entries that another home gave, beside those of this one; returns how many. What is here already stays as it is."""
+    def bring(self, entries: Iterable[tuple[bytes, Row]]) -> Brought:
+        """Takes in entries that another home gave, as far as there is room for them: beside those of this one, and none has to go.
 
-        def work(db: apsw.Connection) -> int:
-            taken = 0
+        What is here already stays as it is.
+        """
+
+        def work(db: apsw.Connection) -> Brought:
+            taken = left = 0
             for digest, row in entries:
-                if self.own.get(db, digest) is None and self.imported.get(db, digest) is None:
-                    self.imported.forget(db, digest)
-                    taken += self.imported.insert(db, digest, row if row.size <= INLINE else self._as_file(db, row)) is not None
-            return taken
+                if self.own.get(db, digest) is not None or self.imported.get(db, digest) is not None:
+                    continue
+                self.imported.forget(db, digest)
+                if not self.imported.has_room(db, row.size):
+                    left += 1
+                    continue
+                self.imported.insert(db, digest, row if row.size <= INLINE else self._as_file(db, row))
+                taken += 1
+            return Brought(taken, left)
 
-        return self._write(work) or 0
+        return self._write(work) or Brought(0, 0)
 
     def drop(self, digest: bytes) -> None:
         """Forgets an entry that is not what was stored."""

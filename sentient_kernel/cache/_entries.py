@@ -152,6 +152,11 @@ class Entries:
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
+    def has_room(self, db: apsw.Connection, size: int) -> bool:
+        """Tells whether one more answer of a size fits without another having to go."""
+        self._known = known = self._known or self.added_up(db)
+        return known.bytes + size + OVERHEAD <= self.most_bytes
+
     def insert(self, db: apsw.Connection, digest: bytes, row: Row) -> Put | None:
         """Adds an entry and makes room for it; None when there is one of that key."""
         before = self._known or self.added_up(db)

@@ -16,13 +16,13 @@ from types import TracebackType
 from typing import Literal, TypeVar
 
 from sentient_kernel.cache import _database
-from sentient_kernel.cache._database import SHARE, Database
-from sentient_kernel.cache._entries import OVERHEAD, Put, Row
+from sentient_kernel.cache._database import Brought, Database
+from sentient_kernel.cache._entries import Put, Row
 from sentient_kernel.cache._flights import Flight, Lost
 from sentient_kernel.cache._recent import Hit, Recent
 from sentient_kernel.cache.keys import Key
 from sentient_kernel.clock import Clock, SystemClock
-from sentient_kernel.errors import NotRecorded, ParseError, Refused, SourceError, UsageError
+from sentient_kernel.errors import NotRecorded, ParseError, SourceError, UsageError
 from sentient_kernel.installation import installation
 
 __all__ = ["Cache", "CacheStats", "Hit"]
@@ -344,21 +344,39 @@ class Cache:
         Raises:
             ParseError: It is no such entry.
         """
-        return self.load_all([(digest, dumped)]) == 1
+        return self.load_all([(digest, dumped)]).taken == 1
 
-    def load_all(self, dumped: Iterable[tuple[str, bytes]]) -> int:
-        """Takes in entries as :meth:`load` does, a few at a time, so that other writers have their turn; returns how many."""
-        taken, portion, size = 0, list[tuple[bytes, Row]](), 0
+    def load_all(self, dumped: Iterable[tuple[str, bytes]]) -> Brought:
+        """Takes in entries as :meth:`load` does, a few at a time, so that other writers have their turn.
+
+        Returns:
+            How many were taken in, and for how many there was no room: all that opened files have brought may take a quarter of what the
+            answers of this home may.
+        """
+        taken = left = size = 0
+        portion: list[tuple[bytes, Row]] = []
+
+        def bring() -> None:
+            nonlocal taken, left, size
+            brought = self._database.bring(portion)
+            taken, left, size = taken + brought.taken, left + brought.left_out, 0
+            portion.clear()
+
         for digest, entry in dumped:
             kind, at, data = read_dump(entry)
             portion.append((_name(digest), Row(len(data), kind, at, data=data)))
             size += len(data)
             if size >= _PORTION or len(portion) >= _USED:
-                taken += self._database.bring(portion)
-                portion, size = [], 0
-        return taken + (self._database.bring(portion) if portion else 0)
+                bring()
+        bring()
+        return Brought(taken, left)
 
     # -- care ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def most_imported(self) -> int:
+        """Bytes that all answers of opened files may take."""
+        return self._database.imported.most_bytes
 
     @property
     def stats(self) -> CacheStats:
@@ -405,25 +423,6 @@ class Cache:
 
     def __repr__(self) -> str:
         return f"Cache({self._database.path.name!r}, mode={self.mode!r})"
-
-
-def check_imported(entries: int, size: int, most_bytes: int) -> None:
-    """Refuses more answers from an opened file than may be kept of all opened files.
-
-    Args:
-        entries: How many there are.
-        size: What they take, in bytes.
-        most_bytes: What all answers of this home may take.
-
-    Raises:
-        Refused: They are too many.
-    """
-    most, have = most_bytes // SHARE, size + entries * OVERHEAD
-    if have > most:
-        raise Refused(
-            f"The answers in this file take {have / 1e6:,.1f} MB; those of opened files may take {most / 1e6:,.1f} MB in all.",
-            hint=f"Set SENTIENT_CACHE_MAX_SIZE to {have * SHARE} or more.",
-        )
 
 
 def _name(digest: str) -> bytes:

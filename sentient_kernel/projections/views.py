@@ -19,6 +19,8 @@ from sentient_kernel.projections.style import STYLE, VERBATIM, duration, escape,
 from sentient_kernel.projections.table import Table, counted, table_html
 
 STEP_ROWS = 12
+TROUBLE = 2_000
+"""Characters of what went wrong, as an error is kept; in a journal from elsewhere it may be longer."""
 ERROR_ROWS = 20
 
 
@@ -166,7 +168,11 @@ def _step_line(step: StepView, times: bool) -> str:
 
 def _trouble_lines(run: RunView, steps: Sequence[StepView]) -> list[str]:
     heading, text, where = words.trouble(run, steps)
-    return [f"  {part}" for part in (heading, plain(text), f"at {line(where)}" if where else "", words.what_now(run)) if heading and part]
+    return [
+        f"  {part}"
+        for part in (heading, plain(text[:TROUBLE]), f"at {line(where)}" if where else "", words.what_now(run))
+        if heading and part
+    ]
 
 
 def _ask_lines(approval: ApprovalView, index: int) -> list[str]:
