@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from heapq import merge
 from pathlib import Path
@@ -37,6 +38,8 @@ MOST_QUOTED = 10_000_000
 """Characters of all quotes of all reports."""
 log = logging.getLogger("sentient_kernel.cache")
 
+_TURN, _REST = 0.002, 0.000_1
+"""Seconds of work on events, and then of rest: else the engine's loop waits five milliseconds for its turn (sys.getswitchinterval)."""
 _PAGE = 200
 _STEP = 1 << 20
 _CONTINUED = bytes(range(0x80, 0xC0))  # bytes inside a character of UTF-8
@@ -102,7 +105,11 @@ def _read_events(file: RunFile, spool: Spool) -> Family:
     held: set[str] = set()
     quotes = _Quotes()
     researches: set[RunId] = set()
+    turn = time.monotonic()
     for record in file.records():
+        if time.monotonic() - turn > _TURN:
+            time.sleep(_REST)
+            turn = time.monotonic()
         fact, record = known(record)
         event, fact = translate(record, fact)
         family.take(event, fact)
