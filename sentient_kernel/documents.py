@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -16,6 +17,8 @@ MOST_META: Final = 1_000_000
 """Characters that all that is known of a document may take beside its text."""
 _ID: Final = re.compile("[0-9a-f]{64}")
 _META: Final = '{"meta":'
+_AFTER: Final = ("source", "text", "title", "uri")
+_STEP: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +41,31 @@ class Document:
 
     def snapshot(self) -> bytes:
         """Returns the document as JSON bytes, the same for the same content; what is kept when it is cited."""
-        value = {"title": self.title, "uri": self.uri, "source": self.source, "meta": self.meta, "text": self.text}
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        return b"".join(self.pieces())
 
     @property
     def id(self) -> DocumentId:
         """The hash of the snapshot: another text, or another place, is another document."""
-        return DocumentId(hashlib.sha256(self.snapshot()).hexdigest())
+        hashed = hashlib.sha256()
+        for piece in self.pieces():
+            hashed.update(piece)
+        return DocumentId(hashed.hexdigest())
+
+    def packed(self) -> bytes:
+        """Returns the snapshot, compressed by zlib."""
+        deflate = zlib.compressobj(6)
+        return b"".join([*(deflate.compress(piece) for piece in self.pieces()), deflate.flush()])
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yields the snapshot in pieces: a text of millions of characters is not held twice."""
+        yield _META.encode() + _json(self.meta)
+        for name in _AFTER:
+            text: str = getattr(self, name)
+            yield f',"{name}":"'.encode()
+            for at in range(0, len(text), _STEP):
+                yield _json(text[at : at + _STEP])[1:-1]
+            yield b'"'
+        yield b"}"
 
     @classmethod
     def from_snapshot(cls, data: bytes | bytearray | str) -> Document:
@@ -67,6 +88,10 @@ def is_document_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
 def _parts(snapshot: str) -> dict[str, Any]:
     """Returns what a snapshot consists of. Raises ValueError, IndexError, RecursionError."""
     decode = json.JSONDecoder().raw_decode
@@ -75,7 +100,7 @@ def _parts(snapshot: str) -> dict[str, Any]:
     if not snapshot.startswith(_META + "{"):
         raise ValueError("something else")
     parts["meta"], place = decode(snapshot[: place + MOST_META], place)
-    for name in ("source", "text", "title", "uri"):
+    for name in _AFTER:
         before = f',"{name}":'
         if not snapshot.startswith(before + '"', place):
             raise ValueError("something else")

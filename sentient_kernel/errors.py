@@ -61,6 +61,7 @@ Story = tuple[dict[str, Any], ...]
 
 LONGEST = 2_000
 """Characters of a message, and of a hint: names in them may come from anybody, and be endless."""
+_END = 300  # characters at its end, which mostly say what is wrong with the name
 
 
 class SentientError(Exception):
@@ -96,7 +97,7 @@ class SentientError(Exception):
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 2]} …"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - _END]} … {text[3 - _END :]}"
 
 
 class UsageError(SentientError, ValueError):

@@ -206,7 +206,7 @@ class Desk:
             if document is None:
                 missing.append(str(one))
             else:
-                self._blobs.put(document.snapshot())
+                self._blobs.take(BlobId(document.id), document.pieces())
         return missing
 
     def document(self, document: DocumentId) -> Document:

@@ -168,14 +168,14 @@ class Index:
 
     def _put(self, source: str, documents: Sequence[Document], stamps: Mapping[str, str]) -> int:
         latest = {document.uri: document for document in documents}
-        prepared = [(document, document.snapshot(), document.id) for document in latest.values()]
+        prepared = [(document, document.id) for document in latest.values()]
         changed = 0
         with self._database.write() as db:
             held = records.source_id(db, source)
             if held is None:
                 db.execute("INSERT INTO source (name) VALUES (?)", (records.to_bytes(source),))
                 held = db.db.last_insert_rowid()
-            for document, snapshot, identity in prepared:
+            for document, identity in prepared:
                 stamp, uri = stamps.get(document.uri, ""), records.to_bytes(document.uri)
                 row = db.execute("SELECT id, hash FROM document WHERE source = ? AND uri = ?", (held, uri)).fetchone()
                 if row and row[1] == identity:
@@ -183,7 +183,7 @@ class Index:
                     continue
                 if row:
                     records.forget(db, row[0])
-                records.insert(db, held, document, snapshot, stamp)
+                records.insert(db, held, document, identity, stamp)
                 changed += 1
         return changed
 

@@ -13,6 +13,7 @@ from sentient_kernel.models import structured
 from sentient_kernel.models._call import CALL, Call, Deadlines
 from sentient_kernel.models._fitting import whole_characters
 from sentient_kernel.models._gate import Gate
+from sentient_kernel.models._gather import LONGEST_WORD
 from sentient_kernel.models._provider import Provider
 from sentient_kernel.models.base import MOST_REQUESTS, Message, Usage, tokens
 from sentient_kernel.models.pricing import Price, priced
@@ -170,7 +171,7 @@ class Asking:
             cached=tokens(used.cache_read_tokens) or 0,
             reasoning=tokens(used.details.get("reasoning_tokens")) or 0,
         )
-        answered = response.model_name or ""
+        answered = (response.model_name or "")[:LONGEST_WORD]
         if not usage.tokens:  # it does not say
             usage = replace(call.used(), completion=-(-(len(text) + len(reasoning)) // 4))
         self.usage += self._priced(usage, answered)

@@ -6,6 +6,7 @@ A stream that ends without having said so is not an answer: ``ended`` stays Fals
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import Any
 
 from sentient_kernel.models.base import tokens
@@ -14,6 +15,12 @@ __all__ = ["ChatGatherer", "Events", "Gatherer", "MessagesGatherer", "StreamBrok
 
 MOST = 4_000_000
 """Characters of one answer, and bytes of one event."""
+LONGEST_WORD = 200
+"""Characters of a name that a server gives: of its model, of an answer, of what it counts."""
+LONGEST_REFUSAL = 4_000
+"""Characters of why a model does not answer."""
+MOST_COUNTS, DEEPEST = 50, 3
+"""Things that a server counts, and how deep they may lie in one another."""
 OPEN, CLOSE = "<think>", "</think>"
 
 
@@ -24,17 +31,24 @@ class StreamBroken(ValueError):
 _COUNTS = {"prompt_tokens", "completion_tokens"}
 
 
-def counted(usage: dict[str, Any]) -> dict[str, Any]:
+def counted(usage: dict[str, Any], depth: int = 0) -> dict[str, Any]:
     """Returns what a server says was used, without what is no number of tokens: it costs the count, not the answer.
+
+    Args:
+        usage: Names and numbers, some of them inside others.
+        depth: How deep inside others these are.
 
     Example:
         >>> counted({"prompt_tokens": 3, "completion_tokens": "many", "details": {"cached_tokens": -1}})
         {'prompt_tokens': 3, 'details': {}}
     """
-    kept = {}
-    for name, value in usage.items():
+    kept: dict[str, Any] = {}
+    for name, value in islice(usage.items(), MOST_COUNTS):
         if isinstance(value, dict):
-            kept[name] = counted(value)
+            if depth < DEEPEST:
+                kept[name[:LONGEST_WORD]] = counted(value, depth + 1)
+        elif len(name) > LONGEST_WORD or isinstance(value, list) or (isinstance(value, str) and len(value) > LONGEST_WORD):
+            continue
         elif value is not None and (not name.endswith("_tokens") or tokens(value) is not None):
             kept[name] = value
     return kept
@@ -139,19 +153,19 @@ class ChatGatherer(Gatherer):
         if chunk.get("error"):
             self.failure = chunk
             return None
-        self._model = _word(chunk.get("model")) or self._model
-        self._id = _word(chunk.get("id")) or self._id
+        self._model = _word(chunk.get("model"))[:LONGEST_WORD] or self._model
+        self._id = _word(chunk.get("id"))[:LONGEST_WORD] or self._id
         self._created = chunk["created"] if isinstance(chunk.get("created"), int) else self._created
         if isinstance(chunk.get("usage"), dict):
             self.usage = counted(chunk["usage"])
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
         if choice.get("finish_reason"):
-            self._finish, self.ended = _word(choice["finish_reason"]), True
+            self._finish, self.ended = _word(choice["finish_reason"])[:LONGEST_WORD], True
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             return None
-        self._refusal += _word(delta.get("refusal"))
+        self._refusal = (self._refusal + _word(delta.get("refusal")))[:LONGEST_REFUSAL]
         return self._add(_content(delta.get("content")), _word(delta.get("reasoning_content") or delta.get("reasoning")))
 
     def body(self) -> dict[str, Any]:
@@ -187,8 +201,9 @@ class MessagesGatherer(Gatherer):
         if kind == "error":
             self.failure = event
         elif kind == "message_start" and isinstance(event.get("message"), dict):
-            self._message = event["message"]
-            self._use(self._message.get("usage"))
+            told = event["message"]
+            self._message = {name: _word(told.get(name))[:LONGEST_WORD] for name in ("id", "model")}
+            self._use(told.get("usage"))
         elif kind == "content_block_start" and isinstance(event.get("content_block"), dict):
             block = event["content_block"]
             return self._add(_word(block.get("text")), _word(block.get("thinking")))
@@ -197,14 +212,14 @@ class MessagesGatherer(Gatherer):
             return self._add(_word(delta.get("text")), _word(delta.get("thinking")))
         elif kind == "message_delta":
             self._use(event.get("usage"))
-            self._stop = _word((event.get("delta") or {}).get("stop_reason")) or self._stop
+            self._stop = _word((event.get("delta") or {}).get("stop_reason"))[:LONGEST_WORD] or self._stop
         elif kind == "message_stop":
             self.ended = self.closed = self._stop is not None
         return None
 
     def _use(self, usage: Any) -> None:
         if isinstance(usage, dict):
-            self.usage = {**self.usage, **counted(usage)}
+            self.usage = dict(islice({**self.usage, **counted(usage)}.items(), MOST_COUNTS))
 
     def body(self) -> dict[str, Any]:
         """Returns a message."""

@@ -35,6 +35,7 @@ _BACKTICKS = re.compile(r"`([^`]+)`")
 _VARIABLE = re.compile(r"`([A-Z][A-Z0-9_]{3,})`")
 _KEYLIKE = re.compile(r"(?i)(bearer\s+|\b(?:sk|pk|key|rk|xai|gsk|AIza)[-_])[\w.*-]{4,}")
 _SAID = 300
+_LOOKED = 4_000  # characters of what a server says that are looked through for a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ class Provider:
         """Returns what a server says of its error, with a colon before and a full stop after; a full stop alone when it says nothing."""
         inner = body.get("error", body) if isinstance(body, dict) else body
         said = inner.get("message", "") if isinstance(inner, dict) else inner
-        text = " ".join(self._hidden(said).split()) if isinstance(said, str) and "<" not in said[:1] else ""
+        text = " ".join(self._hidden(said[:_LOOKED]).split()) if isinstance(said, str) and "<" not in said[:1] else ""
         return f": {text[:_SAID].rstrip('. ')}." if text else "."
 
     def _hidden(self, text: str) -> str:
