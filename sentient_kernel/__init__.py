@@ -16,6 +16,7 @@ The house, room by room. A room may import what stands below it, never what stan
     transport                  every call to another machine, guarded
     events  commands  settings what happened, what was asked, what can be set
     documents  budget failures the values that rooms exchange
+    env_files  installation    what the user and a folder say; who wrote what
     errors  ids  clock         what everyone shares
 
 Importing this package loads none of them: a public name is looked up when it is first used.

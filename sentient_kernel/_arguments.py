@@ -94,6 +94,9 @@ def parser() -> argparse.ArgumentParser:
     export = add("export", "Write a run, with all its evidence, as one file that another home can open.")
     export.add_argument("run", metavar="RUN")
     export.add_argument("file", metavar="FILE")
+    trust = commands.add_parser("trust", help="Show what a home or a .env file from elsewhere holds, and take it for your own.")
+    trust.add_argument("path", metavar="PATH", help="a home (a folder with journal.db), or a folder with a .env")
+    trust.add_argument("--yes", action="store_true", help="do not ask")
     add("doctor", "Say what is installed and whether it is healthy.", as_json)
     add("verify", "Check that no row of the journal is missing or altered.", as_json)
     return words

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel import __version__
+from sentient_kernel.installation import installation
 
 if TYPE_CHECKING:
     from sentient_kernel.workbench import Workbench
@@ -39,6 +40,7 @@ def examine(workbench: Workbench) -> dict[str, Any]:
         "runs": len(workbench.journal.runs()),
         "front_end": _front_end(_frontend.kernel()),
         "someone_can_answer": _frontend.someone_can_answer(),
+        "installation": {"key": installation().problem or "kept in the state folder"},
         "settings": settings.remarks(),
         "network": {"mode": settings.mode, "offline": settings.offline, "model": settings.model},
         "keys_present": [key for key in KEYS if os.environ.get(key)],

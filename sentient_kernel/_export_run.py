@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sentient_kernel import __version__, _run_file
 from sentient_kernel._run_values import Named, blob_of, reports
+from sentient_kernel.engine import root_of, tree_of
 from sentient_kernel.errors import NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId, RunId
 
@@ -26,8 +27,8 @@ def export_run(wb: Workbench, run: RunId, path: str | os.PathLike[str]) -> Path:
     if target.is_dir():
         raise UsageError(f"{str(target)!r} is a folder.", hint="Give a file to write to.")
     journal, head = wb.journal, wb.journal.head()
-    root = wb.engine.root_of(run)
-    family = wb.engine.family_of(root)
+    root = root_of(journal, run)
+    family = tree_of(journal, root)
     records = sorted((r for one in family for r in journal.read(run=one) if r.seq <= head), key=lambda r: r.seq)
     get = journal.blobs.get
     blobs = {blob: get(BlobId(blob)) for record in records if (blob := blob_of(record))}

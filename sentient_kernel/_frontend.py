@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sentient_kernel._pump import Pump
 from sentient_kernel.errors import SentientError
+from sentient_kernel.projections.words import editable
 
 if TYPE_CHECKING:
     from sentient_kernel.projections.approvals import ApprovalView
@@ -210,10 +211,11 @@ def ask(approval: ApprovalView, read: Callable[[str], str] | None = None, *, tel
     if tell:
         _say(f"\n{approval.question}\n{json.dumps(approval.payload, indent=2, ensure_ascii=False)}")
     try:
-        answer = read("[a]pprove, [e]dit as JSON, [r]eject: ").strip().lower()[:1]
+        edit = "[e]dit as JSON, " if editable(approval) else ""
+        answer = read(f"[a]pprove, {edit}[r]eject: ").strip().lower()[:1]
         if answer == "a":
             approval.approve()
-        elif answer == "e":
+        elif answer == "e" and edit:
             approval.approve(json.loads(read("New payload, one line of JSON: ")))
         elif answer == "r":
             approval.reject(read("Reason: ").strip())

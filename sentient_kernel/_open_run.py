@@ -1,6 +1,7 @@
 """The file of a run, from anybody, into a home: all of it is checked before anything of it is written.
 
-What comes in executes nothing, overwrites nothing and does not go on by itself. Its cache entries are served in a replay only, and count
+What comes in executes nothing, overwrites nothing and does not go on by itself. Its rows say for ever that they come from a file: no answer
+and no policy in them counts here. Its cache entries are served in a replay only, and count
 apart: they make no answer of this home go. Nothing of it is done on the engine's loop, and only a piece at a time is held in memory.
 """
 
@@ -20,6 +21,7 @@ from sentient_kernel._run_scan import Event, Family, Spool, Translation, known
 from sentient_kernel._run_values import Named, blob_of, is_research, report_of
 from sentient_kernel.cache.store import read_dump
 from sentient_kernel.documents import Document
+from sentient_kernel.engine import tree_of
 from sentient_kernel.errors import DuplicateKey, ParseError, Refused
 from sentient_kernel.ids import BlobId, RunId, Seq
 
@@ -177,7 +179,7 @@ def _document(file: RunFile, name: str) -> str:
 
 def _is_here(wb: Workbench, root: RunId, spool: Spool, family: Family) -> bool:
     """Tells whether the run is here already, and has gone at least as far on the same way. Raises Refused when another one is."""
-    tree = wb.engine.family_of(root) if wb.journal.read(run=root, limit=1) else []
+    tree = tree_of(wb.journal, root) if wb.journal.read(run=root, limit=1) else []
     for run in family.begun - set(tree):
         if wb.journal.read(run=run, limit=1):
             raise _taken(f"Run {run!r} is in this home already.")

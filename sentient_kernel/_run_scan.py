@@ -1,7 +1,6 @@
 """What a run's events become in another home, one after the other: nothing of a file is held as a whole.
 
-An answer that was given elsewhere does not count here: it is withdrawn, and asked again, as is what a policy from elsewhere would have
-answered.
+They say what they said there, answers and policies too: their rows say for ever that they come from a file, so nothing in them counts here.
 """
 
 from __future__ import annotations
@@ -19,9 +18,6 @@ from pydantic import ValidationError
 from sentient_kernel.errors import ParseError
 from sentient_kernel.events import (
     TRANSIENT,
-    ApprovalDecided,
-    ApprovalRequested,
-    ApprovalWithdrawn,
     Fact,
     MessageReceived,
     Record,
@@ -29,12 +25,10 @@ from sentient_kernel.events import (
     RunStarted,
     classes,
 )
-from sentient_kernel.ids import ApprovalId, RunId, Seq
+from sentient_kernel.ids import RunId, Seq
 
 MOST_RUNS = 10_000
 """Runs that one file may hold."""
-MOST_OPEN = 10_000
-"""Questions that may be open at a time."""
 ENDS = frozenset({"run_completed", "run_failed", "run_cancelled"})
 _ID = re.compile(r"[0-9A-Za-z_.:-]{1,100}")
 _NAMED = ("key", "approval", "inside")
@@ -78,16 +72,9 @@ class Translation:
     def __call__(self, record: Record, fact: Fact) -> tuple[Event, Fact]:
         """Returns the event that a record becomes, and what it says. Raises ParseError."""
         message = -1
-        match fact:
-            case RunStarted():
-                fact = fact.model_copy(update={"approve": None})
-            case ApprovalDecided():
-                how = {"approve": "Approved", "reject": "Rejected"}[fact.decision]
-                reason = f"{how} by {fact.by or 'somebody'} where this run comes from; here it has to be asked again."
-                fact = ApprovalWithdrawn(approval=fact.approval, reason=reason)
-            case MessageReceived() if fact.message:
-                message = self._place_of(fact.message, record.seq)
-                fact = fact.model_copy(update={"message": Seq(0)})
+        if isinstance(fact, MessageReceived) and fact.message:
+            message = self._place_of(fact.message, record.seq)
+            fact = fact.model_copy(update={"message": Seq(0)})
         if record.kind == "message_sent":
             self._sent.append(record.seq)
             self._places.append(self.count)
@@ -111,22 +98,14 @@ class Family:
     def __init__(self, root: RunId) -> None:
         self._root = root
         self.begun: set[RunId] = set()
-        self._asked: dict[ApprovalId, RunId] = {}
         self._ended = False
         self._at = 0
 
     def take(self, event: Event, fact: Fact) -> None:
         """Takes one more event in. Raises ParseError."""
         self._at = event.at
-        match fact:
-            case RunStarted():
-                self._begin(event.run, fact.parent)
-            case ApprovalRequested():
-                self._asked[fact.approval] = event.run
-                if len(self._asked) > MOST_OPEN:
-                    raise ParseError(f"The file holds more than {MOST_OPEN:,} questions that are open at a time.")
-            case ApprovalWithdrawn():
-                self._asked.pop(fact.approval, None)
+        if isinstance(fact, RunStarted):
+            self._begin(event.run, fact.parent)
         if event.run not in self.begun:
             raise ParseError(f"The file holds events of a run that never began: {event.run!r}.")
         if event.run == self._root and event.kind in (*ENDS, "run_resumed"):
@@ -141,13 +120,9 @@ class Family:
             raise ParseError(f"The file holds more than {MOST_RUNS:,} runs.")
 
     def at_rest(self) -> Iterator[Event]:
-        """Yields what closes a run that was brought in: open questions are withdrawn, and one that has not ended is paused."""
+        """Yields what closes a run that was brought in and has not ended: it is paused."""
         if self._root not in self.begun:
             raise ParseError("The file does not hold the run that it says it holds.")
-        for approval, run in self._asked.items():
-            reason = "It was open where this run comes from; here it is asked again."
-            withdrawn = ApprovalWithdrawn(approval=approval, reason=reason)
-            yield Event(run, self._at, withdrawn.kind, withdrawn.body())
         if not self._ended:
             paused = RunPaused(by="import", reason="It was opened from a file; it goes on when somebody resumes it.", cut=True)
             yield Event(self._root, self._at, paused.kind, paused.body())

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sentient_kernel.clock import as_datetime
+from sentient_kernel.engine import root_of
 from sentient_kernel.errors import NotFound
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.ids import RunId, line_of
@@ -15,6 +16,7 @@ from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.cost import UsageView
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.folds import RunFolds, RunLook, WorkbenchFolds
+from sentient_kernel.projections.foreign import ForeignView
 from sentient_kernel.projections.runs import Runs, RunView, with_liveness
 from sentient_kernel.projections.table import Table
 
@@ -35,6 +37,7 @@ class Views:
         self._lock = threading.RLock()
         self._runs: OrderedDict[RunId, RunFolds] = OrderedDict()
         self._all = WorkbenchFolds()
+        self._foreign: OrderedDict[RunId, tuple[tuple[int, ...], ForeignView | None]] = OrderedDict()
 
     def of(self, run: RunId) -> RunFolds:
         """Returns the folds of one run as of now. Raises NotFound."""
@@ -67,7 +70,7 @@ class Views:
         """Returns one run, crashed when its kernel is gone."""
         while True:
             view = self.of(run).run.view
-            shown = with_liveness(view, self._alive(view))
+            shown = with_liveness(view, self._wb.engine.alive(run))
             # One that ended between the two looks is not executed any more either; its record has more to say then.
             if shown.status != "crashed" or self.of(run).run.view.seq == view.seq:
                 return shown
@@ -77,9 +80,29 @@ class Views:
         while True:
             with self._lock:
                 look = self.of(run).look
-            view = with_liveness(look.run, self._alive(look.run))
+            view = with_liveness(look.run, self._wb.engine.alive(run))
             if view.status != "crashed" or self.of(run).run.view.seq == view.seq:
-                return look._replace(run=view)
+                return look._replace(run=view, foreign=self.foreign(run))
+
+    def foreign(self, run: RunId) -> ForeignView | None:
+        """Returns what a run, and those that it is part of, hold that was written elsewhere, and what that names.
+
+        It is looked for when the run is first shown, and again when more of it has come or a question about it was answered.
+        """
+        folds = self.of(run)
+        root = folds if folds.run.view.parent is None else self.of(root_of(self._wb.journal, run))
+        foreign = folds.foreign + root.foreign
+        mark = (folds.foreign, root.foreign, root.answers if foreign else 0)
+        with self._lock:
+            known = self._foreign.get(run)
+        if known is None or known[0] != mark:
+            alone = not foreign and not self._wb.journal.runs(parent=root.run.run)
+            known = (mark, None if alone else self._wb.engine.foreign(run))
+            with self._lock:
+                self._foreign[run] = known
+                while len(self._foreign) > KEPT:
+                    self._foreign.popitem(last=False)
+        return known[1]
 
     def gone_wrong(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
         """Returns the groups of failures, the figures over all, and the newest ones."""
@@ -108,9 +131,6 @@ class Views:
     def _still(runs: Runs, view: RunView) -> bool:
         now = runs.get(view.id)
         return now is not None and now.seq == view.seq
-
-    def _alive(self, view: RunView) -> bool:
-        return self._wb.engine.alive(view.id)
 
     def error(self, run: RunId) -> ErrorInfo | None:
         """Returns what a run failed with; of a crashed one, the steps that were under way."""
@@ -150,5 +170,5 @@ class Views:
         written = self._wb._report(run) if report and view.status == "completed" else None
         return run_html(
             view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table,
-            report_html=written.to_html() if written is not None else None,
+            report_html=written.to_html() if written is not None else None, foreign=self.foreign(run),
         )  # fmt: skip

@@ -64,13 +64,19 @@ def _streams() -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from sentient_kernel.settings import tell
     from sentient_kernel.workbench import Workbench
 
     if args.command == "lab":
         from sentient_kernel._lab import open_lab
 
         return open_lab(args.folder)
+    if args.command == "trust":
+        from sentient_kernel._trust import trust
+
+        return trust(args.path, yes=args.yes)
     _check(args)
+    tell(lambda sentence: _fail(sentence, DONE))
     if args.command == "verify":
         return _verify(args)
     with Workbench(args.home) as workbench:
@@ -241,7 +247,8 @@ def _show(wb: Workbench, args: argparse.Namespace) -> int:
     from sentient_kernel.projections.views import run_text
 
     folds = wb._views.of(run.id)
-    print(run_text(view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table))
+    parts = (folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table)
+    print(run_text(view, *parts, foreign=wb._views.foreign(run.id)))
     if run.error is not None:
         print(f"\n{one_line(f'{run.error.type}: {run.error.message} {run.error.hint}')}")
     if view.status == "completed":
@@ -305,9 +312,12 @@ def _verify(args: argparse.Namespace) -> int:
     finally:
         journal.close()
     if args.json:
-        _write(_json({"ok": verdict.ok, "rows": verdict.rows, "head": verdict.head, "damage": [d._asdict() for d in verdict.damage]}), args)
+        told = {"ok": verdict.ok, "rows": verdict.rows, "head": verdict.head, "foreign": verdict.foreign}
+        _write(_json({**told, "damage": [d._asdict() for d in verdict.damage]}), args)
     elif verdict.ok:
-        print(f"The journal is whole: {verdict.rows:,} rows.")
+        print(f"The journal is whole: {verdict.rows:,} rows, none missing or altered.")
+        print(f"{verdict.rows - verdict.foreign:,} were written by this installation, {verdict.foreign:,} come from elsewhere.")
+        print("That no row is missing or altered does not prove who wrote it: a whole journal can be made up.")
     else:
         for damage in verdict.damage:
             print(f"rows {damage.first} to {damage.last}: {one_line(damage.what)}")

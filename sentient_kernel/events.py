@@ -21,7 +21,9 @@ from sentient_kernel.clock import as_datetime
 from sentient_kernel.errors import JournalDamaged
 from sentient_kernel.ids import ApprovalId, BlobId, RunId, Seq, StepKey
 
-Ask = Literal["plan", "spend", "tool", "fetch", "effect", "question"]
+Ask = Literal["plan", "spend", "tool", "fetch", "effect", "question", "open"]
+Origin = Literal["", "file", "elsewhere"]
+"""Where a row comes from that does not count here by itself: out of a file that was opened, or written elsewhere. Empty: it counts."""
 Effect = Literal["pure", "idempotent", "once"]
 
 
@@ -88,8 +90,8 @@ class RunStarted(Fact):
         """The key under which a named run is written, so that there is one of a name and inputs; empty for a run without a name."""
         if self.name is None:
             return ""
-        inputs = json.dumps(self.inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        what = b"\0".join(part.encode("utf-8", "surrogatepass") for part in (self.workflow, inputs))
+        dump = partial(json.dumps, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        what = b"\0".join(dump(part).encode("utf-8", "surrogatepass") for part in (self.workflow, self.inputs))
         return f"name:{self.name}:{blake2b(what, digest_size=8).hexdigest()}"
 
 
@@ -462,6 +464,7 @@ class Record(NamedTuple):
         at: Microseconds since 1970, UTC.
         kind: The event's kind.
         body: The event's fields as JSON bytes, defaults left out.
+        origin: Empty for what counts here; else where it comes from. The store tells it; it is neither stored in the row nor sent.
     """
 
     seq: Seq
@@ -469,6 +472,7 @@ class Record(NamedTuple):
     at: int
     kind: str
     body: bytes
+    origin: Origin = ""
 
     @property
     def event(self) -> Any:
@@ -488,4 +492,4 @@ class Record(NamedTuple):
 
 
 record_of: Callable[[tuple[Any, ...]], Record] = partial(tuple.__new__, Record)
-"""Makes a record of its five fields in half the time of ``Record(...)``."""
+"""Makes a record of its six fields in half the time of ``Record(...)``."""

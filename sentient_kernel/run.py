@@ -270,7 +270,7 @@ class Run:
 
     def _for_people(self) -> list[ApprovalView]:
         """Returns the open questions that its own policy will not answer in the next moment."""
-        policy = self._wb.journal.read(run=self.id, kinds=["run_started"])[0].event.approve or {}
+        policy = self._wb.engine.policy(self.id)
         asked = [one for one in self.approvals if one.status == "open"]
         return [one for one in asked if answered_by(policy, one.ask, by_default=one.ask != "effect") == "ask"]
 

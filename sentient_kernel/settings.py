@@ -1,18 +1,28 @@
-"""Settings: read once from ``SENTIENT_*`` and ``.env``, frozen, handed to whoever needs them, never global."""
+"""Settings: read once from ``SENTIENT_*`` and ``.env`` files, frozen, handed to whoever needs them, never global."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from sentient_kernel.env_files import USERS, EnvFile, project_file, user_file
 from sentient_kernel.errors import ConfigurationError
 
 PREFIX = "SENTIENT_"
+PROJECTS = frozenset({"offline", "deny_domains", "log_level"})
+"""Settings, besides ``cache_*``, ``*_timeout`` and ``mode=replay``, that count from the ``.env`` of any folder."""
+MOST_NAMES = 12
+"""Names that are listed in a sentence."""
+_DEFAULT: tuple[str, ...] = ()
+"""Stands for the files that are read unless the caller names one: pydantic-settings is given none, as it would read all of them whole."""
 _BASE_URL = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
 _HOST = re.compile(r"(?:https?://)?(?:\[[0-9a-fA-F:.]+\]|[^\s/:@\\%\[\]]+)(?::[0-9]{1,5})?(?:/\S*)?", re.IGNORECASE)
 
@@ -20,8 +30,10 @@ _HOST = re.compile(r"(?:https?://)?(?:\[[0-9a-fA-F:.]+\]|[^\s/:@\\%\[\]]+)(?::[0
 class Settings(BaseSettings):
     """Everything that can be set from outside.
 
-    Each field is read from the environment as ``SENTIENT_`` and its name in capitals, then from ``.env`` in the working
-    directory. Lists are written with commas.
+    Each field is read from the environment as ``SENTIENT_`` and its name in capitals, then from the user's own file
+    (``~/.config/sentient-kernel/.env``), then from ``.env`` in the working directory. That one may belong to somebody else: unless the user
+    trusts it, only ``CACHE_*``, ``*_TIMEOUT``, ``OFFLINE``, ``DENY_DOMAINS``, ``LOG_LEVEL`` and ``MODE=replay`` count from it. Lists are
+    written with commas.
 
     Raises:
         ConfigurationError: from :meth:`load`, in one sentence, when a value does not fit.
@@ -31,11 +43,11 @@ class Settings(BaseSettings):
         'replay'
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=_DEFAULT, extra="ignore", frozen=True)
 
     home: Path = Path(".sentient")
     model: str | None = None
-    model_timeout: float = Field(60.0, gt=0, description="seconds until the first token")
+    model_timeout: float = Field(60.0, gt=0, allow_inf_nan=False, description="seconds until the first token")
     model_rate: int | None = Field(None, gt=0, description="requests to one provider in a minute; by default any number")
     model_prices: str = ""
     embedder: str = Field("", description="compares meanings where words alone do not tell; such as openai:text-embedding-3-small")
@@ -55,10 +67,10 @@ class Settings(BaseSettings):
     crossref_url: str = "https://api.crossref.org"
     wikipedia_url: str = "https://en.wikipedia.org"
     pubmed_url: str = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
-    page_timeout: float = Field(10.0, gt=0, description="seconds for one page of the web")
+    page_timeout: float = Field(10.0, gt=0, allow_inf_nan=False, description="seconds for one page of the web")
     database_url: str | None = None
     executor: str = "local"
-    cache_ttl: float = Field(86_400.0, gt=0, description="seconds")
+    cache_ttl: float = Field(86_400.0, gt=0, allow_inf_nan=False, description="seconds")
     cache_max_size: int = Field(1_000_000_000, gt=0, description="bytes")
     durability: Literal["process", "power"] = "process"
     api_host: str = "127.0.0.1"
@@ -78,8 +90,27 @@ class Settings(BaseSettings):
         return value.upper() if isinstance(value, str) else value
 
     @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Returns where values come from, the strongest first. A file that the caller names in code counts whole."""
+        if getattr(dotenv_settings, "env_file", None) != _DEFAULT:
+            return init_settings, env_settings, dotenv_settings
+        project = project_file()
+        left_out = _left_out(project)
+        counts = {name: value for name, value in _fields(project).items() if name not in left_out}
+        return init_settings, env_settings, _File(settings_cls, _fields(user_file())), _File(settings_cls, counts)
+
+    @classmethod
     def load(cls, **given: Any) -> Settings:
-        """Reads the settings; arguments win over the environment, the environment over ``.env``.
+        """Reads the settings; arguments win over the environment, the environment over ``.env`` files.
+
+        What the file of the working directory may not set is ignored, and said once, through the log.
 
         Args:
             given: Values that are already known; None leaves a field to the environment.
@@ -98,9 +129,8 @@ class Settings(BaseSettings):
             raise ConfigurationError(
                 f"{name} does not fit: {first['msg'][:1].lower()}{first['msg'][1:]}.", hint="Correct it in the environment or in .env."
             ) from None
-        except UnicodeDecodeError as error:
-            raise ConfigurationError(f".env cannot be read: {error.reason} at byte {error.start}.", hint="Save it as UTF-8.") from None
         settings._check_places()
+        tell(log.warning)
         return settings
 
     def _check_places(self) -> None:
@@ -114,19 +144,102 @@ class Settings(BaseSettings):
             raise ConfigurationError(f"{PREFIX}ALLOW_HOSTS names something that is no host.", hint=hint)
 
     def remarks(self) -> list[str]:
-        """Returns what may not be meant: names that are no settings, and hosts that are allowed at their usual ports alone."""
+        """Returns what may not be meant: names that are no settings, what was ignored, and hosts at their usual ports alone."""
         from difflib import get_close_matches
 
         known = {name.upper() for name in type(self).model_fields}
         unknown = sorted({name.removeprefix(PREFIX) for name in _set() if name.startswith(PREFIX)} - known)
+        unknown = [(name if name.isascii() and name.isprintable() else ascii(name))[:60] for name in unknown[:MOST_NAMES]]
         near = {name: get_close_matches(name, known, 1) for name in unknown}
         found = [f"{PREFIX}{name} is no setting." + (f" Is {PREFIX}{near[name][0]} meant?" if near[name] else "") for name in unknown]
         bare = [host for host in self.allow_hosts if "://" not in host and not re.search(r":[0-9]+$", host)]
-        return found + [f"{PREFIX}ALLOW_HOSTS names {host!r} without a port: it may be asked at 80 and 443 alone." for host in bare]
+        return (
+            found
+            + ignored()
+            + [f"{PREFIX}ALLOW_HOSTS names {host!r} without a port: it may be asked at 80 and 443 alone." for host in bare]
+        )
+
+
+log = logging.getLogger("sentient_kernel")
+_told: set[str] = set()
+
+
+class _File(PydanticBaseSettingsSource):
+    """The values of one file, by the names of fields."""
+
+    def __init__(self, settings_cls: type[BaseSettings], values: dict[str, str]) -> None:
+        super().__init__(settings_cls)
+        self._values = values
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Returns one value."""
+        return self._values.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Returns all of them."""
+        return dict(self._values)
+
+
+def ignored(project: EnvFile | None = None) -> list[str]:
+    """Returns what of the working directory's ``.env`` does not count, and why: names, never values."""
+    project = project or project_file()
+    names = _left_out(project)
+    found = [project.problem] if project.problem else []
+    if names:
+        shown = [f"{PREFIX}{name.upper()}{' (other than replay)' if name == 'mode' else ''}" for name in names]
+        found.append(
+            f".env sets {listed(shown)}, which {'counts' if len(names) == 1 else 'count'} only from the environment, {USERS}, or a file "
+            "that you trust (`sentient-kernel trust .`): ignored."
+        )
+    return found
+
+
+def tell(say: Callable[[str], object]) -> None:
+    """Says what was ignored, each sentence once in a process."""
+    for sentence in ignored():
+        if sentence not in _told:
+            _told.add(sentence)
+            say(sentence)
+
+
+def own_lines(file: EnvFile) -> list[str]:
+    """Returns the settings that a file makes, as lines; of what may be secret only that it is there."""
+    lines = [f"{PREFIX}{name.upper()} = {_masked(name, value)}" for name, value in _fields(file).items()]
+    others = len(file.values) - len(lines)
+    return lines + ([f"({others:,} more that are no settings, and are not read)"] if others else [])
+
+
+def _masked(name: str, value: str) -> str:
+    if name.endswith("_key"):
+        return f"(hidden, {len(value)} characters)"
+    shown = re.sub(r"//[^/@\s]*@", "//(hidden)@", value)
+    return shown if len(shown) <= 300 else f"{shown[:300]}… ({len(shown):,} characters)"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Returns names as a list in a sentence."""
+    shown = list(names)
+    more = len(shown) - MOST_NAMES
+    if more > 0:
+        return f"{', '.join(shown[:MOST_NAMES])} and {more} more"
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+
+
+def _fields(file: EnvFile) -> dict[str, str]:
+    """Returns what a file sets of the settings that there are, by the names of fields."""
+    names = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
+    return {names[name]: value for name, value in file.values.items() if name in names}
+
+
+def _left_out(project: EnvFile) -> list[str]:
+    """Returns the settings that a project's file names and that do not count from it."""
+    return [] if project.trusted else [name for name, value in _fields(project).items() if not _is_harmless(name, value)]
+
+
+def _is_harmless(name: str, value: str) -> bool:
+    return name in PROJECTS or name.startswith("cache_") or name.endswith("_timeout") or (name, value) == ("mode", "replay")
 
 
 def _set() -> set[str]:
-    """Returns the names that the environment and ``.env`` set, in capitals."""
-    from dotenv import dotenv_values
-
-    return {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    """Returns the names that the environment and the files set, in capitals."""
+    return {name.upper() for name in (*os.environ, *user_file().values, *project_file().values)}

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from sentient_kernel.projections.table import Table
     from sentient_kernel.sources.base import Document, Passage, Source
 
-KINDS = frozenset({"plan", "spend", "tool", "fetch", "effect", "question", "default"})
+KINDS = frozenset({"plan", "spend", "tool", "fetch", "effect", "question", "open", "default"})
 POLICIES = frozenset({"ask", "auto", "deny"})
 DEEPEST = 10
 """How deep a research may go: each depth is a round of calls, and after a few none brings anything new."""
@@ -322,7 +322,8 @@ class Workbench:
     def open_export(self, path: str | os.PathLike[str]) -> Run:
         """Takes in a run that :meth:`export` wrote, from anybody. It keeps its id; nothing of it is executed, nor does it go on by itself.
 
-        A run that has not ended is paused here. What was approved where it comes from has to be approved here again.
+        A run that has not ended is paused here. Before it goes on you are asked, once, whether it may, with the paths, addresses and models
+        that it names. What was approved where it comes from has to be approved here again.
 
         Raises:
             ParseError: The file is no such file, was cut or altered, or is out of bounds. Nothing was taken from it.
@@ -397,7 +398,10 @@ class Workbench:
         return examine(self)
 
     def verify(self) -> Verdict:
-        """Checks that no row of the journal is missing or altered."""
+        """Checks that no row of the journal is missing or altered.
+
+        That does not prove who wrote the rows: ``foreign`` of what is returned says how many carry no mark of this installation.
+        """
         self._usable()
         return self.journal.verify(full=True)
 
@@ -507,11 +511,17 @@ def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:
     if approve is None:
         return {}
     policy = {"default": approve} if isinstance(approve, str) else dict(approve)
+    if policy.get("open", "deny") not in ("ask", "deny"):
+        raise UsageError(
+            f"For 'open' a policy must be 'ask' or 'deny', not {policy['open']!r}: what was written elsewhere goes on here only when a "
+            "person has looked at what it names.",
+            hint="Leave 'open' out to be asked.",
+        )
     for kind, value in policy.items():
         if kind not in KINDS or value not in POLICIES:
             raise UsageError(
                 f"approve={approve!r} is no policy.",
-                hint="Give 'ask', 'auto' or 'deny', or a dict of these by kind: plan, spend, tool, fetch, effect, question.",
+                hint="Give 'ask', 'auto' or 'deny', or a dict of these by kind: plan, spend, tool, fetch, effect, question, open.",
             )
     return policy
 

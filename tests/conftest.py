@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import ipaddress
 import os
 import shutil
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +27,8 @@ def missing(what: str) -> NoReturn:
 
 
 def pytest_configure() -> None:
-    """Refuses connections to other machines, also from fixtures and from the import of test modules."""
+    """Refuses connections to other machines, also from fixtures and from the import of test modules; lends a user's folders."""
+    _own_user_folders()
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
@@ -34,6 +37,14 @@ def pytest_configure() -> None:
         connect(self, address)
 
     socket.socket.connect = guarded  # type: ignore[method-assign,assignment]
+
+
+def _own_user_folders() -> None:
+    """Gives the tests, and the processes that they start, a state folder and settings of their own: never the developer's."""
+    folder = tempfile.mkdtemp(prefix="sentient-tests-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["XDG_STATE_HOME"] = os.path.join(folder, "state")
+    os.environ["XDG_CONFIG_HOME"] = os.path.join(folder, "config")
 
 
 def _is_here(host: str) -> bool:

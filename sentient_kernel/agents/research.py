@@ -26,6 +26,7 @@ from sentient_kernel.agents.desk import Desk, check_query
 from sentient_kernel.agents.evidence import Evidence, collect
 from sentient_kernel.agents.hurried import Hurried
 from sentient_kernel.agents.meaning import nearest
+from sentient_kernel.agents.names import research_names
 from sentient_kernel.agents.outgoing import allowed, is_outside, is_own, private
 from sentient_kernel.agents.plan import SubQuestion, plan
 from sentient_kernel.agents.report import Cost, Report
@@ -110,7 +111,7 @@ class Found:
 
 def research_workflow(desk: Desk, shelf: Shelf) -> Workflow[..., Any]:
     """Returns the research workflow over the sources of one desk and the models of one shelf."""
-    return Workflow(Research(desk, shelf).research, RESEARCH, "3")
+    return Workflow(Research(desk, shelf).research, RESEARCH, "3", research_names)
 
 
 class Research:

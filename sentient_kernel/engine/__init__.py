@@ -1,15 +1,19 @@
 """Durable runs: workflows whose steps are recorded, and that go on where they were whatever ended them.
 
-May import: journal, and the vocabulary (events, commands, ids, clock, errors, settings). Knows no agent, model, widget, HTTP or pandas.
+May import: journal, the fold of what is foreign, and the vocabulary (events, commands, ids, clock, errors). Knows no agent, model, widget,
+HTTP or pandas.
 
-The invariant: a step whose result was handed to its workflow is in the journal, and is never run again.
+The invariants: a step whose result was handed to its workflow is in the journal, and is never run again; nothing that was written elsewhere
+is executed, and no answer or policy from elsewhere counts, before a person has agreed to it here.
 
     workflow.py      how a workflow is declared: @workflow, Retry, effects, Outcome
     context.py       what a workflow holds: step, approve, gather, emit, send, receive, run
     engine.py        the shell: starts, resumes, routes, leases
     _execution.py    one run while it is executed: its steps
     _questions.py    what it asks people
+    _opening.py      what they are asked before a run from elsewhere goes on
     _messages.py     what its parts tell one another
+    _tree.py         which runs belong together
     _calls.py        what one call of a step is made of
     _state.py        pure: what events amount to (apply), what a command becomes (decide)
     _identity.py     pure: which step is which
@@ -19,8 +23,23 @@ The invariant: a step whose result was handed to its workflow is in the journal,
 """
 
 from sentient_kernel.engine._state import answered_by
+from sentient_kernel.engine._tree import root_of, tree_of
 from sentient_kernel.engine.context import Context
 from sentient_kernel.engine.engine import Engine
 from sentient_kernel.engine.workflow import EffectSpec, Outcome, Retry, Workflow, idempotent, once, pure, workflow
 
-__all__ = ["Context", "EffectSpec", "Engine", "Outcome", "Retry", "Workflow", "answered_by", "idempotent", "once", "pure", "workflow"]
+__all__ = [
+    "Context",
+    "EffectSpec",
+    "Engine",
+    "Outcome",
+    "Retry",
+    "Workflow",
+    "answered_by",
+    "idempotent",
+    "once",
+    "pure",
+    "root_of",
+    "tree_of",
+    "workflow",
+]

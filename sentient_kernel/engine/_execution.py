@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from pydantic_core import from_json, to_json
 from sentient_kernel.engine import _codec, _identity
 from sentient_kernel.engine._calls import Call, Crashed, Hold, Plan, as_coroutine, go_on, started
 from sentient_kernel.engine._messages import Mailbox, receiving
+from sentient_kernel.engine._opening import NotOpened, open_foreign
 from sentient_kernel.engine._placement import drive, in_thread
 from sentient_kernel.engine._questions import ask_whether_it_happened, withdraw
 from sentient_kernel.engine._state import CONTROL, RunState, StepState, apply
@@ -34,6 +35,7 @@ from sentient_kernel.events import (
     Record,
     RunCancelled,
     RunFailed,
+    RunPaused,
     StepRetried,
     Writable,
 )
@@ -56,7 +58,22 @@ MOST_PLANS = 1_000
 class Execution:
     """A run while this engine executes it. Lives on the engine's loop alone."""
 
-    def __init__(self, engine: Engine, flow: Workflow[..., Any], state: RunState, lease: Lease, parent: Execution | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        flow: Workflow[..., Any],
+        state: RunState,
+        lease: Lease,
+        parent: Execution | None = None,
+        *,
+        foreign: bool = False,
+        given: Mapping[str, str] | None = None,
+        end: Writable | None = None,
+    ) -> None:
+        self.foreign = foreign  # it holds what was written elsewhere, and is opened before anything of it is executed
+        self.end = end  # how it had ended before it was taken up, where it had
+        self.opened: frozenset[RunId] = frozenset()
+        self.policy: Mapping[str, str] = {**state.policy, **(given or {})}
         self.engine = engine
         self.journal = engine.journal
         self.flow = flow
@@ -79,7 +96,7 @@ class Execution:
         self.alone = True
         self.frontier = Seq(0)
         self.unclaimed: Counter[tuple[str, str]] = Counter((s.scope, s.name) for s in state.steps.values() if not s.loose)
-        self.unasked: set[ApprovalId] = set(state.approvals)
+        self.unasked: set[ApprovalId] = {one for one, asked in state.approvals.items() if asked.request.ask != "open"}
         self.ahead = self.unclaimed.total() + len(self.unasked) + self._recorded_receives()
         self.answers: dict[ApprovalId, list[asyncio.Future[None]]] = {}
         self.forms: dict[ApprovalId, TypeAdapter[Any]] = {}
@@ -169,10 +186,18 @@ class Execution:
 
     # -- the whole run --------------------------------------------------------------------------------------------
 
-    async def execute(self, context: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Runs the workflow to its end and writes how it ended; returns what a replay would return, or raises what it raised."""
+    async def execute(self, context: Any, arguments: Callable[[], tuple[list[Any], dict[str, Any]]]) -> Any:
+        """Runs the workflow to its end and writes how it ended; returns what a replay would return, or raises what it raised.
+
+        Args:
+            context: Its first argument.
+            arguments: Makes the others of what is stored: the workflow's own types do that, so it is called when the run may go on.
+        """
         running = self.engine.watchdog.on_loop(getattr(self.flow.fn, "__code__", None))
         try:
+            if self.foreign:
+                await open_foreign(self, self.engine.names)
+            args, kwargs = arguments()
             body = self.flow.fn(context, *args, **kwargs)
             running[id(self)] = (self.run, _identity.name_of(self.flow.fn), None, body)
             value = await body
@@ -199,6 +224,9 @@ class Execution:
             raise crash from error
         except Crashed as crash:
             await self._crashed(crash)
+            raise
+        except NotOpened as closed:
+            await self.append(self.end or RunPaused(by=closed.by, reason=closed.rejected.message, cut=True))
             raise
         except Exception as error:
             await self._failed(error)

@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 
 from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import _codec, _identity
-from sentient_kernel.engine._state import ApprovalState, answered_by
+from sentient_kernel.engine._state import FOREIGN, ApprovalState, answered_by
 from sentient_kernel.errors import (
     AnswerRefused,
     ApprovalRejected,
@@ -72,9 +72,10 @@ async def approve(
     while True:
         key = execution.occurrence(identity)
         approval = await _asked(execution, key, question + note, shown, schema, ask, expires, by_default=not scope)
-        answer = await _answer(execution, approval)
+        answer = await answer_to(execution, approval)
         if answer is None:
-            continue  # it was withdrawn when the run ended; taken up again, the run asks anew
+            await _disowned(execution, approval)
+            continue  # it was withdrawn when the run ended, or does not count here; taken up again, the run asks anew
         if answer.decision == "reject":
             raise ApprovalRejected(f"{question!r} was rejected by {answer.by or 'somebody'}.", reason=answer.reason, hint=answer.reason)
         if schema is None:
@@ -96,6 +97,29 @@ async def _asked(
     *,
     by_default: bool,
 ) -> ApprovalState:
+    """Asks what a workflow asks, or finds what became of it in a former life of the run."""
+    approval = _identity.approval_id(execution.run, key)
+    known = execution.state.approvals.get(approval)
+    if approval in execution.unasked and known is not None and not known.open:
+        execution.unasked.discard(approval)
+        execution.ahead -= execution.ahead > 0
+    else:
+        execution.ahead = 0
+    return await put(execution, key, question, shown, ask, schema=schema, expires=expires, by_default=by_default)
+
+
+async def put(
+    execution: Execution,
+    key: StepKey,
+    question: str,
+    shown: Any,
+    ask: Ask,
+    *,
+    schema: TypeAdapter[Any] | None = None,
+    expires: float | None = None,
+    by_default: bool = True,
+) -> ApprovalState:
+    """Writes a question down, unless it is known, and lets the run's policy answer it where it is to; returns what is known of it."""
     approval = _identity.approval_id(execution.run, key)
     if schema is not None:
         execution.forms[approval] = schema
@@ -111,37 +135,31 @@ async def _asked(
         if execution.engine.probe:
             execution.engine.probe("asked", question)
     state = execution.state.approvals[approval]
-    if approval in execution.unasked and not state.open:
-        execution.unasked.discard(approval)
-        execution.ahead -= execution.ahead > 0
-    else:
-        execution.ahead = 0
-    policy = _policy(execution, ask, by_default=by_default)
+    policy = answered_by(execution.root.policy, ask, by_default=by_default)
     if state.open and policy != "ask":
-        reason = "" if policy == "auto" else "the policy for this run is to deny"
-        if policy == "auto" and ask == "spend" and _agreed_to_spend(execution):
-            policy, reason = "deny", "yes to everything goes over a budget once; approve={'spend': 'auto'} goes over it each time"
-        decision: Literal["approve", "reject"] = "approve" if policy == "auto" else "reject"
-        with suppress(AnswerRefused):  # a person was faster
-            command = DecideApproval(run=execution.run, approval=approval, decision=decision, reason=reason, by=f"policy {policy}")
-            await execution.engine.decide(command)
+        await _answer_by(policy, execution, state)
     return state
 
 
-def _policy(execution: Execution, ask: Ask, *, by_default: bool) -> str:
-    started = execution.root.state.started
-    return answered_by((started.approve if started else None) or {}, ask, by_default=by_default)
+async def _answer_by(policy: str, execution: Execution, state: ApprovalState) -> None:
+    reason = "" if policy == "auto" else "the policy for this run is to deny"
+    if policy == "auto" and state.request.ask == "spend" and _agreed_to_spend(execution):
+        policy, reason = "deny", "yes to everything goes over a budget once; approve={'spend': 'auto'} goes over it each time"
+    decision: Literal["approve", "reject"] = "approve" if policy == "auto" else "reject"
+    approval = state.request.approval
+    with suppress(AnswerRefused):  # a person was faster
+        command = DecideApproval(run=execution.run, approval=approval, decision=decision, reason=reason, by=f"policy {policy}")
+        await execution.engine.decide(command)
 
 
 def _agreed_to_spend(execution: Execution) -> bool:
     """Tells whether yes to everything has let this run go over its budget before, without that spending was named."""
-    started = execution.root.state.started
     answers = [one.answer for one in execution.state.approvals.values() if one.request.ask == "spend"]
-    named = started is not None and "spend" in (started.approve or {})
+    named = "spend" in execution.root.policy
     return not named and any(one is not None and one.decision == "approve" and one.by == "policy auto" for one in answers)
 
 
-async def _answer(execution: Execution, approval: ApprovalState) -> ApprovalDecided | None:
+async def answer_to(execution: Execution, approval: ApprovalState) -> ApprovalDecided | None:
     """Waits for the answer; None when the question was withdrawn."""
     request, clock = approval.request, execution.engine.clock
     until = None if request.expires_at is None else clock.monotonic() + (request.expires_at - clock.now_us()) / 1e6
@@ -160,6 +178,13 @@ async def _answer(execution: Execution, approval: ApprovalState) -> ApprovalDeci
         how = "nobody answered in time"
         raise ApprovalRejected(f"{request.question!r} was not approved: {how}.", reason=how)
     return approval.answer
+
+
+async def _disowned(execution: Execution, approval: ApprovalState) -> None:
+    """Withdraws a question that was asked or answered elsewhere, so that it stays so should somebody trust its home later."""
+    if approval.closed == FOREIGN:
+        reason = "It was asked, or answered, where this run comes from; here it is asked again."
+        await execution.append(ApprovalWithdrawn(approval=approval.request.approval, reason=reason), full=True)
 
 
 async def withdraw(execution: Execution, reason: str) -> None:

@@ -67,6 +67,10 @@ class StepState:
     failed: bytes | None = None
 
 
+FOREIGN = "foreign"
+"""How a question is closed that was asked or answered elsewhere: it counts for nothing here, and is asked anew."""
+
+
 @dataclass(slots=True)
 class ApprovalState:
     """A question and what became of it."""
@@ -80,10 +84,17 @@ class ApprovalState:
 
 @dataclass(slots=True)
 class RunState:
-    """All that a run's own events say, as the engine needs it."""
+    """All that a run's own events say, as the engine needs it.
+
+    Args:
+        policy: How its questions are answered; nothing where its beginning was written elsewhere.
+        foreign: Whether some of its events come from elsewhere.
+    """
 
     run: RunId
     started: RunStarted | None = None
+    policy: Mapping[str, str] = field(default_factory=dict)
+    foreign: bool = False
     started_at: int = 0
     code: str = ""
     ended: str = ""
@@ -112,7 +123,8 @@ class RunState:
     @property
     def at_rest(self) -> bool:
         """True when nothing is to be done before somebody says so: it is paused, or waits for answers alone."""
-        return self.paused or (bool(self.open_approvals) and not self.under_way)
+        waiting = self.open_approvals
+        return self.paused or (bool(waiting) and not self.under_way) or any(a.request.ask == "open" for a in waiting)
 
     @property
     def under_way(self) -> list[StepState]:
@@ -148,13 +160,17 @@ def apply(state: RunState, record: Record) -> None:
     """Takes one more event into the state."""
     kind, body = record.kind, record.body
     state.seq = record.seq
+    state.foreign = state.foreign or record.origin != ""
     if kind in _OF_STEPS:
         _apply_step(state, kind, body)
     elif kind.startswith("approval_"):
         _apply_approval(state, record)
     elif kind == "run_started":
+        if state.started is not None:
+            return  # a run begins once; who writes another beginning behind it changes nothing
         state.started, state.started_at = record.event, record.at
         state.code = record.event.code
+        state.policy = {} if record.origin else record.event.approve or {}
     elif kind == "run_resumed":
         _apply_resumed(state, from_json(body))
     elif kind in ENDED:
@@ -209,17 +225,20 @@ def _apply_step(state: RunState, kind: str, body: bytes) -> None:
 def _apply_approval(state: RunState, record: Record) -> None:
     event = record.event
     if isinstance(event, ApprovalRequested):
-        state.approvals[event.approval] = ApprovalState(event)
+        if record.origin and event.approval in state.approvals:
+            return
+        known = ApprovalState(event, open=False, closed=FOREIGN) if record.origin else ApprovalState(event)
+        state.approvals[event.approval] = known
         state.recoveries = 0
         return
     approval = state.approvals.get(event.approval)
-    if approval is None:
+    if approval is None or (record.origin and not approval.open):
         return
     approval.open = False
-    approval.closed = record.kind
+    approval.closed = FOREIGN if record.origin else record.kind
     state.recoveries = 0
-    if isinstance(event, ApprovalDecided):
-        approval.answer, approval.answered_at = event, record.at
+    answered = isinstance(event, ApprovalDecided) and not record.origin
+    approval.answer, approval.answered_at = (event, record.at) if answered else (None, 0)
 
 
 def _apply_resumed(state: RunState, fields: dict[str, Any]) -> None:
@@ -284,6 +303,9 @@ def _decide_approval(state: RunState, command: DecideApproval) -> tuple[Fact, ..
         who = approval.answer.by or "somebody"
         done = {"approve": "approved", "reject": "rejected"}[approval.answer.decision]
         return Refusal(f"Approval {command.approval!r} was already {done} by {who}{_when(approval.answered_at)}.", about_answer=True)
+    if approval.closed == FOREIGN:
+        why = f"Approval {command.approval!r} was asked, or answered, where this run comes from; that does not count here."
+        return Refusal(why, "Resume the run: it is asked here again.", about_answer=True)
     if not approval.open:
         how = "has expired" if approval.closed == "approval_expired" else "was withdrawn"
         return Refusal(f"Approval {command.approval!r} {how}; the answer was not recorded.", about_answer=True)
@@ -296,6 +318,9 @@ def _decide_approval(state: RunState, command: DecideApproval) -> tuple[Fact, ..
             about_answer=True,
         )
     edited = command.edited and command.payload != approval.request.payload
+    if edited and approval.request.ask == "open":
+        why = "What a run from elsewhere names cannot be edited; it can be approved or rejected as it stands."
+        return Refusal(why, about_answer=True)
     return (
         ApprovalDecided(
             approval=command.approval,
@@ -319,9 +344,11 @@ def answered_by(policy: Mapping[str, str], ask: str, *, by_default: bool = True)
             did not say so.
 
     Example:
-        >>> [answered_by({"default": "auto", "spend": "deny"}, ask) for ask in ("plan", "spend")]
-        ['auto', 'deny']
+        >>> [answered_by({"default": "auto", "spend": "deny"}, ask) for ask in ("plan", "spend", "open")]
+        ['auto', 'deny', 'ask']
     """
+    if ask == "open":  # only a person opens what comes from elsewhere; a policy may refuse it, by name
+        return "deny" if policy.get(ask) == "deny" else "ask"
     default = policy.get("default", "ask")
     return policy.get(ask, default if by_default or default != "auto" else "ask")
 

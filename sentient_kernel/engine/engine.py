@@ -8,12 +8,14 @@ import json
 import logging
 import os
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from types import CodeType
 from typing import Any
 
+from pydantic import JsonValue
 from pydantic_core import to_json
 
 from sentient_kernel.clock import Clock, SystemClock
@@ -22,14 +24,17 @@ from sentient_kernel.engine import _codec
 from sentient_kernel.engine._calls import Crashed, start_task
 from sentient_kernel.engine._execution import Execution
 from sentient_kernel.engine._loop import LoopThread
+from sentient_kernel.engine._opening import NotOpened, look
 from sentient_kernel.engine._placement import Placement
 from sentient_kernel.engine._state import CRASH_LOOP, ENDED, Refusal, RunState, apply, decide, fold
+from sentient_kernel.engine._tree import root_of, tree_of
 from sentient_kernel.engine._watchdog import Watchdog
 from sentient_kernel.engine.context import Context
 from sentient_kernel.engine.workflow import Workflow, find
 from sentient_kernel.errors import (
     AnswerRefused,
     DuplicateKey,
+    JournalDamaged,
     JournalError,
     JournalLocked,
     JournalUnusable,
@@ -41,10 +46,21 @@ from sentient_kernel.errors import (
     UnknownWorkflow,
     UsageError,
 )
-from sentient_kernel.events import ApprovalWithdrawn, ErrorInfo, LoopBlocked, Record, RunFailed, RunPaused, RunResumed, RunStarted
+from sentient_kernel.events import (
+    ApprovalWithdrawn,
+    ErrorInfo,
+    LoopBlocked,
+    Record,
+    RunFailed,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Written,
+)
 from sentient_kernel.events import RunCancelled as RunCancelledEvent
-from sentient_kernel.ids import RunId, Seq, StepKey, answer_key, line_of, new_run_id
+from sentient_kernel.ids import RunId, Seq, StepKey, answer_key, new_run_id
 from sentient_kernel.journal.base import Journal, Lease
+from sentient_kernel.projections.foreign import ForeignView, inputs_named
 
 LEASE_TTL = 15.0
 """Seconds after which a kernel that gives no sign may lose its runs; one that died on this machine loses them at once."""
@@ -167,33 +183,29 @@ class Engine:
         """True while some kernel executes the run."""
         if run in self.live:
             return True
-        root = self.root_of(run)
+        root = root_of(self.journal, run)  # a child is executed under its root's lease
         info = self.journal.leases([root]).get(root)
         return info is not None and info.alive
-
-    def root_of(self, run: RunId) -> RunId:
-        """Returns the run that a run is part of, and that of none: a child is executed under its root's lease."""
-
-        def parent(of: RunId) -> RunId | None:
-            rows = self.journal.runs(run=of)
-            above = rows[0].parent if rows else None
-            return above if above is not None and self.journal.runs(run=above) else None
-
-        return line_of(run, parent)[-1]
-
-    def family_of(self, root: RunId) -> list[RunId]:
-        """Returns a run, and all those that are part of it."""
-        found = {root: None}
-        todo = [root]
-        while todo:
-            below = [row.run for row in self.journal.runs(parent=todo.pop()) if row.run not in found]
-            found.update(dict.fromkeys(below))
-            todo += below
-        return list(found)
 
     def error(self, run: RunId) -> BaseException | None:
         """Returns the exception that ended a run in this process, with its traceback."""
         return self._errors.get(run)
+
+    def names(self, workflow: str, inputs: Any) -> dict[str, JsonValue]:
+        """Returns what the stored inputs of a workflow name: as the workflow says, where it is defined here."""
+        try:
+            return (self._flows.get(workflow) or find(workflow)).names(inputs)
+        except Exception:  # noqa: BLE001 - a workflow that is not defined here, or says nothing of inputs that a stranger made up
+            return inputs_named(inputs)
+
+    def foreign(self, run: RunId) -> ForeignView | None:
+        """Returns what a run, and the runs that it is part of or that are part of it, hold that was written elsewhere; any thread."""
+        return look(self.journal, root_of(self.journal, run), self.names)
+
+    def policy(self, run: RunId) -> Mapping[str, str]:
+        """Returns how the questions of a run are answered; nothing for one that was begun elsewhere."""
+        begun = self.journal.read(run=run, kinds=["run_started"], limit=1)
+        return (begun[0].event.approve or {}) if begun and not begun[0].origin else {}
 
     def result(self, run: RunId) -> Any:
         """Returns the stored result of a run, typed by its workflow where that is defined here. Raises Refused when there is none."""
@@ -287,14 +299,25 @@ class Engine:
         try:
             await written
         except DuplicateKey as duplicate:
-            first = self.journal.read(after=Seq(duplicate.seq - 1), limit=1)[0]
-            await self._attach(first.run, flow)
-            return first.run
-        state = RunState(run, started=started, code=started.code, started_at=self.clock.now_us())
-        self._execute(flow, state, lease)
+            known = self._named(duplicate.seq, started)
+            await self._attach(known, flow, approve)
+            return known
+        state = RunState(run, started=started, policy=approve or {}, code=started.code, started_at=self.clock.now_us())
+        self._execute(flow, Execution(self, flow, state, lease))
         return run
 
-    async def _attach(self, run: RunId, flow: Workflow[..., Any]) -> None:
+    def _named(self, seq: int, started: RunStarted) -> RunId:
+        """Returns the run of a name, once it is what that name stands for: in a home from elsewhere, anything can."""
+        found = self.journal.read(after=Seq(seq - 1), limit=1)
+        if found and found[0].kind == "run_started":
+            event = found[0].event
+            if (event.name, event.workflow, event.inputs) == (started.name, started.workflow, started.inputs):
+                return found[0].run
+        raise JournalDamaged(
+            f"The run that goes by the name {started.name!r} is not one of these inputs.", hint="`sentient-kernel verify` tells more."
+        )
+
+    async def _attach(self, run: RunId, flow: Workflow[..., Any], approve: Mapping[str, str] | None) -> None:
         """Goes on with a named run where that makes sense: it crashed, failed, or its notebook code was edited."""
         if await self._executed_here(run):
             return
@@ -303,7 +326,7 @@ class Engine:
         if state.ended == "cancelled" or (state.ended == "completed" and not edited):
             return
         with suppress(Refused):  # completed by another kernel just now
-            await self._resume(run, flow)
+            await self._resume(run, flow, approve)
 
     async def _executed_here(self, run: RunId) -> bool:
         """True while this engine executes the run; one whose end is written already is let go of first."""
@@ -313,18 +336,18 @@ class Engine:
         await asyncio.wait([execution.task])
         return run in self.live
 
-    async def _resume(self, run: RunId, flow: Workflow[..., Any] | None) -> None:
+    async def _resume(self, run: RunId, flow: Workflow[..., Any] | None, approve: Mapping[str, str] | None = None) -> None:
         if await self._executed_here(run) or run in self._resuming:
             return
         self._resuming.add(run)
         try:
-            await self._take_up(run, flow)
+            await self._take_up(run, flow, approve)
         finally:
             self._resuming.discard(run)
 
-    async def _take_up(self, run: RunId, flow: Workflow[..., Any] | None) -> None:
-        if (root := self.root_of(run)) != run:
-            await self._resume(root, None)
+    async def _take_up(self, run: RunId, flow: Workflow[..., Any] | None, approve: Mapping[str, str] | None) -> None:
+        if (root := root_of(self.journal, run)) != run:
+            await self._resume(root, None, approve)
             return
         state = self._load(run)
         assert state.started is not None  # noqa: S101 - _load raises NotFound otherwise
@@ -342,11 +365,14 @@ class Engine:
         if not state.ended and state.recoveries >= CRASH_LOOP:
             await self._declare_failed(state, lease)
             return
+        end = Written(f"run_{state.ended}", state.last) if state.ended else None
         event = RunResumed(code=flow.code, by=self.by, retry_failed=state.ended == "failed")
         await self.journal.append(run, [event], lease=lease)
         self._catch_up(state)
         self._errors.pop(run, None)
-        self._execute(flow, state, lease)
+        foreign = state.foreign or any(record.origin for one in tree_of(self.journal, run)[1:] for record in self.journal.read(run=one))
+        given = {ask: how for ask, how in (approve or {}).items() if ask == "open"}
+        self._execute(flow, Execution(self, flow, state, lease, foreign=foreign, given=given, end=end))
 
     async def _declare_failed(self, state: RunState, lease: Lease) -> None:
         names = ", ".join(sorted({s.name for s in state.steps.values() if s.completed is None and s.failed is None})) or "its first lines"
@@ -367,21 +393,20 @@ class Engine:
             raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
         return state
 
-    def _execute(self, flow: Workflow[..., Any], state: RunState, lease: Lease) -> None:
-        execution = Execution(self, flow, state, lease)
-        assert state.started is not None  # noqa: S101 - a state to execute has begun
-        args, kwargs = _codec.arguments(flow.fn, state.started.inputs)
-        self.live[state.run] = execution
-        execution.task = start_task(self._to_the_end(execution, args, kwargs), f"run {state.run}")
+    def _execute(self, flow: Workflow[..., Any], execution: Execution) -> None:
+        self.live[execution.run] = execution
+        execution.task = start_task(self._to_the_end(execution), f"run {execution.run}")
 
-    async def _to_the_end(self, execution: Execution, args: list[Any], kwargs: dict[str, Any]) -> None:
+    async def _to_the_end(self, execution: Execution) -> None:
         run = execution.run
         try:
-            await execution.execute(Context(execution), args, kwargs)
+            await execution.execute(Context(execution), self._arguments(execution))
         except asyncio.CancelledError:
             pass
         except (Crashed, LeaseLost, JournalError) as error:
             self.ended_by(run, error)
+        except NotOpened as closed:
+            self.ended_by(run, closed.rejected)
         except Exception as error:  # noqa: BLE001 - the border of step execution; the journal has it, this keeps the traceback
             self.ended_by(run, error)
         finally:
@@ -399,6 +424,12 @@ class Engine:
             except JournalLocked:
                 await asyncio.sleep(POLL)
 
+    @staticmethod
+    def _arguments(execution: Execution) -> Callable[[], tuple[list[Any], dict[str, Any]]]:
+        started = execution.state.started
+        assert started is not None  # noqa: S101 - a run that is executed has begun
+        return partial(_codec.arguments, execution.flow.fn, started.inputs)
+
     def _release(self, lease: Lease) -> None:
         try:
             self.journal.release(lease, patience=MOMENT)
@@ -413,6 +444,10 @@ class Engine:
         """Runs a child to its end under its parent's lease and returns its result."""
         lease = parent.root.lease
         state = fold(run, self.journal.read(run=run))
+        if state.foreign and run not in parent.root.opened:
+            # Those that the journal's list of runs knows were asked about before their parent's first line.
+            what = f"Child run {run!r} holds what was written elsewhere, and nobody was asked about it here."
+            raise JournalDamaged(what, hint="Resume the run; where this stays, the list of runs was altered.")
         if state.ended == "completed":
             return _codec.stored_result(state.last, self.journal.blobs, flow.fn)
         if state.started is None:
@@ -428,9 +463,8 @@ class Engine:
             await self.journal.append(run, [RunResumed(code=flow.code, by=self.by, retry_failed=state.ended == "failed")], lease=lease)
             state = fold(run, self.journal.read(run=run))
         execution = Execution(self, flow, state, lease, parent)
-        inputs_args, inputs_kwargs = _codec.arguments(flow.fn, state.started.inputs if state.started else {"args": [], "kwargs": {}})
         self.live[run] = execution
-        execution.task = start_task(execution.execute(Context(execution), inputs_args, inputs_kwargs), f"run {run}")
+        execution.task = start_task(execution.execute(Context(execution), self._arguments(execution)), f"run {run}")
         try:
             return await execution.task
         except asyncio.CancelledError:
@@ -474,7 +508,8 @@ class Engine:
 
     def _addressed(self, command: SendMessage) -> SendMessage:
         """Returns the message as one to the root of the tree of runs, where all mailboxes are."""
-        root = self.root_of(command.run)
+        self._load(command.run)
+        root = root_of(self.journal, command.run)
         return command if root == command.run else command.model_copy(update={"run": root, "to": command.to or command.run})
 
     async def _cancel_at_rest(self, run: RunId) -> None:

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
+from pydantic import JsonValue
+
 from sentient_kernel.engine._identity import defined_in_notebook, fingerprint
 from sentient_kernel.errors import UnknownWorkflow, UsageError
 from sentient_kernel.events import Effect
+from sentient_kernel.projections.foreign import inputs_named
 
 if TYPE_CHECKING:
     from sentient_kernel.engine.context import Context
@@ -106,7 +109,13 @@ class Outcome(Generic[T]):
 class Workflow(Generic[P, T]):
     """An async function whose steps are recorded. Calling it inside another workflow runs it as part of that one."""
 
-    def __init__(self, fn: Callable[Concatenate[Context, P], Awaitable[T]], name: str | None, version: str | None) -> None:
+    def __init__(
+        self,
+        fn: Callable[Concatenate[Context, P], Awaitable[T]],
+        name: str | None,
+        version: str | None,
+        names: Callable[[Any], dict[str, JsonValue]] | None = None,
+    ) -> None:
         if not inspect.iscoroutinefunction(fn):
             raise UsageError(f"{getattr(fn, '__name__', fn)!r} is not a workflow.", hint="Write it as `async def name(ctx, ...)`.")
         self._signature = inspect.signature(fn)
@@ -116,6 +125,7 @@ class Workflow(Generic[P, T]):
         self.fn = fn
         self.name = name or f"{fn.__module__}:{fn.__qualname__}"
         self.version = version
+        self.names = names or inputs_named
         self.notebook = defined_in_notebook(fn)
         self._code = ""
         update_wrapper(self, fn)
@@ -148,13 +158,23 @@ class Workflow(Generic[P, T]):
 _defined: dict[str, Workflow[..., Any]] = {}
 
 
-def workflow(fn: Any = None, /, *, name: str | None = None, version: str | None = None) -> Any:
+def workflow(
+    fn: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    names: Callable[[Any], dict[str, JsonValue]] | None = None,
+) -> Any:
     """Declares an async function as a workflow.
 
     Args:
         fn: ``async def f(ctx, ...)``; everything that is worth keeping in it happens in ``await ctx.step(...)``.
         name: What runs of it are stored under; by default its module and name.
         version: Stands for its code where source is not to count.
+        names: A pure function of the stored inputs (``{"args": [...], "kwargs": {...}}``, whatever somebody wrote there) that returns
+            what they name: paths, addresses, models, as texts. A person reads that before a run from elsewhere goes on here; by default
+            all arguments are listed.
 
     Returns:
         The workflow, to be given to ``Workbench.start``. Declaring one of the same name again replaces it.
@@ -167,8 +187,8 @@ def workflow(fn: Any = None, /, *, name: str | None = None, version: str | None 
         <workflow sentient_kernel.engine.workflow:greet>
     """
     if fn is None:
-        return lambda f: workflow(f, name=name, version=version)
-    made: Workflow[..., Any] = Workflow(fn, name, version)
+        return lambda f: workflow(f, name=name, version=version, names=names)
+    made: Workflow[..., Any] = Workflow(fn, name, version, names)
     _defined[made.name] = made
     return made
 

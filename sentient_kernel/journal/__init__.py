@@ -10,9 +10,11 @@ How it is built, where one might wonder:
 - Commits that need not survive the power are made on the engine's loop (a hop to a thread costs three times as much), inside the call of
   a task that writes alone, together for many. Those that the disk confirms, contended ones and checkpoints are a thread's (``_writer``).
 - A row keeps its run and kind as numbers and has no index entry of its own: ``spans`` says in which blocks of 64 rows a run or a kind
-  occurs (``_schema``). Two rows of a step take about 117 bytes.
+  occurs (``_schema``). Two rows of a step take about 135 bytes.
 - SQLite opens a damaged log without a word. A chain of hashes and a head record beside the file tell (``_head``, ``_check``); a repair
   reads pages itself and lets the chain decide what is a row (``_pages``, ``_repair``).
+- The chain is not secret, so it does not tell who wrote a row; a mark beside each does, made with a key outside every home (``_marks``).
+  Records say by their ``origin`` whether they count here.
 - Big values are files named by their hash, not rows: they would fill the log and its checkpoints.
 """
 

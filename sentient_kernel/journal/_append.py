@@ -63,7 +63,7 @@ class Appender:
         self._committer = committer
         self._reader = reader
         self._translate = translate
-        self._writer = Writer(open_, wrote, confirmed, translate, self._landed)
+        self._writer = Writer(open_, wrote, confirmed, translate, self._landed, committer.marker)
         self.grouping = Grouping()
         self._buffer: list[Pending] = []
         self._waiting = 0  # futures in the buffer

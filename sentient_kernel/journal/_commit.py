@@ -11,7 +11,6 @@ from _blake2 import blake2b  # what hashlib.blake2b is; the detour costs as much
 from asyncio import Future
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from struct import Struct
 from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
@@ -20,6 +19,7 @@ from sentient_kernel.errors import DuplicateKey, LeaseLost
 from sentient_kernel.events import Record, record_of
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal._leases import give_back
+from sentient_kernel.journal._marks import FROM_FILE, Marker, content, kind_word
 from sentient_kernel.journal._schema import BLOCK
 from sentient_kernel.journal.base import Lease
 
@@ -34,8 +34,7 @@ ADOPTED = 64
 
 _PAGE: Final = 4096
 _SMALL: Final = 1024
-_LINK = Struct(">QqHH").pack
-_INSERT = "INSERT INTO events(seq, run, kind, at, chain, body) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO events(seq, run, kind, at, chain, body, mark) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 T = TypeVar("T")
@@ -59,7 +58,7 @@ ENDS: Final = frozenset({"run_completed", "run_failed", "run_cancelled"})
 _NOTED: Final = ENDS | {"run_started"}
 
 Result = Seq | DuplicateKey | LeaseLost
-_Row = tuple[int, int, int, int, bytes, bytes]
+_Row = tuple[int, int, int, int, bytes, bytes, bytes]
 
 
 class Outcome(NamedTuple):
@@ -80,7 +79,7 @@ def link(before: bytes, seq: int, at: int, code: int, run: bytes, body: bytes) -
         run: The id of its run.
         body: Its JSON.
     """
-    return blake2b(b"".join((before, _LINK(seq, at, code, len(run)), run, body)), digest_size=CHAIN).digest()
+    return blake2b(before + content(seq, at, code, run, body), digest_size=CHAIN).digest()
 
 
 class Committer:
@@ -89,10 +88,12 @@ class Committer:
     Args:
         connection: The connection; nobody else writes through it.
         wrote: Called after each commit with the seq and chain hash of the newest row.
+        marker: Makes the marks of rows that are written here.
     """
 
-    def __init__(self, connection: apsw.Connection, wrote: Callable[[int, bytes], None]) -> None:
+    def __init__(self, connection: apsw.Connection, wrote: Callable[[int, bytes], None], marker: Marker) -> None:
         self.connection = connection
+        self.marker = marker
         self.execute = connection.cursor().execute
         self.pages = 0
         """About how many pages were written since this was last set to 0."""
@@ -107,7 +108,8 @@ class Committer:
         self._numbers: dict[RunId, tuple[int, bytes]] = {}
         self._marked: set[int] = set()  # the keys that are known to occur in the newest block
         self._next_block = 0
-        self._codes: dict[str, int] = {str(name): int(code) for code, name in self.execute("SELECT code, name FROM kinds")}
+        kinds = self.execute("SELECT code, name FROM kinds")
+        self._codes: dict[str, tuple[int, bytes]] = {str(name): (int(code), kind_word(name)) for code, name in kinds}
         self._born = int(self.execute("SELECT value FROM meta WHERE name = 'born'").get)
 
     def commit(self, group: Sequence[Pending]) -> Outcome:
@@ -159,7 +161,8 @@ class Committer:
                 for run in {record.run for record in portion} - known:
                     self._check_new(run)
                     known.add(run)
-                rows, _ = self._gather([Pending(r.run, [(r.kind, r.body)], r.at) for r in portion])
+                group = [Pending(r.run, [(r.kind, r.body)], r.at) for r in portion]
+                rows, _ = self._gather(group, from_file=True)
                 self._many(_INSERT, rows)
                 self._seq, self._chain = rows[-1][0], rows[-1][4]
                 written += len(rows)
@@ -176,9 +179,10 @@ class Committer:
         if (found := self.execute("SELECT first FROM runs WHERE id = ?", (run,)).get) is not None:
             raise DuplicateKey(f"Run {run!r} is in this journal already.", seq=int(found))
 
-    def _gather(self, group: Sequence[Pending]) -> tuple[list[_Row], Outcome]:
+    def _gather(self, group: Sequence[Pending], *, from_file: bool = False) -> tuple[list[_Row], Outcome]:
         """Makes the rows and records of a group; whatever else it changes, it changes in the open transaction."""
         seq, chain, codes, numbers, marked, born = self._seq, self._chain, self._codes, self._numbers, self._marked, self._born
+        begun, origin = self.marker.begun, "file" if from_file else ""
         rows: list[_Row] = []
         records: list[Record] = []
         results: list[Result] = []
@@ -191,10 +195,13 @@ class Committer:
             number, name = numbers.get(run) or self._number(run, seq + 1)
             for kind, body in events:
                 seq += 1
-                code = codes[kind]
-                chain = link(chain, seq, at, code, name, body)
-                rows.append((seq, number, code, at - born, chain, body))
-                records.append(record_of((seq, run, at, kind, body)))
+                code, word = codes[kind]
+                covered = content(seq, at, code, name, body)
+                chain = blake2b(chain + covered, digest_size=CHAIN).digest()
+                marking = begun()
+                marking.update(chain + word + covered)
+                rows.append((seq, number, code, at - born, chain, body, FROM_FILE if from_file else marking.digest()))
+                records.append(record_of((seq, run, at, kind, body, origin)))
                 if seq >= self._next_block or number not in marked or -code not in marked:
                     self._mark(number, code, seq)
                 if len(body) > _SMALL:

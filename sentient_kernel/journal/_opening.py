@@ -15,6 +15,7 @@ from sentient_kernel.ids import Seq
 from sentient_kernel.journal._check import check
 from sentient_kernel.journal._commit import Committer
 from sentient_kernel.journal._head import HeadFile, head_path, read_head
+from sentient_kernel.journal._marks import Marker
 from sentient_kernel.journal._ours import check_ours
 from sentient_kernel.journal._place import make_room, translate
 from sentient_kernel.journal._schema import add_kinds, check_library, connect, prepare
@@ -35,7 +36,7 @@ class Opened:
     had_wal: bool
 
 
-def open_journal(path: Path, *, filesystem: str, now: Callable[[], int], readonly: bool, vfs: str | None) -> Opened:
+def open_journal(path: Path, *, filesystem: str, now: Callable[[], int], readonly: bool, vfs: str | None, marker: Marker) -> Opened:
     """Opens a journal, made if there is none, and looks at its last 1,000 rows.
 
     Args:
@@ -44,6 +45,7 @@ def open_journal(path: Path, *, filesystem: str, now: Callable[[], int], readonl
         now: Returns microseconds since 1970, for the birth of a new one.
         readonly: Whether nothing at all may be written.
         vfs: The SQLite VFS to go through.
+        marker: Makes the marks of rows that are written here.
 
     Returns:
         What was opened; a damaged journal, and one of a later version, can be read and not written.
@@ -64,7 +66,7 @@ def open_journal(path: Path, *, filesystem: str, now: Callable[[], int], readonl
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            return _open(path, now, readonly, vfs, had_wal)
+            return _open(path, now, readonly, vfs, had_wal, marker)
         except apsw.BusyError as error:  # others are making or closing it; SQLite does not wait for them in every place
             if time.monotonic() > deadline:
                 raise translate(error, path, "opened") from error
@@ -73,7 +75,7 @@ def open_journal(path: Path, *, filesystem: str, now: Callable[[], int], readonl
             raise translate(error, path, "opened") from error
 
 
-def _open(path: Path, now: Callable[[], int], readonly: bool, vfs: str | None, had_wal: bool) -> Opened:
+def _open(path: Path, now: Callable[[], int], readonly: bool, vfs: str | None, had_wal: bool, marker: Marker) -> Opened:
     connection = connect(path, readonly=readonly, vfs=vfs)
     head: HeadFile | None = None
     try:
@@ -98,7 +100,7 @@ def _open(path: Path, now: Callable[[], int], readonly: bool, vfs: str | None, h
         else:
             add_kinds(connection)
         head = HeadFile(head_path(path), connection.execute("SELECT value FROM meta WHERE name = 'id'").get)
-        return Opened(Committer(connection, head.write), head, verdict, refusal, had_wal)
+        return Opened(Committer(connection, head.write, marker), head, verdict, refusal, had_wal)
     except JournalTooNew as error:
         connection.close()
         return Opened(None, None, Verdict(0, Seq(0), ()), error, had_wal)

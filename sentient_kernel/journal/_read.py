@@ -12,6 +12,7 @@ import apsw
 
 from sentient_kernel.events import Record, record_of
 from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.journal._marks import Marker, kind_word
 from sentient_kernel.journal._ours import RUN
 from sentient_kernel.journal._schema import BLOCK
 from sentient_kernel.journal.base import RunRow
@@ -21,10 +22,10 @@ T = TypeVar("T")
 MOST_REMEMBERED: Final = 10_000
 """Runs whose ids are kept in memory."""
 
-ALL: Final = "SELECT seq, run, at, kind, body FROM events WHERE seq > :after AND seq <= :until ORDER BY seq LIMIT :limit"
+ALL: Final = "SELECT seq, run, at, kind, body, chain, mark FROM events WHERE seq > :after AND seq <= :until ORDER BY seq LIMIT :limit"
 
 BY_RUN: Final = """
-SELECT e.seq, e.run, e.at, e.kind, e.body
+SELECT e.seq, e.run, e.at, e.kind, e.body, e.chain, e.mark
 FROM spans w CROSS JOIN events e ON e.seq >= w.block * :size AND e.seq < (w.block + 1) * :size AND e.seq > :after AND e.seq <= :until
 WHERE w.key = :run AND w.block >= :after / :size AND e.run = :run
 ORDER BY w.block, e.seq LIMIT :limit"""
@@ -33,7 +34,7 @@ BY_KINDS: Final = """
 WITH wanted AS (
     SELECT DISTINCT block FROM spans
     WHERE key IN (SELECT -value FROM json_each(:kinds)) AND block >= :after / :size ORDER BY block)
-SELECT e.seq, e.run, e.at, e.kind, e.body
+SELECT e.seq, e.run, e.at, e.kind, e.body, e.chain, e.mark
 FROM wanted w CROSS JOIN events e ON e.seq >= w.block * :size AND e.seq < (w.block + 1) * :size AND e.seq > :after AND e.seq <= :until
 WHERE e.kind IN (SELECT value FROM json_each(:kinds))
 ORDER BY w.block, e.seq LIMIT :limit"""
@@ -42,7 +43,7 @@ BY_BOTH: Final = """
 WITH wanted AS (
     SELECT block FROM spans WHERE key = :run AND block >= :after / :size
     INTERSECT SELECT block FROM spans WHERE key IN (SELECT -value FROM json_each(:kinds)) AND block >= :after / :size)
-SELECT e.seq, e.run, e.at, e.kind, e.body
+SELECT e.seq, e.run, e.at, e.kind, e.body, e.chain, e.mark
 FROM wanted w CROSS JOIN events e ON e.seq >= w.block * :size AND e.seq < (w.block + 1) * :size AND e.seq > :after AND e.seq <= :until
 WHERE e.run = :run AND e.kind IN (SELECT value FROM json_each(:kinds))
 ORDER BY w.block, e.seq LIMIT :limit"""
@@ -61,10 +62,12 @@ class Reader:
 
     Args:
         open_: Opens a connection.
+        marker: Makes the marks of this installation: records say whether they carry theirs.
     """
 
-    def __init__(self, open_: Callable[[], apsw.Connection]) -> None:
+    def __init__(self, open_: Callable[[], apsw.Connection], marker: Marker) -> None:
         self._open = open_
+        self._marker = marker
         self._idle: list[apsw.Connection] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -120,8 +123,17 @@ class Reader:
         if any(code not in self._kinds for code in {row[3] for row in rows}):
             self._kinds = {}
             self._names()
-        born, names = self._born, self._kinds
-        return [record_of((seq, ids[number], born + at, names[code], body)) for seq, number, at, code, body in rows]
+        return self._records(rows, ids)
+
+    def _records(self, rows: list[Any], ids: dict[int, RunId]) -> list[Record]:
+        born, origin, found = self._born, self._marker.origin, list[Record]()
+        kinds = {code: (name, kind_word(name)) for code, name in self._kinds.items()}
+        runs = {number: ids[number].encode() for number in {row[1] for row in rows}}
+        for seq, number, at, code, body, chain, beside in rows:
+            kind, word = kinds[code]
+            where = origin(beside, chain, word, seq, born + at, code, runs[number], body)
+            found.append(record_of((seq, ids[number], born + at, kind, body, where)))
+        return found
 
     def _ids(self, numbers: set[int]) -> dict[int, RunId]:
         """Returns the ids of runs by their numbers, and perhaps of others that were asked for lately."""

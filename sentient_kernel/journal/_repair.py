@@ -13,17 +13,20 @@ import apsw
 
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.errors import JournalDamaged, JournalUnusable
+from sentient_kernel.events import Origin
 from sentient_kernel.ids import Seq
+from sentient_kernel.installation import installation
 from sentient_kernel.journal import _pages
 from sentient_kernel.journal._check import sound
 from sentient_kernel.journal._check_rows import META
 from sentient_kernel.journal._head import HeadFile, head_path, read_head
+from sentient_kernel.journal._marks import Marker, kind_word
 from sentient_kernel.journal._ours import KIND, RUN
 from sentient_kernel.journal._schema import APPLICATION_ID, BLOCK, CREATE, VERSION, add_kinds, connect
 from sentient_kernel.journal.base import Damage
 
-Row = tuple[int, int, int, int, bytes, bytes]
-"""seq, run, kind, at, chain, body"""
+Row = tuple[int, int, int, int, bytes, bytes, bytes | None]
+"""seq, run, kind, at, chain, body, mark"""
 
 
 class Repaired(NamedTuple):
@@ -47,8 +50,10 @@ class _Candidates:
     def take(self, found: _pages.Found, page: bytes) -> None:
         """Sorts a record by its shape; what comes from an index is kept page by page."""
         match found.rowid, found.values:
-            case int(seq), (None, int(run), int(kind), int(at), bytes(chain), bytes(body)):
-                self.events[seq].add((seq, run, kind, at, chain, body))
+            case int(seq), (None, int(run), int(kind), int(at), bytes(chain), bytes(body), (bytes() | None) as mark):
+                self.events[seq].add((seq, run, kind, at, chain, body, mark))
+            case int(seq), (None, int(run), int(kind), int(at), bytes(chain), bytes(body)):  # of a file of version 1
+                self.events[seq].add((seq, run, kind, at, chain, body, None))
             case int(no), (None, str(name), int(first), *rest) if len(rest) == 5 and RUN.fullmatch(name):
                 self.runs[no] = (name, first, *rest)
                 self.names[no].add(name)
@@ -83,7 +88,7 @@ def repair(path: str | os.PathLike[str], into: str | os.PathLike[str], *, clock:
     """Saves every row that can be read, and is what was written, into a new journal; the old one is not touched.
 
     It looks at every page of the file and of the write-ahead log beside it, also at those that SQLite no longer reaches, and keeps the rows
-    that the chain of hashes confirms. Rows keep their seq; what is lost is noted in the new journal as acknowledged.
+    that the chain of hashes confirms. Rows keep their seq and their marks; what is lost is noted in the new journal as acknowledged.
 
     Args:
         path: The damaged journal; nobody should be writing to it.
@@ -107,7 +112,7 @@ def repair(path: str | os.PathLike[str], into: str | os.PathLike[str], *, clock:
     born = next((value for value in found.meta("born") if isinstance(value, int)), None)
     if born is None or not found.events:
         raise JournalDamaged(f"{source} holds no row of a journal that can be read.")
-    rows, unsound = _confirmed(found, born)
+    rows, unsound = _confirmed(found, born, Marker(installation().key))
     record = read_head(head_path(source))
     went = record.seq if record is not None and record.journal in found.meta("id") else 0
     known = {(first, last): what for first, last, _, what in found.gaps.values()}
@@ -138,10 +143,11 @@ def _gather(path: Path) -> _Candidates:
     return found
 
 
-def _confirmed(found: _Candidates, born: int) -> tuple[list[Row], set[int]]:
+def _confirmed(found: _Candidates, born: int, marker: Marker) -> tuple[list[Row], set[int]]:
     """Returns the rows that are what was written, and the places where there are only others.
 
-    A row behind a lost one cannot be checked against it. It is kept when the row behind it continues from it, or when it is the last.
+    A row behind a lost one cannot be checked against it. It is kept when the row behind it continues from it, or when it is the last. Of
+    several that differ in their mark alone, the one that carries this installation's is kept.
     """
     rows: list[Row] = []
     unsound: set[int] = set()
@@ -152,7 +158,7 @@ def _confirmed(found: _Candidates, born: int) -> tuple[list[Row], set[int]]:
         if not good and gap:
             good = [row for row in candidates if _is_continued(found, row, born)]
         if good:
-            rows.append(good[0])
+            rows.append(min(good, key=lambda row: _origin(found, row, marker, born) != ""))
         else:
             unsound.add(seq)
     return rows, unsound
@@ -161,10 +167,16 @@ def _confirmed(found: _Candidates, born: int) -> tuple[list[Row], set[int]]:
 def _fits(found: _Candidates, row: Row, before: bytes, born: int) -> bool:
     """Checks the chain; of several names that a run's number could have, the one that fits is the run's."""
     for name in found.names[row[1]]:
-        if sound(row, before, {row[1]: name.encode()}, born):
+        if sound(row[:6], before, {row[1]: name.encode()}, born):
             found.names[row[1]] = {name}
             return True
     return False
+
+
+def _origin(found: _Candidates, row: Row, marker: Marker, born: int) -> Origin:
+    seq, run, kind, at, chain, body, mark = row
+    name = next(iter(found.names[run])).encode()
+    return marker.origin(mark, chain, kind_word(found.kinds[kind]), seq, born + at, kind, name, body)
 
 
 def _is_continued(found: _Candidates, row: Row, born: int) -> bool:
@@ -200,7 +212,7 @@ def _write(target: Path, found: _Candidates, born: int, rows: list[Row], gaps: l
         journal = os.urandom(8)
         connection.execute("INSERT INTO meta VALUES ('born', ?), ('id', ?), ('checkpoints', 0)", (born, journal))
         connection.executemany("INSERT INTO kinds(code, name) VALUES (?, ?)", found.kinds.items())
-        connection.executemany("INSERT INTO events(seq, run, kind, at, chain, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO events(seq, run, kind, at, chain, body, mark) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         _write_runs(connection, found)
         connection.execute("INSERT INTO spans SELECT DISTINCT run, seq / ? FROM events", (BLOCK,))
         connection.execute("INSERT INTO spans SELECT DISTINCT -kind, seq / ? FROM events", (BLOCK,))

@@ -41,7 +41,7 @@ CREATE INDEX runs_by_name ON runs(name) WHERE name IS NOT NULL;
 CREATE INDEX runs_by_parent ON runs(parent) WHERE parent IS NOT NULL;
 CREATE TABLE events(
     seq INTEGER PRIMARY KEY, run INTEGER NOT NULL, kind INTEGER NOT NULL, at INTEGER NOT NULL,
-    chain BLOB NOT NULL, body BLOB NOT NULL);
+    chain BLOB NOT NULL, body BLOB NOT NULL, mark BLOB);
 CREATE TABLE spans(key INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY(key, block)) WITHOUT ROWID;
 CREATE TABLE keys(key TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE leases(
@@ -53,7 +53,13 @@ CREATE VIEW readable AS
     FROM events e JOIN runs r ON r.no = e.run JOIN kinds k ON k.code = e.kind JOIN meta b ON b.name = 'born';
 """
 
-MIGRATIONS: Final[tuple[Callable[[apsw.Connection], None], ...]] = ()
+
+def _add_marks(connection: apsw.Connection) -> None:
+    """To version 2: rows carry a mark of who wrote them. Those that are there have none, and so come from elsewhere."""
+    connection.execute("ALTER TABLE events ADD COLUMN mark BLOB")
+
+
+MIGRATIONS: Final[tuple[Callable[[apsw.Connection], None], ...]] = (_add_marks,)
 """``MIGRATIONS[n]`` takes a file from version n + 1 to n + 2; each runs inside one transaction, after a copy of the file was made."""
 
 VERSION: Final = len(MIGRATIONS) + 1
@@ -102,6 +108,26 @@ def connect(
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         for statement in (*_PRAGMAS, _SYNCHRONOUS[synchronous]):
             connection.execute(statement)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_to_read(path: Path, *, vfs: str | None = None) -> apsw.Connection:
+    """Opens a connection that only reads; a file of version 1 that nobody has brought up to date reads as one of today.
+
+    Args:
+        path: The file.
+        vfs: As for :func:`connect`.
+
+    Raises:
+        apsw.Error: whatever SQLite says; callers translate it.
+    """
+    connection = connect(path, readonly=True, vfs=vfs)
+    try:
+        if connection.pragma("user_version") == 1:
+            connection.execute("CREATE TEMP VIEW events AS SELECT *, NULL AS mark FROM main.events")
     except BaseException:
         connection.close()
         raise

@@ -14,6 +14,7 @@ from sentient_kernel.errors import JournalError
 from sentient_kernel.events import Record
 from sentient_kernel.ids import Seq
 from sentient_kernel.journal._commit import Committer, Outcome, Pending
+from sentient_kernel.journal._marks import Marker
 from sentient_kernel.journal._schema import let_go
 
 T = TypeVar("T")
@@ -54,6 +55,7 @@ class Writer:
         confirmed: Called when the disk has confirmed rows and nothing has come for a while.
         translate: Turns an error of SQLite into one of ours.
         landed: Told, on the thread, how many groups a transaction held, what was in them, and what became of it.
+        marker: What its committer marks rows with.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class Writer:
         confirmed: Callable[[], None],
         translate: Callable[[Exception], JournalError],
         landed: Landed,
+        marker: Marker,
     ) -> None:
         self._open = open_
+        self._marker = marker
         self._wrote = wrote
         self._confirmed = confirmed
         self._translate = translate
@@ -189,5 +193,5 @@ class Writer:
 
     def _connected(self) -> Committer:
         if self._committer is None:
-            self._committer = Committer(self._open(), self._wrote)
+            self._committer = Committer(self._open(), self._wrote, self._marker)
         return self._committer

@@ -52,11 +52,17 @@ class Damage(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a check of the journal found; ``ok`` when ``damage`` is empty."""
+    """What a check of the journal found; ``ok`` when ``damage`` is empty.
+
+    The chain of hashes shows rows that are missing or were altered. It is not secret, so it does not show who wrote them: a whole journal
+    that somebody made up is ``ok`` too. ``foreign`` rows carry no mark of this installation; the others were written here.
+    """
 
     rows: int
     head: Seq
     damage: tuple[Damage, ...]
+    foreign: int = 0
+    """Rows that come from elsewhere; counted in a full check that finds no damage."""
 
     @property
     def ok(self) -> bool:
@@ -142,6 +148,8 @@ class Journal(Protocol):
         Called on the loop; the work is done on another thread, and what was written is handed over a portion at a time, so that the loop
         has its turn in between.
 
+        They come from a file, and their records say so for ever: nothing in them counts here by itself.
+
         Args:
             make: Told the seq of the first event here, yields the events in order; their own seqs do not count. Called on that thread,
                 perhaps again.
@@ -154,7 +162,11 @@ class Journal(Protocol):
     def read(
         self, *, run: RunId | None = None, after: Seq = Seq(0), kinds: Sequence[str] | None = None, limit: int | None = None
     ) -> list[Record]:
-        """Returns records in the order of seq; any thread."""
+        """Returns records in the order of seq; any thread.
+
+        Each says by its ``origin`` whether it counts here: whether it was written by who may write here. A store that others can write to
+        on disk believes no name in a row; one with users of its own believes those it knows.
+        """
 
     def head(self) -> Seq:
         """Returns the seq of the newest record, 0 when there is none; any thread."""

@@ -19,16 +19,19 @@ from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.errors import JournalDamaged, JournalError, JournalLocked, JournalUnusable, UsageError
 from sentient_kernel.events import TRANSIENT, Record, Writable, classes
 from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.installation import installation
 from sentient_kernel.journal import _leases
 from sentient_kernel.journal._append import Appender, again
 from sentient_kernel.journal._check import check, check_blobs
 from sentient_kernel.journal._commit import MOST_REMEMBERED, Committer, Pending
 from sentient_kernel.journal._head import HeadFile, head_path, read_head
+from sentient_kernel.journal._marks import Marker
 from sentient_kernel.journal._opening import damaged, open_journal
 from sentient_kernel.journal._ours import RUN
 from sentient_kernel.journal._place import filesystem_of, translate
 from sentient_kernel.journal._read import Reader
-from sentient_kernel.journal._schema import connect, let_go
+from sentient_kernel.journal._schema import connect, connect_to_read, let_go
+from sentient_kernel.journal._trust import Seen, newest, trust
 from sentient_kernel.journal._writer import PATIENCE
 from sentient_kernel.journal.base import Lease, LeaseInfo, RunRow, Verdict
 from sentient_kernel.journal.blobs import BlobStore
@@ -80,6 +83,7 @@ class SqliteJournal:
         readonly: Whether to read only; then no row changes, and beside the file there is at most SQLite's shared memory.
         filesystem: Tells the name of the file system that a path is on.
         vfs: The name of a registered SQLite VFS that every access goes through; tests inject faults there.
+        key: What tells rows that count here from others; default: this installation's.
 
     Raises:
         JournalUnusable: It cannot live there; says why and what to do.
@@ -107,18 +111,21 @@ class SqliteJournal:
         readonly: bool = False,
         filesystem: Callable[[Path], str] = filesystem_of,
         vfs: str | None = None,
+        key: bytes | None = None,
     ) -> None:
         self.path = Path(os.path.abspath(os.fspath(path)))
         self._now = (clock or SystemClock()).now_us
-        opened = open_journal(self.path, filesystem=filesystem(self.path), now=self._now, readonly=readonly, vfs=vfs)
+        self._marker = Marker(installation().key if key is None else key)
+        place = filesystem(self.path)
+        opened = open_journal(self.path, filesystem=place, now=self._now, readonly=readonly, vfs=vfs, marker=self._marker)
         self.opened: Verdict = opened.verdict
         """What was found when the journal was opened."""
         self.blobs = BlobStore(blobs_dir or self.path.parent / "blobs", sync=durability == "power")
         self._committer, self._head, self._refusal, self._had_wal = opened.committer, opened.head, opened.refusal, opened.had_wal
         confirmed = classes().keys() if durability == "power" else full_kinds
         self._kinds = _Kinds({kind: (kind in confirmed, _STEPS.get(kind, 0)) for kind in classes().keys() - TRANSIENT})
-        self._open = lambda: connect(self.path, vfs=vfs)
-        self._reader = Reader(lambda: connect(self.path, readonly=True, vfs=vfs))
+        self._open: Callable[[], apsw.Connection] = lambda: connect(self.path, vfs=vfs)
+        self._reader = Reader(lambda: connect_to_read(self.path, vfs=vfs), self._marker)
         self._appender: Appender | None = None
         self._known: set[RunId] = set()
         self._holding = _leases.Holding(self.path.parent / "locks", self._transact, self._now)
@@ -313,11 +320,21 @@ class SqliteJournal:
     def verify(self, *, full: bool = True) -> Verdict:
         """Checks that no row is missing or altered: all of them, or the last 1,000; any thread. What was acknowledged is left out.
 
-        In full, the values and snapshots that rows point to are checked as well.
+        In full, the values and snapshots that rows point to are checked as well, and rows are counted by who wrote them.
         """
         record = read_head(head_path(self.path))
         verdict = self._reading(lambda: self._reader.lend(lambda c: check(c, self.path, record, full=full, had_wal=self._had_wal)))
-        return verdict._replace(damage=tuple(check_blobs(self.read, self.blobs))) if full and verdict.ok else verdict
+        if not full or not verdict.ok:
+            return verdict
+        return verdict._replace(damage=tuple(check_blobs(self.read, self.blobs)), foreign=self._foreign(verdict.head))
+
+    def _foreign(self, until: Seq) -> int:
+        """Returns how many rows come from elsewhere."""
+        found, after = 0, Seq(0)
+        while rows := self.read(after=after, limit=10_000):
+            found += sum(1 for row in rows if row.origin and row.seq <= until)
+            after = rows[-1].seq
+        return found
 
     def acknowledge(self) -> Verdict:
         """Notes the damage that was found at opening, so that work can go on behind it; the numbers of lost rows stay unused.
@@ -342,6 +359,25 @@ class SqliteJournal:
             raise again(self._refusal)
         committer.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         return verdict
+
+    def newest(self) -> Seen:
+        """Returns how far the journal goes; any thread."""
+        return self._reading(lambda: self._reader.lend(newest))
+
+    def trust(self, seen: Seen) -> int:
+        """Marks all rows up to what a person has seen as this installation's own, and returns how many were not.
+
+        Raises:
+            JournalDamaged, Refused: A row is not what was written, or the journal is not the one that was seen. Nothing was marked.
+        """
+        self._writable()
+        connection = self._open()
+        try:
+            return trust(connection, self._marker, seen)
+        except apsw.Error as error:
+            raise self._translate(error) from error
+        finally:
+            let_go(connection)
 
     def close(self) -> None:
         """Writes what waits, gives leases back and lets go of every file; on the loop, or when the loop has ended."""

@@ -16,6 +16,7 @@ from sentient_kernel.projections.base import ENDED, when
 from sentient_kernel.projections.table import Table
 
 ApprovalStatus = Literal["open", "approved", "rejected", "edited", "expired", "withdrawn"]
+ASKED_ELSEWHERE = "It was asked where this run comes from; here it is asked again."
 Door = Callable[..., Any]
 """Takes an answer: ``door(approval_id, "approve" | "reject", payload=..., reason=..., digest=...)``."""
 
@@ -120,7 +121,10 @@ class Approvals:
 
     def _request(self, record: Record) -> None:
         event = record.event
-        self._open.setdefault(record.run, {})[event.approval] = None
+        if record.origin and event.approval in self._views:
+            return
+        if not record.origin:
+            self._open.setdefault(record.run, {})[event.approval] = None
         self._views[event.approval] = ApprovalView(
             id=event.approval,
             run=record.run,
@@ -129,6 +133,8 @@ class Approvals:
             payload=event.payload,
             digest=event.digest,
             form=event.form,
+            status="withdrawn" if record.origin else "open",
+            reason=ASKED_ELSEWHERE if record.origin else "",
             requested=when(record.at),
             expires_at=when(event.expires_at),
         )
@@ -136,6 +142,12 @@ class Approvals:
     def _answer(self, record: Record) -> None:
         event = record.event
         view = self._views.get(event.approval)
+        if view is not None and record.origin:
+            self._answer_from_elsewhere(view, record)
+            return
+        if view is not None and record.kind == "approval_withdrawn" and view.status in ("approved", "edited", "rejected"):
+            self._set(view.id, status="withdrawn", decided=when(record.at), reason=event.reason, answer=None)
+            return
         held = self._held.get(view.run, {}) if view else {}
         if view is None or (view.status != "open" and view.id not in held):
             return  # the first answer stands; one that crossed with the end of the run is the first
@@ -150,6 +162,20 @@ class Approvals:
             status = yes if event.decision == "approve" else "rejected"
             answer = event.payload if event.edited else None
             self._set(view.id, status=status, decided=when(record.at), by=event.by, reason=event.reason, answer=answer)
+
+    def _answer_from_elsewhere(self, view: ApprovalView, record: Record) -> None:
+        """Notes what was said where the run comes from; here it is no answer."""
+        waits = view.id in self._open.get(view.run, {}) or view.id in self._held.get(view.run, {})
+        if not waits and view.reason != ASKED_ELSEWHERE:
+            return  # it was answered here
+        self._open.get(view.run, {}).pop(view.id, None)
+        self._held.get(view.run, {}).pop(view.id, None)
+        reason = ASKED_ELSEWHERE
+        if record.kind == "approval_decided":
+            event = record.event
+            how = {"approve": "Approved", "reject": "Rejected"}[event.decision]
+            reason = f"{how} by {event.by or 'somebody'} where this run comes from; here it has to be asked again."
+        self._set(view.id, status="withdrawn", decided=when(record.at), reason=reason)
 
     def _set(self, approval: ApprovalId, **changes: Any) -> None:
         self._views[approval] = replace(self._views[approval], **changes)

@@ -9,6 +9,7 @@ from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.projections.approvals import Approvals, ApprovalView
 from sentient_kernel.projections.cost import Costs, UsageView
 from sentient_kernel.projections.errors import Errors
+from sentient_kernel.projections.foreign import ForeignView
 from sentient_kernel.projections.progress import Progress, ProgressView
 from sentient_kernel.projections.runs import Run, Runs, RunView
 from sentient_kernel.projections.sources import Sources, SourceView
@@ -25,13 +26,18 @@ class RunLook(NamedTuple):
     sources: Table[SourceView]
     approvals: Table[ApprovalView]
     costs: Table[UsageView]
+    foreign: ForeignView | None = None
 
 
 class RunFolds:
-    """The folds of one run, each as of the same record."""
+    """The folds of one run, each as of the same record.
+
+    ``foreign`` counts the records that come from elsewhere, ``answers`` those in which a question was closed here.
+    """
 
     def __init__(self, run: RunId) -> None:
         self.seq = Seq(0)
+        self.foreign = self.answers = 0
         self.run = Run(run)
         self.steps = Steps()
         self.approvals = Approvals()
@@ -52,6 +58,10 @@ class RunFolds:
     def apply(self, record: Record) -> None:
         """Takes one more record in."""
         self.seq = record.seq
+        if record.origin:
+            self.foreign += 1
+        elif record.kind.startswith("approval_") and record.kind != "approval_requested":
+            self.answers += 1
         for fold in (self.run, self.steps, self.approvals, self.sources, self.costs):
             fold.apply(record)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sentient_kernel.projections import words
 from sentient_kernel.projections.approvals import ApprovalView
+from sentient_kernel.projections.foreign import ForeignView
 from sentient_kernel.projections.progress import ProgressView
 from sentient_kernel.projections.runs import RunView
 from sentient_kernel.projections.sources import SourceView
@@ -106,6 +107,17 @@ def sources_list(sources: Sequence[SourceView], limit: int = 8) -> str:
     return f'<dl class="sk-src sk-num">{"".join(rows)}</dl>{more}' if rows else ""
 
 
+def foreign_block(run: RunView, foreign: ForeignView, approvals: Sequence[ApprovalView]) -> str:
+    """Returns where a run comes from and what it names; the list is left to the question about it while that is open."""
+    heading, text = words.foreign_words(run, foreign)
+    asked = any(one.ask == "open" and one.status == "open" for one in approvals)
+    named = "" if asked else payload(foreign.names, 0, "run", "run.approvals, once it is resumed")
+    return (
+        f'<div class="sk-ask" role="note" aria-label="From elsewhere"><div class="sk-h"><strong>{escape(heading)}</strong></div>'
+        f"<p><bdi>{escape(text)}</bdi></p>{named}</div>"
+    )
+
+
 def ask_block(approval: ApprovalView, index: int, holder: str) -> str:
     """Returns an open question: what is asked, exactly what would be done, and how to answer."""
     expires = f" · expires {moment(approval.expires_at)}" if approval.expires_at else ""
@@ -122,13 +134,14 @@ def ask_block(approval: ApprovalView, index: int, holder: str) -> str:
     )
 
 
-def payload(value: Any, index: int, holder: str) -> str:
+def payload(value: Any, index: int, holder: str, where: str = "") -> str:
     """Returns a payload as lists and texts, whole where it fits; what is left out is said, with where to see it."""
     if value is None:
         return ""
     left = [PAYLOAD_ITEMS]
     shown = _given(value, left, PAYLOAD_DEPTH)
-    more = f'<p class="sk-asks">Not all of it fits here: see <code>{escape(f"{holder}.approvals[{index}].payload")}</code>.</p>'
+    whole = where or f"{holder}.approvals[{index}].payload"
+    more = f'<p class="sk-asks">Not all of it fits here: see <code>{escape(whole)}</code>.</p>'
     return shown + (more if left[0] < 0 else "")
 
 

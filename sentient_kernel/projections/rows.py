@@ -18,6 +18,7 @@ from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.base import step_key
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.exact import marked
+from sentient_kernel.projections.foreign import ForeignView
 from sentient_kernel.projections.progress import ProgressView
 from sentient_kernel.projections.runs import RunView
 from sentient_kernel.projections.sources import SourceView
@@ -29,7 +30,15 @@ SAID = 160
 """Characters of what an event says in a list of events."""
 
 
-def run_row(run: RunView, steps: Sequence[StepView], *, alive: bool, error: ErrorInfo | None = None, cost: str = "") -> Row:
+def run_row(
+    run: RunView,
+    steps: Sequence[StepView],
+    *,
+    alive: bool,
+    error: ErrorInfo | None = None,
+    cost: str = "",
+    foreign: ForeignView | None = None,
+) -> Row:
     """Returns how a run is.
 
     Args:
@@ -38,6 +47,7 @@ def run_row(run: RunView, steps: Sequence[StepView], *, alive: bool, error: Erro
         alive: Whether some kernel executes it.
         error: What it failed with; of a crashed one, what it was at.
         cost: What it has spent, in a few words.
+        foreign: What of it was written elsewhere.
     """
     sign, _, colour = words.STATES[run.status]
     cut = sum(s.status == "interrupted" for s in steps)
@@ -49,7 +59,13 @@ def run_row(run: RunView, steps: Sequence[StepView], *, alive: bool, error: Erro
         "done": run.done, "running": run.running, "failed": run.failed, "retried": run.retried, "recoveries": run.recoveries,
         "counts": words.step_counts(run, cut), "cancelling": run.cancelling, "finishing": run.finishing, "alive": alive,
         "trouble": _trouble(replace(run, error=error) if error is not None else run, steps), "cost": cost,
+        "foreign": _foreign(run, foreign) if foreign is not None else None,
     }  # fmt: skip
+
+
+def _foreign(run: RunView, foreign: ForeignView) -> Row:
+    heading, text = words.foreign_words(run, foreign)
+    return {"heading": heading, "text": text, "names": marked(foreign.names)}
 
 
 def _trouble(run: RunView, steps: Sequence[StepView]) -> Row | None:

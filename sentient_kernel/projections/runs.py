@@ -30,6 +30,7 @@ class RunView:
         approvals: The open questions, oldest first.
         recoveries: How often it was taken up again.
         answered: Whether an answer to a question is the last that happened to it.
+        foreign: Whether some of it was written elsewhere; what that names is asked about before it goes on here.
     """
 
     NOUN: ClassVar[str] = "run"
@@ -61,6 +62,7 @@ class RunView:
     cancelling: bool = False
     finishing: bool = False
     answered: bool = False
+    foreign: bool = False
     seq: Seq = _NONE
 
 
@@ -88,8 +90,10 @@ class Run:
     """Folds one run's records into a :class:`RunView`."""
 
     __slots__ = (
-        "_answered", "_approvals", "_at", "_cancelling", "_cut", "_done", "_ended", "_ended_at", "_error", "_failed", "_finishing",
-        "_first", "_moved", "_paused", "_progress", "_reason", "_recoveries", "_retried", "_running", "_seq", "_start", "_view", "run",
+        "_answered", "_approvals", "_asked_elsewhere", "_at", "_cancelling", "_cut", "_done",
+        "_ended", "_ended_at", "_error", "_failed", "_finishing", "_first", "_foreign", "_moved",
+        "_paused", "_progress", "_reason", "_recoveries", "_retried", "_running", "_seq",
+        "_start", "_view", "run",
     )  # fmt: skip
 
     def __init__(self, run: RunId) -> None:
@@ -104,6 +108,8 @@ class Run:
         self._running: set[StepKey] = set()
         self._failed: set[StepKey] = set()
         self._approvals: dict[ApprovalId, None] = {}
+        self._asked_elsewhere: set[ApprovalId] = set()
+        self._foreign = False
         self._progress = Progress()
         self._view: RunView | None = None
 
@@ -114,15 +120,17 @@ class Run:
             return
         self._view = None
         self._seq, self._at = record.seq, record.at
+        self._foreign = self._foreign or record.origin != ""
         self._progress.apply(record)
         if kind == "run_started":
-            self._start, self._first = record.event, record.at
+            if not self._first:
+                self._start, self._first = record.event, record.at
             return
         self._moved, self._answered = True, kind == "approval_decided"
         if kind.startswith("step_"):
             self._step(kind, step_key(record))
         elif kind.startswith("approval_"):
-            self._approval(kind, record.event.approval)
+            self._approval(record)
         elif kind in ENDED:
             self._end(record)
         elif kind == "run_resumed":
@@ -159,11 +167,15 @@ class Run:
             else:
                 self._failed.add(key)
 
-    def _approval(self, kind: str, approval: ApprovalId) -> None:
-        if kind == "approval_requested":
-            self._approvals[approval] = None
-        else:
+    def _approval(self, record: Record) -> None:
+        approval: ApprovalId = record.event.approval
+        if record.kind != "approval_requested":
             self._approvals.pop(approval, None)
+            self._asked_elsewhere.discard(approval)
+        elif record.origin:
+            self._asked_elsewhere.add(approval)
+        else:
+            self._approvals[approval] = None
 
     def _end(self, record: Record) -> None:
         self._ended, self._ended_at = ENDED[record.kind], record.at
@@ -176,6 +188,7 @@ class Run:
     def _resume(self) -> None:
         self._recoveries += 1
         self._running.clear()
+        self._asked_elsewhere.clear()  # it is asked again where it is asked at all
         self._paused = self._cut = self._cancelling = False
         if self._ended:
             self._ended, self._ended_at, self._error, self._reason, self._finishing = "", 0, None, "", False
@@ -183,7 +196,7 @@ class Run:
     def _status(self) -> Status:
         if self._ended:
             return self._ended  # type: ignore[return-value]
-        if self._paused:
+        if self._paused or (self._asked_elsewhere and not self._running):
             return "paused"
         if self._approvals and not self._running:
             return "waiting"
@@ -218,6 +231,7 @@ class Run:
             cancelling=self._cancelling and not self._ended,
             finishing=self._finishing and not self._ended,
             answered=self._answered,
+            foreign=self._foreign,
             seq=self._seq,
         )
 

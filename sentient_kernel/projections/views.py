@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sentient_kernel.projections import parts, words
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.errors import ErrorStats, ErrorView
+from sentient_kernel.projections.foreign import ForeignView
 from sentient_kernel.projections.progress import ProgressView
 from sentient_kernel.projections.runs import RunView
 from sentient_kernel.projections.sources import SourceView
@@ -32,6 +33,7 @@ def run_html(
     approvals: Sequence[ApprovalView],
     *,
     report_html: str | None = None,
+    foreign: ForeignView | None = None,
 ) -> str:
     """Returns the static view of a run.
 
@@ -42,6 +44,7 @@ def run_html(
         sources: What each source gave.
         approvals: All its approvals in the order of ``run.approvals``, so that the index shown is the one to type.
         report_html: The report, already safe HTML; it comes first, and the run's own card shrinks below it.
+        foreign: What of it was written elsewhere.
 
     Returns:
         A style sheet and a region ``Run`` with ``data-run`` and ``data-status``.
@@ -51,6 +54,7 @@ def run_html(
     inner = _head(run, report_html is not None) + _facts(run, approvals)
     if report_html is None:
         inner += parts.phases(progress, run)
+    inner += parts.foreign_block(run, foreign, approvals) if foreign is not None else ""
     inner += asks + parts.trouble_block(run, steps)
     inner += _body(run, steps, progress, sources, folded=report_html is not None)
     named = f'role="region" aria-label="Run" data-run="{escape(run.id)}" data-status="{run.status}"'
@@ -130,17 +134,20 @@ def run_text(
     approvals: Sequence[ApprovalView],
     *,
     times: bool = False,
+    foreign: ForeignView | None = None,
 ) -> str:
     """Returns the view of a run as text, for terminals and for ``text/plain``.
 
     Args:
         run, steps, progress, sources, approvals: As for :func:`run_html`.
         times: Whether to say how long things took. Left out by default: output that is compared must not depend on it.
+        foreign: What of it was written elsewhere.
     """
     steps = words.settled(steps, run)
     cut = sum(s.status == "interrupted" for s in steps)
     took = f" · {duration(run.seconds)}" if times else ""
     lines = [f"{words.state_word(run)}{took}: {line(run.title, 200)}"]
+    lines += _foreign_lines(run, foreign, approvals) if foreign is not None else []
     if progress.phases:
         marks = {"done": "✓ ", "now": "● ", "todo": ""}
         lines.append("  " + " · ".join(marks[p.state] + words.phase_words(p)[0] for p in progress.phases))
@@ -164,6 +171,13 @@ def _step_line(step: StepView, times: bool) -> str:
     note = ", ".join(part for part in reversed(words.step_note(step)) if part)
     took = f" ({duration(step.seconds)})" if times and step.seconds is not None else ""
     return f"    {words.STEP_SIGNS[step.status][0]} {line(step.title, 80)}{took}" + (f" · {note}" if note else "")
+
+
+def _foreign_lines(run: RunView, foreign: ForeignView, approvals: Sequence[ApprovalView]) -> list[str]:
+    asked = any(one.ask == "open" and one.status == "open" for one in approvals)
+    named = [] if asked else words.payload_lines(foreign.names, "run.approvals, once it is resumed", 200)
+    heading, text = words.foreign_words(run, foreign)
+    return [f"  ◇ {heading}", f"      {text}", *(f"      {part}" for part in named)]
 
 
 def _trouble_lines(run: RunView, steps: Sequence[StepView]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from sentient_kernel.errors import ApprovalRejected
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.projections.approvals import ApprovalView
+from sentient_kernel.projections.foreign import ForeignView, comes_from
 from sentient_kernel.projections.progress import PhaseView
 from sentient_kernel.projections.runs import RunView
 from sentient_kernel.projections.sources import SourceView
@@ -125,14 +126,31 @@ def source_words(source: SourceView) -> tuple[str, str, str]:
     return holds, "nothing", line(source.reason, 240)
 
 
+def foreign_words(run: RunView, foreign: ForeignView) -> tuple[str, str]:
+    """Returns what there is to know of a run that comes from elsewhere: where it comes from, and what follows from that."""
+    if foreign.opened:
+        text = f"That it goes on here, with what it names, was approved by {line(foreign.by, 80) or 'somebody'}."
+    elif run.status == "completed":
+        text = "It is shown as it was written there; what it names was used there."
+    else:
+        text = "Before anything of it is executed here, you are asked whether it may go on with what it names."
+    return comes_from(foreign), text
+
+
 def ways_to_answer(approval: ApprovalView, index: int, holder: str) -> list[tuple[str, str, str]]:
     """Returns how to answer from here: the verb, the Python expression, the shell command."""
     ident = shlex.quote(plain(approval.id))
-    return [
+    ways = [
         ("Approve", f"{holder}.approvals[{index}].approve()", f"sentient-kernel approve {ident}"),
         ("Edit", f"{holder}.approvals[{index}].approve(payload)", f"sentient-kernel approve {ident} --payload FILE"),
         ("Reject", f'{holder}.approvals[{index}].reject("reason")', f'sentient-kernel reject {ident} --reason "..."'),
     ]
+    return [way for way in ways if way[0] != "Edit" or editable(approval)]
+
+
+def editable(approval: ApprovalView) -> bool:
+    """Tells whether the payload of a question may be edited: what a run from elsewhere names stands as it is."""
+    return approval.ask != "open"
 
 
 def payload_lines(value: Any, where: str, limit: int = 40) -> list[str]:
@@ -172,7 +190,7 @@ def trouble(run: RunView, steps: Sequence[StepView]) -> tuple[str, str, str]:
     if run.status == "cancelled":
         return "Cancelled", line(run.reason, 300), ""
     if run.status == "paused":
-        return ("Answered, and not taken up yet" if run.answered else "Paused: no further step begins"), "", ""
+        return ("Answered, and not taken up yet" if run.answered and not run.foreign else "Paused: no further step begins"), "", ""
     return "", "", ""
 
 

@@ -9,14 +9,48 @@ import random
 import threading
 from collections.abc import Sequence
 
-from sentient_kernel.events import Record, RunCompleted, StepCompleted, StepStarted, Written
-from sentient_kernel.ids import RunId, Seq, StepKey
+from sentient_kernel.events import ApprovalDecided, Record, RunCompleted, StepCompleted, StepStarted, Written
+from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
 from sentient_kernel.testing._conformance_kit import A, B, Open, bound, note, run, said, started
 from sentient_kernel.testing.clock import FakeClock
 
 
 class WritingConformance:
     """What is written is read, and told, as it was written, whoever else writes."""
+
+    # -- what counts here ----------------------------------------------------------------------------------------------
+
+    def test_what_is_written_here_counts_wherever_it_is_read(self, open_journal: Open) -> None:
+        async def main() -> None:
+            first, second = open_journal(), open_journal()
+            told, heard = bound(first), bound(second)
+            await first.append(A, [started(), note("one")])
+            await second.append(A, [ApprovalDecided(approval=ApprovalId("a"), decision="approve")], full=True)
+            first.poll()
+            second.poll()
+            assert {record.origin for record in (*told, *heard, *first.read(), *second.read(), *open_journal().read())} == {""}
+            assert told == heard == first.read()
+            assert first.verify().foreign == 0
+
+        run(main)
+
+    def test_what_was_adopted_comes_from_a_file_for_ever(self, open_journal: Open) -> None:
+        async def main() -> None:
+            journal, other = open_journal(), open_journal()
+            told, heard = bound(journal), bound(other)
+            decided = ApprovalDecided(approval=ApprovalId("a"), decision="approve", by="somebody")
+            await journal.append(B, [started()])
+            facts = (started(approve={"default": "auto"}), decided)
+            await journal.adopt(lambda first: [Record(Seq(0), A, 7, fact.kind, fact.body()) for fact in facts])
+            await journal.append(A, [note("of here")])
+            other.poll()
+            origins = ["", "file", "file", ""]
+            for records in (told, heard, journal.read(), open_journal().read()):
+                assert [record.origin for record in records] == origins
+            assert [record.origin for record in journal.read(run=A, kinds=["approval_decided"])] == ["file"]
+            assert (journal.verify().ok, journal.verify().foreign) == (True, 2)
+
+        run(main)
 
     # -- what is written is read ---------------------------------------------------------------------------------------
 

@@ -154,6 +154,7 @@ class RunFeed:
             alive=mark[2],
             error=self._desk.error(self._run) if run.status in ("failed", "crashed") else None,
             cost=spent(look.costs),
+            foreign=look.foreign,
         )
         if told.whole("run", row):
             news["run"] = row

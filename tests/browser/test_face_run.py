@@ -541,3 +541,34 @@ def test_words_stand_out_and_nothing_overflows_in_both_themes_and_widths(chrome:
         assert run.page.evaluate("() => document.getElementById('cell').scrollWidth") <= width + 16
         assert run.page.locator(".sk-cursor").first.evaluate("one => getComputedStyle(one).animationName") == "none"
         assert run.complaints == []
+
+
+# ---- what comes from elsewhere -----------------------------------------------------------------------------------------------
+
+
+FOREIGN = {
+    "heading": "This run comes from a file that was opened here",
+    "text": "Before anything of it is executed here, you are asked whether it may go on with what it names.",
+    "names": {"workflow": "sentient_kernel.research", "sources": [f"papers: {HOSTILE}"], "model": "openai:theirs"},
+}
+
+
+def test_a_run_from_elsewhere_says_so_and_what_it_names_before_it_asks(run: Face) -> None:
+    run.snapshot(run_state(status="paused", foreign=FOREIGN))
+    note = run.page.get_by_role("note", name="From elsewhere")
+    for named in ("comes from a file that was opened here", "you are asked whether", "openai:theirs", "<img src=x", "[U+202E]"):
+        assert named in note.inner_text()
+    run.patch(set={"approvals": keyed_by([approval(FOREIGN["names"], ask="open")], "id")})
+    assert "openai:theirs" not in note.inner_text()  # the question lists it now
+    assert "openai:theirs" in run.page.get_by_role("region", name="Approval").inner_text()
+    run.snapshot(run_state())
+    assert not note.is_visible()
+
+
+def test_what_a_run_from_elsewhere_names_is_approved_or_rejected_and_not_edited(run: Face) -> None:
+    run.snapshot(asking(approval(FOREIGN["names"], ask="open"), foreign=FOREIGN))
+    buttons = run.page.get_by_role("region", name="Approval").get_by_role("button").all_inner_texts()
+    assert ("Approve" in buttons, "Edit" in buttons) == (True, False)
+    assert "from elsewhere" in run.page.get_by_role("region", name="Approval").inner_text()
+    click(run, "Approve")
+    assert run.sent("do")[-1]["decision"] == "approve"

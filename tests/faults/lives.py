@@ -271,6 +271,64 @@ async def talking(ctx: Context) -> list[Any]:
     return [said, heard]
 
 
+# -- homes from elsewhere -----------------------------------------------------------------------------------------------------------
+
+
+@workflow
+async def walking(ctx: Context, n: int) -> int:
+    for i in range(10):
+        await ctx.step(pure_work, 100 * n + i)
+    return n
+
+
+def walk(folder: str, runs: int) -> None:
+    """Begins many runs, or goes on with them."""
+    engine = opened(folder)
+    for run in [engine.start(walking, (n,), name=f"walk {n}") for n in range(runs)]:
+        see(engine, run)
+    engine.close()
+
+
+async def send() -> str:
+    note("effects", "sent")
+    return "sent"
+
+
+@workflow
+async def sending(ctx: Context) -> str:
+    await ctx.approve("Send it?", {"to": "everybody"}, ask="tool")
+    sent: str = await ctx.step(send, effect=once())
+    return sent
+
+
+def send_as(folder: str, state: str, answers: list[str]) -> None:
+    """Begins a run that sends something, or goes on with it, as the user of a state folder; gives yes to these kinds of questions."""
+    os.environ["XDG_STATE_HOME"] = state
+    engine = opened(folder)
+    run = engine.start(sending, (), name="sending")
+    for ask in answers:
+        while not (asks := [one.request for one in engine.live[run].state.open_approvals if one.request.ask == ask]):
+            time.sleep(0.001)
+        note("asked", ask)
+        engine.command(DecideApproval(run=run, approval=asks[0].approval, decision="approve", by=state[-1]))
+    until = time.monotonic() + 0.5
+    while run in engine.live and not engine.live[run].state.open_approvals and time.monotonic() < until:
+        time.sleep(0.001)
+    note("waits for", " ".join(one.request.ask for one in engine.live[run].state.open_approvals) if run in engine.live else "nothing")
+    engine.close()
+
+
+def approve_and_die(folder: str, state: str) -> None:
+    """Approves that something is sent, and is killed before it is."""
+    os.environ["XDG_STATE_HOME"] = state
+    engine = opened(folder, probe=ChaosMonkey("kill9", point="before_step", name="send"))
+    run = engine.start(sending, (), name="sending")
+    while not (asks := engine.live[run].state.open_approvals):
+        time.sleep(0.001)
+    engine.command(DecideApproval(run=run, approval=asks[0].request.approval, decision="approve", by="them"))
+    signal.pause()
+
+
 # -- F33: fork ------------------------------------------------------------------------------------------------------------------------
 
 

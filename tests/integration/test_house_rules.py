@@ -39,6 +39,9 @@ def test_calls_home():
 def test_sees_no_setting_from_outside():
     assert "SENTIENT_HOME" not in os.environ
 
+def test_sees_no_state_of_whoever_runs_it():
+    assert "/elsewhere" not in (os.environ["XDG_STATE_HOME"], os.environ["XDG_CONFIG_HOME"])
+
 def test_wants_a_browser(needs_browser):
     pass
 """
@@ -48,7 +51,7 @@ def outcomes(folder: Path, **variables: str) -> dict[str, str]:
     """Runs the tests above under our conftest, on a machine without a browser; returns name -> outcome."""
     (folder / "conftest.py").write_text(CONFTEST.read_text())
     (folder / "test_all.py").write_text(BREAKS_THEM_ALL)
-    environment = {"PATH": "", "SENTIENT_HOME": "/elsewhere", **variables}
+    environment = {"PATH": "", "SENTIENT_HOME": "/elsewhere", "XDG_STATE_HOME": "/elsewhere", "XDG_CONFIG_HOME": "/elsewhere", **variables}
     words = [sys.executable, "-m", "pytest", "-q", "-rA", "--tb=line", "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)]
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
     found = {name: outcome for outcome, name in re.findall(r"^(PASSED|FAILED|ERROR) test_all\.py::(\w+)", done.stdout, re.M)}
@@ -78,6 +81,7 @@ def test_only_this_machine_can_be_reached(at_home: dict[str, str]) -> None:
 
 def test_settings_of_whoever_runs_the_tests_are_taken_away(at_home: dict[str, str]) -> None:
     assert at_home["test_sees_no_setting_from_outside"] == "PASSED"
+    assert at_home["test_sees_no_state_of_whoever_runs_it"] == "PASSED"
 
 
 def test_a_missing_browser_skips_at_home_and_fails_on_ci(at_home: dict[str, str], tmp_path: Path) -> None:

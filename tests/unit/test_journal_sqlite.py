@@ -284,21 +284,22 @@ def test_older_journal_is_brought_up_to_date_after_a_copy(tmp_path: Path, monkey
         connection.execute("ALTER TABLE runs ADD COLUMN shape TEXT")
         raise RuntimeError("power cut")
 
-    monkeypatch.setattr(_schema, "VERSION", 3)
-    monkeypatch.setattr(_schema, "MIGRATIONS", (add_column, fail))
+    known = _schema.MIGRATIONS
+    monkeypatch.setattr(_schema, "VERSION", _schema.VERSION + 2)
+    monkeypatch.setattr(_schema, "MIGRATIONS", (*known, add_column, fail))
     with pytest.raises(RuntimeError):
         SqliteJournal(path)
-    monkeypatch.setattr(_schema, "MIGRATIONS", (add_column, lambda connection: None))
+    monkeypatch.setattr(_schema, "MIGRATIONS", (*known, add_column, lambda connection: None))
     fill(path, 1, first=51)
     with SqliteJournal(path) as journal:
         assert journal.verify().ok
         assert journal.head() == 51
-    copy = apsw.Connection(str(tmp_path / "journal.db.v1"))
+    copy = apsw.Connection(str(tmp_path / "journal.db.v2"))
     assert copy.execute("SELECT count(*) FROM events").get == 50
-    assert copy.pragma("user_version") == 1
+    assert copy.pragma("user_version") == 2
     copy.close()
     now = apsw.Connection(str(path))
-    assert now.pragma("user_version") == 3
+    assert now.pragma("user_version") == 4
     assert [row[1] for row in now.execute("PRAGMA table_info(runs)")][-1] == "colour"
     now.close()
 

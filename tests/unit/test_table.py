@@ -101,7 +101,7 @@ def test_an_empty_frame_has_the_same_columns_and_types_as_a_full_one() -> None:
 
 def test_rows_may_be_named_tuples_models_and_values_of_other_rooms() -> None:
     record = Record(Seq(1), RunId("r"), 5, "heartbeat", b"{}")
-    assert Table([record]).columns == ("seq", "run", "at", "kind", "body")
+    assert Table([record]).columns == ("seq", "run", "at", "kind", "body", "origin")
     assert Table([BROKEN]).to_frame()["type"][0] == "httpx.ReadTimeout"
     passage = Passage(document=DocumentId("d"), title="T", uri="u", start=0, end=3, text="abc", score=0.25)
     assert Table([passage]).to_frame()["score"][0] == 0.25

@@ -17,6 +17,7 @@ const ASK_WORDS = {
   fetch: "fetch",
   effect: "effect",
   question: "question",
+  open: "from elsewhere",
 };
 /** @type {{[status: string]: [sign: string, colour: string, word: string]}} */
 const ANSWER_WORDS = {
@@ -194,6 +195,7 @@ function drawCard(el, store, link, id, signal) {
     shown = approval;
     fill(question, h("strong", {}, outside(approval.question)));
     text(kind, ASK_WORDS[approval.ask] ?? approval.ask);
+    edit.hidden = approval.ask === "open"; // what a run from elsewhere names stands as it is
     text(digest, approval.digest ? `${approval.digest.slice(0, 4)}·${approval.digest.slice(4, 8)}` : "");
     digest.title = approval.digest;
     times();

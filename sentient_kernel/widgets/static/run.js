@@ -3,6 +3,8 @@
 import { approvalCard } from "./approval.js";
 import { button, fill, h, keyed, outside, plain, region, Refusal, roughly, text, duration } from "./kit.js";
 import { guard } from "./kit.js";
+import { fromKernel } from "./exact.js";
+import { payloadView } from "./payload.js";
 import { reportPane } from "./report.js";
 import { stepsPane } from "./steps.js";
 import { nowPane } from "./writing.js";
@@ -49,7 +51,7 @@ export function drawRun(root, store, link, signal) {
   const report = part("report", link, () => reportPane(store, link, signal));
   const body = part("steps", link, () => runBody(store, signal));
   const folded = h("details", { class: "sk-how-made" }, h("summary", { class: "sk-foot" }, "Steps and sources ", h("span", { class: "sk-num" })));
-  const el = region("Run", runHead(store, signal), runBar(store, link, signal), runPhases(store, signal), runAsks(store, link, signal), runTrouble(store, signal), report, body, steerLine(store, link, signal));
+  const el = region("Run", runHead(store, signal), runBar(store, link, signal), runPhases(store, signal), runForeign(store, signal), runAsks(store, link, signal), runTrouble(store, signal), report, body, steerLine(store, link, signal));
   fill(root, el);
   store.select((state) => state.run, (run) => {
     el.dataset.run = run.id;
@@ -171,6 +173,25 @@ function runPhases(store, signal) {
     filled.style.width = `${percent}%`;
   }, signal);
   return holder;
+}
+
+/**
+ * Where a run comes from that was written elsewhere, and what it names; the list is left to the question about it while that is open.
+ * @param {Store} store
+ * @param {AbortSignal} signal
+ */
+function runForeign(store, signal) {
+  const el = h("div", { class: "sk-ask", role: "note", aria: { label: "From elsewhere" }, hidden: true });
+  const asks = (/** @type {any} */ state) => Object.values(state.approvals ?? {}).some((one) => one.ask === "open" && one.status === "open");
+  store.select((state) => [state.run.foreign, asks(state)], ([foreign, asked]) => {
+    el.hidden = !foreign;
+    if (!foreign) return void fill(el);
+    const heading = h("div", { class: "sk-h" }, h("strong", {}, outside(foreign.heading)));
+    const named = asked ? null : payloadView(fromKernel(foreign.names));
+    named?.setAttribute("aria-label", "What it names");
+    fill(el, heading, h("p", {}, outside(foreign.text)), named);
+  }, signal);
+  return el;
 }
 
 /**

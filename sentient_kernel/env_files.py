@@ -1,0 +1,100 @@
+"""``.env`` files: that of the user counts whole, that of the folder one stands in only as far as it can do no harm.
+
+A cloned repository brings its own ``.env``. One line of it could send a real key to another host, so addresses, models, hosts, approvals,
+stores and keys in it are ignored until the user has looked at it and said that it is theirs (``sentient-kernel trust``).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+
+from sentient_kernel.errors import ConfigurationError
+from sentient_kernel.installation import NAME, config_folder, trusts_file
+
+MOST_BYTES = 65_536
+"""Bytes that such a file may have."""
+USERS = f"~/.config/{NAME}/.env"
+"""How people are told of the user's own file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvFile:
+    """What such a file sets.
+
+    Args:
+        path: Where it is; None where there is none.
+        data: Its bytes.
+        values: What it sets, by names in capitals.
+        problem: Why it was not read, in one sentence.
+    """
+
+    path: Path | None = None
+    data: bytes = field(default=b"", repr=False)
+    values: dict[str, str] = field(default_factory=dict, repr=False)
+    problem: str = ""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the user has said that it is theirs, with exactly this content."""
+        return self.path is not None and trusts_file(self.path, self.data)
+
+
+def user_file() -> EnvFile:
+    """Returns what the user's own file sets.
+
+    Raises:
+        ConfigurationError: It is there and cannot be read.
+    """
+    folder = config_folder()
+    found = read(folder / ".env", follow=True) if folder is not None else EnvFile()
+    if found.problem:
+        raise ConfigurationError(found.problem, hint="Mend it, or take it away.")
+    return found
+
+
+def project_file(folder: Path | None = None) -> EnvFile:
+    """Returns what the file of a folder sets, by default of the one that the process stands in; what cannot be read sets nothing."""
+    try:
+        return read((folder or Path.cwd()) / ".env", follow=False)
+    except OSError:  # the folder that the process stands in is gone
+        return EnvFile()
+
+
+def read(path: Path, *, follow: bool) -> EnvFile:
+    """Reads a file.
+
+    Args:
+        path: Where it is.
+        follow: Whether it may be a symbolic link.
+    """
+    try:
+        data = _bytes_of(path, follow)
+        text = data.decode("utf-8")
+    except FileNotFoundError:
+        return EnvFile()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or ("it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error))
+        return EnvFile(path=path, problem=f"{path.name if not follow else path} was not read: {why}.")
+    from dotenv.parser import parse_stream  # by itself: the rest would put other variables into values, and log each odd line
+
+    pairs = [(found.key, found.value) for found in parse_stream(StringIO(text))]
+    return EnvFile(path=path, data=data, values={name.upper(): value for name, value in pairs if name and value is not None})
+
+
+def _bytes_of(path: Path, follow: bool) -> bytes:
+    """Returns the bytes of a plain file that is not too long. Raises OSError, and ValueError with the reason."""
+    if not follow and path.is_symlink():
+        raise ValueError("it is a symbolic link")
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
+    fd = os.open(path, flags)
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise ValueError("it is not a plain file")
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
+    return data
