@@ -37,7 +37,9 @@ JOURNALS: dict[str, Craft] = {
     "no birth": sql("DELETE FROM meta WHERE name = 'born'"),
     "a loss of all numbers": sql(f"INSERT INTO gaps VALUES (1, 9223372036854775807, 0, '{SHOWN}')"),
     "a loss that is a text": sql(f"INSERT INTO gaps VALUES (1, '{SHOWN}', 0, 'x')"),
-    "a row at the end of all numbers": sql("INSERT INTO events SELECT 9223372036854775807, run, kind, at, chain, body, mark FROM events LIMIT 1"),
+    "a row at the end of all numbers": sql(
+        "INSERT INTO events SELECT 9223372036854775807, run, kind, at, chain, body, mark FROM events LIMIT 1"
+    ),
     "another program": sql("PRAGMA application_id=1"),
     "a later version with a trigger": sql(
         "PRAGMA user_version=999", f"CREATE TRIGGER t AFTER INSERT ON events BEGIN SELECT '{SHOWN}'; END"

@@ -201,9 +201,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[[Path],
 
 
 OPENS: dict[str, Callable[[Path], Path]] = {
-    f.__name__: f for f in (nested, many_events, big_values, big_document, many_messages, many_answers)
+    f.__name__: f for f in (nested, many_events, big_values, big_document, many_messages, many_answers, many_questions)
 }
-REFUSED = {f.__name__: f for f in (bomb_of_values, wide_text, big_report, many_questions)}
+REFUSED = {f.__name__: f for f in (bomb_of_values, wide_text, big_report)}
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="this system does not tell the peak of a process")
