@@ -119,11 +119,27 @@ class Run:
     # -- steering ----------------------------------------------------------------------------------------------------
 
     def cancel(self, reason: str = "") -> None:
-        """Ends it now; finished steps stay recorded. Raises Refused when it has ended already."""
+        """Ends it now; finished steps stay recorded.
+
+        Args:
+            reason: Why, in at most 2,000 characters.
+
+        Raises:
+            Refused: It has ended already.
+            UsageError: The reason is too long.
+        """
         self._wb.engine.command(CancelRun(run=self.id, by=self._wb.user, reason=reason))
 
     def pause(self, reason: str = "") -> None:
-        """Lets steps under way finish and begins no other until :meth:`resume`."""
+        """Lets steps under way finish and begins no other until :meth:`resume`.
+
+        Args:
+            reason: Why, in at most 2,000 characters.
+
+        Raises:
+            Refused: It has ended already.
+            UsageError: The reason is too long.
+        """
         self._wb.engine.command(PauseRun(run=self.id, by=self._wb.user, reason=reason))
 
     def resume(self) -> Run:
@@ -139,7 +155,15 @@ class Run:
         self._wb.engine.command(FinishRun(run=self.id, by=self._wb.user))
 
     def steer(self, text: str) -> None:
-        """Gives it a direction, which it reads at its next decision."""
+        """Gives it a direction, which it reads at its next decision.
+
+        Args:
+            text: What to look at or to leave out, in at most 4,000 characters.
+
+        Raises:
+            Refused: It has ended, or the text is empty.
+            UsageError: The text is too long.
+        """
         self._wb.engine.command(SteerRun(run=self.id, text=text, by=self._wb.user))
 
     # -- waiting -----------------------------------------------------------------------------------------------------

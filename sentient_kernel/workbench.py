@@ -20,7 +20,7 @@ from sentient_kernel.agents.desk import Desk
 from sentient_kernel.agents.research import RESEARCH, research_workflow
 from sentient_kernel.agents.shelf import Shelf
 from sentient_kernel.budget import Budget
-from sentient_kernel.commands import DecideApproval
+from sentient_kernel.commands import LONGEST_NAME, DecideApproval
 from sentient_kernel.engine import Engine, Workflow
 from sentient_kernel.errors import ConfigurationError, JournalUnusable, NotFound, UsageError
 from sentient_kernel.events import TextStreamed
@@ -193,7 +193,7 @@ class Workbench:
             approve: ``"ask"``, ``"auto"``, ``"deny"``, or one of these per kind of question. Asking for ``"plan"`` shows the plan first.
                 ``"auto"`` goes over a budget once a run, ``{"spend": "auto"}`` each time.
             budget: What it may spend; before a call that may go over it the run asks. Research without a model spends nothing but time.
-            name: Attaches to the run of that name and question instead of starting a second one.
+            name: Attaches to the run of that name and question instead of starting a second one; at most 200 characters.
             clarify: Whether the model may ask back, once and before it plans, what only you can say. The question comes with what it would
                 assume; where it is refused the research goes on without.
 
@@ -276,7 +276,8 @@ class Workbench:
         Args:
             workflow: A function decorated with ``@sk.workflow``.
             args: Its arguments after the context.
-            name: Attaches to the run of that name and those inputs, finished or running; a crashed or failed one goes on.
+            name: Attaches to the run of that name and those inputs, finished or running; a crashed or failed one goes on. At most 200
+                characters.
             approve: How its questions are answered: ``"ask"``, ``"auto"``, ``"deny"``, or one of these per kind of question.
             kwargs: Its keyword arguments.
 
@@ -365,7 +366,7 @@ class Workbench:
             approval_id: Which one.
             decision: ``"approve"`` or ``"reject"``.
             payload: What to go ahead with instead of what was shown.
-            reason: Why; kept with the answer.
+            reason: Why, in at most 2,000 characters; kept with the answer.
             digest: Where given, the answer counts only for exactly that question.
 
         Raises:
@@ -505,6 +506,9 @@ def _check_name(name: Any) -> None:
     """Refuses what cannot be the name of a run."""
     if name is not None and not (isinstance(name, str) and name.strip()):
         raise UsageError(f"name={name!r} is no name of a run.", hint="Give a few words, or leave it out.")
+    if name is not None and len(name) > LONGEST_NAME:
+        hint = "Give a few words; what the run is about goes into its question or its arguments."
+        raise UsageError(f"The name of a run must have at most {LONGEST_NAME} characters, not {len(name):,}.", hint=hint)
 
 
 def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:

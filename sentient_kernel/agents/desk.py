@@ -16,6 +16,8 @@ from sentient_kernel.documents import is_document_id
 from sentient_kernel.errors import NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId
 from sentient_kernel.settings import Settings
+from sentient_kernel.sources._parser.bounds import ADDRESS, FIELD, TITLE
+from sentient_kernel.sources._parser.common import one_line
 from sentient_kernel.sources.base import Document, Health, Passage, Progress, Source
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ T = TypeVar("T")
 DEFAULT = "packages"
 LONGEST_QUERY = 4_000
 """Characters that a question or query may have."""
+LONGEST_PASSAGE = 10_000
+"""Characters of a passage; this program's own sources make them of about 200 words."""
 
 
 class Desk:
@@ -176,13 +180,13 @@ class Desk:
 
     async def refresh(self, ref: Sequence[str], progress: Progress | None = None) -> Health:
         """Reads what is new in a source."""
-        return replace(await self.source(ref).refresh(progress), source=ref[0])
+        return _shortened(await self.source(ref).refresh(progress), ref[0])
 
     async def search(self, ref: Sequence[str], query: str, k: int) -> tuple[list[Passage], Health]:
         """Returns the passages of one source that fit, and how the source is doing; both under the name it goes by here."""
         source = self.source(ref)
         passages = await source.search(query, k=k)
-        return [replace(passage, source=ref[0]) for passage in passages], replace(source.health, source=ref[0])
+        return [_cut(passage, ref[0]) for passage in passages], _shortened(source.health, ref[0])
 
     def search_now(self, query: str, refs: Sequence[Sequence[str]], k: int) -> list[Passage]:
         """Reads what is new in sources, asks them all and returns the k best passages; for a plain cell, on any thread."""
@@ -267,6 +271,24 @@ def check_query(text: str) -> str:
             f"The question has {len(text):,} characters; at most {LONGEST_QUERY:,} can be searched for.", hint="Ask it in a few sentences."
         )
     return text
+
+
+def _cut(passage: Passage, source: str) -> Passage:
+    """Returns a passage under the name of its source, as long as it may be: a source may be anybody's object."""
+    text = passage.text[:LONGEST_PASSAGE]
+    return replace(
+        passage,
+        source=source,
+        title=passage.title if len(passage.title) <= TITLE else one_line(passage.title, TITLE),
+        uri=passage.uri if len(passage.uri) <= ADDRESS else "",
+        text=text,
+        end=passage.end if len(text) == len(passage.text) else passage.start + len(text),
+    )
+
+
+def _shortened(health: Health, source: str) -> Health:
+    refused = tuple((uri[:ADDRESS], why[:FIELD]) for uri, why in health.refused)
+    return replace(health, source=source, reason=health.reason[:FIELD], refused=refused)
 
 
 def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:
