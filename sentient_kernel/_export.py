@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 from sentient_kernel.errors import ConfigurationError, ParseError, UsageError
+from sentient_kernel.redaction import look
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STILL = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex")
@@ -32,7 +34,7 @@ def to_html(notebook: str | os.PathLike[str], out: str | os.PathLike[str] | None
     """Writes a saved notebook as one HTML file that works offline: every report, table and run in it as it was last shown.
 
     Live views become the static view that came with them. Pictures beside the notebook are put into the file; formulas stay as they
-    were written. The notebook is not run and not changed.
+    were written; known secrets are replaced. The notebook is not run and not changed.
 
     Args:
         notebook: The notebook's path.
@@ -52,7 +54,7 @@ def to_html(notebook: str | os.PathLike[str], out: str | os.PathLike[str] | None
         raise UsageError(f"There is no notebook {str(path)!r}.", hint="Save it first; then give its path.")
     if target.absolute() == path.absolute():
         raise UsageError(f"{str(target)!r} is the notebook itself.", hint="Give another file to write to.")
-    page = _page(still(_read(path)), path)
+    page = _page(still(_without_secrets(_read(path))), path)
     try:
         target.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -103,6 +105,15 @@ def _read(path: Path) -> Any:
         raise ParseError(f"{str(path)!r} is not a notebook.", hint="Give a file that Jupyter saved, ending in .ipynb.") from None
     except OSError as error:
         raise UsageError(f"{str(path)!r} cannot be read: {error.strerror or error}.") from None
+
+
+def _without_secrets(notebook: Any) -> Any:
+    """Returns a notebook without known secrets: a page is made to be passed on, whatever a cell has printed."""
+    import nbformat
+
+    data = json.dumps(notebook).encode()
+    clean = look().data(data)
+    return notebook if clean is data else nbformat.from_dict(json.loads(clean))  # type: ignore[no-untyped-call]
 
 
 def _page(notebook: Any, path: Path) -> str:

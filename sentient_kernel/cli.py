@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sentient_kernel._arguments import DONE, ENDINGS, FAILED, NOTHING, USAGE, WAITING, one_line, parser, shell_word
 from sentient_kernel.errors import ConfigurationError, RunError, RunFailed, SentientError, UsageError
+from sentient_kernel.redaction import shown
 
 if TYPE_CHECKING:
     from sentient_kernel.agents.report import Report
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: object, code: int) -> int:
-    print(f"sentient-kernel: {one_line(error)}", file=sys.stderr)
+    print(f"sentient-kernel: {one_line(shown(str(error)))}", file=sys.stderr)
     return code
 
 

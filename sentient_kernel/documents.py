@@ -112,7 +112,10 @@ def _parts(snapshot: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """A stretch of a document that fits a query: ``document.text[start:end] == text``."""
+    """A stretch of a document that fits a query: ``document.text[start:end] == text``.
+
+    ``own`` says that the document is a person's own, and no page or paper that everybody may read.
+    """
 
     SHOW: ClassVar[tuple[str, ...]] = ("title", "text", "uri", "score")
 
@@ -124,6 +127,7 @@ class Passage:
     text: str
     score: float
     source: str = ""
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@
     SentientError                      what went wrong, why, what to do
     ├── UsageError                     the caller's mistake (also a ValueError)
     │   ├── ValueNotStorable           an argument or result that cannot be kept as JSON
+    │   │   └── HoldsSecret            one that holds the value of a known secret
     │   ├── UnknownWorkflow            a run whose workflow is not defined in this process
     │   ├── NotFound                   no run, approval, document or source of that id
     │   └── Refused                    a command that the run's state does not allow
@@ -53,6 +54,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sentient_kernel.redaction.known import shown
+
 if TYPE_CHECKING:
     from sentient_kernel.models.base import Usage
 
@@ -61,11 +64,14 @@ Story = tuple[dict[str, Any], ...]
 
 LONGEST = 2_000
 """Characters of a message, and of a hint: names in them may come from anybody, and be endless."""
-_END = 300  # characters at its end, which mostly say what is wrong with the name
+_END = 300
+"""Those of them that are its end, which mostly says what is wrong with the name."""
+_LOOKED = 20
+"""Times as many are looked through for secrets, so that none of what is kept was cut in two before."""
 
 
 class SentientError(Exception):
-    """The root of all errors that this package raises on purpose.
+    """The root of all errors that this package raises on purpose. Secrets in its texts are replaced when it is made.
 
     Args:
         message: What went wrong and why, in one sentence a user understands.
@@ -78,10 +84,9 @@ class SentientError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, hint: str = "", story: Story | Callable[[], Story] = ()) -> None:
-        message, hint = _cut(message), _cut(hint)
+        self.message = message = _cut(shown(_cut(message, _LOOKED)))
+        self.hint = hint = _cut(shown(_cut(hint, _LOOKED)))
         super().__init__(f"{message} {hint}".strip())
-        self.message = message
-        self.hint = hint
         self._story = story
 
     @property
@@ -96,8 +101,9 @@ class SentientError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - _END]} … {text[3 - _END :]}"
+def _cut(text: str, times: int = 1) -> str:
+    longest, end = LONGEST * times, _END * times
+    return text if len(text) <= longest else f"{text[: longest - end]} … {text[3 - end :]}"
 
 
 class UsageError(SentientError, ValueError):
@@ -111,6 +117,12 @@ class ValueNotStorable(UsageError):
     """An argument or a result cannot be kept as JSON; the message names it."""
 
     code = "value_not_storable"
+
+
+class HoldsSecret(ValueNotStorable):
+    """An argument, a result, a message or a payload holds the value of a known secret; the message names which, and where in it."""
+
+    code = "holds_secret"
 
 
 class UnknownWorkflow(UsageError):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import PurePath
 from types import FrameType, TracebackType
 
+from sentient_kernel import redaction
 from sentient_kernel.errors import SentientError
 from sentient_kernel.events import ErrorInfo
 
@@ -19,6 +20,8 @@ _HIDDEN = re.compile(
 scripts and emoji need them."""
 
 MESSAGE = 2_000
+LOOKED = 4 * MESSAGE
+"""Characters of a message that are looked through for secrets: no more than that could be kept of it."""
 HEAD, TAIL = 10, 40
 """Frames kept of a traceback: the first and the last ones. A recursion of a thousand says nothing more."""
 _FILES = 4_096
@@ -43,12 +46,11 @@ def plain(text: object) -> str:
     return _HIDDEN.sub(lambda found: f"[U+{ord(found.group()):04X}]", str(text).replace("\r\n", "\n"))
 
 
-def describe(error: BaseException, *, redact: Callable[[str], str] | None = None) -> ErrorInfo:
-    """Returns what is kept of an exception: no object, no local variable, no path of this machine beyond its packages.
+def describe(error: BaseException) -> ErrorInfo:
+    """Returns what is kept of an exception: no object, no local variable, no secret, no path of this machine beyond its packages.
 
     Args:
         error: Any exception, raised or not.
-        redact: Takes secrets out of the texts, before they are cut.
 
     Returns:
         Its type (with its module unless that is Python's, the notebook's or this package's), its message (at most 2,000
@@ -61,6 +63,7 @@ def describe(error: BaseException, *, redact: Callable[[str], str] | None = None
         >>> info.type, info.message, len(info.fingerprint)
         ('ValueError', 'no such column', 16)
     """
+    redaction.look()
     frames, functions, where = _frames(error.__traceback__)
     kind = _kind(error)
     hint, code = "", "error"
@@ -68,13 +71,57 @@ def describe(error: BaseException, *, redact: Callable[[str], str] | None = None
         message, hint, code = error.message, error.hint, error.code
     else:
         message = _said(error)
-    if redact is not None:
-        message, hint = redact(message), redact(hint)
     mark = blake2b("|".join((kind, *functions)).encode("utf-8", "replace"), digest_size=8).hexdigest()
     # Every value was made here, so there is nothing to validate; that is 2 of 20 microseconds.
     return ErrorInfo.model_construct(
-        None, type=kind, message=_cut(message), code=code, hint=_cut(hint), fingerprint=mark, where=where, frames=frames
+        None, type=kind, message=_kept(message), code=code, hint=_kept(hint), fingerprint=mark, where=where, frames=frames
     )
+
+
+def without_secrets(error: BaseException) -> BaseException:
+    """Returns an exception as it may be shown with its traceback: itself, or a likeness where it, or one behind it, names a secret.
+
+    The likeness has the same name and traceback; its class is a plain ``Exception`` of that name.
+    """
+    chain = list(_chain(error))
+    if all(redaction.shown(said) == said for one in chain for said in (_said(one), *_notes(one))):
+        return error
+    likenesses = {id(one): _likeness(one) for one in chain}
+    for one in chain:
+        like = likenesses[id(one)]
+        like.__cause__ = likenesses.get(id(one.__cause__))
+        like.__context__ = likenesses.get(id(one.__context__))
+        like.__suppress_context__ = one.__suppress_context__
+    return likenesses[id(error)]
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yields an exception and all that stand behind it, each once."""
+    known: dict[int, BaseException] = {}
+    waiting = [error]
+    while waiting and len(known) < HEAD + TAIL:
+        one = waiting.pop()
+        if id(one) not in known:
+            known[id(one)] = one
+            yield one
+            behind = (one.__cause__, one.__context__, *getattr(one, "exceptions", ()))
+            waiting += [other for other in behind if isinstance(other, BaseException)]
+
+
+def _notes(error: BaseException) -> list[str]:
+    return [note for note in getattr(error, "__notes__", ()) if isinstance(note, str)]
+
+
+def _likeness(error: BaseException) -> BaseException:
+    if isinstance(error, SentientError):
+        return error
+    cls = type(error)
+    made: BaseException = type(cls.__name__, (Exception,), {"__module__": cls.__module__, "__qualname__": cls.__qualname__})(
+        redaction.shown(_said(error)[:LOOKED])
+    )
+    for note in _notes(error):
+        made.add_note(redaction.shown(note))
+    return made.with_traceback(error.__traceback__)
 
 
 def _kind(error: BaseException) -> str:
@@ -126,6 +173,12 @@ def _said(error: BaseException) -> str:
         return str(error)
     except Exception as broken:  # noqa: BLE001 - somebody else's __str__; the error it hides must be recorded all the same
         return f"(its message could not be read: {type(broken).__name__})"
+
+
+def _kept(text: str) -> str:
+    """Returns a text without secrets, and then cut: what was cut first could end within one."""
+    clean = redaction.shown(text[:LOOKED])
+    return _cut(clean if len(text) <= LOOKED else clean + text[LOOKED:])
 
 
 def _cut(text: str) -> str:

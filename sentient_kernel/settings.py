@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from sentient_kernel.env_files import USERS, EnvFile, project_file, user_file
 from sentient_kernel.errors import ConfigurationError
+from sentient_kernel.redaction import hold, hold_address, shown
 
 PREFIX = "SENTIENT_"
 PROJECTS = frozenset({"offline", "deny_domains", "log_level"})
@@ -83,6 +84,19 @@ class Settings(BaseSettings):
     @classmethod
     def _commas(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Makes its secrets known to the redactor: keys, and what stands in addresses."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                hold(value.get_secret_value(), PREFIX + name.upper())
+            elif isinstance(value, str) and "://" in value:
+                hold_address(value, PREFIX + name.upper())
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Yields what its repr shows: addresses without what is secret in them."""
+        return ((name, shown(value) if isinstance(value, str) else value) for name, value in super().__repr_args__())
 
     @field_validator("log_level", mode="before")
     @classmethod

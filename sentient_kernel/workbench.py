@@ -7,6 +7,7 @@ import getpass
 import os
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -22,11 +23,13 @@ from sentient_kernel.agents.shelf import Shelf
 from sentient_kernel.budget import Budget
 from sentient_kernel.commands import LONGEST_NAME, DecideApproval
 from sentient_kernel.engine import Engine, Workflow
+from sentient_kernel.env_files import project_file, user_file
 from sentient_kernel.errors import ConfigurationError, JournalUnusable, NotFound, UsageError
 from sentient_kernel.events import TextStreamed
 from sentient_kernel.ids import ApprovalId, DocumentId, RunId
 from sentient_kernel.journal.hub import Hub
 from sentient_kernel.journal.texts import Texts
+from sentient_kernel.redaction import guard_logs, hold_file, look, redactor
 from sentient_kernel.run import Run
 from sentient_kernel.settings import Settings
 
@@ -81,7 +84,12 @@ class Workbench:
         journal: Journal | None = None,
         executor: Any = None,
     ) -> None:
+        guard_logs()
+        look()
         self.settings = settings or Settings.load()
+        with suppress(ConfigurationError):  # who gives settings of their own need not have such a file in order
+            hold_file(user_file().values, foreign=False)
+        hold_file(project_file().values, foreign=True)
         self.home = Path(home if home is not None else self.settings.home).expanduser().absolute()
         self.user = _user()
         self.closed = False
@@ -192,6 +200,7 @@ class Workbench:
             depth: How often at most, from 1 to 10, a model looks for gaps and searches again; without a model, how much each search brings.
             approve: ``"ask"``, ``"auto"``, ``"deny"``, or one of these per kind of question. Asking for ``"plan"`` shows the plan first.
                 ``"auto"`` goes over a budget once a run, ``{"spend": "auto"}`` each time.
+                ``"fetch"`` is about searches that a model wrote after it had read your own documents; ``"auto"`` sends them unseen.
             budget: What it may spend; before a call that may go over it the run asks. Research without a model spends nothing but time.
             name: Attaches to the run of that name and question instead of starting a second one; at most 200 characters.
             clarify: Whether the model may ask back, once and before it plans, what only you can say. The question comes with what it would
@@ -431,7 +440,9 @@ class Workbench:
 
     def _stream(self, run: RunId, by: str, text: str) -> None:
         """Hands a piece of text that is being written to whoever watches, and keeps it for who comes late."""
-        self.hub.send(TextStreamed(text=text, offset=self.texts.add(run, by, text), by=by), run)
+        at, shown = self.texts.add(run, redactor().text(by), text)
+        if shown:
+            self.hub.send(TextStreamed(text=shown, offset=at, by=redactor().text(by)), run)
 
     def _usable(self) -> None:
         if os.getpid() != self._pid:  # before any lock is taken: in the child it may be held by a thread that is not there

@@ -19,6 +19,7 @@ from typing_extensions import TypedDict  # pydantic, which brings it, reads no o
 
 from sentient_kernel.agents.prompts import Schema, size
 from sentient_kernel.agents.report import Cost
+from sentient_kernel.agents.taint import Taint, joined
 from sentient_kernel.budget import Budget
 from sentient_kernel.cache import Cache, Hit, Key
 from sentient_kernel.engine import Context
@@ -63,13 +64,16 @@ class Asking:
         model: Who is asked.
         cache: Keeps the answers; None asks each time.
         budget: What may be spent. At its limit a person is asked, once for each time it is reached.
+        taint: One's own sources whose text stands in what is asked from the beginning.
     """
 
-    def __init__(self, ctx: Context, model: Model, cache: Cache | None, budget: Budget | None) -> None:
+    def __init__(self, ctx: Context, model: Model, cache: Cache | None, budget: Budget | None, taint: Taint = ()) -> None:
         self._ctx = ctx
         self._model = model
         self._cache = cache
         self._ledger = Ledger(budget)
+        self.taint = taint
+        """One's own sources whose text the model was shown so far."""
         self.closed = ""
         """Why the model is asked no more; empty while it is."""
         self.notes: list[str] = []
@@ -90,6 +94,7 @@ class Asking:
             schema: What the answer has to fit.
             most_tokens: The longest answer wanted.
         """
+        self.taint = joined(self.taint, (name for message in messages for name in message.own))
         read = size(messages, schema)
         tokens, usd = read + most_tokens, await self._price(read, most_tokens)
         if self.closed or not await self._afford(tokens, usd):

@@ -10,11 +10,14 @@ from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic_core import to_json
 
 from sentient_kernel.documents import is_document_id
-from sentient_kernel.errors import NotFound, UsageError
+from sentient_kernel.errors import Blocked, NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId
+from sentient_kernel.redaction import hold_address, redactor, without_credentials
 from sentient_kernel.settings import Settings
 from sentient_kernel.sources._parser.bounds import ADDRESS, FIELD, TITLE
 from sentient_kernel.sources._parser.common import one_line
@@ -56,6 +59,7 @@ class Desk:
         self._settings = settings
         self._index: Index | None = None
         self._added: dict[str, list[str]] = {}
+        self._addresses: dict[str, str] = {}  # those with a secret in them, by what is kept of them
         self._open: dict[tuple[str, ...], Source] = {}
         self._lock = threading.RLock()
         self._closed = False
@@ -148,6 +152,9 @@ class Desk:
         if isinstance(source, (str, os.PathLike)):
             shown = os.fspath(source)
             spec = _spec(shown)
+            if _kind(spec) == "page" and (clean := without_credentials(spec)) != spec:
+                hold_address(spec, "address")
+                self._addresses[clean], spec, shown = spec, clean, clean
         elif all(hasattr(source, part) for part in ("name", "search", "refresh", "document")):
             added = next((ref for ref in known.values() if self._open.get(tuple(ref)) is source), None)
             if added is not None and name in (None, added[0]):
@@ -171,10 +178,16 @@ class Desk:
                     f"The source {name!r} is an object that was not added to this workbench.",
                     hint="Add it with wb.add(...), then resume the run.",
                 )
+            if found is None and "…" in spec and _kind(spec) == "page" and spec not in self._addresses:
+                raise NotFound(
+                    f"The address of the source {name!r} held a secret, which is not kept.",
+                    hint="Add it again with wb.add(...), then resume the run.",
+                )
             if found is None:
                 from sentient_kernel.sources.opening import open_source
 
-                found = open_source(spec, self.index, settings=self._settings, name=name, shown=shown, outside=lambda: self.outside)
+                where = self._addresses.get(spec, spec)
+                found = open_source(where, self.index, settings=self._settings, name=name, shown=shown, outside=lambda: self.outside)
                 self._open[tuple(ref)] = found
             return found
 
@@ -185,8 +198,43 @@ class Desk:
     async def search(self, ref: Sequence[str], query: str, k: int) -> tuple[list[Passage], Health]:
         """Returns the passages of one source that fit, and how the source is doing; both under the name it goes by here."""
         source = self.source(ref)
-        passages = await source.search(query, k=k)
-        return [_cut(passage, ref[0]) for passage in passages], _shortened(source.health, ref[0])
+        passages, own = await source.search(query, k=k), self.owns(ref)
+        named = [replace(passage, source=ref[0], own=own or passage.own) for passage in passages]
+        kept, refused = _without_secrets(named)
+        health = _shortened(source.health, ref[0])
+        return [_cut(passage) for passage in kept], replace(health, refused=(*health.refused, *refused)) if refused else health
+
+    def owns(self, ref: Sequence[str]) -> bool:
+        """Tells whether a source holds a person's own documents.
+
+        Folders and files do, pages at hosts of ``SENTIENT_ALLOW_HOSTS``, and every object that does not say ``public = True``. Search
+        services and other pages do not. Of installed packages each passage says it for itself.
+        """
+        kind = _kind(ref[1])
+        if kind == "page":
+            from sentient_kernel.transport import check_url
+
+            try:
+                return check_url(self._addresses.get(ref[1], ref[1]), self.outside.rules).trusted
+            except Blocked:
+                return True
+        return kind == "place" or (kind in ("object", "plugin") and not self._public(ref))
+
+    def sends(self, ref: Sequence[str]) -> bool:
+        """Tells whether what a source is asked leaves this machine: search services, and objects that say they are public.
+
+        What another package brings is taken to, whatever it says. In a replay, and offline, services are not asked.
+        """
+        kind = _kind(ref[1])
+        if kind == "service":
+            return self._settings.mode != "replay" and not self._settings.offline
+        return kind == "plugin" or (kind == "object" and self._public(ref))
+
+    def _public(self, ref: Sequence[str]) -> bool:
+        try:
+            return getattr(self.source(ref), "public", False) is True
+        except NotFound:
+            return False  # an object that nobody gave here: it cannot be asked either
 
     def search_now(self, query: str, refs: Sequence[Sequence[str]], k: int) -> list[Passage]:
         """Reads what is new in sources, asks them all and returns the k best passages; for a plain cell, on any thread."""
@@ -259,6 +307,21 @@ class Desk:
             self._cache = None
 
 
+def _kind(spec: str) -> Literal["place", "page", "packages", "service", "object", "plugin"]:
+    """Tells what a source is by what it is opened with."""
+    from sentient_kernel.sources.opening import WORDS
+
+    if os.path.isabs(spec):
+        return "place"
+    if spec.startswith("source:"):
+        return "object"
+    if "://" in spec:
+        return "page"
+    if spec == "packages" or spec.startswith("packages:"):
+        return "packages"
+    return "service" if spec == "web" or spec in WORDS else "plugin"
+
+
 def check_query(text: str) -> str:
     """Returns a query or question without blanks around it. Raises UsageError when it is empty or too long."""
     if not isinstance(text, str):
@@ -273,12 +336,11 @@ def check_query(text: str) -> str:
     return text
 
 
-def _cut(passage: Passage, source: str) -> Passage:
-    """Returns a passage under the name of its source, as long as it may be: a source may be anybody's object."""
+def _cut(passage: Passage) -> Passage:
+    """Returns a passage as long as it may be: a source may be anybody's object."""
     text = passage.text[:LONGEST_PASSAGE]
     return replace(
         passage,
-        source=source,
         title=passage.title if len(passage.title) <= TITLE else one_line(passage.title, TITLE),
         uri=passage.uri if len(passage.uri) <= ADDRESS else "",
         text=text,
@@ -289,6 +351,21 @@ def _cut(passage: Passage, source: str) -> Passage:
 def _shortened(health: Health, source: str) -> Health:
     refused = tuple((uri[:ADDRESS], why[:FIELD]) for uri, why in health.refused)
     return replace(health, source=source, reason=health.reason[:FIELD], refused=refused)
+
+
+def _without_secrets(passages: Sequence[Passage]) -> tuple[list[Passage], list[tuple[str, str]]]:
+    """Returns the passages that hold no known secret, and of the others where they are and why they are left out.
+
+    Altered, a passage would not stand in its document; as it is, it would reach the model, the journal and the report.
+    """
+    kept, refused = list[Passage](), list[tuple[str, str]]()
+    for passage in passages:
+        found = redactor().held_in(to_json([passage.title, passage.uri, passage.text]))
+        if found is None:
+            kept.append(passage)
+        else:
+            refused.append((redactor().text(passage.uri), f"A passage that holds the secret {found[0]} is left out."))
+    return kept, list(dict.fromkeys(refused))
 
 
 def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -40,6 +40,7 @@ class Evidence:
         reach: The same for the whole passage.
         before: What stands directly before the quote in its passage.
         after: What stands directly after it.
+        own: Whether its document is a person's own. Whoever makes one has to say: what a model reads of own text decides what leaves.
     """
 
     document: DocumentId
@@ -49,6 +50,7 @@ class Evidence:
     end: int
     quote: str
     score: float
+    own: bool
     part: int = 0
     passage: float = 0.0
     source: str = ""
@@ -310,4 +312,5 @@ def _evidence(one: _Sentence, part: int) -> Evidence:
         score=round(one.score, 4), part=part, passage=round(passage.score, 4), source=passage.source,
         cover=round(one.cover, 4), reach=round(one.reach, 4),
         before=passage.text[max(0, start - CONTEXT) : start], after=passage.text[end : end + CONTEXT],
+        own=passage.own,
     )  # fmt: skip

@@ -51,12 +51,14 @@ class SubQuestion:
         text: What is shown to a person, in the words of the question.
         query: What is searched for: the text, and for a part that points back ("for how long?") what it points to.
         kind: ``whole``, ``part`` or ``side`` (one of two things compared).
+        taint: One's own sources whose text its writer had read.
     """
 
     id: int
     text: str
     query: str
     kind: str = "whole"
+    taint: tuple[str, ...] = ()
 
 
 def plan(question: str) -> tuple[SubQuestion, ...]:

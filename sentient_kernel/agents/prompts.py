@@ -16,6 +16,7 @@ from sentient_kernel.agents._words import content
 from sentient_kernel.agents.evidence import Evidence
 from sentient_kernel.agents.plan import SubQuestion
 from sentient_kernel.agents.report import Claim
+from sentient_kernel.agents.taint import Taint, own_sources
 from sentient_kernel.models.base import Message
 
 MOST_PARTS = 4
@@ -70,7 +71,7 @@ def clarify_messages(question: str, steers: Sequence[str] = ()) -> list[Message]
         "with what you would assume; none when the question is clear. "
         'Form: {"unclear": [{"question": "...", "assumption": "..."}]}\n\n'
     )
-    return [Message(role="system", text=_TERMS), Message(role="user", text=f"{ask}Question: {question}{_steered(steers)}")]
+    return _conversation(f"{ask}Question: {question}{_steered(steers)}")
 
 
 def plan_messages(question: str, steers: Sequence[str] = ()) -> list[Message]:
@@ -79,7 +80,7 @@ def plan_messages(question: str, steers: Sequence[str] = ()) -> list[Message]:
         "Split the question into at most 4 sub-questions whose answers together answer it; none when it is one question. Each has a "
         'short search query of key words. Form: {"questions": [{"question": "...", "query": "..."}]}\n\n'
     )
-    return [Message(role="system", text=_TERMS), Message(role="user", text=f"{ask}Question: {question}{_steered(steers)}")]
+    return _conversation(f"{ask}Question: {question}{_steered(steers)}")
 
 
 def gap_messages(question: str, evidence: Sequence[Evidence], asked: Sequence[str], steers: Sequence[str] = ()) -> list[Message]:
@@ -89,8 +90,7 @@ def gap_messages(question: str, evidence: Sequence[Evidence], asked: Sequence[st
         'and facts from the quotes in their queries. Form: {"enough": true|false, "questions": [{"question": "...", "query": "..."}]}\n\n'
     )
     searched = "; ".join(asked)
-    body = f"Question: {question}{_steered(steers)}\nSearched for so far: {searched}\n\n{quotes(evidence)}"
-    return [Message(role="system", text=_TERMS), Message(role="user", text=ask + body)]
+    return _conversation(f"{ask}Question: {question}{_steered(steers)}\nSearched for so far: {searched}", evidence)
 
 
 def write_messages(question: str, evidence: Sequence[Evidence], steers: Sequence[str] = ()) -> list[Message]:
@@ -101,8 +101,7 @@ def write_messages(question: str, evidence: Sequence[Evidence], steers: Sequence
         'quotes contradict each other, say so. List what the quotes do not answer under "missing". Form: {"claims": [{"text": "One '
         'sentence.", "cites": [1, 3]}], "missing": ["..."]}\n\n'
     )
-    body = f"Question: {question}{_steered(steers)}\n\n{quotes(evidence)}"
-    return [Message(role="system", text=_TERMS), Message(role="user", text=ask + body)]
+    return _conversation(f"{ask}Question: {question}{_steered(steers)}", evidence)
 
 
 def repair_messages(question: str, weak: Sequence[Claim], evidence: Sequence[Evidence]) -> list[Message]:
@@ -119,7 +118,15 @@ def repair_messages(question: str, weak: Sequence[Claim], evidence: Sequence[Evi
         f"({claim.reason or 'not carried by what it cites'})"
         for n, claim in enumerate(weak, 1)
     )
-    return [Message(role="system", text=_TERMS), Message(role="user", text=f"{ask}Question: {question}\n{listed}\n\n{quotes(evidence)}")]
+    return _conversation(f"{ask}Question: {question}\n{listed}", evidence)
+
+
+def _conversation(text: str, evidence: Sequence[Evidence] | None = None) -> list[Message]:
+    """Returns what a model is asked. Quotes get into it here alone, so that a conversation says whose text it holds."""
+    if evidence is None:
+        return [Message(role="system", text=_TERMS), Message(role="user", text=text)]
+    shown = f"{text}\n\n{quotes(evidence)}"
+    return [Message(role="system", text=_TERMS), Message(role="user", text=shown, own=own_sources(evidence))]
 
 
 def quotes(evidence: Sequence[Evidence]) -> str:
@@ -139,13 +146,14 @@ def _steered(steers: Sequence[str]) -> str:
 # -- what comes back -------------------------------------------------------------------------------------------------------
 
 
-def further(value: Any, known: Sequence[SubQuestion], most: int) -> list[SubQuestion]:
+def further(value: Any, known: Sequence[SubQuestion], most: int, taint: Taint) -> list[SubQuestion]:
     """Returns the sub-questions of an answer that are not asked yet; what does not fit is left out.
 
     Args:
         value: The answer's value, of any shape: small models give any.
         known: What is asked already.
         most: How many at most.
+        taint: One's own sources whose text the model had read when it answered.
     """
     asked = {_same(part.query) for part in known} | {_same(part.text) for part in known}
     found: list[SubQuestion] = []
@@ -155,7 +163,7 @@ def further(value: Any, known: Sequence[SubQuestion], most: int) -> list[SubQues
         if not query or len(found) == most or _same(query) in asked or (text and _same(text) in asked):
             continue
         asked |= {_same(query), _same(text)}
-        found.append(SubQuestion(id=len(known) + len(found), text=text, query=query, kind="part"))
+        found.append(SubQuestion(id=len(known) + len(found), text=text, query=query, kind="part", taint=taint))
     return found
 
 

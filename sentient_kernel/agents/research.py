@@ -27,11 +27,19 @@ from sentient_kernel.agents.evidence import Evidence, collect
 from sentient_kernel.agents.hurried import Hurried
 from sentient_kernel.agents.meaning import nearest
 from sentient_kernel.agents.names import research_names
-from sentient_kernel.agents.outgoing import allowed, is_outside, is_own, private
 from sentient_kernel.agents.plan import SubQuestion, plan
 from sentient_kernel.agents.report import Cost, Report
 from sentient_kernel.agents.shelf import Shelf
 from sentient_kernel.agents.support import supported
+from sentient_kernel.agents.taint import (
+    Taint,
+    agreed,
+    approval_question,
+    approval_schema,
+    needs_approval,
+    outgoing,
+    said_of,
+)
 from sentient_kernel.agents.write import write
 from sentient_kernel.budget import Budget
 from sentient_kernel.engine import Context, Outcome, Workflow
@@ -72,8 +80,10 @@ class Searched:
     """What the person who asks has said to what was asked back."""
     missing: list[str] = field(default_factory=list)
     """What a model says is not answered that wrote nothing."""
-    own: frozenset[str] = frozenset()
-    """Codes and numbers that no search may carry outside."""
+    taint: Taint = ()
+    """One's own sources whose text stands in the question itself, as whoever delegated it had read them."""
+    sent: dict[int, str] = field(default_factory=dict)
+    """What people agreed to send to sources elsewhere, by sub-question; empty for nothing."""
     notes: list[str] = field(default_factory=list)
     """What a reader of the report has to know of how it came about, a model aside."""
     left_out: list[str] = field(default_factory=list)
@@ -111,7 +121,7 @@ class Found:
 
 def research_workflow(desk: Desk, shelf: Shelf) -> Workflow[..., Any]:
     """Returns the research workflow over the sources of one desk and the models of one shelf."""
-    return Workflow(Research(desk, shelf).research, RESEARCH, "3", research_names)
+    return Workflow(Research(desk, shelf).research, RESEARCH, "4", research_names)
 
 
 class Research:
@@ -133,14 +143,18 @@ class Research:
         budget: dict[str, Any] | None = None,
         clarify: bool = False,
         embedder: str = "",
+        taint: list[str] | None = None,
     ) -> dict[str, Any]:
-        """Answers a question from sources; returns the report as JSON."""
+        """Answers a question from sources; returns the report as JSON.
+
+        ``taint`` names one's own sources whose text was read before the question was written: by a run that delegates it, for one.
+        """
         limits = Budget(**(budget or {}))
         if limits.seconds is not None:
             ctx.finish_after(limits.seconds)
-        asking = Hurried(ctx, self._shelf.get(model), self._desk.cache, limits) if model else None
+        asking = Hurried(ctx, self._shelf.get(model), self._desk.cache, limits, tuple(taint or ())) if model else None
         # A model looks again for what one search did not bring.
-        state = Searched(question, sources, depth, PASSAGES if model else PASSAGES * depth)
+        state = Searched(question, sources, depth, PASSAGES if model else PASSAGES * depth, taint=tuple(taint or ()))
         if asking is not None and clarify:
             state.understood = await self._clarified(ctx, state, asking)
         await self._first(ctx, state, asking, ask_plan)
@@ -191,7 +205,7 @@ class Research:
 
     async def _first(self, ctx: Context, state: Searched, asking: Asking | None, ask_plan: bool) -> None:
         """Plans, and searches for the first time; at once where neither needs the other and nobody has to agree first."""
-        state.parts = await self._plan(ctx, state.question)
+        state.parts = [replace(part, taint=state.taint) for part in await self._plan(ctx, state.question)]
         if asking is not None and not ask_plan:
             await self._at_once(ctx, state, asking)
             return
@@ -203,10 +217,10 @@ class Research:
         if asking is None:
             state.parts = [*state.parts, *_told_parts(ctx, state)]
         finishing = len(state.parts) > 1 and ctx.finishing
-        state.found = await self._search(ctx, _wanted(state, state.parts, finishing), state.sources, state.each)
+        state.found = await self._search(ctx, state, _wanted(state, state.parts, finishing), state.sources, state.each)
         while asking is None and not ctx.finishing and (parts := _told_parts(ctx, state)):
             state.parts = [*state.parts, *parts]
-            state.found += await self._search(ctx, parts, state.sources, state.each)
+            state.found += await self._search(ctx, state, parts, state.sources, state.each)
 
     async def _at_once(self, ctx: Context, state: Searched, asking: Asking) -> None:
         """Searches for the whole question while the model plans, and for what it planned without waiting for that."""
@@ -219,13 +233,13 @@ class Research:
                 state.healths = await self._refresh(ctx, state.sources)
             finally:
                 refreshed.set()
-            first.extend(await self._search(ctx, whole, state.sources, PASSAGES))
+            first.extend(await self._search(ctx, state, whole, state.sources, PASSAGES))
 
         async def search_planned() -> None:
             more.extend(await self._more_parts(ctx, state, asking))
             await refreshed.wait()
             if more and not ctx.finishing:
-                then.extend(await self._search(ctx, more, state.sources, PASSAGES))
+                then.extend(await self._search(ctx, state, more, state.sources, PASSAGES))
             elif more:
                 state.left_out += _searches(more)
 
@@ -237,7 +251,7 @@ class Research:
         value = await asking.ask("plan", prompts.plan_messages(state.question, _said(ctx, state)), prompts.PLAN, most_tokens=500)
         if value is None and ctx.finishing:
             state.left_out.append("planning with the model")
-        return prompts.further(value, state.parts, prompts.MOST_PARTS)
+        return prompts.further(value, state.parts, prompts.MOST_PARTS, asking.taint)
 
     async def _deeper(self, ctx: Context, state: Searched, asking: Asking) -> None:
         """Looks for gaps and searches again, until nothing is missing, nothing new comes, or it is deep enough."""
@@ -253,11 +267,10 @@ class Research:
             value = await asking.ask("gaps", messages, prompts.GAPS, most_tokens=400)
             if value is None and ctx.finishing:
                 state.left_out.append("looking for gaps")
-            parts = [] if prompts.enough(value) else prompts.further(value, state.parts, prompts.MOST_QUERIES)
+            parts = [] if prompts.enough(value) else prompts.further(value, state.parts, prompts.MOST_QUERIES, asking.taint)
             if not parts:
                 return
             before = {passage.document for one in state.found for passage in one.passages}
-            _keep_back(state, evidence, _said(ctx, state))
             state.parts = [*state.parts, *parts]
             await self._search_on(ctx, state, parts)
             if not {passage.document for one in state.found for passage in one.passages} - before:
@@ -267,8 +280,7 @@ class Research:
         if ctx.finishing:
             state.left_out += _searches(parts)
         else:
-            state.notes += _kept_back(state, parts)
-            state.found += await self._search(ctx, parts, state.sources, PASSAGES, state.own)
+            state.found += await self._search(ctx, state, parts, state.sources, PASSAGES)
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -322,9 +334,9 @@ class Research:
         asked = [part.text for part in state.parts]
         names = ", ".join(name for name, *_ in state.sources)
         answer = await ctx.approve(f"Go ahead with this plan over {names}?", asked, schema=Plan, ask="plan")
-        if answer == asked:
+        if answer == asked and not (any(part.taint for part in state.parts) and ctx.policy("plan") == "ask"):
             return state.parts
-        known = {part.text: part.query for part in state.parts}
+        known = {part.text: part.query for part in state.parts if not part.taint}  # of the others only what was seen is searched for
         kept = [text.strip() for text in answer if text.strip()]
         return [SubQuestion(id=i, text=t, query=known.get(t, t), kind="part" if i else "whole") for i, t in enumerate(kept)]
 
@@ -355,9 +367,26 @@ class Research:
             )
         return healths
 
-    async def _search(
-        self, ctx: Context, parts: Sequence[SubQuestion], sources: list[list[str]], k: int, own: frozenset[str] = frozenset()
-    ) -> list[Found]:
+    async def _may_send(self, ctx: Context, state: Searched, parts: Sequence[SubQuestion], sources: list[list[str]]) -> None:
+        """Asks a person, once, which of the searches may be sent that a model wrote after it had read that person's documents."""
+        elsewhere = [ref[0] for ref in sources if self._desk.sends(ref)]
+        parts = [part for part in parts if part.id not in state.sent and any(needs_approval(part, name) for name in elsewhere)]
+        if not parts:
+            return
+        names = [name for name in elsewhere if any(needs_approval(part, name) for part in parts)]
+        reason, answer = "", list[str]()
+        try:
+            shown = [part.query for part in parts]
+            answer = await ctx.approve(approval_question(parts, names), shown, schema=approval_schema(len(parts)), ask="fetch")
+        except ApprovalRejected as error:
+            reason = error.reason or "this was not approved"
+        allowed = agreed(parts, answer)
+        state.sent |= {part.id: allowed.get(part.id, "") for part in parts}
+        state.notes.append(said_of(len(parts), len(allowed), names, policy=ctx.policy("fetch"), reason=reason))
+
+    async def _search(self, ctx: Context, state: Searched, parts: Sequence[SubQuestion], sources: list[list[str]], k: int) -> list[Found]:
+        await self._may_send(ctx, state, parts, sources)
+
         async def search(part: int, query: str, ref: list[str], k: int) -> Found:
             try:
                 passages, health = await self._desk.search(ref, query, k)
@@ -365,7 +394,8 @@ class Research:
                 passages, health = [], Health(source=ref[0], reason=str(error))
             return Found(part=part, source=ref[0], passages=tuple(passages), health=health)
 
-        asks = [(p, ref, allowed(p.query, own) if is_outside(ref) else p.query) for p in parts for ref in sources]
+        away = {ref[0] for ref in sources if self._desk.sends(ref)}
+        asks = [(p, ref, outgoing(p, ref[0], state.sent) if ref[0] in away else p.query) for p in parts for ref in sources]
         wanted = [(p, ref) for p, ref, query in asks if query]
         steps = (ctx.step(search, p.id, query, ref, k, title=f"search “{_short(p.text)}” in {ref[0]}") for p, ref, query in asks if query)
         outcomes = await ctx.gather(*steps, limit=AT_ONCE)
@@ -416,7 +446,7 @@ class Research:
         brought = [(one.part, one.source) for one in state.found if any(passage.document in gone for passage in one.passages)]
         for part in [part for part in state.parts if part.id in {number for number, _ in brought}]:
             sources = [ref for ref in state.sources if (part.id, ref[0]) in brought]
-            fresh = await self._search(ctx, [part], sources, state.each, state.own)
+            fresh = await self._search(ctx, state, [part], sources, state.each)
             again = {(one.part, one.source) for one in fresh}
             state.found = [*(one for one in state.found if (one.part, one.source) not in again), *fresh]
 
@@ -533,22 +563,6 @@ def _by_part(found: list[Found]) -> dict[int, list[Passage]]:
     for one in found:
         by_part.setdefault(one.part, []).extend(one.passages)
     return {part: sorted(passages, key=lambda p: -p.score) for part, passages in by_part.items()}
-
-
-def _keep_back(state: Searched, evidence: Sequence[Evidence], said: Sequence[str]) -> None:
-    """Notes which codes and numbers no search may carry outside, as only a person's own documents hold them."""
-    own = {ref[0] for ref in state.sources if is_own(ref)}
-    if own and any(is_outside(ref) for ref in state.sources):
-        mine = [text for one in evidence if one.source in own for text in (one.quote, one.title)]
-        others = [text for one in evidence if one.source not in own for text in (one.quote, one.title)]
-        state.own |= private(mine, [state.question, *said, *(part.text for part in state.parts), *others])
-
-
-def _kept_back(state: Searched, parts: Sequence[SubQuestion]) -> list[str]:
-    """Says of which searches something was not sent outside."""
-    changed = [part.query for part in parts if allowed(part.query, state.own) != part.query]
-    listed = "; ".join(f"“{query}”" for query in changed)
-    return [f"Codes that only your own documents hold were left out when services outside were asked: {listed}."] if changed else []
 
 
 def _merged(healths: list[Health], found: list[Found]) -> list[Health]:

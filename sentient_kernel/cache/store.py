@@ -24,6 +24,7 @@ from sentient_kernel.cache.keys import Key
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.errors import NotRecorded, ParseError, SourceError, UsageError
 from sentient_kernel.installation import installation
+from sentient_kernel.redaction.known import redactor
 
 __all__ = ["Cache", "CacheStats", "Hit"]
 
@@ -200,7 +201,9 @@ class Cache:
                 raise SourceError(f"The {key.label} gave itself up.", hint="Ask again.") from None
             if not isinstance(data, (bytes, bytearray)):
                 raise UsageError(f"A call returns bytes, not {type(data).__name__}.")
-            return await self._keep(key, bytes(data), ttl)
+            kept = bytes(data)  # what a server echoes of a key is not kept, nor handed on
+            kept = redactor().data(kept) if len(kept) < BIG else await self._apart(lambda: redactor().data(kept))
+            return await self._keep(key, kept, ttl)
         finally:
             self._remove(key.digest)
 

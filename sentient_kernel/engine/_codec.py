@@ -20,10 +20,11 @@ from pydantic.errors import PydanticUserError
 from pydantic_core import from_json, to_json
 
 from sentient_kernel.engine._frames import FRAME, frame_json, is_frame, is_frame_type, read_frame
-from sentient_kernel.errors import ValueNotStorable
+from sentient_kernel.errors import HoldsSecret, ValueNotStorable
 from sentient_kernel.events import Written
 from sentient_kernel.ids import BlobId, StepKey
 from sentient_kernel.journal.base import Blobs
+from sentient_kernel.redaction.known import redactor
 
 INLINE = 32_000
 """Bytes of JSON up to which a result stands in its row; bigger ones go to a blob."""
@@ -44,7 +45,7 @@ class Encoded(NamedTuple):
 
 
 def encode(value: Any, what: str) -> Encoded:
-    """Turns a value into JSON.
+    """Turns a value into JSON that is kept.
 
     Args:
         value: JSON values, pydantic models, dataclasses, dates, sets of these, or one pandas DataFrame.
@@ -52,7 +53,29 @@ def encode(value: Any, what: str) -> Encoded:
 
     Raises:
         ValueNotStorable: It is none of these; the message names it.
+        HoldsSecret: It holds the value of a known secret.
     """
+    encoded = as_json(value, what)
+    refuse_secrets(encoded.json, what)
+    return encoded
+
+
+def refuse_secrets(data: bytes, what: str) -> None:
+    """Refuses JSON that holds the value of a known secret: altered, it would not be what the workflow goes on with.
+
+    Raises:
+        HoldsSecret: It does; the message says which, and where.
+    """
+    if (found := redactor().held_in(data)) is not None:
+        name, where = found
+        raise HoldsSecret(
+            f"{what[:1].upper()}{what[1:]} holds the secret {name}, at {where}; secrets are not kept.",
+            hint="Leave it out, and read it where it is used, from the environment or a setting.",
+        )
+
+
+def as_json(value: Any, what: str) -> Encoded:
+    """Turns a value into JSON as :func:`encode` does, secrets included: for what is not kept. Raises ValueNotStorable."""
     try:
         if type(value) in _PLAIN:
             return Encoded(to_json(value, inf_nan_mode="strings"), NONFINITE if type(value) is float and not math.isfinite(value) else "")
@@ -192,8 +215,8 @@ def _takes(fn: Callable[..., Any]) -> tuple[list[_Adapter], _Adapter, dict[str, 
 def canonical(value: Any, what: str) -> bytes:
     """Returns JSON bytes that are the same for equal arguments, whatever the order of their keys or the process."""
     if type(value) in _PLAIN:
-        return encode(value, what).json
-    data = encode(_without_sets(value), what).json
+        return as_json(value, what).json
+    data = as_json(_without_sets(value), what).json
     if b"{" in data:
         return json.dumps(json.loads(data), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
     return data

@@ -43,6 +43,7 @@ from sentient_kernel.events import StepFailed as StepFailedEvent
 from sentient_kernel.failures import describe
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
 from sentient_kernel.journal.base import Lease
+from sentient_kernel.redaction.known import redactor
 
 if TYPE_CHECKING:
     from sentient_kernel.engine.engine import Engine
@@ -152,7 +153,7 @@ class Execution:
 
     def tell(self, fact: Fact) -> None:
         """Writes an event that a workflow emits, unless a former execution wrote it already."""
-        body = fact.body()
+        body = redactor().data(fact.body())  # as the journal has it
         if self.emitted[body] > 0:
             self.emitted[body] -= 1
         else:

@@ -27,6 +27,7 @@ from sentient_kernel.events import (
     Ask,
 )
 from sentient_kernel.ids import StepKey, answer_key
+from sentient_kernel.redaction.known import redactor
 
 if TYPE_CHECKING:
     from sentient_kernel.engine._calls import Call
@@ -61,6 +62,7 @@ async def approve(
         ApprovalRejected: The answer was no, or nobody answered in time.
     """
     encoded = _codec.encode(payload, "the payload of the approval")
+    question = redactor().text(question)
     shown = from_json(encoded.json)
     if schema is not None:
         try:
@@ -124,7 +126,7 @@ async def put(
     if schema is not None:
         execution.forms[approval] = schema
     if approval not in execution.state.approvals:
-        form = schema.json_schema() if schema is not None else None
+        form = from_json(redactor().data(to_json(schema.json_schema()))) if schema is not None else None
         event = ApprovalRequested(
             approval=approval, key=key, ask=ask, question=question, payload=shown, form=form,
             digest=_identity.digest(question, shown, form),

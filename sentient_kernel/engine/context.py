@@ -14,6 +14,7 @@ from sentient_kernel.commands import FinishRun
 from sentient_kernel.engine import _codec, _identity, _messages, _questions
 from sentient_kernel.engine._calls import Call, Crashed, start_task
 from sentient_kernel.engine._execution import Execution
+from sentient_kernel.engine._state import answered_by
 from sentient_kernel.engine.workflow import PURE, EffectSpec, Outcome, Retry, Workflow
 from sentient_kernel.errors import JournalError, NondeterminismError, Refused, UsageError
 from sentient_kernel.events import Ask, Fact, ProgressUpdated, ResearchUpdated
@@ -121,6 +122,10 @@ class Context:
         adapter = None if schema is None else schema if isinstance(schema, TypeAdapter) else TypeAdapter(schema)
         return await _questions.approve(self._execution, "", question, payload, adapter, ask, expires)
 
+    def policy(self, ask: Ask) -> str:
+        """Returns how questions of a kind are answered in this run: ``"ask"`` (a person), ``"auto"`` or ``"deny"``."""
+        return answered_by(self._execution.root.policy, ask)
+
     async def gather(self, *awaitables: Awaitable[T], limit: int | None = None) -> list[Outcome[T]]:
         """Runs several calls at once; one that fails costs only itself.
 
@@ -165,7 +170,7 @@ class Context:
         """
         if progress is not None and not 0 <= progress <= 1:
             raise UsageError(f"Progress is a share from 0 to 1, not {progress!r}.")
-        kept = from_json(_codec.encode(data, "the data of this progress").json) if data else None
+        kept = from_json(_codec.as_json(data, "the data of this progress").json) if data else None
         self._execution.tell(ProgressUpdated(message=message, progress=progress, data=kept))
 
     def tell(self, fact: Fact) -> None:

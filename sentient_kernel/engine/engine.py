@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import JsonValue
 from pydantic_core import to_json
 
+from sentient_kernel import redaction
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.commands import CancelRun, Command, DecideApproval, SendMessage
 from sentient_kernel.engine import _codec
@@ -58,6 +59,7 @@ from sentient_kernel.events import (
     Written,
 )
 from sentient_kernel.events import RunCancelled as RunCancelledEvent
+from sentient_kernel.failures import without_secrets
 from sentient_kernel.ids import RunId, Seq, StepKey, answer_key, new_run_id
 from sentient_kernel.journal.base import Journal, Lease
 from sentient_kernel.projections.foreign import ForeignView, inputs_named
@@ -220,7 +222,7 @@ class Engine:
     def ended_by(self, run: RunId, error: BaseException) -> None:
         """Remembers the exception, with its traceback, that ends a run in this process; the newest hundred are kept."""
         self._errors.pop(run, None)
-        self._errors[run] = error
+        self._errors[run] = without_secrets(error)
         while len(self._errors) > 100:
             self._errors.pop(next(iter(self._errors)))
 
@@ -289,6 +291,8 @@ class Engine:
     ) -> RunId:
         """Starts a run as :meth:`start` does, on the loop."""
         flow.bind(args, kwargs or {})
+        redaction.look()
+        _codec.refuse_secrets(to_json(name), "the name of the run")
         inputs = _codec.inputs_of(args, kwargs or {})
         started = RunStarted(
             workflow=flow.name, code=flow.code, inputs=inputs, name=name, session=session, user=user or self.by, approve=approve
@@ -351,6 +355,7 @@ class Engine:
             return
         state = self._load(run)
         assert state.started is not None  # noqa: S101 - _load raises NotFound otherwise
+        redaction.look()
         flow = flow or self._flows.get(state.started.workflow) or find(state.started.workflow)
         if state.ended == "completed" and (not flow.notebook or flow.code == state.code):
             raise Refused(f"Run {run!r} is completed; there is nothing to resume.")
@@ -487,7 +492,10 @@ class Engine:
     async def decide(self, command: Command) -> None:
         """Puts a command to a run, on the loop."""
         if isinstance(command, SendMessage):
+            _codec.refuse_secrets(to_json(command.message), "the message")
             command = self._addressed(command)
+        elif isinstance(command, DecideApproval) and command.edited:
+            _codec.refuse_secrets(to_json(command.payload), "the answer")
         execution = self.live.get(command.run)
         state = execution.state if execution else self._load(command.run)
         if isinstance(command, DecideApproval) and execution is not None and command.edited and command.decision == "approve":

@@ -33,7 +33,7 @@ from sentient_kernel.journal._read import Reader
 from sentient_kernel.journal._schema import connect, connect_to_read, let_go
 from sentient_kernel.journal._trust import Seen, newest, trust
 from sentient_kernel.journal._writer import PATIENCE
-from sentient_kernel.journal.base import Lease, LeaseInfo, RunRow, Verdict
+from sentient_kernel.journal.base import Lease, LeaseInfo, RunRow, Verdict, clean
 from sentient_kernel.journal.blobs import BlobStore
 
 FULL_KINDS: frozenset[str] = frozenset({"approval_decided", "effect_intended"})
@@ -178,7 +178,7 @@ class SqliteJournal:
             self._check_run(run)
         rows, steps, size = [], 0, 0
         for event in events:
-            kind, body = event.kind, event.body()
+            kind, body = event.kind, clean(event)
             confirm, step = kinds[kind]
             full = full or confirm
             steps += step
@@ -201,7 +201,7 @@ class SqliteJournal:
             self._check_run(run)
         confirm, step = self._kinds[kind]
         appender.grouping.under_way += step
-        appender.post(_pending((run, [(kind, event.body())], self._now(), lease, None, None, None)), confirm)
+        appender.post(_pending((run, [(kind, clean(event))], self._now(), lease, None, None, None)), confirm)
 
     def _check_run(self, run: RunId) -> None:
         """Refuses an id that a journal would not be opened with again."""

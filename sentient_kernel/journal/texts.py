@@ -7,6 +7,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from sentient_kernel.ids import RunId
+from sentient_kernel.redaction import Stream, redactor
 
 TAIL = 20_000
 """Characters that are kept of each text."""
@@ -23,10 +24,11 @@ class Text(NamedTuple):
 
 
 class _Growing:
-    __slots__ = ("at", "parts", "size")
+    __slots__ = ("at", "parts", "size", "stream")
 
     def __init__(self) -> None:
         self.at = self.size = 0
+        self.stream = Stream()
         self.parts: list[str] = []
 
     def add(self, text: str) -> None:
@@ -53,7 +55,7 @@ class Texts:
     Example:
         >>> texts = Texts()
         >>> texts.add("r", "researcher", "Three "), texts.add("r", "researcher", "trials")
-        (0, 6)
+        (Text(at=0, text='Three '), Text(at=6, text='trials'))
         >>> texts.of("r")["researcher"].text
         'Three trials'
     """
@@ -64,8 +66,8 @@ class Texts:
         self.version = 0
         """Grows with every piece; who looks often looks here first."""
 
-    def add(self, run: RunId, by: str, text: str) -> int:
-        """Takes one more piece and returns where in its text it begins."""
+    def add(self, run: RunId, by: str, text: str) -> Text:
+        """Takes one more piece; returns what of it may be shown, known secrets replaced, and where in its text that begins."""
         with self._lock:
             authors = self._runs.setdefault(run, OrderedDict())
             growing = authors.get(by)
@@ -76,10 +78,10 @@ class Texts:
                 self._runs.move_to_end(run)
                 while len(self._runs) > RUNS:
                     self._runs.popitem(last=False)
-            offset = growing.at + growing.size
-            growing.add(text)
+            shown = Text(growing.at + growing.size, growing.stream.take(text, redactor()))
+            growing.add(shown.text)
             self.version += 1
-            return offset
+            return shown
 
     def of(self, run: RunId) -> dict[str, Text]:
         """Returns the texts of a run by their authors."""

@@ -18,13 +18,14 @@ from sentient_kernel.failures import plain
 from sentient_kernel.models._call import Call
 from sentient_kernel.models._fitting import bounded
 from sentient_kernel.models.base import Message
+from sentient_kernel.redaction import hold, shown
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
 
     from sentient_kernel.transport import Fetcher
 
-__all__ = ["Provider", "address", "build", "hidden"]
+__all__ = ["Provider", "address", "build"]
 
 OLLAMA = "http://127.0.0.1:11434/v1"
 _USUAL = frozenset({"https://api.openai.com/v1", "https://api.anthropic.com", OLLAMA})
@@ -33,7 +34,6 @@ _VARIABLES = {"azure": "AZURE_OPENAI_ENDPOINT", "cohere": "CO_BASE_URL", "heroku
 """Where a provider's address stands, if not in ``<PROVIDER>_BASE_URL``."""
 _BACKTICKS = re.compile(r"`([^`]+)`")
 _VARIABLE = re.compile(r"`([A-Z][A-Z0-9_]{3,})`")
-_KEYLIKE = re.compile(r"(?i)(bearer\s+|\b(?:sk|pk|key|rk|xai|gsk|AIza)[-_])[\w.*-]{4,}")
 _SAID = 300
 _LOOKED = 4_000  # characters of what a server says that are looked through for a key
 
@@ -131,7 +131,7 @@ class Provider:
             why = "too many requests" if status == 429 else "it has failed"
             return status, ModelError(f"{host!r} does not serve {self.name!r} now: {why} (HTTP {status}){said}", hint="Try again later.")
         if isinstance(error, exceptions.UserError):
-            return None, ConfigurationError(f"{self.name!r} cannot be asked like this: {self._hidden(str(error))}")
+            return None, ConfigurationError(f"{self.name!r} cannot be asked like this: {plain(error)}")
         broken = ModelCut(f"{host!r} sent something that is not an answer of {self.name!r}.", hint="Look at the base URL.")
         return WrongKind("", reason_code="not_json"), broken
 
@@ -139,23 +139,10 @@ class Provider:
         """Returns what a server says of its error, with a colon before and a full stop after; a full stop alone when it says nothing."""
         inner = body.get("error", body) if isinstance(body, dict) else body
         said = inner.get("message", "") if isinstance(inner, dict) else inner
-        text = " ".join(self._hidden(said[:_LOOKED]).split()) if isinstance(said, str) and "<" not in said[:1] else ""
+        if isinstance(said, str) and len(self.secret) >= 4:  # a server may echo what it was sent, though no key looks like it
+            said = said.replace(self.secret, "…")
+        text = " ".join(plain(shown(said[:_LOOKED])).split()) if isinstance(said, str) and "<" not in said[:1] else ""
         return f": {text[:_SAID].rstrip('. ')}." if text else "."
-
-    def _hidden(self, text: str) -> str:
-        return hidden(text, self.secret)
-
-
-def hidden(text: str, secret: str = "") -> str:
-    """Returns a text without a key, whole or in part, and with invisible characters made visible.
-
-    Example:
-        >>> hidden("Incorrect API key provided: sk-abcd****wxyz", "")
-        'Incorrect API key provided: sk-…'
-    """
-    if len(secret) >= 4:
-        text = text.replace(secret, "…")
-    return plain(_KEYLIKE.sub(lambda found: found.group(1) + "…", text))
 
 
 def address(name: str) -> str:
@@ -212,7 +199,7 @@ def build(name: str, fetcher: Fetcher, loop: asyncio.AbstractEventLoop) -> Provi
         problem = ConfigurationError(f"{name!r} needs the package {package!r}.", hint=f"pip install {package}")
     except UserError as error:
         variables = _VARIABLE.findall(str(error))
-        needs = f"needs {variables[0]} to be set" if variables else f"cannot be opened: {hidden(str(error))[:_SAID].rstrip('.')}"
+        needs = f"needs {variables[0]} to be set" if variables else f"cannot be opened: {plain(shown(str(error)))[:_SAID].rstrip('.')}"
         problem = ConfigurationError(f"{name!r} {needs}.", hint="Set it in the environment." if variables else "")
     except _sdk_errors():
         problem = ConfigurationError(f"{name!r} needs a key, and the one in the environment is empty.", hint="Set it in the environment.")
@@ -232,6 +219,7 @@ def _provider(name: str, model: Any, made: Any, url: str, loop: asyncio.Abstract
         if not secret.isascii() or not secret.isprintable():
             raise ConfigurationError(f"The key for {name!r} has characters that no key has.", hint="Copy it again.")
         client.api_key = secret or None
+        hold(secret, f"key of {name.partition(':')[0]}")
     if hasattr(client, "max_retries"):
         client.max_retries = 0  # whether to ask again is decided here
     family = type(model).__mro__

@@ -29,10 +29,17 @@ def tokens(said: Any) -> int | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One turn of a conversation. Text that was fetched is never put into a ``system`` turn."""
+    """One turn of a conversation. Text that was fetched is never put into a ``system`` turn.
+
+    Attributes:
+        role: Whose turn it is.
+        text: What is said.
+        own: A person's own sources that text in it comes from, by name.
+    """
 
     role: Literal["system", "user", "assistant"]
     text: str
+    own: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

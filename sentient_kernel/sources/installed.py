@@ -33,12 +33,14 @@ class Distribution:
         version: Its version.
         stamp: Differs whenever what is installed differs.
         request: Where its files are, for the child that reads them.
+        own: Whether somebody works on it here: it is installed from a folder, in editable mode.
     """
 
     name: str
     version: str
     stamp: str
     request: dict[str, Any]
+    own: bool = False
 
 
 def normal(name: str) -> str:
@@ -101,14 +103,14 @@ def _distribution(place: Path) -> Distribution | None:
     mark = _mark(record if record.exists() else metadata)
     if sources := list(_editable(place)):
         roots = [[str(folder), files] for folder, files in sources]
-        mark += _marks(roots)
+        mark += _marks(roots) + "-own"
     elif record.exists():
         roots = [[str(place.parent), None]]
     else:
         tops = _read(place / "top_level.txt").split() or [name.replace("-", "_")]
         roots = [[str(place.parent), [file for top in tops for file in _below(place.parent, top)]]]
     request = {"metadata": str(metadata), "record": str(record), "roots": roots, "licence": "", "topics": ""}
-    return Distribution(name=name, version=version, stamp=f"{version}-{mark}", request=request)
+    return Distribution(name=name, version=version, stamp=f"{version}-{mark}", request=request, own=bool(sources))
 
 
 def _name(metadata: Path) -> tuple[str, str]:

@@ -108,6 +108,8 @@ class PackagesSource(LocalSource):
                 "kind": item["kind"],
                 "exported": item["exported"] or one.request.get("exported", False),
             }
+            if one.own:
+                meta["own"] = True
             if item["also"]:
                 meta["also"] = item["also"]
             title = shown if item["kind"] == "readme" else f"{item['title']} ({shown})"
@@ -120,11 +122,17 @@ class PackagesSource(LocalSource):
         asked = Asked(query)
         ranked = ordered([(passage.score * self._weight(passage, asked), passage) for passage in passages])
         # Each keeps the score of its place: how far the best stands out says whether anything answers, and names must not feign that.
-        return [replace(passage, score=passages[place].score) for place, passage in enumerate(ranked[:k])]
+        return [
+            replace(passage, score=passages[place].score, own=self._meta(passage).get("own", False) is True)
+            for place, passage in enumerate(ranked[:k])
+        ]
 
     def _weight(self, passage: Passage, asked: Asked) -> float:
+        return asked.weight(passage, self._meta(passage))
+
+    def _meta(self, passage: Passage) -> dict[str, Any]:
         document = self._index.document(passage.document)
-        return 1.0 if document is None else asked.weight(passage, document.meta)
+        return {} if document is None else document.meta
 
     def _empty(self, refused: list[tuple[str, str]]) -> str:
         """Says why there is nothing."""

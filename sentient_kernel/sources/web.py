@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.errors import Blocked, ConfigurationError, SourceError, UsageError
+from sentient_kernel.redaction import without_credentials
 from sentient_kernel.sources._parser.bounds import TITLE
 from sentient_kernel.sources.base import Document, Health, Progress
 from sentient_kernel.sources.outside import Calls, Outside
@@ -53,7 +54,8 @@ class UrlSource(RemoteSource):
     def __init__(self, url: str, outside: Outside, *, name: str | None = None) -> None:
         from sentient_kernel.transport import check_url
 
-        super().__init__(outside, name=name or url, key=url)
+        self._shown = without_credentials(url)
+        super().__init__(outside, name=name or self._shown, key=self._shown)
         try:
             check_url(url, outside.rules)
         except Blocked as error:
@@ -68,14 +70,14 @@ class UrlSource(RemoteSource):
         try:
             brought = await self._brought("", calls)
         except SourceError as error:
-            brought = Brought(refused=((self._url, str(error)),), reason=str(error))
+            brought = Brought(refused=((self._shown, str(error)),), reason=str(error))
         self._health = self._after(brought, calls)
         return self._health
 
     async def _bring(self, query: str, calls: Calls) -> Brought:
         page = await read_page(calls, self._url)
         if page.refused:
-            return Brought(refused=((self._url, page.refused),), reason=page.refused)
+            return Brought(refused=((self._shown, page.refused),), reason=page.refused)
         return Brought([page_document(page, self._key)], _notes([page.meta]))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from sentient_kernel.events import ApprovalDecided, Record, RunCompleted, StepCompleted, StepStarted, Written
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
+from sentient_kernel.redaction import hold
 from sentient_kernel.testing._conformance_kit import A, B, Open, bound, note, run, said, started
 from sentient_kernel.testing.clock import FakeClock
 
@@ -79,6 +80,18 @@ class WritingConformance:
             assert again.head() == 2
             bound(again)
             assert await again.append(A, [note("more")]) == 3
+
+        run(main)
+
+    def test_known_secrets_are_neither_written_nor_told(self, open_journal: Open) -> None:
+        hold("conformance-9fK2-secret", "A_KEY")
+
+        async def main() -> None:
+            journal = open_journal()
+            told = bound(journal)
+            journal.post(A, note("with conformance-9fK2-secret"))
+            await journal.append(A, [note("and conformance-9fK2-secret")])
+            assert said(journal.read()) == said(told) == ["with [hidden:A_KEY]", "and [hidden:A_KEY]"]
 
         run(main)
 

@@ -173,6 +173,13 @@ async def test_a_distribution_that_is_gone_is_forgotten(site: Path, index: Index
     assert await source.search("wasps") == []
 
 
+async def test_what_was_installed_from_an_index_is_nobodys_own(site: Path, index: Index) -> None:
+    source = PackagesSource(index, paths=[str(site)])
+    await source.refresh()
+    found = await source.search("swarm")
+    assert found and not any(one.own for one in found)
+
+
 async def test_an_editable_installation_is_read_where_its_source_is(tmp_path: Path, index: Index) -> None:
     project = tmp_path / "project" / "src"
     (project / "nest").mkdir(parents=True)
@@ -182,7 +189,8 @@ async def test_an_editable_installation_is_read_where_its_source_is(tmp_path: Pa
     (info / "direct_url.json").write_text(json.dumps({"url": project.parent.as_uri(), "dir_info": {"editable": True}}))
     source = PackagesSource(index, paths=[str(tmp_path / "site")])
     assert (await source.refresh()).read == 2
-    assert [one.uri for one in await source.search("chewed wood")] == ["package:nest==0.1/nest/__init__.py"]
+    (found,) = await source.search("chewed wood")
+    assert (found.uri, found.own) == ("package:nest==0.1/nest/__init__.py", True), "somebody works on it here: it is their own"
     assert (await source.refresh()).read == 0
     module.write_text('"""Wasps build their nests of chewed quartz, which nobody has ever seen anywhere."""\n')
     assert (await source.refresh()).read == 2

@@ -564,6 +564,10 @@ def test_a_package_brings_a_source_by_its_word(plugin: None, tmp_path: Path) -> 
         assert "library_kit" not in sys.modules
         source: Any = wb.add("library:maps")
         assert (source.spec, len(wb.search("tides", sources=["library:maps"]))) == ("library:maps", 0)
+        (ref,) = wb.desk.references(["library:maps"])
+        assert (wb.desk.owns(ref), wb.desk.sends(ref)) == (True, True), "it says nothing of itself"
+        source.public = True
+        assert (wb.desk.owns(ref), wb.desk.sends(ref)) == (False, True)
         with pytest.raises(ConfigurationError, match="'broken' of the package 'library-kit' cannot be opened: AttributeError"):
             wb.add("broken")
         with pytest.raises(ConfigurationError, match="'half' of the package 'library-kit' is no source: it has no refresh"):

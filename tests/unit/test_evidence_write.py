@@ -35,7 +35,7 @@ def report(question: str, *texts: str, health: Health = HELD) -> Report:
 
 def evidence(*quotes: str) -> list[Evidence]:
     return [
-        Evidence(document=DocumentId(f"d{at}"), title=f"W{at}", uri=f"{at}", start=0, end=len(quote), quote=quote, score=1.0)
+        Evidence(document=DocumentId(f"d{at}"), title=f"W{at}", uri=f"{at}", start=0, end=len(quote), quote=quote, score=1.0, own=False)
         for at, quote in enumerate(quotes)
     ]
 

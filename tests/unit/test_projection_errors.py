@@ -155,12 +155,12 @@ def test_no_path_of_the_machine_and_no_local_variable_is_kept() -> None:
 
 
 def test_messages_are_cut_escaped_and_redacted_before_they_are_cut() -> None:
-    info = describe(ValueError("key=sk-123 \x1b[31m\u202e" + "x" * 3_000), redact=lambda text: text.replace("sk-123", "***"))
-    assert info.message.startswith("key=*** [U+001B][31m[U+202E]xxx")
+    info = describe(ValueError("key=sk-12345678 \x1b[31m\u202e" + "x" * 3_000))
+    assert info.message.startswith("key=sk-… [U+001B][31m[U+202E]xxx")
     assert len(info.message) <= 2_000
     assert info.message.endswith("characters in all)")
-    at_the_edge = describe(ValueError("x" * 1_990 + "sk-123"), redact=lambda text: text.replace("sk-123", "***"))
-    assert "sk-" not in at_the_edge.message
+    at_the_edge = describe(ValueError("x " * 970 + "sk-12345678" + "y" * 200))
+    assert "sk-1" not in at_the_edge.message
 
 
 def test_errors_of_ours_keep_code_and_hint_and_foreign_ones_their_module() -> None:

@@ -1,0 +1,26 @@
+"""Secrets out of all that is written and shown: the one redactor.
+
+``values`` replaces what is known to be secret, everywhere; ``patterns`` what looks secret, in errors, logs, tracebacks and addresses;
+``known`` holds which values this process knows. Imports nothing of this package; everything may import it. The invariant: a text that
+was let through holds no known value, in any form that a program would echo it in.
+"""
+
+from sentient_kernel.redaction.known import hold, hold_address, hold_file, look, redactor, shown
+from sentient_kernel.redaction.logs import guard_logs
+from sentient_kernel.redaction.patterns import in_address, without_credentials
+from sentient_kernel.redaction.stream import Stream
+from sentient_kernel.redaction.values import Redactor
+
+__all__ = [
+    "Redactor",
+    "Stream",
+    "guard_logs",
+    "hold",
+    "hold_address",
+    "hold_file",
+    "in_address",
+    "look",
+    "redactor",
+    "shown",
+    "without_credentials",
+]

@@ -1,0 +1,43 @@
+"""Known secret values out of a text that comes in pieces. Pure."""
+
+from __future__ import annotations
+
+from sentient_kernel.redaction.values import HELD, Redactor
+
+__all__ = ["Stream"]
+
+
+class Stream:
+    """Takes known values out of a text that comes in pieces, also those that are split over several.
+
+    What may be the beginning of one is held back until it is known whether it is.
+
+    Example:
+        >>> stream = Stream()
+        >>> redactor = Redactor({"hunter42x-9Kd": "VAULT_TOKEN"})
+        >>> [stream.take(piece, redactor) for piece in ("it is hunt", "er42x-", "9Kd.")]
+        ['it is ', '', '[hidden:VAULT_TOKEN].']
+    """
+
+    __slots__ = ("_before", "_held")
+
+    def __init__(self) -> None:
+        self._before = self._held = ""
+
+    def take(self, piece: str, redactor: Redactor) -> str:
+        """Returns what may be shown now."""
+        if not redactor.longest:
+            return piece
+        text = self._before + self._held + piece
+        shown = len(self._before)
+        sizes = range(min(redactor.longest, len(text)), HELD - 1, -1)
+        held = next((size for size in sizes if text[-size:] in redactor.begins), 0)
+        end = max(shown, len(text) - held)
+        pieces = list[str]()
+        for start, stop, name, _ in redactor.found(text[:end]):
+            if stop > shown:
+                pieces += [text[shown:start] if start > shown else "", f"[hidden:{name}]"]
+                shown = stop
+        pieces.append(text[shown:end])
+        self._before, self._held = text[max(0, end - HELD + 1) : end], text[end:]
+        return "".join(pieces)
