@@ -6,6 +6,7 @@ and takes it for granted that they are titles.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from .common import one_line
@@ -55,10 +56,11 @@ class Bounded:
         if depth >= DEEPEST or self._left <= 0:
             return None
         if isinstance(value, dict):
-            names = [key for key in value if isinstance(key, str)][:FIELDS]
-            return {key[:NAME]: self.value(value[key], key, depth + 1) for key in names}
+            names = islice((key for key in value if isinstance(key, str)), FIELDS)
+            return {key[:NAME]: self.value(value[key], key, depth + 1) for key in names if self._left > 0}
         if isinstance(value, list | tuple):
-            return [self.value(one, name if name != "text" else "", depth + 1) for one in value[: min(ITEMS, max(0, self._left))]]
+            inside = name if name != "text" else ""
+            return [self.value(one, inside, depth + 1) for one in islice(value, ITEMS) if self._left > 0]
         return None
 
     def _string(self, value: str, name: str) -> str:
