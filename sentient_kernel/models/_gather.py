@@ -22,6 +22,7 @@ LONGEST_REFUSAL = 4_000
 MOST_COUNTS, DEEPEST = 50, 3
 """Things that a server counts, and how deep they may lie in one another."""
 OPEN, CLOSE = "<think>", "</think>"
+_UNDECIDED = 1_000  # blanks at the beginning of an answer, behind which no tag is looked for
 
 
 class StreamBroken(ValueError):
@@ -245,7 +246,7 @@ class _Thoughts:
             start = self._held.lstrip()
             if start.startswith(OPEN):
                 self._in, self._held = True, start[len(OPEN) :]
-            elif OPEN.startswith(start):
+            elif OPEN.startswith(start) and len(self._held) < _UNDECIDED:
                 return "", ""  # too short to know
             else:
                 self._in = False

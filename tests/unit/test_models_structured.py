@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -223,6 +224,37 @@ def test_a_thought_that_never_ends_is_no_answer() -> None:
     gatherer = ChatGatherer()
     assert gatherer.feed(json.dumps({"choices": [{"delta": {"content": "<think>on and on"}}]})) == ""
     assert gatherer.body()["choices"][0]["message"] == {"role": "assistant", "content": "", "reasoning_content": "on and on"}
+
+
+def test_what_a_server_says_beside_its_answer_is_cut() -> None:
+    long, usage = "m" * 1_000_000, {f"n{n}": n for n in range(100_000)} | {"o" * 1_000_000: 3}
+    deep: Any = {"cached_tokens": 5}
+    for _ in range(900):
+        deep = {"d": deep}
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "details": deep, "told": [long], "word": long} | usage
+    choice = {"delta": {"content": "Yes", "refusal": long}, "finish_reason": long}
+    said = {"model": long, "id": long, "object": long, "choices": [choice], "usage": usage, "extra": long}
+    chat = ChatGatherer()
+    for _ in range(3):
+        chat.feed(json.dumps(said))
+    messages = MessagesGatherer()
+    messages.feed(json.dumps({"type": "message_start", "message": {"id": long, "model": long, "content": [long], "usage": usage, "x": long}}))
+    for n in range(50):
+        messages.feed(json.dumps({"type": "message_delta", "delta": {"stop_reason": long}, "usage": {f"{n} {i}": i for i in range(50)}}))
+    for body in (chat.body(), messages.body()):
+        assert len(json.dumps(body)) < 30_000
+        assert len(body["model"]) == 200
+    assert chat.body()["choices"][0]["message"]["content"] == "YesYesYes"
+    assert {"prompt_tokens": 3, "completion_tokens": 2}.items() <= chat.usage.items()
+
+
+def test_blanks_without_end_cost_no_more_than_other_text() -> None:
+    gatherer = ChatGatherer()
+    begun = time.process_time()
+    for _ in range(30_000):
+        gatherer.feed('{"choices": [{"delta": {"content": "        "}}]}')
+    assert time.process_time() - begun < 3
+    assert gatherer.body()["choices"][0]["message"]["content"] == " " * 240_000
 
 
 @pytest.mark.parametrize("data", ["{", "[]", "3", "null", "[" * 100_000])
