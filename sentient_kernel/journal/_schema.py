@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 import apsw
 
+from sentient_kernel._regular_files import open_regular
 from sentient_kernel._sqlite_files import harden
 from sentient_kernel.errors import ConfigurationError, JournalTooNew, JournalUnusable
 from sentient_kernel.events import TRANSIENT, classes
@@ -212,12 +213,23 @@ def _version_of(connection: apsw.Connection, path: Path) -> int:
 
 
 def _copy(connection: apsw.Connection, target: Path) -> None:
-    """Copies a journal as it stands, through SQLite, so that what is in its write-ahead log comes along."""
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-    copy = apsw.Connection(str(target))
-    with copy.backup("main", connection, "main") as backup:
-        backup.step()
-    copy.close()
+    """Copies a journal as it stands, through SQLite, so that what is in its write-ahead log comes along.
+
+    It is written under a name that nobody knows before, and then put in its place: what stands there may be a link to a file elsewhere.
+    """
+    place = target.with_name(f"{target.name}.{os.urandom(8).hex()}")
+    os.close(open_regular(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    try:
+        copy = apsw.Connection(str(place))
+        try:
+            with copy.backup("main", connection, "main") as backup:
+                backup.step()
+        finally:
+            copy.close()
+        os.replace(place, target)
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
 
 
 def add_kinds(connection: apsw.Connection) -> None:

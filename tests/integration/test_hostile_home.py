@@ -280,6 +280,38 @@ async def fill(wb: sk.Workbench) -> None:
         await wb.desk.cache.call(Key("page", n), answer)
 
 
+@pytest.mark.parametrize("what", ["link", "dangling link", "pipe", "folder", "file"])
+def test_what_stands_where_an_older_journal_is_copied_to_is_not_followed(
+    tmp_path: Path, full: Path, outside: tuple[Path, list[str]], what: str
+) -> None:
+    home = Path(shutil.copytree(full, tmp_path / "home"))
+    db = apsw.Connection(str(home / "journal.db"))
+    db.execute("ALTER TABLE events DROP COLUMN mark; PRAGMA user_version = 1")
+    db.close()
+    for place in (home / "journal.db.v1", home / "journal.db.v1-wal", home / "journal.db.v1-journal"):
+        match what:
+            case "link":
+                place.symlink_to(outside[0] / "thesis.txt")
+            case "dangling link":
+                place.symlink_to(outside[0] / "new.txt")
+            case "pipe":
+                os.mkfifo(place)
+            case "folder":
+                place.mkdir()
+            case _:
+                place.write_bytes(b"not a database")
+    outside[1].clear()
+    if what == "folder":
+        with pytest.raises(JournalUnusable):
+            sk.Workbench(home)
+    else:
+        with sk.Workbench(home) as wb:
+            assert len(wb.runs) == 3
+        db = apsw.Connection(f"file:{home / 'journal.db.v1'}?immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+        assert db.execute("SELECT count(*) FROM runs").get == 3
+        db.close()
+
+
 def test_a_home_itself_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "home").symlink_to(tmp_path / "disk")
