@@ -53,7 +53,14 @@ CREATE VIEW readable AS
 _ODD: Final = """
 SELECT 1 FROM (SELECT id AS name, 100 AS most, '*[^0-9A-Za-z_.:-]*' AS other FROM runs NOT INDEXED
                UNION ALL SELECT name, 60, '*[^a-z_]*' FROM kinds NOT INDEXED)
-WHERE typeof(name) != 'text' OR octet_length(name) > most OR octet_length(name) != length(name) OR name GLOB other LIMIT 1"""
+WHERE typeof(name) != 'text' OR octet_length(name) > most OR octet_length(name) != length(name) OR name GLOB other
+UNION ALL
+SELECT 1 FROM runs NOT INDEXED
+WHERE typeof(first) != 'integer' OR typeof(workflow) NOT IN ('text', 'null') OR typeof(name) NOT IN ('text', 'null')
+   OR typeof(session) NOT IN ('text', 'null') OR typeof(user) NOT IN ('text', 'null')
+   OR (parent IS NOT NULL AND (typeof(parent) != 'text' OR octet_length(parent) > 100 OR octet_length(parent) != length(parent)
+                               OR parent GLOB '*[^0-9A-Za-z_.:-]*'))
+LIMIT 1"""
 _META: Final = """
 SELECT count(*) FROM meta WHERE (name = 'born' AND typeof(value) = 'integer' AND value BETWEEN 0 AND 253402300799000000)
                              OR (name = 'id' AND typeof(value) = 'blob' AND length(value) = 8)"""

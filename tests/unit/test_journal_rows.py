@@ -68,7 +68,7 @@ CONTRADICTIONS = {
     "no parent": ("UPDATE runs SET parent = NULL WHERE id = 'run-c'", "another parent"),
     "a run as its own parent": ("UPDATE runs SET parent = id WHERE id = 'run-b'", "another parent"),
     "a session": ("UPDATE runs SET session = 'x' || char(27) WHERE id = 'run-a'", "another session"),
-    "a user": ("UPDATE runs SET user = CAST('u' AS BLOB) WHERE id = 'run-a'", "another user"),
+    "a user": ("UPDATE runs SET user = 'another' WHERE id = 'run-a'", "another user"),
     "a beginning": ("UPDATE runs SET first = 7 WHERE id = 'run-b'", "does not begin"),
     "a run that never was": ("INSERT INTO runs(id, first, workflow) VALUES ('run-x', 3, 'w')", "run-x"),
     "a run without an event": ("INSERT INTO runs(id, first) VALUES ('run-x', 3)", "does not begin"),

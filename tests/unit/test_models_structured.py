@@ -238,7 +238,8 @@ def test_what_a_server_says_beside_its_answer_is_cut() -> None:
     for _ in range(3):
         chat.feed(json.dumps(said))
     messages = MessagesGatherer()
-    messages.feed(json.dumps({"type": "message_start", "message": {"id": long, "model": long, "content": [long], "usage": usage, "x": long}}))
+    told = {"id": long, "model": long, "content": [long], "usage": usage, "extra": long}
+    messages.feed(json.dumps({"type": "message_start", "message": told}))
     for n in range(50):
         messages.feed(json.dumps({"type": "message_delta", "delta": {"stop_reason": long}, "usage": {f"{n} {i}": i for i in range(50)}}))
     for body in (chat.body(), messages.body()):
