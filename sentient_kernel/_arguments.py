@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+import re
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from sentient_kernel._spelling import did_you_mean
 
 DONE, FAILED, USAGE, NOTHING, WAITING = 0, 1, 2, 3, 4
 DEMO = "How do I group rows and compute several aggregates at once?"
@@ -36,7 +40,35 @@ class Words(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the process with 2."""
-        self.exit(USAGE, f"sentient-kernel: {one_line(message)[:1].upper()}{one_line(message)[1:]}. See `{self.prog} --help`.\n")
+        said = one_line(message)
+        wrong = re.match(r".*invalid choice: '([^']*)' \(choose from (.*)\)", said)
+        self.refuse(said, did_you_mean(wrong[1], re.findall(r"[\w.-]+", wrong[2])) if wrong else "")
+
+    def refuse(self, said: str, meant: str = "") -> NoReturn:
+        """Says what is wrong, what was probably meant, and where there is help; ends the process with 2."""
+        sentences = (f"{said[:1].upper()}{said[1:]}.", meant, f"See `{self.prog} --help`.")
+        self.exit(USAGE, f"sentient-kernel: {' '.join(filter(None, sentences))}\n")
+
+    def check(self, unknown: Sequence[str]) -> None:
+        """Ends the process with 2 where there are words that the command does not take."""
+        if unknown:
+            options = [text for action in self._actions for text in action.option_strings]
+            said = one_line(f"unrecognized arguments: {' '.join(unknown)}")
+            self.refuse(said, did_you_mean(unknown[0].partition("=")[0], options))
+
+
+def parsed(argv: Sequence[str]) -> argparse.Namespace:
+    """Returns what the words of a command mean; what follows ``lab`` and its folder belongs to JupyterLab and is kept in ``options``."""
+    words, others = list(argv), []
+    if words[:1] == ["lab"]:
+        ours = 2 if len(words) > 1 and (not words[1].startswith("-") or words[1] in ("-h", "--help")) else 1
+        words, others = words[:ours], words[ours:]
+    top = parser()
+    args, unknown = top.parse_known_args(words)
+    args.options = others[1:] if others[:1] == ["--"] else others
+    commands: Any = next(action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    commands.choices[args.command].check(unknown)
+    return args
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,7 +80,9 @@ def parser() -> argparse.ArgumentParser:
     as_json = Words(add_help=False)
     as_json.add_argument("--json", action="store_true", help="for programs")
     shaped = Words(add_help=False)
-    shaped.add_argument("--format", choices=SHOWN_FORMATS, help="default: md, or what the ending of FILE says")
+    shaped.add_argument(
+        "--format", choices=SHOWN_FORMATS, help="default: drawn in a terminal, md in a pipe, or what the ending of FILE says"
+    )
     shaped.add_argument("--out", metavar="FILE", help=f"write the report there; its ending ({' '.join(ENDINGS)}) or --format says how")
 
     words = Words(
@@ -87,7 +121,12 @@ def parser() -> argparse.ArgumentParser:
     reject = add("reject", "Answer no.")
     reject.add_argument("id", metavar="ID")
     reject.add_argument("--reason", required=True, metavar="R")
-    lab = commands.add_parser("lab", help="Open JupyterLab on the tutorials.")
+    lab = commands.add_parser(
+        "lab",
+        usage="sentient-kernel lab [FOLDER] [OPTIONS OF JUPYTERLAB]",
+        help="Open JupyterLab on the tutorials.",
+        epilog="All else is handed on to JupyterLab, such as --no-browser --port 8899 --ip 0.0.0.0.",
+    )
     lab.add_argument("folder", nargs="?", help="where to put the tutorials (default: ./sentient-tutorials, or the clone's notebooks)")
     demo = add("demo", "Research a question over the documentation of the installed packages.", shaped)
     demo.add_argument("question", nargs="?", default=DEMO)

@@ -111,8 +111,6 @@ class Face:
                 return {"data": self._event(seq)}
             case {"kind": "need", "what": "quote", "document": str(document), "start": int(start), "end": int(end)}:
                 return self._quote(DocumentId(document), start, end)
-            case {"kind": "need", "what": "copy", "run": str(run), "format": str(form)}:
-                return {"text": self._copy(RunId(run), form)}
             case {"kind": "error", "where": str(where), "message": str(said)}:
                 self.complain(where[:1_000], said[:10_000], str(message.get("stack", ""))[:10_000])
                 return {}
@@ -154,18 +152,6 @@ class Face:
             "before": found.text[max(0, start - AROUND) : start], "quote": found.text[start:end], "after": found.text[end : end + AROUND],
             "title": found.title, "uri": found.uri,
         }  # fmt: skip
-
-    def _copy(self, run: RunId, form: str) -> str:
-        report = self._wb._report(run)
-        if report is None:
-            raise UsageError("This run has no report.")
-        if form == "markdown":
-            return report.to_markdown()
-        if form == "bibtex":
-            from sentient_kernel.agents._bibliography import bibtex
-
-            return bibtex(report)
-        raise UsageError(f"A report cannot be copied as {form!r}.", hint="There are markdown and bibtex.")
 
     def failed(self, error: Exception, where: str) -> None:
         """Notes that something of a view failed here."""

@@ -1,4 +1,4 @@
-"""A run in a terminal: progress on stderr, questions asked on stdin, so that stdout holds the report alone."""
+"""A run in a terminal: progress on stderr, questions on stdin, so that stdout holds the report alone: drawn for people, else Markdown."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sentient_kernel._frontend import ask, someone_can_answer
 from sentient_kernel.failures import plain
 
 if TYPE_CHECKING:
+    from sentient_kernel.agents.report import Report
     from sentient_kernel.run import Run
 
 LOOK = 0.1
@@ -34,6 +35,18 @@ def follow(run: Run) -> str:
                 if not someone_can_answer() or not all(map(ask, asked)):
                     return "waiting"
             time.sleep(LOOK)
+
+
+def print_report(report: Report) -> None:
+    """Prints a report on stdout: drawn where that is a terminal, as Markdown where it is a file or a pipe."""
+    if not sys.stdout.isatty():
+        print(report.to_markdown())
+        return
+    from rich.console import Console
+
+    from sentient_kernel.agents._console import draw
+
+    draw(report, Console(file=sys.stdout))
 
 
 class Lines:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
+from typing import Any
 
 from sentient_kernel.errors import UsageError
 
@@ -33,11 +35,13 @@ class Budget:
 
     def __post_init__(self) -> None:
         for limit in fields(self):
-            value = getattr(self, limit.name)
+            value: Any = getattr(self, limit.name)
             if value is None:
                 continue
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            number = isinstance(value, Real) and not isinstance(value, bool)
             if not number or not value >= 0:
                 raise UsageError(f"A budget of {limit.name}={value!r} cannot be.", hint="Give 0 or more, or leave it out.")
             if limit.name in ("calls", "tokens") and value != math.inf and value != int(value):
                 raise UsageError(f"A budget of {limit.name}={value!r} cannot be.", hint="Give a whole number, or leave it out.")
+            if type(value) not in (int, float):  # a number of numpy
+                object.__setattr__(self, limit.name, int(value) if isinstance(value, Integral) else float(value))

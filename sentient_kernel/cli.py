@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentient_kernel._arguments import DONE, ENDINGS, FAILED, NOTHING, USAGE, WAITING, one_line, parser, shell_word
-from sentient_kernel.errors import ConfigurationError, RunError, RunFailed, SentientError, UsageError
+from sentient_kernel._arguments import DONE, ENDINGS, FAILED, NOTHING, USAGE, WAITING, one_line, parsed, shell_word
+from sentient_kernel.errors import RunError, SentientError, UnknownModel, UsageError
 from sentient_kernel.redaction import shown
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         _streams()
-        code = _run(parser().parse_args(argv))
+        code = _run(parsed(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
         return code
     except UsageError as error:
@@ -71,7 +71,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.command == "lab":
         from sentient_kernel._lab import open_lab
 
-        return open_lab(args.folder)
+        return open_lab(args.folder, args.options)
     if args.command == "trust":
         from sentient_kernel._trust import trust
 
@@ -102,32 +102,22 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _research(wb: Workbench, args: argparse.Namespace) -> int:
-    if args.model:
-        _check_model(wb, args.model)
-    run = wb.research(
-        args.question,
-        sources=args.source or None,
-        model=args.model,
-        depth=args.depth,
-        approve=args.approve,
-        budget=_budget(args.budget_usd),
-        name=args.name,
-        clarify=args.clarify,
-    )
     try:
-        return _finish(wb, run, args)
-    except RunFailed as error:
-        if args.model and "There is no provider" in str(error):  # known once it is asked: to load all providers takes a second
-            raise UsageError(error.message, hint=error.hint) from None
-        raise
-
-
-def _check_model(wb: Workbench, name: str) -> None:
-    """Refuses what is no name of a model: on a command line that is wrong usage, in a setting it is a wrong setting."""
-    try:
-        wb.shelf.name(name)
-    except ConfigurationError as error:
+        run = wb.research(
+            args.question,
+            sources=args.source or None,
+            model=args.model,
+            depth=args.depth,
+            approve=args.approve,
+            budget=_budget(args.budget_usd),
+            name=args.name,
+            clarify=args.clarify,
+        )
+    except UnknownModel as error:
+        if args.model is None:  # then it is the setting that is wrong
+            raise
         raise UsageError(error.message, hint=error.hint) from None
+    return _finish(wb, run, args)
 
 
 def _demo(wb: Workbench, args: argparse.Namespace) -> int:
@@ -195,8 +185,12 @@ def _print_result(result: Any, args: argparse.Namespace) -> int:
         _write(page(result).rstrip("\n") if args.out else result.to_html(), args)
     elif args.out:
         _write(result.to_markdown().rstrip("\n"), args)
+    elif args.format == "md":
+        print(result.to_markdown())
     else:
-        _write_markdown(result.to_markdown())
+        from sentient_kernel._terminal import print_report
+
+        print_report(result)
     if not result.abstained:
         return DONE
     return _fail(_why_nothing(result), NOTHING)
@@ -373,15 +367,5 @@ def _write(text: str, args: argparse.Namespace) -> None:
     if out:
         Path(out).write_text(text + "\n", encoding="utf-8")
         print(f"Written to {out}.", file=sys.stderr)
-    else:
-        print(text)
-
-
-def _write_markdown(text: str) -> None:
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.markdown import Markdown
-
-        Console().print(Markdown(text))
     else:
         print(text)

@@ -11,6 +11,7 @@
     │   └── Refused                    a command that the run's state does not allow
     │       └── AnswerRefused          a stale, second or mismatched answer to an approval
     ├── ConfigurationError             a setting, an extra or a version that does not fit
+    │   └── UnknownModel               a name that no language model goes by
     ├── JournalError                   the log of events
     │   ├── JournalDamaged             rows are missing or altered
     │   ├── JournalTooNew              written by a later version
@@ -86,7 +87,8 @@ class SentientError(Exception):
     def __init__(self, message: str, *, hint: str = "", story: Story | Callable[[], Story] = ()) -> None:
         self.message = message = _cut(shown(_cut(message, _LOOKED)))
         self.hint = hint = _cut(shown(_cut(hint, _LOOKED)))
-        super().__init__(f"{message} {hint}".strip())
+        stop = "." if hint and message[-1:].isalnum() else ""  # what others raise ends without one
+        super().__init__(f"{message}{stop} {hint}".strip())
         self._story = story
 
     @property
@@ -95,6 +97,10 @@ class SentientError(Exception):
         if callable(self._story):
             self._story = self._story()
         return self._story
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        self._story = self.story  # what makes it belongs to this process
+        return super().__reduce__()
 
     def _render_traceback_(self) -> list[str]:
         """Shows one line in IPython where a user, not the code, caused the error."""
@@ -157,6 +163,13 @@ class ConfigurationError(SentientError):
     """A setting, an optional dependency or a version does not fit."""
 
     code = "configuration"
+
+
+class UnknownModel(ConfigurationError):
+    """No language model goes by a name: it is not written like one, or there is no such provider."""
+
+    code = "unknown_model"
+    status = 422
 
 
 class JournalError(SentientError):

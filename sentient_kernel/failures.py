@@ -71,6 +71,8 @@ def describe(error: BaseException) -> ErrorInfo:
         message, hint, code = error.message, error.hint, error.code
     else:
         message = _said(error)
+        if isinstance(error, (TypeError, AttributeError)) and "'coroutine'" in message:
+            hint = f"An `await` is missing before the call whose result is used at {where}."
     mark = blake2b("|".join((kind, *functions)).encode("utf-8", "replace"), digest_size=8).hexdigest()
     # Every value was made here, so there is nothing to validate; that is 2 of 20 microseconds.
     return ErrorInfo.model_construct(

@@ -20,8 +20,10 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from sentient_kernel._arguments import one_line
 from sentient_kernel._completion import Completion
 from sentient_kernel._frontend import kernel
+from sentient_kernel._spelling import did_you_mean
 from sentient_kernel.budget import Budget
-from sentient_kernel.errors import ConfigurationError, Detached, UsageError
+from sentient_kernel.engine import jsonable
+from sentient_kernel.errors import ConfigurationError, Detached, UsageError, ValueNotStorable
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.run import Run
 from sentient_kernel.workbench import Workbench
@@ -140,7 +142,11 @@ class SentientMagics(Magics):
             return getattr(type(self), magic).parser.parse_args(_words(line))
         except (WrongWords, ValueError) as error:
             said = one_line(error).rstrip(".")
-            raise UsageError(f"{said[:1].upper()}{said[1:]}.", hint=f"`{sign}{magic}?` shows what it takes.") from None
+            options = [text for action in getattr(type(self), magic).parser._actions for text in action.option_strings]
+            wrong = re.search(r"unrecognized arguments: (--?[\w-]+)", said)
+            meant = did_you_mean(wrong[1], options) if wrong else ""
+            hint = f"{meant} `{sign}{magic}?` shows what it takes.".strip()
+            raise UsageError(f"{said[:1].upper()}{said[1:]}.", hint=hint) from None
 
     def _workbench(self, name: str) -> Workbench:
         """Returns the workbench that a variable holds; where there is no ``wb`` at all, opens one and says so."""
@@ -167,13 +173,11 @@ class SentientMagics(Magics):
 
     def _payload(self, text: str) -> Any:
         """Returns what JSON, or a variable, stands for. Raises UsageError."""
-        from pydantic_core import PydanticSerializationError, to_jsonable_python
-
         named = text.isidentifier() and text in self._names
         try:
-            value = to_jsonable_python(self._names[text]) if named else json.loads(text)
-        except PydanticSerializationError:
-            raise UsageError(f"What `{text}` holds cannot be kept as JSON.", hint="Make it of dicts, lists, texts and numbers.") from None
+            value = jsonable(self._names[text], f"what `{text}` holds") if named else json.loads(text)
+        except ValueNotStorable:
+            raise
         except ValueError as error:
             what = f"There is no variable `{text}` here" if text.isidentifier() else f"The payload is no JSON ({one_line(error)})"
             raise UsageError(f"{what}.", hint='After the id comes JSON, such as {"limit": 3}, or the name of a variable.') from None
@@ -219,13 +223,13 @@ def _report(run: Run) -> Any:
     """Waits for a report. A cell shows the run meanwhile; a terminal is told, and gets the report's text."""
     if kernel() is not None:
         return run.result()
-    from sentient_kernel._terminal import follow
+    from sentient_kernel._terminal import follow, print_report
 
     try:
         follow(run)
     except KeyboardInterrupt:
         raise Detached(run._detached()) from None
-    print(run.result().to_markdown())
+    print_report(run.result())
     return None
 
 

@@ -9,12 +9,12 @@ from collections.abc import Generator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sentient_kernel import _frontend
 from sentient_kernel.commands import CancelRun, ContinueRun, FinishRun, PauseRun, SteerRun
 from sentient_kernel.engine import answered_by
-from sentient_kernel.errors import Detached, RunCancelled, RunError, RunFailed, RunTimedOut, RunWaiting, SentientError
+from sentient_kernel.errors import Detached, RunCancelled, RunError, RunFailed, RunTimedOut, RunWaiting, SentientError, UsageError
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.failures import plain
 from sentient_kernel.ids import RunId
@@ -61,6 +61,34 @@ class Run:
 
     def __hash__(self) -> int:
         return hash(self.id)
+
+    if not TYPE_CHECKING:  # a type checker says it by itself
+
+        def __getattr__(self, name: str) -> Any:
+            """Says what is missing where a run is taken for its report."""
+            if not name.startswith("_"):
+                from sentient_kernel.agents.report import Report
+
+                if hasattr(Report, name):
+                    hint = f"write report = run.result(), or report = await run, and then report.{name}"
+                    raise AttributeError(f"{self!r} is the run, not its report: {hint}.", name=name, obj=self)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+        def __getitem__(self, index: Any) -> Any:
+            """Says the same for results in which something is looked up, or which are gone through."""
+            raise TypeError(f"{self!r} is the run, not its result: write run.result(), or await run.")
+
+    def __copy__(self) -> Run:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Run:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise UsageError(
+            f"{self!r} belongs to its workbench and cannot be pickled.",
+            hint="Pass run.id and open the workbench there: sk.Workbench(home).run(id). Its report and its tables can be pickled.",
+        )
 
     # -- looking -----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from sentient_kernel._spelling import did_you_mean, nearest
 from sentient_kernel.env_files import USERS, EnvFile, project_file, user_file
 from sentient_kernel.errors import ConfigurationError
 from sentient_kernel.redaction import hold, hold_address, shown
@@ -124,7 +125,7 @@ class Settings(BaseSettings):
     def load(cls, **given: Any) -> Settings:
         """Reads the settings; arguments win over the environment, the environment over ``.env`` files.
 
-        What the file of the working directory may not set is ignored, and said once, through the log.
+        What the file of the working directory may not set is ignored, and said once, through the log; so is what looks misspelt.
 
         Args:
             given: Values that are already known; None leaves a field to the environment.
@@ -133,8 +134,10 @@ class Settings(BaseSettings):
             The frozen settings.
 
         Raises:
-            ConfigurationError: A value does not fit; names the variable and what it may be.
+            ConfigurationError: A value does not fit; names the variable and what it may be. Or there is no such setting.
         """
+        for name in given.keys() - cls.model_fields.keys():
+            raise ConfigurationError(f"There is no setting {name!r}.", hint=did_you_mean(name, cls.model_fields))
         try:
             settings = cls(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
@@ -159,13 +162,7 @@ class Settings(BaseSettings):
 
     def remarks(self) -> list[str]:
         """Returns what may not be meant: names that are no settings, what was ignored, and hosts at their usual ports alone."""
-        from difflib import get_close_matches
-
-        known = {name.upper() for name in type(self).model_fields}
-        unknown = sorted({name.removeprefix(PREFIX) for name in _set() if name.startswith(PREFIX)} - known)
-        unknown = [(name if name.isascii() and name.isprintable() else ascii(name))[:60] for name in unknown[:MOST_NAMES]]
-        near = {name: get_close_matches(name, known, 1) for name in unknown}
-        found = [f"{PREFIX}{name} is no setting." + (f" Is {PREFIX}{near[name][0]} meant?" if near[name] else "") for name in unknown]
+        found = [f"There is no setting {PREFIX}{name}. {meant}".strip() for name, meant in _unknown()]
         bare = [host for host in self.allow_hosts if "://" not in host and not re.search(r":[0-9]+$", host)]
         return (
             found
@@ -208,9 +205,14 @@ def ignored(project: EnvFile | None = None) -> list[str]:
     return found
 
 
+def misspelt() -> list[str]:
+    """Returns what to say of variables that look like a setting and are written otherwise; what is like none may be another program's."""
+    return [f"There is no setting {PREFIX}{name}. {meant}" for name, meant in _unknown() if meant]
+
+
 def tell(say: Callable[[str], object]) -> None:
-    """Says what was ignored, each sentence once in a process."""
-    for sentence in ignored():
+    """Says what was ignored, and what is misspelt, each sentence once in a process."""
+    for sentence in (*ignored(), *misspelt()):
         if sentence not in _told:
             _told.add(sentence)
             say(sentence)
@@ -252,6 +254,14 @@ def _left_out(project: EnvFile) -> list[str]:
 
 def _is_harmless(name: str, value: str) -> bool:
     return name in PROJECTS or name.startswith("cache_") or name.endswith("_timeout") or (name, value) == ("mode", "replay")
+
+
+def _unknown() -> list[tuple[str, str]]:
+    """Returns the names that are set and are no settings, without the prefix, each with the question what was meant."""
+    known = {name.upper() for name in Settings.model_fields}
+    names = sorted({name.removeprefix(PREFIX) for name in _set() if name.startswith(PREFIX)} - known)
+    shown = [(name if name.isascii() and name.isprintable() else ascii(name))[:60] for name in names[:MOST_NAMES]]
+    return [(name, f"Did you mean {PREFIX}{meant}?" if (meant := nearest(name, known)) else "") for name in shown]
 
 
 def _set() -> set[str]:

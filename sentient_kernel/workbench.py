@@ -9,9 +9,10 @@ import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from numbers import Integral
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sentient_kernel._frontend import someone_can_answer
 from sentient_kernel._mapping import Mapped, map_runs
@@ -22,7 +23,7 @@ from sentient_kernel.agents.research import RESEARCH, research_workflow
 from sentient_kernel.agents.shelf import Shelf
 from sentient_kernel.budget import Budget
 from sentient_kernel.commands import LONGEST_NAME, DecideApproval
-from sentient_kernel.engine import Engine, Workflow
+from sentient_kernel.engine import Engine, Workflow, check_awaits, jsonable
 from sentient_kernel.env_files import project_file, user_file
 from sentient_kernel.errors import ConfigurationError, JournalUnusable, NotFound, UsageError
 from sentient_kernel.events import TextStreamed
@@ -124,6 +125,12 @@ class Workbench:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    def __reduce__(self) -> NoReturn:
+        raise UsageError(
+            f"{self!r} holds files and threads of this process and can be neither pickled nor copied.",
+            hint="Pass its home and open it there: sk.Workbench(home).",
+        )
+
     def close(self) -> None:
         """Writes what waits and lets go of every file and thread. Runs under way stay resumable. Safe to call twice."""
         if not self.closed:
@@ -211,20 +218,21 @@ class Workbench:
 
         Raises:
             UsageError: The question is empty or too long, or an argument does not fit.
+            ConfigurationError: The model cannot be asked: there is no such provider, or its key or its package is missing.
         """
         from sentient_kernel.agents.research import check_question
 
         self._usable()
         question = check_question(question)
         _check_name(name)
-        if type(depth) is not int or not 1 <= depth <= DEEPEST:
-            raise UsageError(f"depth={depth!r} is no depth.", hint=f"Give a whole number from 1 to {DEEPEST}.")
+        if isinstance(depth, bool) or not isinstance(depth, Integral) or not 1 <= depth <= DEEPEST:
+            raise UsageError(f"depth must be a whole number from 1 to {DEEPEST}, not {depth!r}.")
         if budget is not None and not isinstance(budget, Budget):
             raise UsageError(f"budget={budget!r} is no budget.", hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).")
         if not isinstance(clarify, bool):
             raise UsageError(f"clarify={clarify!r} is neither True nor False.", hint="True lets the model ask back before it plans.")
         refs = self.desk.references(_listed(sources))
-        inputs: dict[str, Any] = {"sources": refs, "depth": depth}
+        inputs: dict[str, Any] = {"sources": refs, "depth": int(depth)}
         if approve == "ask" or (isinstance(approve, dict) and approve.get("plan")):
             inputs["ask_plan"] = True
         if name_of_model := self._model if model is None else self.shelf.name(model):
@@ -232,6 +240,8 @@ class Workbench:
         if name_of_model and self.settings.embedder:
             self.shelf.embedder(self.settings.embedder)  # a name that means nothing is told before anything is asked
             inputs["embedder"] = self.settings.embedder
+        if name is None or not self.journal.runs(name=name):  # one that is attached to may have all its answers
+            self._check_askable(inputs.get("model", ""), inputs.get("embedder", ""))
         if clarify and not name_of_model:
             raise UsageError("Without a model nobody can ask back.", hint="Give model='...', or leave clarify out.")
         if clarify:
@@ -261,7 +271,7 @@ class Workbench:
         if concurrency < 1:
             raise UsageError(f"concurrency={concurrency!r} would run nothing.", hint="Give 1 or more.")
         if isinstance(what, Workflow):
-            work = [(item, functools.partial(self.start, what, item)) for item in items or ()]
+            work = [(item, functools.partial(self.start, what, item)) for item in (() if items is None else items)]
         else:
             if items is not None:
                 raise UsageError("Questions take no items.", hint="Write wb.map(questions), or give a workflow and its items.")
@@ -291,11 +301,12 @@ class Workbench:
             kwargs: Its keyword arguments.
 
         Raises:
-            UsageError: It is no workflow, or the arguments do not fit it or cannot be kept.
+            UsageError: It is no workflow, a call in it is not awaited, or the arguments do not fit it or cannot be kept.
         """
         if not isinstance(workflow, Workflow):
             raise UsageError(f"{getattr(workflow, '__name__', workflow)!r} is not a workflow.", hint="Decorate it with @sk.workflow.")
         _check_name(name)
+        check_awaits(workflow.fn)
         return Run(self, self.engine.start(workflow, args, kwargs, name=name, approve=self._approvals(approve), user=self.user))
 
     def run(self, run_id: RunId | str) -> Run:
@@ -381,6 +392,7 @@ class Workbench:
         Raises:
             AnswerRefused: Somebody was faster, it is too late, or something else is asked now. Nothing was recorded.
             NotFound: There is no such approval.
+            ValueNotStorable: The payload cannot be kept as JSON.
         """
         if decision not in ("approve", "reject"):
             raise UsageError(f"{decision!r} is no answer.", hint="Say 'approve' or 'reject'.")
@@ -390,7 +402,7 @@ class Workbench:
                 run=run,
                 approval=ApprovalId(approval_id),
                 decision=decision,
-                payload=payload,
+                payload=jsonable(payload, "the payload"),
                 edited=payload is not None,
                 reason=reason or "",
                 by=self.user,
@@ -430,6 +442,16 @@ class Workbench:
 
         limits = Limits(deadlines=Deadlines(first=self.settings.model_timeout), per_minute=self.settings.model_rate)
         return open_model(name, self.settings, self.desk.fetcher, limits=limits, prices=read_prices(self.settings.model_prices))
+
+    def _check_askable(self, *names: str) -> None:
+        """Refuses models and embedders that cannot be asked, where they may be; none are in a replay. Raises ConfigurationError."""
+        from sentient_kernel.agents.shelf import OBJECT
+        from sentient_kernel.models._known import check
+
+        if self.settings.mode != "replay" and not self.settings.offline:
+            for name in names:
+                if name and not name.startswith(OBJECT):
+                    check(name, self.desk.fetcher)
 
     def _open_embedder(self, name: str) -> Embedder:
         """Opens an embedder by its usual name; loaded and asked when first needed."""

@@ -1,4 +1,4 @@
-"""Rules of the house for every test: no setting leaks in, nothing leaks out, no packet leaves this machine."""
+"""Rules of the house for every test: no setting leaks in, nothing leaks out, no packet leaves this machine, no file stays behind."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import ipaddress
 import os
 import shutil
 import socket
+import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -45,6 +46,42 @@ def _own_user_folders() -> None:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["XDG_STATE_HOME"] = os.path.join(folder, "state")
     os.environ["XDG_CONFIG_HOME"] = os.path.join(folder, "config")
+
+
+CHECKOUT = pytest.StashKey[list[str] | None]()
+"""What differed from the last commit when the tests began."""
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Notes how the checkout is before the first test."""
+    session.config.stash[CHECKOUT] = _differing(session.config.rootpath)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fails a session whose tests left something in the checkout."""
+    if _left(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Says what the tests left behind."""
+    if left := _left(config):
+        terminalreporter.section("the checkout is not as it was before the tests", red=True)
+        terminalreporter.line("\n".join(left))
+
+
+def _left(config: pytest.Config) -> list[str]:
+    before, now = config.stash.get(CHECKOUT, None), _differing(config.rootpath)
+    return [] if before is None or now is None else [line for line in now if line not in before]
+
+
+def _differing(root: Path) -> list[str] | None:
+    """Returns the files of a checkout that differ from its commit, as git lists them; None where there is no git."""
+    if not (root / ".git").exists() or not shutil.which("git"):
+        return None
+    words = ["git", "-C", str(root), "status", "--porcelain", "--untracked-files=all"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return done.stdout.splitlines() if done.returncode == 0 else None
 
 
 def _is_here(host: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sentient_kernel.agents._markdown import count
 from sentient_kernel.agents._outside import escaped, link
-from sentient_kernel.projections.style import VERBATIM
+from sentient_kernel.projections.style import VERBATIM, apart, spaced
 
 if TYPE_CHECKING:
     from sentient_kernel.agents.report import Citation, Claim, Gap, Report
@@ -37,7 +37,7 @@ color:var(--t);background:var(--b);
 border:1px solid var(--l);border-radius:8px;max-width:920px;overflow:hidden;margin:2px 0 8px;
 container-type:inline-size;text-align:left;overflow-wrap:anywhere}
 [data-jp-theme-light="true"] .sk-r{color-scheme:light}[data-jp-theme-light="false"] .sk-r{color-scheme:dark}
-.sk-r *{box-sizing:border-box}.sk-r .soft{color:var(--s)}.sk-r .num{font-variant-numeric:tabular-nums}
+.sk-r *{box-sizing:border-box}.sk-r .sk-sep{display:none}.sk-r .soft{color:var(--s)}.sk-r .num{font-variant-numeric:tabular-nums}
 .sk-r .ok{color:var(--ok)}.sk-r .warn{color:var(--w)}.sk-r .bad{color:var(--x)}
 .sk-r header{display:flex;gap:12px;align-items:baseline;padding:12px 16px 6px}
 .sk-r .state{display:inline-flex;gap:6px;align-items:center;white-space:nowrap;font-weight:600;font-size:12px}
@@ -85,7 +85,7 @@ def draw(report: Report) -> str:
     body = _body(report, numbers, base)
     aside = _aside(report, numbers, base)
     column = "" if aside else ' class="one"'
-    return (
+    return spaced(
         f'<section class="sk-r {VERBATIM}" aria-label="Report"><style>{" ".join(STYLE.split())}</style>{_head(report)}'
         f'<div class="rep"><div{column}>{body}</div>{aside}</div>{_sources(report)}</section>'
     )
@@ -132,8 +132,8 @@ def _head(report: Report) -> str:
     facts += [count(cost.calls, "call")] if cost.calls else []
     facts += [f"{cost.tokens} tokens"] if cost.tokens else []
     facts += [f"${cost.usd:.2f}"] if cost.usd else []
-    bar = "".join(f'<span class="num">{escaped(fact)}</span>' for fact in facts)
-    return f'<header>{state}<span class="q">{escaped(report.question)}</span></header><div class="bar">{bar}</div>'
+    bar = apart(" · ").join(f'<span class="num">{escaped(fact)}</span>' for fact in facts)
+    return f'<header>{state}{apart(" · ")}<span class="q">{escaped(report.question)}</span></header><div class="bar">{bar}</div>'
 
 
 def _body(report: Report, numbers: Numbers, base: str) -> str:
@@ -172,14 +172,20 @@ def _paragraphs(claims: list[Claim]) -> list[list[Claim]]:
 
 def _sentence(claim: Claim, numbers: Numbers, base: str) -> str:
     marks = "".join(
-        f' <a class="cite" href="#{base}-{numbers[one.place]}" aria-label="Evidence {numbers[one.place]}">{numbers[one.place]}</a>'
+        f' <a class="cite" href="#{base}-{numbers[one.place]}" aria-label="Evidence {numbers[one.place]}">{_number(numbers[one.place])}</a>'
         for one in claim.citations
         if one.place in numbers
     )
     if claim.verdict not in ("unsupported", "misplaced"):
         return f"{escaped(claim.text)}{marks}"
     why = escaped(claim.reason) or "No source supports this sentence."
-    return f'<span class="weak" title="{why}">{escaped(claim.text)}</span>{marks} <span class="tag" title="{why}">unsupported</span>'
+    tag = f'<span class="tag" title="{why}">{apart("(")}unsupported{apart(")")}</span>'
+    return f'<span class="weak" title="{why}">{escaped(claim.text)}</span>{marks} {tag}'
+
+
+def _number(at: int) -> str:
+    """Returns the number of a quotation; without its colour it needs brackets."""
+    return f"{apart('[')}{at}{apart(']')}"
 
 
 def _gap(gap: Gap) -> str:
@@ -193,7 +199,8 @@ def _aside(report: Report, numbers: Numbers, base: str) -> str:
     if not report.citations:
         return ""
     shown = "".join(_quote(one, numbers[one.place], base) for one in report.citations)
-    return f'<aside aria-label="Evidence"><p class="over">Evidence <span class="num">{len(report.citations)}</span></p>{shown}</aside>'
+    head = f'<p class="over">Evidence{apart(":")} <span class="num">{len(report.citations)}</span></p>'
+    return f'<aside aria-label="Evidence">{head}{shown}</aside>'
 
 
 def _quote(one: Citation, at: int, base: str) -> str:
@@ -209,8 +216,9 @@ def _quote(one: Citation, at: int, base: str) -> str:
     before, after = escaped(before, lines=True), escaped(after, lines=True)
     first = " open" if at == 1 else ""
     quote = f'<span class="soft">{before} </span><mark>{escaped(one.quote, lines=True)}</mark><span class="soft"> {after}</span>'
+    title = f"<b>{escaped(one.title) or 'untitled'}</b>{apart(',')}"
     return (
-        f'<details{first}><summary><span class="cite num">{at}</span> <b>{escaped(one.title) or "untitled"}</b> {verdict}</summary>'
+        f'<details{first}><summary><span class="cite num">{_number(at)}</span> {title} {verdict}</summary>'
         f'<div class="quote" id="{base}-{at}">{quote}</div>'
         f'<div class="at num">{where} · characters {one.start} to {one.end}</div></details>'
     )

@@ -8,33 +8,50 @@ from typing import TYPE_CHECKING
 from sentient_kernel.agents._outside import link, visible
 
 if TYPE_CHECKING:
-    from sentient_kernel.agents.report import Citation, Claim, Report
+    from sentient_kernel.agents.report import Citation, Claim, Report, SourceNote
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$!&^=])")
-_LIST = re.compile(r"^(\s*)([-+]|\d{1,9}[.)])(?=\s|$)")
-_BARE = re.compile(r"(?i)\b(https?|ftp|mailto|javascript|data|vbscript|file|xmpp)(:)|\b(www)(\.)|([^\s@])(@)(?=[^\s@])")
+_MARK = re.compile(
+    r"[`$\[\]]"
+    r"|\\(?=[!-/:-@\[-`{-~]|\Z)"  # before punctuation it escapes that
+    r"|<(?=[^\s\d=<-]|[^\s<>]{1,254}@)"  # a tag, a comment, an address in angle brackets
+    r"|&(?=#?[0-9A-Za-z]{1,31};)"  # an entity
+    r"|(?P<run>\*+|_+|~+)"
+    r"|(?<!\w)/(?=/\w)|(?<=[Ww]{3})\.|(?<=[\w.+-])@(?=[\w-]+\.)"  # a bare address, which GFM makes a link
+    r"|(?<=\s)#(?=#*\Z)"  # the end of a heading
+)
+_START = re.compile(r"(?=[#>]|[-+](?:\s|\Z)|-[-\s]*\Z|=+\Z)|[0-9]{1,9}(?=[.)](?:\s|\Z))")
+"""Ends where a heading, a quotation, a list, a rule or an underline would begin."""
 
 
 def text(outside: str) -> str:
-    """Returns text from outside as Markdown that draws as just that text, on one line.
+    """Returns text from outside as Markdown (CommonMark and GFM) that draws as just that text, on one line.
+
+    A backslash stands only before what would be read as markup at that place.
 
     Example:
-        >>> text("<b>*x*</b>")
-        '\\\\<b\\\\>\\\\*x\\\\*\\\\</b\\\\>'
+        >>> print(text("<b> on axis=0, test_distutils and 2 * 3: *x*"))
+        \\<b> on axis=0, test_distutils and 2 * 3: \\*x\\*
     """
-    shown = _SPECIAL.sub(r"\\\1", visible(outside))
-    shown = _LIST.sub(lambda match: match.group(1) + _guard(match.group(2)), shown)
-    return _BARE.sub(lambda match: "".join(part for part in match.groups() if part)[:-1] + _entity(match.group()[-1]), shown)
+    shown = visible(outside)
+    drawn = _MARK.sub(_escape, shown)
+    start = _START.match(shown)
+    return f"{drawn[: start.end()]}\\{drawn[start.end() :]}" if start else drawn
 
 
-def _guard(mark: str) -> str:
-    """Returns the mark of a list item so that it begins no list."""
-    return mark[:-1] + "\\" + mark[-1]
+def _escape(found: re.Match[str]) -> str:
+    marks, whole = found.group(), found.string
+    if found["run"] and _literal(marks, whole[max(0, found.start() - 1) : found.start()], whole[found.end() : found.end() + 1]):
+        return marks
+    return "".join(f"\\{mark}" for mark in marks)
 
 
-def _entity(char: str) -> str:
-    """Returns a character so that no reader makes a bare address a link."""
-    return f"&#{ord(char)};"
+def _literal(run: str, before: str, after: str) -> bool:
+    """Tells whether a run of ``*``, ``_`` or ``~`` can neither begin nor end emphasis between these characters."""
+    if before.isspace() and after.isspace():
+        return True
+    if run == "~":
+        return (not before or before.isspace()) and after.isalnum()  # begins, and nothing that ends it is left unescaped
+    return run[0] == "_" and before.isalnum() and after.isalnum()
 
 
 def draw(report: Report) -> str:
@@ -54,8 +71,8 @@ def draw(report: Report) -> str:
         lines += [text(report.answer), ""]
     lines += _details(report, number)
     for one in report.disagreements:
-        sides = "; ".join(_sentence(side, number) for side in one.sides)
-        lines += [f"**Sources disagree.** {text(one.why)} {sides}", ""]
+        lines += [f"**Sources disagree.** {text(one.why)}", ""]
+        lines += [*(f"- {_sentence(side, number)}" for side in one.sides), ""]
     for gap in report.unanswered:
         lines += [f"**Not found:** {text(gap.question)} {text(gap.reason)}", ""]
         lines += [f"- {text(source)}: {text(reason)}" for source, reason in gap.sources]
@@ -83,9 +100,12 @@ def _details(report: Report, number: dict[tuple[str, int, int], int]) -> list[st
 
 def _sentence(claim: Claim, number: dict[tuple[str, int, int], int]) -> str:
     marks = "".join(f"[^{number[citation.place]}]" for citation in claim.citations if citation.place in number)
+    said = text(claim.text)
+    if marks and said.endswith("!"):  # before a bracket it would be an image
+        said = f"{said[:-1]}\\!"
     if claim.verdict in ("unsupported", "misplaced"):
-        return f"{text(claim.text)}{marks} *(unsupported: {text(claim.reason) or 'no source carries it'})*"
-    return f"{text(claim.text)}{marks}"
+        return f"{said}{marks} *(unsupported: {text(claim.reason) or 'no source carries it'})*"
+    return f"{said}{marks}"
 
 
 def _evidence(citation: Citation, at: int) -> list[str]:
@@ -106,14 +126,20 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def source_line(note: SourceNote) -> str:
+    """Returns what a source holds, gave and was cited for, in words; why nothing came of it is text from outside."""
+    # A search engine holds no documents of its own.
+    parts = [count(note.documents, "document")] if note.documents or not note.found else []
+    parts += [f"{count(note.found, 'passage')} found", f"{note.cited} cited"]
+    parts += [f"{len(note.refused)} not read"] if note.refused else []
+    return f"{', '.join(parts)}.{' ' + note.reason if note.reason else ''}"
+
+
 def _sources(report: Report) -> list[str]:
     if not report.sources:
         return []
     lines = ["## Sources", ""]
     for note in report.sources:
-        parts = [count(note.documents, "document")] if note.documents or not note.found else []  # a search engine holds none of its own
-        parts += [f"{count(note.found, 'passage')} found", f"{note.cited} cited"]
-        parts += [f"{len(note.refused)} not read"] if note.refused else []
-        lines.append(f"- **{text(note.source)}**: {', '.join(parts)}.{' ' + text(note.reason) if note.reason else ''}")
+        lines.append(f"- **{text(note.source)}**: {text(source_line(note))}")
         lines += [f"  - {text(uri)}: {text(reason)}" for uri, reason in note.refused[:10]]
     return lines

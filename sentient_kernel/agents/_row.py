@@ -1,8 +1,10 @@
-"""A report as a live view needs it: JSON, every citation once, sentences point to them by number. Pure."""
+"""A report as a live view needs it: JSON, every citation once, sentences point to them by number; and the texts to copy. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from sentient_kernel.agents._bibliography import bibtex
 
 if TYPE_CHECKING:
     from sentient_kernel.agents.report import Report
@@ -41,5 +43,6 @@ def row(report: Report) -> dict[str, Any]:
             }
             for one in report.disagreements
         ],
+        "markdown": report.to_markdown(), "bibtex": bibtex(report),
         "notes": list(report.notes), "verified": sum(c.verified for c in report.citations), "unsupported": len(report.unsupported),
     }  # fmt: skip

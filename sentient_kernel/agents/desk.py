@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Container, Coroutine, Sequence
+from collections.abc import Container, Coroutine, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
@@ -151,7 +151,7 @@ class Desk:
         """Returns how a source is found again: its name, what to open it by, what people read for that."""
         if isinstance(source, (str, os.PathLike)):
             shown = os.fspath(source)
-            spec = _spec(shown)
+            spec = _spec(shown, known)
             if _kind(spec) == "page" and (clean := without_credentials(spec)) != spec:
                 hold_address(spec, "address")
                 self._addresses[clean], spec, shown = spec, clean, clean
@@ -388,11 +388,13 @@ def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:
     return result[0]
 
 
-def _spec(given: str) -> str:
-    from sentient_kernel.sources.opening import is_place
+def _spec(given: str, known: Iterable[str]) -> str:
+    from sentient_kernel.sources.opening import is_place, missing
 
     if not given.strip():
         raise UsageError("The name of a source is empty.", hint="Give a folder, a file, 'packages', 'web' or an address.")
+    if (error := missing(given, known)) is not None:
+        raise error
     if not is_place(given):
         return given
     return os.path.abspath(Path(given).expanduser())

@@ -18,6 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from sentient_kernel.agents.verify import Verdict, verify
 from sentient_kernel.errors import UsageError
 from sentient_kernel.ids import DocumentId, RunId
+from sentient_kernel.projections.base import LocalCall
 
 __all__ = ["Citation", "Claim", "Cost", "Disagreement", "Gap", "Report", "SourceNote"]
 
@@ -205,7 +206,7 @@ class Report:
         Args:
             show: Shows a report in the cell that runs; returns False where only a picture of it will do.
         """
-        return replace(self, _show=show)
+        return replace(self, _show=LocalCall(show))
 
     @property
     def citations(self) -> tuple[Citation, ...]:

@@ -17,11 +17,15 @@ is executed, and no answer or policy from elsewhere counts, before a person has 
     _calls.py        what one call of a step is made of
     _state.py        pure: what events amount to (apply), what a command becomes (decide)
     _identity.py     pure: which step is which
+    _awaits.py       calls that nobody awaits, named with their lines
     _codec.py        values in and out of JSON
+    _values.py       pure: values of numpy and pandas as Python's own
     _placement.py    where a step's body runs, so that a blocking one stalls nobody
     _watchdog.py     names the step that blocks
 """
 
+from sentient_kernel.engine._awaits import check_awaits
+from sentient_kernel.engine._codec import jsonable
 from sentient_kernel.engine._state import answered_by
 from sentient_kernel.engine._tree import root_of, tree_of
 from sentient_kernel.engine.context import Context
@@ -36,7 +40,9 @@ __all__ = [
     "Retry",
     "Workflow",
     "answered_by",
+    "check_awaits",
     "idempotent",
+    "jsonable",
     "once",
     "pure",
     "root_of",

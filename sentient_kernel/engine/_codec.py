@@ -12,14 +12,14 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from types import GeneratorType
 from typing import Any, NamedTuple, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import from_json, to_json
 
-from sentient_kernel.engine._frames import FRAME, frame_json, is_frame, is_frame_type, read_frame
+from sentient_kernel.engine._frames import FRAME, SERIES, is_table, is_table_type, read_table, table_json
+from sentient_kernel.engine._values import fallback, is_record, kind_of, parts, plain
 from sentient_kernel.errors import HoldsSecret, ValueNotStorable
 from sentient_kernel.events import Written
 from sentient_kernel.ids import BlobId, StepKey
@@ -48,7 +48,8 @@ def encode(value: Any, what: str) -> Encoded:
     """Turns a value into JSON that is kept.
 
     Args:
-        value: JSON values, pydantic models, dataclasses, dates, sets of these, or one pandas DataFrame.
+        value: JSON values, pydantic models, dataclasses, dates, sets of these, numbers and arrays of numpy (which become lists), or one
+            pandas DataFrame or Series.
         what: What the value is, for the error: ``"the result of step 'read'"``.
 
     Raises:
@@ -79,24 +80,31 @@ def as_json(value: Any, what: str) -> Encoded:
     try:
         if type(value) in _PLAIN:
             return Encoded(to_json(value, inf_nan_mode="strings"), NONFINITE if type(value) is float and not math.isfinite(value) else "")
-        if is_frame(value):
-            return Encoded(frame_json(value, what), FRAME)
+        if is_table(value):
+            return Encoded(*table_json(value, what))
         if isinstance(value, Iterator):  # a file, a generator: reading it would use it up
             raise ValueError(type(value).__name__)
-        data = to_json(_ordered(value), inf_nan_mode="strings", bytes_mode="base64")
+        made = plain(value)
+        data = _json(made)
         if b"null" in data and _tag(value) and _holds_nonfinite(value):
             # A model's own JSON has null for NaN, which it cannot read again.
-            data = to_json(TypeAdapter(Any).dump_python(value), inf_nan_mode="strings", bytes_mode="base64")
+            data = _json(TypeAdapter(Any).dump_python(value))
     except ValueNotStorable:
         raise
     except (ValueError, RecursionError) as error:
-        raise ValueNotStorable(
-            f"{what[:1].upper()}{what[1:]} cannot be kept as JSON: {_culprit(value)}.",
-            hint="Use JSON values, pydantic models, dataclasses or one DataFrame, and open files and connections inside the step.",
-        ) from error
-    if (b'"NaN"' in data or b'Infinity"' in data) and _only_from_floats(value):
+        raise _not_storable(value, what) from error
+    if (b'"NaN"' in data or b'Infinity"' in data) and _only_from_floats(made):
         return Encoded(data, NONFINITE)
     return Encoded(data, _tag(value))
+
+
+def jsonable(value: Any, what: str) -> Any:
+    """Returns a value as the JSON values that it is kept as. Raises ValueNotStorable."""
+    return from_json(encode(value, what).json)
+
+
+def _json(value: Any) -> bytes:
+    return to_json(value, inf_nan_mode="strings", bytes_mode="base64", fallback=fallback)
 
 
 def decode(data: bytes, tag: str = "", fn: Callable[..., Any] | None = None) -> Any:
@@ -107,8 +115,8 @@ def decode(data: bytes, tag: str = "", fn: Callable[..., Any] | None = None) -> 
         tag: The name of the type it came from; looked up only among the names that the module of ``fn`` already knows.
         fn: The function that returned it; its return annotation wins over the tag.
     """
-    if tag == FRAME:
-        return read_frame(data)
+    if tag in (FRAME, SERIES):
+        return read_table(data, tag)
     adapter = returns(fn)
     if adapter is None and tag and fn is not None:
         adapter = _known(fn, tag)
@@ -156,8 +164,8 @@ def inputs_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     Raises:
         ValueNotStorable: One of them is no JSON; the message names it.
     """
-    positional = [from_json(_input(a, f"argument {i + 1} of the workflow")) for i, a in enumerate(args)]
-    return {"args": positional, "kwargs": {k: from_json(_input(v, f"argument {k!r} of the workflow")) for k, v in kwargs.items()}}
+    positional = [_input(a, f"argument {i + 1} of the workflow") for i, a in enumerate(args)]
+    return {"args": positional, "kwargs": {k: _input(v, f"argument {k!r} of the workflow") for k, v in kwargs.items()}}
 
 
 def arguments(fn: Callable[..., Any], inputs: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -168,12 +176,11 @@ def arguments(fn: Callable[..., Any], inputs: Any) -> tuple[list[Any], dict[str,
     return args, {k: _as(by_name.get(k, others), v) for k, v in kwargs.items()}
 
 
-def _input(value: Any, what: str) -> bytes:
-    encoded = encode(value, what)
-    if encoded.type == FRAME:
+def _input(value: Any, what: str) -> Any:
+    if is_table(value):
         hint = "Load it in a step of the workflow, or pass where it is."
-        raise ValueNotStorable(f"{what[:1].upper()}{what[1:]} is a DataFrame.", hint=hint)
-    return encoded.json
+        raise ValueNotStorable(f"{what[:1].upper()}{what[1:]} is a {type(value).__name__}.", hint=hint)
+    return jsonable(value, what)
 
 
 def _as(adapter: TypeAdapter[Any] | None, value: Any) -> Any:
@@ -222,32 +229,15 @@ def canonical(value: Any, what: str) -> bytes:
     return data
 
 
-def _ordered(value: Any) -> Any:
-    """Gives sets an order: their own changes from process to process. Refuses what can be read only once."""
-    if isinstance(value, GeneratorType):
-        raise ValueError("a generator")
-    if isinstance(value, (set, frozenset)):
-        return sorted((_ordered(v) for v in value), key=repr)
-    if isinstance(value, dict):
-        return {k: _ordered(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return [_ordered(v) for v in value]
-    return value
-
-
 def _without_sets(value: Any) -> Any:
     """Turns models and dataclasses that hold sets into dicts, in which sets are given an order; leaves everything else alone."""
-    if _is_record(value) and any(isinstance(v, (set, frozenset)) or _is_record(v) for v in vars(value).values()):
+    if is_record(value) and any(isinstance(v, (set, frozenset)) or is_record(v) for v in vars(value).values()):
         return {k: _without_sets(v) for k, v in vars(value).items()}
     if isinstance(value, dict):
         return {k: _without_sets(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
         return [_without_sets(v) for v in value]
     return value
-
-
-def _is_record(value: Any) -> bool:
-    return isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type) and hasattr(value, "__dict__"))
 
 
 def _holds_nonfinite(value: Any) -> bool:
@@ -257,7 +247,7 @@ def _holds_nonfinite(value: Any) -> bool:
         return any(map(_holds_nonfinite, value.values()))
     if isinstance(value, (list, tuple, set, frozenset)):
         return any(map(_holds_nonfinite, value))
-    return _is_record(value) and any(map(_holds_nonfinite, vars(value).values()))
+    return is_record(value) and any(map(_holds_nonfinite, vars(value).values()))
 
 
 def _only_from_floats(value: Any) -> bool:
@@ -303,7 +293,7 @@ def _returns(fn: Callable[..., Any]) -> TypeAdapter[Any] | None:
 
 
 def _adapter(hint: Any) -> TypeAdapter[Any] | None:
-    if hint in (None, type(None), Any, dict, list, str, int, float, bool, object) or is_frame_type(hint):
+    if hint in (None, type(None), Any, dict, list, str, int, float, bool, object) or is_table_type(hint):
         return None
     try:
         return _base64_adapter(hint)
@@ -341,20 +331,31 @@ def _known(fn: Callable[..., Any], tag: str) -> TypeAdapter[Any] | None:
     return _base64_adapter(list[cls] if tag.startswith("list:") else cls)  # type: ignore[valid-type]
 
 
-def _culprit(value: Any, path: str = "it") -> str:
-    """Says which part of a value is in the way."""
+def _not_storable(value: Any, what: str) -> ValueNotStorable:
+    where, culprit = _culprit(value, "it")
+    hint = "Use JSON values, pydantic models, dataclasses or one DataFrame, and open files and connections inside the step."
+    if len(where) > 200:
+        why = "it refers to itself, or is nested too deeply"
+    elif isinstance(culprit, str):
+        why = f"{where} holds half a surrogate pair, which is no text"
+    else:
+        why = f"{where} is of type {kind_of(culprit)}"
+        if hasattr(culprit, "__await__"):
+            hint = f"An `await` is missing before {getattr(culprit, '__qualname__', type(culprit).__name__)}."
+        elif is_table(culprit):
+            hint = "Return it from a step of its own, or make it JSON with .to_dict()."
+        elif kind_of(culprit).startswith("pandas."):
+            hint = "Make it text or JSON first: str(...), .tolist() or .to_dict()."
+    return ValueNotStorable(f"{what[:1].upper()}{what[1:]} cannot be kept as JSON: {why}.", hint=hint)
+
+
+def _culprit(value: Any, path: str) -> tuple[str, Any]:
+    """Returns which part of a value is in the way, and how it is reached."""
     if len(path) > 200:
-        return "it refers to itself, or is nested too deeply"
-    items: list[tuple[str, Any]] = []
-    if isinstance(value, dict):
-        items = [(f"{path}[{k!r}]", v) for k, v in value.items()]
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        items = [(f"{path}[{i}]", v) for i, v in enumerate(value)]
-    for where, item in items:
+        return path, value
+    for where, item in parts(value, path):
         try:
-            to_json(_ordered(item), inf_nan_mode="strings", bytes_mode="base64")
+            _json(plain(item))
         except (ValueError, RecursionError):
             return _culprit(item, where)
-    if isinstance(value, str):
-        return f"{path} holds half a surrogate pair, which is no text"
-    return f"{path} is of type {type(value).__module__}.{type(value).__qualname__}"
+    return path, value

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
 from sentient_kernel.engine import _codec, _identity
+from sentient_kernel.engine._awaits import Calls
 from sentient_kernel.engine._calls import Call, Crashed, Hold, Plan, as_coroutine, go_on, started
 from sentient_kernel.engine._messages import Mailbox, receiving
 from sentient_kernel.engine._opening import NotOpened, open_foreign
@@ -102,6 +103,7 @@ class Execution:
         self.answers: dict[ApprovalId, list[asyncio.Future[None]]] = {}
         self.forms: dict[ApprovalId, TypeAdapter[Any]] = {}
         self.gate: asyncio.Event | None = None
+        self.calls = Calls()
         self._plans: dict[tuple[Any, str | None], Plan] = {}
         self._set_gate()
 
@@ -202,6 +204,8 @@ class Execution:
             body = self.flow.fn(context, *args, **kwargs)
             running[id(self)] = (self.run, _identity.name_of(self.flow.fn), None, body)
             value = await body
+            if (forgotten := self.calls.forgotten()) is not None:
+                raise forgotten
             encoded = _codec.encode(value, f"the result of workflow {self.flow.name!r}")
             await withdraw(self, "the run was completed")
             await self.append(_codec.result_fact("run_completed", None, encoded, self.journal.blobs))
@@ -230,7 +234,10 @@ class Execution:
             await self.append(self.end or RunPaused(by=closed.by, reason=closed.rejected.message, cut=True))
             raise
         except Exception as error:
-            await self._failed(error)
+            forgotten = self.calls.behind(error)
+            await self._failed(forgotten or error)
+            if forgotten is not None:
+                raise forgotten from error
             raise
         finally:
             running.pop(id(self), None)

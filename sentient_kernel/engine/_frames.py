@@ -11,48 +11,52 @@ from pydantic_core import from_json, to_json
 
 from sentient_kernel.errors import ValueNotStorable
 
-FRAME = "pandas.DataFrame"
-"""The name that a result's type is stored under when it is a table."""
+FRAME, SERIES = "pandas.DataFrame", "pandas.Series"
+"""The names that a result's type is stored under when it is a table."""
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _SIMPLE = re.compile(r"object|bool|boolean|str|string|u?int(8|16|32|64)|U?Int(8|16|32|64)|float(16|32|64)|Float(32|64)")
 _TIME = re.compile(r"(datetime64|timedelta64)\[(s|ms|us|ns)")
 
 
-def is_frame(value: Any) -> bool:
-    """True for a DataFrame; asks nothing of pandas where nobody has imported it."""
-    return "pandas" in sys.modules and is_frame_type(type(value))
+def is_table(value: Any) -> bool:
+    """True for a DataFrame or a Series; asks nothing of pandas where nobody has imported it."""
+    return "pandas" in sys.modules and is_table_type(type(value))
 
 
-def is_frame_type(cls: Any) -> bool:
-    """True for the class of DataFrames and those derived from it."""
+def is_table_type(cls: Any) -> bool:
+    """True for the classes of DataFrames and Series and those derived from them."""
     pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(cls, type) and issubclass(cls, pandas.DataFrame)
+    kinds = (getattr(pandas, "DataFrame", ()), getattr(pandas, "Series", ()))
+    return isinstance(cls, type) and any(issubclass(cls, kind) for kind in kinds)
 
 
-def frame_json(frame: Any, what: str) -> bytes:
-    """Returns a table as JSON.
+def table_json(table: Any, what: str) -> tuple[bytes, str]:
+    """Returns a table as JSON, and the name of its type.
 
     Args:
-        frame: A DataFrame of numbers, booleans, texts, times, durations, categories, and JSON values in columns of objects.
+        table: A DataFrame of numbers, booleans, texts, times, durations, categories, and JSON values in columns of objects; or a Series.
         what: What it is, for the error.
 
     Raises:
         ValueNotStorable: A column or a label is of another type; the message names it.
     """
-    columns = [_column(frame.iloc[:, i], f"column {label!r} of {what}") for i, label in enumerate(frame.columns)]
-    return to_json({"columns": _axis(frame.columns, what), "index": _axis(frame.index, what), "data": columns})
+    one = table.ndim == 1
+    frame = table.to_frame(table.name) if one else table
+    columns = [_column(frame.iloc[:, i], what if one else f"column {label!r} of {what}") for i, label in enumerate(frame.columns)]
+    data = to_json({"columns": _axis(frame.columns, what), "index": _axis(frame.index, what), "data": columns})
+    return data, SERIES if one else FRAME
 
 
-def read_frame(data: bytes) -> Any:
-    """Turns the JSON of :func:`frame_json` back into the table."""
+def read_table(data: bytes, kind: str) -> Any:
+    """Turns the JSON of :func:`table_json` back into the table."""
     import pandas
 
     body = from_json(data)
     index = _read_axis(body["index"])
     frame = pandas.DataFrame({i: _read_column(column).set_axis(index) for i, column in enumerate(body["data"])}, index=index)
     frame.columns = _read_axis(body["columns"])
-    return frame
+    return frame.iloc[:, 0] if kind == SERIES else frame
 
 
 def _axis(index: Any, what: str) -> dict[str, Any]:
@@ -95,7 +99,7 @@ def _column(values: Any, where: str) -> dict[str, Any]:
             series = series.dt.tz_convert("UTC").dt.tz_localize(None)
         return {"type": name, "cells": series.to_numpy().astype("int64").tolist()}  # since 1970, in the unit of the type
     cells, special = [], {}
-    for i, value in enumerate(series.tolist()):
+    for i, value in enumerate(map(_cell, series.tolist())):
         if type(value) is float and not math.isfinite(value) and not (name != "object" and math.isnan(value)):
             special[str(i)], value = str(value), None
         elif value is pandas.NA or (type(value) is float and math.isnan(value)):
@@ -131,6 +135,11 @@ def _says_all(name: str, dtype: Any) -> bool:
         return bool(pandas.api.types.pandas_dtype(name) == dtype)
     except (TypeError, ValueError, KeyError):
         return False
+
+
+def _cell(value: Any) -> Any:
+    """Returns what a cell holds; a number of numpy as Python's."""
+    return value.item() if hasattr(value, "dtype") and value.dtype.kind in "biuf" and value.ndim == 0 else value
 
 
 def _is_json(value: Any) -> bool:

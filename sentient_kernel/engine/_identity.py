@@ -204,15 +204,21 @@ def _source(fn: Any, code: CodeType) -> str:
 @lru_cache(maxsize=2048)
 def _normal_source(code: CodeType) -> str:
     """Returns what the source says without comments, layout, docstrings and decorators, or nothing where it cannot be had."""
+    words: list[str] = []
+    tree = syntax(code)
+    if tree is not None:
+        _spell(tree.body, words)
+    return " ".join(words)
+
+
+def syntax(code: CodeType) -> ast.Module | None:
+    """Returns the syntax tree of a function's source, or None where that cannot be had."""
     try:
         # Not inspect.getsource: it looks at every module that is loaded, which takes longer than resuming a run.
         lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 : _last_line(code)]
-        tree = ast.parse(textwrap.dedent("".join(lines)))
+        return ast.parse(textwrap.dedent("".join(lines)))
     except SyntaxError:
-        return ""
-    words: list[str] = []
-    _spell(tree.body, words)
-    return " ".join(words)
+        return None
 
 
 def _spell(node: Any, words: list[str]) -> None:

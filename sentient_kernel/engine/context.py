@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 from pydantic_core import from_json
@@ -20,7 +22,22 @@ from sentient_kernel.errors import JournalError, NondeterminismError, Refused, U
 from sentient_kernel.events import Ask, Fact, ProgressUpdated, ResearchUpdated
 from sentient_kernel.ids import RunId
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+
+Method = Callable[Concatenate["Context", P], Coroutine[Any, Any, T]]
+
+
+def _awaited(method: Method[P, T]) -> Method[P, T]:
+    """Lets the run know of each call of a method, so that one which nobody awaits is told."""
+    name = f"ctx.{method.__name__}"
+
+    @wraps(method)
+    def call(self: Context, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+        return self._execution.calls.watch(method(self, *args, **kwargs), name, sys._getframe(1))
+
+    return call
 
 
 class Context:
@@ -97,8 +114,10 @@ class Context:
         plan = execution.plan(fn, version)
         prefix = plan.prefix if effect.kind != "once" else plan.once  # what happened once is not undone by an edit
         key = execution.occurrence(_identity.identity(prefix, plan.name, args, kwargs))
-        return execution.step(Call(key, fn, plan.name, args, kwargs, retry, timeout, effect, title, None, "", plan))
+        call = Call(key, fn, plan.name, args, kwargs, retry, timeout, effect, title, None, "", plan)
+        return execution.calls.watch(execution.step(call), "ctx.step", sys._getframe(1))
 
+    @_awaited
     async def approve(
         self, question: str, payload: Any = None, *, schema: Any = None, ask: Ask = "question", expires: float | None = None
     ) -> Any:
@@ -126,6 +145,7 @@ class Context:
         """Returns how questions of a kind are answered in this run: ``"ask"`` (a person), ``"auto"`` or ``"deny"``."""
         return answered_by(self._execution.root.policy, ask)
 
+    @_awaited
     async def gather(self, *awaitables: Awaitable[T], limit: int | None = None) -> list[Outcome[T]]:
         """Runs several calls at once; one that fails costs only itself.
 
@@ -160,7 +180,8 @@ class Context:
                     close()
         return outcomes
 
-    async def emit(self, message: str = "", *, progress: float | None = None, **data: JsonValue) -> None:
+    @_awaited
+    async def emit(self, /, message: str = "", *, progress: float | None = None, **data: JsonValue) -> None:
         """Tells whoever watches how far the run is.
 
         Args:
@@ -207,10 +228,12 @@ class Context:
 
         execution.timers.append(start_task(finish(), "budget"))
 
+    @_awaited
     async def send(self, to: str, message: Any) -> None:
         """Sends a value to every workflow of this tree of runs that goes by the name ``to``: its run's name or its function's."""
         await _messages.send(self._execution, to, message)
 
+    @_awaited
     async def receive(self, *, timeout: float | None = None) -> Any:
         """Takes the oldest message that was sent to this workflow and not yet taken.
 
@@ -229,6 +252,7 @@ class Context:
             names |= {"", "*"}
         return await _messages.receive(execution, frozenset(names), timeout)
 
+    @_awaited
     async def run(self, workflow: Workflow[..., T], /, *args: Any, title: str = "", **kwargs: Any) -> T:
         """Runs another workflow as a child of this run and returns its result; resumed with it, cancelled with it.
 

@@ -131,7 +131,12 @@ class Workflow(Generic[P, T]):
         update_wrapper(self, fn)
 
     def __call__(self, ctx: Context, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        return self.fn(ctx, *args, **kwargs)
+        if not hasattr(ctx, "step"):
+            hint = f"Write wb.start({self.fn.__name__}, ...), or inside another workflow: await {self.fn.__name__}(ctx, ...)."
+            raise UsageError(f"{self.fn.__name__!r} is a workflow, and was called without a context.", hint=hint)
+        made = self.fn(ctx, *args, **kwargs)
+        execution = getattr(ctx, "_execution", None)
+        return made if execution is None else execution.calls.watch(made, self.fn.__name__, sys._getframe(1))
 
     def __repr__(self) -> str:
         return f"<workflow {self.name}>"

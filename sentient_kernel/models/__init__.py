@@ -9,6 +9,7 @@ The invariant: an answer that was cut off or cannot be read is an error, never a
     llm         any provider; opens a model by name     pricing    what a call cost
     structured  JSON in what a model wrote (pure)       _fitting   whether it fits a schema (pure)
     _asking     one answer: attempts, pauses, counting  _gate      how many at once
-    _provider   all that knows pydantic-ai              _client    the HTTP client that SDKs are given
+    _known      whether a model can be asked at all     _client    the HTTP client that SDKs are given
+    _provider   all that knows pydantic-ai
     _call       one request, while it runs              _gather    a stream as one body (pure)
 """

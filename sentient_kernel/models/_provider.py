@@ -17,6 +17,7 @@ from sentient_kernel.errors import ConfigurationError, ModelCut, ModelError, Mod
 from sentient_kernel.failures import plain
 from sentient_kernel.models._call import Call
 from sentient_kernel.models._fitting import bounded
+from sentient_kernel.models._known import needs_extra, needs_key, unknown_provider
 from sentient_kernel.models.base import Message
 from sentient_kernel.redaction import hold, shown
 
@@ -60,7 +61,7 @@ class Provider:
     own: bool
     native_schema: bool
     secret: str = field(repr=False)
-    loop: asyncio.AbstractEventLoop = field(repr=False)
+    loop: asyncio.AbstractEventLoop | None = field(repr=False)
 
     async def send(
         self, messages: Sequence[Message], schema: dict[str, Any] | None, most_tokens: int | None, default_tokens: int, call: Call
@@ -161,13 +162,13 @@ def address(name: str) -> str:
     return "" if plain_url in _USUAL else plain_url
 
 
-def build(name: str, fetcher: Fetcher, loop: asyncio.AbstractEventLoop) -> Provider:
+def build(name: str, fetcher: Fetcher, loop: asyncio.AbstractEventLoop | None = None) -> Provider:
     """Loads what a model needs and puts it together, without asking anybody. Takes a second the first time: for a thread.
 
     Args:
         name: ``provider:model``.
         fetcher: Makes the client, when the first request is sent.
-        loop: The event loop that will ask.
+        loop: The event loop that will ask; None where nobody will.
 
     Raises:
         ConfigurationError: The provider is unknown, or its key or its package is missing.
@@ -177,7 +178,7 @@ def build(name: str, fetcher: Fetcher, loop: asyncio.AbstractEventLoop) -> Provi
         from pydantic_ai.models import infer_model
         from pydantic_ai.providers import infer_provider_class
     except ImportError:
-        raise ConfigurationError(f"{name!r} needs the extra 'llm'.", hint="pip install 'sentient-kernel[llm]'") from None
+        raise needs_extra(name) from None
     provider, _, model_name = name.partition(":")
     problem: ConfigurationError
     try:
@@ -199,18 +200,16 @@ def build(name: str, fetcher: Fetcher, loop: asyncio.AbstractEventLoop) -> Provi
         problem = ConfigurationError(f"{name!r} needs the package {package!r}.", hint=f"pip install {package}")
     except UserError as error:
         variables = _VARIABLE.findall(str(error))
-        needs = f"needs {variables[0]} to be set" if variables else f"cannot be opened: {plain(shown(str(error)))[:_SAID].rstrip('.')}"
-        problem = ConfigurationError(f"{name!r} {needs}.", hint="Set it in the environment." if variables else "")
+        said = f"{name!r} cannot be opened: {plain(shown(str(error)))[:_SAID].rstrip('.')}."
+        problem = needs_key(name, variables[0]) if variables else ConfigurationError(said)
     except _sdk_errors():
         problem = ConfigurationError(f"{name!r} needs a key, and the one in the environment is empty.", hint="Set it in the environment.")
     except ValueError:
-        problem = ConfigurationError(
-            f"There is no provider {provider!r}.", hint="Known are openai, anthropic, ollama and those of pydantic-ai."
-        )
+        problem = unknown_provider(provider)
     raise problem
 
 
-def _provider(name: str, model: Any, made: Any, url: str, loop: asyncio.AbstractEventLoop) -> Provider:
+def _provider(name: str, model: Any, made: Any, url: str, loop: asyncio.AbstractEventLoop | None) -> Provider:
     client = made.client
     secret = (getattr(client, "api_key", None) or "").strip()
     if hasattr(client, "api_key"):

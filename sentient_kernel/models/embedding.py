@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sentient_kernel.errors import ConfigurationError, ModelCut
+from sentient_kernel.errors import ConfigurationError, ModelCut, UnknownModel
 from sentient_kernel.models._call import CALL, Call, Deadlines
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ def open_embedder(name: str, fetcher: Fetcher, *, deadlines: Deadlines | None = 
         deadlines: How long it may keep us waiting.
 
     Raises:
-        ConfigurationError: It is no such name.
+        UnknownModel: It is no such name.
     """
     provider, colon, model = name.partition(":")
     if not (provider and colon and model.strip()):
-        raise ConfigurationError(f"{name!r} is not the name of an embedder.", hint="Write it like 'openai:text-embedding-3-small'.")
+        raise UnknownModel(f"{name!r} is not the name of an embedder.", hint="Write it like 'openai:text-embedding-3-small'.")
     return ServedEmbedder(name, fetcher, deadlines or Deadlines())
 
 

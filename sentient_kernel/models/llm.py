@@ -15,11 +15,12 @@ from weakref import WeakKeyDictionary
 
 from sentient_kernel._plugins import plugin
 from sentient_kernel.clock import Clock, SystemClock
-from sentient_kernel.errors import ConfigurationError, ModelCut, ModelError
+from sentient_kernel.errors import ModelCut, ModelError
 from sentient_kernel.models import structured
 from sentient_kernel.models._asking import Answer, Asking, Limits, Terms
 from sentient_kernel.models._call import Deadlines
 from sentient_kernel.models._gate import Gate
+from sentient_kernel.models._known import PLUGINS, split
 from sentient_kernel.models._provider import Provider, address, build
 from sentient_kernel.models.base import Message, Model, Reply, Usage
 from sentient_kernel.models.pricing import Price, priced
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from sentient_kernel.settings import Settings
 
 __all__ = ["Deadlines", "LanguageModel", "Limits", "open_model"]
-
-PLUGINS = "sentient_kernel.models"
-"""The entry points of packages that bring models: a function of (name, settings, fetcher) under the provider's name."""
 
 
 def open_model(
@@ -44,7 +42,7 @@ def open_model(
     rng: Random | None = None,
     prices: Mapping[str, Price] | None = None,
 ) -> Model:
-    """Opens a model by its usual name; nothing is loaded and nothing is asked before its first call.
+    """Opens a model by its usual name; nothing is loaded and nothing is asked before its first call, so that a replay needs neither.
 
     Args:
         name: ``provider:model`` as pydantic-ai names them: ``openai:gpt-...``, ``anthropic:claude-...``, ``ollama:qwen...``. Keys and base
@@ -57,18 +55,12 @@ def open_model(
         prices: Prices that go before those that are known, by name.
 
     Raises:
-        ConfigurationError: The name is not one, or the extra ``llm`` is not installed.
+        UnknownModel: The name is not one.
     """
-    from importlib.util import find_spec
-
-    provider, colon, model = name.partition(":")
-    if not (provider and colon and model.strip()):
-        raise ConfigurationError(f"{name!r} is not the name of a model.", hint="Write provider:model, such as 'openai:gpt-5-mini'.")
+    provider, _ = split(name)
     if (brought := plugin(PLUGINS, provider)) is not None:
         opened: Model = brought.load()(name, settings, fetcher)
         return opened
-    if find_spec("pydantic_ai") is None:
-        raise ConfigurationError(f"{name!r} needs the extra 'llm'.", hint="pip install 'sentient-kernel[llm]'")
     return LanguageModel(name, fetcher, limits=limits, clock=clock, rng=rng, prices=prices)
 
 

@@ -71,8 +71,11 @@ def priced(usage: Usage, model: str, *, answered: str = "", url: str = "", price
     for name in (model, bare, answered):
         if name and prices and name in prices:
             return replace(usage, usd=prices[name].of(usage))
-    from genai_prices import Usage as Counted
-    from genai_prices import calc_price
+    try:
+        from genai_prices import Usage as Counted
+        from genai_prices import calc_price
+    except ImportError:  # of the extra llm, which a replay does without
+        return usage
 
     counted = Counted(input_tokens=usage.prompt, output_tokens=usage.completion, cache_read_tokens=min(usage.cached, usage.prompt))
     by_name = provider.removesuffix("-chat").removesuffix("-responses")

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from sentient_kernel.errors import UsageError
 from sentient_kernel.events import Ask, Record
 from sentient_kernel.ids import ApprovalId, RunId
-from sentient_kernel.projections.base import ENDED, when
+from sentient_kernel.projections.base import ENDED, LocalCall, when
 from sentient_kernel.projections.table import Table
 
 ApprovalStatus = Literal["open", "approved", "rejected", "edited", "expired", "withdrawn"]
@@ -49,11 +49,11 @@ class ApprovalView:
     by: str = ""
     reason: str = ""
     answer: JsonValue = None
-    _door: Door | None = field(default=None, repr=False, compare=False)
+    _door: LocalCall | None = field(default=None, repr=False, compare=False)
 
     def with_door(self, door: Door) -> ApprovalView:
         """Returns the same approval, able to take an answer."""
-        return replace(self, _door=door)
+        return replace(self, _door=LocalCall(door))
 
     def approve(self, payload: JsonValue = None, *, reason: str | None = None) -> Any:
         """Answers yes to exactly what this value shows.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sentient_kernel.clock import as_datetime
 from sentient_kernel.events import Record
@@ -12,6 +12,41 @@ from sentient_kernel.ids import StepKey
 
 ENDED = {"run_completed": "completed", "run_failed": "failed", "run_cancelled": "cancelled"}
 """The kinds that end a run, and the status they leave it in."""
+
+
+class LocalCall:
+    """A function of this process that a value carries: it goes along with copies, and stays behind when the value is pickled.
+
+    Args:
+        call: The function.
+
+    Example:
+        >>> import copy, pickle
+        >>> held = LocalCall(len)
+        >>> copy.deepcopy([held])[0]("abc"), pickle.loads(pickle.dumps([held]))
+        (3, [None])
+    """
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call(*args, **kwargs)
+
+    def __copy__(self) -> LocalCall:
+        return self
+
+    def __deepcopy__(self, memo: object) -> LocalCall:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return _nothing, ()
+
+
+def _nothing() -> None:
+    """What stands for a :class:`LocalCall` in another process."""
 
 
 class Fold(Protocol):

@@ -14,7 +14,7 @@ from sentient_kernel.projections.progress import ProgressView
 from sentient_kernel.projections.runs import RunView
 from sentient_kernel.projections.sources import SourceView
 from sentient_kernel.projections.steps import StepView
-from sentient_kernel.projections.style import duration, escape, line, moment
+from sentient_kernel.projections.style import apart, duration, escape, line, moment
 
 PAYLOAD_ITEMS = 60
 PAYLOAD_TEXT = 2_000
@@ -28,7 +28,7 @@ def state(sign: str, word: str, colour: str) -> str:
 
 def bar(facts: Sequence[str]) -> str:
     """Returns short facts in a row; they are HTML already."""
-    return f'<div class="sk-bar">{" ".join(f"<span>{fact}</span>" for fact in facts if fact)}</div>'
+    return f'<div class="sk-bar">{apart(" · ").join(f"<span>{fact}</span>" for fact in facts if fact)}</div>'
 
 
 def outside(text: object, limit: int = 400) -> str:
@@ -99,10 +99,10 @@ def sources_list(sources: Sequence[SourceView], limit: int = 8) -> str:
     rows = []
     for source in sources[:limit]:
         holds, gave, why = words.source_words(source)
-        aside = f' <span class="sk-soft">{escape(holds)}</span>' if holds else ""
+        aside = f'{apart(",")} <span class="sk-soft">{escape(holds)}</span>' if holds else ""
         colour = ' class="sk-asks"' if why else ""
         reason = f'<dd class="sk-why sk-asks">{outside(why, 240)}</dd>' if why else ""
-        rows.append(f"<dt>{outside(source.source, 80)}{aside}</dt><dd{colour}>{gave}</dd>{reason}")
+        rows.append(f"<dt>{outside(source.source, 80)}{aside}{apart(':')}</dt><dd{colour}>{gave}</dd>{reason}")
     more = f'<p class="sk-more">{len(sources) - limit:,} more in run.sources</p>' if len(sources) > limit else ""
     return f'<dl class="sk-src sk-num">{"".join(rows)}</dl>{more}' if rows else ""
 
@@ -123,7 +123,7 @@ def ask_block(approval: ApprovalView, index: int, holder: str) -> str:
     expires = f" · expires {moment(approval.expires_at)}" if approval.expires_at else ""
     digest = f" · {escape(approval.digest[:16])}" if approval.digest else ""
     ways = "".join(
-        f"<dt>{verb}</dt><dd><code>{escape(python)}</code> <span class='sk-soft'>or</span> <code>{escape(shell)}</code></dd>"
+        f"<dt>{verb}{apart(':')}</dt><dd><code>{escape(python)}</code> <span class='sk-soft'>or</span> <code>{escape(shell)}</code></dd>"
         for verb, python, shell in words.ways_to_answer(approval, index, holder)
     )
     return (
@@ -153,7 +153,8 @@ def _given(value: Any, left: list[int], depth: int) -> str:
         return "<ol>" + "".join(f"<li>{part}</li>" for v in value if (part := _given(v, left, depth - 1))) + "</ol>"
     if depth and isinstance(value, dict) and value:
         parts = ((k, _given(v, left, depth - 1)) for k, v in value.items())
-        return '<dl class="sk-given">' + "".join(f"<dt>{outside(k, 80)}</dt><dd>{part}</dd>" for k, part in parts if part) + "</dl>"
+        rows = (f"<dt>{outside(k, 80)}{apart(':')}</dt><dd>{part}</dd>" for k, part in parts if part)
+        return f'<dl class="sk-given">{"".join(rows)}</dl>'
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if len(text) > PAYLOAD_TEXT:
         left[0] = -1

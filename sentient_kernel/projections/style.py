@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sentient_kernel.failures import plain as plain
 
 _SPACE = re.compile(r"\s+")
+_BLOCK_END = re.compile(
+    r"(?:</(?:aside|dd|details|div|dl|dt|h[1-6]|header|li|ol|p|section|summary|table|tbody|td|th|thead|tr|ul)>|<br>)(?!\n)"
+)
 
 
 def line(text: object, limit: int = 120) -> str:
@@ -37,6 +40,26 @@ def escape(text: object) -> str:
     return html.escape(plain(text), quote=True)
 
 
+def apart(mark: str) -> str:
+    """Returns what stands between two parts for readers without styles: GitHub, mail, a notebook that is not trusted.
+
+    Example:
+        >>> apart(" · ")
+        '<span class="sk-sep"> · </span>'
+    """
+    return f'<span class="sk-sep">{mark}</span>'
+
+
+def spaced(drawn: str) -> str:
+    """Returns HTML of ours with a line break behind each block, so that also the bare text of it has its words apart.
+
+    Example:
+        >>> spaced("<p>One.</p><p>Two <b>words</b>.</p>")
+        '<p>One.</p>\\n<p>Two <b>words</b>.</p>\\n'
+    """
+    return _BLOCK_END.sub(r"\g<0>\n", drawn)
+
+
 def duration(seconds: float | None) -> str:
     """Returns a length of time as people say it; empty for None.
 
@@ -57,14 +80,17 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(at: datetime | None) -> str:
-    """Returns a point in time to the second, in UTC; empty for None.
+    """Returns a point in time to the second, in UTC; empty for None, without a zone where none is known.
 
     Example:
         >>> from sentient_kernel.clock import as_datetime
-        >>> moment(as_datetime(0))
-        '1970-01-01 00:00:00 UTC'
+        >>> moment(as_datetime(0)), moment(datetime(1970, 1, 1))
+        ('1970-01-01 00:00:00 UTC', '1970-01-01 00:00:00')
     """
-    return "" if at is None else at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    if at is None:
+        return ""
+    known = at.utcoffset() is not None
+    return (at.astimezone(UTC) if known else at).strftime("%Y-%m-%d %H:%M:%S UTC" if known else "%Y-%m-%d %H:%M:%S")
 
 
 _COLOURS = """--sk-bg:var(--jp-layout-color1,{bg});--sk-sunk:color-mix(in srgb,var(--jp-layout-color2,{sunk}) 50%,var(--sk-bg));
@@ -88,7 +114,7 @@ border:1px solid var(--sk-line);border-radius:8px;font:13px/1.5 var(--sk-ui);tex
 .sk.sk *{box-sizing:border-box}.sk.sk p,.sk.sk ol,.sk.sk ul,.sk.sk dl,.sk.sk dd,.sk.sk dt,.sk.sk pre{margin:0;padding:0}
 .sk.sk dt,.sk.sk dd{float:none;width:auto}
 .sk.sk a{color:var(--sk-accent)}.sk .sk-soft{color:var(--sk-soft);font-weight:400}.sk .sk-num{font-variant-numeric:tabular-nums}
-.sk .sk-nowrap{white-space:nowrap}
+.sk .sk-nowrap{white-space:nowrap}.sk .sk-sep{display:none}
 .sk.sk code,.sk.sk .sk-code{font:12px/1.5 var(--sk-code);background:none;color:inherit;padding:0;white-space:pre-wrap;
 overflow-wrap:anywhere}.sk .sk-run{color:var(--sk-accent)}.sk .sk-asks{color:var(--sk-ask)}.sk .sk-ok{color:var(--sk-ok)}
 .sk .sk-bad{color:var(--sk-bad)}

@@ -7,12 +7,14 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from pydantic import BaseModel
 
 from sentient_kernel.events import ErrorInfo
-from sentient_kernel.projections.style import STYLE, VERBATIM, escape, line
+from sentient_kernel.projections.base import LocalCall
+from sentient_kernel.projections.style import STYLE, VERBATIM, escape, line, moment, spaced
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +54,7 @@ class Table(Sequence[T], Generic[T]):
     def __init__(self, rows: Iterable[T] = (), of: type[T] | None = None) -> None:
         self._rows: tuple[T, ...] = tuple(rows)
         self._of: type[T] | None = of or (type(self._rows[0]) if self._rows else None)
-        self._show: Callable[[Table[T]], bool] | None = None
+        self._show: LocalCall | None = None
 
     def shown_by(self, show: Callable[[Table[T]], bool]) -> Table[T]:
         """Returns the same table with a way to show itself live.
@@ -61,7 +63,7 @@ class Table(Sequence[T], Generic[T]):
             show: Shows a table in the cell that runs; returns False where only a picture of it will do.
         """
         table = Table(self._rows, self._of)
-        table._show = show
+        table._show = LocalCall(show)
         return table
 
     @overload
@@ -148,14 +150,14 @@ def counted(n: int, noun: str) -> str:
 
 def cell(value: Any, limit: int = CELL) -> str:
     """Returns a value as one short line that is the same each time: no address, no local time, no line break."""
-    if value is None or value == ():
+    if value is None or (isinstance(value, tuple) and not value):
         return ""
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
-    if isinstance(value, float):
-        return f"{value:.3g}" if abs(value) < 1 else f"{value:,.1f}"
-    if isinstance(value, str | int):
+        return moment(value)
+    if isinstance(value, str | Integral):
         return line(value, limit)
+    if isinstance(value, Real):  # those of numpy too
+        return f"{value:.3g}" if abs(float(value)) < 1 else f"{value:,.1f}"
     if isinstance(value, ErrorInfo):
         return line(f"{value.type}: {value.message}", limit)
     return line(json.dumps(as_json(value), ensure_ascii=False, default=_type_name), limit)
@@ -190,7 +192,7 @@ def table_html(table: Table[Any], *, label: str = "", limit: int = HTML_ROWS) ->
     more = f", the first {len(rows)} shown" if len(rows) < len(table) else ""
     foot = counted(len(table), table.noun) + more if rows else f"No {counted(0, table.noun)[2:]}."
     grid = f'<table class="sk-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>' if rows else ""
-    return (
+    return spaced(
         f'<section class="sk {VERBATIM}" role="region" aria-label="{escape(label or counted(0, table.noun)[2:].capitalize())}">'
         f'<div class="sk-scroll" tabindex="0">{grid}</div><div class="sk-foot sk-num">{escape(foot)}</div></section>'
     )
@@ -211,7 +213,7 @@ def _as_text(table: Table[Any]) -> str:
 
 def _all_numbers(rows: Iterable[Any], name: str) -> bool:
     values = [v for row in rows if (v := getattr(row, name)) is not None]
-    return bool(values) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    return bool(values) and all(isinstance(v, Real) and not isinstance(v, bool) for v in values)
 
 
 def _look(texts: list[str], numbers: bool) -> str:

@@ -16,7 +16,7 @@ from sentient_kernel.projections.progress import ProgressView
 from sentient_kernel.projections.runs import RunView
 from sentient_kernel.projections.sources import SourceView
 from sentient_kernel.projections.steps import StepView
-from sentient_kernel.projections.style import STYLE, VERBATIM, duration, escape, line, moment, plain
+from sentient_kernel.projections.style import STYLE, VERBATIM, apart, duration, escape, line, moment, plain, spaced
 from sentient_kernel.projections.table import Table, counted, table_html
 
 STEP_ROWS = 12
@@ -59,7 +59,7 @@ def run_html(
     inner += _body(run, steps, progress, sources, folded=report_html is not None)
     named = f'role="region" aria-label="Run" data-run="{escape(run.id)}" data-status="{run.status}"'
     card = f'<section class="sk {VERBATIM}" {named}>{inner}</section>'
-    return STYLE + (report_html or "") + card
+    return STYLE + (report_html or "") + spaced(card)
 
 
 def run_line(run: RunView) -> str:
@@ -72,7 +72,7 @@ def run_line(run: RunView) -> str:
     font = "font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color2,inherit)"
     return (
         f'<section class="{VERBATIM}" role="region" aria-label="Run" data-status="{run.status}" style="{font};overflow-wrap:anywhere">'
-        f'<span style="color:var({hue});font-weight:600"><span aria-hidden="true">{sign}</span> {escape(words.state_word(run))}</span> '
+        f'<span style="color:var({hue});font-weight:600"><span aria-hidden="true">{sign}</span> {escape(words.state_word(run))}</span> · '
         f"<bdi>{escape(plain(run.title))}</bdi></section>"
     )
 
@@ -81,7 +81,7 @@ def _head(run: RunView, below_report: bool) -> str:
     sign, _, colour = words.STATES[run.status]
     title = "How this report was made" if below_report else plain(run.title)
     return (
-        f'<div class="sk-head">{parts.state(sign, words.state_word(run), colour)} '
+        f'<div class="sk-head">{parts.state(sign, words.state_word(run), colour)}{apart(" · ")}'
         f'<span class="sk-q" role="heading" aria-level="2"><strong><bdi>{escape(title)}</bdi></strong></span></div>'
     )
 
@@ -115,7 +115,7 @@ def _body(run: RunView, steps: Sequence[StepView], progress: ProgressView, sourc
     beside = _column(message, heard, "Now" if run.status in ("running", "waiting", "pending") else "Said last")
     return (
         f'<div class="sk-body{"" if beside else " sk-one"}">'
-        f'<div><p class="sk-t"><b>Steps</b> <span class="sk-num">{counts}</span></p>{rows}</div>{beside}</div>'
+        f'<div><p class="sk-t"><b>Steps</b>{apart(":")} <span class="sk-num">{counts}</span></p>{rows}</div>{beside}</div>'
     )
 
 
@@ -209,7 +209,7 @@ def approvals_html(table: Table[ApprovalView]) -> str:
     )
     answered: Table[ApprovalView] = Table((a for a in reversed(table) if a.status != "open"), ApprovalView)
     card = f'<section class="sk {VERBATIM}" role="region" aria-label="Inbox"><div class="sk-head">{state}</div>{asks}</section>'
-    return STYLE + card + (table_html(answered, label="Answered") if answered else "")
+    return STYLE + spaced(card) + (table_html(answered, label="Answered") if answered else "")
 
 
 def errors_html(table: Table[ErrorView], stats: ErrorStats | None = None) -> str:
@@ -223,13 +223,13 @@ def errors_html(table: Table[ErrorView], stats: ErrorStats | None = None) -> str
     if not total:
         head = parts.state("✓", "No errors", "ok")
         return STYLE + f'<section class="sk {VERBATIM}" role="region" aria-label="Errors"><div class="sk-head">{head}</div></section>'
-    head = parts.state("✕", counted(total, "error"), "bad") + f' <span class="sk-soft">{counted(kinds, "kind")}</span>'
+    head = parts.state("✕", counted(total, "error"), "bad") + f'{apart(",")} <span class="sk-soft">{counted(kinds, "kind")}</span>'
     rows = "".join(_error_row(error) for error in table[:ERROR_ROWS])
     columns = ("Error", "Where", "Last seen", "Runs")
     names = "".join(f'<th scope="col">{c}</th>' for c in columns) + '<th scope="col" class="sk-right">Count</th>'
     hidden = kinds - min(len(table), ERROR_ROWS)
     foot = f'<div class="sk-foot sk-num">{counted(hidden, "more kind")} not shown</div>' if hidden > 0 else ""
-    return STYLE + (
+    return STYLE + spaced(
         f'<section class="sk {VERBATIM}" role="region" aria-label="Errors"><div class="sk-head">{head}</div>'
         '<div class="sk-scroll" tabindex="0">'
         f'<table class="sk-table"><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table></div>{foot}</section>'

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
-from pathlib import PurePath
+from itertools import islice
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, cast
 
-from sentient_kernel._plugins import plugin
+from sentient_kernel._plugins import plugin, plugins
+from sentient_kernel._spelling import nearest
 from sentient_kernel.errors import ConfigurationError, UsageError
 from sentient_kernel.sources.base import Source
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from sentient_kernel.settings import Settings
     from sentient_kernel.sources.outside import Outside
 
-__all__ = ["PLUGINS", "WORDS", "is_place", "open_source"]
+__all__ = ["PLUGINS", "WORDS", "is_place", "missing", "open_source"]
 
 PLUGINS = "sentient_kernel.sources"
 """The entry points of packages that bring sources: a function of (spec, settings, outside) under the word that it is asked for by."""
@@ -46,6 +48,32 @@ def is_place(spec: str) -> bool:
     if spec == "packages" or spec.startswith("packages:") or spec == "web" or spec in WORDS or _SCHEME.match(spec):
         return False
     return not _WORD.fullmatch(spec) or os.path.exists(spec) or _plugged(spec.partition(":")[0]) is None
+
+
+def missing(given: str, others: Iterable[str] = ()) -> UsageError | None:
+    """Returns what to say of a place that is not there: the word or the neighbour that was probably meant; None where it is there.
+
+    Args:
+        given: What the user wrote.
+        others: Further words that would have meant something.
+    """
+    path = Path(given).expanduser()
+    if "\0" in given or not is_place(given) or os.path.lexists(path):
+        return None
+    words = ["packages", "web", *WORDS, *plugins(PLUGINS), *others] if path.name == given else []
+    meant = nearest(given, words)
+    if not meant and (neighbour := nearest(path.name, _entries(path.parent))):
+        meant = given.removesuffix(path.name) + neighbour
+    hint = f"Did you mean {meant!r}?" if meant else "Give a folder, a file, an address, 'packages', 'web' or another library."
+    return UsageError(f"There is no source, file or folder {given!r}.", hint=hint)
+
+
+def _entries(folder: Path) -> list[str]:
+    """Returns the names in a folder, at most a thousand."""
+    try:
+        return [entry.name for entry in islice(os.scandir(folder), 1_000) if not entry.name.startswith(".")]
+    except OSError:
+        return []
 
 
 def open_source(

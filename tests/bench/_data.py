@@ -1,8 +1,7 @@
 """Loads the measuring sets: public retrieval sets, kept outside the repository.
 
-They lie in ``$SENTIENT_BENCH_DATA`` or, without it, in ``/work/shared/data``: one folder a set, with ``docs.jsonl.gz``
-(id, title, text) and ``queries.dev.jsonl.gz`` (id, text, gold and, where the set has them, gold_sents, answers, span,
-label, long, final).
+They lie in ``$SENTIENT_BENCH_DATA``: one folder a set, with ``docs.jsonl.gz`` (id, title, text) and ``queries.dev.jsonl.gz``
+(id, text, gold and, where the set has them, gold_sents, answers, span, label, long, final).
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,11 @@ SETS = ("scifact", "covidqa", "musique_train100", "hotpotqa_train100", "xquad_en
 
 
 def folder() -> Path:
-    """Returns the folder that holds the sets."""
-    return Path(os.environ.get("SENTIENT_BENCH_DATA", "/work/shared/data"))
+    """Returns the folder that holds the sets; ends the script where the variable that names it is not set."""
+    named = os.environ.get("SENTIENT_BENCH_DATA")
+    if not named:
+        sys.exit("SENTIENT_BENCH_DATA must be the folder of the measuring sets; it is not set.")
+    return Path(named)
 
 
 def available() -> bool:

@@ -26,12 +26,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
-SCRIPTS = Path(os.environ.get("SENTIENT_PEERS", "/work/shared/bench/peers"))
-VENVS = Path(os.environ.get("SENTIENT_PEER_VENVS", "/root/peers"))
 FAMILIES = ("langgraph", "dbos", "burr", "sqlite", "hub")
 SECONDS = 300
 
 Figures = dict[str, dict[str, list[float]]]
+
+
+def place(variable: str) -> Path:
+    """Returns the folder that a variable names; ends the script where it is not set."""
+    named = os.environ.get(variable)
+    if not named:
+        sys.exit(f"{variable} must be a folder; README.md beside this script says which. It is not set.")
+    return Path(named)
 
 
 class Target(NamedTuple):
@@ -99,7 +105,7 @@ def arguments(command: str, tmp: str) -> list[str]:
         if word == "{ours}":
             filled += [sys.executable, str(HERE / "ours_bench.py")]
         elif word.strip("{}") in FAMILIES and word.startswith("{"):
-            filled.append(str(VENVS / f"v-{word[1:-1]}" / "bin" / "python"))
+            filled.append(str(place("SENTIENT_PEER_VENVS") / f"v-{word[1:-1]}" / "bin" / "python"))
         else:
             filled.append(word)
     return filled
@@ -114,7 +120,8 @@ def take(label: str, command: str) -> dict[str, Any] | None:
             print(f"skipped {label}: no {words[0]}", flush=True)
             return None
         environment = dict(os.environ, BENCH_DIR=tmp, TMPDIR=tmp)
-        done = subprocess.run(words, cwd=SCRIPTS, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+        scripts = place("SENTIENT_PEERS")
+        done = subprocess.run(words, cwd=scripts, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
         print(f"given up {label}: more than {SECONDS} s", flush=True)
         return None

@@ -1,7 +1,8 @@
-"""The first notebook, and a run that shows itself, in a real JupyterLab in a real browser."""
+"""The tutorials as they are installed, and a run that shows itself, in a real JupyterLab in a real browser."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from typing import Any
 
 import nbformat
 import pytest
-from lab_kit import Lab, browser, lab, opened
+from fresh_kit import KERNEL, SECONDS, add_kernel
+from lab_kit import IN_APP, Lab, Notebook, browser, lab, opened
+from lab_kit import KERNEL as JUPYTER_KERNEL
 
 ROOT = Path(__file__).parents[2]
 WORK = """
@@ -35,7 +38,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, needs_browser: Path) -> Iterator[Lab]:
-    with lab(tmp_path_factory.mktemp("lab")) as running:
+    folder = tmp_path_factory.mktemp("lab")
+    add_kernel(folder / "data")
+    with lab(folder) as running:
         shutil.copytree(ROOT / "notebooks" / "data", running.folder / "data")
         yield running
 
@@ -51,36 +56,58 @@ def write(server: Lab, name: str, cells: list[Any]) -> None:
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), server.folder / name)
 
 
-def test_quickstart_runs_from_top_to_bottom_and_shows_a_cited_report(chrome: Any, server: Lab, tmp_path: Path) -> None:
-    notebook = nbformat.read(ROOT / "notebooks" / "00_quickstart.ipynb", as_version=4)
+def errors(book: Notebook) -> int:
+    """Returns how many outputs of the notebook are errors."""
+    cells = f"{IN_APP}.shell.currentWidget.content.model.sharedModel.cells.filter(cell => cell.cell_type === 'code')"
+    found: int = book.page.evaluate(f"() => {cells}.flatMap(cell => cell.outputs).filter(o => o.output_type === 'error').length")
+    return found
+
+
+def copied(book: Notebook, view: Any, name: str) -> str:
+    """Presses one of a report's buttons and returns what it puts into the clipboard."""
+    takes = "{configurable: true, value: {writeText: async text => { window.copied = text }}}"
+    book.page.evaluate(f"() => Object.defineProperty(navigator, 'clipboard', {takes})")
+    view.get_by_role("button", name=name).click()
+    view.get_by_text(" copied").wait_for()
+    found: str = book.page.evaluate("() => window.copied")
+    return found
+
+
+@pytest.mark.timeout(SECONDS + 180)
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")))
+def test_tutorial_runs_as_installed_and_its_views_work_on_also_without_their_kernel(
+    chrome: Any, server: Lab, tmp_path: Path, name: str
+) -> None:
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    shows = next(i for i, cell in enumerate(notebook.cells) if cell.source.endswith("\nrun"))
-    write(server, "quickstart.ipynb", notebook.cells)
-    with opened(chrome, server, "quickstart.ipynb") as book:
-        last = len(notebook.cells) - 1  # it closes the workbench: a page that is slower than that shows what is kept, and no live view
-        book.run_above(last)
-        book.wait_for_the_end(above=last)
-        cell = book.cell(shows)
+    shows = next(i for i, cell in enumerate(notebook.cells) if re.search(r"^report$|^%%research|wb\.research(?s:.*)\nrun$", cell.source))
+    write(server, f"{name}.ipynb", notebook.cells)
+    with opened(chrome, server, f"{name}.ipynb", kernel=KERNEL) as book:
+        book.run_all()
+        if any("Approve while it works" in cell.source for cell in notebook.cells):
+            book.page.get_by_role("button", name="Approve", exact=True).first.click(timeout=60_000)
+        book.wait_for_the_end(90)
+        assert errors(book) == 0 and "*" not in "".join(book.prompts())
         # Beside the live view stands what is kept of it, which that one hides.
-        live, kept = cell.locator("[data-sk-view]"), cell.locator("[data-kept]")
-        report = live.get_by_role("region", name="Report")
+        live, kept = book.cell(shows).locator("[data-sk-view]"), book.cell(shows).locator("[data-kept]")
+        report = live.get_by_role("region", name="Report").first
         report.wait_for()
-        assert "kilometre" in report.inner_text()
-        assert live.locator('[data-run][data-status="completed"]').count() == 1
-        assert kept.locator('[data-run][data-status="completed"]').count() == 1 and kept.is_hidden()
-        mark = kept.locator("a.cite").first
-        assert kept.locator(mark.get_attribute("href")).count() == 1, "a mark leads to its quote"
+        assert kept.last.is_hidden() and not book.page.get_by_text("read only").count()
+        mark = kept.last.locator("a.cite").first
+        assert kept.last.locator(mark.get_attribute("href")).count() == 1, "a mark leads to its quote"
         for theme in ("JupyterLab Light", "JupyterLab Dark"):
             book.command("apputils:change-theme", theme=theme)
             assert report.bounding_box()["width"] > 500
             picture = book.page.screenshot()  # to look at: pytest keeps tmp_path
             assert (tmp_path / f"{theme}.png").write_bytes(picture) > 20_000
-        book.run_cell(last)
-        cell.get_by_text("Workbench closed: read only").wait_for()
-        assert report.is_visible()
-        assert "*" not in "".join(book.prompts())
+        markdown = copied(book, live, "Copy (Markdown)")
+        book.page.evaluate(f"() => {JUPYTER_KERNEL}.shutdown()")
+        book.cell(shows).get_by_text("Kernel gone: read only").first.wait_for(timeout=30_000)
+        assert copied(book, live, "Copy (Markdown)") == markdown and markdown.startswith("# How ")
+        assert copied(book, live, "BibTeX").startswith("@misc{")
+        (tmp_path / "gone.png").write_bytes(book.page.screenshot())
         assert book.complaints == []
 
 

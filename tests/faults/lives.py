@@ -24,7 +24,8 @@ from sentient_kernel.ids import ApprovalId, RunId
 from sentient_kernel.journal.sqlite import SqliteJournal
 from sentient_kernel.testing import ChaosMonkey
 
-FOLDER = Path()
+FOLDER: Path
+"""Where lives write what they did; whoever lives one sets it first."""
 
 
 def at_exit() -> None:

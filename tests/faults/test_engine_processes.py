@@ -30,7 +30,8 @@ def heard() -> list[tuple[float, Any]]:
 
 
 @pytest.fixture
-def engine(tmp_path: Path, heard: list[tuple[float, Any]]) -> Iterator[Engine]:
+def engine(tmp_path: Path, heard: list[tuple[float, Any]], monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.setattr(lives, "FOLDER", tmp_path, raising=False)  # it may take over what a life began
     engine = Engine(SqliteJournal(tmp_path / "journal.db"), on_commit=lambda records: heard.extend((time.time(), r) for r in records))
     yield engine
     engine.close()

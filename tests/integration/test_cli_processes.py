@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -109,15 +112,14 @@ def test_a_stdout_that_cannot_hold_a_character_shows_its_code(tmp_path: Path) ->
     assert b"\\u201c" in done.stdout
 
 
-def test_a_terminal_gets_one_moving_line_and_a_drawn_report(tmp_path: Path) -> None:
+def in_terminal(*words: str | Path, columns: int = 100) -> str:
+    """Returns what a command shows in a terminal of so many columns."""
     main, other = pty.openpty()
-    words = command("research", QUESTION, "--source", BEES, "--home", tmp_path)
-    process = subprocess.Popen(words, stdin=other, stdout=other, stderr=other, env=environment(TERM="xterm", COLUMNS="100"))
+    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    process = subprocess.Popen(command(*words), stdin=other, stdout=other, stderr=other, env=environment(TERM="xterm"))
     os.close(other)
     seen = b""
-    while True:
-        if not select.select([main], [], [], 60)[0]:
-            break
+    while select.select([main], [], [], 60)[0]:
         try:
             piece = os.read(main, 65_536)
         except OSError:  # the other end is closed
@@ -127,10 +129,26 @@ def test_a_terminal_gets_one_moving_line_and_a_drawn_report(tmp_path: Path) -> N
         seen += piece
     os.close(main)
     assert process.wait(timeout=30) == 0
-    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
-    assert "kilometre" in text and "Evidence" in text
-    assert "\x1b[2K" in seen.decode(), "the line does not move"
-    assert "[^1]:" not in text.split("Evidence")[0]
+    return seen.decode()
+
+
+def test_a_terminal_gets_one_moving_line_and_a_drawn_report(tmp_path: Path) -> None:
+    seen = in_terminal("research", QUESTION, "--source", BEES, "--home", tmp_path, columns=60)
+    assert "\x1b[2K" in seen, "the line does not move"
+    drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen).rpartition(QUESTION)[2]
+    assert "kilometre" in drawn and "[1]" in drawn and "Evidence\r\n" in drawn and "    │ “" in drawn
+    assert not re.search(r"^#|\*\*|\[\^|^- ", drawn, re.M), "this is Markdown"
+    assert max(map(len, drawn.split("\r\n"))) <= 60
+
+
+def test_markdown_is_printed_as_it_is_where_a_format_or_a_pipe_wants_it(tmp_path: Path) -> None:
+    asked = ("research", QUESTION, "--source", BEES, "--home", tmp_path, "--name", "once")
+    shown = in_terminal(*asked, "--format", "md").replace("\r\n", "\n")
+    code, out, _ = finished(start(*asked))
+    assert code == 0 and out.startswith(f"# {QUESTION}\n\n")
+    with sk.Workbench(tmp_path) as wb:
+        assert out == wb.run(wb.runs[0].id).result().to_markdown() + "\n"
+    assert out in shown
 
 
 def test_a_person_at_the_terminal_is_asked_and_can_edit_the_plan(tmp_path: Path) -> None:

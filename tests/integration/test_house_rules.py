@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,21 @@ def test_only_this_machine_can_be_reached(at_home: dict[str, str]) -> None:
 def test_settings_of_whoever_runs_the_tests_are_taken_away(at_home: dict[str, str]) -> None:
     assert at_home["test_sees_no_setting_from_outside"] == "PASSED"
     assert at_home["test_sees_no_state_of_whoever_runs_it"] == "PASSED"
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="there is no git here")
+@pytest.mark.parametrize(("writes", "code"), [("pass", 0), ("open('left', 'w').close()", 1), ("open('test_all.py', 'a').write('#')", 1)])
+def test_what_a_test_leaves_in_the_checkout_fails_the_session(tmp_path: Path, writes: str, code: int) -> None:
+    (tmp_path / "conftest.py").write_text(CONFTEST.read_text())
+    (tmp_path / "test_all.py").write_text(f"def test_writes():\n    {writes}\n")
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "First"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    (tmp_path / "mine").write_text("was there before")
+    words = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code, done.stdout
+    assert ("the checkout is not as it was" in done.stdout) == bool(code)
+    assert "1 passed" in done.stdout and "mine" not in done.stdout
 
 
 def test_a_missing_browser_skips_at_home_and_fails_on_ci(at_home: dict[str, str], tmp_path: Path) -> None:

@@ -24,8 +24,11 @@ from sentient_kernel.errors import (
     ModelTimedOut,
     Offline,
     SentientError,
+    UnknownModel,
 )
 from sentient_kernel.models._call import Call
+from sentient_kernel.models._known import COMMON, check
+from sentient_kernel.models._provider import build
 from sentient_kernel.models.base import MOST_REQUESTS, Message, Reply, Usage
 from sentient_kernel.models.llm import Deadlines, LanguageModel, Limits, open_model
 from sentient_kernel.models.pricing import Price, priced
@@ -67,7 +70,7 @@ class Pauses:
 @pytest.fixture(autouse=True)
 def providers(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModelServer], None]:
     """Takes the providers' variables of whoever runs the tests away; returns what points them to a server."""
-    for name in [name for name in os.environ if name.split("_")[0] in ("OPENAI", "ANTHROPIC", "OLLAMA")]:
+    for name in [name for name in os.environ if name.split("_")[0] in ("OPENAI", "ANTHROPIC", "OLLAMA", "DEEPSEEK", "OPENROUTER")]:
         monkeypatch.delenv(name)
 
     def point(server: ModelServer) -> None:
@@ -484,7 +487,7 @@ def test_what_is_missing_is_said_in_a_sentence(name: str, words: str) -> None:
 
     with pytest.raises(ConfigurationError, match=words) as caught:
         asyncio.run(go())
-    assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
 
 
 def test_a_server_of_ones_own_needs_no_key(providers: Point, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -517,7 +520,30 @@ def test_a_missing_extra_is_said_before_anything_is_asked(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "pydantic_ai", None)
     settings = Settings(_env_file=None)
     with pytest.raises(ConfigurationError, match=r"needs the extra 'llm'\. pip install 'sentient-kernel\[llm\]'"):
-        open_model("openai:gpt-x", settings, Fetcher(settings))
+        check("openai:gpt-x", Fetcher(settings))
+    assert repr(open_model("openai:gpt-x", settings, Fetcher(settings))) == "<model openai:gpt-x>", "a replay needs no more"
+
+
+@pytest.mark.parametrize("provider", COMMON)
+def test_what_is_said_before_a_run_of_a_common_provider_is_what_pydantic_ai_would_say(provider: str) -> None:
+    fetcher = Fetcher(Settings(_env_file=None))
+    said = []
+    for tries in (check, build):
+        try:
+            tries(f"{provider}:m", fetcher)
+        except ConfigurationError as error:
+            said.append(str(error))
+    assert len(said) in (0, 2) and len(set(said)) <= 1
+    assert bool(said) == bool(COMMON[provider])
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("opneai:gpt-5", "openai"), ("antropic:claude", "anthropic"), ("Olama:q", "ollama"), ("gorq:x", "groq")]
+)
+def test_a_misspelt_provider_is_asked_about_and_the_known_ones_are_listed(name: str, meant: str) -> None:
+    with pytest.raises(UnknownModel, match=f"Did you mean '{meant}'\\? Known are anthropic, azure, .*openai") as caught:
+        check(name, Fetcher(Settings(_env_file=None)))
+    assert isinstance(caught.value, ConfigurationError)
 
 
 def told(error: BaseException) -> str:

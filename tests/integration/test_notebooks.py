@@ -97,7 +97,7 @@ def test_second_run_all_repeats_no_step_and_shows_the_same(path: Path, tmp_path:
 
 @pytest.mark.timeout(150)
 def test_notebook_gives_its_outputs_on_an_older_ipykernel_too(path: Path, tmp_path: Path) -> None:
-    """The installed line is nbval's in every run of the tests: ``notebooks`` is one of their folders."""
+    """The newest line is that of ``test_notebooks_as_installed.py``."""
     shutil.copytree(path.parent / "data", tmp_path / "data")
     shutil.copy(path, tmp_path)
     add_kernels(tmp_path / "jupyter", ["ipykernel631"])

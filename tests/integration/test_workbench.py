@@ -276,8 +276,8 @@ def test_doctor_tells_of_names_that_are_no_settings_and_of_hosts_without_a_port(
     monkeypatch.setenv("SENTIENT_ALLOW_HOSTS", "127.0.0.1,searx.lan:80,http://a.lan")
     with sk.Workbench(tmp_path / "home") as wb:
         assert wb.doctor()["settings"] == [
-            "SENTIENT_ALOW_HOSTS is no setting. Is SENTIENT_ALLOW_HOSTS meant?",
-            "SENTIENT_XYZZY is no setting.",
+            "There is no setting SENTIENT_ALOW_HOSTS. Did you mean SENTIENT_ALLOW_HOSTS?",
+            "There is no setting SENTIENT_XYZZY.",
             ".env sets SENTIENT_MODE (other than replay), which counts only from the environment, ~/.config/sentient-kernel/.env, "
             "or a file that you trust (`sentient-kernel trust .`): ignored.",
             "SENTIENT_ALLOW_HOSTS names '127.0.0.1' without a port: it may be asked at 80 and 443 alone.",

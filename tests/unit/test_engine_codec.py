@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -160,6 +161,65 @@ def test_result_without_annotation_is_plain_both_times(value: Any, kept: Any) ->
     assert both(value, says_nothing) == (kept, kept)
 
 
+ZEROS = np.zeros((2, 2), dtype="float32")
+OF_NUMPY_AND_PANDAS: list[tuple[Any, Any]] = [
+    (np.int64(-3), -3),
+    (np.uint8(255), 255),
+    (np.float32(0.1), float(np.float32(0.1))),
+    (np.float64(0.1), 0.1),
+    (np.float16(math.inf), math.inf),
+    (np.longdouble(0.5), 0.5),
+    (np.bool_(True), True),
+    (np.str_("é"), "é"),
+    (np.datetime64("2024-02-29"), "2024-02-29"),
+    (np.datetime64("2024-02-29T23:59:59"), "2024-02-29T23:59:59"),
+    (np.datetime64("2024-02-29T00:00:00.000000001"), "2024-02-29T00:00:00.000000001"),
+    (np.timedelta64(90, "s"), "PT1M30S"),
+    (np.timedelta64(1000, "ns"), "PT0.000001S"),
+    (np.datetime64("NaT"), None),
+    (np.array([1, 2]), [1, 2]),
+    (np.array(7), 7),
+    (ZEROS, [[0.0, 0.0], [0.0, 0.0]]),
+    (np.array([True, False]), [True, False]),
+    (np.array(["a", "b"]), ["a", "b"]),
+    (np.array([1.0, math.inf]), [1.0, math.inf]),
+    (np.array([{"a": np.int8(1)}, None], dtype=object), [{"a": 1}, None]),
+    (np.array(["2024-02-29", "NaT"], dtype="M8[ns]"), ["2024-02-29T00:00:00", None]),
+    (np.ma.array([1, 2], mask=[False, True]), [1, None]),
+    ({np.int64(1): np.int64(2), "n": (np.float32(0.5), {np.int64(3)})}, {"1": 2, "n": [0.5, [3]]}),
+    (pd.Series([1, 2])[0], 1),
+    (pd.NA, None),
+    (pd.NaT, None),
+    (pd.Timestamp("2024-02-29", tz="UTC"), "2024-02-29T00:00:00Z"),
+    (pd.Timestamp("2024-02-29 00:00:00.000000001"), "2024-02-29T00:00:00.000000001"),
+    (pd.Timedelta("90s"), "PT1M30S"),
+    (range(3), [0, 1, 2]),
+]
+
+
+@pytest.mark.parametrize(("value", "kept"), OF_NUMPY_AND_PANDAS, ids=lambda v: repr(v)[:40])
+def test_numbers_times_and_arrays_of_numpy_and_pandas_are_plain_both_times(value: Any, kept: Any) -> None:
+    for got in both(value, says_nothing):
+        assert got == kept and type(got) is type(kept)
+    first, replay = both([value, {"deep": value}], says_nothing)
+    assert first == replay == [kept, {"deep": kept}]
+
+
+def test_number_of_numpy_that_is_no_number_stays_so() -> None:
+    for got in (*both(np.float64(math.nan), says_nothing), *both(np.float32(math.nan), says_nothing)):
+        assert type(got) is float and math.isnan(got)
+
+
+def test_number_of_numpy_in_a_model_or_a_dataclass_comes_back() -> None:
+    assert both(Point(np.float32(0.5)), says_nothing) == (Point(0.5), Point(0.5))
+    assert both([Point(np.int64(2))], says(list[Point])) == ([Point(2.0)], [Point(2.0)])
+
+
+def test_number_of_numpy_counts_as_the_same_argument_as_that_of_python() -> None:
+    for ours, theirs in ((3, np.int64(3)), ([1, 2], np.array([1, 2])), ({"a": 0.5}, {"a": np.float32(0.5)})):
+        assert _codec.canonical(ours, "argument 1") == _codec.canonical(theirs, "argument 1")
+
+
 def test_annotation_that_promises_something_else_gives_plain_values_both_times() -> None:
     assert both(["a", None], says(list[int])) == (["a", None], ["a", None])
 
@@ -221,9 +281,15 @@ def deep() -> list[Any]:
         ((i for i in "ab"), "it is of type builtins.generator"),
         ([(i for i in "ab")], "it[0] is of type builtins.generator"),
         ({"f": pd.DataFrame({"a": [1]})}, "it['f'] is of type pandas"),
+        ({"s": pd.Series([1])}, "it['s'] is of type pandas"),
+        ([pd.Period("2024")], "it[0] is of type pandas"),
+        ({"x": np.longdouble(1) / 3}, "it['x'] is of type numpy.longdouble"),
+        ([np.timedelta64(1, "ns")], "it[0] is of type numpy.timedelta64"),
+        (np.zeros(1, dtype=[("a", int)]), "it is of type numpy.ndarray"),
+        ([Point(object())], "it[0].x is of type builtins.object"),  # type: ignore[arg-type]
         (ValueError("x"), "it is of type builtins.ValueError"),
     ],
-    ids=[str(i) for i in range(11)],
+    ids=[str(i) for i in range(17)],
 )
 def test_what_cannot_be_kept_is_named(value: Any, named: str) -> None:
     with pytest.raises(ValueNotStorable) as raised:
@@ -349,6 +415,7 @@ FRAMES = {
     "JSON in cells": pd.DataFrame({"a": [[1, 2], {"x": None}, "t", 1, 2.5, True, None, math.nan, math.inf]}, dtype=object),
     "empty": pd.DataFrame(),
     "no rows": pd.DataFrame({"a": pd.Series([], dtype="float64"), "b": pd.Series([], dtype="datetime64[ns]")}),
+    "numbers of numpy in cells": pd.DataFrame({"a": pd.Series([np.int64(1), "x", np.float64(0.5)], dtype=object)}),
     "name of columns": pd.DataFrame({"a": [1]}).rename_axis(columns="what"),
 }
 
@@ -357,6 +424,13 @@ FRAMES = {
 def test_table_comes_back_as_it_was(frame: pd.DataFrame) -> None:
     for got in both(frame, says(pd.DataFrame)):
         pd.testing.assert_frame_equal(got, frame, check_exact=True, check_freq=False)
+
+
+@pytest.mark.parametrize("column", [column for frame in FRAMES.values() for _, column in frame.items()], ids=lambda c: str(c.name))
+def test_series_comes_back_as_it_was(column: Any) -> None:
+    for got in (*both(column, says(pd.Series)), *both(column.rename(None), says_nothing)):
+        pd.testing.assert_series_equal(got, column.rename(got.name), check_exact=True, check_freq=False)
+    assert both(column, None)[1].name == column.name and both(column.rename(None), None)[1].name is None
 
 
 @pytest.mark.parametrize(

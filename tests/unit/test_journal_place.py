@@ -17,7 +17,7 @@ from sentient_kernel.journal._schema import check_library
 MOUNTS = """\
 22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 30 22 0:40 / /home rw - nfs4 server:/export rw
-31 30 0:41 / /home/local\\040disk rw shared:1 - xfs /dev/sdb rw
+31 30 0:41 / /srv/local\\040disk rw shared:1 - xfs /dev/sdb rw
 32 22 0:42 / /mnt/b\\134s rw - cifs //server/share rw
 """
 
@@ -29,7 +29,7 @@ MOUNTS = """\
         ("/var/x", "ext4"),
         ("/homely/x", "ext4"),
         ("/home/me/x", "nfs4"),
-        ("/home/local disk/x", "xfs"),
+        ("/srv/local disk/x", "xfs"),
         ("/mnt/b\\s/x", "cifs"),
     ],
 )
@@ -134,10 +134,10 @@ def test_sqlite_that_may_lose_rows_is_refused(number: int, fine: bool) -> None:
     ],
 )
 def test_errors_of_sqlite_become_sentences_of_ours(error: Exception, ours: type[SentientError], says: str) -> None:
-    found = translate(error, Path("/home/journal.db"))
+    found = translate(error, Path("/srv/journal.db"))
     assert type(found) is ours or ours is SentientError
     assert says in str(found)
-    assert "/home/journal.db" in str(found)
+    assert "/srv/journal.db" in str(found)
     assert found.__cause__ is error
 
 

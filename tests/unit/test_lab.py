@@ -18,8 +18,9 @@ from sentient_kernel.errors import ConfigurationError
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Collects the commands that would have been started."""
     commands: list[list[str]] = []
-    monkeypatch.setattr(_lab.subprocess, "call", lambda words: commands.append(words) or 7)
+    monkeypatch.setattr(_lab, "_served", lambda words: commands.append(words) or 7)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     return commands
 
 
@@ -36,22 +37,46 @@ def packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return package
 
 
-def test_a_clone_opens_its_own_notebooks(started: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+def test_a_clone_opens_the_quickstart_among_its_own_notebooks(started: list[list[str]]) -> None:
+    folder = _lab.PACKAGE.parent / "notebooks"
     assert main(["lab"]) == 7
-    assert started == [[sys.executable, "-m", "jupyterlab", str(_lab.PACKAGE.parent / "notebooks")]]
+    place = [f"--ServerApp.root_dir={folder}", "--LabApp.default_url=/lab/tree/00_quickstart.ipynb"]
+    assert started == [[sys.executable, "-m", "jupyterlab", *place]]
+    assert (folder / _lab.QUICKSTART).is_file()
 
 
 def test_root_is_allowed_to_serve(started: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     main(["lab"])
     assert started[0][3] == "--allow-root"
+    main(["lab", "--allow-root"])
+    assert started[1].count("--allow-root") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "handed_on"),
+    [
+        (["--port", "8899", "--no-browser"], ["--port", "8899", "--no-browser"]),
+        (["mine", "--ip=0.0.0.0"], ["--ip=0.0.0.0"]),
+        (["--", "--ServerApp.token=a b", "x.ipynb"], ["--ServerApp.token=a b", "x.ipynb"]),
+        (["mine", "--", "--help-all"], ["--help-all"]),
+        (["--LabApp.default_url=/lab"], ["--LabApp.default_url=/lab"]),
+        (["--notebook-dir", "elsewhere"], ["--notebook-dir", "elsewhere"]),
+    ],
+)
+def test_options_go_to_jupyterlab_as_they_are(started: list[list[str]], packed: Path, words: list[str], handed_on: list[str]) -> None:
+    main(["lab", *words])
+    assert started[0][-len(handed_on) :] == handed_on
+    names = [word.partition("=")[0] for word in started[0]]
+    assert len([name for name in names if name.endswith("default_url")]) == 1
+    assert len([name for name in names if name in ("--ServerApp.root_dir", "--notebook-dir")]) == 1
+    assert Path("mine").is_dir() == (words[0] == "mine")
 
 
 def test_an_installed_package_puts_the_tutorials_beside_ones_work(started: list[list[str]], packed: Path, tmp_path: Path) -> None:
     main(["lab"])
     target = tmp_path / "sentient-tutorials"
-    assert started[0][-1] == "sentient-tutorials"
+    assert started[0][-2:] == [f"--ServerApp.root_dir={target}", "--LabApp.default_url=/lab/tree/00_quickstart.ipynb"]
     assert sorted(str(p.relative_to(target)) for p in target.rglob("*") if p.is_file()) == ["00_quickstart.ipynb", "data/bees/winter.md"]
 
 

@@ -54,8 +54,8 @@ def test_text_is_aligned_bounded_and_without_address() -> None:
     table = Table(Thing(name=f"n{i}", count=i * 1_000, at=NOON) for i in range(TEXT_ROWS + 5))
     lines = str(table).splitlines()
     assert lines[0] == "name  count  at"
-    assert lines[1] == "n0        0  2026-01-02 12:00:01"
-    assert lines[20] == "n19   19000  2026-01-02 12:00:01"
+    assert lines[1] == "n0        0  2026-01-02 12:00:01 UTC"
+    assert lines[20] == "n19   19000  2026-01-02 12:00:01 UTC"
     assert lines[-1] == "… and 5 more"
     assert (repr(table), repr(table[:1])) == ("Table of 25 things", "Table of 1 thing")
     assert str(Table((), Thing)) == "No things."

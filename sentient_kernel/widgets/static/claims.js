@@ -25,6 +25,8 @@ import { h, listen, outside, plain, text } from "./kit.js";
  * @property {Citation[]} [citations]
  * @property {{question: string, reason: string, sources: [string, string][]}[]} [unanswered]
  * @property {string[]} [notes] what a reader has to know of how it was made
+ * @property {string} [markdown] the whole of it, to be copied
+ * @property {string} [bibtex] the works that it cites, to be copied
  * @property {{kind: string, why: string, sides: Claim[]}[]} [disagreements]
  */
 

@@ -3,24 +3,23 @@
 import { button, fill, guarded, h, text } from "./kit.js";
 
 /**
- * Returns the buttons and the place where the text stands, selected, when the clipboard refuses it.
- * @param {() => string} run gives the run's id
- * @param {import("./link.js").Link} link
+ * Returns the buttons and the place where the text stands, selected, when the clipboard refuses it. The texts are part of the view's
+ * data, so that they can be had when the kernel is gone.
+ * @param {() => import("./claims.js").Report | null} report
  * @returns {{controls: HTMLElement, fallback: HTMLElement}}
  */
-export function reportCopies(run, link) {
+export function reportCopies(report) {
   const fallback = h("div", { class: "sk-copy", hidden: true });
   const select = guarded(reportSelected); // called after an answer came, when no guard is in force any more
   const done = h("span", { class: "sk-ok", role: "status" });
   /**
-   * @param {string} format
+   * @param {"markdown" | "bibtex"} format
    * @param {string} name
    */
   const copier = (format, name) => async () => {
     const from = document.activeElement;
     text(done, "");
-    const reply = await link.ask({ kind: "need", what: "copy", run: run(), format });
-    const copied = String(reply.text ?? "");
+    const copied = report()?.[format] ?? "";
     try {
       await navigator.clipboard.writeText(copied);
       fallback.hidden = true;
@@ -33,8 +32,12 @@ export function reportCopies(run, link) {
       select(fallback, name, copied, back);
     }
   };
-  const markdown = button("Copy", copier("markdown", "Markdown"), { aria: "Copy (Markdown)", title: "Copy the report as Markdown" });
-  const bibtex = button("BibTeX", copier("bibtex", "BibTeX"), { title: "Copy the works cited as BibTeX" });
+  const markdown = button("Copy", copier("markdown", "Markdown"), {
+    aria: "Copy (Markdown)",
+    title: "Copy the report as Markdown",
+    local: true,
+  });
+  const bibtex = button("BibTeX", copier("bibtex", "BibTeX"), { title: "Copy the works cited as BibTeX", local: true });
   return { controls: h("span", { class: "sk-acts" }, markdown, bibtex, done), fallback };
 }
 

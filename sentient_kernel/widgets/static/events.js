@@ -243,11 +243,11 @@ function drawEvent(el, row, opened) {
 }
 
 /**
- * Returns the time of day, in UTC to the millisecond.
+ * Returns the time of day to the millisecond, with a Z for UTC.
  * @param {number} ms
  */
 function eventTime(ms) {
-  return Number.isFinite(ms) ? new Date(ms).toISOString().slice(11, 23) : "";
+  return Number.isFinite(ms) ? new Date(ms).toISOString().slice(11) : "";
 }
 
 /** @param {EventTarget | null} target */

@@ -72,7 +72,7 @@ export function reportPane(store, link, signal) {
 function reportBox(store, link, signal, alone) {
   const facts = h("span", { class: "sk-facts sk-num" });
   const holder = h("div", {});
-  const copies = reportCopies(() => String(/** @type {any} */ (store.state).run?.id ?? ""), link);
+  const copies = reportCopies(() => /** @type {any} */ (store.state).report ?? null);
   const bar = h("div", { class: "sk-bar" }, facts, h("span", { class: "sk-gap" }), copies.controls);
   const box = h("div", { class: "sk-report", hidden: true }, bar, copies.fallback, holder);
   let drawn = "";
