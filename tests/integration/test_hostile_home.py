@@ -37,7 +37,7 @@ from sentient_kernel.ids import ApprovalId, BlobId, RunId, StepKey
 from sentient_kernel.journal import SqliteJournal
 from sentient_kernel.journal._holders import machine
 
-SECONDS = 20.0
+SECONDS = 60.0
 """In which each thing that is done with such a home is done, on a machine that others use too."""
 TOUCHES = frozenset(
     "open os.remove os.rename os.mkdir os.rmdir os.listdir os.scandir os.link os.symlink os.truncate os.chmod os.utime glob.glob "
