@@ -42,6 +42,7 @@
     │           └── ServerBusy         the server says not now (HTTP 429, 5xx)
     └── ModelError                     a language model or its server
         ├── ModelCut                   the answer was cut off, or cannot be read
+        │   └── ReasoningTooLong       nothing was left for the answer
         ├── ModelTimedOut              nothing came within the deadline
         └── ModelRefused               the server or the model will not answer this
 
@@ -432,6 +433,12 @@ class ModelCut(ModelError):
     """The answer was cut off, or cannot be read as what was asked for; a half answer is never handed on."""
 
     code = "model_cut"
+
+
+class ReasoningTooLong(ModelCut):
+    """The model spent all the tokens that it was given on reasoning, and none were left for its answer."""
+
+    code = "reasoning_too_long"
 
 
 class ModelTimedOut(ModelError, TimeoutError):

@@ -8,13 +8,15 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.clock import Clock
-from sentient_kernel.errors import ModelCut, ModelError, ModelRefused
+from sentient_kernel.errors import ModelCut, ModelError, ModelRefused, ReasoningTooLong
 from sentient_kernel.models import structured
-from sentient_kernel.models._call import CALL, Call, Deadlines
+from sentient_kernel.models._call import CALL, PER_TOKEN, Call, Deadlines
 from sentient_kernel.models._fitting import whole_characters
 from sentient_kernel.models._gate import Gate
+from sentient_kernel.models._manner import remember, remembered
 from sentient_kernel.models._provider import Provider
-from sentient_kernel.models.base import MOST_REQUESTS, Message, Usage, tokens
+from sentient_kernel.models._room import Room
+from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Usage, tokens
 from sentient_kernel.models.pricing import Price, priced
 from sentient_kernel.transport import again
 
@@ -25,6 +27,8 @@ __all__ = ["Answer", "Asking", "Limits", "Terms"]
 
 _NOT_THE_SCHEMA = frozenset((401, 402, 403, 404, 408, 409, 413, 429))
 """Statuses that say nothing about whether the server knows ``response_format``."""
+_LONG = 60.0
+"""Seconds of silence after which nobody asks the same again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,7 @@ class Limits:
         per_minute: Requests to one provider within any minute, repeated ones too; None for any number.
         attempts: Requests for one answer, the first included. One that ran into a deadline is tried twice at most.
         most_tokens: The longest answer where the caller names none, for providers that want to be told.
+        reasoning: Tokens that one request may spend on reasoning besides; after an answer that was cut off within it, twice that.
     """
 
     deadlines: Deadlines = field(default_factory=Deadlines)
@@ -44,6 +49,7 @@ class Limits:
     per_minute: int | None = None
     attempts: int = 5
     most_tokens: int = 8_192
+    reasoning: int = 16_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +105,20 @@ class Asking:
         self._on_text = on_text
         self._shown = False
         self._most = MOST_REQUESTS.get()
+        self._manner = remembered(provider.url, provider.name)
+        self._room = Room(terms.limits.reasoning, provider.thinks, MOST_TOKENS.get())
+        self._read = 0  # tokens that the last request read
 
     @property
     def may_ask(self) -> bool:
         """Whether one more request may be sent."""
-        return self._most is None or self.usage.requests < self._most
+        enough = self._room.affords(self.usage.tokens + self._read, self._most_tokens or 0)
+        return enough and (self._most is None or self.usage.requests < self._most)
+
+    @property
+    def native(self) -> bool:
+        """Whether the server may take a schema beside the request."""
+        return self._provider.native_schema and self._manner.forms
 
     def again(self) -> None:
         """Tells the listener that what was shown is void."""
@@ -114,9 +129,8 @@ class Asking:
     async def ask(self, messages: Sequence[Message], *, schema: dict[str, Any] | None = None, cut: bool = False) -> Answer:
         """Asks until there is an answer, or asking again is not worth it. With ``cut``, an answer that is too long comes back marked."""
         limits, late = self._terms.limits, 0
-        sent = sum(len(message.text) for message in messages)
         for attempt in range(1, limits.attempts + 1):
-            call = Call(deadlines=limits.deadlines, on_text=self._show, sent=sent)
+            call = self._call(messages, schema)
             async with self._gate:
                 response = await self._send(messages, schema, call)
             self.usage += Usage(usd=0.0, requests=call.sent_on)
@@ -124,19 +138,18 @@ class Asking:
             if error is None and response is not None:
                 answer, error = self._answer(response, call, cut=cut)
                 if answer is not None:
+                    remember(self._provider.url, self._provider.name, self._manner)
                     return answer
             else:
                 self.usage += self._priced(call.used())
-            late += isinstance(call.outcome, TimeoutError)
-            pause = None
-            if call.outcome is not None and late < 2 and self.may_ask:
-                pause = again(call.outcome, attempt, dict(call.headers), self._terms.rng, attempts=limits.attempts)
+            assert error is not None  # noqa: S101 - there is no answer
+            late += isinstance(call.outcome, TimeoutError) * (2 if not call.seen and limits.deadlines.first > _LONG else 1)
+            self._manner = call.lesson or self._manner
+            pause = self._pause(call, error, attempt, schema is not None) if late < 2 else None
             if pause is None:
                 if isinstance(error, ModelError):
                     error.usage = self.usage
-                if schema is not None and _about_schema(call, error):
-                    self.schema_refused = True
-                assert error is not None  # noqa: S101 - there is no answer
+                self.schema_refused = schema is not None and _about_schema(call, error)
                 raise error
             self.again()
             if call.status == 429:
@@ -144,11 +157,47 @@ class Asking:
             await self._terms.clock.sleep(pause)
         raise AssertionError("the last attempt raises")
 
+    def _call(self, messages: Sequence[Message], schema: dict[str, Any] | None) -> Call:
+        """Returns the next request, with what it may take."""
+        limits, sent = self._terms.limits, sum(len(message.text) for message in messages)
+        visible = self._most_tokens or (limits.most_tokens if self._provider.speaks == "messages" else None)
+        self._read = -(-sent // PER_TOKEN)
+        return Call(
+            deadlines=limits.deadlines,
+            on_text=self._show,
+            sent=sent,
+            manner=self._manner,
+            own=self._provider.own,
+            visible=visible,
+            room=self._room_now(visible),
+            json=schema is not None,
+        )
+
+    def _room_now(self, visible: int | None) -> int:
+        return self._room.tokens(self._manner, spent=self.usage.tokens + self._read, visible=visible or 0)
+
+    def _pause(self, call: Call, error: Exception, attempt: int, schema: bool) -> float | None:
+        """Returns after how many seconds it is worth asking again, in another form or with more room where that helps; else None."""
+        attempts = self._terms.limits.attempts
+        if not self.may_ask or attempt >= attempts:
+            return None
+        if call.lesson is not None:
+            return None if schema and not call.lesson.forms else 0.0  # without a schema, the prompt has to tell
+        if isinstance(error, ReasoningTooLong):
+            return 0.0 if self._room.widen() and self._room_now(call.visible) > call.room else None
+        if call.outcome is None:
+            return None
+        return again(call.outcome, attempt, dict(call.headers), self._terms.rng, attempts=attempts)
+
+    def without_schema(self) -> None:
+        """Asks for no schema beside the request any more; that is remembered once it is answered."""
+        self._manner = replace(self._manner, refused=self._manner.refused | {"response_format"})
+
     async def _send(self, messages: Sequence[Message], schema: dict[str, Any] | None, call: Call) -> ModelResponse | None:
         """Sends one request; without a response, the call says why."""
         token = CALL.set(call)
         try:
-            return await self._provider.send(messages, schema, self._most_tokens, self._terms.limits.most_tokens, call)
+            return await self._provider.send(messages, schema, call)
         finally:
             CALL.reset(token)
 
@@ -163,18 +212,14 @@ class Asking:
 
         text = whole_characters("".join(part.content for part in response.parts if isinstance(part, TextPart)))
         reasoning = whole_characters("\n\n".join(part.content for part in response.parts if isinstance(part, ThinkingPart)))
-        used = response.usage
-        usage = Usage(
-            prompt=tokens(used.input_tokens) or 0,
-            completion=tokens(used.output_tokens) or 0,
-            cached=tokens(used.cache_read_tokens) or 0,
-            reasoning=tokens(used.details.get("reasoning_tokens")) or 0,
-        )
         answered = response.model_name or ""
-        if not usage.tokens:  # it does not say
-            usage = replace(call.used(), completion=-(-(len(text) + len(reasoning)) // 4))
+        usage = self._used(response, call, text, reasoning)
         self.usage += self._priced(usage, answered)
+        if usage.reasoning:
+            self._manner = replace(self._manner, thinks=True)
         name = self._provider.name
+        if response.finish_reason == "length" and (error := self._short(call, usage, text)) is not None:
+            return None, error
         if response.finish_reason == "length" and not cut:
             limit = f" of {self._most_tokens:,} tokens" if self._most_tokens else ""
             return None, ModelCut(f"The answer of {name!r} was cut off at its limit{limit}.", hint="Allow more tokens, or ask for less.")
@@ -189,14 +234,48 @@ class Asking:
             self._show(text)
         return Answer(text, reasoning, answered, response.finish_reason == "length"), None
 
+    def _used(self, response: ModelResponse, call: Call, text: str, reasoning: str) -> Usage:
+        """Returns what a request used, as its server says; guessed where it does not."""
+        used, letters = response.usage, len(text) + len(reasoning)
+        usage = Usage(
+            prompt=tokens(used.input_tokens) or 0,
+            completion=tokens(used.output_tokens) or 0,
+            cached=tokens(used.cache_read_tokens) or 0,
+            reasoning=tokens(used.details.get("reasoning_tokens")) or 0,
+        )
+        if not usage.tokens:
+            usage = replace(call.used(), completion=-(-letters // PER_TOKEN))
+        share = round(usage.completion * len(reasoning) / letters) if letters else 0
+        return replace(usage, reasoning=min(usage.completion, usage.reasoning or share))
+
+    def _short(self, call: Call, usage: Usage, text: str) -> ReasoningTooLong | None:
+        """Says what an answer that reached its limit has spent, where that was not itself."""
+        visible = -(-len(text.encode("utf-8", "replace")) // PER_TOKEN)
+        if usage.reasoning:
+            visible = usage.completion - usage.reasoning
+        if text.strip() and visible >= (call.visible or 0) // 2:
+            return None
+        thought = max(usage.reasoning, usage.completion - visible)
+        if text.strip() and thought <= visible:  # nobody says: the next request gets more room, in case
+            self._room.widen()
+            return None
+        limits = self._terms.limits
+        spent = f"spent {thought:,} tokens" if thought else "spent all its tokens"
+        hint = f"Allow more with SENTIENT_MODEL_REASONING ({limits.reasoning:,} tokens a call now)."
+        if self._room.allowed is not None and call.room < limits.reasoning:
+            hint = "The budget leaves no more."
+        return ReasoningTooLong(f"{self._provider.name!r} {spent} on reasoning, and none were left for its answer.", hint=hint)
+
     def _priced(self, usage: Usage, answered: str = "") -> Usage:
         if not usage.tokens:
             return replace(usage, usd=0.0)
         return priced(usage, self._provider.name, answered=answered, url=self._provider.url, prices=self._terms.prices)
 
 
-def _about_schema(call: Call, error: Exception | None) -> bool:
+def _about_schema(call: Call, error: Exception) -> bool:
     """Tells whether a server may have refused a request for its schema alone."""
+    if call.lesson is not None or call.final:
+        return call.lesson is not None and not call.lesson.forms
     if 400 <= call.status < 500:
         return call.status not in _NOT_THE_SCHEMA
     said = str(error).lower()
