@@ -59,7 +59,10 @@ class Written(NamedTuple):
 
 
 class ErrorInfo(Fact):
-    """An error as it is kept: no local variables, no objects, and a fingerprint made of type and frames."""
+    """An error as it is kept: no local variables, no objects, and a fingerprint made of type and frames.
+
+    ``usage`` says what a model's call used although it failed.
+    """
 
     type: str
     message: str = ""
@@ -68,6 +71,7 @@ class ErrorInfo(Fact):
     fingerprint: str = ""
     where: str = ""
     frames: tuple[tuple[str, int, str], ...] = ()
+    usage: dict[str, float | None] = {}
 
 
 class RunStarted(Fact):
@@ -340,6 +344,7 @@ class UsageRecorded(Fact):
     calls: int = 1
     prompt: int = 0
     completion: int = 0
+    reasoning: int = 0
     usd: float | None = None
     kept: bool = False
     seconds: float = 0.0

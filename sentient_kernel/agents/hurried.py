@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any
 
 from sentient_kernel.agents.asking import Asking
+from sentient_kernel.agents.spending import Allowance
 from sentient_kernel.events import UsageRecorded
 from sentient_kernel.models.base import Usage
 
@@ -28,8 +29,8 @@ class Hurried(Asking):
     answer is kept for who asks next.
     """
 
-    def _call(self, purpose: str) -> Callable[..., Any]:
-        ctx, call, patience = self._ctx, super()._call(purpose), LAST_WORD if purpose == "write" else 0.0
+    def _call(self, purpose: str, allowed: Allowance) -> Callable[..., Any]:
+        ctx, call, patience = self._ctx, super()._call(purpose, allowed), LAST_WORD if purpose == "write" else 0.0
 
         @wraps(call)
         async def ask_model(*args: Any) -> dict[str, Any]:
