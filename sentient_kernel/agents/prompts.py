@@ -155,14 +155,18 @@ def further(value: Any, known: Sequence[SubQuestion], most: int, taint: Taint) -
         most: How many at most.
         taint: One's own sources whose text the model had read when it answered.
     """
-    asked = {_same(part.query) for part in known} | {_same(part.text) for part in known}
+    asked = {_same(part.query) for part in known}
+    named = {_same(part.text) for part in known}
     found: list[SubQuestion] = []
     for one in _items(value, "questions"):
         text, query = _line(one.get("question")), _line(one.get("query"))
         text, query = text or query, query or text
-        if not query or len(found) == most or _same(query) in asked or (text and _same(text) in asked):
+        if not query or len(found) == most or _same(query) in asked:
             continue
-        asked |= {_same(query), _same(text)}
+        if _same(text) in named:  # the same question in other words for the search
+            text = query
+        asked.add(_same(query))
+        named.add(_same(text))
         found.append(SubQuestion(id=len(known) + len(found), text=text, query=query, kind="part", taint=taint))
     return found
 
@@ -212,6 +216,11 @@ def claims_of(value: Any, count: int) -> list[tuple[str, tuple[int, ...]]]:
         if (" " in text or len(content(text)) > 2) and all(text != other for other, _ in found):
             found.append((re.sub(r"\s*\[\d+(?:\s*,\s*\d+)*\]", "", text), places))
     return found[:MOST_CLAIMS]
+
+
+def finds_nothing(value: Any) -> bool:
+    """Returns whether an answer says that the quotes do not answer: no sentence is written, and what is missing is named."""
+    return isinstance(value, dict) and value.get("claims") == [] and bool(missing_of(value))
 
 
 def missing_of(value: Any) -> list[str]:
