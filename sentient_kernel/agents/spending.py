@@ -66,7 +66,8 @@ class Spending:
         """What a reader of the report has to know."""
         self._known: float | None = None  # what the call that waits costs, where a price is known
         self._dearest = 0.0
-        self._thought = 0  # tokens of reasoning that one call has needed
+        self._thought = 0  # tokens of reasoning that one call has used
+        self._lacking = 0  # what the next one is to have, as the last had too little
 
     async def begin(self, read: int, visible: int) -> Allowance | None:
         """Sets aside what a call may use, asking a person at the limit; None when there is nothing left.
@@ -75,11 +76,11 @@ class Spending:
             read: Tokens that it reads, about.
             visible: The longest answer wanted, in tokens, its reasoning aside.
         """
-        expected = visible + self._thought
+        expected, self._lacking = visible + max(self._thought, self._lacking), 0
         if self.closed or not await self._afford(read + expected, await self._price(read, expected)):
             return None
         least = await self._price(read, visible)
-        spare, most = await self._spare(read, visible, least), max(0, int(getattr(self._model, "reasoning", 0)))
+        spare, most = await self._spare(read, visible, least), self._most_thought()
         room = most if spare is None else min(most, spare)
         usd = await self._price(read, visible + room)
         made = self._ledger.reserve(tokens=read + visible + room, usd=usd)
@@ -120,7 +121,7 @@ class Spending:
         elif allowance.reservation is not None:
             self._ledger.settle(allowance.reservation, None, *allowance.least)
         if short:
-            self._thought = max(self._thought, int(getattr(self._model, "reasoning", 0)))
+            self._lacking = self._most_thought()
 
     async def _price(self, read: int, written: int) -> float:
         """Returns what a call costs at most, in US dollars, where somebody wants to know; without a price, what the dearest one did."""
@@ -163,6 +164,10 @@ class Spending:
             self.notes.append(f"The budget was raised when it was used up, after {spent.calls} call{'' if spent.calls == 1 else 's'}.")
         self._ledger.release(short)
         return True
+
+    def _most_thought(self) -> int:
+        """Returns how many tokens of reasoning a call may use, as its model is set."""
+        return max(0, int(getattr(self._model, "reasoning", 0)))
 
     def _requests(self) -> int | None:
         """Returns how many requests the call that was just reserved may send."""
