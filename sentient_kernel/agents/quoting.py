@@ -22,8 +22,8 @@ from sentient_kernel.sources.base import Passage
 
 __all__ = ["QUOTES", "quoted"]
 
-QUOTES = 14_000
-"""Characters of all quotes together: with what is asked of them, a prompt stays below 5,000 tokens."""
+QUOTES = 9_000
+"""Characters of all quotes together: with what is asked of them and the answer, they fit into 4,096 tokens, as local models have."""
 _WHOLE, _PART = 20, 8
 """Sentences for the whole question, and for each of its parts, that their words choose."""
 _HEARD, _EACH = 8, 2
@@ -56,8 +56,8 @@ def quoted(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]],
     for one in _in_turn(lists):
         known = next((n for n, other in enumerate(chosen) if _overlap(one, other)), None)
         if known is not None:
-            if one.score and not (chosen[known].part and chosen[known].score):  # under the part whose words chose it
-                chosen[known] = replace(chosen[known], part=one.part, score=max(chosen[known].score, one.score))
+            if one.cover > chosen[known].cover:  # a place is quoted once, under the part that it answers best
+                chosen[known] = replace(one, score=max(one.score, chosen[known].score))
                 order.setdefault((one.part, one.document), len(order))
             continue
         if not one.score and _repeats(one, chosen):

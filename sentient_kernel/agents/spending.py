@@ -69,6 +69,11 @@ class Spending:
         self._thought = 0  # tokens of reasoning that one call has used
         self._lacking = 0  # what the next one is to have, as the last had too little
 
+    @property
+    def thinks(self) -> bool:
+        """Whether the model was seen to spend tokens on reasoning."""
+        return self._thought > 0
+
     async def begin(self, read: int, visible: int) -> Allowance | None:
         """Sets aside what a call may use, asking a person at the limit; None when there is nothing left.
 

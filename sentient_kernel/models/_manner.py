@@ -30,9 +30,9 @@ _SAID = 4_000
 _MEMBERS = frozenset("code description detail details error error_msg errors loc message metadata msg param raw reason title type".split())
 """Where refusals say what they refuse. What they repeat of the request stands elsewhere, such as under ``input``."""
 
-_MAY_NAME = frozenset({400, 404, 405, 406, 413, 415, 422, 429, 500, 501, 503})
-_BUSY = frozenset({413, 429})
-"""Statuses that name a request's size, if anything of it."""
+_MAY_NAME = frozenset({400, 402, 404, 405, 406, 413, 415, 422, 429, 500, 501, 503})
+_BUSY = frozenset({402, 413, 429})
+"""Statuses that name a request's size, if anything of it: the limit that is sent counts against rates and credit."""
 _OTHER = re.compile(
     r"content.?(filter|management)|safety|moderation|flagged|\bpolic(y|ies)\b|does not exist|model.?not.?found|no such model"
     r"|try pulling|insufficient.?quota|billing|credit|api.?key"
@@ -43,8 +43,8 @@ _REFUSES = re.compile(
     r"|instead|deprecated|disabled|should|expected|removed)\b|n't\b"
 )
 _TOO_MUCH = re.compile(
-    r"too (large|big|high|many|long)|exceed|at most|less than|greater than|larger than|maximum (value|allowed|context|number|output)"
-    r"|context.?(length|window)|\brange\b|between [0-9]|>"
+    r"too (large|big|high|many|long)|fewer|exceed|at most|less than|greater than|larger than|maximum (value|allowed|context|number|output)"
+    r"|context.?(length|window)|\brange\b|between [0-9]|>|<="
 )
 _OUTPUT = re.compile(r"\bmax_|completion|output|requested|generat|new tokens")
 _ROLE = re.compile(
@@ -166,7 +166,8 @@ def learnt(manner: Manner, body: dict[str, Any], status: int, answer: bytes, *, 
     said = re.sub(rf"(?<!\w){re.escape(str(body.get('model')).lower())}(?!\w)", "", _said(answer))
     much = _TOO_MUCH.search(said) is not None
     if spare and much and manner.room + 1 < len(ROOMS) and _OUTPUT.search(said):
-        return None if status in _BUSY and "too large" not in said else replace(manner, room=manner.room + 1)
+        sized = status not in _BUSY or "too large" in said or "fewer" in said
+        return replace(manner, room=manner.room + 1) if sized else None
     if status in _BUSY or _OTHER.search(said) or not _REFUSES.search(said):
         return None
     new = frozenset(_refused(body, said, much=much)) - manner.refused

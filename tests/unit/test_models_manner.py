@@ -116,6 +116,9 @@ TOO_LARGE = [
     of_openai("max_tokens is too large: 16500. This model supports at most 4096 completion tokens, whereas you provided 16500."),
     of_openai("This model's maximum context length is 4096 tokens. However, you requested 17300 tokens (800 in the messages, 16500)."),
     of_openai("max_tokens: 16500 > 4096, which is the maximum allowed number of output tokens for this model"),
+    of_openai("`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 800 `inputs` tokens and 16500 `max_new_tokens`"),
+    of_openai("Unable to submit: a maxOutputTokens value of 16500, but the supported range is from 1 to 8193"),
+    of_openai("This request requires more credits, or fewer max_tokens. You requested up to 16500 tokens."),
     of_openai("Range of max_tokens should be [1, 8192]"),
     of_openai("`max_tokens` must be less than or equal to `8192`, the maximum value for `max_tokens`"),
     of_openai("Request too large for this model on tokens per minute (TPM): Limit 6000, Requested 17200"),
@@ -133,7 +136,7 @@ def test_a_server_that_finds_the_limit_too_large_is_asked_with_less_room_and_the
     assert rooms == [1, 2, 3]
 
 
-@pytest.mark.parametrize("status", [413, 429])
+@pytest.mark.parametrize("status", [402, 413, 429])
 def test_of_a_busy_server_only_the_size_of_the_request_is_learnt(status: int) -> None:
     assert learnt(Manner(), BODY, status, TOO_LARGE[-1], spare=True) == Manner(room=1)
     busy = of_openai("Rate limit reached on tokens per minute: Limit 6000, Used 5900, Requested 900. Streaming must wait 2s.")
