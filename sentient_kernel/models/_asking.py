@@ -8,15 +8,15 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.clock import Clock
-from sentient_kernel.errors import ModelCut, ModelError, ModelRefused, ReasoningTooLong
-from sentient_kernel.models import structured
-from sentient_kernel.models._call import CALL, PER_TOKEN, Call, Deadlines
-from sentient_kernel.models._fitting import whole_characters
+from sentient_kernel.errors import ModelCut, ModelError, ModelRefused, ReasoningTooLong, WrongKind
+from sentient_kernel.models._answer import Answer, said, spent, used
+from sentient_kernel.models._call import CALL, Call, Deadlines
 from sentient_kernel.models._gate import Gate
 from sentient_kernel.models._manner import remember, remembered
 from sentient_kernel.models._provider import Provider
 from sentient_kernel.models._room import Room
-from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Usage, tokens
+from sentient_kernel.models._thoughts import JSON
+from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Usage
 from sentient_kernel.models.pricing import Price, priced
 from sentient_kernel.transport import again
 
@@ -29,6 +29,8 @@ _NOT_THE_SCHEMA = frozenset((401, 402, 403, 404, 408, 409, 413, 429))
 """Statuses that say nothing about whether the server knows ``response_format``."""
 _LONG = 60.0
 """Seconds of silence after which nobody asks the same again."""
+_PROSE = 2_000
+"""Tokens of prose before JSON that another try may have: models that think write it, others go on without end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,22 +64,6 @@ class Terms:
     prices: Mapping[str, Price]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a model said, whole; ``cut`` when it reached its limit of tokens and the caller wanted to know."""
-
-    text: str
-    reasoning: str
-    model: str
-    cut: bool = False
-
-    def read(self, schema: dict[str, Any]) -> structured.Read:
-        """Reads it as JSON that fits a schema."""
-        if self.cut:
-            return structured.Read(None, ("The answer is too long and was cut off.",))
-        return structured.read(self.text, schema)
-
-
 class Asking:
     """The requests for one answer: each tried as often as it is worth, and all counted.
 
@@ -87,6 +73,7 @@ class Asking:
         gate: Lets so many ask at once.
         most_tokens: The longest answer wanted.
         on_text: Is given the text while it comes.
+        json: Whether JSON is wanted, in whatever way it is asked for.
 
     Attributes:
         usage: What all requests used so far.
@@ -94,7 +81,14 @@ class Asking:
     """
 
     def __init__(
-        self, terms: Terms, provider: Provider, gate: Gate, most_tokens: int | None, on_text: Callable[[str], None] | None
+        self,
+        terms: Terms,
+        provider: Provider,
+        gate: Gate,
+        most_tokens: int | None,
+        on_text: Callable[[str], None] | None,
+        *,
+        json: bool,
     ) -> None:
         self.usage = Usage(usd=0.0)
         self.schema_refused = False
@@ -103,6 +97,7 @@ class Asking:
         self._gate = gate
         self._most_tokens = most_tokens
         self._on_text = on_text
+        self._json = json
         self._shown = False
         self._most = MOST_REQUESTS.get()
         self._manner = remembered(provider.url, provider.name)
@@ -130,7 +125,7 @@ class Asking:
         """Asks until there is an answer, or asking again is not worth it. With ``cut``, an answer that is too long comes back marked."""
         limits, late = self._terms.limits, 0
         for attempt in range(1, limits.attempts + 1):
-            call = self._call(messages, schema)
+            call = self._call(messages)
             async with self._gate:
                 response = await self._send(messages, schema, call)
             self.usage += Usage(usd=0.0, requests=call.sent_on)
@@ -157,11 +152,12 @@ class Asking:
             await self._terms.clock.sleep(pause)
         raise AssertionError("the last attempt raises")
 
-    def _call(self, messages: Sequence[Message], schema: dict[str, Any] | None) -> Call:
+    def _call(self, messages: Sequence[Message]) -> Call:
         """Returns the next request, with what it may take."""
         limits, sent = self._terms.limits, sum(len(message.text) for message in messages)
         visible = self._most_tokens or (limits.most_tokens if self._provider.speaks == "messages" else None)
-        self._read = sent // 3  # rather too many: what is allowed is not passed
+        self._read = int(sent / 3.5)
+        room = self._room_now(visible)
         return Call(
             deadlines=limits.deadlines,
             on_text=self._show,
@@ -169,8 +165,8 @@ class Asking:
             manner=self._manner,
             own=self._provider.own,
             visible=visible,
-            room=self._room_now(visible),
-            json=schema is not None,
+            room=room,
+            prose=0 if not self._json else room if self._manner.thinks else _PROSE * self._room.tries,
         )
 
     def _room_now(self, visible: int | None) -> int:
@@ -208,16 +204,12 @@ class Asking:
 
     def _answer(self, response: ModelResponse, call: Call, *, cut: bool) -> tuple[Answer | None, Exception | None]:
         """Takes a response for an answer, or says why it is none."""
-        from pydantic_ai.messages import TextPart, ThinkingPart
-
-        text = whole_characters("".join(part.content for part in response.parts if isinstance(part, TextPart)))
-        reasoning = whole_characters("\n\n".join(part.content for part in response.parts if isinstance(part, ThinkingPart)))
-        answered = response.model_name or ""
-        usage = self._used(response, call, text, reasoning)
+        text, reasoning = said(response)
+        answered, name = response.model_name or "", self._provider.name
+        usage = used(response, call, text, reasoning)
         self.usage += self._priced(usage, answered)
         if usage.reasoning:
             self._manner = replace(self._manner, thinks=True)
-        name = self._provider.name
         if response.finish_reason == "length" and (error := self._short(call, usage, text)) is not None:
             return None, error
         if response.finish_reason == "length" and not cut:
@@ -228,43 +220,26 @@ class Asking:
         if response.finish_reason not in ("stop", "length"):
             return None, ModelCut(f"The answer of {name!r} ended without having finished ({response.finish_reason}).", hint="Try again.")
         if not text.strip() and response.finish_reason == "stop":
-            call.outcome = ConnectionResetError()  # worth another try
+            call.outcome = WrongKind("", reason_code="not_json") if reasoning else ConnectionResetError()  # worth another try
             return None, ModelCut(f"{name!r} answered nothing{' but its reasoning' if reasoning else ''}.", hint="Try again.")
         if not call.seen:  # it came in one piece
             self._show(text)
         return Answer(text, reasoning, answered, response.finish_reason == "length"), None
 
-    def _used(self, response: ModelResponse, call: Call, text: str, reasoning: str) -> Usage:
-        """Returns what a request used, as its server says; guessed where it does not."""
-        used, letters = response.usage, len(text) + len(reasoning)
-        usage = Usage(
-            prompt=tokens(used.input_tokens) or 0,
-            completion=tokens(used.output_tokens) or 0,
-            cached=tokens(used.cache_read_tokens) or 0,
-            reasoning=tokens(used.details.get("reasoning_tokens")) or 0,
-        )
-        if not usage.tokens:
-            usage = replace(call.used(), completion=-(-letters // PER_TOKEN))
-        share = round(usage.completion * len(reasoning) / letters) if letters else 0
-        return replace(usage, reasoning=min(usage.completion, usage.reasoning or share))
-
     def _short(self, call: Call, usage: Usage, text: str) -> ReasoningTooLong | None:
         """Says what an answer that reached its limit has spent, where that was not itself."""
-        visible = -(-len(text.encode("utf-8", "replace")) // PER_TOKEN)
-        if usage.reasoning:
-            visible = usage.completion - usage.reasoning
-        if text.strip() and visible >= (call.visible or 0) // 2:
+        on, limits = spent(call, usage, text), self._terms.limits
+        if on.reasoning is None:
+            if on.short or (
+                self._json and not text.lstrip().startswith(JSON)
+            ):  # on what, nobody says: the next request gets more room, in case
+                self._room.widen()
             return None
-        thought = max(usage.reasoning, usage.completion - visible)
-        if text.strip() and thought <= visible:  # nobody says: the next request gets more room, in case
-            self._room.widen()
-            return None
-        limits = self._terms.limits
-        spent = f"spent {thought:,} tokens" if thought else "spent all its tokens"
+        count = f"{on.reasoning:,} tokens" if on.reasoning else "all its tokens"
         hint = f"Allow more with SENTIENT_MODEL_REASONING ({limits.reasoning:,} tokens a call now)."
         if self._room.allowed is not None and call.room < limits.reasoning:
             hint = "The budget leaves no more."
-        return ReasoningTooLong(f"{self._provider.name!r} {spent} on reasoning, and none were left for its answer.", hint=hint)
+        return ReasoningTooLong(f"{self._provider.name!r} spent {count} on reasoning, and none were left for its answer.", hint=hint)
 
     def _priced(self, usage: Usage, answered: str = "") -> Usage:
         if not usage.tokens:
@@ -278,5 +253,5 @@ def _about_schema(call: Call, error: Exception) -> bool:
         return call.lesson is not None and not call.lesson.forms
     if 400 <= call.status < 500:
         return call.status not in _NOT_THE_SCHEMA
-    said = str(error).lower()
-    return call.status >= 500 and any(word in said for word in ("schema", "grammar", "response_format"))
+    words = str(error).lower()
+    return call.status >= 500 and any(word in words for word in ("schema", "grammar", "response_format"))

@@ -43,7 +43,7 @@ class Call:
         own: Whether the server is the provider's own.
         visible: The longest answer wanted, in tokens, reasoning aside; None for any.
         room: Tokens that it may spend on reasoning besides.
-        json: Whether JSON is wanted: what comes before it may be reasoning that nobody marked.
+        prose: Tokens of prose before the answer that are taken for reasoning nobody marked.
         lesson: How to ask after this refusal, where its words say so.
         final: Whether its words say that no other form of the request helps.
         url: Where it went.
@@ -63,7 +63,7 @@ class Call:
     own: bool = False
     visible: int | None = None
     room: int = 0
-    json: bool = False
+    prose: int = 0
     lesson: Manner | None = None
     final: bool = False
     url: str = ""

@@ -17,8 +17,9 @@ import httpx2
 
 from sentient_kernel.errors import FetchFailed, ModelCut, ModelError, ModelRefused, ModelTimedOut, WrongKind
 from sentient_kernel.models._call import CALL, Call
-from sentient_kernel.models._gather import ChatGatherer, Events, Gatherer, MessagesGatherer, StreamBroken, counted
+from sentient_kernel.models._gather import ChatGatherer, Gatherer, MessagesGatherer, counted
 from sentient_kernel.models._manner import final, learnt, shaped
+from sentient_kernel.models._sse import Events, StreamBroken
 from sentient_kernel.models._thoughts import parted
 
 __all__ = ["client_over"]
@@ -128,7 +129,7 @@ async def _gathered(
                 return _failed(gatherer.failure, call, sent)
             if gatherer.ended:
                 break
-            if gatherer.over(call.visible, call.room, json=call.json):
+            if gatherer.over(call.visible, call.room, call.prose):
                 gatherer.stop()
                 return _answer(200, json.dumps(gatherer.body()).encode(), call.headers)
             _lives(call, limit)

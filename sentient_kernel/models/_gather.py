@@ -8,19 +8,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sentient_kernel.models._sse import MOST, StreamBroken
 from sentient_kernel.models._thoughts import Thoughts
 from sentient_kernel.models.base import tokens
 
-__all__ = ["ChatGatherer", "Events", "Gatherer", "MessagesGatherer", "StreamBroken", "counted"]
+__all__ = ["ChatGatherer", "Gatherer", "MessagesGatherer", "counted"]
 
-MOST = 4_000_000
-"""Characters of one answer, and bytes of one event."""
 LONGEST = 8
 """Bytes that a token may have on average: whoever writes more goes on without end."""
-
-
-class StreamBroken(ValueError):
-    """The stream is not what it claims to be."""
 
 
 _COUNTS = {"prompt_tokens", "completion_tokens"}
@@ -40,37 +35,6 @@ def counted(usage: dict[str, Any]) -> dict[str, Any]:
         elif value is not None and (not name.endswith("_tokens") or tokens(value) is not None):
             kept[name] = value
     return kept
-
-
-class Events:
-    """Takes bytes apart into the data of server-sent events.
-
-    Example:
-        >>> events = Events()
-        >>> events.feed(b"data: on"), events.feed(b"e\\n\\n: comment\\n\\nevent: x\\ndata: two\\n\\n")
-        ([], ['one', 'two'])
-    """
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._data: list[bytes] = []
-        self._size = 0
-
-    def feed(self, chunk: bytes) -> list[str]:
-        """Returns the data of the events that are whole now. Raises StreamBroken."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        out = []
-        for line in lines:
-            line = line.removesuffix(b"\r")
-            if line.startswith(b"data:"):
-                self._data.append(line[5:].removeprefix(b" "))
-                self._size += len(line)
-            elif not line and self._data:
-                out.append(b"\n".join(self._data).decode("utf-8", "replace"))
-                self._data, self._size = [], 0
-        if len(self._rest) + self._size > MOST:
-            raise StreamBroken("one event is too long")
-        return out
 
 
 class Gatherer:
@@ -112,18 +76,17 @@ class Gatherer:
         """Ends the answer at its limit, as if its server had."""
         raise NotImplementedError
 
-    def over(self, visible: int | None, room: int, *, json: bool) -> bool:
+    def over(self, visible: int | None, room: int, prose: int) -> bool:
         """Returns whether the answer is longer than anything that was allowed.
 
         Args:
             visible: Tokens of the answer, its reasoning aside; None for any number.
             room: Tokens of its reasoning.
-            json: Whether JSON is wanted; prose before it may be reasoning that nobody marked.
+            prose: Tokens of its text that may be reasoning as long as the answer has not begun for certain.
         """
         if visible is None:
             return False
-        prose = json and not self._split.begun
-        most = visible + room if prose else visible
+        most = visible if self._split.begun else visible + prose
         return self._size > LONGEST * most or self.thought > LONGEST * max(room, visible)
 
     def _add(self, text: str, reasoning: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["Thoughts", "parted"]
+__all__ = ["JSON", "Thoughts", "parted"]
 
 PAIRS = (
     ("<think>", "</think>"),
@@ -20,7 +20,7 @@ PAIRS = (
 _CLOSING = frozenset(close for _, close in PAIRS)
 _MARK = re.compile("|".join(re.escape(mark) for pair in PAIRS for mark in pair))
 _TAIL = max(map(len, _CLOSING))
-_JSON = ("{", "[", "`")
+JSON = ("{", "[", "`")
 """What an answer in JSON begins with, a code fence among it."""
 
 
@@ -80,7 +80,7 @@ class Thoughts:
         if self._marked:
             self._held = start
         self._tail = ""
-        self._marked = self._marked or start.startswith(_JSON)
+        self._marked = self._marked or start.startswith(JSON)
         self.begun = self._marked
         self._watch(self._held)
         return True

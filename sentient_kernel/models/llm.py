@@ -131,7 +131,8 @@ class LanguageModel:
             FetchFailed: Nothing may be asked: the network is switched off, or the address is blocked.
         """
         provider = await self._ready()
-        asking = Asking(self._terms, provider, _gate(self._fetcher, provider, self._terms), most_tokens, on_text)
+        gate = _gate(self._fetcher, provider, self._terms)
+        asking = Asking(self._terms, provider, gate, most_tokens, on_text, json=schema is not None)
         if schema is None:
             answer = await asking.ask(messages)
             text, value = answer.text, None

@@ -76,6 +76,21 @@ def test_an_answer_without_end_is_cut_though_reasoning_has_room(name: str, provi
     assert server.calls == 1 and len("".join(pieces)) < 10 * 300
 
 
+def test_prose_without_end_in_place_of_json_is_cut_soon(providers: Point) -> None:
+    with ModelServer("word " * 50_000, structured="none") as server, pytest.raises(ModelCut) as caught:
+        ask(server, providers, most_tokens=100, schema=SCHEMA, limits=Limits())
+    assert server.calls <= 3 and caught.value.usage is not None and caught.value.usage.completion < 8_000
+
+
+def test_long_reasoning_that_only_its_end_marks_is_read_at_the_second_try_and_then_at_the_first(providers: Point) -> None:
+    said = "We look at each in turn. " * 200 + f"\n</think>\n\n{json.dumps(PLAN)}"
+    with ModelServer(said) as server:
+        assert ask(server, providers, most_tokens=100, schema=SCHEMA, limits=Limits()).value == PLAN
+        assert server.calls == 2
+        assert ask(server, providers, most_tokens=100, schema=SCHEMA, limits=Limits()).value == PLAN
+        assert server.calls == 3
+
+
 def test_reasoning_without_end_that_is_shown_is_cut_too(providers: Point) -> None:
     with ModelServer(Said(text=TEXT, reasoning="hm " * 50_000)) as server, pytest.raises(ReasoningTooLong) as caught:
         ask(server, providers, most_tokens=100, limits=Limits(reasoning=200))
@@ -193,7 +208,7 @@ def test_a_server_is_asked_in_the_way_that_it_takes_and_that_is_remembered(parts
 
     clock = Pauses()
     with ModelServer(thinker(600, PLAN), refuses=refuses) as server:
-        reply = ask(server, providers, schema=SCHEMA, most_tokens=300, clock=clock, times=3)
+        reply = ask(server, providers, schema=SCHEMA, most_tokens=300, clock=clock, times=3, limits=Limits())
         assert reply.value == PLAN and server.calls <= 3 + len(parts) + ("large" in parts)
         assert not any(clock.taken)
         assert all("Be brief." in json.dumps(asked.body["messages"]) for asked in server.requests)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_kernel.models._fitting import bounded, fit
-from sentient_kernel.models._gather import ChatGatherer, Events, MessagesGatherer, StreamBroken
+from sentient_kernel.models._gather import ChatGatherer, MessagesGatherer
+from sentient_kernel.models._sse import Events, StreamBroken
 from sentient_kernel.models.structured import instruction, loads, read, repair, wrapped
 
 PLAN: dict[str, Any] = {
