@@ -124,6 +124,7 @@ def _evidence(part: SubQuestion, passage: Passage, start: int, end: int) -> Evid
         part=part.id,
         passage=round(passage.score, 4),
         source=passage.source,
+        own=passage.own,
         before=passage.text[max(0, start - CONTEXT) : start],
         after=passage.text[end : end + CONTEXT],
     )

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["Manner", "final", "learnt", "remember", "remembered", "shaped"]
+__all__ = ["Manner", "final", "forget", "learnt", "remember", "remembered", "shaped"]
 
 LIMITS = ("max_tokens", "max_completion_tokens")
 ROOMS = (1.0, 0.25, 0.0625, 0.0)
@@ -95,6 +95,11 @@ def remember(url: str, model: str, manner: Manner) -> None:
         _manners.move_to_end((url, model))
         while len(_manners) > _REMEMBERED:
             _manners.popitem(last=False)
+
+
+def forget() -> None:
+    """Forgets all servers."""
+    _manners.clear()
 
 
 def shaped(body: dict[str, Any], manner: Manner, *, messages: bool, own: bool) -> dict[str, Any]:

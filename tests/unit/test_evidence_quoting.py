@@ -19,7 +19,15 @@ PART = SubQuestion(id=1, text="Where did it begin?", query="Brightwell history",
 
 def passage(text: str, name: str = "d", score: float = 1.0, source: str = "", start: int = 0) -> Passage:
     return Passage(
-        document=DocumentId(name), title=name, uri=f"{name}.txt", start=start, end=start + len(text), text=text, score=score, source=source
+        document=DocumentId(name),
+        title=name,
+        uri=f"{name}.txt",
+        start=start,
+        end=start + len(text),
+        text=text,
+        score=score,
+        source=source,
+        own=source == "papers",
     )
 
 
@@ -59,6 +67,7 @@ def test_every_part_and_every_source_is_heard() -> None:
     part = [passage("Two brothers opened a workshop in Jena.", "jena", 0.1)]
     quotes = [one.quote for one in quoted([WHOLE, PART], {0: [*loud, *quiet], 1: part})]
     assert quiet[0].text in quotes and part[0].text in quotes
+    assert all(one.own is (one.source == "papers") for one in quoted([WHOLE, PART], {0: [*loud, *quiet], 1: part}))
 
 
 def test_a_place_is_quoted_once_under_the_part_that_it_answers() -> None:
