@@ -51,7 +51,10 @@ def used(response: ModelResponse, call: Call, text: str, reasoning: str) -> Usag
         reasoning=tokens(told.details.get("reasoning_tokens")) or 0,
     )
     if not usage.tokens:
-        usage = replace(call.used(), completion=-(-letters // PER_TOKEN))
+        seen = -(-letters // PER_TOKEN)
+        usage = replace(call.used(), completion=seen)
+        if response.finish_reason == "length" and call.visible and seen < call.visible:  # what is not seen was spent all the same
+            usage = replace(usage, completion=call.visible + call.room, reasoning=call.visible + call.room - seen)
     share = round(usage.completion * len(reasoning) / letters) if letters else 0
     return replace(usage, reasoning=min(usage.completion, usage.reasoning or share))
 

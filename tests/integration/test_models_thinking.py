@@ -55,6 +55,13 @@ def test_reasoning_without_end_is_an_error_that_names_the_setting(providers: Poi
     assert [asked.limit for asked in server.requests] == [300]
 
 
+def test_hidden_reasoning_that_its_server_does_not_count_is_counted_by_the_limit(providers: Point) -> None:
+    silent = Said(text=TEXT, hidden=10**6, usage=False)
+    with ModelServer(silent) as server, pytest.raises(ReasoningTooLong) as caught:
+        ask(server, providers, most_tokens=300, limits=Limits(reasoning=500))
+    assert caught.value.usage is not None and caught.value.usage.completion == caught.value.usage.reasoning == 800 + 1_300
+
+
 def test_what_may_be_used_is_never_passed_also_not_by_another_try(providers: Point) -> None:
     token = MOST_TOKENS.set(2_000)
     try:
