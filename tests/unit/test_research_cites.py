@@ -92,15 +92,15 @@ KNOWN = [SubQuestion(id=0, text="Where was the buyer of Lumen born?", query="Whe
 
 def test_a_follow_up_with_known_words_and_a_new_query_is_searched() -> None:
     asked = {"questions": [{"question": KNOWN[0].text, "query": "Brightwell born"}, {"question": "", "query": "Lumen bought"}]}
-    assert [(part.text, part.query) for part in further(asked, KNOWN, 3)] == [
-        ("Brightwell born", "Brightwell born"),
-        ("Lumen bought", "Lumen bought"),
+    assert [(part.text, part.query, part.taint) for part in further(asked, KNOWN, 3, ("notes",))] == [
+        ("Brightwell born", "Brightwell born", ("notes",)),
+        ("Lumen bought", "Lumen bought", ("notes",)),
     ]
 
 
 def test_a_query_is_searched_once() -> None:
     asked = {"questions": [{"question": "Other words?", "query": "where was the buyer of lumen born"}, {"question": "A", "query": "b"}] * 2}
-    assert [part.query for part in further(asked, KNOWN, 3)] == ["b"]
+    assert [part.query for part in further(asked, KNOWN, 3, ("notes",))] == ["b"]
 
 
 @pytest.mark.parametrize(
