@@ -51,6 +51,7 @@ def quoted(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]],
     """
     lists = [_best(part, found.get(part.id, ()), whole=part is parts[0]) for part in parts]
     chosen: list[Evidence] = []
+    bags: list[frozenset[str]] = []
     order: dict[tuple[int, DocumentId], int] = {}
     size = 0
     for one in _in_turn(lists):
@@ -60,13 +61,15 @@ def quoted(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]],
                 chosen[known] = replace(one, score=max(one.score, chosen[known].score))
                 order.setdefault((one.part, one.document), len(order))
             continue
-        if not one.score and _repeats(one, chosen):
-            continue
+        bag = frozenset(content(one.quote))
+        if not one.score and any(len(bag & other) > WEIGHTS.twin * len(bag | other) for other in bags):
+            continue  # it says in the same words what is shown already
         size += min(len(one.quote), _LONGEST) + min(len(one.title), _TITLE) + _MARKS
         if size > most and chosen:
             break
         order.setdefault((one.part, one.document), len(order))
         chosen.append(one)
+        bags.append(bag)
     places = {part.id: at for at, part in enumerate(parts)}
     return tuple(sorted(chosen, key=lambda one: (places[one.part], order[one.part, one.document], one.start)))
 
@@ -86,6 +89,8 @@ def _best(part: SubQuestion, passages: Sequence[Passage], *, whole: bool) -> lis
     heard, terms = _heard(passages, _HEARD if whole else _HEARD // 2), asked(part.query)
     beside: list[Evidence] = []
     for rank, passage in enumerate(passages):
+        if rank not in heard and all(one.document != passage.document for one in picked):
+            continue
         said = [_evidence(part, passage, *span) for span in sentences(passage.text)]
         said = [one for one in said if _says(one.quote, passage.title)]
         hits = [n for n, one in enumerate(said) if any(_overlap(one, other) for other in picked)]
@@ -137,9 +142,3 @@ def _says(quote: str, title: str) -> bool:
 
 def _overlap(one: Evidence, other: Evidence) -> bool:
     return one.document == other.document and one.start < other.end and other.start < one.end
-
-
-def _repeats(one: Evidence, chosen: Sequence[Evidence]) -> bool:
-    """Tells whether a quote says in the same words what is shown already."""
-    bag = frozenset(content(one.quote))
-    return any(len(bag & other) > WEIGHTS.twin * len(bag | other) for other in (frozenset(content(quote.quote)) for quote in chosen))
