@@ -43,6 +43,7 @@
     │           └── ServerBusy         the server says not now (HTTP 429, 5xx)
     └── ModelError                     a language model or its server
         ├── ModelCut                   the answer was cut off, or cannot be read
+        │   └── ReasoningTooLong       nothing was left for the answer
         ├── ModelTimedOut              nothing came within the deadline
         └── ModelRefused               the server or the model will not answer this
 
@@ -258,13 +259,33 @@ class RunTimedOut(RunError, TimeoutError):
 
 
 class StepFailed(RunError):
-    """A step failed after its last attempt; ``cause_type`` names the class of the error it raised."""
+    """A step failed after its last attempt.
+
+    Args:
+        message: What went wrong.
+        cause: What the error said that it raised.
+        cause_type: The class of that error.
+        usage: What a model's call used all the same; empty where nobody said.
+        hint: What to do about it.
+        story: Look at :class:`SentientError`.
+    """
 
     code = "step_failed"
 
-    def __init__(self, message: str, *, cause_type: str = "", hint: str = "", story: Story | Callable[[], Story] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: str = "",
+        cause_type: str = "",
+        usage: Mapping[str, float | None] | None = None,
+        hint: str = "",
+        story: Story | Callable[[], Story] = (),
+    ) -> None:
         super().__init__(message, hint=hint, story=story)
+        self.cause = cause
         self.cause_type = cause_type
+        self.usage = dict(usage or {})
 
 
 class StepTimedOut(RunError, TimeoutError):
@@ -453,6 +474,12 @@ class ModelCut(ModelError):
     """The answer was cut off, or cannot be read as what was asked for; a half answer is never handed on."""
 
     code = "model_cut"
+
+
+class ReasoningTooLong(ModelCut):
+    """The model spent all the tokens that it was given on reasoning, and none were left for its answer."""
+
+    code = "reasoning_too_long"
 
 
 class ModelTimedOut(ModelError, TimeoutError):

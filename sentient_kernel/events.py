@@ -61,7 +61,10 @@ class Written(NamedTuple):
 
 
 class ErrorInfo(Fact):
-    """An error as it is kept: no local variables, no objects, and a fingerprint made of type and frames."""
+    """An error as it is kept: no local variables, no objects, and a fingerprint made of type and frames.
+
+    ``usage`` says what a model's call used although it failed.
+    """
 
     type: str
     message: str = ""
@@ -70,6 +73,7 @@ class ErrorInfo(Fact):
     fingerprint: str = ""
     where: str = ""
     frames: tuple[tuple[str, int, str], ...] = ()
+    usage: dict[str, float | None] = {}
 
 
 class RunStarted(Fact):
@@ -351,6 +355,7 @@ class UsageRecorded(Fact):
     calls: int = 1
     prompt: int = 0
     completion: int = 0
+    reasoning: int = 0
     usd: float | None = None
     kept: bool = False
     seconds: float = 0.0

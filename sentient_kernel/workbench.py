@@ -440,7 +440,12 @@ class Workbench:
         from sentient_kernel.models.llm import Deadlines, Limits, open_model
         from sentient_kernel.models.pricing import read_prices
 
-        limits = Limits(deadlines=Deadlines(first=self.settings.model_timeout), per_minute=self.settings.model_rate)
+        set_ = self.settings
+        limits = Limits(
+            deadlines=Deadlines(first=set_.model_timeout),
+            per_minute=set_.model_rate,
+            reasoning=set_.model_reasoning,
+        )
         return open_model(name, self.settings, self.desk.fetcher, limits=limits, prices=read_prices(self.settings.model_prices))
 
     def _check_askable(self, *names: str) -> None:

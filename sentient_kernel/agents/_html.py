@@ -130,7 +130,8 @@ def _head(report: Report) -> str:
     cost = report.cost
     facts += [f"{cost.seconds:.1f} s"] if cost.seconds else []
     facts += [count(cost.calls, "call")] if cost.calls else []
-    facts += [f"{cost.tokens} tokens"] if cost.tokens else []
+    reasoning = f", {cost.reasoning:,} of them reasoning" if cost.reasoning else ""
+    facts += [f"{cost.tokens:,} tokens{reasoning}"] if cost.tokens else []
     facts += [f"${cost.usd:.2f}"] if cost.usd else []
     bar = apart(" · ").join(f'<span class="num">{escaped(fact)}</span>' for fact in facts)
     return f'<header>{state}{apart(" · ")}<span class="q">{escaped(report.question)}</span></header><div class="bar">{bar}</div>'

@@ -159,10 +159,11 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What a run used up."""
+    """What a run used up; ``reasoning`` says how many of the tokens were reasoning."""
 
     usd: float = 0.0
     tokens: int = 0
+    reasoning: int = 0
     calls: int = 0
     seconds: float = 0.0
 

@@ -21,13 +21,14 @@ from typing_extensions import TypedDict  # pydantic, which brings it, reads no o
 
 from sentient_kernel.agents import prompts
 from sentient_kernel.agents.asking import Asking
-from sentient_kernel.agents.assemble import answered, assemble, by_judgement, claims_from, mended, missed, weak
+from sentient_kernel.agents.assemble import abstaining, answered, assemble, by_judgement, claims_from, mended, missed, weak
 from sentient_kernel.agents.desk import Desk, check_query
 from sentient_kernel.agents.evidence import Evidence, collect
 from sentient_kernel.agents.hurried import Hurried
 from sentient_kernel.agents.meaning import nearest
 from sentient_kernel.agents.names import research_names
 from sentient_kernel.agents.plan import SubQuestion, plan
+from sentient_kernel.agents.quoting import quoted
 from sentient_kernel.agents.report import Cost, Report
 from sentient_kernel.agents.shelf import Shelf
 from sentient_kernel.agents.support import supported
@@ -58,8 +59,6 @@ BETWEEN = 0.5
 
 LISTED = 10
 """Sentences of evidence for the question itself, where no model writes: all of them stand in the report."""
-SHOWN = 14
-"""The same where a model chooses among them."""
 
 check_question = check_query
 
@@ -163,11 +162,13 @@ class Research:
         documents = len({passage.document for one in state.found for passage in one.passages})
         ctx.tell(ResearchUpdated(phase="read", message=f"{documents:,} documents", data={"done": documents, "total": documents}))
         ctx.tell(ResearchUpdated(phase="evidence", message="Picking the sentences that answer"))
-        evidence = await self._picked(ctx, state, SHOWN if asking else LISTED)
+        evidence = await self._picked(ctx, state, show=asking is not None)
         ctx.tell(ResearchUpdated(phase="write", message="Putting the report together"))
         report = await self._written(ctx, state, evidence, asking, embedder) if asking is not None and evidence else None
         by_model = report is not None
         if report is None:
+            if asking is not None:  # what is listed without a model is chosen by words alone
+                evidence = await self._picked(ctx, state, show=False)
             healths = _merged(state.healths, state.found)
             draft = await ctx.step(write_report, question, state.parts, state.found, evidence, healths, title="write the report")
             ctx.tell(ResearchUpdated(phase="verify", message="Checking every quotation at its place"))
@@ -261,7 +262,7 @@ class Research:
             if ctx.finishing:
                 state.left_out.append("looking for gaps")
                 return
-            evidence = await ctx.step(pick_evidence, state.parts, state.found, SHOWN, title="look over the evidence")
+            evidence = await ctx.step(pick_quotes, state.parts, state.found, title="look over the evidence")
             searched = [part.query for part in state.parts]
             messages = prompts.gap_messages(state.question, evidence, searched, _said(ctx, state))
             value = await asking.ask("gaps", messages, prompts.GAPS, most_tokens=400)
@@ -285,19 +286,21 @@ class Research:
     # -- writing ------------------------------------------------------------------------------------------------------
 
     async def _written(self, ctx: Context, state: Searched, evidence: list[Evidence], asking: Asking, embedder: str) -> Report | None:
-        """Returns the report that the model wrote, checked and mended; None when nothing of it is borne out."""
+        """Returns the report that the model wrote, checked and mended, or that says that nothing answers; None when it is of no use."""
         messages = prompts.write_messages(state.question, evidence, _said(ctx, state))
         value = await asking.ask("write", messages, prompts.REPORT, most_tokens=1_500)
-        sentences = prompts.claims_of(value, len(evidence))
+        sentences, healths = prompts.claims_of(value, len(evidence)), _merged(state.healths, state.found)
+        if prompts.finds_nothing(value):
+            asking.notes.append("The model found nothing in the quotes that answers the question.")
+            return abstaining(state.question, state.parts, prompts.missing_of(value), healths, _by_part(state.found))
         if not sentences:
             state.missing = prompts.missing_of(value)
             if value is None and ctx.finishing:
                 state.left_out.append("writing with the model")
             if value is not None:
-                asking.notes.append("The model found nothing in the quotes that answers the question.")
+                asking.notes.append("The model wrote no sentence.")
             return None
         ctx.tell(ResearchUpdated(phase="verify", message="Checking every sentence against its quotes"))
-        healths = _merged(state.healths, state.found)
         draft = assemble(state.question, state.parts, evidence, sentences, prompts.missing_of(value), healths, _by_part(state.found))
         report: Report = await ctx.step(self.verify, draft, title="verify the citations")
         near = await nearest(ctx, weak(report), evidence, embedder, self._shelf.embedder, self._desk.cache, asking.notes)
@@ -419,13 +422,22 @@ class Research:
         )
         return found
 
-    async def _picked(self, ctx: Context, state: Searched, limit: int) -> list[Evidence]:
-        """Picks the evidence and keeps what it points into. What is gone since it was found is looked for once more, then done without."""
-        evidence: list[Evidence] = await ctx.step(pick_evidence, state.parts, state.found, limit, title="pick evidence")
+    async def _picked(self, ctx: Context, state: Searched, *, show: bool) -> list[Evidence]:
+        """Picks the evidence, to be listed or shown to a model, and keeps what it points into.
+
+        What is gone since it was found is looked for once more, then done without.
+        """
+
+        async def pick(title: str) -> list[Evidence]:
+            how, more = (pick_quotes, ()) if show else (pick_evidence, (LISTED,))
+            picked: list[Evidence] = await ctx.step(how, state.parts, state.found, *more, title=title)
+            return picked
+
+        evidence = await pick("pick evidence")
         kept = await self._keep(ctx, evidence)
         if gone := {one.document: one.title for one in evidence if one.document not in kept}:
             await self._search_again(ctx, state, gone)
-            evidence = await ctx.step(pick_evidence, state.parts, state.found, limit, title="pick evidence again")
+            evidence = await pick("pick evidence again")
             kept = await self._keep(ctx, evidence)
             if lost := [title for document, title in gone.items() if document not in kept]:
                 documents = "A document that was found is" if len(lost) == 1 else f"{len(lost)} documents that were found are"
@@ -488,6 +500,11 @@ def pick_evidence(parts: list[SubQuestion], found: list[Found], limit: int) -> l
     if not any(supported(part.query, passages.get(part.id, [])).ok for part in asked):
         return []
     return list(collect({part.id: part.query for part in parts}, passages, limit=limit))
+
+
+def pick_quotes(parts: list[SubQuestion], found: list[Found]) -> list[Evidence]:
+    """Returns the sentences that a model is shown, over all sources and parts."""
+    return list(quoted(parts, _by_part(found)))
 
 
 def write_report(question: str, parts: list[SubQuestion], found: list[Found], evidence: list[Evidence], healths: list[Health]) -> Report:

@@ -244,11 +244,12 @@ def _reason(health: Health, given: int) -> str:
     if health.reason:
         return health.reason
     unread = f" {_count(len(health.refused), 'document')} could not be read." if health.refused else ""
+    if given:
+        held = f" of its {_count(health.documents, 'document')}" if health.documents else ""  # a search engine holds none
+        return f"{_count(given, 'passage')}{held} came near; none answers.{unread}"
     if not health.documents:
         return f"It holds no documents.{unread}"
-    if not given:
-        return f"None of its {_count(health.documents, 'document')} shares a word with the question.{unread}"
-    return f"{_count(given, 'passage')} of its {_count(health.documents, 'document')} came near; none answers.{unread}"
+    return f"None of its {_count(health.documents, 'document')} shares a word with the question.{unread}"
 
 
 def _given(health: Health, healths: Sequence[Health], passages: Sequence[Passage]) -> int:

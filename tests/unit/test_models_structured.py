@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_kernel.models._fitting import bounded, fit
-from sentient_kernel.models._gather import ChatGatherer, Events, MessagesGatherer, StreamBroken
+from sentient_kernel.models._gather import ChatGatherer, MessagesGatherer
+from sentient_kernel.models._sse import Events, StreamBroken
 from sentient_kernel.models.structured import instruction, loads, read, repair, wrapped
 
 PLAN: dict[str, Any] = {
@@ -286,3 +287,66 @@ def test_a_line_without_end_is_not_kept() -> None:
     with pytest.raises(StreamBroken):
         for _ in range(10):
             events.feed(b"data: " + b"x" * 1_000_000)
+
+
+REPORT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "claims": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"text": {"type": "string"}, "cites": {"type": "array", "items": {"type": "integer", "minimum": 1}}},
+                "required": ["text", "cites"],
+                "additionalProperties": False,
+            },
+        },
+        "missing": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["claims", "missing"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    "cites",
+    [
+        "[1, 3]",
+        '["1", "3"]',
+        '["[1]", "[3]"]',
+        '[{"quote": 1}, {"n": "3"}]',
+        '"1, 3"',
+        '"[1][3]"',
+        '["1, 3"]',
+        '["quote 1", "#3"]',
+        "[1.0, 3.0,]",
+    ],
+)
+def test_numbers_of_quotes_are_read_in_any_shape(cites: str) -> None:
+    found = read(f'Here you are [2]:\n{{"claims": [{{"text": "A sentence.", "cites": {cites}}}], "missing": []}}', REPORT)
+    assert found.value == {"claims": [{"text": "A sentence.", "cites": [1, 3]}], "missing": []}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"text": "A sentence.", "cites": [1]}]',
+        '```json\n[{"text": "A sentence.", "cites": 1}]\n```',
+        '[{"claims": [{"text": "A sentence.", "cites": [1]}], "missing": []}]',
+        '{"claims": {"text": "A sentence.", "cites": [1]}, "missing": null}',
+        '{"claims": [{"text": "A sentence.", "cites": [1]}]}',
+    ],
+)
+def test_a_list_in_place_of_its_object_and_a_list_that_was_left_out_are_read(text: str) -> None:
+    assert read(text, REPORT).value == {"claims": [{"text": "A sentence.", "cites": [1]}], "missing": []}
+
+
+@pytest.mark.parametrize("text", ["{}", '{"text": "A sentence.", "cites": [1]}', "[1, 2]", '["a"]', '{"claims": [{"cites": [1]}]}', "[]"])
+def test_what_only_resembles_the_object_is_not_read(text: str) -> None:
+    assert not read(text, REPORT).ok
+
+
+@given(st.text(alphabet="[]()0123456789, -{}", max_size=60))
+def test_any_numbers_are_read_or_refused(text: str) -> None:
+    fitted, problems = fit({"claims": [{"text": "a", "cites": text}]}, REPORT)
+    assert problems or all(isinstance(n, int) and n >= 1 for n in fitted["claims"][0]["cites"])
