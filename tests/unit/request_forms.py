@@ -1,0 +1,103 @@
+"""Requests as people write them, each with what it is about: half to make the rule by, half to judge it by.
+
+They were written before the rule. ``OPEN`` may be looked at while it is changed; ``ASIDE`` only counts (``test_request_form.py``).
+A request in ``SAME`` has words of form that belong to its subject, so that nothing may be taken from it.
+"""
+
+from __future__ import annotations
+
+OPEN: tuple[tuple[str, str], ...] = (
+    ("When was the lighthouse built? Please answer in German.", "When was the lighthouse built?"),
+    ("Write a short report about the lighthouse of Ormsea.", "the lighthouse of Ormsea"),
+    ("tell me about ormsea", "ormsea"),
+    ("(1) How far do honey bees fly?", "How far do honey bees fly?"),
+    ("1. How far do honey bees fly?", "How far do honey bees fly?"),
+    ("Q3: What limits the yield of barley?", "What limits the yield of barley?"),
+    ("a) Which enzymes break down starch?", "Which enzymes break down starch?"),
+    ("Which isolation levels does PostgreSQL support, in a table", "Which isolation levels does PostgreSQL support"),
+    ("Please tell me how old the university of Bologna is.", "how old the university of Bologna is"),
+    ("Could you please explain how vaccines work in simple terms?", "how vaccines work"),
+    ("I would like to know whether biochar helps sandy soil.", "whether biochar helps sandy soil"),
+    ("Give me an overview of coral bleaching with sources.", "coral bleaching"),
+    ("Summarise the main findings on sleep and memory in two sentences.", "sleep and memory"),
+    ("Hi! What is a monad? Thanks in advance!", "What is a monad?"),
+    ("What causes tides? Keep it short.", "What causes tides?"),
+    ("What causes tides? Answer in at most 100 words and cite your sources.", "What causes tides?"),
+    ("Explain the waggle dance step by step.", "the waggle dance"),
+    ("List all planets with rings as bullet points.", "all planets with rings"),
+    ("According to the documents, who founded the mill?", "who founded the mill?"),
+    ("What do the papers say about vitamin D and fractures?", "vitamin D and fractures"),
+    ("Can you tell me who discovered penicillin?", "who discovered penicillin?"),
+    ("Do you know when the bridge was opened?", "when the bridge was opened?"),
+    ("Bitte antworte auf Deutsch: When was the bridge opened?", "When was the bridge opened?"),
+    ("Schreibe einen kurzen Bericht über den Leuchtturm von Ormsea.", "den Leuchtturm von Ormsea"),
+    ("Erkläre mir bitte die Photosynthese in zwei Sätzen.", "die Photosynthese"),
+    ("Écris un court rapport sur le phare d'Ormsea.", "le phare d'Ormsea"),
+    ("Dis-moi quand le pont a été ouvert, s'il te plaît.", "quand le pont a été ouvert"),
+    ("Escribe un breve informe sobre el faro de Ormsea.", "el faro de Ormsea"),
+    ("Answer the two questions: (a) how far do bees fly and (b) when do they sleep?", "how far do bees fly and when do they sleep?"),
+    ("How far do bees fly? Use only the documents, do not make anything up.", "How far do bees fly?"),
+)
+
+ASIDE: tuple[tuple[str, str], ...] = (
+    ("How long do queens live? Reply in French, please.", "How long do queens live?"),
+    ("Please write a brief summary of the Treaty of Verdun.", "the Treaty of Verdun"),
+    ("Tell me everything you know about the harbour of Ormsea.", "the harbour of Ormsea"),
+    ("2) Which metals melt below 100 degrees?", "Which metals melt below 100 degrees?"),
+    ("Question 4: Who painted the ceiling of the chapel?", "Who painted the ceiling of the chapel?"),
+    ("(b) Why do leaves turn red?", "Why do leaves turn red?"),
+    ("Compare heat pumps and gas boilers, as a table.", "Compare heat pumps and gas boilers"),
+    ("Would you kindly describe the life cycle of the eel?", "the life cycle of the eel"),
+    ("I want to know why the dam failed.", "why the dam failed"),
+    ("I'm interested in the diet of otters.", "the diet of otters"),
+    ("Give a detailed explanation of the Krebs cycle with citations.", "the Krebs cycle"),
+    ("Summarize what is known about long covid in one paragraph.", "long covid"),
+    ("Hello, how do I rotate a PDF? Thank you!", "how do I rotate a PDF?"),
+    ("What is entropy? Be brief.", "What is entropy?"),
+    ("How are pearls formed? Please include references.", "How are pearls formed?"),
+    ("What is the boiling point of tungsten? Answer with one number only.", "What is the boiling point of tungsten?"),
+    ("Show me how glaciers move.", "how glaciers move"),
+    ("Name three causes of the famine in bullet points.", "three causes of the famine"),
+    ("Based on the provided sources, when did the mine close?", "when did the mine close?"),
+    ("What can you tell me about the moons of Mars?", "the moons of Mars"),
+    ("I was wondering what a catalyst does.", "what a catalyst does"),
+    ("Please find out how tall the tower is.", "how tall the tower is"),
+    ("Wie alt ist die Brücke? Antworte bitte auf Englisch.", "Wie alt ist die Brücke?"),
+    ("Kannst du mir sagen, wann die Brücke eröffnet wurde?", "wann die Brücke eröffnet wurde"),
+    ("Gib mir einen Überblick über den Hafen von Ormsea mit Quellen.", "den Hafen von Ormsea"),
+    ("Explique-moi la photosynthèse en deux phrases.", "la photosynthèse"),
+    ("Quand le pont a-t-il été ouvert ? Réponds en français.", "Quand le pont a-t-il été ouvert ?"),
+    ("Háblame del faro de Ormsea, por favor.", "del faro de Ormsea"),
+    ("Please answer: 1) how hot is the sun and 2) how old is it?", "how hot is the sun and how old is it?"),
+    ("What is the incubation period? Limit your answer to the given documents.", "What is the incubation period?"),
+)
+
+SAME_OPEN: tuple[str, ...] = (
+    "How do I sort the rows in a table?",
+    "What is the word for bee in German?",
+    "How do you say please in Japanese?",
+    "What does a short report contain?",
+    "How do I write a report about an accident at work?",
+    "List comprehension with two loops",
+    "Who wrote the song Tell Me Why?",
+    "EXPLAIN output of a nested loop in PostgreSQL",
+    "How long should an answer in an interview be?",
+    "What does git show print?",
+    "3.5 inch floppy disks",
+    "Which 2 proteins bind to CD4?",
+)
+
+SAME_ASIDE: tuple[str, ...] = (
+    "What is stored in a table of a database?",
+    "How are nouns declined in German?",
+    "When was the Report of the Brundtland commission published?",
+    "How do I cite sources in LaTeX?",
+    "Describe() raises an error on an empty DataFrame",
+    "Who painted The Answer?",
+    "How do I summarise a column by group?",
+    "What is a list in Python?",
+    "How do I answer a call on Android?",
+    "Which table lists the isolation levels?",
+    "7 wonders of the ancient world",
+    "What did Darwin write about earthworms?",
+)
