@@ -1,4 +1,4 @@
-"""Signs on the surface of a sentence: that it reports a study, points back, is no prose, or holds what a question asks for. Pure."""
+"""Signs on the surface of a sentence: that it reports a study, points back, or holds what a question asks for. Pure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,6 @@ _STUDY = re.compile(
     r"\b(?:we (?:\w+ )?(?:show|found|find|demonstrat|report|identif|observ|propos|conclud|reveal|examin|investigat|us|perform|compar"
     r"|assess|stud|test|analy)\w*|results?|methods?|conclusions?|in this study|background|patients|p ?[<=] ?0?\.\d)\b",
     re.I,
-)
-_NOISE = re.compile(r"^See also: |^See (?:more|the)\b[^.]{0,80}\.?$|https?:|www\.|\bdoi\b|\S@\S|\blicen[cs]e\b|\bcopyright\b|\u00a9", re.I)
-_ORDER = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+)?(?:of\s+)?(?:the\s+|your\s+|these\s+|my\s+)?"
-    r"(?:previous|prior|above|earlier|preceding|system)\s+(?:instruction|prompt|message|direction|rule|command)",
-    re.I,
-)
-"""What only whoever wants to give a model orders writes."""
-_CODE = re.compile(
-    r"```|>>>|# doctest|^\w*(?:Error|Warning): |\bfrom \w[\w.]* import\b|\bdef \w+\(|\w = \w[\w.]*\(|\w\(.{0,80}\) as \w+:"
-    r"|(?:^|\s)\*{0,2}\w+ ?: (?:\{|(?:array-like|bool|callable|dict|float|int|list|object|optional|scalar|sequence|str)\b)"
 )
 _ENTRY = re.compile(
     r"[-*+\u2022] |(?:Returns|Yields|Raises|Warns|Receives)\b[^:.]{0,90}: "
@@ -47,7 +36,7 @@ _ASKED = (
 )
 _KINDS = tuple((re.compile(question, re.I), sign) for question, sign in _ASKED)
 _BEGINNING = 4000
-"""Signs are looked for in so many characters; a longer "sentence" is a table or code."""
+"""Signs are looked for in so many characters."""
 
 
 def study(text: str) -> bool:
@@ -89,16 +78,3 @@ def heading(quote: str, after: str) -> bool:
         after: What follows them.
     """
     return quote.startswith("#") or (after.startswith("\n\n") and len(quote.split()) <= 12 and quote.rstrip()[-1:].isalnum())
-
-
-def noisy(text: str) -> bool:
-    """Tells whether a stretch is no prose: an address, a licence line, a row of a table, code, orders to a model."""
-    if (
-        len(text) + (0 if text.isascii() else sum(char > "\u3040" for char in text)) < 20
-        or len(text) > _BEGINNING
-        or _NOISE.search(text)
-        or _CODE.search(text)
-        or _ORDER.search(text)
-    ):
-        return True
-    return sum(1 for char in text if char.isalpha() or char == " ") < 0.7 * len(text)

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sentient_kernel.agents._signs import entry, noisy, pointing, study, summary, wanted
+from sentient_kernel.agents._noise import NEVER, Kind, excused, noise
+from sentient_kernel.agents._signs import entry, pointing, study, summary, wanted
 from sentient_kernel.agents._words import asked, content, idf, titled
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
@@ -77,7 +78,7 @@ class Weights:
         pointing: It begins with a word that points back, such as "It".
         summary: It says of the thing that its document is about, by name, what it is.
         entry: It is an entry of a list, such as a parameter with what it means.
-        noise: It is an address, a licence line, a row of a table or code.
+        noise: It is no statement: an address, a licence, a menu, code.
         floor: A sentence with less than this share of the best score is left out: a shorter report is better than a padded one.
         document: A document whose best sentence has less than this share of the best score is left out, unless it holds the best passage.
         twin: Of two sentences that share more than this share of their words one is enough.
@@ -124,6 +125,7 @@ class _Sentence:
     place: float = 0.0
     study: bool = False
     entry: bool = False
+    noise: Kind = ""
     score: float = 0.0
     cover: float = 0.0
     reach: float = 0.0
@@ -151,7 +153,7 @@ def select(
         ['Biochar raised the water held by sand by 45%.']
     """
     terms = list(dict.fromkeys(content(question)))
-    pool = _pool(passages)
+    pool = _pool(passages, excused(question))
     if not terms or not pool:
         return ()
     _score(question, terms, pool, weights)
@@ -205,8 +207,8 @@ def collect(
     return tuple(chosen)
 
 
-def _pool(passages: Sequence[Passage]) -> list[_Sentence]:
-    """Returns the sentences of all passages once each, in reading order, with what stands around them."""
+def _pool(passages: Sequence[Passage], about: frozenset[Kind]) -> list[_Sentence]:
+    """Returns the sentences of all passages once each, in reading order, with what stands around them; none that is never evidence."""
     best: dict[tuple[DocumentId, int, int], _Sentence] = {}
     for passage in passages:
         for start, end in sentences(passage.text):
@@ -226,7 +228,10 @@ def _pool(passages: Sequence[Passage]) -> list[_Sentence]:
             one.around = frozenset().union(*(other.bag for other in group[max(0, at - 1) : at + 2] if other is not one))
             one.place = (at + 0.5) / len(group)
             one.study = reports and one.start < ABSTRACT
-    return pool
+    for one in pool:
+        kind = noise(one.text)
+        one.noise = "" if kind in about else kind
+    return [one for one in pool if one.noise not in NEVER]
 
 
 def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weights: Weights) -> None:
@@ -268,7 +273,7 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
             + weights.kind * any(sign.search(one.text) for sign in kinds)
             + weights.pointing * pointing(one.text)
             + (weights.summary if summary(one.text, one.passage.title) else weights.entry * one.entry)
-            + weights.noise * noisy(one.text)
+            + weights.noise * bool(one.noise)
         )
 
 

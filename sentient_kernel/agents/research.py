@@ -24,6 +24,7 @@ from sentient_kernel.agents.asking import Asking
 from sentient_kernel.agents.assemble import abstaining, answered, assemble, by_judgement, claims_from, mended, missed, weak
 from sentient_kernel.agents.desk import Desk, check_query
 from sentient_kernel.agents.evidence import Evidence, collect
+from sentient_kernel.agents.form import read
 from sentient_kernel.agents.hurried import Hurried
 from sentient_kernel.agents.meaning import nearest
 from sentient_kernel.agents.names import research_names
@@ -181,7 +182,7 @@ class Research:
         cost, notes = (asking.cost, [*asking.notes, *state.notes]) if asking is not None else (Cost(), state.notes)
         if asking is not None and not by_model and report.claims:
             notes.append("The report is made of the sources' own sentences.")
-        notes += _cut_short(ctx, state, limits)
+        notes += [*([] if by_model else _not_followed(question)), *_cut_short(ctx, state, limits)]
         return dict(replace(report, run_id=ctx.run_id, cost=cost, made_with=made, notes=tuple(notes)).to_dict())
 
     async def _clarified(self, ctx: Context, state: Searched, asking: Asking) -> list[str]:
@@ -562,6 +563,12 @@ def _wanted(state: Searched, parts: list[SubQuestion], finishing: bool) -> list[
 
 def _searches(parts: Sequence[SubQuestion]) -> list[str]:
     return [f"searching for “{part.text}”" for part in parts]
+
+
+def _not_followed(question: str) -> list[str]:
+    """Says which wishes for the form of an answer its sentences, shown as they stand in their sources, do not follow."""
+    wished = "; ".join(f"“{wish}”" for wish in read(question).unmet)
+    return [f"Sentences are shown as they stand in the sources. Not followed: {wished}."] if wished else []
 
 
 def _cut_short(ctx: Context, state: Searched, limits: Budget) -> list[str]:

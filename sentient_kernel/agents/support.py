@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sentient_kernel.agents._words import asked, content, titled
+from sentient_kernel.agents._words import KIND, asked, content, titled
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.sources.base import Passage
 
@@ -64,7 +64,8 @@ def supported(question: str, passages: Sequence[Passage]) -> Support:
     names = tuple(_spelled(question, {term: value for term, value in absent.items() if value == 2}))
     held = 1.6 * best / total + 0.3 * min(best, 4.0) - 0.8 * sum(absent.values()) / total
     score = round(held + _peak([passage.score for passage in passages]), 4)
-    if best == total or score >= ENOUGH:
+    needed = frozenset(term for term, value in terms.items() if value > KIND)
+    if score >= ENOUGH or (needed and any(needed <= bag for bag in bags)):
         return Support(True, "", score, missing, names)
     if missing:
         return Support(False, f"Nothing that was found mentions {listed(missing)}.", score, missing, names)

@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sentient_kernel.agents._clean import clean
-from sentient_kernel.agents._signs import entry, heading, noisy, pointing, row
+from sentient_kernel.agents._noise import Kind, excused, noise, noisy
+from sentient_kernel.agents._signs import entry, heading, pointing, row
 from sentient_kernel.agents._words import content, negated, numbers
 from sentient_kernel.agents.disagree import disagreements
 from sentient_kernel.agents.evidence import CONTEXT, Evidence
+from sentient_kernel.agents.form import subject
 from sentient_kernel.agents.plan import SubQuestion
 from sentient_kernel.agents.report import Citation, Claim, Gap, Report, SourceNote
 from sentient_kernel.agents.support import listed, supported
@@ -30,6 +32,8 @@ ROW = 0.55
 """A row of a table is shown when it holds at least this share of what is asked; the other rows of its table come near anything."""
 CRISP = 30
 """An answer prefers sentences of up to so many words; each further word costs a hundredth."""
+SPARE: frozenset[Kind] = frozenset(("", "figures", "fragment"))
+"""Kinds that are shown where there is nothing better: a heading, a row, a few words."""
 
 
 @dataclass(slots=True)
@@ -65,8 +69,9 @@ def write(
     passages = _passages(evidence) if found is None else found
     parts = tuple(part.text for part in plan) or (question,)
     gaps = unanswered(plan, passages, evidence, healths)
-    support = supported(question, passages.get(0, ()))
-    statements = _statements(evidence) if support.ok else []
+    asked = plan[0].query if plan else subject(question)
+    support = supported(asked, passages.get(0, ()))
+    statements = _statements(evidence, excused(asked)) if support.ok else []
     report = Report(question=question, run_id=RunId(run_id), parts=parts, unanswered=gaps)
     if not statements:
         silent = [health for health in healths if health.reason and not health.documents]
@@ -101,8 +106,8 @@ def _passages(evidence: Sequence[Evidence]) -> dict[int, list[Passage]]:
     return found
 
 
-def _statements(evidence: Sequence[Evidence]) -> list[_Statement]:
-    """Returns what can be shown, the same statement once with all that say it; noise only where there is nothing else."""
+def _statements(evidence: Sequence[Evidence], about: frozenset[Kind]) -> list[_Statement]:
+    """Returns what can be shown, the same statement once with all that say it; headings only where there is nothing else."""
     quoted = {(one.document, one.end) for one in evidence}
     found: list[_Statement] = []
     spare: list[_Statement] = []
@@ -116,18 +121,18 @@ def _statements(evidence: Sequence[Evidence]) -> list[_Statement]:
         if same is not None:
             if all(citation.place != statement.citations[0].place for citation in same.citations):
                 same.citations.extend(statement.citations)
-        elif complete and _says(one, text):
+        elif complete and _says(one, text, about):
             found.append(statement)
-        else:
+        elif noise(text) in SPARE:
             spare.append(statement)
     return found or spare[:ANSWER]
 
 
-def _says(one: Evidence, text: str) -> bool:
+def _says(one: Evidence, text: str, about: frozenset[Kind]) -> bool:
     """Tells whether a piece of evidence says something by itself: prose, or a row of a table that is about what is asked."""
     if row(one.quote):
         return one.cover >= ROW and not one.quote.rstrip().endswith("?")
-    return not noisy(text) and not text.endswith(("?", "\uff1f", "\u061f")) and not heading(one.quote, one.after)
+    return not noisy(text, about) and not text.endswith(("?", "\uff1f", "\u061f")) and not heading(one.quote, one.after)
 
 
 def _complete(one: Evidence, quoted: set[tuple[DocumentId, int]]) -> tuple[_Span, bool]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sentient_kernel.agents._signs import entry, noisy, summary
+from sentient_kernel.agents._noise import noisy
+from sentient_kernel.agents._signs import entry, summary
 from sentient_kernel.agents._words import titled
 from sentient_kernel.agents.disagree import disagreements
 from sentient_kernel.agents.evidence import collect, select

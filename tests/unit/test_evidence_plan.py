@@ -43,6 +43,25 @@ def test_parts_and_sides_are_appended_after_the_whole_question(question: str, pa
     assert [part.text for part in plan(question)] == [question, *parts]
 
 
+def test_form_of_a_request_is_shown_and_not_searched_for() -> None:
+    whole, first, second = plan("1. Please tell me when the bridge was built and who designed it. Answer in German.")
+    assert whole.text.startswith("1. Please") and whole.query == "when the bridge was built and who designed it."
+    assert (first.text, second.text) == ("When the bridge was built?", "Who designed it?")
+
+
+def test_numbered_questions_are_parts() -> None:
+    assert [part.text for part in plan("1. How far do bees fly?\n2. Why do wasps sting?")[1:]] == [
+        "How far do bees fly?",
+        "Why do wasps sting?",
+    ]
+
+
+@pytest.mark.parametrize("question", ["What is the difference between loc and iloc?", "Compare bees and wasps, and when do they sleep?"])
+def test_sides_have_ids_in_order(question: str) -> None:
+    parts = plan(question)
+    assert len(parts) > 2 and [part.id for part in parts] == list(range(len(parts)))
+
+
 def test_part_that_points_back_is_searched_with_what_it_points_to() -> None:
     part = plan("Does biochar hold water in sand, and for how long?")[2]
     assert {"biochar", "water", "sand"} <= set(part.query.split())
