@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from sentient_kernel.agents._words import content, words
+
 _STUDY = re.compile(
     r"\b(?:we (?:\w+ )?(?:show|found|find|demonstrat|report|identif|observ|propos|conclud|reveal|examin|investigat|us|perform|compar"
     r"|assess|stud|test|analy)\w*|results?|methods?|conclusions?|in this study|background|patients|p ?[<=] ?0?\.\d)\b",
@@ -15,6 +17,11 @@ _ENTRY = re.compile(
     r"|\*{0,2}[a-z_]\w{0,40}(?: \([^:\n]{1,90}\)|): "
 )
 _SUMMARY = re.compile(r"(\w{1,80}(?:\.\w{1,80}){1,9})(?:\([^:\n]{0,60}\))?: ")
+_DEFINES = re.compile(
+    r"(?:Note: |The |An? |[^\w\s]{1,3})?(.{1,60}?)\s(?:is|are|was|were|means|refers to|describes|denotes|lets|provides"
+    r"|[-\u2013\u2014])\s"
+)
+_TOPIC = re.compile(r"(?:what|who) (?:is|are|was|were) (?:an? |the )?(?P<one>[\w.-]+(?: [\w.-]+){0,3})\W*$", re.I)
 _POINTING = re.compile(r"[\"'(\u201c]?(?:It|This|These|They|He|She|Such|Those|That|Its|Their|His|Her)\b")
 _QUANTITY = re.compile(
     r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|billion|half|third|dozen)\b", re.I
@@ -35,6 +42,10 @@ _ASKED = (
     (r"^what (?:is|are) (?:an? |the )?[\w-]+(?: [\w-]+){0,2}\?*$", _IS),
 )
 _KINDS = tuple((re.compile(question, re.I), sign) for question, sign in _ASKED)
+ASKS = frozenset(
+    "what who whom whose when where why which how does do did is are was were can could should will would has have had".split()
+)
+"""Words that make a question of a few words."""
 _BEGINNING = 4000
 """Signs are looked for in so many characters."""
 
@@ -61,8 +72,42 @@ def entry(text: str) -> bool:
 
 def summary(text: str, title: str) -> bool:
     """Tells whether a sentence says of the thing that its document is about what it is: ``os.walk: Generates ...``."""
+    return body(text, title) != text
+
+
+def body(text: str, title: str) -> str:
+    """Returns a sentence without the name of what its document is about before it; as it is where there is none.
+
+    Example:
+        >>> body("os.walk: Generates the names of files.", "os.walk (python 3.11)")
+        'Generates the names of files.'
+    """
     match = _SUMMARY.match(text)
-    return bool(match) and f".{title.partition(' (')[0]}".endswith(f".{match[1]}" if match else "")
+    named = match and f".{title.partition(' (')[0]}".endswith(f".{match[1]}")
+    return text[match.end() :] if match and named else text
+
+
+def topic(question: str) -> frozenset[str]:
+    """Returns the stems of what a question wants to be told of: "git reset", "What is entropy?".
+
+    None when it asks for more than what that is.
+    """
+    match = _TOPIC.match(question)
+    text = match["one"] if match else question.strip()
+    said = words(text)
+    bare = match or (len(said) <= 4 and not question.rstrip().endswith("?") and not ASKS & frozenset(said))
+    return frozenset(content(text)) if bare else frozenset()
+
+
+def defines(text: str, named: frozenset[str]) -> bool:
+    """Tells whether a sentence begins with a name and says what it is.
+
+    Args:
+        text: The sentence.
+        named: The stems of the name.
+    """
+    match = _DEFINES.match(text)
+    return bool(match and named) and frozenset(content(match[1] if match else "")) == named
 
 
 def row(quote: str) -> bool:

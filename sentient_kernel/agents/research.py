@@ -22,8 +22,9 @@ from typing_extensions import TypedDict  # pydantic, which brings it, reads no o
 from sentient_kernel.agents import prompts
 from sentient_kernel.agents.asking import Asking
 from sentient_kernel.agents.assemble import abstaining, answered, assemble, by_judgement, claims_from, mended, missed, weak
+from sentient_kernel.agents.collect import collect
 from sentient_kernel.agents.desk import Desk, check_query
-from sentient_kernel.agents.evidence import Evidence, collect
+from sentient_kernel.agents.evidence import Evidence
 from sentient_kernel.agents.form import read
 from sentient_kernel.agents.hurried import Hurried
 from sentient_kernel.agents.meaning import nearest
@@ -500,7 +501,7 @@ def pick_evidence(parts: list[SubQuestion], found: list[Found], limit: int) -> l
     asked = [part for part in parts if part.id == parts[0].id or part.kind == "part"]
     if not any(supported(part.query, passages.get(part.id, [])).ok for part in asked):
         return []
-    return list(collect({part.id: part.query for part in parts}, passages, limit=limit))
+    return list(collect(parts, passages, limit=limit))
 
 
 def pick_quotes(parts: list[SubQuestion], found: list[Found]) -> list[Evidence]:

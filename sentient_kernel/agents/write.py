@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from sentient_kernel.agents._clean import clean
 from sentient_kernel.agents._noise import Kind, excused, noise, noisy
-from sentient_kernel.agents._signs import entry, heading, pointing, row
+from sentient_kernel.agents._signs import body, entry, heading, pointing, row
 from sentient_kernel.agents._words import content, negated, numbers
 from sentient_kernel.agents.disagree import disagreements
 from sentient_kernel.agents.evidence import CONTEXT, Evidence
@@ -30,6 +30,8 @@ NEAR = 0.75
 """A sentence joins the answer when its score is at least this share of the best one's."""
 ROW = 0.55
 """A row of a table is shown when it holds at least this share of what is asked; the other rows of its table come near anything."""
+FULL = 4
+"""A statement of so many telling words is left out where another has them all."""
 CRISP = 30
 """An answer prefers sentences of up to so many words; each further word costs a hundredth."""
 SPARE: frozenset[Kind] = frozenset(("", "figures", "fragment"))
@@ -116,10 +118,11 @@ def _statements(evidence: Sequence[Evidence], about: frozenset[Kind]) -> list[_S
         text = clean(whole.quote)
         if not content(text):
             continue
-        statement = _Statement(one, text, [_citation(whole)], frozenset(content(text)))
-        same = next((other for other in found if _same(statement, other)), None)
+        said = frozenset(content(body(text, one.title)))
+        statement = _Statement(one, text, [_citation(whole)], said)
+        same = next((other for other in found if _same(statement, other) or _adds_nothing(statement, other)), None)
         if same is not None:
-            if all(citation.place != statement.citations[0].place for citation in same.citations):
+            if _same(statement, same) and all(known.place != statement.citations[0].place for known in same.citations):
                 same.citations.extend(statement.citations)
         elif complete and _says(one, text, about):
             found.append(statement)
@@ -175,6 +178,19 @@ def _same(one: _Statement, other: _Statement) -> bool:
     if not one.terms or len(one.terms & other.terms) < 0.7 * len(one.terms | other.terms):
         return False
     return numbers(one.text) == numbers(other.text) and bool(negated(one.text)) == bool(negated(other.text))
+
+
+def _adds_nothing(one: _Statement, other: _Statement) -> bool:
+    """Tells whether a statement says nothing beside another: all its words are there, or it says of a sibling what that is."""
+    if numbers(one.text) - numbers(other.text) or bool(negated(one.text)) != bool(negated(other.text)):
+        return False
+    if _summarises(one) and _summarises(other):
+        return len(one.terms & other.terms) >= max(2, min(len(one.terms), len(other.terms)))
+    return len(one.terms) >= FULL and one.terms <= other.terms
+
+
+def _summarises(one: _Statement) -> bool:
+    return body(one.text, one.first.title) != one.text
 
 
 def _answer(statements: Sequence[_Statement], own: set[int]) -> list[_Statement]:

@@ -1,0 +1,136 @@
+"""Puts together the evidence for a whole plan: for the question first, then what its parts bring. Pure; no model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sentient_kernel.agents._words import asked, content, words
+from sentient_kernel.agents.evidence import WEIGHTS, Evidence, Weights, select
+from sentient_kernel.agents.plan import SubQuestion
+from sentient_kernel.ids import DocumentId
+from sentient_kernel.sources.base import Passage
+
+__all__ = ["collect"]
+
+OWN = 0.5
+"""A sentence is listed under a part when it holds at least this share of the part's own words that the best one holds."""
+
+LEAST = 0.01
+"""How much of a part a sentence holds at least that stands under it."""
+_ENDING = re.compile(r"\.(?:txt|md|rst|html?|pdf|docx|ipynb)$|\(\d\w?\)$", re.I)
+_SET_APART = re.compile(r"[./:]")
+
+
+def collect(
+    parts: Sequence[SubQuestion],
+    found: Mapping[int, Sequence[Passage]],
+    *,
+    limit: int = 10,
+    extra: int = 3,
+    weights: Weights = WEIGHTS,
+) -> tuple[Evidence, ...]:
+    """Returns the evidence of a whole plan: that of the question first, then what only its parts brought.
+
+    Args:
+        parts: What is asked, the whole question first.
+        found: What the searches found for each, by id.
+        limit: At most so many sentences for the whole question.
+        extra: At most so many more for each part.
+        weights: How much each sign counts.
+
+    Returns:
+        Evidence in the order of the plan; a place is quoted once, under the part that it answers best.
+    """
+    chosen: dict[tuple[DocumentId, int, int], Evidence] = {}
+    fits: dict[tuple[DocumentId, int, int], float] = {}
+    whole = _weight(parts[0]) if parts else 0.0
+    sides = _sides(parts, found)
+    for part in parts:
+        count = 0
+        # To hold all of "loc" is not to hold all of "the difference between loc and iloc".
+        share = min(1.0, _weight(part) / whole) if whole else 1.0
+        picked = select(part.query, found.get(part.id, ()), limit=limit, part=part.id, weights=weights)
+        for one, fit in _fitting(part, picked, sides):
+            place = (one.document, one.start, one.end)
+            if place not in chosen:
+                if part.id == 0 or count < extra:
+                    score, cover = round(share * one.score, 4), round(share * one.cover, 4)
+                    chosen[place] = replace(one, score=score, cover=cover)
+                    fits[place] = fit
+                    count += 1
+            elif fit > fits[place]:  # it keeps its rank; the part says what it is about
+                chosen[place] = replace(chosen[place], part=part.id)
+                fits[place] = fit
+                count += 1
+    return tuple(chosen.values())
+
+
+def _weight(part: SubQuestion) -> float:
+    return sum(asked(part.query).values())
+
+
+def _fitting(part: SubQuestion, picked: Sequence[Evidence], sides: Mapping[int, _Side]) -> list[tuple[Evidence, float]]:
+    """Returns the sentences that are about a part, not only about what its document is about, with how much of it each holds."""
+    if part.id in sides:
+        return [(one, 1.0) for one in picked if one.document in sides[part.id].documents]
+    if part.kind == "whole":
+        return [(one, 0.0) for one in picked if not sides or _compares(one, sides.values())]
+    own = {term: value for term, value in asked(part.text).items() if value >= 1}
+    if not own:  # "for how long?" is asked of what the question names
+        return [(one, LEAST) for one in picked]
+    bags = [frozenset(content(one.quote)) for one in picked]
+    held = [sum(value for term, value in own.items() if term in bag) for bag in bags]
+    least = max(OWN * max(held, default=0.0), LEAST)
+    return [(one, fit / sum(own.values())) for one, fit in zip(picked, held, strict=True) if fit >= least]
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One of the things compared.
+
+    Args:
+        terms: The stems of its name.
+        documents: The documents that are called so.
+    """
+
+    terms: frozenset[str]
+    documents: frozenset[DocumentId]
+
+
+def _compares(one: Evidence, sides: Collection[_Side]) -> bool:
+    """Tells whether a sentence is about things compared: of a document called so one of them, of another both and not itself."""
+    bag = frozenset(content(one.quote))
+    if any(one.document in side.documents for side in sides):
+        return any(side.terms <= bag for side in sides)
+    both = frozenset(term for side in sides for term in side.terms)
+    itself = frozenset(content(" ".join(_path(one.title)[-1:])))
+    return both <= bag and (itself <= both or not itself <= bag)
+
+
+def _sides(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]]) -> dict[int, _Side]:
+    """Returns the things compared, by sub-question, where each has documents called so; those of one family where there is one."""
+    everything = [passage for group in found.values() for passage in group]
+    named: dict[int, list[tuple[tuple[str, ...], DocumentId]]] = {}
+    for part in parts:
+        if part.kind == "side":
+            paths = ((_path(one.title), one.document) for one in everything)
+            named[part.id] = [(path[:-1], document) for path, document in paths if words(path[-1]) == words(part.query)]
+    if not all(named.values()):
+        return {}
+    families = [{family for family, _ in some} for some in named.values()]
+    shared = set.intersection(*families) if families else set()
+    return {
+        part.id: _Side(
+            frozenset(content(part.query)),
+            frozenset(document for family, document in named[part.id] if family in shared or not shared),
+        )
+        for part in parts
+        if part.id in named
+    }
+
+
+def _path(title: str) -> tuple[str, ...]:
+    """Returns what a title is joined of: ("pandas", "DataFrame", "loc") of "pandas.DataFrame.loc (pandas 3.1)"."""
+    return tuple(_SET_APART.split(_ENDING.sub("", title.partition(" (")[0])))
