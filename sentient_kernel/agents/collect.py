@@ -14,7 +14,7 @@ from sentient_kernel.sources.base import Passage
 
 __all__ = ["collect"]
 
-OWN = 0.5
+OWN = 0.6
 """A sentence is listed under a part when it holds at least this share of the part's own words that the best one holds."""
 
 LEAST = 0.01

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sentient_kernel.agents._measures import measures
 from sentient_kernel.agents._noise import NEVER, Kind, excused, noise
-from sentient_kernel.agents._signs import body, defines, entry, pointing, study, topic, wanted
+from sentient_kernel.agents._signs import body, defines, entry, heading, pointing, study, topic, wanted
 from sentient_kernel.agents._words import asked, content, idf, titled
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
@@ -75,6 +76,7 @@ class Weights:
         late: Place in the abstract of a study, where findings come last.
         length: The logarithm of the number of words.
         kind: The sentence holds what the question asks for: a number, a date, a name.
+        measure: It holds a measure of what the question asks for: kilometres for "how far".
         pointing: It begins with a word that points back, such as "It".
         summary: It says of the thing that its document is about, by name, what it is.
         entry: It is an entry of a list, such as a parameter with what it means.
@@ -94,6 +96,7 @@ class Weights:
     late: float = 0.3
     length: float = 0.1
     kind: float = 0.1
+    measure: float = 0.3
     pointing: float = -0.1
     summary: float = 0.5
     entry: float = -0.2
@@ -125,6 +128,7 @@ class _Sentence:
     bag: frozenset[str] = field(default_factory=frozenset)
     body: frozenset[str] = field(default_factory=frozenset)
     around: frozenset[str] = field(default_factory=frozenset)
+    over: frozenset[str] = field(default_factory=frozenset)
     place: float = 0.0
     study: bool = False
     entry: bool = False
@@ -190,6 +194,7 @@ def _pool(passages: Sequence[Passage], about: frozenset[Kind]) -> list[_Sentence
         one.body = one.bag if said == one.text else frozenset(content(said))
         documents.setdefault(one.passage.document, []).append(one)
     for group in documents.values():
+        _put_under_headings(group)
         reports = sum(study(one.text) for one in group) > 0.3 * len(group)
         for at, one in enumerate(group):
             one.around = frozenset().union(*(other.bag for other in group[max(0, at - 1) : at + 2] if other is not one))
@@ -199,6 +204,16 @@ def _pool(passages: Sequence[Passage], about: frozenset[Kind]) -> list[_Sentence
         kind = noise(one.text)
         one.noise = "" if kind in about else kind
     return [one for one in pool if one.noise not in NEVER]
+
+
+def _put_under_headings(group: Sequence[_Sentence]) -> None:
+    """Notes what the heading over each sentence of a document says."""
+    over: frozenset[str] = frozenset()
+    for one in group:
+        if heading(one.text, one.passage.text[one.end - one.passage.start :][:LINE]):
+            over = one.bag
+        else:
+            one.over = over
 
 
 def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weights: Weights) -> None:
@@ -211,7 +226,7 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
     mean = sum(len(one.terms) for one in pool) / len(pool) or 1.0
     top = max(one.passage.score for one in pool)
     low = min(one.passage.score for one in pool)
-    kinds, named = wanted(question), topic(question)
+    kinds, named, scales = wanted(question), topic(question), measures(question)
     titles = {one.passage.title: titled(one.passage.title) for one in pool}
     shared = _shared(terms, pool, rarity, total, top)
     whole: dict[Passage, frozenset[str]] = {}
@@ -219,7 +234,7 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
         whole[one.passage] = whole.get(one.passage, frozenset()) | one.bag
     for one in pool:
         counts = Counter(one.terms)
-        title = titles[one.passage.title]
+        title = titles[one.passage.title] | one.over
 
         def share(held: frozenset[str], bag: frozenset[str] = one.bag) -> float:
             return sum(rarity[term] for term in terms if term in held and term not in bag) / total
@@ -238,6 +253,7 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
             + weights.late * (one.place if one.study else 0.0)
             + weights.length * math.log(1 + len(one.text.split()))
             + weights.kind * any(sign.search(one.text) for sign in kinds)
+            + weights.measure * any(sign.search(one.text) for sign in scales)
             + weights.pointing * pointing(one.text)
             + (weights.summary if one.body is not one.bag or defines(one.text, named) else weights.entry * one.entry)
             + weights.noise * bool(one.noise)

@@ -82,8 +82,9 @@ def write(
         said = "No source could be searched." if asked_nobody else "Nothing in the sources answers this."
         report = replace(report, answer=f"{said} {why}".strip(), abstained=True)
         return replace(report, sources=source_notes(healths, passages, report))
-    own = {part.id for part in plan if part.kind != "side"}  # the two sides of a comparison are not asked for by themselves
-    lead = _compared(statements, [part.id for part in plan if part.kind == "side"]) or _answer(statements, own)
+    sides = [part.id for part in plan if part.kind == "side"]  # they are not asked for by themselves
+    own = [part.id for part in plan if part.kind == "part" and supported(part.query, passages.get(part.id, ())).ok]
+    lead = _compared(statements, sides) or _answer(statements, own)
     for one in lead:
         one.lead = True
     ordered = [*lead, *(one for one in _ordered(statements) if not one.lead)]
@@ -193,21 +194,35 @@ def _summarises(one: _Statement) -> bool:
     return body(one.text, one.first.title) != one.text
 
 
-def _answer(statements: Sequence[_Statement], own: set[int]) -> list[_Statement]:
-    """Returns the statements that make the answer, best first: the best one of each part, then what comes near the best of all."""
-    # No heading, no half formula, nothing that needs the sentence before it.
-    able = [
-        one for one in statements if one.text.rstrip("\"'\u201d\u2019)").endswith((".", "!", "\u3002", "\uff01")) and not pointing(one.text)
-    ]
-    able = [one for one in able if not entry(one.first.before.rpartition("\n")[2] + one.first.quote)] or able
-    ranked = sorted(able or statements, key=lambda one: -_worth(one))
+def _answer(statements: Sequence[_Statement], parts: Sequence[int]) -> list[_Statement]:
+    """Returns the statements that make the answer: the best one of each part, then what comes near the best of all.
+
+    Args:
+        statements: What can be shown.
+        parts: The parts that the question sets apart and that are answered.
+    """
+    ranked = sorted(_able(statements) or statements, key=lambda one: -_worth(one))
     top = _worth(ranked[0])
-    chosen = [ranked[0]]
-    for one in ranked[1:]:
-        new_part = one.first.part in own and all(one.first.part != other.first.part for other in chosen)
-        if len(chosen) < ANSWER and _worth(one) >= (NEAR / 2 if new_part else NEAR) * top:
-            chosen.append(one)
-    return chosen
+    firsts = (next((one for one in ranked if one.first.part == part), None) for part in parts)
+    chosen = [one for one in firsts if one][:ANSWER] or ranked[:1]
+    more = [one for one in ranked if one not in chosen and _worth(one) >= NEAR * top]
+    chosen += more[: ANSWER - len(chosen)]
+    if not parts:
+        return [chosen[0], *_in_order(chosen[1:])]
+    return sorted(_in_order(chosen), key=lambda one: one.first.part or max(parts) + 1)
+
+
+def _able(statements: Sequence[_Statement]) -> list[_Statement]:
+    """Returns what can stand alone: no heading, no half formula, no entry of a list, nothing that needs what is before it."""
+    ends = (".", "!", "\u3002", "\uff01")
+    able = [one for one in statements if one.text.rstrip("\"'\u201d\u2019)").endswith(ends) and not pointing(one.text)]
+    return [one for one in able if not entry(one.first.before.rpartition("\n")[2] + one.first.quote)] or able
+
+
+def _in_order(statements: Sequence[_Statement]) -> list[_Statement]:
+    """Returns statements with those of one document in its own order, the document named first before the others."""
+    documents = list(dict.fromkeys(one.first.document for one in statements))
+    return sorted(statements, key=lambda one: (documents.index(one.first.document), one.first.start))
 
 
 def _compared(statements: Sequence[_Statement], sides: Sequence[int]) -> list[_Statement]:

@@ -99,3 +99,12 @@ def test_statement_with_another_figure_or_the_opposite_is_kept() -> None:
         six="Biochar never raised the water held by sand.",
     )
     assert len(written("How much water does biochar hold in sand?", found).claims) == 3
+
+
+def test_answer_holds_the_best_sentence_of_each_part_in_the_order_of_the_question() -> None:
+    found = passages(
+        fly="Bees fly two kilometres on most days. Bees fly far in the heath, and bees fly near in the farmland.",
+        sleep="A bee sleeps at night. The hive is dark.",
+    )
+    lead = [claim.text for claim in written("How far do bees fly, and when does a bee sleep?", found).claims if claim.lead]
+    assert "Bees fly" in lead[0] and "A bee sleeps at night." in lead
