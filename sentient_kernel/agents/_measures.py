@@ -25,7 +25,7 @@ _SIGNS = (
     ("far|tall|wide|deep|near", rf"\b{_NUMBER}{_LENGTH}"),
     ("high", rf"\b{_NUMBER}(?:{_LENGTH}|%|per ?cent\b)"),
     ("long (?:do|does|did|can|will|has|have|had)", rf"\b{_NUMBER}{_TIME}"),
-    (r"long(?! (?:do|does|did|can|will|has|have|had)\\b)", rf"\b{_NUMBER}(?:{_TIME}|{_LENGTH})"),
+    (r"long(?! (?:do|does|did|can|will|has|have|had)\b)", rf"\b{_NUMBER}(?:{_TIME}|{_LENGTH})"),
     ("old|young", rf"\b{_NUMBER}{_TIME}|\b(?:founded|built|born)\b"),
     ("often|frequent|frequently", _RATE),
     ("heavy", rf"\b{_NUMBER}{_WEIGHT}"),

@@ -23,6 +23,7 @@ from sentient_kernel.agents import prompts
 from sentient_kernel.agents.asking import Asking
 from sentient_kernel.agents.assemble import abstaining, answered, assemble, by_judgement, claims_from, mended, missed, weak
 from sentient_kernel.agents.collect import collect
+from sentient_kernel.agents.coverage import facts, written
 from sentient_kernel.agents.desk import Desk, check_query
 from sentient_kernel.agents.evidence import Evidence
 from sentient_kernel.agents.form import read
@@ -176,7 +177,10 @@ class Research:
             ctx.tell(ResearchUpdated(phase="verify", message="Checking every quotation at its place"))
             report = await ctx.step(self.verify, draft, title="verify the citations")
             report = replace(report, unanswered=(*report.unanswered, *missed(state.missing, report.unanswered)))
-        ctx.tell(ResearchUpdated(phase="verify", message=_summary(report), progress=1.0))
+        if by_model:
+            report = replace(report, coverage=written(plan(question), report.claims, len(report.unanswered)))
+        level = report.coverage.level
+        ctx.tell(ResearchUpdated(phase="verify", message=" · ".join(facts(report)), progress=1.0, data={"coverage": level}))
         made = await ctx.step(
             made_with, model, sorted({citation.document for citation in report.citations}), title="note what it was made with"
         )
@@ -607,13 +611,6 @@ def _raise_first(outcomes: Sequence[Outcome[None]]) -> None:
     for outcome in outcomes:
         if outcome.error is not None:
             raise outcome.error
-
-
-def _summary(report: Report) -> str:
-    if report.abstained or not report.claims:
-        return "Nothing in the sources answers this"
-    verified = sum(1 for citation in report.citations if citation.verified)
-    return f"{verified} of {len(report.citations)} citations verified"
 
 
 def _short(text: str) -> str:

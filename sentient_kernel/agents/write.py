@@ -12,6 +12,7 @@ from sentient_kernel.agents._clean import clean
 from sentient_kernel.agents._noise import Kind, excused, noise, noisy
 from sentient_kernel.agents._signs import body, entry, heading, pointing, row
 from sentient_kernel.agents._words import content, negated, numbers
+from sentient_kernel.agents.coverage import judged
 from sentient_kernel.agents.disagree import disagreements
 from sentient_kernel.agents.evidence import CONTEXT, Evidence
 from sentient_kernel.agents.form import subject
@@ -69,12 +70,14 @@ def write(
         run_id: The run that writes.
     """
     passages = _passages(evidence) if found is None else found
-    parts = tuple(part.text for part in plan) or (question,)
-    gaps = unanswered(plan, passages, evidence, healths)
-    asked = plan[0].query if plan else subject(question)
-    support = supported(asked, passages.get(0, ()))
-    statements = _statements(evidence, excused(asked)) if support.ok else []
-    report = Report(question=question, run_id=RunId(run_id), parts=parts, unanswered=gaps)
+    plan = plan or (SubQuestion(id=0, text=question, query=subject(question)),)
+    supports = {part.id: supported(part.query, passages.get(part.id, ())) for part in plan}
+    support = supports[plan[0].id]
+    statements = _statements(evidence, excused(plan[0].query)) if support.ok else []
+    report = Report(
+        question=question, run_id=RunId(run_id), parts=tuple(part.text for part in plan),
+        unanswered=unanswered(plan, passages, evidence, healths), coverage=judged(plan, (), supports),
+    )  # fmt: skip
     if not statements:
         silent = [health for health in healths if health.reason and not health.documents]
         asked_nobody = bool(healths) and len(silent) == len(healths) and not any(passages.values())
@@ -83,14 +86,16 @@ def write(
         report = replace(report, answer=f"{said} {why}".strip(), abstained=True)
         return replace(report, sources=source_notes(healths, passages, report))
     sides = [part.id for part in plan if part.kind == "side"]  # they are not asked for by themselves
-    own = [part.id for part in plan if part.kind == "part" and supported(part.query, passages.get(part.id, ())).ok]
+    own = [part.id for part in plan if part.kind == "part" and supports[part.id].ok]
     lead = _compared(statements, sides) or _answer(statements, own)
     for one in lead:
         one.lead = True
     ordered = [*lead, *(one for one in _ordered(statements) if not one.lead)]
     claims = tuple(Claim(text=one.text, citations=tuple(one.citations), part=one.first.part, lead=one.lead) for one in ordered)
-    answer = " ".join(one.text for one in lead)
-    report = replace(report, answer=answer, claims=claims, disagreements=disagreements(evidence))
+    report = replace(
+        report, answer=" ".join(one.text for one in lead), claims=claims, disagreements=disagreements(evidence),
+        coverage=judged(plan, claims, supports),
+    )  # fmt: skip
     return replace(report, sources=source_notes(healths, passages, report))
 
 
