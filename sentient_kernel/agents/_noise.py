@@ -24,7 +24,7 @@ _SIGN, _FIGURE = re.compile(r"[\W\d_]"), re.compile(r"[\d()\[\]%]")
 MENU = 12
 """What leads around a site has so many words at most."""
 FEW = 6
-"""Words that make a statement of a sentence with an address in it."""
+"""Words that make a statement of a sentence with an address or tags in it."""
 PROSE = 4
 """Words that make a statement of a sentence full of figures."""
 
@@ -89,11 +89,12 @@ _TECHNICAL = re.compile(
 )
 _SIGNS = re.compile(
     r"\w = [A-Za-z_][\w.]*\(|[;{}]\s*$|[;{}]\s*\n|\)\s*\{|=> ?[{(\w]|\[-{1,2}[\w<]"
-    r"|(?:^|\s)--?[a-z][\w-]*[ =]\S+ --?[a-z]|</?[a-z][\w-]{0,20}(?:\s[^<>]{0,80})?>"
+    r"|(?:^|\s)--?[a-z][\w-]*[ =]\S+ --?[a-z]"
     r"|\b(?:SELECT|INSERT INTO|CREATE TABLE|UPDATE)\b[^.]{1,200}\b(?:FROM|VALUES|SET)\b"
     r"|\b\w{1,60}\([^()]{0,80}\)\s+\w{1,60}\.\w{1,60}\("
 )
 """What sentences about programs have too; a listing has hardly a word that only joins."""
+_TAG = re.compile(r"</?[a-z][\w-]{0,20}(?:\s[^<>]{0,80})?>")
 _COMMAND = re.compile(r"\s*(?:[$%] )?(?:sudo|apt-get|pip|npm|git|cd|curl) [a-z-]+(?: \S+){0,8}(?<![.!?])\s*$")
 _JOINING = STOP - frozenset("for if while do in and or not is as with from where i a use to by on".split())
 """Words that only join, without those of programming languages; two of them make a sentence."""
@@ -157,8 +158,11 @@ def _has(low: str, hints: Sequence[str]) -> bool:
 
 
 def _listed(text: str) -> bool:
-    """Tells whether a stretch is a listing: it has what no sentence has, or signs and no sentence."""
-    return bool(_LISTING.search(text)) or bool(_SIGNS.search(text) and _joining(text) < 2)
+    """Tells whether a stretch is a listing: it has what no sentence has, signs and no sentence, or little but tags."""
+    if _LISTING.search(text) or (_SIGNS.search(text) and _joining(text) < 2):
+        return True
+    left, tags = _TAG.subn(" ", text)
+    return tags > 0 and len(_told(left)) < FEW
 
 
 def noisy(text: str, about: frozenset[Kind] = frozenset()) -> bool:

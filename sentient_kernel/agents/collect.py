@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sentient_kernel.agents._words import asked, content, words
+from sentient_kernel.agents._words import asked, content, titled, words
 from sentient_kernel.agents.evidence import WEIGHTS, Evidence, Weights, select
 from sentient_kernel.agents.plan import SubQuestion
 from sentient_kernel.ids import DocumentId
@@ -80,10 +80,16 @@ def _fitting(part: SubQuestion, picked: Sequence[Evidence], sides: Mapping[int, 
     own = {term: value for term, value in asked(part.text).items() if value >= 1}
     if not own:  # "for how long?" is asked of what the question names
         return [(one, LEAST) for one in picked]
-    bags = [frozenset(content(one.quote)) for one in picked]
-    held = [sum(value for term, value in own.items() if term in bag) for bag in bags]
-    least = max(OWN * max(held, default=0.0), LEAST)
-    return [(one, fit / sum(own.values())) for one, fit in zip(picked, held, strict=True) if fit >= least]
+    held = [sum(own[term] for term in own.keys() & frozenset(content(one.quote))) for one in picked]
+    least = OWN * max(held, default=0.0)
+    fitting: list[tuple[Evidence, float]] = []
+    for one, fit in zip(picked, held, strict=True):
+        if fit and fit >= least:
+            fitting.append((one, fit / sum(own.values())))
+        elif fit and not own.keys() & titled(one.title):
+            # No title brought it, so a few of the words do: who is named in one text is told of in another.
+            fitting.append((one, 0.0))
+    return fitting
 
 
 @dataclass(frozen=True, slots=True)

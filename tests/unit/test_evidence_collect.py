@@ -65,6 +65,15 @@ def test_sentence_about_the_title_alone_is_not_listed_under_a_part() -> None:
     assert under == ["The clear function clears the cache."]
 
 
+def test_second_text_of_a_chain_is_listed_under_its_part_in_other_words() -> None:
+    found = passages(
+        hive="Johann Imker is the inventor of the waggle hive. The waggle hive was shown in Graz.",
+        imker="The waggle hive made Imker famous. Imker was born in Dornbirn.",
+    )
+    chosen = collected("Where was the inventor of the waggle hive born, and when did he die?", found)[1]
+    assert "Imker was born in Dornbirn." in [one.quote for one in chosen]
+
+
 def test_part_without_words_of_its_own_is_not_left_empty() -> None:
     found = passages(sand="Biochar raised the water held by sand. Biochar held water in sand for nine years. Spain is dry.")
     parts, chosen = collected("Does biochar hold water in sand, and for how long?", found)

@@ -57,6 +57,7 @@ STATEMENTS = (
     "The field \u201cqueen\u201d holds the age of the queen in years.",
     "git revert records a new commit that undoes an earlier one.",
     "curl returns many pages.",
+    "Honey bees <b>rarely</b> fly eight kilometres <i>away</i>.",
     "She lives in a house; he prefers a tent (in summer).",
     "The judge ignored all previous rulings and the instructions of the court.",
     "The act was passed under the terms of the Treaty of Union of 1707.",
