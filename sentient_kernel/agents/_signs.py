@@ -46,6 +46,8 @@ ASKS = frozenset(
     "what who whom whose when where why which how does do did is are was were can could should will would has have had".split()
 )
 """Words that make a question of a few words."""
+FIRST = 3
+"""In so many words a question says what it asks for."""
 _BEGINNING = 4000
 """Signs are looked for in so many characters."""
 
@@ -55,9 +57,16 @@ def study(text: str) -> bool:
     return bool(_STUDY.search(text[:_BEGINNING]))
 
 
-def wanted(question: str) -> list[re.Pattern[str]]:
-    """Returns the signs of what a question asks for: a quantity, a date, a name, a definition."""
-    return [sign for asked, sign in _KINDS if asked.search(question[:_BEGINNING])]
+def wanted(question: str, *, first: bool = False) -> list[re.Pattern[str]]:
+    """Returns the signs of what a question asks for: a quantity, a date, a name, a definition.
+
+    Args:
+        question: What is asked.
+        first: Whether only its first words count: "how do bees tell where food is" asks for no place.
+    """
+    text = question[:_BEGINNING]
+    within = len(" ".join(text.split(" ")[:FIRST])) if first else len(text)
+    return [sign for asked, sign in _KINDS if (match := asked.search(text)) and match.start() <= within]
 
 
 def pointing(text: str) -> bool:

@@ -28,6 +28,9 @@ SURE = 3.8
 HELD = 0.6
 """The share of what a part asks that a sentence of the answer holds, with its title."""
 
+MEANT = 0.7
+"""What is missing is a part of the question when it has more than this share of the part's words."""
+
 Level = Literal["", "all", "some", "near", "nothing"]
 """``all`` parts are answered, ``some`` are, the ``near``est passages are shown, or ``nothing``; empty: nobody judged."""
 
@@ -84,20 +87,28 @@ def judged(parts: Sequence[SubQuestion], claims: Sequence[Claim], supports: Mapp
     return Coverage(level=level, asked=len(own), answered=answered)
 
 
-def written(parts: Sequence[SubQuestion], claims: Sequence[Claim], missing: int) -> Coverage:
+def written(parts: Sequence[SubQuestion], claims: Sequence[Claim], missing: Sequence[str]) -> Coverage:
     """Returns how well sentences of a model answer a question: it says itself what is missing, and its sentences are checked.
 
     Args:
         parts: What is asked, as rules take it apart, the whole question first.
         claims: The sentences of the report.
-        missing: How much of it the report says is not answered.
+        missing: What the report says is not answered.
     """
-    own = len([part for part in parts if part.kind == "part"]) or 1
+    own = [part for part in parts if part.kind == "part"] or list(parts[:1])
     if not any(claim.verdict == "supported" for claim in claims):
-        return Coverage(level="near" if claims else "nothing", asked=own)
-    if missing:
-        return Coverage(level="some", asked=own, answered=max(0, own - missing))
-    return Coverage(level="all", asked=own, answered=own)
+        return Coverage(level="near" if claims else "nothing", asked=len(own))
+    if not missing:
+        return Coverage(level="all", asked=len(own), answered=len(own))
+    # Which part is meant is known only where it is named in its own words.
+    named = sum(any(_meant(part, text) for text in missing) for part in own)
+    return Coverage(level="some", asked=len(own), answered=len(own) - named if named else 0)
+
+
+def _meant(part: SubQuestion, missing: str) -> bool:
+    """Tells whether what is missing is a part of a question: it has most of its words."""
+    terms, told = asked(part.text), frozenset(content(missing))
+    return sum(value for term, value in terms.items() if term in told) > MEANT * sum(terms.values())
 
 
 def facts(report: Report) -> list[str]:
@@ -127,7 +138,7 @@ def _answers(part: SubQuestion, lead: Sequence[Claim], support: Support | None, 
     if sides and bags:
         bags = [frozenset().union(*bags)]
     held = max((sum(value for term, value in terms.items() if term in bag) for bag in bags), default=0.0)
-    signs = [*wanted(part.query), *measures(part.query)]
+    signs = [*wanted(part.query, first=True), *measures(part.query)]
     kinds = all(any(sign.search(claim.text) for claim in own) for sign in signs)
     return held >= HELD * sum(terms.values()) and kinds
 

@@ -178,7 +178,7 @@ class Research:
             report = await ctx.step(self.verify, draft, title="verify the citations")
             report = replace(report, unanswered=(*report.unanswered, *missed(state.missing, report.unanswered)))
         if by_model:
-            report = replace(report, coverage=written(plan(question), report.claims, len(report.unanswered)))
+            report = replace(report, coverage=written(plan(question), report.claims, [gap.question for gap in report.unanswered]))
         level = report.coverage.level
         ctx.tell(ResearchUpdated(phase="verify", message=" · ".join(facts(report)), progress=1.0, data={"coverage": level}))
         made = await ctx.step(

@@ -58,6 +58,13 @@ def test_level_of_the_sources_own_sentences(question: str, claims: Sequence[Clai
     assert (found.level, found.answered, found.asked) == (level, answered, len(parts) - 1 or 1)
 
 
+def test_word_that_asks_within_a_question_asks_for_no_kind_of_thing() -> None:
+    parts = plan("How do honey bees tell each other where food is?")
+    assert judged(parts, [claim("A honey bee tells the others where it is.")], {0: SURE}).level == "all"
+    parts = plan("Where do honey bees dance?")
+    assert judged(parts, [claim("Honey bees dance there.")], {0: SURE}).level == "near"
+
+
 def test_comparison_is_answered_by_both_sides_together() -> None:
     parts = plan("What is the difference between walk and run?")
     both = [claim("Many walk in the morning.", 1), claim("Few run at night.", 2)]
@@ -78,15 +85,16 @@ def test_comparison_is_answered_when_each_side_is_told_what_it_is() -> None:
 @pytest.mark.parametrize(
     ("question", "claims", "missing", "level", "said"),
     [
-        (ONE, [FAR], 0, "all", "answers the question"),
-        (TWO, [FAR], 0, "all", "answers both parts"),
-        (TWO, [FAR], 1, "some", "answers 1 of 2 parts"),
-        (ONE, [FAR], 2, "some", "answers part of the question"),
-        (ONE, [replace(FAR, verdict="unsupported")], 0, "near", "closest passages only"),
-        (ONE, [], 1, "nothing", "nothing found"),
+        (ONE, [FAR], [], "all", "answers the question"),
+        (TWO, [FAR], [], "all", "answers both parts"),
+        (TWO, [FAR], ["When wasps sleep."], "some", "answers 1 of 2 parts"),
+        (TWO, [FAR], ["How a bee measures what she has flown."], "some", "answers part of the question"),
+        (ONE, [FAR], ["How far honey bees fly in winter."], "some", "answers part of the question"),
+        (ONE, [replace(FAR, verdict="unsupported")], [], "near", "closest passages only"),
+        (ONE, [], [ONE], "nothing", "nothing found"),
     ],
 )
-def test_level_of_a_models_sentences(question: str, claims: Sequence[Claim], missing: int, level: Level, said: str) -> None:
+def test_level_of_a_models_sentences(question: str, claims: Sequence[Claim], missing: Sequence[str], level: Level, said: str) -> None:
     found = written(plan(question), claims, missing)
     assert (found.level, str(found)) == (level, said)
 
