@@ -7,7 +7,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from request_forms import OPEN, SAME_OPEN
+from request_forms import ASIDE, OPEN, SAME_ASIDE, SAME_OPEN
 
 from sentient_kernel.agents._words import asked, content
 from sentient_kernel.agents.form import read, subject
@@ -26,6 +26,11 @@ def test_form_is_told_from_subject(request_: str, wanted: str) -> None:
 @pytest.mark.parametrize("question", SAME_OPEN)
 def test_question_that_is_about_form_stays_whole(question: str) -> None:
     assert subject(question) == question
+
+
+def test_rule_holds_for_requests_that_it_was_not_made_by() -> None:
+    assert sum(right(request, wanted) for request, wanted in ASIDE) >= 29  # of 30: "del" of "Háblame del faro" is taken off too
+    assert sum(subject(question) == question for question in SAME_ASIDE) == len(SAME_ASIDE)
 
 
 @pytest.mark.parametrize("question", ["HOW FAR DO HONEY BEES FLY?", "How Far Do Honey Bees Fly?", "how far do honey bees fly?"])
