@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 __all__ = [
-    "ASKING", "COURTESY", "FORM", "GREETING", "LABEL", "LAYOUT", "MADE", "MANNER", "TOLD", "TONGUE",
-    "UNMET", "WISH",
+    "ASKING", "COURTESY", "FORM", "GREETING", "LABEL", "LAYOUT", "MADE", "MANNER", "PARTING",
+    "ROLE", "TOLD", "TONGUE", "UNMET", "WISH",
 ]  # fmt: skip
 
 
@@ -35,8 +35,10 @@ ASKING = _any(
 """Words that a question begins with."""
 
 LABEL = re.compile(
-    r"(?:question|frage|pregunta|domanda|q)\.?\s?\d{0,3}[.:)]\s+"
-    r"|\(?(?:\d{1,3}|[a-z]|[ivx]{1,4})\)\s+|\d{1,3}\.\s+|[-*\u2022]\s+",
+    r"(?:(?:quick |short |next )?question|frage|pregunta|domanda|q|eli5|tl;?dr)\.?\s?\d{0,3}"
+    r"[.:)]\s+"
+    r"|[(\[]?(?:\d{1,3}|[a-z]|[ivx]{1,4})[)\]]\s+|#?\d{1,3}[.:/]\s+|#\d{1,3}\s+|[-*\u2022]\s+"
+    r"|tl;?dr (?:of|on)\s+|eli5\s+",
     re.I,
 )
 """A list number, a bullet or "Q3:" before a question."""
@@ -46,13 +48,29 @@ _WELCOME = _any(
     |hallo|guten (?:tag|morgen|abend)|bonjour|salut|hola|buenos d[ií]as|ciao|buongiorno|olá"""
 )
 GREETING = re.compile(rf"{_WELCOME}(?: there| all| everyone| team)?\s*[,!.:]+\s*", re.I)
+PARTING = re.compile(
+    r"(?i:(?:(?:many|best|kind|with) ){0,3}(?:thanks|thank you|regards|cheers|greetings))[,!.]*"
+    r"(?: [A-Z]\w*){0,2}[.!]?$"
+)
+ROLE = re.compile(
+    r"(?:act|behave) (?:as|like) |(?:imagine|pretend)(?: that)? you "
+    r"|you(?: are|['’]re) (?:an?|the|my) "
+    r"(?:\w+ ){0,3}(?:assistant|expert|scientist|researcher|teacher|professor|analyst|journalist|ai"
+    r"|chatbot|librarian|tutor|writer)\b",
+    re.I,
+)
+"""What a model is told to be: no question is about that when another one follows."""
 
 _PLEASE = _any("please|kindly|bitte|por favor|per favore|s['’]il (?:te|vous) pla[iî]t")
 _DET = _any("an?|the|one|some|any|me an?|ein(?:en|e)?|einer|une?|una?|um|uma")
+_SIZED = r"(?:words?|pages?|sentences?|paragraphs?|lines?)"
 _HOW = r"(?:(?:very|really|quite) )?" + _any(
-    """short|brief|concise|quick|long|longer|detailed|thorough|complete|comprehensive|simple|clear
-    |plain|good|main|key|general|basic|small|little|one-page|kurze[nrs]?|knappe[nrs]?
-    |ausführliche[nrs]?|court|courte|bref|brève|breve|corto|corta|pequeño|detallado|curto"""
+    rf"""\d{{1,4}}[- ]?{_SIZED}|(?:one|two|three|single)[- ]{_SIZED}|bullet(?:ed)?|numbered
+    |literature|executive|in-depth|high-level|written|structured|short|brief|concise|quick|long
+    |longer|detailed
+    |thorough|complete|comprehensive|simple|clear|plain|good|main|key|general|basic|small|little
+    |kurze[nrs]?|knappe[nrs]?|ausführliche[nrs]?|court|courte|bref|brève|breve|corto|corta|pequeño
+    |detallado|curto"""
 )
 _PIECE = _any(
     """report|summary|overview|essay|paragraph|article|notes?|introduction|explanation|description
@@ -87,7 +105,8 @@ _TELL = _any(
     |walk (?:me|us) through|sag(?:e|en sie)?|erzähl(?:e|en sie)?|erklär(?:e|en sie)?
     |beschreib(?:e|en sie)?|zeig(?:e|en sie)?|di(?:s|tes)|explique[zr]?|décri(?:s|vez)|raconte[zr]?
     |montre[zr]?|parle[zr]?|dime|dígame|explica|explícame|explíqueme|cuéntame|háblame|muéstrame
-    |dimmi|spiegami|parlami|diga-me|explique-me|fale"""
+    |nenn(?:e|en sie)?|erläutere|fasse(?:n sie)?|liste(?:n sie)?|dimmi|spiegami|parlami|diga-me
+    |explique-me|fale"""
 )
 _KNOW = r"(?: (?:you|we|they|is|are)(?: (?:know|have|known|say|said|there|found))?)?"
 _KNOWN = _any(
@@ -101,9 +120,13 @@ _SOME = "the|all|some|every|any|several|two|three|four|five|six|seven|eight|nine
 COURTESY = _compiled(
     (
         rf"{_PLEASE}[,:]?\s+",
+        r"(?:briefly|concisely|shortly|kurz|brièvement|brevemente)[,:]?\s+"
+        rf"(?={_TELL}\b|{_MAKE}\b|list\b)",
         r"(?:can|could|would|will|may) (?:you|i|we)(?: (?:please|kindly|perhaps|maybe))?"
         rf"(?: be so kind as to)?\s+(?={_TELL}\b|{_MAKE}\b|(?:ask|know|list|name)\b)",
         r"(?:may|can|could) i ask(?: you)?[,:]?\s+",
+        r"(?:can|could) (?:you|anyone|somebody) (?:please )?help(?: me| us)?(?: out)?"
+        r"(?: with (?:this|that|the following))?\s*[:,]\s*",
         r"(?:i|we)(?:['’]?d| would| do)?(?: really)? (?:like|love|want|need|wish) (?:you )?to "
         r"(?:know|understand|learn|hear|see|find out|ask)(?: more)?(?: about)?[,:]?\s+",
         r"(?:i am|i['’]m|i was|we are|we['’]re) (?:wondering|curious(?: about)?|interested in"
@@ -134,6 +157,9 @@ COURTESY = _compiled(
 MADE = _compiled(
     (
         rf"{_MAKE}{_ME}(?: {_PLEASE})?(?: {_DET})?(?: {_HOW}){{0,3}} {_PIECE}(?: {_HOW})? {_ON}\s*",
+        rf"{_MAKE}{_ME}(?: {_DET})?(?: {_HOW}){{0,3}} {_PIECE} (?=compar)",
+        rf"{_MAKE}{_ME}(?: {_HOW}| about| at most| around){{1,3}} {_ON}\s*",
+        rf"{_MAKE}{_ME} {_KNOWN}\s+",
         rf"(?:{_DET} )?(?:{_HOW} ){{1,3}}{_PIECE} (?:about|on|of|regarding|über|zu|sur|sobre)\s+",
         r"(?:(?:a|an) )?(?:summary|overview|outline) (?:of|on)\s+",
         r"(?:write|report) (?:about|on)\s+",
@@ -174,7 +200,7 @@ MANNER = re.compile(
     |five|5|dummies)(?: years? old)?
     |thanks?(?: you)?(?: (?:very|so) much|\sa lot)?(?: in advance)?|danke(?: schön)?
     |merci(?: beaucoup|\sd['’]avance)?|(?:muchas )?gracias|grazie|obrigad[oa]
-    |if (?:possible|you can)|(?:based on|according to) {_DOCUMENTS}"""
+    |if (?:possible|you can)|zusammen|(?:based on|according to) {_DOCUMENTS}"""
     ),
     re.I,
 )
@@ -184,12 +210,18 @@ _SHAPE = _any(
     """tables?|lists?|bullet[ -]?points?|bullets|points|keywords|json|markdown|csv|html|essay|report
     |paragraph|tabelle|liste|stichpunkten|stichworten|tableau|tabla|lista|tabella|tabela"""
 )
-_INTO = _any("""as|in|in (?:the )?form of|into|in einer|als|dans|sous forme de|comme|en|como|in una""")
+_INTO = _any(
+    """as|in|in (?:the )?form of|into|in einer|als|dans|sous forme de|comme|en|como|in una
+    """
+)
 _PROOF = _any(
     """sources?|citations?|references?|quotes?|quotations?|links|footnotes|bibliography|quellen
     |quellenangaben|zitaten|références|fuentes|referencias|citas|fonti|fontes"""
 )
-_WITH = r"(?:(?:and )?with|including|and|mit|avec|con|com)(?: (?:the|your|all|des|les|las|i))?"
+_WITH = (
+    r"(?:(?:and )?with|including|and|citing|quoting|mit|avec|con|com)"
+    r"(?: (?:the|your|all|des|les|las|i))?"
+)
 LAYOUT = re.compile(
     _any(
         rf"""{_INTO} (?:{_DET} )?(?:{_HOW} )?{_SHAPE}(?: form(?:at)?)?|{_WITH} {_PROOF}|step by step

@@ -7,8 +7,8 @@ import re
 __all__ = ["measures"]
 
 _NUMBER = (
-    r"(?:\d[\d.,]{0,12}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty"
-    r"|thirty|forty|fifty|hundreds?|thousands?|millions?|half an?|several|an?)[\s-]{0,3}"
+    r"(?:\d[\d.,]{0,12}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen"
+    r"|twenty|thirty|forty|fifty|hundreds?|thousands?|millions?|half an?|several|an?)[\s-]{0,3}"
 )
 _LENGTH = (
     r"(?:kilomet(?:re|er)s?|(?:centi|milli)?met(?:re|er)s?|miles?|feet|foot|inch(?:es)?|yards?"

@@ -38,8 +38,10 @@ _ORDER = re.compile(
 _LEGAL = re.compile(
     r"\u00a9|\bcopyright (?:\(c\)|notice|holders?|owners?|\d{4}|by\b)|\ball rights reserved\b"
     r"|\blicen[cs]ed under\b|\bSPDX-|\bcc[- ]by\b|\blicen[cs]e: ?\S"
-    r"|\bunder (?:the )?terms of (?:the |this |either )?(?:licen|gnu|gpl|apache|mit|bsd|creative|cc)"
-    r"|\bpermission (?:is hereby granted|to use, copy)|\bredistributions? (?:and use|of source|in binary)\b"
+    r"|\bunder (?:the )?terms of (?:the |this |either )?"
+    r"(?:licen|gnu|gpl|apache|mit|bsd|creative|cc)"
+    r"|\bpermission (?:is hereby granted|to use, copy)"
+    r"|\bredistributions? (?:and use|of source|in binary)\b"
     r"|\bredistribute (?:it|this|and)\b|\bprovided [\"\u201c']{0,2}as[- ]is\b"
     r"|\bwithout (?:any )?warranty\b|\bwarrant(?:y|ies) of\b|\bin no event (?:shall|will)\b"
     r"|\bliable (?:for|to) any\b|\bterms (?:of (?:use|service)|and conditions)\b"
@@ -85,7 +87,8 @@ _LISTING = re.compile(
 )
 """What no sentence has."""
 _TECHNICAL = re.compile(
-    r"[`#$@%\"=<>{}\[]| : |\) as |[a-z]\.[a-z]\w*\(|(?:Error|Warning): |\b(?:SELECT|INSERT|CREATE|UPDATE|def|except|import)\b"
+    r"[`#$@%\"=<>{}\[]| : |\) as |[a-z]\.[a-z]\w*\(|(?:Error|Warning): "
+    r"|\b(?:SELECT|INSERT|CREATE|UPDATE|def|except|import)\b"
 )
 _SIGNS = re.compile(
     r"\w = [A-Za-z_][\w.]*\(|[;{}]\s*$|[;{}]\s*\n|\)\s*\{|=> ?[{(\w]|\[-{1,2}[\w<]"
@@ -158,7 +161,10 @@ def _has(low: str, hints: Sequence[str]) -> bool:
 
 
 def _listed(text: str) -> bool:
-    """Tells whether a stretch is a listing: it has what no sentence has, signs and no sentence, or little but tags."""
+    """Tells whether a stretch is a listing.
+
+    It has what no sentence has, or signs of a program and no sentence, or little but tags.
+    """
     if _LISTING.search(text) or (_SIGNS.search(text) and _joining(text) < 2):
         return True
     left, tags = _TAG.subn(" ", text)

@@ -1,4 +1,7 @@
-"""Puts together the evidence for a whole plan: for the question first, then what its parts bring. Pure; no model."""
+"""Puts together the evidence for a whole plan: for the question first, then what its parts bring.
+
+Pure; no model.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from sentient_kernel.sources.base import Passage
 __all__ = ["collect"]
 
 OWN = 0.6
-"""A sentence is listed under a part when it holds at least this share of the part's own words that the best one holds."""
+"""A sentence under a part holds at least this share of the part's own words that the best one holds."""
 
 LEAST = 0.01
 """How much of a part a sentence holds at least that stands under it."""
@@ -31,7 +34,7 @@ def collect(
     extra: int = 3,
     weights: Weights = WEIGHTS,
 ) -> tuple[Evidence, ...]:
-    """Returns the evidence of a whole plan: that of the question first, then what only its parts brought.
+    """Returns the evidence of a whole plan: for the question first, then what its parts brought.
 
     Args:
         parts: What is asked, the whole question first.
@@ -41,7 +44,7 @@ def collect(
         weights: How much each sign counts.
 
     Returns:
-        Evidence in the order of the plan; a place is quoted once, under the part that it answers best.
+        Evidence in the order of the plan; a place is quoted once, under the part it answers best.
     """
     chosen: dict[tuple[DocumentId, int, int], Evidence] = {}
     fits: dict[tuple[DocumentId, int, int], float] = {}
@@ -72,7 +75,10 @@ def _weight(part: SubQuestion) -> float:
 
 
 def _fitting(part: SubQuestion, picked: Sequence[Evidence], sides: Mapping[int, _Side]) -> list[tuple[Evidence, float]]:
-    """Returns the sentences that are about a part, not only about what its document is about, with how much of it each holds."""
+    """Returns the sentences that are about a part, with how much of it each holds.
+
+    That a document is about the part is not enough.
+    """
     if part.id in sides:
         return [(one, 1.0) for one in picked if one.document in sides[part.id].documents]
     if part.kind == "whole":
@@ -87,7 +93,7 @@ def _fitting(part: SubQuestion, picked: Sequence[Evidence], sides: Mapping[int, 
         if fit and fit >= least:
             fitting.append((one, fit / sum(own.values())))
         elif fit and not own.keys() & titled(one.title):
-            # No title brought it, so a few of the words do: who is named in one text is told of in another.
+            # No title brought it, so a few words do: who is named in one text is told of in another.
             fitting.append((one, 0.0))
     return fitting
 
@@ -106,7 +112,10 @@ class _Side:
 
 
 def _compares(one: Evidence, sides: Collection[_Side]) -> bool:
-    """Tells whether a sentence is about things compared: of a document called so one of them, of another both and not itself."""
+    """Tells whether a sentence is about things compared.
+
+    Of a document that is called like one of them it has to name one; of another, both and not itself.
+    """
     bag = frozenset(content(one.quote))
     if any(one.document in side.documents for side in sides):
         return any(side.terms <= bag for side in sides)
@@ -116,7 +125,10 @@ def _compares(one: Evidence, sides: Collection[_Side]) -> bool:
 
 
 def _sides(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]]) -> dict[int, _Side]:
-    """Returns the things compared, by sub-question, where each has documents called so; those of one family where there is one."""
+    """Returns the things compared, by sub-question, where each has documents that are called so.
+
+    Where some are of one family (``pandas.merge`` and ``pandas.concat``), those alone.
+    """
     everything = [passage for group in found.values() for passage in group]
     named: dict[int, list[tuple[tuple[str, ...], DocumentId]]] = {}
     for part in parts:
@@ -138,5 +150,5 @@ def _sides(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]])
 
 
 def _path(title: str) -> tuple[str, ...]:
-    """Returns what a title is joined of: ("pandas", "DataFrame", "loc") of "pandas.DataFrame.loc (pandas 3.1)"."""
+    """Returns what a title is joined of: ("pandas", "merge") of "pandas.merge (pandas 3.1)"."""
     return tuple(_SET_APART.split(_ENDING.sub("", title.partition(" (")[0])))

@@ -1,9 +1,10 @@
-"""How well a report answers what was asked; whether its quotes stand where they should is another question. Pure.
+"""How well a report answers what was asked; whether its quotes stand at their place is another question.
 
-Rules cannot read meaning, so they claim little: a part counts as answered when the search stood out, nothing that
-the part names is missing, and one sentence of the answer holds most of its words and the kind of thing it asks for.
-Measured so, COVID-QA's answer stands in 3 of 4 such answers and in 9 of 10 such reports; of 3,100 questions that
-the documents have no answer to, fewer than 1 in 100 count as answered (tests/bench/evidence.py).
+Pure. Rules cannot read meaning, so they claim little: a part counts as answered when the search stood
+out, nothing that the part names is missing, and one sentence of the answer holds most of its words and
+the kind of thing it asks for. Measured so, COVID-QA's answer stands in 3 of 4 such answers and in 9 of
+10 such reports; of 3,100 questions that the documents have no answer to, fewer than 1 in 100 count as
+answered (tests/bench/evidence.py).
 """
 
 from __future__ import annotations
@@ -24,15 +25,18 @@ if TYPE_CHECKING:
 __all__ = ["Coverage", "Level", "facts", "judged", "written"]
 
 SURE = 3.8
-"""From this score of :func:`~sentient_kernel.agents.support.supported` on, what was found counts as an answer."""
+"""From this score of :func:`.support.supported` on, what was found counts as an answer."""
 HELD = 0.6
 """The share of what a part asks that a sentence of the answer holds, with its title."""
 
 MEANT = 0.7
-"""What is missing is a part of the question when it has more than this share of the part's words."""
+"""What is missing is a part of the question when it has more than this share of its words."""
 
 Level = Literal["", "all", "some", "near", "nothing"]
-"""``all`` parts are answered, ``some`` are, the ``near``est passages are shown, or ``nothing``; empty: nobody judged."""
+"""``all`` parts are answered, ``some`` are, the ``near``est passages are shown, or ``nothing``.
+
+Empty where nobody judged.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +60,11 @@ class Coverage:
     def __str__(self) -> str:
         match self.level:
             case "all":
-                parts = "the question" if self.asked == 1 else "both parts" if self.asked == 2 else f"all {self.asked} parts"
-                return f"answers {parts}"
+                parts = {1: "the question", 2: "both parts"}
+                return f"answers {parts.get(self.asked, f'all {self.asked} parts')}"
             case "some":
-                return f"answers {self.answered} of {self.asked} parts" if self.answered else "answers part of the question"
+                part = f"{self.answered} of {self.asked} parts" if self.answered else "part of the question"
+                return f"answers {part}"
             case "near":
                 return "closest passages only"
             case "nothing":
@@ -88,7 +93,7 @@ def judged(parts: Sequence[SubQuestion], claims: Sequence[Claim], supports: Mapp
 
 
 def written(parts: Sequence[SubQuestion], claims: Sequence[Claim], missing: Sequence[str]) -> Coverage:
-    """Returns how well sentences of a model answer a question: it says itself what is missing, and its sentences are checked.
+    """Returns how well checked sentences of a model, which says itself what is missing, answer.
 
     Args:
         parts: What is asked, as rules take it apart, the whole question first.
@@ -112,13 +117,14 @@ def _meant(part: SubQuestion, missing: str) -> bool:
 
 
 def facts(report: Report) -> list[str]:
-    """Returns what is to be said over a report: how well it answers, how many quotes stand at their place, what is unsupported."""
-    cited = report.citations
-    placed = sum(one.placed for one in cited)
-    quotes = f"{placed} of {len(cited)} quotes stand at their place" if len(cited) > 1 else f"{placed} of 1 quote stands at its place"
-    weak = len(report.unsupported)
-    said = [str(report.coverage), quotes if cited else "", f"{weak} sentence{'' if weak == 1 else 's'} unsupported" if weak else ""]
-    return [one for one in said if one]
+    """Returns what stands over a report: how well it answers, its quotes, what is unsupported."""
+    said = [str(report.coverage)] if report.coverage.level else []
+    if cited := report.citations:
+        stand = "quotes stand at their place" if len(cited) > 1 else "quote stands at its place"
+        said.append(f"{sum(one.placed for one in cited)} of {len(cited)} {stand}")
+    if weak := len(report.unsupported):
+        said.append(f"{weak} sentence{'' if weak == 1 else 's'} unsupported")
+    return said
 
 
 def _answers(part: SubQuestion, lead: Sequence[Claim], support: Support | None, sides: Sequence[SubQuestion]) -> bool:
@@ -133,7 +139,9 @@ def _answers(part: SubQuestion, lead: Sequence[Claim], support: Support | None, 
     if support.score < SURE:
         return False
     own = [claim for claim in lead if part.kind == "whole" or claim.part == part.id]
-    terms = asked(part.text if part.kind == "part" and any(value >= 1 for value in asked(part.text).values()) else part.query)
+    terms = asked(part.text) if part.kind == "part" else asked(part.query)
+    if all(value < 1 for value in terms.values()):  # "for how long?" is asked of what the question names
+        terms = asked(part.query)
     bags = [frozenset(content(claim.text)).union(*(titled(one.title) for one in claim.citations[:1])) for claim in own]
     if sides and bags:
         bags = [frozenset().union(*bags)]

@@ -35,6 +35,10 @@ def _ending(pattern: re.Pattern[str]) -> re.Pattern[str]:
 
 
 _MANNER, _LAYOUT, _TONGUE = map(_ending, (forms.MANNER, forms.LAYOUT, forms.TONGUE))
+_PHRASES = "|".join(pattern.pattern for pattern in (forms.MANNER, forms.LAYOUT, forms.TONGUE))
+_FIRST = re.compile(rf"(?:{_PHRASES})\s*[,:]\s+", re.I)
+_PHRASE = re.compile(rf"(?:(?:{_PHRASES})[\s,.!]*)+", re.I)
+_BRACKETED = re.compile(r"\s*[(\[]([^()\[\]]{2,60})[)\]]")
 
 
 class Request(NamedTuple):
@@ -67,9 +71,9 @@ def read(request: str) -> Request:
     Args:
         request: What a person wrote.
     """
-    text = _quiet(_unnumbered(request[:MOST]))
     kept: list[str] = []
     wishes: list[str] = []
+    text = _unbracketed(_quiet(_unnumbered(request[:MOST])), wishes)
     for start, end in sentences(text):
         sentence = text[start:end]
         if _only_form(sentence):
@@ -88,7 +92,7 @@ def _quiet(text: str) -> str:
     said = [word for word in re.findall(r"[^\W\d_]+", text) if len(word) > 1]
     telling = [word for word in said if word.lower() not in STOP]
     others = [word for word in said[1:] if word.lower() in STOP]
-    titled = all(word[0].isupper() for word in telling) and any(word[0].isupper() for word in others)
+    titled = all(word[0].isupper() for word in telling) and any(map(str.istitle, others))
     loud = len(said) > 2 and (titled or all(map(str.isupper, said)))
     return text.lower() if loud else text
 
@@ -101,8 +105,24 @@ def _unnumbered(text: str) -> str:
     return _NUMBERED.sub("", text) if runs else text
 
 
+def _unbracketed(text: str, wishes: list[str]) -> str:
+    """Returns a text without brackets about form, "(in German please)"; adds what they wish."""
+
+    def leave(match: re.Match[str]) -> str:
+        if not _PHRASE.fullmatch(match[1]) and not _only_form(match[1]):
+            return match[0]
+        wishes.append(match[1])
+        return ""
+
+    return _BRACKETED.sub(leave, text)
+
+
 def _only_form(sentence: str) -> bool:
-    """Tells whether a sentence says nothing but how the answer is wanted."""
+    """Tells whether a sentence says nothing but how the answer is wanted, or is mere courtesy."""
+    if forms.ROLE.match(sentence) or forms.PARTING.match(sentence):
+        return True
+    if forms.GREETING.fullmatch(sentence):
+        return True
     said = frozenset(words(sentence))
     known = all(word in forms.FORM or word in STOP or word.isdigit() for word in said)
     return known and bool(said & forms.WISH) and not sentence.endswith("?")
@@ -110,7 +130,7 @@ def _only_form(sentence: str) -> bool:
 
 def _told(sentence: str, wishes: list[str]) -> str:
     """Returns what is left of a sentence without its form; adds what it wishes."""
-    rest, ordered, made = _opened(sentence)
+    rest, ordered, made = _opened(sentence, wishes)
     for _ in range(AT_MOST):
         body = rest.rstrip(_MARKS)
         asks = bool(_ASKS.match(body))
@@ -119,15 +139,18 @@ def _told(sentence: str, wishes: list[str]) -> str:
             found = None if match else pattern.search(body)
             if found and (allowed or _APART.search(body[: found.start()])):
                 match = found
-        if match is None or not content(body[: match.start()]):
+        if match is None and not _PHRASE.fullmatch(body):
             return rest
+        if match is None or not content(body[: match.start()]):  # nothing but form is left
+            wishes.append(rest)
+            return ""
         wishes.append(match.group())
         rest = body[: match.start()].rstrip(_MARKS)
     return rest
 
 
-def _opened(sentence: str) -> tuple[str, bool, bool]:
-    """Returns a sentence without what stands before its subject.
+def _opened(sentence: str, wishes: list[str]) -> tuple[str, bool, bool]:
+    """Returns a sentence without what stands before its subject; adds what that wishes.
 
     Returns:
         What is left, whether an order stood there, and whether one to write something.
@@ -135,8 +158,11 @@ def _opened(sentence: str) -> tuple[str, bool, bool]:
     rest, ordered, made = sentence, False, False
     for _ in range(AT_MOST):
         prefix = _PREFIX.match(rest)
-        if prefix and _only_form(prefix[1]):
-            rest = rest[prefix.end() :]
+        first = _FIRST.match(rest)
+        if first or (prefix and _only_form(prefix[1])):
+            end = first.end() if first else prefix.end() if prefix else 0
+            wishes.append(rest[:end])
+            rest = rest[end:]
             continue
         for kind in (forms.LABEL, forms.GREETING, *forms.COURTESY, *forms.MADE, *forms.TOLD):
             match = kind.match(rest)

@@ -37,6 +37,23 @@ OPEN: tuple[tuple[str, str], ...] = (
     ("Escribe un breve informe sobre el faro de Ormsea.", "el faro de Ormsea"),
     ("Answer the two questions: (a) how far do bees fly and (b) when do they sleep?", "how far do bees fly and when do they sleep?"),
     ("How far do bees fly? Use only the documents, do not make anything up.", "How far do bees fly?"),
+    # Those below were added when the rule was widened; none of ASIDE was looked at for it.
+    ("[1] How do bees sleep?", "How do bees sleep?"),
+    ("Hey, quick question: how long do cats live?", "how long do cats live?"),
+    ("Can you help me with this: why is the sky blue?", "why is the sky blue?"),
+    ("In two sentences, what is a black hole?", "what is a black hole?"),
+    ("Briefly explain the Doppler effect.", "the Doppler effect"),
+    ("ELI5: how does a transistor work?", "how does a transistor work?"),
+    ("Make a bulleted list of the side effects of ibuprofen.", "the side effects of ibuprofen"),
+    ("Write a 500-word essay on the history of tea", "the history of tea"),
+    ("Write me something about whales", "whales"),
+    ("Act as an expert chemist. What is osmosis?", "What is osmosis?"),
+    ("What is the difference between TCP and UDP? Explain like I'm five.", "What is the difference between TCP and UDP?"),
+    ("How do bees sleep (in German please)", "How do bees sleep"),
+    ("Good morning! Could you look up when the bridge opened? Many thanks, Anna", "when the bridge opened?"),
+    ("Fasse die wichtigsten Erkenntnisse über Biochar zusammen.", "die wichtigsten Erkenntnisse über Biochar"),
+    ("Qu'est-ce que l'osmose ? En deux phrases, s'il vous plaît.", "Qu'est-ce que l'osmose ?"),
+    ("Discuss the role of iron in oxygen transport, citing sources.", "the role of iron in oxygen transport"),
 )
 
 ASIDE: tuple[tuple[str, str], ...] = (
@@ -85,6 +102,11 @@ SAME_OPEN: tuple[str, ...] = (
     "What does git show print?",
     "3.5 inch floppy disks",
     "Which 2 proteins bind to CD4?",
+    "Who said please, sir, I want some more?",
+    "What is a summary judgment?",
+    "You are what you eat",
+    "mortality of SARS (in Hong Kong)",
+    "Show tables command in MySQL",
 )
 
 SAME_ASIDE: tuple[str, ...] = (
