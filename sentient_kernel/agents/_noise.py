@@ -20,6 +20,7 @@ NEVER: frozenset[Kind] = frozenset(("order", "legal", "reference", "navigation")
 """Kinds that are no evidence, not even where there is nothing else."""
 SHORTEST, LONGEST = 20, 4_000
 """A statement has so many characters at least; a longer "sentence" is a table or code."""
+_PLAIN = re.compile(r"(?<![\w.(\[/-])[A-Za-z']+(?![\w(\[/=])")
 _SIGN, _FIGURE = re.compile(r"[\W\d_]"), re.compile(r"[\d()\[\]%]")
 MENU = 12
 """What leads around a site has so many words at most."""
@@ -36,14 +37,14 @@ _ORDER = re.compile(
 )
 """What only whoever wants to give a model orders writes."""
 _LEGAL = re.compile(
-    r"\u00a9|\bcopyright (?:\(c\)|notice|holders?|owners?|\d{4}|by\b)|\ball rights reserved\b"
-    r"|\blicen[cs]ed under\b|\bSPDX-|\bcc[- ]by\b|\blicen[cs]e: ?\S"
+    r"(?<![^\W\d_])\u00a9|\bcopyright (?:\(c\)|holders?|owners?|\d{4}|by\b)|\ball rights reserved\b"
+    r"|\babove copyright notice\b|^.{0,40}\blicen[cs]ed under\b|\bSPDX-|\bcc[- ]by\b|\blicen[cs]e: ?\S"
     r"|\bunder (?:the )?terms of (?:the |this |either )?"
     r"(?:licen|gnu|gpl|apache|mit|bsd|creative|cc)"
     r"|\bpermission (?:is hereby granted|to use, copy)"
     r"|\bredistributions? (?:and use|of source|in binary)\b"
     r"|\bredistribute (?:it|this|and)\b|\bprovided [\"\u201c']{0,2}as[- ]is\b"
-    r"|\bwithout (?:any )?warranty\b|\bwarrant(?:y|ies) of\b|\bin no event (?:shall|will)\b"
+    r"|\bwithout (?:any )?warranty\b|\bwarrant(?:y|ies) of (?:merch|fitness|any)|\bin no event (?:shall|will)\b"
     r"|\bliable (?:for|to) any\b|\bterms (?:of (?:use|service)|and conditions)\b"
     r"|\bprivacy policy\b|\bopen[- ]access article\b|\bcreative commons\b"
     r"|\blicen[cs]e (?:agreement|terms|file|notice|text)\b|\b(?:registered )?trademarks? of\b"
@@ -51,6 +52,7 @@ _LEGAL = re.compile(
     r"|\bdeclare (?:that )?(?:they have |there (?:is|are) )?no (?:competing|conflicts?)",
     re.I,
 )
+_LAW = re.compile("WARRANT|LIAB|DAMAGES|COPYRIGHT|LICEN|DISCLAIM|AUTHORS")
 _LEGAL_HINTS = tuple(
     """\u00a9|copyright|rights reserved|licen|spdx|cc-by|cc by|permission|redistribut|as-is|as is
     |warrant|in no event|liable|terms of|terms and|privacy policy|open-access|open access
@@ -68,7 +70,7 @@ _ADDRESS_HINTS = ("@", "http", "www.", "tel", "fax", "mail", "phone")
 _CONTACT = re.compile(r"\b(?:tel|fax|phone|e-?mail)\.?:", re.I)
 _NAVIGATION = re.compile(
     r"^(?:skip to (?:main )?content|table of contents|back to top|on this page|quick search"
-    r"|read more|click here|edit this page|page \d+ of \d+|sign (?:in|up)|log ?in|subscribe"
+    r"|read more|click here|edit this page|page \d+ of \d+|(?:sign in|sign up|log ?in|subscribe)(?: \S+){0,3}$"
     r"|share (?:this|on)|(?:previous|next) (?:topic|page)|this page was last"
     r"|last (?:updated|modified)|created (?:using|with)|powered by)\b"
     r"|\b(?:we|site|website) uses? cookies\b|\baccept (?:all )?cookies\b"
@@ -193,8 +195,8 @@ def excused(question: str) -> frozenset[Kind]:
 
 
 def _shouted(text: str) -> bool:
-    """Tells whether a whole sentence is in capitals, as disclaimers are."""
-    return len(text) > 80 and text.upper() == text and text.lower() != text
+    """Tells whether a whole sentence is in capitals and about the law, as disclaimers are."""
+    return len(text) > 80 and text.upper() == text and bool(_LAW.search(text))
 
 
 def _addressed(text: str) -> bool:
@@ -210,7 +212,7 @@ def _told(text: str) -> list[str]:
 
 def _joining(text: str) -> int:
     """Returns how many words of a text only join others."""
-    return sum(1 for word in WORD.findall(text) if word.lower() in _JOINING)
+    return sum(1 for word in _PLAIN.findall(text) if word.lower() in _JOINING)
 
 
 def _figures(text: str) -> bool:
