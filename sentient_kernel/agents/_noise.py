@@ -62,7 +62,7 @@ _LEGAL_HINTS = tuple(
 _REFERENCE = re.compile(
     r"(?:\b(?:19|20)\d\d[a-z]?; ?\d{1,4}(?:\(\d{1,4}\))?: ?[eS]?\d|\bdoi\b|\bDOI\b)(?=.{0,60}$)"
     r"|\bPMID\b|\bISBN\b|\barXiv:\d|^Accessed \w|\bRetrieved (?:from|on) |^SHA: |^Authors?: "
-    r"|^See also: |^See (?:more|the)\b[^.]{0,80}\.?$"
+    r"|^See also: |^See (?:more|the|below|above)\b(?:[^.]|\.\w){0,80}\.?$"
 )
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|\b[\w.+-]{1,40}@[\w.-]{1,60}\.\w+|https?:\S*", re.I)
 _REFERENCE_HINTS = ("doi", ";", "pmid", "isbn", "arxiv", "access", "retrieved", "sha:", "author", "see")
@@ -93,7 +93,7 @@ _TECHNICAL = re.compile(
     r"|\b(?:SELECT|INSERT|CREATE|UPDATE|def|except|import)\b"
 )
 _SIGNS = re.compile(
-    r"\w = [A-Za-z_][\w.]*\(|[;{}]\s*$|[;{}]\s*\n|\)\s*\{|=> ?[{(\w]|\[-{1,2}[\w<]"
+    r"\w = (?:await )?[A-Za-z_][\w.]*\(|[;{}]\s*$|[;{}]\s*\n|\)\s*\{|=> ?[{(\w]|\[-{1,2}[\w<]"
     r"|(?:^|\s)--?[a-z][\w-]*[ =]\S+ --?[a-z]"
     r"|\b(?:SELECT|INSERT INTO|CREATE TABLE|UPDATE)\b[^.]{1,200}\b(?:FROM|VALUES|SET)\b"
     r"|\b\w{1,60}\([^()]{0,80}\)\s+\w{1,60}\.\w{1,60}\("
@@ -111,9 +111,7 @@ _ABOUT: tuple[tuple[str, Kind], ...] = (
         "legal",
     ),
     (
-        r"\b(?:commands?|code|syntax|examples?|snippets?|scripts?|options?|flags?|switch(?:es)?"
-        r"|listings?|signature|shell|terminal|prompt|json|yaml|toml|sql|quer(?:y|ies)|regex\w*"
-        r"|type in)\b",
+        r"\b(?:commands?|code|syntax|examples?|snippets?|options?|flags?|listings?|shell|type in)\b",
         "code",
     ),
     (

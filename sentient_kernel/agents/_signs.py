@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sentient_kernel.agents._words import content, words
 
@@ -18,7 +19,7 @@ _ENTRY = re.compile(
 )
 _SUMMARY = re.compile(r"(\w{1,80}(?:\.\w{1,80}){1,9})(?:\([^:\n]{0,60}\))?: ")
 _DEFINES = re.compile(
-    r"(?:Note: |The |An? |[^\w\s]{1,3})?(.{1,60}?)\s(?:is|are|was|were|means|refers to|describes|denotes|lets|provides"
+    r"(?:Note: |[^\w\s]{1,3}\s?)?(?:The |An? )?(.{1,60}?)(?:\(\d\w?\))?\s(?:is|are|was|were|means|refers to|describes|denotes|lets|provides"
     r"|[-\u2013\u2014])\s"
 )
 _TOPIC = re.compile(r"(?:what|who) (?:is|are|was|were) (?:an? |the )?(?P<one>[\w.-]+(?: [\w.-]+){0,3})\W*$", re.I)
@@ -96,8 +97,8 @@ def body(text: str, title: str) -> str:
     return text[match.end() :] if match and named else text
 
 
-def topic(question: str) -> frozenset[str]:
-    """Returns the stems of what a question wants to be told of: "git reset", "What is entropy?".
+def topic(question: str) -> tuple[str, ...]:
+    """Returns the words of what a question wants to be told of: "git reset", "What is entropy?".
 
     None when it asks for more than what that is.
     """
@@ -105,18 +106,18 @@ def topic(question: str) -> frozenset[str]:
     text = match["one"] if match else question.strip()
     said = words(text)
     bare = match or (len(said) <= 4 and not question.rstrip().endswith("?") and not ASKS & frozenset(said))
-    return frozenset(content(text)) if bare else frozenset()
+    return tuple(said) if bare and content(text) else ()
 
 
-def defines(text: str, named: frozenset[str]) -> bool:
+def defines(text: str, named: Sequence[str]) -> bool:
     """Tells whether a sentence begins with a name and says what it is.
 
     Args:
         text: The sentence.
-        named: The stems of the name.
+        named: The words of the name, in small letters.
     """
     match = _DEFINES.match(text)
-    return bool(match and named) and frozenset(content(match[1] if match else "")) == named
+    return match is not None and bool(named) and words(match[1]) == list(named)
 
 
 def row(quote: str) -> bool:

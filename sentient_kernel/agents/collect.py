@@ -5,11 +5,11 @@ Pure; no model.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sentient_kernel.agents._words import asked, content, titled, words
+from sentient_kernel.agents._titles import family, last
+from sentient_kernel.agents._words import asked, content, titled
 from sentient_kernel.agents.evidence import WEIGHTS, Evidence, Weights, select
 from sentient_kernel.agents.plan import SubQuestion
 from sentient_kernel.ids import DocumentId
@@ -22,8 +22,6 @@ OWN = 0.6
 
 LEAST = 0.01
 """How much of a part a sentence holds at least that stands under it."""
-_ENDING = re.compile(r"\.(?:txt|md|rst|html?|pdf|docx|ipynb)$|\(\d\w?\)$", re.I)
-_SET_APART = re.compile(r"[./:]")
 
 
 def collect(
@@ -120,7 +118,7 @@ def _compares(one: Evidence, sides: Collection[_Side]) -> bool:
     if any(one.document in side.documents for side in sides):
         return any(side.terms <= bag for side in sides)
     both = frozenset(term for side in sides for term in side.terms)
-    itself = frozenset(content(" ".join(_path(one.title)[-1:])))
+    itself = frozenset(content(last(one.title)))
     return both <= bag and (itself <= both or not itself <= bag)
 
 
@@ -133,8 +131,8 @@ def _sides(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]])
     named: dict[int, list[tuple[tuple[str, ...], DocumentId]]] = {}
     for part in parts:
         if part.kind == "side":
-            paths = ((_path(one.title), one.document) for one in everything)
-            named[part.id] = [(path[:-1], document) for path, document in paths if words(path[-1]) == words(part.query)]
+            called = ((family(one.title, part.query), one.document) for one in everything)
+            named[part.id] = [(family, document) for family, document in called if family is not None]
     if not all(named.values()):
         return {}
     families = [{family for family, _ in some} for some in named.values()]
@@ -147,8 +145,3 @@ def _sides(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]])
         for part in parts
         if part.id in named
     }
-
-
-def _path(title: str) -> tuple[str, ...]:
-    """Returns what a title is joined of: ("pandas", "merge") of "pandas.merge (pandas 3.1)"."""
-    return tuple(_SET_APART.split(_ENDING.sub("", title.partition(" (")[0])))

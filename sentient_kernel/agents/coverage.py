@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sentient_kernel.agents._measures import measures
 from sentient_kernel.agents._signs import body, defines, wanted
-from sentient_kernel.agents._words import asked, content, titled
+from sentient_kernel.agents._words import asked, content, titled, words
 
 if TYPE_CHECKING:
     from sentient_kernel.agents.plan import SubQuestion
@@ -154,5 +154,5 @@ def _answers(part: SubQuestion, lead: Sequence[Claim], support: Support | None, 
 def _tells(claim: Claim, side: SubQuestion) -> bool:
     """Tells whether a sentence says what one of two things compared is."""
     title = claim.citations[0].title if claim.citations else ""
-    named = body(claim.text, title) != claim.text or defines(claim.text, frozenset(content(side.query)))
+    named = body(claim.text, title) != claim.text or defines(claim.text, words(side.query))
     return claim.part == side.id and named

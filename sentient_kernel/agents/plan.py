@@ -122,14 +122,14 @@ def _append_sides(found: list[SubQuestion], text: str) -> None:
         if not match:
             continue
         sides = [_side(side) for side in match.groups()]
-        if all(content(side) and len(side.split()) <= SIDE for side in sides) and set(content(sides[0])) != set(content(sides[1])):
+        if all(content(side) and len(side.split()) <= SIDE for side in sides) and words(sides[0]) != words(sides[1]):
             found.extend([SubQuestion(id=len(found) + n, text=side, query=side, kind="side") for n, side in enumerate(sides)])
         return
 
 
 def _side(text: str) -> str:
     """Returns a compared thing without articles and without a trailing clause."""
-    text = re.split(r"\s+(?:when|while|because|if|whether|that|which|who|and|or)\s+|[.?!]", text.strip())[0]
+    text = re.split(r"\s+(?:when|while|because|if|whether|that|which|who|and|or)\s+|[.?!](?=\s|$)", text.strip())[0]
     return _EDGE.sub("", text).strip(" \"'?.,;:")
 
 

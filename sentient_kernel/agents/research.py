@@ -34,7 +34,7 @@ from sentient_kernel.agents.plan import SubQuestion, plan
 from sentient_kernel.agents.quoting import quoted
 from sentient_kernel.agents.report import Cost, Report
 from sentient_kernel.agents.shelf import Shelf
-from sentient_kernel.agents.support import supported
+from sentient_kernel.agents.support import supports
 from sentient_kernel.agents.taint import (
     Taint,
     agreed,
@@ -502,8 +502,8 @@ def make_plan(question: str) -> list[SubQuestion]:
 def pick_evidence(parts: list[SubQuestion], found: list[Found], limit: int) -> list[Evidence]:
     """Returns the sentences that answer, over all sources and parts; none when what was found only shares words with the question."""
     passages = _by_part(found)
-    asked = [part for part in parts if part.id == parts[0].id or part.kind == "part"]
-    if not any(supported(part.query, passages.get(part.id, [])).ok for part in asked):
+    held = supports(parts, passages)
+    if not any(held[part.id].ok for part in parts if part.id == parts[0].id or part.kind == "part"):
         return []
     return list(collect(parts, passages, limit=limit))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from sentient_kernel.agents._clean import clean
 from sentient_kernel.agents._noise import Kind, excused, noise, noisy
 from sentient_kernel.agents._signs import body, entry, heading, pointing, row
+from sentient_kernel.agents._titles import last
 from sentient_kernel.agents._words import content, negated, numbers
 from sentient_kernel.agents.coverage import judged
 from sentient_kernel.agents.disagree import disagreements
@@ -18,7 +19,7 @@ from sentient_kernel.agents.evidence import CONTEXT, Evidence
 from sentient_kernel.agents.form import subject
 from sentient_kernel.agents.plan import SubQuestion
 from sentient_kernel.agents.report import Citation, Claim, Gap, Report, SourceNote
-from sentient_kernel.agents.support import listed, supported
+from sentient_kernel.agents.support import listed, supports
 from sentient_kernel.ids import DocumentId, RunId
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.sources.base import Health, Passage
@@ -71,12 +72,12 @@ def write(
     """
     passages = _passages(evidence) if found is None else found
     plan = plan or (SubQuestion(id=0, text=question, query=subject(question)),)
-    supports = {part.id: supported(part.query, passages.get(part.id, ())) for part in plan}
-    support = supports[plan[0].id]
+    held = supports(plan, passages)
+    support = held[plan[0].id]
     statements = _statements(evidence, excused(plan[0].query)) if support.ok else []
     report = Report(
         question=question, run_id=RunId(run_id), parts=tuple(part.text for part in plan),
-        unanswered=unanswered(plan, passages, evidence, healths), coverage=judged(plan, (), supports),
+        unanswered=unanswered(plan, passages, evidence, healths), coverage=judged(plan, (), held),
     )  # fmt: skip
     if not statements:
         silent = [health for health in healths if health.reason and not health.documents]
@@ -86,7 +87,7 @@ def write(
         report = replace(report, answer=f"{said} {why}".strip(), abstained=True)
         return replace(report, sources=source_notes(healths, passages, report))
     sides = [part.id for part in plan if part.kind == "side"]  # they are not asked for by themselves
-    own = [part.id for part in plan if part.kind == "part" and supports[part.id].ok]
+    own = [part.id for part in plan if part.kind == "part" and held[part.id].ok]
     lead = _compared(statements, sides) or _answer(statements, own)
     for one in lead:
         one.lead = True
@@ -94,7 +95,7 @@ def write(
     claims = tuple(Claim(text=one.text, citations=tuple(one.citations), part=one.first.part, lead=one.lead) for one in ordered)
     report = replace(
         report, answer=" ".join(one.text for one in lead), claims=claims, disagreements=disagreements(evidence),
-        coverage=judged(plan, claims, supports),
+        coverage=judged(plan, claims, held),
     )  # fmt: skip
     return replace(report, sources=source_notes(healths, passages, report))
 
@@ -183,20 +184,38 @@ def _same(one: _Statement, other: _Statement) -> bool:
     """Tells whether two statements say the same, with the same numbers and without one of them denying it."""
     if not one.terms or len(one.terms & other.terms) < 0.7 * len(one.terms | other.terms):
         return False
+    if _head(one) != _head(other):  # the same is said of another thing
+        return False
+    return _agree(one, other) and not (one.terms ^ other.terms) & (_named(one) | _named(other))
+
+
+def _agree(one: _Statement, other: _Statement) -> bool:
     return numbers(one.text) == numbers(other.text) and bool(negated(one.text)) == bool(negated(other.text))
 
 
+def _named(one: _Statement) -> frozenset[str]:
+    """Returns the stems of what a statement's document is called."""
+    return frozenset(content(last(one.first.title)))
+
+
 def _adds_nothing(one: _Statement, other: _Statement) -> bool:
-    """Tells whether a statement says nothing beside another: all its words are there, or it says of a sibling what that is."""
+    """Tells whether a statement says nothing beside another.
+
+    All its words are there, or it says the same of a sibling: of ``iloc`` what the other says of ``loc``.
+    """
+    apart = one.terms ^ other.terms
+    if _agree(one, other) and one.terms & other.terms and apart <= _named(one) | _named(other):
+        return True
     if numbers(one.text) - numbers(other.text) or bool(negated(one.text)) != bool(negated(other.text)):
         return False
-    if _summarises(one) and _summarises(other):
+    if _head(one) and _head(other):
         return len(one.terms & other.terms) >= max(2, min(len(one.terms), len(other.terms)))
     return len(one.terms) >= FULL and one.terms <= other.terms
 
 
-def _summarises(one: _Statement) -> bool:
-    return body(one.text, one.first.title) != one.text
+def _head(one: _Statement) -> str:
+    """Returns the name that a statement says what it is of: ``os.walk: ``; empty when it says it of none."""
+    return one.text.removesuffix(body(one.text, one.first.title))
 
 
 def _answer(statements: Sequence[_Statement], parts: Sequence[int]) -> list[_Statement]:
@@ -265,9 +284,9 @@ def unanswered(
         healths: How the sources are doing.
     """
     gaps: list[Gap] = []
+    held = supports(plan, found)
     for part in plan:
-        passages = found.get(part.id, ())
-        support = supported(part.query, passages)
+        passages, support = found.get(part.id, ()), held[part.id]
         if not support.ok or (part.id == 0 and not evidence):
             reason = support.reason or "No sentence of what was found fits."
             gaps.append(Gap(question=part.text, reason=reason, sources=_reasons(healths, passages)))

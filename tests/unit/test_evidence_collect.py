@@ -50,6 +50,14 @@ def test_things_compared_are_told_by_the_documents_that_are_called_so() -> None:
     assert "hive" in {one.title for one in chosen}  # it speaks of both, and not of itself
 
 
+def test_comparison_is_answered_when_each_side_is_found_though_nothing_names_both() -> None:
+    found = passages(hive_walk="hive.walk: Takes the bees out.", hive_run="hive.run: Brings the bees back.")
+    parts = plan("Compare hive.walk and hive.run")
+    chosen = collect(parts, {0: found, 1: found[:1], 2: found[1:]})
+    made = write("Compare hive.walk and hive.run", parts, chosen, found={0: found, 1: found[:1], 2: found[1:]})
+    assert [claim.text for claim in made.claims if claim.lead] == [one.text for one in found] and not made.unanswered
+
+
 def test_things_compared_that_no_document_is_called_are_taken_from_any() -> None:
     found = passages(tours=f"{WALK} {RUN}")
     assert len(collected("What is the difference between the hive walk and the hive run?", found)[1]) > 2
@@ -92,6 +100,13 @@ def test_siblings_that_say_what_they_are_in_the_same_words_are_shown_once(summar
     found = passages(**{name: f"{name.replace('_', '.')}: {text}" for name, text in zip(names, summaries, strict=False)})
     claims = written("How do I tell bees apart by their dance?", found).claims
     assert sum("Tell bees apart" in claim.text for claim in claims) == 1
+
+
+def test_what_is_said_of_a_sibling_in_the_same_words_is_shown_once_and_not_cited_for_both() -> None:
+    said = "{} takes the axis on which the bees are counted in the hive."
+    found = passages(hive_loc=said.format("Loc"), hive_iloc=said.format("Iloc"))
+    claims = written("On which axis are bees counted in the hive?", found).claims
+    assert len(claims) == 1 and len(claims[0].citations) == 1
 
 
 def test_statement_that_has_nothing_beside_a_longer_one_is_left_out() -> None:

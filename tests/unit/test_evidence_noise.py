@@ -35,6 +35,7 @@ NO_STATEMENT = (
     ("navigation", "We use cookies to give you the best experience."),
     ("navigation", "Last updated on 3 May 2021 by the editors"),
     ("reference", "Smith J, Doe A. Dances of bees. J Apic Res 2010;84:12-20."),
+    ("reference", "See below for using it on hives with several floors."),
     ("reference", "Imperial College London (2020), doi: 10.25561/77731"),
     ("address", "For more see https://bees.example/dances"),
     ("address", "Chengdu, China Tel.: (+86)28 85423680, Fax: (+86)28 85582944"),

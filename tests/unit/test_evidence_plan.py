@@ -35,6 +35,7 @@ def test_question_that_asks_one_thing_stays_whole(question: str) -> None:
         ("When was the bridge built and who designed it?", ["When was the bridge built?", "Who designed it?"]),
         ("What is apsw? How is it installed?", ["What is apsw?", "How is it installed?"]),
         ("What is the difference between loc and iloc?", ["loc", "iloc"]),
+        ("What is the difference between json.dump and json.dumps?", ["json.dump", "json.dumps"]),
         ("Compare SQLite with PostgreSQL", ["SQLite", "PostgreSQL"]),
         ("Is aspirin stronger than ibuprofen?", ["aspirin", "ibuprofen"]),
     ],
