@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from sentient_kernel._spelling import did_you_mean
 
 DONE, FAILED, USAGE, NOTHING, WAITING = 0, 1, 2, 3, 4
-DEMO = "How do I group rows and compute several aggregates at once?"
+DEMO = "What is the difference between loc and iloc?"
 SHOWN_FORMATS = ("md", "html", "json")
 ENDINGS = (".md", ".html", ".json", ".docx", ".ipynb", ".bib", ".csl.json")
 SOURCES = "a folder, a file, the address of a page, 'packages' (default), 'web', 'wikipedia' or another library; may be repeated"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sentient_kernel.agents._markdown import source_line
 from sentient_kernel.agents._outside import link, visible
+from sentient_kernel.agents.coverage import facts
+from sentient_kernel.projections.words import OUTCOMES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,6 +63,10 @@ def _blocks(report: Report, quoted: str) -> Iterator[Block]:
     lead = [claim for claim in report.claims if claim.lead]
     answer = visible(report.answer) or "Nothing in the sources answers this."
     yield from (Block(_sentences(lead, numbers) if lead else Text(answer, HEADING)), blank)
+    if said := facts(report):
+        weak = report.abstained or report.coverage.level in OUTCOMES
+        told = Text(visible(said[0]), WEAK if weak else "")
+        yield from (Block(told.append("".join(f" · {one}" for one in said[1:]), SOFT)), blank)
     rest = [claim for claim in report.claims if not claim.lead]
     for part in sorted({claim.part for claim in rest}):
         if part and part < len(report.parts):
@@ -120,7 +126,7 @@ def _evidence(citation: Citation, at: int, quoted: str) -> Iterator[Block]:
     from rich.text import Text
 
     url = link(citation.uri)
-    checked = ("verified", "green") if citation.verified else ("not verified", WEAK)
+    checked = ("at its place", "green") if citation.placed else ("not at its place", WEAK)
     number = f"[{at}] "
     head = Text.assemble((number, CITED), (visible(citation.title) or "untitled", "bold"), " · ", checked)
     yield Block(head, "", " " * len(number))

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from sentient_kernel.agents._signs import noisy, pointing
+from sentient_kernel.agents._noise import Kind, excused, noisy
+from sentient_kernel.agents._signs import pointing
 from sentient_kernel.agents._words import asked, content, titled
 from sentient_kernel.agents.evidence import CONTEXT, WEIGHTS, Evidence, select
 from sentient_kernel.agents.plan import SubQuestion
@@ -87,12 +88,13 @@ def _best(part: SubQuestion, passages: Sequence[Passage], *, whole: bool) -> lis
     """
     picked = list(select(part.query, passages, limit=_WHOLE if whole else _PART, part=part.id))
     heard, terms = _heard(passages, _HEARD if whole else _HEARD // 2), asked(part.query)
+    about = excused(part.query)
     beside: list[Evidence] = []
     for rank, passage in enumerate(passages):
         if rank not in heard and all(one.document != passage.document for one in picked):
             continue
         said = [_evidence(part, passage, *span) for span in sentences(passage.text)]
-        said = [one for one in said if _says(one.quote, passage.title)]
+        said = [one for one in said if _says(one.quote, passage.title, about)]
         hits = [n for n, one in enumerate(said) if any(_overlap(one, other) for other in picked)]
         if said and not hits and rank in heard:
             hits = [max(range(len(said)), key=lambda n: sum(terms.get(term, 0.0) for term in set(content(said[n].quote))))]
@@ -135,9 +137,9 @@ def _evidence(part: SubQuestion, passage: Passage, start: int, end: int) -> Evid
     )
 
 
-def _says(quote: str, title: str) -> bool:
+def _says(quote: str, title: str, about: frozenset[Kind]) -> bool:
     """Tells whether a stretch of a text is a sentence that says something, not its heading or noise."""
-    return not noisy(quote) and not quote.startswith("#") and not frozenset(content(quote)) <= titled(title)
+    return not noisy(quote, about) and not quote.startswith("#") and not frozenset(content(quote)) <= titled(title)
 
 
 def _overlap(one: Evidence, other: Evidence) -> bool:

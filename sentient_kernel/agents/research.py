@@ -22,8 +22,11 @@ from typing_extensions import TypedDict  # pydantic, which brings it, reads no o
 from sentient_kernel.agents import prompts
 from sentient_kernel.agents.asking import Asking
 from sentient_kernel.agents.assemble import abstaining, answered, assemble, by_judgement, claims_from, mended, missed, weak
+from sentient_kernel.agents.collect import collect
+from sentient_kernel.agents.coverage import facts, written
 from sentient_kernel.agents.desk import Desk, check_query
-from sentient_kernel.agents.evidence import Evidence, collect
+from sentient_kernel.agents.evidence import Evidence
+from sentient_kernel.agents.form import read
 from sentient_kernel.agents.hurried import Hurried
 from sentient_kernel.agents.meaning import nearest
 from sentient_kernel.agents.names import research_names
@@ -31,7 +34,7 @@ from sentient_kernel.agents.plan import SubQuestion, plan
 from sentient_kernel.agents.quoting import quoted
 from sentient_kernel.agents.report import Cost, Report
 from sentient_kernel.agents.shelf import Shelf
-from sentient_kernel.agents.support import supported
+from sentient_kernel.agents.support import supports
 from sentient_kernel.agents.taint import (
     Taint,
     agreed,
@@ -174,14 +177,17 @@ class Research:
             ctx.tell(ResearchUpdated(phase="verify", message="Checking every quotation at its place"))
             report = await ctx.step(self.verify, draft, title="verify the citations")
             report = replace(report, unanswered=(*report.unanswered, *missed(state.missing, report.unanswered)))
-        ctx.tell(ResearchUpdated(phase="verify", message=_summary(report), progress=1.0))
+        if by_model:
+            report = replace(report, coverage=written(plan(question), report.claims, [gap.question for gap in report.unanswered]))
+        level = report.coverage.level
+        ctx.tell(ResearchUpdated(phase="verify", message=" · ".join(facts(report)), progress=1.0, data={"coverage": level}))
         made = await ctx.step(
             made_with, model, sorted({citation.document for citation in report.citations}), title="note what it was made with"
         )
         cost, notes = (asking.cost, [*asking.notes, *state.notes]) if asking is not None else (Cost(), state.notes)
         if asking is not None and not by_model and report.claims:
             notes.append("The report is made of the sources' own sentences.")
-        notes += _cut_short(ctx, state, limits)
+        notes += [*([] if by_model else _not_followed(question)), *_cut_short(ctx, state, limits)]
         return dict(replace(report, run_id=ctx.run_id, cost=cost, made_with=made, notes=tuple(notes)).to_dict())
 
     async def _clarified(self, ctx: Context, state: Searched, asking: Asking) -> list[str]:
@@ -496,10 +502,10 @@ def make_plan(question: str) -> list[SubQuestion]:
 def pick_evidence(parts: list[SubQuestion], found: list[Found], limit: int) -> list[Evidence]:
     """Returns the sentences that answer, over all sources and parts; none when what was found only shares words with the question."""
     passages = _by_part(found)
-    asked = [part for part in parts if part.id == parts[0].id or part.kind == "part"]
-    if not any(supported(part.query, passages.get(part.id, [])).ok for part in asked):
+    held = supports(parts, passages)
+    if not any(held[part.id].ok for part in parts if part.id == parts[0].id or part.kind == "part"):
         return []
-    return list(collect({part.id: part.query for part in parts}, passages, limit=limit))
+    return list(collect(parts, passages, limit=limit))
 
 
 def pick_quotes(parts: list[SubQuestion], found: list[Found]) -> list[Evidence]:
@@ -564,6 +570,12 @@ def _searches(parts: Sequence[SubQuestion]) -> list[str]:
     return [f"searching for “{part.text}”" for part in parts]
 
 
+def _not_followed(question: str) -> list[str]:
+    """Says which wishes for the form of an answer its sentences, shown as they stand in their sources, do not follow."""
+    wished = "; ".join(f"“{wish}”" for wish in read(question).unmet)
+    return [f"Sentences are shown as they stand in the sources. Not followed: {wished}."] if wished else []
+
+
 def _cut_short(ctx: Context, state: Searched, limits: Budget) -> list[str]:
     """Says what was left out as the run was to finish, and what people told it too late to be of use."""
     notes = []
@@ -599,13 +611,6 @@ def _raise_first(outcomes: Sequence[Outcome[None]]) -> None:
     for outcome in outcomes:
         if outcome.error is not None:
             raise outcome.error
-
-
-def _summary(report: Report) -> str:
-    if report.abstained or not report.claims:
-        return "Nothing in the sources answers this"
-    verified = sum(1 for citation in report.citations if citation.verified)
-    return f"{verified} of {len(report.citations)} citations verified"
 
 
 def _short(text: str) -> str:

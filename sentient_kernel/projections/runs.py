@@ -31,6 +31,7 @@ class RunView:
         recoveries: How often it was taken up again.
         answered: Whether an answer to a question is the last that happened to it.
         foreign: Whether some of it was written elsewhere; what that names is asked about before it goes on here.
+        coverage: How well the report of a research answers what was asked: ``all``, ``some``, ``near`` or ``nothing``.
     """
 
     NOUN: ClassVar[str] = "run"
@@ -63,6 +64,7 @@ class RunView:
     finishing: bool = False
     answered: bool = False
     foreign: bool = False
+    coverage: str = ""
     seq: Seq = _NONE
 
 
@@ -90,9 +92,9 @@ class Run:
     """Folds one run's records into a :class:`RunView`."""
 
     __slots__ = (
-        "_answered", "_approvals", "_asked_elsewhere", "_at", "_cancelling", "_cut", "_done",
-        "_ended", "_ended_at", "_error", "_failed", "_finishing", "_first", "_foreign", "_moved",
-        "_paused", "_progress", "_reason", "_recoveries", "_retried", "_running", "_seq",
+        "_answered", "_approvals", "_asked_elsewhere", "_at", "_cancelling", "_coverage", "_cut",
+        "_done", "_ended", "_ended_at", "_error", "_failed", "_finishing", "_first", "_foreign",
+        "_moved", "_paused", "_progress", "_reason", "_recoveries", "_retried", "_running", "_seq",
         "_start", "_view", "run",
     )  # fmt: skip
 
@@ -101,7 +103,7 @@ class Run:
         self._start = RunStarted(workflow="")
         self._first = self._at = self._ended_at = 0
         self._seq = Seq(0)
-        self._ended = self._reason = ""
+        self._ended = self._reason = self._coverage = ""
         self._error: ErrorInfo | None = None
         self._paused = self._cut = self._cancelling = self._finishing = self._moved = self._answered = False
         self._done = self._retried = self._recoveries = 0
@@ -144,6 +146,9 @@ class Run:
             self._cancelling = True
         elif kind == "finish_requested":
             self._finishing = True
+        elif kind == "research_updated" and isinstance(record.event.data, dict):
+            told = record.event.data.get("coverage")
+            self._coverage = told if told in ("all", "some", "near", "nothing") else self._coverage
 
     @property
     def view(self) -> RunView:
@@ -232,6 +237,7 @@ class Run:
             finishing=self._finishing and not self._ended,
             answered=self._answered,
             foreign=self._foreign,
+            coverage=self._coverage,
             seq=self._seq,
         )
 

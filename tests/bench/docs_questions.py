@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sentient_kernel.agents.evidence import collect
+from sentient_kernel.agents.collect import collect
 from sentient_kernel.agents.plan import plan
 from sentient_kernel.agents.report import Report
 from sentient_kernel.agents.support import supported
@@ -104,7 +104,7 @@ def answer(packages: PackagesSource, question: str) -> tuple[list[Passage], Repo
     """Returns what is found for a question, and the report, made as a research makes it."""
     parts = plan(question)
     found = {part.id: asyncio.run(packages.search(part.query, k=PASSAGES)) for part in parts}
-    chosen = collect({part.id: part.query for part in parts}, found) if supported(parts[0].query, found[0]).ok else ()
+    chosen = collect(parts, found) if supported(parts[0].query, found[0]).ok else ()
     report = write(question, parts, chosen, [packages.health], found=found)
     return found[0], report.checked(lambda document: kept.text if (kept := packages.document(document)) else None)
 

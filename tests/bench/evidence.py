@@ -6,6 +6,8 @@ All goes through the public functions: documents are put into an index, question
   characters are quoted), and the share of questions whose answer string stands in what is quoted.
 - *Precision*: the mean share of the sentences that come from a gold document; a report of no sentence counts 0.
 - *Answered*: the share of questions that are not turned away, asked of their own documents and of another set's.
+- *Says that it answers*: of the reports on a set's own questions and on another set's, how many say so; and in how many of those the
+  answer string stands in the answer and in the report (:mod:`sentient_kernel.agents.coverage`).
 - *Disagreements* and *merged* count questions with any; the sets do not say which are right.
 - *AUC*: how well the support score tells gold evidence from other sentences, and claims that evidence contradicts.
 """
@@ -23,6 +25,7 @@ from typing import Any
 from sentient_kernel.agents._words import words
 from sentient_kernel.agents.evidence import Evidence, select
 from sentient_kernel.agents.plan import plan
+from sentient_kernel.agents.report import Citation
 from sentient_kernel.agents.support import supported
 from sentient_kernel.agents.verify import likeness
 from sentient_kernel.agents.write import write
@@ -63,7 +66,7 @@ def kept_gold(question: Mapping[str, Any], chosen: Sequence[Evidence], texts: Ma
     return found / len(gold)
 
 
-def kept_answer(question: Mapping[str, Any], chosen: Sequence[Evidence]) -> bool:
+def kept_answer(question: Mapping[str, Any], chosen: Sequence[Evidence | Citation]) -> bool:
     """Tells whether an answer string stands in what is quoted, neighbouring sentences joined."""
     said = " ".join(" ".join(words(one.quote)) for one in sorted(chosen, key=lambda one: (one.uri, one.start)))
     return any(" ".join(words(answer)) in said for answer in question["answers"] if words(answer))
@@ -140,6 +143,22 @@ def report(name: str, rows: Rows) -> None:
     )
 
 
+def says_so(label: str, rows: Rows, every_answer: bool) -> None:
+    """Prints how many reports say that they answer the question, and how many of those hold the answer."""
+    sure: list[tuple[bool, bool]] = []
+    for question, passages in rows:
+        parts = plan(question["text"])
+        made = write(question["text"], parts, select(question["text"], passages), found={0: passages})
+        if made.coverage.level == "all":
+            lead = [one for claim in made.claims if claim.lead for one in claim.citations]
+            sure.append((kept_answer(question, lead), kept_answer(question, made.citations)) if every_answer else (False, False))
+    right = ""
+    if every_answer and sure:
+        lead, whole = (statistics.fmean(column) for column in zip(*sure, strict=True))
+        right = f"  answer in it {lead:.3f}, in the report {whole:.3f}"
+    print(f"{label:42} says that it answers {len(sure) / len(rows):.3f}{right}", flush=True)
+
+
 def auc(good: Sequence[float], bad: Sequence[float]) -> float:
     """Returns how often a good one scores above a bad one, ties counted half."""
     return sum((one > other) + 0.5 * (one == other) for one in good for other in bad) / (len(good) * len(bad))
@@ -194,8 +213,11 @@ def main(arguments: list[str] | None = None) -> int:
                 keep(name, rows)
             report(name, rows)
             answered(name, rows)
+            says_so(name, rows, name in ("covidqa", "xquad_en"))
             for other in STRANGERS.get(name, ()):
-                answered(f"{other} asked of {name}", asked(index, other, given.every))
+                strangers = asked(index, other, given.every)
+                answered(f"{other} asked of {name}", strangers)
+                says_so(f"{other} asked of {name}", strangers, False)
             if name == "xquad_en":
                 with_alien_detail(index, name, given.every)
             if name == "scifact":

@@ -31,7 +31,7 @@ def test_a_report_goes_to_stdout_and_progress_to_stderr(cli: Cli) -> None:
     done = cli("research", QUESTION, "--source", BEES)
     assert done.code == DONE
     assert done.out.startswith(f"# {QUESTION}\n")
-    assert re.search(r"Verify · \d+ of \d+ citations verified", done.err)
+    assert re.search(r"Verify · answers the question · \d+ of \d+ quotes stand at their place", done.err)
     assert str(BEES) not in done.err
 
 

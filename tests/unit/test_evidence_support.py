@@ -112,3 +112,13 @@ def test_numbers_that_are_written_as_words_count_as_numbers() -> None:
     quote = "Single foragers were followed to food more than nine kilometres away."
     assert likeness("Single foragers were followed to food more than nineteen kilometres away.", quote) < 0.5
     assert likeness("Single foragers were followed to food more than 9 kilometres away.", quote) > 0.5
+
+
+@pytest.mark.parametrize("question", ["How high was mortality?", "Which command installs honeycomb?", "What enzyme splits starch?"])
+def test_kind_of_thing_that_is_sought_need_not_be_named(question: str) -> None:
+    texts = ("Mortality was 4.5%.", "You install honeycomb with pip.", "Starch is split by amylase.")
+    assert supported(question, [passage(text) for text in texts]).ok
+
+
+def test_kind_alone_is_nothing_to_go_by() -> None:
+    assert not supported("How high?", [passage("A tower.")]).ok
