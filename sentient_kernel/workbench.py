@@ -393,6 +393,7 @@ class Workbench:
             AnswerRefused: Somebody was faster, it is too late, or something else is asked now. Nothing was recorded.
             NotFound: There is no such approval.
             ValueNotStorable: The payload cannot be kept as JSON.
+            HoldsSecret: It holds the value of a known secret.
         """
         if decision not in ("approve", "reject"):
             raise UsageError(f"{decision!r} is no answer.", hint="Say 'approve' or 'reject'.")
@@ -402,7 +403,7 @@ class Workbench:
                 run=run,
                 approval=ApprovalId(approval_id),
                 decision=decision,
-                payload=jsonable(payload, "the payload"),
+                payload=jsonable(payload, "the answer"),
                 edited=payload is not None,
                 reason=reason or "",
                 by=self.user,
