@@ -128,6 +128,16 @@ def test_children_and_big_results_come_along(here: sk.Workbench, there: sk.Workb
     assert there.verify().ok
 
 
+@pytest.mark.parametrize("name", ["far and where", "Bienen: wie weit? \U0001f41d", "a" * 200, 'x"\n/../y'])
+def test_a_run_with_a_name_comes_with_it(here: sk.Workbench, there: sk.Workbench, file: Path, name: str) -> None:
+    run = here.start(family, 3, name=name)
+    run.result(20)
+    here.export(run.id, file)
+    opened = there.open_export(file)
+    row = next(row for row in there.runs if row.id == run.id)
+    assert (row.name, opened.result(20)) == (name, run.result(20))
+
+
 def test_the_same_run_makes_the_same_file(here: sk.Workbench, file: Path) -> None:
     run = here.start(doubled, 3)
     run.result()
