@@ -10,17 +10,29 @@ from typing import Any, NoReturn
 from sentient_kernel._spelling import did_you_mean
 
 DONE, FAILED, USAGE, NOTHING, WAITING = 0, 1, 2, 3, 4
-DEMO = "How do I group rows and compute several aggregates at once?"
+DEMO = "What is the difference between loc and iloc?"
 SHOWN_FORMATS = ("md", "html", "json")
 ENDINGS = (".md", ".html", ".json", ".docx", ".ipynb", ".bib", ".csl.json")
 SOURCES = "a folder, a file, the address of a page, 'packages' (default), 'web', 'wikipedia' or another library; may be repeated"
 
+LONGEST_LINE = 5_000
+"""Characters of a line on the terminal."""
+
 
 def one_line(text: object) -> str:
-    """Returns outside text on one line; nothing in it moves the cursor or turns the direction of writing."""
+    """Returns outside text on one line, cut where it is endless; nothing in it moves the cursor or turns the direction of writing."""
     from sentient_kernel.failures import plain
 
-    return " ".join(plain(text).split())
+    said = str(text)
+    line = " ".join(plain(said[:LONGEST_LINE]).split())
+    return line if len(said) <= LONGEST_LINE else f"{line} …"
+
+
+def shell_word(text: object) -> str:
+    """Returns outside text as one word of a command that a person may copy."""
+    import shlex
+
+    return shlex.quote(one_line(text))
 
 
 class Words(argparse.ArgumentParser):

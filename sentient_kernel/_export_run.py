@@ -1,64 +1,23 @@
-"""A run with all its evidence as one file, and back: what belongs to it, and what a stranger's run may bring into a home.
-
-What comes in executes nothing, overwrites nothing and does not go on by itself. Its rows say for ever that they come from a file: no answer
-and no policy in them counts here, and what they name is asked about before anything of it is executed. Its cache entries are served in a
-replay only.
-"""
+"""A run with all its evidence as one file: what belongs to it."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
 
 from sentient_kernel import __version__, _run_file
-from sentient_kernel.agents.report import Citation, Report
-from sentient_kernel.agents.research import RESEARCH
-from sentient_kernel.cache.store import read_dump
-from sentient_kernel.documents import Document
+from sentient_kernel._run_values import Named, blob_of, reports
 from sentient_kernel.engine import root_of, tree_of
-from sentient_kernel.errors import DuplicateKey, HoldsSecret, NotFound, ParseError, Refused, UsageError
-from sentient_kernel.events import (
-    TRANSIENT,
-    Fact,
-    MessageReceived,
-    Record,
-    RunCompleted,
-    RunPaused,
-    RunStarted,
-    classes,
-)
-from sentient_kernel.ids import BlobId, DocumentId, RunId, Seq
+from sentient_kernel.errors import HoldsSecret, NotFound, UsageError
+from sentient_kernel.ids import BlobId, DocumentId, RunId
 from sentient_kernel.redaction import redactor
 
 if TYPE_CHECKING:
-    from sentient_kernel._run_file import RunFile
+    from collections.abc import Iterable, Sequence
+
+    from sentient_kernel.events import Record
     from sentient_kernel.workbench import Workbench
-
-_DOCUMENT = re.compile(rb'"document":\s?"([0-9a-f]{64})"')
-_CACHED = re.compile(rb'"cache":\s?\[((?:\s?"[0-9a-f]{64}",?)+)\]')
-_DIGEST = re.compile(rb"[0-9a-f]{64}")
-_ID = re.compile(r"[0-9A-Za-z_.:-]{1,100}")
-_ENDS = frozenset({"run_completed", "run_failed", "run_cancelled"})
-_NAMED = ("key", "approval", "inside")
-
-
-class Event(NamedTuple):
-    """An event on its way: without a place yet. ``message`` is the place in the list of the message that it is about."""
-
-    run: RunId
-    at: int
-    fact: Fact
-    message: int = -1
-
-
-# -- out -----------------------------------------------------------------------------------------------------------------
 
 
 def export_run(wb: Workbench, run: RunId, path: str | os.PathLike[str]) -> Path:
@@ -66,6 +25,7 @@ def export_run(wb: Workbench, run: RunId, path: str | os.PathLike[str]) -> Path:
 
     Raises:
         NotFound: Something that it needs is not stored any more.
+        HoldsSecret: It was written before a secret in it was known.
         UsageError: The file cannot be written there.
     """
     target = Path(path).expanduser()
@@ -73,211 +33,29 @@ def export_run(wb: Workbench, run: RunId, path: str | os.PathLike[str]) -> Path:
         raise UsageError(f"{str(target)!r} is a folder.", hint="Give a file to write to.")
     journal, head = wb.journal, wb.journal.head()
     root = root_of(journal, run)
-    records = sorted((r for one in tree_of(journal, root) for r in journal.read(run=one) if r.seq <= head), key=lambda r: r.seq)
+    family = tree_of(journal, root)
+    records = sorted((r for one in family for r in journal.read(run=one) if r.seq <= head), key=lambda r: r.seq)
     get = journal.blobs.get
-    blobs = {blob: get(BlobId(blob)) for blob in _held(records)}
-    named, cached = _named(records, list(blobs.values()))
-    cited = {c.document for report in _reports(records, lambda blob: blobs[blob]) for c in report.citations if c.verified}
-    for document in sorted(cited | named):
+    blobs = {blob: get(BlobId(blob)) for record in records if (blob := blob_of(record))}
+    _refuse_secrets(records, blobs.values())
+    named = Named(lambda document: True, lambda digest: True)
+    for text in (*(record.body for record in records), *blobs.values()):
+        named.take([text])
+    cited = {c.document for report in reports(records, lambda blob: blobs[blob]) for c in report.citations if c.verified}
+    for document in sorted(cited | named.documents):
         try:
             blobs[document] = wb.desk.document(DocumentId(document)).snapshot() if document in cited else get(BlobId(document))
         except NotFound:
             if document in cited:
                 raise
-    _refuse_secrets(records, [blobs[blob] for blob in _held(records)])
-    entries = [(digest, entry) for digest in sorted(cached) if (entry := wb.desk.cache.dump(digest)) is not None]
+    entries = [(digest, entry) for digest in sorted(named.entries) if (entry := wb.desk.cache.dump(digest)) is not None]
     _run_file.write(target, root, records, sorted(blobs.items()), entries, __version__)
     return target
 
 
-def _refuse_secrets(records: Sequence[Record], results: Sequence[bytes]) -> None:
+def _refuse_secrets(records: Sequence[Record], results: Iterable[bytes]) -> None:
     """Refuses to hand on what was written before a secret in it was known. Raises HoldsSecret."""
     for what, data in [*((f"event {r.seq}", r.body) for r in records), *(("a result", data) for data in results)]:
         if (found := redactor().held_in(data)) is not None:
             hint = "Run it again and export that: what is written now holds no secret."
             raise HoldsSecret(f"{what[:1].upper()}{what[1:]} of the run holds the secret {found[0]}, at {found[1]}.", hint=hint)
-
-
-def _held(records: Sequence[Record]) -> list[str]:
-    """Returns the ids of results that are too big for their row."""
-    bodies = (json.loads(record.body) for record in records if record.kind in ("step_completed", "run_completed"))
-    return [body["blob"] for body in bodies if body.get("blob")]
-
-
-def _named(records: Sequence[Record], values: Iterable[bytes]) -> tuple[set[str], set[str]]:
-    """Returns the documents, and the cache entries, that events and stored results name; takes the values one by one."""
-    documents, cached = set[str](), set[str]()
-    for text in chain((record.body for record in records), values):
-        documents.update(found.decode() for found in _DOCUMENT.findall(text))
-        cached.update(digest.decode() for found in _CACHED.findall(text) for digest in _DIGEST.findall(found))
-    return documents, cached
-
-
-def _reports(records: Sequence[Record], blob: Callable[[str], bytes]) -> Iterator[Report]:
-    """Yields the reports of the runs that are a finished research. Raises ParseError."""
-    researches = {record.run for record in records if record.kind == "run_started" and record.event.workflow == RESEARCH}
-    for record in records:
-        if record.kind != "run_completed" or record.run not in researches:
-            continue
-        event: RunCompleted = record.event
-        try:
-            value: Any = json.loads(blob(event.blob)) if event.blob else event.result
-            yield Report.from_dict(value)
-        except (UsageError, ValueError, RecursionError) as error:
-            why = error.message if isinstance(error, UsageError) else "it is no JSON."
-            raise ParseError(f"The result of run {record.run!r} is not a report: {why}") from None
-
-
-# -- in ------------------------------------------------------------------------------------------------------------------
-
-
-def open_export(wb: Workbench, path: str | os.PathLike[str]) -> RunId:
-    """Takes the run of a file into a home, under the id that it has.
-
-    Returns:
-        The run; one that is here already, as far as the file goes or further, is left as it is.
-
-    Raises:
-        UsageError: There is no such file.
-        ParseError: It is no such file, was altered, or is out of bounds.
-        Refused: Another run, or an older state of this one, has its id here.
-    """
-    with _run_file.opened(Path(path).expanduser()) as file:
-        records = [_known(record) for record in file.records]
-        events = _events(records)
-        _check_tree(file.run, events)
-        _check_values(file, records)
-        here = [r for one in tree_of(wb.journal, file.run) for r in wb.journal.read(run=one)]
-        if here:
-            _check_same(events, sorted(here, key=lambda r: r.seq), file.run)
-        for blob in file.blobs:
-            wb.journal.blobs.put(file.blob(blob))
-        for digest in file.entries:
-            wb.desk.cache.load(digest, file.entry(digest))
-    if not here:
-        _adopt(wb, [*events, *_at_rest(events, file.run)])
-    return file.run
-
-
-def _adopt(wb: Workbench, events: list[Event]) -> None:
-    ready = [Record(Seq(0), e.run, e.at, e.fact.kind, e.fact.body()) for e in events]  # here, not on the loop
-    taking = [(place, event) for place, event in enumerate(events) if event.message >= 0]
-
-    def make(first: Seq) -> list[Record]:
-        for place, event in taking:
-            placed = event.fact.model_copy(update={"message": Seq(first + event.message)})
-            ready[place] = ready[place]._replace(body=placed.body())
-        return ready
-
-    async def adopt() -> None:
-        wb.journal.adopt(make)
-
-    try:
-        wb.engine._thread.call(adopt())
-    except DuplicateKey as error:
-        raise _taken(error.message) from None
-
-
-def _known(record: Record) -> Record:
-    """Returns an event in this package's own words: what is not in its vocabulary is no part of it. Raises ParseError."""
-    cls = classes().get(record.kind)
-    if cls is None or record.kind in TRANSIENT:
-        raise ParseError(f"Event {record.seq} of the file is of a kind that is not known here: {record.kind[:80]!r}.")
-    try:
-        event = cls.model_validate_json(record.body)
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors(include_url=False, include_input=False)[0]["loc"])
-        raise ParseError(f"Event {record.seq} of the file is no {record.kind}: {where[:80] or 'as a whole'!r} does not fit.") from None
-    for name in _NAMED:
-        if isinstance(value := getattr(event, name, None), str) and value and not _ID.fullmatch(value):
-            raise ParseError(f"Event {record.seq} of the file has an id that is none: {value[:80]!r}.")
-    return record._replace(body=event.body())
-
-
-def _events(records: Sequence[Record]) -> list[Event]:
-    """Returns events as they may stand in another home: without a place, which they get there."""
-    places = {record.seq: place for place, record in enumerate(records)}
-    found = []
-    for record in records:
-        fact, message = record.event, -1
-        if isinstance(fact, MessageReceived) and fact.message:
-            message = places.get(fact.message, -1)
-            if message < 0 or records[message].kind != "message_sent":
-                raise ParseError(f"Event {record.seq} of the file takes a message that nobody sent.")
-            fact = fact.model_copy(update={"message": Seq(0)})
-        found.append(Event(record.run, record.at, fact, message))
-    return found
-
-
-def _at_rest(events: Sequence[Event], root: RunId) -> Iterator[Event]:
-    """Yields what closes a run that was brought in and has not ended: it is paused."""
-    ends = [event.fact.kind in _ENDS for event in events if event.run == root and event.fact.kind in (*_ENDS, "run_resumed")]
-    if not (ends and ends[-1]):
-        reason = "It was opened from a file; it goes on when somebody resumes it."
-        yield Event(root, events[-1].at, RunPaused(by="import", reason=reason, cut=True))
-
-
-# -- what has to hold ------------------------------------------------------------------------------------------------------
-
-
-def _check_tree(root: RunId, events: Sequence[Event]) -> None:
-    """Each run begins with its beginning, once, and belongs to one that has begun before; only the root belongs to none."""
-    begun: set[RunId] = set()
-    for event in events:
-        if isinstance(event.fact, RunStarted):
-            orphan = event.fact.parent not in begun if event.run != root else event.fact.parent is not None
-            if event.run in begun or orphan:
-                raise ParseError(f"The file holds a run that does not belong to {root!r}: {event.run!r}.")
-            begun.add(event.run)
-        elif event.run not in begun:
-            raise ParseError(f"The file holds events of a run that never began: {event.run!r}.")
-    if root not in begun:
-        raise ParseError("The file does not hold the run that it says it holds.")
-
-
-def _check_values(file: RunFile, records: Sequence[Record]) -> None:
-    """What events point to is there, what is there is pointed to, and every quote of a report stands where it says."""
-    held, there = set(_held(records)), set(file.blobs)
-    if missing := sorted(held - there):
-        raise ParseError(f"The file lacks a value that its events point to: {missing[0]}.")
-    documents, cached = _named(records, (file.blob(blob) for blob in sorted(held)))
-    if there - held - documents:
-        raise ParseError("The file holds values that no event of it points to.")
-    if set(file.entries) - cached:
-        raise ParseError("The file holds answers that no event of it used.")
-    for digest in file.entries:
-        read_dump(file.entry(digest))
-    quotes: dict[str, list[Citation]] = {}
-    for report in _reports(records, file.blob):
-        for citation in report.citations:
-            if citation.verified:
-                quotes.setdefault(citation.document, []).append(citation)
-    for name in sorted({*quotes, *documents & there}):
-        text = _document(file.blob(name)).text if name in there else ""
-        for c in quotes.get(name, ()):
-            if c.start < 0 or text[c.start : c.end] != c.quote:
-                raise ParseError(f"The file's report quotes {c.title[:80]!r} with words that do not stand there.")
-
-
-def _document(data: bytes) -> Document:
-    try:
-        value = json.loads(data)
-        texts = all(isinstance(value[name], str) for name in ("title", "uri", "source", "text"))
-        if len(value) != 5 or not texts or not isinstance(value["meta"], dict):
-            raise ValueError
-        return Document(**value)
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise ParseError("The file holds something in a document's place that is none.") from None
-
-
-def _check_same(theirs: Sequence[Event], here: Sequence[Record], run: RunId) -> None:
-    """The run that is here already has gone at least as far, on the same way."""
-    ours = _events(here)
-    if list(theirs) == ours[: len(theirs)]:
-        return
-    behind = list(theirs[: len(ours)]) == ours
-    raise _taken(f"Run {run!r} is in this home already, {'at an earlier state' if behind else 'and is another one'}.")
-
-
-def _taken(what: str) -> Refused:
-    return Refused(what, hint="Nothing was changed. Open the file in a home of its own: Workbench(home=...).open_export(...).")

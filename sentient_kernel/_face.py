@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from sentient_kernel.commands import CancelRun, DecideApproval, FinishRun, PauseRun, SteerRun
-from sentient_kernel.errors import JournalError, SentientError, UsageError
+from sentient_kernel.errors import AnswerRefused, JournalError, SentientError, UsageError
 from sentient_kernel.events import ErrorInfo, ErrorRecorded, Record
 from sentient_kernel.failures import describe, plain
 from sentient_kernel.ids import DocumentId, RunId, Seq
@@ -27,6 +26,10 @@ if TYPE_CHECKING:
 
 AROUND = 900
 """Characters on each side of a quote that are shown with it."""
+MOST_QUOTED = 20_000
+"""Characters of a quote."""
+MOST_PAYLOAD = 1_000_000
+"""Characters, as JSON, of what a page wants to go ahead with instead of what was shown."""
 
 Row = dict[str, Any]
 
@@ -101,31 +104,23 @@ class Face:
         Raises:
             SentientError: It cannot be done; says why and what to do.
         """
-        try:
-            match message:
-                case {"kind": "do", "what": str(what), "run": str(run), **given}:
-                    return self._do(what, RunId(run), given)
-                case {"kind": "need", "what": "event", "seq": int(seq)}:
-                    return {"data": self._event(seq)}
-                case {"kind": "need", "what": "quote", "document": str(document), "start": int(start), "end": int(end)}:
-                    return self._quote(DocumentId(document), start, end)
-                case {"kind": "error", "where": str(where), "message": str(said)}:
-                    self.complain(where, said, str(message.get("stack", "")))
-                    return {}
-        except ValidationError as error:
-            raise UsageError(f"This was not understood: {error.errors()[0]['msg']}.") from None
+        match message:
+            case {"kind": "do", "what": str(what), "run": str(run), **given}:
+                return self._do(what, RunId(run), given)
+            case {"kind": "need", "what": "event", "seq": int(seq)}:
+                return {"data": self._event(seq)}
+            case {"kind": "need", "what": "quote", "document": str(document), "start": int(start), "end": int(end)}:
+                return self._quote(DocumentId(document), start, end)
+            case {"kind": "error", "where": str(where), "message": str(said)}:
+                self.complain(where[:1_000], said[:10_000], str(message.get("stack", ""))[:10_000])
+                return {}
         raise UsageError("This view and this kernel are of different versions.", hint="Run the cell again.")
 
     def _do(self, what: str, run: RunId, given: Row) -> Row:
         engine, by = self._wb.engine, self._wb.user
         match what:
             case "decide":
-                engine.command(
-                    DecideApproval(
-                        run=run, approval=given.get("approval"), decision=given.get("decision"), payload=unmarked(given.get("payload")),
-                        edited=bool(given.get("edited")), reason=given.get("reason") or "", digest=given.get("digest") or "", by=by,
-                    )
-                )  # fmt: skip
+                engine.command(_decision(run, given, by))
             case "pause":
                 engine.command(PauseRun(run=run, by=by))
             case "resume":
@@ -141,7 +136,7 @@ class Face:
         return {}
 
     def _event(self, seq: int) -> Row:
-        found = self._wb.journal.read(after=Seq(seq - 1), limit=1)
+        found = self._wb.journal.read(after=Seq(seq - 1), limit=1) if 0 < seq < 1 << 53 else []
         if not found or found[0].seq != seq:
             raise UsageError(f"There is no event {seq}.")
         from pydantic_core import from_json
@@ -151,7 +146,8 @@ class Face:
 
     def _quote(self, document: DocumentId, start: int, end: int) -> Row:
         found = self._wb.document(document)
-        start, end = max(0, start), min(end, len(found.text))
+        start = max(0, start)
+        end = max(start, min(end, start + MOST_QUOTED, len(found.text)))
         return {
             "before": found.text[max(0, start - AROUND) : start], "quote": found.text[start:end], "after": found.text[end : end + AROUND],
             "title": found.title, "uri": found.uri,
@@ -179,3 +175,30 @@ class Face:
                 self._wb.journal.post(RunId(""), event)
 
             self._wb.engine.start_soon(write)
+
+
+def _decision(run: RunId, given: Row, by: str) -> DecideApproval:
+    """Returns the answer that a page gives. It counts for what the page showed, so it has to say what that was.
+
+    Raises:
+        AnswerRefused: It does not.
+        UsageError: It is out of bounds.
+    """
+    if not given.get("digest"):
+        raise AnswerRefused(
+            "The answer does not say what was shown when it was given; it was not recorded.",
+            hint="Load the page again, look at the question, and answer it there.",
+        )
+    payload = unmarked(given.get("payload"))
+    if (size := len(json.dumps(payload))) > MOST_PAYLOAD:
+        raise UsageError(f"What is to be approved must have at most {MOST_PAYLOAD:,} characters as JSON, not {size:,}.")
+    return DecideApproval(
+        run=run,
+        approval=given.get("approval"),
+        decision=given.get("decision"),
+        payload=payload,
+        edited=bool(given.get("edited")),
+        reason=given.get("reason") or "",
+        digest=given["digest"],
+        by=by,
+    )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sentient_kernel.run import Run
 
 LOOK = 0.1
+LONGEST = 400
+"""Characters of a line of progress."""
 BETWEEN = 2.0
 """Seconds between two lines of progress within one phase, where lines are not overwritten."""
 
@@ -118,7 +120,7 @@ class Moving:
 
 
 def _line(phase: str, message: str) -> str:
-    return " ".join(plain(" · ".join(part for part in (phase.capitalize(), message) if part)).split())
+    return " ".join(plain(" · ".join(part for part in (phase.capitalize(), message) if part)[:LONGEST]).split())
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from sentient_kernel.clock import as_datetime
 from sentient_kernel.engine import root_of
 from sentient_kernel.errors import NotFound
 from sentient_kernel.events import ErrorInfo
-from sentient_kernel.ids import RunId
+from sentient_kernel.ids import RunId, line_of
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.cost import UsageView
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
@@ -23,6 +23,8 @@ from sentient_kernel.projections.table import Table
 if TYPE_CHECKING:
     from sentient_kernel.workbench import Workbench
 
+PAGE = 1_000
+"""Records that are read at a time."""
 KEPT = 128
 """Runs whose folds are kept between looks; the journal can make any of them again."""
 
@@ -43,8 +45,9 @@ class Views:
         with self._lock:
             # Taken out while it is folded: an interrupt in between leaves no half-applied record behind.
             folds = self._runs.pop(run, None) or RunFolds(run)
-            for record in self._wb.journal.read(run=run, after=folds.seq):
-                folds.apply(record)
+            while records := self._wb.journal.read(run=run, after=folds.seq, limit=PAGE):
+                for record in records:
+                    folds.apply(record)
             if not folds.seq:
                 raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
             self._runs[run] = folds
@@ -57,7 +60,7 @@ class Views:
         self._wb._usable()
         with self._lock:
             folds, self._all = self._all, WorkbenchFolds()
-            while records := self._wb.journal.read(after=folds.seq, limit=10_000):
+            while records := self._wb.journal.read(after=folds.seq, limit=PAGE):
                 for record in records:
                     folds.apply(record)
             self._all = folds
@@ -119,7 +122,8 @@ class Views:
         """Returns all runs."""
         views = {view.id: view for view in self.all().runs.table}
         living = {run for run, info in self._wb.journal.leases().items() if info.alive} | set(self._wb.engine.live)
-        shown = [with_liveness(view, not living.isdisjoint(_line_of(view, views))) for view in views.values()]
+        parents = {run: view.parent for run, view in views.items() if view.parent in views}
+        shown = [with_liveness(view, not living.isdisjoint(line_of(view.id, parents.get))) for view in views.values()]
         now = self.all().runs  # what moved between the two looks is looked at again
         return Table((v if v.status != "crashed" or self._still(now, v) else self.run(v.id) for v in shown), RunView)
 
@@ -168,12 +172,3 @@ class Views:
             view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table,
             report_html=written.to_html() if written is not None else None, foreign=self.foreign(run),
         )  # fmt: skip
-
-
-def _line_of(view: RunView, views: dict[RunId, RunView]) -> list[RunId]:
-    """Returns a run and those it is a part of: their root's lease stands for all of them."""
-    line = [view.id]
-    while view.parent is not None and view.parent in views and view.parent not in line:
-        view = views[view.parent]
-        line.append(view.id)
-    return line

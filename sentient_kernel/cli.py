@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentient_kernel._arguments import DONE, ENDINGS, FAILED, NOTHING, USAGE, WAITING, one_line, parsed
+from sentient_kernel._arguments import DONE, ENDINGS, FAILED, NOTHING, USAGE, WAITING, one_line, parsed, shell_word
 from sentient_kernel.errors import RunError, SentientError, UnknownModel, UsageError
 from sentient_kernel.redaction import shown
 
@@ -145,8 +145,8 @@ def _finish(wb: Workbench, run: Run, args: argparse.Namespace) -> int:
     if status == "waiting":
         for approval in run.approvals:
             if approval.status == "open":
-                print(approval.id)
-                how = f"`sentient-kernel approve {approval.id}`, then `sentient-kernel resume {run.id}`"
+                print(one_line(approval.id))
+                how = f"`sentient-kernel approve {shell_word(approval.id)}`, then `sentient-kernel resume {run.id}`"
                 print(f"Waiting for an answer: {one_line(approval.question)} {how}.", file=sys.stderr)
         return WAITING
     if status in ("paused", "crashed"):
@@ -274,7 +274,7 @@ def _answered(wb: Workbench, approval: str, what: str) -> int:
     ours = run.view.workflow.startswith("sentient_kernel.")
     how = f"`sentient-kernel resume {run.id}` goes on with the run." if ours else "Start its script or notebook again; it goes on there."
     goes_on = "" if wb.engine.alive(run.id) else f" {how}"
-    print(f"{what}: {approval}.{goes_on}", file=sys.stderr)
+    print(f"{what}: {one_line(approval)}.{goes_on}", file=sys.stderr)
     return DONE
 
 
@@ -315,7 +315,7 @@ def _verify(args: argparse.Namespace) -> int:
         print("That no row is missing or altered does not prove who wrote it: a whole journal can be made up.")
     else:
         for damage in verdict.damage:
-            print(f"rows {damage.first} to {damage.last}: {damage.what}")
+            print(f"rows {damage.first} to {damage.last}: {one_line(damage.what)}")
         print("sentient-kernel: The journal is damaged; what can be read is there.", file=sys.stderr)
     return DONE if verdict.ok else FAILED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -37,11 +37,14 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+_END: Final = 253_402_300_799_000_000  # the last second of the year 9999
+
+
 def as_datetime(us: int) -> datetime:
-    """Turns microseconds since 1970 into an aware datetime in UTC.
+    """Turns microseconds since 1970 into an aware datetime in UTC. A time that no calendar has becomes the nearest one that it has.
 
     Example:
-        >>> as_datetime(0).isoformat()
-        '1970-01-01T00:00:00+00:00'
+        >>> as_datetime(0).isoformat(), as_datetime(10**40).isoformat()
+        ('1970-01-01T00:00:00+00:00', '9999-12-31T23:59:59+00:00')
     """
-    return datetime.fromtimestamp(us / 1e6, tz=UTC)
+    return datetime.fromtimestamp(min(max(us, 0), _END) / 1e6, tz=UTC)

@@ -1,19 +1,43 @@
-"""What was asked: the closed vocabulary of requests to a run. Pure code accepts one, as events, or refuses it."""
+"""What was asked: the closed vocabulary of requests to a run. Pure code accepts one, as events, or refuses it.
+
+How long their texts may be is said here, once: a page, a program and a line of the terminal build the same objects.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from sentient_kernel.errors import UsageError
 from sentient_kernel.ids import ApprovalId, RunId
+
+LONGEST_DIRECTION = 4_000
+"""Characters of a text that a run is steered by."""
+LONGEST_REASON = 2_000
+"""Characters of a reason."""
+LONGEST_NAME = 200
+"""Characters of the name of a run, of whoever asks, and of a mailbox."""
+
+Name = Annotated[str, Field(max_length=LONGEST_NAME)]
+Reason = Annotated[str, Field(max_length=LONGEST_REASON)]
 
 
 class Request(BaseModel):
-    """The base of all commands; ``by`` says who asks."""
+    """The base of all commands; ``by`` says who asks.
+
+    Raises:
+        UsageError: A field is of the wrong type, or longer than it may be.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    by: str = ""
+    by: Name = ""
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise UsageError(_what_is_wrong(error)) from None
 
 
 class CancelRun(Request):
@@ -21,7 +45,7 @@ class CancelRun(Request):
 
     kind: Literal["cancel_run"] = "cancel_run"
     run: RunId
-    reason: str = ""
+    reason: Reason = ""
 
 
 class PauseRun(Request):
@@ -29,7 +53,7 @@ class PauseRun(Request):
 
     kind: Literal["pause_run"] = "pause_run"
     run: RunId
-    reason: str = ""
+    reason: Reason = ""
 
 
 class ContinueRun(Request):
@@ -51,7 +75,7 @@ class SteerRun(Request):
 
     kind: Literal["steer_run"] = "steer_run"
     run: RunId
-    text: str
+    text: Annotated[str, Field(max_length=LONGEST_DIRECTION)]
 
 
 class SendMessage(Request):
@@ -59,7 +83,7 @@ class SendMessage(Request):
 
     kind: Literal["send_message"] = "send_message"
     run: RunId
-    to: str
+    to: Name
     message: JsonValue = None
 
 
@@ -72,8 +96,19 @@ class DecideApproval(Request):
     decision: Literal["approve", "reject"]
     payload: JsonValue = None
     edited: bool = False
-    reason: str = ""
+    reason: Reason = ""
     digest: str = ""
 
 
 Command = Annotated[CancelRun | PauseRun | ContinueRun | FinishRun | SteerRun | SendMessage | DecideApproval, Field(discriminator="kind")]
+
+
+def _what_is_wrong(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    name, given = ".".join(map(str, first["loc"])) or "This", first["input"]
+    if first["type"] == "string_too_long":
+        most = first["ctx"]["max_length"]
+        return f"{name!r} must have at most {most:,} characters, not {len(given):,}."
+    if first["type"] == "string_type":
+        return f"{name!r} must be text, not {type(given).__name__}."
+    return f"{name!r} was not understood: {first['msg']}."

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import re
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+from sentient_kernel.errors import ParseError
 from sentient_kernel.ids import DocumentId
+
+MOST_META: Final = 1_000_000
+"""Characters that all that is known of a document may take beside its text."""
+_ID: Final = re.compile("[0-9a-f]{64}")
+_META: Final = '{"meta":'
+_AFTER: Final = ("source", "text", "title", "uri")
+_STEP: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,18 +41,73 @@ class Document:
 
     def snapshot(self) -> bytes:
         """Returns the document as JSON bytes, the same for the same content; what is kept when it is cited."""
-        value = {"title": self.title, "uri": self.uri, "source": self.source, "meta": self.meta, "text": self.text}
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        return b"".join(self.pieces())
 
     @property
     def id(self) -> DocumentId:
         """The hash of the snapshot: another text, or another place, is another document."""
-        return DocumentId(hashlib.sha256(self.snapshot()).hexdigest())
+        hashed = hashlib.sha256()
+        for piece in self.pieces():
+            hashed.update(piece)
+        return DocumentId(hashed.hexdigest())
+
+    def packed(self) -> bytes:
+        """Returns the snapshot, compressed by zlib."""
+        deflate = zlib.compressobj(6)
+        return b"".join([*(deflate.compress(piece) for piece in self.pieces()), deflate.flush()])
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yields the snapshot in pieces: a text of millions of characters is not held twice."""
+        yield _META.encode() + _json(self.meta)
+        for name in _AFTER:
+            text: str = getattr(self, name)
+            yield f',"{name}":"'.encode()
+            for at in range(0, len(text), _STEP):
+                yield _json(text[at : at + _STEP])[1:-1]
+            yield b'"'
+        yield b"}"
 
     @classmethod
-    def from_snapshot(cls, data: bytes) -> Document:
-        """Returns the document that :meth:`snapshot` wrote."""
-        return cls(**json.loads(data))
+    def from_snapshot(cls, data: bytes | bytearray | str) -> Document:
+        """Returns the document that :meth:`snapshot` wrote.
+
+        It may come from anybody. So it has to stand there as :meth:`snapshot` writes it, with nothing but the little that ``meta`` may be
+        before the text: what is no document is noticed before it has become a million values.
+
+        Raises:
+            ParseError: These bytes are not a document.
+        """
+        try:
+            return cls(**_parts(data if isinstance(data, str) else str(data, "utf-8", "surrogatepass")))
+        except (ValueError, TypeError, IndexError, RecursionError):
+            raise ParseError("What is stored in a document's place is not a document.") from None
+
+
+def is_document_id(text: str) -> bool:
+    """Tells whether that may be the id of a document: 64 hexadecimal digits."""
+    return _ID.fullmatch(text) is not None
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _parts(snapshot: str) -> dict[str, Any]:
+    """Returns what a snapshot consists of. Raises ValueError, IndexError, RecursionError."""
+    decode = json.JSONDecoder().raw_decode
+    place = len(_META)
+    parts: dict[str, Any] = {}
+    if not snapshot.startswith(_META + "{"):
+        raise ValueError("something else")
+    parts["meta"], place = decode(snapshot[: place + MOST_META], place)
+    for name in _AFTER:
+        before = f',"{name}":'
+        if not snapshot.startswith(before + '"', place):
+            raise ValueError("something else")
+        parts[name], place = decode(snapshot, place + len(before))
+    if snapshot[place:] != "}":
+        raise ValueError("something else")
+    return parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@
     │   ├── JournalDamaged             rows are missing or altered
     │   ├── JournalTooNew              written by a later version
     │   ├── JournalUnusable            cannot be opened here (read-only, network disk, forked process)
+    │   │   └── JournalLocked          somebody else writes to it for long
     │   ├── DuplicateKey               somebody else was first with a write that may happen once
     │   └── LeaseLost                  another kernel has taken the run over
     ├── RunError                       a run that did not end well; carries its story
@@ -42,6 +43,7 @@
     │           └── ServerBusy         the server says not now (HTTP 429, 5xx)
     └── ModelError                     a language model or its server
         ├── ModelCut                   the answer was cut off, or cannot be read
+        │   └── ReasoningTooLong       nothing was left for the answer
         ├── ModelTimedOut              nothing came within the deadline
         └── ModelRefused               the server or the model will not answer this
 
@@ -62,6 +64,14 @@ if TYPE_CHECKING:
 Story = tuple[dict[str, Any], ...]
 
 
+LONGEST = 2_000
+"""Characters of a message, and of a hint: names in them may come from anybody, and be endless."""
+_END = 300
+"""Those of them that are its end, which mostly says what is wrong with the name."""
+_LOOKED = 20
+"""Times as many are looked through for secrets, so that none of what is kept was cut in two before."""
+
+
 class SentientError(Exception):
     """The root of all errors that this package raises on purpose. Secrets in its texts are replaced when it is made.
 
@@ -76,8 +86,8 @@ class SentientError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, hint: str = "", story: Story | Callable[[], Story] = ()) -> None:
-        self.message = message = shown(message)
-        self.hint = hint = shown(hint)
+        self.message = message = _cut(shown(_cut(message, _LOOKED)))
+        self.hint = hint = _cut(shown(_cut(hint, _LOOKED)))
         stop = "." if hint and message[-1:].isalnum() else ""  # what others raise ends without one
         super().__init__(f"{message}{stop} {hint}".strip())
         self._story = story
@@ -96,6 +106,11 @@ class SentientError(Exception):
     def _render_traceback_(self) -> list[str]:
         """Shows one line in IPython where a user, not the code, caused the error."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def _cut(text: str, times: int = 1) -> str:
+    longest, end = LONGEST * times, _END * times
+    return text if len(text) <= longest else f"{text[: longest - end]} … {text[3 - end :]}"
 
 
 class UsageError(SentientError, ValueError):
@@ -185,6 +200,13 @@ class JournalUnusable(JournalError):
     code = "journal_unusable"
 
 
+class JournalLocked(JournalUnusable):
+    """Somebody else writes to the journal for long; nothing was written."""
+
+    code = "journal_locked"
+    retryable = True
+
+
 class DuplicateKey(JournalError):
     """A write that may happen only once has happened already; ``seq`` is the winner's place."""
 
@@ -237,13 +259,33 @@ class RunTimedOut(RunError, TimeoutError):
 
 
 class StepFailed(RunError):
-    """A step failed after its last attempt; ``cause_type`` names the class of the error it raised."""
+    """A step failed after its last attempt.
+
+    Args:
+        message: What went wrong.
+        cause: What the error said that it raised.
+        cause_type: The class of that error.
+        usage: What a model's call used all the same; empty where nobody said.
+        hint: What to do about it.
+        story: Look at :class:`SentientError`.
+    """
 
     code = "step_failed"
 
-    def __init__(self, message: str, *, cause_type: str = "", hint: str = "", story: Story | Callable[[], Story] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: str = "",
+        cause_type: str = "",
+        usage: Mapping[str, float | None] | None = None,
+        hint: str = "",
+        story: Story | Callable[[], Story] = (),
+    ) -> None:
         super().__init__(message, hint=hint, story=story)
+        self.cause = cause
         self.cause_type = cause_type
+        self.usage = dict(usage or {})
 
 
 class StepTimedOut(RunError, TimeoutError):
@@ -432,6 +474,12 @@ class ModelCut(ModelError):
     """The answer was cut off, or cannot be read as what was asked for; a half answer is never handed on."""
 
     code = "model_cut"
+
+
+class ReasoningTooLong(ModelCut):
+    """The model spent all the tokens that it was given on reasoning, and none were left for its answer."""
+
+    code = "reasoning_too_long"
 
 
 class ModelTimedOut(ModelError, TimeoutError):

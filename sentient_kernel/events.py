@@ -9,8 +9,10 @@ The row that is stored is the JSON that is sent: :class:`Record` holds it as byt
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cache, partial
+from hashlib import blake2b
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
@@ -59,7 +61,10 @@ class Written(NamedTuple):
 
 
 class ErrorInfo(Fact):
-    """An error as it is kept: no local variables, no objects, and a fingerprint made of type and frames."""
+    """An error as it is kept: no local variables, no objects, and a fingerprint made of type and frames.
+
+    ``usage`` says what a model's call used although it failed.
+    """
 
     type: str
     message: str = ""
@@ -68,6 +73,7 @@ class ErrorInfo(Fact):
     fingerprint: str = ""
     where: str = ""
     frames: tuple[tuple[str, int, str], ...] = ()
+    usage: dict[str, float | None] = {}
 
 
 class RunStarted(Fact):
@@ -82,6 +88,15 @@ class RunStarted(Fact):
     session: str = ""
     user: str = ""
     approve: dict[str, str] | None = None
+
+    @property
+    def key(self) -> str:
+        """The key under which a named run is written, so that there is one of a name and inputs; empty for a run without a name."""
+        if self.name is None:
+            return ""
+        dump = partial(json.dumps, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        what = b"\0".join(dump(part).encode("utf-8", "surrogatepass") for part in (self.workflow, self.inputs))
+        return f"name:{self.name}:{blake2b(what, digest_size=8).hexdigest()}"
 
 
 class RunResumed(Fact):
@@ -340,6 +355,7 @@ class UsageRecorded(Fact):
     calls: int = 1
     prompt: int = 0
     completion: int = 0
+    reasoning: int = 0
     usd: float | None = None
     kept: bool = False
     seconds: float = 0.0
@@ -473,6 +489,16 @@ class Record(NamedTuple):
                 f"Row {self.seq} of the journal does not hold a readable {self.kind!r} event.",
                 hint="Run `sentient-kernel verify` to see what else is damaged.",
             ) from error
+
+    def in_own_words(self) -> Record:
+        """Returns the record of what somebody else may have written, as this package would have written it.
+
+        Who reads its bytes without parsing all of them then finds the types that they expect. A kind of a later version stays as it is.
+
+        Raises:
+            JournalDamaged: The stored bytes do not fit its class.
+        """
+        return self._replace(body=self.event.body()) if self.kind in classes() else self
 
     def to_json(self) -> bytes:
         """Returns the JSON that is sent: seq, run, at (ISO 8601), kind and the event's own fields."""

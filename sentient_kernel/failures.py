@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import PurePath
 from types import FrameType, TracebackType
 
 from sentient_kernel import redaction
-from sentient_kernel.errors import SentientError
+from sentient_kernel.errors import ModelError, SentientError
 from sentient_kernel.events import ErrorInfo
 
 _HIDDEN = re.compile(
@@ -74,9 +75,10 @@ def describe(error: BaseException) -> ErrorInfo:
         if isinstance(error, (TypeError, AttributeError)) and "'coroutine'" in message:
             hint = f"An `await` is missing before the call whose result is used at {where}."
     mark = blake2b("|".join((kind, *functions)).encode("utf-8", "replace"), digest_size=8).hexdigest()
+    usage = asdict(error.usage) if isinstance(error, ModelError) and error.usage is not None else {}
     # Every value was made here, so there is nothing to validate; that is 2 of 20 microseconds.
     return ErrorInfo.model_construct(
-        None, type=kind, message=_kept(message), code=code, hint=_kept(hint), fingerprint=mark, where=where, frames=frames
+        None, type=kind, message=_kept(message), code=code, hint=_kept(hint), fingerprint=mark, where=where, frames=frames, usage=usage
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections.abc import Generator
 from concurrent.futures import Future
@@ -15,6 +16,7 @@ from sentient_kernel.commands import CancelRun, ContinueRun, FinishRun, PauseRun
 from sentient_kernel.engine import answered_by
 from sentient_kernel.errors import Detached, RunCancelled, RunError, RunFailed, RunTimedOut, RunWaiting, SentientError, UsageError
 from sentient_kernel.events import ErrorInfo
+from sentient_kernel.failures import plain
 from sentient_kernel.ids import RunId
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from sentient_kernel.projections.steps import StepView
     from sentient_kernel.projections.table import Table
     from sentient_kernel.workbench import Workbench
+
+SHOWN = 400
+"""Characters of what a run is about that stand for it in a line."""
 
 GRACE = 5.0
 """Seconds that the engine may take, beyond a timeout, to say whether a run has ended."""
@@ -48,7 +53,8 @@ class Run:
     def __repr__(self) -> str:
         with suppress(SentientError):  # a closed workbench says what it was when it was last looked at
             self._title = self.view.title
-        return f"Run({self._title or str(self.id)!r})"
+        title = self._title or str(self.id)
+        return f"Run({title if len(title) <= SHOWN else title[: SHOWN - 1] + '…'!r})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and other.id == self.id and other._wb is self._wb
@@ -141,11 +147,27 @@ class Run:
     # -- steering ----------------------------------------------------------------------------------------------------
 
     def cancel(self, reason: str = "") -> None:
-        """Ends it now; finished steps stay recorded. Raises Refused when it has ended already."""
+        """Ends it now; finished steps stay recorded.
+
+        Args:
+            reason: Why, in at most 2,000 characters.
+
+        Raises:
+            Refused: It has ended already.
+            UsageError: The reason is too long.
+        """
         self._wb.engine.command(CancelRun(run=self.id, by=self._wb.user, reason=reason))
 
     def pause(self, reason: str = "") -> None:
-        """Lets steps under way finish and begins no other until :meth:`resume`."""
+        """Lets steps under way finish and begins no other until :meth:`resume`.
+
+        Args:
+            reason: Why, in at most 2,000 characters.
+
+        Raises:
+            Refused: It has ended already.
+            UsageError: The reason is too long.
+        """
         self._wb.engine.command(PauseRun(run=self.id, by=self._wb.user, reason=reason))
 
     def resume(self) -> Run:
@@ -161,7 +183,15 @@ class Run:
         self._wb.engine.command(FinishRun(run=self.id, by=self._wb.user))
 
     def steer(self, text: str) -> None:
-        """Gives it a direction, which it reads at its next decision."""
+        """Gives it a direction, which it reads at its next decision.
+
+        Args:
+            text: What to look at or to leave out, in at most 4,000 characters.
+
+        Raises:
+            Refused: It has ended, or the text is empty.
+            UsageError: The text is too long.
+        """
         self._wb.engine.command(SteerRun(run=self.id, text=text, by=self._wb.user))
 
     # -- waiting -----------------------------------------------------------------------------------------------------
@@ -284,10 +314,10 @@ class Run:
                 return
         if patient:
             return
-        first = str(view.approvals[0])
+        first = plain(view.approvals[0])
         raise RunWaiting(
-            f"{self!r} waits for an answer to approval {', '.join(view.approvals)}.",
-            hint=f"Answer with wb.decide({first!r}, 'approve') or `sentient-kernel approve {first}`; it is kept until then.",
+            f"{self!r} waits for an answer to approval {', '.join(map(plain, view.approvals))}.",
+            hint=f"Answer with wb.decide({first!r}, 'approve') or `sentient-kernel approve {shlex.quote(first)}`; it is kept until then.",
         )
 
     def _for_people(self) -> list[ApprovalView]:

@@ -49,7 +49,8 @@ class Settings(BaseSettings):
 
     home: Path = Path(".sentient")
     model: str | None = None
-    model_timeout: float = Field(60.0, gt=0, allow_inf_nan=False, description="seconds until the first token")
+    model_timeout: float = Field(300.0, gt=0, allow_inf_nan=False, description="seconds without a sign of life before the first token")
+    model_reasoning: int = Field(16_000, ge=0, description="tokens a call may spend on reasoning beside its answer")
     model_rate: int | None = Field(None, gt=0, description="requests to one provider in a minute; by default any number")
     model_prices: str = ""
     embedder: str = Field("", description="compares meanings where words alone do not tell; such as openai:text-embedding-3-small")

@@ -22,7 +22,7 @@ from sentient_kernel.agents.desk import Desk
 from sentient_kernel.agents.research import RESEARCH, research_workflow
 from sentient_kernel.agents.shelf import Shelf
 from sentient_kernel.budget import Budget
-from sentient_kernel.commands import DecideApproval
+from sentient_kernel.commands import LONGEST_NAME, DecideApproval
 from sentient_kernel.engine import Engine, Workflow, check_awaits, jsonable
 from sentient_kernel.env_files import project_file, user_file
 from sentient_kernel.errors import ConfigurationError, JournalUnusable, NotFound, UsageError
@@ -209,7 +209,7 @@ class Workbench:
                 ``"auto"`` goes over a budget once a run, ``{"spend": "auto"}`` each time.
                 ``"fetch"`` is about searches that a model wrote after it had read your own documents; ``"auto"`` sends them unseen.
             budget: What it may spend; before a call that may go over it the run asks. Research without a model spends nothing but time.
-            name: Attaches to the run of that name and question instead of starting a second one.
+            name: Attaches to the run of that name and question instead of starting a second one; at most 200 characters.
             clarify: Whether the model may ask back, once and before it plans, what only you can say. The question comes with what it would
                 assume; where it is refused the research goes on without.
 
@@ -295,7 +295,8 @@ class Workbench:
         Args:
             workflow: A function decorated with ``@sk.workflow``.
             args: Its arguments after the context.
-            name: Attaches to the run of that name and those inputs, finished or running; a crashed or failed one goes on.
+            name: Attaches to the run of that name and those inputs, finished or running; a crashed or failed one goes on. At most 200
+                characters.
             approve: How its questions are answered: ``"ask"``, ``"auto"``, ``"deny"``, or one of these per kind of question.
             kwargs: Its keyword arguments.
 
@@ -350,7 +351,7 @@ class Workbench:
             Refused: Another run has this id here. Nothing was changed.
             UsageError: There is no such file.
         """
-        from sentient_kernel._export_run import open_export
+        from sentient_kernel._open_run import open_export
 
         self._usable()
         return Run(self, open_export(self, path))
@@ -385,13 +386,14 @@ class Workbench:
             approval_id: Which one.
             decision: ``"approve"`` or ``"reject"``.
             payload: What to go ahead with instead of what was shown.
-            reason: Why; kept with the answer.
+            reason: Why, in at most 2,000 characters; kept with the answer.
             digest: Where given, the answer counts only for exactly that question.
 
         Raises:
             AnswerRefused: Somebody was faster, it is too late, or something else is asked now. Nothing was recorded.
             NotFound: There is no such approval.
             ValueNotStorable: The payload cannot be kept as JSON.
+            HoldsSecret: It holds the value of a known secret.
         """
         if decision not in ("approve", "reject"):
             raise UsageError(f"{decision!r} is no answer.", hint="Say 'approve' or 'reject'.")
@@ -401,7 +403,7 @@ class Workbench:
                 run=run,
                 approval=ApprovalId(approval_id),
                 decision=decision,
-                payload=jsonable(payload, "the payload"),
+                payload=jsonable(payload, "the answer"),
                 edited=payload is not None,
                 reason=reason or "",
                 by=self.user,
@@ -439,7 +441,12 @@ class Workbench:
         from sentient_kernel.models.llm import Deadlines, Limits, open_model
         from sentient_kernel.models.pricing import read_prices
 
-        limits = Limits(deadlines=Deadlines(first=self.settings.model_timeout), per_minute=self.settings.model_rate)
+        set_ = self.settings
+        limits = Limits(
+            deadlines=Deadlines(first=set_.model_timeout),
+            per_minute=set_.model_rate,
+            reasoning=set_.model_reasoning,
+        )
         return open_model(name, self.settings, self.desk.fetcher, limits=limits, prices=read_prices(self.settings.model_prices))
 
     def _check_askable(self, *names: str) -> None:
@@ -538,6 +545,9 @@ def _check_name(name: Any) -> None:
     """Refuses what cannot be the name of a run."""
     if name is not None and not (isinstance(name, str) and name.strip()):
         raise UsageError(f"name={name!r} is no name of a run.", hint="Give a few words, or leave it out.")
+    if name is not None and len(name) > LONGEST_NAME:
+        hint = "Give a few words; what the run is about goes into its question or its arguments."
+        raise UsageError(f"The name of a run must have at most {LONGEST_NAME} characters, not {len(name):,}.", hint=hint)
 
 
 def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -96,6 +97,14 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes the SENTIENT_ variables of whoever runs the tests out of the environment."""
     for name in [name for name in os.environ if name.startswith("SENTIENT_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_server_remembered() -> Iterator[None]:
+    """Forgets how servers take requests: the next test may have another one at the same port."""
+    yield
+    if (manner := sys.modules.get("sentient_kernel.models._manner")) is not None:
+        manner.forget()
 
 
 @pytest.fixture(autouse=True)

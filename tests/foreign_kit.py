@@ -13,7 +13,7 @@ import apsw
 import pytest
 
 import sentient_kernel as sk
-from sentient_kernel.events import Fact
+from sentient_kernel.events import Fact, RunStarted
 from sentient_kernel.journal._commit import link
 from sentient_kernel.journal._head import HeadFile, head_path
 from sentient_kernel.projections.approvals import ApprovalView
@@ -58,7 +58,11 @@ def forge(path: Path, run: str, *facts: Fact) -> None:
     born, journal = (database.execute("SELECT value FROM meta WHERE name = ?", (name,)).get for name in ("born", "id"))
     number = database.execute("SELECT no FROM runs WHERE id = ?", (run,)).get
     if number is None:
-        number = database.execute("INSERT INTO runs(id, first, workflow) VALUES (?, 0, 'x') RETURNING no", (run,)).get
+        begun = next(fact for fact in facts if isinstance(fact, RunStarted))
+        first = (database.execute("SELECT max(seq) FROM events").get or 0) + 1
+        values = (run, first, begun.workflow, begun.name, begun.parent, begun.session, begun.user)
+        sql = "INSERT INTO runs(id, first, workflow, name, parent, session, user) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING no"
+        number = database.execute(sql, values).get
     for fact in facts:
         newest = database.execute("SELECT seq, chain, at, mark FROM events ORDER BY seq DESC LIMIT 1").fetchone()
         seq, chain, at, mark = newest or (0, b"", 0, b"12345678")

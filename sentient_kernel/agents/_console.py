@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sentient_kernel.agents._markdown import source_line
 from sentient_kernel.agents._outside import link, visible
+from sentient_kernel.agents.coverage import facts
+from sentient_kernel.projections.words import OUTCOMES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,6 +63,10 @@ def _blocks(report: Report, quoted: str) -> Iterator[Block]:
     lead = [claim for claim in report.claims if claim.lead]
     answer = visible(report.answer) or "Nothing in the sources answers this."
     yield from (Block(_sentences(lead, numbers) if lead else Text(answer, HEADING)), blank)
+    if said := facts(report):
+        weak = report.abstained or report.coverage.level in OUTCOMES
+        told = Text(visible(said[0]), WEAK if weak else "")
+        yield from (Block(told.append("".join(f" · {one}" for one in said[1:]), SOFT)), blank)
     rest = [claim for claim in report.claims if not claim.lead]
     for part in sorted({claim.part for claim in rest}):
         if part and part < len(report.parts):
@@ -78,10 +84,7 @@ def _blocks(report: Report, quoted: str) -> Iterator[Block]:
         yield Block(Text("Sources", HEADING))
     for note in report.sources:
         yield _item(Text.assemble((visible(note.source), "bold"), ": ", visible(source_line(note))))
-        yield from (
-            _item(Text(f"{visible(uri)}: {visible(why)}", SOFT), 4)
-            for uri, why in note.refused[:10]
-        )
+        yield from (_item(Text(f"{visible(uri)}: {visible(why)}", SOFT), 4) for uri, why in note.refused[:10])
 
 
 def _notes(report: Report, numbers: Numbers) -> Iterator[Block]:
@@ -93,12 +96,8 @@ def _notes(report: Report, numbers: Numbers) -> Iterator[Block]:
         yield from (_item(_sentences([side], numbers)) for side in one.sides)
         yield Block(Text(""))
     for gap in report.unanswered:
-        yield Block(
-            Text.assemble(("Not found: ", HEADING), visible(gap.question), " ", visible(gap.reason))
-        )
-        yield from (
-            _item(Text(f"{visible(source)}: {visible(reason)}")) for source, reason in gap.sources
-        )
+        yield Block(Text.assemble(("Not found: ", HEADING), visible(gap.question), " ", visible(gap.reason)))
+        yield from (_item(Text(f"{visible(source)}: {visible(reason)}")) for source, reason in gap.sources)
         yield Block(Text(""))
     for note in report.notes:
         yield from (Block(Text.assemble(("Note: ", HEADING), visible(note))), Block(Text("")))
@@ -115,9 +114,7 @@ def _sentence(claim: Claim, numbers: Numbers) -> Text:
 
     said = Text(visible(claim.text))
     for number in (numbers[one.place] for one in claim.citations if one.place in numbers):
-        said.append(
-            f"[{number}]", CITED
-        )  # without a space: no mark stands alone at the beginning of a line
+        said.append(f"[{number}]", CITED)  # without a space: no mark stands alone at the beginning of a line
     if claim.verdict in ("unsupported", "misplaced"):
         said.append(f" (unsupported: {visible(claim.reason) or 'no source carries it'})", WEAK)
     return said
@@ -129,17 +126,13 @@ def _evidence(citation: Citation, at: int, quoted: str) -> Iterator[Block]:
     from rich.text import Text
 
     url = link(citation.uri)
-    checked = ("verified", "green") if citation.verified else ("not verified", WEAK)
+    checked = ("at its place", "green") if citation.placed else ("not at its place", WEAK)
     number = f"[{at}] "
-    head = Text.assemble(
-        (number, CITED), (visible(citation.title) or "untitled", "bold"), " · ", checked
-    )
+    head = Text.assemble((number, CITED), (visible(citation.title) or "untitled", "bold"), " · ", checked)
     yield Block(head, "", " " * len(number))
     yield Block(Text(f"“{visible(citation.quote)}”"), quoted, quoted)
     where = Text(visible(citation.uri), Style(dim=True, link=url or None))
-    yield Block(
-        where.append(f" · characters {citation.start} to {citation.end}", SOFT), "    ", "    "
-    )
+    yield Block(where.append(f" · characters {citation.start} to {citation.end}", SOFT), "    ", "    ")
 
 
 def _item(said: Text, indent: int = 2) -> Block:

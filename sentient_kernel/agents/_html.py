@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from sentient_kernel.agents._markdown import count
 from sentient_kernel.agents._outside import escaped, link
+from sentient_kernel.agents.coverage import facts
 from sentient_kernel.projections.style import VERBATIM, apart, spaced
+from sentient_kernel.projections.words import OUTCOMES, STATES
 
 if TYPE_CHECKING:
     from sentient_kernel.agents.report import Citation, Claim, Gap, Report
@@ -118,21 +120,19 @@ def _base(report: Report) -> str:
 
 
 def _head(report: Report) -> str:
-    state = '<span class="state warn"><i></i>Nothing found</span>' if report.abstained else '<span class="state ok"><i></i>Done</span>'
-    cited = [citation for claim in report.claims for citation in claim.citations]
-    facts = []
-    if cited:
-        facts.append(f"{sum(one.verified for one in cited)} of {count(len(cited), 'citation')} verified")
-    if report.unsupported:
-        facts.append(f"{count(len(report.unsupported), 'sentence')} unsupported")
+    level = "nothing" if report.abstained else report.coverage.level
+    _, word, colour = OUTCOMES.get(level, STATES["completed"])
+    state = f'<span class="state {"ok" if colour == "ok" else "warn"}"><i></i>{word}</span>'
+    said = facts(report)
     if report.sources:
-        facts.append(count(len(report.sources), "source") + " asked")
+        said.append(count(len(report.sources), "source") + " asked")
     cost = report.cost
-    facts += [f"{cost.seconds:.1f} s"] if cost.seconds else []
-    facts += [count(cost.calls, "call")] if cost.calls else []
-    facts += [f"{cost.tokens} tokens"] if cost.tokens else []
-    facts += [f"${cost.usd:.2f}"] if cost.usd else []
-    bar = apart(" · ").join(f'<span class="num">{escaped(fact)}</span>' for fact in facts)
+    said += [f"{cost.seconds:.1f} s"] if cost.seconds else []
+    said += [count(cost.calls, "call")] if cost.calls else []
+    reasoning = f", {cost.reasoning:,} of them reasoning" if cost.reasoning else ""
+    said += [f"{cost.tokens:,} tokens{reasoning}"] if cost.tokens else []
+    said += [f"${cost.usd:.2f}"] if cost.usd else []
+    bar = apart(" · ").join(f'<span class="num">{escaped(fact)}</span>' for fact in said)
     return f'<header>{state}{apart(" · ")}<span class="q">{escaped(report.question)}</span></header><div class="bar">{bar}</div>'
 
 
@@ -204,7 +204,7 @@ def _aside(report: Report, numbers: Numbers, base: str) -> str:
 
 
 def _quote(one: Citation, at: int, base: str) -> str:
-    verdict = '<span class="ok">verified</span>' if one.verified else '<span class="warn">not verified</span>'
+    verdict = '<span class="ok">at its place</span>' if one.placed else '<span class="warn">not at its place</span>'
     url = link(one.uri)
     address = escaped(one.uri)
     where = f'<a href="{escaped(url)}" rel="noopener noreferrer nofollow" target="_blank">{address}</a>' if url else address
@@ -216,7 +216,7 @@ def _quote(one: Citation, at: int, base: str) -> str:
     before, after = escaped(before, lines=True), escaped(after, lines=True)
     first = " open" if at == 1 else ""
     quote = f'<span class="soft">{before} </span><mark>{escaped(one.quote, lines=True)}</mark><span class="soft"> {after}</span>'
-    title = f'<b>{escaped(one.title) or "untitled"}</b>{apart(",")}'
+    title = f"<b>{escaped(one.title) or 'untitled'}</b>{apart(',')}"
     return (
         f'<details{first}><summary><span class="cite num">{_number(at)}</span> {title} {verdict}</summary>'
         f'<div class="quote" id="{base}-{at}">{quote}</div>'

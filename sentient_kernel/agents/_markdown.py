@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sentient_kernel.agents._outside import link, visible
+from sentient_kernel.agents.coverage import facts
 
 if TYPE_CHECKING:
     from sentient_kernel.agents.report import Citation, Claim, Report, SourceNote
@@ -69,6 +70,8 @@ def draw(report: Report) -> str:
         lines += [" ".join(_sentence(claim, number) for claim in lead), ""]
     elif report.answer and not report.abstained:
         lines += [text(report.answer), ""]
+    said = facts(report)
+    lines += [f"*{text(' · '.join(said))}*", ""] if said else []
     lines += _details(report, number)
     for one in report.disagreements:
         lines += [f"**Sources disagree.** {text(one.why)}", ""]
@@ -112,7 +115,7 @@ def _evidence(citation: Citation, at: int) -> list[str]:
     url = link(citation.uri)
     title = text(citation.title) or "untitled"
     where = f"[{title}](<{url}>)" if url else f"{title}, {text(citation.uri)}"
-    checked = "verified" if citation.verified else "not verified"
+    checked = "at its place" if citation.placed else "not at its place"
     return [f"[^{at}]: {where} ({checked}, characters {citation.start} to {citation.end}): “{text(citation.quote)}”", ""]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.agents._bibliography import bibtex
+from sentient_kernel.agents.coverage import facts
 
 if TYPE_CHECKING:
     from sentient_kernel.agents.report import Report
@@ -19,6 +20,7 @@ def row(report: Report) -> dict[str, Any]:
     number = {citation.place: n for n, citation in enumerate(report.citations, 1)}
     return {
         "question": report.question, "answer": report.answer, "abstained": report.abstained, "parts": list(report.parts),
+        "coverage": report.coverage.level, "facts": facts(report),
         "claims": [
             {
                 "text": claim.text, "verdict": claim.verdict, "citations": [number[c.place] for c in claim.citations], "part": claim.part,
@@ -29,7 +31,7 @@ def row(report: Report) -> dict[str, Any]:
         "citations": [
             {
                 "n": n, "document": c.document, "title": c.title, "uri": c.uri, "start": c.start, "end": c.end, "quote": c.quote,
-                "before": c.before, "after": c.after, "source": c.source, "verified": c.verified,
+                "before": c.before, "after": c.after, "source": c.source, "placed": c.placed, "verified": c.verified,
             }
             for n, c in enumerate(report.citations, 1)
         ],
@@ -43,6 +45,5 @@ def row(report: Report) -> dict[str, Any]:
             }
             for one in report.disagreements
         ],
-        "markdown": report.to_markdown(), "bibtex": bibtex(report),
-        "notes": list(report.notes), "verified": sum(c.verified for c in report.citations), "unsupported": len(report.unsupported),
+        "markdown": report.to_markdown(), "bibtex": bibtex(report), "notes": list(report.notes),
     }  # fmt: skip

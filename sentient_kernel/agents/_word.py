@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.agents._outside import link, visible
+from sentient_kernel.agents.coverage import facts
 from sentient_kernel.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def document(report: Report) -> bytes:
     file = docx.Document()
     file.core_properties.title, file.core_properties.author = _text(report.question)[:200], "Sentient Kernel"
     file.add_heading(_text(report.question), 1)
+    if said := facts(report):
+        file.add_paragraph().add_run(_text(" \u00b7 ".join(said))).italic = True
     numbers = {citation.place: n for n, citation in enumerate(report.citations, 1)}
     if report.abstained:
         file.add_paragraph(_text(report.answer))
@@ -58,11 +61,11 @@ def document(report: Report) -> bytes:
     if report.citations:
         file.add_heading("Evidence", 2)
     for n, citation in enumerate(report.citations, 1):
-        verified = "verified" if citation.verified else "not verified"
+        placed = "at its place" if citation.placed else "not at its place"
         where = link(citation.uri) or citation.uri
         paragraph = file.add_paragraph()
         paragraph.add_run(f"[{n}] {_text(citation.title)}").bold = True
-        paragraph.add_run(f", {_text(where)}, characters {citation.start} to {citation.end}, {verified}\n")
+        paragraph.add_run(f", {_text(where)}, characters {citation.start} to {citation.end}, {placed}\n")
         paragraph.add_run(f"\u201c{_text(citation.quote)}\u201d").italic = True
     written = BytesIO()
     file.save(written)

@@ -48,13 +48,17 @@ _SUFFIXES = tuple(
     )
 )
 
-_PAST = """begin began begun,become became,break broke broken,bring brought,build built,buy bought,catch caught,choose chose chosen,
-come came,draw drew drawn,drink drank,drive drove driven,eat ate eaten,fall fell fallen,feel felt,fight fought,find found,fly flew flown,
-forget forgot,freeze froze frozen,grow grew grown,hold held,keep kept,know knew known,lead led,leave left,lose lost,mean meant,
-meet met,pay paid,ride rode,rise rose risen,run ran,say said,see saw seen,sell sold,send sent,shoot shot,show shown,sing sang sung,
-speak spoke spoken,spend spent,spin spun,stand stood,steal stole,strike struck,swim swam,take took taken,teach taught,tell told,
-think thought,throw threw thrown,wear wore worn,win won,write wrote written,child children,man men,woman women,mouse mice,foot feet,
-tooth teeth,die dying,bacterium bacteria,hypothesis hypotheses,analysis analyses,virus viruses"""
+_PAST = """begin began begun,become became,break broke broken,bring brought,build built,
+buy bought,catch caught,choose chose chosen,come came,draw drew drawn,drink drank,
+drive drove driven,eat ate eaten,fall fell fallen,feel felt,fight fought,find found,
+fly flew flown,forget forgot,freeze froze frozen,grow grew grown,hold held,keep kept,
+know knew known,lead led,leave left,lose lost,mean meant,meet met,pay paid,ride rode,
+rise rose risen,run ran,say said,see saw seen,sell sold,send sent,shoot shot,show shown,
+sing sang sung,speak spoke spoken,spend spent,spin spun,stand stood,steal stole,strike struck,
+swim swam,take took taken,teach taught,tell told,think thought,throw threw thrown,wear wore worn,
+win won,write wrote written,child children,man men,woman women,mouse mice,foot feet,tooth teeth,
+die dying,license licence licences,defense defence,offense offence,bacterium bacteria,
+hypothesis hypotheses,analysis analyses,virus viruses"""
 _SAME = {form: forms.split()[0] for forms in _PAST.split(",") for form in forms.split()[1:]}
 
 
@@ -164,17 +168,45 @@ def negated(text: str) -> int:
     return sum(1 for w in words(text) if plain(w) in NEGATIONS) + (0 if text.isascii() else len(_NOT.findall(text)))
 
 
+BROAD = 0.4
+"""How telling a word is that fits everywhere."""
+KIND = 0.2
+"""How telling a word is for the kind of thing that is sought: the answer is one, and need not say so."""
 _BROAD = frozenset(
     stem(word)
-    for word in """added according amount become call cause change city come compute consider country day difference different effect
-    example find first form found good group happen help important include kind known large last level main make mean multiple name new
-    number occur part people percent person place provide rate reason result role show study take term thing time type
-    various way word work world year""".split()
+    for word in """added according amount become call cause change city come compare compute consider country
+    day difference different effect example find first form found good group happen help
+    important include kind known large last level main make mean multiple name new number occur
+    part people percent person place provide rate reason result role show study take term thing
+    time type various way word work world year""".split()
 )
 
 
+_KIND = re.compile(
+    r"\bhow (big|broad|cold|common|cheap|deep|dense|early|expensive|far|fast|frequent|frequently|heavy"
+    r"|high|hot|large|late|likely|long|low|near|often|old|quick|quickly|rare|severe|short|slow|small"
+    r"|soon|strong|tall|thick|warm|wide|young)\b"
+    r"|\b(?:which|what) ([a-z]{3,40}) (?=(?:is|are|was|were|do|does|did|has|have|had|can|could|will"
+    r"|would|should|[a-z]{2,40}(?:s|ed))\b)",
+    re.I,
+)
+"""Words of a question for the kind of thing that is sought: "how high", "which command is"."""
+_QUESTION = re.compile(r"(?:\w{1,20} )?(?:how|which|what)\b", re.I)
+_SENTENCE_ENDS = re.compile(r"(?:[?!]|[a-z]{4}\.)[\"'\u201d\u2019)]{0,2}\s+[\"'(\u201c\u2018]?$")
+"""What stands before a capital that begins a sentence: no initial and no abbreviation."""
+
+
+def _kinds(question: str) -> set[int]:
+    """Returns where a question names the kind of thing it seeks."""
+    if not question.rstrip().endswith("?") and not _QUESTION.match(question):
+        return set()
+    return {match.start(match.lastindex or 0) for match in _KIND.finditer(question)}
+
+
 def asked(question: str) -> dict[str, float]:
-    """Returns the stems that a question is about, with how telling each is: names and numbers 2, broad words 0.4, others 1.
+    """Returns the stems that a question is about, with how telling each is.
+
+    Names and numbers count 2, broad words 0.4, words for the kind of thing sought 0.2, others 1.
 
     Args:
         question: What is asked.
@@ -184,9 +216,12 @@ def asked(question: str) -> dict[str, float]:
         {'peopl': 0.4, 'liv': 1.0, 'oslo': 2.0}
     """
     found: dict[str, float] = {}
+    kinds = _kinds(question)
     for match in WORD.finditer(question):
         word = match.group()
         for term in content(word):
-            name = word[0].isdigit() or (word[0].isupper() and (match.start() > 0 or word[1:].upper() == word[1:] != ""))
-            found[term] = 2.0 if name else found.get(term, 0.4 if term in _BROAD else 1.0)
+            first = match.start() == 0 or _SENTENCE_ENDS.search(question, max(0, match.start() - 12), match.start())
+            name = word[0].isdigit() or (word[0].isupper() and (not first or word[1:].upper() == word[1:] != ""))
+            worth = KIND if match.start() in kinds else BROAD if term in _BROAD else 1.0
+            found[term] = 2.0 if name else found.get(term, worth)
     return found

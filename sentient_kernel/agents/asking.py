@@ -4,38 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-from pydantic import BeforeValidator, ConfigDict, Field, with_config
-from typing_extensions import TypedDict  # pydantic, which brings it, reads no other before Python 3.12
-
 from sentient_kernel.agents.prompts import Schema, size
 from sentient_kernel.agents.report import Cost
+from sentient_kernel.agents.spending import Allowance, Spending
 from sentient_kernel.agents.taint import Taint, joined
 from sentient_kernel.budget import Budget
 from sentient_kernel.cache import Cache, Hit, Key
 from sentient_kernel.engine import Context
-from sentient_kernel.errors import ApprovalRejected, ModelError, NotRecorded, StepFailed
+from sentient_kernel.errors import ModelError, NotRecorded, ReasoningTooLong, StepFailed
 from sentient_kernel.events import ErrorInfo, ErrorRecorded, UsageRecorded
-from sentient_kernel.ledger import Ledger, Short
-from sentient_kernel.models.base import MOST_REQUESTS, Message, Model, Usage
+from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Model, Usage
 
 LIVES = 30 * 86_400.0
 """Seconds for which a model's answer to the very same conversation is served again."""
 
 _FATAL = frozenset({"NotRecorded", "ConfigurationError", "NotFound"})
 """What a person has to put right: a report without the model is not what was asked for then, nor what was recorded."""
-
-_SOMETHING = 1e-6
-"""US dollars that a call costs at least, so that none is made on a budget that is used up to the cent."""
 
 _ANYWHERE = "whoever answers"
 """The identity under which the last answer is kept for a replay, which may not know where the model was asked."""
@@ -71,17 +64,18 @@ class Asking:
         self._ctx = ctx
         self._model = model
         self._cache = cache
-        self._ledger = Ledger(budget)
         self.taint = taint
         """One's own sources whose text the model was shown so far."""
-        self.closed = ""
-        """Why the model is asked no more; empty while it is."""
-        self.notes: list[str] = []
+        self._spending = Spending(ctx, model, budget)
+        self.notes = self._spending.notes
         """What a reader of the report has to know: where the model did not help, and why."""
-        self._known: float | None = None  # what the call that waits costs at most, where a price is known
-        self._dearest = 0.0
         self.cost = Cost()
         """What the answers cost when they were made, kept ones included: the same however often the question is asked again."""
+
+    @property
+    def closed(self) -> str:
+        """Why the model is asked no more; empty while it is."""
+        return self._spending.closed
 
     async def ask(self, purpose: str, messages: Sequence[Message], schema: Schema, *, most_tokens: int) -> Any:
         """Returns the value that the model answers with, or None when there is none: the budget is used up, or the model failed.
@@ -92,73 +86,42 @@ class Asking:
             purpose: clarify, plan, gaps, write or repair.
             messages: The conversation.
             schema: What the answer has to fit.
-            most_tokens: The longest answer wanted.
+            most_tokens: The longest answer wanted, its reasoning aside.
         """
         self.taint = joined(self.taint, (name for message in messages for name in message.own))
-        read = size(messages, schema)
-        tokens, usd = read + most_tokens, await self._price(read, most_tokens)
-        if self.closed or not await self._afford(tokens, usd):
-            return None
-        reservation = self._ledger.reserve(tokens=tokens, usd=usd)
-        turns = [[message.role, message.text] for message in messages]
-        call = self._call(purpose)
-        try:
-            done = await self._ctx.step(call, self._model.name, turns, schema, most_tokens, title=_PURPOSES.get(purpose, purpose))
-        except StepFailed as error:
-            if not isinstance(reservation, Short):
-                self._ledger.settle(reservation)
-            if error.cause_type in _FATAL:
-                raise
-            self._told(purpose, error)
-            return None
+        read, turns = size(messages, schema), [[message.role, message.text] for message in messages]
+        for attempt in (1, 2):
+            allowed = await self._spending.begin(read, most_tokens)
+            if allowed is None:
+                return None
+            call = self._call(purpose, allowed)
+            try:
+                done = await self._ctx.step(call, self._model.name, turns, schema, most_tokens, title=_PURPOSES.get(purpose, purpose))
+            except StepFailed as error:
+                short = error.cause_type == ReasoningTooLong.__name__ and allowed.narrow
+                self._spending.book_failed(allowed, error.usage, short=short)
+                if error.cause_type in _FATAL:
+                    raise
+                if not short or attempt == 2:  # else the budget left too little room: a person is asked for more
+                    self._told(purpose, error)
+                    return None
+            else:
+                return self._booked(allowed, done)
+
+    def _booked(self, allowed: Allowance, done: dict[str, Any]) -> Any:
+        """Counts what an answer has cost; returns its value."""
         usage = done["usage"]
-        calls = max(1, usage.get("requests", 1))
-        if not isinstance(reservation, Short):
-            kept = done["kept"]
-            used = 0 if kept else usage["prompt"] + usage["completion"]
-            self._ledger.settle(reservation, calls=0 if kept else calls, tokens=used, usd=0.0 if kept else usage["usd"] or 0.0)
-        if usage["usd"] is None and self._ledger.budget.usd is not None:
-            unknown = f"No price of {self._model.name!r} is known, so the limit of ${self._ledger.budget.usd:g} could not be watched."
-            if unknown not in self.notes:
-                self.notes.append(unknown)
-        self._dearest = max(self._dearest, usage["usd"] or 0.0)
+        calls = self._spending.book(allowed, usage, kept=done["kept"])
         self.cost = Cost(
-            usd=self.cost.usd + (usage["usd"] or 0.0), calls=self.cost.calls + calls,
+            usd=self.cost.usd + (usage["usd"] or 0.0),
+            calls=self.cost.calls + calls,
             tokens=self.cost.tokens + usage["prompt"] + usage["completion"],
-        )  # fmt: skip
+            reasoning=self.cost.reasoning + usage.get("reasoning", 0),
+        )
         return done["value"]
 
-    async def _price(self, read: int, written: int) -> float:
-        """Returns what a call costs at most, in US dollars, where somebody wants to know; without a price, what the dearest one did."""
-        if self._ledger.budget.usd is None:
-            return 0.0
-        cost = getattr(self._model, "cost", None)
-        usage = Usage(prompt=read, completion=written)
-        known = self._known = Usage(usd=await asyncio.to_thread(cost, usage) if callable(cost) else None).sound().usd
-        return max(self._dearest if known is None else known, _SOMETHING)
-
-    async def _afford(self, tokens: int, usd: float) -> bool:
-        """Returns whether a call may be made; asks a person at the limit."""
-        while isinstance(short := self._ledger.reserve(tokens=tokens, usd=usd), Short):
-            budget, spent = self._ledger.budget, self._ledger.spent
-            question = f"{short} Go on with a budget of this?"
-            if short.what == "usd":
-                known = "What the next call costs is not known." if self._known is None else "That is what the next call costs at most."
-                question = f"{short} {known} Go on with a budget of this?"
-            try:
-                answer = await self._ctx.approve(question, _more(self._ledger, tokens, usd), schema=Limits, ask="spend")
-            except ApprovalRejected as error:
-                why = f" ({error.reason})" if error.reason else ""
-                self.closed = f"The budget was used up after {spent.calls} call{'' if spent.calls == 1 else 's'}{why}."
-                self.notes.append(f"{self.closed} What came after was done without the model.")
-                return False
-            self._ledger.raise_to(replace(budget, **answer))
-            self.notes.append(f"The budget was raised when it was used up, after {spent.calls} call{'' if spent.calls == 1 else 's'}.")
-        self._ledger.release(short)
-        return True
-
-    def _call(self, purpose: str) -> Callable[..., Any]:
-        ctx, model, cache, most = self._ctx, self._model, self._cache, self._most_requests()
+    def _call(self, purpose: str, allowed: Allowance) -> Callable[..., Any]:
+        ctx, model, cache = self._ctx, self._model, self._cache
 
         async def ask_model(name: str, turns: list[list[str]], schema: Schema, most_tokens: int) -> dict[str, Any]:
             messages = [Message(role=role, text=text) for role, text in turns]  # type: ignore[arg-type]  # they were taken from messages
@@ -167,14 +130,14 @@ class Asking:
             def used(usage: Usage, by: str, **more: Any) -> UsageRecorded:
                 return UsageRecorded(
                     purpose=purpose, model=by, calls=max(1, usage.requests), prompt=usage.prompt, completion=usage.completion,
-                    usd=usage.usd, seconds=round(time.monotonic() - began, 3), **more,
+                    reasoning=usage.reasoning, usd=usage.usd, seconds=round(time.monotonic() - began, 3), **more,
                 )  # fmt: skip
 
             async def compute() -> bytes:
                 nonlocal made
                 made = True
                 on_text = show.take if purpose == "write" else None
-                token = MOST_REQUESTS.set(most)
+                requests, tokens = MOST_REQUESTS.set(allowed.requests), MOST_TOKENS.set(allowed.tokens)
                 try:
                     reply = await model.complete(messages, schema=schema, most_tokens=most_tokens, on_text=on_text)
                 except ModelError as error:
@@ -185,7 +148,8 @@ class Asking:
                         ctx.note(fact)
                     raise
                 finally:
-                    MOST_REQUESTS.reset(token)
+                    MOST_REQUESTS.reset(requests)
+                    MOST_TOKENS.reset(tokens)
                 usage = reply.usage.sound()
                 answer = {"value": reply.value, "usage": asdict(usage), "model": reply.model or name}
                 if left:  # its run may have ended, and takes no note any more
@@ -213,13 +177,9 @@ class Asking:
 
         return ask_model
 
-    def _most_requests(self) -> int | None:
-        """Returns how many requests the call that was just reserved may send."""
-        calls, reserved, spent = self._ledger.budget.calls, self._ledger.reserved, self._ledger.spent
-        return None if calls is None or calls == math.inf else max(1, int(calls) - spent.calls - reserved.calls + 1)
-
     def _told(self, purpose: str, error: StepFailed) -> None:
-        message = f"The model did not help to {_TO.get(purpose, purpose)}: {error.message}"
+        why = f"{error.cause or error.message} {error.hint}".strip()
+        message = f"The model did not help to {_TO.get(purpose, purpose)}: {why}"
         self.notes.append(message)
         info = ErrorInfo(type=error.cause_type or "ModelError", message=message, code="model", hint=error.hint)
         self._ctx.tell(ErrorRecorded(error=info, origin=f"model {self._model.name}"))
@@ -322,31 +282,3 @@ def _plain(escaped: str) -> str:
     except ValueError:  # what is shown need not be right to the letter
         text = escaped
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _more(ledger: Ledger, tokens: int, usd: float) -> dict[str, float]:
-    """Returns the limits that are proposed: those that were set, each twice, and at least with room for the call that waits."""
-    budget, spent, reserved = ledger.budget, ledger.spent, ledger.reserved
-    more: dict[str, float] = {}
-    if budget.usd is not None:
-        more["usd"] = max(2 * budget.usd, 0.01, math.ceil(round((spent.usd + reserved.usd + usd) * 1e6, 3)) / 1e6)
-    if budget.tokens is not None:
-        more["tokens"] = max(2 * budget.tokens, spent.tokens + reserved.tokens + tokens)
-    if budget.calls is not None:
-        more["calls"] = max(2 * budget.calls, spent.calls + reserved.calls + 1)
-    return more
-
-
-def _a_number(given: Any) -> Any:
-    if isinstance(given, bool):
-        raise ValueError("it should be a number")
-    return given
-
-
-@with_config(ConfigDict(extra="forbid"))
-class Limits(TypedDict, total=False):
-    """What a person may answer at the limit of a budget: what is left out stays as it is."""
-
-    usd: Annotated[float, BeforeValidator(_a_number), Field(ge=0, le=1e9, allow_inf_nan=False)]
-    tokens: Annotated[int, BeforeValidator(_a_number), Field(ge=0, le=10**15)]
-    calls: Annotated[int, BeforeValidator(_a_number), Field(ge=0, le=10**15)]

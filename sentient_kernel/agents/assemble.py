@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sentient_kernel.agents._words import content
 from sentient_kernel.agents.disagree import disagreements
-from sentient_kernel.agents.evidence import Evidence
+from sentient_kernel.agents.evidence import WEIGHTS, Evidence
 from sentient_kernel.agents.plan import SubQuestion
 from sentient_kernel.agents.report import Citation, Claim, Gap, Report
 from sentient_kernel.agents.write import source_notes, unanswered
@@ -50,13 +50,44 @@ def assemble(
     cited = [claim for claim in claims if claim.citations][:LEADS]
     lead = cited[: 1 if len(cited) == 1 or len(cited[0].text) > 240 else LEADS] if cited else []
     claims = [replace(claim, lead=claim in lead) for claim in claims]
-    gaps = [gap for gap in unanswered(plan, found, evidence, healths) if gap.question != question]
+    gaps = _unfound(plan, found, healths)
     gaps += missed(missing, gaps)
     report = Report(
         question=question, answer=" ".join(claim.text for claim in lead), claims=tuple(claims), run_id=RunId(run_id),
-        parts=tuple(part.text for part in plan), unanswered=tuple(gaps), disagreements=disagreements(evidence),
+        parts=tuple(part.text for part in plan), unanswered=tuple(gaps), disagreements=disagreements(_near(evidence)),
     )  # fmt: skip
     return replace(report, sources=source_notes(healths, found, report))
+
+
+def abstaining(
+    question: str,
+    plan: Sequence[SubQuestion],
+    missing: Sequence[str],
+    healths: Sequence[Health],
+    found: Mapping[int, Sequence[Passage]],
+) -> Report:
+    """Returns the report of a model that says that no quote answers the question; the arguments are those of :func:`assemble`."""
+    gaps = _unfound(plan, found, healths)
+    report = Report(
+        question=question,
+        answer="Nothing in the sources answers this.",
+        abstained=True,
+        parts=tuple(part.text for part in plan),
+        unanswered=(*gaps, *missed(missing, gaps)),
+    )
+    return replace(report, sources=source_notes(healths, found, report))
+
+
+def _unfound(plan: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]], healths: Sequence[Health]) -> list[Gap]:
+    """Returns the parts for which no search found anything. Whether the others are answered, the model says, not their words."""
+    empty = [part for part in plan if part.id and not found.get(part.id)]
+    return list(unanswered(empty, {}, (), healths))
+
+
+def _near(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Returns the evidence that is about the question by its words: what a model is shown besides would seem to contradict it."""
+    best = max((one.score for one in evidence), default=0.0)
+    return [one for one in evidence if one.score >= WEIGHTS.floor * best]
 
 
 def missed(missing: Sequence[str], known: Sequence[Gap]) -> list[Gap]:

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic_core import to_json
 
+from sentient_kernel.documents import is_document_id
 from sentient_kernel.errors import Blocked, NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId
 from sentient_kernel.redaction import hold_address, redactor, without_credentials
 from sentient_kernel.settings import Settings
+from sentient_kernel.sources._parser.bounds import ADDRESS, FIELD, TITLE
+from sentient_kernel.sources._parser.common import one_line
 from sentient_kernel.sources.base import Document, Health, Passage, Progress, Source
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ T = TypeVar("T")
 DEFAULT = "packages"
 LONGEST_QUERY = 4_000
 """Characters that a question or query may have."""
+LONGEST_PASSAGE = 10_000
+"""Characters of a passage; this program's own sources make them of about 200 words."""
 
 
 class Desk:
@@ -188,7 +193,7 @@ class Desk:
 
     async def refresh(self, ref: Sequence[str], progress: Progress | None = None) -> Health:
         """Reads what is new in a source."""
-        return replace(await self.source(ref).refresh(progress), source=ref[0])
+        return _shortened(await self.source(ref).refresh(progress), ref[0])
 
     async def search(self, ref: Sequence[str], query: str, k: int) -> tuple[list[Passage], Health]:
         """Returns the passages of one source that fit, and how the source is doing; both under the name it goes by here."""
@@ -196,8 +201,8 @@ class Desk:
         passages, own = await source.search(query, k=k), self.owns(ref)
         named = [replace(passage, source=ref[0], own=own or passage.own) for passage in passages]
         kept, refused = _without_secrets(named)
-        health = replace(source.health, source=ref[0])
-        return kept, replace(health, refused=(*health.refused, *refused)) if refused else health
+        health = _shortened(source.health, ref[0])
+        return [_cut(passage) for passage in kept], replace(health, refused=(*health.refused, *refused)) if refused else health
 
     def owns(self, ref: Sequence[str]) -> bool:
         """Tells whether a source holds a person's own documents.
@@ -253,11 +258,13 @@ class Desk:
             if document is None:
                 missing.append(str(one))
             else:
-                self._blobs.put(document.snapshot())
+                self._blobs.take(BlobId(document.id), document.pieces())
         return missing
 
     def document(self, document: DocumentId) -> Document:
         """Returns a document as it stood when it was cited, or as the index has it now. Raises NotFound."""
+        if not is_document_id(document):
+            raise NotFound(f"{document[:80]!r} is not the id of a document.", hint="Citations and passages carry the ids of documents.")
         try:
             return Document.from_snapshot(self._blobs.get(BlobId(document)))
         except NotFound:
@@ -267,6 +274,8 @@ class Desk:
         return found
 
     def _look_up(self, document: DocumentId) -> Document | None:
+        if not is_document_id(document):
+            return None
         found = self.index.document(document)
         for source in () if found is not None else tuple(self._open.values()):
             found = found or source.document(document)
@@ -325,6 +334,23 @@ def check_query(text: str) -> str:
             f"The question has {len(text):,} characters; at most {LONGEST_QUERY:,} can be searched for.", hint="Ask it in a few sentences."
         )
     return text
+
+
+def _cut(passage: Passage) -> Passage:
+    """Returns a passage as long as it may be: a source may be anybody's object."""
+    text = passage.text[:LONGEST_PASSAGE]
+    return replace(
+        passage,
+        title=passage.title if len(passage.title) <= TITLE else one_line(passage.title, TITLE),
+        uri=passage.uri if len(passage.uri) <= ADDRESS else "",
+        text=text,
+        end=passage.end if len(text) == len(passage.text) else passage.start + len(text),
+    )
+
+
+def _shortened(health: Health, source: str) -> Health:
+    refused = tuple((uri[:ADDRESS], why[:FIELD]) for uri, why in health.refused)
+    return replace(health, source=source, reason=health.reason[:FIELD], refused=refused)
 
 
 def _without_secrets(passages: Sequence[Passage]) -> tuple[list[Passage], list[tuple[str, str]]]:

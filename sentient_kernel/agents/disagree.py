@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from sentient_kernel.agents._clean import clean
+from sentient_kernel.agents._noise import noisy
 from sentient_kernel.agents._sense import directions
-from sentient_kernel.agents._signs import entry, noisy
+from sentient_kernel.agents._signs import entry
 from sentient_kernel.agents._words import NEGATIONS, NUMBER, WORD, asked, content, negated, numbers, plain, stem
 from sentient_kernel.agents.evidence import Evidence
 from sentient_kernel.agents.report import Citation, Claim, Disagreement

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from sentient_kernel.agents._signs import entry, noisy, pointing, study, summary, wanted
+from sentient_kernel.agents._measures import measures
+from sentient_kernel.agents._noise import NEVER, Kind, excused, noise
+from sentient_kernel.agents._signs import body, defines, entry, heading, pointing, study, topic, wanted
 from sentient_kernel.agents._words import asked, content, idf, titled
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.sources.base import Passage
 
-__all__ = ["WEIGHTS", "Evidence", "Weights", "collect", "select"]
+__all__ = ["WEIGHTS", "Evidence", "Weights", "select"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +76,14 @@ class Weights:
         late: Place in the abstract of a study, where findings come last.
         length: The logarithm of the number of words.
         kind: The sentence holds what the question asks for: a number, a date, a name.
+        measure: It holds a measure of what the question asks for: kilometres for "how far".
         pointing: It begins with a word that points back, such as "It".
         summary: It says of the thing that its document is about, by name, what it is.
         entry: It is an entry of a list, such as a parameter with what it means.
-        noise: It is an address, a licence line, a row of a table or code.
+        noise: It is no statement: an address, a licence, a menu, code.
         floor: A sentence with less than this share of the best score is left out: a shorter report is better than a padded one.
-        document: A document whose best sentence has less than this share of the best score is left out, unless it holds the best passage.
+        other: The same for documents that hold neither the best sentence nor the best passage.
+        document: Such a document is left out when its best sentence has less than this share.
         twin: Of two sentences that share more than this share of their words one is enough.
     """
 
@@ -92,11 +96,13 @@ class Weights:
     late: float = 0.3
     length: float = 0.1
     kind: float = 0.1
+    measure: float = 0.3
     pointing: float = -0.1
     summary: float = 0.5
     entry: float = -0.2
     noise: float = -0.5
     floor: float = 0.4
+    other: float = 0.5
     document: float = 0.6
     twin: float = 0.8
 
@@ -120,10 +126,13 @@ class _Sentence:
     text: str
     terms: list[str]
     bag: frozenset[str] = field(default_factory=frozenset)
+    body: frozenset[str] = field(default_factory=frozenset)
     around: frozenset[str] = field(default_factory=frozenset)
+    over: frozenset[str] = field(default_factory=frozenset)
     place: float = 0.0
     study: bool = False
     entry: bool = False
+    noise: Kind = ""
     score: float = 0.0
     cover: float = 0.0
     reach: float = 0.0
@@ -151,62 +160,24 @@ def select(
         ['Biochar raised the water held by sand by 45%.']
     """
     terms = list(dict.fromkeys(content(question)))
-    pool = _pool(passages)
+    pool = _pool(passages, excused(question))
     if not terms or not pool:
         return ()
     _score(question, terms, pool, weights)
     chosen: list[_Sentence] = []
     known = frozenset(terms)
-    fitting = _fitting(pool, weights.document)
-    for one in sorted(pool, key=lambda one: -one.score):
-        if len(chosen) == limit or (chosen and one.score < weights.floor * chosen[0].score):
+    for one in _worthy(pool, weights):
+        if len(chosen) == limit:
             break
-        if one.passage.document not in fitting or not known & (one.bag | one.around):
-            continue
-        twins = [other for other in chosen if _twins(one.bag, other.bag, weights.twin)]
-        if not twins or (len(twins) == 1 and twins[0].passage.document != one.passage.document):  # a second witness is worth having
+        twins = [other for other in chosen if _twins(one.body, other.body, weights.twin)]
+        witness = len(twins) == 1 and twins[0].passage.document != one.passage.document
+        if known & (one.bag | one.around) and (not twins or witness):  # a second witness is worth having
             chosen.append(one)
     return tuple(_evidence(one, part) for one in chosen)
 
 
-def collect(
-    queries: Mapping[int, str], found: Mapping[int, Sequence[Passage]], *, limit: int = 10, extra: int = 3, weights: Weights = WEIGHTS
-) -> tuple[Evidence, ...]:
-    """Returns the evidence of a whole plan: that of the question first, then what only its parts brought.
-
-    Args:
-        queries: What was searched for each sub-question, by id; 0 is the whole question.
-        found: What the searches found, by the same ids.
-        limit: At most so many sentences for the whole question.
-        extra: At most so many more for each part.
-        weights: How much each sign counts.
-
-    Returns:
-        Evidence in the order of the plan; a place is quoted once, under the part that it answers best.
-    """
-    chosen: list[Evidence] = []
-    at: dict[tuple[DocumentId, int, int], int] = {}
-    whole = sum(asked(queries[min(queries)]).values()) if queries else 0.0
-    for part in sorted(queries):
-        count = 0
-        # To hold all of "loc" is not to hold all of "the difference between loc and iloc": what a part brings counts by its share.
-        share = min(1.0, sum(asked(queries[part]).values()) / whole) if whole else 1.0
-        for one in select(queries[part], found.get(part, ()), limit=limit, part=part, weights=weights):
-            place = (one.document, one.start, one.end)
-            if place in at:
-                if part and chosen[at[place]].part == 0:  # the whole question's top places stay; the part says what they are about
-                    chosen[at[place]] = replace(chosen[at[place]], part=part)
-                    count += 1
-                continue
-            if part == 0 or count < extra:
-                at[place] = len(chosen)
-                chosen.append(replace(one, score=round(share * one.score, 4), cover=round(share * one.cover, 4)))
-                count += 1
-    return tuple(chosen)
-
-
-def _pool(passages: Sequence[Passage]) -> list[_Sentence]:
-    """Returns the sentences of all passages once each, in reading order, with what stands around them."""
+def _pool(passages: Sequence[Passage], about: frozenset[Kind]) -> list[_Sentence]:
+    """Returns the sentences of all passages once each, in reading order, with what stands around them; none that is never evidence."""
     best: dict[tuple[DocumentId, int, int], _Sentence] = {}
     for passage in passages:
         for start, end in sentences(passage.text):
@@ -219,14 +190,30 @@ def _pool(passages: Sequence[Passage]) -> list[_Sentence]:
     documents: dict[DocumentId, list[_Sentence]] = {}
     for one in pool:
         one.bag = frozenset(one.terms)
+        said = body(one.text, one.passage.title)
+        one.body = one.bag if said == one.text else frozenset(content(said))
         documents.setdefault(one.passage.document, []).append(one)
     for group in documents.values():
+        _put_under_headings(group)
         reports = sum(study(one.text) for one in group) > 0.3 * len(group)
         for at, one in enumerate(group):
             one.around = frozenset().union(*(other.bag for other in group[max(0, at - 1) : at + 2] if other is not one))
             one.place = (at + 0.5) / len(group)
             one.study = reports and one.start < ABSTRACT
-    return pool
+    for one in pool:
+        kind = noise(one.text)
+        one.noise = "" if kind in about else kind
+    return [one for one in pool if one.noise not in NEVER]
+
+
+def _put_under_headings(group: Sequence[_Sentence]) -> None:
+    """Notes what the heading over each sentence of a document says."""
+    over: frozenset[str] = frozenset()
+    for one in group:
+        if heading(one.text, one.passage.text[one.end - one.passage.start :][:LINE]):
+            over = one.bag
+        else:
+            one.over = over
 
 
 def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weights: Weights) -> None:
@@ -239,7 +226,7 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
     mean = sum(len(one.terms) for one in pool) / len(pool) or 1.0
     top = max(one.passage.score for one in pool)
     low = min(one.passage.score for one in pool)
-    kinds = wanted(question)
+    kinds, named, scales = wanted(question), topic(question), measures(question)
     titles = {one.passage.title: titled(one.passage.title) for one in pool}
     shared = _shared(terms, pool, rarity, total, top)
     whole: dict[Passage, frozenset[str]] = {}
@@ -247,7 +234,7 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
         whole[one.passage] = whole.get(one.passage, frozenset()) | one.bag
     for one in pool:
         counts = Counter(one.terms)
-        title = titles[one.passage.title]
+        title = titles[one.passage.title] | one.over
 
         def share(held: frozenset[str], bag: frozenset[str] = one.bag) -> float:
             return sum(rarity[term] for term in terms if term in held and term not in bag) / total
@@ -266,9 +253,10 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
             + weights.late * (one.place if one.study else 0.0)
             + weights.length * math.log(1 + len(one.text.split()))
             + weights.kind * any(sign.search(one.text) for sign in kinds)
+            + weights.measure * any(sign.search(one.text) for sign in scales)
             + weights.pointing * pointing(one.text)
-            + (weights.summary if summary(one.text, one.passage.title) else weights.entry * one.entry)
-            + weights.noise * noisy(one.text)
+            + (weights.summary if one.body is not one.bag or defines(one.text, named) else weights.entry * one.entry)
+            + weights.noise * bool(one.noise)
         )
 
 
@@ -293,14 +281,20 @@ def _twins(one: frozenset[str], other: frozenset[str], limit: float) -> bool:
     return bool(one or other) and len(one & other) > limit * len(one | other)
 
 
-def _fitting(pool: Sequence[_Sentence], share: float) -> frozenset[DocumentId]:
-    """Returns the documents that are worth citing: those whose best sentence comes near the best of all."""
+def _worthy(pool: Sequence[_Sentence], weights: Weights) -> Iterator[_Sentence]:
+    """Yields the sentences that come near the best, best first; what stands elsewhere has to come nearer."""
+    ranked = sorted(pool, key=lambda one: -one.score)
+    top = ranked[0].score
+    near = {ranked[0].passage.document, max(pool, key=lambda one: one.passage.score).passage.document}
     best: dict[DocumentId, float] = {}
-    for one in pool:
-        best[one.passage.document] = max(best.get(one.passage.document, one.score), one.score)
-    first = max(pool, key=lambda one: one.passage.score).passage.document
-    top = max(best.values())
-    return frozenset(document for document, score in best.items() if score >= share * top or document == first)
+    for one in ranked:
+        first = best.setdefault(one.passage.document, one.score)
+        if one.passage.document in near:
+            fits = one.score >= weights.floor * top
+        else:
+            fits = first >= weights.document * top and one.score >= weights.other * top
+        if fits:
+            yield one
 
 
 def _evidence(one: _Sentence, part: int) -> Evidence:

@@ -10,13 +10,14 @@ from functools import wraps
 from typing import Any
 
 from sentient_kernel.agents.asking import Asking
+from sentient_kernel.agents.spending import Allowance
 from sentient_kernel.events import UsageRecorded
 from sentient_kernel.models.base import Usage
 
 __all__ = ["Hurried"]
 
-LAST_WORD = 20.0
-"""Seconds that a model has to write the report in once a run is to finish."""
+LAST_WORD, LAST_THOUGHT = 20.0, 60.0
+"""Seconds that a model has to write the report in once a run is to finish; the latter for one that thinks before it writes."""
 LOOK = 0.05
 """Seconds between looks at whether a run is to finish while its model is asked."""
 
@@ -28,8 +29,9 @@ class Hurried(Asking):
     answer is kept for who asks next.
     """
 
-    def _call(self, purpose: str) -> Callable[..., Any]:
-        ctx, call, patience = self._ctx, super()._call(purpose), LAST_WORD if purpose == "write" else 0.0
+    def _call(self, purpose: str, allowed: Allowance) -> Callable[..., Any]:
+        ctx, call = self._ctx, super()._call(purpose, allowed)
+        patience = 0.0 if purpose != "write" else LAST_THOUGHT if self._spending.thinks else LAST_WORD
 
         @wraps(call)
         async def ask_model(*args: Any) -> dict[str, Any]:

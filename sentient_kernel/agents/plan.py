@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from sentient_kernel.agents._words import STOP, content, words
+from sentient_kernel.agents.form import subject
 from sentient_kernel.index.chunk import sentences
 
 __all__ = ["SubQuestion", "plan"]
@@ -49,7 +50,8 @@ class SubQuestion:
     Args:
         id: Its place in the plan; 0 is the whole question.
         text: What is shown to a person, in the words of the question.
-        query: What is searched for: the text, and for a part that points back ("for how long?") what it points to.
+        query: What is searched for: the text without its form ("please tell me"), and for a part that points back ("for how
+            long?") what it points to.
         kind: ``whole``, ``part`` or ``side`` (one of two things compared).
         taint: One's own sources whose text its writer had read.
     """
@@ -76,12 +78,12 @@ def plan(question: str) -> tuple[SubQuestion, ...]:
         >>> [part.text for part in plan("Who wrote War and Peace?")]
         ['Who wrote War and Peace?']
     """
-    whole = " ".join(question.split())
-    found = [SubQuestion(id=0, text=whole, query=whole)]
-    parts = _parts(whole[:CUT])
+    asked = " ".join(subject(question).split())
+    found = [SubQuestion(id=0, text=" ".join(question.split()), query=asked)]
+    parts = _parts(asked[:CUT])
     if len(parts) > 1:
         _append_parts(found, parts)
-    for part in parts if len(parts) > 1 else (whole[:CUT],):
+    for part in parts if len(parts) > 1 else (asked[:CUT],):
         _append_sides(found, part)
     return tuple(found[:MOST])
 
@@ -120,14 +122,14 @@ def _append_sides(found: list[SubQuestion], text: str) -> None:
         if not match:
             continue
         sides = [_side(side) for side in match.groups()]
-        if all(content(side) and len(side.split()) <= SIDE for side in sides) and set(content(sides[0])) != set(content(sides[1])):
-            found.extend(SubQuestion(id=len(found) + n, text=side, query=side, kind="side") for n, side in enumerate(sides))
+        if all(content(side) and len(side.split()) <= SIDE for side in sides) and words(sides[0]) != words(sides[1]):
+            found.extend([SubQuestion(id=len(found) + n, text=side, query=side, kind="side") for n, side in enumerate(sides)])
         return
 
 
 def _side(text: str) -> str:
     """Returns a compared thing without articles and without a trailing clause."""
-    text = re.split(r"\s+(?:when|while|because|if|whether|that|which|who|and|or)\s+|[.?!]", text.strip())[0]
+    text = re.split(r"\s+(?:when|while|because|if|whether|that|which|who|and|or)\s+|[.?!](?=\s|$)", text.strip())[0]
     return _EDGE.sub("", text).strip(" \"'?.,;:")
 
 

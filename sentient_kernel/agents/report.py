@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from sentient_kernel.agents.coverage import Coverage
 from sentient_kernel.agents.verify import Verdict, verify
 from sentient_kernel.errors import UsageError
 from sentient_kernel.ids import DocumentId, RunId
@@ -42,7 +43,8 @@ class Citation:
         source: The source that the document came through.
         before: What stands directly before the quote.
         after: What stands directly after it.
-        verified: Whether the quote was found at its place and the sentence that cites it is supported.
+        placed: Whether the quote was found at its place.
+        verified: Whether it was, and the sentence that cites it is supported.
         meta: What a bibliography needs of the document, where it is known: authors, date, doi, licence, container.
     """
 
@@ -55,6 +57,7 @@ class Citation:
     source: str = ""
     before: str = ""
     after: str = ""
+    placed: bool = False
     verified: bool = False
     meta: dict[str, Any] = field(default_factory=dict, hash=False)
 
@@ -96,9 +99,8 @@ class Claim:
         """
         found = verify(self.text, self.citations, text_of, judged=judged, near=near)
         places = found.places or (False,) * len(self.citations)
-        marked = tuple(
-            replace(one, verified=stands and found.verdict == "supported") for one, stands in zip(self.citations, places, strict=True)
-        )
+        good = found.verdict == "supported"
+        marked = tuple(replace(one, placed=stands, verified=stands and good) for one, stands in zip(self.citations, places, strict=True))
         return replace(self, verdict=found.verdict, citations=marked, support=found.score, reason=found.reason)
 
     def described(self, meta_of: Callable[[DocumentId], Mapping[str, Any]]) -> Claim:
@@ -159,10 +161,11 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What a run used up."""
+    """What a run used up; ``reasoning`` says how many of the tokens were reasoning."""
 
     usd: float = 0.0
     tokens: int = 0
+    reasoning: int = 0
     calls: int = 0
     seconds: float = 0.0
 
@@ -182,6 +185,7 @@ class Report:
         run_id: The run that wrote it.
         parts: The questions that claims answer, by ``Claim.part``.
         abstained: Nothing that was found answers the question.
+        coverage: How well it answers what was asked.
         notes: What a reader has to know of how it was made, such as that the model did not help.
         made_with: The version, the model, the hash of the prompts, and the snapshots cited.
     """
@@ -196,6 +200,7 @@ class Report:
     run_id: RunId = RunId("")
     parts: tuple[str, ...] = ()
     abstained: bool = False
+    coverage: Coverage = field(default_factory=Coverage)
     notes: tuple[str, ...] = ()
     made_with: dict[str, Any] = field(default_factory=dict, compare=False)
     _show: Annotated[Any, Field(exclude=True)] = field(default=None, compare=False)
@@ -329,7 +334,10 @@ class Report:
         shown = question if len(question) <= 60 else question[:59] + "…"
         if self.abstained:
             return f"Report({shown!r}, nothing found)"
-        return f"Report({shown!r}, {len(self.claims)} claims, {len(self.citations)} citations, {len(self.unsupported)} unsupported)"
+        parts = [
+            str(self.coverage), f"{len(self.claims)} claims", f"{len(self.citations)} citations", f"{len(self.unsupported)} unsupported",
+        ]  # fmt: skip
+        return f"Report({', '.join([repr(shown), *filter(None, parts)])})"
 
     def _repr_html_(self) -> str:
         return self.to_html()

@@ -21,16 +21,20 @@ from typing_extensions import TypedDict  # pydantic, which brings it, reads no o
 
 from sentient_kernel.agents import prompts
 from sentient_kernel.agents.asking import Asking
-from sentient_kernel.agents.assemble import answered, assemble, by_judgement, claims_from, mended, missed, weak
+from sentient_kernel.agents.assemble import abstaining, answered, assemble, by_judgement, claims_from, mended, missed, weak
+from sentient_kernel.agents.collect import collect
+from sentient_kernel.agents.coverage import facts, written
 from sentient_kernel.agents.desk import Desk, check_query
-from sentient_kernel.agents.evidence import Evidence, collect
+from sentient_kernel.agents.evidence import Evidence
+from sentient_kernel.agents.form import read
 from sentient_kernel.agents.hurried import Hurried
 from sentient_kernel.agents.meaning import nearest
 from sentient_kernel.agents.names import research_names
 from sentient_kernel.agents.plan import SubQuestion, plan
+from sentient_kernel.agents.quoting import quoted
 from sentient_kernel.agents.report import Cost, Report
 from sentient_kernel.agents.shelf import Shelf
-from sentient_kernel.agents.support import supported
+from sentient_kernel.agents.support import supports
 from sentient_kernel.agents.taint import (
     Taint,
     agreed,
@@ -58,8 +62,6 @@ BETWEEN = 0.5
 
 LISTED = 10
 """Sentences of evidence for the question itself, where no model writes: all of them stand in the report."""
-SHOWN = 14
-"""The same where a model chooses among them."""
 
 check_question = check_query
 
@@ -163,24 +165,29 @@ class Research:
         documents = len({passage.document for one in state.found for passage in one.passages})
         ctx.tell(ResearchUpdated(phase="read", message=f"{documents:,} documents", data={"done": documents, "total": documents}))
         ctx.tell(ResearchUpdated(phase="evidence", message="Picking the sentences that answer"))
-        evidence = await self._picked(ctx, state, SHOWN if asking else LISTED)
+        evidence = await self._picked(ctx, state, show=asking is not None)
         ctx.tell(ResearchUpdated(phase="write", message="Putting the report together"))
         report = await self._written(ctx, state, evidence, asking, embedder) if asking is not None and evidence else None
         by_model = report is not None
         if report is None:
+            if asking is not None:  # what is listed without a model is chosen by words alone
+                evidence = await self._picked(ctx, state, show=False)
             healths = _merged(state.healths, state.found)
             draft = await ctx.step(write_report, question, state.parts, state.found, evidence, healths, title="write the report")
             ctx.tell(ResearchUpdated(phase="verify", message="Checking every quotation at its place"))
             report = await ctx.step(self.verify, draft, title="verify the citations")
             report = replace(report, unanswered=(*report.unanswered, *missed(state.missing, report.unanswered)))
-        ctx.tell(ResearchUpdated(phase="verify", message=_summary(report), progress=1.0))
+        if by_model:
+            report = replace(report, coverage=written(plan(question), report.claims, [gap.question for gap in report.unanswered]))
+        level = report.coverage.level
+        ctx.tell(ResearchUpdated(phase="verify", message=" · ".join(facts(report)), progress=1.0, data={"coverage": level}))
         made = await ctx.step(
             made_with, model, sorted({citation.document for citation in report.citations}), title="note what it was made with"
         )
         cost, notes = (asking.cost, [*asking.notes, *state.notes]) if asking is not None else (Cost(), state.notes)
         if asking is not None and not by_model and report.claims:
             notes.append("The report is made of the sources' own sentences.")
-        notes += _cut_short(ctx, state, limits)
+        notes += [*([] if by_model else _not_followed(question)), *_cut_short(ctx, state, limits)]
         return dict(replace(report, run_id=ctx.run_id, cost=cost, made_with=made, notes=tuple(notes)).to_dict())
 
     async def _clarified(self, ctx: Context, state: Searched, asking: Asking) -> list[str]:
@@ -261,7 +268,7 @@ class Research:
             if ctx.finishing:
                 state.left_out.append("looking for gaps")
                 return
-            evidence = await ctx.step(pick_evidence, state.parts, state.found, SHOWN, title="look over the evidence")
+            evidence = await ctx.step(pick_quotes, state.parts, state.found, title="look over the evidence")
             searched = [part.query for part in state.parts]
             messages = prompts.gap_messages(state.question, evidence, searched, _said(ctx, state))
             value = await asking.ask("gaps", messages, prompts.GAPS, most_tokens=400)
@@ -285,19 +292,21 @@ class Research:
     # -- writing ------------------------------------------------------------------------------------------------------
 
     async def _written(self, ctx: Context, state: Searched, evidence: list[Evidence], asking: Asking, embedder: str) -> Report | None:
-        """Returns the report that the model wrote, checked and mended; None when nothing of it is borne out."""
+        """Returns the report that the model wrote, checked and mended, or that says that nothing answers; None when it is of no use."""
         messages = prompts.write_messages(state.question, evidence, _said(ctx, state))
         value = await asking.ask("write", messages, prompts.REPORT, most_tokens=1_500)
-        sentences = prompts.claims_of(value, len(evidence))
+        sentences, healths = prompts.claims_of(value, len(evidence)), _merged(state.healths, state.found)
+        if prompts.finds_nothing(value):
+            asking.notes.append("The model found nothing in the quotes that answers the question.")
+            return abstaining(state.question, state.parts, prompts.missing_of(value), healths, _by_part(state.found))
         if not sentences:
             state.missing = prompts.missing_of(value)
             if value is None and ctx.finishing:
                 state.left_out.append("writing with the model")
             if value is not None:
-                asking.notes.append("The model found nothing in the quotes that answers the question.")
+                asking.notes.append("The model wrote no sentence.")
             return None
         ctx.tell(ResearchUpdated(phase="verify", message="Checking every sentence against its quotes"))
-        healths = _merged(state.healths, state.found)
         draft = assemble(state.question, state.parts, evidence, sentences, prompts.missing_of(value), healths, _by_part(state.found))
         report: Report = await ctx.step(self.verify, draft, title="verify the citations")
         near = await nearest(ctx, weak(report), evidence, embedder, self._shelf.embedder, self._desk.cache, asking.notes)
@@ -419,13 +428,22 @@ class Research:
         )
         return found
 
-    async def _picked(self, ctx: Context, state: Searched, limit: int) -> list[Evidence]:
-        """Picks the evidence and keeps what it points into. What is gone since it was found is looked for once more, then done without."""
-        evidence: list[Evidence] = await ctx.step(pick_evidence, state.parts, state.found, limit, title="pick evidence")
+    async def _picked(self, ctx: Context, state: Searched, *, show: bool) -> list[Evidence]:
+        """Picks the evidence, to be listed or shown to a model, and keeps what it points into.
+
+        What is gone since it was found is looked for once more, then done without.
+        """
+
+        async def pick(title: str) -> list[Evidence]:
+            how, more = (pick_quotes, ()) if show else (pick_evidence, (LISTED,))
+            picked: list[Evidence] = await ctx.step(how, state.parts, state.found, *more, title=title)
+            return picked
+
+        evidence = await pick("pick evidence")
         kept = await self._keep(ctx, evidence)
         if gone := {one.document: one.title for one in evidence if one.document not in kept}:
             await self._search_again(ctx, state, gone)
-            evidence = await ctx.step(pick_evidence, state.parts, state.found, limit, title="pick evidence again")
+            evidence = await pick("pick evidence again")
             kept = await self._keep(ctx, evidence)
             if lost := [title for document, title in gone.items() if document not in kept]:
                 documents = "A document that was found is" if len(lost) == 1 else f"{len(lost)} documents that were found are"
@@ -484,10 +502,15 @@ def make_plan(question: str) -> list[SubQuestion]:
 def pick_evidence(parts: list[SubQuestion], found: list[Found], limit: int) -> list[Evidence]:
     """Returns the sentences that answer, over all sources and parts; none when what was found only shares words with the question."""
     passages = _by_part(found)
-    asked = [part for part in parts if part.id == parts[0].id or part.kind == "part"]
-    if not any(supported(part.query, passages.get(part.id, [])).ok for part in asked):
+    held = supports(parts, passages)
+    if not any(held[part.id].ok for part in parts if part.id == parts[0].id or part.kind == "part"):
         return []
-    return list(collect({part.id: part.query for part in parts}, passages, limit=limit))
+    return list(collect(parts, passages, limit=limit))
+
+
+def pick_quotes(parts: list[SubQuestion], found: list[Found]) -> list[Evidence]:
+    """Returns the sentences that a model is shown, over all sources and parts."""
+    return list(quoted(parts, _by_part(found)))
 
 
 def write_report(question: str, parts: list[SubQuestion], found: list[Found], evidence: list[Evidence], healths: list[Health]) -> Report:
@@ -547,6 +570,12 @@ def _searches(parts: Sequence[SubQuestion]) -> list[str]:
     return [f"searching for “{part.text}”" for part in parts]
 
 
+def _not_followed(question: str) -> list[str]:
+    """Says which wishes for the form of an answer its sentences, shown as they stand in their sources, do not follow."""
+    wished = "; ".join(f"“{wish}”" for wish in read(question).unmet)
+    return [f"Sentences are shown as they stand in the sources. Not followed: {wished}."] if wished else []
+
+
 def _cut_short(ctx: Context, state: Searched, limits: Budget) -> list[str]:
     """Says what was left out as the run was to finish, and what people told it too late to be of use."""
     notes = []
@@ -582,13 +611,6 @@ def _raise_first(outcomes: Sequence[Outcome[None]]) -> None:
     for outcome in outcomes:
         if outcome.error is not None:
             raise outcome.error
-
-
-def _summary(report: Report) -> str:
-    if report.abstained or not report.claims:
-        return "Nothing in the sources answers this"
-    verified = sum(1 for citation in report.citations if citation.verified)
-    return f"{verified} of {len(report.citations)} citations verified"
 
 
 def _short(text: str) -> str:

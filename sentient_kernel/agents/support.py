@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sentient_kernel.agents._words import asked, content, titled
+from sentient_kernel.agents._titles import family
+from sentient_kernel.agents._words import KIND, asked, content, titled
+from sentient_kernel.agents.plan import SubQuestion
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.sources.base import Passage
 
-__all__ = ["ENOUGH", "Support", "listed", "supported"]
+__all__ = ["ENOUGH", "Support", "listed", "supported", "supports"]
 
 ENOUGH = 2.85
 """From this score on the passages answer the question; measured so that 95 of 100 answerable questions pass (tests/bench/evidence.py)."""
@@ -64,11 +66,31 @@ def supported(question: str, passages: Sequence[Passage]) -> Support:
     names = tuple(_spelled(question, {term: value for term, value in absent.items() if value == 2}))
     held = 1.6 * best / total + 0.3 * min(best, 4.0) - 0.8 * sum(absent.values()) / total
     score = round(held + _peak([passage.score for passage in passages]), 4)
-    if best == total or score >= ENOUGH:
+    needed = frozenset(term for term, value in terms.items() if value > KIND)
+    if score >= ENOUGH or (needed and any(needed <= bag for bag in bags)):
         return Support(True, "", score, missing, names)
     if missing:
         return Support(False, f"Nothing that was found mentions {listed(missing)}.", score, missing, names)
     return Support(False, "What was found shares words with the question but no passage brings them together.", score)
+
+
+def supports(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]]) -> dict[int, Support]:
+    """Returns for each part of a question, by id, whether what was found can answer it.
+
+    A comparison is answered by what was found for it, or by documents that are called like each of the things compared.
+
+    Args:
+        parts: What is asked.
+        found: What the searches found for each, by id.
+    """
+    each = {part.id: supported(part.query, found.get(part.id, ())) for part in parts}
+    sides = [part for part in parts if part.kind == "side"]
+    told = [any(family(one.title, side.query) is not None for one in found.get(side.id, ())) for side in sides]
+    for part in parts:
+        known = each[part.id]
+        if part.kind == "whole" and sides and all(told) and not known.names:
+            each[part.id] = Support(True, "", known.score)
+    return each
 
 
 def _peak(scores: Sequence[float]) -> float:

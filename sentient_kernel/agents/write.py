@@ -6,18 +6,19 @@ Nothing is put in anybody's mouth: a sentence is shown as it stands in its sourc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from sentient_kernel.agents._clean import clean
-from sentient_kernel.agents._signs import entry, heading, noisy, pointing, row
-from sentient_kernel.agents._words import content, negated, numbers
+from sentient_kernel.agents._noise import excused
+from sentient_kernel.agents._signs import entry, pointing
+from sentient_kernel.agents._statements import Statement, statements
+from sentient_kernel.agents.coverage import judged
 from sentient_kernel.agents.disagree import disagreements
-from sentient_kernel.agents.evidence import CONTEXT, Evidence
+from sentient_kernel.agents.evidence import Evidence
+from sentient_kernel.agents.form import subject
 from sentient_kernel.agents.plan import SubQuestion
-from sentient_kernel.agents.report import Citation, Claim, Gap, Report, SourceNote
-from sentient_kernel.agents.support import listed, supported
-from sentient_kernel.ids import DocumentId, RunId
-from sentient_kernel.index.chunk import sentences
+from sentient_kernel.agents.report import Claim, Gap, Report, SourceNote
+from sentient_kernel.agents.support import Support, listed, supports
+from sentient_kernel.ids import RunId
 from sentient_kernel.sources.base import Health, Passage
 
 __all__ = ["source_notes", "unanswered", "write"]
@@ -26,21 +27,8 @@ ANSWER = 3
 """An answer has at most so many sentences."""
 NEAR = 0.75
 """A sentence joins the answer when its score is at least this share of the best one's."""
-ROW = 0.55
-"""A row of a table is shown when it holds at least this share of what is asked; the other rows of its table come near anything."""
 CRISP = 30
 """An answer prefers sentences of up to so many words; each further word costs a hundredth."""
-
-
-@dataclass(slots=True)
-class _Statement:
-    """A sentence of the report being written."""
-
-    first: Evidence
-    text: str
-    citations: list[Citation]
-    terms: frozenset[str]
-    lead: bool = False
 
 
 def write(
@@ -63,26 +51,32 @@ def write(
         run_id: The run that writes.
     """
     passages = _passages(evidence) if found is None else found
-    parts = tuple(part.text for part in plan) or (question,)
-    gaps = unanswered(plan, passages, evidence, healths)
-    support = supported(question, passages.get(0, ()))
-    statements = _statements(evidence) if support.ok else []
-    report = Report(question=question, run_id=RunId(run_id), parts=parts, unanswered=gaps)
-    if not statements:
+    plan = plan or (SubQuestion(id=0, text=question, query=subject(question)),)
+    held = supports(plan, passages)
+    support = held[plan[0].id]
+    shown = statements(evidence, excused(plan[0].query)) if support.ok else []
+    report = Report(
+        question=question, run_id=RunId(run_id), parts=tuple(part.text for part in plan),
+        unanswered=_gaps(plan, passages, evidence, healths, held), coverage=judged(plan, (), held),
+    )  # fmt: skip
+    if not shown:
         silent = [health for health in healths if health.reason and not health.documents]
         asked_nobody = bool(healths) and len(silent) == len(healths) and not any(passages.values())
         why = silent[0].reason if asked_nobody else support.reason
         said = "No source could be searched." if asked_nobody else "Nothing in the sources answers this."
         report = replace(report, answer=f"{said} {why}".strip(), abstained=True)
         return replace(report, sources=source_notes(healths, passages, report))
-    own = {part.id for part in plan if part.kind != "side"}  # the two sides of a comparison are not asked for by themselves
-    lead = _compared(statements, [part.id for part in plan if part.kind == "side"]) or _answer(statements, own)
+    sides = [part.id for part in plan if part.kind == "side"]  # they are not asked for by themselves
+    own = [part.id for part in plan if part.kind == "part" and held[part.id].ok]
+    lead = _compared(shown, sides) or _answer(shown, own)
     for one in lead:
         one.lead = True
-    ordered = [*lead, *(one for one in _ordered(statements) if not one.lead)]
+    ordered = [*lead, *(one for one in _ordered(shown) if not one.lead)]
     claims = tuple(Claim(text=one.text, citations=tuple(one.citations), part=one.first.part, lead=one.lead) for one in ordered)
-    answer = " ".join(one.text for one in lead)
-    report = replace(report, answer=answer, claims=claims, disagreements=disagreements(evidence))
+    report = replace(
+        report, answer=" ".join(one.text for one in lead), claims=claims, disagreements=disagreements(evidence),
+        coverage=judged(plan, claims, held),
+    )  # fmt: skip
     return replace(report, sources=source_notes(healths, passages, report))
 
 
@@ -101,115 +95,56 @@ def _passages(evidence: Sequence[Evidence]) -> dict[int, list[Passage]]:
     return found
 
 
-def _statements(evidence: Sequence[Evidence]) -> list[_Statement]:
-    """Returns what can be shown, the same statement once with all that say it; noise only where there is nothing else."""
-    quoted = {(one.document, one.end) for one in evidence}
-    found: list[_Statement] = []
-    spare: list[_Statement] = []
-    for one in evidence:
-        whole, complete = _complete(one, quoted)
-        text = clean(whole.quote)
-        if not content(text):
-            continue
-        statement = _Statement(one, text, [_citation(whole)], frozenset(content(text)))
-        same = next((other for other in found if _same(statement, other)), None)
-        if same is not None:
-            if all(citation.place != statement.citations[0].place for citation in same.citations):
-                same.citations.extend(statement.citations)
-        elif complete and _says(one, text):
-            found.append(statement)
-        else:
-            spare.append(statement)
-    return found or spare[:ANSWER]
+def _answer(shown: Sequence[Statement], parts: Sequence[int]) -> list[Statement]:
+    """Returns the statements that make the answer: the best one of each part, then what comes near the best of all.
 
-
-def _says(one: Evidence, text: str) -> bool:
-    """Tells whether a piece of evidence says something by itself: prose, or a row of a table that is about what is asked."""
-    if row(one.quote):
-        return one.cover >= ROW and not one.quote.rstrip().endswith("?")
-    return not noisy(text) and not text.endswith(("?", "\uff1f", "\u061f")) and not heading(one.quote, one.after)
-
-
-def _complete(one: Evidence, quoted: set[tuple[DocumentId, int]]) -> tuple[_Span, bool]:
-    """Returns a piece of evidence, with the sentence before it where it points back to that, and whether it can stand alone."""
-    span = _Span(one, one.start, one.quote, one.before)
-    if not pointing(one.quote):
-        return span, True
-    if any(document == one.document and 0 < one.start - end <= 3 for document, end in quoted):
-        return span, True  # the sentence before it is quoted too and will stand before it
-    before = sentences(one.before)
-    if not before or (before[-1][0] == 0 and len(one.before) >= CONTEXT):  # cut off: its beginning is not known
-        return span, False
-    at = before[-1][0]
-    lead = one.before[at:]
-    if "\n\n" in lead or noisy(lead) or len(lead.split()) < 3:
-        return span, False
-    return _Span(one, one.start - len(lead), lead + one.quote, one.before[:at]), not pointing(lead)
-
-
-@dataclass(slots=True, frozen=True)
-class _Span:
-    """A stretch to quote."""
-
-    evidence: Evidence
-    start: int
-    quote: str
-    before: str
-
-
-def _citation(span: _Span) -> Citation:
-    one = span.evidence
-    return Citation(
-        document=one.document, title=one.title, uri=one.uri, start=span.start, end=one.end, quote=span.quote,
-        source=one.source, before=span.before, after=one.after,
-    )  # fmt: skip
-
-
-def _same(one: _Statement, other: _Statement) -> bool:
-    """Tells whether two statements say the same, with the same numbers and without one of them denying it."""
-    if not one.terms or len(one.terms & other.terms) < 0.7 * len(one.terms | other.terms):
-        return False
-    return numbers(one.text) == numbers(other.text) and bool(negated(one.text)) == bool(negated(other.text))
-
-
-def _answer(statements: Sequence[_Statement], own: set[int]) -> list[_Statement]:
-    """Returns the statements that make the answer, best first: the best one of each part, then what comes near the best of all."""
-    # No heading, no half formula, nothing that needs the sentence before it.
-    able = [
-        one for one in statements if one.text.rstrip("\"'\u201d\u2019)").endswith((".", "!", "\u3002", "\uff01")) and not pointing(one.text)
-    ]
-    able = [one for one in able if not entry(one.first.before.rpartition("\n")[2] + one.first.quote)] or able
-    ranked = sorted(able or statements, key=lambda one: -_worth(one))
+    Args:
+        shown: What can be shown.
+        parts: The parts that the question sets apart and that are answered.
+    """
+    ranked = sorted(_able(shown) or shown, key=lambda one: -_worth(one))
     top = _worth(ranked[0])
-    chosen = [ranked[0]]
-    for one in ranked[1:]:
-        new_part = one.first.part in own and all(one.first.part != other.first.part for other in chosen)
-        if len(chosen) < ANSWER and _worth(one) >= (NEAR / 2 if new_part else NEAR) * top:
-            chosen.append(one)
-    return chosen
+    firsts = (next((one for one in ranked if one.first.part == part), None) for part in parts)
+    chosen = [one for one in firsts if one][:ANSWER] or ranked[:1]
+    more = [one for one in ranked if one not in chosen and _worth(one) >= NEAR * top]
+    chosen += more[: ANSWER - len(chosen)]
+    if not parts:
+        return [chosen[0], *_in_order(chosen[1:])]
+    return sorted(_in_order(chosen), key=lambda one: one.first.part or max(parts) + 1)
 
 
-def _compared(statements: Sequence[_Statement], sides: Sequence[int]) -> list[_Statement]:
+def _able(shown: Sequence[Statement]) -> list[Statement]:
+    """Returns what can stand alone: no heading, no half formula, no entry of a list, nothing that needs what is before it."""
+    ends = (".", "!", "\u3002", "\uff01")
+    able = [one for one in shown if one.text.rstrip("\"'\u201d\u2019)").endswith(ends) and not pointing(one.text)]
+    return [one for one in able if not entry(one.first.before.rpartition("\n")[2] + one.first.quote)] or able
+
+
+def _in_order(shown: Sequence[Statement]) -> list[Statement]:
+    """Returns statements with those of one document in its own order, the document named first before the others."""
+    documents = list(dict.fromkeys(one.first.document for one in shown))
+    return sorted(shown, key=lambda one: (documents.index(one.first.document), one.first.start))
+
+
+def _compared(shown: Sequence[Statement], sides: Sequence[int]) -> list[Statement]:
     """Returns the best statement on each side of a comparison, in the order of the question; none when a side has none."""
-    able = [one for one in statements if not pointing(one.text)]
+    able = [one for one in shown if not pointing(one.text)]
     best = [max((one for one in able if one.first.part == side), key=_worth, default=None) for side in sides]
     return [one for one in best if one] if all(best) else []
 
 
-def _worth(one: _Statement) -> float:
+def _worth(one: Statement) -> float:
     """Returns how well a statement serves as an answer: to the point, and what it says is in its own words, not only around it."""
     return one.first.score + one.first.cover - 0.01 * max(0, len(one.text.split()) - CRISP)
 
 
-def _ordered(statements: Sequence[_Statement]) -> list[_Statement]:
+def _ordered(shown: Sequence[Statement]) -> list[Statement]:
     """Returns statements as one reads them: part by part, the best document first, within a document in its own order."""
     best: dict[tuple[int, str], float] = {}
-    for one in statements:
+    for one in shown:
         key = (one.first.part, one.first.document)
         best[key] = max(best.get(key, one.first.score), one.first.score)
-    return sorted(
-        statements, key=lambda one: (one.first.part, -best[one.first.part, one.first.document], one.first.document, one.first.start)
-    )
+    return sorted(shown, key=lambda one: (one.first.part, -best[one.first.part, one.first.document], one.first.document, one.first.start))
 
 
 def unanswered(
@@ -223,10 +158,19 @@ def unanswered(
         evidence: What was picked from it.
         healths: How the sources are doing.
     """
+    return _gaps(plan, found, evidence, healths, supports(plan, found))
+
+
+def _gaps(
+    plan: Sequence[SubQuestion],
+    found: Mapping[int, Sequence[Passage]],
+    evidence: Sequence[Evidence],
+    healths: Sequence[Health],
+    held: Mapping[int, Support],
+) -> tuple[Gap, ...]:
     gaps: list[Gap] = []
     for part in plan:
-        passages = found.get(part.id, ())
-        support = supported(part.query, passages)
+        passages, support = found.get(part.id, ()), held[part.id]
         if not support.ok or (part.id == 0 and not evidence):
             reason = support.reason or "No sentence of what was found fits."
             gaps.append(Gap(question=part.text, reason=reason, sources=_reasons(healths, passages)))
@@ -244,11 +188,12 @@ def _reason(health: Health, given: int) -> str:
     if health.reason:
         return health.reason
     unread = f" {_count(len(health.refused), 'document')} could not be read." if health.refused else ""
+    if given:
+        held = f" of its {_count(health.documents, 'document')}" if health.documents else ""  # a search engine holds none
+        return f"{_count(given, 'passage')}{held} came near; none answers.{unread}"
     if not health.documents:
         return f"It holds no documents.{unread}"
-    if not given:
-        return f"None of its {_count(health.documents, 'document')} shares a word with the question.{unread}"
-    return f"{_count(given, 'passage')} of its {_count(health.documents, 'document')} came near; none answers.{unread}"
+    return f"None of its {_count(health.documents, 'document')} shares a word with the question.{unread}"
 
 
 def _given(health: Health, healths: Sequence[Health], passages: Sequence[Passage]) -> int:

@@ -1,10 +1,11 @@
 """The cache: what was asked of the outside world, and what it answered: models, searches, pages.
 
-May import: what everyone shares (``clock``, ``errors``, ``failures``). Knows no run, model, source or HTTP: it is handed bytes, and a way
-to get them where there are none.
+May import: what everyone shares (``clock``, ``errors``, ``failures``, ``installation``). Knows no run, model, source or HTTP: it is handed
+bytes, and a way to get them where there are none.
 
 Invariant: what is served is, byte for byte, what one finished call returned for exactly that key; a call that was cut off, failed, or was
-written by a process that died in the middle is as if it had never been made.
+written by a process that died in the middle is as if it had never been made. What this installation did not write itself is served in a
+replay alone, and never in the place of what it did.
 
 .. code-block:: text
 
@@ -13,6 +14,7 @@ written by a process that died in the middle is as if it had never been made.
     _flights   a call under way, and those who wait for it
     _recent    what was served lately, in memory
     _database  what is kept, within a bound
+    _entries   its rows: whose they are, which one goes first, and what they take in all
     _files     big answers beside it
     _shared    the file that many threads and processes use at once
     _tables    its tables, and what is done when they are broken

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
+from sentient_kernel._regular_files import is_folder, make_folder, open_regular
+
 _NAME = re.compile("[0-9a-f]{64}")
+_OURS = re.compile(r"[0-9a-f]{64}(?:\.part)?")
 
 
 class Files:
@@ -28,10 +31,11 @@ class Files:
 
     def read(self, name: str, size: int) -> bytes | None:
         """Returns an answer, or None when it is not there, not whole, or not what was written."""
-        if not _NAME.fullmatch(name):
+        if not self._here(name):
             return None
         try:
-            data = self._path(name).read_bytes()
+            with open(open_regular(self._path(name), os.O_RDONLY), "rb") as file:
+                data = file.read(size + 1)
         except OSError:
             return None
         return data if len(data) == size and sha256(data).hexdigest() == name else None
@@ -41,10 +45,10 @@ class Files:
         name = sha256(data).hexdigest()
         path = self._path(name)
         for folder in (self.folder, path.parent):
-            folder.mkdir(mode=0o700, exist_ok=True)
+            make_folder(folder)
         part = path.with_suffix(".part")
         try:
-            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600), "wb") as file:
+            with open(open_regular(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
                 file.write(data)
             part.replace(path)
         except OSError:
@@ -54,7 +58,7 @@ class Files:
 
     def remove(self, name: str) -> None:
         """Removes an answer, if it is there."""
-        if _NAME.fullmatch(name):
+        if self._here(name):
             self._path(name).unlink(missing_ok=True)
 
     def sweep(self, known: Callable[[], set[str]]) -> None:
@@ -63,9 +67,15 @@ class Files:
             return
         self._swept = True
         names = known()
-        for path in self.folder.glob("??/*"):
-            if path.name not in names:
-                path.unlink(missing_ok=True)
+        for folder in sorted(self.folder.iterdir()) if is_folder(self.folder) else ():
+            if len(folder.name) == 2 and is_folder(folder):
+                for path in sorted(folder.iterdir()):
+                    if _OURS.fullmatch(path.name) and path.name not in names:
+                        path.unlink(missing_ok=True)
+
+    def _here(self, name: str) -> bool:
+        """Tells whether that is a name, and its folder one of ours and no link to another."""
+        return _NAME.fullmatch(name) is not None and is_folder(self.folder) and is_folder(self.folder / name[:2])
 
     def _path(self, name: str) -> Path:
         return self.folder / name[:2] / name

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import apsw
 
+from sentient_kernel._sqlite_files import Foreign, hint, why
 from sentient_kernel.cache import _tables
 from sentient_kernel.errors import SourceError, UsageError
 
@@ -36,6 +37,7 @@ class Shared:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._writing = threading.Lock()
+        self._checkpointing = threading.Lock()
         self._idle: list[apsw.Connection] = []
         self._writer: apsw.Connection | None = None
         self._closed = False
@@ -49,10 +51,27 @@ class Shared:
             self._closed = True
             self._let_go()
 
+    def _begun(self, db: apsw.Connection) -> None:
+        """Told at the beginning of each transaction that writes."""
+
     def _wrote(self, db: apsw.Connection | None) -> None:
         """Told after each commit, and with None when what is remembered of the file no longer counts."""
 
-    def _reading(self, work: Callable[[apsw.Connection, bytes], T], digest: bytes) -> T | None:
+    def checkpoint(self) -> None:
+        """Moves the log into the file; off the loop, as the disk is waited for. Who comes while another thread is at it waits for that.
+
+        Nothing is lost when it cannot be done, as while another process does it: a later write asks again.
+        """
+        self._here()
+        with self._checkpointing, suppress(apsw.Error, Foreign):
+            self.pages = 0
+            db = _tables.connect(self.path)
+            try:
+                db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            finally:
+                db.close()
+
+    def _reading(self, work: Callable[[apsw.Connection], T]) -> T | None:
         """Returns what work makes of a connection of its own; None from a file that turned out to be broken: there is a new one then."""
         self._here()
         file, db = self._inode, None
@@ -61,11 +80,11 @@ class Shared:
                 db = self._idle.pop()  # a list does this whole, or not at all
             except IndexError:
                 db = _tables.connect(self.path)
-            return work(db, digest)
-        except _tables.BROKEN:
+            return work(db)
+        except _tables.BROKEN as error:
             with self._writing:
                 if file == self._inode:
-                    self._renew()
+                    self._renew(error)
             return None
         except apsw.Error as error:
             raise self._failed("read", error) from error
@@ -90,8 +109,8 @@ class Shared:
             for again in (True, False):
                 try:
                     return self._transact(work, give_up, patient)
-                except _tables.BROKEN:
-                    self._renew()
+                except _tables.BROKEN as error:
+                    self._renew(error)
                     if not again:
                         return None
         except (apsw.Error, OSError) as error:
@@ -116,6 +135,7 @@ class Shared:
                 if time.monotonic() > give_up:
                     raise
         try:
+            self._begun(db)
             result = work(db)
             db.execute("COMMIT")
             self._wrote(db)
@@ -136,12 +156,11 @@ class Shared:
         if os.getpid() != self._pid:
             raise UsageError("The cache was opened by the process that this one was forked from.", hint="Open it again in this process.")
 
-    def _renew(self) -> None:
+    def _renew(self, why: Exception) -> None:
         """Lets go of a broken file: moved away, unless another process has done so, and made anew."""
         with self._lock:
             self._let_go()
-            if _tables.same(self.path, self._inode):
-                _tables.move_away(self.path)
+            _tables.move_away(self.path, self._inode, why)
             self._inode = _tables.make(self.path)
 
     def _let_go(self) -> None:
@@ -156,5 +175,5 @@ class Shared:
 
     def _failed(self, doing: str, error: Exception) -> SourceError:
         return SourceError(
-            f"The cache {str(self.path)!r} cannot be {doing}: {error}.", hint="It can be rebuilt: delete the file, or free some space."
+            f"The cache {str(self.path)!r} cannot be {doing}: {why(error)}.", hint=hint(error, "Delete the file; it is made anew.")
         )

@@ -2,48 +2,82 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import time
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import apsw
 
+from sentient_kernel._sqlite_files import (
+    Foreign,
+    Tables,
+    check_places,
+    harden,
+    hint,
+    inode_of,
+    make_file,
+    set_aside,
+    tables_made_by,
+    tables_of,
+    why,
+)
 from sentient_kernel.errors import SourceError
 
-VERSION = 1
+VERSION = 2
 PATIENCE = 30.0
 """Seconds that a write off the loop waits for other processes."""
-ASIDE = ".broken"
-"""What a file that was broken is called from then on; the last one is kept."""
 
-BROKEN = (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, apsw.SchemaChangeError)
+BROKEN = (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, apsw.SchemaChangeError, Foreign)
 """What says that the file is not what was written: damaged, or the tables of something else."""
 
 # What a write costs is the pages that it changes. So there is no index of when entries were used: an id says it, as who is used gets the
 # next one. And the sums are of the entries up to an id only; the few behind it are added up by who asks.
-_SCHEMA = """
-CREATE TABLE entry (
+_ENTRIES = """
+CREATE TABLE {0} (
     id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
-    brought INTEGER NOT NULL, mark INTEGER NOT NULL, file TEXT, data BLOB
+    mark INTEGER NOT NULL, sign BLOB NOT NULL, file TEXT, data BLOB
 );
-CREATE INDEX entry_file ON entry (file) WHERE file IS NOT NULL;
-CREATE TABLE total (id INTEGER PRIMARY KEY CHECK (id = 1), entries INTEGER NOT NULL, bytes INTEGER NOT NULL, upto INTEGER NOT NULL);
-INSERT INTO total VALUES (1, 0, 0, 0);
+CREATE INDEX {0}_file ON {0} (file) WHERE file IS NOT NULL;
 """
+_SCHEMA = (
+    _ENTRIES.format("entry")
+    + _ENTRIES.format("imported")
+    + """
+CREATE TABLE total (
+    id INTEGER PRIMARY KEY CHECK (id IN (1, 2)), entries INTEGER NOT NULL, bytes INTEGER NOT NULL, upto INTEGER NOT NULL, sign BLOB NOT NULL
+);
+INSERT INTO total VALUES (1, 0, 0, 0, X''), (2, 0, 0, 0, X'');
+"""
+)
+
+log = logging.getLogger("sentient_kernel.cache")
+
+
+@cache
+def _tables() -> Tables:
+    return tables_made_by(lambda db: db.execute(_SCHEMA).fetchall())
 
 
 def connect(path: Path) -> apsw.Connection:
-    """Opens a connection; whoever writes through it looks after checkpoints. Raises apsw.Error."""
+    """Opens a connection; whoever writes through it looks after checkpoints.
+
+    Raises:
+        Foreign: The file holds other tables than ours, or stands where no file of ours does.
+        apsw.Error: It cannot be read.
+    """
+    check_places(path)
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
+        harden(db)
         db.set_busy_timeout(1_000)
         db.wal_autocheckpoint(0)
-        for setting in ("trusted_schema=OFF", "cell_size_check=ON", "synchronous=NORMAL", "journal_size_limit=16777216"):
+        for setting in ("cell_size_check=ON", "synchronous=NORMAL", "journal_size_limit=16777216"):
             db.execute(f"PRAGMA {setting}")
-        if db.pragma("user_version") == VERSION:
-            db.execute("SELECT entries, bytes, upto FROM total").fetchall()
-    except apsw.Error:
+        found = tables_of(db)
+        if found and (found != _tables() or db.pragma("user_version") != VERSION):
+            raise Foreign("holds the tables of another version, of another program, or of somebody else")
+    except BaseException:
         db.close()
         raise
     return db
@@ -62,13 +96,14 @@ def make(path: Path) -> int:
         SourceError: It cannot be kept there.
     """
     give_up = time.monotonic() + PATIENCE
-    moved = False
+    moved, inode = False, 0
     while True:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+            make_file(path)
+            inode = inode_of(path)
             _prepare(path)
-            return os.stat(path).st_ino
+            return inode
         except apsw.BusyError as error:  # others are making it; SQLite does not wait for them in every place
             if time.monotonic() > give_up:
                 raise _unusable(path, error) from error
@@ -76,28 +111,20 @@ def make(path: Path) -> int:
         except BROKEN as error:
             if moved:
                 raise _unusable(path, error) from error
-            move_away(path)
             moved = True
+            move_away(path, inode, error)
         except (apsw.Error, OSError, ValueError) as error:
             raise _unusable(path, error) from error
 
 
-def move_away(path: Path) -> None:
-    """Puts a broken file aside, where somebody may look at it; a new one is made in its place."""
-    for ending in ("-wal", "-shm"):
-        Path(f"{path}{ending}").unlink(missing_ok=True)
+def move_away(path: Path, inode: int, error: Exception) -> None:
+    """Puts a broken file, or one of somebody else, aside, and says so. Raises SourceError when it cannot be moved."""
     try:
-        os.replace(path, f"{path}{ASIDE}")
-    except FileNotFoundError:
-        pass  # another process was faster
-
-
-def same(path: Path, inode: int) -> bool:
-    """Tells whether a path still names the file that was opened."""
-    try:
-        return os.stat(path).st_ino == inode
-    except OSError:
-        return False
+        said = set_aside(path, inode, error)
+    except OSError as refused:
+        raise _unusable(path, refused) from error
+    if said:
+        log.warning("%s", said)
 
 
 def _prepare(path: Path) -> None:
@@ -107,16 +134,13 @@ def _prepare(path: Path) -> None:
         if db.pragma("user_version") == VERSION:
             return
         db.execute("BEGIN IMMEDIATE")
-        found = db.pragma("user_version")  # another process may have been faster
-        if found != VERSION:
-            if found or db.execute("SELECT count(*) FROM sqlite_schema").get:
-                raise apsw.NotADBError("it holds the tables of another version, or of another program")
-            db.execute(_SCHEMA)
+        if not tables_of(db):  # another process was not faster
+            db.execute(_SCHEMA).fetchall()
             db.pragma("user_version", VERSION)
         db.execute("COMMIT")
     finally:
         db.close()
 
 
-def _unusable(path: Path, error: Any) -> SourceError:
-    return SourceError(f"The cache cannot be kept at {str(path)!r}: {error}.", hint="Choose another home folder, or free some space.")
+def _unusable(path: Path, error: Exception) -> SourceError:
+    return SourceError(f"The cache cannot be kept at {str(path)!r}: {why(error)}.", hint=hint(error, "Choose another home folder."))

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,12 +16,14 @@ from types import TracebackType
 from typing import Literal, TypeVar
 
 from sentient_kernel.cache import _database
-from sentient_kernel.cache._database import Database, Put, Row
+from sentient_kernel.cache._database import Brought, Database
+from sentient_kernel.cache._entries import Put, Row
 from sentient_kernel.cache._flights import Flight, Lost
 from sentient_kernel.cache._recent import Hit, Recent
 from sentient_kernel.cache.keys import Key
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.errors import NotRecorded, ParseError, SourceError, UsageError
+from sentient_kernel.installation import installation
 from sentient_kernel.redaction.known import redactor
 
 __all__ = ["Cache", "CacheStats", "Hit"]
@@ -37,6 +39,7 @@ SKEW_US = 1_000_000
 RECORDED = 20_000
 """Answers that a cache knows to have recorded itself; those before them are asked for again."""
 _USED = 256  # of what was used lately, how many are noted with a write
+_PORTION = 4_000_000  # bytes of imported answers that are written at a time
 _DUMP = b"sentient-cache 1 "
 _HEAD = re.compile(_DUMP + rb"(model|search|page) ([0-9]{1,16}) ([0-9]{1,12})\n")
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -54,17 +57,21 @@ class CacheStats:
         joined: Calls that waited for the same call of somebody else.
         stored: Answers that were kept.
         evicted: Entries that made room.
-        entries: How many entries there are.
+        entries: How many entries of this home there are.
         bytes: What they take.
+        imported: How many entries opened files have brought.
+        imported_bytes: What those take.
     """
 
-    hits: int
-    misses: int
-    joined: int
-    stored: int
-    evicted: int
-    entries: int
-    bytes: int
+    hits: int = 0
+    misses: int = 0
+    joined: int = 0
+    stored: int = 0
+    evicted: int = 0
+    entries: int = 0
+    bytes: int = 0
+    imported: int = 0
+    imported_bytes: int = 0
 
 
 class Cache:
@@ -81,6 +88,7 @@ class Cache:
         mode: ``live``, ``record`` or ``replay``.
         offline: Whether the network is switched off.
         clock: Where time comes from.
+        key: What tells answers that were given here from those of a home that somebody else filled; default: this installation's.
 
     Raises:
         SourceError: The file cannot be kept there.
@@ -105,6 +113,7 @@ class Cache:
         mode: Mode = "live",
         offline: bool = False,
         clock: Clock | None = None,
+        key: bytes | None = None,
     ) -> None:
         self.ttl = ttl
         self.mode: Mode = mode
@@ -113,7 +122,7 @@ class Cache:
         self._monotonic = self._clock.monotonic
         self._kept_only = offline or mode == "replay"
         self._recorded_only = mode == "record" and not offline
-        self._database = Database(Path(path), most_bytes)
+        self._database = Database(Path(path), most_bytes, installation().key if key is None else key)
         self._recent = Recent()
         self._lock = threading.Lock()
         self._flights: dict[str, Flight[Hit]] = {}
@@ -202,7 +211,7 @@ class Cache:
 
     async def _find(self, digest: str, ttl: float) -> Hit | None:
         name = bytes.fromhex(digest)
-        row = self._database.get(name)
+        row = self._database.get(name, imported=self.mode == "replay")
         if row is None:
             return None
         age = self._age(digest, row)
@@ -244,7 +253,7 @@ class Cache:
         born, at = self._monotonic(), self._clock.now_us()
         hit = Hit(data, at / 1e6, True)
         try:
-            put = await self._put(key, Row(len(data), key.kind, at, 0, 0, None, data), ttl)
+            put = await self._put(key, Row(len(data), key.kind, at, data=data), ttl)
         except (SourceError, UsageError) as error:  # a full disk, or closed meanwhile: the answer is here all the same
             if self.mode == "record":
                 raise
@@ -316,7 +325,7 @@ class Cache:
         Args:
             digest: That of its key.
         """
-        row = self._database.get(_name(digest))
+        row = self._database.get(_name(digest), imported=True)
         data = None if row is None else self._database.value(row)
         if row is None or data is None:
             return None
@@ -325,7 +334,8 @@ class Cache:
     def load(self, digest: str, dumped: bytes) -> bool:
         """Takes in an entry that another home has dumped; any thread. An entry that is here stays as it is.
 
-        What is taken in is served in a replay only: whoever wrote it could write anything.
+        What is taken in is served in a replay only: whoever wrote it could write anything. It counts for itself, so that it makes no
+        answer of this home go.
 
         Args:
             digest: That of its key.
@@ -337,23 +347,56 @@ class Cache:
         Raises:
             ParseError: It is no such entry.
         """
-        kind, at, data = read_dump(dumped)
-        row = Row(len(data), kind, at, 1, 0, None, data)
-        put = self._database.put(_name(digest), row, used=self._take_used(), unless=lambda there: True)
-        self._count(put)
-        return put is not None and put.stored
+        return self.load_all([(digest, dumped)]).taken == 1
+
+    def load_all(self, dumped: Iterable[tuple[str, bytes]]) -> Brought:
+        """Takes in entries as :meth:`load` does, a few at a time, so that other writers have their turn.
+
+        Returns:
+            How many were taken in, and for how many there was no room: all that opened files have brought may take a quarter of what the
+            answers of this home may.
+        """
+        taken = left = size = 0
+        portion: list[tuple[bytes, Row]] = []
+
+        def bring() -> None:
+            nonlocal taken, left, size
+            brought = self._database.bring(portion)
+            taken, left, size = taken + brought.taken, left + brought.left_out, 0
+            portion.clear()
+
+        for digest, entry in dumped:
+            kind, at, data = read_dump(entry)
+            portion.append((_name(digest), Row(len(data), kind, at, data=data)))
+            size += len(data)
+            if size >= _PORTION or len(portion) >= _USED:
+                bring()
+        bring()
+        return Brought(taken, left)
 
     # -- care ----------------------------------------------------------------------------------------------------------
 
     @property
+    def most_imported(self) -> int:
+        """Bytes that all answers of opened files may take."""
+        return self._database.imported.most_bytes
+
+    @property
     def stats(self) -> CacheStats:
         """What it has done, and what it holds."""
-        entries, size = self._database.totals()
+        own, imported = self._database.totals()
         with self._lock:
             return CacheStats(
-                hits=self._recent.hits, misses=self._misses, joined=self._joined, stored=self._stored, evicted=self._evicted,
-                entries=entries, bytes=size,
-            )  # fmt: skip
+                hits=self._recent.hits,
+                misses=self._misses,
+                joined=self._joined,
+                stored=self._stored,
+                evicted=self._evicted,
+                entries=own.entries,
+                bytes=own.bytes,
+                imported=imported.entries,
+                imported_bytes=imported.bytes,
+            )
 
     def abandon(self) -> None:
         """Ends the calls under way, also those that nobody waits for any more: for who is about to stop their loop. Any thread."""

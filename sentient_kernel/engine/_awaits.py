@@ -103,8 +103,7 @@ def check_awaits(fn: Callable[..., Any]) -> None:
 
 def _said(places: list[tuple[str, int, str, str]]) -> UsageError:
     said = [
-        f"{name}(...) is not awaited in line {line} of {function.rpartition('.')[2]!r}: {text}"
-        for name, line, function, text in places
+        f"{name}(...) is not awaited in line {line} of {function.rpartition('.')[2]!r}: {text}" for name, line, function, text in places
     ]
     more = f"; and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
     first = places[0][0]

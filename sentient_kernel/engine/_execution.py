@@ -516,7 +516,9 @@ class Execution:
         after = f" after {tries} attempts" if tries > 1 else ""
         return StepFailed(
             f"Step {call.name!r} failed{after}: {error['type']}: {error.get('message', '')}".rstrip(": "),
+            cause=error.get("message", ""),
             cause_type=error["type"],
+            usage=error.get("usage"),
             hint=error.get("hint", ""),
             story=lambda: self._story(call.key),  # read when somebody looks: a thousand failures must not read the journal a thousand times
         )

@@ -151,11 +151,6 @@ def child_id(run: RunId, key: StepKey) -> RunId:
     return RunId(f"{run[:14]}7{tail[:3]}-8{tail[3:6]}-{tail[6:18]}")
 
 
-def answer_key(run: RunId, approval: ApprovalId) -> str:
-    """Returns the key under which the end of a question is written, so that there is one: an answer, its expiry, or its withdrawal."""
-    return f"answer:{run}:{approval}"
-
-
 def digest(*parts: Any) -> str:
     """Returns what binds an answer to exactly what was shown."""
     return blake2b(b"\0".join(canonical(p, "the question") for p in parts), digest_size=8).hexdigest()

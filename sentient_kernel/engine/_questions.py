@@ -26,7 +26,7 @@ from sentient_kernel.events import (
     ApprovalWithdrawn,
     Ask,
 )
-from sentient_kernel.ids import StepKey
+from sentient_kernel.ids import StepKey, answer_key
 from sentient_kernel.redaction.known import redactor
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ async def withdraw(execution: Execution, reason: str) -> None:
 
 async def _end_question(execution: Execution, fact: ApprovalWithdrawn | ApprovalExpired) -> None:
     """Ends a question without an answer, unless an answer was first."""
-    unique = _identity.answer_key(execution.run, fact.approval)
+    unique = answer_key(execution.run, fact.approval)
     try:
         await execution.journal.append(execution.run, [fact], lease=execution.root.lease, unique=unique, full=True)
     except DuplicateKey:

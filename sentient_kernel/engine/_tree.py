@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from sentient_kernel.ids import RunId
+from sentient_kernel.ids import RunId, line_of
 from sentient_kernel.journal.base import Journal
 
 
 def root_of(journal: Journal, run: RunId) -> RunId:
     """Returns the run that a run is part of, which is itself where it is part of none."""
-    seen = {run}
-    while (rows := journal.runs(run=run)) and (parent := rows[0].parent) and parent not in seen and journal.runs(run=parent):
-        run = parent
-        seen.add(run)
-    return run
+
+    def parent(of: RunId) -> RunId | None:
+        rows = journal.runs(run=of)
+        above = rows[0].parent if rows else None
+        return above if above is not None and journal.runs(run=above) else None
+
+    return line_of(run, parent)[-1]
 
 
 def tree_of(journal: Journal, root: RunId) -> list[RunId]:

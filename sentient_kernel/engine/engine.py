@@ -21,7 +21,7 @@ from pydantic_core import to_json
 from sentient_kernel import redaction
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.commands import CancelRun, Command, DecideApproval, SendMessage
-from sentient_kernel.engine import _codec, _identity
+from sentient_kernel.engine import _codec
 from sentient_kernel.engine._calls import Crashed, start_task
 from sentient_kernel.engine._execution import Execution
 from sentient_kernel.engine._loop import LoopThread
@@ -37,6 +37,7 @@ from sentient_kernel.errors import (
     DuplicateKey,
     JournalDamaged,
     JournalError,
+    JournalLocked,
     JournalUnusable,
     LeaseLost,
     NotFound,
@@ -59,7 +60,7 @@ from sentient_kernel.events import (
 )
 from sentient_kernel.events import RunCancelled as RunCancelledEvent
 from sentient_kernel.failures import without_secrets
-from sentient_kernel.ids import RunId, Seq, StepKey, new_run_id
+from sentient_kernel.ids import RunId, Seq, StepKey, answer_key, new_run_id
 from sentient_kernel.journal.base import Journal, Lease
 from sentient_kernel.projections.foreign import ForeignView, inputs_named
 
@@ -70,6 +71,9 @@ log = logging.getLogger("sentient_kernel.engine")
 
 POLL = 0.05
 """Seconds between looks at what other processes wrote."""
+
+MOMENT = 0.02
+"""Seconds for which the loop itself waits for who else writes to the journal; a usual commit takes less than a thousandth."""
 
 SYNC_SLOTS = 32
 """How many sync steps run at once in threads."""
@@ -181,7 +185,7 @@ class Engine:
         """True while some kernel executes the run."""
         if run in self.live:
             return True
-        root = root_of(self.journal, run)  # a child is executed under its parent's lease
+        root = root_of(self.journal, run)  # a child is executed under its root's lease
         info = self.journal.leases([root]).get(root)
         return info is not None and info.alive
 
@@ -293,9 +297,7 @@ class Engine:
         started = RunStarted(
             workflow=flow.name, code=flow.code, inputs=inputs, name=name, session=session, user=user or self.by, approve=approve
         )
-        unique = None
-        if started.name is not None:
-            unique = f"name:{started.name}:{_identity.digest(flow.name, started.inputs)}"
+        unique = started.key or None
         run = new_run_id(self.clock.now_us() // 1000)
         lease, written = self.journal.begin(run, started, ttl=self.lease_ttl, unique=unique)
         try:
@@ -348,22 +350,22 @@ class Engine:
             self._resuming.discard(run)
 
     async def _take_up(self, run: RunId, flow: Workflow[..., Any] | None, approve: Mapping[str, str] | None) -> None:
+        if (root := root_of(self.journal, run)) != run:
+            await self._resume(root, None, approve)
+            return
         state = self._load(run)
         assert state.started is not None  # noqa: S101 - _load raises NotFound otherwise
-        if state.started.parent is not None:
-            await self._resume(state.started.parent, None, approve)
-            return
         redaction.look()
         flow = flow or self._flows.get(state.started.workflow) or find(state.started.workflow)
         if state.ended == "completed" and (not flow.notebook or flow.code == state.code):
             raise Refused(f"Run {run!r} is completed; there is nothing to resume.")
-        lease = self.journal.acquire(run, ttl=self.lease_ttl)
+        lease = await self._acquire(run)
         if lease is None:
             return  # another kernel executes it; this one watches
         before = state.ended
         self._catch_up(state)
         if state.ended != before:  # another kernel has just brought it to its end
-            self.journal.release(lease)
+            self._release(lease)
             return
         if not state.ended and state.recoveries >= CRASH_LOOP:
             await self._declare_failed(state, lease)
@@ -384,7 +386,7 @@ class Engine:
             hint="Mend that step, then resume the run: finished steps are kept.", code="crash_loop",
         )  # fmt: skip
         await self.journal.append(state.run, [RunFailed(error=error)], lease=lease)
-        self.journal.release(lease)
+        self._release(lease)
 
     def _catch_up(self, state: RunState) -> None:
         for record in self.journal.read(run=state.run, after=state.seq):
@@ -419,6 +421,14 @@ class Engine:
                     self._release(execution.lease)
                 self._settle(run, "crashed")
 
+    async def _acquire(self, run: RunId) -> Lease | None:
+        """Takes the lease of a run; while others write for long, the loop has others to serve."""
+        while True:
+            try:
+                return self.journal.acquire(run, ttl=self.lease_ttl, patience=MOMENT)
+            except JournalLocked:
+                await asyncio.sleep(POLL)
+
     @staticmethod
     def _arguments(execution: Execution) -> Callable[[], tuple[list[Any], dict[str, Any]]]:
         started = execution.state.started
@@ -427,7 +437,9 @@ class Engine:
 
     def _release(self, lease: Lease) -> None:
         try:
-            self.journal.release(lease)
+            self.journal.release(lease, patience=MOMENT)
+        except JournalLocked:
+            self.loop.call_later(POLL, self._release, lease)
         except JournalError:
             pass  # it runs out by itself
 
@@ -493,7 +505,7 @@ class Engine:
             raise (AnswerRefused if outcome.about_answer else Refused)(outcome.reason, hint=outcome.hint)
         if not outcome:
             return
-        unique = _identity.answer_key(command.run, command.approval) if isinstance(command, DecideApproval) else None
+        unique = answer_key(command.run, command.approval) if isinstance(command, DecideApproval) else None
         try:
             await self.journal.append(command.run, outcome, unique=unique)
         except DuplicateKey:
@@ -510,7 +522,7 @@ class Engine:
 
     async def _cancel_at_rest(self, run: RunId) -> None:
         """Ends a run that nobody executes; a kernel that does has heard of it by now."""
-        lease = self.journal.acquire(run, ttl=self.lease_ttl)
+        lease = await self._acquire(run)
         if lease is None:
             return
         try:
@@ -519,7 +531,7 @@ class Engine:
                 for approval in state.open_approvals:
                     withdrawn = ApprovalWithdrawn(approval=approval.request.approval, reason="the run was cancelled")
                     with suppress(DuplicateKey):
-                        unique = _identity.answer_key(run, withdrawn.approval)
+                        unique = answer_key(run, withdrawn.approval)
                         await self.journal.append(run, [withdrawn], lease=lease, unique=unique)
                 await self.journal.append(run, [RunCancelledEvent(reason=state.cancel_reason)], lease=lease)
         finally:
@@ -608,9 +620,12 @@ class Engine:
                     self._notice_deaths()
                 if now - beat < self.lease_ttl / 3 and beat:
                     continue
-                beat = now
-                for lease in self.journal.renew([e.lease for e in self.live.values() if e.parent is None], ttl=self.lease_ttl):
+                leases = [e.lease for e in self.live.values() if e.parent is None]
+                for lease in self.journal.renew(leases, ttl=self.lease_ttl, patience=MOMENT):
                     self._fence(lease)
+                beat = now
+            except JournalLocked:
+                continue  # somebody writes for long, as who opens an exported run: tried again with the next look
             except JournalError as error:  # a full disk, a file that is locked for too long: looked at again in a moment
                 log.warning("The journal could not be looked at: %s", error)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
@@ -202,16 +201,14 @@ def workflow(
 def find(name: str) -> Workflow[..., Any]:
     """Returns the newest definition of a stored workflow.
 
-    Nothing is imported on a journal's word, except parts of this package: a journal may come from somebody else.
+    Nothing is imported on a journal's word: it may come from somebody else.
 
     Raises:
         UnknownWorkflow: It is not defined in this process; says how to define it.
     """
-    if name not in _defined and name.startswith("sentient_kernel.") and not name.startswith("sentient_kernel.__"):
-        with suppress(ImportError):
-            __import__(name.partition(":")[0])
     found = _defined.get(name)
     if found is None:
+        name = name[:200]
         module = name.partition(":")[0]
         how = "run the cell that defines it" if module == "__main__" or module not in sys.modules else "run the code that defines it"
         hint = f"Import {module!r} or {how}, then resume the run."

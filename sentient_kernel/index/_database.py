@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import hmac
+import logging
 import os
 import threading
 import time
+from _blake2 import blake2b
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import apsw
 
+from sentient_kernel._sqlite_files import (
+    Foreign,
+    Tables,
+    check_places,
+    harden,
+    hint,
+    inode_of,
+    make_file,
+    set_aside,
+    tables_made_by,
+    tables_of,
+    why,
+)
 from sentient_kernel.errors import SourceError, UsageError
 
 __all__ = ["Connection", "Database"]
 
-VERSION = 1
+VERSION = 2
 """Of the tables below, and of the rules by which texts are cut: another version is built anew, as all can be read again."""
 
+MEMORY = ":memory:"
 _TOKENIZER = ("porter", "unicode61", "remove_diacritics", "2")
 _BUSY_MS = 30_000
+_REBUILD = "It can be rebuilt: delete the file and refresh the sources."
 _IDLE = 4  # connections kept open between two borrowings
 
 # The texts of passages lie beside the full-text table, not in it: it holds words only, and a row is dropped without being read.
@@ -38,8 +57,24 @@ CREATE TABLE passage (id INTEGER PRIMARY KEY, document INTEGER NOT NULL, start I
 CREATE INDEX passage_document ON passage (document);
 CREATE VIRTUAL TABLE words USING fts5 (title, text, source, content='', contentless_delete=1, tokenize='{" ".join(_TOKENIZER)}');
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, 'row');
+CREATE TABLE made (id INTEGER PRIMARY KEY CHECK (id = 1), name BLOB NOT NULL, sign BLOB NOT NULL);
 """
-_TABLES = ("vocabulary", "words", "passage", "body", "document", "source")
+_SETTINGS = "SELECT k, v FROM words_config ORDER BY k"
+_BROKEN = (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, Foreign)
+
+log = logging.getLogger("sentient_kernel.index")
+
+
+@cache
+def _ours() -> tuple[Tables, list[Any]]:
+    """Returns the schema of an index, and what its full-text table is set to."""
+    settings: list[Any] = []
+
+    def make(db: apsw.Connection) -> None:
+        db.execute(_SCHEMA).fetchall()
+        settings.extend(db.execute(_SETTINGS).fetchall())
+
+    return tables_made_by(make), settings
 
 
 class _Stems(dict[str, str]):
@@ -59,20 +94,34 @@ class Connection:
     """A connection, and the tokenizer of its full-text table.
 
     Args:
-        path: The file.
+        path: The file, or ``:memory:``.
+
+    Raises:
+        Foreign: The file holds other tables than ours, or stands where no file of ours does.
+        apsw.Error: It cannot be read.
     """
 
     def __init__(self, path: str) -> None:
+        if path != MEMORY:
+            check_places(Path(path))
         self.db = apsw.Connection(path)
         try:
+            harden(self.db)
             self.db.set_busy_timeout(_BUSY_MS)
-            self.db.pragma("schema_version")  # reads the file, so that one that is no database is known as such
+            self._check()
             self._split = self.db.fts5_tokenizer(_TOKENIZER[1], list(_TOKENIZER[2:]))
             self._known = _Stems(self.db.fts5_tokenizer(_TOKENIZER[0], list(_TOKENIZER[1:])))
-        except apsw.Error:
+        except BaseException:
             self.db.close()
             raise
         self.execute = self.db.execute
+
+    def _check(self) -> None:
+        found = tables_of(self.db)
+        if found and (self.db.pragma("user_version") != VERSION or found != _ours()[0]):
+            raise Foreign("holds the tables of another version, of another program, or of somebody else")
+        if found and self.db.execute(_SETTINGS).fetchall() != _ours()[1]:
+            raise Foreign("sets its full-text table to what this program never does")
 
     def words(self, text: str) -> list[str]:
         """Returns the words of a text, folded as the index folds them."""
@@ -98,25 +147,32 @@ class Database:
     process queue at a lock, those of several at SQLite's.
 
     Args:
-        path: The file; made (0600) when it is not there, made anew when it is damaged or of another version.
+        path: The file; made (0600) when it is not there, made anew when it is damaged, of another version, or of somebody else: whoever
+            made it could have put any text in the place of a document.
+        key: What tells an index that was made here from others.
 
     Raises:
         SourceError: The file cannot be used.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], key: bytes) -> None:
         self.path = Path(path)
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._idle: list[Connection] = []
         self._closed = False
+        self._key = key
         self._file = str(self.path.absolute())
-        try:
-            self._make()
-        except (apsw.NotADBError, apsw.CorruptError):
-            self._discard()
-            self._make()
+        for again in (True, False):
+            inode = inode_of(self.path)
+            try:
+                self._make()
+                break
+            except _BROKEN as error:
+                if not again:
+                    raise self._unusable("opened", error) from error
+                self._set_aside(inode, error)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -171,8 +227,8 @@ class Database:
             if connection is None:
                 connection = Connection(self._file)
             yield connection
-        except apsw.Error as error:
-            raise SourceError(f"The index {str(self.path)!r} cannot be used: {_why(error)}.", hint=_hint(error)) from error
+        except (apsw.Error, Foreign) as error:
+            raise self._unusable("used", error) from error
         finally:
             if connection is not None:
                 self._give_back(connection)
@@ -184,15 +240,23 @@ class Database:
                 return
         connection.close()
 
-    def _discard(self) -> None:
-        for ending in ("", "-wal", "-shm"):
-            Path(self._file + ending).unlink(missing_ok=True)
+    def _unusable(self, doing: str, error: Exception) -> SourceError:
+        what = f"The index {str(self.path)!r} cannot be {doing}: {why(error)}."
+        return SourceError(what, hint=hint(error, _REBUILD))
+
+    def _set_aside(self, inode: int, error: Exception) -> None:
+        try:
+            said = set_aside(self.path, inode, error)
+        except OSError as refused:
+            raise self._unusable("made anew", refused) from error
+        if said:
+            log.warning("%s Its sources are read again.", said)
 
     def _make(self) -> None:
-        """Makes the file and its tables, unless they are there and of this version."""
+        """Makes the file and its tables, unless they are there."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+            make_file(self.path)
         except (OSError, ValueError) as error:
             raise SourceError(f"The index cannot be kept at {str(self.path)!r}: {error}.", hint="Choose another home folder.") from error
         connection: Connection | None = None
@@ -201,39 +265,25 @@ class Database:
             _use_wal(connection)
             if connection.db.pragma("user_version") != VERSION:
                 connection.execute("BEGIN IMMEDIATE")
-                if connection.db.pragma("user_version") != VERSION:  # another process was not faster
-                    for table in _TABLES:
-                        connection.execute(f"DROP TABLE IF EXISTS {table}")
-                    connection.execute(_SCHEMA)
+                if not tables_of(connection.db):  # another process was not faster
+                    connection.execute(_SCHEMA).fetchall()
+                    name = os.urandom(16)
+                    connection.execute("INSERT INTO made VALUES (1, ?, ?)", (name, self._sign(name)))
                     connection.db.pragma("user_version", VERSION)
                 connection.execute("COMMIT")
-            connection.execute("SELECT count(*) FROM source").fetchall()
-        except apsw.Error as error:
+            name, sign = connection.execute("SELECT name, sign FROM made").fetchone() or (b"", b"")
+            if not (isinstance(name, bytes) and isinstance(sign, bytes) and hmac.compare_digest(sign, self._sign(name))):
+                raise Foreign("was made elsewhere")
+        except (apsw.Error, Foreign) as error:
             if connection is not None:
                 connection.close()
-            if isinstance(error, apsw.NotADBError | apsw.CorruptError):
+            if isinstance(error, _BROKEN):
                 raise
-            raise SourceError(f"The index {str(self.path)!r} cannot be opened: {_why(error)}.", hint=_hint(error)) from error
+            raise self._unusable("opened", error) from error
         self._idle.append(connection)
 
-
-def _why(error: apsw.Error) -> str:
-    return "the disk is full" if isinstance(error, apsw.FullError) else str(error)
-
-
-def _hint(error: apsw.Error) -> str:
-    """Says what to do: a file that cannot be written this moment is not to be deleted."""
-    match error:
-        case apsw.FullError():
-            return "Free some space, then try again."
-        case apsw.BusyError() | apsw.LockedError():
-            return "Another process has kept it locked: try again, or end that process."
-        case apsw.ReadOnlyError() | apsw.PermissionsError() | apsw.CantOpenError() | apsw.AuthError():
-            return "Check the permissions of the file and its folder."
-        case apsw.IOError():
-            return "Check the disk; then try again."
-        case _:
-            return "It can be rebuilt: delete the file and refresh the sources."
+    def _sign(self, name: bytes) -> bytes:
+        return blake2b(name, key=self._key, digest_size=16, person=b"index").digest()
 
 
 def _flat(tokens: Any) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -71,17 +70,17 @@ def allowed_ids(db: Connection, sources: Sequence[str] | None) -> list[int] | No
     return None if len(ids) == everywhere and ids else ids
 
 
-def insert(db: Connection, source: int, document: Document, snapshot: bytes, stamp: str) -> None:
-    """Cuts a document and adds it with its passages."""
+def insert(db: Connection, source: int, document: Document, identity: DocumentId, stamp: str) -> None:
+    """Cuts a document and adds it with its passages; of a text of millions of characters one other copy is held at a time."""
     spans = chunks(document.text)
     title = indexable(document.title)
     named = " ".join(db.words(rank.fold_title(title)))[:200]
     db.execute(
         "INSERT INTO document (source, uri, hash, title, named, stamp, passages) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (source, to_bytes(document.uri), document.id, to_bytes(document.title), named, stamp, len(spans)),
+        (source, to_bytes(document.uri), identity, to_bytes(document.title), named, stamp, len(spans)),
     )
     key = db.db.last_insert_rowid()
-    db.execute("INSERT INTO body (document, snapshot) VALUES (?, ?)", (key, zlib.compress(snapshot, 6)))
+    db.execute("INSERT INTO body (document, snapshot) VALUES (?, ?)", (key, document.packed()))
     for start, stop in spans:
         text = document.text[start:stop]
         db.execute("INSERT INTO passage (document, start, stop, text) VALUES (?, ?, ?, ?)", (key, start, stop, to_bytes(text)))

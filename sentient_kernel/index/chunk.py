@@ -8,7 +8,8 @@ blank line, and before and after a line that is a heading, a list item, a row of
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 
 __all__ = ["OVERLAP", "WORDS", "chunks", "sentences", "words"]
 
@@ -18,6 +19,7 @@ OVERLAP = 50
 """At most how many words of a passage stand at the end of the one before it too."""
 
 Span = tuple[int, int]
+_STEP = 1 << 16
 
 # The look behind keeps "?!?!?!..." linear: a run of marks is tried once, not once from each of its marks.
 _END = re.compile(
@@ -70,22 +72,26 @@ def sentences(text: str) -> list[Span]:
         >>> [text[start:end] for start, end in sentences(text)]
         ['Dr. No weighs 3.5 kg.', 'He sleeps.']
     """
-    found: list[Span] = []
+    return list(_sentences(text))
+
+
+def _sentences(text: str) -> Iterator[Span]:
     for start, end, code in _blocks(text):
         if code:
-            _add(found, text, start, end)
+            yield from _bare(text, start, end)
             continue
         at = start
         for match in _END.finditer(text, start, end):
             if _ends(text, at, match.start(), match.end(), end):
-                _add(found, text, at, match.end())
+                yield from _bare(text, at, match.end())
                 at = match.end()
-        _add(found, text, at, end)
-    return found
+        yield from _bare(text, at, end)
 
 
 def words(text: str) -> int:
     """Counts the words of a text; scripts without spaces count two characters as one, endless words 16."""
+    if len(text) > _STEP:  # one sentence of millions of characters is not made into a list of millions of words
+        return sum(words(text[at : at + _STEP]) for at in range(0, len(text), _STEP))
     count = len(text.split())
     return max(count, len(text) // 16) + (0 if text.isascii() else len(_CJK.findall(text)) // 2)
 
@@ -104,73 +110,77 @@ def chunks(text: str, *, size: int = WORDS, overlap: int = OVERLAP) -> list[Span
     Returns:
         Pairs (start, end), in order; none for a text of white space.
     """
-    parts = [(span, words(text[span[0] : span[1]])) for long in sentences(text) for span in _cut(text, long, size)]
-    total = sum(count for _, count in parts)
-    if not parts:
+    starts, ends, counts = array("I"), array("I"), array("I")  # a text of five million characters may have two million sentences
+    for long in _sentences(text):
+        for start, end in _cut(text, long, size):
+            starts.append(start)
+            ends.append(end)
+            counts.append(words(text[start:end]))
+    total = sum(counts)
+    if not starts:
         return []
     if total <= size * 3 // 2:
-        return [(parts[0][0][0], parts[-1][0][1])]
+        return [(starts[0], ends[-1])]
     pieces = max(1, round((total - overlap) / (size - overlap)))
     target = (total - overlap) / pieces + overlap
-    return _join(parts, target, overlap)
+    return [(starts[first], ends[last]) for first, last in _join(counts, target, overlap)]
 
 
-def _join(parts: Sequence[tuple[Span, int]], target: float, overlap: int) -> list[Span]:
-    """Joins neighbouring parts to passages of about ``target`` words."""
-    found: list[Span] = []
+def _join(counts: Sequence[int], target: float, overlap: int) -> Iterator[Span]:
+    """Joins neighbouring parts to passages of about ``target`` words; yields the first and the last part of each."""
     first, held = 0, 0
     fresh = 0  # how many words of the passage being filled no earlier one holds
-    for at, (_, count) in enumerate(parts):
+    for at, count in enumerate(counts):
         if fresh and held + count / 2 > target:
-            found.append((parts[first][0][0], parts[at - 1][0][1]))
+            yield first, at - 1
             began = first
             first, held, fresh = at, 0, 0
-            while first > began + 1 and held + parts[first - 1][1] <= overlap:  # never back over a whole passage
+            while first > began + 1 and held + counts[first - 1] <= overlap:  # never back over a whole passage
                 first -= 1
-                held += parts[first][1]
+                held += counts[first]
         held += count
         fresh += count
-    found.append((parts[first][0][0], parts[-1][0][1]))
-    return found
+    yield first, len(counts) - 1
 
 
-def _cut(text: str, span: Span, size: int) -> list[Span]:
+def _cut(text: str, span: Span, size: int) -> Iterator[Span]:
     """Cuts a sentence that is too long for a passage between words; an endless word, or a script without spaces, anywhere."""
     start, end = span
     if words(text[start:end]) <= size:
-        return [span]
-    found: list[Span] = []
+        yield span
+        return
     held, at = 0, start
     for match in re.compile(rf"\S{{1,{2 * size}}}").finditer(text, start, end):
         count = words(match.group())
         if held and held + count > size:
-            _add(found, text, at, match.start())
+            yield from _bare(text, at, match.start())
             held, at = 0, match.start()
         held += count
-    _add(found, text, at, end)
-    return found
+    yield from _bare(text, at, end)
 
 
-def _blocks(text: str) -> list[tuple[int, int, bool]]:
-    """Returns the stretches that no sentence crosses, as (start, end, is code)."""
-    found: list[tuple[int, int, bool]] = []
+def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
+    """Yields the stretches that no sentence crosses, as (start, end, is code); none of them is empty."""
+    return (block for block in _stretches(text) if block[0] < block[1])
+
+
+def _stretches(text: str) -> Iterator[tuple[int, int, bool]]:
     start, at, fenced = 0, 0, False
     while at < len(text):
         match = _LINE.match(text, at)
         end = match.end() if match else len(text)
         line = text[at : min(end, at + 80)]  # what starts a line decides; a long line is not looked at twice
         if _FENCE.match(line):
-            found.append((start, end if fenced else at, fenced))
+            yield start, end if fenced else at, fenced
             start, fenced = (end if fenced else at), not fenced
         elif not fenced and (not line.strip() or _ALONE.match(line)):
-            found.append((start, at, False))
+            yield start, at, False
             start = at
             if _HEADING.match(line):
-                found.append((at, end, False))
+                yield at, end, False
                 start = end
         at = end
-    found.append((start, len(text), fenced))
-    return [block for block in found if block[0] < block[1]]
+    yield start, len(text), fenced
 
 
 def _ends(text: str, start: int, mark: int, after: int, end: int) -> bool:
@@ -196,10 +206,10 @@ def _ends(text: str, start: int, mark: int, after: int, end: int) -> bool:
     return True
 
 
-def _add(found: list[Span], text: str, start: int, end: int) -> None:
-    """Adds the stretch without the white space around it, if anything is left."""
+def _bare(text: str, start: int, end: int) -> Iterator[Span]:
+    """Yields the stretch without the white space around it, if anything is left."""
     piece = text[start:end]
     left = start + len(piece) - len(piece.lstrip())
     right = start + len(piece.rstrip())
     if left < right:
-        found.append((left, right))
+        yield left, right

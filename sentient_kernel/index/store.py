@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from types import TracebackType
+from typing import Any
 
 from sentient_kernel.documents import Document, Passage
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index import _records as records
 from sentient_kernel.index import rank
 from sentient_kernel.index._database import Connection, Database
+from sentient_kernel.installation import installation
 
 __all__ = ["Index"]
 
@@ -19,6 +22,7 @@ _POOL = 100  # passages that are ranked again
 _LINKS = 20  # passages that are added because a best one names their document
 _SHARED = 3  # a title that more documents bear names none of them
 _TELLING = 3.0  # rarity from which a title of one word names a document
+_MOST_SNAPSHOT = 256 << 20  # bytes of a document, unpacked
 _BATCH = 2_000_000  # characters written in one transaction, so that others get their turn
 
 
@@ -28,6 +32,7 @@ class Index:
     Args:
         path: The file.
         weights: How much each part of the ranking counts.
+        key: What tells an index that was made here from others; default: this installation's.
 
     Raises:
         SourceError: The file cannot be used.
@@ -43,8 +48,8 @@ class Index:
         >>> index.close(); folder.cleanup()
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, weights: rank.Weights = rank.DEFAULT) -> None:
-        self._database = Database(path)
+    def __init__(self, path: str | os.PathLike[str], *, weights: rank.Weights = rank.DEFAULT, key: bytes | None = None) -> None:
+        self._database = Database(path, installation().key if key is None else key)
         self.weights = weights
 
     def put(self, source: str, documents: Iterable[Document], *, stamps: Mapping[str, str] | None = None) -> int:
@@ -113,10 +118,12 @@ class Index:
             return {records.to_string(name): (documents, passages) for name, documents, passages in rows}
 
     def document(self, document: DocumentId) -> Document | None:
-        """Returns a document exactly as it was put, or None."""
+        """Returns a document exactly as it was put, or None: also when what stands in its place is not what its id says."""
         with self._database.read() as db:
-            row = db.execute("SELECT b.snapshot FROM document d JOIN body b ON b.document = d.id WHERE d.hash = ?", (document,)).fetchone()
-        return Document.from_snapshot(zlib.decompress(row[0])) if row else None
+            row: Any = db.execute(
+                "SELECT b.snapshot FROM document d JOIN body b ON b.document = d.id WHERE d.hash = ?", (document,)
+            ).fetchone()
+        return _unpacked(row[0], document) if row else None
 
     def search(self, query: str, *, sources: Sequence[str] | None = None, k: int = 10) -> list[Passage]:
         """Returns the passages that fit a question best, best first; the same ones for the same question and contents.
@@ -161,14 +168,14 @@ class Index:
 
     def _put(self, source: str, documents: Sequence[Document], stamps: Mapping[str, str]) -> int:
         latest = {document.uri: document for document in documents}
-        prepared = [(document, document.snapshot(), document.id) for document in latest.values()]
+        prepared = [(document, document.id) for document in latest.values()]
         changed = 0
         with self._database.write() as db:
             held = records.source_id(db, source)
             if held is None:
                 db.execute("INSERT INTO source (name) VALUES (?)", (records.to_bytes(source),))
                 held = db.db.last_insert_rowid()
-            for document, snapshot, identity in prepared:
+            for document, identity in prepared:
                 stamp, uri = stamps.get(document.uri, ""), records.to_bytes(document.uri)
                 row = db.execute("SELECT id, hash FROM document WHERE source = ? AND uri = ?", (held, uri)).fetchone()
                 if row and row[1] == identity:
@@ -176,7 +183,7 @@ class Index:
                     continue
                 if row:
                     records.forget(db, row[0])
-                records.insert(db, held, document, snapshot, stamp)
+                records.insert(db, held, document, identity, stamp)
                 changed += 1
         return changed
 
@@ -219,3 +226,13 @@ class Index:
                 for document in documents:
                     found[document] = max(found.get(document, 0.0), strength)
         return found
+
+
+def _unpacked(packed: bytes, document: DocumentId) -> Document | None:
+    try:
+        inflate = zlib.decompressobj()
+        snapshot = inflate.decompress(packed, _MOST_SNAPSHOT)
+    except (zlib.error, TypeError):
+        return None
+    whole = inflate.eof and sha256(snapshot).hexdigest() == document
+    return Document.from_snapshot(snapshot) if whole else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from asyncio import current_task
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import apsw
 
@@ -15,13 +16,16 @@ from sentient_kernel.ids import Seq
 from sentient_kernel.journal._commit import Committer, Outcome, Pending
 from sentient_kernel.journal._grouping import Grouping
 from sentient_kernel.journal._read import Reader
-from sentient_kernel.journal._writer import Group, Writer
+from sentient_kernel.journal._writer import Adoption, Group, Writer
 
 CHECKPOINT_PAGES = 1_000
 """Pages (4 KB each) that are written between two checkpoints."""
 
 MOST_UNSAVED = 100_000
 """Posted events that are kept in memory while the disk is full."""
+
+PORTION = 64
+"""Records that others wrote and that are handed over in one turn of the loop."""
 
 OnCommit = Callable[[Sequence[Record]], None]
 
@@ -67,6 +71,8 @@ class Appender:
         self._scheduled = self._held = self._telling = self._closed = False
         self._away = 0
         self._arrived: deque[tuple[int, list[Pending], Outcome | JournalError]] = deque()
+        self._late: deque[tuple[list[Pending], Outcome]] = deque()
+        self._behind = False  # what was written elsewhere is being handed over
         self._told = int(reader.head())
         self._version = -1
 
@@ -111,17 +117,50 @@ class Appender:
             self._scheduled = True
             self.loop.call_soon(self._flush)
 
-    def tell(self, records: Sequence[Record]) -> None:
-        """Hands over what was committed past the queue."""
-        self._tell(records)
+    def adopt(self, make: Callable[[Seq], Iterable[Record]]) -> asyncio.Future[int]:
+        """Has the thread write runs of another journal; they are handed over like what other processes wrote."""
+        future: asyncio.Future[int] = self.loop.create_future()
+
+        def done(outcome: int | Exception) -> None:
+            with suppress(RuntimeError):  # the loop was closed before the journal
+                self.loop.call_soon_threadsafe(self._adopted, future, outcome)
+
+        self._writer.adopt(Adoption(make, done))
+        return future
+
+    def _adopted(self, future: asyncio.Future[int], outcome: int | Exception) -> None:
+        if isinstance(outcome, int):
+            self._look()
+        if not future.done():
+            if isinstance(outcome, int):
+                future.set_result(outcome)
+            else:
+                future.set_exception(outcome)
 
     def poll(self) -> None:
-        """Hands over what other processes wrote."""
+        """Hands over what other processes wrote: a portion of it, and the rest in the next turns of the loop."""
         version = self._committer.execute("PRAGMA data_version").get
         if version != self._version:
             self._version = version
-            if records := self._reader.read(after=Seq(self._told)):
-                self._tell(records)
+            self._look()
+
+    def _look(self) -> None:
+        if not self._behind:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Hands over the next portion of what was written elsewhere, then what waited for it to be handed over first."""
+        self._behind = False
+        if self._closed and not self._late:
+            return
+        records = self._reader.read(after=Seq(self._told), limit=PORTION)
+        if records:
+            self._hand_on(records)
+        while self._late and self._late[0][1].records[-1].seq <= self._told:
+            self._resolve(*self._late.popleft())
+        if (len(records) == PORTION or self._late) and not self._closed:
+            self._behind = True
+            self.loop.call_soon(self._catch_up)
 
     def close(self) -> None:
         """Writes what waits and ends the thread; tells what became of it, unless the loop runs on another thread."""
@@ -132,6 +171,8 @@ class Appender:
         self._writer.stop()
         if not self.loop.is_running() or asyncio._get_running_loop() is self.loop:
             self._land()
+            while self._late:
+                self._catch_up()
 
     # -- committing ---------------------------------------------------------------------------------------------------
 
@@ -202,8 +243,17 @@ class Appender:
 
     def _succeed(self, group: list[Pending], outcome: Outcome) -> None:
         """Tells what was written, then whoever waits."""
+        if outcome.records and (self._late or outcome.records[0].seq - self._told > PORTION):
+            self._late.append((group, outcome))  # much was written elsewhere in between: that comes first
+            if not self._closed:
+                self._look()
+            return
         if outcome.records:
             self._tell(outcome.records)
+        self._resolve(group, outcome)
+
+    def _resolve(self, group: list[Pending], outcome: Outcome) -> None:
+        """Tells whoever waits what became of a group."""
         if self.loop.is_closed():
             return
         for pending, result in zip(group, outcome.results, strict=True):
@@ -231,6 +281,9 @@ class Appender:
             records = [*others, *(record for record in records if record.seq > self._told)]
             if not records:
                 return
+        self._hand_on(records)
+
+    def _hand_on(self, records: Sequence[Record]) -> None:
         self._told = records[-1].seq
         self._telling = True
         try:

@@ -12,6 +12,7 @@ import apsw
 
 from sentient_kernel.events import Record
 from sentient_kernel.ids import Seq
+from sentient_kernel.journal._check_rows import Gap, check_rows, false_gaps, unknown_row
 from sentient_kernel.journal._commit import link
 from sentient_kernel.journal._head import Head, head_path
 from sentient_kernel.journal._schema import BLOCK
@@ -44,29 +45,32 @@ def check(connection: apsw.Connection, path: Path, head: Head | None, *, full: b
         How many rows are there, how far the journal went, and what is wrong with it that nobody has acknowledged.
     """
     damage: list[Damage] = []
+    false: list[Damage] = []
     rows = newest = 0
-    gaps: list[tuple[Any, ...]] = []
+    gaps: list[Gap] = []
     try:
         connection.execute("BEGIN")
-        gaps += connection.execute("SELECT first, last FROM gaps")
+        gaps += connection.execute("SELECT first, last, what FROM gaps")
         newest = int(connection.execute("SELECT coalesce(max(seq), 0) FROM events").get)
-        damage += _against_head(connection, path, head, max([newest, *(last for _, last in gaps)]), had_wal)
+        damage += _against_head(connection, path, head, max([newest, *(last for _, last, _ in gaps)]), had_wal)
         damage += _along_chain(connection, 0 if full else max(0, newest - RECENT))
         if full:
+            false = list(false_gaps(gaps, damage, newest, head_path(path).name))
+            damage += check_rows(connection, gaps, tuple(damage), max(newest, head.seq if head else 0))
             damage += _structure(connection)
         rows = int(connection.execute("SELECT count(*) FROM events").get) if full else newest
-    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
+    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.TooBigError) as error:
         damage.append(Damage(Seq(0), Seq(0), f"{path.name} is damaged so that SQLite cannot read all of it: {error}."))
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-    return Verdict(rows, Seq(max(newest, head.seq if head else 0)), tuple(_open(damage, gaps)))
+    return Verdict(rows, Seq(max(newest, head.seq if head else 0)), (*_open(damage, gaps), *false))
 
 
-def _open(damage: Iterable[Damage], gaps: list[tuple[Any, ...]]) -> Iterator[Damage]:
+def _open(damage: Iterable[Damage], gaps: list[Gap]) -> Iterator[Damage]:
     """Leaves out what somebody has acknowledged."""
     for one in damage:
-        if not one.first or not any(first <= one.first and one.last <= last for first, last in gaps):
+        if not one.first or not any(first <= one.first and one.last <= last for first, last, _ in gaps):
             yield one
 
 
@@ -86,7 +90,7 @@ def _against_head(connection: apsw.Connection, path: Path, head: Head | None, ne
     elif head.seq:
         found = connection.execute("SELECT chain FROM events WHERE seq = ?", (head.seq,)).fetchone()
         if found is not None and found[0] != head.chain:
-            yield Damage(Seq(head.seq), Seq(head.seq), f"Row {head.seq} is not the one that {record} knows.")
+            yield Damage(Seq(head.seq), Seq(head.seq), unknown_row(head.seq, record))
 
 
 def _along_chain(connection: apsw.Connection, after: int) -> Iterator[Damage]:

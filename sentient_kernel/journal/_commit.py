@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from _blake2 import blake2b  # what hashlib.blake2b is; the detour costs as much as the hash
 from asyncio import Future
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
@@ -27,6 +28,9 @@ CHAIN = 8
 
 MOST_REMEMBERED = 10_000
 """Runs whose numbers are kept in memory."""
+
+ADOPTED = 64
+"""Rows of another journal that are made at a time: each may have a megabyte."""
 
 _PAGE: Final = 4096
 _SMALL: Final = 1024
@@ -108,13 +112,11 @@ class Committer:
         self._codes: dict[str, tuple[int, bytes]] = {str(name): (int(code), kind_word(name)) for code, name in kinds}
         self._born = int(self.execute("SELECT value FROM meta WHERE name = 'born'").get)
 
-    def commit(self, group: Sequence[Pending] | Callable[[int], Sequence[Pending]], *, from_file: bool = False) -> Outcome:
+    def commit(self, group: Sequence[Pending]) -> Outcome:
         """Writes a group in one transaction.
 
         Args:
-            group: What waits, in order. What is refused by its lease or its unique key does not hinder the others. Or what makes the
-                group, inside the transaction, told the seq that its first row will have; what that raises is raised here.
-            from_file: Whether the rows were written elsewhere, and so get no mark of this installation.
+            group: What waits, in order. What is refused by its lease or its unique key does not hinder the others.
 
         Returns:
             What became of it.
@@ -127,7 +129,7 @@ class Committer:
         try:
             if self._data_version() != self._version:
                 self._refresh()
-            rows, outcome = self._gather(group(self._seq + 1) if callable(group) else group, from_file)
+            rows, outcome = self._gather(group)
             if rows:
                 self._many(_INSERT, rows)
             execute("COMMIT")
@@ -142,7 +144,42 @@ class Committer:
             self._numbers.clear()
         return outcome
 
-    def _gather(self, group: Sequence[Pending], from_file: bool) -> tuple[list[_Row], Outcome]:
+    def adopt(self, make: Callable[[Seq], Iterable[Record]]) -> int:
+        """Writes runs of another journal in one transaction, a few rows at a time; returns how many rows.
+
+        Raises:
+            DuplicateKey: One of the runs is here already.
+            apsw.Error: Nothing was written.
+        """
+        known: set[RunId] = set()
+        written = 0
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            self._refresh()
+            records = iter(make(Seq(self._seq + 1)))
+            while portion := list(islice(records, ADOPTED)):
+                for run in {record.run for record in portion} - known:
+                    self._check_new(run)
+                    known.add(run)
+                group = [Pending(r.run, [(r.kind, r.body)], r.at) for r in portion]
+                rows, _ = self._gather(group, from_file=True)
+                self._many(_INSERT, rows)
+                self._seq, self._chain = rows[-1][0], rows[-1][4]
+                written += len(rows)
+            self.execute("COMMIT")
+        except BaseException:
+            self._forget()
+            raise
+        self._version = self._data_version()
+        if written:
+            self._wrote(self._seq, self._chain)
+        return written
+
+    def _check_new(self, run: RunId) -> None:
+        if (found := self.execute("SELECT first FROM runs WHERE id = ?", (run,)).get) is not None:
+            raise DuplicateKey(f"Run {run!r} is in this journal already.", seq=int(found))
+
+    def _gather(self, group: Sequence[Pending], *, from_file: bool = False) -> tuple[list[_Row], Outcome]:
         """Makes the rows and records of a group; whatever else it changes, it changes in the open transaction."""
         seq, chain, codes, numbers, marked, born = self._seq, self._chain, self._codes, self._numbers, self._marked, self._born
         begun, origin = self.marker.begun, "file" if from_file else ""
@@ -210,7 +247,7 @@ class Committer:
         held = self._tokens.get(lease.run)
         if held is None:
             row = self.execute("SELECT holder, token FROM leases WHERE run = ?", (lease.run,)).fetchone()
-            held = self._tokens[lease.run] = (str(row[0]), int(row[1])) if row else ("", 0)
+            held = self._tokens[lease.run] = row or ("", 0)
         return held == (lease.holder, lease.token)
 
     def transact(self, work: Callable[[Callable[..., Any]], T]) -> T:

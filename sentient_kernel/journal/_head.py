@@ -18,6 +18,8 @@ from struct import Struct
 from typing import NamedTuple
 from zlib import crc32
 
+from sentient_kernel._regular_files import open_regular
+
 _PLACE = Struct(">8sQ8sI4x")
 _WHAT = Struct(">8sQ8s").pack
 _CHECK = Struct(">I").pack
@@ -50,8 +52,9 @@ def read_head(path: Path) -> Head | None:
         path: The head record's own path.
     """
     try:
-        data = path.read_bytes()
-    except (OSError, ValueError):  # not there, or a name that no file can have
+        with open(open_regular(path, os.O_RDONLY), "rb") as file:
+            data = file.read(2 * _PLACE.size)
+    except (OSError, ValueError):  # not there, a link, or a name that no file can have
         return None
     places = [unpack(data[start : start + _PLACE.size]) for start in (0, _PLACE.size)]
     return max((place for place in places if place is not None), key=lambda place: place.seq, default=None)
@@ -71,6 +74,9 @@ class HeadFile:
     Args:
         path: Where it is; made, readable by the owner only, when it is not there.
         journal: The id of the journal.
+
+    Raises:
+        OSError: It cannot be kept there.
     """
 
     def __init__(self, path: Path, journal: bytes) -> None:
@@ -78,7 +84,7 @@ class HeadFile:
         self._journal = journal
         self._turn = 0
         size = 2 * _PLACE.size
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0), 0o600)
+        fd = open_regular(path, os.O_RDWR | os.O_CREAT)
         try:
             if (have := os.fstat(fd).st_size) < size:
                 os.lseek(fd, have, os.SEEK_SET)

@@ -9,11 +9,15 @@ process's own holders are kept in memory, and their files are never opened a sec
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 import threading
 from pathlib import Path
 
+from sentient_kernel._regular_files import is_folder, make_folder, open_regular
+
+_NAME = re.compile(r"[0-9A-Za-z-]{1,40}\.[0-9]{1,20}\.[0-9a-f]{12}", re.ASCII)
 _OURS: set[str] = set()
 _GUARD = threading.Lock()
 
@@ -51,7 +55,17 @@ if hasattr(os, "register_at_fork"):
 
 def machine() -> str:
     """Returns the name of this machine as it stands in the names of holders."""
-    return "".join(c if c.isalnum() else "-" for c in socket.gethostname())[:40]
+    return re.sub(r"[^0-9A-Za-z]", "-", socket.gethostname())[:40] or "-"
+
+
+def is_name(value: object) -> bool:
+    """Tells whether something is the name of a holder, and so may be the name of a file.
+
+    Example:
+        >>> is_name("here.42.0123456789ab"), is_name("../../thesis")
+        (True, False)
+    """
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
 class Holder:
@@ -64,7 +78,7 @@ class Holder:
     def __init__(self, folder: Path) -> None:
         self.name = f"{machine()}.{os.getpid()}.{os.urandom(6).hex()}"
         self._path = folder / f"{self.name}.lock"
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_folder(folder)
         with _GUARD:
             unlocked = self._path.with_suffix(".new")  # under its own name only when locked: a sweep would take it for a dead one's
             self._fd = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
@@ -86,42 +100,45 @@ class Holder:
 
 
 def lives(name: str, folder: Path, *, fresh: bool) -> bool:
-    """Tells whether a holder can still be at work.
+    """Tells whether a holder can still be at work; changes nothing.
 
     Args:
-        name: The holder.
+        name: The holder; what is not the name of one does not live.
         folder: Where the locks of its home are.
         fresh: Whether it prolonged its lease within the lease's time to live.
 
     Returns:
         Whether its lease is fresh and, for one on this machine, its lock is held. The locks of other machines cannot be seen from here.
     """
-    if not fresh or name.partition(".")[0] != machine():
-        return fresh
+    if not fresh or not is_name(name):
+        return False
+    if name.partition(".")[0] != machine():
+        return True
     with _GUARD:
         ours = name in _OURS
-    return ours or _locked(folder / f"{name}.lock")
+    return ours or (is_folder(folder) and _locked(folder / f"{name}.lock"))
 
 
 def sweep(folder: Path) -> None:
     """Removes the locks that crashed processes of this machine left behind."""
-    for path in folder.glob(f"{machine()}.*.lock"):
+    for entry in os.listdir(folder):
+        name = entry.removesuffix(".lock")
         with _GUARD:
-            ours = path.name.removesuffix(".lock") in _OURS
-        if not ours:
-            _locked(path)
+            ours = name in _OURS
+        if entry.endswith(".lock") and is_name(name) and name.partition(".")[0] == machine() and not ours:
+            _locked(folder / entry, remove=True)
 
 
-def _locked(path: Path) -> bool:
-    """Tells whether another process holds a lock; removes the file when none does."""
+def _locked(path: Path, *, remove: bool = False) -> bool:
+    """Tells whether another process holds a lock; may remove the file when none does."""
     try:
-        fd = os.open(path, os.O_RDWR)
+        fd = open_regular(path, os.O_RDWR)
     except OSError:
         return False
     try:
         if not _lock(fd):
             return True
-        if sys.platform != "win32":  # there a file that is open stays
+        if remove and sys.platform != "win32":  # there a file that is open stays
             path.unlink(missing_ok=True)
         return False
     finally:

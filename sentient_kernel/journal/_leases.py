@@ -4,16 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from sentient_kernel.errors import JournalError
+from sentient_kernel._regular_files import make_folder
+from sentient_kernel.errors import JournalError, JournalUnusable
 from sentient_kernel.ids import RunId
-from sentient_kernel.journal._holders import Holder, lives, sweep
+from sentient_kernel.journal._holders import Holder, is_name, lives, sweep
 from sentient_kernel.journal.base import Lease, LeaseInfo
 
 T = TypeVar("T")
 Execute = Callable[..., Any]
 Work = Callable[[Execute], T]
+
+LONGEST_TTL = 3_600_000_000
+"""Microseconds that a lease holds at most without being prolonged: one that says more was written by nobody here."""
+CLOSING = 5.0
+"""Seconds that closing waits for other writers."""
+_MOST = 1 << 62
+
+
+class Held(NamedTuple):
+    """A row of ``leases`` as it may be believed: no holder where none of that name can be."""
+
+    holder: str
+    token: int
+    beat: int
+    ttl: int
+
+
+def held(row: Sequence[Any]) -> Held:
+    """Reads a row; what a column cannot hold counts as nothing.
+
+    Args:
+        row: holder, token, beat and ttl, as they are stored.
+
+    Example:
+        >>> held(("../../thesis", 7, 0, 15_000_000)), held(("here.42.0123456789ab", 2, "x", 1))
+        (Held(holder='', token=7, beat=0, ttl=15000000), Held(holder='here.42.0123456789ab', token=2, beat=0, ttl=0))
+    """
+    holder, token, beat, ttl = row
+    return Held(
+        holder if is_name(holder) else "",
+        token if type(token) is int and 0 <= token < _MOST else 0,
+        beat if type(beat) is int else 0,
+        ttl if type(beat) is int and type(ttl) is int and 0 <= ttl <= LONGEST_TTL else 0,
+    )
 
 
 class Holding:
@@ -21,11 +56,11 @@ class Holding:
 
     Args:
         folder: Where the locks of the home are; made with the first lease.
-        transact: Runs work in a write transaction.
+        transact: Runs work in a write transaction; waits so many seconds for other writers.
         now: Returns microseconds since 1970.
     """
 
-    def __init__(self, folder: Path, transact: Callable[[Work[Any]], Any], now: Callable[[], int]) -> None:
+    def __init__(self, folder: Path, transact: Callable[[Work[Any], float], Any], now: Callable[[], int]) -> None:
         self._folder = folder
         self._transact = transact
         self._now = now
@@ -34,38 +69,47 @@ class Holding:
     def name(self) -> str:
         """Returns the name that leases are held under, and lets it be seen from now on that it lives."""
         if self._holder is None:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            sweep(self._folder)
-            self._holder = Holder(self._folder)
+            try:
+                make_folder(self._folder)
+                sweep(self._folder)
+                self._holder = Holder(self._folder)
+            except OSError as error:
+                why = error.strerror or error
+                raise JournalUnusable(f"No lock can be kept in {self._folder}: {why}.", hint="Choose another home folder.") from error
         return self._holder.name
 
-    def acquire(self, run: RunId, ttl: float) -> Lease | None:
+    def acquire(self, run: RunId, ttl: float, patience: float) -> Lease | None:
         """Takes a run's lease unless a holder that lives has it; ``ttl`` in seconds."""
         name, now = self.name(), self._now()
-        lease: Lease | None = self._transact(lambda do: take(do, run, name, now, int(ttl * 1e6), self._lives))
+        lease: Lease | None = self._transact(lambda do: take(do, run, name, now, int(ttl * 1e6), self._lives), patience)
         return lease
 
-    def renew(self, leases: Sequence[Lease], ttl: float) -> list[Lease]:
+    def renew(self, leases: Sequence[Lease], ttl: float, patience: float) -> list[Lease]:
         """Prolongs leases; returns those that were lost."""
         now = self._now()
-        lost: list[Lease] = self._transact(lambda do: prolong(do, leases, now, int(ttl * 1e6))) if leases else []
+        lost: list[Lease] = self._transact(lambda do: prolong(do, leases, now, int(ttl * 1e6)), patience) if leases else []
         return lost
 
-    def release(self, lease: Lease) -> None:
+    def release(self, lease: Lease, patience: float) -> None:
         """Gives a lease back."""
-        self._transact(lambda do: give_back(do, lease))
+        self._transact(lambda do: give_back(do, lease), patience)
 
     def infos(self, rows: Sequence[Any]) -> dict[RunId, LeaseInfo]:
         """Returns what rows of leases say, and whether their holders live."""
         now = self._now()
-        return {run: LeaseInfo(run, holder, token, self._lives(holder, fresh(beat, ttl, now))) for run, holder, token, beat, ttl in rows}
+        found = {RunId(run): held(rest) for run, *rest in rows if isinstance(run, str)}
+        return {
+            run: LeaseInfo(run, one.holder, one.token, self._lives(one.holder, fresh(one.beat, one.ttl, now)))
+            for run, one in found.items()
+            if one.holder
+        }
 
     def close(self) -> None:
         """Gives all leases back."""
         if self._holder is not None:
             name = self._holder.name
             try:
-                self._transact(lambda do: give_all_back(do, name))
+                self._transact(lambda do: give_all_back(do, name), CLOSING)
             except JournalError:
                 pass  # the lock is gone in a moment, and the leases with it
             self._holder.close()
@@ -97,9 +141,10 @@ def take(execute: Execute, run: RunId, holder: str, now: int, ttl: int, lives: C
         lives: Told a holder's name and whether its lease is fresh; says whether it can still be at work.
     """
     row = execute("SELECT holder, token, beat, ttl FROM leases WHERE run = ?", (run,)).fetchone()
-    if row is not None and row[0] not in ("", holder) and lives(row[0], fresh(row[2], row[3], now)):
+    there = held(row) if row is not None else Held("", 0, 0, 0)
+    if there.holder not in ("", holder) and lives(there.holder, fresh(there.beat, there.ttl, now)):
         return None
-    token = int(row[1]) + 1 if row is not None else 1
+    token = there.token + 1
     execute("INSERT OR REPLACE INTO leases(run, holder, token, beat, ttl) VALUES (?, ?, ?, ?, ?)", (run, holder, token, now, ttl))
     return Lease(run, holder, token)
 

@@ -16,6 +16,7 @@ from sentient_kernel.journal._check import check
 from sentient_kernel.journal._commit import Committer
 from sentient_kernel.journal._head import HeadFile, head_path, read_head
 from sentient_kernel.journal._marks import Marker
+from sentient_kernel.journal._ours import check_ours
 from sentient_kernel.journal._place import make_room, translate
 from sentient_kernel.journal._schema import add_kinds, check_library, connect, prepare
 from sentient_kernel.journal.base import Verdict
@@ -78,6 +79,7 @@ def _open(path: Path, now: Callable[[], int], readonly: bool, vfs: str | None, h
     connection = connect(path, readonly=readonly, vfs=vfs)
     head: HeadFile | None = None
     try:
+        check_ours(connection, path)
         if readonly:
             verdict = check(connection, path, read_head(head_path(path)), full=False, had_wal=had_wal)
             connection.close()
@@ -102,6 +104,10 @@ def _open(path: Path, now: Callable[[], int], readonly: bool, vfs: str | None, h
     except JournalTooNew as error:
         connection.close()
         return Opened(None, None, Verdict(0, Seq(0), ()), error, had_wal)
+    except OSError as error:
+        connection.close()
+        place = head_path(path)
+        raise JournalUnusable(f"{place} cannot be used: {error.strerror or error}.", hint=f"Look where {place.name} comes from.") from error
     except BaseException:
         connection.close()
         if head is not None:

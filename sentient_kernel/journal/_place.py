@@ -9,6 +9,7 @@ from pathlib import Path
 
 import apsw
 
+from sentient_kernel._sqlite_files import Foreign, check_places, make_file
 from sentient_kernel.errors import JournalDamaged, JournalError, JournalUnusable, UsageError
 
 NETWORK: frozenset[str] = frozenset(
@@ -18,7 +19,8 @@ NETWORK: frozenset[str] = frozenset(
 """File systems on which locks and shared memory do not work between machines, so that SQLite cannot keep its promises there."""
 
 
-_MAGIC = b"SQLite format 3\0"
+_SMALLEST = 512
+"""Bytes of the smallest page that a database can have."""
 _ELSEWHERE = "Choose a folder of your own: Workbench(home=...) or SENTIENT_HOME."
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
@@ -75,19 +77,24 @@ def make_room(path: Path, filesystem: str, *, readonly: bool = False) -> None:
         )
     if os.path.isdir(path):  # unlike Path.is_dir, it does not raise for a name that is too long
         raise JournalUnusable(f"{path} is a folder, not a journal.")
+    try:
+        check_places(path)
+    except Foreign as error:
+        raise JournalUnusable(f"{path} {error}.", hint="Look where it comes from; a journal's files stand beside each other.") from None
     if readonly:
         if not os.path.exists(path):
             raise JournalUnusable(f"There is no journal at {path}.")
         return
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
-        with path.open("rb") as file:
-            begins = file.read(len(_MAGIC))
+        make_file(path)
+        size = os.stat(path).st_size
     except OSError as error:
         raise JournalUnusable(f"{path} cannot be written: {error.strerror or error}.", hint=_ELSEWHERE) from error
-    if begins not in (b"", _MAGIC):  # SQLite takes a file of a few bytes for an empty one, and would write over it
+    if 0 < size < _SMALLEST:  # SQLite takes a file of a few bytes for an empty one, and would write over it
         raise _not_ours(path)
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise JournalUnusable(f"{path} cannot be written: Permission denied.", hint=_ELSEWHERE)
     if not os.access(path.parent, os.W_OK):  # SQLite needs files of its own beside the journal
         raise JournalUnusable(f"The folder of {path} cannot be written.", hint=_ELSEWHERE)
 

@@ -10,9 +10,11 @@ from typing import Any, Final, TypeVar
 
 import apsw
 
+from sentient_kernel.errors import JournalDamaged
 from sentient_kernel.events import Record, record_of
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal._marks import Marker, kind_word
+from sentient_kernel.journal._ours import RUN
 from sentient_kernel.journal._schema import BLOCK
 from sentient_kernel.journal.base import RunRow
 
@@ -103,6 +105,8 @@ class Reader:
         limit: int | None = None,
     ) -> list[Record]:
         """Returns the records that match, in the order of seq."""
+        if run is not None and not RUN.fullmatch(run):
+            return []
         self._names()
         values: dict[str, Any] = {"after": after, "until": until, "limit": -1 if limit is None else limit, "size": BLOCK}
         if run is not None:
@@ -125,18 +129,25 @@ class Reader:
     def _records(self, rows: list[Any], ids: dict[int, RunId]) -> list[Record]:
         born, origin, found = self._born, self._marker.origin, list[Record]()
         kinds = {code: (name, kind_word(name)) for code, name in self._kinds.items()}
-        runs = {number: ids[number].encode() for number in {row[1] for row in rows}}
-        for seq, number, at, code, body, chain, beside in rows:
-            kind, word = kinds[code]
-            where = origin(beside, chain, word, seq, born + at, code, runs[number], body)
-            found.append(record_of((seq, ids[number], born + at, kind, body, where)))
+        runs = {number: name.encode() for number, name in ids.items()}
+        seq = 0
+        try:
+            for seq, number, at, code, body, chain, beside in rows:
+                kind, word = kinds[code]
+                where = origin(beside, chain, word, seq, born + at, code, runs[number], body)
+                record = record_of((seq, ids[number], born + at, kind, body, where))
+                found.append(record.in_own_words() if where else record)
+        except (KeyError, TypeError) as error:
+            what = f"Row {seq} of the journal is of a run or a kind that is not there, or not of the form that rows have."
+            raise JournalDamaged(what, hint="`sentient-kernel verify` tells more.") from error
         return found
 
     def _ids(self, numbers: set[int]) -> dict[int, RunId]:
         """Returns the ids of runs by their numbers, and perhaps of others that were asked for lately."""
         known = self._runs
         if not numbers <= known.keys():
-            wanted = json.dumps([*(numbers - known.keys())] if len(known) < MOST_REMEMBERED else [*numbers])
+            whole = [number for number in numbers if type(number) is int]
+            wanted = json.dumps([number for number in whole if number not in known] if len(known) < MOST_REMEMBERED else whole)
             found = dict(self.query("SELECT no, id FROM runs WHERE no IN (SELECT value FROM json_each(?))", (wanted,)))
             self._runs = known = {**known, **found} if len(known) < MOST_REMEMBERED else found
         return known
@@ -147,6 +158,8 @@ class Reader:
 
     def runs(self, **wanted: str | None) -> list[RunRow]:
         """Returns the runs whose columns equal all that is given and not None."""
+        if not all(RUN.fullmatch(id_) for name in ("run", "parent") if (id_ := wanted.get(name)) is not None):
+            return []
         return [RunRow(*row) for row in self.query(RUNS, {**wanted, "size": BLOCK})]
 
     def leases(self) -> list[Any]:

@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -18,15 +18,15 @@ from sentient_kernel.ids import Seq
 from sentient_kernel.installation import installation
 from sentient_kernel.journal import _pages
 from sentient_kernel.journal._check import sound
+from sentient_kernel.journal._check_rows import META
 from sentient_kernel.journal._head import HeadFile, head_path, read_head
 from sentient_kernel.journal._marks import Marker, kind_word
+from sentient_kernel.journal._ours import KIND, RUN
 from sentient_kernel.journal._schema import APPLICATION_ID, BLOCK, CREATE, VERSION, add_kinds, connect
 from sentient_kernel.journal.base import Damage
 
 Row = tuple[int, int, int, int, bytes, bytes, bytes | None]
 """seq, run, kind, at, chain, body, mark"""
-
-_META: Final = frozenset({"born", "id", "checkpoints"})
 
 
 class Repaired(NamedTuple):
@@ -54,16 +54,16 @@ class _Candidates:
                 self.events[seq].add((seq, run, kind, at, chain, body, mark))
             case int(seq), (None, int(run), int(kind), int(at), bytes(chain), bytes(body)):  # of a file of version 1
                 self.events[seq].add((seq, run, kind, at, chain, body, None))
-            case int(no), (None, str(name), int(first), *rest) if len(rest) == 5:
+            case int(no), (None, str(name), int(first), *rest) if len(rest) == 5 and RUN.fullmatch(name):
                 self.runs[no] = (name, first, *rest)
                 self.names[no].add(name)
-            case int(code), (None, str(name)):
+            case int(code), (None, str(name)) if KIND.fullmatch(name):
                 self.kinds[code] = name
             case int(first), (None, int(last), int(at), str(what)):
                 self.gaps[first] = (first, last, at, what)
             case None, (str(name), value):
                 self.pairs[page].add((name, value))
-                if isinstance(value, int):  # the index of run ids has this shape too
+                if isinstance(value, int) and RUN.fullmatch(name):  # the index of run ids has this shape too
                     self.names[value].add(name)
 
     def meta(self, name: str) -> list[Any]:
@@ -77,7 +77,7 @@ class _Candidates:
             for pairs in self.pairs.values()
             if not all(self._indexed(*pair) for pair in pairs)
             for key, value in pairs
-            if key not in _META and isinstance(value, int)
+            if key not in META and isinstance(value, int)
         }
 
     def _indexed(self, key: str, value: Any) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sentient_kernel.events import Record
-from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.ids import RunId, Seq, line_of
 from sentient_kernel.journal.base import Journal
 
 PAGE: Final = 256
@@ -132,10 +132,7 @@ class Families:
         return topic.research is None or topic.research in self._line(run)
 
     def _line(self, run: RunId) -> Collection[RunId]:
-        line = [run]
-        while (parent := self._of(line[-1])[2]) is not None and parent not in line:
-            line.append(parent)
-        return line
+        return line_of(run, lambda of: self._of(of)[2])
 
     def _of(self, run: RunId) -> tuple[str, str, RunId | None]:
         found = self._known.get(run)

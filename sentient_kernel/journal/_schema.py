@@ -15,6 +15,8 @@ from typing import Final, Literal
 
 import apsw
 
+from sentient_kernel._regular_files import open_regular
+from sentient_kernel._sqlite_files import harden
 from sentient_kernel.errors import ConfigurationError, JournalTooNew, JournalUnusable
 from sentient_kernel.events import TRANSIENT, classes
 
@@ -24,7 +26,6 @@ FLOOR: Final = 3_051_003
 """The first SQLite that cannot lose committed rows when two connections write and checkpoint at once (sqlite.org/wal.html)."""
 
 _PRAGMAS: Final = (
-    "PRAGMA trusted_schema=OFF",
     "PRAGMA cell_size_check=ON",
     "PRAGMA temp_store=MEMORY",
     "PRAGMA journal_size_limit=16777216",
@@ -96,10 +97,12 @@ def connect(
     """
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
     try:
+        harden(connection)
         if readonly and not _opens(connection) and not path.with_name(f"{path.name}-wal").exists():
             connection.close()
             flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
             connection = apsw.Connection(f"{path.as_uri()}?immutable=1", flags=flags, vfs=vfs)
+            harden(connection)
         connection.set_busy_timeout(10_000)
         connection.wal_autocheckpoint(0)
         if readonly:
@@ -210,12 +213,23 @@ def _version_of(connection: apsw.Connection, path: Path) -> int:
 
 
 def _copy(connection: apsw.Connection, target: Path) -> None:
-    """Copies a journal as it stands, through SQLite, so that what is in its write-ahead log comes along."""
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-    copy = apsw.Connection(str(target))
-    with copy.backup("main", connection, "main") as backup:
-        backup.step()
-    copy.close()
+    """Copies a journal as it stands, through SQLite, so that what is in its write-ahead log comes along.
+
+    It is written under a name that nobody knows before, and then put in its place: what stands there may be a link to a file elsewhere.
+    """
+    place = target.with_name(f"{target.name}.{os.urandom(8).hex()}")
+    os.close(open_regular(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    try:
+        copy = apsw.Connection(str(place))
+        try:
+            with copy.backup("main", connection, "main") as backup:
+                backup.step()
+        finally:
+            copy.close()
+        os.replace(place, target)
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
 
 
 def add_kinds(connection: apsw.Connection) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import apsw
 
 from sentient_kernel.errors import JournalError
+from sentient_kernel.events import Record
+from sentient_kernel.ids import Seq
 from sentient_kernel.journal._commit import Committer, Outcome, Pending
 from sentient_kernel.journal._marks import Marker
 from sentient_kernel.journal._schema import let_go
+
+T = TypeVar("T")
 
 PATIENCE = 60.0
 """Seconds that a write waits for other processes before it fails."""
@@ -29,7 +33,15 @@ class Group(NamedTuple):
     full: bool
 
 
+class Adoption(NamedTuple):
+    """Runs of another journal that are to be written; told how many rows that were, or why not."""
+
+    make: Callable[[Seq], Iterable[Record]]
+    done: Callable[[int | Exception], None]
+
+
 _Sign = Literal["checkpoint", "stop"]
+_Work = Group | Adoption | _Sign
 
 Landed = Callable[[int, list[Pending], Outcome | JournalError], None]
 
@@ -62,7 +74,7 @@ class Writer:
         self._translate = translate
         self._landed = landed
         self._committer: Committer | None = None
-        self._queue: SimpleQueue[Group | _Sign] = SimpleQueue()
+        self._queue: SimpleQueue[_Work] = SimpleQueue()
         self._full: bool | None = None  # whether the connection lets the disk confirm
         self._unnoted = False
         self._thread: threading.Thread | None = None
@@ -70,6 +82,11 @@ class Writer:
     def put(self, group: Group) -> None:
         """Hands a group over; groups are written in the order they come, those that wait together in one transaction."""
         self._queue.put(group)
+        self._start()
+
+    def adopt(self, adoption: Adoption) -> None:
+        """Hands over runs of another journal; they are written when their turn comes."""
+        self._queue.put(adoption)
         self._start()
 
     def checkpoint(self) -> None:
@@ -94,21 +111,27 @@ class Writer:
         checkpoint = stop = False
         while not stop:
             groups: list[Group] = []
+            adoptions: list[Adoption] = []
             for one in self._next():
                 if isinstance(one, Group):
                     groups.append(one)
+                elif isinstance(one, Adoption):
+                    adoptions.append(one)
                 checkpoint, stop = checkpoint or one == "checkpoint", stop or one == "stop"
             if groups:
                 full = any(group.full for group in groups)
                 pendings = [pending for group in groups for pending in group.pendings]
                 self._landed(len(groups), pendings, self._write(pendings, full))
                 self._unnoted = self._unnoted or full
+            for adoption in adoptions:
+                adoption.done(self._adopt(adoption.make))
+                checkpoint = True
             if checkpoint and not stop and self._queue.empty():
                 checkpoint = False
                 self._do_checkpoint()
         self._note()
 
-    def _next(self) -> Iterator[Group | _Sign]:
+    def _next(self) -> Iterator[_Work]:
         """Waits for what comes, and yields all that has come by then."""
         try:
             yield self._queue.get(timeout=QUIET if self._unnoted else None)
@@ -125,6 +148,16 @@ class Writer:
             self._confirmed()
 
     def _write(self, pendings: list[Pending], full: bool) -> Outcome | JournalError:
+        return self._patiently(full, lambda committer: committer.commit(pendings))
+
+    def _adopt(self, make: Callable[[Seq], Iterable[Record]]) -> int | Exception:
+        try:
+            return self._patiently(False, lambda committer: committer.adopt(make))
+        except Exception as error:  # noqa: BLE001 - what makes the rows may fail in any way; told to whoever handed it over
+            return error
+
+    def _patiently(self, full: bool, act: Callable[[Committer], T]) -> T | JournalError:
+        """Returns what an act on this thread's connection returns; waits for other writers."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
@@ -132,7 +165,7 @@ class Writer:
                 if full is not self._full:
                     committer.execute("PRAGMA synchronous=FULL" if full else "PRAGMA synchronous=NORMAL")
                     self._full = full
-                return committer.commit(pendings)
+                return act(committer)
             except apsw.BusyError as error:
                 if time.monotonic() > deadline:
                     return self._translate(error)

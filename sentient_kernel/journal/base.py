@@ -88,6 +88,9 @@ class Blobs(Protocol):
     def get(self, blob: BlobId) -> bytes:
         """Returns the bytes. Raises NotFound when there are none, JournalDamaged when they do not match their id."""
 
+    def take(self, blob: BlobId, pieces: Iterable[bytes]) -> None:
+        """Stores what comes in pieces, never held as a whole. Raises JournalDamaged when it does not match its id; then nothing is kept."""
+
 
 class Journal(Protocol):
     """The append-only log of events."""
@@ -148,20 +151,21 @@ class Journal(Protocol):
         a full disk refuses is kept and written with a later commit.
         """
 
-    def adopt(self, make: Callable[[Seq], Sequence[Record]]) -> list[Record]:
-        """Writes runs that another journal holds, with the times that their events had there: all or nothing. Loop thread.
+    def adopt(self, make: Callable[[Seq], Iterable[Record]]) -> asyncio.Future[int]:
+        """Writes runs that another journal holds, with the times that their events had there: all or nothing.
+
+        Called on the loop; the work is done on another thread, and what was written is handed over a portion at a time, so that the loop
+        has its turn in between.
 
         They come from a file, and their records say so for ever: nothing in them counts here by itself.
 
         Args:
-            make: Told the seq of the first event here, returns the events in order; their own seqs do not count. May be called again.
+            make: Told the seq of the first event here, yields the events in order; their own seqs do not count. Called on that thread,
+                perhaps again.
 
         Returns:
-            The events as they stand here.
-
-        Raises:
-            DuplicateKey: One of these runs is here already.
-            JournalError: They cannot be written.
+            A future with how many events there are. It fails with DuplicateKey when one of these runs is here already, with
+            JournalError when they cannot be written, and with what ``make`` raises; then nothing was written.
         """
 
     def read(
@@ -187,16 +191,17 @@ class Journal(Protocol):
     ) -> list[RunRow]:
         """Returns the runs that match all that is given, oldest first; any thread."""
 
-    def acquire(self, run: RunId, *, ttl: float) -> Lease | None:
+    def acquire(self, run: RunId, *, ttl: float, patience: float = ...) -> Lease | None:
         """Takes the lease of a run, or returns None when a holder that lives has it. Loop thread.
 
         A holder that died on this machine is noticed at once; one elsewhere, or a frozen one, when its ttl (seconds) has passed.
+        Raises JournalLocked when others write for more than ``patience`` seconds; so do :meth:`renew` and :meth:`release`.
         """
 
-    def renew(self, leases: Sequence[Lease], *, ttl: float) -> list[Lease]:
+    def renew(self, leases: Sequence[Lease], *, ttl: float, patience: float = ...) -> list[Lease]:
         """Prolongs leases and returns those that were lost. Loop thread."""
 
-    def release(self, lease: Lease) -> None:
+    def release(self, lease: Lease, *, patience: float = ...) -> None:
         """Gives a lease back. Loop thread."""
 
     def leases(self, runs: Sequence[RunId] | None = None) -> dict[RunId, LeaseInfo]:

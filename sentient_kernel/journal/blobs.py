@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import stat
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from sentient_kernel.errors import JournalDamaged, JournalError, JournalUnusable, NotFound
+from sentient_kernel._regular_files import is_folder, make_folder, open_regular, read_regular
+from sentient_kernel.errors import JournalDamaged, JournalError, JournalUnusable, NotFound, ValueNotStorable
 from sentient_kernel.ids import BlobId
 
 _ID = re.compile(r"[0-9a-f]{64}")
+_PIECE = 1 << 20
+MOST = 2_000_000_000
+"""Bytes that one value may have."""
 
 
 class BlobStore:
@@ -40,19 +46,51 @@ class BlobStore:
             sync: Whether to return only when the disk has them, as for a row that is appended with ``full=True``.
 
         Raises:
+            ValueNotStorable: They are too many.
             JournalUnusable: The folder cannot be written, or the disk is full.
         """
+        if len(data) > MOST:
+            raise ValueNotStorable(f"A value has {len(data):,} bytes; at most {MOST:,} can be kept.", hint="Keep it in a file of its own.")
         blob = BlobId(sha256(data).hexdigest())
         path = self._path(blob)
         sync = sync or self.sync
         try:
-            if not path.exists() or path.stat().st_size != len(data):
-                self._write(path, data, sync)
+            if not self._has(path, len(data)):
+                self._write(path, (data,), sync)
             elif sync:
                 self._sync(path)
         except OSError as error:
             raise JournalUnusable(f"{path} could not be written: {error.strerror or error}.") from error
         return blob
+
+    def take(self, blob: BlobId, pieces: Iterable[bytes]) -> None:
+        """Stores what comes in pieces, and is never held as a whole.
+
+        Args:
+            blob: The id that it is to have.
+            pieces: The bytes; not looked at where they are stored already.
+
+        Raises:
+            JournalDamaged: They have another id. Nothing is kept then.
+            JournalUnusable: The folder cannot be written, or the disk is full.
+        """
+        if not _ID.fullmatch(blob):
+            raise NotFound(f"{blob[:80]!r} is not the id of a stored value.")
+        path, hashed = self._path(blob), sha256()
+
+        def hashing() -> Iterator[bytes]:
+            for piece in pieces:
+                hashed.update(piece)
+                yield piece
+            if hashed.hexdigest() != blob:
+                raise JournalDamaged(f"What was to be stored as {blob!r} is something else.")
+
+        try:
+            if self._has(path) and self._whole(blob):
+                return
+            self._write(path, hashing(), self.sync)
+        except OSError as error:
+            raise JournalUnusable(f"{path} could not be written: {error.strerror or error}.") from error
 
     def get(self, blob: BlobId) -> bytes:
         """Returns the bytes of an id.
@@ -62,10 +100,10 @@ class BlobStore:
             JournalDamaged: They are not the bytes that were stored.
         """
         if not _ID.fullmatch(blob):
-            raise NotFound(f"{blob!r} is not the id of a stored value.")
+            raise NotFound(f"{blob[:80]!r} is not the id of a stored value.")
         path = self._path(blob)
         try:
-            data = path.read_bytes()
+            data = self._read(path)
         except FileNotFoundError:
             hint = "Copy the folder of blobs along with the journal."
             raise NotFound(f"The stored value {blob!r} is not in {self.folder}.", hint=hint) from None
@@ -77,28 +115,57 @@ class BlobStore:
 
     def altered(self) -> list[BlobId]:
         """Returns the stored values that are not what was written; reads them all."""
-        found = []
-        for path in sorted(self.folder.glob("??/*")):
-            blob = BlobId(path.parent.name + path.name)
-            if _ID.fullmatch(blob) and sha256(path.read_bytes()).hexdigest() != blob:
-                found.append(blob)
-        return found
+        return [blob for blob in self._stored() if not self._whole(blob)]
 
     def __contains__(self, blob: object) -> bool:
         """True when a value of that id is stored."""
-        return isinstance(blob, str) and bool(_ID.fullmatch(blob)) and self._path(BlobId(blob)).exists()
+        return isinstance(blob, str) and bool(_ID.fullmatch(blob)) and self._has(self._path(BlobId(blob)))
 
     def _path(self, blob: BlobId) -> Path:
         return self.folder / blob[:2] / blob[2:]
 
-    def _write(self, path: Path, data: bytes, sync: bool) -> None:
-        for folder in (self.folder, path.parent):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def _has(self, path: Path, size: int | None = None) -> bool:
+        """Tells whether a regular file is at a place, in folders that are no links to others; of a size, where one is given."""
+        if not (is_folder(self.folder) and is_folder(path.parent)):
+            return False
+        try:
+            found = os.lstat(path)
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and size in (None, found.st_size)
+
+    def _read(self, path: Path) -> bytes:
+        if not (is_folder(self.folder) and is_folder(path.parent)):
+            raise FileNotFoundError(path)
+        return read_regular(path, MOST)
+
+    def _whole(self, blob: BlobId) -> bool:
+        hashed = sha256()
+        try:
+            with open(open_regular(self._path(blob), os.O_RDONLY), "rb") as file:
+                while piece := file.read(_PIECE):
+                    hashed.update(piece)
+        except OSError:
+            return False
+        return hashed.hexdigest() == blob
+
+    def _stored(self) -> Iterator[BlobId]:
+        """Returns the ids that are there, in order; what has no id's name is none."""
+        for first in sorted(os.listdir(self.folder)) if is_folder(self.folder) else ():
+            if len(first) == 2 and is_folder(self.folder / first):
+                for rest in sorted(os.listdir(self.folder / first)):
+                    if _ID.fullmatch(first + rest):
+                        yield BlobId(first + rest)
+
+    def _write(self, path: Path, pieces: Iterable[bytes], sync: bool) -> None:
+        make_folder(self.folder, parents=True)
+        make_folder(path.parent)
         part = path.with_name(f"{path.name}.{os.urandom(6).hex()}.part")
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         try:
             with open(fd, "wb") as file:
-                file.write(data)
+                for piece in pieces:
+                    file.write(piece)
                 if sync:
                     file.flush()
                     os.fsync(fd)

@@ -7,7 +7,7 @@ import os
 import time
 import weakref
 from asyncio import _get_running_loop
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -16,17 +16,18 @@ from typing import Any, Literal, Self, TypeVar
 import apsw
 
 from sentient_kernel.clock import Clock, SystemClock
-from sentient_kernel.errors import DuplicateKey, JournalDamaged, JournalError, JournalUnusable, UsageError
+from sentient_kernel.errors import JournalDamaged, JournalError, JournalLocked, JournalUnusable, UsageError
 from sentient_kernel.events import TRANSIENT, Record, Writable, classes
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.installation import installation
 from sentient_kernel.journal import _leases
 from sentient_kernel.journal._append import Appender, again
 from sentient_kernel.journal._check import check, check_blobs
-from sentient_kernel.journal._commit import Committer, Pending
+from sentient_kernel.journal._commit import MOST_REMEMBERED, Committer, Pending
 from sentient_kernel.journal._head import HeadFile, head_path, read_head
 from sentient_kernel.journal._marks import Marker
 from sentient_kernel.journal._opening import damaged, open_journal
+from sentient_kernel.journal._ours import RUN
 from sentient_kernel.journal._place import filesystem_of, translate
 from sentient_kernel.journal._read import Reader
 from sentient_kernel.journal._schema import connect, connect_to_read, let_go
@@ -126,6 +127,7 @@ class SqliteJournal:
         self._open: Callable[[], apsw.Connection] = lambda: connect(self.path, vfs=vfs)
         self._reader = Reader(lambda: connect_to_read(self.path, vfs=vfs), self._marker)
         self._appender: Appender | None = None
+        self._known: set[RunId] = set()
         self._holding = _leases.Holding(self.path.parent / "locks", self._transact, self._now)
         self._pid = os.getpid()
         self._closed = self._shut = False  # shut: closed, or another process's
@@ -172,6 +174,8 @@ class SqliteJournal:
         self, run: RunId, events: Iterable[Writable], lease: Lease | None, unique: str | None, full: bool, grant: tuple[str, int] | None
     ) -> asyncio.Future[Seq]:
         appender, kinds = self._here(), self._kinds
+        if run not in self._known:
+            self._check_run(run)
         rows, steps, size = [], 0, 0
         for event in events:
             kind, body = event.kind, clean(event)
@@ -193,28 +197,37 @@ class SqliteJournal:
             UsageError, JournalDamaged, JournalTooNew, JournalUnusable: as :meth:`append`.
         """
         appender, kind = self._here(), event.kind
+        if run not in self._known:
+            self._check_run(run)
         confirm, step = self._kinds[kind]
         appender.grouping.under_way += step
         appender.post(_pending((run, [(kind, clean(event))], self._now(), lease, None, None, None)), confirm)
 
-    def adopt(self, make: Callable[[Seq], Sequence[Record]]) -> list[Record]:
-        """Writes runs that another journal holds; see :meth:`sentient_kernel.journal.base.Journal.adopt`."""
+    def _check_run(self, run: RunId) -> None:
+        """Refuses an id that a journal would not be opened with again."""
+        if not RUN.fullmatch(run):
+            raise _no_id(run)
+        if len(self._known) >= MOST_REMEMBERED:
+            self._known.clear()
+        self._known.add(run)
+
+    def adopt(self, make: Callable[[Seq], Iterable[Record]]) -> asyncio.Future[int]:
+        """Writes runs that another journal holds; see :meth:`sentient_kernel.journal.base.Journal.adopt`.
+
+        Raises:
+            UsageError, JournalDamaged, JournalTooNew, JournalUnusable: as :meth:`append`.
+        """
         appender = self._here()
-        committer, _ = self._writable()
+        self._writable()
 
-        def group(first: int) -> list[Pending]:
-            records = make(Seq(first))
-            for run in dict.fromkeys(record.run for record in records):
-                if (found := committer.execute("SELECT first FROM runs WHERE id = ?", (run,)).get) is not None:
-                    raise DuplicateKey(f"Run {run!r} is in this journal already.", seq=found)
-            for record in records:
+        def checked(first: Seq) -> Iterator[Record]:
+            for record in make(first):
+                if not RUN.fullmatch(record.run):
+                    raise _no_id(record.run)
                 self._kinds[record.kind]  # refuses what is not stored
-            return [_pending((r.run, [(r.kind, r.body)], r.at, None, None, None, None)) for r in records]
+                yield record
 
-        outcome = self._patiently(lambda: committer.commit(group, from_file=True))
-        if outcome.records:
-            appender.tell(outcome.records)
-        return outcome.records
+        return appender.adopt(checked)
 
     def poll(self) -> None:
         """Hands over what other processes wrote; a few microseconds when there is nothing. Loop thread."""
@@ -268,40 +281,37 @@ class SqliteJournal:
 
     # -- leases -------------------------------------------------------------------------------------------------------
 
-    def acquire(self, run: RunId, *, ttl: float) -> Lease | None:
-        """Takes the lease of a run, or returns None when a holder that lives has it. Loop thread."""
+    def acquire(self, run: RunId, *, ttl: float, patience: float = PATIENCE) -> Lease | None:
+        """Takes the lease of a run, or returns None when a holder that lives has it. Loop thread; raises JournalLocked."""
         self._here()
-        return self._holding.acquire(run, ttl)
+        return self._holding.acquire(run, ttl, patience)
 
-    def renew(self, leases: Sequence[Lease], *, ttl: float) -> list[Lease]:
-        """Prolongs leases and returns those that were lost. Loop thread."""
+    def renew(self, leases: Sequence[Lease], *, ttl: float, patience: float = PATIENCE) -> list[Lease]:
+        """Prolongs leases and returns those that were lost. Loop thread; raises JournalLocked."""
         self._here()
-        return self._holding.renew(leases, ttl)
+        return self._holding.renew(leases, ttl, patience)
 
-    def release(self, lease: Lease) -> None:
-        """Gives a lease back. Loop thread."""
+    def release(self, lease: Lease, *, patience: float = PATIENCE) -> None:
+        """Gives a lease back. Loop thread; raises JournalLocked."""
         self._here()
-        self._holding.release(lease)
+        self._holding.release(lease, patience)
 
     def leases(self, runs: Sequence[RunId] | None = None) -> dict[RunId, LeaseInfo]:
         """Returns who executes which run; any thread."""
         wanted = None if runs is None else set(runs)
         return self._holding.infos([row for row in self._reading(self._reader.leases) if wanted is None or row[0] in wanted])
 
-    def _transact(self, work: Callable[[_leases.Execute], T]) -> T:
-        """Runs work in a write transaction on the loop's connection; waits for other writers."""
+    def _transact(self, work: Callable[[_leases.Execute], T], patience: float = PATIENCE) -> T:
+        """Runs work in a write transaction on the loop's connection; waits so many seconds for other writers, and the loop with it."""
         committer, _ = self._writable(even_damaged=True)
-        return self._patiently(lambda: committer.transact(work))
-
-    def _patiently(self, act: Callable[[], T]) -> T:
-        """Returns what an act on the loop's connection returns; waits for other writers."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while True:
             try:
-                return act()
+                return committer.transact(work)
             except apsw.BusyError as error:
                 if time.monotonic() > deadline:
-                    raise self._translate(error) from error
+                    ours = self._translate(error)
+                    raise JournalLocked(ours.message, hint=ours.hint) from error
             except apsw.Error as error:
                 raise self._translate(error) from error
 
@@ -414,6 +424,11 @@ class SqliteJournal:
 
     def __repr__(self) -> str:
         return f"SqliteJournal({str(self.path)!r})"
+
+
+def _no_id(run: str) -> UsageError:
+    hint = "It has at most 100 letters, digits and characters of '_.:-'."
+    return UsageError(f"{run[:100]!r} cannot be the id of a run.", hint=hint)
 
 
 def _be_patient(tries: int) -> bool:

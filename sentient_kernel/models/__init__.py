@@ -12,4 +12,7 @@ The invariant: an answer that was cut off or cannot be read is an error, never a
     _known      whether a model can be asked at all     _client    the HTTP client that SDKs are given
     _provider   all that knows pydantic-ai
     _call       one request, while it runs              _gather    a stream as one body (pure)
+    _answer     what a response holds and used          _sse       events out of a stream's bytes (pure)
+    _manner     how a server takes requests (pure)      _room      tokens for reasoning (pure)
+    _thoughts   reasoning within the text (pure)        embedding  texts as directions of meaning
 """

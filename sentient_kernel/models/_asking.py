@@ -8,13 +8,16 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.clock import Clock
-from sentient_kernel.errors import ModelCut, ModelError, ModelRefused
-from sentient_kernel.models import structured
+from sentient_kernel.errors import ModelCut, ModelError, ModelRefused, ReasoningTooLong, WrongKind
+from sentient_kernel.models._answer import Answer, said, spent, used
 from sentient_kernel.models._call import CALL, Call, Deadlines
-from sentient_kernel.models._fitting import whole_characters
 from sentient_kernel.models._gate import Gate
+from sentient_kernel.models._gather import LONGEST_WORD
+from sentient_kernel.models._manner import remember, remembered
 from sentient_kernel.models._provider import Provider
-from sentient_kernel.models.base import MOST_REQUESTS, Message, Usage, tokens
+from sentient_kernel.models._room import Room
+from sentient_kernel.models._thoughts import JSON
+from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Usage
 from sentient_kernel.models.pricing import Price, priced
 from sentient_kernel.transport import again
 
@@ -25,6 +28,10 @@ __all__ = ["Answer", "Asking", "Limits", "Terms"]
 
 _NOT_THE_SCHEMA = frozenset((401, 402, 403, 404, 408, 409, 413, 429))
 """Statuses that say nothing about whether the server knows ``response_format``."""
+_LONG = 60.0
+"""Seconds of silence after which nobody asks the same again."""
+_PROSE = 2_000
+"""Tokens of prose before JSON that another try may have: models that think write it, others go on without end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,7 @@ class Limits:
         per_minute: Requests to one provider within any minute, repeated ones too; None for any number.
         attempts: Requests for one answer, the first included. One that ran into a deadline is tried twice at most.
         most_tokens: The longest answer where the caller names none, for providers that want to be told.
+        reasoning: Tokens that one request may spend on reasoning besides; after an answer that was cut off within it, twice that.
     """
 
     deadlines: Deadlines = field(default_factory=Deadlines)
@@ -44,6 +52,7 @@ class Limits:
     per_minute: int | None = None
     attempts: int = 5
     most_tokens: int = 8_192
+    reasoning: int = 16_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,22 +65,6 @@ class Terms:
     prices: Mapping[str, Price]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a model said, whole; ``cut`` when it reached its limit of tokens and the caller wanted to know."""
-
-    text: str
-    reasoning: str
-    model: str
-    cut: bool = False
-
-    def read(self, schema: dict[str, Any]) -> structured.Read:
-        """Reads it as JSON that fits a schema."""
-        if self.cut:
-            return structured.Read(None, ("The answer is too long and was cut off.",))
-        return structured.read(self.text, schema)
-
-
 class Asking:
     """The requests for one answer: each tried as often as it is worth, and all counted.
 
@@ -81,6 +74,7 @@ class Asking:
         gate: Lets so many ask at once.
         most_tokens: The longest answer wanted.
         on_text: Is given the text while it comes.
+        json: Whether JSON is wanted, in whatever way it is asked for.
 
     Attributes:
         usage: What all requests used so far.
@@ -88,7 +82,14 @@ class Asking:
     """
 
     def __init__(
-        self, terms: Terms, provider: Provider, gate: Gate, most_tokens: int | None, on_text: Callable[[str], None] | None
+        self,
+        terms: Terms,
+        provider: Provider,
+        gate: Gate,
+        most_tokens: int | None,
+        on_text: Callable[[str], None] | None,
+        *,
+        json: bool,
     ) -> None:
         self.usage = Usage(usd=0.0)
         self.schema_refused = False
@@ -97,13 +98,23 @@ class Asking:
         self._gate = gate
         self._most_tokens = most_tokens
         self._on_text = on_text
+        self._json = json
         self._shown = False
         self._most = MOST_REQUESTS.get()
+        self._manner = remembered(provider.url, provider.name)
+        self._room = Room(terms.limits.reasoning, provider.thinks, MOST_TOKENS.get())
+        self._read = 0  # tokens that the last request read
 
     @property
     def may_ask(self) -> bool:
         """Whether one more request may be sent."""
-        return self._most is None or self.usage.requests < self._most
+        enough = self._room.affords(self.usage.tokens + self._read, self._most_tokens or 0)
+        return enough and (self._most is None or self.usage.requests < self._most)
+
+    @property
+    def native(self) -> bool:
+        """Whether the server may take a schema beside the request."""
+        return self._provider.native_schema and self._manner.forms
 
     def again(self) -> None:
         """Tells the listener that what was shown is void."""
@@ -114,9 +125,8 @@ class Asking:
     async def ask(self, messages: Sequence[Message], *, schema: dict[str, Any] | None = None, cut: bool = False) -> Answer:
         """Asks until there is an answer, or asking again is not worth it. With ``cut``, an answer that is too long comes back marked."""
         limits, late = self._terms.limits, 0
-        sent = sum(len(message.text) for message in messages)
         for attempt in range(1, limits.attempts + 1):
-            call = Call(deadlines=limits.deadlines, on_text=self._show, sent=sent)
+            call = self._call(messages)
             async with self._gate:
                 response = await self._send(messages, schema, call)
             self.usage += Usage(usd=0.0, requests=call.sent_on)
@@ -124,19 +134,18 @@ class Asking:
             if error is None and response is not None:
                 answer, error = self._answer(response, call, cut=cut)
                 if answer is not None:
+                    remember(self._provider.url, self._provider.name, self._manner)
                     return answer
             else:
                 self.usage += self._priced(call.used())
-            late += isinstance(call.outcome, TimeoutError)
-            pause = None
-            if call.outcome is not None and late < 2 and self.may_ask:
-                pause = again(call.outcome, attempt, dict(call.headers), self._terms.rng, attempts=limits.attempts)
+            assert error is not None  # noqa: S101 - there is no answer
+            late += isinstance(call.outcome, TimeoutError) * (2 if not call.seen and limits.deadlines.first > _LONG else 1)
+            self._manner = call.lesson or self._manner
+            pause = self._pause(call, error, attempt, schema is not None) if late < 2 else None
             if pause is None:
                 if isinstance(error, ModelError):
                     error.usage = self.usage
-                if schema is not None and _about_schema(call, error):
-                    self.schema_refused = True
-                assert error is not None  # noqa: S101 - there is no answer
+                self.schema_refused = schema is not None and _about_schema(call, error)
                 raise error
             self.again()
             if call.status == 429:
@@ -144,11 +153,48 @@ class Asking:
             await self._terms.clock.sleep(pause)
         raise AssertionError("the last attempt raises")
 
+    def _call(self, messages: Sequence[Message]) -> Call:
+        """Returns the next request, with what it may take."""
+        limits, sent = self._terms.limits, sum(len(message.text) for message in messages)
+        visible = self._most_tokens or (limits.most_tokens if self._provider.speaks == "messages" else None)
+        self._read = int(sent / 3.5)
+        room = self._room_now(visible)
+        return Call(
+            deadlines=limits.deadlines,
+            on_text=self._show,
+            sent=sent,
+            manner=self._manner,
+            own=self._provider.own,
+            visible=visible,
+            room=room,
+            prose=0 if not self._json else room if self._manner.thinks else _PROSE * self._room.tries,
+        )
+
+    def _room_now(self, visible: int | None) -> int:
+        return self._room.tokens(self._manner, spent=self.usage.tokens + self._read, visible=visible or 0)
+
+    def _pause(self, call: Call, error: Exception, attempt: int, schema: bool) -> float | None:
+        """Returns after how many seconds it is worth asking again, in another form or with more room where that helps; else None."""
+        attempts = self._terms.limits.attempts
+        if not self.may_ask or attempt >= attempts:
+            return None
+        if call.lesson is not None:
+            return None if schema and not call.lesson.forms else 0.0  # without a schema, the prompt has to tell
+        if isinstance(error, ReasoningTooLong):
+            return 0.0 if self._room.widen() and self._room_now(call.visible) > call.room else None
+        if call.outcome is None:
+            return None
+        return again(call.outcome, attempt, dict(call.headers), self._terms.rng, attempts=attempts)
+
+    def without_schema(self) -> None:
+        """Asks for no schema beside the request any more; that is remembered once it is answered."""
+        self._manner = replace(self._manner, refused=self._manner.refused | {"response_format"})
+
     async def _send(self, messages: Sequence[Message], schema: dict[str, Any] | None, call: Call) -> ModelResponse | None:
         """Sends one request; without a response, the call says why."""
         token = CALL.set(call)
         try:
-            return await self._provider.send(messages, schema, self._most_tokens, self._terms.limits.most_tokens, call)
+            return await self._provider.send(messages, schema, call)
         finally:
             CALL.reset(token)
 
@@ -159,22 +205,14 @@ class Asking:
 
     def _answer(self, response: ModelResponse, call: Call, *, cut: bool) -> tuple[Answer | None, Exception | None]:
         """Takes a response for an answer, or says why it is none."""
-        from pydantic_ai.messages import TextPart, ThinkingPart
-
-        text = whole_characters("".join(part.content for part in response.parts if isinstance(part, TextPart)))
-        reasoning = whole_characters("\n\n".join(part.content for part in response.parts if isinstance(part, ThinkingPart)))
-        used = response.usage
-        usage = Usage(
-            prompt=tokens(used.input_tokens) or 0,
-            completion=tokens(used.output_tokens) or 0,
-            cached=tokens(used.cache_read_tokens) or 0,
-            reasoning=tokens(used.details.get("reasoning_tokens")) or 0,
-        )
-        answered = response.model_name or ""
-        if not usage.tokens:  # it does not say
-            usage = replace(call.used(), completion=-(-(len(text) + len(reasoning)) // 4))
+        text, reasoning = said(response)
+        answered, name = (response.model_name or "")[:LONGEST_WORD], self._provider.name
+        usage = used(response, call, text, reasoning)
         self.usage += self._priced(usage, answered)
-        name = self._provider.name
+        if usage.reasoning:
+            self._manner = replace(self._manner, thinks=True)
+        if response.finish_reason == "length" and (error := self._short(call, usage, text)) is not None:
+            return None, error
         if response.finish_reason == "length" and not cut:
             limit = f" of {self._most_tokens:,} tokens" if self._most_tokens else ""
             return None, ModelCut(f"The answer of {name!r} was cut off at its limit{limit}.", hint="Allow more tokens, or ask for less.")
@@ -183,11 +221,26 @@ class Asking:
         if response.finish_reason not in ("stop", "length"):
             return None, ModelCut(f"The answer of {name!r} ended without having finished ({response.finish_reason}).", hint="Try again.")
         if not text.strip() and response.finish_reason == "stop":
-            call.outcome = ConnectionResetError()  # worth another try
+            call.outcome = WrongKind("", reason_code="not_json") if reasoning else ConnectionResetError()  # worth another try
             return None, ModelCut(f"{name!r} answered nothing{' but its reasoning' if reasoning else ''}.", hint="Try again.")
         if not call.seen:  # it came in one piece
             self._show(text)
         return Answer(text, reasoning, answered, response.finish_reason == "length"), None
+
+    def _short(self, call: Call, usage: Usage, text: str) -> ReasoningTooLong | None:
+        """Says what an answer that reached its limit has spent, where that was not itself."""
+        on, limits = spent(call, usage, text), self._terms.limits
+        if on.reasoning is None:
+            if on.short or (
+                self._json and not text.lstrip().startswith(JSON)
+            ):  # on what, nobody says: the next request gets more room, in case
+                self._room.widen()
+            return None
+        count = f"{on.reasoning:,} tokens" if on.reasoning else "all its tokens"
+        hint = f"Allow more with SENTIENT_MODEL_REASONING ({limits.reasoning:,} tokens a call now)."
+        if self._room.allowed is not None and call.room < limits.reasoning:
+            hint = "The budget leaves no more."
+        return ReasoningTooLong(f"{self._provider.name!r} spent {count} on reasoning, and none were left for its answer.", hint=hint)
 
     def _priced(self, usage: Usage, answered: str = "") -> Usage:
         if not usage.tokens:
@@ -195,9 +248,11 @@ class Asking:
         return priced(usage, self._provider.name, answered=answered, url=self._provider.url, prices=self._terms.prices)
 
 
-def _about_schema(call: Call, error: Exception | None) -> bool:
+def _about_schema(call: Call, error: Exception) -> bool:
     """Tells whether a server may have refused a request for its schema alone."""
+    if call.lesson is not None or call.final:
+        return call.lesson is not None and not call.lesson.forms
     if 400 <= call.status < 500:
         return call.status not in _NOT_THE_SCHEMA
-    said = str(error).lower()
-    return call.status >= 500 and any(word in said for word in ("schema", "grammar", "response_format"))
+    words = str(error).lower()
+    return call.status >= 500 and any(word in words for word in ("schema", "grammar", "response_format"))

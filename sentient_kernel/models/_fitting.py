@@ -15,6 +15,12 @@ _DEPTH = 64
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict, "null": type(None),
 }  # fmt: skip
+TOP = "the answer"
+_NUMBERS = re.compile(r"[\[\]()\s]*\d{1,9}(?:[\[\]()\s]*(?:[,;&\[\u2013-]|and\b)[\[\]()\s]*\d{1,9})*[\[\]()\s]*")
+_RANGE = re.compile(r"(\d{1,9})(?:\s*[\u2013-]\s*(\d{1,9}))?")
+_WIDEST = 10
+"""Numbers that one range may stand for."""
+_MARKED = re.compile(r"[\[(\u3010#^]?\s*(?:(?:quote|source|ref|citation)\s+)?#?(\d{1,9})\s*[\])\u3011]?", re.I)
 _TRUE, _FALSE = {"true", "yes"}, {"false", "no"}
 
 
@@ -60,8 +66,9 @@ def resolved(schema: Any, root: dict[str, Any]) -> dict[str, Any]:
 def fit(value: Any, schema: dict[str, Any]) -> tuple[Any, list[str]]:
     """Fits a value to a schema.
 
-    What is plainly meant is put right: ``"3"`` for a number, one text for a list of texts, another case in a choice, members that the
-    schema does not allow. Nothing is cut short and nothing that is required is made up.
+    What is plainly meant is put right: ``"3"`` or ``{"n": 3}`` for a number, ``"1, 3"`` for a list of them, one text for a list of
+    texts, another case in a choice, members that the schema does not allow, a list that was left out as it is empty, a list of objects
+    for the object that holds it. Nothing is cut short and nothing else that is required is made up.
 
     Args:
         value: JSON.
@@ -75,7 +82,7 @@ def fit(value: Any, schema: dict[str, Any]) -> tuple[Any, list[str]]:
         ({'tags': ['bees']}, [])
     """
     fitting = _Fitting(schema)
-    fitted = fitting.fit(value, schema, "the answer", 0, lenient=True)
+    fitted = fitting.fit(value, schema, TOP, 0, lenient=True)
     return fitted, fitting.problems[:_PROBLEMS]
 
 
@@ -136,10 +143,26 @@ class _Fitting:
             return int(value)  # JSON has one kind of number
         if lenient:
             for kind in kinds:
-                meant = _meant(value, kind)
+                meant = self._meant(value, kind, schema, at)
                 if meant is not None:
                     return meant
         return self._wrong(value, f"{at} must be {' or '.join(map(str, kinds))}, not {_called(value)}")
+
+    def _meant(self, value: Any, kind: str, schema: dict[str, Any], at: str) -> Any:
+        """Returns the value of that kind which is plainly meant; None when there is none."""
+        if kind == "object" and isinstance(value, list) and at == TOP:
+            return self._held(value, schema)
+        return _meant(value, kind)
+
+    def _held(self, value: list[Any], schema: dict[str, Any]) -> Any:
+        """Returns the object that a list at the top stands for: its only item, or what it is the list of."""
+        known = schema.get("properties", {})
+        if len(value) == 1 and isinstance(value[0], dict) and known.keys() & value[0].keys():
+            return value[0]
+        lists = [name for name in known if resolved(known[name], self._root).get("type") == "array"]
+        items = resolved(resolved(known[lists[0]], self._root).get("items", {}), self._root) if lists else {}
+        objects = items.get("type") == "object" and value and all(isinstance(one, dict) for one in value)
+        return {lists[0]: value} if objects else None
 
     def _choice(self, value: Any, choices: list[Any], at: str, *, lenient: bool) -> Any:
         for choice in choices:
@@ -155,7 +178,11 @@ class _Fitting:
         known = schema.get("properties", {})
         required = schema.get("required", ())
         for name in required:
-            if name not in value:
+            part = resolved(known.get(name, {}), self._root)
+            may_be_empty = lenient and part.get("type") == "array" and not part.get("minItems")
+            if value.get(name) is None and may_be_empty and known.keys() & value.keys():
+                value = {**value, name: []}
+            elif name not in value:
                 self._wrong(value, f"{name!r} is missing in {at}")
         more = schema.get("additionalProperties", True)
         out: dict[str, Any] = {}
@@ -163,9 +190,7 @@ class _Fitting:
             if name in known:
                 if part is None and name not in required and not _allows_null(known[name], self._root):
                     continue  # null for "not there"
-                out[name] = self.fit(
-                    part, known[name], f"{name!r}" if at == "the answer" else f"{name!r} in {at}", depth + 1, lenient=lenient
-                )
+                out[name] = self.fit(part, known[name], f"{name!r}" if at == TOP else f"{name!r} in {at}", depth + 1, lenient=lenient)
             elif more is False:
                 if not lenient:
                     self._wrong(value, f"{name!r} must not be in {at}")
@@ -174,6 +199,8 @@ class _Fitting:
         return out
 
     def _array(self, value: list[Any], schema: dict[str, Any], at: str, depth: int, *, lenient: bool) -> list[Any]:
+        if lenient and resolved(schema.get("items", {}), self._root).get("type") == "integer":
+            value = [number for item in value for number in _several(item)]
         least, most = schema.get("minItems", 0), schema.get("maxItems", ITEMS)
         if not least <= len(value) <= most:
             self._wrong(value, f"{at} must have {least} to {most} items, not {len(value)}")
@@ -222,14 +249,29 @@ def _meant(value: Any, kind: str) -> Any:
             try:
                 return int(word) if kind == "integer" or re.fullmatch(r"[+-]?\d{1,300}", word) else float(word)
             except ValueError:
-                return None
+                marked = _MARKED.fullmatch(word)
+                return int(marked[1]) if marked and kind == "integer" else None
         if kind == "boolean":
             return True if word.casefold() in _TRUE else False if word.casefold() in _FALSE else None
+    if kind == "integer" and isinstance(value, dict):
+        numbers = [one for one in value.values() if _is(one, "integer") or (isinstance(one, str) and one.strip().isdecimal())]
+        return int(numbers[0]) if len(numbers) == 1 else None
     if kind == "string" and isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     if kind == "array" and isinstance(value, (str, int, float, dict)) and not isinstance(value, bool) and value != "":
         return [value]
     return None
+
+
+def _several(item: Any) -> list[Any]:
+    """Returns the whole numbers that a text such as ``"1, 3"`` or ``"2-4"`` lists; anything else as it is."""
+    if not isinstance(item, str) or not _NUMBERS.fullmatch(item):
+        return [item]
+    found: list[Any] = []
+    for first, last in _RANGE.findall(item):
+        wide = last and 0 < int(last) - int(first) < _WIDEST
+        found += range(int(first), int(last) + 1) if wide else [int(one) for one in (first, last) if one]
+    return found
 
 
 def _allows_null(schema: Any, root: dict[str, Any]) -> bool:

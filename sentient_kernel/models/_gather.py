@@ -6,69 +6,49 @@ A stream that ends without having said so is not an answer: ``ended`` stays Fals
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import Any
 
+from sentient_kernel.models._sse import MOST, StreamBroken
+from sentient_kernel.models._thoughts import Thoughts
 from sentient_kernel.models.base import tokens
 
-__all__ = ["ChatGatherer", "Events", "Gatherer", "MessagesGatherer", "StreamBroken", "counted"]
+__all__ = ["ChatGatherer", "Gatherer", "MessagesGatherer", "counted"]
 
-MOST = 4_000_000
-"""Characters of one answer, and bytes of one event."""
-OPEN, CLOSE = "<think>", "</think>"
-
-
-class StreamBroken(ValueError):
-    """The stream is not what it claims to be."""
+LONGEST = 8
+"""Bytes that a token may have on average: whoever writes more goes on without end."""
+LONGEST_WORD = 200
+"""Characters of a name that a server gives: of its model, of an answer, of what it counts."""
+LONGEST_REFUSAL = 4_000
+"""Characters of why a model does not answer."""
+MOST_COUNTS, DEEPEST = 50, 3
+"""Things that a server counts, and how deep they may lie in one another."""
 
 
 _COUNTS = {"prompt_tokens", "completion_tokens"}
 
 
-def counted(usage: dict[str, Any]) -> dict[str, Any]:
+def counted(usage: dict[str, Any], depth: int = 0) -> dict[str, Any]:
     """Returns what a server says was used, without what is no number of tokens: it costs the count, not the answer.
+
+    Args:
+        usage: Names and numbers, some of them inside others.
+        depth: How deep inside others these are.
 
     Example:
         >>> counted({"prompt_tokens": 3, "completion_tokens": "many", "details": {"cached_tokens": -1}})
         {'prompt_tokens': 3, 'details': {}}
     """
-    kept = {}
-    for name, value in usage.items():
+    kept: dict[str, Any] = {}
+    for name, value in islice(usage.items(), MOST_COUNTS):
         if isinstance(value, dict):
-            kept[name] = counted(value)
+            if depth < DEEPEST:
+                kept[name[:LONGEST_WORD]] = counted(value, depth + 1)
+        elif len(name) > LONGEST_WORD or isinstance(value, list) or (isinstance(value, str) and len(value) > LONGEST_WORD):
+            continue
         elif value is not None and (not name.endswith("_tokens") or tokens(value) is not None):
             kept[name] = value
     return kept
-
-
-class Events:
-    """Takes bytes apart into the data of server-sent events.
-
-    Example:
-        >>> events = Events()
-        >>> events.feed(b"data: on"), events.feed(b"e\\n\\n: comment\\n\\nevent: x\\ndata: two\\n\\n")
-        ([], ['one', 'two'])
-    """
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._data: list[bytes] = []
-        self._size = 0
-
-    def feed(self, chunk: bytes) -> list[str]:
-        """Returns the data of the events that are whole now. Raises StreamBroken."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        out = []
-        for line in lines:
-            line = line.removesuffix(b"\r")
-            if line.startswith(b"data:"):
-                self._data.append(line[5:].removeprefix(b" "))
-                self._size += len(line)
-            elif not line and self._data:
-                out.append(b"\n".join(self._data).decode("utf-8", "replace"))
-                self._data, self._size = [], 0
-        if len(self._rest) + self._size > MOST:
-            raise StreamBroken("one event is too long")
-        return out
 
 
 class Gatherer:
@@ -79,6 +59,8 @@ class Gatherer:
         closed: Whether nothing more is to come.
         usage: What the server says was used, as it says it; the last word counts.
         seen: Characters that came, reasoning among them.
+        thought: How many of them are reasoning.
+        void: Whether what was shown before the last piece was reasoning, and no part of the answer.
         failure: The error that came in place of an answer, as its server wrote it.
     """
 
@@ -87,11 +69,14 @@ class Gatherer:
         self.closed = False
         self.usage: dict[str, Any] = {}
         self.seen = 0
+        self.thought = 0
+        self.void = False
         self.failure: dict[str, Any] | None = None
         self._text: list[str] = []
         self._reasoning: list[str] = []
+        self._size = 0  # bytes of the text
         self._model = ""
-        self._split = _Thoughts()
+        self._split = Thoughts()
 
     def feed(self, data: str) -> str | None:
         """Takes one event; returns the text to show (perhaps none yet), or None when it brought nothing new. Raises StreamBroken."""
@@ -101,20 +86,46 @@ class Gatherer:
         """Returns the answer in one piece."""
         raise NotImplementedError
 
+    def stop(self) -> None:
+        """Ends the answer at its limit, as if its server had."""
+        raise NotImplementedError
+
+    def over(self, visible: int | None, room: int, prose: int) -> bool:
+        """Returns whether the answer is longer than anything that was allowed.
+
+        Args:
+            visible: Tokens of the answer, its reasoning aside; None for any number.
+            room: Tokens of its reasoning.
+            prose: Tokens of its text that may be reasoning as long as the answer has not begun for certain.
+        """
+        if visible is None:
+            return False
+        most = visible if self._split.begun else visible + prose
+        return self._size > LONGEST * most or self.thought > LONGEST * max(room, visible)
+
     def _add(self, text: str, reasoning: str) -> str | None:
+        self.void = False
         if not text and not reasoning:
             return None
         self.seen += len(text) + len(reasoning)
         if self.seen > MOST:
             raise StreamBroken(f"the answer is longer than {MOST:,} characters")
-        if reasoning:
-            self._reasoning.append(reasoning)
         shown, thought = self._split.feed(text) if text else ("", "")
-        if thought:
-            self._reasoning.append(thought)
+        if self._split.closed_by:
+            shown, thought = self._reread(shown)
+        self._reasoning += filter(None, (reasoning, thought))
+        self.thought += len(reasoning) + len(thought)
         if shown:
             self._text.append(shown)
+            self._size += len(shown.encode("utf-8", "replace"))
         return shown
+
+    def _reread(self, piece: str) -> tuple[str, str]:
+        """Takes what came before a closing mark for reasoning; returns the answer so far and that."""
+        before, _, after = "".join([*self._text, piece]).partition(self._split.closed_by)
+        self.void, self._text, self._size, self._split.closed_by = True, [], 0, ""
+        shown, thought = self._split.feed(after)
+        return shown, before + thought
 
     def _whole(self) -> tuple[str, str]:
         shown, thought = self._split.rest()
@@ -139,20 +150,26 @@ class ChatGatherer(Gatherer):
         if chunk.get("error"):
             self.failure = chunk
             return None
-        self._model = _word(chunk.get("model")) or self._model
-        self._id = _word(chunk.get("id")) or self._id
+        self._model = _word(chunk.get("model"))[:LONGEST_WORD] or self._model
+        self._id = _word(chunk.get("id"))[:LONGEST_WORD] or self._id
         self._created = chunk["created"] if isinstance(chunk.get("created"), int) else self._created
         if isinstance(chunk.get("usage"), dict):
             self.usage = counted(chunk["usage"])
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
         if choice.get("finish_reason"):
-            self._finish, self.ended = _word(choice["finish_reason"]), True
+            self._finish, self.ended = _word(choice["finish_reason"])[:LONGEST_WORD], True
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             return None
-        self._refusal += _word(delta.get("refusal"))
-        return self._add(_content(delta.get("content")), _word(delta.get("reasoning_content") or delta.get("reasoning")))
+        self._refusal = (self._refusal + _word(delta.get("refusal")))[:LONGEST_REFUSAL]
+        text, reasoning = _content(delta.get("content"))
+        named = next((value for name in _REASONING if isinstance(value := delta.get(name), str) and value), "")
+        return self._add(text, named or reasoning)
+
+    def stop(self) -> None:
+        """Ends the answer as one that reached its limit."""
+        self._finish, self.ended = "length", True
 
     def body(self) -> dict[str, Any]:
         """Returns a chat completion."""
@@ -187,8 +204,9 @@ class MessagesGatherer(Gatherer):
         if kind == "error":
             self.failure = event
         elif kind == "message_start" and isinstance(event.get("message"), dict):
-            self._message = event["message"]
-            self._use(self._message.get("usage"))
+            told = event["message"]
+            self._message = {name: _word(told.get(name))[:LONGEST_WORD] for name in ("id", "model")}
+            self._use(told.get("usage"))
         elif kind == "content_block_start" and isinstance(event.get("content_block"), dict):
             block = event["content_block"]
             return self._add(_word(block.get("text")), _word(block.get("thinking")))
@@ -197,14 +215,18 @@ class MessagesGatherer(Gatherer):
             return self._add(_word(delta.get("text")), _word(delta.get("thinking")))
         elif kind == "message_delta":
             self._use(event.get("usage"))
-            self._stop = _word((event.get("delta") or {}).get("stop_reason")) or self._stop
+            self._stop = _word((event.get("delta") or {}).get("stop_reason"))[:LONGEST_WORD] or self._stop
         elif kind == "message_stop":
             self.ended = self.closed = self._stop is not None
         return None
 
+    def stop(self) -> None:
+        """Ends the answer as one that reached its limit."""
+        self._stop, self.ended = "max_tokens", True
+
     def _use(self, usage: Any) -> None:
         if isinstance(usage, dict):
-            self.usage = {**self.usage, **counted(usage)}
+            self.usage = dict(islice({**self.usage, **counted(usage)}.items(), MOST_COUNTS))
 
     def body(self) -> dict[str, Any]:
         """Returns a message."""
@@ -213,40 +235,6 @@ class MessagesGatherer(Gatherer):
         blocks.append({"type": "text", "text": text})
         usage = {"input_tokens": 0, "output_tokens": 0, **self.usage}
         return {**self._message, "type": "message", "role": "assistant", "content": blocks, "stop_reason": self._stop, "usage": usage}
-
-
-class _Thoughts:
-    """Parts what stands between think tags at the very beginning from the answer, while it comes."""
-
-    def __init__(self) -> None:
-        self._held = ""
-        self._in: bool | None = None  # None: not known yet
-
-    def feed(self, piece: str) -> tuple[str, str]:
-        if self._in is False:
-            return piece, ""
-        self._held += piece
-        if self._in is None:
-            start = self._held.lstrip()
-            if start.startswith(OPEN):
-                self._in, self._held = True, start[len(OPEN) :]
-            elif OPEN.startswith(start):
-                return "", ""  # too short to know
-            else:
-                self._in = False
-                shown, self._held = self._held, ""
-                return shown, ""
-        thought, closed, after = self._held.partition(CLOSE)
-        if closed:
-            self._in, self._held = False, ""
-            return after.lstrip(), thought
-        keep = next((n for n in range(len(CLOSE) - 1, 0, -1) if self._held.endswith(CLOSE[:n])), 0)
-        thought, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
-        return "", thought
-
-    def rest(self) -> tuple[str, str]:
-        held, self._held = self._held, ""
-        return ("", held) if self._in else (held, "")
 
 
 def _parsed(data: str) -> dict[str, Any]:
@@ -259,10 +247,18 @@ def _parsed(data: str) -> dict[str, Any]:
     return value
 
 
-def _content(value: Any) -> str:
-    if isinstance(value, list):  # some servers send parts
-        return "".join(_word(part.get("text")) for part in value if isinstance(part, dict))
-    return _word(value)
+_REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
+"""What servers call the reasoning beside the text."""
+
+
+def _content(value: Any) -> tuple[str, str]:
+    """Returns text and reasoning; some servers send both in parts."""
+    if not isinstance(value, list):
+        return _word(value), ""
+    parts = [part for part in value if isinstance(part, dict)]
+    inner = (part.get("thinking") for part in parts)
+    thought = [_content(one)[0] for one in inner if one]
+    return "".join(_word(part.get("text")) for part in parts), "".join(thought)
 
 
 def _word(value: Any) -> str:

@@ -36,6 +36,7 @@ _VARIABLES = {"azure": "AZURE_OPENAI_ENDPOINT", "cohere": "CO_BASE_URL", "heroku
 _BACKTICKS = re.compile(r"`([^`]+)`")
 _VARIABLE = re.compile(r"`([A-Z][A-Z0-9_]{3,})`")
 _SAID = 300
+_LOOKED = 4_000  # characters of what a server says that are looked through for a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Provider:
         speaks: ``chat`` (OpenAI's chat completions) and ``messages`` (Anthropic's) come as streams, anything else in one piece.
         own: Whether the server is the provider's own, not one that speaks like it.
         native_schema: Whether the server may know structured output.
+        thinks: Whether the model thinks unless it is told not to; None where nobody knows.
         secret: The key.
         loop: The event loop that it belongs to.
     """
@@ -59,12 +61,11 @@ class Provider:
     speaks: Literal["chat", "messages", "other"]
     own: bool
     native_schema: bool
+    thinks: bool | None
     secret: str = field(repr=False)
     loop: asyncio.AbstractEventLoop | None = field(repr=False)
 
-    async def send(
-        self, messages: Sequence[Message], schema: dict[str, Any] | None, most_tokens: int | None, default_tokens: int, call: Call
-    ) -> ModelResponse | None:
+    async def send(self, messages: Sequence[Message], schema: dict[str, Any] | None, call: Call) -> ModelResponse | None:
         """Sends one request. Returns None when ``call`` says what went wrong."""
         from pydantic_ai.direct import model_request
         from pydantic_ai.exceptions import AgentRunError, UserError
@@ -74,7 +75,7 @@ class Provider:
             return await model_request(
                 self.model,
                 _turns(messages),
-                model_settings=self._settings(most_tokens, default_tokens),  # type: ignore[arg-type]
+                model_settings={} if call.visible is None else {"max_tokens": call.visible + call.room},
                 model_request_parameters=self._parameters(schema),
                 instrument=False,
             )
@@ -87,16 +88,6 @@ class Provider:
         if call.error is None:
             call.outcome, call.error = self._explained(failure, call)
         return None
-
-    def _settings(self, most_tokens: int | None, default_tokens: int) -> dict[str, Any]:
-        if self.speaks == "messages":
-            return {"max_tokens": most_tokens or default_tokens, "extra_body": {"stream": True}}
-        if self.speaks == "other":
-            return {"max_tokens": most_tokens} if most_tokens else {}
-        body: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
-        if most_tokens and not self.own:
-            return {"extra_body": body | {"max_tokens": most_tokens}}  # the old name, which every server knows
-        return {"extra_body": body} | ({"max_tokens": most_tokens} if most_tokens else {})
 
     def _parameters(self, schema: dict[str, Any] | None) -> Any:
         from pydantic_ai.models import ModelRequestParameters
@@ -141,7 +132,7 @@ class Provider:
         said = inner.get("message", "") if isinstance(inner, dict) else inner
         if isinstance(said, str) and len(self.secret) >= 4:  # a server may echo what it was sent, though no key looks like it
             said = said.replace(self.secret, "…")
-        text = " ".join(plain(shown(said)).split()) if isinstance(said, str) and "<" not in said[:1] else ""
+        text = " ".join(plain(shown(said[:_LOOKED])).split()) if isinstance(said, str) and "<" not in said[:1] else ""
         return f": {text[:_SAID].rstrip('. ')}." if text else "."
 
 
@@ -226,7 +217,9 @@ def _provider(name: str, model: Any, made: Any, url: str, loop: asyncio.Abstract
     speaks = "chat" if "OpenAIChatModel" in names else "messages" if "AnthropicModel" in names else "other"
     host = urlsplit(url).hostname or ""
     own = host.endswith((".openai.com", ".anthropic.com", ".azure.com"))
-    return Provider(name, url, model, speaks, own, bool(model.profile.get("supports_json_schema_output", False)), secret, loop)
+    known = model.profile.get("thinking_enabled_by_default", False) or model.profile.get("thinking_always_enabled", False)
+    thinks = True if known else False if own and not host.endswith(".azure.com") else None  # elsewhere, names may stand for anything
+    return Provider(name, url, model, speaks, own, bool(model.profile.get("supports_json_schema_output", False)), thinks, secret, loop)
 
 
 def _sdk_errors() -> tuple[type[Exception], ...]:

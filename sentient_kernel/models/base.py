@@ -8,10 +8,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-__all__ = ["MOST_REQUESTS", "Message", "Model", "Reply", "Usage", "tokens"]
+__all__ = ["MOST_REQUESTS", "MOST_TOKENS", "Message", "Model", "Reply", "Usage", "tokens"]
 
 MOST_REQUESTS: ContextVar[int | None] = ContextVar("sentient_kernel_most_requests", default=None)
 """How many requests the running task may send for one answer, repeated ones and those for another form too; None for as many as help."""
+MOST_TOKENS: ContextVar[int | None] = ContextVar("sentient_kernel_most_tokens", default=None)
+"""How many tokens the running task may use for one answer, both ways and over all its requests; None for as many as help."""
 _MOST = 1_000_000_000
 """Tokens that no request has used."""
 
@@ -117,9 +119,10 @@ class Reply:
 class Model(Protocol):
     """A language model. Implementations are plain async code and know nothing of runs.
 
-    Two more things are made use of where a model has them. ``identity``, a string: answers are kept by name and identity, so models of one
-    name that would not answer the same need one each. ``cost(usage)``: what that would cost in US dollars, or None; with it a budget
-    is asked before a call that would go over it, not after.
+    Three more things are made use of where a model has them. ``identity``, a string: answers are kept by name and identity, so models of
+    one name that would not answer the same need one each. ``cost(usage)``: what that would cost in US dollars, or None; with it a budget
+    is asked before a call that would go over it, not after. ``reasoning``, a number: the tokens of reasoning that a call may use beside
+    ``most_tokens``; a budget keeps them free while the call runs.
     """
 
     name: str
@@ -137,7 +140,7 @@ class Model(Protocol):
         Args:
             messages: The conversation so far, oldest turn first.
             schema: A JSON schema that the answer has to fit; ``value`` of the reply then holds it.
-            most_tokens: The longest answer wanted. A longer one is cut by the server, and that is an error.
+            most_tokens: The longest answer wanted, its reasoning aside. A longer one is cut off, and that is an error.
             on_text: Is given the answer's text piece by piece while it comes, and ``""`` when an attempt failed and the text starts
                 again. Pieces are not yet an answer.
 

@@ -92,10 +92,14 @@ class LanguageModel:
         self._provider: Provider | None = None
         self._address: str | None = None
         self._building = asyncio.Lock()
-        self._native = True
 
     def __repr__(self) -> str:
         return f"<model {self.name}>"
+
+    @property
+    def reasoning(self) -> int:
+        """Tokens of reasoning that a request may spend beside its answer."""
+        return self._terms.limits.reasoning
 
     @property
     def identity(self) -> str:
@@ -127,12 +131,13 @@ class LanguageModel:
             FetchFailed: Nothing may be asked: the network is switched off, or the address is blocked.
         """
         provider = await self._ready()
-        asking = Asking(self._terms, provider, _gate(self._fetcher, provider, self._terms), most_tokens, on_text)
+        gate = _gate(self._fetcher, provider, self._terms)
+        asking = Asking(self._terms, provider, gate, most_tokens, on_text, json=schema is not None)
         if schema is None:
             answer = await asking.ask(messages)
             text, value = answer.text, None
         else:
-            answer, value = await self._structured(asking, messages, schema, native=self._native and provider.native_schema)
+            answer, value = await self._structured(asking, messages, schema)
             text = answer.text
         return Reply(text=text, value=value, usage=asking.usage, reasoning=answer.reasoning, model=answer.model)
 
@@ -154,21 +159,20 @@ class LanguageModel:
                     self._provider = await asyncio.to_thread(build, self.name, self._fetcher, loop)
         return self._provider
 
-    async def _structured(self, asking: Asking, messages: Sequence[Message], schema: dict[str, Any], *, native: bool) -> tuple[Answer, Any]:
+    async def _structured(self, asking: Asking, messages: Sequence[Message], schema: dict[str, Any]) -> tuple[Answer, Any]:
         told = _with_instruction(messages, structured.instruction(schema))
         asked, wrapped = structured.wrapped(schema)
         answer: Answer | None = None
-        if native:
+        if asking.native:
             try:
                 answer = await asking.ask(messages, schema=asked, cut=True)
             except ModelError:
                 if not asking.schema_refused or not asking.may_ask:
                     raise
+                asking.without_schema()
         if answer is None:
             wrapped = False
             answer = await asking.ask(told, cut=True)
-            if asking.schema_refused:
-                self._native = False  # it answers without
         read = answer.read(asked if wrapped else schema)
         if not read.ok and wrapped:
             read, wrapped = answer.read(schema), False

@@ -17,6 +17,7 @@ class UsageView:
         purpose: What it was used for: plan, gaps, write, repair.
         calls: Calls that were made; answers kept from an earlier time are counted in ``kept`` and cost nothing.
         tokens_in, tokens_out: Tokens read and written.
+        reasoning: How many of those written were reasoning.
         usd: US dollars; None when no price is known.
         seconds: How long the calls took together.
     """
@@ -29,6 +30,7 @@ class UsageView:
     kept: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
+    reasoning: int = 0
     usd: float | None = 0.0
     seconds: float = 0.0
 
@@ -56,6 +58,7 @@ class Costs:
             calls=seen.calls + event.calls,
             tokens_in=seen.tokens_in + event.prompt,
             tokens_out=seen.tokens_out + event.completion,
+            reasoning=seen.reasoning + event.reasoning,
             usd=None if seen.usd is None or event.usd is None else seen.usd + event.usd,
             seconds=seen.seconds + event.seconds,
         )
@@ -77,6 +80,8 @@ def spent(lines: Table[UsageView]) -> str:
     Example:
         >>> spent(Table([UsageView(purpose="write", model="m", calls=2, tokens_in=900, tokens_out=100, usd=0.031)]))
         '$0.031 · 2 calls'
+        >>> spent(Table([UsageView(purpose="plan", model="m", calls=1, tokens_in=90, tokens_out=710, reasoning=700, usd=None)]))
+        '800 tokens, 700 of them reasoning · 1 call'
         >>> spent(Table((), UsageView))
         ''
     """
@@ -85,5 +90,7 @@ def spent(lines: Table[UsageView]) -> str:
         return f"{kept} answers kept from before" if kept else ""
     known = all(line.usd is not None for line in lines)
     tokens = sum(line.tokens_in + line.tokens_out for line in lines)
-    money = f"${sum(line.usd or 0.0 for line in lines):.3f}" if known else f"{tokens:,} tokens"
+    thought = sum(line.reasoning for line in lines)
+    reasoning = f", {thought:,} {'tokens of' if known else 'of them'} reasoning" if thought else ""
+    money = (f"${sum(line.usd or 0.0 for line in lines):.3f}" if known else f"{tokens:,} tokens") + reasoning
     return f"{money} · {calls} call{'' if calls == 1 else 's'}"

@@ -44,7 +44,7 @@ def _column(values: list[Any], hint: Any) -> pd.Series[Any]:
         return pd.Series(pd.to_datetime(values, utc=True)).astype("datetime64[us, UTC]")
     if optional and kind in (int, float):
         return pd.Series([float("nan") if v is None else v for v in values], dtype="float64")
-    if kind in _DTYPES and not optional:
+    if kind in _DTYPES and not optional and not (kind is int and any(abs(v) >= 1 << 63 for v in values)):
         return pd.Series(values, dtype=_DTYPES[kind])
     return pd.Series([_value(v) for v in values], dtype="object")
 

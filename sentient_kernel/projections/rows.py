@@ -49,10 +49,10 @@ def run_row(
         cost: What it has spent, in a few words.
         foreign: What of it was written elsewhere.
     """
-    sign, _, colour = words.STATES[run.status]
+    sign, word, colour = words.state(run)
     cut = sum(s.status == "interrupted" for s in steps)
     return {
-        "id": run.id, "status": run.status, "word": words.state_word(run), "sign": sign, "colour": colour, "title": plain(run.title),
+        "id": run.id, "status": run.status, "word": word, "sign": sign, "colour": colour, "title": plain(run.title),
         "name": plain(run.name or ""), "workflow": run.workflow, "started": ms(run.started), "updated": ms(run.updated),
         "ended": ms(run.ended), "seconds": run.seconds, "progress": run.progress,
         "message": "" if run.status == "completed" else line(run.message, 600),

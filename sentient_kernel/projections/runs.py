@@ -12,6 +12,8 @@ from sentient_kernel.projections.base import ENDED, seconds_between, step_key, w
 from sentient_kernel.projections.progress import Progress
 from sentient_kernel.projections.table import Table
 
+LONGEST_TITLE = 4_000
+"""Characters of a title: as many as a question may have."""
 _NONE = Seq(0)
 Status = Literal["pending", "running", "waiting", "paused", "completed", "failed", "cancelled", "crashed"]
 
@@ -29,6 +31,7 @@ class RunView:
         recoveries: How often it was taken up again.
         answered: Whether an answer to a question is the last that happened to it.
         foreign: Whether some of it was written elsewhere; what that names is asked about before it goes on here.
+        coverage: How well the report of a research answers what was asked: ``all``, ``some``, ``near`` or ``nothing``.
     """
 
     NOUN: ClassVar[str] = "run"
@@ -61,6 +64,7 @@ class RunView:
     finishing: bool = False
     answered: bool = False
     foreign: bool = False
+    coverage: str = ""
     seq: Seq = _NONE
 
 
@@ -88,9 +92,9 @@ class Run:
     """Folds one run's records into a :class:`RunView`."""
 
     __slots__ = (
-        "_answered", "_approvals", "_asked_elsewhere", "_at", "_cancelling", "_cut", "_done",
-        "_ended", "_ended_at", "_error", "_failed", "_finishing", "_first", "_foreign", "_moved",
-        "_paused", "_progress", "_reason", "_recoveries", "_retried", "_running", "_seq",
+        "_answered", "_approvals", "_asked_elsewhere", "_at", "_cancelling", "_coverage", "_cut",
+        "_done", "_ended", "_ended_at", "_error", "_failed", "_finishing", "_first", "_foreign",
+        "_moved", "_paused", "_progress", "_reason", "_recoveries", "_retried", "_running", "_seq",
         "_start", "_view", "run",
     )  # fmt: skip
 
@@ -99,7 +103,7 @@ class Run:
         self._start = RunStarted(workflow="")
         self._first = self._at = self._ended_at = 0
         self._seq = Seq(0)
-        self._ended = self._reason = ""
+        self._ended = self._reason = self._coverage = ""
         self._error: ErrorInfo | None = None
         self._paused = self._cut = self._cancelling = self._finishing = self._moved = self._answered = False
         self._done = self._retried = self._recoveries = 0
@@ -142,6 +146,9 @@ class Run:
             self._cancelling = True
         elif kind == "finish_requested":
             self._finishing = True
+        elif kind == "research_updated" and isinstance(record.event.data, dict):
+            told = record.event.data.get("coverage")
+            self._coverage = told if told in ("all", "some", "near", "nothing") else self._coverage
 
     @property
     def view(self) -> RunView:
@@ -230,6 +237,7 @@ class Run:
             finishing=self._finishing and not self._ended,
             answered=self._answered,
             foreign=self._foreign,
+            coverage=self._coverage,
             seq=self._seq,
         )
 
@@ -276,7 +284,8 @@ def title_of(start: RunStarted) -> str:
         >>> title_of(RunStarted(workflow="__main__:compare"))
         'compare'
     """
-    return _question(start) or start.name or start.workflow.rpartition(":")[2].rpartition(".")[2]
+    title = _question(start) or start.name or start.workflow.rpartition(":")[2].rpartition(".")[2]
+    return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…"
 
 
 def _question(start: RunStarted) -> str:

@@ -19,7 +19,14 @@ from sentient_kernel.projections.steps import StepView
 from sentient_kernel.projections.style import STYLE, VERBATIM, apart, duration, escape, line, moment, plain, spaced
 from sentient_kernel.projections.table import Table, counted, table_html
 
+_HUES = {
+    "ok": "--jp-success-color1,#1f8f58",
+    "asks": "--jp-warn-color1,#b36b00",
+    "bad": "--jp-error-color1,#cb261c",
+}
 STEP_ROWS = 12
+TROUBLE = 2_000
+"""Characters of what went wrong, as an error is kept; in a journal from elsewhere it may be longer."""
 ERROR_ROWS = 20
 
 
@@ -65,21 +72,21 @@ def run_line(run: RunView) -> str:
 
     It stays behind in every cell that waited for a run, so it comes without the style sheet.
     """
-    sign, _, colour = words.STATES[run.status]
-    hue = {"ok": "--jp-success-color1,#1f8f58", "bad": "--jp-error-color1,#cb261c"}.get(colour, "--jp-ui-font-color2,currentColor")
+    sign, word, colour = words.state(run)
+    hue = _HUES.get(colour, "--jp-ui-font-color2,currentColor")
     font = "font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color2,inherit)"
     return (
         f'<section class="{VERBATIM}" role="region" aria-label="Run" data-status="{run.status}" style="{font};overflow-wrap:anywhere">'
-        f'<span style="color:var({hue});font-weight:600"><span aria-hidden="true">{sign}</span> {escape(words.state_word(run))}</span> · '
+        f'<span style="color:var({hue});font-weight:600"><span aria-hidden="true">{sign}</span> {escape(word)}</span> · '
         f"<bdi>{escape(plain(run.title))}</bdi></section>"
     )
 
 
 def _head(run: RunView, below_report: bool) -> str:
-    sign, _, colour = words.STATES[run.status]
+    sign, word, colour = words.state(run)
     title = "How this report was made" if below_report else plain(run.title)
     return (
-        f'<div class="sk-head">{parts.state(sign, words.state_word(run), colour)}{apart(" · ")}'
+        f'<div class="sk-head">{parts.state(sign, word, colour)}{apart(" · ")}'
         f'<span class="sk-q" role="heading" aria-level="2"><strong><bdi>{escape(title)}</bdi></strong></span></div>'
     )
 
@@ -144,7 +151,7 @@ def run_text(
     steps = words.settled(steps, run)
     cut = sum(s.status == "interrupted" for s in steps)
     took = f" · {duration(run.seconds)}" if times else ""
-    lines = [f"{words.state_word(run)}{took}: {line(run.title, 200)}"]
+    lines = [f"{words.state(run)[1]}{took}: {line(run.title, 200)}"]
     lines += _foreign_lines(run, foreign, approvals) if foreign is not None else []
     if progress.phases:
         marks = {"done": "✓ ", "now": "● ", "todo": ""}
@@ -180,7 +187,11 @@ def _foreign_lines(run: RunView, foreign: ForeignView, approvals: Sequence[Appro
 
 def _trouble_lines(run: RunView, steps: Sequence[StepView]) -> list[str]:
     heading, text, where = words.trouble(run, steps)
-    return [f"  {part}" for part in (heading, plain(text), f"at {line(where)}" if where else "", words.what_now(run)) if heading and part]
+    return [
+        f"  {part}"
+        for part in (heading, plain(text[:TROUBLE]), f"at {line(where)}" if where else "", words.what_now(run))
+        if heading and part
+    ]
 
 
 def _ask_lines(approval: ApprovalView, index: int) -> list[str]:

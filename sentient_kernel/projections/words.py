@@ -30,6 +30,12 @@ STATES = {
     "crashed": ("✕", "Crashed", "bad"),
 }
 """For each status of a run: its sign, its word, its colour."""
+OUTCOMES = {
+    "some": ("◇", "Partly answered", "asks"),
+    "near": ("◇", "Closest passages only", "asks"),
+    "nothing": ("○", "Nothing found", "asks"),
+}
+"""The same for a research that is done and does not answer all that was asked."""
 STEP_SIGNS = {
     "running": ("●", "run"),
     "retrying": ("↻", "asks"),
@@ -48,15 +54,21 @@ _DOING = {
 _PHASE_STATES = {"done": "done", "now": "under way", "todo": "to come"}
 
 
-def state_word(run: RunView) -> str:
-    """Returns the word for how a run is: what it does while it works, whom it waits for while it waits."""
+def state(run: RunView) -> tuple[str, str, str]:
+    """Returns sign, word and colour for how a run is.
+
+    The word says what it does while it works, whom it waits for while it waits, and of a research that is done
+    whether it answers what was asked.
+    """
+    sign, word, colour = STATES[run.status]
+    if run.status == "completed":
+        return OUTCOMES.get(run.coverage, (sign, word, colour))
     if run.status == "running":
-        if run.cancelling:
-            return "Cancelling"
-        return "Finishing" if run.finishing else _DOING.get(run.phase, "Running")
+        doing = "Finishing" if run.finishing else _DOING.get(run.phase, "Running")
+        return sign, "Cancelling" if run.cancelling else doing, colour
     if run.status == "waiting" and run.approvals:
-        return "Waiting for you"
-    return STATES[run.status][1]
+        return sign, "Waiting for you", colour
+    return sign, word, colour
 
 
 def phase_words(phase: PhaseView) -> tuple[str, str]:

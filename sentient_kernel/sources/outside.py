@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sentient_kernel.cache.keys import Key, Kind
 from sentient_kernel.errors import NotRecorded, ParseError, SourceError, UsageError
 from sentient_kernel.ids import DocumentId
+from sentient_kernel.sources._parser.bounds import bounded
 from sentient_kernel.sources.base import Document
 from sentient_kernel.sources.parse import Limits, Parsed, Parser
 
@@ -99,6 +100,8 @@ class Outside:
     async def ask(self, kind: Kind, what: dict[str, Any], asking: Callable[[], Awaitable[Any]], *, ttl: float | None = None) -> Answer:
         """Returns the answer to a call, as JSON: from the cache, or asked for now, once for all who want it.
 
+        This is where answers arrive: every field of one is cut to what such a field may be (``_parser.bounds``).
+
         Args:
             kind: ``search`` or ``page``.
             what: All that the answer depends on, and no secret.
@@ -110,12 +113,13 @@ class Outside:
         """
 
         async def compute() -> bytes:
-            return json.dumps(await asking(), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+            value = bounded(await asking(), LIMITS.characters)
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
         key = Key(kind, what)
         hit = await self.cache.call(key, compute, ttl=ttl)
         try:
-            return Answer(json.loads(hit.data), hit.fresh, key.digest)
+            return Answer(bounded(json.loads(hit.data), LIMITS.characters), hit.fresh, key.digest)
         except (ValueError, RecursionError):
             raise SourceError("What the cache holds of an answer cannot be read.", hint="Delete cache.db: it is made anew.") from None
 
@@ -136,7 +140,7 @@ class Outside:
             if new:
 
                 async def snapshot(kept: Document = document) -> bytes:
-                    return zlib.compress(kept.snapshot(), 6)
+                    return kept.packed()
 
                 with suppress(NotRecorded):  # a replay keeps nothing
                     await self.cache.call(_named(name), snapshot, ttl=float("inf"))
@@ -150,7 +154,7 @@ class Outside:
         dumped = self.cache.dump(_named(name).digest)
         if dumped is None:
             return None
-        with suppress(zlib.error, ValueError, TypeError, RecursionError):  # who filled the cache could write anything
+        with suppress(zlib.error, ParseError):  # who filled the cache could write anything
             document = Document.from_snapshot(zlib.decompressobj().decompress(dumped.partition(b"\n")[2], _MOST_SNAPSHOT))
             return document if document.id == name else None
         return None

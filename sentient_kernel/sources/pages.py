@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from sentient_kernel.errors import Blocked, FetchFailed, Offline, ParseError
+from sentient_kernel.sources._parser.bounds import TITLE
 from sentient_kernel.sources.base import Document
 from sentient_kernel.sources.outside import Calls, Outside
 
@@ -122,7 +123,7 @@ def page_document(page: Page, source: str) -> Document:
     parts = urlsplit(page.url)
     named = unquote(parts.path).rstrip("/").rpartition("/")[2] or parts.hostname or page.url
     meta = {name: value for name, value in page.meta.items() if name != "reader"}
-    return Document(title=page.title or named, uri=page.url, text=page.text, source=source, meta=meta)
+    return Document(title=page.title or named[:TITLE], uri=page.url, text=page.text, source=source, meta=meta)
 
 
 @cache

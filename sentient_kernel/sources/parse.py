@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, cast
 
 from sentient_kernel.errors import ParseError, SourceError
+from sentient_kernel.sources._parser.bounds import FIELD, bounded
 from sentient_kernel.sources._parser.main import FORMATS
 
 __all__ = ["FORMATS", "Limits", "Parsed", "Parser"]
@@ -32,7 +33,10 @@ _BOOT = (
 )
 _PASSED = ("LANG", "LC_ALL", "LC_CTYPE", "SYSTEMROOT", "LD_LIBRARY_PATH")
 _KILLED = -getattr(signal, "SIGKILL", 9)
-_LONGEST_ANSWER = 256 << 20
+_LONGEST_ANSWER = 64 << 20
+"""Bytes of what is read of one installed distribution."""
+_LONGEST_HEAD = 16 << 20
+"""Bytes of what is said of a file beside its text; the works of a service's answer stand there too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +107,10 @@ class Parser:
         """
         if suffix.lower() not in self.formats:
             raise ParseError(f"{name} is of a kind that cannot be read ({suffix or 'no ending'}).")
-        answer = self._ask({"op": "parse", "suffix": suffix.lower()}, data, name)
-        if len(answer["text"].strip()) == 0:
+        parsed: Parsed = self._ask({"op": "parse", "suffix": suffix.lower()}, data, name)
+        if not parsed.text or parsed.text.isspace():
             raise ParseError(f"{name} holds no text.")
-        return Parsed(**answer)
+        return parsed
 
     def package(self, request: Mapping[str, Any], *, name: str) -> dict[str, Any]:
         """Returns what ``_parser.packages.read_distribution`` finds in one installed distribution. Raises ParseError."""
@@ -137,21 +141,22 @@ class Parser:
         timer.daemon = True
         timer.start()
         try:
-            body = self._exchange(child, request, data)
+            answer = self._exchange(child, request, data)
         finally:
             timer.cancel()
-        if body is None:
+        if answer is None:
             code = self._end()
             why = f"{name} {_why_it_died(code, late.is_set(), self._closed, self.limits)}."
             raise ParseError(why) if late.is_set() or code != _KILLED else SourceError(why)
-        answer = json.loads(body)
+        if isinstance(answer, Parsed):
+            return answer
         if "dying" in answer:
             self._end()
         if "ok" not in answer:
-            raise ParseError(f"{name} {answer.get('refused') or answer.get('dying')}.")
+            raise ParseError(f"{name} {str(answer.get('refused') or answer.get('dying'))[:FIELD]}.")
         return answer["ok"]
 
-    def _exchange(self, child: subprocess.Popen[bytes], request: dict[str, Any], data: Iterable[bytes]) -> bytes | None:
+    def _exchange(self, child: subprocess.Popen[bytes], request: dict[str, Any], data: Iterable[bytes]) -> dict[str, Any] | Parsed | None:
         """Writes the request and reads the answer; None when the child died over it. What ``data`` raises passes, and ends the child."""
         stdin, stdout = cast(BinaryIO, child.stdin), cast(BinaryIO, child.stdout)
         try:
@@ -163,14 +168,24 @@ class Parser:
                             _send(stdin, piece)
                     _send(stdin, b"")
                 stdin.flush()
-            head = stdout.read(4)
-            if len(head) < 4 or int.from_bytes(head, "big") > _LONGEST_ANSWER:
-                return None
-            body = stdout.read(int.from_bytes(head, "big"))
-            return body if len(body) == int.from_bytes(head, "big") else None
+            return self._answer(stdout, parsing=request["op"] == "parse")
         except BaseException:
             self._end()  # in the middle of a frame the child is of no use any more
             raise
+
+    def _answer(self, stdout: BinaryIO, *, parsing: bool) -> dict[str, Any] | Parsed | None:
+        """Reads an answer, and believes nothing of it that a child might not have been made to say."""
+        body = _read(stdout, _LONGEST_HEAD if parsing else _LONGEST_ANSWER)
+        answer = _object(body)
+        if answer is None or not (parsing and "ok" in answer):
+            return answer
+        text = _read(stdout, 4 * self.limits.characters)
+        found = bounded(answer["ok"], self.limits.characters)
+        if text is None or not isinstance(found, dict) or not isinstance(found.get("meta"), dict):
+            return None
+        return Parsed(
+            text=text.decode("utf-8", "replace")[: self.limits.characters], title=str(found.get("title") or ""), meta=found["meta"]
+        )
 
     def _start(self) -> subprocess.Popen[bytes]:
         """Returns the living child, a new one if need be."""
@@ -211,6 +226,24 @@ class Parser:
                 if pipe:
                     pipe.close()
         return code
+
+
+def _read(stdout: BinaryIO, most: int) -> bytes | None:
+    """Returns the next frame; None when there is none, or it is longer than it may be."""
+    head = stdout.read(4)
+    size = int.from_bytes(head, "big")
+    if len(head) < 4 or size > most:
+        return None
+    body = stdout.read(size)
+    return body if len(body) == size else None
+
+
+def _object(body: bytes | None) -> dict[str, Any] | None:
+    try:
+        value = None if body is None else json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _send(stdin: BinaryIO, body: bytes) -> None:

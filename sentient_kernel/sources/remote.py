@@ -77,7 +77,7 @@ class RemoteSource:
             return []
         calls = Calls(self._outside)
         try:
-            brought = await self._bring(query, calls)
+            brought = await self._brought(query, calls)
             found, passages = await anyio.to_thread.run_sync(fitting, query, brought.documents, k)
             chosen = {passage.document for passage in found}
             await self._outside.hold(document for document in brought.documents if document.id in chosen)
@@ -105,6 +105,14 @@ class RemoteSource:
             source=self.name, documents=len(brought.documents), read=calls.made, refused=brought.refused, reason=brought.reason,
             cache=tuple(sorted(calls.digests)),
         )  # fmt: skip
+
+    async def _brought(self, query: str, calls: Calls) -> Brought:
+        """Brings what the service has; an answer of another form than it gives, as from a cache that somebody else filled, is told."""
+        try:
+            return await self._bring(query, calls)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            what = f"{self.service or self.name} gave an answer of another form than it should, or the cache holds such a one"
+            raise SourceError(f"{what} ({type(error).__name__}).", hint="Delete cache.db: it is made anew.") from error
 
     async def _bring(self, query: str, calls: Calls) -> Brought:
         raise NotImplementedError
@@ -184,10 +192,10 @@ class ServiceSource(RemoteSource):
 
 
 def of_works(works: Sequence[Mapping[str, Any]], source: str) -> list[Document]:
-    """Returns the works that have an abstract as documents: dicts of title, text, uri and meta, each uri once."""
+    """Returns the works that have an abstract, and are somewhere, as documents: dicts of title, text, uri and meta, each uri once."""
     found: dict[str, Document] = {}
     for work in works:
-        if work["text"].strip():
+        if work["text"].strip() and work["uri"]:
             document = Document(title=work["title"], uri=work["uri"], text=work["text"], source=source, meta=dict(work["meta"]))
             found.setdefault(document.uri, document)
     return list(found.values())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.errors import Blocked, ConfigurationError, SourceError, UsageError
 from sentient_kernel.redaction import without_credentials
+from sentient_kernel.sources._parser.bounds import TITLE
 from sentient_kernel.sources.base import Document, Health, Progress
 from sentient_kernel.sources.outside import Calls, Outside
 from sentient_kernel.sources.pages import boilerplate_note, page_document, read_page
@@ -67,7 +68,7 @@ class UrlSource(RemoteSource):
             progress(f"Reading {self.name}", None)
         calls = Calls(self._outside)
         try:
-            brought = await self._bring("", calls)
+            brought = await self._brought("", calls)
         except SourceError as error:
             brought = Brought(refused=((self._shown, str(error)),), reason=str(error))
         self._health = self._after(brought, calls)
@@ -136,7 +137,7 @@ class WebSource(ServiceSource):
     async def _read(self, hit: Hit, calls: Calls) -> tuple[Document | None, Refusals]:
         """Returns what one result says, or why it could not be read."""
         if hit.text:
-            return Document(title=hit.title or hit.url, uri=hit.url, text=hit.text, source=self._key, meta={"format": "html"}), []
+            return Document(title=hit.title or hit.url[:TITLE], uri=hit.url, text=hit.text, source=self._key, meta={"format": "html"}), []
         try:
             page = await read_page(calls, hit.url)
             self._checked(page.url)  # it may have been sent on

@@ -251,7 +251,7 @@ class HoldingConformance:
             bound(journal)
             assert journal.verify().ok
             for n in range(40):
-                journal.post(RunId(f"run {n % 3}"), note(f"{n}"))
+                journal.post(RunId(f"run-{n % 3}"), note(f"{n}"))
             await journal.append(A, [started()])
             for full in (True, False):
                 verdict = journal.verify(full=full)

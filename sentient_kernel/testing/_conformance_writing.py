@@ -42,7 +42,7 @@ class WritingConformance:
             decided = ApprovalDecided(approval=ApprovalId("a"), decision="approve", by="somebody")
             await journal.append(B, [started()])
             facts = (started(approve={"default": "auto"}), decided)
-            journal.adopt(lambda first: [Record(Seq(0), A, 7, fact.kind, fact.body()) for fact in facts])
+            await journal.adopt(lambda first: [Record(Seq(0), A, 7, fact.kind, fact.body()) for fact in facts])
             await journal.append(A, [note("of here")])
             other.poll()
             origins = ["", "file", "file", ""]

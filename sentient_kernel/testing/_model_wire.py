@@ -6,12 +6,12 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 from sentient_kernel.testing._server import Request, head
 
-__all__ = ["Asked", "Fault", "Out", "Said", "anthropic", "chat", "refusal"]
+__all__ = ["Asked", "Fault", "Out", "Said", "anthropic", "chat", "error", "refusal"]
 
 _PIECE = re.compile(r"\s*\S+|\s+")
 
@@ -45,6 +45,12 @@ class Asked:
         return self.messages[-1][1] if self.messages else ""
 
     @property
+    def limit(self) -> int | None:
+        """The tokens that the answer may have, its reasoning included, where that was said."""
+        found: int | None = self.body.get("max_completion_tokens", self.body.get("max_tokens"))
+        return found
+
+    @property
     def schema(self) -> dict[str, Any] | None:
         """The JSON schema that was asked for, where one was."""
         form = self.body.get("response_format") or {}
@@ -57,10 +63,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What a model says: its text, what it thought before, why it stopped, and the tokens it claims (None: words are counted)."""
+    """What a model says: its text, what it thought before, why it stopped, and the tokens it claims (None: words are counted).
+
+    ``hidden`` tokens of reasoning are spent before the text and never shown, as many models do. They count
+    against the limit that was sent: what is left of it bounds the text.
+    """
 
     text: str = ""
     reasoning: str = ""
+    hidden: int = 0
     finish: str | None = "stop"
     prompt: int | None = None
     completion: int | None = None
@@ -131,26 +142,28 @@ def refusal(asked: Asked, api_key: str | None, structured: str) -> tuple[int, di
     """Returns why a request is not answered: status and body."""
     given = asked.headers.get("x-api-key") or asked.headers.get("authorization", "").removeprefix("Bearer ")
     if api_key is not None and given != api_key:
-        return 401, _error(f"Incorrect API key provided: {given}", "invalid_api_key")
+        return 401, error(f"Incorrect API key provided: {given}", "invalid_api_key")
     if not asked.path.endswith(("/chat/completions", "/messages")):
-        return 404, _error(f"There is no {asked.path} here.", "not_found_error")
+        return 404, error(f"There is no {asked.path} here.", "not_found_error")
     form = (asked.body.get("response_format") or {}).get("type", "json_schema" if asked.schema is not None else "text")
     if (form == "json_schema" and structured != "json_schema") or (form == "json_object" and structured == "none"):
-        return 400, _error(f"response_format of type {form!r} is not supported", "invalid_request_error")
+        return 400, error(f"response_format of type {form!r} is not supported", "invalid_request_error")
     return None
 
 
-def _error(message: str, kind: str) -> dict[str, Any]:
+def error(message: str, kind: str) -> dict[str, Any]:
+    """Returns the body of a refusal."""
     return {"type": "error", "error": {"message": message, "type": kind, "code": kind}}
 
 
 async def chat(out: Out, asked: Asked, said: Said, fault: Fault | None, *, model: str, gap: float) -> bool:
     """Answers as OpenAI's chat completions do; returns whether the connection is still good."""
+    said = _within(said, asked.limit)
     text, finish = _as_told(said, fault)
     usage: dict[str, Any] = {"prompt_tokens": _prompt(asked, said), "completion_tokens": _completion(said, text)}
     usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]
     usage["prompt_tokens_details"] = {"cached_tokens": said.cached}
-    usage["completion_tokens_details"] = {"reasoning_tokens": len(said.reasoning.split())}
+    usage["completion_tokens_details"] = {"reasoning_tokens": len(said.reasoning.split()) + said.hidden}
     common = {"id": "chatcmpl-1", "created": 1_700_000_000, "model": model}
     if not asked.body.get("stream"):
         message = {"role": "assistant", "content": text} | ({"reasoning_content": said.reasoning} if said.reasoning else {})
@@ -173,6 +186,7 @@ async def chat(out: Out, asked: Asked, said: Said, fault: Fault | None, *, model
 
 async def anthropic(out: Out, asked: Asked, said: Said, fault: Fault | None, *, model: str, gap: float) -> bool:
     """Answers as Anthropic's messages do; returns whether the connection is still good."""
+    said = _within(said, asked.limit)
     text, finish = _as_told(said, fault)
     stop = {"stop": "end_turn", "length": "max_tokens", None: None}.get(finish, finish)
     usage = {"input_tokens": _prompt(asked, said), "output_tokens": _completion(said, text), "cache_read_input_tokens": said.cached}
@@ -226,6 +240,15 @@ async def _stream(out: Out, pieces: list[str], last: list[str], fault: Fault | N
     return True
 
 
+def _within(said: Said, limit: int | None) -> Said:
+    """Returns what comes of it within the limit that was sent, where reasoning is hidden and counts."""
+    if limit is None or not said.hidden or said.hidden + len(said.text.split()) <= limit:
+        return said
+    left = limit - said.hidden
+    text = "".join(_PIECE.findall(said.text)[:left]) if left > 0 else ""
+    return replace(said, hidden=min(said.hidden, limit), text=text, finish="length")
+
+
 def _as_told(said: Said, fault: Fault | None) -> tuple[str, str | None]:
     if fault is not None and fault.kind in ("cut_json", "length"):
         return said.text[: max(1, len(said.text) // 2)], "length" if fault.kind == "length" else said.finish
@@ -237,7 +260,7 @@ def _prompt(asked: Asked, said: Said) -> int:
 
 
 def _completion(said: Said, text: str) -> int:
-    return said.completion if said.completion is not None else len(text.split()) + len(said.reasoning.split())
+    return said.completion if said.completion is not None else len(text.split()) + len(said.reasoning.split()) + said.hidden
 
 
 def _text(content: Any) -> str:

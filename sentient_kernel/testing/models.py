@@ -6,9 +6,10 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, Literal
 
-from sentient_kernel.testing._model_wire import Asked, Fault, Out, Said, anthropic, chat, refusal
+from sentient_kernel.testing._model_wire import Asked, Fault, Out, Said, anthropic, chat, error, refusal
 from sentient_kernel.testing._server import Request, Server
 
 __all__ = ["Asked", "Fault", "ModelServer", "Said"]
@@ -27,6 +28,8 @@ class ModelServer(Server):
         latency: Seconds before the first byte of each answer.
         gap: Seconds between the pieces of a streamed answer.
         structured: Whether it takes ``response_format`` with a schema, only as ``json_object``, or answers 400 to either.
+        stream: Whether it streams where that is asked for.
+        refuses: Looks at the body of a request; returns status and message of a refusal, or None.
         faults: What goes wrong: one for each request in turn (None: nothing), and nothing afterwards; or a function of what was asked.
         api_key: The key that it wants; None takes any.
         model: What it calls itself.
@@ -46,6 +49,8 @@ class ModelServer(Server):
         latency: float = 0.0,
         gap: float = 0.0,
         structured: Literal["json_schema", "json_object", "none"] = "json_schema",
+        stream: bool = True,
+        refuses: Callable[[dict[str, Any]], tuple[int, str] | None] = lambda body: None,
         faults: Iterable[Fault | None] | Callable[[Asked], Fault | None] = (),
         api_key: str | None = None,
         model: str = "scripted-1",
@@ -53,7 +58,7 @@ class ModelServer(Server):
         super().__init__()
         self._say: Callable[[Asked], Answer] = answer if callable(answer) else lambda _: answer
         self.latency, self.gap, self.structured, self.model = latency, gap, structured, model
-        self._api_key = api_key
+        self._api_key, self._streams, self._refuses = api_key, stream, refuses
         if callable(faults):
             self._fault: Callable[[Asked], Fault | None] = faults
         else:
@@ -100,6 +105,10 @@ class ModelServer(Server):
             out.abort()
             return False
         refused = refusal(asked, self._api_key, self.structured)
+        if refused is None and (told := self._refuses(asked.body)) is not None:
+            refused = told[0], error(told[1], "invalid_request_error")
+        if not self._streams:
+            asked = replace(asked, body={**asked.body, "stream": False})
         said = refused or self._said(asked)
         await asyncio.sleep(max(0.0, self.latency - (time.perf_counter() - began)))
         if fault is not None:

@@ -5,6 +5,7 @@ Jupyter's server drops messages above a thousand a second without a word, so cha
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
@@ -30,6 +31,11 @@ REST = 5.0
 """Seconds for which a view that could not be made is left alone."""
 LOCKED = 1.0
 """The same where the journal could not be read this moment."""
+
+MOST_PAGES = 100
+"""Pages that count as showing one view."""
+_NAME = re.compile(r"[0-9A-Za-z_-]{1,60}")
+"""What pages call themselves and their messages."""
 
 Row = dict[str, Any]
 
@@ -69,12 +75,16 @@ class Sender:
                 self._thread.start()
 
     def hear(self, store: Store, message: Row) -> None:
-        """Takes a message of a page in; any thread, returns at once."""
+        """Takes a message of a page in; any thread, returns at once. One whose page has no name, or an odd one, is dropped."""
+        kind, page = message.get("kind"), message.get("page")
+        if not (isinstance(page, str) and _NAME.fullmatch(page)):
+            return
         self.heard = True
-        kind, page = message.get("kind"), str(message.get("page", ""))
         if kind == "bye":
             store.pages.pop(page, None)
             return
+        if len(store.pages) >= MOST_PAGES and page not in store.pages:
+            store.pages.pop(min(store.pages, key=lambda known: store.pages[known]), None)
         store.pages[page] = time.monotonic()
         if self._closed:
             store.give({"kind": "closed"})  # to whoever comes late: a cell that was out of sight, a page that was loaded again
@@ -120,8 +130,8 @@ class Sender:
             reply = {"ok": False, "message": "This could not be done.", "hint": "The error is in wb.errors."}
             if isinstance(error, Exception):
                 self._failed(error, f"view {store.view}")
-        if "id" in message:
-            self._replies.append((store, {**reply, "kind": "reply", "id": message["id"]}))
+        if isinstance(name := message.get("id"), str) and _NAME.fullmatch(name):
+            self._replies.append((store, {**reply, "kind": "reply", "id": name}))
         self._wake.set()
 
     # -- the thread ---------------------------------------------------------------------------------------------------

@@ -60,6 +60,9 @@ class Store(anywidget.AnyWidget):
         self.sent = time.monotonic()
         self.send({**message, "n": self._n})
 
+    def set_state(self, sync_data: Row) -> None:
+        """Takes nothing from a page: what a view is of, the kernel alone says."""
+
     def __repr__(self) -> str:
         return self.label
 

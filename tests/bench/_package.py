@@ -11,9 +11,10 @@ from typing import Any
 WHERE = {
     "sentient_kernel": ("Settings", "Workbench"),
     "sentient_kernel.agents._words": ("words",),
-    "sentient_kernel.agents.evidence": ("Evidence", "collect", "select"),
+    "sentient_kernel.agents.collect": ("collect",),
+    "sentient_kernel.agents.evidence": ("Evidence", "select"),
     "sentient_kernel.agents.plan": ("plan",),
-    "sentient_kernel.agents.report": ("Report",),
+    "sentient_kernel.agents.report": ("Citation", "Report"),
     "sentient_kernel.agents.support": ("supported",),
     "sentient_kernel.agents.verify": ("likeness",),
     "sentient_kernel.agents.write": ("write",),

@@ -99,7 +99,7 @@ def answer(packages: PackagesSource, question: str) -> tuple[list[Passage], Repo
     """Returns what is found for a question, and the report, made as a research makes it."""
     parts = plan(question)
     found = {part.id: asyncio.run(packages.search(part.query, k=PASSAGES)) for part in parts}
-    chosen = collect({part.id: part.query for part in parts}, found) if supported(parts[0].query, found[0]).ok else ()
+    chosen = collect(parts, found) if supported(parts[0].query, found[0]).ok else ()
     report = write(question, parts, chosen, [packages.health], found=found)
     return found[0], report.checked(lambda document: kept.text if (kept := packages.document(document)) else None)
 

@@ -6,6 +6,8 @@ All goes through the public functions: documents are put into an index, question
   characters are quoted), and the share of questions whose answer string stands in what is quoted.
 - *Precision*: the mean share of the sentences that come from a gold document; a report of no sentence counts 0.
 - *Answered*: the share of questions that are not turned away, asked of their own documents and of another set's.
+- *Says that it answers*: of the reports on a set's own questions and on another set's, how many say so; and in how many of those the
+  answer string stands in the answer and in the report (:mod:`sentient_kernel.agents.coverage`).
 - *Disagreements* and *merged* count questions with any; the sets do not say which are right.
 - *AUC*: how well the support score tells gold evidence from other sentences, and claims that evidence contradicts.
 """
@@ -22,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tests.bench import _data
-from tests.bench._package import Evidence, Index, Passage, likeness, plan, select, sentences, supported, words, write
+from tests.bench._package import Citation, Evidence, Index, Passage, likeness, plan, select, sentences, supported, words, write
 from tests.bench.retrieval import index_of
 
 PASSAGES = 10
@@ -57,7 +59,7 @@ def kept_gold(question: Mapping[str, Any], chosen: Sequence[Evidence], texts: Ma
     return found / len(gold)
 
 
-def kept_answer(question: Mapping[str, Any], chosen: Sequence[Evidence]) -> bool:
+def kept_answer(question: Mapping[str, Any], chosen: Sequence[Evidence | Citation]) -> bool:
     """Tells whether an answer string stands in what is quoted, neighbouring sentences joined."""
     said = " ".join(" ".join(words(one.quote)) for one in sorted(chosen, key=lambda one: (one.uri, one.start)))
     return any(" ".join(words(answer)) in said for answer in question["answers"] if words(answer))
@@ -130,6 +132,22 @@ def report(name: str, rows: Rows) -> Figures:
     }
 
 
+def says_so(rows: Rows, every_answer: bool = False) -> Figures:
+    """Returns how many reports say that they answer the question, and how many of those hold the answer."""
+    sure: list[tuple[bool, bool]] = []
+    for question, passages in rows:
+        parts = plan(question["text"])
+        made = write(question["text"], parts, select(question["text"], passages), found={0: passages})
+        if made.coverage.level == "all":
+            lead = [one for claim in made.claims if claim.lead for one in claim.citations]
+            sure.append((kept_answer(question, lead), kept_answer(question, made.citations)) if every_answer else (False, False))
+    figures = {"says that it answers": len(sure) / len(rows)}
+    if every_answer and sure:
+        lead, whole = (statistics.fmean(column) for column in zip(*sure, strict=True))
+        figures |= {"says so, answer in it": lead, "says so, answer in the report": whole}
+    return figures
+
+
 def auc(good: Sequence[float], bad: Sequence[float]) -> float:
     """Returns how often a good one scores above a bad one, ties counted half."""
     return sum((one > other) + 0.5 * (one == other) for one in good for other in bad) / (len(good) * len(bad))
@@ -174,8 +192,11 @@ def figures_of(name: str, every: int) -> Figures:
         figures = keep(name, rows) if name in KEPT else {}
         figures |= report(name, rows)
         figures["answered"] = answered(rows)
+        figures |= says_so(rows, name in ("covidqa", "xquad_en"))
         for other in STRANGERS.get(name, ()):
-            figures[f"turned away from {other}"] = 1 - answered(asked(index, other, every))
+            strangers = asked(index, other, every)
+            figures[f"turned away from {other}"] = 1 - answered(strangers)
+            figures |= {f"{other}: {key}": value for key, value in says_so(strangers).items()}
         if name == "xquad_en":
             figures |= with_alien_detail(index, name, every)
         if name == "scifact":

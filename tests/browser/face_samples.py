@@ -18,7 +18,7 @@ def citation(n: int, title: str, quote: str, **changes: Any) -> State:
     """Returns a verified citation."""
     row = {
         "n": n, "document": f"d{n}", "title": title, "uri": f"https://example.org/{n}", "start": 1_200 * n, "end": 1_200 * n + len(quote),
-        "quote": quote, "before": "", "after": "", "source": "papers/", "verified": True,
+        "quote": quote, "before": "", "after": "", "source": "papers/", "placed": True, "verified": True,
     }  # fmt: skip
     return row | changes
 
@@ -29,7 +29,7 @@ def claim(text: str, *citations: int, **changes: Any) -> State:
 
 
 def report(**changes: Any) -> State:
-    """Returns a report with six citations, one of them not verified."""
+    """Returns a report with six citations, one of which does not carry its sentence."""
     whole = {
         "question": "Does adding biochar to sandy soil raise its water-holding capacity, and for how long?",
         "answer": "Yes.", "abstained": False,
@@ -62,7 +62,8 @@ def report(**changes: Any) -> State:
             "kind": "direction", "why": "Whether fine biochar holds more water than coarse biochar.",
             "sides": [claim("Fine particles held more water in two trials.", 2), claim("Coarse particles held more in a third.", 5)],
         }],
-        "verified": 5, "unsupported": 1,
+        "coverage": "all",
+        "facts": ["answers both parts", "6 of 6 quotes stand at their place", "1 sentence unsupported"],
     }  # fmt: skip
     return whole | changes
 

@@ -39,7 +39,7 @@ def test_report_says_how_the_run_stands_and_how_well_the_report_is_founded(chrom
     with face(chrome, "report") as opened:
         said = showing(opened, done()).get_by_role("region", name="Report", exact=True).inner_text()
         assert "Done" in said and "Does adding biochar" in said and "3 min 40 s" in said and "$0.12" in said
-        assert "5 of 6 citations verified · 1 sentence unsupported" in said
+        assert "answers both parts · 6 of 6 quotes stand at their place · 1 sentence unsupported" in said
         assert opened.complaints == []
 
 
@@ -49,11 +49,11 @@ def test_chosen_citation_shows_its_quote_marked_inside_its_context(chrome: Any) 
         page.get_by_role("button", name="Citation 3: Nine years after: a field trial").first.click()
         pane = page.get_by_role("complementary", name="Evidence")
         assert pane.locator("mark").inner_text() == "still differed nine years after"
-        assert "Plots that were treated once still differed" in pane.inner_text() and "✓ verified" in pane.inner_text()
+        assert "Plots that were treated once still differed" in pane.inner_text() and "✓ at its place" in pane.inner_text()
         assert page.locator('.sk-answer [aria-current="true"]').all_inner_texts() == ["3", "3"]
-        assert pane.get_by_role("status").inner_text() == "Citation 3 of 6: Nine years after: a field trial, verified"
-        page.get_by_role("button", name="Citation 6: Long-term plots, interim report, not verified").click()
-        assert "not verified" in pane.inner_text() and pane.locator("a").count() == 0
+        assert pane.get_by_role("status").inner_text() == "Citation 3 of 6: Nine years after: a field trial, at its place"
+        page.get_by_role("button", name="Citation 6: Long-term plots, interim report, does not carry the sentence").click()
+        assert "at its place" in pane.inner_text() and pane.locator("a").count() == 0
 
 
 def test_citations_are_turned_by_keys_and_by_buttons(chrome: Any) -> None:
@@ -93,9 +93,9 @@ def test_disagreements_and_gaps_name_both_sides_and_every_source(chrome: Any) ->
 def test_report_that_abstains_says_so_first(chrome: Any) -> None:
     nothing = report(abstained=True, answer="No source speaks of it.", claims=[], citations=[], disagreements=[])
     with face(chrome, "report") as opened:
-        page = showing(opened, done(report=nothing))
+        page = showing(opened, done(report=nothing, word="Nothing found", sign="○", colour="asks"))
         assert page.locator(".sk-answer > *").first.inner_text().startswith("Nothing in the sources answers this question.")
-        assert "Nothing found" in page.locator(".sk-head").inner_text() and page.locator(".sk-evidence").count() == 0
+        assert page.locator(".sk-head .sk-asks").inner_text().endswith("Nothing found") and page.locator(".sk-evidence").count() == 0
 
 
 def test_run_without_a_report_says_why_and_shows_it_once_it_is_there(chrome: Any) -> None:
@@ -166,7 +166,7 @@ def test_report_stands_in_its_run_as_a_region(chrome: Any) -> None:
     with face(chrome, "run") as opened:
         page = showing(opened, done())
         pane = page.get_by_role("region", name="Run", exact=True).get_by_role("region", name="Report", exact=True)
-        assert "5 of 6 citations verified" in pane.inner_text() and pane.get_by_role("button", name="Citation 2: ").count() == 3
+        assert "6 of 6 quotes stand at their place" in pane.inner_text() and pane.get_by_role("button", name="Citation 2: ").count() == 3
 
 
 def test_claims_without_a_known_citation_or_part_are_still_shown(chrome: Any) -> None:

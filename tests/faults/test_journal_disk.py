@@ -31,8 +31,8 @@ async def use(journal: SqliteJournal, acknowledged: list[str]) -> int:
         text = f"{n} " + "x" * (n * 700)
         try:
             if n % 6 == 5:
-                lease = journal.acquire(RunId(f"run {n}"), ttl=30)
-                await journal.append(RunId(f"run {n}"), [note(text)], lease=lease, unique=f"key {n}")
+                lease = journal.acquire(RunId(f"run-{n}"), ttl=30)
+                await journal.append(RunId(f"run-{n}"), [note(text)], lease=lease, unique=f"key {n}")
             else:
                 await journal.append(RUN, [note(text)], full=n % 4 == 3)
             acknowledged.append(text)

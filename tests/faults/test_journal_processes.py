@@ -68,7 +68,7 @@ def says(process: subprocess.Popen[str]) -> str:
 def test_four_processes_writing_at_once_meet_no_lock_and_lose_nothing(tmp_path: Path) -> None:
     path, count = tmp_path / "journal.db", 500
     with ExitStack() as running:
-        writers = [running.enter_context(child(WRITE, path, f"run {n}", count)) for n in range(4)]
+        writers = [running.enter_context(child(WRITE, path, f"run-{n}", count)) for n in range(4)]
         assert [says(writer) for writer in writers] == ["ready\n"] * 4  # all of them made or opened the same new file
         for writer in writers:
             assert writer.stdin is not None
@@ -80,7 +80,7 @@ def test_four_processes_writing_at_once_meet_no_lock_and_lose_nothing(tmp_path: 
         assert journal.verify().ok
         assert journal.head() == 4 * count
         for n in range(4):
-            assert [record.event.message for record in journal.read(run=RunId(f"run {n}"))] == [f"{i}" for i in range(count)]
+            assert [record.event.message for record in journal.read(run=RunId(f"run-{n}"))] == [f"{i}" for i in range(count)]
 
 
 def test_four_processes_opening_a_new_journal_at_once_make_one(tmp_path: Path) -> None:

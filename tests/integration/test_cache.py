@@ -19,6 +19,7 @@ from typing import Any
 import apsw
 import pytest
 
+from sentient_kernel._sqlite_files import hint, why
 from sentient_kernel.cache import Cache, CacheStats, Hit, Key, _tables
 from sentient_kernel.cache import store as store_module
 from sentient_kernel.errors import NotRecorded, ParseError, SourceError, UsageError
@@ -635,6 +636,88 @@ def test_a_process_that_is_killed_while_it_writes_leaves_no_half_answer(path: Pa
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     assert left == {file for (file,) in db.execute("SELECT file FROM entry WHERE file IS NOT NULL")}
     db.close()
+
+
+# -- who never pauses ---------------------------------------------------------------------------------------------------------
+
+BUSY = """
+import asyncio, logging, sys
+from sentient_kernel.cache import Cache, Key
+
+logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="ALARM %(message)s")
+
+async def main(cache, me, count, size):
+    for n in range(count):
+        async def ask():
+            return f"{me} {n} ".encode() + b"x" * size
+        await cache.call(Key("page", f"{me} {n}"), ask)
+
+with Cache(sys.argv[1]) as cache:
+    asyncio.run(main(cache, sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+"""
+MANY = 4_000
+
+
+@pytest.mark.parametrize(("size", "writers"), [(1_000, "a"), (31_000, "a"), (1_000, "ab")])
+def test_who_keeps_many_answers_without_a_pause_is_not_told_that_they_are_lost(path: Path, size: int, writers: str) -> None:
+    begin = [sys.executable, "-W", "error", "-c", BUSY, str(path)]
+    processes = [
+        subprocess.Popen([*begin, me, str(MANY), str(size)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for me in writers
+    ]
+    told = [process.communicate(timeout=120) for process in processes]
+    print(f"\n{MANY:,} answers of {size:,} bytes by {len(writers)}: {sum(out.count('ALARM') for out, _ in told)} alarms")
+    assert told == [("", "")] * len(writers)
+
+    async def look(cache: Cache) -> int:
+        world = World()
+        return sum(
+            [
+                (await cache.call(Key("page", f"{me} {n}"), world)).data.startswith(f"{me} {n} ".encode())
+                for me in writers
+                for n in range(MANY)
+            ]
+        )
+
+    with Cache(path, mode="replay") as cache:
+        assert run(look(cache)) == MANY * len(writers)
+
+
+def test_who_is_locked_out_is_told_to_wait_and_not_to_delete_anything(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_tables, "PATIENCE", 0.05)
+    with Cache(path) as cache:
+        run(cache.call(KEY, World()))
+        other = apsw.Connection(str(path))
+        other.execute("BEGIN IMMEDIATE")
+        assert run(cache.call(Key("page", 1), World(b"given all the same"))).data == b"given all the same"
+        other.execute("ROLLBACK")
+        other.close()
+        assert run(cache.call(Key("page", 1), World())).fresh
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "another process has kept it locked" in said
+    assert "elete" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "says", "deletes"),
+    [
+        (apsw.BusyError("database is locked"), "locked", False),
+        (apsw.LockedError("database table is locked"), "locked", False),
+        (apsw.FullError("database or disk is full"), "full", False),
+        (apsw.ReadOnlyError("attempt to write a readonly database"), "readonly", False),
+        (apsw.CantOpenError("unable to open database file"), "unable", False),
+        (apsw.IOError("disk I/O error"), "disk", False),
+        (PermissionError(13, "Permission denied"), "Permission", False),
+        (OSError(5, "Input/output error"), "output", False),
+        (apsw.CorruptError("database disk image is malformed"), "malformed", True),
+        (apsw.NotADBError("file is not a database"), "not a database", True),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_only_a_broken_file_is_to_be_deleted(error: Exception, says: str, deletes: bool) -> None:
+    assert says in why(error)
+    assert (hint(error, "Delete the file; it is made anew.").startswith("Delete")) == deletes
 
 
 # -- what breaks ----------------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def test_a_report_goes_to_stdout_and_progress_to_stderr(cli: Cli) -> None:
     done = cli("research", QUESTION, "--source", BEES)
     assert done.code == DONE
     assert done.out.startswith(f"# {QUESTION}\n")
-    assert re.search(r"Verify · \d+ of \d+ citations verified", done.err)
+    assert re.search(r"Verify · answers the question · \d+ of \d+ quotes stand at their place", done.err)
     assert str(BEES) not in done.err
 
 
@@ -175,6 +175,7 @@ def test_an_edited_plan_is_what_is_followed(cli: Cli) -> None:
 
 def test_a_no_ends_the_run_with_1_and_its_reason(cli: Cli) -> None:
     approval, run = asked(cli)
+    assert "at most 2,000 characters" in one_sentence(cli("reject", approval, "--reason", "no" * 1_001).err)
     assert cli("reject", approval, "--reason", "not today").code == DONE
     done = cli("resume", run)
     assert (done.code, done.out) == (FAILED, "")

@@ -23,7 +23,7 @@ from foreign_kit import open_question
 from workbench_kit import BEES, QUESTION, asking, calls, doubled, tell, waiting
 
 import sentient_kernel as sk
-from sentient_kernel import _run_file
+from sentient_kernel import _run_file, _run_reading
 from sentient_kernel._run_file import EVENTS, MANIFEST
 from sentient_kernel.agents.research import RESEARCH
 from sentient_kernel.cache import Cache, Key
@@ -126,6 +126,16 @@ def test_children_and_big_results_come_along(here: sk.Workbench, there: sk.Workb
     assert opened.result() == value
     assert there.run(child.id).result() == 6
     assert there.verify().ok
+
+
+@pytest.mark.parametrize("name", ["far and where", "Bienen: wie weit? \U0001f41d", "a" * 200, 'x"\n/../y'])
+def test_a_run_with_a_name_comes_with_it(here: sk.Workbench, there: sk.Workbench, file: Path, name: str) -> None:
+    run = here.start(family, 3, name=name)
+    run.result(20)
+    here.export(run.id, file)
+    opened = there.open_export(file)
+    row = next(row for row in there.runs if row.id == run.id)
+    assert (row.name, opened.result(20)) == (name, run.result(20))
 
 
 def test_the_same_run_makes_the_same_file(here: sk.Workbench, file: Path) -> None:
@@ -582,8 +592,8 @@ def test_a_run_that_is_here_is_never_overwritten(here: sk.Workbench, tmp_path: P
     run = here.start(doubled, 3)
     run.result()
     mine = here.export(run.id, tmp_path / "mine.zip")
-    with _run_file.opened(mine) as sound:
-        records = [r._replace(body=RunCompleted(result=666).body()) if r.kind == "run_completed" else r for r in sound.records]
+    with _run_reading.opened(mine) as sound:
+        records = [r._replace(body=RunCompleted(result=666).body()) if r.kind == "run_completed" else r for r in sound.records()]
     _run_file.write(tmp_path / "other.zip", run.id, records, [], [], "0.1.0")
     with pytest.raises(sk.Refused, match="another one"):
         here.open_export(tmp_path / "other.zip")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import sentient_kernel as sk
 from sentient_kernel._face import Face
 from sentient_kernel.widgets.feeds import CHUNK, ErrorsFeed, EventsFeed, InboxFeed, RunFeed
+from sentient_kernel.widgets.store import Store
 
 Row = dict[str, Any]
 
@@ -154,6 +156,30 @@ def test_a_number_beyond_what_javascript_holds_is_told_and_taken_digit_by_digit(
     assert run.result(10) == {"id": 2**63 + 1, "n": 2}
 
 
+@pytest.mark.parametrize("digest", [{}, {"digest": ""}, {"digest": None}, {"digest": "0" * 16}, {"digest": "another"}], ids=str)
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_an_answer_from_a_page_that_does_not_say_what_was_shown_is_not_recorded(wb: sk.Workbench, digest: Row, decision: str) -> None:
+    run = wb.start(asks, {"n": 1})
+    run.wait(10)
+    (row,) = RunFeed(Face(wb), run.id).snapshot()["approvals"].values()
+    said = {"kind": "do", "what": "decide", "run": run.id, "approval": row["id"], "decision": decision}
+    with pytest.raises(sk.AnswerRefused) as refused:
+        Face(wb).answer(None, said | digest)  # type: ignore[arg-type]
+    assert "shown" in str(refused.value) + refused.value.hint
+    assert (run.status, run.approvals[0].status) == ("waiting", "open")
+    assert "approval_decided" not in {event.kind for event in run.events}
+    Face(wb).answer(None, said | {"digest": row["digest"]})  # type: ignore[arg-type]
+    assert run.approvals[0].status != "open"
+
+
+def test_python_answers_without_naming_what_it_was_shown(wb: sk.Workbench) -> None:
+    first, second = wb.start(asks, 1), wb.start(asks, 2)
+    first.wait(10), second.wait(10)
+    wb.decide(first.approvals[0].id, "approve")
+    second.approvals[0].approve()
+    assert (first.result(10), second.result(10)) == (1, 2)
+
+
 def test_a_run_that_ended_with_a_no_says_that_going_on_would_end_there_again(wb: sk.Workbench) -> None:
     run = wb.start(asks, 1)
     run.wait(10)
@@ -217,15 +243,45 @@ def test_a_failed_run_tells_its_trouble_and_a_research_its_report(wb: sk.Workben
         {"kind": "need", "what": "event", "seq": 10**12},
         {"kind": "need", "what": "quote", "document": "../../etc/passwd", "start": 0, "end": 5},
         {"kind": "need", "what": "copy", "run": "r", "format": "exe"},
+        {"kind": "need", "what": "event", "seq": 10**40},
+        {"kind": "need", "what": "event", "seq": -1},
+        {"kind": "need", "what": "x" * 100_000},
+        {"kind": "do", "what": "x" * 100_000, "run": "y" * 100_000},
+        {"kind": "do", "what": "steer", "run": "r", "text": "x" * 4_001},
+        {"kind": "do", "what": "steer", "run": "r", "text": ["x"]},
+        {"kind": "do", "what": "cancel", "run": "r", "reason": "x" * 2_001},
+        {"kind": "do", "what": "decide", "run": "r", "approval": "a", "decision": "maybe", "digest": "d"},
+        {"kind": "do", "what": "decide", "run": "r", "approval": "a", "decision": "approve", "digest": ["d"]},
+        {"kind": "do", "what": "decide", "run": "r", "approval": "a", "decision": "reject", "digest": "d", "reason": "x" * 2_001},
+        {"kind": "do", "what": "decide", "run": "r", "approval": "a", "decision": "approve", "digest": "d", "payload": ["x" * 1_000_000]},
         {"kind": "need"},
         {},
     ],
+    ids=lambda message: str(message)[:120],
 )
 def test_what_a_page_asks_wrongly_is_refused_in_a_sentence(wb: sk.Workbench, message: Row) -> None:
     with pytest.raises(sk.SentientError) as refused:
         Face(wb).answer(None, message)  # type: ignore[arg-type]
     assert str(refused.value).endswith((".", ")"))
     assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 3_000
+
+
+def test_what_a_page_complains_of_is_cut(wb: sk.Workbench) -> None:
+    said = {"kind": "error", "where": "w" * 5_000_000, "message": "m " * 2_500_000, "stack": "at draw\n" * 500_000}
+    begun = time.process_time()
+    Face(wb).answer(None, said)  # type: ignore[arg-type]
+    assert time.process_time() - begun < 0.5
+    while not len(wb.errors):
+        pass
+    assert sum(len(record.body) for record in wb.journal.read()) < 20_000
+
+
+def test_a_page_does_not_say_what_a_view_is_of(wb: sk.Workbench) -> None:
+    store = Store("run", RunFeed(Face(wb), wb.start(asks, 1).id), lambda store, message: None, "")
+    before = store.get_state()
+    store.set_state({"view": "inbox" * 1_000_000, "run": "another", "_esm": "alert(1)"})
+    assert store.get_state() == before
 
 
 def test_what_fails_in_a_page_is_in_the_error_tracker(wb: sk.Workbench) -> None:

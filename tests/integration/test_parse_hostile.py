@@ -264,6 +264,7 @@ def test_a_child_is_ready_within_a_tenth_of_a_second_of_processor_time_and_loads
         "sentient_kernel",
         "sentient_kernel.sources",
         "sentient_kernel.sources._parser",
+        "sentient_kernel.sources._parser.bounds",
         "sentient_kernel.sources._parser.common",
         "sentient_kernel.sources._parser.main",
         "sentient_kernel.sources._parser.plain",

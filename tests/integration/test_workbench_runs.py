@@ -119,6 +119,34 @@ def test_waiting_for_a_run_has_an_end(wb: sk.Workbench) -> None:
     assert run.result(timeout=0) == []
 
 
+def test_texts_that_a_run_is_told_have_an_end(wb: sk.Workbench) -> None:
+    run = wb.start(waiting)
+    asked = wb.start(asking, 1)
+    asked.wait(10)
+    (question,) = asked.approvals
+    for most, told in (
+        (4_000, run.steer),
+        (2_000, run.pause),
+        (2_000, run.cancel),
+        (2_000, question.reject),
+        (2_000, lambda why: question.approve(reason=why)),
+        (2_000, lambda why: wb.decide(question.id, "approve", reason=why)),
+        (200, lambda name: wb.start(doubled, 1, name=name)),
+        (200, lambda name: wb.research(QUESTION, name=name)),
+    ):
+        before = (len(run.events), len(asked.events), len(wb.runs))
+        with pytest.raises(sk.UsageError, match=f"at most {most:,} characters, not {most + 1:,}"):
+            told("x" * (most + 1))
+        with pytest.raises(sk.UsageError):
+            told(7)  # type: ignore[arg-type]
+        assert (len(run.events), len(asked.events), len(wb.runs)) == before
+    run.steer("x" * 4_000)
+    assert [len(record.event.text) for record in wb.journal.read(run=run.id, kinds=["run_steered"])] == [4_000]
+    wb.start(doubled, 1, name="n" * 200).result()
+    question.reject("x" * 2_000)
+    run.cancel("x" * 2_000)
+
+
 def test_steering_pausing_and_finishing(wb: sk.Workbench) -> None:
     run = wb.start(waiting)
     run.steer("only leafcutters")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sentient_kernel.agents._signs import entry, noisy, summary
+from sentient_kernel.agents._noise import noisy
+from sentient_kernel.agents._signs import entry, summary
 from sentient_kernel.agents._words import titled
+from sentient_kernel.agents.collect import collect
 from sentient_kernel.agents.disagree import disagreements
-from sentient_kernel.agents.evidence import collect, select
+from sentient_kernel.agents.evidence import select
 from sentient_kernel.agents.plan import plan
 from sentient_kernel.agents.support import supported
 from sentient_kernel.agents.write import write
@@ -28,7 +30,7 @@ def test_an_answer_to_a_comparison_says_what_each_side_is() -> None:
     question = "What is the difference between loc and iloc?"
     parts = plan(question)
     found = {part.id: [LOC, ILOC, GET] for part in parts}
-    report = write(question, parts, collect({part.id: part.query for part in parts}, found), found=found)
+    report = write(question, parts, collect(parts, found), found=found)
     assert report.answer == "Frame.loc: Access rows and columns by their labels. Frame.iloc: Access rows and columns by integer position."
 
 

@@ -33,7 +33,8 @@ def users(text: str) -> None:
 
 
 EVERY = {
-    "home": "/elsewhere", "model": "openai:theirs", "model_rate": "9", "model_prices": "openai:x=1/1", "embedder": "openai:theirs",
+    "home": "/elsewhere", "model": "openai:theirs", "model_rate": "9", "model_reasoning": "99000",
+    "model_prices": "openai:x=1/1", "embedder": "openai:theirs",
     "approve": "auto", "mode": "record", "allow_hosts": "127.0.0.1:1", "allow_domains": "evil.example",
     "searxng_url": "https://evil.example", "tavily_api_key": "theirs", "tavily_url": "https://evil.example", "brave_api_key": "theirs",
     "brave_url": "https://evil.example", "arxiv_url": "https://evil.example", "openalex_url": "https://evil.example",

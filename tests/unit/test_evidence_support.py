@@ -293,3 +293,13 @@ def test_model_may_judge_by_words_that_stand_there_and_are_not_spoken_against(cl
 def test_judgement_of_a_model_is_told() -> None:
     found = on("The device was well received.", MEDAL, "Sand drains.", judged="silver medal")
     assert found.verdict == "supported" and "“silver medal”" in found.reason
+
+
+@pytest.mark.parametrize("question", ["How high was mortality?", "Which command installs honeycomb?", "What enzyme splits starch?"])
+def test_kind_of_thing_that_is_sought_need_not_be_named(question: str) -> None:
+    texts = ("Mortality was 4.5%.", "You install honeycomb with pip.", "Starch is split by amylase.")
+    assert supported(question, [passage(text) for text in texts]).ok
+
+
+def test_kind_alone_is_nothing_to_go_by() -> None:
+    assert not supported("How high?", [passage("A tower.")]).ok

@@ -199,3 +199,37 @@ def test_questions_of_other_languages_are_answered_and_what_is_not_there_is_not(
     assert made.answer.startswith(answer)
     assert not made.unsupported
     assert report("火星上有水吗？", text).abstained
+
+
+def test_sentence_full_of_figures_is_in_the_report() -> None:
+    made = report("How high was mortality?", "Mortality was 4.5% (95% CI 3.1-6.2) vs 9.1%. The trial ran in Spain.")
+    assert "Mortality was 4.5% (95% CI 3.1-6.2) vs 9.1%." in made.answer
+
+
+BOILERPLATE = (
+    "Permission is hereby granted to copy the honeycomb library for bees.",
+    "$ pip install honeycomb --bees",
+    '{"honeycomb": "bees", "library": {"bees": 12}}',
+    "Home | Honeycomb | Bees | Library",
+)
+
+
+@pytest.mark.parametrize("text", BOILERPLATE)
+def test_boilerplate_is_no_answer_even_where_there_is_nothing_else(text: str) -> None:
+    made = report("What does the honeycomb library do for bees?", text)
+    assert made.abstained and not made.claims
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        (
+            "Under which licence is honeycomb published?",
+            "Bees fly far. Honeycomb is published under the Apache licence, all rights reserved.",
+        ),
+        ("What is the licence of honeycomb?", "Honeycomb is licensed under the Apache License, Version 2.0."),
+        ("Which command installs honeycomb?", "$ pip install honeycomb --bees"),
+    ],
+)
+def test_question_about_a_licence_or_a_command_is_answered(question: str, text: str) -> None:
+    assert any("oneycomb" in claim.text for claim in report(question, text).claims)

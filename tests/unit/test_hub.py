@@ -390,7 +390,7 @@ def test_listeners_made_on_other_threads_miss_nothing_and_hear_nothing_twice(tmp
 
 def test_on_every_path_at_once_nothing_is_lost_doubled_or_out_of_order(tmp_path: Path) -> None:
     async def main(journal: SqliteJournal, hub: Hub) -> None:
-        runs = [RunId(f"run {n}") for n in range(4)]
+        runs = [RunId(f"run-{n}") for n in range(4)]
         done = asyncio.Event()
 
         async def follow(n: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sentient_kernel.errors import DuplicateKey, UsageError
 from sentient_kernel.events import Record, RunCompleted, RunStarted
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal import SqliteJournal
+from sentient_kernel.journal._append import PORTION
 
 STARTED, COMPLETED = RunStarted(workflow="w"), RunCompleted(result=1)
 
@@ -44,10 +46,10 @@ def test_events_keep_their_times_and_get_numbers_of_here(tmp_path: Path) -> None
             seen.append(first)
             return stranger("a", "b")(first)
 
-        adopted = journal.adopt(make)
+        assert await journal.adopt(make) == 4
         await journal.append(RunId("mine"), [COMPLETED])
         assert seen == [2]
-        assert [(r.seq, r.run, r.at) for r in adopted] == [(2, "a", 1e6), (3, "a", 2e6), (4, "b", 1e6), (5, "b", 2e6)]
+        assert [(r.seq, r.run, r.at) for r in told[1:5]] == [(2, "a", 1e6), (3, "a", 2e6), (4, "b", 1e6), (5, "b", 2e6)]
         assert journal.read() == told
         assert [r.seq for r in told] == [1, 2, 3, 4, 5, 6]
         assert [row.workflow for row in journal.runs(run=RunId("b"))] == ["w"]
@@ -60,11 +62,12 @@ def test_a_run_that_is_here_is_refused_and_nothing_is_written(tmp_path: Path) ->
     async def main(journal: SqliteJournal, told: list[Record]) -> None:
         await journal.append(RunId("b"), [STARTED])
         with pytest.raises(DuplicateKey, match="'b'"):
-            journal.adopt(stranger("a", "b"))
+            await journal.adopt(stranger("a", "b"))
         assert len(journal.read()) == len(told) == 1
-        assert journal.adopt(stranger("a"))[-1].seq == 3
+        assert await journal.adopt(stranger("a")) == 2
+        assert journal.head() == 3
         with pytest.raises(DuplicateKey):
-            journal.adopt(stranger("a"))
+            await journal.adopt(stranger("a"))
         assert journal.verify().ok
 
     on(tmp_path / "journal.db", main)
@@ -76,10 +79,10 @@ def test_what_fails_while_it_is_made_leaves_nothing(tmp_path: Path) -> None:
 
     async def main(journal: SqliteJournal, told: list[Record]) -> None:
         with pytest.raises(ValueError, match="no"):
-            journal.adopt(broken)
+            await journal.adopt(broken)
         with pytest.raises(UsageError, match="heartbeat"):
-            journal.adopt(lambda first: [Record(Seq(0), RunId("a"), 1, "heartbeat", b"{}")])
-        assert journal.adopt(lambda first: []) == []
+            await journal.adopt(lambda first: [Record(Seq(0), RunId("a"), 1, "heartbeat", b"{}")])
+        assert await journal.adopt(lambda first: []) == 0
         await journal.append(RunId("mine"), [STARTED])
         assert [r.seq for r in journal.read()] == [1]
 
@@ -89,3 +92,41 @@ def test_what_fails_while_it_is_made_leaves_nothing(tmp_path: Path) -> None:
 def test_it_belongs_to_the_loop_like_other_writes(tmp_path: Path) -> None:
     with SqliteJournal(tmp_path / "journal.db") as journal, pytest.raises(UsageError, match="loop"):
         journal.adopt(stranger("a"))
+
+
+def test_many_rows_are_handed_over_a_portion_at_a_time_and_before_what_was_written_behind_them(tmp_path: Path) -> None:
+    rows = [Record(Seq(0), RunId("a"), 1_000_000, STARTED.kind, STARTED.body())]
+    rows += [Record(Seq(0), RunId("a"), 1_000_000, "progress_updated", b'{"message":"%d"}' % n) for n in range(3_000)]
+
+    async def main(journal: SqliteJournal, told: list[Record]) -> None:
+        adopting = journal.adopt(lambda first: rows)
+        portions: list[int] = []
+        while not adopting.done() or len(told) < len(rows):
+            portions.append(len(told))
+            if len(told) == 0:
+                behind = journal.append(RunId("mine"), [STARTED])
+            await asyncio.sleep(0)
+        seq = await behind
+        assert max(b - a for a, b in pairwise(portions)) <= PORTION + 1
+        assert told[seq - 1].run == "mine"  # told before its future was done
+        assert [r.seq for r in told] == list(range(1, len(told) + 1))
+        assert told == journal.read()
+
+    on(tmp_path / "journal.db", main)
+
+
+def test_a_journal_that_is_closed_at_once_tells_what_it_has_written(tmp_path: Path) -> None:
+    rows = [Record(Seq(0), RunId("a"), 1_000_000, STARTED.kind, STARTED.body())]
+    rows += [Record(Seq(0), RunId("a"), 1_000_000, "progress_updated", b'{"message":"%d"}' % n) for n in range(500)]
+
+    async def main(journal: SqliteJournal, told: list[Record]) -> None:
+        adopting = journal.adopt(lambda first: rows)
+        while journal.head() == 0:
+            await asyncio.sleep(0)
+        mine = journal.append(RunId("mine"), [COMPLETED])
+        journal.close()
+        assert await mine == len(rows) + 1
+        assert await adopting == len(rows)
+        assert [r.seq for r in told] == list(range(1, len(rows) + 2))
+
+    on(tmp_path / "journal.db", main)

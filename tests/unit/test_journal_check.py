@@ -49,9 +49,10 @@ def test_altered_row_is_named_whatever_was_altered(path: Path, column: str) -> N
 
 @pytest.mark.parametrize("value", [None, "text", 5, 2.5])
 def test_value_of_a_wrong_type_is_found_and_never_taken_for_data(path: Path, value: object) -> None:
-    loosen = "UPDATE sqlite_schema SET sql = replace(sql, 'body BLOB NOT NULL', 'body BLOB') WHERE name = 'events'"
-    tamper(path, f"PRAGMA writable_schema=ON; {loosen}")
+    column = "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name = 'events'"
+    tamper(path, f"PRAGMA writable_schema=ON; {column}", "body BLOB NOT NULL", "body BLOB")
     tamper(path, "UPDATE events SET body = ? WHERE seq = 50", value)
+    tamper(path, f"PRAGMA writable_schema=ON; {column}", "body BLOB", "body BLOB NOT NULL")
     assert (50, 50) in places(checked(path))
     saved = repair(path, path.with_name("saved.db"))
     assert [(lost.first, lost.last) for lost in saved.lost] == [(50, 50)]
@@ -183,7 +184,7 @@ def test_repair_keeps_runs_keys_and_places(tmp_path: Path) -> None:
             bound(journal)
             for n in range(200):
                 unique = f"key {n}" if n % 10 == 0 else None
-                await journal.append(RunId(f"run {n % 7}"), [note("x" * (n * 97 % 9000))], unique=unique)
+                await journal.append(RunId(f"run-{n % 7}"), [note("x" * (n * 97 % 9000))], unique=unique)
 
     asyncio.run(main())
     saved = repair(path, tmp_path / "saved.db", clock=SystemClock())
@@ -191,7 +192,7 @@ def test_repair_keeps_runs_keys_and_places(tmp_path: Path) -> None:
     with SqliteJournal(path) as old, SqliteJournal(tmp_path / "saved.db") as new:
         assert new.read() == old.read()
         for n in range(7):
-            assert new.read(run=RunId(f"run {n}")) == old.read(run=RunId(f"run {n}"))
+            assert new.read(run=RunId(f"run-{n}")) == old.read(run=RunId(f"run-{n}"))
         assert new.verify().ok
     tables = {}
     for name in ("journal.db", "saved.db"):

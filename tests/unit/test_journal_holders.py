@@ -62,6 +62,8 @@ def test_holder_lives_as_long_as_its_process(elsewhere: tuple[subprocess.Popen[s
     process.kill()
     process.wait()
     assert not lives(name, tmp_path, fresh=True)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{name}.lock"]  # to look removes nothing
+    sweep(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -70,9 +72,9 @@ def test_frozen_holder_is_given_up_when_its_lease_has_run_out(elsewhere: tuple[s
 
 
 def test_holder_on_another_machine_is_known_by_its_lease_alone(tmp_path: Path) -> None:
-    assert lives("another-machine.1.abc", tmp_path, fresh=True)
-    assert not lives("another-machine.1.abc", tmp_path, fresh=False)
-    assert not lives(f"{machine()}.1.abc", tmp_path, fresh=True)
+    assert lives("another-machine.1.0123456789ab", tmp_path, fresh=True)
+    assert not lives("another-machine.1.0123456789ab", tmp_path, fresh=False)
+    assert not lives(f"{machine()}.1.0123456789ab", tmp_path, fresh=True)
 
 
 def test_forked_child_neither_holds_nor_drops_what_its_parent_holds(tmp_path: Path) -> None:
@@ -91,11 +93,11 @@ def test_forked_child_neither_holds_nor_drops_what_its_parent_holds(tmp_path: Pa
 
 def test_sweep_removes_what_crashed_processes_left(elsewhere: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
     process, _ = elsewhere
-    (tmp_path / "another-machine.1.abc.lock").write_bytes(b"")
+    (tmp_path / "another-machine.1.0123456789ab.lock").write_bytes(b"")
     process.kill()
     process.wait()
     sweep(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["another-machine.1.abc.lock"]
+    assert [path.name for path in tmp_path.iterdir()] == ["another-machine.1.0123456789ab.lock"]
 
 
 @pytest.mark.parametrize(("now", "expected"), [(100, True), (129, True), (130, False), (71, True), (70, False), (-10_000, False)])

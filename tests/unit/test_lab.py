@@ -64,9 +64,7 @@ def test_root_is_allowed_to_serve(started: list[list[str]], monkeypatch: pytest.
         (["--notebook-dir", "elsewhere"], ["--notebook-dir", "elsewhere"]),
     ],
 )
-def test_options_go_to_jupyterlab_as_they_are(
-    started: list[list[str]], packed: Path, words: list[str], handed_on: list[str]
-) -> None:
+def test_options_go_to_jupyterlab_as_they_are(started: list[list[str]], packed: Path, words: list[str], handed_on: list[str]) -> None:
     main(["lab", *words])
     assert started[0][-len(handed_on) :] == handed_on
     names = [word.partition("=")[0] for word in started[0]]

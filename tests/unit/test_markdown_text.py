@@ -91,9 +91,7 @@ def test_text_is_drawn_as_itself_wherever_it_stands(outside: str, place: str, re
     st.sampled_from(PLACES),
     st.sampled_from(sorted(READERS)),
 )
-def test_any_text_is_drawn_as_itself_and_adds_no_markup(
-    outside: str, place: str, reader: str
-) -> None:
+def test_any_text_is_drawn_as_itself_and_adds_no_markup(outside: str, place: str, reader: str) -> None:
     if visible(outside):
         test_text_is_drawn_as_itself_wherever_it_stands(outside, place, reader)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_kernel.models._fitting import bounded, fit
-from sentient_kernel.models._gather import ChatGatherer, Events, MessagesGatherer, StreamBroken
+from sentient_kernel.models._gather import ChatGatherer, MessagesGatherer
+from sentient_kernel.models._sse import Events, StreamBroken
 from sentient_kernel.models.structured import instruction, loads, read, repair, wrapped
 
 PLAN: dict[str, Any] = {
@@ -225,6 +227,38 @@ def test_a_thought_that_never_ends_is_no_answer() -> None:
     assert gatherer.body()["choices"][0]["message"] == {"role": "assistant", "content": "", "reasoning_content": "on and on"}
 
 
+def test_what_a_server_says_beside_its_answer_is_cut() -> None:
+    long, usage = "m" * 1_000_000, {f"n{n}": n for n in range(100_000)} | {"o" * 1_000_000: 3}
+    deep: Any = {"cached_tokens": 5}
+    for _ in range(900):
+        deep = {"d": deep}
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "details": deep, "told": [long], "word": long} | usage
+    choice = {"delta": {"content": "Yes", "refusal": long}, "finish_reason": long}
+    said = {"model": long, "id": long, "object": long, "choices": [choice], "usage": usage, "extra": long}
+    chat = ChatGatherer()
+    for _ in range(3):
+        chat.feed(json.dumps(said))
+    messages = MessagesGatherer()
+    told = {"id": long, "model": long, "content": [long], "usage": usage, "extra": long}
+    messages.feed(json.dumps({"type": "message_start", "message": told}))
+    for n in range(50):
+        messages.feed(json.dumps({"type": "message_delta", "delta": {"stop_reason": long}, "usage": {f"{n} {i}": i for i in range(50)}}))
+    for body in (chat.body(), messages.body()):
+        assert len(json.dumps(body)) < 30_000
+        assert len(body["model"]) == 200
+    assert chat.body()["choices"][0]["message"]["content"] == "YesYesYes"
+    assert {"prompt_tokens": 3, "completion_tokens": 2}.items() <= chat.usage.items()
+
+
+def test_blanks_without_end_cost_no_more_than_other_text() -> None:
+    gatherer = ChatGatherer()
+    begun = time.process_time()
+    for _ in range(30_000):
+        gatherer.feed('{"choices": [{"delta": {"content": "        "}}]}')
+    assert time.process_time() - begun < 3
+    assert gatherer.body()["choices"][0]["message"]["content"] == " " * 240_000
+
+
 @pytest.mark.parametrize("data", ["{", "[]", "3", "null", "[" * 100_000])
 def test_an_event_that_is_no_object_breaks_the_stream(data: str) -> None:
     for gatherer in (ChatGatherer(), MessagesGatherer()):
@@ -253,3 +287,66 @@ def test_a_line_without_end_is_not_kept() -> None:
     with pytest.raises(StreamBroken):
         for _ in range(10):
             events.feed(b"data: " + b"x" * 1_000_000)
+
+
+REPORT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "claims": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"text": {"type": "string"}, "cites": {"type": "array", "items": {"type": "integer", "minimum": 1}}},
+                "required": ["text", "cites"],
+                "additionalProperties": False,
+            },
+        },
+        "missing": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["claims", "missing"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    "cites",
+    [
+        "[1, 3]",
+        '["1", "3"]',
+        '["[1]", "[3]"]',
+        '[{"quote": 1}, {"n": "3"}]',
+        '"1, 3"',
+        '"[1][3]"',
+        '["1, 3"]',
+        '["quote 1", "#3"]',
+        "[1.0, 3.0,]",
+    ],
+)
+def test_numbers_of_quotes_are_read_in_any_shape(cites: str) -> None:
+    found = read(f'Here you are [2]:\n{{"claims": [{{"text": "A sentence.", "cites": {cites}}}], "missing": []}}', REPORT)
+    assert found.value == {"claims": [{"text": "A sentence.", "cites": [1, 3]}], "missing": []}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"text": "A sentence.", "cites": [1]}]',
+        '```json\n[{"text": "A sentence.", "cites": 1}]\n```',
+        '[{"claims": [{"text": "A sentence.", "cites": [1]}], "missing": []}]',
+        '{"claims": {"text": "A sentence.", "cites": [1]}, "missing": null}',
+        '{"claims": [{"text": "A sentence.", "cites": [1]}]}',
+    ],
+)
+def test_a_list_in_place_of_its_object_and_a_list_that_was_left_out_are_read(text: str) -> None:
+    assert read(text, REPORT).value == {"claims": [{"text": "A sentence.", "cites": [1]}], "missing": []}
+
+
+@pytest.mark.parametrize("text", ["{}", '{"text": "A sentence.", "cites": [1]}', "[1, 2]", '["a"]', '{"claims": [{"cites": [1]}]}', "[]"])
+def test_what_only_resembles_the_object_is_not_read(text: str) -> None:
+    assert not read(text, REPORT).ok
+
+
+@given(st.text(alphabet="[]()0123456789, -{}", max_size=60))
+def test_any_numbers_are_read_or_refused(text: str) -> None:
+    fitted, problems = fit({"claims": [{"text": "a", "cites": text}]}, REPORT)
+    assert problems or all(isinstance(n, int) and n >= 1 for n in fitted["claims"][0]["cites"])

@@ -42,7 +42,7 @@ LINKS = ["javascript:alert(1)", "data:text/html,<script>", "vbscript:x", "file:/
 
 def report(outside: str = "Plain text.", uri: str = "https://example.org/a") -> Report:
     first = Citation(document=DocumentId("d1"), title=outside, uri=uri, start=3, end=9, quote=outside, before=outside, after=outside)
-    second = replace(first, document=DocumentId("d2"), start=5, verified=True)
+    second = replace(first, document=DocumentId("d2"), start=5, placed=True, verified=True)
     claims = (
         Claim(text=outside, verdict="supported", citations=(first, second), lead=True),
         Claim(text=outside, verdict="unsupported", part=1, reason=outside),

@@ -101,3 +101,31 @@ def test_a_reply_that_cannot_be_sent_silences_nothing(sending: Callable[[Store],
     one.hear(store, {"kind": "do", "page": "one", "id": "second"})  # type: ignore[arg-type]
     assert wait_for(store, "reply")["id"] == "second"
     assert failures == ["view run: the line is gone"]
+
+
+@pytest.mark.parametrize("page", [None, "", 7, ["one"], "x" * 61, "../one", "one\n", "\x1b[2J"], ids=repr)
+def test_a_page_without_a_name_or_with_an_odd_one_is_not_heard(sending: Callable[[Store], Sender], page: Any) -> None:
+    store = Store(Feed())
+    one = sending(store)
+    wait_for(store, "snapshot")
+    one.hear(store, {"kind": "do", "page": page, "id": "odd"})  # type: ignore[arg-type]
+    one.hear(store, {"kind": "do", "page": "two", "id": "even"})  # type: ignore[arg-type]
+    assert wait_for(store, "reply")["id"] == "even"
+    assert list(store.pages) == ["one", "two"]
+
+
+def test_of_many_pages_the_newest_count(sending: Callable[[Store], Sender]) -> None:
+    store = Store(Feed())
+    one = sending(store)
+    for n in range(1_000):
+        one.hear(store, {"kind": "hello", "page": f"p{n}"})  # type: ignore[arg-type]
+    assert (len(store.pages), list(store.pages)[-1]) == (sender.MOST_PAGES, "p999")
+
+
+@pytest.mark.parametrize("name", [None, 7, "x" * 61, {"a": 1}], ids=repr)
+def test_what_a_page_asks_under_an_odd_name_is_done_and_not_answered(sending: Callable[[Store], Sender], name: Any) -> None:
+    store = Store(Feed())
+    one = sending(store)
+    one.hear(store, {"kind": "do", "page": "one", "id": name})  # type: ignore[arg-type]
+    one.hear(store, {"kind": "do", "page": "one", "id": "one-r2"})  # type: ignore[arg-type]
+    assert wait_for(store, "reply")["id"] == "one-r2"

@@ -1,8 +1,9 @@
 """The child's loop: frames in, frames out, limits before everything else.
 
 A request is a frame of JSON, then for a file the frames of its bytes and an empty one. An answer is one frame of JSON:
-``{"ok": ...}``, ``{"refused": reason}``, or ``{"dying": reason}`` after which the child ends. A frame is four bytes of
-length, big end first, and so many bytes.
+``{"ok": ...}``, ``{"refused": reason}``, or ``{"dying": reason}`` after which the child ends. What was read of a file comes in two:
+the JSON says what else is known of it, and a second frame is its text in UTF-8, which no escapes make longer. A frame is four bytes
+of length, big end first, and so many bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from .bounds import FIELD, bounded
 from .common import Text, Unreadable, clean
 
 FORMATS: dict[str, str] = {
@@ -60,8 +62,11 @@ def main(options: dict[str, Any]) -> None:
         request = json.loads(head)
         data = b"".join(iter(lambda: read_frame(source) or b"", b"")) if request["op"] == "parse" else b""
         _more_cpu(options["cpu"])
-        answer = _answer(request, data, formats, options["characters"])
+        answer, text = _answer(request, data, formats, options["characters"])
+        del data
         _send(answers, answer)
+        if text is not None:
+            _send_bytes(answers, text.encode("utf-8", "replace"))
         if "dying" in answer:
             return
 
@@ -77,25 +82,32 @@ def read_frame(source: BinaryIO) -> bytes | None:
 
 
 def _send(answers: BinaryIO, answer: dict[str, Any]) -> None:
-    body = json.dumps(answer).encode()
-    answers.write(len(body).to_bytes(4, "big") + body)
+    _send_bytes(answers, json.dumps(answer).encode())
+
+
+def _send_bytes(answers: BinaryIO, body: bytes) -> None:
+    answers.write(len(body).to_bytes(4, "big"))
+    answers.write(body)
     answers.flush()
 
 
-def _answer(request: dict[str, Any], data: bytes, formats: dict[str, str], characters: int) -> dict[str, Any]:
-    """Does what is asked and says how it went. What is not foreseen ends the child; its last word says what it was."""
+def _answer(request: dict[str, Any], data: bytes, formats: dict[str, str], characters: int) -> tuple[dict[str, Any], str | None]:
+    """Does what is asked and says how it went, and what the text of a file is.
+
+    What is not foreseen ends the child; its last word says what it was.
+    """
     try:
         if request["op"] == "package":
             from .packages import read_distribution
 
-            return {"ok": read_distribution(request)}
+            return {"ok": read_distribution(request)}, None
         found = _function(formats[request["suffix"]])(data)
     except Unreadable as refusal:
-        return {"refused": str(refusal)}
+        return {"refused": str(refusal)[:FIELD]}, None
     except MemoryError:
-        return {"dying": "needs more memory to be read than it may use"}
+        return {"dying": "needs more memory to be read than it may use"}, None
     except RecursionError:
-        return {"refused": "is nested too deeply to be read"}
+        return {"refused": "is nested too deeply to be read"}, None
     text = clean(found.text).rstrip()
     meta = dict(found.meta)
     if len(text) > characters:
@@ -103,7 +115,7 @@ def _answer(request: dict[str, Any], data: bytes, formats: dict[str, str], chara
         meta["truncated"] = True
         if "pages" in meta:
             meta["pages"] = [start for start in meta["pages"] if start < characters]
-    return {"ok": {"text": text, "title": clean(found.title), "meta": meta}}
+    return {"ok": bounded({"title": clean(found.title[: 8 * FIELD]), "meta": meta}, characters)}, text
 
 
 def _function(place: str) -> Callable[[bytes], Text]:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from .archive import Archive, walk
+from .bounds import ITEMS as MOST_PARTS
 from .common import Text, Unreadable, clean, joined_pages, one_line, row
 from .plain import rows_as_text
 
@@ -80,7 +81,7 @@ def pptx(data: bytes) -> Text:
     """Reads slides in their order, each with its notes; ``meta["pages"]`` holds the offset at which each slide starts."""
     archive = Archive(data, "PowerPoint")
     title, meta = _properties(archive)
-    names = _in_order(archive, "ppt/presentation.xml", "sldId", r"ppt/slides/slide(\d+)\.xml")
+    names = _in_order(archive, "ppt/presentation.xml", "sldId", r"ppt/slides/slide(\d{1,6})\.xml")
     if not names:
         raise Unreadable("is not a readable PowerPoint file: it has no slides")
     slides: list[str] = []
@@ -123,7 +124,7 @@ def xlsx(data: bytes) -> Text:
     archive = Archive(data, "Excel")
     title, meta = _properties(archive)
     shared = _strings(archive.read("xl/sharedStrings.xml")) if "xl/sharedStrings.xml" in archive.names else []
-    names = _in_order(archive, "xl/workbook.xml", "sheet", r"xl/worksheets/sheet(\d+)\.xml")
+    names = _in_order(archive, "xl/workbook.xml", "sheet", r"xl/worksheets/sheet(\d{1,6})\.xml")
     if not names:
         raise Unreadable("is not a readable Excel file: it has no sheets")
     content, starts = joined_pages(rows_as_text(_cells(archive.read(name), shared)) for name in names)
@@ -213,9 +214,9 @@ def epub(data: bytes) -> Text:
 
     def start(name: str, attributes: dict[str, str]) -> None:
         here[0] = name
-        if name == "item":
+        if name == "item" and len(items) < MOST_PARTS:
             items[attributes.get("id", "")] = _inside(roots[0], attributes.get("href", ""))
-        elif name == "itemref":
+        elif name == "itemref" and len(order) < MOST_PARTS:
             order.append(attributes.get("idref", ""))
 
     def text(content: str) -> None:
@@ -223,7 +224,7 @@ def epub(data: bytes) -> Text:
             known.setdefault(here[0], one_line(content))
 
     walk(archive.read(roots[0]), start, lambda n: here.__setitem__(0, ""), text)
-    chapters = [items[key] for key in order if items.get(key) in archive.names]
+    chapters = dict.fromkeys(items[key] for key in order if items.get(key) in archive.names)
     content, starts = joined_pages(html(archive.read(name)).text for name in chapters)
     meta: dict[str, Any] = {"pages": starts}
     if "creator" in known:
@@ -249,10 +250,15 @@ def _properties(archive: Archive) -> tuple[str, dict[str, Any]]:
 def _in_order(archive: Archive, index: str, element: str, pattern: str) -> list[str]:
     """Returns the parts of a document in the order of its index, or by their number where the index does not say."""
     wanted: list[str] = []
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if name == element and len(wanted) < MOST_PARTS:
+            wanted.append(attributes.get("id", ""))
+
     if index in archive.names:
-        walk(archive.read(index), lambda n, a: wanted.append(a.get("id", "")) if n == element else None, lambda n: None)
+        walk(archive.read(index), start, lambda n: None)
     related = _relations(archive, index)
-    listed = [related[key] for key in wanted if related.get(key) in archive.names]
+    listed = list(dict.fromkeys(related[key] for key in wanted if related.get(key) in archive.names))
     numbered = sorted((int(match[1]), name) for name in archive.names if (match := re.fullmatch(pattern, name)))
     return listed or [name for _, name in numbered]
 

@@ -131,7 +131,7 @@ function drawCard(el, store, link, id, signal) {
     edit.focus();
   }, { bare: true, local: true });
 
-  const reason = h("input", { type: "text", class: "sk-grow", placeholder: "Why not? (may stay empty)", aria: { label: "Reason" } });
+  const reason = h("input", { type: "text", class: "sk-grow", placeholder: "Why not? (may stay empty)", maxlength: 2000, aria: { label: "Reason" } });
   const send = button("Reject", () => decide("reject", { reason: reason.value.trim() }));
   const keep = button("Back", () => rejecting(false), { bare: true, local: true });
   const reasonRow = h("div", { class: "sk-row sk-reason", hidden: true }, reason, send, keep);

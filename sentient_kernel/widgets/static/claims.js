@@ -20,6 +20,7 @@ import { h, listen, outside, plain, text } from "./kit.js";
  * @property {string} question
  * @property {string} [answer]
  * @property {boolean} [abstained]
+ * @property {string[]} [facts] how well it answers, how many quotes stand at their place, how many sentences are unsupported
  * @property {Claim[]} [claims]
  * @property {string[]} [parts]
  * @property {Citation[]} [citations]
@@ -75,7 +76,7 @@ export function reportSentence(claim, citations, choose) {
  * @param {(n: number, from: HTMLElement) => void} choose
  */
 function reportMark(one, choose) {
-  const name = `Citation ${one.n}: ${plain(one.title) || "untitled"}${one.verified ? "" : ", not verified"}`;
+  const name = `Citation ${one.n}: ${plain(one.title) || "untitled"}${one.verified ? "" : ", does not carry the sentence"}`;
   const mark = h("button", {
     type: "button",
     class: one.verified ? "sk-cite" : "sk-cite sk-unsure",

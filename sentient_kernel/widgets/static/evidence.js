@@ -15,7 +15,8 @@ import { button, fill, h, outside, plain, text } from "./kit.js";
  * @property {string} before
  * @property {string} after
  * @property {string} source
- * @property {boolean} verified
+ * @property {boolean} placed whether the quote stands at its place
+ * @property {boolean} verified whether it does, and the sentence that cites it is supported
  */
 
 /**
@@ -90,7 +91,7 @@ function evidenceBeside(pane, card, from) {
 
 /** @param {Citation} one */
 function evidenceWord(one) {
-  return one.verified ? "verified" : "not verified";
+  return one.placed ? "at its place" : "not at its place";
 }
 
 /**
@@ -137,8 +138,8 @@ function evidenceOf(one, link, own) {
       { class: "sk-soft sk-num" },
       h(
         "span",
-        { class: one.verified ? "sk-ok" : "sk-asks" },
-        h("span", { aria: { hidden: "true" } }, one.verified ? "✓ " : "◇ "),
+        { class: one.placed ? "sk-ok" : "sk-asks" },
+        h("span", { aria: { hidden: "true" } }, one.placed ? "✓ " : "◇ "),
         evidenceWord(one),
       ),
       ...where.filter(Boolean).flatMap((part) => [" · ", part || null]),

@@ -3,7 +3,7 @@
 import { reportSections, reportSentence } from "./claims.js";
 import { reportCopies } from "./copies.js";
 import { evidencePane } from "./evidence.js";
-import { count, duration, fill, h, listen, outside, region, text } from "./kit.js";
+import { duration, fill, h, listen, outside, region, text } from "./kit.js";
 
 /** @typedef {import("./claims.js").Report} Report */
 
@@ -24,12 +24,8 @@ export function drawReport(root, store, link, signal) {
   store.select(
     (/** @type {any} */ s) => [s.run, s.report],
     (/** @type {[any, Report | null]} */ [run, report]) => {
-      const nothing = report?.abstained && (!run || run.status === "completed");
-      const [sign, word, colour] = nothing
-        ? ["○", "Nothing found", "asks"]
-        : [run?.sign ?? "○", run?.word ?? "No run", run?.colour ?? "soft"];
-      state.className = `sk-state sk-${colour}`;
-      fill(state, h("i", { aria: { hidden: "true" } }, sign), ` ${word}`);
+      state.className = `sk-state sk-${run?.colour ?? "soft"}`;
+      fill(state, h("i", { aria: { hidden: "true" } }, run?.sign ?? "○"), ` ${run?.word ?? "No run"}`);
       fill(question, h("strong", {}, outside(report?.question || run?.title || "")));
       none.hidden = Boolean(report);
       text(none, report ? "" : reportMissing(run));
@@ -90,7 +86,7 @@ function reportBox(store, link, signal, alone) {
   store.select(
     (/** @type {any} */ s) => [s.run, s.report],
     (/** @type {[any, Report | null]} */ [run, report]) => {
-      const said = report ? reportFacts(report) : [];
+      const said = report?.facts?.length ? [report.facts.join(" · ")] : [];
       if (alone && run?.seconds) said.unshift(duration(run.seconds));
       if (alone && run?.cost) said.push(run.cost);
       fill(facts, ...said.map((fact) => h("span", {}, fact)));
@@ -98,16 +94,6 @@ function reportBox(store, link, signal, alone) {
     signal,
   );
   return box;
-}
-
-/** @param {Report} report */
-function reportFacts(report) {
-  const cited = report.citations ?? [];
-  const weak = (report.claims ?? []).filter((one) => one.verdict === "unsupported" || one.verdict === "misplaced").length;
-  const facts = [];
-  if (cited.length) facts.push(`${cited.filter((one) => one.verified).length} of ${count(cited.length, "citation")} verified`);
-  if (weak) facts.push(`${count(weak, "sentence")} unsupported`);
-  return facts.length ? [facts.join(" · ")] : [];
 }
 
 /**

@@ -1,0 +1,86 @@
+"""How long what comes from outside may be. Said once, and cut where it arrives: titles, addresses, what else is said of a text. Pure.
+
+Whoever makes a page, a file or an answer chooses how long its title is. Everything behind this border compares, ranks and shows titles,
+and takes it for granted that they are titles.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from .common import one_line
+
+TITLE = 500
+"""Characters of a title."""
+ADDRESS = 2_000
+"""Characters of an address; one that is longer is none."""
+FIELD = 1_000
+"""Characters of any other field: an author, a journal, a licence, a reason."""
+NAME = 100
+"""Characters of the name of a field."""
+FIELDS = 60
+"""Fields of one thing."""
+ITEMS = 10_000
+"""Items of a list: pages of a file, works of an answer."""
+VALUES = 100_000
+"""Values of one answer, all in all."""
+DEEPEST = 8
+"""Lists and fields inside one another."""
+
+
+class Bounded:
+    """Cuts JSON values.
+
+    Args:
+        text: Characters that a field called ``text`` may have.
+    """
+
+    def __init__(self, text: int) -> None:
+        self._text = text
+        self._left = VALUES
+
+    def value(self, value: Any, name: str = "", depth: int = 0) -> Any:
+        """Returns a value, cut.
+
+        Args:
+            value: What came.
+            name: The field that it is of.
+            depth: How deep in others it lies.
+        """
+        self._left -= 1
+        if isinstance(value, str):
+            return self._string(value, name)
+        if isinstance(value, bool | int | float) or value is None:
+            return value
+        if depth >= DEEPEST or self._left <= 0:
+            return None
+        if isinstance(value, dict):
+            names = islice((key for key in value if isinstance(key, str)), FIELDS)
+            return {key[:NAME]: self.value(value[key], key, depth + 1) for key in names if self._left > 0}
+        if isinstance(value, list | tuple):
+            inside = name if name != "text" else ""
+            return [self.value(one, inside, depth + 1) for one in islice(value, ITEMS) if self._left > 0]
+        return None
+
+    def _string(self, value: str, name: str) -> str:
+        if name == "text":
+            return value[: self._text]
+        if name in ("url", "uri"):
+            return value if len(value) <= ADDRESS else ""
+        return value if len(value) <= (limit := TITLE if name == "title" else FIELD) else one_line(value, limit)
+
+
+def bounded(value: Any, text: int) -> Any:
+    """Returns a JSON value with everything in it as long as it may be.
+
+    Args:
+        value: What came.
+        text: Characters that a field called ``text`` may have.
+
+    Example:
+        >>> found = bounded({"title": "a " * 100_000, "url": "https://example.org/" + "a" * 9_000, "pages": [0, 7]}, 10)
+        >>> len(found["title"]) <= TITLE + 2, found["url"], found["pages"]
+        (True, '', [0, 7])
+    """
+    return Bounded(text).value(value)
