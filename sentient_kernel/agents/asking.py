@@ -19,7 +19,7 @@ from sentient_kernel.agents.spending import Allowance, Spending
 from sentient_kernel.agents.taint import Taint, joined
 from sentient_kernel.budget import Budget
 from sentient_kernel.cache import Cache, Hit, Key
-from sentient_kernel.engine import Context
+from sentient_kernel.engine import Context, fixed_name
 from sentient_kernel.errors import ModelError, NotRecorded, ReasoningTooLong, StepFailed
 from sentient_kernel.events import ErrorInfo, ErrorRecorded, UsageRecorded
 from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Model, Usage
@@ -123,6 +123,7 @@ class Asking:
     def _call(self, purpose: str, allowed: Allowance) -> Callable[..., Any]:
         ctx, model, cache = self._ctx, self._model, self._cache
 
+        @fixed_name("research:ask_model")
         async def ask_model(name: str, turns: list[list[str]], schema: Schema, most_tokens: int) -> dict[str, Any]:
             messages = [Message(role=role, text=text) for role, text in turns]  # type: ignore[arg-type]  # they were taken from messages
             began, show, made, left = time.monotonic(), _Readable(lambda text: ctx.stream(text, by=purpose)), False, False

@@ -10,7 +10,7 @@ from sentient_kernel.agents.evidence import Evidence
 from sentient_kernel.agents.nearness import nearness
 from sentient_kernel.agents.report import Claim
 from sentient_kernel.cache import Cache, Key
-from sentient_kernel.engine import Context
+from sentient_kernel.engine import Context, fixed_name
 from sentient_kernel.errors import StepFailed
 from sentient_kernel.models.embedding import Embedder
 
@@ -42,6 +42,7 @@ async def nearest(
     at = {(one.document, one.start, one.end): n for n, one in enumerate(evidence)}
     cited = {claim.text: [at[one.place] for one in claim.citations if one.place in at] for claim in doubtful}
 
+    @fixed_name("research:compare")
     async def compare(name: str, quotes: list[str], cited: dict[str, list[int]]) -> dict[str, float]:
         texts = [*quotes, *cited]
 

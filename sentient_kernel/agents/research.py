@@ -46,7 +46,7 @@ from sentient_kernel.agents.taint import (
 )
 from sentient_kernel.agents.write import write
 from sentient_kernel.budget import Budget
-from sentient_kernel.engine import Context, Outcome, Workflow
+from sentient_kernel.engine import Context, Outcome, Workflow, fixed_name
 from sentient_kernel.errors import ApprovalRejected, NotFound, SourceError, UsageError
 from sentient_kernel.events import ResearchUpdated, SourceReported
 from sentient_kernel.ids import DocumentId
@@ -123,7 +123,7 @@ class Found:
 
 def research_workflow(desk: Desk, shelf: Shelf) -> Workflow[..., Any]:
     """Returns the research workflow over the sources of one desk and the models of one shelf."""
-    return Workflow(Research(desk, shelf).research, RESEARCH, "4", research_names)
+    return Workflow(Research(desk, shelf).research, RESEARCH, "5", research_names)
 
 
 class Research:
@@ -352,6 +352,7 @@ class Research:
     async def _refresh(self, ctx: Context, sources: list[list[str]]) -> list[Health]:
         ctx.tell(ResearchUpdated(phase="search", message="Looking for what is new in the sources"))
 
+        @fixed_name("research:refresh")
         async def refresh(ref: list[str]) -> Health:
             told = 0.0
 
@@ -396,6 +397,7 @@ class Research:
     async def _search(self, ctx: Context, state: Searched, parts: Sequence[SubQuestion], sources: list[list[str]], k: int) -> list[Found]:
         await self._may_send(ctx, state, parts, sources)
 
+        @fixed_name("research:search")
         async def search(part: int, query: str, ref: list[str], k: int) -> Found:
             try:
                 passages, health = await self._desk.search(ref, query, k)
@@ -468,10 +470,12 @@ class Research:
             again = {(one.part, one.source) for one in fresh}
             state.found = [*(one for one in state.found if (one.part, one.source) not in again), *fresh]
 
+    @fixed_name("research:keep")
     def keep(self, document: str) -> bool:
         """Keeps a document as it stands now; False when it is gone."""
         return not self._desk.keep([DocumentId(document)])
 
+    @fixed_name("research:verify")
     def verify(self, draft: Report, judged: dict[str, str] | None = None, near: dict[str, float] | None = None) -> Report:
         """Checks every citation of a report against the stored snapshots.
 
@@ -494,11 +498,13 @@ class Research:
         return draft.checked(text_of, judged or {}, near or {}).described(meta_of)
 
 
+@fixed_name("research:make_plan")
 def make_plan(question: str) -> list[SubQuestion]:
     """Returns what a question asks."""
     return list(plan(question))
 
 
+@fixed_name("research:pick_evidence")
 def pick_evidence(parts: list[SubQuestion], found: list[Found], limit: int) -> list[Evidence]:
     """Returns the sentences that answer, over all sources and parts; none when what was found only shares words with the question."""
     passages = _by_part(found)
@@ -508,16 +514,19 @@ def pick_evidence(parts: list[SubQuestion], found: list[Found], limit: int) -> l
     return list(collect(parts, passages, limit=limit))
 
 
+@fixed_name("research:pick_quotes")
 def pick_quotes(parts: list[SubQuestion], found: list[Found]) -> list[Evidence]:
     """Returns the sentences that a model is shown, over all sources and parts."""
     return list(quoted(parts, _by_part(found)))
 
 
+@fixed_name("research:write_report")
 def write_report(question: str, parts: list[SubQuestion], found: list[Found], evidence: list[Evidence], healths: list[Health]) -> Report:
     """Returns the report, its citations not yet checked."""
     return write(question, parts, evidence, healths, found=_by_part(found))
 
 
+@fixed_name("research:made_with")
 def made_with(model: str, documents: list[str]) -> dict[str, Any]:
     """Returns what a report was made with: versions, the model, the prompts and the snapshots it cites, by their hashes."""
     from sentient_kernel import __version__

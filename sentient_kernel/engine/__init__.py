@@ -26,6 +26,7 @@ is executed, and no answer or policy from elsewhere counts, before a person has 
 
 from sentient_kernel.engine._awaits import check_awaits
 from sentient_kernel.engine._codec import jsonable
+from sentient_kernel.engine._identity import fixed_name
 from sentient_kernel.engine._state import answered_by
 from sentient_kernel.engine._tree import root_of, tree_of
 from sentient_kernel.engine.context import Context
@@ -41,6 +42,7 @@ __all__ = [
     "Workflow",
     "answered_by",
     "check_awaits",
+    "fixed_name",
     "idempotent",
     "jsonable",
     "once",

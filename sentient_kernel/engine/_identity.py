@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from hashlib import blake2b
 from types import CellType, CodeType, FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -23,6 +23,7 @@ from sentient_kernel.engine._codec import canonical
 from sentient_kernel.errors import ValueNotStorable
 from sentient_kernel.ids import ApprovalId, RunId, StepKey
 
+F = TypeVar("F", bound=Callable[..., Any])
 NOTEBOOK = "__main__"
 _EMPTY = CellType()
 _ADDRESS = re.compile(" at 0x[0-9a-f]+")
@@ -54,9 +55,28 @@ def called(fn: Callable[..., Any]) -> Any:
             return fn
 
 
+def fixed_name(name: str) -> Callable[[F], F]:
+    """Gives a step function of this package the name that it goes by in every journal, whichever module holds it.
+
+    A step is known by its function's module and name, which is what a notebook needs; a package that moves its modules would
+    repay the steps of unfinished runs.
+
+    Args:
+        name: The room and the step, as ``"research:plan"``; the part behind the colon is shown.
+    """
+
+    def mark(fn: F) -> F:
+        fn.fixed_name = name  # type: ignore[attr-defined]
+        return fn
+
+    return mark
+
+
 def name_of(fn: Callable[..., Any]) -> str:
     """Returns the name that a function goes by in the journal."""
     inner = plain(fn)
+    if fixed := getattr(inner, "fixed_name", ""):
+        return str(fixed).rpartition(":")[2]
     return str(getattr(inner, "__qualname__", type(inner).__qualname__)).replace("<locals>.", "").rpartition(".")[2] or "step"
 
 
@@ -75,8 +95,10 @@ def code_of(fn: Callable[..., Any], version: str | None = None) -> str:
 def place_of(fn: Callable[..., Any]) -> str:
     """Returns the module and the full name of a function, of those it wraps, and what is bound to it and cannot change."""
     inner = plain(fn)
-    where = f"{getattr(inner, '__module__', '')}:{getattr(inner, '__qualname__', type(inner).__qualname__)}"
-    where += "".join(f"({f.__module__}:{f.__qualname__})" for f in _enclosed(inner))
+    where = str(getattr(inner, "fixed_name", ""))
+    if not where:
+        where = f"{getattr(inner, '__module__', '')}:{getattr(inner, '__qualname__', type(inner).__qualname__)}"
+        where += "".join(f"({f.__module__}:{f.__qualname__})" for f in _enclosed(inner))
     while isinstance(fn, partial):
         bound = [*fn.args, *(part for pair in sorted(fn.keywords.items()) for part in pair)]
         where += "".join(f"\0{_bound(value)}" for value in bound)

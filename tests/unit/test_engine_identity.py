@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -241,3 +242,14 @@ def test_functions_that_enclose_each_other_have_a_key() -> None:
         return even
 
     assert key(outer(), 1) == key(outer(), 1)
+
+
+def test_fixed_name_stands_for_module_and_name() -> None:
+    def here(x: int) -> int:
+        return x
+
+    there = FunctionType(here.__code__, {"__name__": "elsewhere"}, "renamed")
+    assert _identity.place_of(here) != _identity.place_of(there)
+    named, moved = _identity.fixed_name("room:count")(here), _identity.fixed_name("room:count")(there)
+    assert _identity.code_of(named) == _identity.code_of(moved)
+    assert (_identity.name_of(named), _identity.name_of(moved)) == ("count", "count")
