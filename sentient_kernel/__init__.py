@@ -33,8 +33,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sentient_kernel._export import to_html
-    from sentient_kernel.agents.report import Report
     from sentient_kernel.budget import Budget
     from sentient_kernel.documents import Document, Passage
     from sentient_kernel.engine.context import Context
@@ -71,10 +69,12 @@ if TYPE_CHECKING:
         UsageError,
         ValueNotStorable,
     )
-    from sentient_kernel.nested import allow_nested
-    from sentient_kernel.run import Run
+    from sentient_kernel.notebook.nested import allow_nested
+    from sentient_kernel.notebook.to_html import to_html
+    from sentient_kernel.report.report import Report
     from sentient_kernel.settings import Settings
-    from sentient_kernel.workbench import Workbench
+    from sentient_kernel.workbench.run import Run
+    from sentient_kernel.workbench.workbench import Workbench
 
 __version__ = "0.1.0"
 __all__ = [
@@ -132,16 +132,16 @@ _ELSEWHERE = {
     "Document": "documents",
     "Outcome": "engine.workflow",
     "Passage": "documents",
-    "Report": "agents.report",
+    "Report": "report.report",
     "Retry": "engine.workflow",
-    "Run": "run",
+    "Run": "workbench.run",
     "Settings": "settings",
-    "Workbench": "workbench",
-    "allow_nested": "nested",
+    "Workbench": "workbench.workbench",
+    "allow_nested": "notebook.nested",
     "idempotent": "engine.workflow",
     "once": "engine.workflow",
     "pure": "engine.workflow",
-    "to_html": "_export",
+    "to_html": "notebook.to_html",
     "workflow": "engine.workflow",
 }
 """The module of each public name; those not listed are errors."""
@@ -162,9 +162,9 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Adds the magics to an IPython: ``%load_ext sentient_kernel``."""
-    import_module(f"{__name__}.magics").load(shell)
+    import_module(f"{__name__}.magics.magics").load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Takes the magics away again: ``%unload_ext sentient_kernel``."""
-    import_module(f"{__name__}.magics").unload(shell)
+    import_module(f"{__name__}.magics.magics").unload(shell)

@@ -13,10 +13,10 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from sentient_kernel._spelling import did_you_mean, nearest
 from sentient_kernel.env_files import USERS, EnvFile, project_file, user_file
 from sentient_kernel.errors import ConfigurationError
 from sentient_kernel.redaction import hold, hold_address, shown
+from sentient_kernel.spelling import did_you_mean, nearest
 
 PREFIX = "SENTIENT_"
 PROJECTS = frozenset({"offline", "deny_domains", "log_level"})

@@ -122,7 +122,7 @@ class Meter:
 def parse(files: list[Path]) -> Iterator[tuple[int, str]]:
     """Reads files with the parser, one after the other."""
     from sentient_kernel.errors import SourceError
-    from sentient_kernel.sources.parse import Limits, Parser
+    from sentient_kernel.sources.local.parse import Limits, Parser
 
     def pieces(file: Path) -> Iterator[bytes]:
         with file.open("rb") as opened:

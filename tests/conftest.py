@@ -103,7 +103,7 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_server_remembered() -> Iterator[None]:
     """Forgets how servers take requests: the next test may have another one at the same port."""
     yield
-    if (manner := sys.modules.get("sentient_kernel.models._manner")) is not None:
+    if (manner := sys.modules.get("sentient_kernel.models.server_manner")) is not None:
         manner.forget()
 
 

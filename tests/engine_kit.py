@@ -15,7 +15,7 @@ from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import Engine, Workflow
 from sentient_kernel.events import Record
 from sentient_kernel.ids import RunId, Seq
-from sentient_kernel.journal.sqlite import SqliteJournal
+from sentient_kernel.journal.sqlite.store import SqliteJournal
 
 PATIENCE = 20.0
 """Seconds that a test waits for what comes at once; only a hang takes so long."""

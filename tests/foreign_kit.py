@@ -14,8 +14,8 @@ import pytest
 
 import sentient_kernel as sk
 from sentient_kernel.events import Fact, RunStarted
-from sentient_kernel.journal._commit import link
-from sentient_kernel.journal._head import HeadFile, head_path
+from sentient_kernel.journal.sqlite.commit import link
+from sentient_kernel.journal.sqlite.watermark import HeadFile, head_path
 from sentient_kernel.projections.approvals import ApprovalView
 
 done: list[Any] = []

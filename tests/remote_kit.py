@@ -10,7 +10,7 @@ from typing import Any
 from sentient_kernel.cache import Cache
 from sentient_kernel.settings import Settings
 from sentient_kernel.sources import Passage, Source, open_source
-from sentient_kernel.sources.outside import Outside
+from sentient_kernel.sources.web.fetch import Outside
 from sentient_kernel.testing import FakeWeb
 from sentient_kernel.transport import Fetcher
 

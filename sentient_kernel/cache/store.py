@@ -15,12 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, TypeVar
 
-from sentient_kernel.cache import _database
-from sentient_kernel.cache._database import Brought, Database
-from sentient_kernel.cache._entries import Put, Row
-from sentient_kernel.cache._flights import Flight, Lost
-from sentient_kernel.cache._recent import Hit, Recent
+from sentient_kernel.cache import database
+from sentient_kernel.cache.database import Brought, Database
+from sentient_kernel.cache.entries import Put, Row
+from sentient_kernel.cache.in_flight import Flight, Lost
 from sentient_kernel.cache.keys import Key
+from sentient_kernel.cache.recent import Hit, Recent
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.errors import NotRecorded, ParseError, SourceError, UsageError
 from sentient_kernel.installation import installation
@@ -283,9 +283,9 @@ class Cache:
         if put is None:
             put = await self._apart(lambda: self._database.put(name, row, used=used, unless=unless))
         self._count(put)
-        if self._database.pages > 2 * _database.PAGES:  # a slow disk falls behind who never pauses: then writers wait for it
+        if self._database.pages > 2 * database.PAGES:  # a slow disk falls behind who never pauses: then writers wait for it
             await self._apart(self._database.checkpoint)
-        elif self._database.pages > _database.PAGES and not self._checking:
+        elif self._database.pages > database.PAGES and not self._checking:
             self._checking = True
             self._threads().submit(self._checkpoint)
         return put

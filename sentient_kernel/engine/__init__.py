@@ -9,28 +9,28 @@ is executed, and no answer or policy from elsewhere counts, before a person has 
     workflow.py      how a workflow is declared: @workflow, Retry, effects, Outcome
     context.py       what a workflow holds: step, approve, gather, emit, send, receive, run
     engine.py        the shell: starts, resumes, routes, leases
-    _execution.py    one run while it is executed: its steps
-    _questions.py    what it asks people
-    _opening.py      what they are asked before a run from elsewhere goes on
-    _messages.py     what its parts tell one another
-    _tree.py         which runs belong together
-    _calls.py        what one call of a step is made of
-    _state.py        pure: what events amount to (apply), what a command becomes (decide)
-    _identity.py     pure: which step is which
-    _awaits.py       calls that nobody awaits, named with their lines
-    _codec.py        values in and out of JSON
-    _values.py       pure: values of numpy and pandas as Python's own
-    _placement.py    where a step's body runs, so that a blocking one stalls nobody
-    _watchdog.py     names the step that blocks
+    execution.py    one run while it is executed: its steps
+    questions.py    what it asks people
+    opening.py      what they are asked before a run from elsewhere goes on
+    messages.py     what its parts tell one another
+    tree.py         which runs belong together
+    calls.py        what one call of a step is made of
+    state.py        pure: what events amount to (apply), what a command becomes (decide)
+    identity.py     pure: which step is which
+    awaits.py       calls that nobody awaits, named with their lines
+    codec.py        values in and out of JSON
+    values.py       pure: values of numpy and pandas as Python's own
+    placement.py    where a step's body runs, so that a blocking one stalls nobody
+    watchdog.py     names the step that blocks
 """
 
-from sentient_kernel.engine._awaits import check_awaits
-from sentient_kernel.engine._codec import jsonable
-from sentient_kernel.engine._identity import fixed_name
-from sentient_kernel.engine._state import answered_by
-from sentient_kernel.engine._tree import root_of, tree_of
+from sentient_kernel.engine.awaits import check_awaits
+from sentient_kernel.engine.codec import jsonable
 from sentient_kernel.engine.context import Context
 from sentient_kernel.engine.engine import Engine
+from sentient_kernel.engine.identity import fixed_name
+from sentient_kernel.engine.state import answered_by
+from sentient_kernel.engine.tree import root_of, tree_of
 from sentient_kernel.engine.workflow import EffectSpec, Outcome, Retry, Workflow, idempotent, once, pure, workflow
 
 __all__ = [

@@ -13,10 +13,10 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 from pydantic_core import from_json
 
 from sentient_kernel.commands import FinishRun
-from sentient_kernel.engine import _codec, _identity, _messages, _questions
-from sentient_kernel.engine._calls import Call, Crashed, start_task
-from sentient_kernel.engine._execution import Execution
-from sentient_kernel.engine._state import answered_by
+from sentient_kernel.engine import codec, identity, messages, questions
+from sentient_kernel.engine.calls import Call, Crashed, start_task
+from sentient_kernel.engine.execution import Execution
+from sentient_kernel.engine.state import answered_by
 from sentient_kernel.engine.workflow import PURE, EffectSpec, Outcome, Retry, Workflow
 from sentient_kernel.errors import JournalError, NondeterminismError, Refused, UsageError
 from sentient_kernel.events import Ask, Fact, ProgressUpdated, ResearchUpdated
@@ -113,7 +113,7 @@ class Context:
             raise UsageError(f"effect={effect!r} is no effect.", hint="Write sk.once(), sk.idempotent(key) or sk.pure().")
         plan = execution.plan(fn, version)
         prefix = plan.prefix if effect.kind != "once" else plan.once  # what happened once is not undone by an edit
-        key = execution.occurrence(_identity.identity(prefix, plan.name, args, kwargs))
+        key = execution.occurrence(identity.identity(prefix, plan.name, args, kwargs))
         call = Call(key, fn, plan.name, args, kwargs, retry, timeout, effect, title, None, "", plan)
         return execution.calls.watch(execution.step(call), "ctx.step", sys._getframe(1))
 
@@ -139,7 +139,7 @@ class Context:
         if schema is None and isinstance(payload, BaseModel):
             schema = type(payload)
         adapter = None if schema is None else schema if isinstance(schema, TypeAdapter) else TypeAdapter(schema)
-        return await _questions.approve(self._execution, "", question, payload, adapter, ask, expires)
+        return await questions.approve(self._execution, "", question, payload, adapter, ask, expires)
 
     def policy(self, ask: Ask) -> str:
         """Returns how questions of a kind are answered in this run: ``"ask"`` (a person), ``"auto"`` or ``"deny"``."""
@@ -191,7 +191,7 @@ class Context:
         """
         if progress is not None and not 0 <= progress <= 1:
             raise UsageError(f"Progress is a share from 0 to 1, not {progress!r}.")
-        kept = from_json(_codec.as_json(data, "the data of this progress").json) if data else None
+        kept = from_json(codec.as_json(data, "the data of this progress").json) if data else None
         self._execution.tell(ProgressUpdated(message=message, progress=progress, data=kept))
 
     def tell(self, fact: Fact) -> None:
@@ -231,7 +231,7 @@ class Context:
     @_awaited
     async def send(self, to: str, message: Any) -> None:
         """Sends a value to every workflow of this tree of runs that goes by the name ``to``: its run's name or its function's."""
-        await _messages.send(self._execution, to, message)
+        await messages.send(self._execution, to, message)
 
     @_awaited
     async def receive(self, *, timeout: float | None = None) -> Any:
@@ -245,12 +245,12 @@ class Context:
         """
         execution = self._execution
         started = execution.state.started
-        names = {execution.run, _identity.name_of(execution.flow.fn), execution.flow.name}
+        names = {execution.run, identity.name_of(execution.flow.fn), execution.flow.name}
         if started is not None and started.name:
             names.add(started.name)
         if execution.parent is None:
             names |= {"", "*"}
-        return await _messages.receive(execution, frozenset(names), timeout)
+        return await messages.receive(execution, frozenset(names), timeout)
 
     @_awaited
     async def run(self, workflow: Workflow[..., T], /, *args: Any, title: str = "", **kwargs: Any) -> T:
@@ -262,9 +262,9 @@ class Context:
         if not isinstance(workflow, Workflow):
             raise UsageError(f"{workflow!r} is not a workflow.", hint="Decorate it with @workflow, or call it with ctx.step.")
         workflow.bind(args, kwargs)
-        execution, name = self._execution, f"run {_identity.name_of(workflow.fn)}"
-        prefix = _identity.step_prefix("", name, _identity.code_of(workflow.fn, workflow.version))
-        key = execution.occurrence(_identity.identity(prefix, name, args, kwargs))
+        execution, name = self._execution, f"run {identity.name_of(workflow.fn)}"
+        prefix = identity.step_prefix("", name, identity.code_of(workflow.fn, workflow.version))
+        key = execution.occurrence(identity.identity(prefix, name, args, kwargs))
 
         async def child(*args: Any, **kwargs: Any) -> Any:
             return await execution.child(workflow, key, args, kwargs)

@@ -21,16 +21,16 @@ from pydantic_core import to_json
 from sentient_kernel import redaction
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.commands import CancelRun, Command, DecideApproval, SendMessage
-from sentient_kernel.engine import _codec
-from sentient_kernel.engine._calls import Crashed, start_task
-from sentient_kernel.engine._execution import Execution
-from sentient_kernel.engine._loop import LoopThread
-from sentient_kernel.engine._opening import NotOpened, look
-from sentient_kernel.engine._placement import Placement
-from sentient_kernel.engine._state import CRASH_LOOP, ENDED, Refusal, RunState, apply, decide, fold
-from sentient_kernel.engine._tree import root_of, tree_of
-from sentient_kernel.engine._watchdog import Watchdog
+from sentient_kernel.engine import codec
+from sentient_kernel.engine.calls import Crashed, start_task
 from sentient_kernel.engine.context import Context
+from sentient_kernel.engine.execution import Execution
+from sentient_kernel.engine.loop import LoopThread
+from sentient_kernel.engine.opening import NotOpened, look
+from sentient_kernel.engine.placement import Placement
+from sentient_kernel.engine.state import CRASH_LOOP, ENDED, Refusal, RunState, apply, decide, fold
+from sentient_kernel.engine.tree import root_of, tree_of
+from sentient_kernel.engine.watchdog import Watchdog
 from sentient_kernel.engine.workflow import Workflow, find
 from sentient_kernel.errors import (
     AnswerRefused,
@@ -216,8 +216,8 @@ class Engine:
             raise Refused(f"Run {run!r} has no result.", hint="It is not completed.")
         name = rows[0].event.workflow
         with suppress(UnknownWorkflow):
-            return _codec.stored_result(rows[-1].body, self.journal.blobs, (self._flows.get(name) or find(name)).fn)
-        return _codec.stored_result(rows[-1].body, self.journal.blobs, None)
+            return codec.stored_result(rows[-1].body, self.journal.blobs, (self._flows.get(name) or find(name)).fn)
+        return codec.stored_result(rows[-1].body, self.journal.blobs, None)
 
     def ended_by(self, run: RunId, error: BaseException) -> None:
         """Remembers the exception, with its traceback, that ends a run in this process; the newest hundred are kept."""
@@ -292,8 +292,8 @@ class Engine:
         """Starts a run as :meth:`start` does, on the loop."""
         flow.bind(args, kwargs or {})
         redaction.look()
-        _codec.refuse_secrets(to_json(name), "the name of the run")
-        inputs = _codec.inputs_of(args, kwargs or {})
+        codec.refuse_secrets(to_json(name), "the name of the run")
+        inputs = codec.inputs_of(args, kwargs or {})
         started = RunStarted(
             workflow=flow.name, code=flow.code, inputs=inputs, name=name, session=session, user=user or self.by, approve=approve
         )
@@ -433,7 +433,7 @@ class Engine:
     def _arguments(execution: Execution) -> Callable[[], tuple[list[Any], dict[str, Any]]]:
         started = execution.state.started
         assert started is not None  # noqa: S101 - a run that is executed has begun
-        return partial(_codec.arguments, execution.flow.fn, started.inputs)
+        return partial(codec.arguments, execution.flow.fn, started.inputs)
 
     def _release(self, lease: Lease) -> None:
         try:
@@ -454,9 +454,9 @@ class Engine:
             what = f"Child run {run!r} holds what was written elsewhere, and nobody was asked about it here."
             raise JournalDamaged(what, hint="Resume the run; where this stays, the list of runs was altered.")
         if state.ended == "completed":
-            return _codec.stored_result(state.last, self.journal.blobs, flow.fn)
+            return codec.stored_result(state.last, self.journal.blobs, flow.fn)
         if state.started is None:
-            inputs = _codec.inputs_of(args, kwargs)
+            inputs = codec.inputs_of(args, kwargs)
             root = parent.root.state.started
             state.started = RunStarted(
                 workflow=flow.name, code=flow.code, inputs=inputs, parent=parent.run,
@@ -492,10 +492,10 @@ class Engine:
     async def decide(self, command: Command) -> None:
         """Puts a command to a run, on the loop."""
         if isinstance(command, SendMessage):
-            _codec.refuse_secrets(to_json(command.message), "the message")
+            codec.refuse_secrets(to_json(command.message), "the message")
             command = self._addressed(command)
         elif isinstance(command, DecideApproval) and command.edited:
-            _codec.refuse_secrets(to_json(command.payload), "the answer")
+            codec.refuse_secrets(to_json(command.payload), "the answer")
         execution = self.live.get(command.run)
         state = execution.state if execution else self._load(command.run)
         if isinstance(command, DecideApproval) and execution is not None and command.edited and command.decision == "approve":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from pydantic import JsonValue
 
-from sentient_kernel.engine._identity import defined_in_notebook, fingerprint
+from sentient_kernel.engine.identity import defined_in_notebook, fingerprint
 from sentient_kernel.errors import UnknownWorkflow, UsageError
 from sentient_kernel.events import Effect
 from sentient_kernel.projections.foreign import inputs_named

@@ -11,9 +11,9 @@ from typing import Any
 
 from sentient_kernel.documents import Document, Passage
 from sentient_kernel.ids import DocumentId
-from sentient_kernel.index import _records as records
 from sentient_kernel.index import rank
-from sentient_kernel.index._database import Connection, Database
+from sentient_kernel.index import records as records
+from sentient_kernel.index.database import Connection, Database
 from sentient_kernel.installation import installation
 
 __all__ = ["Index"]

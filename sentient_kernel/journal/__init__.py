@@ -8,12 +8,12 @@ breaks that, the journal says which rows are concerned.
 How it is built, where one might wonder:
 
 - Commits that need not survive the power are made on the engine's loop (a hop to a thread costs three times as much), inside the call of
-  a task that writes alone, together for many. Those that the disk confirms, contended ones and checkpoints are a thread's (``_writer``).
+  a task that writes alone, together for many. Those that the disk confirms, contended ones and checkpoints are a thread's (``writer``).
 - A row keeps its run and kind as numbers and has no index entry of its own: ``spans`` says in which blocks of 64 rows a run or a kind
-  occurs (``_schema``). Two rows of a step take about 135 bytes.
-- SQLite opens a damaged log without a word. A chain of hashes and a head record beside the file tell (``_head``, ``_check``); a repair
-  reads pages itself and lets the chain decide what is a row (``_pages``, ``_repair``).
-- The chain is not secret, so it does not tell who wrote a row; a mark beside each does, made with a key outside every home (``_marks``).
+  occurs (``schema``). Two rows of a step take about 135 bytes.
+- SQLite opens a damaged log without a word. A chain of hashes and a head record beside the file tell (``watermark``, ``check``); a repair
+  reads pages itself and lets the chain decide what is a row (``pages``, ``repair``).
+- The chain is not secret, so it does not tell who wrote a row; a mark beside each does, made with a key outside every home (``marks``).
   Records say by their ``origin`` whether they count here.
 - Big values are files named by their hash, not rows: they would fill the log and its checkpoints.
 """
@@ -23,21 +23,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sentient_kernel.journal._repair import Repaired, repair
     from sentient_kernel.journal.blobs import BlobStore
-    from sentient_kernel.journal.hub import Hub, Listener, Subscriber
-    from sentient_kernel.journal.sqlite import SqliteJournal
+    from sentient_kernel.journal.follow.hub import Hub, Listener, Subscriber
+    from sentient_kernel.journal.sqlite.repair import Repaired, repair
+    from sentient_kernel.journal.sqlite.store import SqliteJournal
 
 __all__ = ["BlobStore", "Hub", "Listener", "Repaired", "SqliteJournal", "Subscriber", "repair"]
 
 _WHERE = {
     "BlobStore": "blobs",
-    "Hub": "hub",
-    "Listener": "hub",
-    "Repaired": "_repair",
-    "SqliteJournal": "sqlite",
-    "Subscriber": "hub",
-    "repair": "_repair",
+    "Hub": "follow.hub",
+    "Listener": "follow.subscriber",
+    "Repaired": "sqlite.repair",
+    "SqliteJournal": "sqlite.store",
+    "Subscriber": "follow.subscriber",
+    "repair": "sqlite.repair",
 }
 
 

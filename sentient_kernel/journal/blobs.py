@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from sentient_kernel._regular_files import is_folder, make_folder, open_regular, read_regular
 from sentient_kernel.errors import JournalDamaged, JournalError, JournalUnusable, NotFound, ValueNotStorable
+from sentient_kernel.files.regular import is_folder, make_folder, open_regular, read_regular
 from sentient_kernel.ids import BlobId
 
 _ID = re.compile(r"[0-9a-f]{64}")

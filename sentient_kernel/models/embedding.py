@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sentient_kernel.errors import ConfigurationError, ModelCut, UnknownModel
-from sentient_kernel.models._call import CALL, Call, Deadlines
+from sentient_kernel.models.call import CALL, Call, Deadlines
 
 if TYPE_CHECKING:
-    from sentient_kernel.models._provider import Provider
+    from sentient_kernel.models.provider import Provider
     from sentient_kernel.transport import Fetcher
 
 __all__ = ["Embedder", "ServedEmbedder", "open_embedder"]
@@ -79,7 +79,7 @@ class ServedEmbedder:
     async def _ready(self) -> Provider:
         loop = asyncio.get_running_loop()
         if self._provider is None or self._provider.loop is not loop:
-            from sentient_kernel.models._provider import build
+            from sentient_kernel.models.provider import build
 
             self._provider = await asyncio.to_thread(build, self.name, self._fetcher, loop)
         if self._provider.speaks != "chat":

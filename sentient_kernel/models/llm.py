@@ -13,17 +13,17 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from sentient_kernel._plugins import plugin
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.errors import ModelCut, ModelError
 from sentient_kernel.models import structured
-from sentient_kernel.models._asking import Answer, Asking, Limits, Terms
-from sentient_kernel.models._call import Deadlines
-from sentient_kernel.models._gate import Gate
-from sentient_kernel.models._known import PLUGINS, split
-from sentient_kernel.models._provider import Provider, address, build
+from sentient_kernel.models.attempt import Answer, Asking, Limits, Terms
 from sentient_kernel.models.base import Message, Model, Reply, Usage
+from sentient_kernel.models.call import Deadlines
+from sentient_kernel.models.check import PLUGINS, split
+from sentient_kernel.models.limits import Gate
 from sentient_kernel.models.pricing import Price, priced
+from sentient_kernel.models.provider import Provider, address, build
+from sentient_kernel.plugins import plugin
 from sentient_kernel.transport import Fetcher
 
 if TYPE_CHECKING:

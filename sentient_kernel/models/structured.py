@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sentient_kernel.models._fitting import fit, resolved
+from sentient_kernel.models.fitting import fit, resolved
 
 __all__ = ["Read", "instruction", "loads", "read", "repair", "wrapped"]
 

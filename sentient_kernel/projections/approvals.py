@@ -13,7 +13,7 @@ from sentient_kernel.errors import UsageError
 from sentient_kernel.events import Ask, Record
 from sentient_kernel.ids import ApprovalId, RunId
 from sentient_kernel.projections.base import ENDED, LocalCall, when
-from sentient_kernel.projections.table import Table
+from sentient_kernel.projections.drawing.table import Table
 
 ApprovalStatus = Literal["open", "approved", "rejected", "edited", "expired", "withdrawn"]
 ASKED_ELSEWHERE = "It was asked where this run comes from; here it is asked again."

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from sentient_kernel.events import Record
-from sentient_kernel.projections.table import Table
+from sentient_kernel.projections.drawing.table import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from sentient_kernel.errors import StepFailed
 from sentient_kernel.events import ErrorInfo, Record
 from sentient_kernel.failures import describe
 from sentient_kernel.ids import RunId, Seq
-from sentient_kernel.projections.style import line
-from sentient_kernel.projections.table import Table
+from sentient_kernel.projections.drawing.style import line
+from sentient_kernel.projections.drawing.table import Table
 
 SAMPLE = 200
 """Characters of the newest message that a group keeps; the whole one stands in the journal at ``last_seq``."""

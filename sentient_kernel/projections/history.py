@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from sentient_kernel.clock import as_datetime
 from sentient_kernel.events import Record
 from sentient_kernel.ids import RunId, Seq
-from sentient_kernel.projections.table import Table
+from sentient_kernel.projections.drawing.table import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

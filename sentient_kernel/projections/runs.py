@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 from sentient_kernel.events import TRANSIENT, ErrorInfo, Record, RunStarted
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
 from sentient_kernel.projections.base import ENDED, seconds_between, step_key, when
+from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.progress import Progress
-from sentient_kernel.projections.table import Table
 
 LONGEST_TITLE = 4_000
 """Characters of a title: as many as a question may have."""

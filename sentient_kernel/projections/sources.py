@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from sentient_kernel.events import Record
 from sentient_kernel.projections.base import when
-from sentient_kernel.projections.table import Table
+from sentient_kernel.projections.drawing.table import Table
 
 REFUSED = 50
 """So many refused documents are kept by name for each source, the newest; all are counted."""

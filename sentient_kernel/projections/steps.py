@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from sentient_kernel.events import Effect, ErrorInfo, Record
 from sentient_kernel.ids import StepKey
 from sentient_kernel.projections.base import ENDED, seconds_between, step_key, when
-from sentient_kernel.projections.table import Table
+from sentient_kernel.projections.drawing.table import Table
 
 StepStatus = Literal["running", "retrying", "completed", "failed", "interrupted"]
 

@@ -5,24 +5,18 @@ A source reads documents, finds passages in them, and says of itself what it hol
 May import: ``index``, ``cache``, ``transport``, and what everyone shares (``errors``, ``ids``, ``clock``, ``settings``).
 Knows no run, step or journal.
 
-Invariant: bytes from outside are only ever parsed in a limited child process (``_parser``), and one bad document costs nothing
+Invariant: bytes from outside are only ever parsed in a limited child process (``parser``), and one bad document costs nothing
 but itself: it is named in the source's health with a reason of one sentence, and everything else is read.
 
 .. code-block:: text
 
-    base       the values that sources, index and agents exchange
-    opening    which source a user's word stands for
-    local      what sources on this machine share: reading in threads and children, searching, health
-    folder     a folder or a file                  files      walks and opens without leaving the folder
-    packages   documentation of installed packages installed  what is installed, and whether it has changed
-    parse      the parent's side of parsing        _parser    the child's side
-
-    outside    the way to other machines: cached, guarded, read in a child
-    remote     what sources on other machines share: asking, holding, health
-    fit        which passages of what a search brought fit the query
-    pages      pages of the web as documents       web        a page that is named, and what search engines share
-    searxng, tavily, brave                          search engines; keyed: what those with a key share
-    wikipedia, arxiv, openalex, crossref, pubmed    services of knowledge; scholarly: what the last four share
+    base.py         the values that sources, index and research exchange
+    opening.py      which source a user's word stands for
+    local/          folders and files, and the documentation of installed packages; parse.py is the parent's side of parsing
+    parser/         the child's side of parsing; parser/python reads packages without importing them
+    web/            other machines: fetch.py is the way to them (cached, guarded, read in a child), base.py what such sources share,
+                    pages.py pages as documents, web.py a page that is named and search engines; searxng, tavily, brave
+    scholarly/      open services: wikipedia, arxiv, openalex, crossref, pubmed
 """
 
 from __future__ import annotations

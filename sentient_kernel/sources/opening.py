@@ -10,31 +10,31 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, cast
 
-from sentient_kernel._plugins import plugin, plugins
-from sentient_kernel._spelling import nearest
 from sentient_kernel.errors import ConfigurationError, UsageError
+from sentient_kernel.plugins import plugin, plugins
 from sentient_kernel.sources.base import Source
+from sentient_kernel.spelling import nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from sentient_kernel.index.store import Index
     from sentient_kernel.settings import Settings
-    from sentient_kernel.sources.outside import Outside
+    from sentient_kernel.sources.web.fetch import Outside
 
 __all__ = ["PLUGINS", "WORDS", "is_place", "missing", "open_source"]
 
 PLUGINS = "sentient_kernel.sources"
 """The entry points of packages that bring sources: a function of (spec, settings, outside) under the word that it is asked for by."""
 WORDS = {
-    "searxng": "searxng:SearxngSource",
-    "tavily": "tavily:TavilySource",
-    "brave": "brave:BraveSource",
-    "wikipedia": "wikipedia:WikipediaSource",
-    "arxiv": "arxiv:ArxivSource",
-    "openalex": "openalex:OpenalexSource",
-    "crossref": "crossref:CrossrefSource",
-    "pubmed": "pubmed:PubmedSource",
+    "searxng": "web.searxng:SearxngSource",
+    "tavily": "web.tavily:TavilySource",
+    "brave": "web.brave:BraveSource",
+    "wikipedia": "scholarly.wikipedia:WikipediaSource",
+    "arxiv": "scholarly.arxiv:ArxivSource",
+    "openalex": "scholarly.openalex:OpenalexSource",
+    "crossref": "scholarly.crossref:CrossrefSource",
+    "pubmed": "scholarly.pubmed:PubmedSource",
 }
 """Sources that are asked anew for each query, by the word for them; "web" is the search engine that is set."""
 
@@ -107,7 +107,7 @@ def open_source(
     """
     text = os.fspath(spec)
     if text == "packages" or text.startswith("packages:"):
-        from sentient_kernel.sources.packages import PackagesSource
+        from sentient_kernel.sources.local.packages import PackagesSource
 
         names = [name.strip() for name in text.partition(":")[2].split(",") if name.strip()]
         if ":" in text and not names:
@@ -120,21 +120,21 @@ def open_source(
         if made is None:
             raise UsageError(f"{text!r} is on other machines, and no way to them was given.", hint="Add it with wb.add(...).")
         return _remote(text, made, name or text)
-    from sentient_kernel.sources.folder import FolderSource
+    from sentient_kernel.sources.local.folder import FolderSource
 
     return FolderSource(text, index, name=name, key=PurePath(os.path.normpath(text)).as_posix(), shown=shown)
 
 
 def _remote(spec: str, outside: Outside, name: str) -> Source:
     if spec == "web" or spec in WORDS:
-        from sentient_kernel.sources.web import configured
+        from sentient_kernel.sources.web.web import configured
 
         word = configured(outside.settings) if spec == "web" else spec
         module, _, cls = WORDS[word].partition(":")
         source: Source = getattr(import_module(f"sentient_kernel.sources.{module}"), cls)(outside, name=name, key=word)
         return source
     if _SCHEME.match(spec):
-        from sentient_kernel.sources.web import UrlSource
+        from sentient_kernel.sources.web.web import UrlSource
 
         return UrlSource(spec, outside, name=name)
     return _brought(spec, outside)

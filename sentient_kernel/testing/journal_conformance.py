@@ -13,8 +13,8 @@ Each call of ``open_journal`` opens the *same* store once more, as another kerne
 
 from __future__ import annotations
 
-from sentient_kernel.testing._conformance_holding import HoldingConformance
-from sentient_kernel.testing._conformance_writing import WritingConformance
+from sentient_kernel.testing.conformance_holding import HoldingConformance
+from sentient_kernel.testing.conformance_writing import WritingConformance
 
 
 class JournalConformance(WritingConformance, HoldingConformance):

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Literal
 
-from sentient_kernel.testing._model_wire import Asked, Fault, Out, Said, anthropic, chat, error, refusal
-from sentient_kernel.testing._server import Request, Server
+from sentient_kernel.testing.model_wire import Asked, Fault, Out, Said, anthropic, chat, error, refusal
+from sentient_kernel.testing.server import Request, Server
 
 __all__ = ["Asked", "Fault", "ModelServer", "Said"]
 

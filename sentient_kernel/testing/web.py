@@ -13,10 +13,10 @@ from html import escape
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from sentient_kernel.testing._server import Request, Server, head
-from sentient_kernel.testing._web_kit import Paper, Reply, Text, html
-from sentient_kernel.testing._web_scholarly import SERVICES as SCHOLARLY
-from sentient_kernel.testing._web_search import KEY, SERVICES
+from sentient_kernel.testing.server import Request, Server, head
+from sentient_kernel.testing.web_kit import Paper, Reply, Text, html
+from sentient_kernel.testing.web_scholarly import SERVICES as SCHOLARLY
+from sentient_kernel.testing.web_search import KEY, SERVICES
 
 if TYPE_CHECKING:
     import ssl

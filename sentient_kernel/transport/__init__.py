@@ -10,10 +10,10 @@ name host and port. What comes back is bounded in bytes (after decompression), h
 
     guard      which addresses may be asked (pure)       retry   whether and when to ask again (pure)
     http       Fetcher: get, post, a client for SDKs      polite  turns, gaps and robots.txt per host
-    _wire      connections to checked addresses           _decode compressed bodies, bounded
-    _reading   an answer, whole and of its kind           _robots what a robots.txt allows (pure)
-    _client    the client that SDKs are given             _hops   what a redirect makes of a request (pure)
-    _room      few big answers at once                    _names  this machine's resolver, in threads of its own
+    connections      connections to checked addresses           decoding compressed bodies, bounded
+    reading    an answer, whole and of its kind           robots what a robots.txt allows (pure)
+    client     the client that SDKs are given             redirects   what a redirect makes of a request (pure)
+    body_limit      few big answers at once                    dns     this machine's resolver, in threads of its own
 
 Example:
     >>> from sentient_kernel.transport import Rules, check_url
@@ -23,7 +23,7 @@ Example:
 
 from __future__ import annotations
 
-from sentient_kernel.transport._wire import failed
+from sentient_kernel.transport.connections import failed
 from sentient_kernel.transport.guard import Rules, Target, check_url, verdict
 from sentient_kernel.transport.http import Fetched, Fetcher
 from sentient_kernel.transport.retry import again

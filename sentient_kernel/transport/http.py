@@ -13,15 +13,15 @@ from urllib.parse import urlencode
 
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.errors import FetchFailed, Offline, SentientError, ServerBusy, TooBig, UsageError
-from sentient_kernel.transport import _wire
-from sentient_kernel.transport._decode import ENCODINGS
-from sentient_kernel.transport._hops import Hop
-from sentient_kernel.transport._names import Names
-from sentient_kernel.transport._reading import Accept, Fetched, check_kind, refused, whole
-from sentient_kernel.transport._room import Room
-from sentient_kernel.transport._wire import Resolve, Wire
+from sentient_kernel.transport import connections
+from sentient_kernel.transport.body_limit import Room
+from sentient_kernel.transport.connections import Resolve, Wire
+from sentient_kernel.transport.decoding import ENCODINGS
+from sentient_kernel.transport.dns import Names
 from sentient_kernel.transport.guard import PORTS, Rules, Target, check_url
-from sentient_kernel.transport.polite import AGENT, MOST_ROBOTS, Robots, Turns, pace
+from sentient_kernel.transport.politeness import AGENT, MOST_ROBOTS, Robots, Turns, pace
+from sentient_kernel.transport.reading import Accept, Fetched, check_kind, refused, whole
+from sentient_kernel.transport.redirects import Hop
 from sentient_kernel.transport.retry import ATTEMPTS, again, asked_to_wait
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Fetcher:
             ConfigurationError: The base URL cannot be one.
             Blocked: It is denied by a setting.
         """
-        from sentient_kernel.transport._client import make_client
+        from sentient_kernel.transport.client import make_client
 
         rules = self._rules((base_url,))
         check_url(base_url, rules)
@@ -275,7 +275,7 @@ class Fetcher:
         except SentientError:
             raise
         except Exception as error:
-            named = _wire.failed(error, hop.target.host)
+            named = connections.failed(error, hop.target.host)
             if named is None:
                 raise
             raise named from None

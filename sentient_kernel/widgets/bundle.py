@@ -9,22 +9,23 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
+from posixpath import dirname, normpath
 
 from sentient_kernel.errors import UsageError
-from sentient_kernel.projections.style import CSS
+from sentient_kernel.projections.drawing.style import CSS
 
 STATIC = Path(__file__).parent / "static"
 VIEWS = {
-    "run": ("run", "drawRun"),
-    "report": ("report", "drawReport"),
-    "events": ("events", "drawEvents"),
-    "inbox": ("inbox", "drawInbox"),
-    "errors": ("errors", "drawErrors"),
-    "sources": ("sources", "drawSources"),
+    "run": "drawRun",
+    "report": "drawReport",
+    "events": "drawEvents",
+    "inbox": "drawInbox",
+    "errors": "drawErrors",
+    "sources": "drawSources",
 }
-"""For each view: the module that it starts from, and the function in it that draws."""
+"""For each view: the function that draws it, in the module of its name."""
 
-_IMPORT = re.compile(r'^(?:import|export) \{[^}]*\} from "\./([\w-]+)\.js";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^(?:import|export) \{[^}]*\} from "(\.[\w./-]+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 _COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:[^*]|\*(?!/))*\*/|// .*)[ \t]*\n", re.MULTILINE)
 
@@ -40,12 +41,12 @@ def bundle(view: str) -> str:
         UsageError: There is no such view.
     """
     body = "\n".join(_bare(name) for name in modules(view))
-    return f'{body}\nexport default mount("{view}", {VIEWS[view][1]});\n'
+    return f'{body}\nexport default mount("{view}", {VIEWS[view]});\n'
 
 
 @cache
 def modules(view: str) -> tuple[str, ...]:
-    """Returns the names of a view's modules, each after those that it imports (where two import one another, in the order met).
+    """Returns a view's modules, as ``"views/run"``, each after those that it imports (where two import one another, in the order met).
 
     Raises:
         UsageError: There is no such view.
@@ -59,18 +60,18 @@ def modules(view: str) -> tuple[str, ...]:
         if name not in entered:
             entered.add(name)
             for other in _IMPORT.findall(_text(name)):
-                enter(other)
+                enter(normpath(f"{dirname(name)}/{other}"))
             found[name] = None
 
-    enter("kit")
-    enter(VIEWS[view][0])
+    enter("kit/kit")
+    enter(f"views/{view}")
     return tuple(found)
 
 
 @cache
 def style() -> str:
     """Returns the style sheet of every widget: that of the static views, then what only live ones need."""
-    sheets = sorted(STATIC.glob("*.css"), key=lambda path: (path.stem != "kit", path.name))
+    sheets = sorted(STATIC.rglob("*.css"), key=lambda path: (path.stem != "kit", path.name))
     return "\n".join([CSS, *(path.read_text(encoding="utf-8") for path in sheets)])
 
 

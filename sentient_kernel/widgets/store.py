@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import anywidget
 import traitlets
 
+from sentient_kernel.feeds.channel import Channel, Row
+from sentient_kernel.feeds.feeds import Feed
 from sentient_kernel.widgets.bundle import bundle, style
-from sentient_kernel.widgets.feeds import Feed
-
-Row = dict[str, Any]
-PRESENT = 20.0
-"""Seconds for which a page counts as present after it was heard."""
 
 
 class Store(anywidget.AnyWidget):
@@ -26,39 +21,18 @@ class Store(anywidget.AnyWidget):
 
     Args:
         feed: What it tells.
-        hear: Called with this object and each message of a page; on whatever thread the kernel reads messages on, so it must be quick.
+        hear: Called with its channel and each message of a page; on whatever thread the kernel reads messages on, so it must be quick.
         label: What stands for it as text.
     """
 
     view = traitlets.Unicode().tag(sync=True)
     run = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, view: str, feed: Feed, hear: Callable[[Store, Row], None], label: str) -> None:
+    def __init__(self, view: str, feed: Feed, hear: Callable[[Channel, Row], None], label: str) -> None:
         super().__init__(view=view, run=feed.run or "")
-        self.feed = feed
         self.label = label
-        self.pages: dict[str, float] = {}
-        """The pages that show it, and when each was heard."""
-        self.asked = False
-        """Whether a page waits for a snapshot."""
-        self.sent = 0.0
-        self.behind = False
-        """Whether there may be more to tell than was told."""
-        self.rests_until = 0.0
-        """When to try again after something failed."""
-        self._n = 0
-        self.on_msg(lambda _, content, buffers: hear(self, content) if isinstance(content, dict) else None)
-
-    @property
-    def present(self) -> bool:
-        """True when a page that shows it was heard lately."""
-        return bool(self.pages) and time.monotonic() - max(self.pages.values()) < PRESENT
-
-    def give(self, message: Row) -> None:
-        """Sends a message to all pages. Only the sender calls this: pages know by the numbers that they have missed nothing."""
-        self._n += 1
-        self.sent = time.monotonic()
-        self.send({**message, "n": self._n})
+        self.channel = Channel(view, feed, self.send)
+        self.on_msg(lambda _, content, buffers: hear(self.channel, content) if isinstance(content, dict) else None)
 
     def set_state(self, sync_data: Row) -> None:
         """Takes nothing from a page: what a view is of, the kernel alone says."""

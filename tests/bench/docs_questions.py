@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench import _data
-from tests.bench._package import Index, PackagesSource, Passage, Report, collect, plan, supported, write
+from tests.bench._package import Index, PackagesSource, Passage, Report, check_report, collect, plan, supported, write
 
 PASSAGES = 10
 ASKED: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -101,7 +101,7 @@ def answer(packages: PackagesSource, question: str) -> tuple[list[Passage], Repo
     found = {part.id: asyncio.run(packages.search(part.query, k=PASSAGES)) for part in parts}
     chosen = collect(parts, found) if supported(parts[0].query, found[0]).ok else ()
     report = write(question, parts, chosen, [packages.health], found=found)
-    return found[0], report.checked(lambda document: kept.text if (kept := packages.document(document)) else None)
+    return found[0], check_report(report, lambda document: kept.text if (kept := packages.document(document)) else None)
 
 
 def name(title: str) -> str:

@@ -7,7 +7,7 @@ All goes through the public functions: documents are put into an index, question
 - *Precision*: the mean share of the sentences that come from a gold document; a report of no sentence counts 0.
 - *Answered*: the share of questions that are not turned away, asked of their own documents and of another set's.
 - *Says that it answers*: of the reports on a set's own questions and on another set's, how many say so; and in how many of those the
-  answer string stands in the answer and in the report (:mod:`sentient_kernel.agents.coverage`).
+  answer string stands in the answer and in the report (:mod:`sentient_kernel.research.coverage`).
 - *Disagreements* and *merged* count questions with any; the sets do not say which are right.
 - *AUC*: how well the support score tells gold evidence from other sentences, and claims that evidence contradicts.
 """
@@ -24,7 +24,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tests.bench import _data
-from tests.bench._package import Citation, Evidence, Index, Passage, likeness, plan, select, sentences, supported, words, write
+from tests.bench._package import (
+    Citation,
+    Evidence,
+    Index,
+    Passage,
+    check_report,
+    likeness,
+    plan,
+    select,
+    sentences,
+    supported,
+    words,
+    write,
+)
 from tests.bench.retrieval import index_of
 
 PASSAGES = 10
@@ -117,7 +130,7 @@ def report(name: str, rows: Rows) -> Figures:
     for question, passages in rows:
         parts = plan(question["text"])
         made = write(question["text"], parts, select(question["text"], passages), found={0: passages})
-        made = made.checked({one.document: texts[one.uri] for one in passages}.get)
+        made = check_report(made, {one.document: texts[one.uri] for one in passages}.get)
         disagreeing += bool(made.disagreements)
         abstained += made.abstained
         merged += any(len(claim.citations) > 1 for claim in made.claims)

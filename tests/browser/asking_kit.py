@@ -12,7 +12,7 @@ from lab_kit import IN_APP, Lab, Notebook
 
 from sentient_kernel.events import ApprovalDecided, Record
 from sentient_kernel.settings import Settings
-from sentient_kernel.workbench import open_journal
+from sentient_kernel.workbench.workbench import open_journal
 
 SETUP = """
 import asyncio, json, threading, time

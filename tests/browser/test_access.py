@@ -59,7 +59,7 @@ SHOWS = {
 }  # fmt: skip
 STATIC = """
 from IPython.display import HTML, display
-from sentient_kernel.projections.views import approvals_html, errors_html
+from sentient_kernel.projections.drawing.views import approvals_html, errors_html
 
 table, stats, _ = wb._views.gone_wrong()
 forms = [working._repr_html_(), asked[0]._repr_html_(), done._repr_html_(), failed._repr_html_(), approvals_html(asked[1].approvals),

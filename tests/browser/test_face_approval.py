@@ -10,7 +10,7 @@ import pytest
 from face_kit import NOW, Face, approval, face, keyed_by, run_state
 from lab_kit import browser
 
-from sentient_kernel.projections.exact import marked, unmarked
+from sentient_kernel.projections.drawing.exact import marked, unmarked
 
 pytestmark = [pytest.mark.browser]
 PLAN = ["How much water does it hold?", "For how long?", "What does it cost?"]

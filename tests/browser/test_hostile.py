@@ -72,7 +72,7 @@ for one in failed:
 """
 REPORT = """
 from dataclasses import replace
-from sentient_kernel.agents.report import Citation, Claim, Disagreement, Gap, Report, SourceNote
+from sentient_kernel.report.report import Citation, Claim, Disagreement, Gap, Report, SourceNote
 
 def cite(i):
     text = texts[i]
@@ -104,7 +104,7 @@ len(found.result(30).citations) if found.status == "completed" else found.status
 """
 STATIC = """
 from IPython.display import HTML, Markdown, display
-from sentient_kernel.projections.views import approvals_html, errors_html
+from sentient_kernel.projections.drawing.views import approvals_html, errors_html
 
 tables = wb._views.gone_wrong()
 forms = [run._repr_html_(), *(one._repr_html_() for one in failed), reported._repr_html_(), found._repr_html_(),

@@ -11,8 +11,8 @@ import pytest
 
 from sentient_kernel.clock import Clock
 from sentient_kernel.journal.base import Journal
-from sentient_kernel.journal.sqlite import SqliteJournal
-from sentient_kernel.testing._conformance_kit import Open
+from sentient_kernel.journal.sqlite.store import SqliteJournal
+from sentient_kernel.testing.conformance_kit import Open
 from sentient_kernel.testing.journal_conformance import JournalConformance
 
 

@@ -12,7 +12,7 @@ import time
 
 from sentient_kernel.events import ProgressUpdated, RunStarted
 from sentient_kernel.ids import RunId
-from sentient_kernel.journal.sqlite import SqliteJournal
+from sentient_kernel.journal.sqlite.store import SqliteJournal
 
 
 async def write(journal: SqliteJournal, rows: int, full_every: int, size: int) -> None:

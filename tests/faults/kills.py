@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from sentient_kernel.events import Record
-from sentient_kernel.journal.sqlite import SqliteJournal
+from sentient_kernel.journal.sqlite.store import SqliteJournal
 
 HERE = Path(__file__).parent
 

@@ -21,7 +21,7 @@ from sentient_kernel.engine import Context, Engine, idempotent, once, workflow
 from sentient_kernel.errors import AnswerRefused
 from sentient_kernel.events import ApprovalRequested, Record
 from sentient_kernel.ids import ApprovalId, RunId
-from sentient_kernel.journal.sqlite import SqliteJournal
+from sentient_kernel.journal.sqlite.store import SqliteJournal
 from sentient_kernel.testing import ChaosMonkey
 
 FOLDER: Path

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sentient_kernel.engine import Context, Engine, workflow
-from sentient_kernel.journal.sqlite import SqliteJournal
+from sentient_kernel.journal.sqlite.store import SqliteJournal
 
 BLOCK = 3.0
 """Seconds that the fault lasts; long enough for watchdog (1 s), renewals and percentiles."""
@@ -121,7 +121,7 @@ def test_watchdog_names_the_step_and_where_it_stands(engine: Engine, which: str)
             if any(step in str(arg) for arg in args) or step in message:
                 named.set()
 
-    import sentient_kernel.engine._watchdog as watchdog
+    import sentient_kernel.engine.watchdog as watchdog
 
     before, watchdog.log.warning = watchdog.log.warning, Watch()  # type: ignore[method-assign]
     try:

@@ -18,7 +18,7 @@ import kills
 import pytest
 from kills import Life, Nursery, lines, record
 
-from sentient_kernel.workbench import Workbench
+from sentient_kernel.workbench.workbench import Workbench
 
 warm, nursery = kills.warm, kills.nursery
 

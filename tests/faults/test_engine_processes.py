@@ -18,7 +18,7 @@ from kills import Nursery, lines, record
 from sentient_kernel.commands import DecideApproval, SendMessage
 from sentient_kernel.engine import Engine
 from sentient_kernel.errors import AnswerRefused, JournalUnusable
-from sentient_kernel.journal.sqlite import SqliteJournal
+from sentient_kernel.journal.sqlite.store import SqliteJournal
 
 warm, nursery = kills.warm, kills.nursery
 

@@ -19,7 +19,7 @@ def as_nobody(code: str, *args: Path) -> str:
     drop = "import os; os.setgroups([]) if os.getuid() == 0 else 0; os.setgid(65534) if os.getuid() == 0 else 0; "
     drop += "os.setuid(65534) if os.getuid() == 0 else 0\n"
     drop += "import tempfile; os.environ['XDG_STATE_HOME'] = tempfile.mkdtemp()\n"  # nor may it read our state folder
-    imports = "import sys\nfrom pathlib import Path\nfrom sentient_kernel.journal.sqlite import SqliteJournal\n"
+    imports = "import sys\nfrom pathlib import Path\nfrom sentient_kernel.journal.sqlite.store import SqliteJournal\n"
     command = [sys.executable, "-c", imports + drop + code, *map(str, args)]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     return result.stdout + result.stderr

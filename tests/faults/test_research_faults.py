@@ -27,7 +27,7 @@ from kills import Life, Nursery, lines
 from research_lives import FAULTS, MODEL, settings
 
 import sentient_kernel as sk
-from sentient_kernel.agents.report import Report
+from sentient_kernel.report.report import Report
 from sentient_kernel.transport import retry
 from tests.bench.research import NAMES, question
 

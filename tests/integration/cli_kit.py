@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from sentient_kernel.cli import main
+from sentient_kernel.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 

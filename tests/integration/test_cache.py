@@ -19,10 +19,10 @@ from typing import Any
 import apsw
 import pytest
 
-from sentient_kernel._sqlite_files import hint, why
-from sentient_kernel.cache import Cache, CacheStats, Hit, Key, _tables
+from sentient_kernel.cache import Cache, CacheStats, Hit, Key, tables
 from sentient_kernel.cache import store as store_module
 from sentient_kernel.errors import NotRecorded, ParseError, SourceError, UsageError
+from sentient_kernel.files.sqlite import hint, why
 from sentient_kernel.testing import FakeClock
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -409,13 +409,13 @@ def test_an_answer_that_is_asked_for_anew_takes_its_room_once(path: Path, monkey
 
 def test_connections_are_lent_again_and_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Path] = []
-    connect = _tables.connect
+    connect = tables.connect
 
     def counted(path: Path) -> apsw.Connection:
         opened.append(path)
         return connect(path)
 
-    monkeypatch.setattr(_tables, "connect", counted)
+    monkeypatch.setattr(tables, "connect", counted)
     with Cache(path) as cache:
         for n in range(30):
             run(forget(cache).call(Key("page", n % 3), World()))
@@ -685,7 +685,7 @@ def test_who_keeps_many_answers_without_a_pause_is_not_told_that_they_are_lost(p
 def test_who_is_locked_out_is_told_to_wait_and_not_to_delete_anything(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(_tables, "PATIENCE", 0.05)
+    monkeypatch.setattr(tables, "PATIENCE", 0.05)
     with Cache(path) as cache:
         run(cache.call(KEY, World()))
         other = apsw.Connection(str(path))
@@ -952,7 +952,7 @@ sys.stdin.read()
 def test_answers_are_kept_while_somebody_else_moves_the_log_into_the_file(
     path: Path, mode: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("sentient_kernel.cache._database.PAGES", 10)
+    monkeypatch.setattr("sentient_kernel.cache.database.PAGES", 10)
     with Cache(path, mode=mode) as cache:
         run(cache.call(KEY, World(b"x")))
         words = [sys.executable, "-c", HOLDS_THE_CHECKPOINT, str(path)]

@@ -16,8 +16,7 @@ from cli_kit import Cli, inside, one_sentence
 from workbench_kit import BEES, QUESTION, UNANSWERABLE
 
 import sentient_kernel as sk
-from sentient_kernel import _terminal
-from sentient_kernel.cli import DONE, FAILED, NOTHING, USAGE, WAITING
+from sentient_kernel.cli.main import DONE, FAILED, NOTHING, USAGE, WAITING, terminal
 from sentient_kernel.engine.engine import Engine
 from sentient_kernel.testing import ModelServer
 
@@ -80,7 +79,7 @@ def test_an_unanswerable_question_ends_with_3_and_the_reason_of_each_source(cli:
 
 
 def test_demo_asks_the_installed_packages(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sentient_kernel.sources import packages
+    from sentient_kernel.sources.local import packages
 
     monkeypatch.setattr(packages, "installed", lambda paths: [one for one in INSTALLED(paths) if one.name == "pluggy"])
     monkeypatch.setattr(packages, "standard_library", lambda: next(one for one in INSTALLED(SYS_PATH) if one.name == "iniconfig"))
@@ -92,7 +91,7 @@ def test_demo_asks_the_installed_packages(cli: Cli, monkeypatch: pytest.MonkeyPa
 def _installed() -> tuple[Any, list[str]]:
     import sys
 
-    from sentient_kernel.sources.installed import installed
+    from sentient_kernel.sources.local.installed import installed
 
     return installed, list(sys.path)
 
@@ -231,16 +230,16 @@ def test_a_question_that_the_policy_answers_is_nobody_else_s(tmp_path: Path, mon
             looked.set()
 
     monkeypatch.setattr(Engine, "decide", late)
-    monkeypatch.setattr(_terminal, "time", SimpleNamespace(sleep=look, monotonic=lambda: 0.0))
+    monkeypatch.setattr(terminal, "time", SimpleNamespace(sleep=look, monotonic=lambda: 0.0))
     with sk.Workbench(tmp_path / "home") as wb:
         run = wb.research(QUESTION, sources=BEES, approve={"plan": approve})
-        assert _terminal.follow(run) == ("completed" if approve == "auto" else "failed")
+        assert terminal.follow(run) == ("completed" if approve == "auto" else "failed")
     assert "waiting" in seen
 
 
 def test_a_run_that_stopped_says_what_stopped_it(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     full = sk.JournalError("journal.db could not be written: the disk is full.", hint="Free some space.")
-    monkeypatch.setattr("sentient_kernel._terminal.follow", lambda run: "crashed")
+    monkeypatch.setattr("sentient_kernel.cli.terminal.follow", lambda run: "crashed")
     monkeypatch.setattr("sentient_kernel.engine.engine.Engine.error", lambda engine, run: full)
     done = cli("research", QUESTION, "--source", BEES)
     assert (done.code, done.out) == (FAILED, "")

@@ -23,7 +23,7 @@ from cli_kit import command, environment
 from workbench_kit import BEES, QUESTION
 
 import sentient_kernel as sk
-from sentient_kernel.journal.sqlite import SqliteJournal
+from sentient_kernel.journal.sqlite.store import SqliteJournal
 
 WORDS = "foragers nectar pollen distance kilometres heather farmland waggle dance brood cluster varroa mites colony hive winter".split()
 

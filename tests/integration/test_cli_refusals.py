@@ -10,7 +10,7 @@ import pytest
 from cli_kit import Cli, as_somebody, inside, one_sentence
 from workbench_kit import BEES, QUESTION
 
-from sentient_kernel.cli import DONE, FAILED, NOTHING, USAGE
+from sentient_kernel.cli.main import DONE, FAILED, NOTHING, USAGE
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ import sentient_kernel as sk
 from sentient_kernel.cache import Cache, Key
 from sentient_kernel.index.store import Index
 from sentient_kernel.journal import SqliteJournal, repair
-from sentient_kernel.journal._ours import known_tables
-from sentient_kernel.journal._schema import CREATE, MIGRATIONS, VERSION
+from sentient_kernel.journal.sqlite.schema import CREATE, MIGRATIONS, VERSION
+from sentient_kernel.journal.sqlite.tables import known_tables
 
 JOURNALS: dict[str, Craft] = {
     **crafted("events", "body", "seq"),

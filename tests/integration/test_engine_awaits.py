@@ -13,7 +13,7 @@ import pytest
 from workbench_kit import BEES, QUESTION
 
 import sentient_kernel as sk
-from sentient_kernel.engine import _awaits
+from sentient_kernel.engine import awaits
 from sentient_kernel.engine.context import Context
 
 
@@ -212,7 +212,7 @@ def test_every_method_of_the_context_that_has_to_be_awaited_is_watched() -> None
     annotated = {name: inspect.signature(method).return_annotation for name, method in vars(Context).items() if inspect.isfunction(method)}
     given = {name for name, method in vars(Context).items() if inspect.iscoroutinefunction(inspect.unwrap(method))}
     given |= {name for name, returns in annotated.items() if str(returns).startswith("Awaitable")}
-    assert given == _awaits.METHODS
+    assert given == awaits.METHODS
 
 
 def test_a_workflow_that_is_called_without_a_context_says_how_to_start_it() -> None:

@@ -13,8 +13,8 @@ import json
 from dataclasses import dataclass
 from pydantic import BaseModel
 from engine_kit import Cells
-from sentient_kernel.engine._codec import canonical
-from sentient_kernel.engine._identity import fingerprint
+from sentient_kernel.engine.codec import canonical
+from sentient_kernel.engine.identity import fingerprint
 
 class Paper(BaseModel):
     tags: set[str]

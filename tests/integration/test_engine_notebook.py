@@ -173,7 +173,7 @@ def test_in_a_real_kernel_an_edited_cell_and_a_restart_run_only_what_changed(tmp
 import sys
 sys.path.insert(0, {str(Path.cwd())!r})
 import sentient_kernel.engine as sk
-from sentient_kernel.journal.sqlite import SqliteJournal
+from sentient_kernel.journal.sqlite.store import SqliteJournal
 engine = sk.Engine(SqliteJournal({str(tmp_path / "journal.db")!r}))
 def calls(what):
     with open({str(log)!r}, "a") as file:

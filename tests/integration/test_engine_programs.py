@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import Context, Engine, Retry, idempotent, once, pure, workflow
-from sentient_kernel.engine._state import CRASH_LOOP
+from sentient_kernel.engine.state import CRASH_LOOP
 from sentient_kernel.errors import AnswerRefused, StepFailed
 from sentient_kernel.events import Record
-from sentient_kernel.journal.sqlite import SqliteJournal
+from sentient_kernel.journal.sqlite.store import SqliteJournal
 
 LEAVES = ("async", "sync", "quick", "once", "same key", "ask", "emit", "fails", "flaky", "look", "message")
 ALL = st.recursive(

@@ -16,7 +16,7 @@ from engine_kit import Calls, Home, answer, ended, events, kinds, outcome, wait_
 from pydantic import BaseModel
 
 from sentient_kernel.engine import Context, Engine, once, workflow
-from sentient_kernel.engine._state import CRASH_LOOP
+from sentient_kernel.engine.state import CRASH_LOOP
 from sentient_kernel.errors import NondeterminismError, StepFailed, UnknownWorkflow
 
 home, engine = engine_kit.home, engine_kit.engine

@@ -15,7 +15,7 @@ import engine_kit
 import pytest
 from engine_kit import Home, ended, events, wait_for
 
-from sentient_kernel.engine import Context, Engine, _watchdog, workflow
+from sentient_kernel.engine import Context, Engine, watchdog, workflow
 
 home = engine_kit.home
 
@@ -23,7 +23,7 @@ home = engine_kit.home
 @pytest.fixture
 def engine(home: Home, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """An engine whose watchdog is in a hurry."""
-    monkeypatch.setattr(_watchdog, "BLOCKED_AFTER", 0.2)
+    monkeypatch.setattr(watchdog, "BLOCKED_AFTER", 0.2)
     return home.engine()
 
 
@@ -139,7 +139,7 @@ def test_async_step_that_blocks_in_its_own_thread_is_named_while_it_runs(engine:
 
 
 def test_busy_interpreter_and_slow_sync_step_are_blamed_on_nobody(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_watchdog, "BLOCKED_AFTER", 0.4)  # on a machine with much to do the loop itself may lose a tenth of a second
+    monkeypatch.setattr(watchdog, "BLOCKED_AFTER", 0.4)  # on a machine with much to do the loop itself may lose a tenth of a second
 
     def slow() -> None:
         threading.Event().wait(0.9)
@@ -159,7 +159,7 @@ def test_busy_interpreter_and_slow_sync_step_are_blamed_on_nobody(engine: Engine
 STOPPED = """
 import asyncio, sys, time
 from sentient_kernel.engine import Engine, workflow
-from sentient_kernel.journal.sqlite import SqliteJournal
+from sentient_kernel.journal.sqlite.store import SqliteJournal
 engine = Engine(SqliteJournal(sys.argv[1]))
 
 async def works():

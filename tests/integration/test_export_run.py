@@ -23,9 +23,6 @@ from foreign_kit import open_question
 from workbench_kit import BEES, QUESTION, asking, calls, doubled, tell, waiting
 
 import sentient_kernel as sk
-from sentient_kernel import _run_file, _run_reading
-from sentient_kernel._run_file import EVENTS, MANIFEST
-from sentient_kernel.agents.research import RESEARCH
 from sentient_kernel.cache import Cache, Key
 from sentient_kernel.commands import DecideApproval
 from sentient_kernel.documents import Document
@@ -42,6 +39,9 @@ from sentient_kernel.events import (
     StepStarted,
 )
 from sentient_kernel.ids import RunId, Seq, new_run_id
+from sentient_kernel.research.workflow import RESEARCH
+from sentient_kernel.workbench import run_file, run_reading
+from sentient_kernel.workbench.run_file import EVENTS, MANIFEST
 
 RUN = new_run_id(1_700_000_000_000)
 AT = 1_700_000_000_000_000
@@ -292,11 +292,11 @@ def test_a_policy_from_elsewhere_answers_nothing_here(there: sk.Workbench, file:
 
 
 def test_a_question_that_shows_something_else_than_it_approves_is_asked_anew(there: sk.Workbench, file: Path) -> None:
-    from sentient_kernel.engine import _codec, _identity
+    from sentient_kernel.engine import codec, identity
 
-    shown = _codec.encode({"x": 1}, "it").json
-    key = _identity.occurrence_key(b"\0".join((b"approve", b"", b"Go ahead?", shown)), 0)
-    approval = _identity.approval_id(RUN, key)
+    shown = codec.encode({"x": 1}, "it").json
+    key = identity.occurrence_key(b"\0".join((b"approve", b"", b"Go ahead?", shown)), 0)
+    approval = identity.approval_id(RUN, key)
     started = RunStarted(workflow=asking.name, code=asking.code, inputs={"args": [1], "kwargs": {}})
     forged = ApprovalRequested(approval=approval, key=key, question="Go ahead?", payload={"x": "harmless"}, digest="0" * 16)
     forge(file, [started, forged])
@@ -343,7 +343,7 @@ def forge(path: Path, facts: list[Fact | tuple[str, Fact]], blobs: dict[str, byt
     """Writes a file whose every hash is right: what is wrong with it is what it says."""
     pairs = [fact if isinstance(fact, tuple) else (RUN, fact) for fact in facts]
     records = [Record(Seq(n), RunId(run), AT + n, fact.kind, fact.body()) for n, (run, fact) in enumerate(pairs, 1)]
-    _run_file.write(path, RUN, records, sorted((blobs or {}).items()), entries, "0.1.0")
+    run_file.write(path, RUN, records, sorted((blobs or {}).items()), entries, "0.1.0")
     return path
 
 
@@ -472,7 +472,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "65,535 parts": lambda: end_record(here=65_535, all=65_535),
     "a directory of 4 GB": lambda: end_record(size=2**32 - 1),
     "a directory elsewhere": lambda: end_record(offset=0),
-    "too many parts": lambda: packed([(f"blobs/{n:064x}", b"") for n in range(_run_file.MOST_MEMBERS + 1)], zipfile.ZIP_STORED),
+    "too many parts": lambda: packed([(f"blobs/{n:064x}", b"") for n in range(run_file.MOST_MEMBERS + 1)], zipfile.ZIP_STORED),
     "a bomb": lambda: member(f"blobs/{sha256(bytes(50_000_000)).hexdigest()}", bytes(50_000_000)),
     "a bomb as the log": lambda: again(lambda m, p: p.update({EVENTS: b"\n" * 30_000_000})),
     "a bomb as the manifest": lambda: packed([(EVENTS, b""), (MANIFEST, b"[" * 7_000_000)]),
@@ -592,15 +592,15 @@ def test_a_run_that_is_here_is_never_overwritten(here: sk.Workbench, tmp_path: P
     run = here.start(doubled, 3)
     run.result()
     mine = here.export(run.id, tmp_path / "mine.zip")
-    with _run_reading.opened(mine) as sound:
+    with run_reading.opened(mine) as sound:
         records = [r._replace(body=RunCompleted(result=666).body()) if r.kind == "run_completed" else r for r in sound.records()]
-    _run_file.write(tmp_path / "other.zip", run.id, records, [], [], "0.1.0")
+    run_file.write(tmp_path / "other.zip", run.id, records, [], [], "0.1.0")
     with pytest.raises(sk.Refused, match="another one"):
         here.open_export(tmp_path / "other.zip")
     assert run.result() == 6
     child = [Record(Seq(1), RUN, AT, "run_started", STARTED.body())]
     child.append(Record(Seq(2), run.id, AT, "run_started", STARTED.model_copy(update={"parent": RUN}).body()))
-    _run_file.write(tmp_path / "child.zip", RUN, child, [], [], "0.1.0")
+    run_file.write(tmp_path / "child.zip", RUN, child, [], [], "0.1.0")
     with pytest.raises(sk.Refused, match="already"):
         here.open_export(tmp_path / "child.zip")
     assert here.run(run.id).view.workflow == run.view.workflow

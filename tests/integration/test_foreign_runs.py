@@ -14,7 +14,7 @@ from test_export_run import forge as forge_file
 from workbench_kit import asking, doubled
 
 import sentient_kernel as sk
-from sentient_kernel.engine import _codec, _identity
+from sentient_kernel.engine import codec, identity
 from sentient_kernel.events import (
     ApprovalDecided,
     ApprovalRequested,
@@ -27,8 +27,8 @@ from sentient_kernel.events import (
     StepStarted,
 )
 from sentient_kernel.ids import ApprovalId, RunId, StepKey
-from sentient_kernel.projections.rows import run_row
-from sentient_kernel.projections.views import run_html, run_text
+from sentient_kernel.projections.drawing.rows import run_row
+from sentient_kernel.projections.drawing.views import run_html, run_text
 from sentient_kernel.testing import FakeWeb, ModelServer
 
 opened_files: list[str] = []
@@ -188,9 +188,9 @@ def test_what_was_answered_here_is_not_asked_again(tmp_path: Path, theirs: Path)
 
 def ask_of(run: str, flow: str = "Send it?", payload: Any = None) -> tuple[StepKey, ApprovalId]:
     """Returns key and id of the question that a run asks."""
-    shown = _codec.encode(payload, "it").json
-    key = _identity.occurrence_key(b"\0".join((b"approve", b"", flow.encode(), shown)), 0)
-    return key, _identity.approval_id(run, key)  # type: ignore[arg-type]
+    shown = codec.encode(payload, "it").json
+    key = identity.occurrence_key(b"\0".join((b"approve", b"", flow.encode(), shown)), 0)
+    return key, identity.approval_id(run, key)  # type: ignore[arg-type]
 
 
 def test_a_forged_answer_with_the_right_chain_is_no_answer(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_that_an_effect_did_not_happen_is_not_believed_from_elsewhere(tmp_path: 
         open_question(mine).approve()
         asked = open_question(mine, "tool")
     assert question.id != asked.id
-    key = _identity.occurrence_key(_identity.identity(_identity.step_prefix("", "act", _identity.place_of(act)), "act", ("money",), {}), 0)
+    key = identity.occurrence_key(identity.identity(identity.step_prefix("", "act", identity.place_of(act)), "act", ("money",), {}), 0)
     forge(
         home / "journal.db",
         run.id,
@@ -299,7 +299,7 @@ def test_a_name_that_stands_for_another_run_is_damage(tmp_path: Path) -> None:
 
     database = apsw.Connection(str(tmp_path / "home" / "journal.db"))
     inputs = {"args": [1], "kwargs": {}}
-    database.execute("INSERT INTO keys VALUES (?, 1)", (f"name:monday:{_identity.digest(doubled.name, inputs)}",))
+    database.execute("INSERT INTO keys VALUES (?, 1)", (f"name:monday:{identity.digest(doubled.name, inputs)}",))
     database.close()
     with sk.Workbench(tmp_path / "home") as wb, pytest.raises(sk.JournalDamaged, match="monday"):
         wb.start(doubled, 1, name="monday")

@@ -15,7 +15,7 @@ from sentient_kernel.documents import Document, Health, Passage
 from sentient_kernel.errors import SentientError
 from sentient_kernel.redaction import hold
 from sentient_kernel.settings import Settings
-from sentient_kernel.sources._parser.bounds import ADDRESS, DEEPEST, FIELD, FIELDS, ITEMS, NAME, TITLE, VALUES, bounded
+from sentient_kernel.sources.parser.bounds import ADDRESS, DEEPEST, FIELD, FIELDS, ITEMS, NAME, TITLE, VALUES, bounded
 from sentient_kernel.testing import FakeWeb
 from tests.remote_kit import ABSTRACT, QUESTION, TIDES
 

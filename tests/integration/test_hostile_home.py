@@ -35,7 +35,7 @@ from sentient_kernel.events import (
 )
 from sentient_kernel.ids import ApprovalId, BlobId, RunId, StepKey
 from sentient_kernel.journal import SqliteJournal
-from sentient_kernel.journal._holders import machine
+from sentient_kernel.journal.sqlite.holders import machine
 
 SECONDS = 60.0
 """In which each thing that is done with such a home is done, on a machine that others use too."""
@@ -181,7 +181,7 @@ def test_names_in_a_home_reach_nothing_outside_of_it(
                 lambda run=run: run.result(timeout=0.2),
                 run.cancel,
                 lambda run=run: wb.export(run.id, tmp_path / "home" / "out.run"),
-                lambda run=run: wb._screen._live._face.answer(None, {"kind": "do", "what": "decide", "run": name, "approval": name}),  # type: ignore[arg-type]
+                lambda run=run: wb._screen._live._source.answer(None, {"kind": "do", "what": "decide", "run": name, "approval": name}),  # type: ignore[arg-type]
             ):
                 told(look)
         mine = wb.start(doubled, 2)

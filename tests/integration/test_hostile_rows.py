@@ -13,11 +13,11 @@ import pytest
 from workbench_kit import doubled
 
 import sentient_kernel as sk
-from sentient_kernel._face import Face
 from sentient_kernel.events import Written
+from sentient_kernel.feeds.feeds import EventsFeed, InboxFeed, RunFeed
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal import SqliteJournal
-from sentient_kernel.widgets.feeds import EventsFeed, InboxFeed, RunFeed
+from sentient_kernel.workbench.view_source import WorkbenchViews
 
 BEGUN = ("run_started", json.dumps({"workflow": doubled.name, "inputs": {"args": [1], "kwargs": {}}}))
 KEY = "0123456789abcdef"
@@ -90,7 +90,7 @@ def written(path: Path, rows: list[tuple[str, str]]) -> Path:
 
 def looks(wb: sk.Workbench, home: Path) -> list[Callable[[], Any]]:
     run = wb.run("r1")
-    face = Face(wb)
+    face = WorkbenchViews(wb)
     return [
         lambda: (run.view, run.progress, run.error, repr(run), run._repr_html_()),
         *(

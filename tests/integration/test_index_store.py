@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from sentient_kernel.errors import SourceError, UsageError
 from sentient_kernel.ids import DocumentId
-from sentient_kernel.index import _records
+from sentient_kernel.index import records
 from sentient_kernel.index.store import Index
 from sentient_kernel.sources.base import Document
 
@@ -64,8 +64,8 @@ def test_passage_that_answers_is_found_inside_a_long_document(index: Index) -> N
 def test_unchanged_document_is_not_cut_again(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     index.put("notes", [doc("a", BEES), doc("b", LONG)], stamps={"a": "1", "b": "1"})
     cut: list[str] = []
-    real = _records.chunks
-    monkeypatch.setattr(_records, "chunks", lambda text: (cut.append(text), real(text))[1])
+    real = records.chunks
+    monkeypatch.setattr(records, "chunks", lambda text: (cut.append(text), real(text))[1])
     assert index.put("notes", [doc("a", BEES), doc("b", "New words.")], stamps={"a": "2", "b": "2"}) == 1
     assert cut == ["New words."]
     assert index.stamps("notes") == {"a": "2", "b": "2"}

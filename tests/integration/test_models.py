@@ -26,12 +26,12 @@ from sentient_kernel.errors import (
     SentientError,
     UnknownModel,
 )
-from sentient_kernel.models._call import Call
-from sentient_kernel.models._known import COMMON, check
-from sentient_kernel.models._provider import build
 from sentient_kernel.models.base import MOST_REQUESTS, Message, Reply, Usage
+from sentient_kernel.models.call import Call
+from sentient_kernel.models.check import COMMON, check
 from sentient_kernel.models.llm import Deadlines, LanguageModel, Limits, open_model
 from sentient_kernel.models.pricing import Price, priced
+from sentient_kernel.models.provider import build
 from sentient_kernel.settings import Settings
 from sentient_kernel.testing import Asked, Fault, ModelServer, Said, ScriptedModel
 from sentient_kernel.transport import Fetcher
@@ -305,7 +305,7 @@ def test_a_count_of_tokens_that_is_no_number_costs_the_count_and_not_the_answer(
     def written(value: Any) -> str:
         return json.dumps(value).replace('_tokens": 77', f'_tokens": {said}')
 
-    monkeypatch.setattr("sentient_kernel.testing._model_wire.json", SimpleNamespace(dumps=written, loads=json.loads))
+    monkeypatch.setattr("sentient_kernel.testing.model_wire.json", SimpleNamespace(dumps=written, loads=json.loads))
     for prompt, completion in ((77, 5), (5, 77), (77, 77)):
         with ModelServer(Said(text=TEXT, prompt=prompt, completion=completion)) as server:
             reply = ask(server, providers, name=name)

@@ -11,11 +11,11 @@ import pytest
 from test_models import PLAN, SCHEMA, TEXT, Pauses, Point, ask, providers
 
 from sentient_kernel.errors import ModelCut, ModelError, ModelTimedOut, ReasoningTooLong
-from sentient_kernel.models._manner import remembered
 from sentient_kernel.models.base import MOST_TOKENS
 from sentient_kernel.models.llm import Deadlines, Limits
+from sentient_kernel.models.server_manner import remembered
 from sentient_kernel.testing import Asked, ModelServer, Said
-from sentient_kernel.testing._model_wire import Out
+from sentient_kernel.testing.model_wire import Out
 
 __all__ = ["providers"]  # a fixture
 

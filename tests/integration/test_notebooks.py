@@ -16,7 +16,7 @@ from kernels_kit import add_kernels
 from nbclient import NotebookClient
 
 import sentient_kernel as sk
-from sentient_kernel.journal.sqlite import SqliteJournal
+from sentient_kernel.journal.sqlite.store import SqliteJournal
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

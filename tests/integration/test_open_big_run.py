@@ -20,7 +20,6 @@ import pytest
 from test_export_run import written
 
 import sentient_kernel as sk
-from sentient_kernel import _run_file
 from sentient_kernel.cache import Key
 from sentient_kernel.documents import Document
 from sentient_kernel.events import (
@@ -36,6 +35,7 @@ from sentient_kernel.events import (
 )
 from sentient_kernel.ids import ApprovalId, BlobId, RunId, Seq, StepKey, new_run_id
 from sentient_kernel.settings import Settings
+from sentient_kernel.workbench import run_file
 
 RUN = new_run_id(1_700_000_000_000)
 AT = 1_700_000_000_000_000
@@ -50,7 +50,7 @@ Made = Callable[[Callable[[Path], Path]], Path]
 def forge(path: Path, facts: Sequence[Fact], blobs: Sequence[bytes] = (), entries: Sequence[tuple[str, bytes]] = ()) -> Path:
     """Writes a sound file."""
     records = [Record(Seq(n), RUN, AT + n, fact.kind, fact.body()) for n, fact in enumerate(facts, 1)]
-    _run_file.write(path, RUN, records, sorted((sha256(blob).hexdigest(), blob) for blob in blobs), sorted(entries), "0.1.0")
+    run_file.write(path, RUN, records, sorted((sha256(blob).hexdigest(), blob) for blob in blobs), sorted(entries), "0.1.0")
     return path
 
 
@@ -213,7 +213,7 @@ def test_memory_stays_within_a_hundred_megabytes_over_the_files_size(tmp_path: P
     small = tmp_path / "small.run"
     records = [Record(Seq(n), new_run_id(1), AT, fact.kind, fact.body()) for n, fact in enumerate((STARTED, DONE), 1)]
     records = [record._replace(run=records[0].run) for record in records]
-    _run_file.write(small, records[0].run, records, [], [], "0.1.0")
+    run_file.write(small, records[0].run, records, [], [], "0.1.0")
     command = [sys.executable, "-c", CHILD, str(small), str(big), str(tmp_path / "home")]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=110, env=os.environ)
     more, said = json.loads(done.stdout)
@@ -311,7 +311,7 @@ def test_a_file_that_holds_a_run_of_this_home_under_another_root_changes_nothing
         child = RunStarted(workflow="w", parent=RUN)
         records = [Record(Seq(1), RUN, AT, STARTED.kind, STARTED.body()), Record(Seq(2), RunId(mine), AT, child.kind, child.body())]
         records.append(Record(Seq(3), RUN, AT, "step_completed", value(blob).body()))
-        _run_file.write(tmp_path / "f.run", RUN, records, [(sha256(blob).hexdigest(), blob)], [], "0.1.0")
+        run_file.write(tmp_path / "f.run", RUN, records, [(sha256(blob).hexdigest(), blob)], [], "0.1.0")
         before = written(wb.home)
         with pytest.raises(sk.Refused, match="in this home already"):
             wb.open_export(tmp_path / "f.run")

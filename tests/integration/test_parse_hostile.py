@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from sentient_kernel.errors import ParseError, SourceError
-from sentient_kernel.sources.parse import Limits, Parser
+from sentient_kernel.sources.local.parse import Limits, Parser
 
 LIMITS = Limits(wall=20.0, cpu=2, memory=1 << 29, file=50 << 20, characters=200_000)
 WORD = '<w:document xmlns:w="w"><w:body><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:body></w:document>'
@@ -130,7 +130,7 @@ def lie(data):
         except OSError: pass
     os._exit(0)
 def chatter(data):
-    from sentient_kernel.sources._parser.common import Text
+    from sentient_kernel.sources.parser.common import Text
     print("between the frames", flush=True); os.system("echo more")
     return Text("fine", "", {"keys": sorted(os.environ), "cwd": os.getcwd()})
 """
@@ -249,7 +249,7 @@ def test_an_unknown_kind_is_refused_without_a_child() -> None:
 
 def test_a_child_is_ready_within_a_tenth_of_a_second_of_processor_time_and_loads_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "modules.py").write_text(
-        "import sys\nfrom sentient_kernel.sources._parser.common import Text\n"
+        "import sys\nfrom sentient_kernel.sources.parser.common import Text\n"
         "def look(data): return Text('x', '', {'modules': sorted(sys.modules)})\n"
     )
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -263,9 +263,9 @@ def test_a_child_is_ready_within_a_tenth_of_a_second_of_processor_time_and_loads
     assert {name for name in loaded if name.startswith("sentient_kernel")} == {
         "sentient_kernel",
         "sentient_kernel.sources",
-        "sentient_kernel.sources._parser",
-        "sentient_kernel.sources._parser.bounds",
-        "sentient_kernel.sources._parser.common",
-        "sentient_kernel.sources._parser.main",
-        "sentient_kernel.sources._parser.plain",
+        "sentient_kernel.sources.parser",
+        "sentient_kernel.sources.parser.bounds",
+        "sentient_kernel.sources.parser.common",
+        "sentient_kernel.sources.parser.main",
+        "sentient_kernel.sources.parser.plain",
     }

@@ -43,7 +43,7 @@ def times_ten(x):
 async def quick(ctx, x):
     return await ctx.step(times_ten, x)
 
-import sentient_kernel._frontend as frontend, sentient_kernel._pump as pump
+import sentient_kernel.notebook.interaction as frontend, sentient_kernel.notebook.pump as pump
 """
 
 

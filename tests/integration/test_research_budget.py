@@ -14,8 +14,8 @@ import pytest
 from test_research_with_model import QUESTION, TEXTS, good_report, hops, plans, scripted
 
 import sentient_kernel as sk
-from sentient_kernel.agents.asking import _Readable
 from sentient_kernel.models.base import Message, Reply, Usage
+from sentient_kernel.research.model_calls import _Readable
 from sentient_kernel.testing import Fault, ModelServer, ScriptedModel
 from sentient_kernel.testing.models import Asked
 

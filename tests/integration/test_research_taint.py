@@ -12,8 +12,8 @@ import pytest
 from spellings_kit import SECRETS, carried, spellings
 
 import sentient_kernel as sk
-from sentient_kernel.agents.research import research_workflow
 from sentient_kernel.models.base import Message
+from sentient_kernel.research.workflow import research_workflow
 from sentient_kernel.sources.base import Document, Health, Passage
 from sentient_kernel.testing import FakeWeb, ScriptedModel
 
@@ -351,7 +351,7 @@ def test_a_replay_asks_nobody_as_nothing_leaves(web: FakeWeb, notes: Path, tmp_p
 
 def test_in_a_shell_the_run_waits_and_says_so(web: FakeWeb, notes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The model is a server here: what a shell can name."""
-    from sentient_kernel.cli import main
+    from sentient_kernel.cli.main import main
     from sentient_kernel.testing.models import ModelServer
 
     def say(asked: Any) -> Any:

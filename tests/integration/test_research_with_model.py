@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import sentient_kernel as sk
-from sentient_kernel.engine import _identity
+from sentient_kernel.engine import identity
 from sentient_kernel.models.base import Message
 from sentient_kernel.testing import ScriptedModel
 
@@ -391,14 +391,14 @@ def test_no_judgement_lifts_a_number_a_name_or_a_denial_that_its_quotes_do_not_h
 def test_no_step_of_a_research_is_known_by_the_module_that_holds_it(wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A module that moves would repay the steps of unfinished runs."""
     places: dict[str, str] = {}
-    of = _identity.place_of
+    of = identity.place_of
 
     def seen(fn: Callable[..., Any]) -> str:
         place = of(fn)
-        places[_identity.name_of(fn)] = place
+        places[identity.name_of(fn)] = place
         return place
 
-    monkeypatch.setattr(_identity, "place_of", seen)
+    monkeypatch.setattr(identity, "place_of", seen)
     wb.research(QUESTION).result(30)
     model = scripted(plan=plans, write=good_report)
     wb.research(QUESTION, model=model).result(30)

@@ -15,7 +15,7 @@ DETACHED = "Detached. Run('held') goes on in the background: run.pause(), run.ca
 @pytest.fixture(scope="module")
 def one_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     with prepared(tmp_path_factory.mktemp("kernel")) as kernel:
-        kernel.value("import sentient_kernel._frontend; sentient_kernel._frontend.UNHEARD = 0.2; 1")
+        kernel.value("import sentient_kernel.notebook.interaction; sentient_kernel.notebook.interaction.UNHEARD = 0.2; 1")
         yield kernel
 
 

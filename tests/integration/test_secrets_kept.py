@@ -18,7 +18,7 @@ from canaries_kit import CANARIES, found_below, found_in
 
 import sentient_kernel as sk
 from sentient_kernel.testing import FakeWeb
-from sentient_kernel.testing._model_wire import Asked
+from sentient_kernel.testing.model_wire import Asked
 from sentient_kernel.testing.models import ModelServer
 
 QUESTION = "What is known about the waggle hive?"

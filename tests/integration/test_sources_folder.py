@@ -13,8 +13,8 @@ import pytest
 from sentient_kernel.errors import SourceError, UsageError
 from sentient_kernel.index.store import Index
 from sentient_kernel.sources import Health, open_source
-from sentient_kernel.sources.folder import FolderSource
-from sentient_kernel.sources.parse import Limits, Parser
+from sentient_kernel.sources.local.folder import FolderSource
+from sentient_kernel.sources.local.parse import Limits, Parser
 
 pytestmark = pytest.mark.anyio
 
@@ -148,7 +148,7 @@ async def test_a_file_that_could_not_be_opened_is_tried_again_although_it_did_no
 
     source = FolderSource("papers/bees.md", index)
     with monkeypatch.context() as patch:
-        patch.setattr("sentient_kernel.sources.folder.open_inside", locked)
+        patch.setattr("sentient_kernel.sources.local.folder.open_inside", locked)
         health = await source.refresh()
     assert (health.documents, health.refused) == (0, (("papers/bees.md", "'bees.md' cannot be opened: permission denied."),))
     assert (await source.refresh()).documents == 1

@@ -12,7 +12,7 @@ import pytest
 from sentient_kernel.errors import SourceError
 from sentient_kernel.index.store import Index
 from sentient_kernel.sources import Document, open_source
-from sentient_kernel.sources.packages import PackagesSource
+from sentient_kernel.sources.local.packages import PackagesSource
 
 pytestmark = pytest.mark.anyio
 

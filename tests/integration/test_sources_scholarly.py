@@ -12,7 +12,7 @@ import pytest
 import sentient_kernel as sk
 from sentient_kernel.errors import NotRecorded, ParseError, ServerBusy, SourceError
 from sentient_kernel.settings import Settings
-from sentient_kernel.sources.outside import Readers
+from sentient_kernel.sources.web.fetch import Readers
 from sentient_kernel.testing import FakeClock, FakeWeb
 from tests.loop_kit import on_a_loop
 from tests.remote_kit import ABSTRACT, QUESTION, TIDES, opened, reaching, searched

@@ -13,8 +13,8 @@ import pytest
 import sentient_kernel as sk
 from sentient_kernel.errors import Blocked, ConfigurationError, NotRecorded, ParseError, ServerBusy, SourceError, UsageError
 from sentient_kernel.settings import Settings
-from sentient_kernel.sources.outside import Readers
-from sentient_kernel.sources.parse import Limits
+from sentient_kernel.sources.local.parse import Limits
+from sentient_kernel.sources.web.fetch import Readers
 from sentient_kernel.testing import FakeWeb
 from tests.integration.test_parse_hostile import small_pdf
 from tests.loop_kit import on_a_loop
@@ -82,16 +82,16 @@ async def test_tavily_gives_text_along_and_where_it_does_not_the_page_is_read(we
     async with reaching(web, tmp_path) as outside:
         await searched(outside, "tavily")
         assert web.counts["/tides"] == 0
-    from sentient_kernel.testing import _web_search
+    from sentient_kernel.testing import web_search
 
-    plain = _web_search.SERVICES["tavily"]
+    plain = web_search.SERVICES["tavily"]
 
     def without_text(web: FakeWeb, request: Any, rest: str) -> Any:
         asked = type(request)(**{name: getattr(request, name) for name in request.__slots__} | {"body": b'{"query": "tide fundy"}'})
         return plain(web, asked, rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(_web_search.SERVICES, "tavily", without_text)
+        patch.setitem(web_search.SERVICES, "tavily", without_text)
         async with reaching(web, tmp_path / "other") as outside:
             (best, *_), _ = await searched(outside, "tavily")
             assert "sixteen metres" in best.text
@@ -296,7 +296,7 @@ async def test_orders_in_a_page_stay_text(web: FakeWeb, tmp_path: Path) -> None:
 
 @on_a_loop
 async def test_addresses_of_this_network_and_denied_domains_are_not_read(web: FakeWeb, tmp_path: Path) -> None:
-    from sentient_kernel.sources.web import Hit, WebSource
+    from sentient_kernel.sources.web.web import Hit, WebSource
 
     class Found(WebSource):
         service, setting = "Test", "searxng_url"
@@ -319,8 +319,8 @@ async def test_addresses_of_this_network_and_denied_domains_are_not_read(web: Fa
 async def test_an_engine_of_strangers_sends_nobody_to_the_hosts_of_ones_own(
     web: FakeWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sentient_kernel.sources import web as module
-    from sentient_kernel.sources.pages import Page
+    from sentient_kernel.sources.web import web as module
+    from sentient_kernel.sources.web.pages import Page
 
     async def hits(self: Any, query: str, calls: Any) -> list[module.Hit]:
         return [module.Hit(web.url + "/tides"), module.Hit("https://example.org/away")]
@@ -469,7 +469,7 @@ async def test_documents_are_found_by_a_later_process_and_never_in_another_form(
 
 @on_a_loop
 async def test_what_is_held_in_memory_is_bounded(web: FakeWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sentient_kernel.sources.outside.HELD", 1_000)
+    monkeypatch.setattr("sentient_kernel.sources.web.fetch.HELD", 1_000)
     for number in range(4):
         web.article(f"/more/{number}", f"Tides {number}", f"{TIDES} Number {number}.")
     async with reaching(web, tmp_path) as outside:
@@ -581,7 +581,7 @@ def test_a_package_brings_a_source_by_its_word(plugin: None, tmp_path: Path) -> 
 async def test_without_trafilatura_pages_are_read_all_the_same_and_health_says_so(
     web: FakeWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sentient_kernel.sources.web.boilerplate_note", lambda: "No trafilatura.")
+    monkeypatch.setattr("sentient_kernel.sources.web.web.boilerplate_note", lambda: "No trafilatura.")
     async with reaching(web, tmp_path) as outside:
         found, source = await searched(outside, "searxng")
         assert found
@@ -592,12 +592,12 @@ async def test_without_trafilatura_pages_are_read_all_the_same_and_health_says_s
 async def test_a_page_that_another_reader_read_is_read_again_but_in_a_replay(
     web: FakeWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sentient_kernel.sources.pages.page_reader", lambda: "")
+    monkeypatch.setattr("sentient_kernel.sources.web.pages.page_reader", lambda: "")
     plain = web.page("/plain", TIDES, kind="text/plain")
     async with reaching(web, tmp_path) as outside:
         first, _ = await searched(outside, web.url + "/tides")
         await searched(outside, plain)
-    monkeypatch.setattr("sentient_kernel.sources.pages.page_reader", lambda: "trafilatura 99")
+    monkeypatch.setattr("sentient_kernel.sources.web.pages.page_reader", lambda: "trafilatura 99")
     for settings in ({"mode": "replay"}, {"offline": True}):
         async with reaching(web, tmp_path, **settings) as outside:
             assert (await searched(outside, web.url + "/tides"))[0] == first
@@ -610,7 +610,7 @@ async def test_a_page_that_another_reader_read_is_read_again_but_in_a_replay(
 
 
 def test_the_page_reader_needs_no_trafilatura(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sentient_kernel.sources._parser import page
+    from sentient_kernel.sources.parser import page
 
     text = "The tide rises twice a day in most harbours of the world, and nobody has found a way to stop it. " * 5
     data = f"{{}}\n<html><title>T</title><body><nav>Home</nav><main><p>{text}</p></main><footer>Cookies</footer></body></html>".encode()

@@ -26,7 +26,7 @@ from sentient_kernel.errors import (
 )
 from sentient_kernel.testing import FakeWeb
 from sentient_kernel.transport import verdict
-from sentient_kernel.transport._wire import Dialer
+from sentient_kernel.transport.connections import Dialer
 
 web = transport_kit.web
 MB = 1_000_000

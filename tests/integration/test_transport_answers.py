@@ -27,10 +27,10 @@ from sentient_kernel.errors import (
     WrongKind,
 )
 from sentient_kernel.testing import FakeClock, FakeWeb
-from sentient_kernel.transport import Fetched, Rules, _room, check_url, http
-from sentient_kernel.transport._reading import whole
-from sentient_kernel.transport._room import Room
-from sentient_kernel.transport.polite import Pace
+from sentient_kernel.transport import Fetched, Rules, body_limit, check_url, http
+from sentient_kernel.transport.body_limit import Room
+from sentient_kernel.transport.politeness import Pace
+from sentient_kernel.transport.reading import whole
 
 web = transport_kit.web
 MB = 1_000_000
@@ -448,8 +448,8 @@ async def sending(body: bytes, after: bytes, headers: bytes = b"") -> AsyncItera
 
 @on_a_loop
 async def test_big_pages_that_drip_keep_no_other_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_room, "LOOK", 0.1)
-    monkeypatch.setattr(_room, "LEAST", 5_000)
+    monkeypatch.setattr(body_limit, "LOOK", 0.1)
+    monkeypatch.setattr(body_limit, "LEAST", 5_000)
     async with sending(b"a" * 1_200_000, b"a") as host, fetcher(allow_hosts=(host,)) as fetch:
         drips = [asyncio.create_task(fetch.get(f"http://{host}/bad", deadline=50, attempts=1)) for _ in range(2)]
         while not fetch._room._places.locked():
@@ -466,7 +466,7 @@ async def test_big_pages_that_drip_keep_no_other_out(monkeypatch: pytest.MonkeyP
 
 @on_a_loop
 async def test_a_big_page_that_drips_alone_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_room, "LOOK", 0.001)
+    monkeypatch.setattr(body_limit, "LOOK", 0.001)
     room, read = Room(1), bytearray()
     async with asyncio.timeout(30) as deadline, room.place(read, deadline, "a.example"):
         await asyncio.sleep(0.05)

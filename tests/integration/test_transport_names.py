@@ -18,8 +18,8 @@ from loop_kit import on_a_loop
 from sentient_kernel.errors import Unreachable
 from sentient_kernel.settings import Settings
 from sentient_kernel.testing import FakeWeb
-from sentient_kernel.transport import Fetcher, _names
-from sentient_kernel.transport._names import Names
+from sentient_kernel.transport import Fetcher, dns
+from sentient_kernel.transport.dns import Names
 
 
 class Resolver:
@@ -72,7 +72,7 @@ async def test_names_that_hang_hold_up_no_other_name_and_no_other_work(resolver:
 async def test_a_name_that_hangs_is_given_up_and_not_asked_twice_at_the_same_time(
     resolver: Resolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_names, "LOOKUP", 0.05)
+    monkeypatch.setattr(dns, "LOOKUP", 0.05)
     async with Fetcher(Settings(_env_file=None)) as fetch:
         for _ in range(3):
             with pytest.raises(Unreachable, match=r"'a\.hangs\.example' cannot be found"):
@@ -82,7 +82,7 @@ async def test_a_name_that_hangs_is_given_up_and_not_asked_twice_at_the_same_tim
 
 @on_a_loop
 async def test_threads_are_few_and_whom_nobody_waits_for_is_not_asked(resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_names, "THREADS", 2)
+    monkeypatch.setattr(dns, "THREADS", 2)
     names = Names()
     lookups = [asyncio.create_task(names.resolve(f"{number}.hangs.example", 80)) for number in range(4)]
     last = asyncio.create_task(names.resolve("here.example", 80))

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from sentient_kernel.errors import ModelCut, ModelError
-from sentient_kernel.models._fitting import fit
 from sentient_kernel.models.base import Message, Reply
+from sentient_kernel.models.fitting import fit
 from sentient_kernel.models.llm import Limits, open_model
 from sentient_kernel.settings import Settings
 from sentient_kernel.transport import Fetcher

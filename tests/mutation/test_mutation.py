@@ -49,39 +49,39 @@ class Room:
 
 ROOMS = {
     "state": Room(
-        "engine/_state.py",
+        "engine/state.py",
         "unit/test_engine_state.py unit/test_projection_foreign.py integration/test_engine_control.py integration/test_engine_replay.py"
         " integration/test_engine_effects.py integration/test_engine_messages.py integration/test_engine_approvals.py"
         " integration/test_engine_steps.py",
     ),
     "approvals": Room(
-        "engine/_questions.py",
+        "engine/questions.py",
         "integration/test_engine_approvals.py integration/test_engine_effects.py integration/test_engine_control.py"
         " integration/test_foreign_runs.py integration/test_research_budget.py",
     ),
     "rules": Room(
-        "agents/verify.py agents/_sense.py agents/_quantities.py",
+        "research/verify/claims.py research/verify/contradictions.py research/verify/quantities.py",
         "unit/test_evidence_sense.py unit/test_evidence_quantities.py unit/test_evidence_support.py unit/test_evidence_write.py"
         " integration/test_research_embedder.py",
     ),
     "budget": Room(
-        "budget.py ledger.py agents/asking.py",
+        "budget.py ledger.py research/model_calls.py research/spending.py",
         "unit/test_ledger.py integration/test_research_budget.py integration/test_research_model_answers.py"
         " integration/test_research_with_model.py integration/test_research_interrupted.py",
         seconds=600,
     ),
     "cache": Room(
-        "cache/store.py cache/keys.py cache/_shared.py cache/_flights.py cache/_recent.py cache/_files.py cache/_tables.py"
-        " cache/_database.py",
+        "cache/store.py cache/keys.py cache/shared.py cache/in_flight.py cache/recent.py cache/files.py cache/tables.py"
+        " cache/database.py cache/entries.py",
         "unit/test_cache_keys.py integration/test_cache.py",
     ),
     "guard": Room(
-        "transport/guard.py transport/_names.py transport/_hops.py transport/_robots.py",
+        "transport/guard.py transport/dns.py transport/redirects.py transport/robots.py",
         "unit/test_transport_guard.py unit/test_transport_polite.py integration/test_transport_names.py"
         " integration/test_transport.py integration/test_transport_answers.py",
     ),
     "leases": Room(
-        "journal/_leases.py journal/_holders.py",
+        "journal/sqlite/leases.py journal/sqlite/holders.py",
         "unit/test_journal_leases.py unit/test_journal_holders.py unit/test_journal_adopt.py conformance/test_sqlite_journal.py",
     ),
 }

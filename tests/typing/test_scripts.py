@@ -14,7 +14,7 @@ import pytest
 from sentient_kernel.errors import UsageError
 from sentient_kernel.widgets.bundle import STATIC, VIEWS, bundle, modules, style
 
-SCRIPTS = sorted(STATIC.glob("*.js"))
+SCRIPTS = sorted(STATIC.rglob("*.js"))
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 TOOLS = Path.home() / ".cache" / "sentient-tools"
 STRICT = ["--noEmit", "--strict", "--checkJs", "--allowJs", "--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler"]
@@ -61,7 +61,7 @@ def run(*words: str) -> None:
 def test_every_script_parses(node: str, tmp_path: Path) -> None:
     for script in SCRIPTS:
         # Named .mjs, so that it is read as what it is on every version of Node.
-        copied = tmp_path / f"{script.stem}.mjs"
+        copied = tmp_path / f"{script.parent.name}-{script.stem}.mjs"
         copied.write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
         run(node, "--check", str(copied))
 
@@ -83,18 +83,18 @@ def test_types_of_scripts_hold_strictly(tsc: str) -> None:
 def test_a_bundle_holds_each_module_once_after_those_it_imports() -> None:
     for view in VIEWS:
         names = modules(view)
-        assert len(names) == len(set(names)) and names[-1] == VIEWS[view][0]
+        assert len(names) == len(set(names)) and names[-1] == f"views/{view}"
         text = bundle(view)
         assert not re.search(r"^(import|export (?!default))", text, re.MULTILINE), view
-        assert text.endswith(f'export default mount("{view}", {VIEWS[view][1]});\n')
-    assert modules("run").index("approval") < modules("run").index("run")
+        assert text.endswith(f'export default mount("{view}", {VIEWS[view]});\n')
+    assert modules("run").index("views/approval") < modules("run").index("views/run")
     with pytest.raises(UsageError, match="no view 'nothing'"):
         bundle("nothing")
 
 
 def test_every_script_belongs_to_a_view_or_is_for_the_web_page() -> None:
     used = {name for view in VIEWS for name in modules(view)}
-    assert {script.stem for script in SCRIPTS} - used <= {"panels"}
+    assert {script.relative_to(STATIC).with_suffix("").as_posix() for script in SCRIPTS} - used <= {"views/panels"}
 
 
 def test_outside_text_has_one_way_in_and_nothing_is_fetched() -> None:
@@ -107,6 +107,6 @@ def test_outside_text_has_one_way_in_and_nothing_is_fetched() -> None:
 
 
 def test_files_stay_readable() -> None:
-    for file in [*SCRIPTS, *STATIC.glob("*.css")]:
+    for file in [*SCRIPTS, *STATIC.rglob("*.css")]:
         lines = file.read_text(encoding="utf-8").splitlines()
         assert len(lines) <= 330, f"{file.name} has {len(lines)} lines"

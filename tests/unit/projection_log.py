@@ -69,7 +69,7 @@ class Log:
 
 def started(question: str = "Why?") -> Log:
     """Returns the log of a research that has just begun."""
-    return Log()(0, RunStarted(workflow="sentient_kernel.agents.research:research", inputs={"args": [question], "kwargs": {}}))
+    return Log()(0, RunStarted(workflow="sentient_kernel.research.workflow:research", inputs={"args": [question], "kwargs": {}}))
 
 
 _keys = st.sampled_from([StepKey(f"{i:016x}") for i in range(4)])

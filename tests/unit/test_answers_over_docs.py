@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from sentient_kernel.agents._noise import noisy
-from sentient_kernel.agents._signs import entry, summary
-from sentient_kernel.agents._words import titled
-from sentient_kernel.agents.collect import collect
-from sentient_kernel.agents.disagree import disagreements
-from sentient_kernel.agents.evidence import select
-from sentient_kernel.agents.plan import plan
-from sentient_kernel.agents.support import supported
-from sentient_kernel.agents.write import write
 from sentient_kernel.ids import DocumentId
+from sentient_kernel.research.extractive.collect import collect
+from sentient_kernel.research.extractive.disagree import disagreements
+from sentient_kernel.research.extractive.evidence import select
+from sentient_kernel.research.extractive.features import entry, summary
+from sentient_kernel.research.extractive.noise import noisy
+from sentient_kernel.research.extractive.plan import plan
+from sentient_kernel.research.extractive.support import supported
+from sentient_kernel.research.extractive.write import write
 from sentient_kernel.sources.base import Passage
+from sentient_kernel.text.words import titled
 
 
 def passage(title: str, text: str, score: float = 5.0) -> Passage:

@@ -8,15 +8,17 @@ from dataclasses import replace
 import pytest
 from projection_log import started
 
-from sentient_kernel.agents._row import row
-from sentient_kernel.agents.coverage import Coverage, Level, facts, judged, written
-from sentient_kernel.agents.plan import plan
-from sentient_kernel.agents.report import Citation, Claim, Report
-from sentient_kernel.agents.support import Support
-from sentient_kernel.agents.verify import Verdict
 from sentient_kernel.events import ResearchUpdated, RunCompleted
 from sentient_kernel.ids import DocumentId
-from sentient_kernel.projections import words
+from sentient_kernel.projections.drawing import words
+from sentient_kernel.report.coverage import Coverage, Level
+from sentient_kernel.report.live import row
+from sentient_kernel.report.report import Citation, Claim, Report
+from sentient_kernel.research.coverage import judged, written
+from sentient_kernel.research.extractive.plan import plan
+from sentient_kernel.research.extractive.support import Support
+from sentient_kernel.research.verify.claims import Verdict
+from sentient_kernel.research.verify.reports import check_claim
 
 SURE, WEAK = Support(True, "", 4.2), Support(True, "", 3.0)
 ONE = "How far do honey bees fly?"
@@ -102,14 +104,14 @@ def test_level_of_a_models_sentences(question: str, claims: Sequence[Claim], mis
 def test_quotes_at_their_place_are_told_apart_from_how_well_it_answers() -> None:
     lost = replace(FAR, citations=(cited("Bees sting.", placed=False),), verdict="misplaced")
     report = Report(question=ONE, claims=(FAR, lost), coverage=Coverage(level="near"))
-    assert facts(report) == ["closest passages only", "1 of 2 quotes stand at their place", "1 sentence unsupported"]
-    assert facts(Report(question=ONE, claims=(FAR,))) == ["1 of 1 quote stands at its place"]
+    assert report.facts == ["closest passages only", "1 of 2 quotes stand at their place", "1 sentence unsupported"]
+    assert Report(question=ONE, claims=(FAR,)).facts == ["1 of 1 quote stands at its place"]
 
 
 def test_quote_of_an_unsupported_sentence_stands_at_its_place_all_the_same() -> None:
     text = "Bees fly two kilometres."
     wrong = Claim(text="Wasps sleep in Norway all winter.", citations=(replace(cited(text), placed=False, verified=False),))
-    one = wrong.checked({DocumentId("d"): text}.get).citations[0]
+    one = check_claim(wrong, {DocumentId("d"): text}.get).citations[0]
     assert one.placed and not one.verified
 
 

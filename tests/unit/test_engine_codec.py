@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from typing_extensions import TypedDict  # pydantic takes that of typing from Python 3.12 on
 
-from sentient_kernel.engine import _codec
+from sentient_kernel.engine import codec as _codec
 from sentient_kernel.errors import NotFound, ValueNotStorable
 from sentient_kernel.events import Record
 from sentient_kernel.ids import BlobId, RunId, Seq, StepKey

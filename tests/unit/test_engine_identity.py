@@ -13,16 +13,16 @@ from engine_kit import Cells
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_kernel.engine import _identity
+from sentient_kernel.engine import identity
 from sentient_kernel.errors import ValueNotStorable
 from sentient_kernel.ids import RunId, StepKey, new_run_id
 
 
 def key(fn: Any, *args: Any, n: int = 0, **kwargs: Any) -> StepKey:
     """The key of a call."""
-    name = _identity.name_of(fn)
-    prefix = _identity.step_prefix("", name, _identity.code_of(fn))
-    return _identity.occurrence_key(_identity.identity(prefix, name, args, kwargs), n)
+    name = identity.name_of(fn)
+    prefix = identity.step_prefix("", name, identity.code_of(fn))
+    return identity.occurrence_key(identity.identity(prefix, name, args, kwargs), n)
 
 
 def installed(a: int) -> None: ...
@@ -90,7 +90,7 @@ def test_name_of_a_function_is_what_people_call_it() -> None:
 
     def inner() -> None: ...
 
-    assert [_identity.name_of(f) for f in (installed, Tool().use, Tool(), inner, functools.partial(installed, 1), len)] == [
+    assert [identity.name_of(f) for f in (installed, Tool().use, Tool(), inner, functools.partial(installed, 1), len)] == [
         "installed",
         "use",
         "Tool",
@@ -128,15 +128,15 @@ fails = lambda i: i / 0
 
 def fingerprint(source: str, name: str = "work") -> str:
     """The fingerprint of a function that a cell defines."""
-    return _identity.fingerprint(Cells().run(source)[name])
+    return identity.fingerprint(Cells().run(source)[name])
 
 
 def test_code_of_a_notebook_counts_and_installed_code_does_not() -> None:
     space = Cells().run(CELL)
-    assert _identity.defined_in_notebook(space["work"])
-    assert not _identity.defined_in_notebook(installed)
+    assert identity.defined_in_notebook(space["work"])
+    assert not identity.defined_in_notebook(installed)
     assert key(space["work"], 1) != key(Cells().run(CELL.replace("i + 1", "i + 2"))["work"], 1)
-    assert _identity.code_of(space["work"], version="2") == _identity.code_of(Cells().run(CELL.replace("i + 1", "i"))["work"], version="2")
+    assert identity.code_of(space["work"], version="2") == identity.code_of(Cells().run(CELL.replace("i + 1", "i"))["work"], version="2")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_what_changes_what_a_function_does_changes_its_fingerprint(edit: Any, na
 
 def test_method_of_a_notebook_counts_its_whole_class() -> None:
     changed = CELL.replace("i * 2", "i * 3")
-    assert _identity.fingerprint(Cells().run(CELL)["Tool"]().use) != _identity.fingerprint(Cells().run(changed)["Tool"]().use)
+    assert identity.fingerprint(Cells().run(CELL)["Tool"]().use) != identity.fingerprint(Cells().run(changed)["Tool"]().use)
 
 
 def test_functions_that_call_each_other_have_a_fingerprint() -> None:
@@ -183,17 +183,17 @@ def test_functions_that_call_each_other_have_a_fingerprint() -> None:
 
 def test_ids_of_questions_and_children_follow_from_run_and_key() -> None:
     run, step = new_run_id(1_700_000_000_000), key(installed, 1)
-    child = _identity.child_id(run, step)
-    assert child == _identity.child_id(run, step) != _identity.child_id(run, key(installed, 2))
+    child = identity.child_id(run, step)
+    assert child == identity.child_id(run, step) != identity.child_id(run, key(installed, 2))
     assert re.fullmatch("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}", child)
     assert child[:13] == run[:13]
-    assert _identity.approval_id(run, step) == _identity.approval_id(run, step) != _identity.approval_id(RunId("x"), step)
+    assert identity.approval_id(run, step) == identity.approval_id(run, step) != identity.approval_id(RunId("x"), step)
 
 
 def test_digest_binds_to_exactly_what_was_shown() -> None:
     shown = ("Go?", {"a": 1, "b": [1, 2]}, None)
-    assert _identity.digest(*shown) == _identity.digest("Go?", {"b": [1, 2], "a": 1}, None)
-    assert len({_identity.digest(*shown), _identity.digest("Go!", *shown[1:]), _identity.digest("Go?", {"a": 1, "b": [2, 1]}, None)}) == 3
+    assert identity.digest(*shown) == identity.digest("Go?", {"b": [1, 2], "a": 1}, None)
+    assert len({identity.digest(*shown), identity.digest("Go!", *shown[1:]), identity.digest("Go?", {"a": 1, "b": [2, 1]}, None)}) == 3
 
 
 def test_functions_of_one_decorator_are_told_apart_also_without_wraps() -> None:
@@ -249,7 +249,7 @@ def test_fixed_name_stands_for_module_and_name() -> None:
         return x
 
     there = FunctionType(here.__code__, {"__name__": "elsewhere"}, "renamed")
-    assert _identity.place_of(here) != _identity.place_of(there)
-    named, moved = _identity.fixed_name("room:count")(here), _identity.fixed_name("room:count")(there)
-    assert _identity.code_of(named) == _identity.code_of(moved)
-    assert (_identity.name_of(named), _identity.name_of(moved)) == ("count", "count")
+    assert identity.place_of(here) != identity.place_of(there)
+    named, moved = identity.fixed_name("room:count")(here), identity.fixed_name("room:count")(there)
+    assert identity.code_of(named) == identity.code_of(moved)
+    assert (identity.name_of(named), identity.name_of(moved)) == ("count", "count")

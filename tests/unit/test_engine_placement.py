@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sentient_kernel.engine._placement import QUICK, Placement, drive, in_thread
+from sentient_kernel.engine.placement import QUICK, Placement, drive, in_thread
 
 
 def plain(i: int) -> int:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sentient_kernel import events as ev
 from sentient_kernel.commands import CancelRun, Command, ContinueRun, DecideApproval, FinishRun, PauseRun, SendMessage, SteerRun
-from sentient_kernel.engine._state import (
+from sentient_kernel.engine.state import (
     CRASH_LOOP,
     ApprovalState,
     Refusal,

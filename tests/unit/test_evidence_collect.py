@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from sentient_kernel.agents.collect import collect
-from sentient_kernel.agents.evidence import Evidence
-from sentient_kernel.agents.plan import SubQuestion, plan
-from sentient_kernel.agents.report import Report
-from sentient_kernel.agents.write import write
+from sentient_kernel.report.report import Report
+from sentient_kernel.research.extractive.collect import collect
+from sentient_kernel.research.extractive.evidence import Evidence
+from sentient_kernel.research.extractive.plan import SubQuestion, plan
+from sentient_kernel.research.extractive.write import write
 from sentient_kernel.sources.base import Document, Passage
 
 WALK = "The hive walk takes the bees out. The hive walk ends in the evening."

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from sentient_kernel.agents._measures import measures
-from sentient_kernel.agents.evidence import select
+from sentient_kernel.research.extractive.evidence import select
+from sentient_kernel.research.extractive.measures import measures
 from sentient_kernel.sources.base import Document, Passage
 
 

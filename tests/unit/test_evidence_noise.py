@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sentient_kernel.agents._noise import excused, noise, noisy
+from sentient_kernel.research.extractive.noise import excused, noise, noisy
 
 NO_STATEMENT = (
     ("legal", "Permission is hereby granted, free of charge, to any person obtaining a copy of this software."),

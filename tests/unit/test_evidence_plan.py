@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_kernel.agents._words import content
-from sentient_kernel.agents.plan import MOST, plan
+from sentient_kernel.research.extractive.plan import MOST, plan
+from sentient_kernel.text.words import content
 
 
 @pytest.mark.parametrize(

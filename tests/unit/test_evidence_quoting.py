@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_kernel.agents.plan import SubQuestion
-from sentient_kernel.agents.quoting import QUOTES, quoted
 from sentient_kernel.ids import DocumentId
+from sentient_kernel.research.extractive.plan import SubQuestion
+from sentient_kernel.research.quoting import QUOTES, quoted
 from sentient_kernel.sources.base import Passage
 
 WHOLE = SubQuestion(id=0, text="Who is the buyer of Lumen Optics?", query="Who is the buyer of Lumen Optics?")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sentient_kernel.agents._sense import DONE, against, clauses, directions, names
-from sentient_kernel.agents.report import Citation
-from sentient_kernel.agents.verify import CUT, likeness, verify
 from sentient_kernel.ids import DocumentId
+from sentient_kernel.report.report import Citation
+from sentient_kernel.research.verify.claims import CUT, likeness, verify
+from sentient_kernel.research.verify.contradictions import DONE, against, clauses, directions, names
 
 QUOTE_OF = {
     "Vitamin D raises risk.": "The trial shows that vitamin D lowers risk.",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sentient_kernel.agents.nearness import NEAR
-from sentient_kernel.agents.report import Citation
-from sentient_kernel.agents.support import supported
-from sentient_kernel.agents.verify import CUT, Verification, carried, likeness, verify
 from sentient_kernel.errors import NotFound
 from sentient_kernel.ids import DocumentId
+from sentient_kernel.report.report import Citation
+from sentient_kernel.research.extractive.support import supported
+from sentient_kernel.research.verify.claims import CUT, Verification, carried, likeness, verify
+from sentient_kernel.research.verify.similarity import NEAR
 from sentient_kernel.sources.base import Passage
 
 TEXT = "Sandy soil drains fast. Biochar raised the water held by sand by 45%. The trial ran for nine years."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from sentient_kernel.agents._clean import LONGEST, clean
-from sentient_kernel.agents.disagree import disagreements
-from sentient_kernel.agents.evidence import Evidence, select
-from sentient_kernel.agents.plan import plan
-from sentient_kernel.agents.report import Report
-from sentient_kernel.agents.write import write
 from sentient_kernel.ids import DocumentId
+from sentient_kernel.report.clean import LONGEST, clean
+from sentient_kernel.report.report import Report
+from sentient_kernel.research.extractive.disagree import disagreements
+from sentient_kernel.research.extractive.evidence import Evidence, select
+from sentient_kernel.research.extractive.plan import plan
+from sentient_kernel.research.extractive.write import write
+from sentient_kernel.research.verify.reports import check_report
 from sentient_kernel.sources.base import Document, Health, Passage
 
 QUESTION = "How much water does biochar hold in sand?"
@@ -30,7 +31,7 @@ def found(*texts: str) -> tuple[list[Passage], dict[str, str]]:
 def report(question: str, *texts: str, health: Health = HELD) -> Report:
     passages, stored = found(*texts)
     made = write(question, plan(question), select(question, passages), [health], found={0: passages}, run_id="r1")
-    return made.checked(stored.get)
+    return check_report(made, stored.get)
 
 
 def evidence(*quotes: str) -> list[Evidence]:
@@ -58,7 +59,7 @@ def test_sentence_that_points_back_brings_the_one_before_it() -> None:
     text = "Biochar darkens sand. It holds 45% more water in sand than sand alone does."
     passages, stored = found(text)
     chosen = [one for one in select("How much more water does sand hold?", passages) if one.quote.startswith("It")]
-    made = write("How much more water does sand hold?", [], chosen).checked(stored.get)
+    made = check_report(write("How much more water does sand hold?", [], chosen), stored.get)
     assert made.claims[0].text == text
     assert made.claims[0].citations[0].start == 0 and made.claims[0].verdict == "supported"
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_kernel.projections.exact import MARK, MOST, marked, unmarked
+from sentient_kernel.projections.drawing.exact import MARK, MOST, marked, unmarked
 
 NAMES = st.sampled_from([MARK, "", "id"])
 VALUES = st.recursive(

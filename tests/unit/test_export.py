@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 import sentient_kernel as sk
-from sentient_kernel._export import WIDGET
+from sentient_kernel.notebook.to_html import WIDGET
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 PROSE = """

@@ -15,7 +15,7 @@ from sentient_kernel.errors import DuplicateKey, UsageError
 from sentient_kernel.events import Record, RunCompleted, RunStarted
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal import SqliteJournal
-from sentient_kernel.journal._append import PORTION
+from sentient_kernel.journal.sqlite.append import PORTION
 
 STARTED, COMPLETED = RunStarted(workflow="w"), RunCompleted(result=1)
 

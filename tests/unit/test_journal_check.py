@@ -15,8 +15,8 @@ from sentient_kernel.errors import JournalDamaged
 from sentient_kernel.events import RunCompleted, StepCompleted
 from sentient_kernel.ids import RunId, Seq, StepKey
 from sentient_kernel.journal import SqliteJournal, repair
-from sentient_kernel.journal._commit import link
 from sentient_kernel.journal.base import Damage, Verdict
+from sentient_kernel.journal.sqlite.commit import link
 from sentient_kernel.testing import FakeClock
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sentient_kernel.journal._head import Head, HeadFile, head_path, read_head
+from sentient_kernel.journal.sqlite.watermark import Head, HeadFile, head_path, read_head
 
 ID = b"12345678"
 CHAIN = b"abcdefgh"

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 import sentient_kernel
-from sentient_kernel.journal import _leases
-from sentient_kernel.journal._holders import Holder, lives, machine, sweep
+from sentient_kernel.journal.sqlite import leases
+from sentient_kernel.journal.sqlite.holders import Holder, lives, machine, sweep
 
 HOLD = """
 import sys
 from pathlib import Path
-from sentient_kernel.journal._holders import Holder
+from sentient_kernel.journal.sqlite.holders import Holder
 print(Holder(Path(sys.argv[1])).name, flush=True)
 sys.stdin.read()
 """
@@ -24,7 +24,7 @@ sys.stdin.read()
 LOOK = """
 import sys
 from pathlib import Path
-from sentient_kernel.journal._holders import lives
+from sentient_kernel.journal.sqlite.holders import lives
 print(lives(sys.argv[1], Path(sys.argv[2]), fresh=True))
 """
 
@@ -102,4 +102,4 @@ def test_sweep_removes_what_crashed_processes_left(elsewhere: tuple[subprocess.P
 
 @pytest.mark.parametrize(("now", "expected"), [(100, True), (129, True), (130, False), (71, True), (70, False), (-10_000, False)])
 def test_lease_is_fresh_within_its_time_to_live_whichever_way_the_clock_went(now: int, expected: bool) -> None:
-    assert _leases.fresh(100, 30, now) is expected
+    assert leases.fresh(100, 30, now) is expected

@@ -14,7 +14,7 @@ from loop_kit import on_a_loop
 
 from sentient_kernel.ids import RunId
 from sentient_kernel.journal import SqliteJournal
-from sentient_kernel.journal._holders import Holder, lives, machine
+from sentient_kernel.journal.sqlite.holders import Holder, lives, machine
 from sentient_kernel.testing import FakeClock
 
 A, B = RunId("a"), RunId("b")

@@ -16,8 +16,8 @@ from sentient_kernel.errors import JournalDamaged, Refused
 from sentient_kernel.events import ApprovalDecided, Fact, Record, RunStarted
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal import SqliteJournal, repair
-from sentient_kernel.journal._commit import link
-from sentient_kernel.journal._head import HeadFile, head_path
+from sentient_kernel.journal.sqlite.commit import link
+from sentient_kernel.journal.sqlite.watermark import HeadFile, head_path
 
 OURS, THEIRS = b"o" * 32, b"t" * 32
 

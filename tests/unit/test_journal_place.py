@@ -11,8 +11,8 @@ import pytest
 
 from sentient_kernel.errors import ConfigurationError, JournalDamaged, JournalTooNew, JournalUnusable, SentientError, UsageError
 from sentient_kernel.journal import SqliteJournal
-from sentient_kernel.journal._place import NETWORK, filesystem_of, pick_mount, translate
-from sentient_kernel.journal._schema import check_library
+from sentient_kernel.journal.sqlite.location import NETWORK, filesystem_of, pick_mount, translate
+from sentient_kernel.journal.sqlite.schema import check_library
 
 MOUNTS = """\
 22 1 254:0 / / rw,relatime - ext4 /dev/vda rw

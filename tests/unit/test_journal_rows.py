@@ -11,10 +11,10 @@ from journal_kit import bound, note, tamper
 from sentient_kernel.events import ApprovalDecided, ApprovalRequested, RunCompleted, RunStarted
 from sentient_kernel.ids import ApprovalId, RunId, StepKey, answer_key
 from sentient_kernel.journal import SqliteJournal, repair
-from sentient_kernel.journal._check_rows import check_rows
-from sentient_kernel.journal._holders import machine
-from sentient_kernel.journal._leases import held
-from sentient_kernel.journal._schema import connect
+from sentient_kernel.journal.sqlite.check_rows import check_rows
+from sentient_kernel.journal.sqlite.holders import machine
+from sentient_kernel.journal.sqlite.leases import held
+from sentient_kernel.journal.sqlite.schema import connect
 
 A, B, CHILD = RunId("run-a"), RunId("run-b"), RunId("run-c")
 ASKED = ApprovalId("a1")

@@ -13,7 +13,8 @@ from journal_kit import RUN, bound, fill, note, tamper, with_journal
 from sentient_kernel.errors import DuplicateKey, JournalUnusable
 from sentient_kernel.events import ApprovalDecided, EffectIntended, RunStarted, StepCompleted, StepStarted, Written
 from sentient_kernel.ids import ApprovalId, RunId, StepKey
-from sentient_kernel.journal import SqliteJournal, _schema
+from sentient_kernel.journal import SqliteJournal
+from sentient_kernel.journal.sqlite import schema
 from sentient_kernel.testing import FakeClock
 
 
@@ -284,12 +285,12 @@ def test_older_journal_is_brought_up_to_date_after_a_copy(tmp_path: Path, monkey
         connection.execute("ALTER TABLE runs ADD COLUMN shape TEXT")
         raise RuntimeError("power cut")
 
-    known = _schema.MIGRATIONS
-    monkeypatch.setattr(_schema, "VERSION", _schema.VERSION + 2)
-    monkeypatch.setattr(_schema, "MIGRATIONS", (*known, add_column, fail))
+    known = schema.MIGRATIONS
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 2)
+    monkeypatch.setattr(schema, "MIGRATIONS", (*known, add_column, fail))
     with pytest.raises(RuntimeError):
         SqliteJournal(path)
-    monkeypatch.setattr(_schema, "MIGRATIONS", (*known, add_column, lambda connection: None))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*known, add_column, lambda connection: None))
     fill(path, 1, first=51)
     with SqliteJournal(path) as journal:
         assert journal.verify().ok

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sentient_kernel import _lab
-from sentient_kernel.cli import main
+from sentient_kernel.cli import lab
+from sentient_kernel.cli.main import main
 from sentient_kernel.errors import ConfigurationError
 
 
@@ -18,7 +18,7 @@ from sentient_kernel.errors import ConfigurationError
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Collects the commands that would have been started."""
     commands: list[list[str]] = []
-    monkeypatch.setattr(_lab, "_served", lambda words: commands.append(words) or 7)
+    monkeypatch.setattr(lab, "_served", lambda words: commands.append(words) or 7)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     return commands
@@ -32,17 +32,17 @@ def packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file = package / "_tutorials" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(name)
-    monkeypatch.setattr(_lab, "PACKAGE", package)
+    monkeypatch.setattr(lab, "PACKAGE", package)
     monkeypatch.chdir(tmp_path)
     return package
 
 
 def test_a_clone_opens_the_quickstart_among_its_own_notebooks(started: list[list[str]]) -> None:
-    folder = _lab.PACKAGE.parent / "notebooks"
+    folder = lab.PACKAGE.parent / "notebooks"
     assert main(["lab"]) == 7
     place = [f"--ServerApp.root_dir={folder}", "--LabApp.default_url=/lab/tree/00_quickstart.ipynb"]
     assert started == [[sys.executable, "-m", "jupyterlab", *place]]
-    assert (folder / _lab.QUICKSTART).is_file()
+    assert (folder / lab.QUICKSTART).is_file()
 
 
 def test_root_is_allowed_to_serve(started: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,10 +81,10 @@ def test_an_installed_package_puts_the_tutorials_beside_ones_work(started: list[
 
 
 def test_what_was_changed_is_left_as_it_is_and_what_is_missing_comes_back(packed: Path, tmp_path: Path) -> None:
-    target = _lab.tutorials(str(tmp_path / "mine"))
+    target = lab.tutorials(str(tmp_path / "mine"))
     (target / "00_quickstart.ipynb").write_text("my own")
     (target / "data" / "bees" / "winter.md").unlink()
-    assert _lab.tutorials(str(target)) == target
+    assert lab.tutorials(str(target)) == target
     assert (target / "00_quickstart.ipynb").read_text() == "my own"
     assert (target / "data" / "bees" / "winter.md").read_text() == "data/bees/winter.md"
 
@@ -95,6 +95,6 @@ def test_without_jupyterlab_or_tutorials_it_says_what_is_missing(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert main(["lab"]) == 1
     assert capsys.readouterr().err.startswith("sentient-kernel: JupyterLab is not installed here.")
-    monkeypatch.setattr(_lab, "PACKAGE", packed / "elsewhere")
+    monkeypatch.setattr(lab, "PACKAGE", packed / "elsewhere")
     with pytest.raises(ConfigurationError, match="not part of this installation"):
-        _lab.tutorials(None)
+        lab.tutorials(None)

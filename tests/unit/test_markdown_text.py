@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from test_report_drawing import HOSTILE
 
-from sentient_kernel.agents._markdown import text
-from sentient_kernel.agents._outside import visible
+from sentient_kernel.report.escape import visible
+from sentient_kernel.report.markdown import text
 
 PLAIN = [
     "Reduce with axis=0, or axis=1.",

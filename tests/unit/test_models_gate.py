@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sentient_kernel.models._gate import Gate
+from sentient_kernel.models.limits import Gate
 from sentient_kernel.testing import FakeClock
 
 

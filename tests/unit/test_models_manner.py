@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sentient_kernel.models._manner import Manner, final, learnt, remember, remembered, shaped
+from sentient_kernel.models.server_manner import Manner, final, learnt, remember, remembered, shaped
 
 BODY: dict[str, Any] = {
     "model": "streamer-1",

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_kernel.models._fitting import bounded, fit
-from sentient_kernel.models._gather import ChatGatherer, MessagesGatherer
-from sentient_kernel.models._sse import Events, StreamBroken
+from sentient_kernel.models.fitting import bounded, fit
+from sentient_kernel.models.sse import Events, StreamBroken
+from sentient_kernel.models.stream import ChatGatherer, MessagesGatherer
 from sentient_kernel.models.structured import instruction, loads, read, repair, wrapped
 
 PLAN: dict[str, Any] = {

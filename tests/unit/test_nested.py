@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from sentient_kernel import UsageError, allow_nested
-from sentient_kernel.nested import _candidates
+from sentient_kernel.notebook.nested import _candidates
 
 IN_A_CELL = """
 import asyncio, sentient_kernel as sk

@@ -97,7 +97,7 @@ def test_history_shows_every_event_with_its_fields() -> None:
 
 def test_showing_needs_no_pandas_and_no_widgets() -> None:
     code = (
-        "import sys, sentient_kernel.projections.views, sentient_kernel.projections.frames;"
+        "import sys, sentient_kernel.projections.drawing.views, sentient_kernel.projections.drawing.frames;"
         "bad = {'pandas', 'ipywidgets', 'IPython', 'numpy', 'apsw'} & set(sys.modules); sys.exit(str(bad) if bad else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

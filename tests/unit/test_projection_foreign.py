@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_kernel.agents.names import research_names
 from sentient_kernel.commands import DecideApproval
-from sentient_kernel.engine._state import FOREIGN, Refusal, decide, fold
+from sentient_kernel.engine.state import FOREIGN, Refusal, decide, fold
 from sentient_kernel.errors import NotFound
 from sentient_kernel.events import (
     ApprovalDecided,
@@ -27,9 +26,10 @@ from sentient_kernel.events import (
 )
 from sentient_kernel.ids import ApprovalId, BlobId, RunId, Seq, StepKey
 from sentient_kernel.projections.approvals import Approvals
+from sentient_kernel.projections.drawing.words import foreign_words
 from sentient_kernel.projections.foreign import LONGEST, ForeignView, foreign_view, inputs_named, said
 from sentient_kernel.projections.runs import Run, with_liveness
-from sentient_kernel.projections.words import foreign_words
+from sentient_kernel.research.names import research_names
 
 RUN = RunId("0190c0de-0000-7000-8000-00000000000a")
 A = ApprovalId("a")

@@ -31,10 +31,10 @@ from sentient_kernel.events import (
 from sentient_kernel.ids import ApprovalId, RunId, StepKey
 from sentient_kernel.projections.approvals import Approvals
 from sentient_kernel.projections.base import fold
+from sentient_kernel.projections.drawing.style import _DARK, _LIGHT, CSS, escape, line, plain
+from sentient_kernel.projections.drawing.views import STEP_ROWS, approvals_html, errors_html, run_html, run_text
 from sentient_kernel.projections.errors import Errors
 from sentient_kernel.projections.runs import Runs
-from sentient_kernel.projections.style import _DARK, _LIGHT, CSS, escape, line, plain
-from sentient_kernel.projections.views import STEP_ROWS, approvals_html, errors_html, run_html, run_text
 
 BEGIN = StepStarted(key=StepKey("k"), name="read", title="read a page")
 ASK = ApprovalRequested(

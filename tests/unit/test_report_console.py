@@ -10,9 +10,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from test_report_drawing import HOSTILE, LINKS, report
 
-from sentient_kernel.agents._console import WIDEST, draw
-from sentient_kernel.agents._outside import visible
-from sentient_kernel.agents.report import Report
+from sentient_kernel.report.console import WIDEST, draw
+from sentient_kernel.report.escape import visible
+from sentient_kernel.report.report import Report
 
 CODES = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\")
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from selectolax.lexbor import LexborHTMLParser
 
-from sentient_kernel.agents._outside import link, visible
-from sentient_kernel.agents.report import Citation, Claim, Disagreement, Gap, Report, SourceNote
 from sentient_kernel.ids import DocumentId
+from sentient_kernel.report.escape import link, visible
+from sentient_kernel.report.report import Citation, Claim, Disagreement, Gap, Report, SourceNote
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sentient_kernel.agents.report import Citation, Claim, Cost, Disagreement, Gap, Report, SourceNote
 from sentient_kernel.errors import UsageError
 from sentient_kernel.ids import DocumentId, RunId
+from sentient_kernel.report.report import Citation, Claim, Cost, Disagreement, Gap, Report, SourceNote
+from sentient_kernel.research.verify.reports import check_report
 
 TEXT = "Biochar holds water. Sand does not."
 
@@ -61,11 +62,11 @@ def test_citations_are_numbered_once_each_in_the_order_of_the_text() -> None:
 
 
 def test_checking_marks_every_sentence_and_every_citation() -> None:
-    checked = report().checked(lambda document: TEXT)
+    checked = check_report(report(), lambda document: TEXT)
     assert [claim.verdict for claim in checked.claims] == ["supported", "supported", "unsupported"]
     assert all(one.verified for one in checked.claims[0].citations)
     assert [side.verdict for side in checked.disagreements[0].sides] == ["supported", "supported"]
-    gone = report().checked(lambda document: None)
+    gone = check_report(report(), lambda document: None)
     assert [claim.verdict for claim in gone.claims] == ["misplaced", "misplaced", "unsupported"]
     assert not any(one.verified for one in gone.citations)
 

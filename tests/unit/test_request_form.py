@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from request_forms import ASIDE, OPEN, SAME_ASIDE, SAME_OPEN
 
-from sentient_kernel.agents._words import asked, content
-from sentient_kernel.agents.form import read, subject
+from sentient_kernel.research.extractive.form import read, subject
+from sentient_kernel.text.words import asked, content
 
 
 def right(request: str, wanted: str) -> bool:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sentient_kernel.agents.cites import cited, lifted
-from sentient_kernel.agents.plan import SubQuestion
-from sentient_kernel.agents.prompts import claims_of, finds_nothing, further, missing_of
+from sentient_kernel.research.cites import cited, lifted
+from sentient_kernel.research.extractive.plan import SubQuestion
+from sentient_kernel.research.prompts import claims_of, finds_nothing, further, missing_of
 
 BUILT = "The hive was built in 1874."
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sentient_kernel.agents.assemble import mended
-from sentient_kernel.agents.prompts import claims_of
-from sentient_kernel.agents.report import Claim, Report
+from sentient_kernel.report.report import Claim, Report
+from sentient_kernel.research.assemble import mended
+from sentient_kernel.research.prompts import claims_of
 
 
 def test_a_single_word_is_no_sentence() -> None:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
-from sentient_kernel.sources._parser.docmarks import inline
-from sentient_kernel.sources._parser.docstrings import described, render, short_name
-from sentient_kernel.sources.asked import Asked, expanded, ordered
 from sentient_kernel.sources.base import Passage
+from sentient_kernel.sources.local.package_names import Asked, expanded, ordered
+from sentient_kernel.sources.parser.python.docmarks import inline
+from sentient_kernel.sources.parser.python.docstrings import described, render, short_name
 
 
 def rendered(doc: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sentient_kernel.errors import SourceError
-from sentient_kernel.sources.files import open_inside, pieces, walk
+from sentient_kernel.sources.local.files import open_inside, pieces, walk
 
 SECRET = b"the secret outside"
 

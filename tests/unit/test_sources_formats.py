@@ -8,8 +8,8 @@ import zipfile
 
 import pytest
 
-from sentient_kernel.sources._parser import html, office, pdf, plain
-from sentient_kernel.sources._parser.common import Unreadable, clean, decode, joined_pages
+from sentient_kernel.sources.parser import html, office, pdf, plain
+from sentient_kernel.sources.parser.common import Unreadable, clean, decode, joined_pages
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 A = 'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
-from sentient_kernel.sources._parser.modules import Definition, read_module
-from sentient_kernel.sources._parser.naming import Names, left_out
-from sentient_kernel.sources._parser.packages import _modules, _undecorated
+from sentient_kernel.sources.parser.python.modules import Definition, read_module
+from sentient_kernel.sources.parser.python.naming import Names, left_out
+from sentient_kernel.sources.parser.python.packages import _modules, _undecorated
 
 LONG = "Says at some length what it does, so that it is worth keeping."
 

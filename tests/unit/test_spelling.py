@@ -8,8 +8,8 @@ import pytest
 
 import sentient_kernel as sk
 from sentient_kernel import settings
-from sentient_kernel._spelling import nearest
-from sentient_kernel.cli import main
+from sentient_kernel.cli.main import main
+from sentient_kernel.spelling import nearest
 
 
 @pytest.fixture

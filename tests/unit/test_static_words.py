@@ -15,8 +15,8 @@ from selectolax.lexbor import LexborHTMLParser
 from test_report_drawing import report
 
 import sentient_kernel as sk
-from sentient_kernel.agents._html import page
-from sentient_kernel.projections.views import approvals_html, errors_html
+from sentient_kernel.projections.drawing.views import approvals_html, errors_html
+from sentient_kernel.report.html import page
 
 BEES = Path(__file__).parents[2] / "notebooks" / "data" / "bees"
 

@@ -11,7 +11,7 @@ from projection_log import BROKEN
 
 from sentient_kernel.events import ErrorInfo, Record
 from sentient_kernel.ids import DocumentId, RunId, Seq
-from sentient_kernel.projections.table import HTML_ROWS, TEXT_ROWS, Table
+from sentient_kernel.projections.drawing.table import HTML_ROWS, TEXT_ROWS, Table
 from sentient_kernel.sources.base import Passage
 
 NOON = datetime(2026, 1, 2, 12, 0, 1, tzinfo=UTC)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sentient_kernel.errors import Blocked, ConfigurationError
 from sentient_kernel.settings import Settings
 from sentient_kernel.transport import Rules, check_url, verdict
-from sentient_kernel.transport._hops import Hop
 from sentient_kernel.transport.guard import MOST_CHARACTERS
+from sentient_kernel.transport.redirects import Hop
 
 ANY_PORT = Rules(ports=frozenset(range(1, 65_536)))
 

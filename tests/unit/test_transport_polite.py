@@ -13,10 +13,11 @@ from loop_kit import on_a_loop, settle
 
 from sentient_kernel.errors import Blocked, FetchFailed, ServerBusy, StatusError, TooBig, Unreachable, WrongKind
 from sentient_kernel.testing import FakeClock
-from sentient_kernel.transport import Rules, _robots, check_url
-from sentient_kernel.transport._decode import Decoder
-from sentient_kernel.transport._robots import read_robots
-from sentient_kernel.transport.polite import Pace, Robots, Turns, pace
+from sentient_kernel.transport import Rules, check_url
+from sentient_kernel.transport import robots as _robots
+from sentient_kernel.transport.decoding import Decoder
+from sentient_kernel.transport.politeness import Pace, Robots, Turns, pace
+from sentient_kernel.transport.robots import read_robots
 
 TARGET = check_url("https://a.example/private/x", Rules())
 

@@ -1,0 +1,288 @@
+"""What a live view is told: everything at first, and then only what has changed.
+
+A feed looks at values that somebody else folds, and remembers what it has told. It decides; who sends is next door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, Protocol
+
+from sentient_kernel.events import ErrorInfo, Record
+from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.journal.texts import Text
+from sentient_kernel.projections.approvals import ApprovalView
+from sentient_kernel.projections.cost import spent
+from sentient_kernel.projections.drawing import rows, words
+from sentient_kernel.projections.drawing.table import Table
+from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
+from sentient_kernel.projections.folds import RunLook
+from sentient_kernel.projections.runs import RunView
+
+ANSWERED = 50
+"""Answered questions that the inbox lists, the newest."""
+CHUNK = 2_000
+"""Events that are sent at a time."""
+MOST_EVENTS = 200_000
+"""Events that a page holds."""
+
+Row = dict[str, Any]
+
+
+class ViewSource(Protocol):
+    """What live views look at, and what does what their pages ask for: the parts of a workbench that they need."""
+
+    def version(self) -> object:
+        """Returns something that differs when there may be news."""
+
+    def answer(self, message: Row) -> Row:
+        """Does what a page asks for; returns the fields of the reply. Raises SentientError: a refusal."""
+
+    def failed(self, error: Exception, where: str) -> None:
+        """Notes that something of a view failed here."""
+
+    def look(self, run: RunId) -> RunLook:
+        """Returns all that is known of a run."""
+
+    def glance(self, run: RunId) -> RunView:
+        """Returns how a run is, without its parts; cheap."""
+
+    def alive(self, run: RunId) -> bool:
+        """True while some kernel executes a run."""
+
+    def error(self, run: RunId) -> ErrorInfo | None:
+        """Returns what a run failed with, or was at when its kernel died."""
+
+    def report(self, run: RunId) -> Row | None:
+        """Returns the report of a run that has one."""
+
+    def texts(self, run: RunId) -> Mapping[str, Text]:
+        """Returns what is being written in a run."""
+
+    def asked(self) -> tuple[Table[ApprovalView], dict[RunId, RunView]]:
+        """Returns all questions, and the runs that asked them."""
+
+    def gone_wrong(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
+        """Returns groups of failures, figures, and the newest failures."""
+
+    def read(self, run: RunId | None, after: Seq, limit: int) -> list[Record]:
+        """Returns what is stored of a run, or of all."""
+
+    def head(self) -> Seq:
+        """Returns the newest seq."""
+
+
+class Feed(Protocol):
+    """Tells one view what it shows."""
+
+    run: RunId | None
+    """The run that it is about; None for all."""
+
+    def snapshot(self) -> Row:
+        """Returns everything, and remembers that it was told."""
+
+    def patch(self) -> Row | None:
+        """Returns what has changed since: ``set``, ``text``, ``events``; None when nothing has."""
+
+
+class Told:
+    """Remembers rows that were told, by the values that they were made of."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, dict[Hashable, Any]] = {}
+        self._whole: dict[str, Any] = {}
+
+    def changed(self, part: str, values: Iterable[tuple[Hashable, Any]], row: Callable[[Any, int], Row]) -> Row:
+        """Returns the rows of one part whose values are not those that were told; None for those that are gone."""
+        known, now, found = self._values.get(part, {}), {}, {}
+        for place, (key, value) in enumerate(values):
+            now[key] = value
+            before = known.get(key)
+            if before is not value and before != value:
+                found[str(key)] = row(value, place)
+        gone: Row = {str(key): None for key in known.keys() - now.keys()}
+        self._values[part] = now
+        return {**found, **gone}
+
+    def whole(self, part: str, value: Any) -> bool:
+        """Tells whether a part that is told whole has changed."""
+        if part in self._whole and self._whole[part] == value:
+            return False
+        self._whole[part] = value
+        return True
+
+
+class RunFeed:
+    """A run: how it is, its steps, questions, sources, texts, and its report."""
+
+    def __init__(self, source: ViewSource, run: RunId) -> None:
+        self.run: RunId | None = run
+        self._run = run
+        self._source = source
+        self._told = Told()
+        self._written: dict[str, int] = {}
+        self._reported: tuple[str, int] = ("", 0)
+        self._mark: tuple[Any, ...] = ()
+
+    def snapshot(self) -> Row:
+        """Returns the whole run."""
+        self._told, self._written, self._reported, self._mark = Told(), {}, ("", 0), ()
+        state: Row = {"phases": [], "steps": {}, "approvals": {}, "sources": {}, "report": None, **self._news()}
+        state["texts"] = {by: {"by": by, "text": text.text, "at": text.at} for by, text in self._source.texts(self._run).items()}
+        self._written = {by: row["at"] + len(row["text"]) for by, row in state["texts"].items()}
+        return state
+
+    def patch(self) -> Row | None:
+        """Returns what has changed of it."""
+        news, text = self._news(), self._more_text()
+        found = {"set": news} if news else {}
+        return {**found, **({"text": text} if text else {})} or None
+
+    def _news(self) -> Row:
+        view = self._source.glance(self._run)
+        mark = (view.seq, view.status, view.ended is None and self._source.alive(self._run))
+        if mark == self._mark:
+            return {}
+        self._mark = mark
+        look, told = self._source.look(self._run), self._told
+        run, steps = look.run, words.settled(look.steps, look.run)
+        news: Row = {}
+        for part, found in (
+            ("steps", told.changed("steps", ((s.key, s) for s in steps), rows.step_row)),
+            ("sources", told.changed("sources", ((s.source, s) for s in look.sources), rows.source_row)),
+            ("approvals", told.changed("approvals", ((a.id, a) for a in look.approvals), lambda a, i: rows.approval_row(a, i, run.title))),
+        ):
+            if found:
+                news[part] = found
+        phases = rows.phase_rows(look.progress)
+        if told.whole("phases", phases):
+            news["phases"] = phases
+        row = rows.run_row(
+            run,
+            steps,
+            alive=mark[2],
+            error=self._source.error(self._run) if run.status in ("failed", "crashed") else None,
+            cost=spent(look.costs),
+            foreign=look.foreign,
+        )
+        if told.whole("run", row):
+            news["run"] = row
+        if self._reported != (run.status, run.recoveries):
+            self._reported = (run.status, run.recoveries)
+            report = self._source.report(self._run) if run.status == "completed" else None
+            if told.whole("report", report):
+                news["report"] = report
+        return news
+
+    def _more_text(self) -> Row:
+        more: Row = {}
+        for by, text in self._source.texts(self._run).items():
+            told, end = self._written.get(by, 0), text.at + len(text.text)
+            if end > told:
+                start = max(told, text.at)
+                more[by] = [start, text.text[start - text.at :]]
+                self._written[by] = end
+        return more
+
+
+class EventsFeed:
+    """The events of a run, or of all runs, told a chunk at a time straight from the journal."""
+
+    def __init__(self, source: ViewSource, run: RunId | None) -> None:
+        self.run = run
+        self._source = source
+        self._after = Seq(0)
+        self._row: Row | None = None
+        self._titles: dict[tuple[str, str], str] = {}
+
+    def snapshot(self) -> Row:
+        """Returns the first chunk; the others follow as patches."""
+        dropped = 0 if self.run is not None else max(0, self._source.head() - MOST_EVENTS)
+        self._after, self._row, self._titles = Seq(dropped), None, {}
+        first = self.patch() or {}
+        return {"run": None, "dropped": dropped, "events": first.get("events", []), **first.get("set", {})}
+
+    def patch(self) -> Row | None:
+        """Returns the next chunk of events."""
+        news: Row = {}
+        records = self._source.read(self.run, self._after, CHUNK)
+        if records:
+            self._after = records[-1].seq
+            news["events"] = [rows.event_row(record, self._titles) for record in records]
+        if self.run is not None:
+            look = self._source.look(self.run)
+            row = rows.run_row(look.run, (), alive=False)
+            if row != self._row:
+                news["set"], self._row = {"run": row}, row
+        return news or None
+
+
+class InboxFeed:
+    """The questions of all runs: the open ones, and those that were answered lately."""
+
+    run: RunId | None = None
+
+    def __init__(self, source: ViewSource) -> None:
+        self._source = source
+        self._told = Told()
+
+    def snapshot(self) -> Row:
+        """Returns all of them."""
+        self._told = Told()
+        return {"approvals": {}, "runs": {}, **self._news()}
+
+    def patch(self) -> Row | None:
+        """Returns the questions that changed."""
+        news = self._news()
+        return {"set": news} if news else None
+
+    def _news(self) -> Row:
+        table, runs = self._source.asked()
+        answered = sorted((a for a in table if a.decided is not None and a.status != "withdrawn"), key=_when_decided)[-ANSWERED:]
+        shown = [a for a in table if a.status == "open"] + answered[::-1]
+        title = {run: view.title for run, view in runs.items()}
+        news: Row = {}
+        changed = self._told.changed("approvals", ((a.id, a) for a in shown), lambda a, i: rows.approval_row(a, i, title.get(a.run, "")))
+        if changed:
+            news["approvals"] = changed
+        asking = {a.run for a in shown}
+        found = self._told.changed("runs", ((r, v.status) for r, v in runs.items() if r in asking), lambda status, i: {"status": status})
+        if found:
+            news["runs"] = {run: row and {"id": run, "title": title[RunId(run)], **row} for run, row in found.items()}
+        return news
+
+
+class ErrorsFeed:
+    """What went wrong, grouped, with figures and the newest failures."""
+
+    run: RunId | None = None
+
+    def __init__(self, source: ViewSource) -> None:
+        self._source = source
+        self._told = Told()
+
+    def snapshot(self) -> Row:
+        """Returns everything."""
+        self._told = Told()
+        return {"errors": {}, **self._news()}
+
+    def patch(self) -> Row | None:
+        """Returns what has changed."""
+        news = self._news()
+        return {"set": news} if news else None
+
+    def _news(self) -> Row:
+        table, stats, recent = self._source.gone_wrong()
+        news: Row = {}
+        if changed := self._told.changed(
+            "errors", ((e.fingerprint, (i, e)) for i, e in enumerate(table)), lambda v, i: rows.error_row(v[1], i)
+        ):
+            news["errors"] = changed
+        if self._told.whole("stats", stats):
+            news["stats"] = rows.stats_row(stats)
+            news["recent"] = [rows.failure_row(failure) for failure in recent]
+        return news
+
+
+def _when_decided(approval: ApprovalView) -> float:
+    return approval.decided.timestamp() if approval.decided else 0.0

@@ -1,0 +1,301 @@
+"""The writing side of a journal on its loop: what gathers, when it is committed and where, who is told, and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import current_task
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+
+import apsw
+
+from sentient_kernel.errors import JournalError, JournalUnusable
+from sentient_kernel.events import Record
+from sentient_kernel.ids import Seq
+from sentient_kernel.journal.sqlite.commit import Committer, Outcome, Pending
+from sentient_kernel.journal.sqlite.group_commit import Grouping
+from sentient_kernel.journal.sqlite.read import Reader
+from sentient_kernel.journal.sqlite.writer import Adoption, Group, Writer
+
+CHECKPOINT_PAGES = 1_000
+"""Pages (4 KB each) that are written between two checkpoints."""
+
+MOST_UNSAVED = 100_000
+"""Posted events that are kept in memory while the disk is full."""
+
+PORTION = 64
+"""Records that others wrote and that are handed over in one turn of the loop."""
+
+OnCommit = Callable[[Sequence[Record]], None]
+
+
+class Appender:
+    """Writes for one loop.
+
+    What must not wait for the disk is committed here, on the loop; the rest, and what finds the file locked, by the writer's thread. While
+    a group is away there, everything goes there, so that rows keep the order in which they came.
+
+    Args:
+        loop: The loop that all calls come from.
+        on_commit: Told what was written, here and by other processes.
+        committer: Commits on the loop.
+        reader: Reads what other processes wrote in between.
+        open_: Opens the thread's connection.
+        wrote: What its committer calls after each commit.
+        confirmed: Called when the disk has confirmed rows.
+        translate: Turns an error of SQLite into one of ours.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_commit: OnCommit,
+        committer: Committer,
+        reader: Reader,
+        open_: Callable[[], apsw.Connection],
+        wrote: Callable[[int, bytes], None],
+        confirmed: Callable[[], None],
+        translate: Callable[[Exception], JournalError],
+    ) -> None:
+        self.loop = loop
+        self._on_commit = on_commit
+        self._committer = committer
+        self._reader = reader
+        self._translate = translate
+        self._writer = Writer(open_, wrote, confirmed, translate, self._landed, committer.marker)
+        self.grouping = Grouping()
+        self._buffer: list[Pending] = []
+        self._waiting = 0  # futures in the buffer
+        self._full = False  # something in it has to be confirmed by the disk
+        self._scheduled = self._held = self._telling = self._closed = False
+        self._away = 0
+        self._arrived: deque[tuple[int, list[Pending], Outcome | JournalError]] = deque()
+        self._late: deque[tuple[list[Pending], Outcome]] = deque()
+        self._behind = False  # what was written elsewhere is being handed over
+        self._told = int(reader.head())
+        self._version = -1
+
+    def append(self, pending: Pending, full: bool, size: int, *, at_once: bool = False) -> None:
+        """Takes what somebody waits for; commits at once for one who writes alone.
+
+        Args:
+            pending: What is to be written.
+            full: Whether the disk has to confirm it.
+            size: How many bytes it has in all.
+            at_once: Whether not to look for company.
+        """
+        busy = self._waiting or self._away or self._telling
+        if busy or not (at_once or self.grouping.alone(current_task(self.loop), 1 + (size >> 12))):
+            self._full = self._full or full
+            self._buffer.append(pending)
+            self._waiting += 1
+        else:
+            group = [pending]
+            if self._buffer:
+                group, self._buffer = [*self._buffer, pending], []
+            if full or self._full:
+                self._full = False
+                self._hand_over(group, True)
+            else:
+                self._commit(group)
+        if not self._scheduled:
+            self._scheduled = True
+            self.loop.call_soon(self._flush)
+
+    def post(self, pending: Pending, full: bool) -> None:
+        """Takes what nobody waits for.
+
+        Raises:
+            JournalUnusable: Too much waits already: the disk has been full for long.
+        """
+        if len(self._buffer) >= MOST_UNSAVED:
+            raise JournalUnusable(f"{MOST_UNSAVED} events wait to be written.", hint="Free some space on the journal's disk.")
+        self._full = self._full or full
+        self._buffer.append(pending)
+        if not self._scheduled:
+            self._scheduled = True
+            self.loop.call_soon(self._flush)
+
+    def adopt(self, make: Callable[[Seq], Iterable[Record]]) -> asyncio.Future[int]:
+        """Has the thread write runs of another journal; they are handed over like what other processes wrote."""
+        future: asyncio.Future[int] = self.loop.create_future()
+
+        def done(outcome: int | Exception) -> None:
+            with suppress(RuntimeError):  # the loop was closed before the journal
+                self.loop.call_soon_threadsafe(self._adopted, future, outcome)
+
+        self._writer.adopt(Adoption(make, done))
+        return future
+
+    def _adopted(self, future: asyncio.Future[int], outcome: int | Exception) -> None:
+        if isinstance(outcome, int):
+            self._look()
+        if not future.done():
+            if isinstance(outcome, int):
+                future.set_result(outcome)
+            else:
+                future.set_exception(outcome)
+
+    def poll(self) -> None:
+        """Hands over what other processes wrote: a portion of it, and the rest in the next turns of the loop."""
+        version = self._committer.execute("PRAGMA data_version").get
+        if version != self._version:
+            self._version = version
+            self._look()
+
+    def _look(self) -> None:
+        if not self._behind:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Hands over the next portion of what was written elsewhere, then what waited for it to be handed over first."""
+        self._behind = False
+        if self._closed and not self._late:
+            return
+        records = self._reader.read(after=Seq(self._told), limit=PORTION)
+        if records:
+            self._hand_on(records)
+        while self._late and self._late[0][1].records[-1].seq <= self._told:
+            self._resolve(*self._late.popleft())
+        if (len(records) == PORTION or self._late) and not self._closed:
+            self._behind = True
+            self.loop.call_soon(self._catch_up)
+
+    def close(self) -> None:
+        """Writes what waits and ends the thread; tells what became of it, unless the loop runs on another thread."""
+        if self._buffer:
+            self._hand_over(self._buffer, self._full)
+            self._buffer = []
+        self._closed = True
+        self._writer.stop()
+        if not self.loop.is_running() or asyncio._get_running_loop() is self.loop:
+            self._land()
+            while self._late:
+                self._catch_up()
+
+    # -- committing ---------------------------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        """Once a turn of the loop: commits what has gathered, or holds it back for company."""
+        self._scheduled = False
+        self.grouping.turned()
+        if not self._buffer or self._held:
+            return
+        if not self._full and (delay := self.grouping.hold_back(self.loop.time())):
+            self._held = True
+            self.loop.call_later(delay, self._flush_held)
+        else:
+            self._flush_now()
+
+    def _flush_held(self) -> None:
+        self._held = False
+        self._flush_now(held=True)
+
+    def _flush_now(self, *, held: bool = False) -> None:
+        group, full, waiting = self._buffer, self._full, self._waiting
+        if not group or self._closed:
+            return
+        self._buffer, self._full, self._waiting = [], False, 0
+        self.grouping.committed(self.loop.time(), waited_for_one=held and waiting <= 1)
+        if full or self._away:
+            self._hand_over(group, full)
+        else:
+            self._commit(group)
+
+    def _commit(self, group: list[Pending]) -> None:
+        """Commits on the loop; when the file is locked, the thread does it."""
+        committer = self._committer
+        try:
+            outcome = committer.commit(group)
+        except apsw.BusyError:
+            self._hand_over(group, False)
+        except apsw.Error as error:
+            self._fail(group, self._translate(error))
+        else:
+            if committer.pages > CHECKPOINT_PAGES:
+                committer.pages = 0
+                self._writer.checkpoint()
+            self._succeed(group, outcome)
+
+    def _hand_over(self, group: list[Pending], full: bool) -> None:
+        self._away += 1
+        self._writer.put(Group(group, full))
+
+    def _landed(self, groups: int, pendings: list[Pending], outcome: Outcome | JournalError) -> None:
+        """On the thread: sends home what became of groups."""
+        self._arrived.append((groups, pendings, outcome))
+        try:
+            self.loop.call_soon_threadsafe(self._land)
+        except RuntimeError:
+            return  # the loop was closed before the journal; close() looks here itself
+
+    def _land(self) -> None:
+        while self._arrived:
+            groups, pendings, outcome = self._arrived.popleft()
+            self._away -= groups
+            if isinstance(outcome, JournalError):
+                self._fail(pendings, outcome)
+            else:
+                self._succeed(pendings, outcome)
+
+    # -- telling ------------------------------------------------------------------------------------------------------
+
+    def _succeed(self, group: list[Pending], outcome: Outcome) -> None:
+        """Tells what was written, then whoever waits."""
+        if outcome.records and (self._late or outcome.records[0].seq - self._told > PORTION):
+            self._late.append((group, outcome))  # much was written elsewhere in between: that comes first
+            if not self._closed:
+                self._look()
+            return
+        if outcome.records:
+            self._tell(outcome.records)
+        self._resolve(group, outcome)
+
+    def _resolve(self, group: list[Pending], outcome: Outcome) -> None:
+        """Tells whoever waits what became of a group."""
+        if self.loop.is_closed():
+            return
+        for pending, result in zip(group, outcome.results, strict=True):
+            future = pending.future
+            if future is not None and not future.done():
+                if isinstance(result, int):
+                    future.set_result(result)
+                else:
+                    future.set_exception(result)
+
+    def _fail(self, group: list[Pending], error: JournalError) -> None:
+        """Fails those who wait; what was posted is kept for the next commit, unless the journal itself is the reason."""
+        if isinstance(error, JournalUnusable) and not self._closed:
+            self._buffer[:0] = [pending for pending in group if pending.future is None]
+        if self.loop.is_closed():
+            return
+        for pending in group:
+            if pending.future is not None and not pending.future.done():
+                pending.future.set_exception(again(error))
+
+    def _tell(self, records: Sequence[Record]) -> None:
+        """Hands records to ``on_commit``, each once, in order, with those of other processes in between."""
+        if records[0].seq != self._told + 1:
+            others = self._reader.read(after=Seq(self._told), until=records[0].seq - 1) if records[0].seq > self._told else []
+            records = [*others, *(record for record in records if record.seq > self._told)]
+            if not records:
+                return
+        self._hand_on(records)
+
+    def _hand_on(self, records: Sequence[Record]) -> None:
+        self._told = records[-1].seq
+        self._telling = True
+        try:
+            self._on_commit(records)
+        except Exception as error:  # noqa: BLE001 - the border of delivery: what is written is written, whoever cannot bear to hear it
+            self.loop.call_exception_handler({"message": "on_commit of a journal failed", "exception": error})
+        finally:
+            self._telling = False
+
+
+def again(error: JournalError) -> JournalError:
+    """Returns an error of the same kind and words, for each who is to get it."""
+    copy = type(error)(error.message, hint=error.hint)
+    copy.__cause__ = error.__cause__
+    return copy

@@ -1,0 +1,251 @@
+"""How things show themselves in a notebook's cells: live where a front end can, else drawn and redrawn in place.
+
+Beside a live view stands what is kept of it when the notebook is opened again without its kernel; while the live view is there, its
+front end hides that.
+"""
+
+from __future__ import annotations
+
+import html
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Literal
+
+from sentient_kernel.errors import JournalError, NotFound
+from sentient_kernel.ids import RunId
+from sentient_kernel.notebook.interaction import kernel, someone_can_answer
+from sentient_kernel.notebook.widget_registry import WidgetRegistry
+
+if TYPE_CHECKING:
+    from sentient_kernel.feeds.feeds import ViewSource
+    from sentient_kernel.workbench.run import Run
+
+EVERY = 0.25
+"""Seconds between looks at a run that is shown; what has changed is drawn."""
+TICK = 1.0
+"""Seconds between redraws of a run that works without telling anything, so that its time goes on."""
+AT_REST = frozenset({"completed", "failed", "cancelled", "crashed"})
+
+Role = Literal["static", "awaited", "kept"]
+
+
+class View:
+    """A run drawn in a cell, redrawn in place while it changes.
+
+    Args:
+        run: The run.
+        role: ``static`` is the run itself. ``awaited`` stands in a cell that waits for the run's result: it makes room at the end, when
+            what the cell returns is what counts, and leaves one line that is the same each time. ``kept`` stands beside a live view.
+        first: What is shown until the run's end instead of a drawing: a live view.
+        live: Whether to draw before the end.
+    """
+
+    def __init__(self, run: Run, role: Role = "static", *, first: dict[str, Any] | None = None, live: bool = True) -> None:
+        from IPython.display import DisplayHandle
+
+        self.run = run
+        self.cell = _cell()
+        self._role = role
+        self._waits = first is not None
+        self._context = copy_context()
+        self._handle: Any = DisplayHandle()  # type: ignore[no-untyped-call]
+        self._drawing = threading.Lock()
+        self._drawn = ""
+        self._seen: tuple[str, int] = ("", 0)
+        self._at = 0.0
+        if first is not None:
+            self._put(first)
+            self._drawn = first["text/html"]
+        elif live:
+            self.draw()
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was drawn yet."""
+        return bool(self._drawn)
+
+    def draw(self) -> bool:
+        """Draws what changed. Returns whether there is more to come."""
+        with self._drawing:
+            view = self.run.view
+            status, now = view.status, time.monotonic()
+            if self._seen == (status, view.seq) and (status != "running" or now - self._at < TICK):
+                return status not in AT_REST
+            self._seen, self._at = (status, view.seq), now
+            if self._waits and status not in AT_REST:
+                return True
+            drawn = self._html(status)
+            if drawn != self._drawn:
+                self._put({"text/html": drawn, "text/plain": repr(self.run)})
+                self._drawn = drawn
+            return status not in AT_REST
+
+    def _put(self, bundle: dict[str, Any]) -> None:
+        draw = self._handle.update if self._drawn else self._handle.display
+        try:
+            draw(bundle, raw=True)
+        except LookupError:  # ipykernel 7.0: a thread has no cell of its own there, so the view's counts
+            self._context.run(draw, bundle, raw=True)
+
+    def _html(self, status: str) -> str:
+        views, run = self.run._wb._views, self.run.id
+        if self._role == "awaited":
+            return views.line_html(run) if status == "completed" else views.html(run, report=False)
+        if self._role == "kept":
+            return kept(run, views.html(run) if status in AT_REST else views.line_html(run) + _how_to_see(run))
+        return views.html(run)
+
+
+ALONE = (
+    "<style>.jp-OutputArea-child:has(+.jp-OutputArea-child .sk-kept)>.jupyter-widgets:not(:has(*)){display:none}"
+    ".jp-RenderedHTMLCommon:has(>.sk-kept){padding-right:0}</style>"
+)
+"""Hides what JupyterLab says where a widget's model is gone, a bare line of text, when what is kept of it follows. Faults with more to say
+stay: those of a front end that cannot draw the widget. And what is kept is as wide as the live view whose place it takes."""
+
+
+def kept(key: str, drawn: str) -> str:
+    """Returns a static view that makes room for a live one."""
+    return f'<div class="sk-kept" data-kept="{html.escape(key)}">{ALONE}{drawn}</div>'
+
+
+def _how_to_see(run: RunId) -> str:
+    return f"<p>Without its kernel this is all there is to see of it; <code>wb.run({str(run)!r})</code> shows it again.</p>"
+
+
+def _cell() -> str:
+    """Returns the id of the cell that runs, where the front end tells."""
+    try:
+        return str(kernel().get_parent("shell").get("metadata", {}).get("cellId", ""))
+    except (AttributeError, TypeError):
+        return ""
+
+
+class CellOutput:
+    """What one workbench shows. One thread redraws it for as long as any of it changes, also when its cells have ended."""
+
+    def __init__(self, source: ViewSource) -> None:
+        self._live = WidgetRegistry(source)
+        self._views: list[View] = []
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
+
+    def show(self, run: Run) -> None:
+        """Shows a run in this cell; as text where there is no notebook."""
+        if kernel() is None:
+            print(run)
+        elif self._live.usable:
+            self._put("run", run.id, repr(run), run._wb._views.html(run.id))
+            self._follow(View(run, "kept"))
+        else:
+            self._follow(View(run))
+
+    def present(self, view: str, run: RunId | None, label: str, drawn: str) -> bool:
+        """Shows something live in this cell; returns False where only a picture of it will do.
+
+        Args:
+            view: events, inbox, errors, sources or report.
+            run: The run it is about; None for all.
+            label: What stands for it as text.
+            drawn: Its static form.
+        """
+        if not self._live.usable:
+            return False
+        from IPython.display import display
+
+        self._put(view, run, label, drawn)
+        display({"text/html": kept(run or view, drawn), "text/plain": label}, raw=True)  # type: ignore[no-untyped-call]
+        return True
+
+    @property
+    def heard(self) -> bool:
+        """True when some page has ever said that it shows a live view of this workbench."""
+        return self._live.heard
+
+    def watched(self, run: RunId) -> bool:
+        """True when somebody has a run's live view, or the inbox, in front of them: questions are answered there."""
+        return self._live.present(run)
+
+    @contextmanager
+    def awaited(self, run: Run) -> Iterator[None]:
+        """Shows a run in the cell that waits for it: while it works, unless another cell does so or nobody looks, and how it ended."""
+        if kernel() is None:
+            yield
+            return
+        shown = run.status in AT_REST or self._shown_elsewhere(run)
+        first = None
+        if not shown and self._live.usable:
+            first = self._live.bundle("run", run.id, repr(run), run._wb._views.html(run.id, report=False))
+        view = View(run, "awaited", first=first, live=someone_can_answer() and not shown)
+        if view.begun:
+            self._follow(view)
+        try:
+            yield
+        finally:
+            self._live.nudge()
+            if run.status in AT_REST:
+                self.draw(run)  # also in other cells: who executes a notebook without looking takes in no more after its last cell
+                _drawn(view)
+
+    def draw(self, run: Run) -> None:
+        """Draws what is shown of a run now."""
+        self._live.nudge()
+        with self._lock:
+            views = [view for view in self._views if view.run.id == run.id]
+        for view in views:
+            _drawn(view)
+
+    def close(self) -> None:
+        """Draws a last time and stops. Safe to call twice, and from the thread itself."""
+        self._closing.set()
+        self._live.close()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(2)
+        with self._lock:
+            views, self._views = self._views, []
+        for view in views:
+            _drawn(view)
+
+    def _put(self, view: str, run: RunId | None, label: str, drawn: str) -> None:
+        from IPython.display import display
+
+        display(self._live.bundle(view, run, label, drawn), raw=True)  # type: ignore[no-untyped-call]
+
+    def _shown_elsewhere(self, run: Run) -> bool:
+        here = _cell()
+        with self._lock:
+            return any(view.run.id == run.id and bool(here) and view.cell != here for view in self._views)
+
+    def _follow(self, view: View) -> None:
+        with self._lock:
+            # A cell that is run again has let go of what it showed before.
+            self._views = [v for v in self._views if v.run.id != view.run.id or not view.cell or v.cell != view.cell]
+            self._views.append(view)
+            if self._thread is None and not self._closing.is_set():
+                self._thread = threading.Thread(target=self._redraw, name="sentient-screen", daemon=True)
+                self._thread.start()
+
+    def _redraw(self) -> None:
+        while True:
+            with self._lock:
+                views = list(self._views)
+            done = [view for view in views if not _drawn(view)]
+            with self._lock:
+                self._views = [view for view in self._views if view not in done]
+                if not self._views or self._closing.is_set():
+                    self._thread = None
+                    return
+            self._closing.wait(EVERY)
+
+
+def _drawn(view: View) -> bool:
+    """Draws a view; False when there is no more to come, also because the workbench was closed or the kernel is on its way out."""
+    try:
+        return view.draw()
+    except (JournalError, NotFound, OSError):
+        return False

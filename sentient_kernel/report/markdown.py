@@ -1,0 +1,147 @@
+"""Draws a report as Markdown. Pure. Text from outside is escaped: it can be neither markup nor a link nor raw HTML."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sentient_kernel.report.escape import link, visible
+
+if TYPE_CHECKING:
+    from sentient_kernel.report.report import Citation, Claim, Report, SourceNote
+
+_MARK = re.compile(
+    r"[`$\[\]]"
+    r"|\\(?=[!-/:-@\[-`{-~]|\Z)"  # before punctuation it escapes that
+    r"|<(?=[^\s\d=<-]|[^\s<>]{1,254}@)"  # a tag, a comment, an address in angle brackets
+    r"|&(?=#?[0-9A-Za-z]{1,31};)"  # an entity
+    r"|(?P<run>\*+|_+|~+)"
+    r"|(?<!\w)/(?=/\w)|(?<=[Ww]{3})\.|(?<=[\w.+-])@(?=[\w-]+\.)"  # a bare address, which GFM makes a link
+    r"|(?<=\s)#(?=#*\Z)"  # the end of a heading
+)
+_START = re.compile(r"(?=[#>]|[-+](?:\s|\Z)|-[-\s]*\Z|=+\Z)|[0-9]{1,9}(?=[.)](?:\s|\Z))")
+"""Ends where a heading, a quotation, a list, a rule or an underline would begin."""
+
+
+def text(outside: str) -> str:
+    """Returns text from outside as Markdown (CommonMark and GFM) that draws as just that text, on one line.
+
+    A backslash stands only before what would be read as markup at that place.
+
+    Example:
+        >>> print(text("<b> on axis=0, test_distutils and 2 * 3: *x*"))
+        \\<b> on axis=0, test_distutils and 2 * 3: \\*x\\*
+    """
+    shown = visible(outside)
+    drawn = _MARK.sub(_escape, shown)
+    start = _START.match(shown)
+    return f"{drawn[: start.end()]}\\{drawn[start.end() :]}" if start else drawn
+
+
+def _escape(found: re.Match[str]) -> str:
+    marks, whole = found.group(), found.string
+    if found["run"] and _literal(marks, whole[max(0, found.start() - 1) : found.start()], whole[found.end() : found.end() + 1]):
+        return marks
+    return "".join(f"\\{mark}" for mark in marks)
+
+
+def _literal(run: str, before: str, after: str) -> bool:
+    """Tells whether a run of ``*``, ``_`` or ``~`` can neither begin nor end emphasis between these characters."""
+    if before.isspace() and after.isspace():
+        return True
+    if run == "~":
+        return (not before or before.isspace()) and after.isalnum()  # begins, and nothing that ends it is left unescaped
+    return run[0] == "_" and before.isalnum() and after.isalnum()
+
+
+def draw(report: Report) -> str:
+    """Returns the report as Markdown.
+
+    Args:
+        report: Any report.
+    """
+    number = {citation.place: at for at, citation in enumerate(report.citations, 1)}
+    lines = [f"# {text(report.question) or 'Report'}", ""]
+    if report.abstained or not report.claims:
+        lines += [f"**{text(report.answer) or 'Nothing in the sources answers this.'}**", ""]
+    lead = [claim for claim in report.claims if claim.lead]
+    if lead:
+        lines += [" ".join(_sentence(claim, number) for claim in lead), ""]
+    elif report.answer and not report.abstained:
+        lines += [text(report.answer), ""]
+    said = report.facts
+    lines += [f"*{text(' · '.join(said))}*", ""] if said else []
+    lines += _details(report, number)
+    for one in report.disagreements:
+        lines += [f"**Sources disagree.** {text(one.why)}", ""]
+        lines += [*(f"- {_sentence(side, number)}" for side in one.sides), ""]
+    for gap in report.unanswered:
+        lines += [f"**Not found:** {text(gap.question)} {text(gap.reason)}", ""]
+        lines += [f"- {text(source)}: {text(reason)}" for source, reason in gap.sources]
+        lines += [""] if gap.sources else []
+    for note in report.notes:
+        lines += [f"**Note:** {text(note)}", ""]
+    if report.citations:
+        lines += ["## Evidence", ""]
+        for citation in report.citations:
+            lines += _evidence(citation, number[citation.place])
+    lines += _sources(report)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _details(report: Report, number: dict[tuple[str, int, int], int]) -> list[str]:
+    """Returns the sentences that are not in the answer, under the part that they belong to."""
+    lines: list[str] = []
+    rest = [claim for claim in report.claims if not claim.lead]
+    for part in sorted({claim.part for claim in rest}):
+        if part and part < len(report.parts):
+            lines += [f"## {text(report.parts[part])}", ""]
+        lines += [" ".join(_sentence(claim, number) for claim in rest if claim.part == part), ""]
+    return lines
+
+
+def _sentence(claim: Claim, number: dict[tuple[str, int, int], int]) -> str:
+    marks = "".join(f"[^{number[citation.place]}]" for citation in claim.citations if citation.place in number)
+    said = text(claim.text)
+    if marks and said.endswith("!"):  # before a bracket it would be an image
+        said = f"{said[:-1]}\\!"
+    if claim.verdict in ("unsupported", "misplaced"):
+        return f"{said}{marks} *(unsupported: {text(claim.reason) or 'no source carries it'})*"
+    return f"{said}{marks}"
+
+
+def _evidence(citation: Citation, at: int) -> list[str]:
+    url = link(citation.uri)
+    title = text(citation.title) or "untitled"
+    where = f"[{title}](<{url}>)" if url else f"{title}, {text(citation.uri)}"
+    checked = "at its place" if citation.placed else "not at its place"
+    return [f"[^{at}]: {where} ({checked}, characters {citation.start} to {citation.end}): “{text(citation.quote)}”", ""]
+
+
+def count(number: int, noun: str) -> str:
+    """Returns a number of things in words.
+
+    Example:
+        >>> count(1, "passage"), count(2, "passage")
+        ('1 passage', '2 passages')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def source_line(note: SourceNote) -> str:
+    """Returns what a source holds, gave and was cited for, in words; why nothing came of it is text from outside."""
+    # A search engine holds no documents of its own.
+    parts = [count(note.documents, "document")] if note.documents or not note.found else []
+    parts += [f"{count(note.found, 'passage')} found", f"{note.cited} cited"]
+    parts += [f"{len(note.refused)} not read"] if note.refused else []
+    return f"{', '.join(parts)}.{' ' + note.reason if note.reason else ''}"
+
+
+def _sources(report: Report) -> list[str]:
+    if not report.sources:
+        return []
+    lines = ["## Sources", ""]
+    for note in report.sources:
+        lines.append(f"- **{text(note.source)}**: {text(source_line(note))}")
+        lines += [f"  - {text(uri)}: {text(reason)}" for uri, reason in note.refused[:10]]
+    return lines

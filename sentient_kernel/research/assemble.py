@@ -1,0 +1,161 @@
+"""Makes a report of what a model wrote: each sentence with the quotes it points to, checked like any other. Pure.
+
+The model chooses quotes by number; it never writes one. So every quotation is a source's own, whatever the model says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sentient_kernel.ids import RunId
+from sentient_kernel.report.report import Citation, Claim, Gap, Report
+from sentient_kernel.research.extractive.disagree import disagreements
+from sentient_kernel.research.extractive.evidence import WEIGHTS, Evidence
+from sentient_kernel.research.extractive.plan import SubQuestion
+from sentient_kernel.research.extractive.write import source_notes, unanswered
+from sentient_kernel.sources.base import Health, Passage
+from sentient_kernel.text.words import content
+
+LEADS = 2
+"""Sentences that make the answer, at most."""
+
+Sentences = Sequence[tuple[str, tuple[int, ...]]]
+
+
+def assemble(
+    question: str,
+    plan: Sequence[SubQuestion],
+    evidence: Sequence[Evidence],
+    sentences: Sentences,
+    missing: Sequence[str],
+    healths: Sequence[Health],
+    found: Mapping[int, Sequence[Passage]],
+    *,
+    run_id: str = "",
+) -> Report:
+    """Returns a report of written sentences, not yet checked.
+
+    Args:
+        question: What was asked.
+        plan: What it asks, part by part.
+        evidence: The quotes that the model was shown, in their order.
+        sentences: What it wrote, each with the places of the quotes it cites.
+        missing: What it says the quotes do not answer.
+        healths: How the sources are doing.
+        found: What the searches gave, by sub-question.
+        run_id: The run that writes.
+    """
+    claims = claims_from(sentences, evidence)
+    cited = [claim for claim in claims if claim.citations][:LEADS]
+    lead = cited[: 1 if len(cited) == 1 or len(cited[0].text) > 240 else LEADS] if cited else []
+    claims = [replace(claim, lead=claim in lead) for claim in claims]
+    gaps = _unfound(plan, found, healths)
+    gaps += missed(missing, gaps)
+    report = Report(
+        question=question, answer=" ".join(claim.text for claim in lead), claims=tuple(claims), run_id=RunId(run_id),
+        parts=tuple(part.text for part in plan), unanswered=tuple(gaps), disagreements=disagreements(_near(evidence)),
+    )  # fmt: skip
+    return replace(report, sources=source_notes(healths, found, report))
+
+
+def abstaining(
+    question: str,
+    plan: Sequence[SubQuestion],
+    missing: Sequence[str],
+    healths: Sequence[Health],
+    found: Mapping[int, Sequence[Passage]],
+) -> Report:
+    """Returns the report of a model that says that no quote answers the question; the arguments are those of :func:`assemble`."""
+    gaps = _unfound(plan, found, healths)
+    report = Report(
+        question=question,
+        answer="Nothing in the sources answers this.",
+        abstained=True,
+        parts=tuple(part.text for part in plan),
+        unanswered=(*gaps, *missed(missing, gaps)),
+    )
+    return replace(report, sources=source_notes(healths, found, report))
+
+
+def _unfound(plan: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]], healths: Sequence[Health]) -> list[Gap]:
+    """Returns the parts for which no search found anything. Whether the others are answered, the model says, not their words."""
+    empty = [part for part in plan if part.id and not found.get(part.id)]
+    return list(unanswered(empty, {}, (), healths))
+
+
+def _near(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Returns the evidence that is about the question by its words: what a model is shown besides would seem to contradict it."""
+    best = max((one.score for one in evidence), default=0.0)
+    return [one for one in evidence if one.score >= WEIGHTS.floor * best]
+
+
+def missed(missing: Sequence[str], known: Sequence[Gap]) -> list[Gap]:
+    """Returns what a model says is not answered, beside what is known to be."""
+    reason = "The model found no quote that answers this."
+    return [Gap(question=text, reason=reason) for text in missing if all(gap.question != text for gap in known)]
+
+
+def claims_from(sentences: Sentences, evidence: Sequence[Evidence]) -> list[Claim]:
+    """Returns written sentences as claims with the citations they point to."""
+    claims = []
+    for text, places in sentences:
+        cited = [evidence[place] for place in places if place < len(evidence)]
+        part = min((one.part for one in cited), default=0)
+        claims.append(Claim(text=text, citations=tuple(cited_as(one) for one in cited), part=part))
+    return claims
+
+
+def cited_as(one: Evidence) -> Citation:
+    """Returns a piece of evidence as the citation of it."""
+    return Citation(
+        document=one.document, title=one.title, uri=one.uri, start=one.start, end=one.end, quote=one.quote, source=one.source,
+        before=one.before, after=one.after,
+    )  # fmt: skip
+
+
+def mended(report: Report, repaired: Sequence[Claim]) -> Report:
+    """Returns a checked report in which unsupported sentences gave way to those that were written anew and are borne out.
+
+    Args:
+        report: The report as it was checked.
+        repaired: The new sentences, checked. Those that are not borne out either are left out: the old ones then stay, marked.
+    """
+    known = {claim.text for claim in report.claims}
+    good = [claim for claim in repaired if claim.verdict == "supported" and claim.text not in known]
+    claims: list[Claim] = []
+    for claim in report.claims:
+        if claim.verdict == "supported" or not good:
+            claims.append(claim)
+            continue
+        nearest = max(good, key=lambda one: _alike(one.text, claim.text))
+        if _alike(nearest.text, claim.text) > 0:
+            good.remove(nearest)
+            claims.append(replace(nearest, lead=claim.lead, part=claim.part))
+        else:
+            claims.append(claim)
+    answer = " ".join(claim.text for claim in claims if claim.lead)
+    return replace(report, claims=tuple(claims), answer=answer or report.answer)
+
+
+def answered(report: Report) -> Report:
+    """Returns a checked report whose answer is made of sentences that are borne out; where the first ones are not, the next best lead."""
+    good = [claim for claim in report.claims if claim.verdict == "supported"]
+    lead = [claim for claim in good if claim.lead] or good[:1]
+    claims = tuple(replace(claim, lead=claim in lead) for claim in report.claims)
+    return replace(report, claims=claims, answer=" ".join(claim.text for claim in lead))
+
+
+def weak(report: Report) -> list[Claim]:
+    """Returns the sentences that their quotes do not carry."""
+    return [claim for claim in report.claims if claim.verdict != "supported"]
+
+
+def by_judgement(report: Report) -> list[tuple[str, str]]:
+    """Returns the sentences that count as borne out because a model or an embedder says so, each with who."""
+    return [(claim.text, claim.reason) for claim in report.claims if claim.verdict == "supported" and claim.reason]
+
+
+def _alike(one: str, other: str) -> float:
+    a, b = set(content(one)), set(content(other))
+    return len(a & b) / len(a | b) if a | b else 0.0

@@ -1,0 +1,310 @@
+"""Picks, from the passages that a search found, the sentences that answer a question. Pure; no model.
+
+Every sentence is scored by what it says (how much of the question it covers, rare words counting more), by what stands around
+it (its passage's rank, its title, its neighbours) and by whether it uses the words that the best sentences share. The weights
+are few, round, and measured on several kinds of text at once (``tests/bench/evidence.py``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sentient_kernel.ids import DocumentId
+from sentient_kernel.index.chunk import sentences
+from sentient_kernel.research.extractive.features import body, defines, entry, heading, pointing, study, topic, wanted
+from sentient_kernel.research.extractive.measures import measures
+from sentient_kernel.research.extractive.noise import NEVER, Kind, excused, noise
+from sentient_kernel.sources.base import Passage
+from sentient_kernel.text.words import asked, content, idf, titled
+
+__all__ = ["WEIGHTS", "Evidence", "Weights", "select"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A sentence of a document that bears on a question: ``document.text[start:end] == quote``, to the letter.
+
+    Args:
+        document: The document's snapshot.
+        title: The document's title.
+        uri: Where the document came from.
+        start: Where the quote begins.
+        end: Where the quote ends.
+        quote: The sentence as it stands there.
+        score: How well it answers, about 0 to 3; comparable within one question.
+        part: The sub-question that it was found for; 0 is the whole question.
+        passage: The score of its passage, as the search gave it.
+        source: The source that the passage came through.
+        cover: Share of the question's words, by rarity, that the sentence and the title hold.
+        reach: The same for the whole passage.
+        before: What stands directly before the quote in its passage.
+        after: What stands directly after it.
+        own: Whether its document is a person's own. Whoever makes one has to say: what a model reads of own text decides what leaves.
+    """
+
+    document: DocumentId
+    title: str
+    uri: str
+    start: int
+    end: int
+    quote: str
+    score: float
+    own: bool
+    part: int = 0
+    passage: float = 0.0
+    source: str = ""
+    cover: float = 0.0
+    reach: float = 0.0
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """How much each sign counts, and where the list of sentences ends.
+
+    Args:
+        cover: Share of the question's words, by rarity, that the sentence holds.
+        bm25: The same with repetition and length taken into account.
+        passage: Rank of the sentence's passage among those found, from 1 (best) to 0.
+        title: Share of the question that only the document's title holds.
+        neighbours: Share of the question that only the sentences next to it hold.
+        feedback: Share of the words that the best sentences have in common.
+        late: Place in the abstract of a study, where findings come last.
+        length: The logarithm of the number of words.
+        kind: The sentence holds what the question asks for: a number, a date, a name.
+        measure: It holds a measure of what the question asks for: kilometres for "how far".
+        pointing: It begins with a word that points back, such as "It".
+        summary: It says of the thing that its document is about, by name, what it is.
+        entry: It is an entry of a list, such as a parameter with what it means.
+        noise: It is no statement: an address, a licence, a menu, code.
+        floor: A sentence with less than this share of the best score is left out: a shorter report is better than a padded one.
+        other: The same for documents that hold neither the best sentence nor the best passage.
+        document: Such a document is left out when its best sentence has less than this share.
+        twin: Of two sentences that share more than this share of their words one is enough.
+    """
+
+    cover: float = 1.0
+    bm25: float = 0.4
+    passage: float = 0.4
+    title: float = 0.6
+    neighbours: float = 0.4
+    feedback: float = 0.5
+    late: float = 0.3
+    length: float = 0.1
+    kind: float = 0.1
+    measure: float = 0.3
+    pointing: float = -0.1
+    summary: float = 0.5
+    entry: float = -0.2
+    noise: float = -0.5
+    floor: float = 0.4
+    other: float = 0.5
+    document: float = 0.6
+    twin: float = 0.8
+
+
+WEIGHTS = Weights()
+CONTEXT = 300
+"""How many characters around a quote are kept to show it in its context."""
+LINE = 200
+"""How a line begins is told from so many characters."""
+ABSTRACT = 3000
+"""The abstract of a study lies within its first so many characters."""
+
+
+@dataclass(slots=True)
+class _Sentence:
+    """A sentence on its way to being chosen."""
+
+    passage: Passage
+    start: int
+    end: int
+    text: str
+    terms: list[str]
+    bag: frozenset[str] = field(default_factory=frozenset)
+    body: frozenset[str] = field(default_factory=frozenset)
+    around: frozenset[str] = field(default_factory=frozenset)
+    over: frozenset[str] = field(default_factory=frozenset)
+    place: float = 0.0
+    study: bool = False
+    entry: bool = False
+    noise: Kind = ""
+    score: float = 0.0
+    cover: float = 0.0
+    reach: float = 0.0
+
+
+def select(
+    question: str, passages: Sequence[Passage], *, limit: int = 10, part: int = 0, weights: Weights = WEIGHTS
+) -> tuple[Evidence, ...]:
+    """Returns the sentences that answer a question best, best first.
+
+    Args:
+        question: What is asked.
+        passages: What a search found for it; ``text`` must stand verbatim at ``start``.
+        limit: At most so many sentences; weak ones are left out, so there may be fewer.
+        part: The sub-question's id, kept with the evidence.
+        weights: How much each sign counts.
+
+    Returns:
+        Evidence without doubles; none when no sentence shares a word with the question.
+
+    Example:
+        >>> text = "Sand drains fast. Biochar raised the water held by sand by 45%."
+        >>> found = Passage(document=DocumentId("d"), title="Trial", uri="t.txt", start=0, end=len(text), text=text, score=3.0)
+        >>> [one.quote for one in select("How much water does biochar hold?", [found], limit=1)]
+        ['Biochar raised the water held by sand by 45%.']
+    """
+    terms = list(dict.fromkeys(content(question)))
+    pool = _pool(passages, excused(question))
+    if not terms or not pool:
+        return ()
+    _score(question, terms, pool, weights)
+    chosen: list[_Sentence] = []
+    known = frozenset(terms)
+    for one in _worthy(pool, weights):
+        if len(chosen) == limit:
+            break
+        twins = [other for other in chosen if _twins(one.body, other.body, weights.twin)]
+        witness = len(twins) == 1 and twins[0].passage.document != one.passage.document
+        if known & (one.bag | one.around) and (not twins or witness):  # a second witness is worth having
+            chosen.append(one)
+    return tuple(_evidence(one, part) for one in chosen)
+
+
+def _pool(passages: Sequence[Passage], about: frozenset[Kind]) -> list[_Sentence]:
+    """Returns the sentences of all passages once each, in reading order, with what stands around them; none that is never evidence."""
+    best: dict[tuple[DocumentId, int, int], _Sentence] = {}
+    for passage in passages:
+        for start, end in sentences(passage.text):
+            place = (passage.document, passage.start + start, passage.start + end)
+            if place not in best or passage.score > best[place].passage.score:
+                text = passage.text[start:end]
+                listed = entry(passage.text[passage.text.rfind("\n", 0, start) + 1 : end][:LINE])
+                best[place] = _Sentence(passage=passage, start=place[1], end=place[2], text=text, terms=content(text), entry=listed)
+    pool = sorted(best.values(), key=lambda one: (one.passage.document, one.start))
+    documents: dict[DocumentId, list[_Sentence]] = {}
+    for one in pool:
+        one.bag = frozenset(one.terms)
+        said = body(one.text, one.passage.title)
+        one.body = one.bag if said == one.text else frozenset(content(said))
+        documents.setdefault(one.passage.document, []).append(one)
+    for group in documents.values():
+        _put_under_headings(group)
+        reports = sum(study(one.text) for one in group) > 0.3 * len(group)
+        for at, one in enumerate(group):
+            one.around = frozenset().union(*(other.bag for other in group[max(0, at - 1) : at + 2] if other is not one))
+            one.place = (at + 0.5) / len(group)
+            one.study = reports and one.start < ABSTRACT
+    for one in pool:
+        kind = noise(one.text)
+        one.noise = "" if kind in about else kind
+    return [one for one in pool if one.noise not in NEVER]
+
+
+def _put_under_headings(group: Sequence[_Sentence]) -> None:
+    """Notes what the heading over each sentence of a document says."""
+    over: frozenset[str] = frozenset()
+    for one in group:
+        if heading(one.text, one.passage.text[one.end - one.passage.start :][:LINE]):
+            over = one.bag
+        else:
+            one.over = over
+
+
+def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weights: Weights) -> None:
+    """Gives every sentence its score."""
+    rarity = idf([one.terms for one in pool])
+    unseen = math.log(1 + 2 * len(pool))
+    for term, telling in asked(question).items():  # "happen" may be rare among the sentences and still say little
+        rarity[term] = rarity.get(term, unseen) * min(telling, 1.0)
+    total = sum(rarity[term] for term in terms)
+    mean = sum(len(one.terms) for one in pool) / len(pool) or 1.0
+    top = max(one.passage.score for one in pool)
+    low = min(one.passage.score for one in pool)
+    kinds, named, scales = wanted(question), topic(question), measures(question)
+    titles = {one.passage.title: titled(one.passage.title) for one in pool}
+    shared = _shared(terms, pool, rarity, total, top)
+    whole: dict[Passage, frozenset[str]] = {}
+    for one in pool:
+        whole[one.passage] = whole.get(one.passage, frozenset()) | one.bag
+    for one in pool:
+        counts = Counter(one.terms)
+        title = titles[one.passage.title] | one.over
+
+        def share(held: frozenset[str], bag: frozenset[str] = one.bag) -> float:
+            return sum(rarity[term] for term in terms if term in held and term not in bag) / total
+
+        said = share(one.bag, frozenset())
+        one.cover = said + share(title)
+        one.reach = share(whole[one.passage] | title, frozenset())
+        damp = 1.2 * (0.25 + 0.75 * len(one.terms) / mean)
+        one.score = (
+            weights.cover * said
+            + weights.bm25 * sum(rarity[term] * counts[term] * 2.2 / (counts[term] + damp) for term in terms if term in one.bag) / total
+            + weights.passage * ((one.passage.score - low) / (top - low) if top > low else 1.0)
+            + weights.title * share(title)
+            + weights.neighbours * share(one.around)
+            + weights.feedback * sum(value for term, value in shared.items() if term in one.bag)
+            + weights.late * (one.place if one.study else 0.0)
+            + weights.length * math.log(1 + len(one.text.split()))
+            + weights.kind * any(sign.search(one.text) for sign in kinds)
+            + weights.measure * any(sign.search(one.text) for sign in scales)
+            + weights.pointing * pointing(one.text)
+            + (weights.summary if one.body is not one.bag or defines(one.text, named) else weights.entry * one.entry)
+            + weights.noise * bool(one.noise)
+        )
+
+
+def _shared(terms: Sequence[str], pool: Sequence[_Sentence], rarity: Mapping[str, float], total: float, top: float) -> dict[str, float]:
+    """Returns the words, other than the question's, that the best sentences share, with their shares (they sum to 1)."""
+
+    def first(one: _Sentence) -> float:
+        covered = sum(rarity[term] for term in terms if term in one.bag) / total
+        return covered + 0.6 * (one.passage.score / top if top > 0 else 1.0)
+
+    weighed: dict[str, float] = {}
+    for value, one in sorted(((first(one), one) for one in pool), key=lambda pair: -pair[0])[:10]:
+        for term in one.bag.difference(terms):
+            weighed[term] = weighed.get(term, 0.0) + value * rarity[term]
+    best = sorted(weighed.items(), key=lambda pair: (-pair[1], pair[0]))[:15]
+    whole = sum(value for _, value in best) or 1.0
+    return {term: value / whole for term, value in best}
+
+
+def _twins(one: frozenset[str], other: frozenset[str], limit: float) -> bool:
+    """Tells whether two sentences share so many words that one is enough."""
+    return bool(one or other) and len(one & other) > limit * len(one | other)
+
+
+def _worthy(pool: Sequence[_Sentence], weights: Weights) -> Iterator[_Sentence]:
+    """Yields the sentences that come near the best, best first; what stands elsewhere has to come nearer."""
+    ranked = sorted(pool, key=lambda one: -one.score)
+    top = ranked[0].score
+    near = {ranked[0].passage.document, max(pool, key=lambda one: one.passage.score).passage.document}
+    best: dict[DocumentId, float] = {}
+    for one in ranked:
+        first = best.setdefault(one.passage.document, one.score)
+        if one.passage.document in near:
+            fits = one.score >= weights.floor * top
+        else:
+            fits = first >= weights.document * top and one.score >= weights.other * top
+        if fits:
+            yield one
+
+
+def _evidence(one: _Sentence, part: int) -> Evidence:
+    """Returns the evidence for a chosen sentence."""
+    passage = one.passage
+    start, end = one.start - passage.start, one.end - passage.start
+    return Evidence(
+        document=passage.document, title=passage.title, uri=passage.uri, start=one.start, end=one.end, quote=one.text,
+        score=round(one.score, 4), part=part, passage=round(passage.score, 4), source=passage.source,
+        cover=round(one.cover, 4), reach=round(one.reach, 4),
+        before=passage.text[max(0, start - CONTEXT) : start], after=passage.text[end : end + CONTEXT],
+        own=passage.own,
+    )  # fmt: skip

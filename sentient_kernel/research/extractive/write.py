@@ -1,0 +1,227 @@
+"""Writes a report from evidence, without a model: the sources' own sentences, in order, each with what it cites. Pure.
+
+Nothing is put in anybody's mouth: a sentence is shown as it stands in its source, cleaned of markup; its quote stays verbatim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sentient_kernel.ids import RunId
+from sentient_kernel.report.report import Claim, Gap, Report, SourceNote
+from sentient_kernel.research.coverage import judged
+from sentient_kernel.research.extractive.disagree import disagreements
+from sentient_kernel.research.extractive.evidence import Evidence
+from sentient_kernel.research.extractive.features import entry, pointing
+from sentient_kernel.research.extractive.form import subject
+from sentient_kernel.research.extractive.noise import excused
+from sentient_kernel.research.extractive.plan import SubQuestion
+from sentient_kernel.research.extractive.statements import Statement, statements
+from sentient_kernel.research.extractive.support import Support, listed, supports
+from sentient_kernel.sources.base import Health, Passage
+
+__all__ = ["source_notes", "unanswered", "write"]
+
+ANSWER = 3
+"""An answer has at most so many sentences."""
+NEAR = 0.75
+"""A sentence joins the answer when its score is at least this share of the best one's."""
+CRISP = 30
+"""An answer prefers sentences of up to so many words; each further word costs a hundredth."""
+
+
+def write(
+    question: str,
+    plan: Sequence[SubQuestion],
+    evidence: Sequence[Evidence],
+    healths: Sequence[Health] = (),
+    *,
+    found: Mapping[int, Sequence[Passage]] | None = None,
+    run_id: str = "",
+) -> Report:
+    """Returns a report made of evidence, its sentences not yet checked; one that abstains when nothing answers the question.
+
+    Args:
+        question: What was asked.
+        plan: What it asks, part by part.
+        evidence: What was picked, best first.
+        healths: How the sources are doing.
+        found: What the searches gave, by sub-question; without it the evidence alone tells whether there is enough.
+        run_id: The run that writes.
+    """
+    passages = _passages(evidence) if found is None else found
+    plan = plan or (SubQuestion(id=0, text=question, query=subject(question)),)
+    held = supports(plan, passages)
+    support = held[plan[0].id]
+    shown = statements(evidence, excused(plan[0].query)) if support.ok else []
+    report = Report(
+        question=question, run_id=RunId(run_id), parts=tuple(part.text for part in plan),
+        unanswered=_gaps(plan, passages, evidence, healths, held), coverage=judged(plan, (), held),
+    )  # fmt: skip
+    if not shown:
+        silent = [health for health in healths if health.reason and not health.documents]
+        asked_nobody = bool(healths) and len(silent) == len(healths) and not any(passages.values())
+        why = silent[0].reason if asked_nobody else support.reason
+        said = "No source could be searched." if asked_nobody else "Nothing in the sources answers this."
+        report = replace(report, answer=f"{said} {why}".strip(), abstained=True)
+        return replace(report, sources=source_notes(healths, passages, report))
+    sides = [part.id for part in plan if part.kind == "side"]  # they are not asked for by themselves
+    own = [part.id for part in plan if part.kind == "part" and held[part.id].ok]
+    lead = _compared(shown, sides) or _answer(shown, own)
+    for one in lead:
+        one.lead = True
+    ordered = [*lead, *(one for one in _ordered(shown) if not one.lead)]
+    claims = tuple(Claim(text=one.text, citations=tuple(one.citations), part=one.first.part, lead=one.lead) for one in ordered)
+    report = replace(
+        report, answer=" ".join(one.text for one in lead), claims=claims, disagreements=disagreements(evidence),
+        coverage=judged(plan, claims, held),
+    )  # fmt: skip
+    return replace(report, sources=source_notes(healths, passages, report))
+
+
+def _passages(evidence: Sequence[Evidence]) -> dict[int, list[Passage]]:
+    """Returns what is left of the passages in the evidence that was picked from them."""
+    found: dict[int, list[Passage]] = {0: []}
+    for one in evidence:
+        start, text = one.start - len(one.before), one.before + one.quote + one.after
+        whole = Passage(
+            document=one.document, title=one.title, uri=one.uri, start=start, end=start + len(text), text=text,
+            score=one.passage, source=one.source,
+        )  # fmt: skip
+        found[0].append(whole)
+        if one.part:
+            found.setdefault(one.part, []).append(whole)
+    return found
+
+
+def _answer(shown: Sequence[Statement], parts: Sequence[int]) -> list[Statement]:
+    """Returns the statements that make the answer: the best one of each part, then what comes near the best of all.
+
+    Args:
+        shown: What can be shown.
+        parts: The parts that the question sets apart and that are answered.
+    """
+    ranked = sorted(_able(shown) or shown, key=lambda one: -_worth(one))
+    top = _worth(ranked[0])
+    firsts = (next((one for one in ranked if one.first.part == part), None) for part in parts)
+    chosen = [one for one in firsts if one][:ANSWER] or ranked[:1]
+    more = [one for one in ranked if one not in chosen and _worth(one) >= NEAR * top]
+    chosen += more[: ANSWER - len(chosen)]
+    if not parts:
+        return [chosen[0], *_in_order(chosen[1:])]
+    return sorted(_in_order(chosen), key=lambda one: one.first.part or max(parts) + 1)
+
+
+def _able(shown: Sequence[Statement]) -> list[Statement]:
+    """Returns what can stand alone: no heading, no half formula, no entry of a list, nothing that needs what is before it."""
+    ends = (".", "!", "\u3002", "\uff01")
+    able = [one for one in shown if one.text.rstrip("\"'\u201d\u2019)").endswith(ends) and not pointing(one.text)]
+    return [one for one in able if not entry(one.first.before.rpartition("\n")[2] + one.first.quote)] or able
+
+
+def _in_order(shown: Sequence[Statement]) -> list[Statement]:
+    """Returns statements with those of one document in its own order, the document named first before the others."""
+    documents = list(dict.fromkeys(one.first.document for one in shown))
+    return sorted(shown, key=lambda one: (documents.index(one.first.document), one.first.start))
+
+
+def _compared(shown: Sequence[Statement], sides: Sequence[int]) -> list[Statement]:
+    """Returns the best statement on each side of a comparison, in the order of the question; none when a side has none."""
+    able = [one for one in shown if not pointing(one.text)]
+    best = [max((one for one in able if one.first.part == side), key=_worth, default=None) for side in sides]
+    return [one for one in best if one] if all(best) else []
+
+
+def _worth(one: Statement) -> float:
+    """Returns how well a statement serves as an answer: to the point, and what it says is in its own words, not only around it."""
+    return one.first.score + one.first.cover - 0.01 * max(0, len(one.text.split()) - CRISP)
+
+
+def _ordered(shown: Sequence[Statement]) -> list[Statement]:
+    """Returns statements as one reads them: part by part, the best document first, within a document in its own order."""
+    best: dict[tuple[int, str], float] = {}
+    for one in shown:
+        key = (one.first.part, one.first.document)
+        best[key] = max(best.get(key, one.first.score), one.first.score)
+    return sorted(shown, key=lambda one: (one.first.part, -best[one.first.part, one.first.document], one.first.document, one.first.start))
+
+
+def unanswered(
+    plan: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]], evidence: Sequence[Evidence], healths: Sequence[Health]
+) -> tuple[Gap, ...]:
+    """Returns the parts of a question that stay open, with the reason for each and source by source.
+
+    Args:
+        plan: What was asked, part by part.
+        found: What the searches gave, by sub-question.
+        evidence: What was picked from it.
+        healths: How the sources are doing.
+    """
+    return _gaps(plan, found, evidence, healths, supports(plan, found))
+
+
+def _gaps(
+    plan: Sequence[SubQuestion],
+    found: Mapping[int, Sequence[Passage]],
+    evidence: Sequence[Evidence],
+    healths: Sequence[Health],
+    held: Mapping[int, Support],
+) -> tuple[Gap, ...]:
+    gaps: list[Gap] = []
+    for part in plan:
+        passages, support = found.get(part.id, ()), held[part.id]
+        if not support.ok or (part.id == 0 and not evidence):
+            reason = support.reason or "No sentence of what was found fits."
+            gaps.append(Gap(question=part.text, reason=reason, sources=_reasons(healths, passages)))
+        elif part.id == 0 and support.names:  # the topic is there, the detail is not
+            gaps.append(Gap(question=part.text, reason=f"Nothing that was found mentions {listed(support.names)}."))
+    return tuple(gaps)
+
+
+def _reasons(healths: Sequence[Health], passages: Sequence[Passage]) -> tuple[tuple[str, str], ...]:
+    """Returns for each source why it brought no answer."""
+    return tuple((health.source, _reason(health, _given(health, healths, passages))) for health in healths)
+
+
+def _reason(health: Health, given: int) -> str:
+    if health.reason:
+        return health.reason
+    unread = f" {_count(len(health.refused), 'document')} could not be read." if health.refused else ""
+    if given:
+        held = f" of its {_count(health.documents, 'document')}" if health.documents else ""  # a search engine holds none
+        return f"{_count(given, 'passage')}{held} came near; none answers.{unread}"
+    if not health.documents:
+        return f"It holds no documents.{unread}"
+    return f"None of its {_count(health.documents, 'document')} shares a word with the question.{unread}"
+
+
+def _given(health: Health, healths: Sequence[Health], passages: Sequence[Passage]) -> int:
+    """Returns how many passages came through a source; an only source gave those that name none."""
+    return sum(1 for one in passages if one.source == health.source or (not one.source and len(healths) == 1))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def source_notes(healths: Sequence[Health], found: Mapping[int, Sequence[Passage]], report: Report) -> tuple[SourceNote, ...]:
+    """Returns what each source was asked and gave, for the report.
+
+    Args:
+        healths: How the sources are doing.
+        found: What the searches gave, by sub-question.
+        report: The report, to count what it cites.
+    """
+    passages = {(one.document, one.start, one.end): one for group in found.values() for one in group}
+    notes = []
+    for health in healths:
+        given = _given(health, healths, list(passages.values()))
+        cited = {one.document for one in report.citations if one.source == health.source or (not one.source and len(healths) == 1)}
+        reason = health.reason or ("" if cited else _reason(health, given))
+        notes.append(
+            SourceNote(
+                source=health.source, documents=health.documents, found=given, cited=len(cited), refused=health.refused, reason=reason
+            )
+        )
+    return tuple(notes)

@@ -1,0 +1,1 @@
+"""Sources on this machine: folders, files, installed packages."""

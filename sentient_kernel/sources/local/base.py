@@ -1,0 +1,235 @@
+"""What sources on this machine share: they keep their passages in the index, read in threads and children, and say how they are."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+
+from sentient_kernel.errors import ParseError, SourceError
+from sentient_kernel.ids import DocumentId
+from sentient_kernel.sources.base import Document, Health, Passage, Progress
+from sentient_kernel.sources.local.parse import Parser
+
+if TYPE_CHECKING:
+    from sentient_kernel.index.store import Index
+
+__all__ = ["Children", "LocalSource", "Stopped", "Work"]
+
+_BETWEEN = 0.1  # seconds between two words of progress
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Stopped(Exception):
+    """Unwinds a reading whose caller has gone; what was read so far is kept."""
+
+
+class Work:
+    """One reading: it can be stopped from another thread, and tells how far it is.
+
+    Args:
+        progress: Told on the caller's loop, a few times a second.
+    """
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self._progress = progress
+        self._stop = threading.Event()
+        self._closers: list[Callable[[], None]] = []
+        self._told = 0.0
+
+    def stop(self) -> None:
+        """Ends the reading: the children die at once, the rest at the next look."""
+        self._stop.set()
+        for close in list(self._closers):
+            close()
+
+    def check(self) -> None:
+        """Raises Stopped when nobody waits any more."""
+        if self._stop.is_set():
+            raise Stopped
+
+    def on_stop(self, close: Callable[[], None]) -> None:
+        """Has something closed when the reading is stopped."""
+        self._closers.append(close)
+        if self._stop.is_set():
+            close()
+
+    def tell(self, message: str, done: float | None = None) -> None:
+        """Tells how far the reading is, unless it did so a moment ago."""
+        self.check()
+        now = time.monotonic()
+        if self._progress is None or (now - self._told < _BETWEEN and done != 1.0):
+            return
+        self._told = now
+        with suppress(RuntimeError):  # the loop is gone: its owner was stopped between the check and here
+            anyio.from_thread.run_sync(self._progress, message, done)
+
+
+class Children:
+    """At most two parsers that work through many items; a context manager.
+
+    Args:
+        work: The reading that they belong to.
+        items: About how many items there are: a few are not worth a second child.
+        make: Makes a parser.
+    """
+
+    def __init__(self, work: Work, items: int, make: Callable[[], Parser]) -> None:
+        self._work = work
+        count = 2 if items > 16 else 1
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="sentient-parse")
+        self._parsers = [make() for _ in range(count)]
+        self._free: SimpleQueue[Parser] = SimpleQueue()
+        for parser in self._parsers:
+            self._free.put(parser)
+            work.on_stop(parser.close)
+
+    def __enter__(self) -> Children:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for parser in self._parsers:
+            parser.close()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def map(self, read: Callable[[Parser, Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result | SourceError]]:
+        """Yields each item with what ``read`` returned or the SourceError that it raised, as they get ready, few ahead at a time."""
+        todo = iter(items)
+        running: dict[Future[Result | SourceError], Item] = {}
+
+        def one(item: Item) -> Result | SourceError:
+            parser = self._free.get()
+            try:
+                self._work.check()
+                return read(parser, item)
+            except SourceError as error:
+                return error
+            finally:
+                self._free.put(parser)
+
+        while True:
+            for item in islice(todo, 2 * len(self._parsers) - len(running)):
+                running[self._pool.submit(one, item)] = item
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield running.pop(future), future.result()
+            self._work.check()
+
+
+class LocalSource:
+    """A source whose documents are on this machine and whose passages are in the index.
+
+    Args:
+        name: What it is called in passages and in health.
+        index: Where its passages are kept; may be shared with other sources.
+        key: What it is called in the index, so that it is found there under any name; its name when not given.
+    """
+
+    def __init__(self, name: str, index: Index, *, key: str | None = None) -> None:
+        self.name = name
+        self._key = key or name
+        self._index = index
+        self._health: Health | None = None
+        self._reading = threading.Lock()
+
+    async def refresh(self, progress: Progress | None = None) -> Health:
+        """Reads what is new or changed since the last time; a second call waits for the first.
+
+        Args:
+            progress: Told what is being read and how far it is.
+
+        Returns:
+            How the source is now.
+
+        Raises:
+            SourceError: There is nothing to read from at all: the message says why.
+        """
+        work = Work(progress)
+        try:
+            self._health = await anyio.to_thread.run_sync(self._locked, work, abandon_on_cancel=True)
+        except BaseException:
+            work.stop()
+            raise
+        return self._health
+
+    async def search(self, query: str, *, k: int = 10) -> list[Passage]:
+        """Returns the k passages that fit best, best first; when there are none, ``health.reason`` says why.
+
+        Args:
+            query: A question or some words.
+            k: How many passages at most.
+        """
+        found = [self._shown(passage) for passage in await anyio.to_thread.run_sync(self._found, query, k)]
+        if not found:
+            self._health = await anyio.to_thread.run_sync(self._without, query)
+        elif self._health and self._health.reason:
+            self._health = replace(self._health, reason="")
+        return found
+
+    def document(self, document: DocumentId) -> Document | None:
+        """Returns a document that a passage of this source points to, or None."""
+        return self._index.document(document)
+
+    @property
+    def health(self) -> Health:
+        """How the source is doing, as of its last refresh or search."""
+        return self._health or self._counted(Health(source=self.name))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def _locked(self, work: Work) -> Health:
+        while not self._reading.acquire(timeout=0.05):
+            work.check()
+        try:
+            return self._read(work)
+        finally:
+            self._reading.release()
+
+    def _read(self, work: Work) -> Health:
+        raise NotImplementedError
+
+    def _found(self, query: str, k: int) -> list[Passage]:
+        return self._index.search(query, sources=[self._key], k=k)
+
+    def _shown(self, passage: Passage) -> Passage:
+        """Returns a passage as people read it: under the name that the source goes by here."""
+        return replace(passage, source=self.name)
+
+    def _counted(self, health: Health) -> Health:
+        """Returns a health with the numbers of documents and passages that the index holds."""
+        documents, passages = self._index.counts().get(self._key, (0, 0))
+        return replace(health, documents=documents - self._empty_documents(), passages=passages)
+
+    def _empty_documents(self) -> int:
+        """Returns how many documents of the index are none that anybody could read."""
+        return 0
+
+    def _without(self, query: str) -> Health:
+        """Returns the health after a search that found nothing."""
+        before = self._counted(self._health or Health(source=self.name))
+        if not before.documents:
+            return before if before.reason else replace(before, reason="It holds no documents yet.")
+        shown = query if len(query) <= 80 else query[:79] + "…"
+        plural = "s" if before.documents != 1 else ""
+        reason = f"Of its {before.documents:,} document{plural} no passage contains {shown!r}."
+        return replace(before, reason=reason)
+
+
+def sentence(error: SourceError) -> str:
+    """Returns why something was refused, as one sentence."""
+    text = str(error.message if isinstance(error, ParseError) else error).strip()
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,1 @@
+"""Reads Python packages without importing them: modules, names, docstrings."""

@@ -1,0 +1,1 @@
+"""Open services of scholarly works and of Wikipedia."""

@@ -1,0 +1,45 @@
+"""What scholarly services share: one call gives works with their abstracts, each of which is a document."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from sentient_kernel.sources.web.base import Brought, ServiceSource, of_works, shown
+from sentient_kernel.sources.web.fetch import Calls
+from sentient_kernel.sources.web.fit import telling_words
+
+__all__ = ["ScholarlySource", "kept", "work"]
+
+
+class ScholarlySource(ServiceSource):
+    """A service that finds works by the words of a question. Subclasses ask it."""
+
+    async def _bring(self, query: str, calls: Calls) -> Brought:
+        words = telling_words(query)
+        if not words:
+            return self._no_hits(query)
+        what = {self.setting: self._api.base, "query": " ".join(words), "as": 1}
+        works: list[dict[str, Any]] = (await calls.ask("search", what, partial(self._works, words))).value
+        if not works:
+            return self._no_hits(query)
+        documents = of_works(works, self._key)
+        count = f"{len(works)} work{'s' if len(works) > 1 else ''}"
+        reason = "" if documents else f"{self.service} finds {count} for {shown(query)}, and gives the abstract of none."
+        return Brought(documents, (), reason)
+
+    async def _works(self, words: list[str]) -> list[dict[str, Any]]:
+        """Asks the service; returns works as :func:`work` makes them. Raises SourceError."""
+        raise NotImplementedError
+
+
+def work(title: str, text: str, uri: str, **meta: Any) -> dict[str, Any]:
+    """Returns a work: its title, its abstract (or ""), where it is, and what else is known of it."""
+    from sentient_kernel.sources.parser.common import clean, one_line
+
+    return {"title": one_line(clean(title), 500), "text": clean(text).strip(), "uri": uri, "meta": kept(meta)}
+
+
+def kept(meta: dict[str, Any]) -> dict[str, Any]:
+    """Returns what is known, without what is not."""
+    return {name: value for name, value in meta.items() if value}

@@ -1,0 +1,189 @@
+"""The web: a page that somebody names, and pages that a search engine finds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sentient_kernel.errors import Blocked, ConfigurationError, SourceError, UsageError
+from sentient_kernel.redaction import without_credentials
+from sentient_kernel.sources.base import Document, Health, Progress
+from sentient_kernel.sources.parser.bounds import TITLE
+from sentient_kernel.sources.web.base import Brought, RemoteSource, ServiceSource, shown
+from sentient_kernel.sources.web.fetch import Calls, Outside
+from sentient_kernel.sources.web.pages import boilerplate_note, page_document, read_page
+
+if TYPE_CHECKING:
+    from sentient_kernel.settings import Settings
+
+__all__ = ["Hit", "UrlSource", "WebSource", "configured"]
+
+Refusals = list[tuple[str, str]]
+AT_MOST = 5
+"""Pages that are read for one query."""
+HITS = 10
+"""Results that are asked of a search engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A result of a search engine: where, what it is called, and what it says, where the engine gives all of it."""
+
+    url: str
+    title: str = ""
+    text: str = ""
+
+
+class UrlSource(RemoteSource):
+    """One page, named by the user: HTML, PDF or text.
+
+    Args:
+        url: Its address.
+        outside: Through what.
+        name: What it is called; its address when not given.
+
+    Raises:
+        UsageError: It is an address that is never asked.
+    """
+
+    service = "The page"
+
+    def __init__(self, url: str, outside: Outside, *, name: str | None = None) -> None:
+        from sentient_kernel.transport import check_url
+
+        self._shown = without_credentials(url)
+        super().__init__(outside, name=name or self._shown, key=self._shown)
+        try:
+            check_url(url, outside.rules)
+        except Blocked as error:
+            raise UsageError(error.message, hint=error.hint or "Give the address of a page that everybody may read.") from None
+        self._url = url
+
+    async def refresh(self, progress: Progress | None = None) -> Health:
+        """Reads the page, unless it was read lately. A page that cannot be read is in ``refused``, and the reason why there is nothing."""
+        if progress is not None:
+            progress(f"Reading {self.name}", None)
+        calls = Calls(self._outside)
+        try:
+            brought = await self._brought("", calls)
+        except SourceError as error:
+            brought = Brought(refused=((self._shown, str(error)),), reason=str(error))
+        self._health = self._after(brought, calls)
+        return self._health
+
+    async def _bring(self, query: str, calls: Calls) -> Brought:
+        page = await read_page(calls, self._url)
+        if page.refused:
+            return Brought(refused=((self._shown, page.refused),), reason=page.refused)
+        return Brought([page_document(page, self._key)], _notes([page.meta]))
+
+
+class WebSource(ServiceSource):
+    """A search engine whose results are read. Subclasses say what it is asked, and ask it."""
+
+    async def _bring(self, query: str, calls: Calls) -> Brought:
+        hits, refused = self._allowed(await self._hits(query, calls))
+        outcomes = await asyncio.gather(*(self._read(hit, calls) for hit in hits))
+        documents = {document.uri: document for document, _ in outcomes if document is not None}
+        refused += [pair for _, pairs in outcomes for pair in pairs]
+        if not hits and not refused:
+            return self._no_hits(query)
+        return Brought(list(documents.values()), tuple(dict.fromkeys(refused)), "" if documents else self._all_refused(query, refused))
+
+    async def _hits(self, query: str, calls: Calls) -> list[Hit]:
+        asked = self._asked(query)
+        what = {self._word: self._api.base, **asked, "as": 1}
+        found: list[dict[str, str]] = (await calls.ask("search", what, partial(self._results, asked))).value
+        return [Hit(**one) for one in found]
+
+    def _asked(self, query: str) -> dict[str, Any]:
+        """Returns all that the answer to a query depends on."""
+        raise NotImplementedError
+
+    async def _results(self, asked: dict[str, Any]) -> list[dict[str, str]]:
+        """Asks the engine; returns what makes a :class:`Hit` each. Raises SourceError."""
+        raise NotImplementedError
+
+    def _allowed(self, hits: Sequence[Hit]) -> tuple[list[Hit], Refusals]:
+        """Returns the first results that may be read, each address once, and those before them that may not."""
+        chosen: dict[str, Hit] = {}
+        refused: Refusals = []
+        for hit in hits:
+            try:
+                chosen.setdefault(self._checked(hit.url), hit)
+            except Blocked as error:
+                refused.append((hit.url, error.message))
+            if len(chosen) == AT_MOST:
+                break
+        return list(chosen.values()), refused
+
+    def _checked(self, url: str) -> str:
+        """Returns an address as it is asked. What the settings allow though it is private is not for an engine of strangers.
+
+        Raises:
+            Blocked: It may not be asked, or not because the engine names it.
+        """
+        from sentient_kernel.transport import check_url
+
+        target = check_url(url, self._outside.rules)
+        if target.trusted and not self._api.own:
+            why = f"{target.host!r} is not asked: the hosts of SENTIENT_ALLOW_HOSTS are yours, and not for what {self.service} finds."
+            raise Blocked(why, reason_code="private", host=target.host, hint="Add the address itself as a source.")
+        return target.url
+
+    async def _read(self, hit: Hit, calls: Calls) -> tuple[Document | None, Refusals]:
+        """Returns what one result says, or why it could not be read."""
+        if hit.text:
+            return Document(title=hit.title or hit.url[:TITLE], uri=hit.url, text=hit.text, source=self._key, meta={"format": "html"}), []
+        try:
+            page = await read_page(calls, hit.url)
+            self._checked(page.url)  # it may have been sent on
+        except SourceError as error:
+            return None, [(hit.url, error.message)]
+        if page.refused:
+            return None, [(hit.url, page.refused)]
+        return page_document(replace(page, title=page.title or hit.title), self._key), list(_notes([page.meta]))
+
+    def _all_refused(self, query: str, refused: Sequence[tuple[str, str]]) -> str:
+        uri, why = refused[0]
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        return f"{self.service} finds pages for {shown(query)}, and none could be read: {uri}{more}: {why}"
+
+
+def configured(settings: Settings) -> str:
+    """Returns the search engine that the settings give access to: a server of one's own first.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    if settings.searxng_url:
+        return "searxng"
+    if settings.tavily_api_key is not None:
+        return "tavily"
+    if settings.brave_api_key is not None:
+        return "brave"
+    raise ConfigurationError(
+        "Searching the web needs a search engine, and none is set.",
+        hint="Set SENTIENT_SEARXNG_URL, SENTIENT_TAVILY_API_KEY or SENTIENT_BRAVE_API_KEY; 'wikipedia' needs none.",
+    )
+
+
+def text_of(value: Any) -> str:
+    """Returns a value of an answer if it is text, else ""; cleaned as texts of documents are."""
+    from sentient_kernel.sources.parser.common import clean
+
+    return clean(value).strip() if isinstance(value, str) else ""
+
+
+def list_of(value: Any) -> list[dict[str, Any]]:
+    """Returns the dicts of a list in an answer; what is none of these is left out."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _notes(metas: Sequence[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """Says once that HTML was read without trafilatura, where it was."""
+    note = boilerplate_note()
+    return (("trafilatura", note),) if note and any(meta.get("format") == "html" for meta in metas) else ()

@@ -1,0 +1,281 @@
+"""The part of the conformance suite about refusals, leases, blobs and the end."""
+
+# ruff: noqa: S101 - tests assert
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from sentient_kernel.errors import DuplicateKey, JournalUnusable, LeaseLost, NotFound, UsageError
+from sentient_kernel.events import Heartbeat, RunCompleted, Written
+from sentient_kernel.ids import BlobId, RunId, Seq
+from sentient_kernel.journal.base import Lease
+from sentient_kernel.testing.clock import FakeClock
+from sentient_kernel.testing.conformance_kit import A, B, Open, bound, note, refused, run, said, started
+
+
+class HoldingConformance:
+    """What may happen once happens once, a run has one holder, and a refusal says so."""
+
+    # -- keys ----------------------------------------------------------------------------------------------------------
+
+    def test_second_write_with_a_key_is_refused_and_told_who_was_first(self, open_journal: Open) -> None:
+        async def main() -> None:
+            journal = open_journal()
+            bound(journal)
+            await journal.append(B, [note("before")])
+            assert await journal.append(A, [note("first"), note("and more")], unique="answer") == 3
+            with refused(DuplicateKey) as errors:
+                await journal.append(A, [note("second")], unique="answer")
+            assert errors[0].seq == 3
+            assert said(journal.read()) == ["before", "first", "and more"]
+
+        run(main)
+
+    def test_of_all_who_write_with_a_key_at_once_one_wins(self, open_journal: Open) -> None:
+        async def main() -> None:
+            journals = [open_journal() for _ in range(3)]
+            for journal in journals:
+                bound(journal)
+            for n in range(20):
+                tries = [journal.append(A, [note(f"{n}")], unique=f"key {n}", full=n % 2 == 0) for journal in journals for _ in range(3)]
+                results = await asyncio.gather(*tries, return_exceptions=True)
+                seqs = [result for result in results if isinstance(result, int)]
+                assert len(seqs) == 1
+                assert {error.seq for error in results if isinstance(error, DuplicateKey)} == set(seqs)
+            assert said(journals[0].read()) == [f"{n}" for n in range(20)]
+
+        run(main)
+
+    def test_refused_write_does_not_hinder_those_beside_it(self, open_journal: Open) -> None:
+        async def main() -> None:
+            journal = open_journal()
+            bound(journal)
+            stale = Lease(B, "somebody", 7)
+            results = await asyncio.gather(
+                journal.append(A, [note("one")], unique="k"),
+                journal.append(A, [note("two")], unique="k"),
+                journal.append(B, [note("three")], lease=stale),
+                journal.append(A, [note("four")]),
+                return_exceptions=True,
+            )
+            assert [type(result) for result in results] == [int, DuplicateKey, LeaseLost, int]
+            assert said(journal.read()) == ["one", "four"]
+            assert [record.seq for record in journal.read()] == [1, 2]
+
+        run(main)
+
+    # -- leases --------------------------------------------------------------------------------------------------------
+
+    def test_run_is_held_by_one_until_it_is_given_back(self, open_journal: Open) -> None:
+        async def main() -> None:
+            ours, theirs = open_journal(), open_journal()
+            bound(ours)
+            bound(theirs)
+            mine = ours.acquire(A, ttl=30)
+            assert mine is not None
+            assert theirs.acquire(A, ttl=30) is None
+            assert theirs.acquire(B, ttl=30) is not None
+            info = theirs.leases()[A]
+            assert (info.run, info.holder, info.token, info.alive) == (A, mine.holder, mine.token, True)
+            assert set(ours.leases([B, RunId("other")])) == {B}
+            ours.release(mine)
+            assert A not in ours.leases()
+            after = theirs.acquire(A, ttl=30)
+            assert after is not None
+            assert after.token > mine.token
+
+        run(main)
+
+    def test_write_with_an_older_lease_is_refused(self, open_journal: Open) -> None:
+        async def main() -> None:
+            clock = FakeClock()
+            ours, theirs = open_journal(clock=clock), open_journal(clock=clock)
+            bound(ours)
+            bound(theirs)
+            mine = ours.acquire(A, ttl=30)
+            assert mine is not None
+            await ours.append(A, [note("mine")], lease=mine)
+            clock.advance(31)
+            new = theirs.acquire(A, ttl=30)
+            assert new is not None
+            assert new.token > mine.token
+            await theirs.append(A, [note("theirs")], lease=new)
+            ours.post(A, note("posted too late"), lease=mine)
+            with refused(LeaseLost):
+                await ours.append(A, [note("too late")], lease=mine)
+            with refused(LeaseLost):
+                await ours.append(A, [note("too late")], lease=mine, full=True)
+            await ours.append(B, [note("another run is not concerned")])
+            assert said(ours.read()) == ["mine", "theirs", "another run is not concerned"]
+            assert ours.renew([mine], ttl=30) == [mine]
+            assert theirs.renew([new], ttl=30) == []
+
+        run(main)
+
+    def test_lease_that_is_prolonged_is_kept(self, open_journal: Open) -> None:
+        async def main() -> None:
+            clock = FakeClock()
+            ours, theirs = open_journal(clock=clock), open_journal(clock=clock)
+            bound(ours)
+            bound(theirs)
+            mine = ours.acquire(A, ttl=30)
+            assert mine is not None
+            for _ in range(5):
+                clock.advance(20)
+                assert ours.renew([mine], ttl=30) == []
+                assert theirs.acquire(A, ttl=30) is None
+            clock.advance(31)
+            assert not theirs.leases()[A].alive
+
+        run(main)
+
+    def test_lease_of_a_kernel_that_was_closed_is_free(self, open_journal: Open) -> None:
+        async def main() -> None:
+            ours, theirs = open_journal(), open_journal()
+            bound(ours)
+            bound(theirs)
+            assert ours.acquire(A, ttl=30) is not None
+            ours.close()
+            assert theirs.acquire(A, ttl=30) is not None
+
+        run(main)
+
+    def test_holder_may_take_its_own_lease_anew(self, open_journal: Open) -> None:
+        async def main() -> None:
+            journal = open_journal()
+            bound(journal)
+            first, second = journal.acquire(A, ttl=30), journal.acquire(A, ttl=30)
+            assert first is not None
+            assert second is not None
+            await journal.append(A, [started()], lease=second)
+            with refused(LeaseLost):
+                await journal.append(A, [note("older")], lease=first)
+
+        run(main)
+
+    def test_new_run_begins_with_its_lease_and_gives_it_back_with_its_end(self, open_journal: Open) -> None:
+        async def main() -> None:
+            ours, theirs = open_journal(), open_journal()
+            bound(ours)
+            bound(theirs)
+            lease, first = ours.begin(A, started(), ttl=30, unique="name")
+            assert await first == 1
+            assert theirs.leases()[A][1:] == (lease.holder, lease.token, True)
+            assert theirs.acquire(A, ttl=30) is None
+            assert await ours.append(A, [note("working")], lease=lease) == 2
+            await ours.append(A, [RunCompleted()], lease=lease)
+            assert theirs.leases() == {}
+            with refused(LeaseLost):
+                await ours.append(A, [note("after the end")], lease=lease)
+            again = theirs.acquire(A, ttl=30)
+            assert again is not None
+            assert again.token > lease.token
+
+        run(main)
+
+    def test_run_that_may_not_begin_leaves_no_lease(self, open_journal: Open) -> None:
+        async def main() -> None:
+            journal = open_journal()
+            bound(journal)
+            await journal.begin(A, started(), ttl=30, unique="name")[1]
+            with refused(DuplicateKey):
+                await journal.begin(B, started(), ttl=30, unique="name")[1]
+            assert set(journal.leases()) == {A}
+            results = await asyncio.gather(
+                journal.begin(A, started(), ttl=30)[1], journal.append(B, [note("beside it")]), return_exceptions=True
+            )
+            assert [type(result) for result in results] == [LeaseLost, int]
+            assert [row.run for row in journal.runs()] == [A]
+
+        run(main)
+
+    # -- refusals, blobs, the end --------------------------------------------------------------------------------------
+
+    def test_events_that_are_only_sent_and_kinds_that_are_unknown_are_refused(self, open_journal: Open) -> None:
+        async def main() -> None:
+            journal = open_journal()
+            bound(journal)
+            with refused(UsageError):
+                await journal.append(A, [Heartbeat()])
+            with refused(UsageError):
+                journal.post(A, Written("no_such_thing", b"{}"))
+            assert journal.head() == 0
+
+        run(main)
+
+    def test_writing_from_elsewhere_than_its_loop_is_refused(self, open_journal: Open) -> None:
+        async def main() -> None:
+            journal = open_journal()
+            with refused(UsageError):
+                journal.append(A, [note("before it was bound")])
+            bound(journal)
+            for call in (lambda: journal.append(A, [note("x")]), lambda: journal.post(A, note("x")), lambda: journal.acquire(A, ttl=30)):
+                with refused(UsageError):
+                    await asyncio.to_thread(call)
+            assert journal.head() == 0
+
+        run(main)
+
+    def test_caller_that_stops_waiting_changes_nothing(self, open_journal: Open) -> None:
+        async def main() -> None:
+            journal = open_journal()
+            bound(journal)
+            waiting = [journal.append(A, [note(f"{n}")], full=True) for n in range(3)]
+            waiting[1].cancel()
+            assert await waiting[2] == 3
+            assert said(journal.read()) == ["0", "1", "2"]
+
+        run(main)
+
+    def test_close_writes_what_waits_and_refuses_what_comes_later(self, open_journal: Open) -> None:
+        async def main() -> None:
+            journal = open_journal()
+            bound(journal)
+            first = journal.append(A, [note("one")], full=True)
+            journal.post(A, note("two"))
+            journal.close()
+            journal.close()
+            assert await first == 1
+            for call in (lambda: journal.append(A, [note("x")]), journal.read, journal.head, journal.verify, journal.runs):
+                with refused(JournalUnusable):
+                    call()
+            assert said(open_journal().read()) == ["one", "two"]
+
+        run(main)
+
+    def test_sound_journal_passes_its_check(self, open_journal: Open) -> None:
+        async def main() -> None:
+            journal = open_journal()
+            bound(journal)
+            assert journal.verify().ok
+            for n in range(40):
+                journal.post(RunId(f"run-{n % 3}"), note(f"{n}"))
+            await journal.append(A, [started()])
+            for full in (True, False):
+                verdict = journal.verify(full=full)
+                assert verdict.ok
+                assert verdict.head == 41
+            assert journal.verify().rows == 41
+
+        run(main)
+
+    def test_blob_is_returned_as_it_was_put(self, open_journal: Open) -> None:
+        journal = open_journal()
+        data = os.urandom(100_000)
+        blob = journal.blobs.put(data)
+        assert journal.blobs.put(data) == blob
+        assert journal.blobs.get(blob) == data
+        assert open_journal().blobs.get(blob) == data
+        assert journal.blobs.get(journal.blobs.put(b"")) == b""
+        for unknown in (BlobId("0" * 64), BlobId("../../etc/passwd"), BlobId("")):
+            with refused(NotFound):
+                journal.blobs.get(unknown)
+
+    def test_empty_journal_is_empty(self, open_journal: Open) -> None:
+        journal = open_journal()
+        assert journal.head() == 0
+        assert journal.read() == journal.read(run=A) == journal.read(kinds=["run_started"], after=Seq(5)) == []
+        assert journal.runs() == []
+        assert journal.leases() == {}

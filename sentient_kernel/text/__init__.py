@@ -1,0 +1,1 @@
+"""Words: one tokenizer, one stemmer, one stop list. Pure."""

@@ -1,0 +1,18 @@
+"""What a person holds: a workbench with its home, its runs and their files.
+
+May import: everything below; ``cli``, ``magics``, ``testing`` and a gateway stand on it. Nothing here decides: it checks
+what it is given at the door and hands it on.
+
+    workbench.py     the facade: sources, research, runs, approvals
+    run.py           a handle on one run
+    many.py          many runs at once, with partial failures as values
+    fold_cache.py    the folds of a journal, as of now
+    view_source.py   what live views look at
+    doctor.py        what this machine has
+    run_file.py      the file that a run travels in
+    export_run.py    writes one
+    open_run.py      takes one in, from anybody
+    run_reading.py   reads one as a stranger's
+    run_scan.py      what its events become in another home
+    run_values.py    what its events point to
+"""

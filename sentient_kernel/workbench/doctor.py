@@ -1,0 +1,61 @@
+"""What there is to know of an installation, in one look: for a person who wonders, and for a report of a fault."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+from typing import TYPE_CHECKING, Any
+
+from sentient_kernel import __version__
+from sentient_kernel.installation import installation
+
+if TYPE_CHECKING:
+    from sentient_kernel.workbench.workbench import Workbench
+
+SHOWN = ("sentient-kernel", "pydantic", "apsw", "httpx", "ipykernel", "jupyterlab", "notebook", "ipywidgets", "anywidget", "pandas")
+KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "SENTIENT_TAVILY_API_KEY", "SENTIENT_BRAVE_API_KEY")
+FIXED_SQLITE = (3, 51, 3)
+"""The first SQLite that cannot lose committed transactions when two connections write and checkpoint at once (sqlite.org/wal.html)."""
+
+
+def examine(workbench: Workbench) -> dict[str, Any]:
+    """Returns versions, the SQLite verdict, the journal's health, front end, network mode, and which keys are present, not their values."""
+    import apsw
+
+    from sentient_kernel.notebook import interaction
+
+    version = apsw.sqlite_lib_version()
+    verdict = workbench.journal.verify(full=False)
+    settings = workbench.settings
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(terse=True),
+        "versions": {name: _version(name) for name in SHOWN},
+        "sqlite": {"version": version, "ok": tuple(map(int, version.split("."))) >= FIXED_SQLITE},
+        "home": str(workbench.home),
+        "journal": {"ok": verdict.ok, "rows": verdict.rows, "damage": [d.what for d in verdict.damage]},
+        "runs": len(workbench.journal.runs()),
+        "front_end": _front_end(interaction.kernel()),
+        "someone_can_answer": interaction.someone_can_answer(),
+        "installation": {"key": installation().problem or "kept in the state folder"},
+        "settings": settings.remarks(),
+        "network": {"mode": settings.mode, "offline": settings.offline, "model": settings.model},
+        "keys_present": [key for key in KEYS if os.environ.get(key)],
+        "blocked_now": workbench.engine.watchdog.blocked is not None,
+    }
+
+
+def _front_end(kernel: Any) -> str:
+    if kernel is None:
+        return "terminal" if sys.stdout is not None and sys.stdout.isatty() else "none"
+    return f"jupyter (ipykernel {_version('ipykernel')})"
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return __version__ if name == "sentient-kernel" else None  # used from a clone, without being installed

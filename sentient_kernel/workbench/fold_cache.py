@@ -1,0 +1,174 @@
+"""What is known of runs, read from the journal when somebody looks: nothing is folded while nobody does."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sentient_kernel.clock import as_datetime
+from sentient_kernel.engine import root_of
+from sentient_kernel.errors import NotFound
+from sentient_kernel.events import ErrorInfo
+from sentient_kernel.ids import RunId, line_of
+from sentient_kernel.projections.approvals import ApprovalView
+from sentient_kernel.projections.cost import UsageView
+from sentient_kernel.projections.drawing.table import Table
+from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
+from sentient_kernel.projections.folds import RunFolds, RunLook, WorkbenchFolds
+from sentient_kernel.projections.foreign import ForeignView
+from sentient_kernel.projections.runs import Runs, RunView, with_liveness
+
+if TYPE_CHECKING:
+    from sentient_kernel.workbench.workbench import Workbench
+
+PAGE = 1_000
+"""Records that are read at a time."""
+KEPT = 128
+"""Runs whose folds are kept between looks; the journal can make any of them again."""
+
+
+class Views:
+    """Catches folds up with the journal and hands out what they show. Any thread."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self._wb = workbench
+        self._lock = threading.RLock()
+        self._runs: OrderedDict[RunId, RunFolds] = OrderedDict()
+        self._all = WorkbenchFolds()
+        self._foreign: OrderedDict[RunId, tuple[tuple[int, ...], ForeignView | None]] = OrderedDict()
+
+    def of(self, run: RunId) -> RunFolds:
+        """Returns the folds of one run as of now. Raises NotFound."""
+        self._wb._usable()
+        with self._lock:
+            # Taken out while it is folded: an interrupt in between leaves no half-applied record behind.
+            folds = self._runs.pop(run, None) or RunFolds(run)
+            while records := self._wb.journal.read(run=run, after=folds.seq, limit=PAGE):
+                for record in records:
+                    folds.apply(record)
+            if not folds.seq:
+                raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
+            self._runs[run] = folds
+            while len(self._runs) > KEPT:
+                self._runs.popitem(last=False)
+            return folds
+
+    def all(self) -> WorkbenchFolds:
+        """Returns the folds over all runs as of now."""
+        self._wb._usable()
+        with self._lock:
+            folds, self._all = self._all, WorkbenchFolds()
+            while records := self._wb.journal.read(after=folds.seq, limit=PAGE):
+                for record in records:
+                    folds.apply(record)
+            self._all = folds
+            return folds
+
+    def run(self, run: RunId) -> RunView:
+        """Returns one run, crashed when its kernel is gone."""
+        while True:
+            view = self.of(run).run.view
+            shown = with_liveness(view, self._wb.engine.alive(run))
+            # One that ended between the two looks is not executed any more either; its record has more to say then.
+            if shown.status != "crashed" or self.of(run).run.view.seq == view.seq:
+                return shown
+
+    def look(self, run: RunId) -> RunLook:
+        """Returns all that is known of one run, as of one moment."""
+        while True:
+            with self._lock:
+                look = self.of(run).look
+            view = with_liveness(look.run, self._wb.engine.alive(run))
+            if view.status != "crashed" or self.of(run).run.view.seq == view.seq:
+                return look._replace(run=view, foreign=self.foreign(run))
+
+    def foreign(self, run: RunId) -> ForeignView | None:
+        """Returns what a run, and those that it is part of, hold that was written elsewhere, and what that names.
+
+        It is looked for when the run is first shown, and again when more of it has come or a question about it was answered.
+        """
+        folds = self.of(run)
+        root = folds if folds.run.view.parent is None else self.of(root_of(self._wb.journal, run))
+        foreign = folds.foreign + root.foreign
+        mark = (folds.foreign, root.foreign, root.answers if foreign else 0)
+        with self._lock:
+            known = self._foreign.get(run)
+        if known is None or known[0] != mark:
+            alone = not foreign and not self._wb.journal.runs(parent=root.run.run)
+            known = (mark, None if alone else self._wb.engine.foreign(run))
+            with self._lock:
+                self._foreign[run] = known
+                while len(self._foreign) > KEPT:
+                    self._foreign.popitem(last=False)
+        return known[1]
+
+    def gone_wrong(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
+        """Returns the groups of failures, the figures over all, and the newest ones."""
+        with self._lock:
+            errors = self.all().errors
+            return errors.table, errors.stats, errors.recent
+
+    def asked(self) -> tuple[Table[ApprovalView], dict[RunId, RunView]]:
+        """Returns all questions, and the runs that asked them."""
+        with self._lock:
+            folds = self.all()
+            table = folds.approvals.table
+            views = {run: view for run in {a.run for a in table} if (view := folds.runs.get(run)) is not None}
+        return table, views
+
+    def runs(self) -> Table[RunView]:
+        """Returns all runs."""
+        views = {view.id: view for view in self.all().runs.table}
+        living = {run for run, info in self._wb.journal.leases().items() if info.alive} | set(self._wb.engine.live)
+        parents = {run: view.parent for run, view in views.items() if view.parent in views}
+        shown = [with_liveness(view, not living.isdisjoint(line_of(view.id, parents.get))) for view in views.values()]
+        now = self.all().runs  # what moved between the two looks is looked at again
+        return Table((v if v.status != "crashed" or self._still(now, v) else self.run(v.id) for v in shown), RunView)
+
+    @staticmethod
+    def _still(runs: Runs, view: RunView) -> bool:
+        now = runs.get(view.id)
+        return now is not None and now.seq == view.seq
+
+    def error(self, run: RunId) -> ErrorInfo | None:
+        """Returns what a run failed with; of a crashed one, the steps that were under way."""
+        view = self.run(run)
+        if view.error is not None or view.status != "crashed":
+            return view.error
+        under_way = [s.name for s in self.of(run).steps.table if s.status in ("running", "retrying", "interrupted")]
+        where = ", ".join(dict.fromkeys(under_way)) or "its own code"
+        said = [r.event.error for r in self._wb.journal.read(run=run, kinds=["error_recorded"])]
+        note = f" ({said[-1].type}: {said[-1].message})" if said else ""
+        return ErrorInfo(
+            type="Crashed", code="crashed", message=f"The kernel stopped while the run was at: {where}{note}.",
+            hint="Take it up with run.resume(): finished steps are kept.", where=where,
+        )  # fmt: skip
+
+    def cost(self, run: RunId) -> Table[UsageView]:
+        """Returns what a run spent."""
+        return self.look(run).costs
+
+    def line_html(self, run: RunId) -> str:
+        """Returns one line on a run, without times and ids: the same each time for a run that has ended."""
+        from sentient_kernel.projections.drawing.views import run_line
+
+        return run_line(self.run(run))
+
+    def html(self, run: RunId, *, report: bool = True) -> str:
+        """Returns the static view of a run, with its report when it has one and that is wanted."""
+        from sentient_kernel.projections.drawing.views import run_html
+
+        folds, view = self.of(run), self.run(run)
+        error = self.error(run)
+        if error is not None:
+            view = replace(view, error=error)
+        elif view.status == "running" and view.started is not None:  # its time goes on, though it tells nothing
+            now = max(view.updated or view.started, as_datetime(self._wb.engine.clock.now_us()))
+            view = replace(view, updated=now, seconds=(now - view.started).total_seconds())
+        written = self._wb._report(run) if report and view.status == "completed" else None
+        return run_html(
+            view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table,
+            report_html=written.to_html() if written is not None else None, foreign=self.foreign(run),
+        )  # fmt: skip
