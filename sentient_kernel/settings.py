@@ -47,40 +47,82 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=_DEFAULT, extra="ignore", frozen=True)
 
-    home: Path = Path(".sentient")
-    model: str | None = None
-    model_timeout: float = Field(300.0, gt=0, allow_inf_nan=False, description="seconds without a sign of life before the first token")
+    home: Path = Field(Path(".sentient"), description="the folder that keeps everything")
+    model: str | None = Field(
+        None,
+        description="the language model, such as openai:gpt-5-mini; without one a report is made of the sources' own sentences",
+    )
+    model_timeout: float = Field(
+        300.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds to wait for a model's first token",
+    )
     model_reasoning: int = Field(16_000, ge=0, description="tokens a call may spend on reasoning beside its answer")
     model_rate: int | None = Field(None, gt=0, description="requests to one provider in a minute; by default any number")
-    model_prices: str = ""
-    embedder: str = Field("", description="compares meanings where words alone do not tell; such as openai:text-embedding-3-small")
-    approve: Literal["ask", "auto", "deny"] | None = None
-    mode: Literal["live", "record", "replay"] = "live"
-    offline: bool = False
-    allow_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    allow_domains: Annotated[tuple[str, ...], NoDecode] = ()
-    deny_domains: Annotated[tuple[str, ...], NoDecode] = ()
-    searxng_url: str | None = None
-    tavily_api_key: SecretStr | None = None
-    tavily_url: str = "https://api.tavily.com"
-    brave_api_key: SecretStr | None = None
-    brave_url: str = "https://api.search.brave.com"
-    arxiv_url: str = "https://export.arxiv.org/api"
-    openalex_url: str = "https://api.openalex.org"
-    crossref_url: str = "https://api.crossref.org"
-    wikipedia_url: str = "https://en.wikipedia.org"
-    pubmed_url: str = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
+    model_prices: str = Field(
+        "",
+        description="prices of your own, in dollars for a million tokens read and written, such as "
+        "openai:x=0.15/0.60; commas between models",
+    )
+    embedder: str = Field(
+        "",
+        description="an embedding model that compares meanings where words alone do not tell, such "
+        "as openai:text-embedding-3-small or ollama:nomic-embed-text",
+    )
+    approve: Literal["ask", "auto", "deny"] | None = Field(
+        None,
+        description="how approvals are answered where nobody can answer; by default the run waits",
+    )
+    mode: Literal["live", "record", "replay"] = Field(
+        "live",
+        description="live answers from the cache while an answer is fresh; record makes every call "
+        "anew, once; replay makes no call and answers all of them as recorded",
+    )
+    offline: bool = Field(False, description="makes no call to another machine")
+    allow_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="private hosts that may be requested, as host:port, whatever the domain lists say",
+    )
+    allow_domains: Annotated[tuple[str, ...], NoDecode] = Field((), description="the only domains that pages are read from")
+    deny_domains: Annotated[tuple[str, ...], NoDecode] = Field((), description="domains that no page is read from")
+    searxng_url: str | None = Field(None, description="a SearXNG server for the source web")
+    tavily_api_key: SecretStr | None = Field(None, description="key of Tavily for the source web")
+    tavily_url: str = Field("https://api.tavily.com", description="base URL of Tavily")
+    brave_api_key: SecretStr | None = Field(None, description="key of Brave Search for the source web")
+    brave_url: str = Field("https://api.search.brave.com", description="base URL of Brave Search")
+    arxiv_url: str = Field("https://export.arxiv.org/api", description="base URL of arXiv")
+    openalex_url: str = Field("https://api.openalex.org", description="base URL of OpenAlex")
+    crossref_url: str = Field("https://api.crossref.org", description="base URL of Crossref")
+    wikipedia_url: str = Field("https://en.wikipedia.org", description="base URL of Wikipedia")
+    pubmed_url: str = Field("https://eutils.ncbi.nlm.nih.gov/entrez/eutils", description="base URL of PubMed")
     page_timeout: float = Field(10.0, gt=0, allow_inf_nan=False, description="seconds for one page of the web")
-    database_url: str | None = None
-    executor: str = "local"
-    cache_ttl: float = Field(86_400.0, gt=0, allow_inf_nan=False, description="seconds")
-    cache_max_size: int = Field(1_000_000_000, gt=0, description="bytes")
-    durability: Literal["process", "power"] = "process"
-    api_host: str = "127.0.0.1"
-    api_port: int = Field(0, ge=0, le=65_535)
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    heartbeat: float = Field(15.0, gt=0, description="seconds")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+    database_url: str | None = Field(None, description="where the journal is kept instead of the home folder: sqlite:///path")
+    executor: str = Field("local", description="where steps run: local, in this process")
+    cache_ttl: float = Field(
+        86_400.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds for which a kept answer is served again",
+    )
+    cache_max_size: int = Field(
+        1_000_000_000,
+        gt=0,
+        description="bytes of all kept answers; answers of opened runs may take a quarter of it more",
+    )
+    durability: Literal["process", "power"] = Field(
+        "process",
+        description="what each commit survives: process, the end of the process; power, also a power cut, for a flush to disk each time",
+    )
+    api_host: str = Field("127.0.0.1", description="host of the gateway; no effect in this version")
+    api_port: int = Field(0, ge=0, le=65_535, description="port of the gateway; no effect in this version")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins that may use the gateway; no effect in this version"
+    )
+    heartbeat: float = Field(15.0, gt=0, description="seconds between heartbeats; no effect in this version")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "WARNING", description="lowest level of log records; no effect in this version"
+    )
 
     @field_validator("allow_hosts", "allow_domains", "deny_domains", "cors_origins", mode="before")
     @classmethod
