@@ -34,7 +34,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "sentient_kernel"
-COPIED = ("sentient_kernel", "tests", "notebooks", "pyproject.toml", "README.md", "CHANGELOG.md")
+COPIED = ("sentient_kernel", "tests", "notebooks", "pyproject.toml", "README.md", "CHANGELOG.md", "docs")
 LEAST = 0.95
 
 

@@ -1,0 +1,82 @@
+"""How Sphinx builds these pages: ``sphinx-build -W docs DIRECTORY``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import generated  # noqa: E402
+
+import sentient_kernel  # noqa: E402
+
+project = "Sentient Kernel"
+author = "The authors of Sentient Kernel"
+copyright = author
+version = release = sentient_kernel.__version__
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["**/.ipynb_checkpoints", "tutorials/data"]
+nb_execution_mode = "off"  # the outputs that are kept are those that the tests compare
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+add_module_names = False
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_class_signature = "mixed"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 88
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = "Sentient Kernel"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "navbar_end": ["theme-switcher"],
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+
+
+def _copy_notebooks() -> None:
+    """Copies the tutorials to where Sphinx looks for pages."""
+    for notebook in sorted((HERE.parent / "notebooks").glob("*.ipynb")):
+        page, kept = HERE / "tutorials" / notebook.name, json.loads(notebook.read_text())
+        kept["metadata"]["language_info"]["pygments_lexer"] = "ipython3"  # knows magics
+        text = json.dumps(kept)
+        if not page.is_file() or page.read_text() != text:
+            page.write_text(text)
+
+
+def _take_in(app: Any, docname: str, source: list[str]) -> None:
+    source[0] = generated.take_in(source[0])
+
+
+def _error_facts(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Adds to each error what programs go by."""
+    if what == "exception":
+        lines += ["", generated.error_facts(obj), ""]
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Connects what is made from the package to the pages."""
+    _copy_notebooks()
+    app.add_object_type("event", "event", objname="event")
+    app.connect("source-read", _take_in)
+    app.connect("autodoc-process-docstring", _error_facts)
+    return {"parallel_read_safe": True}
