@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import sys
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +70,30 @@ def _take_in(app: Any, docname: str, source: list[str]) -> None:
     source[0] = generated.take_in(source[0])
 
 
-def _error_facts(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Adds to each error what programs go by."""
+def _add_facts(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Adds to each error what programs go by, and to each value the types of its fields."""
     if what == "exception":
         lines += ["", generated.error_facts(obj), ""]
+    if what == "class" and _is_only_read(obj):
+        for at, line in reversed(list(enumerate(lines))):
+            if match := re.match(r":param (\w+):", line):
+                lines.insert(at, f":type {match[1]}: {obj.__annotations__[match[1]]}")
+    if what == "property" and any(line.startswith(":type:") for line in lines):
+        lines[:] = inspect.getdoc(obj).splitlines()  # a sentence with a colon is not a type
+
+
+def _without_parameters(app: Any, what: str, name: str, obj: Any, *others: Any) -> Any:
+    """Leaves out the parameters of what nobody but the package makes: errors, rows of tables, parts of reports."""
+    return ("", None) if what == "exception" or (what == "class" and _is_only_read(obj)) else None
+
+
+def _is_only_read(cls: type) -> bool:
+    return cls.__module__.split(".")[1] in ("projections", "report", "workbench") and is_dataclass(cls)
+
+
+def _outdated(app: Any, env: Any, *others: Any) -> list[str]:
+    """Returns the pages that are made from the package: it may have changed since."""
+    return [page for page in env.found_docs if page.startswith("reference/")]
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -78,5 +101,7 @@ def setup(app: Any) -> dict[str, bool]:
     _copy_notebooks()
     app.add_object_type("event", "event", objname="event")
     app.connect("source-read", _take_in)
-    app.connect("autodoc-process-docstring", _error_facts)
+    app.connect("autodoc-process-docstring", _add_facts)
+    app.connect("autodoc-process-signature", _without_parameters)
+    app.connect("env-get-outdated", _outdated)
     return {"parallel_read_safe": True}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
@@ -46,7 +47,7 @@ def _setting(name: str, field: Any) -> str:
     default = field.default
     shown = "none" if default in (None, "", ()) else f"`{default}`"
     said = f"{field.description[:1].upper()}{field.description[1:]}."
-    return f"```{{envvar}} {PREFIX}{name.upper()}\n{said}\n*{_type(field.annotation)}; default* {shown}\n```\n"
+    return f"```{{envvar}} {PREFIX}{name.upper()}\n{said}\\\n*{_type(field.annotation)}; default* {shown}\n```\n"
 
 
 def _type(annotation: Any) -> str:
@@ -79,7 +80,9 @@ def _event(kind: str, cls: type[events.Fact]) -> Iterator[str]:
 
 def error_classes() -> str:
     """Returns an entry for each error, in the order of their tree."""
-    return _rst(part for cls in error_tree() for part in (f".. autoexception:: {cls.__module__}.{cls.__name__}", ""))
+    return _rst(
+        part for cls in error_tree() for part in (f".. autoexception:: {cls.__module__}.{cls.__name__}", "   :show-inheritance:", "")
+    )
 
 
 def error_tree() -> list[type[BaseException]]:
@@ -110,7 +113,7 @@ def subcommands() -> dict[str, argparse.ArgumentParser]:
 
 
 def _command(name: str, words: argparse.ArgumentParser) -> str:
-    usage = re.sub(r"\s+", " ", words.format_usage().removeprefix("usage: ")).strip()
+    usage = _wrapped(words.format_usage().removeprefix("usage: "))
     helps = {choice.dest: choice.help or "" for choice in _choices()}
     lines = [f"## {name}", "", words.description or helps[name], "", "```text", usage, "```", ""]
     options = [action for action in words._actions if not isinstance(action, argparse._HelpAction)]
@@ -145,7 +148,7 @@ def magics() -> str:
             options = getattr(method, "parser", None)
             lines = [f"## {sign}{name}", "", (options.description if options else inspect.getdoc(method)).strip(), ""]
             if options is not None:
-                usage = re.sub(r"^.*?%", f"{sign[1:]}%", " ".join(options.format_usage().split()))
+                usage = _wrapped(re.sub(r"^.*?%", f"{sign[1:]}%", options.format_usage(), flags=re.DOTALL))
                 actions = [action for action in options._actions if not isinstance(action, argparse._HelpAction)]
                 lines += ["```text", usage, "```", "", _rst([f".. program:: magic {name}", "", *(x for a in actions for x in _option(a))])]
             sections.append("\n".join(lines))
@@ -171,12 +174,17 @@ def _rst(lines: Any) -> str:
     return "\n".join(["````{eval-rst}", *lines, "````"])
 
 
+def _wrapped(usage: str) -> str:
+    parts = re.sub(r"(?<=\w) (?=[A-Z{])", "\0", " ".join(usage.split()))  # an option stays with its value
+    return textwrap.fill(parts, 74, subsequent_indent="    ", break_on_hyphens=False).replace("\0", " ")
+
+
 def _indented(text: str) -> list[str]:
     return [f"   {line}".rstrip() for line in text.splitlines()]
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"([*`|\\])", r"\\\1", text)
+    return re.sub(r"([*`|\\-])", r"\\\1", text)
 
 
 MADE: dict[str, Callable[[], str]] = {
