@@ -114,17 +114,11 @@ class Settings(BaseSettings):
         "process",
         description="what each commit survives: process, the end of the process; power, also a power cut, for a flush to disk each time",
     )
-    api_host: str = Field("127.0.0.1", description="host of the gateway; no effect in this version")
-    api_port: int = Field(0, ge=0, le=65_535, description="port of the gateway; no effect in this version")
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="origins that may use the gateway; no effect in this version"
-    )
-    heartbeat: float = Field(15.0, gt=0, description="seconds between heartbeats; no effect in this version")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="lowest level of log records; no effect in this version"
     )
 
-    @field_validator("allow_hosts", "allow_domains", "deny_domains", "cors_origins", mode="before")
+    @field_validator("allow_hosts", "allow_domains", "deny_domains", mode="before")
     @classmethod
     def _commas(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
