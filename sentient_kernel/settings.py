@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     )
     durability: Literal["process", "power"] = Field(
         "process",
-        description="what each commit survives: process, the end of the process; power, also a power cut, for a flush to disk each time",
+        description="what each commit survives: process, the end of the process; power, also a power cut: each commit is then flushed to disk",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="lowest level of log records; no effect in this version"
