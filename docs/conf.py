@@ -83,7 +83,7 @@ def _add_facts(app: Any, what: str, name: str, obj: Any, options: Any, lines: li
 
 
 def _without_parameters(app: Any, what: str, name: str, obj: Any, *others: Any) -> Any:
-    """Leaves out the parameters of what nobody but the package makes: errors, rows of tables, parts of reports."""
+    """Leaves out the parameters of what only the package makes: errors, rows, parts of reports."""
     return ("", None) if what == "exception" or (what == "class" and _is_only_read(obj)) else None
 
 

@@ -1,4 +1,4 @@
-"""Reference text that is made from the package itself: settings, events, errors, commands, magics. Needs no Sphinx.
+"""Reference text made from the package: settings, events, errors, commands. Needs no Sphinx.
 
 Each function returns MyST Markdown. A page takes it in where it says ``<!-- made: NAME -->``.
 """
@@ -47,7 +47,8 @@ def _setting(name: str, field: Any) -> str:
     default = field.default
     shown = "none" if default in (None, "", ()) else f"`{default}`"
     said = f"{field.description[:1].upper()}{field.description[1:]}."
-    return f"```{{envvar}} {PREFIX}{name.upper()}\n{said}\\\n*{_type(field.annotation)}; default* {shown}\n```\n"
+    facts = f"*{_type(field.annotation)}; default* {shown}"
+    return f"```{{envvar}} {PREFIX}{name.upper()}\n{said}\\\n{facts}\n```\n"
 
 
 def _type(annotation: Any) -> str:
@@ -60,7 +61,8 @@ def _type(annotation: Any) -> str:
 def event_classes() -> str:
     """Returns an entry for each event: when it is written, its kind, its fields."""
     listed = " · ".join(f"{{event}}`{kind}`" for kind in events.classes())
-    return f"{listed}\n\n{_rst(part for kind, cls in events.classes().items() for part in _event(kind, cls))}"
+    entries = (part for kind, cls in events.classes().items() for part in _event(kind, cls))
+    return f"{listed}\n\n{_rst(entries)}"
 
 
 def _event(kind: str, cls: type[events.Fact]) -> Iterator[str]:
@@ -68,7 +70,8 @@ def _event(kind: str, cls: type[events.Fact]) -> Iterator[str]:
     yield ""
     yield from _indented(inspect.getdoc(cls) or "")
     yield ""
-    yield f"   Class ``{cls.__name__}``, {'sent and not stored' if kind in events.TRANSIENT else 'stored'}."
+    kept = "sent and not stored" if kind in events.TRANSIENT else "stored"
+    yield f"   Class ``{cls.__name__}``, {kept}."
     yield ""
     hints = inspect.get_annotations(cls)
     for name, field in cls.model_fields.items():
@@ -92,7 +95,7 @@ def error_tree() -> list[type[BaseException]]:
 
 
 def error_facts(cls: type[BaseException]) -> str:
-    """Returns what programs go by: the name users import it by, code, HTTP status, whether it is worth another try."""
+    """Returns what programs go by: public name, code, HTTP status, whether to try again."""
     public = f"``sk.{cls.__name__}``. " if cls.__name__ in sentient_kernel.__all__ else ""
     if not issubclass(cls, errors.SentientError):
         return public.strip()
@@ -156,7 +159,7 @@ def magics() -> str:
 
 
 def source_words() -> str:
-    """Returns a table of the words that stand for sources of this package, each with the first line of its docstring."""
+    """Returns a table of the words for sources, each with the first line of its docstring."""
     rows = ["| Word | What it is |", "|---|---|"]
     for word, place in WORDS.items():
         module, _, name = place.partition(":")

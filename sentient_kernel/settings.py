@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".sentient"), description="the folder that keeps everything")
     model: str | None = Field(
         None,
-        description="the language model, such as openai:gpt-5-mini; without one a report is made of the sources' own sentences",
+        description="a language model, such as openai:gpt-5-mini; none: the sources' sentences",
     )
     model_timeout: float = Field(
         300.0,
@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     offline: bool = Field(False, description="makes no call to another machine")
     allow_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="private hosts that may be requested, as host:port, whatever the domain lists say",
+        description="private hosts that may be requested, as host:port; stronger than the domain lists",
     )
     allow_domains: Annotated[tuple[str, ...], NoDecode] = Field((), description="the only domains that pages are read from")
     deny_domains: Annotated[tuple[str, ...], NoDecode] = Field((), description="domains that no page is read from")
@@ -108,11 +108,11 @@ class Settings(BaseSettings):
     cache_max_size: int = Field(
         1_000_000_000,
         gt=0,
-        description="bytes of all kept answers; answers of opened runs may take a quarter of it more",
+        description="bytes of all kept answers; those of opened runs may take a quarter more",
     )
     durability: Literal["process", "power"] = Field(
         "process",
-        description="what each commit survives: process, the end of the process; power, also a power cut: each commit is then flushed to disk",
+        description="process: steps survive the end of the process; power: also a power cut",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="lowest level of log records; no effect in this version"

@@ -1,4 +1,4 @@
-"""Examples of Markdown pages: finds them, and runs those of one page in order, as cells of one notebook."""
+"""Examples of Markdown pages: finds them and runs those of a page in order, as cells."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ class Example:
 
 
 def examples(page: Path) -> list[Example]:
-    """Returns the blocks of Python and of shell of a page, in order. A block of text that follows one directly is what it prints."""
+    """Returns the blocks of Python and of shell of a page, in order.
+
+    A block of text that follows one of Python directly is what it prints.
+    """
     text, found, end = page.read_text(), [], -1
     for fence in FENCE.finditer(text):
         language, code = fence.groups()

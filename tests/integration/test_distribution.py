@@ -26,7 +26,7 @@ def run(*words: str | Path, cwd: Path = ROOT, seconds: int = 420) -> subprocess.
 
 @pytest.fixture(scope="module")
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns the folder of the distribution, made by ``python -m build`` as a release does: in an environment of its own."""
+    """Returns the folder of the distribution, built as for a release: in an own environment."""
     if not IN_CI and "dist" not in str(request.config.getoption("markexpr")).replace("not dist", ""):
         pytest.skip("needs the package index; run with -m dist")
     for name in ("build", "twine"):

@@ -1,4 +1,4 @@
-"""The pages are built without a warning, and every public name, setting, event and error can be found in what was built."""
+"""The pages are built without a warning; every public name can be found in what was built."""
 
 from __future__ import annotations
 

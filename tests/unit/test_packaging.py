@@ -1,5 +1,4 @@
-"""The files that say what the package needs agree with each other, README's two commands are the ones that CI runs, and pages name what
-there is."""
+"""Files that say what the package needs agree, and README's commands are those that CI runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference is complete: every public name, setting, event, error, command, magic and exit code has its place in it."""
+"""Every public name, setting, event, error, command and exit code is in the reference."""
 
 from __future__ import annotations
 
