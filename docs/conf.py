@@ -10,17 +10,19 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import is_protocol
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import generated  # noqa: E402
 
-import sentient_kernel  # noqa: E402
+import sentient_kernel as sk  # noqa: E402
 
 project = "Sentient Kernel"
 author = "The authors of Sentient Kernel"
 copyright = author
-version = release = sentient_kernel.__version__
+version = release = sk.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["**/.ipynb_checkpoints", "tutorials/data"]
@@ -84,7 +86,8 @@ def _add_facts(app: Any, what: str, name: str, obj: Any, options: Any, lines: li
 
 def _without_parameters(app: Any, what: str, name: str, obj: Any, *others: Any) -> Any:
     """Leaves out the parameters of what only the package makes: errors, rows, parts of reports."""
-    return ("", None) if what == "exception" or (what == "class" and _is_only_read(obj)) else None
+    made = what == "class" and (_is_only_read(obj) or is_protocol(obj) or obj in (sk.Run, sk.Context))
+    return ("", None) if made or what == "exception" else None
 
 
 def _is_only_read(cls: type) -> bool:

@@ -81,6 +81,12 @@ def _event(kind: str, cls: type[events.Fact]) -> Iterator[str]:
     yield ""
 
 
+def aliases() -> str:
+    """Returns a table of the names that other tools give to events."""
+    rows = (f"| `{name}` | {{event}}`{kind}` |" for name, kind in events.ALIASES.items() if name != kind)
+    return "\n".join(["| Elsewhere | Here |", "|---|---|", *rows])
+
+
 def error_classes() -> str:
     """Returns an entry for each error, in the order of their tree."""
     return _rst(
@@ -193,6 +199,7 @@ def _plain(text: str) -> str:
 MADE: dict[str, Callable[[], str]] = {
     "settings": settings,
     "events": event_classes,
+    "aliases": aliases,
     "errors": error_classes,
     "commands": commands,
     "magics": magics,
