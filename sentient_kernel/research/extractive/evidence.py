@@ -17,8 +17,9 @@ from sentient_kernel.index.chunk import sentences
 from sentient_kernel.research.extractive.features import body, defines, entry, heading, pointing, study, topic, wanted
 from sentient_kernel.research.extractive.measures import measures
 from sentient_kernel.research.extractive.noise import NEVER, Kind, excused, noise
+from sentient_kernel.research.extractive.sought import Reading, reader, sought
 from sentient_kernel.sources.base import Passage
-from sentient_kernel.text.words import asked, content, idf, titled
+from sentient_kernel.text.words import idf, titled
 
 __all__ = ["WEIGHTS", "Evidence", "Weights", "select"]
 
@@ -159,8 +160,8 @@ def select(
         >>> [one.quote for one in select("How much water does biochar hold?", [found], limit=1)]
         ['Biochar raised the water held by sand by 45%.']
     """
-    terms = list(dict.fromkeys(content(question)))
-    pool = _pool(passages, excused(question))
+    terms = list(sought(question))
+    pool = _pool(passages, excused(question), reader(question))
     if not terms or not pool:
         return ()
     _score(question, terms, pool, weights)
@@ -176,7 +177,7 @@ def select(
     return tuple(_evidence(one, part) for one in chosen)
 
 
-def _pool(passages: Sequence[Passage], about: frozenset[Kind]) -> list[_Sentence]:
+def _pool(passages: Sequence[Passage], about: frozenset[Kind], read: Reading) -> list[_Sentence]:
     """Returns the sentences of all passages once each, in reading order, with what stands around them; none that is never evidence."""
     best: dict[tuple[DocumentId, int, int], _Sentence] = {}
     for passage in passages:
@@ -185,13 +186,13 @@ def _pool(passages: Sequence[Passage], about: frozenset[Kind]) -> list[_Sentence
             if place not in best or passage.score > best[place].passage.score:
                 text = passage.text[start:end]
                 listed = entry(passage.text[passage.text.rfind("\n", 0, start) + 1 : end][:LINE])
-                best[place] = _Sentence(passage=passage, start=place[1], end=place[2], text=text, terms=content(text), entry=listed)
+                best[place] = _Sentence(passage=passage, start=place[1], end=place[2], text=text, terms=read(text), entry=listed)
     pool = sorted(best.values(), key=lambda one: (one.passage.document, one.start))
     documents: dict[DocumentId, list[_Sentence]] = {}
     for one in pool:
         one.bag = frozenset(one.terms)
         said = body(one.text, one.passage.title)
-        one.body = one.bag if said == one.text else frozenset(content(said))
+        one.body = one.bag if said == one.text else frozenset(read(said))
         documents.setdefault(one.passage.document, []).append(one)
     for group in documents.values():
         _put_under_headings(group)
@@ -220,14 +221,15 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
     """Gives every sentence its score."""
     rarity = idf([one.terms for one in pool])
     unseen = math.log(1 + 2 * len(pool))
-    for term, telling in asked(question).items():  # "happen" may be rare among the sentences and still say little
+    for term, telling in sought(question).items():  # "happen" may be rare among the sentences and still say little
         rarity[term] = rarity.get(term, unseen) * min(telling, 1.0)
     total = sum(rarity[term] for term in terms)
     mean = sum(len(one.terms) for one in pool) / len(pool) or 1.0
     top = max(one.passage.score for one in pool)
     low = min(one.passage.score for one in pool)
     kinds, named, scales = wanted(question), topic(question), measures(question)
-    titles = {one.passage.title: titled(one.passage.title) for one in pool}
+    read = reader(question)
+    titles = {one.passage.title: titled(one.passage.title) | frozenset(read(one.passage.title)) for one in pool}
     shared = _shared(terms, pool, rarity, total, top)
     whole: dict[Passage, frozenset[str]] = {}
     for one in pool:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.research.extractive.plan import SubQuestion
+from sentient_kernel.research.extractive.sought import reader, sought
 from sentient_kernel.research.extractive.titles import family
 from sentient_kernel.sources.base import Passage
-from sentient_kernel.text.words import KIND, asked, content, titled
+from sentient_kernel.text.words import KIND, content, titled
 
 __all__ = ["ENOUGH", "Support", "listed", "supported", "supports"]
 
@@ -48,16 +49,16 @@ def supported(question: str, passages: Sequence[Passage]) -> Support:
         question: What is asked.
         passages: What was found, in any order.
     """
-    terms = asked(question)
+    terms, read = sought(question), reader(question)
     if not passages:
         return Support(False, "The search found nothing.", 0.0, tuple(_spelled(question, terms)))
     if not terms:
         return Support(False, "The question names nothing to look for.")
     total = sum(terms.values())
-    titles = {passage.title: titled(passage.title) for passage in passages}
+    titles = {passage.title: titled(passage.title) | frozenset(read(passage.title)) for passage in passages}
     said = ((one, one.text[a:b]) for one in passages for a, b in sentences(one.text))
     bags = [
-        frozenset(content(text)) | titles[one.title] for one, text in said if not text.startswith("```")
+        frozenset(read(text)) | titles[one.title] for one, text in said if not text.startswith("```")
     ]  # an example is about anything
     best = max(sum(value for term, value in terms.items() if term in bag) for bag in bags or [frozenset()])
     everything = frozenset().union(*bags)
