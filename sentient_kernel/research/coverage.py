@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sentient_kernel.report.coverage import Coverage, Level
 from sentient_kernel.research.extractive.features import body, defines, wanted
 from sentient_kernel.research.extractive.measures import measures
+from sentient_kernel.research.extractive.sought import counted, deed, reader, sought
 from sentient_kernel.text.words import asked, content, titled, words
 
 if TYPE_CHECKING:
@@ -26,8 +27,12 @@ __all__ = ["judged", "written"]
 
 SURE = 3.8
 """From this score of :func:`.support.supported` on, what was found counts as an answer."""
-HELD = 0.6
+HELD = 0.65
 """The share of what a part asks that a sentence of the answer holds, with its title."""
+ALL = 0.95
+"""The same where the search did not stand out."""
+ENOUGH_ASKED = 2
+"""What a question says at least that is answered though the search did not stand out."""
 
 MEANT = 0.7
 """What is missing is a part of the question when it has more than this share of its words."""
@@ -85,19 +90,39 @@ def _answers(part: SubQuestion, lead: Sequence[Claim], support: Support | None, 
         return False
     if part.kind == "whole" and sides and all(any(_tells(claim, side) for claim in lead) for side in sides):
         return True
-    if support.score < SURE:
-        return False
     own = [claim for claim in lead if part.kind == "whole" or claim.part == part.id]
-    terms = asked(part.text) if part.kind == "part" else asked(part.query)
+    if sides and own:  # what compares is told by several sentences together
+        return support.score >= SURE and _fits(part, own)
+    share = HELD if support.score >= SURE else ALL
+    if share == ALL and sum(sought(part.query).values()) < ENOUGH_ASKED:
+        return False
+    return any(_fits(part, [claim], share) for claim in own)
+
+
+def _fits(part: SubQuestion, told: Sequence[Claim], share: float = HELD) -> bool:
+    """Tells whether sentences hold what a part asks about, its measure, and what it asks of it.
+
+    Args:
+        part: What is asked.
+        told: Sentences that count as one.
+        share: How much of the words of the part they hold at least, with their titles.
+    """
+    read = reader(part.query)
+    terms = sought(part.text) if part.kind == "part" else sought(part.query)
     if all(value < 1 for value in terms.values()):  # "for how long?" is asked of what the question names
-        terms = asked(part.query)
-    bags = [frozenset(content(claim.text)).union(*(titled(one.title) for one in claim.citations[:1])) for claim in own]
-    if sides and bags:
-        bags = [frozenset().union(*bags)]
-    held = max((sum(value for term, value in terms.items() if term in bag) for bag in bags), default=0.0)
-    signs = [*wanted(part.query, first=True), *measures(part.query)]
-    kinds = all(any(sign.search(claim.text) for claim in own) for sign in signs)
-    return held >= HELD * sum(terms.values()) and kinds
+        terms = sought(part.query)
+    text = " ".join(claim.text for claim in told)
+    said = frozenset(read(text))
+    titles = (one.title for claim in told for one in claim.citations[:1])
+    held = said.union(*(titled(title) | frozenset(read(title)) for title in titles))
+    thing, done = counted(part.query), deed(part.query)
+    needed = {term for term, value in terms.items() if value == 2 or (value >= 1 and term in thing)} | done
+    if not needed <= held or (done and not done & said) or not said & terms.keys():
+        return False
+    if sum(value for term, value in terms.items() if term in held) < share * sum(terms.values()):
+        return False
+    signs = measures(part.query) or wanted(part.query, first=True)
+    return all(sign.search(text) for sign in signs)
 
 
 def _tells(claim: Claim, side: SubQuestion) -> bool:

@@ -96,9 +96,7 @@ _READER = _any(
     |editor|neighbou?rs?|five[- ]year[- ]old)"""
 )
 _TO = rf"(?: (?:to|for) {_READER})?"
-_SAYING = _any(
-    """(?:that |which )?(?:explain|describ|summari[sz]|discuss|outlin|cover|list)(?:s|es|ing)"""
-)
+_SAYING = _any("""(?:that |which )?(?:explain|describ|summari[sz]|discuss|outlin|cover|list)(?:s|es|ing)""")
 _ON = _any(
     """about|on|of|for|regarding|concerning|über|zu|zum|zur|von|vom|sur|de|du|des|d['’]|sobre|del
     |acerca de|su|di|del|der"""

@@ -14,7 +14,7 @@ from functools import lru_cache
 from sentient_kernel.research.extractive.measures import named_measures
 from sentient_kernel.text.words import KIND, STOP, WORD, asked, content, words
 
-__all__ = ["Reading", "deed", "loose", "reader", "sought"]
+__all__ = ["Reading", "counted", "deed", "loose", "reader", "sought"]
 
 _JOINING: Mapping[str, frozenset[str]] = {
     language: frozenset(listed.split())
@@ -48,10 +48,9 @@ _OF_FORM = re.compile(
 """Words for a kind of answer that no text calls itself by."""
 _DOING = frozenset("do does did can could will would should may might must".split())
 _BEING = frozenset("is are was were be been being has have had".split())
+_COUNTED = re.compile(r"\bhow (?:many|much)\s+", re.I)
 _PRONOUNS = frozenset("i you he she it we they".split())
-_PARTICIPLE = re.compile(
-    r"(?:ed|en|wn|burnt|built|made|lost|found|sold|held|kept|told|said|paid|led|lit|won)$"
-)
+_PARTICIPLE = re.compile(r"(?:ed|en|wn|burnt|built|made|lost|found|sold|held|kept|told|said|paid|led|lit|won)$")
 Reading = Callable[[str], list[str]]
 """A way in which a text is read: its stems."""
 _ENDINGS = frozenset(
@@ -81,14 +80,8 @@ def _sought(question: str) -> Mapping[str, float]:
     found = asked(question)
     joining = _JOINING.get(language(question), frozenset())
     dropped = {term for word in joining for term in content(word)}
-    kinds = frozenset(
-        term for word in (*named_measures(question), *_formal(question)) for term in content(word)
-    )
-    left = {
-        term: min(worth, KIND) if term in kinds else worth
-        for term, worth in found.items()
-        if term not in dropped
-    }
+    kinds = frozenset(term for word in (*named_measures(question), *_formal(question)) for term in content(word))
+    left = {term: min(worth, KIND) if term in kinds else worth for term, worth in found.items() if term not in dropped}
     return left or found
 
 
@@ -112,16 +105,23 @@ def reader(question: str) -> Reading:
     ending differs: "Führungen" as "Führung".
     """
     if not language(question):
-        return content
+        forms = {form: term for term in sought(question) for form in _other_forms(term)}
+        return (lambda text: [forms.get(word, word) for word in content(text)]) if forms else content
     terms = [term for term in sought(question) if not term[0].isdigit()]
     known: dict[str, str] = {}
 
     def read(text: str) -> list[str]:
-        return [
-            known.get(word) or known.setdefault(word, _form(word, terms)) for word in content(text)
-        ]
+        return [known.get(word) or known.setdefault(word, _form(word, terms)) for word in content(text)]
 
     return read
+
+
+def _other_forms(term: str) -> Iterator[str]:
+    """Yields what the stemmer makes of other forms of a word: "studied" of "study", "died" of "die"."""
+    if len(term) > 3 and term.endswith("y"):
+        yield term[:-1]
+    elif term.endswith("e"):
+        yield f"{term}d"
 
 
 def _form(word: str, terms: Iterable[str]) -> str:
@@ -154,6 +154,13 @@ def deed(question: str) -> frozenset[str]:
     """Returns the verb or adjective of a question that is answered by yes or no; none of another."""
     said = words(question[:2_000])
     return loose(question) if said and said[0] in _DOING | _BEING else frozenset()
+
+
+def counted(question: str) -> frozenset[str]:
+    """Returns the stems of what a question wants counted or measured: "how much *coral cover* did ..."."""
+    match = _COUNTED.search(question[:2_000])
+    said = next(_runs([(word, word.lower()) for word in words(question[match.end() :])]), ("", [])) if match else ("", [])
+    return frozenset(term for word in said[1] for term in content(word)) if match and not said[0] else frozenset()
 
 
 def _loose(question: str) -> list[str]:

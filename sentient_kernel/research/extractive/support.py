@@ -57,9 +57,7 @@ def supported(question: str, passages: Sequence[Passage]) -> Support:
     total = sum(terms.values())
     titles = {passage.title: titled(passage.title) | frozenset(read(passage.title)) for passage in passages}
     said = ((one, one.text[a:b]) for one in passages for a, b in sentences(one.text))
-    bags = [
-        frozenset(read(text)) | titles[one.title] for one, text in said if not text.startswith("```")
-    ]  # an example is about anything
+    bags = [frozenset(read(text)) | titles[one.title] for one, text in said if not text.startswith("```")]  # an example is about anything
     best = max(sum(value for term, value in terms.items() if term in bag) for bag in bags or [frozenset()])
     everything = frozenset().union(*bags)
     absent = {term: value for term, value in terms.items() if term not in everything}
