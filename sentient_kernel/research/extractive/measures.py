@@ -29,7 +29,7 @@ _SIGNS = (
     ("high", rf"\b{_NUMBER}(?:{_LENGTH}|%|per ?cent\b)"),
     ("long (?:do|does|did|can|will|has|have|had)", rf"\b{_NUMBER}{_TIME}"),
     (r"long(?! (?:do|does|did|can|will|has|have|had)\b)", rf"\b{_NUMBER}(?:{_TIME}|{_LENGTH})"),
-    ("old|young", rf"\b{_NUMBER}{_TIME}|\b(?:founded|built|born)\b.{0, 60}\d"),
+    ("old|young", rf"\b{_NUMBER}{_TIME}|\b(?:founded|built|born)\b.{{0,60}}\d"),
     ("often|frequent|frequently", _RATE),
     ("heavy", rf"\b{_NUMBER}{_WEIGHT}"),
     ("hot|cold|warm", rf"\b{_NUMBER}{_HEAT}"),
