@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from sentient_kernel.research.extractive.plan import SubQuestion
     from sentient_kernel.research.extractive.support import Support
 
-__all__ = ["judged", "written"]
+__all__ = ["judged", "left_open", "written"]
 
 SURE = 3.8
 """From this score of :func:`.support.supported` on, what was found counts as an answer."""
-HELD = 0.65
+HELD = 0.7
 """The share of what a part asks that a sentence of the answer holds, with its title."""
 ALL = 0.95
 """The same where the search did not stand out."""
@@ -46,15 +46,34 @@ def judged(parts: Sequence[SubQuestion], claims: Sequence[Claim], supports: Mapp
         claims: The sentences of the report.
         supports: By sub-question whether what was found can answer it.
     """
-    own = [part for part in parts if part.kind == "part"] or list(parts[:1])
-    standing = [claim for claim in claims if claim.verdict in ("supported", "unchecked")]
-    if not standing:
-        return Coverage(level="nothing", asked=len(own))
-    lead = [claim for claim in standing if claim.lead]
+    asked_for = len(_own(parts))
+    if not _standing(claims):
+        return Coverage(level="nothing", asked=asked_for)
+    answered = asked_for - len(left_open(parts, claims, supports))
+    level: Level = "all" if answered == asked_for else "some" if answered else "near"
+    return Coverage(level=level, asked=asked_for, answered=answered)
+
+
+def left_open(parts: Sequence[SubQuestion], claims: Sequence[Claim], supports: Mapping[int, Support]) -> list[SubQuestion]:
+    """Returns the parts of a question that no sentence of the answer counts as an answer to.
+
+    Args:
+        parts: What is asked, the whole question first.
+        claims: The sentences of the report.
+        supports: By sub-question whether what was found can answer it.
+    """
+    lead = [claim for claim in _standing(claims) if claim.lead]
     sides = [part for part in parts if part.kind == "side"]
-    answered = sum(_answers(part, lead, supports.get(part.id), sides) for part in own)
-    level: Level = "all" if answered == len(own) else "some" if answered else "near"
-    return Coverage(level=level, asked=len(own), answered=answered)
+    return [part for part in _own(parts) if not _answers(part, lead, supports.get(part.id), sides)]
+
+
+def _own(parts: Sequence[SubQuestion]) -> list[SubQuestion]:
+    """Returns what is asked for by itself: the parts that the question sets apart, or the whole."""
+    return [part for part in parts if part.kind == "part"] or list(parts[:1])
+
+
+def _standing(claims: Sequence[Claim]) -> list[Claim]:
+    return [claim for claim in claims if claim.verdict in ("supported", "unchecked")]
 
 
 def written(parts: Sequence[SubQuestion], claims: Sequence[Claim], missing: Sequence[str]) -> Coverage:
@@ -65,7 +84,7 @@ def written(parts: Sequence[SubQuestion], claims: Sequence[Claim], missing: Sequ
         claims: The sentences of the report.
         missing: What the report says is not answered.
     """
-    own = [part for part in parts if part.kind == "part"] or list(parts[:1])
+    own = _own(parts)
     if not any(claim.verdict == "supported" for claim in claims):
         return Coverage(level="near" if claims else "nothing", asked=len(own))
     if not missing:

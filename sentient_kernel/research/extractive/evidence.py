@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
-from sentient_kernel.research.extractive.features import body, defines, entry, heading, pointing, study, topic, wanted
+from sentient_kernel.research.extractive.features import body, defines, entry, heading, pointing, row, study, topic, wanted
 from sentient_kernel.research.extractive.measures import measures
-from sentient_kernel.research.extractive.noise import NEVER, Kind, excused, noise
+from sentient_kernel.research.extractive.noise import NEVER, Kind, excused, lists_works, noise, transcripts
 from sentient_kernel.research.extractive.sought import Reading, reader, sought
+from sentient_kernel.research.extractive.tables import Row, read_row
 from sentient_kernel.sources.base import Passage
 from sentient_kernel.text.words import idf, titled
 
@@ -43,6 +44,8 @@ class Evidence:
         reach: The same for the whole passage.
         before: What stands directly before the quote in its passage.
         after: What stands directly after it.
+        shown: How it is read where not as it stands: a row of a table with the names of its columns.
+        lead: So many characters before the quote it is read with: from the names of the columns on.
         own: Whether its document is a person's own. Whoever makes one has to say: what a model reads of own text decides what leaves.
     """
 
@@ -61,6 +64,8 @@ class Evidence:
     reach: float = 0.0
     before: str = ""
     after: str = ""
+    shown: str = ""
+    lead: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +138,7 @@ class _Sentence:
     place: float = 0.0
     study: bool = False
     entry: bool = False
+    row: Row | None = None
     noise: Kind = ""
     score: float = 0.0
     cover: float = 0.0
@@ -185,8 +191,19 @@ def _pool(passages: Sequence[Passage], about: frozenset[Kind], read: Reading) ->
             place = (passage.document, passage.start + start, passage.start + end)
             if place not in best or passage.score > best[place].passage.score:
                 text = passage.text[start:end]
+                table = read_row(passage.text, start, end, whole=passage.start == 0) if row(text) else None
+                if row(text) and table is None:
+                    continue
                 listed = entry(passage.text[passage.text.rfind("\n", 0, start) + 1 : end][:LINE])
-                best[place] = _Sentence(passage=passage, start=place[1], end=place[2], text=text, terms=read(text), entry=listed)
+                best[place] = _Sentence(
+                    passage=passage,
+                    start=place[1],
+                    end=place[2],
+                    text=text,
+                    terms=read(table.text if table else text),
+                    entry=listed,
+                    row=table,
+                )
     pool = sorted(best.values(), key=lambda one: (one.passage.document, one.start))
     documents: dict[DocumentId, list[_Sentence]] = {}
     for one in pool:
@@ -201,20 +218,26 @@ def _pool(passages: Sequence[Passage], about: frozenset[Kind], read: Reading) ->
             one.around = frozenset().union(*(other.bag for other in group[max(0, at - 1) : at + 2] if other is not one))
             one.place = (at + 0.5) / len(group)
             one.study = reports and one.start < ABSTRACT
+    for passage in passages if "code" not in about else ():
+        for start, end in transcripts(passage.text):
+            for one in documents.get(passage.document, ()):
+                if passage.start + start <= one.start and one.end <= passage.start + end:
+                    one.noise = "transcript"
     for one in pool:
-        kind = noise(one.text)
+        kind = one.noise or noise(one.text)
         one.noise = "" if kind in about else kind
     return [one for one in pool if one.noise not in NEVER]
 
 
 def _put_under_headings(group: Sequence[_Sentence]) -> None:
     """Notes what the heading over each sentence of a document says."""
-    over: frozenset[str] = frozenset()
+    over, works = frozenset[str](), False
     for one in group:
         if heading(one.text, one.passage.text[one.end - one.passage.start :][:LINE]):
-            over = one.bag
+            over, works = one.bag, lists_works(one.text)
         else:
             one.over = over
+            one.noise = "reference" if works else ""
 
 
 def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weights: Weights) -> None:
@@ -303,10 +326,14 @@ def _evidence(one: _Sentence, part: int) -> Evidence:
     """Returns the evidence for a chosen sentence."""
     passage = one.passage
     start, end = one.start - passage.start, one.end - passage.start
+    top = one.row.start if one.row else start
     return Evidence(
         document=passage.document, title=passage.title, uri=passage.uri, start=one.start, end=one.end, quote=one.text,
         score=round(one.score, 4), part=part, passage=round(passage.score, 4), source=passage.source,
         cover=round(one.cover, 4), reach=round(one.reach, 4),
-        before=passage.text[max(0, start - CONTEXT) : start], after=passage.text[end : end + CONTEXT],
+        before=passage.text[min(max(0, start - CONTEXT), top) : start],
+        after=passage.text[end : end + CONTEXT],
+        shown=one.row.text if one.row else "",
+        lead=start - top,
         own=passage.own,
     )  # fmt: skip
