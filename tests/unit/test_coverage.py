@@ -43,7 +43,8 @@ FAR = claim("Honey bees fly two kilometres.")
     [
         (ONE, [FAR], SURE, "all", 1),
         (ONE, [], SURE, "nothing", 0),
-        (ONE, [FAR], WEAK, "near", 0),
+        (ONE, [FAR], WEAK, "all", 1),  # the search did not stand out, but the sentence holds all of it
+        (ONE, [claim("Bees fly two kilometres.")], WEAK, "near", 0),
         (ONE, [FAR], Support(True, "", 4.2, ("Oslo",), ("Oslo",)), "near", 0),  # a name that nothing mentions
         (ONE, [claim("Honey bees fly in summer.")], SURE, "near", 0),  # no kilometres
         (ONE, [claim("It takes two kilometres.")], SURE, "near", 0),  # hardly a word of the question
@@ -171,6 +172,9 @@ def test_research_that_still_works_says_what_it_does() -> None:
         ("Which version of restic is installed?", "Installed is restic 0.16.4.", "all"),
         ("Wie lange dauert eine Führung auf der Burg?", "Führungen auf die Burg dauern 50 Minuten.", "all"),
         ("Wie lange dauert eine Führung auf der Burg?", "Führungen auf die Burg dauern lange.", "near"),
+        ("What are the side effects of Lumavax?", "Adults were randomised to Lumavax or placebo.", "near"),
+        ("What are the side effects of Lumavax?", "Side effects of Lumavax were rare.", "all"),
+        ("How long does the dough rest?", "The dough rests for 14 hours.", "all"),
     ],
 )
 def test_answer_holds_the_thing_its_measure_and_its_deed(question: str, told: str, level: Level) -> None:

@@ -317,3 +317,18 @@ def test_part_that_is_left_open_is_named() -> None:
     made = write(question, parts, collect(parts, everything), [HELD], found=everything)
     assert str(made.coverage) == "answers 1 of 2 parts"
     assert [gap.question for gap in made.unanswered] == ["Who paid for it?"]
+
+
+def test_answer_that_says_it_comes_with_what_it_speaks_of() -> None:
+    made = report("Does the router support WEP?", "The router is a Netline. It supports WPA3 but not WEP. The router is grey.")
+    assert made.answer.startswith("The router is a Netline. It supports WPA3 but not WEP.")
+
+
+def test_entry_of_a_list_stands_under_its_heading() -> None:
+    text = "# Handbook\n\nBread is sold.\n\n## Opening the bakery\n\n1. Switch on the lights.\n2. Check the cold room.\n3. Score each of the loaves twice."
+    made = report("List the steps for opening the bakery.", text)
+    assert [claim.text for claim in made.claims if claim.lead] == [
+        "Switch on the lights.",
+        "Check the cold room.",
+        "Score each of the loaves twice.",
+    ]

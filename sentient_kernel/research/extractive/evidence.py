@@ -178,7 +178,7 @@ def select(
             break
         twins = [other for other in chosen if _twins(one.body, other.body, weights.twin)]
         witness = len(twins) == 1 and twins[0].passage.document != one.passage.document
-        if known & (one.bag | one.around) and (not twins or witness):  # a second witness is worth having
+        if known & (one.bag | one.around | one.over) and (not twins or witness):  # a second witness is worth having
             chosen.append(one)
     return tuple(_evidence(one, part) for one in chosen)
 

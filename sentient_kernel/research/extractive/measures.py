@@ -81,7 +81,7 @@ _MEASURED = (
             re.compile(
                 r"\b(?:what|which|welche[rsn]?|quel(?:le)?s?|cuál)"
                 r"(?: (?:(?:is|are|was|were) the|est l[ea]|es (?:el|la)))?"
-                rf"(?: {_OFTEN_SAID})? (?P<said>{noun})s?\b"
+                rf"(?: {_OFTEN_SAID}| [\w-]{{1,20}})? (?P<said>{noun})s?\b"
                 rf"|^(?:what|wie) (?:is|are|was|were|ist|sind|war) (?:the|der|die)(?: [\w-]{{1,20}}){{0,3}} (?P<said2>{noun})s?\b",
                 re.I,
             ),

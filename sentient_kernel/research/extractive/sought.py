@@ -14,7 +14,7 @@ from functools import lru_cache
 from sentient_kernel.research.extractive.measures import named_measures
 from sentient_kernel.text.words import KIND, STOP, WORD, asked, content, words
 
-__all__ = ["Reading", "counted", "deed", "loose", "reader", "sought"]
+__all__ = ["Reading", "counted", "deed", "loose", "of_form", "reader", "sought"]
 
 _JOINING: Mapping[str, frozenset[str]] = {
     language: frozenset(listed.split())
@@ -42,7 +42,7 @@ _OF_FORM = re.compile(
     r"|highlights?|gist|essence)\b"
     r"|\b(?:(?:main|key|major|biggest|important) )?(?:advantages?|disadvantages?|benefits?|drawbacks?"
     r"|strengths?|weaknesses|findings?|conclusions?"
-    r"|lessons|points|facts|details|aspects|reasons|steps)\b(?=(?: (?:and|or) \w+)? (?:of|from|in|for|to|about)\b)",
+    r"|side effects|lessons|points|facts|details|aspects|reasons|steps)\b(?=(?: (?:and|or) \w+)? (?:of|from|in|for|to|about)\b)",
     re.I,
 )
 """Words for a kind of answer that no text calls itself by."""
@@ -80,12 +80,17 @@ def _sought(question: str) -> Mapping[str, float]:
     found = asked(question)
     joining = _JOINING.get(language(question), frozenset())
     dropped = {term for word in joining for term in content(word)}
-    kinds = frozenset(term for word in (*named_measures(question), *_formal(question)) for term in content(word))
+    kinds = frozenset(term for word in (*named_measures(question), *_of_form(question)) for term in content(word))
     left = {term: min(worth, KIND) if term in kinds else worth for term, worth in found.items() if term not in dropped}
     return left or found
 
 
-def _formal(question: str) -> list[str]:
+def of_form(question: str) -> frozenset[str]:
+    """Returns the stems of words for a kind of answer that no rule can tell: "pros and cons"."""
+    return frozenset(term for word in _of_form(question) for term in content(word))
+
+
+def _of_form(question: str) -> list[str]:
     return [match.group() for match in _OF_FORM.finditer(question[:2_000])]
 
 
@@ -173,7 +178,7 @@ def _loose(question: str) -> list[str]:
     if aux is None:
         return []
     does, measured = said[aux][1] in _DOING, named_measures(question)
-    tells = said[0][1] in ("what", "which", "who")
+    tells = said[0][1] in ("what", "which", "who") or bool(_COUNTED.match(question))
     for before, run in _runs(said[aux + 1 :]):
         if len(run) == 1 and not before and tells and not does and _PARTICIPLE.search(run[0]):
             return run  # "What was decided about parking?"

@@ -29,6 +29,8 @@ ANSWER = 3
 NEAR = 0.75
 """A sentence joins the answer when its score is at least this share of the best one's."""
 CLOSEST = "The rules found no sentence that answers this; the closest passages are shown."
+ADJACENT = 3
+"""So many characters lie at most between two sentences that follow one another."""
 FULL_ROW = 0.75
 """A row of a table can be the answer when it holds this share of what is asked."""
 _SEVERAL = re.compile(
@@ -131,12 +133,23 @@ def _answer(shown: Sequence[Statement], parts: Sequence[int]) -> list[Statement]
     top = _worth(ranked[0])
     others = sorted(shown, key=lambda one: -_worth(one))  # an entry of a list may be all that answers a part
     firsts = (next((one for one in [*ranked, *others] if one.first.part == part), None) for part in parts)
-    chosen = [one for one in firsts if one][:ANSWER] or ranked[:1]
+    chosen = [one for one in firsts if one][:ANSWER] or _with_its_subject(others, ranked[0]) or ranked[:1]
     more = [one for one in ranked if one not in chosen and _worth(one) >= NEAR * top]
     chosen += more[: ANSWER - len(chosen)]
     if not parts:
         return [chosen[0], *_in_order(chosen[1:])]
     return sorted(_in_order(chosen), key=lambda one: one.first.part or max(parts) + 1)
+
+
+def _with_its_subject(others: Sequence[Statement], able: Statement) -> list[Statement]:
+    """Returns the best statement with the one before it, where it says "it" and fits better than what stands alone."""
+    best = others[0]
+    if not pointing(best.text) or best.first.cover <= able.first.cover or _worth(best) <= _worth(able):
+        return []
+    ends = best.first.start
+    before = (one for one in others if one.first.document == best.first.document and 0 < ends - one.first.end <= ADJACENT)
+    one = next(before, None)
+    return [one, best] if one is not None and not pointing(one.text) else []
 
 
 def _series(question: str, shown: Sequence[Statement]) -> list[Statement]:
