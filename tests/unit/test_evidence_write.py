@@ -325,7 +325,10 @@ def test_answer_that_says_it_comes_with_what_it_speaks_of() -> None:
 
 
 def test_entry_of_a_list_stands_under_its_heading() -> None:
-    text = "# Handbook\n\nBread is sold.\n\n## Opening the bakery\n\n1. Switch on the lights.\n2. Check the cold room.\n3. Score each of the loaves twice."
+    text = (
+        "# Handbook\n\nBread is sold.\n\n## Opening the bakery\n\n1. Switch on the lights.\n"
+        "2. Check the cold room.\n3. Score each of the loaves twice."
+    )
     made = report("List the steps for opening the bakery.", text)
     assert [claim.text for claim in made.claims if claim.lead] == [
         "Switch on the lights.",
