@@ -32,6 +32,8 @@ HELD = 0.7
 """The share of what a part asks that a sentence of the answer holds, with its title."""
 ALL = 0.95
 """The same where the search did not stand out."""
+UNSURE = frozenset(("deep", "wid", "tall", "high", "thick", "near"))
+"""Words for a kind whose measure does not tell it: metres may be deep or high."""
 ENOUGH_ASKED = 2
 """What a question says at least that is answered though the search did not stand out."""
 
@@ -139,7 +141,7 @@ def _fits(part: SubQuestion, told: Sequence[Claim], share: float = HELD) -> bool
     needed = {term for term, value in terms.items() if value == 2 or (value >= 1 and term in thing)} | done
     if not needed <= held or not of_form(part.query) <= held or (done and not done & said) or not said & terms.keys():
         return False
-    telling = {term: value for term, value in terms.items() if value > KIND} or terms
+    telling = {term: value for term, value in terms.items() if value > KIND or term in UNSURE} or terms
     if sum(value for term, value in telling.items() if term in held) < share * sum(telling.values()):
         return False
     signs = measures(part.query) or wanted(part.query, first=True)

@@ -175,6 +175,9 @@ def test_research_that_still_works_says_what_it_does() -> None:
         ("What are the side effects of Lumavax?", "Adults were randomised to Lumavax or placebo.", "near"),
         ("What are the side effects of Lumavax?", "Side effects of Lumavax were rare.", "all"),
         ("How long does the dough rest?", "The dough rests for 14 hours.", "all"),
+        ("How much does a sodium-ion cell weigh?", "At minus 20 degrees sodium-ion cells kept 90 percent.", "near"),
+        ("How many ships use the harbour each year?", "The harbour has berths for 14 ships.", "near"),
+        ("How many ships use the harbour each year?", "The harbour sees 900 ships every year.", "all"),
     ],
 )
 def test_answer_holds_the_thing_its_measure_and_its_deed(question: str, told: str, level: Level) -> None:
@@ -190,3 +193,8 @@ def test_sentence_that_holds_all_answers_though_the_search_did_not_stand_out() -
     parts = plan("How many mooring buoys should be installed?")
     assert judged(parts, [claim("Install 12 mooring buoys.")], {0: WEAK}).level == "all"
     assert judged(parts, [claim("There are 12 mooring buoys.")], {0: WEAK}).level == "near"
+
+
+def test_measure_that_has_several_senses_is_none_of_depth() -> None:
+    told = [claim("It stands 214 metres above the river Elm.")]
+    assert judged(plan("How deep is the river Elm?"), told, {0: WEAK}).level == "near"

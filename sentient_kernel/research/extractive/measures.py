@@ -7,8 +7,8 @@ import re
 __all__ = ["measures", "named_measures"]
 
 _NUMBER = (
-    r"(?:\d[\d.,]{0,12}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen"
-    r"|twenty|thirty|forty|fifty|hundreds?|thousands?|millions?|half an?|several|an?)[\s-]{0,3}"
+    r"(?:\d[\d.,]{0,12}[\s-]{0,3}|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+    r"|fifteen|twenty|thirty|forty|fifty|hundreds?|thousands?|millions?|half an?|several|an?)[\s-]{1,3})"
 )
 _LENGTH = (
     r"(?:kilomet(?:re|er)s?|(?:centi|milli)?met(?:re|er)s?|miles?|feet|foot|inch(?:es)?|yards?"
@@ -72,6 +72,7 @@ _VERBS = (
     (r"(?P<said>in per ?cent(?:age)?|how many per ?cent)\b", _SHARE),
     (r"wie lange\b", rf"\b{_NUMBER}{_TIME}"),
     (r"how (?P<said>fast)\b", _SPEED),
+    (r"how (?:many|much)\b[^?.;]{1,120}?\b(?:each|per|every) (?:year|month|week|day|hour|minute|second)\b", _RATE),
     (r"how (?P<said>efficient)\b", _SHARE),
 )
 _MEASURED = (
