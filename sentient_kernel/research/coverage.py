@@ -28,7 +28,7 @@ __all__ = ["judged", "left_open", "written"]
 
 SURE = 3.8
 """From this score of :func:`.support.supported` on, what was found counts as an answer."""
-HELD = 0.7
+HELD = 0.65
 """The share of what a part asks that a sentence of the answer holds, with its title."""
 ALL = 0.95
 """The same where the search did not stand out."""
