@@ -11,13 +11,10 @@ replay alone, and never in the place of what it did.
 
     keys       what makes two calls the same: a digest; nothing else of a key is ever written down
     store      Cache: one call for all who ask at once, kept for its time; live, recorded, or replayed
-    in_flight   a call under way, and those who wait for it
+    in_flight  single flight: a call under way, and those who wait for it
     recent     what was served lately, in memory
-    database   what is kept, within a bound
-    entries    its rows: whose they are, which one goes first, and what they take in all
+    database   the file: one table within a bound, least recently used entries go first
     files      big answers beside it
-    shared     the file that many threads and processes use at once
-    tables     its tables, and what is done when they are broken
 """
 
 from __future__ import annotations
