@@ -1,12 +1,14 @@
 """``.env`` files: that of the user counts whole, that of the folder one stands in only as far as it can do no harm.
 
 A cloned repository brings its own ``.env``. One line of it could send a real key to another host, so addresses, models, hosts, approvals,
-stores and keys in it are ignored until the user has looked at it and said that it is theirs (``sentient-kernel trust``).
+stores and keys in it are ignored until the user has looked at it and said that it is theirs (``sentient-kernel trust``). The same holds
+for the variables of model providers (``*_API_KEY``, ``*_BASE_URL``), which have no prefix of ours.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass, field
 from io import StringIO
@@ -17,6 +19,8 @@ from sentient_kernel.installation import NAME, config_folder, trusts_file
 
 MOST_BYTES = 65_536
 """Bytes that such a file may have."""
+_PROVIDERS = re.compile(r"(?!SENTIENT_)[A-Z][A-Z0-9_]{0,60}_(?:API_KEY|BASE_URL)")
+_lent: dict[str, str] = {}
 USERS = f"~/.config/{NAME}/.env"
 """How people are told of the user's own file."""
 
@@ -41,6 +45,29 @@ class EnvFile:
     def trusted(self) -> bool:
         """Whether the user has said that it is theirs, with exactly this content."""
         return self.path is not None and trusts_file(self.path, self.data)
+
+    @property
+    def providers(self) -> dict[str, str]:
+        """Keys and addresses of model providers, such as ``OPENAI_API_KEY`` and ``OPENAI_BASE_URL``."""
+        return {name: value for name, value in self.values.items() if value and _PROVIDERS.fullmatch(name)}
+
+
+def lend_providers() -> None:
+    """Puts keys and addresses of model providers that the files set into the environment, where nothing is set.
+
+    The libraries that speak to a provider look there. The user's own file comes first, then a project's that
+    is trusted. What an earlier call put there and no file sets any more is taken out again.
+    """
+    project = project_file()
+    found = {**(project.providers if project.trusted else {}), **user_file().providers}
+    for name, value in list(_lent.items()):
+        if found.get(name) != value:
+            del _lent[name]
+            if os.environ.get(name) == value:
+                del os.environ[name]
+    for name, value in found.items():
+        if name not in os.environ:
+            os.environ[name] = _lent[name] = value
 
 
 def user_file() -> EnvFile:

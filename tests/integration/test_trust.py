@@ -128,15 +128,18 @@ def test_a_folder_that_holds_nothing_to_trust_is_wrong_usage(cli: Cli, tmp_path:
 
 def test_a_project_file_is_shown_and_counts_until_it_changes(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(
-        "SENTIENT_TAVILY_URL=https://me:word@mirror.example\nSENTIENT_TAVILY_API_KEY=tvly-very-secret\nOPENAI_API_KEY=sk-other\n"
+        "SENTIENT_TAVILY_URL=https://me:word@mirror.example\nSENTIENT_TAVILY_API_KEY=tvly-very-secret\nOPENAI_API_KEY=sk-other\nCOLOUR=blue\n"
     )
     asked = cli("runs")
-    assert one_sentence(asked.err).startswith(".env sets SENTIENT_TAVILY_URL and SENTIENT_TAVILY_API_KEY, which count only from")
+    begins = ".env sets SENTIENT_TAVILY_URL, SENTIENT_TAVILY_API_KEY and OPENAI_API_KEY, which count only from"
+    assert one_sentence(asked.err).startswith(begins)
+    assert cli("doctor", "--json").json["settings"][0].startswith(begins)
     shown = cli("trust", ".")
     assert shown.code == 2
     assert "SENTIENT_TAVILY_URL = https://(hidden)@mirror.example" in shown.out
     assert "SENTIENT_TAVILY_API_KEY = (hidden, 16 characters)" in shown.out
-    assert "1 more that are no settings" in shown.out
+    assert "OPENAI_API_KEY = (hidden, 8 characters)" in shown.out
+    assert "1 more that are not settings" in shown.out
     for secret in ("word", "very-secret", "sk-other"):
         assert secret not in shown.out + shown.err
     assert cli("trust", ".", "--yes").code == 0
