@@ -76,13 +76,9 @@ class Settings(BaseSettings):
     cache_ttl: float = Field(86_400.0, gt=0, allow_inf_nan=False, description="seconds")
     cache_max_size: int = Field(1_000_000_000, gt=0, description="bytes")
     durability: Literal["process", "power"] = "process"
-    api_host: str = "127.0.0.1"
-    api_port: int = Field(0, ge=0, le=65_535)
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    heartbeat: float = Field(15.0, gt=0, description="seconds")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
 
-    @field_validator("allow_hosts", "allow_domains", "deny_domains", "cors_origins", mode="before")
+    @field_validator("allow_hosts", "allow_domains", "deny_domains", mode="before")
     @classmethod
     def _commas(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -39,8 +39,7 @@ EVERY = {
     "searxng_url": "https://evil.example", "tavily_api_key": "theirs", "tavily_url": "https://evil.example", "brave_api_key": "theirs",
     "brave_url": "https://evil.example", "arxiv_url": "https://evil.example", "openalex_url": "https://evil.example",
     "crossref_url": "https://evil.example", "wikipedia_url": "https://evil.example", "pubmed_url": "https://evil.example",
-    "database_url": "sqlite:////tmp/x.db", "executor": "tcp://evil.example:1", "durability": "power", "api_host": "0.0.0.0",
-    "api_port": "99", "cors_origins": "https://evil.example", "heartbeat": "1",
+    "database_url": "sqlite:////tmp/x.db", "executor": "tcp://evil.example:1", "durability": "power",
 }  # fmt: skip
 HARMLESS = {"cache_ttl": "7", "cache_max_size": "8", "mode": "replay", "offline": "true", "page_timeout": "3", "model_timeout": "4",
             "deny_domains": "a.example,b.example", "log_level": "error"}  # fmt: skip
