@@ -99,7 +99,7 @@ class Holder:
         os.close(self._fd)
 
 
-def lives(name: str, folder: Path, *, fresh: bool) -> bool:
+def is_alive(name: str, folder: Path, *, fresh: bool) -> bool:
     """Tells whether a holder can still be at work; changes nothing.
 
     Args:

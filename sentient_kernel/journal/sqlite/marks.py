@@ -7,8 +7,8 @@ record says and the row's chain hash, so a row that was altered, or moved to ano
 
 from __future__ import annotations
 
-from _blake2 import blake2b  # what hashlib.blake2b is; the detour costs as much as the hash
 from collections.abc import Callable
+from hashlib import blake2b
 from struct import Struct
 from struct import error as StructError
 from typing import Any, Final

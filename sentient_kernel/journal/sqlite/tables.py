@@ -16,7 +16,7 @@ from typing import Final
 import apsw
 
 from sentient_kernel.errors import JournalDamaged, JournalUnusable
-from sentient_kernel.files.sqlite import Entry, Foreign, Tables, tables_made_by, tables_of
+from sentient_kernel.files.sqlite import Foreign, SchemaEntry, Tables, tables_made_by, tables_of
 from sentient_kernel.journal.sqlite import schema
 from sentient_kernel.journal.sqlite.schema import APPLICATION_ID
 
@@ -105,7 +105,7 @@ def _check_tables(found: Tables, version: int, application: int) -> None:
         raise Foreign("holds tables, views or triggers that are not those of a journal")
 
 
-def _plain(entry: Entry) -> bool:
+def _plain(entry: SchemaEntry) -> bool:
     """Tells whether an entry of a later version's schema does nothing by itself; views are switched off."""
     return entry.type == "view" or (entry.type in ("table", "index") and not _COMPUTES.search(entry.sql or ""))
 
