@@ -144,20 +144,10 @@ class Settings(BaseSettings):
             raise ConfigurationError(
                 f"{name} does not fit: {first['msg'][:1].lower()}{first['msg'][1:]}.", hint="Correct it in the environment or in .env."
             ) from None
-        settings._check_places()
+        _check_places(settings)
         lend_providers()
         tell(log.warning)
         return settings
-
-    def _check_places(self) -> None:
-        """Refuses what cannot be a place on the network. It is not shown: people write passwords into addresses."""
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if name.endswith("_url") and name != "database_url" and value and not _BASE_URL.match(value.strip()):
-                raise ConfigurationError(f"{PREFIX}{name.upper()} is not a URL.", hint="Write it like https://example.org/api.")
-        if not all(map(_HOST.fullmatch, self.allow_hosts)):
-            hint = "Write them like 127.0.0.1:8080, with commas between them."
-            raise ConfigurationError(f"{PREFIX}ALLOW_HOSTS must name hosts.", hint=hint)
 
     def remarks(self) -> list[str]:
         """Returns what may not be meant: names that are not settings, what was ignored, and hosts at their usual ports alone."""
@@ -188,6 +178,17 @@ class _File(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         """Returns all of them."""
         return dict(self._values)
+
+
+def _check_places(settings: Settings) -> None:
+    """Refuses what cannot be a place on the network. It is not shown: people write passwords into addresses."""
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if name.endswith("_url") and name != "database_url" and value and not _BASE_URL.match(value.strip()):
+            raise ConfigurationError(f"{PREFIX}{name.upper()} is not a URL.", hint="Write it like https://example.org/api.")
+    if not all(map(_HOST.fullmatch, settings.allow_hosts)):
+        hint = "Write them like 127.0.0.1:8080, with commas between them."
+        raise ConfigurationError(f"{PREFIX}ALLOW_HOSTS must name hosts.", hint=hint)
 
 
 def ignored(project: EnvFile | None = None) -> list[str]:

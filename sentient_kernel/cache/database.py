@@ -124,7 +124,7 @@ class Put(NamedTuple):
     evicted: int = 0
 
 
-class Imported(NamedTuple):
+class ImportCount(NamedTuple):
     """How many entries of another home were taken in, and for how many there was no room."""
 
     taken: int
@@ -235,13 +235,13 @@ class CacheFile:
 
         return self._write(work, patient=patient)
 
-    def bring(self, entries: Iterable[tuple[bytes, CacheEntry]]) -> Imported:
+    def bring(self, entries: Iterable[tuple[bytes, CacheEntry]]) -> ImportCount:
         """Takes in entries of another home, as far as there is room: beside those of this one, and none goes.
 
         What is here already stays as it is.
         """
 
-        def work(db: apsw.Connection) -> Imported:
+        def work(db: apsw.Connection) -> ImportCount:
             taken = left = 0
             for digest, entry in entries:
                 if self._get(db, digest, OWN) is not None or self._get(db, digest, IMPORTED) is not None:
@@ -252,9 +252,9 @@ class CacheFile:
                     continue
                 self._insert(db, IMPORTED, digest, entry)
                 taken += 1
-            return Imported(taken, left)
+            return ImportCount(taken, left)
 
-        return self._write(work) or Imported(0, 0)
+        return self._write(work) or ImportCount(0, 0)
 
     def drop(self, digest: bytes) -> None:
         """Forgets an entry that is not what was stored."""

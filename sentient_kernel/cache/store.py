@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, TypeVar
 
-from sentient_kernel.cache.database import CacheEntry, CacheFile, Imported, Put
+from sentient_kernel.cache.database import CacheEntry, CacheFile, ImportCount, Put
 from sentient_kernel.cache.in_flight import InFlight, LoopGone
 from sentient_kernel.cache.keys import Key
 from sentient_kernel.cache.recent import Hit, Recent
@@ -331,7 +331,7 @@ class Cache:
         """
         return self.load_all([(digest, dumped)]).taken == 1
 
-    def load_all(self, dumped: Iterable[tuple[str, bytes]]) -> Imported:
+    def load_all(self, dumped: Iterable[tuple[str, bytes]]) -> ImportCount:
         """Takes in entries as :meth:`load` does, a few at a time, so that other writers have their turn.
 
         Returns:
@@ -354,7 +354,7 @@ class Cache:
             if size >= _PORTION or len(portion) >= _USED:
                 bring()
         bring()
-        return Imported(taken, left)
+        return ImportCount(taken, left)
 
     # -- care ----------------------------------------------------------------------------------------------------------
 

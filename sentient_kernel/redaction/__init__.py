@@ -8,12 +8,12 @@ was let through holds no known value, in any form that a program would echo it i
 from sentient_kernel.redaction.known import hold, hold_address, hold_file, look, redactor, shown
 from sentient_kernel.redaction.logs import guard_logs
 from sentient_kernel.redaction.patterns import in_address, without_credentials
-from sentient_kernel.redaction.stream import Stream
+from sentient_kernel.redaction.stream import StreamRedactor
 from sentient_kernel.redaction.values import Redactor
 
 __all__ = [
     "Redactor",
-    "Stream",
+    "StreamRedactor",
     "guard_logs",
     "hold",
     "hold_address",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sentient_kernel.redaction.values import HELD, Redactor
 
-__all__ = ["Stream"]
+__all__ = ["StreamRedactor"]
 
 
-class Stream:
+class StreamRedactor:
     """Takes known values out of a text that comes in pieces, also those that are split over several.
 
     What may be the beginning of one is held back until it is known whether it is.

@@ -157,7 +157,7 @@ def _brought(spec: str, outside: Outside) -> Source:
             f"{who} cannot be opened: {type(error).__name__}: {said}.", hint="Update or remove that package, or leave the source out."
         ) from error
     if lacking := [part for part in _PARTS if not hasattr(made, part)]:
-        raise ConfigurationError(f"{who} is no source: it has no {', '.join(lacking)}.", hint="Update or remove that package.")
+        raise ConfigurationError(f"{who} is not a source: it lacks {', '.join(lacking)}.", hint="Update or remove that package.")
     return cast(Source, made)
 
 

@@ -19,7 +19,7 @@ from sentient_kernel.transport.guard import Target, verdict
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["Answer", "Dialer", "Resolve", "Wire", "failed"]
+__all__ = ["ConnectionPool", "Dialer", "Resolve", "Response", "failed"]
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Turns a name and a port into addresses, as text."""
@@ -72,19 +72,19 @@ class Dialer:
         if self._checked:
             for address in addresses:
                 if why := verdict(address):
-                    raise Blocked(f"{host!r} is not asked: {why}.", reason_code="private", host=host)
+                    raise Blocked(f"Not fetching from {host!r}: {why}.", reason_code="private", host=host)
         return addresses
 
     async def connect_unix_socket(self, path: str, timeout: float | None = None, socket_options: Any = None) -> Any:
         """Never connects: nothing here is asked over a Unix socket."""
-        raise Blocked("A Unix socket is not asked.", reason_code="scheme")
+        raise Blocked("Not fetching over a Unix socket.", reason_code="scheme")
 
     async def sleep(self, seconds: float) -> None:
         """Waits between attempts of httpcore's own, of which there are none."""
         await asyncio.sleep(seconds)
 
 
-class Answer:
+class Response:
     """A server's answer whose body is still to be read; to be closed.
 
     Args:
@@ -132,7 +132,7 @@ class Answer:
         await self._response.aclose()
 
 
-class Wire:
+class ConnectionPool:
     """A pool of connections, to checked places or to those that the user named.
 
     Args:
@@ -148,7 +148,7 @@ class Wire:
         self._tls = tls
         self._pools: dict[str, Any] = {}
 
-    async def send(self, method: str, target: Target, headers: Any, content: Any = None, timeouts: Any = None) -> Answer:
+    async def send(self, method: str, target: Target, headers: Any, content: Any = None, timeouts: Any = None) -> Response:
         """Sends a request and reads the answer's headers.
 
         Raises:
@@ -165,7 +165,7 @@ class Wire:
         if sum(len(name) + len(value) + 4 for name, value in response.headers) > HEADERS:
             await response.aclose()
             raise _headers(target.host)
-        return Answer(response, target.host)
+        return Response(response, target.host)
 
     async def _pool(self, scheme: str) -> Any:
         context = self._tls

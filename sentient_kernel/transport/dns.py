@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-__all__ = ["Names"]
+__all__ = ["Resolver"]
 
 THREADS = 32
 LOOKUP = 10.0
 """Seconds for one name, waiting for a thread included."""
 
 
-class Names:
+class Resolver:
     """Turns names into addresses. Any loop.
 
     Example:

@@ -76,7 +76,7 @@ async def test_no_name_is_connected_to_at_a_private_address(web: FakeWeb) -> Non
     for address in ADDRESSES:
         for answer in ([address], ["93.184.215.14", address], [address, "93.184.215.14"]):
             async with fetcher(answers=[answer]) as fetch:
-                with pytest.raises(Blocked, match=r"'rebind\.example' is not asked: it is"):
+                with pytest.raises(Blocked, match=r"Not fetching from 'rebind\.example': it is"):
                     await fetch.get(f"http://rebind.example:{web.port}/secret")
     assert web.connections == 0
 
@@ -188,7 +188,7 @@ async def test_robots_that_cannot_be_had_mean_not_now(web: FakeWeb) -> None:
     web.page("/open", "x")
     web.fault("/robots.txt", "status", status=503)
     async with fetcher(web) as fetch:
-        with pytest.raises(ServerBusy, match=r"robots\.txt cannot be had"):
+        with pytest.raises(ServerBusy, match=r"robots\.txt cannot be read"):
             await fetch.get(f"{web.url}/open", robots=True)
     assert web.counts["/open"] == 0
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_kernel import redaction
-from sentient_kernel.redaction import Redactor, Stream, in_address
+from sentient_kernel.redaction import Redactor, StreamRedactor, in_address
 from sentient_kernel.redaction.names import is_secret, is_telling
 from sentient_kernel.redaction.patterns import without_patterns
 
@@ -113,7 +113,7 @@ def test_a_value_that_is_split_over_pieces_does_not_come_through(secret: str) ->
     redactor = Redactor({secret: "KEY"})
     for text in (f"It is {secret}, it said.", f"In base64 {base64.b64encode(secret.encode()).decode()}, it said."):
         for size in range(1, len(text)):
-            stream = Stream()
+            stream = StreamRedactor()
             pieces = [text[at : at + size] for at in range(0, len(text), size)]
             shown = "".join(stream.take(piece, redactor) for piece in pieces)
             assert not holds(shown, secret) and secret[4:] not in shown, (size, shown)
@@ -122,7 +122,7 @@ def test_a_value_that_is_split_over_pieces_does_not_come_through(secret: str) ->
 
 @given(st.lists(st.text(alphabet="sk-canry 4f", max_size=6), max_size=12))
 def test_pieces_without_a_secret_come_through_whole(pieces: list[str]) -> None:
-    redactor, stream = Redactor({"sk-canary-4f9Aq0Zr7Lw2": "KEY"}), Stream()
+    redactor, stream = Redactor({"sk-canary-4f9Aq0Zr7Lw2": "KEY"}), StreamRedactor()
     whole = "".join(pieces)
     shown = "".join(stream.take(piece, redactor) for piece in [*pieces, "."])
     assert shown == redactor.text(whole + ".")

@@ -219,7 +219,7 @@ async def test_a_robots_txt_that_cannot_be_had_means_not_now(failing: FetchFaile
 
     robots = Robots(read, clock)
     for _ in range(3):
-        with pytest.raises(ServerBusy, match=r"robots\.txt cannot be had"):
+        with pytest.raises(ServerBusy, match=r"robots\.txt cannot be read"):
             await robots.check(TARGET)
     assert asked == ["https://a.example/robots.txt"], "for a minute nobody asks again"
     clock.advance(61)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sentient_kernel.sources.base import Passage
 
-__all__ = ["Asked", "expanded", "ordered"]
+__all__ = ["AskedNames", "expanded", "ordered"]
 
 _WORD = re.compile(r"[A-Za-z_][\w.]*\w|[A-Za-z]")
 _BETWEEN = re.compile(r"\bbetween `?([\w.]{1,80}?)`?(?:\(\))? and `?([\w.]{1,80}\w)`?", re.I)
@@ -41,11 +41,11 @@ ALIKE = 1.2
 FURTHER = (1.0, 0.5, 0.3)
 
 
-class Asked:
+class AskedNames:
     """The names in a question, and what they make a passage worth.
 
     Args:
-        question: What is asked.
+        question: The question.
     """
 
     def __init__(self, question: str) -> None:

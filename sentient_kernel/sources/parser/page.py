@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import known
-from .common import Text, clean, one_line
+from .common import ParsedText, clean, one_line
 from .html import _decoded, html
 
 _MOST = 2_000_000  # characters that trafilatura is given: it takes a second for each
@@ -34,7 +34,7 @@ _LICENCE = ("dcterms.license", "dc.rights", "license")
 _CONTAINER = ("citation_journal_title", "prism.publicationname", "og:site_name")
 
 
-def page(data: bytes) -> Text:
+def page(data: bytes) -> ParsedText:
     """Reads a page. The first line is JSON, ``{"url": ..., "charset": ...}`` as the server named them; the rest is the page."""
     head, _, body = data.partition(b"\n")
     asked = json.loads(head)
@@ -47,7 +47,7 @@ def page(data: bytes) -> Text:
     if not text:
         found = found or _whole(markup)
         text, title = found.text, title or found.title
-    return Text(text, title, meta)
+    return ParsedText(text, title, meta)
 
 
 def reader() -> str:
@@ -69,7 +69,7 @@ def _markup(body: bytes, charset: str) -> str:
     return _decoded(body)
 
 
-def _whole(markup: str) -> Text:
+def _whole(markup: str) -> ParsedText:
     """Returns all text of a page but footers and what else stands around it."""
     from selectolax.lexbor import LexborHTMLParser
 
