@@ -130,9 +130,9 @@ def lie(data):
         except OSError: pass
     os._exit(0)
 def chatter(data):
-    from sentient_kernel.sources.parser.common import Text
+    from sentient_kernel.sources.parser.common import ParsedText
     print("between the frames", flush=True); os.system("echo more")
-    return Text("fine", "", {"keys": sorted(os.environ), "cwd": os.getcwd()})
+    return ParsedText("fine", "", {"keys": sorted(os.environ), "cwd": os.getcwd()})
 """
 NAMES = {
     ".crash": "crash",
@@ -249,8 +249,8 @@ def test_an_unknown_kind_is_refused_without_a_child() -> None:
 
 def test_a_child_is_ready_within_a_tenth_of_a_second_of_processor_time_and_loads_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "modules.py").write_text(
-        "import sys\nfrom sentient_kernel.sources.parser.common import Text\n"
-        "def look(data): return Text('x', '', {'modules': sorted(sys.modules)})\n"
+        "import sys\nfrom sentient_kernel.sources.parser.common import ParsedText\n"
+        "def look(data): return ParsedText('x', '', {'modules': sorted(sys.modules)})\n"
     )
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with Parser(LIMITS, formats={".look": "modules:look"}, paths=[str(tmp_path)]) as parser:

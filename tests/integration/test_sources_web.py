@@ -243,7 +243,7 @@ async def test_robots_txt_is_respected_and_said(web: FakeWeb, tmp_path: Path) ->
     async with reaching(web, tmp_path) as outside:
         found, source = await searched(outside, "searxng", "tide Fundy")
         assert found == []
-        assert "none could be read" in source.health.reason and "robots.txt closes this page" in source.health.reason
+        assert "none could be read" in source.health.reason and "does not allow this page" in source.health.reason
         assert source.health.refused[0][0] == web.url + "/tides"
         assert web.counts["/tides"] == 0
 
@@ -570,7 +570,7 @@ def test_a_package_brings_a_source_by_its_word(plugin: None, tmp_path: Path) -> 
         assert (wb.desk.owns(ref), wb.desk.sends(ref)) == (False, True)
         with pytest.raises(ConfigurationError, match="'broken' of the package 'library-kit' cannot be opened: AttributeError"):
             wb.add("broken")
-        with pytest.raises(ConfigurationError, match="'half' of the package 'library-kit' is no source: it has no refresh"):
+        with pytest.raises(ConfigurationError, match="'half' of the package 'library-kit' is not a source: it lacks refresh"):
             wb.add("half")
 
 

@@ -176,7 +176,7 @@ async def test_robots_are_asked_once_and_heeded_on_every_hop(web: FakeWeb) -> No
     async with fetcher(web) as fetch:
         assert (await fetch.get(f"{web.url}/open", robots=True)).status == 200
         for path in ("/closed", "/sly"):
-            with pytest.raises(Blocked, match=r"robots\.txt closes this page") as caught:
+            with pytest.raises(Blocked, match=r"does not allow this page") as caught:
                 await fetch.get(web.url + path, robots=True)
             assert caught.value.reason_code == "robots"
         assert (await fetch.get(f"{web.url}/closed")).status == 200

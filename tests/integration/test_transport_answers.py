@@ -240,7 +240,7 @@ async def test_while_a_host_rests_nobody_asks_it(web: FakeWeb, monkeypatch: pyte
     async with fetcher(web, clock=clock) as fetch:
         first = asyncio.create_task(fetch.get(f"{web.url}/0"))
         await asyncio.to_thread(clock.wait_for_sleepers, 1)
-        with pytest.raises(ServerBusy, match="asked to be left alone for 20 s more"):
+        with pytest.raises(ServerBusy, match="asked for a pause of 20 s more"):
             await fetch.get(f"{web.url}/1", deadline=15)
         others = [asyncio.create_task(fetch.get(f"{web.url}/{number}")) for number in range(2, 6)]
         await settle()

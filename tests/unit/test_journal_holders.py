@@ -24,8 +24,8 @@ sys.stdin.read()
 LOOK = """
 import sys
 from pathlib import Path
-from sentient_kernel.journal.sqlite.holders import lives
-print(lives(sys.argv[1], Path(sys.argv[2]), fresh=True))
+from sentient_kernel.journal.sqlite.holders import is_alive
+print(is_alive(sys.argv[1], Path(sys.argv[2]), fresh=True))
 """
 
 

@@ -43,9 +43,10 @@ def runs_here(loop: asyncio.AbstractEventLoop) -> bool:
 class AppendState:
     """Where an appender stands.
 
-    While ``busy``, nothing is committed inside a call: it gathers, and goes with the next flush. A flush comes with
-    the next turn of the loop (``scheduled``), or later when it is kept back for company (``held``); turns pass what
-    is held over. While groups are ``away``, every flush goes to the thread too, so that rows keep their order.
+    While others wait, groups are away, or somebody is told, nothing is committed inside a call: it gathers, and
+    goes with the next flush. A flush comes with the next turn of the loop (``scheduled``), or later when it is kept
+    back for company (``held``); turns pass over what is held. While groups are ``away``, every flush goes to the
+    thread too, so that rows keep their order.
 
     Attributes:
         gathered: What waits for the next commit.
@@ -68,16 +69,6 @@ class AppendState:
     telling: bool = False
     behind: bool = False
     closed: bool = False
-
-    @property
-    def busy(self) -> bool:
-        """Whether something else has to be written, or told, first."""
-        return bool(self.waiting or self.away or self.telling)
-
-    def gather(self, pending: Pending, full: bool) -> None:
-        """Keeps something for the next commit."""
-        self.gathered.append(pending)
-        self.full = self.full or full
 
     def take(self) -> tuple[list[Pending], bool, int]:
         """Returns what has gathered, whether the disk has to confirm it, and how many wait; nothing is left."""
@@ -137,17 +128,16 @@ class Appender:
             at_once: Whether not to look for company.
         """
         state = self._state
-        if state.busy or not (at_once or self.grouping.alone(current_task(self.loop), 1 + (size >> 12))):
-            state.gather(pending, full)
-            state.waiting += 1
-        else:
-            state.gather(pending, full)
+        busy = state.waiting or state.away or state.telling
+        alone = not busy and (at_once or self.grouping.alone(current_task(self.loop), 1 + (size >> 12)))
+        state.waiting += 1
+        self._gather(pending, full)
+        if alone:
             group, full, _ = state.take()
             if full:
                 self._hand_over(group, True)
             else:
                 self._commit(group)
-        self._schedule()
 
     def post(self, pending: Pending, full: bool) -> None:
         """Takes what nobody waits for.
@@ -157,12 +147,15 @@ class Appender:
         """
         if len(self._state.gathered) >= MOST_UNSAVED:
             raise JournalUnusable(f"{MOST_UNSAVED} events wait to be written.", hint="Free some space on the journal's disk.")
-        self._state.gather(pending, full)
-        self._schedule()
+        self._gather(pending, full)
 
-    def _schedule(self) -> None:
-        if not self._state.scheduled:
-            self._state.scheduled = True
+    def _gather(self, pending: Pending, full: bool) -> None:
+        """Keeps something for the next commit, at the latest with the next turn of the loop."""
+        state = self._state
+        state.gathered.append(pending)
+        state.full = state.full or full
+        if not state.scheduled:
+            state.scheduled = True
             self.loop.call_soon(self._flush)
 
     def adopt(self, make: Callable[[Seq], Iterable[Record]]) -> asyncio.Future[int]:
@@ -296,8 +289,12 @@ class Appender:
             if not self._state.closed:
                 self._look()
             return
-        if outcome.records:
-            self._tell(outcome.records)
+        records: Sequence[Record] = outcome.records
+        if records and records[0].seq != self._told + 1:  # others wrote in between: each record comes once, in order
+            others = self._reader.read(after=Seq(self._told), until=records[0].seq - 1) if records[0].seq > self._told else []
+            records = [*others, *(record for record in records if record.seq > self._told)]
+        if records:
+            self._hand_on(records)
         self._resolve(group, outcome)
 
     def _resolve(self, group: list[Pending], outcome: Committed) -> None:
@@ -321,15 +318,6 @@ class Appender:
         for pending in group:
             if pending.future is not None and not pending.future.done():
                 pending.future.set_exception(again(error))
-
-    def _tell(self, records: Sequence[Record]) -> None:
-        """Hands records to ``on_commit``, each once, in order, with those of other processes in between."""
-        if records[0].seq != self._told + 1:
-            others = self._reader.read(after=Seq(self._told), until=records[0].seq - 1) if records[0].seq > self._told else []
-            records = [*others, *(record for record in records if record.seq > self._told)]
-            if not records:
-                return
-        self._hand_on(records)
 
     def _hand_on(self, records: Sequence[Record]) -> None:
         self._told = records[-1].seq

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Literal, ParamSpec, Self, TypeVar
 
 import apsw
 
@@ -31,12 +31,13 @@ from sentient_kernel.journal.sqlite.read import Reader
 from sentient_kernel.journal.sqlite.schema import connect, connect_to_read, let_go
 from sentient_kernel.journal.sqlite.tables import RUN
 from sentient_kernel.journal.sqlite.trust import Seen, newest, trust
-from sentient_kernel.journal.sqlite.watermark import HeadFile, head_path, read_head
+from sentient_kernel.journal.sqlite.watermark import Head, HeadFile, head_path, read_head
 from sentient_kernel.journal.sqlite.writer import PATIENCE
 
 FULL_KINDS: frozenset[str] = frozenset({"approval_decided", "effect_intended"})
 """Kinds that the disk has confirmed before their append is done, whatever the caller says."""
 
+P = ParamSpec("P")
 T = TypeVar("T")
 _STEPS = {"step_started": 1, "step_completed": -1, "step_failed": -1}
 _OPEN: weakref.WeakSet[SqliteJournal] = weakref.WeakSet()
@@ -255,7 +256,7 @@ class SqliteJournal:
         Raises:
             JournalDamaged: Rows cannot be read; :meth:`verify` says which.
         """
-        return self._reading(lambda: self._reader.read(run=run, after=after, kinds=kinds, limit=limit))
+        return self._reading(self._reader.read, run=run, after=after, kinds=kinds, limit=limit)
 
     def head(self) -> Seq:
         """Returns the seq of the newest record, 0 when there is none; any thread."""
@@ -271,12 +272,13 @@ class SqliteJournal:
         parent: RunId | None = None,
     ) -> list[RunRow]:
         """Returns the runs that match all that is given, oldest first; any thread."""
-        return self._reading(lambda: self._reader.runs(run=run, name=name, session=session, user=user, parent=parent))
+        return self._reading(self._reader.runs, run=run, name=name, session=session, user=user, parent=parent)
 
-    def _reading(self, what: Callable[[], T]) -> T:
-        self._usable()
+    def _reading(self, what: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        if self._shut:
+            self._usable()
         try:
-            return what()
+            return what(*args, **named)
         except apsw.Error as error:
             raise translate(error, self.path, "read") from error
 
@@ -324,10 +326,14 @@ class SqliteJournal:
         In full, the values and snapshots that rows point to are checked as well, and rows are counted by who wrote them.
         """
         record = read_head(head_path(self.path))
-        verdict = self._reading(lambda: self._reader.lend(lambda c: check(c, self.path, record, full=full, had_wal=self._had_wal)))
+        verdict = self._reading(self._checked, record, full)
         if not full or not verdict.ok:
             return verdict
         return Verdict(verdict.rows, verdict.head, tuple(check_blobs(self.read, self.blobs)), self._foreign(verdict.head))
+
+    def _checked(self, record: Head | None, full: bool) -> Verdict:
+        with self._reader.lend() as connection:
+            return check(connection, self.path, record, full=full, had_wal=self._had_wal)
 
     def _foreign(self, until: Seq) -> int:
         """Returns how many rows come from elsewhere."""
@@ -363,7 +369,11 @@ class SqliteJournal:
 
     def newest(self) -> Seen:
         """Returns how far the journal goes; any thread."""
-        return self._reading(lambda: self._reader.lend(newest))
+        return self._reading(self._newest)
+
+    def _newest(self) -> Seen:
+        with self._reader.lend() as connection:
+            return newest(connection)
 
     def trust(self, seen: Seen) -> int:
         """Marks all rows up to what a person has seen as this installation's own, and returns how many were not.
