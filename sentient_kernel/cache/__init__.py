@@ -1,11 +1,12 @@
-"""The cache: what was asked of the outside world, and what it answered: models, searches, pages.
+"""The cache of requests to the outside world: answers of models, searches and pages.
 
-May import: what everyone shares (``clock``, ``errors``, ``failures``, ``installation``). Knows no run, model, source or HTTP: it is handed
-bytes, and a way to get them where there are none.
+May import: what everyone shares (``clock``, ``errors``, ``failures``, ``installation``). Knows no
+run, model, source or HTTP: it is handed bytes, and a way to get them where there are none.
 
-Invariant: what is served is, byte for byte, what one finished call returned for exactly that key; a call that was cut off, failed, or was
-written by a process that died in the middle is as if it had never been made. What this installation did not write itself is served in a
-replay alone, and never in the place of what it did.
+Invariant: what is served is, byte for byte, what one finished call returned for exactly that key; a
+call that was cut off, failed, or was written by a process that died in the middle is as if it had
+never been made. What this installation did not write itself is served in a replay alone, and never
+in the place of what it did.
 
 .. code-block:: text
 

@@ -1,4 +1,5 @@
-"""The cache's file: one table of entries, with their answers in the rows, or in files beside it where they are big."""
+"""The cache's file: one table of entries, with their answers in the rows, or in files beside it
+where they are big."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ INLINE: Final = 32_000
 OVERHEAD: Final = 200
 """Bytes that an entry takes beside its answer, as they count for the bound."""
 SHARE: Final = 4
-"""Answers from opened files may take one part in so many of what those of this home may, beside it."""
+"""Answers from opened files may take one part in so many of what those of this home may, beside
+it."""
 PAGES = 1_000
 """Pages of the write-ahead log after which a commit moves it into the file."""
 PATIENCE = 30.0
@@ -132,7 +134,8 @@ class ImportCount(NamedTuple):
 
 
 class CacheFile:
-    """The file, and the folder of big answers beside it; used by many threads and processes at once.
+    """The file, and the folder of big answers beside it; used by many threads and processes at
+    once.
 
     Each entry carries a sign made with a key that lies outside every home: a home may come from
     somebody else, who could write anything into it.
@@ -180,7 +183,8 @@ class CacheFile:
         return self._read(work)
 
     def totals(self) -> tuple[int, int, int, int]:
-        """Returns entries of this home, the bytes that they take, and the same of those from opened files."""
+        """Returns entries of this home, the bytes that they take, and the same of those from opened
+        files."""
         one = f"SELECT * FROM ({_TAKEN}), ({_TAKEN})"  # noqa: S608 - one statement: one moment of the file
         return self._read(lambda db: db.execute(one, (_MOST, OWN, _MOST, IMPORTED)).get) or (0, 0, 0, 0)
 
@@ -236,7 +240,8 @@ class CacheFile:
         return self._write(work, patient=patient)
 
     def bring(self, entries: Iterable[tuple[bytes, CacheEntry]]) -> ImportCount:
-        """Takes in entries of another home, as far as there is room: beside those of this one, and none goes.
+        """Takes in entries of another home, as far as there is room: beside those of this one, and
+        none goes.
 
         What is here already stays as it is.
         """
@@ -321,7 +326,8 @@ class CacheFile:
                 self._files.remove(hashed.hex() if isinstance(hashed, bytes) else "")
 
     def _bytes(self, db: apsw.Connection, whose: int) -> int:
-        """Returns what all entries of a kind take; counted once, and again when another process wrote."""
+        """Returns what all entries of a kind take; counted once, and again when another process
+        wrote."""
         if whose not in self._taken:
             ((_, taken),) = db.execute(_TAKEN, (_MOST, whose))
             self._taken[whose] = taken
@@ -338,7 +344,8 @@ class CacheFile:
     # -- the file ------------------------------------------------------------------------------------
 
     def _read(self, work: Callable[[apsw.Connection], T]) -> T | None:
-        """Returns what work reads; None from a file that turned out to be broken: there is a new one then."""
+        """Returns what work reads; None from a file that turned out to be broken: there is a new
+        one then."""
         file = self._inode
         try:
             with self._reading:
@@ -355,7 +362,8 @@ class CacheFile:
             raise self._failed("read", error) from error
 
     def _write(self, work: Callable[[apsw.Connection], T], *, patient: bool = True) -> T | None:
-        """Runs work in a transaction. Returns None when it was not to wait and others write, or the file broke twice."""
+        """Runs work in a transaction. Returns None when it was not to wait and others write, or the
+        file broke twice."""
         if not self._writing.acquire(blocking=patient):
             return None
         try:
@@ -408,7 +416,8 @@ class CacheFile:
             raise UsageError("The cache was opened by the process that this one was forked from.", hint="Open it again in this process.")
 
     def _renew(self, error: Exception) -> None:
-        """Lets go of a broken file: moved away, unless another process has done so, and made anew."""
+        """Lets go of a broken file: moved away, unless another process has done so, and made
+        anew."""
         with self._reading:
             self._let_go()
             _move_away(self.path, self._inode, error)
@@ -458,7 +467,8 @@ def connect(path: Path) -> apsw.Connection:
 
 
 def _make(path: Path) -> int:
-    """Makes the file and its tables unless they are there; moves away what is broken, or of another version.
+    """Makes the file and its tables unless they are there; moves away what is broken, or of another
+    version.
 
     Returns:
         Which file it is (its inode).
@@ -504,7 +514,8 @@ def _make_tables(path: Path) -> None:
 
 
 def _move_away(path: Path, inode: int, error: Exception) -> None:
-    """Puts a broken file, or one of somebody else, aside, and says so. Raises SourceError when it cannot be moved."""
+    """Puts a broken file, or one of somebody else, aside, and says so. Raises SourceError when it
+    cannot be moved."""
     try:
         said = set_aside(path, inode, error)
     except OSError as refused:
@@ -518,7 +529,8 @@ def _unusable(path: Path, error: Exception) -> SourceError:
 
 
 def _fits(size: Any, kind: Any, at: Any, hashed: Any, sign: Any, data: Any) -> bool:
-    """Tells whether columns are of the types that were written: the file may come from somebody else."""
+    """Tells whether columns are of the types that were written: the file may come from somebody
+    else."""
     return (
         type(size) is int
         and 0 <= size < _MOST

@@ -1,7 +1,8 @@
-"""Big answers: files named by the hash of what is in them.
+"""Big answers of the cache: files named by the SHA-256 of their content.
 
-They are written and removed only inside a write transaction of the tables, so that what is there and what the tables say never part for
-longer than a crash; what a crash leaves over is swept up by the next one who writes.
+They are written and removed only inside a write transaction of the tables, so that what is there
+and what the tables say never part for longer than a crash; what a crash leaves over is swept up by
+the next one who writes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Single flight: one call under way for all who ask for the same at once, whichever loop they are on."""
+"""Single flight: one call under way for all who ask for the same at once, whichever loop they are
+on."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ class LoopGone(Exception):
 
 
 class InFlight(Generic[T]):
-    """A call that is made in a task of its own: whoever waits for it may leave, also the one who asked first.
+    """A call that is made in a task of its own: whoever waits for it may leave, also the one who
+    asked first.
 
     Args:
         work: What makes the call; started at once, on the loop that runs here.

@@ -1,4 +1,4 @@
-"""What makes two calls the same."""
+"""Keys of the cache: what makes two calls the same."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ class Key:
 
     Args:
         kind: What is asked: a model, a search engine, or a page.
-        what: All that the answer depends on, as JSON values: address, method, query, messages, settings. Never a key or a password.
-        identity: On whose behalf it is asked, where the answer may depend on that; nobody else is served it.
-        version: Of the code that asks and of what it makes of the answer; another version asks anew.
+        what: All that the answer depends on, as JSON values: address, method, query, messages,
+            settings. Never a key or a password.
+        identity: On whose behalf it is asked, where the answer may depend on that; nobody else is
+            served it.
+        version: Of the code that asks and of what it makes of the answer; another version asks
+            anew.
 
     Raises:
         UsageError: The kind is none of the three.

@@ -1,4 +1,4 @@
-"""The cache as sources and models use it: ask through it, and the outside world is asked once."""
+"""The cache as sources and models use it: a call is made once, then served while it is fresh."""
 
 from __future__ import annotations
 
@@ -73,20 +73,24 @@ class CacheStats:
 
 
 class Cache:
-    """Answers of the outside world, each asked for once. Any number of threads, loops and processes may share the file.
+    """Answers of the outside world, each asked for once. Any number of threads, loops and processes
+    may share the file.
 
-    ``live``: what is kept and not older than its time to live is served, everything else is asked and kept. ``record``: the same, but
-    only what this very cache has asked since it was opened counts as kept; so a replay finds what was served. ``replay``, and when
-    offline: only what is kept is served, whatever its age.
+    ``live``: what is kept and not older than its time to live is served, everything else is asked
+    and kept. ``record``: the same, but only what this very cache has asked since it was opened
+    counts as kept; so a replay finds what was served. ``replay``, and when offline: only what is
+    kept is served, whatever its age.
 
     Args:
-        path: The file; made (0600) where there is none, made anew where it is broken. Big answers lie in a folder beside it (0700).
+        path: The file; made (0600) where there is none, made anew where it is broken. Big answers
+            lie in a folder beside it (0700).
         ttl: Seconds for which an answer is served.
         most_bytes: What all answers together may take.
         mode: ``live``, ``record`` or ``replay``.
         offline: Whether the network is switched off.
         clock: Where time comes from.
-        key: What tells answers that were given here from those of a home that somebody else filled; default: this installation's.
+        key: What tells answers that were given here from those of a home that somebody else filled;
+            default: this installation's.
 
     Raises:
         SourceError: The file cannot be kept there.
@@ -135,7 +139,8 @@ class Cache:
 
         Args:
             key: What is asked.
-            compute: Makes the call. It runs in a task of its own: to be cancelled while waiting here does not end it.
+            compute: Makes the call. It runs in a task of its own: to be cancelled while waiting
+                here does not end it.
             ttl: Seconds for which a kept answer will do; by default that of the cache.
 
         Returns:
@@ -226,13 +231,15 @@ class Cache:
         return hit
 
     def _age(self, digest: str, entry: CacheEntry) -> float:
-        """Returns how old an entry is; who has had it in memory since knows better than the clock on the wall."""
+        """Returns how old an entry is; who has had it in memory since knows better than the clock
+        on the wall."""
         age = max(0.0, (self._clock.now_us() - entry.at) / 1e6)
         born = self._recent.born(digest, entry.at / 1e6)
         return age if born is None else max(age, self._monotonic() - born)
 
     def _serves(self, entry: CacheEntry, age: float, ttl: float) -> bool:
-        """Tells whether an entry answers a call; one from another home does so in a replay only, as nobody here has seen it made."""
+        """Tells whether an entry answers a call; one from another home does so in a replay only, as
+        nobody here has seen it made."""
         if not entry.own:
             return self.mode == "replay"
         return self._kept_only or age < ttl
@@ -247,7 +254,8 @@ class Cache:
     # -- writing -----------------------------------------------------------------------------------------------------
 
     async def _keep(self, key: Key, data: bytes, ttl: float) -> Hit:
-        """Keeps an answer; returns the one that counts, which is another process's where that was faster."""
+        """Keeps an answer; returns the one that counts, which is another process's where that was
+        faster."""
         born, at = self._monotonic(), self._clock.now_us()
         hit = Hit(data, at / 1e6, True)
         try:
@@ -314,10 +322,11 @@ class Cache:
         return _DUMP + f"{entry.kind} {entry.at} {entry.size}\n".encode() + data
 
     def load(self, digest: str, dumped: bytes) -> bool:
-        """Takes in an entry that another home has dumped; any thread. An entry that is here stays as it is.
+        """Takes in an entry that another home has dumped; any thread. An entry that is here stays
+        as it is.
 
-        What is taken in is served in a replay only: whoever wrote it could write anything. It counts for itself, so that it makes no
-        answer of this home go.
+        What is taken in is served in a replay only: whoever wrote it could write anything. It
+        counts for itself, so that it makes no answer of this home go.
 
         Args:
             digest: That of its key.
@@ -332,11 +341,12 @@ class Cache:
         return self.load_all([(digest, dumped)]).taken == 1
 
     def load_all(self, dumped: Iterable[tuple[str, bytes]]) -> ImportCount:
-        """Takes in entries as :meth:`load` does, a few at a time, so that other writers have their turn.
+        """Takes in entries as :meth:`load` does, a few at a time, so that other writers have their
+        turn.
 
         Returns:
-            How many were taken in, and for how many there was no room: all that opened files have brought may take a quarter of what the
-            answers of this home may.
+            How many were taken in, and for how many there was no room: all that opened files have
+            brought may take a quarter of what the answers of this home may.
         """
         taken = left = size = 0
         portion: list[tuple[bytes, CacheEntry]] = []
@@ -381,14 +391,16 @@ class Cache:
             )
 
     def abandon(self) -> None:
-        """Ends the calls under way, also those that nobody waits for any more: for who is about to stop their loop. Any thread."""
+        """Ends the calls under way, also those that nobody waits for any more: for who is about to
+        stop their loop. Any thread."""
         with self._lock:
             flights = list(self._flights.values())
         for flight in flights:
             flight.cancel()
 
     def close(self) -> None:
-        """Lets go of every file and thread; calls under way go on, their answers are not kept. Safe to call twice."""
+        """Lets go of every file and thread; calls under way go on, their answers are not kept. Safe
+        to call twice."""
         with self._lock:
             if self._closed:
                 return

@@ -1,4 +1,4 @@
-"""SQLite files that may come from somebody else: nothing in them runs, nothing in them leads elsewhere, and their tables are ours or none.
+"""Hardens SQLite files of strangers: no code in them runs, and their schema must be ours.
 
 SQLite parses whatever schema it finds in a file (sqlite.org/security.html): triggers and views that run when a table is touched, virtual
 tables, generated columns and indexes on expressions that call functions. So a connection is hardened before its first statement, and the

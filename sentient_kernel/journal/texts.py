@@ -1,4 +1,4 @@
-"""Texts as they are being written: what came so far of each, for who looks late."""
+"""Streamed texts: what has come so far of each, for subscribers that join late."""
 
 from __future__ import annotations
 

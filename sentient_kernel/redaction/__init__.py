@@ -1,4 +1,4 @@
-"""Secrets out of all that is written and shown: the one redactor.
+"""Redaction: removes known secrets from all that is written and shown.
 
 ``values`` replaces what is known to be secret, everywhere; ``patterns`` what looks secret, in errors, logs, tracebacks and addresses;
 ``known`` holds which values this process knows. Imports nothing of this package; everything may import it. The invariant: a text that

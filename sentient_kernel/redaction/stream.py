@@ -1,4 +1,4 @@
-"""Known secret values out of a text that comes in pieces. Pure."""
+"""Redacts a text that comes in pieces, also where a secret is split over two. Pure."""
 
 from __future__ import annotations
 

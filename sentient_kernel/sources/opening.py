@@ -1,4 +1,4 @@
-"""Makes the source that a user's word stands for."""
+"""Opens sources: from a path, a URL, or a word such as ``"packages"`` or ``"arxiv"``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes over the wire between a model's server and its callers, for :class:`sentient_kernel.testing.ModelServer`."""
+"""The HTTP messages of model providers, for :class:`sentient_kernel.testing.ModelServer`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every call to another machine: what may be asked, how it is asked, and how much of the answer is read.
+"""Requests to other machines: which addresses are allowed, and how they are fetched.
 
 May import: what everyone shares (``errors``, ``ids``, ``clock``, ``settings``). All use of httpx sits behind it.
 

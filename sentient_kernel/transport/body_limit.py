@@ -1,4 +1,4 @@
-"""Room for big answers: few are read at the same time, and who is slow does not keep the others out."""
+"""A concurrency limit for big bodies: few are read at once, and slow ones are dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections to checked addresses: what lies between a request and a socket.
+"""Connections to checked addresses only, so that DNS rebinding leads nowhere.
 
 httpcore is told to connect by our :class:`Dialer` and knows nothing else of the network: the name in the URL stays what ``Host``
 and TLS say, while the connection goes to an address that was checked. httpx2 and its httpcore2, which SDKs of model providers

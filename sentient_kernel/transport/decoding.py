@@ -1,4 +1,4 @@
-"""Takes compressed bodies apart in small pieces, so that a bomb is noticed before it has gone off."""
+"""Decodes compressed bodies in small pieces, so that a decompression bomb is noticed early."""
 
 from __future__ import annotations
 

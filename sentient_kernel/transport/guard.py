@@ -1,4 +1,4 @@
-"""Which addresses may be asked. Pure: no name is resolved and no socket opened here.
+"""The guard against SSRF: which addresses may be fetched. Pure: no name is resolved here.
 
 The rule for an address is an allow list (what is globally reachable) minus a deny list, with IPv4 addresses that hide in IPv6 ones
 taken out and judged too. The rule for a URL is to read it once, strictly, and to hand on a spelling that nobody can read in

@@ -1,4 +1,4 @@
-"""Asks other machines: guarded, bounded, patient."""
+"""The HTTP fetcher: guarded, bounded in bytes and time, with retries and redirects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Manners towards other people's servers: turns, gaps, and what robots.txt asks for."""
+"""Politeness to servers: requests at once and their distance (rate limits), and robots.txt."""
 
 from __future__ import annotations
 

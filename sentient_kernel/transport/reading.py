@@ -1,4 +1,4 @@
-"""Reads answers: whole, bounded, of the kind that was asked for."""
+"""Reads responses: whole, bounded, of the content type that was requested."""
 
 from __future__ import annotations
 

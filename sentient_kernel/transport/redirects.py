@@ -1,4 +1,7 @@
-"""What a redirect makes of a request. Pure."""
+"""Redirects: the request that follows one, without headers that were meant for another origin.
+
+Pure.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The writing side of a journal on its loop: what gathers, when it is committed and where, who is told, and in which order."""
+"""Appends events on the journal's loop: gathers, commits here or on a thread, tells in order."""
 
 from __future__ import annotations
 
@@ -43,10 +43,11 @@ def runs_here(loop: asyncio.AbstractEventLoop) -> bool:
 class AppendState:
     """Where an appender stands.
 
-    While others wait, groups are away, or somebody is told, nothing is committed inside a call: it gathers, and
-    goes with the next flush. A flush comes with the next turn of the loop (``scheduled``), or later when it is kept
-    back for company (``held``); turns pass over what is held. While groups are ``away``, every flush goes to the
-    thread too, so that rows keep their order.
+    While others wait, groups are away, or somebody is told, nothing is committed inside a call: it
+    gathers, and goes with the next flush. A flush comes with the next turn of the loop
+    (``scheduled``), or later when it is kept back for company (``held``); turns pass over what is
+    held. While groups are ``away``, every flush goes to the thread too, so that rows keep their
+    order.
 
     Attributes:
         gathered: What waits for the next commit.
@@ -71,7 +72,8 @@ class AppendState:
     closed: bool = False
 
     def take(self) -> tuple[list[Pending], bool, int]:
-        """Returns what has gathered, whether the disk has to confirm it, and how many wait; nothing is left."""
+        """Returns what has gathered, whether the disk has to confirm it, and how many wait; nothing
+        is left."""
         taken = self.gathered, self.full, self.waiting
         self.gathered, self.full, self.waiting = [], False, 0
         return taken
@@ -80,8 +82,9 @@ class AppendState:
 class Appender:
     """Writes for one loop.
 
-    What must not wait for the disk is committed here, on the loop; the rest, and what finds the file locked, by the writer's thread. While
-    a group is away there, everything goes there, so that rows keep the order in which they came.
+    What must not wait for the disk is committed here, on the loop; the rest, and what finds the
+    file locked, by the writer's thread. While a group is away there, everything goes there, so that
+    rows keep the order in which they came.
 
     Args:
         loop: The loop that all calls come from.
@@ -159,7 +162,8 @@ class Appender:
             self.loop.call_soon(self._flush)
 
     def adopt(self, make: Callable[[Seq], Iterable[Record]]) -> asyncio.Future[int]:
-        """Has the thread write runs of another journal; they are handed over like what other processes wrote."""
+        """Has the thread write runs of another journal; they are handed over like what other
+        processes wrote."""
         future: asyncio.Future[int] = self.loop.create_future()
 
         def done(outcome: int | Exception) -> None:
@@ -179,7 +183,8 @@ class Appender:
                 future.set_exception(outcome)
 
     def poll(self) -> None:
-        """Hands over what other processes wrote: a portion of it, and the rest in the next turns of the loop."""
+        """Hands over what other processes wrote: a portion of it, and the rest in the next turns of
+        the loop."""
         version = self._committer.execute("PRAGMA data_version").get
         if version != self._version:
             self._version = version
@@ -190,7 +195,8 @@ class Appender:
             self._catch_up()
 
     def _catch_up(self) -> None:
-        """Hands over the next portion of what was written elsewhere, then what waited for it to be handed over first."""
+        """Hands over the next portion of what was written elsewhere, then what waited for it to be
+        handed over first."""
         self._state.behind = False
         if self._state.closed and not self._late:
             return
@@ -204,7 +210,8 @@ class Appender:
             self.loop.call_soon(self._catch_up)
 
     def close(self) -> None:
-        """Writes what waits and ends the thread; tells what became of it, unless the loop runs on another thread."""
+        """Writes what waits and ends the thread; tells what became of it, unless the loop runs on
+        another thread."""
         if self._state.gathered:
             group, full, _ = self._state.take()
             self._hand_over(group, full)
@@ -310,7 +317,8 @@ class Appender:
                     future.set_exception(result)
 
     def _fail(self, group: list[Pending], error: JournalError) -> None:
-        """Fails those who wait; what was posted is kept for the next commit, unless the journal itself is the reason."""
+        """Fails those who wait; what was posted is kept for the next commit, unless the journal
+        itself is the reason."""
         if isinstance(error, JournalUnusable) and not self._state.closed:
             self._state.gathered[:0] = [pending for pending in group if pending.future is None]
         if self.loop.is_closed():

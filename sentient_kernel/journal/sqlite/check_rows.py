@@ -1,4 +1,4 @@
-"""Do the other tables say what the events say? Names of runs and kinds, keys, the coarse index, notes of loss, leases.
+"""Verifies the other tables against the events: runs, kinds, keys, index, losses, leases.
 
 The chain covers the events alone. What stands beside them is made from them, so it can be checked against them.
 """

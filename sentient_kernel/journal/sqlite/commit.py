@@ -1,4 +1,4 @@
-"""One transaction: from what waits to rows, with the checks that have to be made inside it.
+"""Writes a group of appends in one transaction; leases and unique keys are checked inside.
 
 A :class:`Committer` owns one connection and what it remembers of the file: the newest row, who holds which lease, which numbers runs
 have. It believes its memory as long as SQLite says that no other connection has written since.

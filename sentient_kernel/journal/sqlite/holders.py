@@ -1,4 +1,4 @@
-"""Who executes runs on this machine, and whether they still live.
+"""Tells whether the process that holds a lease is still alive, by a lock on a file.
 
 Each open journal that takes leases holds a lock on a small file of its own name. The system drops the lock when the process ends, however
 it ends, so a crash is noticed at once. A process that is merely frozen keeps its lock; it loses its leases when their time to live has

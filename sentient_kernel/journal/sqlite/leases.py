@@ -1,4 +1,7 @@
-"""Who executes which run, and which rows are known to be lost. Each function runs in a transaction of its caller."""
+"""Leases of runs, with fencing tokens, and notes of lost rows.
+
+Each function runs in a transaction of its caller.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQLite's file format, as far as it takes to find rows in a file that SQLite refuses (sqlite.org/fileformat2.html). Pure.
+"""Reads SQLite's file format (sqlite.org/fileformat2.html), to save rows of a broken file.
 
 Every page is looked at for itself, in the file and in the write-ahead log, whether or not anything points to it. What is found is only a
 candidate: whether it is a row of the journal, the chain decides.

@@ -1,4 +1,4 @@
-"""Reading: connections that never write, and the few queries there are."""
+"""Reads records and runs, through connections that never write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saving what can be saved of a damaged journal into a new one."""
+"""Repairs a damaged journal: copies every row that its hash chain confirms into a new one."""
 
 from __future__ import annotations
 

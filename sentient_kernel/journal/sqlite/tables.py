@@ -1,4 +1,4 @@
-"""Whether the tables of a file are those of a journal, and the names in them are of the form that this program writes.
+"""Checks that the tables of a file are those of a journal, and names in them well-formed.
 
 Looked at before anything else of a file is read: it may come from somebody else, and texts in it become parts of sentences, of JSON and
 of what a terminal shows.

@@ -1,4 +1,4 @@
-"""The thread that does what the loop must not wait for: commits that the disk has to confirm, contended commits, checkpoints."""
+"""The writer thread: commits that the disk confirms, contended commits, checkpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a question about packages says of the things it asks for: their names, and other words for them. Pure."""
+"""Finds the names of packages and their members in a question, and other words for them. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of the web: what is said in them without what stands around it, and what they say of themselves.
+"""Extracts the main text and the metadata of a web page, without navigation and other boilerplate.
 
 By trafilatura where it is installed, which finds the text among menus, adverts and footers; else, and for what is short or very
 long, by the reader of HTML files.

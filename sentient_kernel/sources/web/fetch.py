@@ -1,4 +1,4 @@
-"""The way from sources to other machines: everything that is asked goes through the cache, and what comes is read in a child.
+"""Requests of remote sources: through the cache, and parsed in a child process.
 
 One of these belongs to a workbench, and is shared by all its remote sources.
 """

@@ -1,4 +1,4 @@
-"""Pages of the web as documents: fetched within manners, read in a child, kept as what they say and not as bytes."""
+"""Web pages as documents: fetched politely, parsed in a child process, kept as text."""
 
 from __future__ import annotations
 
