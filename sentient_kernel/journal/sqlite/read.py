@@ -123,10 +123,10 @@ class Reader:
 
     def _records(self, rows: list[Any]) -> list[Record]:
         """Returns rows as records; what run and kind their numbers stand for is remembered."""
-        found, origin = list[Record](), self._marker.origin
+        origin = self._marker.origin
         seq = 0
         try:
-            for seq, number, at, code, body, chain, mark in rows:
+            for n, (seq, number, at, code, body, chain, mark) in enumerate(rows):
                 if code not in self._kinds:
                     self._learn_kinds(anew=True)
                 if number not in self._runs:
@@ -135,11 +135,11 @@ class Reader:
                 at += self._born
                 where = origin(mark, chain, word, seq, at, code, name, body)
                 record = record_of((seq, run, at, kind, body, where))
-                found.append(record.in_own_words() if where else record)
+                rows[n] = record.in_own_words() if where else record  # in its place: no event is held twice
         except (KeyError, TypeError) as error:
             what = f"Row {seq} of the journal is of a run or a kind that is not there, or not of the form that rows have."
             raise JournalDamaged(what, hint="`sentient-kernel verify` tells more.") from error
-        return found
+        return rows
 
     def _learn_kinds(self, *, anew: bool = False) -> None:
         if anew or not self._kinds:
