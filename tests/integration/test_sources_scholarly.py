@@ -179,7 +179,7 @@ async def test_an_answer_that_is_none_is_a_named_error(web: FakeWeb, tmp_path: P
     [
         ("wikipedia", "/w/api.php", '{"error": {"code": "maxlag", "info": "Waiting for a server"}}', "Waiting for a server"),
         ("pubmed", "/esearch.fcgi", '{"esearchresult": {"ERROR": "Search Backend failed"}}', "Search Backend failed"),
-        ("pubmed", "/esearch.fcgi", "[]", "no answer"),
+        ("pubmed", "/esearch.fcgi", "[]", "not an answer"),
         ("openalex", "/works", '{"results": [7, {"abstract_inverted_index": {"a": "b"}, "authorships": {}, "doi": 3}, null]}', ""),
         ("crossref", "/works", '{"message": {"items": [{"issued": {"date-parts": [[null]]}, "author": "x", "title": []}]}}', ""),
     ],
