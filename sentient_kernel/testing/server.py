@@ -59,11 +59,6 @@ class Server:
         """Where it serves, without a slash at the end."""
         return f"{'https' if self.tls else 'http'}://{self.host}"
 
-    @property
-    def open_connections(self) -> int:
-        """How many are open now, idle ones too."""
-        return len(self._writers)
-
     def wait_until_left(self, timeout: float = 5.0) -> None:
         """Waits until nobody is connected any more. Raises TimeoutError."""
         with self._left:

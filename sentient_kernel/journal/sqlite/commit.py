@@ -217,16 +217,14 @@ class Committer:
         if kind == "run_started":
             self._describe(number, json.loads(body))
             if pending.grant is not None:
-                self._grant(pending.run, pending.at, *pending.grant)
+                holder, ttl = pending.grant
+                grant = (pending.run, holder, pending.at, ttl)
+                self.execute("INSERT INTO leases(run, holder, token, beat, ttl) VALUES (?, ?, 1, ?, ?)", grant)
+                self._tokens[pending.run] = (holder, 1)
         elif pending.lease is not None and pending.lease.run == pending.run:
             give_back(self.execute, pending.lease)
             self._tokens.pop(pending.run, None)
             self._good_lease = None
-
-    def _grant(self, run: RunId, at: int, holder: str, ttl: int) -> None:
-        """Gives the lease of a run that begins in this very transaction."""
-        self.execute("INSERT INTO leases(run, holder, token, beat, ttl) VALUES (?, ?, 1, ?, ?)", (run, holder, at, ttl))
-        self._tokens[run] = (holder, 1)
 
     def _refusal(self, pending: Pending, seq: int) -> DuplicateKey | LeaseLost | None:
         """Returns why a pending may not be written; otherwise claims its key."""

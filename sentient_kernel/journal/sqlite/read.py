@@ -115,23 +115,22 @@ class Reader:
                 return []
             values["run"] = numbers[0][0]
         if kinds is not None:
-            self._learn_kinds()
-            values["kinds"] = json.dumps([code for code, (name, _) in self._kinds.items() if name in kinds])
+            values["kinds"] = json.dumps([code for code, (name, _) in self._learn_kinds().items() if name in kinds])
         if run is None:
             return self._records(self.query(ALL if kinds is None else BY_KINDS, values))
         return self._records(self.query(BY_RUN if kinds is None else BY_BOTH, values))
 
     def _records(self, rows: list[Any]) -> list[Record]:
         """Returns rows as records; what run and kind their numbers stand for is remembered."""
-        origin = self._marker.origin
+        origin, kinds, runs = self._marker.origin, self._kinds, self._runs
         seq = 0
         try:
             for n, (seq, number, at, code, body, chain, mark) in enumerate(rows):
-                if code not in self._kinds:
-                    self._learn_kinds(anew=True)
-                if number not in self._runs:
-                    self._learn_runs(rows)
-                (kind, word), (run, name) = self._kinds[code], self._runs[number]
+                if code not in kinds:
+                    kinds = self._learn_kinds(anew=True)
+                if number not in runs:
+                    runs = self._learn_runs(rows)
+                (kind, word), (run, name) = kinds[code], runs[number]
                 at += self._born
                 where = origin(mark, chain, word, seq, at, code, name, body)
                 record = record_of((seq, run, at, kind, body, where))
@@ -141,17 +140,21 @@ class Reader:
             raise JournalDamaged(what, hint="`sentient-kernel verify` tells more.") from error
         return rows
 
-    def _learn_kinds(self, *, anew: bool = False) -> None:
+    def _learn_kinds(self, *, anew: bool = False) -> dict[int, tuple[str, bytes]]:
+        """Returns the kinds by their numbers, each with the word that marks cover."""
         if anew or not self._kinds:
-            self._kinds = {code: (name, kind_word(name)) for code, name in self.query("SELECT code, name FROM kinds")}
             self._born = int(self.query("SELECT value FROM meta WHERE name = 'born'")[0][0])
+            self._kinds = {code: (name, kind_word(name)) for code, name in self.query("SELECT code, name FROM kinds")}
+        return self._kinds
 
-    def _learn_runs(self, rows: list[Any]) -> None:
-        """Looks up the ids of all runs that rows are of."""
-        wanted = json.dumps([number for number in {row[1] for row in rows} if type(number) is int])
-        found = self.query("SELECT no, id FROM runs WHERE no IN (SELECT value FROM json_each(?))", (wanted,))
-        kept = self._runs if len(self._runs) < MOST_REMEMBERED else {}
-        self._runs = {**kept, **{number: (name, name.encode()) for number, name in found}}
+    def _learn_runs(self, rows: list[Any]) -> dict[int, tuple[RunId, bytes]]:
+        """Returns the ids of all runs that rows are of, and of others that were read lately."""
+        wanted = json.dumps(list({row[1]: None for row in rows if type(row[1]) is int}))
+        runs = self._runs if len(self._runs) < MOST_REMEMBERED else {}
+        for number, name in self.query("SELECT no, id FROM runs WHERE no IN (SELECT value FROM json_each(?))", (wanted,)):
+            runs[number] = name, name.encode()
+        self._runs = runs
+        return runs
 
     def head(self) -> Seq:
         """Returns the newest seq, 0 when there is none."""
