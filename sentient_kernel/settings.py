@@ -142,7 +142,7 @@ class Settings(BaseSettings):
             first = error.errors(include_url=False, include_input=False)[0]
             name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "A setting"
             raise ConfigurationError(
-                f"{name} does not fit: {first['msg'][:1].lower()}{first['msg'][1:]}.", hint="Correct it in the environment or in .env."
+                f"{name} is not valid: {first['msg'][:1].lower()}{first['msg'][1:]}.", hint="Correct it in the environment or in .env."
             ) from None
         _check_places(settings)
         lend_providers()

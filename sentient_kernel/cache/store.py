@@ -201,7 +201,7 @@ class Cache:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
                     raise
-                raise SourceError(f"The {key.label} gave itself up.", hint="Ask again.") from None
+                raise SourceError(f"The {key.label} cancelled itself.", hint="Ask again.") from None
             if not isinstance(data, (bytes, bytearray)):
                 raise UsageError(f"A call returns bytes, not {type(data).__name__}.")
             kept = bytes(data)  # what a server echoes of a key is not kept, nor handed on

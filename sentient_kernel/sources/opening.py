@@ -118,7 +118,7 @@ def open_source(
             raise UsageError(f"{text!r} is not the address of a page.", hint="Pages begin with https:// or http://.")
         made = outside() if callable(outside) else outside
         if made is None:
-            raise UsageError(f"{text!r} is on other machines, and no way to them was given.", hint="Add it with wb.add(...).")
+            raise UsageError(f"{text!r} needs the network, which was not given.", hint="Add it with wb.add(...).")
         return _remote(text, made, name or text)
     from sentient_kernel.sources.local.folder import FolderSource
 

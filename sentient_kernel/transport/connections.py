@@ -219,13 +219,13 @@ def failed(error: BaseException, host: str) -> FetchFailed | None:
     if "too long" in text and "ProtocolError" in names:
         return _headers(host)
     if "certificate" in text.lower() or "SSL" in text:
-        return Unreachable(f"{host!r} cannot be asked safely: its certificate or its TLS does not fit.", reason_code="tls", host=host)
+        return Unreachable(f"{host!r} cannot be reached safely: its TLS or its certificate is not valid.", reason_code="tls", host=host)
     if "ConnectError" in names:
-        return Unreachable(f"{host!r} takes no connection.", reason_code="refused", host=host)
+        return Unreachable(f"{host!r} refused the connection.", reason_code="refused", host=host)
     if "ProtocolError" in names and ("incomplete" in text or "complete message" in text):
         return Unreachable(f"{host!r} broke off in the middle of its answer.", reason_code="cut", host=host)
     if "ProtocolError" in names and "disconnected" not in text:
-        return Unreachable(f"{host!r} sends what is not HTTP.", reason_code="protocol", host=host)
+        return Unreachable(f"{host!r} sent an answer that is not HTTP.", reason_code="protocol", host=host)
     if names or isinstance(error, OSError | EOFError):
         return Unreachable(f"{host!r} broke the connection.", reason_code="reset", host=host)
     return None

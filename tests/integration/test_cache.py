@@ -227,7 +227,7 @@ def test_a_call_that_cancels_itself_is_an_error_and_no_cancellation(cache: Cache
     async def gives_up() -> bytes:
         raise asyncio.CancelledError
 
-    with pytest.raises(SourceError, match="gave itself up"):
+    with pytest.raises(SourceError, match="cancelled itself"):
         run(cache.call(KEY, gives_up))
 
 

@@ -212,7 +212,7 @@ async def test_an_error_of_arxiv_is_no_work(web: FakeWeb, tmp_path: Path) -> Non
     [
         (".atom", b'<!DOCTYPE x [<!ENTITY a "aaaa">]><feed>&a;</feed>', "holds a document type declaration"),
         (".pubmed", b"<PubmedArticleSet><PubmedArticle>", "cannot be read"),
-        (".pubmed", b"<html></html>", "is not what was asked for, but <html>"),
+        (".pubmed", b"<html></html>", "is <html>, not what was requested"),
         (".atom", b"<feed>" + b"<a>" * 100_000, "nested too deeply"),
     ],
 )

@@ -221,12 +221,12 @@ async def test_the_name_stays_in_tls_and_host_while_the_connection_goes_to_the_a
         async with fetcher(answers=[["127.0.0.1"]], tls=mine, allow_hosts=named) as fetch:
             got = await fetch.get(f"https://pages.example:{web.port}/a")
             assert got.text == "safe" and asked == ["pages.example"] and web.requests[0].headers["host"] == f"pages.example:{web.port}"
-            with pytest.raises(Unreachable, match="its certificate or its TLS does not fit"):
+            with pytest.raises(Unreachable, match="its TLS or its certificate is not valid"):
                 await fetch.get(f"https://wrong.example:{web.port}/a", attempts=1)
             with pytest.raises(Blocked, match="without TLS"):
                 await fetch.get(f"https://pages.example:{web.port}/down")
         async with fetcher(answers=[["127.0.0.1"]], allow_hosts=named) as fetch:
-            with pytest.raises(Unreachable, match="its certificate or its TLS does not fit"):
+            with pytest.raises(Unreachable, match="its TLS or its certificate is not valid"):
                 await fetch.get(f"https://pages.example:{web.port}/a", attempts=1)
         assert plain.connections == 0
 

@@ -308,7 +308,7 @@ async def test_who_does_not_listen_or_does_not_exist_is_named() -> None:
     with FakeWeb() as gone:
         pass
     async with fetcher(gone, answers=[[]]) as fetch:
-        with pytest.raises(Unreachable, match="takes no connection"):
+        with pytest.raises(Unreachable, match="refused the connection"):
             await fetch.get(gone.url)
         with pytest.raises(Unreachable, match=r"'no\.example' cannot be found"):
             await fetch.get("http://no.example/")

@@ -149,7 +149,7 @@ class Appender:
             JournalUnusable: Too much waits already: the disk has been full for long.
         """
         if len(self._state.gathered) >= MOST_UNSAVED:
-            raise JournalUnusable(f"{MOST_UNSAVED} events wait to be written.", hint="Free some space on the journal's disk.")
+            raise JournalUnusable(f"{MOST_UNSAVED:,} events wait to be written already.", hint="Free some space on the journal's disk.")
         self._gather(pending, full)
 
     def _gather(self, pending: Pending, full: bool) -> None:

@@ -96,7 +96,7 @@ def raise_unfit(name: str) -> None:
     """Refuses an answer that is XML and not what was asked for."""
     from .common import Unreadable
 
-    raise Unreadable(f"is not what was asked for, but <{name[:40]}>")
+    raise Unreadable(f"is <{name[:40]}>, not what was requested")
 
 
 class _Node:

@@ -145,7 +145,7 @@ class Service:
             check_url(self.base, Rules.of(settings, self._trusted))
         except Blocked as error:
             raise ConfigurationError(
-                f"SENTIENT_{setting.upper()} cannot be asked: {error.message}", hint="Write it like https://example.org/api."
+                f"SENTIENT_{setting.upper()} cannot be used: {error.message}", hint="Write it like https://example.org/api."
             ) from None
 
     @property
