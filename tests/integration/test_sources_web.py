@@ -52,8 +52,12 @@ async def test_a_page_says_who_wrote_it_when_and_under_which_licence(web: FakeWe
         document = source.document(best.document)
         assert document is not None
         assert document.meta == {
-            "authors": ["Ada Byron", "Ben Sample"], "date": "2021-03-04", "licence": "CC BY-SA 4.0", "language": "en", "format": "html",
-        }  # fmt: skip
+            "authors": ["Ada Byron", "Ben Sample"],
+            "date": "2021-03-04",
+            "licence": "CC BY-SA 4.0",
+            "language": "en",
+            "format": "html",
+        }
         assert "Cookies" not in document.text and "About us" not in document.text
 
 
@@ -62,10 +66,14 @@ async def test_a_journal_page_gives_its_doi_and_journal(web: FakeWeb, tmp_path: 
     head = "".join(
         f'<meta name="{name}" content="{value}">'
         for name, value in (
-            ("citation_title", "Tides"), ("citation_author", "Byron, Ada"), ("citation_author", "Sample, Ben"),
-            ("citation_doi", "doi:10.5555/Tides.7"), ("citation_publication_date", "2020/7"), ("citation_journal_title", "Sea"),
+            ("citation_title", "Tides"),
+            ("citation_author", "Byron, Ada"),
+            ("citation_author", "Sample, Ben"),
+            ("citation_doi", "doi:10.5555/Tides.7"),
+            ("citation_publication_date", "2020/7"),
+            ("citation_journal_title", "Sea"),
         )
-    )  # fmt: skip
+    )
     url = web.page("/paper", f"<html><head><title>x - Sea</title>{head}</head><body><p>{TIDES}</p></body></html>")
     async with reaching(web, tmp_path) as outside:
         (best, *_), source = await searched(outside, url)
@@ -73,8 +81,11 @@ async def test_a_journal_page_gives_its_doi_and_journal(web: FakeWeb, tmp_path: 
         assert document is not None
         assert document.title == "Tides"
         assert {name: document.meta[name] for name in ("authors", "doi", "date", "container")} == {
-            "authors": ["Byron, Ada", "Sample, Ben"], "doi": "10.5555/tides.7", "date": "2020-07", "container": "Sea",
-        }  # fmt: skip
+            "authors": ["Byron, Ada", "Sample, Ben"],
+            "doi": "10.5555/tides.7",
+            "date": "2020-07",
+            "container": "Sea",
+        }
 
 
 @on_a_loop
@@ -113,8 +124,11 @@ async def test_a_pdf_is_read_by_its_bytes_whatever_the_server_calls_it(web: Fake
 
 @on_a_loop
 async def test_text_is_read_in_the_charset_that_the_server_names(web: FakeWeb, tmp_path: Path) -> None:
-    url = web.page("/kaffee", "<html><body><p>Прилив поднимает воду на шестнадцать метров.</p></body></html>".encode("koi8-r"),
-                   kind="text/html; charset=KOI8-R")  # fmt: skip
+    url = web.page(
+        "/kaffee",
+        "<html><body><p>Прилив поднимает воду на шестнадцать метров.</p></body></html>".encode("koi8-r"),
+        kind="text/html; charset=KOI8-R",
+    )
     async with reaching(web, tmp_path) as outside:
         (best, *_), _ = await searched(outside, url, "Прилив")
         assert best.text == "Прилив поднимает воду на шестнадцать метров."

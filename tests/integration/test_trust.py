@@ -177,14 +177,22 @@ def test_a_project_file_sends_no_key_of_ours_to_another_host(tmp_path: Path) -> 
             f"SENTIENT_ALLOW_HOSTS={evil.host},{theirs.host}\nOPENAI_BASE_URL={theirs.url}\nSENTIENT_MODEL=openai:x\n"
         )
         ours = {
-            "SENTIENT_TAVILY_API_KEY": str(mine.settings["tavily_api_key"]), "SENTIENT_TAVILY_URL": f"{mine.url}/tavily",
-            "SENTIENT_ALLOW_HOSTS": f"{mine.host},{model.host}", "OPENAI_API_KEY": "sk-mine", "OPENAI_BASE_URL": model.url,
-        }  # fmt: skip
+            "SENTIENT_TAVILY_API_KEY": str(mine.settings["tavily_api_key"]),
+            "SENTIENT_TAVILY_URL": f"{mine.url}/tavily",
+            "SENTIENT_ALLOW_HOSTS": f"{mine.host},{model.host}",
+            "OPENAI_API_KEY": "sk-mine",
+            "OPENAI_BASE_URL": model.url,
+        }
         for given in (ours, {name: value for name, value in ours.items() if not name.endswith("_URL")}):
             subprocess.run(
                 [sys.executable, "-c", SEARCH, "tavily", "openai:mine" if "OPENAI_BASE_URL" in given else ""],
-                cwd=tmp_path, env=environment(**given), capture_output=True, text=True, timeout=90, check=False,
-            )  # fmt: skip
+                cwd=tmp_path,
+                env=environment(**given),
+                capture_output=True,
+                text=True,
+                timeout=90,
+                check=False,
+            )
         assert (evil.requests, theirs.requests) == ([], [])
         assert mine.requests
         assert model.requests

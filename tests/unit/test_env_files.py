@@ -33,16 +33,40 @@ def users(text: str) -> None:
 
 
 EVERY = {
-    "home": "/elsewhere", "model": "openai:theirs", "model_rate": "9", "model_reasoning": "99000",
-    "model_prices": "openai:x=1/1", "embedder": "openai:theirs",
-    "approve": "auto", "mode": "record", "allow_hosts": "127.0.0.1:1", "allow_domains": "evil.example",
-    "searxng_url": "https://evil.example", "tavily_api_key": "theirs", "tavily_url": "https://evil.example", "brave_api_key": "theirs",
-    "brave_url": "https://evil.example", "arxiv_url": "https://evil.example", "openalex_url": "https://evil.example",
-    "crossref_url": "https://evil.example", "wikipedia_url": "https://evil.example", "pubmed_url": "https://evil.example",
-    "database_url": "sqlite:////tmp/x.db", "executor": "tcp://evil.example:1", "durability": "power",
-}  # fmt: skip
-HARMLESS = {"cache_ttl": "7", "cache_max_size": "8", "mode": "replay", "offline": "true", "page_timeout": "3", "model_timeout": "4",
-            "deny_domains": "a.example,b.example", "log_level": "error"}  # fmt: skip
+    "home": "/elsewhere",
+    "model": "openai:theirs",
+    "model_rate": "9",
+    "model_reasoning": "99000",
+    "model_prices": "openai:x=1/1",
+    "embedder": "openai:theirs",
+    "approve": "auto",
+    "mode": "record",
+    "allow_hosts": "127.0.0.1:1",
+    "allow_domains": "evil.example",
+    "searxng_url": "https://evil.example",
+    "tavily_api_key": "theirs",
+    "tavily_url": "https://evil.example",
+    "brave_api_key": "theirs",
+    "brave_url": "https://evil.example",
+    "arxiv_url": "https://evil.example",
+    "openalex_url": "https://evil.example",
+    "crossref_url": "https://evil.example",
+    "wikipedia_url": "https://evil.example",
+    "pubmed_url": "https://evil.example",
+    "database_url": "sqlite:////tmp/x.db",
+    "executor": "tcp://evil.example:1",
+    "durability": "power",
+}
+HARMLESS = {
+    "cache_ttl": "7",
+    "cache_max_size": "8",
+    "mode": "replay",
+    "offline": "true",
+    "page_timeout": "3",
+    "model_timeout": "4",
+    "deny_domains": "a.example,b.example",
+    "log_level": "error",
+}
 
 
 def lines(values: dict[str, str]) -> str:

@@ -21,10 +21,11 @@ _LITTLE = frozenset(
     off on once one or our same several should so some than that the them there this time to use using was way what when where which
     who why will with you mean difference between""".split()
 )
-_SAID = {
-    "folder": "directory", "folders": "directories", "group": "groupby", "grouped": "groupby", "remove": "drop", "delete": "drop",
-    "blank": "missing", "aggregates": "agg", "duplicate": "duplicates",
-}  # fmt: skip
+_SAID = dict(
+    pair.split("=")
+    for pair in """folder=directory folders=directories group=groupby grouped=groupby remove=drop
+    delete=drop blank=missing aggregates=agg duplicate=duplicates""".split()
+)
 """How documentation says what people ask for in other words."""
 _TOLD_APART = 5  # letters: "validate" and "validator", "limit" and "limiter" are one word here
 

@@ -26,9 +26,16 @@ _ENCODING = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,39}", re.IGNORECASE)
 _TITLE = ("citation_title", "og:title", "dc.title", "twitter:title")
 _AUTHORS = ("citation_author", "dc.creator", "author", "article:author")
 _DATE = (
-    "citation_publication_date", "citation_date", "article:published_time", "dc.date", "dcterms.issued", "dcterms.date", "date",
-    "datepublished", "og:published_time",
-)  # fmt: skip
+    "citation_publication_date",
+    "citation_date",
+    "article:published_time",
+    "dc.date",
+    "dcterms.issued",
+    "dcterms.date",
+    "date",
+    "datepublished",
+    "og:published_time",
+)
 _DOI = ("citation_doi", "prism.doi", "dc.identifier", "doi")
 _LICENCE = ("dcterms.license", "dc.rights", "license")
 _CONTAINER = ("citation_journal_title", "prism.publicationname", "og:site_name")

@@ -53,9 +53,15 @@ class WikipediaSource(ServiceSource):
 
         async def ask() -> dict[str, Any]:
             asked = {
-                "titles": title, "redirects": 1, "prop": "extracts|info|pageprops|revisions", "explaintext": 1, "exsectionformat": "wiki",
-                "inprop": "url", "ppprop": "disambiguation", "rvprop": "timestamp|ids",
-            }  # fmt: skip
+                "titles": title,
+                "redirects": 1,
+                "prop": "extracts|info|pageprops|revisions",
+                "explaintext": 1,
+                "exsectionformat": "wiki",
+                "inprop": "url",
+                "ppprop": "disambiguation",
+                "rvprop": "timestamp|ids",
+            }
             return _article(next(iter(list_of((await self._query(asked)).get("pages"))), {}))
 
         url = f"{self._api.base}/wiki/{quote(title.replace(' ', '_'))}"

@@ -102,9 +102,13 @@ class RemoteSource:
 
     def _after(self, brought: Brought, calls: SearchCalls) -> Health:
         return Health(
-            source=self.name, documents=len(brought.documents), read=calls.made, refused=brought.refused, reason=brought.reason,
+            source=self.name,
+            documents=len(brought.documents),
+            read=calls.made,
+            refused=brought.refused,
+            reason=brought.reason,
             cache=tuple(sorted(calls.digests)),
-        )  # fmt: skip
+        )
 
     async def _brought(self, query: str, calls: SearchCalls) -> Brought:
         """Brings what the service has; an answer of another form than it gives, as from a cache that somebody else filled, is told."""

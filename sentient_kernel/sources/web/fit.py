@@ -86,6 +86,12 @@ def _scored(wanted: rank.Query, candidates: Sequence[rank.Candidate]) -> tuple[l
 def _passage(document: Document, span: tuple[int, int, int], score: float) -> Passage:
     _, start, end = span
     return Passage(
-        document=document.id, title=document.title, uri=document.uri, start=start, end=end, text=document.text[start:end],
-        score=score, source=document.source,
-    )  # fmt: skip
+        document=document.id,
+        title=document.title,
+        uri=document.uri,
+        start=start,
+        end=end,
+        text=document.text[start:end],
+        score=score,
+        source=document.source,
+    )
