@@ -213,7 +213,7 @@ def test_a_setting_that_is_no_host_says_so() -> None:
         with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:8080") as caught:
             rules(allow_hosts=(broken,))
         assert "word" not in str(caught.value)
-    with pytest.raises(ConfigurationError, match="no domain"):
+    with pytest.raises(ConfigurationError, match="not a domain"):
         rules(deny_domains=("a b",))
 
 
