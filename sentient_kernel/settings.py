@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from sentient_kernel.env_files import USERS, EnvFile, project_file, user_file
+from sentient_kernel.env_files import USERS, EnvFile, lend_providers, project_file, user_file
 from sentient_kernel.errors import ConfigurationError
 from sentient_kernel.redaction import hold, hold_address, shown
 from sentient_kernel.spelling import did_you_mean, nearest
@@ -163,6 +163,7 @@ class Settings(BaseSettings):
         """Reads the settings; arguments win over the environment, the environment over ``.env`` files.
 
         What the file of the working directory may not set is ignored, and said once, through the log; so is what looks misspelt.
+        Keys and addresses of model providers (``*_API_KEY``, ``*_BASE_URL``) of files that count are put into the environment.
 
         Args:
             given: Values that are already known; None leaves a field to the environment.
@@ -181,30 +182,21 @@ class Settings(BaseSettings):
             first = error.errors(include_url=False, include_input=False)[0]
             name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "A setting"
             raise ConfigurationError(
-                f"{name} does not fit: {first['msg'][:1].lower()}{first['msg'][1:]}.", hint="Correct it in the environment or in .env."
+                f"{name} is not valid: {first['msg'][:1].lower()}{first['msg'][1:]}.", hint="Correct it in the environment or in .env."
             ) from None
-        settings._check_places()
+        _check_places(settings)
+        lend_providers()
         tell(log.warning)
         return settings
 
-    def _check_places(self) -> None:
-        """Refuses what can be no place on the network. It is not shown: people write passwords into addresses."""
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if name.endswith("_url") and name != "database_url" and value and not _BASE_URL.match(value.strip()):
-                raise ConfigurationError(f"{PREFIX}{name.upper()} is no address.", hint="Write it like https://example.org/api.")
-        if not all(map(_HOST.fullmatch, self.allow_hosts)):
-            hint = "Write them like 127.0.0.1:8080, with commas between them."
-            raise ConfigurationError(f"{PREFIX}ALLOW_HOSTS names something that is no host.", hint=hint)
-
     def remarks(self) -> list[str]:
-        """Returns what may not be meant: names that are no settings, what was ignored, and hosts at their usual ports alone."""
+        """Returns what may not be meant: names that are not settings, what was ignored, and hosts at their usual ports alone."""
         found = [f"There is no setting {PREFIX}{name}. {meant}".strip() for name, meant in _unknown()]
         bare = [host for host in self.allow_hosts if "://" not in host and not re.search(r":[0-9]+$", host)]
         return (
             found
             + ignored()
-            + [f"{PREFIX}ALLOW_HOSTS names {host!r} without a port: it may be asked at 80 and 443 alone." for host in bare]
+            + [f"{PREFIX}ALLOW_HOSTS names {host!r} without a port: only ports 80 and 443 of it are allowed." for host in bare]
         )
 
 
@@ -228,15 +220,28 @@ class _File(PydanticBaseSettingsSource):
         return dict(self._values)
 
 
+def _check_places(settings: Settings) -> None:
+    """Refuses what cannot be a place on the network. It is not shown: people write passwords into addresses."""
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if name.endswith("_url") and name != "database_url" and value and not _BASE_URL.match(value.strip()):
+            raise ConfigurationError(f"{PREFIX}{name.upper()} is not a URL.", hint="Write it like https://example.org/api.")
+    if not all(map(_HOST.fullmatch, settings.allow_hosts)):
+        hint = "Write them like 127.0.0.1:8080, with commas between them."
+        raise ConfigurationError(f"{PREFIX}ALLOW_HOSTS must name hosts.", hint=hint)
+
+
 def ignored(project: EnvFile | None = None) -> list[str]:
     """Returns what of the working directory's ``.env`` does not count, and why: names, never values."""
     project = project or project_file()
     names = _left_out(project)
     found = [project.problem] if project.problem else []
-    if names:
-        shown = [f"{PREFIX}{name.upper()}{' (other than replay)' if name == 'mode' else ''}" for name in names]
+    shown = [f"{PREFIX}{name.upper()}{' (other than replay)' if name == 'mode' else ''}" for name in names]
+    if not project.trusted:
+        shown += [name for name, value in project.providers.items() if os.environ.get(name) != value]
+    if shown:
         found.append(
-            f".env sets {listed(shown)}, which {'counts' if len(names) == 1 else 'count'} only from the environment, {USERS}, or a file "
+            f".env sets {listed(shown)}, which {'counts' if len(shown) == 1 else 'count'} only from the environment, {USERS}, or a file "
             "that you trust (`sentient-kernel trust .`): ignored."
         )
     return found
@@ -257,13 +262,14 @@ def tell(say: Callable[[str], object]) -> None:
 
 def own_lines(file: EnvFile) -> list[str]:
     """Returns the settings that a file makes, as lines; of what may be secret only that it is there."""
-    lines = [f"{PREFIX}{name.upper()} = {_masked(name, value)}" for name, value in _fields(file).items()]
+    values = {**{f"{PREFIX}{name.upper()}": value for name, value in _fields(file).items()}, **file.providers}
+    lines = [f"{name} = {_masked(name, value)}" for name, value in values.items()]
     others = len(file.values) - len(lines)
-    return lines + ([f"({others:,} more that are no settings, and are not read)"] if others else [])
+    return lines + ([f"({others:,} more that are not settings, and are not read)"] if others else [])
 
 
 def _masked(name: str, value: str) -> str:
-    if name.endswith("_key"):
+    if name.endswith("_KEY"):
         return f"(hidden, {len(value)} characters)"
     shown = re.sub(r"//[^/@\s]*@", "//(hidden)@", value)
     return shown if len(shown) <= 300 else f"{shown[:300]}… ({len(shown):,} characters)"
@@ -294,7 +300,7 @@ def _is_harmless(name: str, value: str) -> bool:
 
 
 def _unknown() -> list[tuple[str, str]]:
-    """Returns the names that are set and are no settings, without the prefix, each with the question what was meant."""
+    """Returns the names that are set and are not settings, without the prefix, each with the question what was meant."""
     known = {name.upper() for name in Settings.model_fields}
     names = sorted({name.removeprefix(PREFIX) for name in _set() if name.startswith(PREFIX)} - known)
     shown = [(name if name.isascii() and name.isprintable() else ascii(name))[:60] for name in names[:MOST_NAMES]]

@@ -1,4 +1,4 @@
-"""Is every row there, and is it what was written? SQLite's own checks do not tell; the chain and the head record do."""
+"""Verifies the journal: hash chain and head record tell if rows are missing or altered."""
 
 from __future__ import annotations
 

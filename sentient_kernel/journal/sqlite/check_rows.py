@@ -1,4 +1,4 @@
-"""Do the other tables say what the events say? Names of runs and kinds, keys, the coarse index, notes of loss, leases.
+"""Verifies the other tables against the events: runs, kinds, keys, index, losses, leases.
 
 The chain covers the events alone. What stands beside them is made from them, so it can be checked against them.
 """
@@ -121,7 +121,7 @@ def _meta(connection: apsw.Connection) -> Iterator[Damage]:
         if name not in META:
             yield _wrong(f"The journal says something of itself that no journal does: {_short(name)}.")
         elif name == "checkpoints" and not (type(value) is int and value >= 0):
-            yield _wrong("The number of its checkpoints is none.")
+            yield _wrong("The count of its checkpoints is not a number.")
 
 
 def _kinds(connection: apsw.Connection) -> Iterator[Damage]:
@@ -211,9 +211,9 @@ def _spans(connection: apsw.Connection, lost: Stretches) -> Iterator[Damage]:
 def _leases(connection: apsw.Connection) -> Iterator[Damage]:
     for run, holder, token, beat, ttl in connection.execute("SELECT run, holder, token, beat, ttl FROM leases"):
         if not (isinstance(run, str) and RUN.fullmatch(run)):  # one may be taken before anything is written of its run
-            yield _wrong(f"There is a lease of a run whose id is none: {_short(run)}.")
+            yield _wrong(f"There is a lease of a run whose id is not valid: {_short(run)}.")
         elif holder != "" and not is_name(holder):
-            yield _wrong(f"The lease of run {_short(run)} has a holder whose name is none: {_short(holder)}.")
+            yield _wrong(f"The lease of run {_short(run)} has a holder whose name is not valid: {_short(holder)}.")
         elif not (type(token) is int and 0 < token < 1 << 62 and type(beat) is int and type(ttl) is int and 0 <= ttl <= LONGEST_TTL):
             yield _wrong(f"The lease of run {_short(run)} has a number, a time or a length that no lease has.")
 
