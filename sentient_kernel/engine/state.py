@@ -51,7 +51,6 @@ class StepState:
         done: Where it came to its end, 0 when it did not.
         intents: How often an effect that must happen once was about to be tried.
         loose: True when other code, or a former life of the run, asked for it: the workflow need not ask again.
-        claimed: True once this execution has asked for it.
     """
 
     name: str = ""
@@ -62,7 +61,6 @@ class StepState:
     done: Seq = Seq(0)
     intents: int = 0
     loose: bool = False
-    claimed: bool = False
     completed: bytes | None = None
     failed: bytes | None = None
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from pydantic import JsonValue
 
@@ -15,9 +15,6 @@ from sentient_kernel.engine.identity import defined_in_notebook, fingerprint
 from sentient_kernel.errors import UnknownWorkflow, UsageError
 from sentient_kernel.events import Effect
 from sentient_kernel.projections.foreign import inputs_named
-
-if TYPE_CHECKING:
-    from sentient_kernel.engine.context import Context
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -111,7 +108,7 @@ class Workflow(Generic[P, T]):
 
     def __init__(
         self,
-        fn: Callable[Concatenate[Context, P], Awaitable[T]],
+        fn: Callable[Concatenate[Any, P], Awaitable[T]],
         name: str | None,
         version: str | None,
         names: Callable[[Any], dict[str, JsonValue]] | None = None,
@@ -130,13 +127,13 @@ class Workflow(Generic[P, T]):
         self._code = ""
         update_wrapper(self, fn)
 
-    def __call__(self, ctx: Context, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+    def __call__(self, ctx: Any, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         if not hasattr(ctx, "step"):
             hint = f"Write wb.start({self.fn.__name__}, ...), or inside another workflow: await {self.fn.__name__}(ctx, ...)."
             raise UsageError(f"{self.fn.__name__!r} is a workflow, and was called without a context.", hint=hint)
         made = self.fn(ctx, *args, **kwargs)
-        execution = getattr(ctx, "_execution", None)
-        return made if execution is None else execution.calls.watch(made, self.fn.__name__, sys._getframe(1))
+        watch = getattr(ctx, "watch_call", None)
+        return made if watch is None else watch(made, self.fn.__name__, sys._getframe(1))
 
     def __repr__(self) -> str:
         return f"<workflow {self.name}>"

@@ -138,7 +138,7 @@ class Workbench:
             self.closed = True
             self._screen.close()
             try:
-                self.engine.close(self.desk.farewell)
+                self.engine.close(self.desk.on_close)
             finally:
                 self.desk.close()
 

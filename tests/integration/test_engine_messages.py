@@ -99,7 +99,7 @@ def test_progress_told_from_inside_a_step_does_not_count_as_the_workflow_s_own(e
     @workflow
     async def whispers(ctx: Context) -> None:
         async def work() -> None:
-            ctx.whisper(ProgressUpdated(message="inside"))
+            ctx.note(ProgressUpdated(message="inside"))
 
         await ctx.step(work)
         await ctx.emit("outside")
