@@ -21,7 +21,7 @@ from pydantic_core import from_json, to_json
 from sentient_kernel.engine.frames import FRAME, SERIES, is_table, is_table_type, read_table, table_json
 from sentient_kernel.engine.values import fallback, is_record, kind_of, parts, plain
 from sentient_kernel.errors import HoldsSecret, ValueNotStorable
-from sentient_kernel.events import Written
+from sentient_kernel.events import Written, keyed
 from sentient_kernel.ids import BlobId, StepKey
 from sentient_kernel.journal.base import Blobs
 from sentient_kernel.redaction.known import redactor
@@ -137,14 +137,14 @@ def normalised(value: Any, encoded: Encoded, fn: Callable[..., Any] | None) -> A
 
 def result_fact(kind: str, key: StepKey | None, encoded: Encoded, blobs: Blobs, *, full: bool = False) -> Written:
     """Makes the event that holds a result: in the row when it is small, in a blob when it is big."""
-    parts = [f'"key":"{key}"'.encode()] if key else []
+    parts: list[bytes] = []
     if len(encoded.json) > INLINE:
         parts.append(f'"blob":"{blobs.put(encoded.json, sync=full)}"'.encode())
     elif encoded.json != b"null":
         parts.append(b'"result":' + encoded.json)
     if encoded.type:
         parts.append(b'"type":' + to_json(encoded.type))
-    return Written(kind, b"{" + b",".join(parts) + b"}")
+    return Written(kind, keyed(key, parts))
 
 
 def stored_result(body: bytes, blobs: Blobs, fn: Callable[..., Any] | None) -> Any:

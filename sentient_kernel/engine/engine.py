@@ -27,7 +27,7 @@ from sentient_kernel.engine.live_run import LiveRun
 from sentient_kernel.engine.loop import LoopThread
 from sentient_kernel.engine.opening import NotOpened, look
 from sentient_kernel.engine.ports import Ports, no_fault, start_task
-from sentient_kernel.engine.state import CRASH_LOOP, ENDED, Refusal, RunState, apply, decide, fold
+from sentient_kernel.engine.state import CRASH_LOOP, Refusal, RunState, apply, decide, fold
 from sentient_kernel.engine.tree import root_of, tree_of
 from sentient_kernel.engine.watchdog import Watchdog
 from sentient_kernel.engine.workflow import Workflow, find
@@ -46,17 +46,19 @@ from sentient_kernel.errors import (
     UsageError,
 )
 from sentient_kernel.events import (
+    ENDS,
     ApprovalWithdrawn,
     ErrorInfo,
     LoopBlocked,
     Record,
-    RunFailed,
+    RunCompleted,
+    RunEndedCancelled,
+    RunEndedFailed,
     RunPaused,
     RunResumed,
     RunStarted,
     Written,
 )
-from sentient_kernel.events import RunCancelled as RunCancelledEvent
 from sentient_kernel.failures import without_secrets
 from sentient_kernel.ids import RunId, Seq, StepKey, answer_key, new_run_id
 from sentient_kernel.journal.base import Journal, Lease
@@ -212,12 +214,12 @@ class Engine:
 
     def policy(self, run: RunId) -> Mapping[str, str]:
         """Returns how the questions of a run are answered; nothing for one that was begun elsewhere."""
-        begun = self.journal.read(run=run, kinds=["run_started"], limit=1)
+        begun = self.journal.read(run=run, kinds=[RunStarted.KIND], limit=1)
         return (begun[0].event.approve or {}) if begun and not begun[0].origin else {}
 
     def result(self, run: RunId) -> Any:
         """Returns the stored result of a run, typed by its workflow where that is defined here. Raises Refused when there is none."""
-        rows = self.journal.read(run=run, kinds=["run_started", "run_completed"])
+        rows = self.journal.read(run=run, kinds=[RunStarted.KIND, RunCompleted.KIND])
         if len(rows) < 2:
             raise Refused(f"Run {run!r} has no result.", hint="It is not completed.")
         name = rows[0].event.workflow
@@ -318,7 +320,7 @@ class Engine:
     def _named(self, seq: int, started: RunStarted) -> RunId:
         """Returns the run of a name, once it is what that name stands for: in a home from elsewhere, anything can."""
         found = self.journal.read(after=Seq(seq - 1), limit=1)
-        if found and found[0].kind == "run_started":
+        if found and found[0].kind == RunStarted.KIND:
             event = found[0].event
             if (event.name, event.workflow, event.inputs) == (started.name, started.workflow, started.inputs):
                 return found[0].run
@@ -375,7 +377,7 @@ class Engine:
         if not state.ended and state.recoveries >= CRASH_LOOP:
             await self._declare_failed(state, lease)
             return
-        end = Written(f"run_{state.ended}", state.last) if state.ended else None
+        end = Written(_kind_of_end(state.ended), state.last) if state.ended else None
         event = RunResumed(code=flow.code, by=self._ports.by, retry_failed=state.ended == "failed")
         await self.journal.append(run, [event], lease=lease)
         self._catch_up(state)
@@ -390,7 +392,7 @@ class Engine:
             type="CrashLoop", message=f"The kernel died {state.recoveries} times in a row while the run was at: {names}.",
             hint="Mend that step, then resume the run: finished steps are kept.", code="crash_loop",
         )  # fmt: skip
-        await self.journal.append(state.run, [RunFailed(error=error)], lease=lease)
+        await self.journal.append(state.run, [RunEndedFailed(error=error)], lease=lease)
         self._release(lease)
 
     def _catch_up(self, state: RunState) -> None:
@@ -539,7 +541,7 @@ class Engine:
                     with suppress(DuplicateKey):
                         unique = answer_key(run, withdrawn.approval)
                         await self.journal.append(run, [withdrawn], lease=lease, unique=unique)
-                await self.journal.append(run, [RunCancelledEvent(reason=state.cancel_reason)], lease=lease)
+                await self.journal.append(run, [RunEndedCancelled(reason=state.cancel_reason)], lease=lease)
         finally:
             self._release(lease)
 
@@ -564,12 +566,12 @@ class Engine:
             execution = self.live.get(record.run)
             if execution is not None:
                 execution.on_record(record)
-            if record.kind in ENDED:
+            if record.kind in ENDS:
                 if execution is not None:
                     execution.over = True
-                self._remember_end(record.run, ENDED[record.kind])
-                self._settle(record.run, ENDED[record.kind])
-            elif record.kind == "run_resumed":
+                self._remember_end(record.run, ENDS[record.kind])
+                self._settle(record.run, ENDS[record.kind])
+            elif record.kind == RunResumed.KIND:
                 self._ended.pop(record.run, None)
         if self._on_commit is not None:
             self._on_commit(records)
@@ -589,12 +591,12 @@ class Engine:
             done.set_result(end)
             return done
         alive = self.alive(run)  # before the record is read: an end that comes in between is in it
-        rows = self.journal.read(run=run, kinds=["run_started", "run_resumed", *ENDED])
+        rows = self.journal.read(run=run, kinds=[RunStarted.KIND, RunResumed.KIND, *ENDS])
         if not rows:
             raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
-        if rows[-1].kind not in ENDED and (alive or self._load(run).at_rest):
+        if rows[-1].kind not in ENDS and (alive or self._load(run).at_rest):
             return self._watched.setdefault(run, Future())
-        done.set_result(ENDED.get(rows[-1].kind, "crashed"))
+        done.set_result(ENDS.get(rows[-1].kind, "crashed"))
         return done
 
     def _notice_deaths(self) -> None:
@@ -652,6 +654,10 @@ class Engine:
             )
         if self._closed:
             raise JournalUnusable("This workbench is closed.", hint="Open a new one; stored runs are all there.")
+
+
+def _kind_of_end(status: str) -> str:
+    return next(kind for kind, end in ENDS.items() if end == status)
 
 
 def _close_at_exit(engine: Engine) -> None:

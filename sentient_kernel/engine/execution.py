@@ -33,15 +33,19 @@ from sentient_kernel.errors import (
     UsageError,
 )
 from sentient_kernel.events import (
+    STEPS,
     EffectIntended,
-    RunCancelled,
-    RunFailed,
+    RunCompleted,
+    RunEndedCancelled,
+    RunEndedFailed,
     RunPaused,
+    StepCompleted,
+    StepEndedFailed,
     StepRetried,
     StepStarted,
     Writable,
+    key_of,
 )
-from sentient_kernel.events import StepFailed as StepFailedEvent
 from sentient_kernel.failures import describe
 from sentient_kernel.ids import RunId, StepKey
 from sentient_kernel.journal.base import Journal, Lease
@@ -111,7 +115,7 @@ class Execution(LiveRun):
                 raise forgotten
             encoded = codec.encode(value, f"the result of workflow {self.flow.name!r}")
             await withdraw(self, "the run was completed")
-            await self.append(codec.result_fact("run_completed", None, encoded, self.ports.journal.blobs))
+            await self.append(codec.result_fact(RunCompleted.KIND, None, encoded, self.ports.journal.blobs))
             return codec.normalised(value, encoded, self.flow.fn)
         except asyncio.CancelledError as error:
             if not _is_cancelled():
@@ -120,7 +124,7 @@ class Execution(LiveRun):
             cancelled = self.state if self.state.cancelling else self.root.state
             if cancelled.cancelling and not self.root.fenced and not self.root.closing:
                 await withdraw(self, "the run was cancelled")
-                await self.append(RunCancelled(reason=cancelled.cancel_reason))
+                await self.append(RunEndedCancelled(reason=cancelled.cancel_reason))
             raise
         except LeaseLost:
             self.root.fenced = True
@@ -158,7 +162,7 @@ class Execution(LiveRun):
     async def _failed(self, error: BaseException) -> None:
         self.ports.keep_error(self.run, error)  # before the record: who waits for that asks for this
         await withdraw(self, "the run has failed")
-        await self.append(RunFailed(error=describe(error)))
+        await self.append(RunEndedFailed(error=describe(error)))
 
     # -- steps ----------------------------------------------------------------------------------------------------
 
@@ -239,7 +243,7 @@ class Execution(LiveRun):
         encoded = codec.encode(value, f"the result of step {call.name!r}")
         once = call.effect.kind == "once"
         blobs = self.ports.journal.blobs
-        fact = codec.result_fact("step_completed", call.key, encoded, blobs, full=once)
+        fact = codec.result_fact(StepCompleted.KIND, call.key, encoded, blobs, full=once)
         await self.append(fact, full=once)
         call.plan.settled = True
         self.ports.fault_hook("after_result", call.name)
@@ -255,7 +259,7 @@ class Execution(LiveRun):
             self.post(StepRetried(key=call.key, attempt=attempt + 1, delay=delay, error=info))
             await self.ports.clock.sleep(delay)
             return
-        event = StepFailedEvent(key=call.key, attempt=attempt, error=info)
+        event = StepEndedFailed(key=call.key, attempt=attempt, error=info)
         await self.append(event)
         raise self._failure(call, event.body()) from error
 
@@ -350,9 +354,8 @@ class Execution(LiveRun):
 
 def story_of(journal: Journal, run: RunId, key: StepKey) -> tuple[dict[str, Any], ...]:
     """Returns the events of one step, oldest first."""
-    needle = f'"key":"{key}"'.encode()
-    rows = journal.read(run=run)
-    return tuple(json.loads(row.to_json()) for row in rows if needle in row.body[:40])
+    rows = journal.read(run=run, kinds=list(STEPS))
+    return tuple(json.loads(row.to_json()) for row in rows if key_of(row) == key)
 
 
 def _made_plan(fn: Callable[..., Any], version: str | None) -> StepPlan:

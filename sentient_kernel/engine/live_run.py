@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from sentient_kernel.engine.cursor import ReplayCursor
 from sentient_kernel.engine.ports import Ports
 from sentient_kernel.engine.state import CONTROL, RunState, apply
-from sentient_kernel.events import DirectionTaken, Fact, Record, Writable
+from sentient_kernel.events import ApprovalRequested, CancelRequested, DirectionTaken, Fact, MessageSent, Record, Writable
 from sentient_kernel.ids import ApprovalId, RunId, Seq
 from sentient_kernel.journal.base import Lease
 from sentient_kernel.redaction.known import redactor
@@ -87,14 +87,14 @@ class LiveRun:
         if record.kind not in CONTROL:
             return
         approval = ApprovalId(from_json(record.body).get("approval", ""))
-        if record.kind == "approval_requested" and approval in self.state.approvals:
+        if record.kind == ApprovalRequested.KIND and approval in self.state.approvals:
             return
         apply(self.state, record)
         if approval:
             self.answers.pop(approval, Waiters()).wake()
-        elif record.kind == "message_sent":
+        elif record.kind == MessageSent.KIND:
             self.mailbox.wake()
-        elif record.kind == "cancel_requested" and self.task is not None:
+        elif record.kind == CancelRequested.KIND and self.task is not None:
             self.task.cancel()
         else:
             self._set_gate()

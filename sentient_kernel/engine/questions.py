@@ -165,7 +165,7 @@ async def answer_to(live: LiveRun, approval: ApprovalState) -> ApprovalDecided |
         elif (left := until - clock.monotonic()) <= 0 or not await live.ports.first(waiter, left):
             await _end_question(live, ApprovalExpired(approval=request.approval))
     live.ports.fault_hook("answered", request.question)
-    if approval.answer is None and approval.closed == "approval_expired":
+    if approval.answer is None and approval.closed == ApprovalExpired.KIND:
         how = "nobody answered in time"
         raise ApprovalRejected(f"{request.question!r} was not approved: {how}.", reason=how)
     return approval.answer

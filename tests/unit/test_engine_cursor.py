@@ -50,7 +50,7 @@ class Play:
             self.ran.append(key)
             if verdict.step is None:
                 self.facts.append(ev.StepStarted(key=key, name=name))
-            self.facts.append(ev.StepFailed(key=key, error=OOPS) if fails else ev.StepCompleted(key=key, result=1))
+            self.facts.append(ev.StepEndedFailed(key=key, error=OOPS) if fails else ev.StepCompleted(key=key, result=1))
         return verdict.what
 
 
@@ -70,7 +70,7 @@ PROGRAMS = st.lists(st.tuples(STEPS, st.booleans()), max_size=12)
 @settings(max_examples=200, deadline=None)
 def test_unchanged_workflow_takes_up_wherever_its_record_was_cut_and_runs_nothing_twice(program: list[tuple[Step, bool]], cut: int) -> None:
     facts = played(program)[: max(1, cut)]
-    ended = {f.key for f in facts if isinstance(f, (ev.StepCompleted, ev.StepFailed))}
+    ended = {f.key for f in facts if isinstance(f, (ev.StepCompleted, ev.StepEndedFailed))}
     play = Play(facts)
     verdicts = [play.step(step) for step, _ in program]
     assert set(play.replayed) == ended
