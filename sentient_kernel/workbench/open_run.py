@@ -26,7 +26,7 @@ from sentient_kernel.workbench.run_scan import Event, Family, Spool, Translation
 from sentient_kernel.workbench.run_values import Named, blob_of, is_research, report_of
 
 if TYPE_CHECKING:
-    from sentient_kernel.events import Record
+    from sentient_kernel.events import Record, RunCompleted
     from sentient_kernel.report.report import Citation, Report
     from sentient_kernel.workbench.workbench import Workbench
 
@@ -123,7 +123,7 @@ def _read_events(file: RunFile, spool: Spool) -> Family:
             held.add(blob)
         if is_research(record):
             researches.add(record.run)
-        elif record.kind == "run_completed" and record.run in researches:
+        elif record.kind == RunCompleted.KIND and record.run in researches:
             quotes.take(report_of(record, lambda blob: file.whole_blob(blob, MOST_REPORT, "a report")))
     for _ in family.at_rest():
         break
