@@ -314,7 +314,7 @@ class ResearchDelegated(Fact):
 
 
 class SourceReported(Fact):
-    """Written when a source has been asked: what was found, what was refused, and why nothing came."""
+    """Written when a source was searched: what was found, what was refused, and why nothing came."""
 
     kind: Literal["source_reported"] = "source_reported"
     source: str
@@ -344,7 +344,7 @@ class LoopBlocked(Fact):
 
 
 class DirectionTaken(Fact):
-    """Written when a workflow first sees, at its n-th ``look``, that it is to finish or was steered; a replay sees it at the same look."""
+    """Records at which check (``look``) a workflow first saw a steer or finish request; a replay sees it at the same check."""
 
     kind: Literal["direction_taken"] = "direction_taken"
     look: int
@@ -353,7 +353,7 @@ class DirectionTaken(Fact):
 
 
 class UsageRecorded(Fact):
-    """Written when a language model or a paid service was asked: what that used, or that the answer was kept from an earlier time."""
+    """Written for each request to a language model or a paid service: what it used, or that the cache had the answer."""
 
     kind: Literal["usage_recorded"] = "usage_recorded"
     purpose: str = ""
@@ -384,7 +384,7 @@ class SubscriberLagged(Fact):
 
 
 class Heartbeat(Fact):
-    """Sent, not stored, so that both ends know that the other lives."""
+    """Sent, not stored, so that both ends know that the connection holds."""
 
     kind: Literal["heartbeat"] = "heartbeat"
 

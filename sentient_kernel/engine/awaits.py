@@ -107,7 +107,7 @@ def _said(places: list[tuple[str, int, str, str]]) -> UsageError:
     ]
     more = f"; and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
     first = places[0][0]
-    return UsageError(f"{'; '.join(said[:SHOWN])}{more}.", hint=f"Write `await {first}(...)`: without it nothing is done.")
+    return UsageError(f"{'; '.join(said[:SHOWN])}{more}.", hint=f"Write `await {first}(...)`: without it the call does not run.")
 
 
 def _is_async(name: str, fn: Callable[..., Any]) -> bool:

@@ -39,10 +39,12 @@ class StepCall:
     """One call of a step, with its identity.
 
     Args:
+        plan: What is known of its function.
         returns: The function whose annotations say what the result is; by default the step's own.
     """
 
     key: StepKey
+    name: str
     plan: StepPlan
     fn: Callable[..., Any]
     args: tuple[Any, ...]
@@ -52,11 +54,6 @@ class StepCall:
     effect: EffectSpec
     title: str = ""
     returns: Callable[..., Any] | None = None
-
-    @property
-    def name(self) -> str:
-        """The name of its function."""
-        return self.plan.name
 
 
 class Crashed(BaseException):

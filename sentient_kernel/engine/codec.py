@@ -162,7 +162,7 @@ def inputs_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Returns the arguments of a run as the JSON value that is stored.
 
     Raises:
-        ValueNotStorable: One of them is no JSON; the message names it.
+        ValueNotStorable: One of them cannot be kept as JSON; the message names it.
     """
     positional = [_input(a, f"argument {i + 1} of the workflow") for i, a in enumerate(args)]
     return {"args": positional, "kwargs": {k: _input(v, f"argument {k!r} of the workflow") for k, v in kwargs.items()}}
@@ -337,7 +337,7 @@ def _not_storable(value: Any, what: str) -> ValueNotStorable:
     if len(where) > 200:
         why = "it refers to itself, or is nested too deeply"
     elif isinstance(culprit, str):
-        why = f"{where} holds half a surrogate pair, which is no text"
+        why = f"{where} holds half a surrogate pair, which is not valid text"
     else:
         why = f"{where} is of type {kind_of(culprit)}"
         if hasattr(culprit, "__await__"):

@@ -128,7 +128,7 @@ class Context:
         plan = execution.plan(fn, version)
         prefix = plan.prefix if effect.kind != "once" else plan.once  # what happened once is not undone by an edit
         key = execution.cursor.occurrence(identity.identity(prefix, plan.name, args, kwargs))
-        call = StepCall(key, plan, fn, args, kwargs, retry, timeout, effect, title)
+        call = StepCall(key, plan.name, plan, fn, args, kwargs, retry, timeout, effect, title)
         return self.watch_call(execution.step(call), "ctx.step", sys._getframe(1))
 
     @_awaited
@@ -282,7 +282,7 @@ class Context:
             return await execution.ports.run_child(execution, key, workflow, args, kwargs)
 
         plan = StepPlan(name, prefix, b"", None, is_async=True)
-        call = StepCall(key, plan, child, args, kwargs, None, None, PURE, title, returns=workflow.fn)
+        call = StepCall(key, name, plan, child, args, kwargs, None, None, PURE, title, returns=workflow.fn)
         result: T = await execution.step(call)
         return result
 

@@ -11,7 +11,7 @@ from sentient_kernel.engine.state import ApprovalState, RunState, StepState
 from sentient_kernel.ids import ApprovalId, Seq, StepKey
 
 
-class Verdict(NamedTuple):
+class ReplayVerdict(NamedTuple):
     """What the record says of a call.
 
     Args:
@@ -27,7 +27,7 @@ class Verdict(NamedTuple):
     key: StepKey = StepKey("")
 
 
-RUN = Verdict("run")
+RUN = ReplayVerdict("run")
 
 
 class ReplayCursor:
@@ -77,7 +77,7 @@ class ReplayCursor:
         self._occurrences[identity] = n + 1
         return occurrence_key(identity, n)
 
-    def step(self, key: StepKey, name: str, *, once: bool = False, main: bool = True) -> Verdict:
+    def step(self, key: StepKey, name: str, *, once: bool = False, main: bool = True) -> ReplayVerdict:
         """Says what becomes of a call of a step.
 
         Args:
@@ -90,29 +90,29 @@ class ReplayCursor:
         if recorded is not None:
             self._claim(key, recorded, main)
             if recorded.completed is not None or recorded.failed is not None:
-                return Verdict("recorded", recorded)
+                return ReplayVerdict("recorded", recorded)
             self._ahead = 0
-            return Verdict("run", recorded)
+            return ReplayVerdict("run", recorded)
         if self._left and self._left[name] > 0:
             if self._sequential and main:
                 return self._compared(name)
             if once:
-                return Verdict("unclear")
+                return ReplayVerdict("unclear")
         self._ahead = 0  # from here on it does what it did not do before
         return RUN
 
-    def step_again(self, name: str) -> Verdict:
+    def step_again(self, name: str) -> ReplayVerdict:
         """Says what becomes of a call that was ``unclear``, now that all others had their turn."""
         if self.under_way:
             self._ahead = 0
             return RUN
         return self._compared(name)
 
-    def _compared(self, name: str) -> Verdict:
+    def _compared(self, name: str) -> ReplayVerdict:
         for key, step in self._state.steps.items():
             left = key not in self._claimed and not step.loose and step.began > self._frontier
             if left and step.name == name:
-                return Verdict("contradiction", step, key)
+                return ReplayVerdict("contradiction", step, key)
         self._ahead = 0
         return RUN
 

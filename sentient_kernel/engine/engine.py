@@ -75,6 +75,12 @@ POLL = 0.05
 MOMENT = 0.02
 """Seconds for which the loop itself waits for who else writes to the journal; a usual commit takes less than a thousandth."""
 
+MOST_ENDS = 1_000
+"""Runs whose end is kept at hand, so that who asks soon need not read; the newest."""
+
+MOST_ERRORS = 100
+"""Runs whose exception is kept with its traceback; the newest."""
+
 SYNC_SLOTS = 32
 """How many sync steps run at once in threads."""
 
@@ -193,6 +199,8 @@ class Engine:
         """True while some kernel executes the run."""
         if run in self.live:
             return True
+        if run in self._ended:
+            return False
         root = root_of(self.journal, run)  # a child is executed under its root's lease
         info = self.journal.leases([root]).get(root)
         return info is not None and info.alive
@@ -228,10 +236,10 @@ class Engine:
         return codec.stored_result(rows[-1].body, self.journal.blobs, None)
 
     def _keep_error(self, run: RunId, error: BaseException) -> None:
-        """Keeps the exception that ends a run in this process, with its traceback; the newest hundred."""
+        """Keeps the exception that ends a run in this process, with its traceback."""
         self._errors.pop(run, None)
         self._errors[run] = without_secrets(error)
-        while len(self._errors) > 100:
+        while len(self._errors) > MOST_ERRORS:
             self._errors.pop(next(iter(self._errors)))
 
     def story(self, run: RunId, key: StepKey) -> tuple[dict[str, Any], ...]:
@@ -325,7 +333,7 @@ class Engine:
             if (event.name, event.workflow, event.inputs) == (started.name, started.workflow, started.inputs):
                 return found[0].run
         raise JournalDamaged(
-            f"The run that goes by the name {started.name!r} is not one of these inputs.", hint="`sentient-kernel verify` tells more."
+            f"The run named {started.name!r} holds other inputs than its name stands for.", hint="`sentient-kernel verify` tells more."
         )
 
     async def _attach(self, run: RunId, flow: Workflow[..., Any], approve: Mapping[str, str] | None) -> None:
@@ -569,18 +577,14 @@ class Engine:
             if record.kind in ENDS:
                 if execution is not None:
                     execution.over = True
-                self._remember_end(record.run, ENDS[record.kind])
+                self._ended[record.run] = ENDS[record.kind]
+                if len(self._ended) > MOST_ENDS:
+                    del self._ended[next(iter(self._ended))]
                 self._settle(record.run, ENDS[record.kind])
             elif record.kind == RunResumed.KIND:
                 self._ended.pop(record.run, None)
         if self._on_commit is not None:
             self._on_commit(records)
-
-    def _remember_end(self, run: RunId, end: str) -> None:
-        """Keeps the ends of the newest thousand, so that who asks soon need not read."""
-        self._ended[run] = end
-        if len(self._ended) > 1_000:
-            del self._ended[next(iter(self._ended))]
 
     async def _watch(self, run: RunId) -> Future[str]:
         execution = self.live.get(run)
@@ -607,7 +611,7 @@ class Engine:
                 self._settle(run, "crashed")
 
     async def _keep(self) -> None:
-        """Looks for news from other processes, prolongs leases, notices holders that died."""
+        """The heartbeat: reads what other processes wrote, renews leases, notices holders that died."""
         beat = looked = 0.0
         while True:
             await asyncio.sleep(POLL)
@@ -626,7 +630,7 @@ class Engine:
             except JournalLocked:
                 continue  # somebody writes for long, as who opens an exported run: tried again with the next look
             except JournalError as error:  # a full disk, a file that is locked for too long: looked at again in a moment
-                log.warning("The journal could not be looked at: %s", error)
+                log.warning("The journal could not be read: %s", error)
 
     def _call_on_loop(self, call: Callable[[], None]) -> None:
         """Calls something on the loop and waits for it; from another thread."""

@@ -15,7 +15,6 @@ from sentient_kernel.engine import codec
 from sentient_kernel.engine import identity as _identity
 from sentient_kernel.engine.awaits import PendingCalls
 from sentient_kernel.engine.calls import Crashed, StepCall, StepPlan
-from sentient_kernel.engine.cursor import Verdict
 from sentient_kernel.engine.live_run import LiveRun
 from sentient_kernel.engine.opening import NotOpened, open_foreign
 from sentient_kernel.engine.placement import in_thread, is_async
@@ -180,7 +179,9 @@ class Execution(LiveRun):
 
     async def step(self, call: StepCall) -> Any:
         """Returns the recorded result of a step, or runs it and records the result."""
-        verdict = self._asked(call)
+        main = asyncio.current_task() is self.task
+        once = call.effect.kind == "once"
+        verdict = self.cursor.step(call.key, call.name, once=once, main=main)
         if verdict.what == "unclear":
             for _ in range(TURNS):
                 await asyncio.sleep(0)
@@ -199,10 +200,6 @@ class Execution(LiveRun):
             return await self._perform(call, recorded)
         finally:
             self.cursor.under_way -= 1
-
-    def _asked(self, call: StepCall) -> Verdict:
-        main = asyncio.current_task() is self.task
-        return self.cursor.step(call.key, call.name, once=call.effect.kind == "once", main=main)
 
     async def _perform(self, call: StepCall, recorded: StepState | None) -> Any:
         once = call.effect.kind == "once"

@@ -77,8 +77,7 @@ class LiveRun:
         self.fenced = False
         self.closing = False
         self.over = False
-        self.gate: asyncio.Event | None = None
-        self._set_gate()
+        self.gate: asyncio.Event | None = asyncio.Event() if state.paused else None
 
     # -- what reaches the run from outside ------------------------------------------------------------------------
 
@@ -123,7 +122,11 @@ class LiveRun:
 
     def post_soon(self, fact: Writable) -> None:
         """Writes with the next commit, from any thread; not at all when the engine was closed meanwhile."""
-        if asyncio._get_running_loop() is self.ports.loop:
+        try:
+            here = asyncio.get_running_loop() is self.ports.loop
+        except RuntimeError:  # a thread without a loop
+            here = False
+        if here:
             self.post(fact)
         else:
             with suppress(RuntimeError):

@@ -139,7 +139,7 @@ async def put(
 async def _answer_by(policy: str, live: LiveRun, state: ApprovalState) -> None:
     reason = "" if policy == "auto" else "the policy for this run is to deny"
     if policy == "auto" and state.request.ask == "spend" and _agreed_to_spend(live):
-        policy, reason = "deny", "yes to everything goes over a budget once; approve={'spend': 'auto'} goes over it each time"
+        policy, reason = "deny", "approve='auto' raises a budget once per run; use approve={'spend': 'auto'} to always allow it"
     decision: Literal["approve", "reject"] = "approve" if policy == "auto" else "reject"
     approval = state.request.approval
     with suppress(AnswerRefused):  # a person was faster
@@ -148,7 +148,7 @@ async def _answer_by(policy: str, live: LiveRun, state: ApprovalState) -> None:
 
 
 def _agreed_to_spend(live: LiveRun) -> bool:
-    """Tells whether yes to everything has let this run go over its budget before, without that spending was named."""
+    """True when approve='auto' has raised this run's budget before; one that names spending raises it each time."""
     answers = [one.answer for one in live.state.approvals.values() if one.request.ask == "spend"]
     named = "spend" in live.root.policy
     return not named and any(one is not None and one.decision == "approve" and one.by == "policy auto" for one in answers)

@@ -324,7 +324,7 @@ def decide(state: RunState, command: Command) -> tuple[Fact, ...] | Refusal:
         case FinishRun():
             return () if state.finishing else (FinishRequested(by=command.by),)
         case SteerRun():
-            return (RunSteered(text=command.text, by=command.by),) if command.text.strip() else Refusal("There is no text to steer by.")
+            return (RunSteered(text=command.text, by=command.by),) if command.text.strip() else Refusal("text must not be empty.")
         case SendMessage():
             return (MessageSent(to=command.to, message=command.message, sender=command.by),)
         case DecideApproval():

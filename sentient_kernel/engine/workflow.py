@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often and how soon a failed step is tried again.
+    """How often and how soon a failed step is tried again: exponential backoff with jitter.
 
     Args:
         attempts: Tries in all, the first one included.
@@ -45,11 +45,12 @@ class Retry:
     on: tuple[type[Exception], ...] = (Exception,)
 
     def __post_init__(self) -> None:
-        if not (self.attempts >= 1 and self.delay >= 0 and self.factor >= 1 and self.longest >= 0 and 0 <= self.jitter <= 1):
-            raise UsageError(
-                f"Retry(attempts={self.attempts}, delay={self.delay}, factor={self.factor}, jitter={self.jitter}) cannot be.",
-                hint="At least one attempt, no negative delay, a factor of 1 or more, jitter between 0 and 1.",
-            )
+        for name, least in (("attempts", 1), ("delay", 0), ("factor", 1), ("longest", 0), ("jitter", 0)):
+            value = getattr(self, name)
+            if not value >= least:
+                raise UsageError(f"Retry: {name} must be at least {least}, not {value}.")
+        if self.jitter > 1:
+            raise UsageError(f"Retry: jitter must be at most 1, not {self.jitter}.")
 
     def wait(self, failed: int, chance: float) -> float:
         """Returns the seconds to wait after that many failed tries; ``chance`` is drawn from 0 to 1 by the caller."""
@@ -118,7 +119,7 @@ class Workflow(Generic[P, T]):
         self._signature = inspect.signature(fn)
         if not self._signature.parameters:
             hint = "Its first parameter is the context: `async def name(ctx, ...)`."
-            raise UsageError(f"Workflow {fn.__name__!r} takes no context.", hint=hint)
+            raise UsageError(f"Workflow {fn.__name__!r} must take the context.", hint=hint)
         self.fn = fn
         self.name = name or f"{fn.__module__}:{fn.__qualname__}"
         self.version = version
@@ -153,7 +154,7 @@ class Workflow(Generic[P, T]):
         try:
             self._signature.bind(None, *args, **kwargs)
         except TypeError as error:
-            raise UsageError(f"Workflow {self.name!r} cannot be started so: {error}.") from None
+            raise UsageError(f"Workflow {self.name!r} cannot be started with these arguments: {error}.") from None
 
 
 # Definitions, newest last, so that a stored run finds the code that a cell or a module defines now.
