@@ -17,16 +17,14 @@ is executed, and no answer or policy from elsewhere counts, before a person has 
     opening.py       what they are asked before a run from elsewhere goes on
     messages.py      what its parts send one another
     tree.py          which runs belong together
-    calls.py         what one call of a step is made of
     state.py         pure: what events amount to (apply), what a command becomes (decide)
     identity.py      pure: which step is which
     awaits.py        calls that nobody awaits, named with their lines
     codec.py         values in and out of JSON
     frames.py        tables of pandas as JSON
     values.py        pure: values of numpy and pandas as Python's own
-    placement.py     where a step's body runs
+    threads.py       where code runs: the loop on a thread of its own, sync steps in threads
     watchdog.py      names the step that blocks the loop
-    loop.py          the loop, on a thread of its own
 """
 
 from sentient_kernel.engine.awaits import check_awaits

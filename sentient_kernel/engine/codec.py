@@ -18,8 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import from_json, to_json
 
-from sentient_kernel.engine.frames import FRAME, SERIES, is_table, is_table_type, read_table, table_json
-from sentient_kernel.engine.values import fallback, is_record, kind_of, parts, plain
+from sentient_kernel.engine.values import FRAME, SERIES, fallback, is_record, is_table, is_table_type, kind_of, parts, plain
 from sentient_kernel.errors import HoldsSecret, ValueNotStorable
 from sentient_kernel.events import Written, keyed
 from sentient_kernel.ids import BlobId, StepKey
@@ -81,6 +80,8 @@ def as_json(value: Any, what: str) -> Encoded:
         if type(value) in _PLAIN:
             return Encoded(to_json(value, inf_nan_mode="strings"), NONFINITE if type(value) is float and not math.isfinite(value) else "")
         if is_table(value):
+            from sentient_kernel.engine.frames import table_json
+
             return Encoded(*table_json(value, what))
         if isinstance(value, Iterator):  # a file, a generator: reading it would use it up
             raise ValueError(type(value).__name__)
@@ -116,6 +117,8 @@ def decode(data: bytes, tag: str = "", fn: Callable[..., Any] | None = None) -> 
         fn: The function that returned it; its return annotation wins over the tag.
     """
     if tag in (FRAME, SERIES):
+        from sentient_kernel.engine.frames import read_table
+
         return read_table(data, tag)
     adapter = returns(fn)
     if adapter is None and tag and fn is not None:

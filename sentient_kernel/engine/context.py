@@ -14,8 +14,7 @@ from pydantic_core import from_json
 
 from sentient_kernel.commands import FinishRun
 from sentient_kernel.engine import codec, identity, messages, questions
-from sentient_kernel.engine.calls import Crashed, StepCall, StepPlan
-from sentient_kernel.engine.execution import Execution
+from sentient_kernel.engine.execution import Crashed, Execution, StepCall, StepPlan
 from sentient_kernel.engine.ports import start_task
 from sentient_kernel.engine.state import answered_by
 from sentient_kernel.engine.workflow import PURE, EffectSpec, Outcome, Retry, Workflow

@@ -19,15 +19,14 @@ from sentient_kernel import redaction
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.commands import CancelRun, Command, DecideApproval, SendMessage
 from sentient_kernel.engine import codec
-from sentient_kernel.engine.calls import Crashed
 from sentient_kernel.engine.context import Context
-from sentient_kernel.engine.execution import Execution, story_of
+from sentient_kernel.engine.execution import Crashed, Execution, story_of
 from sentient_kernel.engine.identity import child_id
 from sentient_kernel.engine.live_run import LiveRun
-from sentient_kernel.engine.loop import LoopThread
 from sentient_kernel.engine.opening import NotOpened, look
 from sentient_kernel.engine.ports import Ports, no_fault, start_task
 from sentient_kernel.engine.state import CRASH_LOOP, Refusal, RunState, apply, decide, fold
+from sentient_kernel.engine.threads import LoopThread
 from sentient_kernel.engine.tree import root_of, tree_of
 from sentient_kernel.engine.watchdog import Watchdog
 from sentient_kernel.engine.workflow import Workflow, find

@@ -7,6 +7,8 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from pydantic_core import from_json
@@ -14,15 +16,14 @@ from pydantic_core import from_json
 from sentient_kernel.engine import codec
 from sentient_kernel.engine import identity as _identity
 from sentient_kernel.engine.awaits import PendingCalls
-from sentient_kernel.engine.calls import Crashed, StepCall, StepPlan
 from sentient_kernel.engine.live_run import LiveRun
 from sentient_kernel.engine.opening import NotOpened, open_foreign
-from sentient_kernel.engine.placement import in_thread, is_async
 from sentient_kernel.engine.ports import LeaseProof, Ports
 from sentient_kernel.engine.questions import ask_whether_it_happened, withdraw
 from sentient_kernel.engine.state import RunState, StepState
+from sentient_kernel.engine.threads import in_thread, is_async
 from sentient_kernel.engine.watchdog import Body
-from sentient_kernel.engine.workflow import Workflow
+from sentient_kernel.engine.workflow import EffectSpec, Retry, Workflow
 from sentient_kernel.errors import (
     JournalError,
     LeaseLost,
@@ -34,6 +35,7 @@ from sentient_kernel.errors import (
 from sentient_kernel.events import (
     STEPS,
     EffectIntended,
+    ErrorRecorded,
     RunCompleted,
     RunEndedCancelled,
     RunEndedFailed,
@@ -57,6 +59,58 @@ MOST_PLANS = 1_000
 
 TURNS = 10
 """Turns of the loop in which everybody asks for their next step."""
+
+
+@dataclass(slots=True)
+class StepPlan:
+    """What a run knows of a step's function, worked out at its first call.
+
+    Args:
+        name: What it goes by.
+        prefix: The part of its calls' identity that is the same for all of them.
+        once: The same without its code, for effects that must not happen twice: an edit does not undo them.
+        code: Its code.
+        is_async: Whether it runs on the loop.
+        settled: Whether a call of it has come to its end in this run: those after it are written with their results, not before.
+    """
+
+    name: str
+    prefix: bytes
+    once: bytes
+    code: CodeType | None
+    is_async: bool
+    settled: bool = False
+
+
+@dataclass(slots=True)
+class StepCall:
+    """One call of a step, with its identity.
+
+    Args:
+        plan: What is known of its function.
+        returns: The function whose annotations say what the result is; by default the step's own.
+    """
+
+    key: StepKey
+    name: str
+    plan: StepPlan
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    retry: Retry | None
+    timeout: float | None
+    effect: EffectSpec
+    title: str = ""
+    returns: Callable[..., Any] | None = None
+
+
+class Crashed(BaseException):
+    """A step ended the way a dying process does; the run stops without an end of its own, and ``fact`` is the last that it writes."""
+
+    def __init__(self, where: str, error: BaseException) -> None:
+        said = f"{type(error).__name__}({error})" if str(error) else type(error).__name__
+        super().__init__(f"{where[:1].upper()}{where[1:]} ended the process: {said}.")
+        self.fact: ErrorRecorded | None = ErrorRecorded(error=describe(error), origin=where)
 
 
 class Execution(LiveRun):
@@ -214,7 +268,7 @@ class Execution(LiveRun):
         proof: LeaseProof | None = None
         while True:
             if intents and once:
-                answer = await ask_whether_it_happened(self, call, intents)
+                answer = await ask_whether_it_happened(self, call.name, call.key, intents)
                 if answer.happened:
                     return await self._completed(call, answer.result)
             fault("before_step", call.name)

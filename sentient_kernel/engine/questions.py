@@ -13,7 +13,6 @@ from pydantic_core import from_json, to_json
 from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import codec
 from sentient_kernel.engine import identity as _identity
-from sentient_kernel.engine.calls import StepCall
 from sentient_kernel.engine.live_run import LiveRun, Waiters
 from sentient_kernel.engine.state import FOREIGN, ApprovalState, answered_by
 from sentient_kernel.errors import (
@@ -41,13 +40,24 @@ class Happened(BaseModel):
     result: Any = None
 
 
-async def ask_whether_it_happened(live: LiveRun, call: StepCall, intents: int) -> Happened:
-    """Asks what became of an effect whose outcome nobody recorded. Raises ApprovalRejected."""
+async def ask_whether_it_happened(live: LiveRun, step: str, key: StepKey, intents: int) -> Happened:
+    """Asks what became of an effect whose outcome nobody recorded.
+
+    Args:
+        live: The run.
+        step: The name of the step.
+        key: Its key.
+        intents: How often it was about to act.
+
+    Raises:
+        ApprovalRejected: It is not to be tried again.
+    """
     question = (
-        f"Step {call.name!r} was cut off, or failed, while it acted on the outside world; it may or may not have happened. "
+        f"Step {step!r} was cut off, or failed, while it acted on the outside world; it may or may not have happened. "
         "Approve to do it again; approve with the payload {'happened': true, 'result': ...} if it did happen; reject to stop."
     )
-    answer = await approve(live, f"effect:{call.key}:{intents}", question, Happened().model_dump(), _happened(), "effect", None)
+    scope = f"effect:{key}:{intents}"
+    answer = await approve(live, scope, question, Happened().model_dump(), _happened(), "effect", None)
     assert isinstance(answer, Happened)  # noqa: S101 - the schema says so
     return answer
 

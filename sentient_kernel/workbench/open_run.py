@@ -20,13 +20,14 @@ from sentient_kernel.cache.store import read_dump
 from sentient_kernel.documents import Document
 from sentient_kernel.engine import tree_of
 from sentient_kernel.errors import DuplicateKey, ParseError, Refused
+from sentient_kernel.events import RunCompleted
 from sentient_kernel.ids import BlobId, RunId, Seq
 from sentient_kernel.workbench.run_reading import RunFile, opened
 from sentient_kernel.workbench.run_scan import Event, Family, Spool, Translation, known
 from sentient_kernel.workbench.run_values import Named, blob_of, is_research, report_of
 
 if TYPE_CHECKING:
-    from sentient_kernel.events import Record, RunCompleted
+    from sentient_kernel.events import Record
     from sentient_kernel.report.report import Citation, Report
     from sentient_kernel.workbench.workbench import Workbench
 

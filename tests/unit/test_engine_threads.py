@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sentient_kernel.engine.placement import in_thread, is_async
+from sentient_kernel.engine.threads import in_thread, is_async
 
 
 def plain(i: int) -> int:
