@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from sentient_kernel.commands import FinishRun
 from sentient_kernel.engine import codec, identity, messages, questions
@@ -280,7 +280,7 @@ class Context:
         async def child(*args: Any, **kwargs: Any) -> Any:
             return await execution.ports.run_child(execution, key, workflow, args, kwargs)
 
-        plan = StepPlan(name, prefix, b"", None, is_async=True)
+        plan = StepPlan(name, prefix, b"", b'"name":' + to_json(name), None, is_async=True)
         call = StepCall(key, name, plan, child, args, kwargs, None, None, PURE, title, returns=workflow.fn)
         result: T = await execution.step(call)
         return result

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from sentient_kernel.engine import codec
 from sentient_kernel.engine import identity as _identity
@@ -45,7 +45,9 @@ from sentient_kernel.events import (
     StepRetried,
     StepStarted,
     Writable,
+    Written,
     key_of,
+    keyed,
 )
 from sentient_kernel.failures import describe
 from sentient_kernel.ids import RunId, StepKey
@@ -70,6 +72,7 @@ class StepPlan:
         prefix: The part of its calls' identity that is the same for all of them.
         once: The same without its code, for effects that must not happen twice: an edit does not undo them.
         code: Its code.
+        began: The fields of its usual first event, as JSON.
         is_async: Whether it runs on the loop.
         settled: Whether a call of it has come to its end in this run: those after it are written with their results, not before.
     """
@@ -77,6 +80,7 @@ class StepPlan:
     name: str
     prefix: bytes
     once: bytes
+    began: bytes
     code: CodeType | None
     is_async: bool
     settled: bool = False
@@ -233,7 +237,8 @@ class Execution(LiveRun):
 
     async def step(self, call: StepCall) -> Any:
         """Returns the recorded result of a step, or runs it and records the result."""
-        main = asyncio.current_task() is self.task
+        # Who asks counts only where something is recorded.
+        main = not self.state.steps or asyncio.current_task() is self.task
         once = call.effect.kind == "once"
         verdict = self.cursor.step(call.key, call.name, once=once, main=main)
         if verdict.what == "unclear":
@@ -259,7 +264,9 @@ class Execution(LiveRun):
         once = call.effect.kind == "once"
         attempt, intents = (recorded.attempt, recorded.intents) if recorded else (0, 0)
         if recorded is None:
-            began = StepStarted(key=call.key, name=call.name, effect=call.effect.kind, title=call.title)
+            began: Writable = Written(StepStarted.KIND, keyed(call.key, [call.plan.began]))
+            if call.title or call.effect.kind != "pure":
+                began = StepStarted(key=call.key, name=call.name, effect=call.effect.kind, title=call.title)
             if call.plan.settled:
                 self.post(began)
             else:  # on disk before the body runs: should it take the process down, the record names it
@@ -279,11 +286,16 @@ class Execution(LiveRun):
                 proof = LeaseProof(self.ports, self.lease, before)
                 fault("intended", call.name)
             try:
-                value = await self._body(call, proof)
+                if call.timeout is None:
+                    value = await self._body(call, proof)
+                else:
+                    value = await self._body_in_time(call, proof, call.timeout)
                 fault("before_result", call.name)
                 return await self._completed(call, value)
-            except (JournalError, MemoryError):
+            except JournalError:
                 raise
+            except FATAL as error:
+                raise Crashed(f"step {call.name}", error) from error
             except (Exception, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and _is_cancelled():
                     raise
@@ -314,43 +326,27 @@ class Execution(LiveRun):
         await self.append(event)
         raise self._failure(call, event.body()) from error
 
-    async def _body(self, call: StepCall, proof: LeaseProof | None) -> Any:
-        """Runs a step's function where it belongs, within its timeout.
+    async def _body_in_time(self, call: StepCall, proof: LeaseProof | None, seconds: float) -> Any:
+        limit, loop = asyncio.timeout(None), self.ports.loop
+        try:
+            async with limit:  # what waits for a thread does not run yet
+                return await self._body(call, proof, lambda: limit.reschedule(loop.time() + seconds))
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise StepTimedOut(f"Step {call.name!r} ran past its timeout of {seconds:g} s.") from error
+
+    async def _body(self, call: StepCall, proof: LeaseProof | None, begins: Callable[[], None] | None = None) -> Any:
+        """Runs a step's function where it belongs.
 
         Args:
             call: The call.
-            proof: Looked at in the instant before an effect that must not happen twice.
+            proof: Renewed in the instant before an effect that must not happen twice.
+            begins: Called when it begins.
         """
-        kwargs = call.kwargs
-        if call.effect.key and "idempotency_key" in _parameters(call.fn):
+        watchdog, fn, plan, kwargs = self.ports.watchdog, call.fn, call.plan, call.kwargs
+        if call.effect.key and "idempotency_key" in _parameters(fn):
             kwargs = {**kwargs, "idempotency_key": call.effect.key}
-        try:
-            if call.timeout is None:
-                return await self._placed(call, kwargs, proof, None)
-            limit, seconds = asyncio.timeout(None), call.timeout
-            try:
-                async with limit:
-                    return await self._placed(
-                        call,
-                        kwargs,
-                        proof,
-                        lambda: limit.reschedule(self.ports.loop.time() + seconds),
-                    )
-            except TimeoutError as error:
-                if not limit.expired():
-                    raise
-                raise StepTimedOut(f"Step {call.name!r} ran past its timeout of {call.timeout:g} s.") from error
-        except FATAL as error:
-            raise Crashed(f"step {call.name}", error) from error
-
-    async def _placed(
-        self,
-        call: StepCall,
-        kwargs: dict[str, Any],
-        proof: LeaseProof | None,
-        begins: Callable[[], None] | None,
-    ) -> Any:
-        watchdog, fn, plan = self.ports.watchdog, call.fn, call.plan
         if plan.is_async and plan.code not in watchdog.blockers:
             if begins is not None:
                 begins()
@@ -422,6 +418,7 @@ def _made_plan(fn: Callable[..., Any], version: str | None) -> StepPlan:
         name,
         _identity.step_prefix("", name, _identity.code_of(fn, version)),
         _identity.step_prefix("", name, _identity.place_of(fn)),
+        b'"name":' + to_json(name),
         getattr(_identity.called(fn), "__code__", None),
         is_async(fn),
     )
