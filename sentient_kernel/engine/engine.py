@@ -96,6 +96,16 @@ class Engine:
         fault_hook: Called with a named point of a step's life (before_step, intended, before_result, after_result, asked, answered) and
             the step's name or the question; a seam for tests that kill the process there.
         lease_ttl: Seconds after which a kernel that gives no sign may lose its runs.
+
+    What it keeps of a run, by its id:
+
+    ==============  ================================================================================
+    ``live``        it is executed here: from its start, or its resumption, to its end or crash
+    ``_resuming``   it is being taken up: its lease is acquired, its record read
+    ``_watched``    somebody waits for its end, wherever it is executed
+    ``_ended``      how it ended, until it is resumed; the newest thousand
+    ``_errors``     the exception that ended it here, until it is resumed; the newest hundred
+    ==============  ================================================================================
     """
 
     def __init__(
@@ -396,9 +406,11 @@ class Engine:
     async def _declare_failed(self, state: RunState, lease: Lease) -> None:
         names = ", ".join(sorted({s.name for s in state.steps.values() if s.completed is None and s.failed is None})) or "its first lines"
         error = ErrorInfo(
-            type="CrashLoop", message=f"The kernel died {state.recoveries} times in a row while the run was at: {names}.",
-            hint="Mend that step, then resume the run: finished steps are kept.", code="crash_loop",
-        )  # fmt: skip
+            type="CrashLoop",
+            message=f"The kernel died {state.recoveries} times in a row while the run was at: {names}.",
+            hint="Mend that step, then resume the run: finished steps are kept.",
+            code="crash_loop",
+        )
         await self.journal.append(state.run, [RunEndedFailed(error=error)], lease=lease)
         self._release(lease)
 
@@ -472,9 +484,13 @@ class Engine:
             inputs = codec.inputs_of(args, kwargs)
             root = parent.root.state.started
             state.started = RunStarted(
-                workflow=flow.name, code=flow.code, inputs=inputs, parent=parent.run,
-                session=root.session if root else "", user=root.user if root else "",
-            )  # fmt: skip
+                workflow=flow.name,
+                code=flow.code,
+                inputs=inputs,
+                parent=parent.run,
+                session=root.session if root else "",
+                user=root.user if root else "",
+            )
             state.code = flow.code
             await self.journal.append(run, [state.started], lease=lease)
         else:

@@ -50,6 +50,18 @@ class LiveRun:
         lease: That of the root of its tree of runs; without it nothing can be written.
         parent: The run that it is a child of.
         given: How questions of some kinds are answered, beside what its beginning says.
+
+    Attributes:
+        cursor: Where it stands in its record.
+        mailbox: Those who wait for a message in its tree of runs.
+        answers: Those who wait for the answer to a question.
+        forms: What an edited payload must fit.
+        opened: Which runs of its tree a person has let go on here, though they were written elsewhere.
+        gate: Where its steps wait while it is paused; None while it is not.
+        timers: What will ask it to finish; cancelled with its end.
+        fenced: Another kernel has its lease; nothing more can be written.
+        closing: The workbench is being closed.
+        over: Its end is written.
     """
 
     def __init__(

@@ -132,10 +132,15 @@ async def put(
     if approval not in live.state.approvals:
         form = from_json(redactor().data(to_json(schema.json_schema()))) if schema is not None else None
         event = ApprovalRequested(
-            approval=approval, key=key, ask=ask, question=question, payload=shown, form=form,
+            approval=approval,
+            key=key,
+            ask=ask,
+            question=question,
+            payload=shown,
+            form=form,
             digest=_identity.digest(question, shown, form),
             expires_at=None if expires is None else live.ports.clock.now_us() + int(expires * 1e6),
-        )  # fmt: skip
+        )
         live.state.approvals[approval] = ApprovalState(event)
         await live.append(event)
         live.ports.fault_hook("asked", question)

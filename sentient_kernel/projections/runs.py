@@ -133,11 +133,33 @@ class RunFold:
     """Folds one run's records into a :class:`RunView`."""
 
     __slots__ = (
-        "_answered", "_approvals", "_asked_elsewhere", "_at", "_cancelling", "_coverage", "_cut",
-        "_done", "_ended", "_ended_at", "_error", "_failed", "_finishing", "_first", "_foreign",
-        "_moved", "_paused", "_progress", "_reason", "_recoveries", "_retried", "_running", "_seq",
-        "_start", "_view", "run",
-    )  # fmt: skip
+        "_answered",
+        "_approvals",
+        "_asked_elsewhere",
+        "_at",
+        "_cancelling",
+        "_coverage",
+        "_cut",
+        "_done",
+        "_ended",
+        "_ended_at",
+        "_error",
+        "_failed",
+        "_finishing",
+        "_first",
+        "_foreign",
+        "_moved",
+        "_paused",
+        "_progress",
+        "_reason",
+        "_recoveries",
+        "_retried",
+        "_running",
+        "_seq",
+        "_start",
+        "_view",
+        "run",
+    )
 
     def __init__(self, run: RunId) -> None:
         self.run = run
