@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import apsw
 from pydantic import ValidationError
 
-from sentient_kernel.events import TRANSIENT, RunStarted, classes
+from sentient_kernel.events import ANSWERS, TRANSIENT, RunStarted, classes
 from sentient_kernel.ids import RunId, Seq, answer_key
 from sentient_kernel.journal.base import Damage
 from sentient_kernel.journal.sqlite.holders import is_name
@@ -22,7 +22,6 @@ from sentient_kernel.journal.sqlite.schema import BLOCK
 from sentient_kernel.journal.sqlite.tables import RUN
 
 META: Final = frozenset({"born", "id", "checkpoints"})
-_ENDS_OF_QUESTIONS: Final = frozenset({"approval_decided", "approval_expired", "approval_withdrawn"})
 _DESCRIBED: Final = ("workflow", "name", "parent", "session", "user")
 _RUNS: Final = "SELECT no, id, first, workflow, name, parent, session, user FROM runs NOT INDEXED"
 _SHOWN: Final = 80
@@ -155,7 +154,7 @@ def _events(connection: apsw.Connection, seen: _Seen, lost: Stretches) -> Iterat
         except (ValidationError, TypeError):
             yield Damage(Seq(seq), Seq(seq), f"Row {seq} does not hold a readable {name!r} event.")
             continue
-        if name == "run_started":
+        if name == RunStarted.KIND:
             if run in seen.started:
                 yield Damage(Seq(seq), Seq(seq), f"Row {seq} begins a run that has begun before.")
             seen.started[run] = json.loads(body)
@@ -186,9 +185,9 @@ def _keys(connection: apsw.Connection, seen: _Seen, lost: Stretches) -> Iterator
         if body is None:
             right = _lost(lost, seq)
         elif key.startswith("name:"):
-            right = name == "run_started" and _key_of(body) == key
+            right = name == RunStarted.KIND and _key_of(body) == key
         elif key.startswith("answer:"):
-            right = name in _ENDS_OF_QUESTIONS and answer_key(seen.runs.get(run, RunId("")), json.loads(body).get("approval", "")) == key
+            right = name in ANSWERS and answer_key(seen.runs.get(run, RunId("")), json.loads(body).get("approval", "")) == key
         else:
             right = True
         if not right:

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import apsw
 
 from sentient_kernel.errors import DuplicateKey, LeaseLost
-from sentient_kernel.events import Record, record_of
+from sentient_kernel.events import ENDS, Record, RunStarted, record_of
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal.base import Lease
 from sentient_kernel.journal.sqlite.leases import give_back
@@ -52,10 +52,7 @@ class Pending(NamedTuple):
     grant: tuple[str, int] | None = None  # the holder who gets the new run's lease, and for how many microseconds
 
 
-ENDS: Final = frozenset({"run_completed", "run_failed", "run_cancelled"})
-"""The kinds whose commit gives their run's lease back."""
-
-_NOTED: Final = ENDS | {"run_started"}
+_NOTED: Final = frozenset({*ENDS, RunStarted.KIND})
 
 Result = Seq | DuplicateKey | LeaseLost
 _Row = tuple[int, int, int, int, bytes, bytes, bytes]
@@ -214,7 +211,7 @@ class Committer:
 
     def _note(self, pending: Pending, number: int, kind: str, body: bytes) -> None:
         """Keeps what a run's first and last events change besides their rows."""
-        if kind == "run_started":
+        if kind == RunStarted.KIND:
             self._describe(number, json.loads(body))
             if pending.grant is not None:
                 holder, ttl = pending.grant

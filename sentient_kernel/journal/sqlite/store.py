@@ -15,7 +15,18 @@ import apsw
 
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.errors import JournalDamaged, JournalError, JournalLocked, JournalUnusable, UsageError
-from sentient_kernel.events import TRANSIENT, Record, Writable, classes
+from sentient_kernel.events import (
+    TRANSIENT,
+    ApprovalDecided,
+    EffectIntended,
+    Record,
+    StepCompleted,
+    StepEndedFailed,
+    StepStarted,
+    Writable,
+    classes,
+    kinds_of,
+)
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.installation import installation
 from sentient_kernel.journal.base import Lease, LeaseInfo, RunRow, Verdict, clean
@@ -34,12 +45,12 @@ from sentient_kernel.journal.sqlite.trust import Seen, newest, trust
 from sentient_kernel.journal.sqlite.watermark import Head, HeadFile, head_path, read_head
 from sentient_kernel.journal.sqlite.writer import PATIENCE
 
-FULL_KINDS: frozenset[str] = frozenset({"approval_decided", "effect_intended"})
+FULL_KINDS: frozenset[str] = kinds_of(ApprovalDecided | EffectIntended)
 """Kinds that the disk has confirmed before their append is done, whatever the caller says."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_STEPS = {"step_started": 1, "step_completed": -1, "step_failed": -1}
+_STEPS = {StepStarted.KIND: 1, StepCompleted.KIND: -1, StepEndedFailed.KIND: -1}
 _OPEN: weakref.WeakSet[SqliteJournal] = weakref.WeakSet()
 _INHERITED: list[SqliteJournal] = []
 
