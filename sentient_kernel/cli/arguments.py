@@ -35,6 +35,11 @@ def shell_word(text: object) -> str:
     return shlex.quote(one_line(text))
 
 
+def actions(parser: argparse.ArgumentParser) -> Sequence[argparse.Action]:
+    """Returns what a parser takes; argparse itself has no public list of it."""
+    return parser._actions
+
+
 class Words(argparse.ArgumentParser):
     """Says what is wrong with the words of a command in one sentence."""
 
@@ -52,7 +57,7 @@ class Words(argparse.ArgumentParser):
     def check(self, unknown: Sequence[str]) -> None:
         """Ends the process with 2 where there are words that the command does not take."""
         if unknown:
-            options = [text for action in self._actions for text in action.option_strings]
+            options = [text for action in actions(self) for text in action.option_strings]
             said = one_line(f"unrecognized arguments: {' '.join(unknown)}")
             self.refuse(said, did_you_mean(unknown[0].partition("=")[0], options))
 
@@ -66,7 +71,7 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     top = parser()
     args, unknown = top.parse_known_args(words)
     args.options = others[1:] if others[:1] == ["--"] else others
-    commands: Any = next(action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    commands: Any = next(action for action in actions(top) if action.dest == "command")
     commands.choices[args.command].check(unknown)
     return args
 

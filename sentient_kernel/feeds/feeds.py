@@ -32,8 +32,8 @@ Row = dict[str, Any]
 class ViewSource(Protocol):
     """What live views look at, and what does what their pages ask for: the parts of a workbench that they need."""
 
-    def version(self) -> object:
-        """Returns something that differs when there may be news."""
+    def on_news(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Calls a function, on any thread, whenever there may be news; returns what ends that."""
 
     def answer(self, message: Row) -> Row:
         """Does what a page asks for; returns the fields of the reply. Raises SentientError: a refusal."""
@@ -62,7 +62,7 @@ class ViewSource(Protocol):
     def asked(self) -> tuple[Table[ApprovalView], dict[RunId, RunView]]:
         """Returns all questions, and the runs that asked them."""
 
-    def gone_wrong(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
+    def errors(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
         """Returns groups of failures, figures, and the newest failures."""
 
     def read(self, run: RunId | None, after: Seq, limit: int) -> list[Record]:
@@ -272,7 +272,7 @@ class ErrorsFeed:
         return {"set": news} if news else None
 
     def _news(self) -> Row:
-        table, stats, recent = self._source.gone_wrong()
+        table, stats, recent = self._source.errors()
         news: Row = {}
         if changed := self._told.changed(
             "errors", ((e.fingerprint, (i, e)) for i, e in enumerate(table)), lambda v, i: rows.error_row(v[1], i)

@@ -100,7 +100,7 @@ class Interrupts:
 
 
 def _known(handler: Any) -> bool:
-    ours = getattr(handler, "__func__", None) is Interrupts._note
+    ours = isinstance(getattr(handler, "__self__", None), Interrupts)
     return ours or handler is signal.default_int_handler or getattr(handler, "__module__", "") == "ipykernel.ipkernel"
 
 

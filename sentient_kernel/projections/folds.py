@@ -12,7 +12,7 @@ from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.errors import Errors
 from sentient_kernel.projections.foreign import ForeignView
 from sentient_kernel.projections.progress import Progress, ProgressView
-from sentient_kernel.projections.runs import Run, Runs, RunView
+from sentient_kernel.projections.runs import RunFold, Runs, RunView
 from sentient_kernel.projections.sources import Sources, SourceView
 from sentient_kernel.projections.steps import Steps, StepView
 
@@ -38,7 +38,7 @@ class RunFolds:
     def __init__(self, run: RunId) -> None:
         self.seq = Seq(0)
         self.foreign = self.answers = 0
-        self.run = Run(run)
+        self.run = RunFold(run)
         self.steps = Steps()
         self.approvals = Approvals()
         self.sources = Sources()

@@ -88,7 +88,7 @@ def with_liveness(view: RunView, alive: bool) -> RunView:
     return view
 
 
-class Run:
+class RunFold:
     """Folds one run's records into a :class:`RunView`."""
 
     __slots__ = (
@@ -253,7 +253,7 @@ class Runs:
     __slots__ = ("_runs",)
 
     def __init__(self) -> None:
-        self._runs: dict[RunId, Run] = {}
+        self._runs: dict[RunId, RunFold] = {}
 
     def apply(self, record: Record) -> None:
         """Takes one more record in; those of the workbench itself belong to no run."""
@@ -261,7 +261,7 @@ class Runs:
             return
         run = self._runs.get(record.run)
         if run is None:
-            run = self._runs[record.run] = Run(record.run)
+            run = self._runs[record.run] = RunFold(record.run)
         run.apply(record)
 
     def get(self, run: RunId) -> RunView | None:

@@ -4,10 +4,12 @@ May import: everything below; ``cli``, ``magics``, ``testing`` and a gateway sta
 what it is given at the door and hands it on.
 
     workbench.py     the facade: sources, research, runs, approvals
+    parts.py         what its runs share: engine, folds, hub, cell output
     run.py           a handle on one run
+    following.py     when to look at a run again, for who waits
     many.py          many runs at once, with partial failures as values
-    fold_cache.py    the folds of a journal, as of now
-    view_source.py   what live views look at
+    fold_cache.py    the folds of a journal, as of now; nothing is folded before somebody looks
+    view_source.py   what live views look at, and what a click in them does
     doctor.py        what this machine has
     run_file.py      the file that a run travels in
     export_run.py    writes one

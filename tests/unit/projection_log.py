@@ -33,7 +33,7 @@ from sentient_kernel.events import (
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
 from sentient_kernel.projections.approvals import Approvals
 from sentient_kernel.projections.base import fold
-from sentient_kernel.projections.runs import Run, RunView, with_liveness
+from sentient_kernel.projections.runs import RunFold, RunView, with_liveness
 from sentient_kernel.projections.sources import Sources
 from sentient_kernel.projections.steps import Steps
 
@@ -57,12 +57,12 @@ class Log:
 
     def view(self, alive: bool | None = None) -> RunView:
         """Returns the run as of the last record."""
-        view = fold(Run(self.run), self.records).view
+        view = fold(RunFold(self.run), self.records).view
         return view if alive is None else with_liveness(view, alive)
 
     def all(self, alive: bool | None = None) -> tuple[Any, ...]:
         """Returns what the views of a run take: run, steps, progress, sources, approvals."""
-        run = fold(Run(self.run), self.records)
+        run = fold(RunFold(self.run), self.records)
         steps, sources, approvals = (fold(f, self.records) for f in (Steps(), Sources(), Approvals()))
         return self.view(alive), steps.table, run.progress.view, sources.table, approvals.table
 

@@ -19,12 +19,12 @@ from sentient_kernel.projections.base import fold, step_key
 from sentient_kernel.projections.errors import Errors
 from sentient_kernel.projections.history import history
 from sentient_kernel.projections.progress import Progress
-from sentient_kernel.projections.runs import Run, Runs
+from sentient_kernel.projections.runs import RunFold, Runs
 from sentient_kernel.projections.sources import Sources
 from sentient_kernel.projections.steps import Steps
 
 FOLDS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
-    "run": (lambda: Run(RunId("r1")), lambda f: (f.view, f.progress.view)),
+    "run": (lambda: RunFold(RunId("r1")), lambda f: (f.view, f.progress.view)),
     "runs": (Runs, lambda f: f.table),
     "progress": (Progress, lambda f: (f.view,)),
     "steps": (Steps, lambda f: f.table),
@@ -61,7 +61,7 @@ def test_kinds_of_a_later_version_and_heartbeats_change_no_fold(name: str) -> No
 @given(records=journals())
 def test_counts_of_a_run_agree_with_its_steps(records: list[Record]) -> None:
     own = [r for r in records if r.run == "r1"]
-    run, steps = fold(Run(RunId("r1")), own).view, fold(Steps(), own).table
+    run, steps = fold(RunFold(RunId("r1")), own).view, fold(Steps(), own).table
     running = sum(s.status in ("running", "retrying") for s in steps)
     assert run.running == running
     assert run.failed == sum(s.status == "failed" for s in steps)
@@ -71,7 +71,7 @@ def test_counts_of_a_run_agree_with_its_steps(records: list[Record]) -> None:
 @given(records=journals())
 def test_a_run_waits_exactly_when_a_question_is_open_and_nothing_is_under_way(records: list[Record]) -> None:
     own = [r for r in records if r.run == "r1"]
-    run, approvals = fold(Run(RunId("r1")), own).view, fold(Approvals(), own).open
+    run, approvals = fold(RunFold(RunId("r1")), own).view, fold(Approvals(), own).open
     if run.ended is None:
         assert set(run.approvals) == {a.id for a in approvals}
     if run.status == "waiting":

@@ -56,7 +56,7 @@ def sending(monkeypatch: pytest.MonkeyPatch, failures: list[str]) -> Iterator[Ca
     begun: list[Sender] = []
 
     def begin(pages: Pages) -> Sender:
-        begun.append(Sender(lambda: 0, lambda message: {}, lambda error, where: failures.append(f"{where}: {error}")))
+        begun.append(Sender(lambda message: {}, lambda error, where: failures.append(f"{where}: {error}")))
         begun[-1].add(pages)
         begun[-1].hear(pages, {"kind": "hello", "page": "one"})
         return begun[-1]
