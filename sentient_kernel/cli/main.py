@@ -95,7 +95,7 @@ def _check(args: argparse.Namespace) -> None:
     if out and not Path(out).absolute().parent.is_dir():
         raise UsageError(f"{out!r} cannot be written: there is no folder {str(Path(out).parent)!r}.")
     if out and args.format is None and not out.lower().endswith(ENDINGS):
-        raise UsageError(f"{out!r} has no ending that says how to write it.", hint=f"Endings that work: {', '.join(ENDINGS)}; or --format.")
+        raise UsageError(f"{out!r} must end in one of {', '.join(ENDINGS)}.", hint="Or say how to write it with --format.")
 
 
 # -- commands --------------------------------------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ class SentientMagics(Magics):
         fitting = [approval for approval in workbench.approvals if approval.id.startswith(args.id)]
         exact = [approval for approval in fitting if approval.id == args.id]
         if len(fitting) > 1 and not exact:
-            raise UsageError(f"{args.id!r} is the beginning of {len(fitting)} approvals' ids.", hint="Give a few characters more.")
+            raise UsageError(f"{args.id!r} matches {len(fitting)} approvals.", hint="Use more characters of the id.")
         return workbench, next(iter(exact or fitting), None)
 
     def _payload(self, text: str) -> Any:
@@ -179,10 +179,10 @@ class SentientMagics(Magics):
         except ValueNotStorable:
             raise
         except ValueError as error:
-            what = f"There is no variable `{text}` here" if text.isidentifier() else f"The payload is no JSON ({one_line(error)})"
+            what = f"There is no variable `{text}` here" if text.isidentifier() else f"The payload is not JSON ({one_line(error)})"
             raise UsageError(f"{what}.", hint='After the id comes JSON, such as {"limit": 3}, or the name of a variable.') from None
         if value is None:
-            raise UsageError("Nothing is no payload to go ahead with.", hint="Leave it out to approve what was shown.")
+            raise UsageError("The payload is empty.", hint="Leave it out to approve what was shown.")
         return value
 
 

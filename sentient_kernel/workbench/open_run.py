@@ -176,7 +176,7 @@ def _document(file: RunFile, name: str) -> str:
         del data
         return Document.from_snapshot(snapshot).text
     except (UnicodeDecodeError, ParseError):
-        raise ParseError("The file holds something in a document's place that is none.") from None
+        raise ParseError("The file holds something in a document's place that is not a document.") from None
 
 
 def _is_here(journal: Journal, root: RunId, spool: Spool, family: Family) -> bool:

@@ -138,4 +138,4 @@ def _within(members: Mapping[str, Member], events: int) -> None:
 
 
 def _too_big(have: int, most: int, what: str) -> UsageError:
-    return UsageError(f"The run is too big for one file: {have:,} {what}, of {most:,} that may be.")
+    return UsageError(f"The run is too big for one file: {have:,} {what}; at most {most:,} are allowed.")

@@ -228,9 +228,9 @@ class Workbench:
         if isinstance(depth, bool) or not isinstance(depth, Integral) or not 1 <= depth <= DEEPEST:
             raise UsageError(f"depth must be a whole number from 1 to {DEEPEST}, not {depth!r}.")
         if budget is not None and not isinstance(budget, Budget):
-            raise UsageError(f"budget={budget!r} is no budget.", hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).")
+            raise UsageError(f"budget must be an sk.Budget, not {budget!r}.", hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).")
         if not isinstance(clarify, bool):
-            raise UsageError(f"clarify={clarify!r} is neither True nor False.", hint="True lets the model ask back before it plans.")
+            raise UsageError(f"clarify must be True or False, not {clarify!r}.", hint="True lets the model ask back before it plans.")
         refs = self.desk.references(_listed(sources))
         inputs: dict[str, Any] = {"sources": refs, "depth": int(depth)}
         if approve == "ask" or (isinstance(approve, dict) and approve.get("plan")):
@@ -243,7 +243,7 @@ class Workbench:
         if name is None or not self.journal.runs(name=name):  # one that is attached to may have all its answers
             self._check_askable(inputs.get("model", ""), inputs.get("embedder", ""))
         if clarify and not name_of_model:
-            raise UsageError("Without a model nobody can ask back.", hint="Give model='...', or leave clarify out.")
+            raise UsageError("clarify=True needs a model.", hint="Give model='...', or leave clarify out.")
         if clarify:
             inputs["clarify"] = True
         if budget is not None:
@@ -269,12 +269,12 @@ class Workbench:
         from sentient_kernel.research.workflow import check_question
 
         if concurrency < 1:
-            raise UsageError(f"concurrency={concurrency!r} would run nothing.", hint="Give 1 or more.")
+            raise UsageError(f"concurrency must be 1 or more, not {concurrency!r}.")
         if isinstance(what, Workflow):
             work = [(item, functools.partial(self.start, what, item)) for item in (() if items is None else items)]
         else:
             if items is not None:
-                raise UsageError("Questions take no items.", hint="Write wb.map(questions), or give a workflow and its items.")
+                raise UsageError("items are for a workflow, not for questions.", hint="Write wb.map(questions), or wb.map(workflow, items).")
             questions = _listed(what)
             for question in questions:  # all of them, before the first begins
                 check_question(question)
@@ -471,7 +471,7 @@ class Workbench:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise NotFound(f"{given!r} is the beginning of {len(matches)} run ids.", hint="Give a few characters more.")
+            raise NotFound(f"{given!r} matches {len(matches)} runs.", hint="Use more characters of the id.")
         raise NotFound(f"There is no run {given!r} here.", hint="`wb.runs` or `sentient-kernel runs` lists those of this home.")
 
 
@@ -483,7 +483,7 @@ def open_journal(home: Path, settings: Settings, *, readonly: bool = False) -> J
     if settings.database_url is not None:
         if not settings.database_url.startswith("sqlite:///"):
             raise ConfigurationError(
-                "SENTIENT_DATABASE_URL names a store that this version does not speak.", hint="Use sqlite:///path, or leave it out."
+                "SENTIENT_DATABASE_URL must begin with sqlite:///; this version has no other store.", hint="Use sqlite:///path, or leave it out."
             )
         path = Path(settings.database_url.removeprefix("sqlite:///"))
     return SqliteJournal(path, blobs_dir=home / "blobs", durability=settings.durability, readonly=readonly)
@@ -500,7 +500,7 @@ def _listed(given: Any) -> Sequence[Any]:
 def _check_name(name: Any) -> None:
     """Refuses what cannot be the name of a run."""
     if name is not None and not (isinstance(name, str) and name.strip()):
-        raise UsageError(f"name={name!r} is no name of a run.", hint="Give a few words, or leave it out.")
+        raise UsageError(f"name must be a few words, not {name!r}.", hint="Leave it out for a run without a name.")
     if name is not None and len(name) > LONGEST_NAME:
         hint = "Give a few words; what the run is about goes into its question or its arguments."
         raise UsageError(f"The name of a run must have at most {LONGEST_NAME} characters, not {len(name):,}.", hint=hint)
@@ -519,8 +519,8 @@ def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:
     for kind, value in policy.items():
         if kind not in KINDS or value not in POLICIES:
             raise UsageError(
-                f"approve={approve!r} is no policy.",
-                hint="Give 'ask', 'auto' or 'deny', or a dict of these by kind: plan, spend, tool, fetch, effect, question, open.",
+                f"approve must be a policy or a dict of policies by kind, not {approve!r}.",
+                hint="Policies are 'ask', 'auto' and 'deny'; kinds are plan, spend, tool, fetch, effect, question and open.",
             )
     return policy
 
