@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import io
 import json
 import os
@@ -206,14 +207,6 @@ def _search(wb: Workbench, args: argparse.Namespace) -> int:
     return _fail(" ".join(reasons) or "No passage fits.", NOTHING)
 
 
-def _runs(wb: Workbench, args: argparse.Namespace) -> int:
-    return _table(wb.runs, args)
-
-
-def _approvals(wb: Workbench, args: argparse.Namespace) -> int:
-    return _table(wb.approvals, args)
-
-
 def _table(table: Any, args: argparse.Namespace) -> int:
     if args.json:
         _write(_json([_plain(row) for row in table]), args)
@@ -312,10 +305,10 @@ def _verify(args: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[Workbench, argparse.Namespace], int]] = {
     "research": _research,
     "search": _search,
-    "runs": _runs,
+    "runs": lambda wb, args: _table(wb.runs, args),
     "show": _show,
     "resume": _resume,
-    "approvals": _approvals,
+    "approvals": lambda wb, args: _table(wb.approvals, args),
     "approve": _approve,
     "reject": _reject,
     "demo": _demo,
@@ -336,14 +329,9 @@ def _budget(usd: float | None) -> Any:
 def _plain(row: Any) -> dict[str, Any]:
     from pydantic_core import to_jsonable_python
 
-    value: dict[str, Any] = to_jsonable_python({k: v for k, v in _fields(row) if not k.startswith("_")}, inf_nan_mode="strings")
+    fields = {f.name: getattr(row, f.name) for f in dataclasses.fields(row) if not f.name.startswith("_")}
+    value: dict[str, Any] = to_jsonable_python(fields, inf_nan_mode="strings")
     return value
-
-
-def _fields(row: Any) -> list[tuple[str, Any]]:
-    import dataclasses
-
-    return [(f.name, getattr(row, f.name)) for f in dataclasses.fields(row)]
 
 
 def _json(value: Any) -> str:

@@ -13,12 +13,11 @@ from sentient_kernel.errors import NotFound
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.ids import RunId, line_of
 from sentient_kernel.projections.approvals import ApprovalView
-from sentient_kernel.projections.cost import UsageView
 from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.folds import RunFolds, RunLook, WorkbenchFolds
 from sentient_kernel.projections.foreign import ForeignView
-from sentient_kernel.projections.runs import Runs, RunView, with_liveness
+from sentient_kernel.projections.runs import RunView, with_liveness
 from sentient_kernel.research.workflow import RESEARCH
 
 if TYPE_CHECKING:
@@ -132,12 +131,8 @@ class FoldCache:
         parents = {run: view.parent for run, view in views.items() if view.parent in views}
         shown = [with_liveness(view, not living.isdisjoint(line_of(view.id, parents.get))) for view in views.values()]
         now = self.all().runs  # what moved between the two looks is looked at again
-        return Table((v if v.status != "crashed" or self._still(now, v) else self.run(v.id) for v in shown), RunView)
-
-    @staticmethod
-    def _still(runs: Runs, view: RunView) -> bool:
-        now = runs.get(view.id)
-        return now is not None and now.seq == view.seq
+        seqs = {v.id: v.seq for v in now.table}
+        return Table((v if v.status != "crashed" or seqs.get(v.id) == v.seq else self.run(v.id) for v in shown), RunView)
 
     def error(self, run: RunId) -> ErrorInfo | None:
         """Returns what a run failed with; of a crashed one, the steps that were under way."""
@@ -161,10 +156,6 @@ class FoldCache:
         if not started or started[0].event.workflow != RESEARCH:
             return None
         return Report.from_dict(self._engine.result(run))
-
-    def cost(self, run: RunId) -> Table[UsageView]:
-        """Returns what a run spent."""
-        return self.look(run).costs
 
     def line_html(self, run: RunId) -> str:
         """Returns one line on a run, without times and ids: the same each time for a run that has ended."""

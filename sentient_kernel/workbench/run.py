@@ -170,7 +170,7 @@ class Run:
     @property
     def cost(self) -> Table[UsageView]:
         """What it spent on models and paid services; empty when it used none."""
-        return self._parts.folds.cost(self.id)
+        return self.look.costs
 
     @property
     def approvals(self) -> Table[ApprovalView]:

@@ -274,7 +274,7 @@ class Workbench:
             work = [(item, functools.partial(self.start, what, item)) for item in (() if items is None else items)]
         else:
             if items is not None:
-                raise UsageError("items are for a workflow, not for questions.", hint="Write wb.map(questions), or wb.map(workflow, items).")
+                raise UsageError("items are for a workflow.", hint="Write wb.map(questions), or wb.map(workflow, items).")
             questions = _listed(what)
             for question in questions:  # all of them, before the first begins
                 check_question(question)
@@ -483,7 +483,8 @@ def open_journal(home: Path, settings: Settings, *, readonly: bool = False) -> J
     if settings.database_url is not None:
         if not settings.database_url.startswith("sqlite:///"):
             raise ConfigurationError(
-                "SENTIENT_DATABASE_URL must begin with sqlite:///; this version has no other store.", hint="Use sqlite:///path, or leave it out."
+                "SENTIENT_DATABASE_URL must begin with sqlite:///, the only store of this version.",
+                hint="Use sqlite:///path, or leave it out.",
             )
         path = Path(settings.database_url.removeprefix("sqlite:///"))
     return SqliteJournal(path, blobs_dir=home / "blobs", durability=settings.durability, readonly=readonly)

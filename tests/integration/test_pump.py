@@ -267,7 +267,7 @@ def test_one_interrupt_ends_waits_within_waits(kernel: Kernel) -> None:
     kernel.finish(cell)
     assert cell.error is not None and cell.error[0] == "Detached"
     assert cell.at - at <= 1.0
-    assert kernel.value("frontend.Interrupts._all, pump._Line._open") == "([], None)"
+    assert kernel.value("frontend.Interrupts._all, pump._Line.open") == "([], None)"
 
 
 @later
@@ -378,7 +378,7 @@ def test_names_that_mean_something_else_are_left_alone_from_then_on(kernel: Kern
         kernel.interrupt()
         assert kernel.finish(cell).error is not None
         assert kernel.finish(queued).status == "aborted"
-        assert kernel.value("pump._Line.broken, pump._Line._open, r.status") == "(True, None, 'running')"
+        assert kernel.value("pump._Line.broken, pump._Line.open, r.status") == "(True, None, 'running')"
         assert kernel.value("go.set(); r.result()") == "7"
     finally:
         kernel.value("pump._Line.broken = False; 1")
