@@ -5,7 +5,7 @@ May import: ``projections``, ``report``, ``journal`` and the vocabulary. Knows n
 The invariant: a page has seen everything that was sent to it, in order. Messages carry numbers without a gap; a page that misses one says
 hello again and gets a snapshot.
 
-    feeds.py    everything at first, and then what has changed; decides, sends nothing
+    feeds.py    everything at first, and then what has changed; decides, sends nothing (its messages: widgets/static/kit/state.d.ts)
     channel.py  the way to the pages that show one view: numbered messages, and which pages are there
     sender.py   one thread: a few messages a second, in order, and the replies to what pages ask
 """
