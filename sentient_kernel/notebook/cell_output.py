@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any, Literal, Protocol
@@ -196,11 +196,17 @@ class CellOutput:
         return self._widgets.present(run)
 
     @contextmanager
-    def awaited(self, run: RunId, label: str) -> Iterator[None]:
-        """Shows a run in the cell that waits for it: while it works, unless another cell does so or nobody looks, and how it ended."""
+    def awaited(self, run: RunId, named: Callable[[], str]) -> Iterator[None]:
+        """Shows a run in the cell that waits for it: while it works, unless another cell does so or nobody looks, and how it ended.
+
+        Args:
+            run: The run.
+            named: Returns what stands for it as text.
+        """
         if kernel() is None:
             yield
             return
+        label = named()
         shown = self._at_rest(run) or self._shown_elsewhere(run)
         first = None
         if not shown and self._widgets.usable:

@@ -24,11 +24,14 @@ class Following:
     Args:
         hub: Wakes it.
         run: The run.
+        first: Seconds until the first look.
+        gather: Seconds between two looks at a run that tells much.
     """
 
-    def __init__(self, hub: Hub, run: RunId) -> None:
+    def __init__(self, hub: Hub, run: RunId, *, first: float = 0.0, gather: float = GATHER) -> None:
         self._news = threading.Event()
-        self._earliest, self._latest = 0.0, 0.0
+        self._gather = gather
+        self._earliest = self._latest = time.monotonic() + first
         self._end = hub.on_news(self._news.set, run)
 
     def __enter__(self) -> Self:
@@ -44,7 +47,7 @@ class Following:
         if now < self._earliest or not (self._news.is_set() or now >= self._latest):
             return False
         self._news.clear()
-        self._earliest, self._latest = now + GATHER, now + HEARTBEAT
+        self._earliest, self._latest = now + self._gather, now + HEARTBEAT
         return True
 
     def again_in(self, seconds: float) -> None:

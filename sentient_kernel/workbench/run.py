@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sentient_kernel.commands import CancelRun, ContinueRun, FinishRun, PauseRun, SteerRun
@@ -51,8 +52,8 @@ SHOWN = 400
 GRACE = 5.0
 """Seconds that the engine may take, beyond a timeout, to say whether a run has ended."""
 
-ASKED_AGAIN = 0.25
-"""Seconds between looks whether a question that stands has to be asked in the cell."""
+LOOK = 0.25
+"""Seconds between looks whether a run whose end is waited for needs an answer, or somebody to take it up."""
 
 
 class Run:
@@ -244,16 +245,18 @@ class Run:
             RunWaiting: It waits for an answer, nobody here can give one, and no timeout says to wait for one from elsewhere.
             RunTimedOut: It is not done yet; it goes on.
         """
-        gone = self.detached()
         try:
             with interaction.Wait() as here:
-                with self._parts.output.awaited(self.id, repr(self)), self._following() as news:
+                with (
+                    self._parts.output.awaited(self.id, self.__repr__),
+                    Following(self._parts.hub, self.id, first=TICK, gather=LOOK) as news,
+                ):
                     end = self._wait_here(timeout, here, news)
                 value = self._outcome(end)
                 if here.interrupted:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
-            raise gone from None
+            raise self.detached() from None
         return value
 
     def _wait_here(self, timeout: float | None, here: interaction.Wait, news: Following) -> str:
@@ -281,16 +284,15 @@ class Run:
             Its status, also when the time is over.
         """
         until = None if timeout is None else time.monotonic() + timeout
-        gone = self.detached()
         try:
-            with interaction.Wait() as here, self._following() as news:
+            with interaction.Wait() as here, Following(self._parts.hub, self.id) as news:
                 while not (news.due and self.status not in ("pending", "running")) and (until is None or time.monotonic() < until):
                     news.wait(TICK)
                     here.serve()
                 if here.interrupted:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
-            raise gone from None
+            raise self.detached() from None
         return self.status
 
     def changes(self) -> Iterator[RunView]:
@@ -299,7 +301,7 @@ class Run:
         Example:
             ``for view in run.changes(): print(view.message)``
         """
-        with self._following() as news:
+        with Following(self._parts.hub, self.id) as news:
             while True:
                 if news.due:
                     view = self.view
@@ -312,13 +314,12 @@ class Run:
         return self._wait().__await__()
 
     async def _wait(self) -> Any:
-        gone = self.detached()
         mine = interaction.in_cell()
         try:
             with (
                 interaction.Wait(mine=mine, awaiting=True) as here,
-                self._parts.output.awaited(self.id, repr(self)),
-                self._following() as news,
+                self._parts.output.awaited(self.id, self.__repr__),
+                Following(self._parts.hub, self.id, first=TICK, gather=LOOK) as news,
             ):
                 future = asyncio.wrap_future(await asyncio.wrap_future(self._watch()))
                 # A loop that only waits is not woken by an interrupt for seconds; the ticker is what lets it through.
@@ -333,7 +334,7 @@ class Run:
         except KeyboardInterrupt:
             if not mine:
                 raise
-            raise gone from None
+            raise self.detached() from None
         return self._outcome(end)
 
     def detached(self) -> Detached:
@@ -343,10 +344,7 @@ class Run:
 
     def _watch(self) -> Future[Any]:
         """Returns, at once, what is soon the future of its end; the engine's loop may be busy."""
-        return self._parts.engine.start_soon(lambda: self._parts.engine.end_of(self.id))
-
-    def _following(self) -> Following:
-        return Following(self._parts.hub, self.id)
+        return self._parts.engine.start_soon(partial(self._parts.engine.end_of, self.id))
 
     def _look(self, here: interaction.Wait, news: Following, *, patient: bool = False) -> None:
         """Sees to what a run that has not ended may need: an answer, or somebody to take it up. Raises when nobody here can give it."""
@@ -368,7 +366,7 @@ class Run:
             if not here.may_ask:
                 return
             if not here.asks(output.watched(self.id), output.heard):
-                news.again_in(ASKED_AGAIN)
+                news.again_in(LOOK)
                 return
             output.draw(self.id)
             if all(self._ask(approval, here) for approval in self.approvals if approval.status == "open"):
