@@ -1,7 +1,7 @@
-"""Brings what happens to the live views: one thread per workbench, woken by news, a few messages a second, in order.
+"""Brings what happens to the live views: one thread per workbench, woken by news.
 
-Jupyter's server drops messages above a thousand a second without a word, so the first change goes at once and what follows gathers for a
-tenth of a second and goes as one (debounce).
+Jupyter's server drops messages above a thousand a second without a word. So the first change goes at
+once, and what follows gathers for a tenth of a second and goes as one message (throttling).
 """
 
 from __future__ import annotations

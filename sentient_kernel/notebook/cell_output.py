@@ -1,7 +1,8 @@
-"""How things show themselves in a notebook's cells: live where a front end can, else drawn, and drawn again when they come to an end.
+"""How things show themselves in a notebook's cells: live where a front end can, else drawn.
 
-Beside a live view stands what is kept of it when the notebook is opened again without its kernel; while the live view is there, its
-front end hides that.
+A drawing is made anew when the run's status changes. Beside a live view stands what is kept of it
+when the notebook is opened again without its kernel; while the live view is there, its front end
+hides that.
 """
 
 from __future__ import annotations

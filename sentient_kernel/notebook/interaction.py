@@ -1,4 +1,4 @@
-"""What sits at the other end: a notebook, a terminal, or nobody; how it interrupts, how it clicks, and how it is asked."""
+"""The front end at the other end (a notebook, a terminal, or nobody): its interrupts, its clicks, its input line."""
 
 from __future__ import annotations
 

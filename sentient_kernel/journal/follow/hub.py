@@ -1,11 +1,12 @@
 """Live fan-out: what was just written goes to everyone who follows it.
 
-Two ways to follow. A :class:`~sentient_kernel.journal.follow.subscriber.Subscriber` gets every record once, in order, from the seq that it
-names: for streams that somebody else reads. :meth:`Hub.on_news` only wakes: for whoever then looks at a projection, such as a live view, a
-terminal or a call that waits.
+There are two ways to follow. A subscriber (:meth:`Hub.subscribe`) gets every record once, in order,
+from the seq that it names: for streams that somebody else reads. :meth:`Hub.on_news` only wakes: for
+whoever then looks at a projection, as live views, a terminal or a call that waits do.
 
-A subscriber is a place in one shared ring of the newest records, so that a hundred of them cost one copy, and one that is stuck costs
-nothing. Who falls out of the ring is told (``subscriber_lagged``) and reads on from the journal: nothing is lost, nothing comes twice.
+A subscriber is a place in one shared ring buffer of the newest records, so that a hundred of them
+cost one copy, and one that is stuck costs nothing. Who falls out of the ring is told
+(``subscriber_lagged``) and reads on from the journal: nothing is lost, nothing comes twice.
 """
 
 from __future__ import annotations
@@ -119,10 +120,11 @@ class Hub:
         return subscriber
 
     def on_news(self, call: Callable[[], None], run: RunId | None = None) -> Callable[[], None]:
-        """Calls a function whenever something was published; what that was is read from the journal or its projections.
+        """Calls a function whenever something was published; what that was, a projection shows.
 
         Args:
-            call: Called on the thread that publishes, most often the engine's loop: it only wakes somebody, and never raises.
+            call: Called on the thread that publishes, most often the engine's loop: it only wakes
+                somebody, and never raises.
             run: Only for what belongs to this run.
 
         Returns:
