@@ -17,7 +17,7 @@ from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.folds import RunFolds, RunLook, WorkbenchFolds
 from sentient_kernel.projections.foreign import ForeignView
-from sentient_kernel.projections.runs import RunView, with_liveness
+from sentient_kernel.projections.runs import RunView, title_of, with_liveness
 from sentient_kernel.research.workflow import RESEARCH
 
 if TYPE_CHECKING:
@@ -80,6 +80,12 @@ class FoldCache:
             # One that ended between the two looks is not executed any more either; its record has more to say then.
             if shown.status != "crashed" or self.of(run).run.view.seq == view.seq:
                 return shown
+
+    def title(self, run: RunId) -> str:
+        """Returns what a run is about, without folding it; empty when there is no such run."""
+        self._engine.check_usable()
+        started = self._journal.read(run=run, kinds=["run_started"], limit=1)
+        return title_of(started[0].event) if started else ""
 
     def look(self, run: RunId) -> RunLook:
         """Returns all that is known of one run, as of one moment."""

@@ -65,8 +65,8 @@ class Run:
         self._title = ""
 
     def __repr__(self) -> str:
-        with suppress(SentientError):  # a closed workbench says what it was when it was last looked at
-            self._title = self.view.title
+        with suppress(SentientError):  # once the workbench is closed, only what was read before is known
+            self._title = self._title or self._parts.folds.title(self.id)
         title = self._title or str(self.id)
         return f"Run({title if len(title) <= SHOWN else title[: SHOWN - 1] + '…'!r})"
 
@@ -392,17 +392,18 @@ class Run:
         return interaction.ask(approval, read, tell=here.tells(approval.id))
 
     def _outcome(self, end: str) -> Any:
+        label = repr(self)
         if end == "completed":
             report = self._parts.report(self.id)
             return report if report is not None else self._parts.engine.result(self.id)
         cause, info = self.cause, self.error
         what = f"{info.type}: {info.message}" if info else str(cause or end)
         if end == "cancelled":
-            raise RunCancelled(f"{self!r} was cancelled.", hint=self.view.reason or "run.resume() takes it up again.")
+            raise RunCancelled(f"{label} was cancelled.", hint=self.view.reason or "run.resume() takes it up again.")
         if end == "failed":
-            raise RunFailed(f"{self!r} failed: {what}", hint=info.hint if info else "", story=self._story()) from cause
+            raise RunFailed(f"{label} failed: {what}", hint=info.hint if info else "", story=self._story()) from cause
         raise RunError(
-            f"{self!r} stopped before its end: {what}", hint="Take it up with run.resume(): finished steps are kept.", story=self._story()
+            f"{label} stopped before its end: {what}", hint="Take it up with run.resume(): finished steps are kept.", story=self._story()
         ) from cause
 
     def _story(self) -> tuple[dict[str, Any], ...]:

@@ -256,7 +256,7 @@ def test_map_begins_no_question_when_one_of_them_cannot_be_asked(bees: sk.Workbe
 @pytest.mark.parametrize("name", ["", " ", 5])
 def test_a_name_is_a_few_words(wb: sk.Workbench, name: Any) -> None:
     for begin in (lambda: wb.research(QUESTION, name=name), lambda: wb.start(doubled, 1, name=name)):
-        with pytest.raises(sk.UsageError, match="no name of a run"):
+        with pytest.raises(sk.UsageError, match="name must be a few words"):
             begin()
     assert len(wb.runs) == 0
 
