@@ -1,6 +1,6 @@
 """What a live view is told: everything at first, and then only what has changed.
 
-A feed looks at values that somebody else folds, and remembers what it has told. It decides; who sends is next door.
+A feed looks at values that somebody else folds, and remembers what it has told. It decides; ``sender`` sends.
 """
 
 from __future__ import annotations

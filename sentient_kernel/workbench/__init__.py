@@ -1,7 +1,7 @@
 """What a person holds: a workbench with its home, its runs and their files.
 
-May import: everything below; ``cli``, ``magics``, ``testing`` and a gateway stand on it. Nothing here decides: it checks
-what it is given at the door and hands it on.
+May import: everything below; ``cli``, ``magics``, ``testing`` and a gateway stand on it. Nothing here decides: arguments
+are checked and handed on. Nobody is handed the whole workbench: each part takes what it uses.
 
     workbench.py     the facade: sources, research, runs, approvals
     parts.py         what its runs share: engine, folds, hub, cell output

@@ -76,7 +76,7 @@ class Parts:
                 run=run,
                 approval=ApprovalId(approval_id),
                 decision=decision,
-                payload=jsonable(payload, "the payload"),
+                payload=jsonable(payload, "the answer"),
                 edited=payload is not None,
                 reason=reason or "",
                 by=self.user,

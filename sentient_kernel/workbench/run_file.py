@@ -1,6 +1,6 @@
 """The file that a run travels in: a zip with its events, its stored values, what its calls were answered, and a manifest over all.
 
-Here is what such a file is, and how one is written; reading is next door, as a stranger's.
+Here is what such a file is, and how one is written; reading (``run_reading``) trusts nothing in it.
 """
 
 from __future__ import annotations
