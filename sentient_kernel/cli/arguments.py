@@ -40,7 +40,7 @@ def actions(parser: argparse.ArgumentParser) -> Sequence[argparse.Action]:
     return parser._actions
 
 
-class Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """Says what is wrong with the words of a command in one sentence."""
 
     def error(self, message: str) -> NoReturn:
@@ -80,17 +80,17 @@ def parser() -> argparse.ArgumentParser:
     """Returns what understands the words of every command; ``command`` of the result says which one it is."""
     from sentient_kernel import __version__
 
-    home = Parser(add_help=False)
+    home = CommandParser(add_help=False)
     home.add_argument("--home", metavar="DIR", help="the folder that keeps everything (default: SENTIENT_HOME, else .sentient)")
-    as_json = Parser(add_help=False)
+    as_json = CommandParser(add_help=False)
     as_json.add_argument("--json", action="store_true", help="for programs")
-    shaped = Parser(add_help=False)
+    shaped = CommandParser(add_help=False)
     shaped.add_argument(
         "--format", choices=SHOWN_FORMATS, help="default: drawn in a terminal, md in a pipe, or what the ending of FILE says"
     )
     shaped.add_argument("--out", metavar="FILE", help=f"write the report there; its ending ({' '.join(ENDINGS)}) or --format says how")
 
-    words = Parser(
+    words = CommandParser(
         prog="sentient-kernel",
         description="Research that survives: cited reports over your documents, with or without a model.",
         epilog="Exit: 0 done, 1 failed, 2 wrong usage, 3 nothing found, 4 waiting for an answer.",
@@ -98,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--version", action="version", version=__version__)
     commands = words.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, text: str, *parents: Parser) -> Parser:
+    def add(name: str, text: str, *parents: CommandParser) -> CommandParser:
         return commands.add_parser(name, help=text, description=text, parents=[home, *parents])
 
     research = add("research", "Research a question and print a report whose every sentence is cited.", shaped)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sentient_kernel.clock import as_datetime
 from sentient_kernel.engine import root_of
 from sentient_kernel.errors import NotFound
-from sentient_kernel.events import ErrorInfo
+from sentient_kernel.events import ErrorInfo, RunStarted
 from sentient_kernel.ids import RunId, line_of
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing.table import Table
@@ -83,9 +83,13 @@ class FoldCache:
 
     def title(self, run: RunId) -> str:
         """Returns what a run is about, without folding it; empty when there is no such run."""
+        started = self._started(run)
+        return title_of(started) if started is not None else ""
+
+    def _started(self, run: RunId) -> RunStarted | None:
         self._engine.check_usable()
-        started = self._journal.read(run=run, kinds=["run_started"], limit=1)
-        return title_of(started[0].event) if started else ""
+        records = self._journal.read(run=run, kinds=["run_started"], limit=1)
+        return records[0].event if records else None
 
     def look(self, run: RunId) -> RunLook:
         """Returns all that is known of one run, as of one moment."""
@@ -158,8 +162,8 @@ class FoldCache:
         """Returns the report of a completed research; None for other runs. Raises Refused when there is none yet."""
         from sentient_kernel.report.report import Report
 
-        started = self._journal.read(run=run, kinds=["run_started"])
-        if not started or started[0].event.workflow != RESEARCH:
+        started = self._started(run)
+        if started is None or started.workflow != RESEARCH:
             return None
         return Report.from_dict(self._engine.result(run))
 
