@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 
 class ViewSource(Protocol):
-    """What live views look at, and what does what their pages ask for: the parts of a workbench that they need."""
+    """What views of runs look at, live or drawn, and what does what their pages request."""
 
     def on_news(self, call: Callable[[], None]) -> Callable[[], None]:
         """Calls a function, on any thread, whenever there may be news; returns what ends that."""
@@ -55,6 +55,12 @@ class ViewSource(Protocol):
 
     def report(self, run: RunId) -> Row | None:
         """Returns the report of a run that has one."""
+
+    def html(self, run: RunId, *, report: bool = True) -> str:
+        """Returns the static view of a run, with its report when it has one and that is wanted."""
+
+    def line_html(self, run: RunId) -> str:
+        """Returns one line on a run that is the same each time when it has ended."""
 
     def texts(self, run: RunId) -> Mapping[str, Text]:
         """Returns what is being written in a run."""

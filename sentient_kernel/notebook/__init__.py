@@ -1,7 +1,7 @@
 """What a run needs of a notebook: the output of its cell, live widgets, and a kernel that listens while a cell waits.
 
 May import: ``widgets``, ``feeds``, projections and the vocabulary. Knows neither workbench nor run: it is given a
-``RunSource``, a protocol, and ids.
+``ViewSource``, a protocol of ``feeds``, and ids.
 
     cell_output.py       what stands below the cell that shows a run, and the last line of it
     widget_registry.py   the live views of one workbench, one for each thing that is shown

@@ -12,13 +12,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from sentient_kernel.errors import JournalError, NotFound
-from sentient_kernel.feeds.feeds import ViewSource
 from sentient_kernel.ids import RunId
 from sentient_kernel.notebook.interaction import kernel, someone_can_answer
 from sentient_kernel.notebook.widget_registry import WidgetRegistry
+
+if TYPE_CHECKING:
+    from sentient_kernel.feeds.feeds import ViewSource
 
 HEARTBEAT = 1.0
 """Seconds between looks at runs that are shown and tell nothing: the kernel that executes one may have died without a word."""
@@ -27,16 +29,6 @@ GATHER = 0.1
 AT_REST = frozenset({"completed", "failed", "cancelled", "crashed"})
 
 Role = Literal["static", "awaited", "kept"]
-
-
-class RunSource(ViewSource, Protocol):
-    """What a cell shows of runs: what live views look at, and static drawings."""
-
-    def html(self, run: RunId, *, report: bool = True) -> str:
-        """Returns the static view of a run, with its report when it has one and that is wanted."""
-
-    def line_html(self, run: RunId) -> str:
-        """Returns one line on a run that is the same each time when it has ended."""
 
 
 class View:
@@ -54,7 +46,7 @@ class View:
 
     def __init__(
         self,
-        source: RunSource,
+        source: ViewSource,
         run: RunId,
         label: str,
         role: Role = "static",
@@ -146,7 +138,7 @@ class CellOutput:
         source: What is shown, and what does what pages request.
     """
 
-    def __init__(self, source: RunSource) -> None:
+    def __init__(self, source: ViewSource) -> None:
         self._source = source
         self._widgets = WidgetRegistry(source)
         self._views: list[View] = []

@@ -6,7 +6,6 @@ are checked and handed on. Nobody is handed the whole workbench: each part takes
     workbench.py     the facade: sources, research, runs, approvals
     parts.py         what its runs share: engine, folds, hub, cell output
     run.py           a handle on one run
-    following.py     when to look at a run again, for who waits
     many.py          many runs at once, with partial failures as values
     fold_cache.py    the folds of a journal, as of now; nothing is folded before somebody looks
     view_source.py   what live views look at, and what a click in them does

@@ -29,8 +29,8 @@ from sentient_kernel.errors import (
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.failures import plain
 from sentient_kernel.ids import RunId
+from sentient_kernel.journal.follow.hub import HEARTBEAT, Following
 from sentient_kernel.notebook import interaction
-from sentient_kernel.workbench.following import HEARTBEAT, TICK, Following
 from sentient_kernel.workbench.parts import Parts
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ SHOWN = 400
 GRACE = 5.0
 """Seconds that the engine may take, beyond a timeout, to say whether a run has ended."""
 
+TICK = 0.03
+"""Seconds between looks for an interrupt and for clicks while a cell waits."""
 LOOK = 0.25
 """Seconds between looks whether a run whose end is waited for needs an answer, or somebody to take it up."""
 

@@ -39,7 +39,7 @@ Row = dict[str, Any]
 
 
 class WorkbenchViews:
-    """What a notebook shows of runs, and what its pages request: a :class:`~sentient_kernel.notebook.cell_output.RunSource`.
+    """What views show of runs, and what their pages request: a :class:`~sentient_kernel.feeds.feeds.ViewSource`.
 
     Args:
         engine: Takes commands.

@@ -30,7 +30,6 @@ from sentient_kernel.research.model_registry import Shelf
 from sentient_kernel.research.workflow import research_workflow
 from sentient_kernel.settings import Settings
 from sentient_kernel.workbench.fold_cache import FoldCache
-from sentient_kernel.workbench.many import Mapped, map_runs
 from sentient_kernel.workbench.parts import Parts
 from sentient_kernel.workbench.run import Run
 from sentient_kernel.workbench.view_source import WorkbenchViews
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from sentient_kernel.projections.errors import ErrorView
     from sentient_kernel.projections.runs import RunView
     from sentient_kernel.sources.base import Document, Passage, Source
+    from sentient_kernel.workbench.many import Mapped
 
 KINDS = frozenset({"plan", "spend", "tool", "fetch", "effect", "question", "open", "default"})
 POLICIES = frozenset({"ask", "auto", "deny"})
@@ -267,6 +267,7 @@ class Workbench:
             UsageError: There is nothing to run, or an item does not fit.
         """
         from sentient_kernel.research.workflow import check_question
+        from sentient_kernel.workbench.many import map_runs
 
         if concurrency < 1:
             raise UsageError(f"concurrency must be 1 or more, not {concurrency!r}.")
