@@ -14,7 +14,6 @@ from sentient_kernel.failures import describe, plain
 from sentient_kernel.ids import DocumentId, RunId, Seq
 from sentient_kernel.journal.texts import Text
 from sentient_kernel.projections.approvals import ApprovalView
-from sentient_kernel.projections.drawing.exact import marked, unmarked
 from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.folds import RunLook
@@ -175,6 +174,8 @@ class WorkbenchViews:
             raise UsageError(f"There is no event {seq}.")
         from pydantic_core import from_json
 
+        from sentient_kernel.projections.drawing.exact import marked
+
         data: Row = marked(from_json(found[0].to_json()))
         return data
 
@@ -223,6 +224,8 @@ def _decision(run: RunId, given: Row, by: str) -> DecideApproval:
             "The answer does not say what was shown when it was given; it was not recorded.",
             hint="Load the page again, look at the question, and answer it there.",
         )
+    from sentient_kernel.projections.drawing.exact import unmarked
+
     payload = unmarked(given.get("payload"))
     if (size := len(json.dumps(payload))) > MOST_PAYLOAD:
         raise UsageError(f"What is to be approved must have at most {MOST_PAYLOAD:,} characters as JSON, not {size:,}.")
