@@ -4,8 +4,7 @@ May import: everything below; ``cli``, ``magics``, ``testing`` and a gateway sta
 are checked and handed on. Nobody is handed the whole workbench: each part takes what it uses.
 
     workbench.py     the facade: sources, research, runs, approvals
-    parts.py         what its runs share: engine, folds, hub, cell output
-    run.py           a handle on one run
+    run.py           a handle on one run, and the parts that it is given
     many.py          many runs at once, with partial failures as values
     fold_cache.py    the folds of a journal, as of now; nothing is folded before somebody looks
     view_source.py   what live views look at, and what a click in them does

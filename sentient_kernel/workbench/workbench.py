@@ -30,8 +30,7 @@ from sentient_kernel.research.model_registry import Shelf
 from sentient_kernel.research.workflow import research_workflow
 from sentient_kernel.settings import Settings
 from sentient_kernel.workbench.fold_cache import FoldCache
-from sentient_kernel.workbench.parts import Parts
-from sentient_kernel.workbench.run import Run
+from sentient_kernel.workbench.run import Parts, Run
 from sentient_kernel.workbench.view_source import WorkbenchViews
 
 if TYPE_CHECKING:
