@@ -90,7 +90,7 @@ def open_question(run: sk.Run, ask: str = "open", seconds: float = 20) -> Approv
 def settled(run: sk.Run, seconds: float = 20) -> str:
     """Waits until no kernel executes a run, and returns its status."""
     until = time.monotonic() + seconds
-    while run._wb.engine.alive(run.id):
+    while run.alive:
         assert time.monotonic() < until
         time.sleep(0.01)
     return run.status

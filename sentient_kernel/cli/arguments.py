@@ -35,7 +35,12 @@ def shell_word(text: object) -> str:
     return shlex.quote(one_line(text))
 
 
-class Words(argparse.ArgumentParser):
+def actions(parser: argparse.ArgumentParser) -> Sequence[argparse.Action]:
+    """Returns what a parser takes; argparse itself has no public list of it."""
+    return parser._actions
+
+
+class CommandParser(argparse.ArgumentParser):
     """Says what is wrong with the words of a command in one sentence."""
 
     def error(self, message: str) -> NoReturn:
@@ -52,7 +57,7 @@ class Words(argparse.ArgumentParser):
     def check(self, unknown: Sequence[str]) -> None:
         """Ends the process with 2 where there are words that the command does not take."""
         if unknown:
-            options = [text for action in self._actions for text in action.option_strings]
+            options = [text for action in actions(self) for text in action.option_strings]
             said = one_line(f"unrecognized arguments: {' '.join(unknown)}")
             self.refuse(said, did_you_mean(unknown[0].partition("=")[0], options))
 
@@ -66,7 +71,7 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     top = parser()
     args, unknown = top.parse_known_args(words)
     args.options = others[1:] if others[:1] == ["--"] else others
-    commands: Any = next(action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    commands: Any = next(action for action in actions(top) if action.dest == "command")
     commands.choices[args.command].check(unknown)
     return args
 
@@ -75,17 +80,17 @@ def parser() -> argparse.ArgumentParser:
     """Returns what understands the words of every command; ``command`` of the result says which one it is."""
     from sentient_kernel import __version__
 
-    home = Words(add_help=False)
+    home = CommandParser(add_help=False)
     home.add_argument("--home", metavar="DIR", help="the folder that keeps everything (default: SENTIENT_HOME, else .sentient)")
-    as_json = Words(add_help=False)
+    as_json = CommandParser(add_help=False)
     as_json.add_argument("--json", action="store_true", help="for programs")
-    shaped = Words(add_help=False)
+    shaped = CommandParser(add_help=False)
     shaped.add_argument(
         "--format", choices=SHOWN_FORMATS, help="default: drawn in a terminal, md in a pipe, or what the ending of FILE says"
     )
     shaped.add_argument("--out", metavar="FILE", help=f"write the report there; its ending ({' '.join(ENDINGS)}) or --format says how")
 
-    words = Words(
+    words = CommandParser(
         prog="sentient-kernel",
         description="Research that survives: cited reports over your documents, with or without a model.",
         epilog="Exit: 0 done, 1 failed, 2 wrong usage, 3 nothing found, 4 waiting for an answer.",
@@ -93,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--version", action="version", version=__version__)
     commands = words.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, text: str, *parents: Words) -> Words:
+    def add(name: str, text: str, *parents: CommandParser) -> CommandParser:
         return commands.add_parser(name, help=text, description=text, parents=[home, *parents])
 
     research = add("research", "Research a question and print a report whose every sentence is cited.", shaped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import io
 import json
 import os
@@ -95,7 +96,7 @@ def _check(args: argparse.Namespace) -> None:
     if out and not Path(out).absolute().parent.is_dir():
         raise UsageError(f"{out!r} cannot be written: there is no folder {str(Path(out).parent)!r}.")
     if out and args.format is None and not out.lower().endswith(ENDINGS):
-        raise UsageError(f"{out!r} has no ending that says how to write it.", hint=f"Endings that work: {', '.join(ENDINGS)}; or --format.")
+        raise UsageError(f"{out!r} must end in one of {', '.join(ENDINGS)}.", hint="Or say how to write it with --format.")
 
 
 # -- commands --------------------------------------------------------------------------------------------------------------
@@ -150,22 +151,12 @@ def _finish(wb: Workbench, run: Run, args: argparse.Namespace) -> int:
                 print(f"Waiting for an answer: {one_line(approval.question)} {how}.", file=sys.stderr)
         return WAITING
     if status in ("paused", "crashed"):
-        cause = wb.engine.error(run.id)
-        why = f": {cause}" if cause is not None else "."
+        why = f": {run.cause}" if run.cause is not None else "."
         raise RunError(f"Run {run.id} is {status}{why}", hint=f"`sentient-kernel resume {run.id}` goes on with it.")
     result = run.result()
-    _tell_what_failed(wb, run)
-    return _print_result(result, args)
-
-
-def _tell_what_failed(wb: Workbench, run: Run) -> None:
-    """Says what a run has done without: a model that did not help, a budget that was not raised. It is no failure, but it is a loss."""
-    facts = [record.event for record in wb.journal.read(run=run.id, kinds=["error_recorded"])]
-    said = [f"{fact.error.message} {fact.error.hint}" for fact in facts if fact.origin.startswith("model ")]
-    refused = [asked for asked in run.approvals if asked.ask == "spend" and asked.status == "rejected"]
-    said += [f"The budget was not raised, so the model was asked no further. {asked.question}" for asked in refused]
-    for line in dict.fromkeys(map(one_line, said)):
+    for line in map(one_line, run.shortfalls()):
         print(f"sentient-kernel: {line}", file=sys.stderr)
+    return _print_result(result, args)
 
 
 def _print_result(result: Any, args: argparse.Namespace) -> int:
@@ -216,14 +207,6 @@ def _search(wb: Workbench, args: argparse.Namespace) -> int:
     return _fail(" ".join(reasons) or "No passage fits.", NOTHING)
 
 
-def _runs(wb: Workbench, args: argparse.Namespace) -> int:
-    return _table(wb.runs, args)
-
-
-def _approvals(wb: Workbench, args: argparse.Namespace) -> int:
-    return _table(wb.approvals, args)
-
-
 def _table(table: Any, args: argparse.Namespace) -> int:
     if args.json:
         _write(_json([_plain(row) for row in table]), args)
@@ -241,9 +224,8 @@ def _show(wb: Workbench, args: argparse.Namespace) -> int:
         return DONE
     from sentient_kernel.projections.drawing.views import run_text
 
-    folds = wb._views.of(run.id)
-    parts = (folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table)
-    print(run_text(view, *parts, foreign=wb._views.foreign(run.id)))
+    look = run.look
+    print(run_text(view, look.steps, look.progress, look.sources, look.approvals, foreign=look.foreign))
     if run.error is not None:
         print(f"\n{one_line(f'{run.error.type}: {run.error.message} {run.error.hint}')}")
     if view.status == "completed":
@@ -270,10 +252,10 @@ def _reject(wb: Workbench, args: argparse.Namespace) -> int:
 
 
 def _answered(wb: Workbench, approval: str, what: str) -> int:
-    run = wb.run(wb._approval_run(approval))
+    run = wb.run(wb.approval(approval).run)
     ours = run.view.workflow.startswith("sentient_kernel.")
     how = f"`sentient-kernel resume {run.id}` goes on with the run." if ours else "Start its script or notebook again; it goes on there."
-    goes_on = "" if wb.engine.alive(run.id) else f" {how}"
+    goes_on = "" if run.alive else f" {how}"
     print(f"{what}: {one_line(approval)}.{goes_on}", file=sys.stderr)
     return DONE
 
@@ -308,7 +290,7 @@ def _verify(args: argparse.Namespace) -> int:
         journal.close()
     if args.json:
         told = {"ok": verdict.ok, "rows": verdict.rows, "head": verdict.head, "foreign": verdict.foreign}
-        _write(_json({**told, "damage": [d._asdict() for d in verdict.damage]}), args)
+        _write(_json({**told, "damage": [{"first": d.first, "last": d.last, "what": d.what} for d in verdict.damage]}), args)
     elif verdict.ok:
         print(f"The journal is whole: {verdict.rows:,} rows, none missing or altered.")
         print(f"{verdict.rows - verdict.foreign:,} were written by this installation, {verdict.foreign:,} come from elsewhere.")
@@ -323,10 +305,10 @@ def _verify(args: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[Workbench, argparse.Namespace], int]] = {
     "research": _research,
     "search": _search,
-    "runs": _runs,
+    "runs": lambda wb, args: _table(wb.runs, args),
     "show": _show,
     "resume": _resume,
-    "approvals": _approvals,
+    "approvals": lambda wb, args: _table(wb.approvals, args),
     "approve": _approve,
     "reject": _reject,
     "demo": _demo,
@@ -347,14 +329,9 @@ def _budget(usd: float | None) -> Any:
 def _plain(row: Any) -> dict[str, Any]:
     from pydantic_core import to_jsonable_python
 
-    value: dict[str, Any] = to_jsonable_python({k: v for k, v in _fields(row) if not k.startswith("_")}, inf_nan_mode="strings")
+    fields = {f.name: getattr(row, f.name) for f in dataclasses.fields(row) if not f.name.startswith("_")}
+    value: dict[str, Any] = to_jsonable_python(fields, inf_nan_mode="strings")
     return value
-
-
-def _fields(row: Any) -> list[tuple[str, Any]]:
-    import dataclasses
-
-    return [(f.name, getattr(row, f.name)) for f in dataclasses.fields(row)]
 
 
 def _json(value: Any) -> str:

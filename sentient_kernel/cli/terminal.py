@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from sentient_kernel.report.report import Report
     from sentient_kernel.workbench.run import Run
 
-LOOK = 0.1
 LONGEST = 400
 """Characters of a line of progress."""
 BETWEEN = 2.0
@@ -25,16 +24,13 @@ BETWEEN = 2.0
 def follow(run: Run) -> str:
     """Shows a run's progress until it comes to rest, asks what it asks where a person can answer, and returns its status."""
     with _telling() as tell:
-        while True:
-            view = run.view
+        for view in run.changes():
             tell(view.phase, view.message, view.progress)
-            if view.status in ("completed", "failed", "cancelled", "crashed", "paused"):
-                return view.status
-            if view.status == "waiting" and (asked := run._for_people()):
+            if view.status == "waiting" and (asked := run.unanswered()):
                 tell.pause()
                 if not someone_can_answer() or not all(map(ask, asked)):
-                    return "waiting"
-            time.sleep(LOOK)
+                    break
+    return view.status
 
 
 def print_report(report: Report) -> None:

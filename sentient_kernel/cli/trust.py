@@ -69,7 +69,7 @@ def trust(path: str, *, yes: bool) -> int:
 
 def _said_yes() -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError("Without a terminal nobody can say yes.", hint="Read what is shown, then give --yes.")
+        raise UsageError("Without a terminal, --yes is needed.", hint="Read what is shown, then give --yes.")
     print("Type yes to take all of this for your own: ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() == "yes"
 

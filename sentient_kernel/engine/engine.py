@@ -176,7 +176,7 @@ class Engine:
         Raises:
             UsageError: The arguments do not fit the workflow, or cannot be kept.
         """
-        self._usable()
+        self.check_usable()
         return self._thread.call(self.launch(flow, args, kwargs, name=name, approve=approve, session=session, user=user))
 
     def register(self, flow: Workflow[..., Any]) -> None:
@@ -191,18 +191,18 @@ class Engine:
             UnknownWorkflow: Its workflow is not defined in this process.
             Refused: It is completed.
         """
-        self._usable()
+        self.check_usable()
         self._thread.call(self._resume(run, flow))
 
     def command(self, command: Command) -> None:
         """Puts a command to a run. Raises Refused, or AnswerRefused for an answer, with the reason."""
-        self._usable()
+        self.check_usable()
         self._thread.call(self.decide(command))
 
     def watch(self, run: RunId) -> Future[str]:
         """Returns a future that is done with the run's end: completed, failed, cancelled, or crashed when it stopped without one."""
-        self._usable()
-        return self._thread.call(self._watch(run))
+        self.check_usable()
+        return self._thread.call(self.end_of(run))
 
     def alive(self, run: RunId) -> bool:
         """True while some kernel executes the run."""
@@ -257,7 +257,7 @@ class Engine:
 
     def start_soon(self, call: Callable[[], Any]) -> Future[Any]:
         """Runs a coroutine function on the engine's loop."""
-        self._usable()
+        self.check_usable()
         return self._thread.start(call())
 
     def close(self, on_close: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -601,7 +601,8 @@ class Engine:
         if self._on_commit is not None:
             self._on_commit(records)
 
-    async def _watch(self, run: RunId) -> Future[str]:
+    async def end_of(self, run: RunId) -> Future[str]:
+        """As :meth:`watch`, on the loop."""
         execution = self.live.get(run)
         if execution is not None and not execution.over:
             return self._watched.setdefault(run, Future())
@@ -665,7 +666,8 @@ class Engine:
         if not self._closed:  # without a lease: the run that was blocked may have ended before anybody could tell
             self.journal.post(run, event)
 
-    def _usable(self) -> None:
+    def check_usable(self) -> None:
+        """Raises JournalUnusable in a forked process, and when the engine is closed; takes no lock."""
         if os.getpid() != self._pid:
             raise JournalUnusable(
                 "This workbench was opened by the parent process and cannot be used in a forked one.",

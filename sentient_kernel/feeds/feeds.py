@@ -1,6 +1,6 @@
 """What a live view is told: everything at first, and then only what has changed.
 
-A feed looks at values that somebody else folds, and remembers what it has told. It decides; who sends is next door.
+A feed looks at values that somebody else folds, and remembers what it has told. It decides; ``sender`` sends.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ Row = dict[str, Any]
 
 
 class ViewSource(Protocol):
-    """What live views look at, and what does what their pages ask for: the parts of a workbench that they need."""
+    """What views of runs look at, live or drawn, and what does what their pages request."""
 
-    def version(self) -> object:
-        """Returns something that differs when there may be news."""
+    def on_news(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Calls a function, on any thread, whenever there may be news; returns what ends that."""
 
     def answer(self, message: Row) -> Row:
         """Does what a page asks for; returns the fields of the reply. Raises SentientError: a refusal."""
@@ -56,13 +56,19 @@ class ViewSource(Protocol):
     def report(self, run: RunId) -> Row | None:
         """Returns the report of a run that has one."""
 
+    def html(self, run: RunId, *, report: bool = True) -> str:
+        """Returns the static view of a run, with its report when it has one and that is wanted."""
+
+    def line_html(self, run: RunId) -> str:
+        """Returns one line on a run that is the same each time when it has ended."""
+
     def texts(self, run: RunId) -> Mapping[str, TextSoFar]:
         """Returns what is being written in a run."""
 
     def asked(self) -> tuple[Table[ApprovalView], dict[RunId, RunView]]:
         """Returns all questions, and the runs that asked them."""
 
-    def gone_wrong(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
+    def errors(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
         """Returns groups of failures, figures, and the newest failures."""
 
     def read(self, run: RunId | None, after: Seq, limit: int) -> list[Record]:
@@ -272,7 +278,7 @@ class ErrorsFeed:
         return {"set": news} if news else None
 
     def _news(self) -> Row:
-        table, stats, recent = self._source.gone_wrong()
+        table, stats, recent = self._source.errors()
         news: Row = {}
         if changed := self._told.changed(
             "errors", ((e.fingerprint, (i, e)) for i, e in enumerate(table)), lambda v, i: rows.error_row(v[1], i)

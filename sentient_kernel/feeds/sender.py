@@ -1,6 +1,7 @@
-"""Brings what happens to the live views: one thread per workbench, a few messages a second, in order.
+"""Brings what happens to the live views: one thread per workbench, woken by news.
 
-Jupyter's server drops messages above a thousand a second without a word, so changes gather for a tenth of a second and go as one.
+Jupyter's server drops messages above a thousand a second without a word. So the first change goes at
+once, and what follows gathers for a tenth of a second and goes as one message (throttling).
 """
 
 from __future__ import annotations
@@ -41,13 +42,11 @@ class Sender:
     """Sends snapshots, changes and replies.
 
     Args:
-        version: Returns something that differs when there may be news.
-        answer: Does what a page asks and returns the reply's fields. Runs on threads of its own. May raise SentientError: a refusal.
+        answer: Does what a page requests and returns the reply's fields. Runs on threads of its own. May raise SentientError: a refusal.
         failed: Told of what should not have happened: an exception, and where.
     """
 
-    def __init__(self, version: Callable[[], object], answer: Callable[[Row], Row], failed: Callable[[Exception, str], None]) -> None:
-        self._version = version
+    def __init__(self, answer: Callable[[Row], Row], failed: Callable[[Exception, str], None]) -> None:
         self._answer = answer
         self._failed = failed
         self._channels: list[Channel] = []
@@ -55,6 +54,7 @@ class Sender:
         self._workers: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._wake = threading.Event()
+        self._news = self._hurry = False
         self._closing = self._closed = False
         self.heard = False
         """Whether any page has ever said anything: the front end shows live views."""
@@ -96,8 +96,15 @@ class Sender:
             channels = list(self._channels)
         return any(channel.present for channel in channels if channel.feed.run == run or channel.view == "inbox")
 
-    def nudge(self) -> None:
+    def news(self) -> None:
+        """Lets what may be new go out, with what else comes within a moment; any thread, returns at once."""
+        if not self._news:
+            self._news = True
+            self._wake.set()
+
+    def wake(self) -> None:
         """Lets changes go out without waiting for more."""
+        self._hurry = True
         self._wake.set()
 
     def close(self) -> None:
@@ -132,17 +139,16 @@ class Sender:
     # -- the thread ---------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        seen: object = None
-        looked = 0.0
-        last = False
+        last = more = False
+        looked = time.monotonic()
         while not last:
-            self._wake.wait(EVERY)
+            self._wake.wait(max(0.0, looked + EVERY - time.monotonic()) if more else TICK)
             self._wake.clear()
-            last = self._closing  # what has changed up to then is still told
-            version, now = self._seen(seen), time.monotonic()
-            look = last or version != seen or now - looked > TICK
+            last, now = self._closing, time.monotonic()  # what has changed up to then is still told
+            look = last or self._hurry or now - looked >= (EVERY if self._news or more else TICK)
             if look:
-                seen, looked = version, now
+                self._news = self._hurry = False
+                looked = now
             with self._lock:
                 channels = list(self._channels)
             for channel in channels:
@@ -154,15 +160,7 @@ class Sender:
                     to.give(reply)
                 except Exception as error:  # noqa: BLE001 - what cannot be sent to one page must not silence all views
                     self._failed(error, f"view {to.view}")
-
-    def _seen(self, before: object) -> object:
-        try:
-            return self._version()
-        except (JournalError, OSError):
-            return before
-        except Exception as error:  # noqa: BLE001 - as above
-            self._failed(error, "views")
-            return before
+            more = self._news or any(channel.behind and channel.pages for channel in channels)
 
     def _tell(self, channel: Channel, look: bool, now: float) -> None:
         """Sends a view what it needs: everything, what has changed, or that the kernel lives."""

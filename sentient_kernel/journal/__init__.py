@@ -24,16 +24,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sentient_kernel.journal.blobs import BlobStore
-    from sentient_kernel.journal.follow.hub import Hub, Listener, Subscriber
+    from sentient_kernel.journal.follow.hub import Hub, Subscriber
     from sentient_kernel.journal.sqlite.repair import Repaired, repair
     from sentient_kernel.journal.sqlite.store import SqliteJournal
 
-__all__ = ["BlobStore", "Hub", "Listener", "Repaired", "SqliteJournal", "Subscriber", "repair"]
+__all__ = ["BlobStore", "Hub", "Repaired", "SqliteJournal", "Subscriber", "repair"]
 
 _WHERE = {
     "BlobStore": "blobs",
     "Hub": "follow.hub",
-    "Listener": "follow.subscriber",
     "Repaired": "sqlite.repair",
     "SqliteJournal": "sqlite.store",
     "Subscriber": "follow.subscriber",

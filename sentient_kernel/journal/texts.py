@@ -63,8 +63,6 @@ class Texts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runs: OrderedDict[RunId, OrderedDict[str, _Growing]] = OrderedDict()
-        self.version = 0
-        """Grows with every piece; who looks often looks here first."""
 
     def add(self, run: RunId, by: str, text: str) -> TextSoFar:
         """Takes one more piece; returns what of it may be shown, known secrets replaced, and where in its text that begins."""
@@ -80,7 +78,6 @@ class Texts:
                     self._runs.popitem(last=False)
             shown = TextSoFar(growing.at + growing.size, growing.stream.take(text, redactor()))
             growing.add(shown.text)
-            self.version += 1
             return shown
 
     def of(self, run: RunId) -> dict[str, TextSoFar]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
+from sentient_kernel.cli.arguments import actions
 from sentient_kernel.errors import SentientError
 from sentient_kernel.workbench.workbench import Workbench
 
@@ -63,14 +64,14 @@ class Completion:
         }
         if option in of_option:
             return of_option[option]()
-        takes = {text: action for action in parser._actions for text in action.option_strings}
+        takes = {text: action for action in actions(parser) for text in action.option_strings}
         if option in takes and takes[option].nargs != 0:
             return ()  # a number or a name: the user's
         given = len([w for i, w in enumerate(before) if not w.startswith("--") and (i == 0 or before[i - 1] not in takes)])
         options = [text for text in takes if text not in before or text == "--source"]
         if begun.startswith("--"):
             return options
-        positional = [action.dest for action in parser._actions if not action.option_strings]
+        positional = [action.dest for action in actions(parser) if not action.option_strings]
         if not positional:
             return options
         return self._ids(positional[0], before) if given == 0 else ()

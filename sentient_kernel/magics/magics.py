@@ -18,9 +18,9 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from IPython.core.magic_arguments import argument, magic_arguments
 
 from sentient_kernel.budget import Budget
-from sentient_kernel.cli.arguments import one_line
+from sentient_kernel.cli.arguments import actions, one_line
 from sentient_kernel.engine import jsonable
-from sentient_kernel.errors import ConfigurationError, Detached, UsageError, ValueNotStorable
+from sentient_kernel.errors import ConfigurationError, UsageError, ValueNotStorable
 from sentient_kernel.magics.completion import Completion
 from sentient_kernel.notebook.interaction import kernel
 from sentient_kernel.projections.approvals import ApprovalView
@@ -142,7 +142,7 @@ class SentientMagics(Magics):
             return getattr(type(self), magic).parser.parse_args(_words(line))
         except (WrongWords, ValueError) as error:
             said = one_line(error).rstrip(".")
-            options = [text for action in getattr(type(self), magic).parser._actions for text in action.option_strings]
+            options = [text for action in actions(getattr(type(self), magic).parser) for text in action.option_strings]
             wrong = re.search(r"unrecognized arguments: (--?[\w-]+)", said)
             meant = did_you_mean(wrong[1], options) if wrong else ""
             hint = f"{meant} `{sign}{magic}?` shows what it takes.".strip()
@@ -168,7 +168,7 @@ class SentientMagics(Magics):
         fitting = [approval for approval in workbench.approvals if approval.id.startswith(args.id)]
         exact = [approval for approval in fitting if approval.id == args.id]
         if len(fitting) > 1 and not exact:
-            raise UsageError(f"{args.id!r} is the beginning of {len(fitting)} approvals' ids.", hint="Give a few characters more.")
+            raise UsageError(f"{args.id!r} matches {len(fitting)} approvals.", hint="Use more characters of the id.")
         return workbench, next(iter(exact or fitting), None)
 
     def _payload(self, text: str) -> Any:
@@ -179,10 +179,10 @@ class SentientMagics(Magics):
         except ValueNotStorable:
             raise
         except ValueError as error:
-            what = f"There is no variable `{text}` here" if text.isidentifier() else f"The payload is no JSON ({one_line(error)})"
+            what = f"There is no variable `{text}` here" if text.isidentifier() else f"The payload is not JSON ({one_line(error)})"
             raise UsageError(f"{what}.", hint='After the id comes JSON, such as {"limit": 3}, or the name of a variable.') from None
         if value is None:
-            raise UsageError("Nothing is no payload to go ahead with.", hint="Leave it out to approve what was shown.")
+            raise UsageError("The payload is empty.", hint="Leave it out to approve what was shown.")
         return value
 
 
@@ -228,7 +228,7 @@ def _report(run: Run) -> Any:
     try:
         follow(run)
     except KeyboardInterrupt:
-        raise Detached(run._detached()) from None
+        raise run.detached() from None
     print_report(run.result())
     return None
 
@@ -238,7 +238,7 @@ def _recorded(what: str, workbench: Workbench, approval: ApprovalView | None, na
         print(f"{what}.")
         return
     run = workbench.run(approval.run)
-    waits = not workbench.engine.alive(run.id) and run.status not in ENDED
+    waits = not run.alive and run.status not in ENDED
     goes_on = f" {name}.resume({str(run.id)!r}) goes on with the run." if waits else ""
     print(f"{what}: {one_line(approval.question)}{goes_on}")
 

@@ -1,15 +1,15 @@
-"""How things show themselves in a notebook's cells: live where a front end can, else drawn and redrawn in place.
+"""How things show themselves in a notebook's cells: live where a front end can, else drawn.
 
-Beside a live view stands what is kept of it when the notebook is opened again without its kernel; while the live view is there, its
-front end hides that.
+A drawing is made anew when the run's status changes. Beside a live view stands what is kept of it
+when the notebook is opened again without its kernel; while the live view is there, its front end
+hides that.
 """
 
 from __future__ import annotations
 
 import html
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,41 +21,51 @@ from sentient_kernel.notebook.widget_registry import WidgetRegistry
 
 if TYPE_CHECKING:
     from sentient_kernel.feeds.feeds import ViewSource
-    from sentient_kernel.workbench.run import Run
 
-EVERY = 0.25
-"""Seconds between looks at a run that is shown; what has changed is drawn."""
-TICK = 1.0
-"""Seconds between redraws of a run that works without telling anything, so that its time goes on."""
+HEARTBEAT = 1.0
+"""Seconds between looks at runs that are shown and tell nothing: the kernel that executes one may have died without a word."""
+GATHER = 0.1
+"""Seconds for which news gathers before what it changed is drawn."""
 AT_REST = frozenset({"completed", "failed", "cancelled", "crashed"})
 
 Role = Literal["static", "awaited", "kept"]
 
 
 class View:
-    """A run drawn in a cell, redrawn in place while it changes.
+    """A run drawn in a cell; drawn again in place when its status changes.
 
     Args:
+        source: What is shown of runs.
         run: The run.
+        label: What stands for it as text.
         role: ``static`` is the run itself. ``awaited`` stands in a cell that waits for the run's result: it makes room at the end, when
             what the cell returns is what counts, and leaves one line that is the same each time. ``kept`` stands beside a live view.
         first: What is shown until the run's end instead of a drawing: a live view.
         live: Whether to draw before the end.
     """
 
-    def __init__(self, run: Run, role: Role = "static", *, first: dict[str, Any] | None = None, live: bool = True) -> None:
+    def __init__(
+        self,
+        source: ViewSource,
+        run: RunId,
+        label: str,
+        role: Role = "static",
+        *,
+        first: dict[str, Any] | None = None,
+        live: bool = True,
+    ) -> None:
         from IPython.display import DisplayHandle
 
         self.run = run
         self.cell = _cell()
+        self._source = source
+        self._label = label
         self._role = role
         self._waits = first is not None
         self._context = copy_context()
         self._handle: Any = DisplayHandle()  # type: ignore[no-untyped-call]
         self._drawing = threading.Lock()
-        self._drawn = ""
-        self._seen: tuple[str, int] = ("", 0)
-        self._at = 0.0
+        self._drawn = self._status = ""
         if first is not None:
             self._put(first)
             self._drawn = first["text/html"]
@@ -68,19 +78,16 @@ class View:
         return bool(self._drawn)
 
     def draw(self) -> bool:
-        """Draws what changed. Returns whether there is more to come."""
+        """Draws a status that is new. Returns whether there is more to come."""
         with self._drawing:
-            view = self.run.view
-            status, now = view.status, time.monotonic()
-            if self._seen == (status, view.seq) and (status != "running" or now - self._at < TICK):
-                return status not in AT_REST
-            self._seen, self._at = (status, view.seq), now
-            if self._waits and status not in AT_REST:
-                return True
-            drawn = self._html(status)
-            if drawn != self._drawn:
-                self._put({"text/html": drawn, "text/plain": repr(self.run)})
-                self._drawn = drawn
+            status = self._source.glance(self.run).status
+            if status != self._status:
+                self._status = status
+                if status in AT_REST or not self._waits:
+                    drawn = self._html(status)
+                    if drawn != self._drawn:
+                        self._put({"text/html": drawn, "text/plain": self._label})
+                        self._drawn = drawn
             return status not in AT_REST
 
     def _put(self, bundle: dict[str, Any]) -> None:
@@ -91,12 +98,12 @@ class View:
             self._context.run(draw, bundle, raw=True)
 
     def _html(self, status: str) -> str:
-        views, run = self.run._wb._views, self.run.id
+        source, run = self._source, self.run
         if self._role == "awaited":
-            return views.line_html(run) if status == "completed" else views.html(run, report=False)
+            return source.line_html(run) if status == "completed" else source.html(run, report=False)
         if self._role == "kept":
-            return kept(run, views.html(run) if status in AT_REST else views.line_html(run) + _how_to_see(run))
-        return views.html(run)
+            return kept(run, source.html(run) if status in AT_REST else source.line_html(run) + _how_to_see(run))
+        return source.html(run)
 
 
 ALONE = (
@@ -125,24 +132,35 @@ def _cell() -> str:
 
 
 class CellOutput:
-    """What one workbench shows. One thread redraws it for as long as any of it changes, also when its cells have ended."""
+    """What one workbench shows. One thread draws what comes to an end, also when its cells have ended.
+
+    Args:
+        source: What is shown, and what does what pages request.
+    """
 
     def __init__(self, source: ViewSource) -> None:
-        self._live = WidgetRegistry(source)
+        self._source = source
+        self._widgets = WidgetRegistry(source)
         self._views: list[View] = []
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
+        self._news = threading.Event()
 
-    def show(self, run: Run) -> None:
-        """Shows a run in this cell; as text where there is no notebook."""
+    def show(self, run: RunId, label: str) -> None:
+        """Shows a run in this cell; as text where there is no notebook.
+
+        Args:
+            run: The run.
+            label: What stands for it as text.
+        """
         if kernel() is None:
-            print(run)
-        elif self._live.usable:
-            self._put("run", run.id, repr(run), run._wb._views.html(run.id))
-            self._follow(View(run, "kept"))
+            print(label)
+        elif self._widgets.usable:
+            self._put("run", run, label, self._source.html(run))
+            self._follow(View(self._source, run, label, "kept"))
         else:
-            self._follow(View(run))
+            self._follow(View(self._source, run, label))
 
     def present(self, view: str, run: RunId | None, label: str, drawn: str) -> bool:
         """Shows something live in this cell; returns False where only a picture of it will do.
@@ -153,7 +171,7 @@ class CellOutput:
             label: What stands for it as text.
             drawn: Its static form.
         """
-        if not self._live.usable:
+        if not self._widgets.usable:
             return False
         from IPython.display import display
 
@@ -164,45 +182,53 @@ class CellOutput:
     @property
     def heard(self) -> bool:
         """True when some page has ever said that it shows a live view of this workbench."""
-        return self._live.heard
+        return self._widgets.heard
 
     def watched(self, run: RunId) -> bool:
         """True when somebody has a run's live view, or the inbox, in front of them: questions are answered there."""
-        return self._live.present(run)
+        return self._widgets.present(run)
 
     @contextmanager
-    def awaited(self, run: Run) -> Iterator[None]:
-        """Shows a run in the cell that waits for it: while it works, unless another cell does so or nobody looks, and how it ended."""
+    def awaited(self, run: RunId, named: Callable[[], str]) -> Iterator[None]:
+        """Shows a run in the cell that waits for it: while it works, unless another cell does so or nobody looks, and how it ended.
+
+        Args:
+            run: The run.
+            named: Returns what stands for it as text.
+        """
         if kernel() is None:
             yield
             return
-        shown = run.status in AT_REST or self._shown_elsewhere(run)
+        label = named()
+        shown = self._at_rest(run) or self._shown_elsewhere(run)
         first = None
-        if not shown and self._live.usable:
-            first = self._live.bundle("run", run.id, repr(run), run._wb._views.html(run.id, report=False))
-        view = View(run, "awaited", first=first, live=someone_can_answer() and not shown)
+        if not shown and self._widgets.usable:
+            first = self._widgets.bundle("run", run, label, self._source.html(run, report=False))
+        live = someone_can_answer() and not shown
+        view = View(self._source, run, label, "awaited", first=first, live=live)
         if view.begun:
             self._follow(view)
         try:
             yield
         finally:
-            self._live.nudge()
-            if run.status in AT_REST:
+            self._widgets.wake()
+            if self._at_rest(run):
                 self.draw(run)  # also in other cells: who executes a notebook without looking takes in no more after its last cell
                 _drawn(view)
 
-    def draw(self, run: Run) -> None:
+    def draw(self, run: RunId) -> None:
         """Draws what is shown of a run now."""
-        self._live.nudge()
+        self._widgets.wake()
         with self._lock:
-            views = [view for view in self._views if view.run.id == run.id]
+            views = [view for view in self._views if view.run == run]
         for view in views:
             _drawn(view)
 
     def close(self) -> None:
         """Draws a last time and stops. Safe to call twice, and from the thread itself."""
         self._closing.set()
-        self._live.close()
+        self._news.set()
+        self._widgets.close()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(2)
@@ -211,36 +237,50 @@ class CellOutput:
         for view in views:
             _drawn(view)
 
+    def _at_rest(self, run: RunId) -> bool:
+        return self._source.glance(run).status in AT_REST
+
     def _put(self, view: str, run: RunId | None, label: str, drawn: str) -> None:
         from IPython.display import display
 
-        display(self._live.bundle(view, run, label, drawn), raw=True)  # type: ignore[no-untyped-call]
+        display(self._widgets.bundle(view, run, label, drawn), raw=True)  # type: ignore[no-untyped-call]
 
-    def _shown_elsewhere(self, run: Run) -> bool:
+    def _shown_elsewhere(self, run: RunId) -> bool:
         here = _cell()
         with self._lock:
-            return any(view.run.id == run.id and bool(here) and view.cell != here for view in self._views)
+            return any(view.run == run and bool(here) and view.cell != here for view in self._views)
 
     def _follow(self, view: View) -> None:
         with self._lock:
             # A cell that is run again has let go of what it showed before.
-            self._views = [v for v in self._views if v.run.id != view.run.id or not view.cell or v.cell != view.cell]
+            self._views = [v for v in self._views if v.run != view.run or not view.cell or v.cell != view.cell]
             self._views.append(view)
+            self._news.set()
             if self._thread is None and not self._closing.is_set():
                 self._thread = threading.Thread(target=self._redraw, name="sentient-screen", daemon=True)
                 self._thread.start()
 
     def _redraw(self) -> None:
-        while True:
-            with self._lock:
-                views = list(self._views)
-            done = [view for view in views if not _drawn(view)]
-            with self._lock:
-                self._views = [view for view in self._views if view not in done]
-                if not self._views or self._closing.is_set():
-                    self._thread = None
-                    return
-            self._closing.wait(EVERY)
+        end = self._source.on_news(self._news.set)
+        try:
+            while self._redrawn():
+                self._news.wait(HEARTBEAT)
+                self._closing.wait(GATHER)
+                self._news.clear()
+        finally:
+            end()
+
+    def _redrawn(self) -> bool:
+        """Draws every view that is new; False when there is no more to come, and the thread ends."""
+        with self._lock:
+            views = list(self._views)
+        done = [view for view in views if not _drawn(view)]
+        with self._lock:
+            self._views = [view for view in self._views if view not in done]
+            if not self._views or self._closing.is_set():
+                self._thread = None
+                return False
+        return True
 
 
 def _drawn(view: View) -> bool:

@@ -1,4 +1,4 @@
-"""What sits at the other end: a notebook, a terminal, or nobody; how it interrupts, how it clicks, and how it is asked."""
+"""The front end at the other end (a notebook, a terminal, or nobody): its interrupts, its clicks, its input line."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Interrupts:
 
 
 def _known(handler: Any) -> bool:
-    ours = getattr(handler, "__func__", None) is Interrupts._note
+    ours = isinstance(getattr(handler, "__self__", None), Interrupts)
     return ours or handler is signal.default_int_handler or getattr(handler, "__module__", "") == "ipykernel.ipkernel"
 
 

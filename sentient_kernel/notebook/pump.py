@@ -166,33 +166,33 @@ class Pump:
 class _Line:
     """What stands behind the cell that waits. Waits within waits share one, so that what is kept stays in order."""
 
-    _open: _Line | None = None
+    open: _Line | None = None
     broken = False
     """Whether the names were there and did something else; then they are left alone."""
 
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
-        self._waits = 0
+        self.waits = 0
 
     @staticmethod
     def enter(kernel: Any, *, pause: bool) -> _Line | None:
         """Returns the line of a kernel for one more wait, or None where its names are not known."""
         try:
-            line = None if _Line.broken else _Line._open or _find(kernel)
+            line = None if _Line.broken else _Line.open or _find(kernel)
             if line is not None and pause:
                 line.pause()
         except CHANGED:
             return None
         if line is not None:
-            _Line._open = line
-            line._waits += 1
+            _Line.open = line
+            line.waits += 1
         return line
 
     def leave(self) -> None:
         """Ends a wait; the last one hands back what was kept."""
-        self._waits -= 1
-        if self._waits == 0:
-            _Line._open = None
+        self.waits -= 1
+        if self.waits == 0:
+            _Line.open = None
             self.hand_back()
 
     def take(self) -> list[Any] | None:

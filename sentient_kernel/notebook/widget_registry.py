@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ class WidgetRegistry:
     def __init__(self, source: ViewSource) -> None:
         self._source = source
         self._sender: Sender | None = None
+        self._end: Callable[[], None] = lambda: None
         self._stores: dict[tuple[str, RunId | None], Store] = {}
 
     @property
@@ -43,7 +45,8 @@ class WidgetRegistry:
         from sentient_kernel.widgets.store import store_class
 
         if self._sender is None:
-            self._sender = Sender(self._source.version, self._source.answer, self._source.failed)
+            self._sender = Sender(self._source.answer, self._source.failed)
+            self._end = self._source.on_news(self._sender.news)
         found = self._stores.get((view, run))
         if found is None or found.comm is None:  # closed by somebody: ipywidgets' close_all
             found = self._stores[view, run] = store_class(view)(view, self._feed(view, run), self._sender.hear, label)
@@ -63,13 +66,14 @@ class WidgetRegistry:
         """True when some page has ever said that it shows a live view."""
         return self._sender is not None and self._sender.heard
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Lets what is new go out at once."""
         if self._sender is not None:
-            self._sender.nudge()
+            self._sender.wake()
 
     def close(self) -> None:
         """Tells the views what there is to tell, and stops."""
+        self._end()
         if self._sender is not None:
             self._sender.close()
 

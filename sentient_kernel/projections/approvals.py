@@ -28,7 +28,7 @@ from sentient_kernel.projections.drawing.table import Table
 
 ApprovalStatus = Literal["open", "approved", "rejected", "edited", "expired", "withdrawn"]
 ASKED_ELSEWHERE = "It was asked where this run comes from; here it is asked again."
-Door = Callable[..., Any]
+Decide = Callable[..., Any]
 """Takes an answer: ``door(approval_id, "approve" | "reject", payload=..., reason=..., digest=...)``."""
 
 
@@ -60,11 +60,11 @@ class ApprovalView:
     by: str = ""
     reason: str = ""
     answer: JsonValue = None
-    _door: LocalCall | None = field(default=None, repr=False, compare=False)
+    _decide: LocalCall | None = field(default=None, repr=False, compare=False)
 
-    def with_door(self, door: Door) -> ApprovalView:
+    def bind(self, decide: Decide) -> ApprovalView:
         """Returns the same approval, able to take an answer."""
-        return replace(self, _door=LocalCall(door))
+        return replace(self, _decide=LocalCall(decide))
 
     def approve(self, payload: JsonValue = None, *, reason: str | None = None) -> Any:
         """Answers yes to exactly what this value shows.
@@ -84,9 +84,9 @@ class ApprovalView:
         return self._answer("reject", None, reason)
 
     def _answer(self, decision: str, payload: JsonValue, reason: str | None) -> Any:
-        if self._door is None:
+        if self._decide is None:
             raise UsageError(f"Approval {self.id!r} cannot be answered from here.", hint=f"Use wb.decide({self.id!r}, {decision!r}).")
-        return self._door(self.id, decision, payload=payload, reason=reason, digest=self.digest)
+        return self._decide(self.id, decision, payload=payload, reason=reason, digest=self.digest)
 
 
 class Approvals:

@@ -194,7 +194,7 @@ class Report:
     made_with: dict[str, Any] = field(default_factory=dict, compare=False)
     _show: Annotated[Any, Field(exclude=True)] = field(default=None, compare=False)
 
-    def shown_by(self, show: Callable[[Report], bool]) -> Report:
+    def with_renderer(self, show: Callable[[Report], bool]) -> Report:
         """Returns the same report with a way to show itself live.
 
         Args:

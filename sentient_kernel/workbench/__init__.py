@@ -1,13 +1,13 @@
 """What a person holds: a workbench with its home, its runs and their files.
 
-May import: everything below; ``cli``, ``magics``, ``testing`` and a gateway stand on it. Nothing here decides: it checks
-what it is given at the door and hands it on.
+May import: everything below; ``cli``, ``magics``, ``testing`` and a gateway stand on it. Nothing here decides: arguments
+are checked and handed on. Nobody is handed the whole workbench: each part takes what it uses.
 
     workbench.py     the facade: sources, research, runs, approvals
-    run.py           a handle on one run
+    run.py           a handle on one run, and the parts that it is given
     many.py          many runs at once, with partial failures as values
-    fold_cache.py    the folds of a journal, as of now
-    view_source.py   what live views look at
+    fold_cache.py    the folds of a journal, as of now; nothing is folded before somebody looks
+    view_source.py   what live views look at, and what a click in them does
     doctor.py        what this machine has
     run_file.py      the file that a run travels in
     export_run.py    writes one

@@ -1,4 +1,4 @@
-"""What there is to know of an installation, in one look: for a person who wonders, and for a report of a fault."""
+"""Diagnostics of an installation, in one look: for a person who wonders, and for a bug report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from sentient_kernel import __version__
 from sentient_kernel.installation import installation
 
 if TYPE_CHECKING:
-    from sentient_kernel.workbench.workbench import Workbench
+    from pathlib import Path
+
+    from sentient_kernel.engine import Engine
+    from sentient_kernel.settings import Settings
 
 SHOWN = ("sentient-kernel", "pydantic", "apsw", "httpx", "ipykernel", "jupyterlab", "notebook", "ipywidgets", "anywidget", "pandas")
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "SENTIENT_TAVILY_API_KEY", "SENTIENT_BRAVE_API_KEY")
@@ -21,30 +24,29 @@ FIXED_SQLITE = (3, 51, 3)
 """The first SQLite that cannot lose committed transactions when two connections write and checkpoint at once (sqlite.org/wal.html)."""
 
 
-def examine(workbench: Workbench) -> dict[str, Any]:
+def examine(home: Path, settings: Settings, engine: Engine) -> dict[str, Any]:
     """Returns versions, the SQLite verdict, the journal's health, front end, network mode, and which keys are present, not their values."""
     import apsw
 
     from sentient_kernel.notebook import interaction
 
     version = apsw.sqlite_lib_version()
-    verdict = workbench.journal.verify(full=False)
-    settings = workbench.settings
+    verdict = engine.journal.verify(full=False)
     return {
         "python": platform.python_version(),
         "platform": platform.platform(terse=True),
         "versions": {name: _version(name) for name in SHOWN},
         "sqlite": {"version": version, "ok": tuple(map(int, version.split("."))) >= FIXED_SQLITE},
-        "home": str(workbench.home),
+        "home": str(home),
         "journal": {"ok": verdict.ok, "rows": verdict.rows, "damage": [d.what for d in verdict.damage]},
-        "runs": len(workbench.journal.runs()),
+        "runs": len(engine.journal.runs()),
         "front_end": _front_end(interaction.kernel()),
         "someone_can_answer": interaction.someone_can_answer(),
         "installation": {"key": installation().problem or "kept in the state folder"},
         "settings": settings.remarks(),
         "network": {"mode": settings.mode, "offline": settings.offline, "model": settings.model},
         "keys_present": [key for key in KEYS if os.environ.get(key)],
-        "blocked_now": workbench.engine.watchdog.blocked is not None,
+        "blocked_now": engine.watchdog.blocked is not None,
     }
 
 

@@ -12,16 +12,17 @@ from sentient_kernel.errors import HoldsSecret, NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId, RunId
 from sentient_kernel.redaction import redactor
 from sentient_kernel.workbench import run_file
-from sentient_kernel.workbench.run_values import Named, blob_of, reports
+from sentient_kernel.workbench.run_values import References, blob_of, reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sentient_kernel.events import Record
-    from sentient_kernel.workbench.workbench import Workbench
+    from sentient_kernel.journal.base import Journal
+    from sentient_kernel.research.library import Desk
 
 
-def export_run(wb: Workbench, run: RunId, path: str | os.PathLike[str]) -> Path:
+def export_run(journal: Journal, desk: Desk, run: RunId, path: str | os.PathLike[str]) -> Path:
     """Writes a run, with the runs it is part of and those that are part of it, as it stands now.
 
     Raises:
@@ -32,24 +33,24 @@ def export_run(wb: Workbench, run: RunId, path: str | os.PathLike[str]) -> Path:
     target = Path(path).expanduser()
     if target.is_dir():
         raise UsageError(f"{str(target)!r} is a folder.", hint="Give a file to write to.")
-    journal, head = wb.journal, wb.journal.head()
+    head = journal.head()
     root = root_of(journal, run)
     family = tree_of(journal, root)
     records = sorted((r for one in family for r in journal.read(run=one) if r.seq <= head), key=lambda r: r.seq)
     get = journal.blobs.get
     blobs = {blob: get(BlobId(blob)) for record in records if (blob := blob_of(record))}
     _refuse_secrets(records, blobs.values())
-    named = Named(lambda document: True, lambda digest: True)
+    named = References(lambda document: True, lambda digest: True)
     for text in (*(record.body for record in records), *blobs.values()):
         named.take([text])
     cited = {c.document for report in reports(records, lambda blob: blobs[blob]) for c in report.citations if c.verified}
     for document in sorted(cited | named.documents):
         try:
-            blobs[document] = wb.desk.document(DocumentId(document)).snapshot() if document in cited else get(BlobId(document))
+            blobs[document] = desk.document(DocumentId(document)).snapshot() if document in cited else get(BlobId(document))
         except NotFound:
             if document in cited:
                 raise
-    entries = [(digest, entry) for digest in sorted(named.entries) if (entry := wb.desk.cache.dump(digest)) is not None]
+    entries = [(digest, entry) for digest in sorted(named.entries) if (entry := desk.cache.dump(digest)) is not None]
     run_file.write(target, root, records, sorted(blobs.items()), entries, __version__)
     return target
 

@@ -1,4 +1,4 @@
-"""What is known of runs, read from the journal when somebody looks: nothing is folded while nobody does."""
+"""What is known of runs, folded from the journal when somebody looks: nothing is folded while nobody does."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 from sentient_kernel.clock import as_datetime
 from sentient_kernel.engine import root_of
 from sentient_kernel.errors import NotFound
-from sentient_kernel.events import ErrorInfo, ErrorRecorded
+from sentient_kernel.events import ErrorInfo, ErrorRecorded, RunStarted
 from sentient_kernel.ids import RunId, line_of
 from sentient_kernel.projections.approvals import ApprovalView
-from sentient_kernel.projections.cost import UsageView
 from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.folds import RunFolds, RunLook, WorkbenchFolds
 from sentient_kernel.projections.foreign import ForeignView
-from sentient_kernel.projections.runs import Runs, RunView, with_liveness
+from sentient_kernel.projections.runs import RunView, title_of, with_liveness
+from sentient_kernel.research.workflow import RESEARCH
 
 if TYPE_CHECKING:
-    from sentient_kernel.workbench.workbench import Workbench
+    from sentient_kernel.engine import Engine
+    from sentient_kernel.report.report import Report
 
 PAGE = 1_000
 """Records that are read at a time."""
@@ -29,11 +30,16 @@ KEPT = 128
 """Runs whose folds are kept between looks; the journal can make any of them again."""
 
 
-class Views:
-    """Catches folds up with the journal and hands out what they show. Any thread."""
+class FoldCache:
+    """Catches folds up with the journal and hands out what they show. Any thread.
 
-    def __init__(self, workbench: Workbench) -> None:
-        self._wb = workbench
+    Args:
+        engine: Says which runs are executed, and has the journal.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._journal = engine.journal
         self._lock = threading.RLock()
         self._runs: OrderedDict[RunId, RunFolds] = OrderedDict()
         self._all = WorkbenchFolds()
@@ -41,11 +47,11 @@ class Views:
 
     def of(self, run: RunId) -> RunFolds:
         """Returns the folds of one run as of now. Raises NotFound."""
-        self._wb._usable()
+        self._engine.check_usable()
         with self._lock:
             # Taken out while it is folded: an interrupt in between leaves no half-applied record behind.
             folds = self._runs.pop(run, None) or RunFolds(run)
-            while records := self._wb.journal.read(run=run, after=folds.seq, limit=PAGE):
+            while records := self._journal.read(run=run, after=folds.seq, limit=PAGE):
                 for record in records:
                     folds.apply(record)
             if not folds.seq:
@@ -57,10 +63,10 @@ class Views:
 
     def all(self) -> WorkbenchFolds:
         """Returns the folds over all runs as of now."""
-        self._wb._usable()
+        self._engine.check_usable()
         with self._lock:
             folds, self._all = self._all, WorkbenchFolds()
-            while records := self._wb.journal.read(after=folds.seq, limit=PAGE):
+            while records := self._journal.read(after=folds.seq, limit=PAGE):
                 for record in records:
                     folds.apply(record)
             self._all = folds
@@ -70,19 +76,29 @@ class Views:
         """Returns one run, crashed when its kernel is gone."""
         while True:
             view = self.of(run).run.view
-            shown = with_liveness(view, self._wb.engine.alive(run))
+            shown = with_liveness(view, self._engine.alive(run))
             # One that ended between the two looks is not executed any more either; its record has more to say then.
             if shown.status != "crashed" or self.of(run).run.view.seq == view.seq:
                 return shown
+
+    def title(self, run: RunId) -> str:
+        """Returns what a run is about, without folding it; empty when there is no such run."""
+        started = self._started(run)
+        return title_of(started) if started is not None else ""
+
+    def _started(self, run: RunId) -> RunStarted | None:
+        self._engine.check_usable()
+        records = self._journal.read(run=run, kinds=["run_started"], limit=1)
+        return records[0].event if records else None
 
     def look(self, run: RunId) -> RunLook:
         """Returns all that is known of one run, as of one moment."""
         while True:
             with self._lock:
                 look = self.of(run).look
-            view = with_liveness(look.run, self._wb.engine.alive(run))
+            view = with_liveness(look.run, self._engine.alive(run))
             if view.status != "crashed" or self.of(run).run.view.seq == view.seq:
-                return look._replace(run=view, foreign=self.foreign(run))
+                return RunLook(view, *look[1:6], self.foreign(run))
 
     def foreign(self, run: RunId) -> ForeignView | None:
         """Returns what a run, and those that it is part of, hold that was written elsewhere, and what that names.
@@ -90,21 +106,21 @@ class Views:
         It is looked for when the run is first shown, and again when more of it has come or a question about it was answered.
         """
         folds = self.of(run)
-        root = folds if folds.run.view.parent is None else self.of(root_of(self._wb.journal, run))
+        root = folds if folds.run.view.parent is None else self.of(root_of(self._journal, run))
         foreign = folds.foreign + root.foreign
         mark = (folds.foreign, root.foreign, root.answers if foreign else 0)
         with self._lock:
             known = self._foreign.get(run)
         if known is None or known[0] != mark:
-            alone = not foreign and not self._wb.journal.runs(parent=root.run.run)
-            known = (mark, None if alone else self._wb.engine.foreign(run))
+            alone = not foreign and not self._journal.runs(parent=root.run.run)
+            known = (mark, None if alone else self._engine.foreign(run))
             with self._lock:
                 self._foreign[run] = known
                 while len(self._foreign) > KEPT:
                     self._foreign.popitem(last=False)
         return known[1]
 
-    def gone_wrong(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
+    def errors(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
         """Returns the groups of failures, the figures over all, and the newest ones."""
         with self._lock:
             errors = self.all().errors
@@ -121,16 +137,12 @@ class Views:
     def runs(self) -> Table[RunView]:
         """Returns all runs."""
         views = {view.id: view for view in self.all().runs.table}
-        living = {run for run, info in self._wb.journal.leases().items() if info.alive} | set(self._wb.engine.live)
+        living = {run for run, info in self._journal.leases().items() if info.alive} | set(self._engine.live)
         parents = {run: view.parent for run, view in views.items() if view.parent in views}
         shown = [with_liveness(view, not living.isdisjoint(line_of(view.id, parents.get))) for view in views.values()]
         now = self.all().runs  # what moved between the two looks is looked at again
-        return Table((v if v.status != "crashed" or self._still(now, v) else self.run(v.id) for v in shown), RunView)
-
-    @staticmethod
-    def _still(runs: Runs, view: RunView) -> bool:
-        now = runs.get(view.id)
-        return now is not None and now.seq == view.seq
+        seqs = {v.id: v.seq for v in now.table}
+        return Table((v if v.status != "crashed" or seqs.get(v.id) == v.seq else self.run(v.id) for v in shown), RunView)
 
     def error(self, run: RunId) -> ErrorInfo | None:
         """Returns what a run failed with; of a crashed one, the steps that were under way."""
@@ -139,16 +151,21 @@ class Views:
             return view.error
         under_way = [s.name for s in self.of(run).steps.table if s.status in ("running", "retrying", "interrupted")]
         where = ", ".join(dict.fromkeys(under_way)) or "its own code"
-        said = [r.event.error for r in self._wb.journal.read(run=run, kinds=[ErrorRecorded.KIND])]
+        said = [r.event.error for r in self._journal.read(run=run, kinds=[ErrorRecorded.KIND])]
         note = f" ({said[-1].type}: {said[-1].message})" if said else ""
         return ErrorInfo(
             type="Crashed", code="crashed", message=f"The kernel stopped while the run was at: {where}{note}.",
             hint="Take it up with run.resume(): finished steps are kept.", where=where,
         )  # fmt: skip
 
-    def cost(self, run: RunId) -> Table[UsageView]:
-        """Returns what a run spent."""
-        return self.look(run).costs
+    def report(self, run: RunId) -> Report | None:
+        """Returns the report of a completed research; None for other runs. Raises Refused when there is none yet."""
+        from sentient_kernel.report.report import Report
+
+        started = self._started(run)
+        if started is None or started.workflow != RESEARCH:
+            return None
+        return Report.from_dict(self._engine.result(run))
 
     def line_html(self, run: RunId) -> str:
         """Returns one line on a run, without times and ids: the same each time for a run that has ended."""
@@ -165,9 +182,9 @@ class Views:
         if error is not None:
             view = replace(view, error=error)
         elif view.status == "running" and view.started is not None:  # its time goes on, though it tells nothing
-            now = max(view.updated or view.started, as_datetime(self._wb.engine.clock.now_us()))
+            now = max(view.updated or view.started, as_datetime(self._engine.clock.now_us()))
             view = replace(view, updated=now, seconds=(now - view.started).total_seconds())
-        written = self._wb._report(run) if report and view.status == "completed" else None
+        written = self.report(run) if report and view.status == "completed" else None
         return run_html(
             view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table,
             report_html=written.to_html() if written is not None else None, foreign=self.foreign(run),

@@ -24,12 +24,15 @@ from sentient_kernel.events import RunCompleted
 from sentient_kernel.ids import BlobId, RunId, Seq
 from sentient_kernel.workbench.run_reading import RunFile, opened
 from sentient_kernel.workbench.run_scan import Event, Family, Spool, Translation, known
-from sentient_kernel.workbench.run_values import Named, blob_of, is_research, report_of
+from sentient_kernel.workbench.run_values import References, blob_of, is_research, report_of
 
 if TYPE_CHECKING:
+    from sentient_kernel.cache.store import Cache
+    from sentient_kernel.engine import Engine
     from sentient_kernel.events import Record
+    from sentient_kernel.journal.base import Journal
     from sentient_kernel.report.report import Citation, Report
-    from sentient_kernel.workbench.workbench import Workbench
+    from sentient_kernel.research.library import Desk
 
 MOST_REPORT = 3_000_000
 """Bytes of a report as JSON, which may take twenty times as much memory."""
@@ -48,7 +51,7 @@ _STEP = 1 << 20
 _CONTINUED = bytes(range(0x80, 0xC0))  # bytes inside a character of UTF-8
 
 
-def open_export(wb: Workbench, path: str | os.PathLike[str]) -> RunId:
+def open_export(engine: Engine, desk: Desk, path: str | os.PathLike[str]) -> RunId:
     """Takes the run of a file into a home, under the id that it has.
 
     Returns:
@@ -61,18 +64,17 @@ def open_export(wb: Workbench, path: str | os.PathLike[str]) -> RunId:
     """
     with opened(Path(path).expanduser()) as file, Spool(tempfile.TemporaryFile()) as spool:
         family = _read_events(file, spool)
-        here = _is_here(wb, file.run, spool, family)
+        here = _is_here(engine.journal, file.run, spool, family)
         for blob in sorted(file.blobs):
-            wb.journal.blobs.take(BlobId(blob), file.blob(blob))
+            engine.journal.blobs.take(BlobId(blob), file.blob(blob))
         if file.entries:
-            _take_answers(wb, file)
+            _take_answers(desk.cache, file)
         if not here:
-            _adopt(wb, spool, family)
+            _adopt(engine, spool, family)
     return file.run
 
 
-def _take_answers(wb: Workbench, file: RunFile) -> None:
-    cache = wb.desk.cache
+def _take_answers(cache: Cache, file: RunFile) -> None:
     brought = cache.load_all((digest, file.entry(digest)) for digest in sorted(file.entries))
     if brought.left_out:
         log.warning(
@@ -85,15 +87,15 @@ def _take_answers(wb: Workbench, file: RunFile) -> None:
         )
 
 
-def _adopt(wb: Workbench, spool: Spool, family: Family) -> None:
+def _adopt(engine: Engine, spool: Spool, family: Family) -> None:
     for event in family.at_rest():
         spool.put(event)
 
     async def adopt() -> None:
-        await wb.journal.adopt(spool.records)
+        await engine.journal.adopt(spool.records)
 
     try:
-        wb.engine._thread.call(adopt())
+        engine.start_soon(adopt).result()
     except DuplicateKey as error:
         raise _taken(error.message) from None
 
@@ -104,7 +106,7 @@ def _adopt(wb: Workbench, spool: Spool, family: Family) -> None:
 def _read_events(file: RunFile, spool: Spool) -> Family:
     """Reads all events, and checks them and what they point to."""
     family, translate = Family(file.run), Translation()
-    named = Named(file.blobs.__contains__, file.entries.__contains__)
+    named = References(file.blobs.__contains__, file.entries.__contains__)
     held: set[str] = set()
     quotes = _Quotes()
     researches: set[RunId] = set()
@@ -135,7 +137,7 @@ def _read_events(file: RunFile, spool: Spool) -> Family:
     return family
 
 
-def _check_values(file: RunFile, held: set[str], named: Named, quotes: _Quotes) -> None:
+def _check_values(file: RunFile, held: set[str], named: References, quotes: _Quotes) -> None:
     """What is there is pointed to, and every quote of a report stands where it says."""
     if file.blobs - held - named.documents:
         raise ParseError("The file holds values that no event of it points to.")
@@ -176,18 +178,18 @@ def _document(file: RunFile, name: str) -> str:
         del data
         return Document.from_snapshot(snapshot).text
     except (UnicodeDecodeError, ParseError):
-        raise ParseError("The file holds something in a document's place that is none.") from None
+        raise ParseError("The file holds something in a document's place that is not a document.") from None
 
 
-def _is_here(wb: Workbench, root: RunId, spool: Spool, family: Family) -> bool:
+def _is_here(journal: Journal, root: RunId, spool: Spool, family: Family) -> bool:
     """Tells whether the run is here already, and has gone at least as far on the same way. Raises Refused when another one is."""
-    tree = tree_of(wb.journal, root) if wb.journal.read(run=root, limit=1) else []
+    tree = tree_of(journal, root) if journal.read(run=root, limit=1) else []
     for run in family.begun - set(tree):
-        if wb.journal.read(run=run, limit=1):
+        if journal.read(run=run, limit=1):
             raise _taken(f"Run {run!r} is in this home already.")
     if not tree:
         return False
-    ours = _stored(wb, tree)
+    ours = _stored(journal, tree)
     for theirs in spool.events():
         mine = next(ours, None)
         if mine is None:
@@ -197,16 +199,16 @@ def _is_here(wb: Workbench, root: RunId, spool: Spool, family: Family) -> bool:
     return True
 
 
-def _stored(wb: Workbench, runs: list[RunId]) -> Iterator[Event]:
+def _stored(journal: Journal, runs: list[RunId]) -> Iterator[Event]:
     """Yields the events of runs that are here, as they would stand in another home."""
     translate = Translation()
-    for record in merge(*(_pages(wb, run) for run in runs), key=lambda record: record.seq):
+    for record in merge(*(_pages(journal, run) for run in runs), key=lambda record: record.seq):
         yield translate(record, record.event)[0]
 
 
-def _pages(wb: Workbench, run: RunId) -> Iterator[Record]:
+def _pages(journal: Journal, run: RunId) -> Iterator[Record]:
     after = Seq(0)
-    while page := wb.journal.read(run=run, after=after, limit=_PAGE):
+    while page := journal.read(run=run, after=after, limit=_PAGE):
         yield from page
         after = page[-1].seq
 

@@ -1,6 +1,6 @@
 """The file that a run travels in: a zip with its events, its stored values, what its calls were answered, and a manifest over all.
 
-Here is what such a file is, and how one is written; reading is next door, as a stranger's.
+Here is what such a file is, and how one is written; reading (``run_reading``) trusts nothing in it.
 """
 
 from __future__ import annotations
@@ -138,4 +138,4 @@ def _within(members: Mapping[str, Member], events: int) -> None:
 
 
 def _too_big(have: int, most: int, what: str) -> UsageError:
-    return UsageError(f"The run is too big for one file: {have:,} {what}, of {most:,} that may be.")
+    return UsageError(f"The run is too big for one file: {have:,} {what}; at most {most:,} are allowed.")

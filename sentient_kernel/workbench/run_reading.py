@@ -193,7 +193,7 @@ def _check_end(file: IO[bytes]) -> None:
     before, end = (tail := file.read())[: -_END.size], tail[-_END.size :]
     sign, disk, start, here, entries, directory, offset, comment = _END.unpack(end)
     if sign != b"PK\5\6" or comment:
-        raise bad("it is no archive, or was cut")
+        raise bad("it is not an archive, or was cut")
     if before.startswith(b"PK\6\7") or disk or start or here != entries or entries > MOST_MEMBERS or directory > _DIRECTORY:
         raise bad("it holds too many parts")
     if offset + directory + _END.size != size:
@@ -240,7 +240,7 @@ def _check_info(info: zipfile.ZipInfo) -> None:
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & 0x1:
         raise bad(f"{name} is packed in a way that is not read here")
     if (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
-        raise bad(f"{name} is no plain file")
+        raise bad(f"{name} is not a plain file")
     if info.file_size > most or info.file_size > max(SLACK, info.compress_size) * MOST_RATIO:
         raise bad(f"{name} would be too big, unpacked")
 
@@ -268,7 +268,7 @@ def _record(text: bytes, number: int, after: int) -> Record:
     """Returns an event; ``after`` is the seq of the one before it."""
     fields = _json(text, f"event {number}")
     if not isinstance(fields, dict) or list(fields) != _FIELDS or not isinstance(fields["body"], dict):
-        raise bad(f"event {number} is none")
+        raise bad(f"event {number} is not an event")
     if type(fields["seq"]) is not int or not after < fields["seq"] < 2**62:
         raise bad(f"event {number} is out of order")
     if type(fields["at"]) is not int or not 0 <= fields["at"] <= _LAST_TIME:

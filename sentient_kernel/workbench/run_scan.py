@@ -56,10 +56,11 @@ def known(record: Record) -> tuple[Fact, Record]:
         event = cls.model_validate_json(record.body)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors(include_url=False, include_input=False)[0]["loc"])
-        raise ParseError(f"Event {record.seq} of the file is no {record.kind}: {where[:80] or 'as a whole'!r} does not fit.") from None
+        what = f"not a valid {record.kind}: {where[:80] or 'as a whole'!r} does not fit."
+        raise ParseError(f"Event {record.seq} of the file is {what}") from None
     for name in _NAMED:  # what the event says itself: the key of a named run is made here, from its name
         if name in cls.model_fields and isinstance(value := getattr(event, name), str) and value and not _ID.fullmatch(value):
-            raise ParseError(f"Event {record.seq} of the file has an id that is none: {value[:80]!r}.")
+            raise ParseError(f"Event {record.seq} of the file has an id that is not valid: {value[:80]!r}.")
     return event, record._replace(body=event.body())
 
 

@@ -21,8 +21,8 @@ _OVERLAP = 100
 """Bytes of a piece that are looked at again with the next one: a name may lie across both."""
 
 
-class Named:
-    """Takes in texts and remembers which documents and cache entries they name.
+class References:
+    """Takes in texts and remembers which documents and cache entries they refer to.
 
     Args:
         document: Tells of the id of a document whether it is wanted.

@@ -1,9 +1,9 @@
-"""A workbench as its live views see it: what they look at, and what a click in them does."""
+"""Adapter from a workbench to its live views: what they look at, and what a click in them does."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,18 @@ from sentient_kernel.failures import describe, plain
 from sentient_kernel.ids import DocumentId, RunId, Seq
 from sentient_kernel.journal.texts import TextSoFar
 from sentient_kernel.projections.approvals import ApprovalView
-from sentient_kernel.projections.drawing.exact import marked, unmarked
 from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.folds import RunLook
 from sentient_kernel.projections.runs import RunView
+from sentient_kernel.workbench.run import resume
 
 if TYPE_CHECKING:
-    from sentient_kernel.workbench.workbench import Workbench
+    from sentient_kernel.documents import Document
+    from sentient_kernel.engine import Engine
+    from sentient_kernel.journal.follow.hub import Hub
+    from sentient_kernel.journal.texts import Texts
+    from sentient_kernel.workbench.fold_cache import FoldCache
 
 AROUND = 900
 """Characters on each side of a quote that are shown with it."""
@@ -34,59 +38,90 @@ Row = dict[str, Any]
 
 
 class WorkbenchViews:
-    """What live views look at, and what they ask for: a :class:`~sentient_kernel.feeds.feeds.ViewSource`."""
+    """What views show of runs, and what their pages request: a :class:`~sentient_kernel.feeds.feeds.ViewSource`.
 
-    def __init__(self, workbench: Workbench) -> None:
-        self._wb = workbench
+    Args:
+        engine: Takes commands.
+        folds: What is known of runs.
+        hub: Tells of news.
+        texts: What is being written.
+        document: Returns a stored document.
+        user: Who acts in the pages.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        folds: FoldCache,
+        hub: Hub,
+        texts: Texts,
+        document: Callable[[DocumentId], Document],
+        user: str,
+    ) -> None:
+        self._engine = engine
+        self._journal = engine.journal
+        self._folds = folds
+        self._hub = hub
+        self._texts = texts
+        self._document = document
+        self._user = user
 
     # -- looking -------------------------------------------------------------------------------------------------------
 
-    def version(self) -> object:
-        """Returns something that differs when there may be news."""
-        return self._wb.journal.head(), self._wb.texts.version
+    def on_news(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Calls a function, on any thread, whenever there may be news; returns what ends that."""
+        return self._hub.on_news(call)
 
     def look(self, run: RunId) -> RunLook:
         """Returns all that is known of a run."""
-        return self._wb._views.look(run)
+        return self._folds.look(run)
 
     def glance(self, run: RunId) -> RunView:
         """Returns how a run is."""
-        return self._wb._views.run(run)
+        return self._folds.run(run)
 
     def alive(self, run: RunId) -> bool:
         """True while some kernel executes a run."""
-        return self._wb.engine.alive(run)
+        return self._engine.alive(run)
 
     def error(self, run: RunId) -> ErrorInfo | None:
         """Returns what a run failed with, or was at when its kernel died."""
-        return self._wb._views.error(run)
+        return self._folds.error(run)
 
     def report(self, run: RunId) -> Row | None:
         """Returns the report of a research that is completed."""
         from sentient_kernel.report.live import row
 
-        report = self._wb._report(run)
+        report = self._folds.report(run)
         return None if report is None else row(report)
+
+    def html(self, run: RunId, *, report: bool = True) -> str:
+        """Returns the static view of a run, with its report when it has one and that is wanted."""
+        return self._folds.html(run, report=report)
+
+    def line_html(self, run: RunId) -> str:
+        """Returns one line on a run that is the same each time when it has ended."""
+        return self._folds.line_html(run)
 
     def texts(self, run: RunId) -> Mapping[str, TextSoFar]:
         """Returns what is being written in a run."""
-        return self._wb.texts.of(run)
+        return self._texts.of(run)
 
     def asked(self) -> tuple[Table[ApprovalView], dict[RunId, RunView]]:
         """Returns all questions, and the runs that asked them."""
-        return self._wb._views.asked()
+        return self._folds.asked()
 
-    def gone_wrong(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
+    def errors(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
         """Returns groups of failures, figures, and the newest failures."""
-        return self._wb._views.gone_wrong()
+        return self._folds.errors()
 
     def read(self, run: RunId | None, after: Seq, limit: int) -> list[Record]:
         """Returns what is stored of a run, or of all."""
-        return self._wb.journal.read(run=run, after=after, limit=limit)
+        return self._journal.read(run=run, after=after, limit=limit)
 
     def head(self) -> Seq:
         """Returns the newest seq."""
-        return self._wb.journal.head()
+        return self._journal.head()
 
     # -- acting --------------------------------------------------------------------------------------------------------
 
@@ -115,14 +150,14 @@ class WorkbenchViews:
         raise UsageError("This view and this kernel are of different versions.", hint="Run the cell again.")
 
     def _do(self, what: str, run: RunId, given: Row) -> Row:
-        engine, by = self._wb.engine, self._wb.user
+        engine, by = self._engine, self._user
         match what:
             case "decide":
                 engine.command(_decision(run, given, by))
             case "pause":
                 engine.command(PauseRun(run=run, by=by))
             case "resume":
-                self._wb.run(run).resume()
+                resume(engine, self._folds, run, by)
             case "cancel":
                 engine.command(CancelRun(run=run, by=by, reason=given.get("reason") or ""))
             case "finish":
@@ -130,20 +165,22 @@ class WorkbenchViews:
             case "steer":
                 engine.command(SteerRun(run=run, text=given.get("text") or "", by=by))
             case _:
-                raise UsageError(f"{what!r} is nothing that a run can be asked for.")
+                raise UsageError(f"{what!r} is not a request that a run takes.")
         return {}
 
     def _event(self, seq: int) -> Row:
-        found = self._wb.journal.read(after=Seq(seq - 1), limit=1) if 0 < seq < 1 << 53 else []
+        found = self._journal.read(after=Seq(seq - 1), limit=1) if 0 < seq < 1 << 53 else []
         if not found or found[0].seq != seq:
             raise UsageError(f"There is no event {seq}.")
         from pydantic_core import from_json
+
+        from sentient_kernel.projections.drawing.exact import marked
 
         data: Row = marked(from_json(found[0].to_json()))
         return data
 
     def _quote(self, document: DocumentId, start: int, end: int) -> Row:
-        found = self._wb.document(document)
+        found = self._document(document)
         start = max(0, start)
         end = max(start, min(end, start + MOST_QUOTED, len(found.text)))
         return {
@@ -170,9 +207,9 @@ class WorkbenchViews:
         with suppress(JournalError, SentientError):
 
             async def write() -> None:
-                self._wb.journal.post(RunId(""), event)
+                self._journal.post(RunId(""), event)
 
-            self._wb.engine.start_soon(write)
+            self._engine.start_soon(write)
 
 
 def _decision(run: RunId, given: Row, by: str) -> DecideApproval:
@@ -187,6 +224,8 @@ def _decision(run: RunId, given: Row, by: str) -> DecideApproval:
             "The answer does not say what was shown when it was given; it was not recorded.",
             hint="Load the page again, look at the question, and answer it there.",
         )
+    from sentient_kernel.projections.drawing.exact import unmarked
+
     payload = unmarked(given.get("payload"))
     if (size := len(json.dumps(payload))) > MOST_PAYLOAD:
         raise UsageError(f"What is to be approved must have at most {MOST_PAYLOAD:,} characters as JSON, not {size:,}.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import getpass
 import os
-import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -15,11 +14,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sentient_kernel.budget import Budget
-from sentient_kernel.commands import LONGEST_NAME, DecideApproval
-from sentient_kernel.engine import Engine, Workflow, check_awaits, jsonable
+from sentient_kernel.commands import LONGEST_NAME
+from sentient_kernel.engine import Engine, Workflow, check_awaits
 from sentient_kernel.env_files import project_file, user_file
-from sentient_kernel.errors import ConfigurationError, JournalUnusable, NotFound, UsageError
-from sentient_kernel.events import RunStarted, TextStreamed
+from sentient_kernel.errors import ConfigurationError, NotFound, UsageError
+from sentient_kernel.events import TextStreamed
 from sentient_kernel.ids import ApprovalId, DocumentId, RunId
 from sentient_kernel.journal.follow.hub import Hub
 from sentient_kernel.journal.texts import Texts
@@ -28,11 +27,10 @@ from sentient_kernel.notebook.interaction import someone_can_answer
 from sentient_kernel.redaction import guard_logs, hold_file, look, redactor
 from sentient_kernel.research.library import Desk
 from sentient_kernel.research.model_registry import Shelf
-from sentient_kernel.research.workflow import RESEARCH, research_workflow
+from sentient_kernel.research.workflow import research_workflow
 from sentient_kernel.settings import Settings
-from sentient_kernel.workbench.fold_cache import Views
-from sentient_kernel.workbench.many import Mapped, map_runs
-from sentient_kernel.workbench.run import Run
+from sentient_kernel.workbench.fold_cache import FoldCache
+from sentient_kernel.workbench.run import Parts, Run
 from sentient_kernel.workbench.view_source import WorkbenchViews
 
 if TYPE_CHECKING:
@@ -43,8 +41,8 @@ if TYPE_CHECKING:
     from sentient_kernel.projections.drawing.table import Table
     from sentient_kernel.projections.errors import ErrorView
     from sentient_kernel.projections.runs import RunView
-    from sentient_kernel.report.report import Report
     from sentient_kernel.sources.base import Document, Passage, Source
+    from sentient_kernel.workbench.many import Mapped
 
 KINDS = frozenset({"plan", "spend", "tool", "fetch", "effect", "question", "open", "default"})
 POLICIES = frozenset({"ask", "auto", "deny"})
@@ -95,7 +93,6 @@ class Workbench:
         self.home = Path(home if home is not None else self.settings.home).expanduser().absolute()
         self.user = _user()
         self.closed = False
-        self._pid = os.getpid()
         _check_executor(executor if executor is not None else self.settings.executor)
         self.journal: Journal = journal or open_journal(self.home, self.settings)
         self.hub = Hub(self.journal)
@@ -111,9 +108,10 @@ class Workbench:
             raise
         self._research = research_workflow(self.desk, self.shelf)
         self.engine.register(self._research)
-        self._views = Views(self)
-        self._screen = CellOutput(WorkbenchViews(self))
-        self._lock = threading.Lock()
+        self._folds = FoldCache(self.engine)
+        self.view_source = WorkbenchViews(self.engine, self._folds, self.hub, self.texts, self.document, self.user)
+        self._output = CellOutput(self.view_source)
+        self._parts = Parts(engine=self.engine, folds=self._folds, hub=self.hub, output=self._output, user=self.user)
         for spec in _listed(sources):
             self.add(spec)
 
@@ -136,7 +134,7 @@ class Workbench:
         """Writes what waits and lets go of every file and thread. Runs under way stay resumable. Safe to call twice."""
         if not self.closed:
             self.closed = True
-            self._screen.close()
+            self._output.close()
             try:
                 self.engine.close(self.desk.on_close)
             finally:
@@ -160,7 +158,7 @@ class Workbench:
             UsageError: There is no such folder or file, it is of no kind that can be read, or the address is one that is never asked.
             ConfigurationError: A setting that it needs is missing; says which.
         """
-        self._usable()
+        self.engine.check_usable()
         return self.desk.add(source, name=name)
 
     def search(self, query: str, *, sources: Any = None, k: int = 10) -> Table[Passage]:
@@ -177,7 +175,7 @@ class Workbench:
         from sentient_kernel.projections.drawing.table import Table
         from sentient_kernel.sources.base import Passage
 
-        self._usable()
+        self.engine.check_usable()
         return Table(self.desk.search_now(query, self.desk.references(_listed(sources)), k), Passage)
 
     def document(self, document: DocumentId | str) -> Document:
@@ -223,15 +221,15 @@ class Workbench:
         """
         from sentient_kernel.research.workflow import check_question
 
-        self._usable()
+        self.engine.check_usable()
         question = check_question(question)
         _check_name(name)
         if isinstance(depth, bool) or not isinstance(depth, Integral) or not 1 <= depth <= DEEPEST:
             raise UsageError(f"depth must be a whole number from 1 to {DEEPEST}, not {depth!r}.")
         if budget is not None and not isinstance(budget, Budget):
-            raise UsageError(f"budget={budget!r} is no budget.", hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).")
+            raise UsageError(f"budget must be an sk.Budget, not {budget!r}.", hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).")
         if not isinstance(clarify, bool):
-            raise UsageError(f"clarify={clarify!r} is neither True nor False.", hint="True lets the model ask back before it plans.")
+            raise UsageError(f"clarify must be True or False, not {clarify!r}.", hint="True lets the model ask back before it plans.")
         refs = self.desk.references(_listed(sources))
         inputs: dict[str, Any] = {"sources": refs, "depth": int(depth)}
         if approve == "ask" or (isinstance(approve, dict) and approve.get("plan")):
@@ -244,14 +242,14 @@ class Workbench:
         if name is None or not self.journal.runs(name=name):  # one that is attached to may have all its answers
             self._check_askable(inputs.get("model", ""), inputs.get("embedder", ""))
         if clarify and not name_of_model:
-            raise UsageError("Without a model nobody can ask back.", hint="Give model='...', or leave clarify out.")
+            raise UsageError("clarify=True needs a model.", hint="Give model='...', or leave clarify out.")
         if clarify:
             inputs["clarify"] = True
         if budget is not None:
             inputs["budget"] = {limit: value for limit, value in asdict(budget).items() if value is not None}
-        return Run(
-            self, self.engine.start(self._research, (question,), inputs, name=name, approve=self._approvals(approve), user=self.user)
-        )
+        policy = self._approvals(approve)
+        run = self.engine.start(self._research, (question,), inputs, name=name, approve=policy, user=self.user)
+        return Run(self._parts, run)
 
     def map(self, what: Any, items: Iterable[Any] | None = None, *, concurrency: int = 8) -> Table[Mapped]:
         """Runs many questions, or one workflow over many items, and waits for all. One that fails costs only itself.
@@ -268,14 +266,15 @@ class Workbench:
             UsageError: There is nothing to run, or an item does not fit.
         """
         from sentient_kernel.research.workflow import check_question
+        from sentient_kernel.workbench.many import map_runs
 
         if concurrency < 1:
-            raise UsageError(f"concurrency={concurrency!r} would run nothing.", hint="Give 1 or more.")
+            raise UsageError(f"concurrency must be 1 or more, not {concurrency!r}.")
         if isinstance(what, Workflow):
             work = [(item, functools.partial(self.start, what, item)) for item in (() if items is None else items)]
         else:
             if items is not None:
-                raise UsageError("Questions take no items.", hint="Write wb.map(questions), or give a workflow and its items.")
+                raise UsageError("items are for a workflow.", hint="Write wb.map(questions), or wb.map(workflow, items).")
             questions = _listed(what)
             for question in questions:  # all of them, before the first begins
                 check_question(question)
@@ -308,11 +307,11 @@ class Workbench:
             raise UsageError(f"{getattr(workflow, '__name__', workflow)!r} is not a workflow.", hint="Decorate it with @sk.workflow.")
         _check_name(name)
         check_awaits(workflow.fn)
-        return Run(self, self.engine.start(workflow, args, kwargs, name=name, approve=self._approvals(approve), user=self.user))
+        return Run(self._parts, self.engine.start(workflow, args, kwargs, name=name, approve=self._approvals(approve), user=self.user))
 
     def run(self, run_id: RunId | str) -> Run:
         """Returns a stored run, from today or from last year. A beginning of its id will do where it fits only one. Raises NotFound."""
-        return Run(self, self._find(str(run_id)))
+        return Run(self._parts, self._find(str(run_id)))
 
     def resume(self, run_id: RunId | str) -> Run:
         """Takes up a run that crashed, failed, or was paused or cancelled. Finished steps are not run again.
@@ -339,7 +338,7 @@ class Workbench:
         """
         from sentient_kernel.workbench.export_run import export_run
 
-        return export_run(self, self._find(str(run_id)), path)
+        return export_run(self.journal, self.desk, self._find(str(run_id)), path)
 
     def open_export(self, path: str | os.PathLike[str]) -> Run:
         """Takes in a run that :meth:`export` wrote, from anybody. It keeps its id; nothing of it is executed, nor does it go on by itself.
@@ -354,29 +353,33 @@ class Workbench:
         """
         from sentient_kernel.workbench.open_run import open_export
 
-        self._usable()
-        return Run(self, open_export(self, path))
+        self.engine.check_usable()
+        return Run(self._parts, open_export(self.engine, self.desk, path))
 
     @property
     def runs(self) -> Table[RunView]:
         """All runs of this home, oldest first."""
-        return self._views.runs()
+        return self._folds.runs()
 
     @property
     def approvals(self) -> Table[ApprovalView]:
         """The questions that wait for an answer. Each can be answered here: ``wb.approvals[0].approve()``."""
         from sentient_kernel.projections.drawing.views import approvals_html
 
-        table = self._with_doors(self._views.all().approvals.open)
-        return table.shown_by(lambda asked: self._screen.present("inbox", None, repr(asked), approvals_html(asked)))
+        table = self._parts.answerable(self._folds.all().approvals.open)
+        return table.with_renderer(lambda asked: self._output.present("inbox", None, repr(asked), approvals_html(asked)))
+
+    def approval(self, approval_id: ApprovalId | str) -> ApprovalView:
+        """Returns one question, answered or not. Raises NotFound."""
+        return self._parts.approval(str(approval_id))
 
     @property
     def errors(self) -> Table[ErrorView]:
         """What went wrong, grouped by what is the same fault."""
         from sentient_kernel.projections.drawing.views import errors_html
 
-        table, stats, _ = self._views.gone_wrong()
-        return table.shown_by(lambda errors: self._screen.present("errors", None, repr(errors), errors_html(errors, stats)))
+        table, stats, _ = self._folds.errors()
+        return table.with_renderer(lambda errors: self._output.present("errors", None, repr(errors), errors_html(errors, stats)))
 
     def decide(
         self, approval_id: ApprovalId | str, decision: str, *, payload: Any = None, reason: str | None = None, digest: str = ""
@@ -396,21 +399,7 @@ class Workbench:
             ValueNotStorable: The payload cannot be kept as JSON.
             HoldsSecret: It holds the value of a known secret.
         """
-        if decision not in ("approve", "reject"):
-            raise UsageError(f"{decision!r} is no answer.", hint="Say 'approve' or 'reject'.")
-        run = self._approval_run(str(approval_id))
-        self.engine.command(
-            DecideApproval(
-                run=run,
-                approval=ApprovalId(approval_id),
-                decision=decision,
-                payload=jsonable(payload, "the answer"),
-                edited=payload is not None,
-                reason=reason or "",
-                by=self.user,
-                digest=digest,
-            )
-        )
+        self._parts.decide(approval_id, decision, payload=payload, reason=reason, digest=digest)
 
     # -- care --------------------------------------------------------------------------------------------------------
 
@@ -418,18 +407,18 @@ class Workbench:
         """Returns what there is to know of this installation: versions, SQLite, the journal's health, keys present (not their values)."""
         from sentient_kernel.workbench.doctor import examine
 
-        self._usable()
-        return examine(self)
+        self.engine.check_usable()
+        return examine(self.home, self.settings, self.engine)
 
     def verify(self) -> Verdict:
         """Checks that no row of the journal is missing or altered.
 
         That does not prove who wrote the rows: ``foreign`` of what is returned says how many carry no mark of this installation.
         """
-        self._usable()
+        self.engine.check_usable()
         return self.journal.verify(full=True)
 
-    # -- for the parts that this object is made of ---------------------------------------------------------------------
+    # -- how it is built -----------------------------------------------------------------------------------------------
 
     def _approvals(self, approve: str | dict[str, str] | None) -> dict[str, str]:
         policy = _policy(approve)
@@ -473,42 +462,8 @@ class Workbench:
         if shown:
             self.hub.send(TextStreamed(text=shown, offset=at, by=redactor().text(by)), run)
 
-    def _usable(self) -> None:
-        if os.getpid() != self._pid:  # before any lock is taken: in the child it may be held by a thread that is not there
-            raise JournalUnusable(
-                "This workbench was opened by the parent process and cannot be used in a forked one.",
-                hint="Open a Workbench of its own there, or start the process with the 'spawn' method.",
-            )
-        if self.closed:
-            raise JournalUnusable("This workbench is closed.", hint="Open a new one; stored runs are all there.")
-
-    def _result(self, run: RunId) -> Any:
-        report = self._report(run)
-        return report if report is not None else self.engine.result(run)
-
-    def _report(self, run: RunId) -> Report | None:
-        started = self.journal.read(run=run, kinds=[RunStarted.KIND])
-        if not started or started[0].event.workflow != RESEARCH:
-            return None
-        from sentient_kernel.report.report import Report
-
-        report = Report.from_dict(self.engine.result(run))
-        return report.shown_by(lambda shown: self._screen.present("report", run, repr(shown), shown.to_html()))
-
-    def _with_doors(self, table: Table[ApprovalView]) -> Table[ApprovalView]:
-        from sentient_kernel.projections.approvals import ApprovalView
-        from sentient_kernel.projections.drawing.table import Table
-
-        return Table((a.with_door(self.decide) for a in table), ApprovalView)
-
-    def _approval_run(self, approval: str) -> RunId:
-        for view in self._views.all().approvals.table:
-            if view.id == approval:
-                return view.run
-        raise NotFound(f"There is no approval {approval!r} here.", hint="`wb.approvals` or `sentient-kernel approvals` lists them.")
-
     def _find(self, given: str) -> RunId:
-        self._usable()
+        self.engine.check_usable()
         exact = self.journal.runs(run=RunId(given))
         if exact:
             return exact[0].run
@@ -516,7 +471,7 @@ class Workbench:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise NotFound(f"{given!r} is the beginning of {len(matches)} run ids.", hint="Give a few characters more.")
+            raise NotFound(f"{given!r} matches {len(matches)} runs.", hint="Use more characters of the id.")
         raise NotFound(f"There is no run {given!r} here.", hint="`wb.runs` or `sentient-kernel runs` lists those of this home.")
 
 
@@ -528,7 +483,8 @@ def open_journal(home: Path, settings: Settings, *, readonly: bool = False) -> J
     if settings.database_url is not None:
         if not settings.database_url.startswith("sqlite:///"):
             raise ConfigurationError(
-                "SENTIENT_DATABASE_URL names a store that this version does not speak.", hint="Use sqlite:///path, or leave it out."
+                "SENTIENT_DATABASE_URL must begin with sqlite:///, the only store of this version.",
+                hint="Use sqlite:///path, or leave it out.",
             )
         path = Path(settings.database_url.removeprefix("sqlite:///"))
     return SqliteJournal(path, blobs_dir=home / "blobs", durability=settings.durability, readonly=readonly)
@@ -545,7 +501,7 @@ def _listed(given: Any) -> Sequence[Any]:
 def _check_name(name: Any) -> None:
     """Refuses what cannot be the name of a run."""
     if name is not None and not (isinstance(name, str) and name.strip()):
-        raise UsageError(f"name={name!r} is no name of a run.", hint="Give a few words, or leave it out.")
+        raise UsageError(f"name must be a few words, not {name!r}.", hint="Leave it out for a run without a name.")
     if name is not None and len(name) > LONGEST_NAME:
         hint = "Give a few words; what the run is about goes into its question or its arguments."
         raise UsageError(f"The name of a run must have at most {LONGEST_NAME} characters, not {len(name):,}.", hint=hint)
@@ -564,8 +520,8 @@ def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:
     for kind, value in policy.items():
         if kind not in KINDS or value not in POLICIES:
             raise UsageError(
-                f"approve={approve!r} is no policy.",
-                hint="Give 'ask', 'auto' or 'deny', or a dict of these by kind: plan, spend, tool, fetch, effect, question, open.",
+                f"approve must be a policy or a dict of policies by kind, not {approve!r}.",
+                hint="Policies are 'ask', 'auto' and 'deny'; kinds are plan, spend, tool, fetch, effect, question and open.",
             )
     return policy
 

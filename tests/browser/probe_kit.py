@@ -41,7 +41,7 @@ import sentient_kernel as sk
 wb = sk.Workbench("home-" + HOME)
 
 def shown(view, run, drawn=""):
-    wb._screen.present(view, run and run.id, f"<{view}>", drawn)
+    wb._output.present(view, run and run.id, f"<{view}>", drawn)
 """
 WATCH = """() => {
     window.gaps = [];

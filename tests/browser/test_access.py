@@ -61,7 +61,7 @@ STATIC = """
 from IPython.display import HTML, display
 from sentient_kernel.projections.drawing.views import approvals_html, errors_html
 
-table, stats, _ = wb._views.gone_wrong()
+table, stats, _ = wb._folds.errors()
 forms = [working._repr_html_(), asked[0]._repr_html_(), done._repr_html_(), failed._repr_html_(), approvals_html(asked[1].approvals),
          errors_html(table, stats), working.steps._repr_html_(), done.sources._repr_html_(), wb.runs._repr_html_(), done.result().to_html()]
 for form in forms:
@@ -296,7 +296,7 @@ def test_a_run_is_paused_resumed_and_cancelled_without_a_mouse(book: Notebook, s
 
 
 def test_a_view_that_throws_says_so_and_can_be_drawn_again_while_the_others_go_on(book: Notebook, server: Lab, tmp_path: Path) -> None:
-    stores = "wb._screen._live._stores"
+    stores = "wb._output._widgets._stores"
     give = f"[s for (v, r), s in {stores}.items() if v == 'errors'][0].give({{'kind': 'patch', 'set': {{'errors': ENTRY}}}})"
     book.python(give.replace("ENTRY", "{'poison': {'fingerprint': 'poison', 'frames': 7, 'runs': None}}"))
     shown = view(book, "errors")

@@ -65,7 +65,7 @@ async def storm(ctx, n):
     await ctx.step(hold, time.monotonic() - begun)
 """
 """Workflows of many events: many steps, and as many words within one second."""
-PAGES = "print([len(store.channel.pages) for store in wb._screen._live._stores.values()])"
+PAGES = "print([len(store.channel.pages) for store in wb._output._widgets._stores.values()])"
 """Prints for each live view how many pages show it."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]

@@ -106,7 +106,7 @@ STATIC = """
 from IPython.display import HTML, Markdown, display
 from sentient_kernel.projections.drawing.views import approvals_html, errors_html
 
-tables = wb._views.gone_wrong()
+tables = wb._folds.errors()
 forms = [run._repr_html_(), *(one._repr_html_() for one in failed), reported._repr_html_(), found._repr_html_(),
          approvals_html(run.approvals), errors_html(tables[0], tables[1]), run.steps._repr_html_(), run.events._repr_html_(),
          run.sources._repr_html_(), wb.runs._repr_html_(), report._repr_html_(), tables[2]._repr_html_()]

@@ -8,7 +8,6 @@ import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +15,8 @@ from cli_kit import Cli, inside, one_sentence
 from workbench_kit import BEES, QUESTION, UNANSWERABLE
 
 import sentient_kernel as sk
-from sentient_kernel.cli.main import DONE, FAILED, NOTHING, USAGE, WAITING, terminal
+from sentient_kernel.cli import terminal
+from sentient_kernel.cli.main import DONE, FAILED, NOTHING, USAGE, WAITING
 from sentient_kernel.engine.engine import Engine
 from sentient_kernel.testing import ModelServer
 
@@ -211,12 +211,12 @@ def test_a_budget_that_was_not_raised_is_told_beside_the_report(cli: Cli, point:
         point(server)
         done = cli("research", QUESTION, "--source", BEES, "--model", "openai:gpt-5-mini", "--approve", "deny", "--budget-usd", "0")
     assert (done.code, done.out.splitlines()[0]) == (DONE, f"# {QUESTION}")
-    assert "sentient-kernel: The budget was not raised, so the model was asked no further." in done.err
+    assert "sentient-kernel: The budget was not raised, so the model got no more requests." in done.err
 
 
 @pytest.mark.parametrize("approve", ["auto", "deny"])
 def test_a_question_that_the_policy_answers_is_nobody_else_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, approve: str) -> None:
-    decide, looked = Engine.decide, threading.Event()
+    decide, unanswered, looked = Engine.decide, sk.Run.unanswered, threading.Event()
     seen: list[str] = []
 
     async def late(engine: Engine, command: Any) -> None:
@@ -224,13 +224,14 @@ def test_a_question_that_the_policy_answers_is_nobody_else_s(tmp_path: Path, mon
             await asyncio.sleep(0.001)
         await decide(engine, command)
 
-    def look(seconds: float) -> None:
+    def look(run: sk.Run) -> Any:
+        found = unanswered(run)  # while it waits for its own policy
         seen.append(run.status)
-        if "waiting" in seen[:-1]:  # it was looked at while it waited for its own policy
-            looked.set()
+        looked.set()
+        return found
 
     monkeypatch.setattr(Engine, "decide", late)
-    monkeypatch.setattr(terminal, "time", SimpleNamespace(sleep=look, monotonic=lambda: 0.0))
+    monkeypatch.setattr(sk.Run, "unanswered", look)
     with sk.Workbench(tmp_path / "home") as wb:
         run = wb.research(QUESTION, sources=BEES, approve={"plan": approve})
         assert terminal.follow(run) == ("completed" if approve == "auto" else "failed")

@@ -29,7 +29,7 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         (["research", QUESTION, "--source", "a\nb\x1b[31m"], USAGE, "no source, file or folder"),
         (["research", QUESTION, "--source", "ftp://example.org/"], USAGE, "not the address of a page"),
         (["research", QUESTION, "--source", BEES, "--out", "no/such/r.md"], USAGE, "no folder 'no/such'"),
-        (["research", QUESTION, "--source", BEES, "--out", "r.exe"], USAGE, "Endings that work: .md"),
+        (["research", QUESTION, "--source", BEES, "--out", "r.exe"], USAGE, "must end in one of .md"),
         (["research", QUESTION, "--source", BEES, "--depth", "0"], USAGE, "depth must be a whole number from 1 to 10, not 0"),
         (["research", QUESTION, "--source", BEES, "--depth", "x"], USAGE, "invalid int value: 'x'"),
         (["research", QUESTION, "--source", BEES, "--budget-usd", "-1"], USAGE, "usd=-1.0"),

@@ -181,7 +181,7 @@ def test_names_in_a_home_reach_nothing_outside_of_it(
                 lambda run=run: run.result(timeout=0.2),
                 run.cancel,
                 lambda run=run: wb.export(run.id, tmp_path / "home" / "out.run"),
-                lambda run=run: wb._screen._live._source.answer(None, {"kind": "do", "what": "decide", "run": name, "approval": name}),  # type: ignore[arg-type]
+                lambda: wb.view_source.answer({"kind": "do", "what": "decide", "run": name, "approval": name}),
             ):
                 told(look)
         mine = wb.start(doubled, 2)

@@ -17,7 +17,6 @@ from sentient_kernel.events import Written
 from sentient_kernel.feeds.feeds import EventsFeed, InboxFeed, RunFeed
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal import SqliteJournal
-from sentient_kernel.workbench.view_source import WorkbenchViews
 
 BEGUN = ("run_started", json.dumps({"workflow": doubled.name, "inputs": {"args": [1], "kwargs": {}}}))
 KEY = "0123456789abcdef"
@@ -90,7 +89,7 @@ def written(path: Path, rows: list[tuple[str, str]]) -> Path:
 
 def looks(wb: sk.Workbench, home: Path) -> list[Callable[[], Any]]:
     run = wb.run("r1")
-    face = WorkbenchViews(wb)
+    source = wb.view_source
     return [
         lambda: (run.view, run.progress, run.error, repr(run), run._repr_html_()),
         *(
@@ -102,9 +101,9 @@ def looks(wb: sk.Workbench, home: Path) -> list[Callable[[], Any]]:
             for name in ("runs", "approvals", "errors")
         ),  # type: ignore[misc]
         lambda: json.dumps(
-            [RunFeed(face, run.id).snapshot(), EventsFeed(face, run.id).snapshot(), InboxFeed(face).snapshot()], allow_nan=False
+            [RunFeed(source, run.id).snapshot(), EventsFeed(source, run.id).snapshot(), InboxFeed(source).snapshot()], allow_nan=False
         ),
-        *(lambda seq=seq: face.answer(None, {"kind": "need", "what": "event", "seq": seq}) for seq in (1, 2)),  # type: ignore[arg-type,misc]
+        *(lambda seq=seq: source.answer({"kind": "need", "what": "event", "seq": seq}) for seq in (1, 2)),  # type: ignore[misc]
         wb.verify,
         lambda: wb.export(run.id, home / "out.run"),
         lambda: run.steer("only bees"),

@@ -13,7 +13,6 @@ import pytest
 import sentient_kernel as sk
 from sentient_kernel.feeds.feeds import CHUNK, ErrorsFeed, EventsFeed, InboxFeed, RunFeed
 from sentient_kernel.widgets.store import Store
-from sentient_kernel.workbench.view_source import WorkbenchViews
 
 Row = dict[str, Any]
 
@@ -82,7 +81,7 @@ def test_patches_on_a_snapshot_give_what_a_new_snapshot_gives(wb: sk.Workbench) 
     go.clear()
     run = wb.start(work, 3)
     run.wait(10)
-    feed = RunFeed(WorkbenchViews(wb), run.id)
+    feed = RunFeed(wb.view_source, run.id)
     state = feed.snapshot()
     assert state["run"]["status"] == "waiting"
     assert state["texts"]["researcher"]["text"] == "Three trials"
@@ -100,7 +99,7 @@ def test_patches_on_a_snapshot_give_what_a_new_snapshot_gives(wb: sk.Workbench) 
     go.set()
     assert run.result(10) == [0, 1, 2, 7]
     merged(state, feed.patch())
-    fresh = RunFeed(WorkbenchViews(wb), run.id).snapshot()
+    fresh = RunFeed(wb.view_source, run.id).snapshot()
     assert {k: v for k, v in state.items() if k != "events"} == fresh
     assert state["run"]["status"] == "completed"
     json.dumps(state)
@@ -110,7 +109,7 @@ def test_a_run_of_ten_thousand_events_is_told_quickly_and_a_change_alone(wb: sk.
     go.set()
     run = wb.start(work, 3_000)
     run.wait(60)
-    feed = RunFeed(WorkbenchViews(wb), run.id)
+    feed = RunFeed(wb.view_source, run.id)
     assert len(feed.snapshot()["steps"]) == 3_000
     run.approvals[0].approve()
     run.result(10)
@@ -123,7 +122,7 @@ def test_events_come_in_chunks_and_in_order(wb: sk.Workbench) -> None:
     go.set()
     run = wb.start(work, CHUNK // 2 + 10, approve="auto")
     run.result(60)
-    feed = EventsFeed(WorkbenchViews(wb), run.id)
+    feed = EventsFeed(wb.view_source, run.id)
     state = feed.snapshot()
     assert len(state["events"]) == CHUNK
     while patch := feed.patch():
@@ -137,11 +136,11 @@ def test_events_of_a_step_say_which_one_it_is(wb: sk.Workbench) -> None:
     go.set()
     run = wb.start(work, 1)
     run.wait(10)
-    rows = EventsFeed(WorkbenchViews(wb), run.id).snapshot()["events"]
+    rows = EventsFeed(wb.view_source, run.id).snapshot()["events"]
     assert [row[4] for row in rows if row[2] in ("step_started", "step_completed")] == ["quick", "quick · 0"]
     failed = wb.start(fails)
     failed.wait(10)
-    feed = EventsFeed(WorkbenchViews(wb), failed.id)
+    feed = EventsFeed(wb.view_source, failed.id)
     for rows in (feed.snapshot()["events"], feed.snapshot()["events"]):
         assert [row[4] for row in rows if row[2] == "step_failed"] == ["wrong · ValueError: no such column"]
 
@@ -149,10 +148,10 @@ def test_events_of_a_step_say_which_one_it_is(wb: sk.Workbench) -> None:
 def test_a_number_beyond_what_javascript_holds_is_told_and_taken_digit_by_digit(wb: sk.Workbench) -> None:
     run = wb.start(asks, {"id": 2**63 + 1, "n": 1})
     run.wait(10)
-    (row,) = RunFeed(WorkbenchViews(wb), run.id).snapshot()["approvals"].values()
+    (row,) = RunFeed(wb.view_source, run.id).snapshot()["approvals"].values()
     assert row["payload"] == {"id": {"$int": str(2**63 + 1)}, "n": 1}
     decision = {"approval": row["id"], "decision": "approve", "edited": True, "payload": row["payload"] | {"n": 2}, "digest": row["digest"]}
-    WorkbenchViews(wb).answer({"kind": "do", "what": "decide", "run": run.id, **decision})
+    wb.view_source.answer({"kind": "do", "what": "decide", "run": run.id, **decision})
     assert run.result(10) == {"id": 2**63 + 1, "n": 2}
 
 
@@ -161,14 +160,14 @@ def test_a_number_beyond_what_javascript_holds_is_told_and_taken_digit_by_digit(
 def test_an_answer_from_a_page_that_does_not_say_what_was_shown_is_not_recorded(wb: sk.Workbench, digest: Row, decision: str) -> None:
     run = wb.start(asks, {"n": 1})
     run.wait(10)
-    (row,) = RunFeed(WorkbenchViews(wb), run.id).snapshot()["approvals"].values()
+    (row,) = RunFeed(wb.view_source, run.id).snapshot()["approvals"].values()
     said = {"kind": "do", "what": "decide", "run": run.id, "approval": row["id"], "decision": decision}
     with pytest.raises(sk.AnswerRefused) as refused:
-        WorkbenchViews(wb).answer(said | digest)
+        wb.view_source.answer(said | digest)
     assert "shown" in str(refused.value) + refused.value.hint
     assert (run.status, run.approvals[0].status) == ("waiting", "open")
     assert "approval_decided" not in {event.kind for event in run.events}
-    WorkbenchViews(wb).answer(said | {"digest": row["digest"]})
+    wb.view_source.answer(said | {"digest": row["digest"]})
     assert run.approvals[0].status != "open"
 
 
@@ -185,7 +184,7 @@ def test_a_run_that_ended_with_a_no_says_that_going_on_would_end_there_again(wb:
     run.wait(10)
     run.approvals[0].reject("not today")
     run.wait(10)
-    trouble = RunFeed(WorkbenchViews(wb), run.id).snapshot()["run"]["trouble"]
+    trouble = RunFeed(wb.view_source, run.id).snapshot()["run"]["trouble"]
     assert trouble["final"] and "resume" not in trouble["next"]
 
 
@@ -193,7 +192,7 @@ def test_the_inbox_lists_open_questions_and_then_those_answered_last(wb: sk.Work
     go.set()
     first, second = wb.start(work, 1), wb.start(work, 2)
     first.wait(10), second.wait(10)
-    feed = InboxFeed(WorkbenchViews(wb))
+    feed = InboxFeed(wb.view_source)
     state = feed.snapshot()
     assert [row["status"] for row in state["approvals"].values()] == ["open", "open"]
     assert {row["run"] for row in state["approvals"].values()} == set(state["runs"]) == {first.id, second.id}
@@ -204,7 +203,7 @@ def test_the_inbox_lists_open_questions_and_then_those_answered_last(wb: sk.Work
 
 
 def test_errors_are_told_by_group_with_figures(wb: sk.Workbench) -> None:
-    feed = ErrorsFeed(WorkbenchViews(wb))
+    feed = ErrorsFeed(wb.view_source)
     assert feed.snapshot()["errors"] == {}
     for _ in range(2):
         wb.start(fails).wait(10)
@@ -218,19 +217,19 @@ def test_errors_are_told_by_group_with_figures(wb: sk.Workbench) -> None:
 def test_a_failed_run_tells_its_trouble_and_a_research_its_report(wb: sk.Workbench, tmp_path: Path) -> None:
     run = wb.start(fails)
     run.wait(10)
-    trouble = RunFeed(WorkbenchViews(wb), run.id).snapshot()["run"]["trouble"]
+    trouble = RunFeed(wb.view_source, run.id).snapshot()["run"]["trouble"]
     assert "no such column" in trouble["heading"]
     assert "wb.resume" in trouble["next"]
     (tmp_path / "bees.txt").write_text("Honey bees forage up to five kilometres from their hive in summer.\n")
     wb.add(tmp_path / "bees.txt")
     research = wb.research("How far do honey bees forage from their hive?")
     report = research.result(30)
-    state = RunFeed(WorkbenchViews(wb), research.id).snapshot()
+    state = RunFeed(wb.view_source, research.id).snapshot()
     assert state["report"]["question"] == report.question
     assert [c["quote"] for c in state["report"]["citations"]] == [c.quote for c in report.citations]
     assert [phase["state"] for phase in state["phases"]] == ["done"] * 6
     cited = state["report"]["citations"][0]
-    around = WorkbenchViews(wb).answer({"kind": "need", "what": "quote", **{k: cited[k] for k in ("document", "start", "end")}})
+    around = wb.view_source.answer({"kind": "need", "what": "quote", **{k: cited[k] for k in ("document", "start", "end")}})
     assert around["quote"] == cited["quote"]
 
 
@@ -261,7 +260,7 @@ def test_a_failed_run_tells_its_trouble_and_a_research_its_report(wb: sk.Workben
 )
 def test_what_a_page_asks_wrongly_is_refused_in_a_sentence(wb: sk.Workbench, message: Row) -> None:
     with pytest.raises(sk.SentientError) as refused:
-        WorkbenchViews(wb).answer(message)
+        wb.view_source.answer(message)
     assert str(refused.value).endswith((".", ")"))
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 3_000
@@ -270,7 +269,7 @@ def test_what_a_page_asks_wrongly_is_refused_in_a_sentence(wb: sk.Workbench, mes
 def test_what_a_page_complains_of_is_cut(wb: sk.Workbench) -> None:
     said = {"kind": "error", "where": "w" * 5_000_000, "message": "m " * 2_500_000, "stack": "at draw\n" * 500_000}
     begun = time.process_time()
-    WorkbenchViews(wb).answer(said)
+    wb.view_source.answer(said)
     assert time.process_time() - begun < 0.5
     while not len(wb.errors):
         pass
@@ -278,7 +277,7 @@ def test_what_a_page_complains_of_is_cut(wb: sk.Workbench) -> None:
 
 
 def test_a_page_does_not_say_what_a_view_is_of(wb: sk.Workbench) -> None:
-    store = Store("run", RunFeed(WorkbenchViews(wb), wb.start(asks, 1).id), lambda store, message: None, "")
+    store = Store("run", RunFeed(wb.view_source, wb.start(asks, 1).id), lambda store, message: None, "")
     before = store.get_state()
     store.set_state({"view": "inbox" * 1_000_000, "run": "another", "_esm": "alert(1)"})
     assert store.get_state() == before
@@ -286,7 +285,7 @@ def test_a_page_does_not_say_what_a_view_is_of(wb: sk.Workbench) -> None:
 
 def test_what_fails_in_a_page_is_in_the_error_tracker(wb: sk.Workbench) -> None:
     for _ in range(2):
-        WorkbenchViews(wb).answer({"kind": "error", "where": "events", "message": "cannot read <b>seq</b>", "stack": "at draw (x:1)"})
+        wb.view_source.answer({"kind": "error", "where": "events", "message": "cannot read <b>seq</b>", "stack": "at draw (x:1)"})
     while not len(wb.errors) or wb.errors[0].count < 2:
         pass
     assert (wb.errors[0].type, wb.errors[0].where) == ("ViewError", "view events")

@@ -132,7 +132,7 @@ def test_questions_are_answered_by_the_beginning_of_their_id(kernel: Kernel) -> 
 
     approval = ask("['oak']")
     for payload, said in {
-        "[oak": "The payload is no JSON", "hives": "There is no variable `hives` here.", "ask": "", "null": "Nothing is no payload",
+        "[oak": "The payload is not JSON", "hives": "There is no variable `hives` here.", "ask": "", "null": "The payload is empty",
     }.items():  # fmt: skip
         assert said in refused(kernel.run(f"ask = object()\n%approve {approval} {payload}"))
     kernel.run("hives = ('heath', 'orchard')")

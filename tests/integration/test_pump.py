@@ -60,7 +60,7 @@ def one_kernel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 def kernel(one_kernel: Kernel) -> Kernel:
     """The kernel with a page that is open, from which nothing was heard yet, and a run ``r`` that works until it is let go."""
     one_kernel.value("go.set(); [wb.run(v.id).result() for v in wb.runs if v.status == 'running']; 1")
-    one_kernel.value("wb._screen.watched = lambda run: False; go.clear(); begun.clear(); r = wb.start(held, 7); begun.wait(30)")
+    one_kernel.value("wb._output.watched = lambda run: False; go.clear(); begun.clear(); r = wb.start(held, 7); begun.wait(30)")
     one_kernel.open_comm("page", "page")
     one_kernel.value("frontend.UNHEARD = 0.5; heard.clear(); order.clear(); marks.clear(); 1")
     return one_kernel
@@ -179,7 +179,7 @@ def test_an_interrupt_among_clicks_gives_the_prompt_back(kernel: Kernel, way: st
 
 @first
 def test_a_page_that_is_heard_from_is_asked_by_clicks_alone(kernel: Kernel) -> None:
-    kernel.value("wb._screen.watched = lambda run: marks.append(run) or True; 1")
+    kernel.value("wb._output.watched = lambda run: marks.append(run) or True; 1")
     for way in ("q.result()", "await q"):
         cell = waiting(kernel, f"q = wb.start(asks, 1); {way}")
         with pytest.raises(TimeoutError):
@@ -267,7 +267,7 @@ def test_one_interrupt_ends_waits_within_waits(kernel: Kernel) -> None:
     kernel.finish(cell)
     assert cell.error is not None and cell.error[0] == "Detached"
     assert cell.at - at <= 1.0
-    assert kernel.value("frontend.Interrupts._all, pump._Line._open") == "([], None)"
+    assert kernel.value("frontend.Interrupts._all, pump._Line.open") == "([], None)"
 
 
 @later
@@ -378,7 +378,7 @@ def test_names_that_mean_something_else_are_left_alone_from_then_on(kernel: Kern
         kernel.interrupt()
         assert kernel.finish(cell).error is not None
         assert kernel.finish(queued).status == "aborted"
-        assert kernel.value("pump._Line.broken, pump._Line._open, r.status") == "(True, None, 'running')"
+        assert kernel.value("pump._Line.broken, pump._Line.open, r.status") == "(True, None, 'running')"
         assert kernel.value("go.set(); r.result()") == "7"
     finally:
         kernel.value("pump._Line.broken = False; 1")

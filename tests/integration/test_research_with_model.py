@@ -343,7 +343,7 @@ def test_what_is_clear_or_refused_is_researched_without_asking(wb: sk.Workbench)
     refused = wb.research(QUESTION, model=model, clarify=True, approve={"question": "deny"}).result(30)
     assert refused.claims and any("left unanswered" in note for note in refused.notes)
     assert "The first one." not in model.calls[-1][-1].text
-    with pytest.raises(sk.UsageError, match="Without a model"):
+    with pytest.raises(sk.UsageError, match="clarify=True needs a model"):
         wb.research(QUESTION, clarify=True)
 
 

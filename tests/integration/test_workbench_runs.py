@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from workbench_kit import BEES, QUESTION, UNANSWERABLE, asking, awaited, calls, double, doubled, picky, tell, waiting
 
 import sentient_kernel as sk
+from sentient_kernel.workbench.fold_cache import FoldCache
 
 
 @pytest.fixture
@@ -119,6 +121,24 @@ def test_waiting_for_a_run_has_an_end(wb: sk.Workbench) -> None:
     assert run.result(timeout=0) == []
 
 
+def test_who_waits_looks_only_when_something_came(wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    of = FoldCache.of
+    monkeypatch.setattr(FoldCache, "of", lambda folds, run: looks.append(run) or of(folds, run))
+    run = wb.start(waiting)
+    begun = time.monotonic()
+    run.wait(timeout=1.5)
+    with pytest.raises(sk.RunTimedOut):
+        run.result(timeout=1.5)
+    assert len(looks) <= 10 * (time.monotonic() - begun), "a heartbeat, not a poll"
+    changes = run.changes()
+    assert next(changes).status in ("pending", "running")
+    run.finish_now()
+    tell(run, 1)
+    *_, last = changes
+    assert last.status == "completed"
+
+
 def test_texts_that_a_run_is_told_have_an_end(wb: sk.Workbench) -> None:
     run = wb.start(waiting)
     asked = wb.start(asking, 1)
@@ -222,7 +242,7 @@ def test_map_over_questions_gives_reports(bees: sk.Workbench) -> None:
     assert [row.value.abstained for row in table] == [False, True]
     with pytest.raises(sk.UsageError):
         bees.map([QUESTION], concurrency=0)
-    with pytest.raises(sk.UsageError, match="take no items"):
+    with pytest.raises(sk.UsageError, match="items are for a workflow"):
         bees.map([QUESTION], ["a"])
 
 
@@ -236,7 +256,7 @@ def test_map_begins_no_question_when_one_of_them_cannot_be_asked(bees: sk.Workbe
 @pytest.mark.parametrize("name", ["", " ", 5])
 def test_a_name_is_a_few_words(wb: sk.Workbench, name: Any) -> None:
     for begin in (lambda: wb.research(QUESTION, name=name), lambda: wb.start(doubled, 1, name=name)):
-        with pytest.raises(sk.UsageError, match="no name of a run"):
+        with pytest.raises(sk.UsageError, match="name must be a few words"):
             begin()
     assert len(wb.runs) == 0
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from journal_kit import RUN, note
 
-from sentient_kernel.events import ErrorRecorded, Record, RunStarted, SubscriberLagged, TextStreamed
+from sentient_kernel.events import Record, RunStarted, SubscriberLagged, TextStreamed
 from sentient_kernel.ids import RunId, Seq, StepKey
 from sentient_kernel.journal import Hub, SqliteJournal, Subscriber
 
@@ -129,7 +129,7 @@ def test_bytes_are_bounded_as_well_as_records(tmp_path: Path) -> None:
         async with hub.subscribe() as stuck:
             for _ in range(40):
                 await journal.append(RUN, [note("x" * 10_000)])
-            assert hub._shared.ring.bytes <= 100_000 + 11_000
+            assert hub._backlog.ring.bytes <= 100_000 + 11_000
             assert (await anext(stuck))[0].kind == "subscriber_lagged"
             assert seqs(await take(stuck, 40)) == list(range(1, 41))
 
@@ -236,8 +236,8 @@ def test_waiting_that_is_given_up_loses_nothing_and_leaves_nobody_in_line(tmp_pa
                         taken += await take(subscriber, 301 - len(taken))
                 await writing
                 assert seqs(taken) == list(range(first + 1, first + 302))
-            assert not hub._waiting_for
-            assert all(not line.waiters for line in hub._lines.values())
+            assert not hub._waiters.apart
+            assert all(not line.waiters for line in hub._waiters.lines.values())
 
     with_hub(tmp_path, main)
 
@@ -261,7 +261,6 @@ def test_hub_that_closes_hands_out_what_was_published_and_ends_all(tmp_path: Pat
         tasks = [asyncio.create_task(collect(subscriber)) for subscriber in subscribers]
         await asyncio.sleep(0)
         await write(journal, 3)
-        hub.listen(lambda records: None)
         hub.close()
         assert [seqs(await task) for task in tasks] == [[1, 2, 3, 4], [1, 2, 3, 4], []]
 
@@ -297,95 +296,57 @@ def test_subscribers_on_other_loops_get_the_same(tmp_path: Path) -> None:
     with_hub(tmp_path, main, capacity=128)
 
 
-# -- listeners ---------------------------------------------------------------------------------------------------------
+# -- wake-ups ----------------------------------------------------------------------------------------------------------
 
 
-def test_listener_is_called_with_what_is_there_and_with_what_comes(tmp_path: Path) -> None:
+def test_news_wakes_who_looks_at_all_and_who_looks_at_that_run(tmp_path: Path) -> None:
     async def main(journal: SqliteJournal, hub: Hub) -> None:
-        await write(journal, 400)
-        heard: list[Record] = []
-        of_run: list[Record] = []
-        listeners = [hub.listen(heard.extend, after=Seq(0)), hub.listen(of_run.extend, run=RUN)]
-        assert stored(heard) == list(range(1, 402))
-        await write(journal, 300, RunId("loud"))
-        await write(journal, 3)
-        assert stored(heard) == list(range(1, 707))  # told that it lagged where one commit was longer than the ring
-        assert stored(of_run) == [703, 704, 705, 706]
-        for listener in listeners:
-            listener.close()
-        await write(journal, 3)
-        assert len(stored(heard)) == 706
-
-    with_hub(tmp_path, main, capacity=64)
-
-
-def test_listener_that_raises_neither_stalls_the_others_nor_stays(tmp_path: Path) -> None:
-    errors: list[ErrorRecorded] = []
-
-    async def main(journal: SqliteJournal, hub: Hub) -> None:
-        calls = 0
-
-        def broken(records: Sequence[Record]) -> None:
-            nonlocal calls
-            calls += 1
-            raise ValueError("no")
-
-        heard: list[Record] = []
-        hub.listen(broken)
-        good = hub.listen(heard.extend)
-        async with hub.subscribe() as subscriber:
-            for _ in range(10):
-                await journal.append(RUN, [note()])
-            assert seqs(await take(subscriber, 10)) == seqs(heard) == list(range(1, 11))
-        good.close()
-        assert calls == 3
-
-    with_hub(tmp_path, main, on_error=errors.append)
-    assert [error.error.type for error in errors] == ["ValueError"] * 3
-    assert all("broken" in error.origin for error in errors)
-
-
-def test_listener_may_send_and_write_from_its_call(tmp_path: Path) -> None:
-    async def main(journal: SqliteJournal, hub: Hub) -> None:
-        heard: list[str] = []
-
-        def answer(records: Sequence[Record]) -> None:
-            for record in records:
-                heard.append(record.kind)
-                if record.kind == "progress_updated" and record.event.message == "question":
-                    hub.send(TextStreamed(key=StepKey("k"), text="thinking"), RUN)
-                    journal.post(RUN, note("answer"))
-
-        listener = hub.listen(answer)
-        await journal.append(RUN, [note("question")])
-        while len(heard) < 3:
-            await asyncio.sleep(0)
-        assert heard == ["progress_updated", "text_streamed", "progress_updated"]
-        listener.close()
+        woken: list[str] = []
+        ends = [hub.on_news(lambda: woken.append("all")), hub.on_news(lambda: woken.append("run"), RUN)]
+        await journal.append(RunId("other"), [note()])
+        assert woken == ["all"]
+        await journal.append(RUN, [note()])
+        assert woken == ["all", "all", "run"]
+        hub.send(TextStreamed(key=StepKey("k"), text="he"), RUN)
+        assert woken == ["all", "all", "run", "all", "run"]
+        assert len(hub) == 2
+        for end in [*ends, *ends]:
+            end()
+        await journal.append(RUN, [note()])
+        assert len(woken) == 5
 
     with_hub(tmp_path, main)
 
 
-def test_listeners_made_on_other_threads_miss_nothing_and_hear_nothing_twice(tmp_path: Path) -> None:
+def test_news_can_be_read_as_soon_as_it_wakes(tmp_path: Path) -> None:
     async def main(journal: SqliteJournal, hub: Hub) -> None:
-        heard: list[list[Record]] = [[] for _ in range(8)]
+        heads: list[int] = []
+        end = hub.on_news(lambda: heads.append(journal.head()))
+        for _ in range(3):
+            await journal.append(RUN, [note()])
+        assert heads == [1, 2, 3]
+        end()
 
-        def listen(n: int) -> None:
-            hub.listen(heard[n].extend, after=Seq(0), run=RUN if n % 2 else None)
-            for text in range(50):
-                hub.send(TextStreamed(key=StepKey(f"{n}"), text=f"{text}"), RUN if text % 3 else RunId("other"))
+    with_hub(tmp_path, main)
 
-        writing = asyncio.create_task(write(journal, 1_500))
-        await asyncio.gather(*(asyncio.to_thread(listen, n) for n in range(8)))
-        await writing
-        assert [[record.seq for record in records if record.seq] for records in heard] == [list(range(1, 1_502))] * 8
-        for records in heard:
-            for n in range(8):
-                texts = [int(r.event.text) for r in records if not r.seq and r.kind == "text_streamed" and r.event.key == f"{n}"]
-                assert texts == sorted(set(texts))
-        hub.close()
 
-    with_hub(tmp_path, main, capacity=4_096)
+def test_news_of_another_process_wakes_too(tmp_path: Path) -> None:
+    async def main(journal: SqliteJournal, hub: Hub) -> None:
+        woken: list[int] = []
+        end = hub.on_news(lambda: woken.append(journal.head()), RUN)
+
+        async def elsewhere() -> None:
+            with SqliteJournal(tmp_path / "journal.db") as other:
+                other.bind(asyncio.get_running_loop(), lambda records: None)
+                await other.append(RUN, [note()])
+
+        await asyncio.to_thread(asyncio.run, elsewhere())
+        assert woken == []
+        journal.poll()
+        assert woken == [1]
+        end()
+
+    with_hub(tmp_path, main)
 
 
 def test_on_every_path_at_once_nothing_is_lost_doubled_or_out_of_order(tmp_path: Path) -> None:

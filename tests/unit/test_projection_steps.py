@@ -151,7 +151,7 @@ def test_an_approval_answers_through_its_door_with_the_digest_of_what_it_shows()
     with pytest.raises(UsageError, match="a1"):
         asked.approve()
     calls: list[Any] = []
-    able = asked.with_door(lambda *args, **kwargs: calls.append((args, kwargs)))
+    able = asked.bind(lambda *args, **kwargs: calls.append((args, kwargs)))
     able.approve(["y"])
     able.reject("no")
     assert able == asked

@@ -56,7 +56,7 @@ def sending(monkeypatch: pytest.MonkeyPatch, failures: list[str]) -> Iterator[Ca
     begun: list[Sender] = []
 
     def begin(pages: Pages) -> Sender:
-        begun.append(Sender(lambda: 0, lambda message: {}, lambda error, where: failures.append(f"{where}: {error}")))
+        begun.append(Sender(lambda message: {}, lambda error, where: failures.append(f"{where}: {error}")))
         begun[-1].add(pages)
         begun[-1].hear(pages, {"kind": "hello", "page": "one"})
         return begun[-1]
@@ -126,3 +126,47 @@ def test_what_a_page_asks_under_an_odd_name_is_done_and_not_answered(sending: Ca
     one.hear(pages, {"kind": "do", "page": "one", "id": name})
     one.hear(pages, {"kind": "do", "page": "one", "id": "one-r2"})
     assert wait_for(pages, "reply")["id"] == "one-r2"
+
+
+class Counter(Feed):
+    """A feed that has news, unless it is quiet, and counts how often it was looked at."""
+
+    looks = 0
+    quiet = False
+
+    def patch(self) -> Row | None:
+        self.looks += 1
+        return None if self.quiet else {"set": {"looks": self.looks}}
+
+
+def test_what_follows_news_gathers_for_a_tenth_of_a_second(sending: Callable[[Pages], Sender]) -> None:
+    pages = Pages(Counter())
+    one = sending(pages)
+    wait_for(pages, "snapshot")
+    time.sleep(sender.EVERY)
+    begun = time.monotonic()
+    one.news()
+    wait_for(pages, "patch")
+    while time.monotonic() - begun < 1:
+        one.news()
+        time.sleep(0.001)
+    patches = sum(message["kind"] == "patch" for message in pages.given)
+    assert patches <= (time.monotonic() - begun) / sender.EVERY + 2
+
+
+def test_without_news_a_view_is_looked_at_once_a_heartbeat(sending: Callable[[Pages], Sender], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "TICK", 30)
+    feed = Counter()
+    feed.quiet = True
+    pages = Pages(feed)
+    one = sending(pages)
+    wait_for(pages, "snapshot")
+    time.sleep(3 * sender.EVERY)
+    looks = feed.looks
+    time.sleep(5 * sender.EVERY)
+    assert feed.looks == looks
+    one.news()
+    until = time.monotonic() + 10
+    while feed.looks == looks and time.monotonic() < until:
+        time.sleep(0.01)
+    assert feed.looks > looks

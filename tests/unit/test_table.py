@@ -30,7 +30,7 @@ class Thing:
     error: ErrorInfo | None = None
     parts: tuple[tuple[str, int], ...] = ()
     given: Any = None
-    _door: object = None
+    _decide: object = None
 
 
 ONE = Thing(name="a", count=7, share=0.5, at=NOON, error=BROKEN, parts=(("x", 1),), given={"k": [1, Thing(name="in")]})

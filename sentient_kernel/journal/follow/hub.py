@@ -1,28 +1,35 @@
 """Live fan-out: what was just written goes to everyone who follows it.
 
-A subscriber is a place in one shared ring of the newest records, so that a hundred of them cost one copy, and one that is stuck costs
-nothing. Who falls out of the ring is told (``subscriber_lagged``) and reads on from the journal: nothing is lost, nothing comes twice.
+There are two ways to follow. A subscriber (:meth:`Hub.subscribe`) gets every record once, in order,
+from the seq that it names: for streams that somebody else reads. :meth:`Hub.on_news` only wakes: for
+whoever then looks at a projection, as live views, a terminal or a call that waits do.
+
+A subscriber is a place in one shared ring buffer of the newest records, so that a hundred of them
+cost one copy, and one that is stuck costs nothing. Who falls out of the ring is told
+(``subscriber_lagged``) and reads on from the journal: nothing is lost, nothing comes twice.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import threading
-import weakref
+import time
 from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Self
 
 from sentient_kernel.clock import Clock, SystemClock
-from sentient_kernel.events import ErrorRecorded, Record, SubscriberConnected, Writable
-from sentient_kernel.failures import describe
+from sentient_kernel.events import Record, SubscriberConnected, Writable
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal.base import Journal
-from sentient_kernel.journal.follow.ring import Cursor, Families, Ring, Shared, Topic
-from sentient_kernel.journal.follow.subscriber import Line, Listener, Subscriber, Waiter, set_all
+from sentient_kernel.journal.follow.ring import Backlog, Cursor, Families, Ring, Topic
+from sentient_kernel.journal.follow.subscriber import Subscriber, Waiters
 
-_log = logging.getLogger("sentient_kernel")
+__all__ = ["Following", "Hub", "Subscriber"]
 
-__all__ = ["Hub", "Listener", "Subscriber"]
+GATHER = 0.05
+"""Seconds between two looks at a run that tells much."""
+HEARTBEAT = 1.0
+"""Seconds between looks at a run that tells nothing: its kernel may have died without a word."""
 
 
 class Hub:
@@ -33,7 +40,6 @@ class Hub:
         capacity: How many records are kept for those who read along.
         max_bytes: How many bytes the bodies of these may have in all.
         clock: Where time comes from.
-        on_error: Told when a listener raised; where there is none, it is logged.
 
     Example:
         >>> import asyncio, tempfile
@@ -57,17 +63,11 @@ class Hub:
         capacity: int = 4096,
         max_bytes: int = 8 << 20,
         clock: Clock | None = None,
-        on_error: Callable[[ErrorRecorded], None] | None = None,
     ) -> None:
         self._lock = threading.Lock()
-        self._shared = Shared(Ring(capacity, max_bytes), journal, Families(journal), self._lock)
-        self._clock = clock or SystemClock()
-        self._on_error = on_error
-        self._lines: dict[asyncio.AbstractEventLoop, Line] = {}
-        self._waiting_for: dict[RunId, dict[Subscriber, Waiter]] = {}
-        self._listeners: tuple[Listener, ...] = ()
-        self._subscribers: weakref.WeakSet[Subscriber] = weakref.WeakSet()
-        self._closed = False
+        self._backlog = Backlog(Ring(capacity, max_bytes), journal, Families(journal), self._lock, clock or SystemClock())
+        self._waiters = Waiters(self._lock)
+        self._calls: tuple[tuple[RunId | None, Callable[[], None]], ...] = ()
 
     # -- giving -------------------------------------------------------------------------------------------------------
 
@@ -77,37 +77,21 @@ class Hub:
         Args:
             records: What was written, in the order of seq.
         """
-        ring, some = self._shared.ring, []
+        ring = self._backlog.ring
         with self._lock:
             place = ring.end
             ring.put(records)
-            if self._waiting_for:
-                some = self._those_for({record.run for record in records}, place, records[0].seq - 1)
-            listeners = [listener for listener in self._listeners if listener.wants(records, place)]
-            everyone = [(line.loop, line.leave()) for line in self._lines.values()]
-        for loop, waiters in everyone:
-            self._wake(loop, waiters)
-        for waiter in some:
-            self._wake(waiter.get_loop(), [waiter])
-        for listener in listeners:
-            listener.pump()
+            woken = self._waiters.take(records, place)
+            calls = self._calls
+        for loop, waiters in woken:
+            self._waiters.wake(loop, waiters)
+        for run, call in calls:
+            if run is None or any(record.run == run for record in records):
+                call()
 
     def send(self, event: Writable, run: RunId = RunId("")) -> None:
         """Gives an event that is not stored, such as a piece of text, to all who follow the run now; any thread."""
-        self.publish((self._transient(event, run),))
-
-    def _those_for(self, runs: Iterable[RunId], place: int, seq: int) -> list[Waiter]:
-        """Returns those who wait for one of these runs, moved on to where something for them is. Under the lock."""
-        found: list[Waiter] = []
-        for run in runs:
-            waiting = self._waiting_for.pop(run, {})
-            for subscriber in waiting:
-                subscriber.cursor.woken(place, seq)
-            found += waiting.values()
-        return found
-
-    def _transient(self, event: Writable, run: RunId = RunId("")) -> Record:
-        return Record(Seq(0), run, self._clock.now_us(), event.kind, event.body())
+        self.publish((self._backlog.transient(event, run),))
 
     # -- following ----------------------------------------------------------------------------------------------------
 
@@ -137,87 +121,82 @@ class Hub:
             The subscriber; ``async with`` or :meth:`Subscriber.close` ends it.
         """
         topic = Topic(run, session, user, research, None if kinds is None else frozenset(kinds))
-        cursor = Cursor(self._shared, topic, after)
-        subscriber = Subscriber(self, cursor, [self._transient(SubscriberConnected(after=Seq(cursor.seq)))] if greet else [])
-        self._subscribers.add(subscriber)
+        cursor = Cursor(self._backlog, topic, after)
+        first = [self._backlog.transient(SubscriberConnected(after=Seq(cursor.seq)))] if greet else []
+        subscriber = Subscriber(self._backlog, self._waiters, cursor, first)
+        self._waiters.subscribers.add(subscriber)
         return subscriber
 
-    def listen(
-        self,
-        callback: Callable[[Sequence[Record]], None],
-        *,
-        run: RunId | None = None,
-        session: str | None = None,
-        user: str | None = None,
-        research: RunId | None = None,
-        after: Seq | None = None,
-        kinds: Iterable[str] | None = None,
-    ) -> Listener:
-        """Calls a function with each batch of records; the arguments are those of :meth:`subscribe`.
+    def on_news(self, call: Callable[[], None], run: RunId | None = None) -> Callable[[], None]:
+        """Calls a function whenever something was published; what that was, a projection shows.
 
-        What is stored already is handed over before this returns, on the calling thread; what comes later on the thread that publishes
-        it, which is the engine's loop: the function has to be quick, and leave real work to its own thread. It is never called twice at
-        the same time. One that raises is let go after the third time in a row.
+        Args:
+            call: Called on the thread that publishes, most often the engine's loop: it only wakes
+                somebody, and never raises.
+            run: Only for what belongs to this run.
 
         Returns:
-            The listener; its :meth:`Listener.close` ends it.
+            Ends it; any thread.
         """
-        topic = Topic(run, session, user, research, None if kinds is None else frozenset(kinds))
-        listener = Listener(self, Cursor(self._shared, topic, after), callback)
-        with self._lock:
-            self._listeners = (*self._listeners, listener)
-        listener.pump()
-        return listener
+        entry = (run, call)
 
-    def _report(self, error: Exception, callback: object) -> None:
-        """Tells that a listener raised."""
-        name = getattr(callback, "__qualname__", type(callback).__qualname__)
-        if self._on_error is None:
-            _log.error("listener %s failed", name, exc_info=error)
-        else:
-            self._on_error(ErrorRecorded(error=describe(error), origin=f"listener {name}"))
+        def end() -> None:
+            with self._lock:
+                self._calls = tuple(other for other in self._calls if other is not entry)
+
+        with self._lock:
+            self._calls = (*self._calls, entry)
+        return end
 
     def __len__(self) -> int:
-        """How many subscribers and listeners are open."""
-        return len(self._subscribers) + len(self._listeners)
+        """How many follow."""
+        return len(self._waiters.subscribers) + len(self._calls)
 
     def close(self) -> None:
-        """Ends all subscribers, once they have what was published, and all listeners; any thread."""
-        with self._lock:
-            self._closed = True
-            self._listeners = ()
-            some = [waiter for waiters in self._waiting_for.values() for waiter in waiters.values()]
-            self._waiting_for.clear()
-            for subscriber in self._subscribers:
-                subscriber.end()
-            lines = tuple(self._lines.values())
-        for waiter in some:
-            self._wake(waiter.get_loop(), [waiter])
-        for line in lines:  # on its own loop, so that nobody steps into it in between
-            self._on(line.loop, self._end, line.waiters)
+        """Ends all subscribers, once they have what was published; any thread."""
+        self._waiters.end()
 
-    def _end(self, waiters: list[Waiter]) -> None:
-        """Wakes all who stand in a line, for the last time."""
-        with self._lock:
-            waiters = waiters[:]
-        set_all(waiters)
 
-    def _line(self, loop: asyncio.AbstractEventLoop) -> Line:
-        """Returns the line of those who wait on a loop."""
-        with self._lock:
-            return self._lines.setdefault(loop, Line(loop))
+class Following:
+    """When to look at a run again, for a thread that waits: woken by the hub. A context manager.
 
-    def _wake(self, loop: asyncio.AbstractEventLoop, waiters: list[Waiter]) -> None:
-        """Wakes those who wait on a loop, all at once."""
-        if waiters:
-            self._on(loop, set_all, waiters)
+    Args:
+        hub: Wakes it.
+        run: The run.
+        first: Seconds until the first look.
+        gather: Seconds between two looks at a run that tells much.
+    """
 
-    def _on(self, loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: list[Waiter]) -> None:
-        """Calls something on a loop, at once when this is it."""
-        if loop is asyncio._get_running_loop():
-            call(*args)
-            return
-        try:
-            loop.call_soon_threadsafe(call, *args)
-        except RuntimeError:  # a loop that was closed has nobody left who waits
-            self._lines.pop(loop, None)
+    def __init__(self, hub: Hub, run: RunId, *, first: float = 0.0, gather: float = GATHER) -> None:
+        self._news = threading.Event()
+        self._gather = gather
+        self._earliest = self._latest = time.monotonic() + first
+        self._end = hub.on_news(self._news.set, run)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._end()
+
+    @property
+    def due(self) -> bool:
+        """Whether to look now: there is news, or there was none for long. True once for each."""
+        now = time.monotonic()
+        if now < self._earliest or not (self._news.is_set() or now >= self._latest):
+            return False
+        self._news.clear()
+        self._earliest, self._latest = now + self._gather, now + HEARTBEAT
+        return True
+
+    def again_in(self, seconds: float) -> None:
+        """Looks again after so long, though nothing may have come."""
+        self._latest = min(self._latest, time.monotonic() + seconds)
+
+    def wait(self, seconds: float) -> None:
+        """Waits so long at most, or until it is time to look."""
+        left = self._earliest - time.monotonic()
+        if left > 0:
+            time.sleep(min(left, seconds))
+        else:
+            self._news.wait(min(seconds, max(0.0, self._latest - time.monotonic())))

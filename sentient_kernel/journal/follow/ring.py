@@ -1,4 +1,4 @@
-"""The shared memory of the hub: the newest records, and where each subscriber stands in them. Locked by the hub."""
+"""The shared memory of the hub: a ring buffer of the newest records, and where each subscriber stands in it. Locked by the hub."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sentient_kernel.events import Record
+from sentient_kernel.clock import Clock
+from sentient_kernel.events import Record, Writable
 from sentient_kernel.ids import RunId, Seq, line_of
 from sentient_kernel.journal.base import Journal
 
@@ -155,39 +156,44 @@ class Families:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class Backlog:
     """What all subscribers of a hub read from."""
 
     ring: Ring
     journal: Journal
     families: Families
     lock: threading.Lock
+    clock: Clock
+
+    def transient(self, event: Writable, run: RunId = RunId("")) -> Record:
+        """Returns a record of an event that is not stored."""
+        return Record(Seq(0), run, self.clock.now_us(), event.kind, event.body())
 
 
 class Cursor:
     """Where a subscriber stands: at a place in the ring, or behind a seq in the journal (``place`` is None).
 
     Args:
-        shared: What it reads from.
+        backlog: What it reads from.
         topic: What it follows.
         after: The newest seq that it does not want to see; None for all that is there already.
     """
 
-    __slots__ = ("_ring", "_shared", "_skip", "lagged", "place", "plain", "seq", "topic")
+    __slots__ = ("_backlog", "_ring", "_skip", "lagged", "place", "plain", "seq", "topic")
 
-    def __init__(self, shared: Shared, topic: Topic, after: int | None) -> None:
-        self._shared, self._ring, self.topic = shared, shared.ring, topic
-        head = shared.journal.head()
+    def __init__(self, backlog: Backlog, topic: Topic, after: int | None) -> None:
+        self._backlog, self._ring, self.topic = backlog, backlog.ring, topic
+        head = backlog.journal.head()
         self.lagged: tuple[int, int] | None = None
         self.place: int | None = None
         self._skip = 0
-        with shared.lock:
+        with backlog.lock:
             if after is None:
-                self.seq = shared.ring.last or head
+                self.seq = backlog.ring.last or head
                 self._join()
             else:
                 self.seq = min(after, head)
-                if shared.ring.floor is not None:
+                if backlog.ring.floor is not None:
                     self._join()
 
     def next(self) -> list[Record] | None:
@@ -217,7 +223,7 @@ class Cursor:
             return records
         if self._skip:
             records = self._leave_out(records)
-        return self._shared.families.pick(records, self.topic)
+        return self._backlog.families.pick(records, self.topic)
 
     def _leave_out(self, records: list[Record]) -> list[Record]:
         """Leaves out what was read from the journal before it was published."""
@@ -228,14 +234,14 @@ class Cursor:
 
     def catch_up(self) -> list[Record]:
         """Returns the next page from the journal, and takes a place in the ring when it has come that far. Reads; any thread."""
-        topic, journal = self.topic, self._shared.journal
+        topic, journal = self.topic, self._backlog.journal
         head = journal.head()
         kinds = None if topic.kinds is None else sorted(topic.kinds)
         records = journal.read(run=topic.run, after=Seq(self.seq), kinds=kinds, limit=PAGE)
         self.seq = records[-1].seq if len(records) == PAGE else max([self.seq, head, *(record.seq for record in records[-1:])])
-        with self._shared.lock:
+        with self._backlog.lock:
             self._join()
-        return self._shared.families.pick(records, topic)
+        return self._backlog.families.pick(records, topic)
 
     def idle(self) -> bool:
         """True when nothing has come since the last time."""

@@ -1,22 +1,17 @@
-"""Those who follow: a line of those who wait, a subscriber that is iterated over, a listener that is called."""
+"""Who reads from the hub: an async iterator over what a topic brings, and where those stand that wait for more."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import Self
 
 from sentient_kernel.events import Record, SubscriberLagged
-from sentient_kernel.ids import Seq
-from sentient_kernel.journal.follow.ring import Cursor, Topic
-
-if TYPE_CHECKING:
-    from sentient_kernel.journal.follow.hub import Hub
-
-PATIENCE: Final = 3
-"""Errors in a row after which a listener is let go."""
+from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.journal.follow.ring import Backlog, Cursor
 
 Waiter = asyncio.Future[None]
 
@@ -39,15 +34,100 @@ class Line:
         return waiters
 
 
+class Waiters:
+    """Those who wait for records: in one line per loop for whatever comes, or apart for one run.
+
+    Args:
+        lock: The hub's.
+    """
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self.closed = False
+        self.subscribers: weakref.WeakSet[Subscriber] = weakref.WeakSet()
+        self.lines: dict[asyncio.AbstractEventLoop, Line] = {}
+        self.apart: dict[RunId, dict[Cursor, Waiter]] = {}
+        self._lock = lock
+
+    def line(self, loop: asyncio.AbstractEventLoop) -> Line:
+        """Returns the line of those who wait on a loop."""
+        with self._lock:
+            return self.lines.setdefault(loop, Line(loop))
+
+    def stand_apart(self, run: RunId, cursor: Cursor, waiter: Waiter) -> None:
+        """Lets one wait for a run alone: others' runs are not worth a wake-up."""
+        with self._lock:
+            self.apart.setdefault(run, {})[cursor] = waiter
+
+    def leave_apart(self, run: RunId, cursor: Cursor) -> None:
+        """Lets one wait for its run no longer."""
+        with self._lock:
+            waiting = self.apart.get(run, {})
+            waiting.pop(cursor, None)
+            if not waiting:
+                self.apart.pop(run, None)
+
+    def leave_line(self, line: Line, waiter: Waiter) -> None:
+        """Lets one wait in its line no longer."""
+        with self._lock:
+            if waiter in line.waiters:
+                line.waiters.remove(waiter)
+
+    def take(self, records: Sequence[Record], place: int) -> list[tuple[asyncio.AbstractEventLoop, list[Waiter]]]:
+        """Returns those whom records wake, by loop; who waits for one run moves on to their place. Under the lock."""
+        found = [(line.loop, line.leave()) for line in self.lines.values()]
+        if self.apart:
+            for run in {record.run for record in records}:
+                for cursor, waiter in self.apart.pop(run, {}).items():
+                    cursor.woken(place, records[0].seq - 1)
+                    found.append((waiter.get_loop(), [waiter]))
+        return found
+
+    def wake(self, loop: asyncio.AbstractEventLoop, waiters: list[Waiter]) -> None:
+        """Wakes those who wait on a loop, all at once."""
+        if waiters:
+            self._on(loop, set_all, waiters)
+
+    def end(self) -> None:
+        """Lets all see, when they have everything, that there is no more; any thread."""
+        with self._lock:
+            self.closed = True
+            apart = [waiter for waiting in self.apart.values() for waiter in waiting.values()]
+            self.apart.clear()
+            for subscriber in self.subscribers:
+                subscriber.end()
+            lines = tuple(self.lines.values())
+        for waiter in apart:
+            self.wake(waiter.get_loop(), [waiter])
+        for line in lines:  # on its own loop, so that nobody steps into it in between
+            self._on(line.loop, self._end, line.waiters)
+
+    def _end(self, waiters: list[Waiter]) -> None:
+        """Wakes all who stand in a line, for the last time."""
+        with self._lock:
+            waiters = waiters[:]
+        set_all(waiters)
+
+    def _on(self, loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: list[Waiter]) -> None:
+        """Calls something on a loop, at once when this is it."""
+        if loop is asyncio._get_running_loop():
+            call(*args)
+            return
+        try:
+            loop.call_soon_threadsafe(call, *args)
+        except RuntimeError:  # a loop that was closed has nobody left who waits
+            self.lines.pop(loop, None)
+
+
 class Subscriber:
     """Follows a topic: ``async for batch in subscriber``. It belongs to the task that iterates; made by :meth:`Hub.subscribe`."""
 
-    __slots__ = ("__weakref__", "_closed", "_first", "_hub", "_line", "_ring", "_waiter", "cursor")
+    __slots__ = ("__weakref__", "_backlog", "_closed", "_first", "_line", "_ring", "_waiter", "_waiters", "cursor")
 
-    def __init__(self, hub: Hub, cursor: Cursor, first: list[Record]) -> None:
+    def __init__(self, backlog: Backlog, waiters: Waiters, cursor: Cursor, first: list[Record]) -> None:
         self.cursor = cursor
-        self._hub = hub
-        self._ring = hub._shared.ring
+        self._backlog = backlog
+        self._ring = backlog.ring
+        self._waiters = waiters
         self._first = first
         self._waiter: Waiter | None = None
         self._line: Line | None = None
@@ -99,40 +179,35 @@ class Subscriber:
         if cursor.lagged is None:
             return await asyncio.to_thread(cursor.catch_up)
         (after, head), cursor.lagged = cursor.lagged, None
-        return [self._hub._transient(SubscriberLagged(after=Seq(after), head=Seq(head)))]
+        return [self._backlog.transient(SubscriberLagged(after=Seq(after), head=Seq(head)))]
 
     def _stand_apart(self) -> Waiter:
-        """Returns what to wait for, when no line is known yet or when others' runs are not worth a wake-up."""
-        hub, run, loop = self._hub, self.cursor.topic.run, asyncio.get_running_loop()
+        """Returns what to wait for, when no line is known yet or when only one run is followed."""
+        waiters, run, loop = self._waiters, self.cursor.topic.run, asyncio.get_running_loop()
         self._waiter = waiter = loop.create_future()
         if run is None:
-            self._line = line = hub._line(loop)
+            self._line = line = waiters.line(loop)
             line.join(waiter)
         else:
-            with hub._lock:
-                hub._waiting_for.setdefault(run, {})[self] = waiter
-        if hub._closed:
+            waiters.stand_apart(run, self.cursor, waiter)
+        if waiters.closed:
             self._closed = True
             waiter.set_result(None)
         return waiter
 
     def _leave(self) -> None:
         """Waits no longer."""
-        hub, run = self._hub, self.cursor.topic.run
-        with hub._lock:
-            if run is not None:
-                line = hub._waiting_for.get(run, {})
-                line.pop(self, None)
-                if not line:
-                    hub._waiting_for.pop(run, None)
-            elif self._line is not None and self._waiter in self._line.waiters:
-                self._line.waiters.remove(self._waiter)
+        run = self.cursor.topic.run
+        if run is not None:
+            self._waiters.leave_apart(run, self.cursor)
+        elif self._line is not None and self._waiter is not None:
+            self._waiters.leave_line(self._line, self._waiter)
 
     def close(self) -> None:
         """Ends it; whoever iterates gets no more. On the loop that iterates."""
         self._closed = True
         self._leave()
-        self._hub._subscribers.discard(self)
+        self._waiters.subscribers.discard(self)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -149,86 +224,6 @@ class Subscriber:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
-
-
-class Listener:
-    """A function that is called with what a topic brings; made by :meth:`Hub.listen`."""
-
-    def __init__(self, hub: Hub, cursor: Cursor, callback: Callable[[Sequence[Record]], None]) -> None:
-        self._hub = hub
-        self._cursor = cursor
-        self._callback = callback
-        self._guard = threading.Lock()
-        self._busy = self._more = self._closed = False
-        self._drained = False  # it has all there was, and nothing for it has come since; under the hub's lock
-        self._errors = 0
-
-    @property
-    def topic(self) -> Topic:
-        """What it follows."""
-        return self._cursor.topic
-
-    def pump(self) -> None:
-        """Calls the function with what has come; a thread that comes while another one is at it leaves the work to that one."""
-        with self._guard:
-            self._more = True
-            if self._busy:
-                return
-            self._busy = True
-        while True:
-            with self._guard:
-                if not self._more or self._closed:
-                    self._busy = False
-                    return
-                self._more = False
-            while records := self._next():
-                self._deliver(records)
-
-    def wants(self, records: Sequence[Record], place: int) -> bool:
-        """True when there may be something in records for it; an idle one then goes on at their place. Under the hub's lock."""
-        run = self.topic.run
-        if run is None:
-            return True
-        if all(record.run != run for record in records):
-            return False
-        if self._drained:
-            self._drained = False
-            self._cursor.woken(place, records[0].seq - 1)
-        return True
-
-    def _next(self) -> list[Record]:
-        """Returns what has come; nothing only when there is nothing."""
-        cursor = self._cursor
-        while not self._closed:
-            records = cursor.next()
-            if records is None:
-                if cursor.lagged is not None:
-                    (after, head), cursor.lagged = cursor.lagged, None
-                    return [self._hub._transient(SubscriberLagged(after=Seq(after), head=Seq(head)))]
-                records = cursor.catch_up()
-            if records:
-                return records
-            with self._hub._lock:
-                if cursor.idle():
-                    self._drained = True
-                    break
-        return []
-
-    def _deliver(self, records: list[Record]) -> None:
-        try:
-            self._callback(records)
-            self._errors = 0
-        except Exception as error:  # noqa: BLE001 - the border of delivery: who raises must not stall the others
-            self._errors += 1
-            if self._errors >= PATIENCE:
-                self.close()
-            self._hub._report(error, self._callback)
-
-    def close(self) -> None:
-        """Ends it; a call under way finishes. Any thread."""
-        self._closed = True
-        with self._hub._lock:
-            self._hub._listeners = tuple(listener for listener in self._hub._listeners if listener is not self)
 
 
 def set_all(waiters: list[Waiter]) -> None:

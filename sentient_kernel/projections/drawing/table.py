@@ -34,6 +34,7 @@ class Table(Sequence[T], Generic[T]):
     Args:
         rows: The values.
         of: Their class; needed where there are no rows, so that an empty table still knows its columns.
+        show: Shows the table live; see :meth:`with_renderer`.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)
@@ -51,20 +52,18 @@ class Table(Sequence[T], Generic[T]):
 
     __slots__ = ("_of", "_rows", "_show")
 
-    def __init__(self, rows: Iterable[T] = (), of: type[T] | None = None) -> None:
+    def __init__(self, rows: Iterable[T] = (), of: type[T] | None = None, *, show: LocalCall | None = None) -> None:
         self._rows: tuple[T, ...] = tuple(rows)
         self._of: type[T] | None = of or (type(self._rows[0]) if self._rows else None)
-        self._show: LocalCall | None = None
+        self._show = show
 
-    def shown_by(self, show: Callable[[Table[T]], bool]) -> Table[T]:
+    def with_renderer(self, show: Callable[[Table[T]], bool]) -> Table[T]:
         """Returns the same table with a way to show itself live.
 
         Args:
             show: Shows a table in the cell that runs; returns False where only a picture of it will do.
         """
-        table = Table(self._rows, self._of)
-        table._show = LocalCall(show)
-        return table
+        return Table(self._rows, self._of, show=LocalCall(show))
 
     @overload
     def __getitem__(self, index: int) -> T: ...
@@ -77,7 +76,7 @@ class Table(Sequence[T], Generic[T]):
         return len(self._rows)
 
     def __eq__(self, other: object) -> bool:
-        return self._rows == other._rows if isinstance(other, Table) else NotImplemented
+        return self._rows == tuple(other) if isinstance(other, Table) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self._rows)
@@ -91,8 +90,12 @@ class Table(Sequence[T], Generic[T]):
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(repr(self) if printer.indentation else str(self))
 
-    def _repr_html_(self) -> str:
+    def to_html(self) -> str:
+        """Returns the table as HTML that stands alone."""
         return STYLE + table_html(self)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
 
     def _ipython_display_(self) -> None:
         if self._show is None or not self._show(self):
@@ -169,8 +172,8 @@ def as_json(value: Any) -> Any:
         return value.model_dump(mode="json")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {name: as_json(getattr(value, name)) for name in fields_of(type(value))}
-    if hasattr(value, "_fields"):
-        return {name: as_json(getattr(value, name)) for name in value._fields}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {name: as_json(getattr(value, name)) for name in fields_of(type(value))}
     if isinstance(value, dict):
         return {str(k): as_json(v) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset | Table):

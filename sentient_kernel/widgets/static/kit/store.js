@@ -2,8 +2,9 @@
 // The state that one widget shows, and who wants to know when which part of it changes.
 import { currentGuard, hasStopped, shielded } from "./guard.js";
 
-/** @typedef {{[key: string]: any}} State what the kernel sends; the feeds of sentient_kernel.widgets say which keys a view has */
-/** @typedef {{[key: string]: any, kind: string, n?: number}} Message */
+/** @typedef {import("./state.js").State} State */
+/** @typedef {import("./state.js").Message} Message */
+/** @typedef {import("./state.js").Patch} Patch */
 /** @typedef {import("./guard.js").Guarding | null} Context */
 /** @typedef {{selector: (state: any) => any, draw: (value: any) => void, last: any, context: Context}} Selection */
 
@@ -15,10 +16,8 @@ const WORKING = new Set(["pending", "running", "waiting"]);
 
 export class Store {
   constructor() {
-    /** @type {any} what is shown; null before the first snapshot. Changed parts are new objects, unchanged ones keep their identity. */
+    /** @type {any} a State: what is shown; null before the first snapshot. Changed parts are new objects, unchanged ones keep their identity. */
     this.state = null;
-    /** Position in the journal that the state is as new as. */
-    this.seq = 0;
     /** @type {number | null} the number of the last message taken */
     this.n = null;
     /** @type {number | null} while the kernel is gone: the moment at which its clock stands still */
@@ -53,12 +52,10 @@ export class Store {
     this.clock(message.now);
     if (whole) {
       this.state = this.state ? alike(this.state, withEnds(message.state)) : withEnds(message.state);
-      this.seq = message.seq ?? this.seq;
     } else if (message.kind === "patch") {
       const next = patched(this.state, message);
       if (!next) return (this.n = null), false;
       this.state = next;
-      this.seq = message.seq ?? this.seq;
     }
     if (whole || message.kind === "patch") this.schedule();
     return true;
@@ -166,10 +163,11 @@ function redraw(selection, state) {
 /**
  * Returns the state after a patch, or null when text is missing in between.
  * @param {State} state
- * @param {Message} patch
+ * @param {Patch} patch
  * @returns {State | null}
  */
 function patched(state, patch) {
+  /** @type {{[key: string]: any}} */
   const next = { ...state };
   for (const [key, value] of Object.entries(patch.set ?? {})) {
     if (!MAPS.has(key) || !value) {
