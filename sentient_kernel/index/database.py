@@ -31,7 +31,7 @@ from sentient_kernel.files.sqlite import (
     why,
 )
 
-__all__ = ["Connection", "Database"]
+__all__ = ["Connection", "IndexDatabase"]
 
 VERSION = 2
 """Of the tables below, and of the rules by which texts are cut: another version is built anew, as all can be read again."""
@@ -140,7 +140,7 @@ class Connection:
         self.db.close()
 
 
-class Database:
+class IndexDatabase:
     """A SQLite file that can be thrown away, and the connections to it.
 
     Any number of threads and processes may use it at once: each borrowing has a connection of its own, writers of one

@@ -21,7 +21,7 @@ _UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PassageRow:
     """A passage as it is stored."""
 
     key: int
@@ -111,7 +111,7 @@ def match(db: Connection, wanted: rank.Query, allowed: Sequence[int] | None, tit
     return {key: -score for key, score in rows}
 
 
-def passages(db: Connection, keys: Sequence[int]) -> dict[int, Row]:
+def passages(db: Connection, keys: Sequence[int]) -> dict[int, PassageRow]:
     """Returns passages by key, in the order of the keys."""
     found = db.execute(
         "SELECT p.id, p.document, p.start, p.stop, p.text, d.title, d.uri, d.hash, s.name "
@@ -119,9 +119,9 @@ def passages(db: Connection, keys: Sequence[int]) -> dict[int, Row]:
         "JOIN document d ON d.id = p.document JOIN source s ON s.id = d.source ORDER BY k.key",
         (json.dumps(keys),),
     )
-    rows: dict[int, Row] = {}
+    rows: dict[int, PassageRow] = {}
     for key, document, start, stop, text, title, uri, identity, source in found:
-        rows[key] = Row(key, document, start, stop, to_string(text), to_string(title), to_string(uri), identity, to_string(source))
+        rows[key] = PassageRow(key, document, start, stop, to_string(text), to_string(title), to_string(uri), identity, to_string(source))
     return rows
 
 
@@ -152,7 +152,7 @@ def rarity_of(db: Connection, stem: str, total: int) -> float:
     return rank.rarity(total, min(total, row[0]) if row else 0)
 
 
-def as_candidate(db: Connection, row: Row, score: float, titles: dict[str, tuple[list[str], list[str]]]) -> rank.Candidate:
+def as_candidate(db: Connection, row: PassageRow, score: float, titles: dict[str, tuple[list[str], list[str]]]) -> rank.Candidate:
     """Returns a passage as words; ``titles`` keeps those of titles, which many passages share."""
     words = db.words(spaced(row.text))
     if row.title not in titles:
@@ -162,7 +162,7 @@ def as_candidate(db: Connection, row: Row, score: float, titles: dict[str, tuple
     return rank.Candidate(row.key, row.document, score, words, db.stems(words), title, title_stems)
 
 
-def as_passage(row: Row, score: float) -> Passage:
+def as_passage(row: PassageRow, score: float) -> Passage:
     """Returns a passage as callers know it."""
     return Passage(
         document=DocumentId(row.hash),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sentient_kernel.errors import ConfigurationError, ModelCut, UnknownModel
-from sentient_kernel.models.call import CALL, Call, Deadlines
+from sentient_kernel.models.call import CALL, Deadlines, ServerCall
 
 if TYPE_CHECKING:
     from sentient_kernel.models.provider import Provider
@@ -87,7 +87,7 @@ class ServedEmbedder:
         return self._provider
 
     async def _some(self, provider: Provider, texts: Sequence[str]) -> list[list[float]]:
-        call = Call(deadlines=self._deadlines, sent=sum(map(len, texts)))
+        call = ServerCall(deadlines=self._deadlines, sent=sum(map(len, texts)))
         token = CALL.set(call)
         vectors, failure = None, ""
         try:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from sentient_kernel.errors import ConfigurationError, ModelCut, ModelError, ModelRefused, WrongKind
 from sentient_kernel.failures import plain
 from sentient_kernel.models.base import Message
-from sentient_kernel.models.call import Call
+from sentient_kernel.models.call import ServerCall
 from sentient_kernel.models.check import needs_extra, needs_key, unknown_provider
 from sentient_kernel.models.fitting import bounded
 from sentient_kernel.redaction import hold, shown
@@ -65,7 +65,7 @@ class Provider:
     secret: str = field(repr=False)
     loop: asyncio.AbstractEventLoop | None = field(repr=False)
 
-    async def send(self, messages: Sequence[Message], schema: dict[str, Any] | None, call: Call) -> ModelResponse | None:
+    async def send(self, messages: Sequence[Message], schema: dict[str, Any] | None, call: ServerCall) -> ModelResponse | None:
         """Sends one request. Returns None when ``call`` says what went wrong."""
         from pydantic_ai.direct import model_request
         from pydantic_ai.exceptions import AgentRunError, UserError
@@ -101,7 +101,7 @@ class Provider:
         shape = OutputObjectDefinition(json_schema=given, name="answer", strict=strict)
         return ModelRequestParameters(output_mode="native", output_object=shape, allow_text_output=True)
 
-    def _explained(self, error: Exception, call: Call) -> tuple[int | BaseException | None, Exception]:
+    def _explained(self, error: Exception, call: ServerCall) -> tuple[int | BaseException | None, Exception]:
         """Says what an error of pydantic-ai means: for asking again, and for people."""
         from pydantic_ai import exceptions
 

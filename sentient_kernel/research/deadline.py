@@ -12,7 +12,7 @@ from typing import Any
 from sentient_kernel.events import UsageRecorded
 from sentient_kernel.models.base import Usage
 from sentient_kernel.research.model_calls import Asking
-from sentient_kernel.research.spending import Allowance
+from sentient_kernel.research.spending import CallAllowance
 
 __all__ = ["Hurried"]
 
@@ -29,7 +29,7 @@ class Hurried(Asking):
     answer is kept for who asks next.
     """
 
-    def _call(self, purpose: str, allowed: Allowance) -> Callable[..., Any]:
+    def _call(self, purpose: str, allowed: CallAllowance) -> Callable[..., Any]:
         ctx, call = self._ctx, super()._call(purpose, allowed)
         patience = 0.0 if purpose != "write" else LAST_THOUGHT if self._spending.thinks else LAST_WORD
 

@@ -38,7 +38,7 @@ LONGEST_PASSAGE = 10_000
 """Characters of a passage; this program's own sources make them of about 200 words."""
 
 
-class Desk:
+class Library:
     """Sources by name, one index for all of them, opened when first needed.
 
     A run finds its sources again by a reference: the name they go by, what to open them by, and what people read for that.
@@ -281,7 +281,7 @@ class Desk:
             found = found or source.document(document)
         return found or self.outside.document(document)  # a run that goes on in this process has not opened its sources again
 
-    async def farewell(self) -> None:
+    async def disconnect(self) -> None:
         """Ends calls that nobody waits for any more, and closes all connections; on the engine's loop, when its runs have stopped."""
         if self._cache is not None:
             self._cache.abandon()

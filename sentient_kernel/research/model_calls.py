@@ -21,7 +21,7 @@ from sentient_kernel.events import ErrorInfo, ErrorRecorded, UsageRecorded
 from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Model, Usage
 from sentient_kernel.report.report import Cost
 from sentient_kernel.research.prompts import Schema, size
-from sentient_kernel.research.spending import Allowance, Spending
+from sentient_kernel.research.spending import CallAllowance, Spending
 from sentient_kernel.research.taint import Taint, joined
 
 LIVES = 30 * 86_400.0
@@ -108,7 +108,7 @@ class Asking:
             else:
                 return self._booked(allowed, done)
 
-    def _booked(self, allowed: Allowance, done: dict[str, Any]) -> Any:
+    def _booked(self, allowed: CallAllowance, done: dict[str, Any]) -> Any:
         """Counts what an answer has cost; returns its value."""
         usage = done["usage"]
         calls = self._spending.book(allowed, usage, kept=done["kept"])
@@ -120,7 +120,7 @@ class Asking:
         )
         return done["value"]
 
-    def _call(self, purpose: str, allowed: Allowance) -> Callable[..., Any]:
+    def _call(self, purpose: str, allowed: CallAllowance) -> Callable[..., Any]:
         ctx, model, cache = self._ctx, self._model, self._cache
 
         @fixed_name("research:ask_model")

@@ -15,7 +15,7 @@ OBJECT = "object:"
 """What the name of a model begins with that was given as an object."""
 
 
-class Shelf:
+class ModelRegistry:
     """Models by name, opened when they are first asked for.
 
     Args:

@@ -35,9 +35,9 @@ from sentient_kernel.research.extractive.form import read
 from sentient_kernel.research.extractive.plan import SubQuestion, plan
 from sentient_kernel.research.extractive.support import supports
 from sentient_kernel.research.extractive.write import write
-from sentient_kernel.research.library import Desk, check_query
+from sentient_kernel.research.library import Library, check_query
 from sentient_kernel.research.model_calls import Asking
-from sentient_kernel.research.model_registry import Shelf
+from sentient_kernel.research.model_registry import ModelRegistry
 from sentient_kernel.research.names import research_names
 from sentient_kernel.research.quoting import quoted
 from sentient_kernel.research.taint import (
@@ -76,7 +76,7 @@ class Searched:
     each: int
     """Passages that one search takes from one source."""
     parts: list[SubQuestion] = field(default_factory=list)
-    found: list[Found] = field(default_factory=list)
+    found: list[SearchResult] = field(default_factory=list)
     healths: list[Health] = field(default_factory=list)
     understood: list[str] = field(default_factory=list)
     """What the person who asks has said to what was asked back."""
@@ -112,7 +112,7 @@ class AskedBack(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class SearchResult:
     """What one source gave for one sub-question."""
 
     part: int
@@ -121,17 +121,17 @@ class Found:
     health: Health
 
 
-def research_workflow(desk: Desk, shelf: Shelf) -> Workflow[..., Any]:
-    """Returns the research workflow over the sources of one desk and the models of one shelf."""
-    return Workflow(Research(desk, shelf).research, RESEARCH, "5", research_names)
+def research_workflow(library: Library, models: ModelRegistry) -> Workflow[..., Any]:
+    """Returns the research workflow over the sources of one library and the models of one models."""
+    return Workflow(Research(library, models).research, RESEARCH, "5", research_names)
 
 
 class Research:
     """The steps of a research, with what they work on."""
 
-    def __init__(self, desk: Desk, shelf: Shelf) -> None:
-        self._desk = desk
-        self._shelf = shelf
+    def __init__(self, library: Library, models: ModelRegistry) -> None:
+        self._library = library
+        self._models = models
 
     async def research(
         self,
@@ -154,7 +154,7 @@ class Research:
         limits = Budget(**(budget or {}))
         if limits.seconds is not None:
             ctx.finish_after(limits.seconds)
-        asking = Hurried(ctx, self._shelf.get(model), self._desk.cache, limits, tuple(taint or ())) if model else None
+        asking = Hurried(ctx, self._models.get(model), self._library.cache, limits, tuple(taint or ())) if model else None
         # A model looks again for what one search did not bring.
         state = Searched(question, sources, depth, PASSAGES if model else PASSAGES * depth, taint=tuple(taint or ()))
         if asking is not None and clarify:
@@ -232,7 +232,7 @@ class Research:
     async def _at_once(self, ctx: Context, state: Searched, asking: Asking) -> None:
         """Searches for the whole question while the model plans, and for what it planned without waiting for that."""
         whole, more = list(state.parts), list[SubQuestion]()
-        first, then = list[Found](), list[Found]()
+        first, then = list[SearchResult](), list[SearchResult]()
         refreshed = asyncio.Event()
 
         async def search_whole() -> None:
@@ -313,7 +313,7 @@ class Research:
         if embedder and not ctx.finishing and (doubted := weak(report)):
             from sentient_kernel.research.verify.embedding_check import nearest
 
-            near = await nearest(ctx, doubted, evidence, embedder, self._shelf.embedder, self._desk.cache, asking.notes)
+            near = await nearest(ctx, doubted, evidence, embedder, self._models.embedder, self._library.cache, asking.notes)
         if near:
             report = await ctx.step(self.verify, draft, None, near, title="verify by nearness of meaning")
         if (doubtful := weak(report)) and ctx.finishing:
@@ -367,7 +367,7 @@ class Research:
                     ctx.whisper(ResearchUpdated(phase="search", message=message))
 
             try:
-                return await self._desk.refresh(ref, tell)
+                return await self._library.refresh(ref, tell)
             except (SourceError, UsageError) as error:
                 return Health(source=ref[0], reason=str(error))
 
@@ -383,7 +383,7 @@ class Research:
 
     async def _may_send(self, ctx: Context, state: Searched, parts: Sequence[SubQuestion], sources: list[list[str]]) -> None:
         """Asks a person, once, which of the searches may be sent that a model wrote after it had read that person's documents."""
-        elsewhere = [ref[0] for ref in sources if self._desk.sends(ref)]
+        elsewhere = [ref[0] for ref in sources if self._library.sends(ref)]
         parts = [part for part in parts if part.id not in state.sent and any(needs_approval(part, name) for name in elsewhere)]
         if not parts:
             return
@@ -398,24 +398,26 @@ class Research:
         state.sent |= {part.id: allowed.get(part.id, "") for part in parts}
         state.notes.append(said_of(len(parts), len(allowed), names, policy=ctx.policy("fetch"), reason=reason))
 
-    async def _search(self, ctx: Context, state: Searched, parts: Sequence[SubQuestion], sources: list[list[str]], k: int) -> list[Found]:
+    async def _search(
+        self, ctx: Context, state: Searched, parts: Sequence[SubQuestion], sources: list[list[str]], k: int
+    ) -> list[SearchResult]:
         await self._may_send(ctx, state, parts, sources)
 
         @fixed_name("research:search")
-        async def search(part: int, query: str, ref: list[str], k: int) -> Found:
+        async def search(part: int, query: str, ref: list[str], k: int) -> SearchResult:
             try:
-                passages, health = await self._desk.search(ref, query, k)
+                passages, health = await self._library.search(ref, query, k)
             except (SourceError, UsageError) as error:
                 passages, health = [], Health(source=ref[0], reason=str(error))
-            return Found(part=part, source=ref[0], passages=tuple(passages), health=health)
+            return SearchResult(part=part, source=ref[0], passages=tuple(passages), health=health)
 
-        away = {ref[0] for ref in sources if self._desk.sends(ref)}
+        away = {ref[0] for ref in sources if self._library.sends(ref)}
         asks = [(p, ref, outgoing(p, ref[0], state.sent) if ref[0] in away else p.query) for p in parts for ref in sources]
         wanted = [(p, ref) for p, ref, query in asks if query]
         steps = (ctx.step(search, p.id, query, ref, k, title=f"search “{_short(p.text)}” in {ref[0]}") for p, ref, query in asks if query)
         outcomes = await ctx.gather(*steps, limit=AT_ONCE)
         found = [
-            o.value or Found(part=p.id, source=ref[0], passages=(), health=Health(source=ref[0], reason=str(o.error)))
+            o.value or SearchResult(part=p.id, source=ref[0], passages=(), health=Health(source=ref[0], reason=str(o.error)))
             for o, (p, ref) in zip(outcomes, wanted, strict=True)
         ]
         asked = {part.id: part.text for part in parts}
@@ -477,7 +479,7 @@ class Research:
     @fixed_name("research:keep")
     def keep(self, document: str) -> bool:
         """Keeps a document as it stands now; False when it is gone."""
-        return not self._desk.keep([DocumentId(document)])
+        return not self._library.keep([DocumentId(document)])
 
     @fixed_name("research:verify")
     def verify(self, draft: Report, judged: dict[str, str] | None = None, near: dict[str, float] | None = None) -> Report:
@@ -491,12 +493,12 @@ class Research:
 
         def text_of(document: DocumentId) -> str | None:
             with suppress(NotFound):
-                return self._desk.document(document).text
+                return self._library.document(document).text
             return None
 
         def meta_of(document: DocumentId) -> dict[str, Any]:
             with suppress(NotFound):
-                return self._desk.document(document).meta
+                return self._library.document(document).meta
             return {}
 
         return check_report(draft, text_of, judged or {}, near or {}).described(meta_of)
@@ -509,7 +511,7 @@ def make_plan(question: str) -> list[SubQuestion]:
 
 
 @fixed_name("research:pick_evidence")
-def pick_evidence(parts: list[SubQuestion], found: list[Found], limit: int) -> list[Evidence]:
+def pick_evidence(parts: list[SubQuestion], found: list[SearchResult], limit: int) -> list[Evidence]:
     """Returns the sentences that answer, over all sources and parts; none when what was found only shares words with the question."""
     passages = _by_part(found)
     held = supports(parts, passages)
@@ -519,13 +521,15 @@ def pick_evidence(parts: list[SubQuestion], found: list[Found], limit: int) -> l
 
 
 @fixed_name("research:pick_quotes")
-def pick_quotes(parts: list[SubQuestion], found: list[Found]) -> list[Evidence]:
+def pick_quotes(parts: list[SubQuestion], found: list[SearchResult]) -> list[Evidence]:
     """Returns the sentences that a model is shown, over all sources and parts."""
     return list(quoted(parts, _by_part(found)))
 
 
 @fixed_name("research:write_report")
-def write_report(question: str, parts: list[SubQuestion], found: list[Found], evidence: list[Evidence], healths: list[Health]) -> Report:
+def write_report(
+    question: str, parts: list[SubQuestion], found: list[SearchResult], evidence: list[Evidence], healths: list[Health]
+) -> Report:
     """Returns the report, its citations not yet checked."""
     return write(question, parts, evidence, healths, found=_by_part(found))
 
@@ -600,14 +604,14 @@ def _cut_short(ctx: Context, state: Searched, limits: Budget) -> list[str]:
     return [*notes, *(f"This was told too late to make a difference: “{text}”" for text in late)]
 
 
-def _by_part(found: list[Found]) -> dict[int, list[Passage]]:
+def _by_part(found: list[SearchResult]) -> dict[int, list[Passage]]:
     by_part: dict[int, list[Passage]] = {}
     for one in found:
         by_part.setdefault(one.part, []).extend(one.passages)
     return {part: sorted(passages, key=lambda p: -p.score) for part, passages in by_part.items()}
 
 
-def _merged(healths: list[Health], found: list[Found]) -> list[Health]:
+def _merged(healths: list[Health], found: list[SearchResult]) -> list[Health]:
     """Returns how each source did over the whole run: what its refresh refused, and why its searches came back empty."""
     merged = []
     for health in healths:

@@ -45,11 +45,11 @@ def export_run(wb: Workbench, run: RunId, path: str | os.PathLike[str]) -> Path:
     cited = {c.document for report in reports(records, lambda blob: blobs[blob]) for c in report.citations if c.verified}
     for document in sorted(cited | named.documents):
         try:
-            blobs[document] = wb.desk.document(DocumentId(document)).snapshot() if document in cited else get(BlobId(document))
+            blobs[document] = wb.library.document(DocumentId(document)).snapshot() if document in cited else get(BlobId(document))
         except NotFound:
             if document in cited:
                 raise
-    entries = [(digest, entry) for digest in sorted(named.entries) if (entry := wb.desk.cache.dump(digest)) is not None]
+    entries = [(digest, entry) for digest in sorted(named.entries) if (entry := wb.library.cache.dump(digest)) is not None]
     run_file.write(target, root, records, sorted(blobs.items()), entries, __version__)
     return target
 

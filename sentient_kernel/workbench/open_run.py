@@ -71,7 +71,7 @@ def open_export(wb: Workbench, path: str | os.PathLike[str]) -> RunId:
 
 
 def _take_answers(wb: Workbench, file: RunFile) -> None:
-    cache = wb.desk.cache
+    cache = wb.library.cache
     brought = cache.load_all((digest, file.entry(digest)) for digest in sorted(file.entries))
     if brought.left_out:
         log.warning(

@@ -26,8 +26,8 @@ from sentient_kernel.journal.texts import Texts
 from sentient_kernel.notebook.cell_output import CellOutput
 from sentient_kernel.notebook.interaction import someone_can_answer
 from sentient_kernel.redaction import guard_logs, hold_file, look, redactor
-from sentient_kernel.research.library import Desk
-from sentient_kernel.research.model_registry import Shelf
+from sentient_kernel.research.library import Library
+from sentient_kernel.research.model_registry import ModelRegistry
 from sentient_kernel.research.workflow import RESEARCH, research_workflow
 from sentient_kernel.settings import Settings
 from sentient_kernel.workbench.fold_cache import Views
@@ -100,16 +100,16 @@ class Workbench:
         self.journal: Journal = journal or open_journal(self.home, self.settings)
         self.hub = Hub(self.journal)
         self.texts = Texts()
-        self.desk = Desk(self.home / "index.db", self.journal.blobs, self.settings)
-        self.shelf = Shelf(self._open_model, self._open_embedder)
+        self.library = Library(self.home / "index.db", self.journal.blobs, self.settings)
+        self.models = ModelRegistry(self._open_model, self._open_embedder)
         try:
-            self._model = self.shelf.name(model if model is not None else self.settings.model)
+            self._model = self.models.name(model if model is not None else self.settings.model)
             self.engine = Engine(self.journal, on_commit=self.hub.publish, on_text=self._stream, by=self.user)
         except BaseException:
             self.journal.close()
-            self.desk.close()
+            self.library.close()
             raise
-        self._research = research_workflow(self.desk, self.shelf)
+        self._research = research_workflow(self.library, self.models)
         self.engine.register(self._research)
         self._views = Views(self)
         self._screen = CellOutput(WorkbenchViews(self))
@@ -138,9 +138,9 @@ class Workbench:
             self.closed = True
             self._screen.close()
             try:
-                self.engine.close(self.desk.farewell)
+                self.engine.close(self.library.disconnect)
             finally:
-                self.desk.close()
+                self.library.close()
 
     # -- evidence ----------------------------------------------------------------------------------------------------
 
@@ -161,7 +161,7 @@ class Workbench:
             ConfigurationError: A setting that it needs is missing; says which.
         """
         self._usable()
-        return self.desk.add(source, name=name)
+        return self.library.add(source, name=name)
 
     def search(self, query: str, *, sources: Any = None, k: int = 10) -> Table[Passage]:
         """Returns the k passages that fit a query best.
@@ -178,11 +178,11 @@ class Workbench:
         from sentient_kernel.sources.base import Passage
 
         self._usable()
-        return Table(self.desk.search_now(query, self.desk.references(_listed(sources)), k), Passage)
+        return Table(self.library.search_now(query, self.library.references(_listed(sources)), k), Passage)
 
     def document(self, document: DocumentId | str) -> Document:
         """Returns a document as it stood when it was cited or read. Raises NotFound."""
-        return self.desk.document(DocumentId(document))
+        return self.library.document(DocumentId(document))
 
     # -- runs --------------------------------------------------------------------------------------------------------
 
@@ -232,14 +232,14 @@ class Workbench:
             raise UsageError(f"budget={budget!r} is no budget.", hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).")
         if not isinstance(clarify, bool):
             raise UsageError(f"clarify={clarify!r} is neither True nor False.", hint="True lets the model ask back before it plans.")
-        refs = self.desk.references(_listed(sources))
+        refs = self.library.references(_listed(sources))
         inputs: dict[str, Any] = {"sources": refs, "depth": int(depth)}
         if approve == "ask" or (isinstance(approve, dict) and approve.get("plan")):
             inputs["ask_plan"] = True
-        if name_of_model := self._model if model is None else self.shelf.name(model):
+        if name_of_model := self._model if model is None else self.models.name(model):
             inputs["model"] = name_of_model
         if name_of_model and self.settings.embedder:
-            self.shelf.embedder(self.settings.embedder)  # a name that means nothing is told before anything is asked
+            self.models.embedder(self.settings.embedder)  # a name that means nothing is told before anything is asked
             inputs["embedder"] = self.settings.embedder
         if name is None or not self.journal.runs(name=name):  # one that is attached to may have all its answers
             self._check_askable(inputs.get("model", ""), inputs.get("embedder", ""))
@@ -439,16 +439,16 @@ class Workbench:
 
     def _open_model(self, name: str) -> Model:
         """Opens a language model by its usual name; loaded and asked at its first call."""
-        from sentient_kernel.models.llm import Deadlines, Limits, open_model
+        from sentient_kernel.models.llm import Deadlines, ModelLimits, open_model
         from sentient_kernel.models.pricing import read_prices
 
         set_ = self.settings
-        limits = Limits(
+        limits = ModelLimits(
             deadlines=Deadlines(first=set_.model_timeout),
             per_minute=set_.model_rate,
             reasoning=set_.model_reasoning,
         )
-        return open_model(name, self.settings, self.desk.fetcher, limits=limits, prices=read_prices(self.settings.model_prices))
+        return open_model(name, self.settings, self.library.fetcher, limits=limits, prices=read_prices(self.settings.model_prices))
 
     def _check_askable(self, *names: str) -> None:
         """Refuses models and embedders that cannot be asked, where they may be; none are in a replay. Raises ConfigurationError."""
@@ -458,14 +458,14 @@ class Workbench:
         if self.settings.mode != "replay" and not self.settings.offline:
             for name in names:
                 if name and not name.startswith(OBJECT):
-                    check(name, self.desk.fetcher)
+                    check(name, self.library.fetcher)
 
     def _open_embedder(self, name: str) -> Embedder:
         """Opens an embedder by its usual name; loaded and asked when first needed."""
         from sentient_kernel.models.embedding import open_embedder
         from sentient_kernel.models.llm import Deadlines
 
-        return open_embedder(name, self.desk.fetcher, deadlines=Deadlines(first=self.settings.model_timeout))
+        return open_embedder(name, self.library.fetcher, deadlines=Deadlines(first=self.settings.model_timeout))
 
     def _stream(self, run: RunId, by: str, text: str) -> None:
         """Hands a piece of text that is being written to whoever watches, and keeps it for who comes late."""

@@ -78,9 +78,9 @@ def test_a_question_of_its_own_sources_leaves_those_of_others_alone(bees: sk.Wor
 
 
 def test_without_sources_the_installed_packages_are_meant(wb: sk.Workbench) -> None:
-    assert [ref[0] for ref in wb.desk.references([])] == ["packages"]
+    assert [ref[0] for ref in wb.library.references([])] == ["packages"]
     wb.add(BEES)
-    assert [ref[0] for ref in wb.desk.references([])] == ["bees"]
+    assert [ref[0] for ref in wb.library.references([])] == ["bees"]
 
 
 class Archive:

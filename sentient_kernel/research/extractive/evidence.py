@@ -20,7 +20,7 @@ from sentient_kernel.research.extractive.noise import NEVER, Kind, excused, nois
 from sentient_kernel.sources.base import Passage
 from sentient_kernel.text.words import asked, content, idf, titled
 
-__all__ = ["WEIGHTS", "Evidence", "Weights", "select"]
+__all__ = ["WEIGHTS", "Evidence", "SentenceWeights", "select"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
+class SentenceWeights:
     """How much each sign counts, and where the list of sentences ends.
 
     Args:
@@ -107,7 +107,7 @@ class Weights:
     twin: float = 0.8
 
 
-WEIGHTS = Weights()
+WEIGHTS = SentenceWeights()
 CONTEXT = 300
 """How many characters around a quote are kept to show it in its context."""
 LINE = 200
@@ -139,7 +139,7 @@ class _Sentence:
 
 
 def select(
-    question: str, passages: Sequence[Passage], *, limit: int = 10, part: int = 0, weights: Weights = WEIGHTS
+    question: str, passages: Sequence[Passage], *, limit: int = 10, part: int = 0, weights: SentenceWeights = WEIGHTS
 ) -> tuple[Evidence, ...]:
     """Returns the sentences that answer a question best, best first.
 
@@ -216,7 +216,7 @@ def _put_under_headings(group: Sequence[_Sentence]) -> None:
             one.over = over
 
 
-def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weights: Weights) -> None:
+def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weights: SentenceWeights) -> None:
     """Gives every sentence its score."""
     rarity = idf([one.terms for one in pool])
     unseen = math.log(1 + 2 * len(pool))
@@ -281,7 +281,7 @@ def _twins(one: frozenset[str], other: frozenset[str], limit: float) -> bool:
     return bool(one or other) and len(one & other) > limit * len(one | other)
 
 
-def _worthy(pool: Sequence[_Sentence], weights: Weights) -> Iterator[_Sentence]:
+def _worthy(pool: Sequence[_Sentence], weights: SentenceWeights) -> Iterator[_Sentence]:
     """Yields the sentences that come near the best, best first; what stands elsewhere has to come nearer."""
     ranked = sorted(pool, key=lambda one: -one.score)
     top = ranked[0].score
