@@ -104,6 +104,7 @@ class Execution:
         self.answers: dict[ApprovalId, list[asyncio.Future[None]]] = {}
         self.forms: dict[ApprovalId, TypeAdapter[Any]] = {}
         self.gate: asyncio.Event | None = None
+        self.told_to_finish = asyncio.Event()
         self.calls = Calls()
         self._plans: dict[tuple[Any, str | None], Plan] = {}
         self._set_gate()
@@ -130,6 +131,8 @@ class Execution:
             self._set_gate()
 
     def _set_gate(self) -> None:
+        if self.state.finishing:
+            self.told_to_finish.set()
         if self.state.paused and self.gate is None:
             self.gate = asyncio.Event()
         elif not self.state.paused and self.gate is not None:

@@ -221,10 +221,10 @@ class Workbench:
             UsageError: The question is empty or too long, or an argument does not fit.
             ConfigurationError: The model cannot be asked: there is no such provider, or its key or its package is missing.
         """
-        from sentient_kernel.research.workflow import check_question
+        from sentient_kernel.research.library import check_query
 
         self._usable()
-        question = check_question(question)
+        question = check_query(question)
         _check_name(name)
         if isinstance(depth, bool) or not isinstance(depth, Integral) or not 1 <= depth <= DEEPEST:
             raise UsageError(f"depth must be a whole number from 1 to {DEEPEST}, not {depth!r}.")
@@ -267,7 +267,7 @@ class Workbench:
         Raises:
             UsageError: There is nothing to run, or an item does not fit.
         """
-        from sentient_kernel.research.workflow import check_question
+        from sentient_kernel.research.library import check_query
 
         if concurrency < 1:
             raise UsageError(f"concurrency={concurrency!r} would run nothing.", hint="Give 1 or more.")
@@ -278,7 +278,7 @@ class Workbench:
                 raise UsageError("Questions take no items.", hint="Write wb.map(questions), or give a workflow and its items.")
             questions = _listed(what)
             for question in questions:  # all of them, before the first begins
-                check_question(question)
+                check_query(question)
             work = [(question, functools.partial(self.research, question)) for question in questions]
         return map_runs(work, concurrency)
 

@@ -15,7 +15,7 @@ from test_research_with_model import QUESTION, TEXTS, good_report, hops, plans, 
 
 import sentient_kernel as sk
 from sentient_kernel.models.base import Message, Reply, Usage
-from sentient_kernel.research.model_calls import _Readable
+from sentient_kernel.research.sentence_stream import SentenceStream
 from sentient_kernel.testing import Fault, ModelServer, ScriptedModel
 from sentient_kernel.testing.models import Asked
 
@@ -255,7 +255,7 @@ def test_two_scripts_of_one_name_are_asked_each(wb: sk.Workbench) -> None:
 
 def shown(text: str, size: int) -> str:
     told: list[str] = []
-    readable = _Readable(told.append)
+    readable = SentenceStream(told.append)
     for at in range(0, len(text), size):
         readable.take(text[at : at + size])
     return "".join(told)
