@@ -77,7 +77,7 @@ def _sentence(paragraph: Any, claim: Claim, numbers: dict[tuple[str, int, int], 
     paragraph.add_run(f" {marks}" if marks else "").font.superscript = True
     if claim.verdict in ("unsupported", "misplaced"):
         run.underline = True
-        paragraph.add_run(" (not borne out by its quotes)").italic = True
+        paragraph.add_run(" (not supported by its quotes)").italic = True
     paragraph.add_run(" ")
 
 

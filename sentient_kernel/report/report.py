@@ -1,7 +1,7 @@
 """The report of a research run: its sentences, what each cites, what was not found. Frozen values and nothing else; drawing is next door.
 
 A sentence never stands without saying how it is founded: ``verdict`` is set by
-:func:`sentient_kernel.research.verify.reports.check_report`.
+:func:`sentient_kernel.research.verify.claims.check_report`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from sentient_kernel.report.report import Claim, Report
 from sentient_kernel.research.extractive.evidence import Evidence
 from sentient_kernel.research.library import Library
 from sentient_kernel.research.model_registry import ModelRegistry
-from sentient_kernel.research.verify.reports import check_report
+from sentient_kernel.research.verify.claims import check_report
 from sentient_kernel.sources.base import Document
 
 __all__ = ["Checking"]
