@@ -109,16 +109,17 @@ class Provider:
         if isinstance(error, exceptions.ModelHTTPError):
             status = error.status_code
             said = self._said(error.body)
-            if isinstance(error, exceptions.ModelQuotaExceededError):
-                return None, ModelRefused(f"The account at {host!r} has no credit left{said}", hint="Fill it up, or take another model.")
-            if isinstance(error, exceptions.ModelContextWindowExceededError):
-                return None, ModelRefused(f"What {self.name!r} was asked is too long for it{said}", hint="Ask with less text.")
-            if status in (401, 403):
-                return None, ModelRefused(f"{host!r} refuses the key for {self.name!r} (HTTP {status}){said}", hint="Check the key.")
-            if status == 404:
-                return None, ModelRefused(f"{host!r} does not know {self.name!r} (HTTP 404){said}", hint="Check its name and the base URL.")
-            if 400 <= status < 500 and status not in (408, 409, 425, 429):
-                return None, ModelRefused(f"{host!r} refuses the request to {self.name!r} (HTTP {status}){said}")
+            quota, window = exceptions.ModelQuotaExceededError, exceptions.ModelContextWindowExceededError
+            refused = 400 <= status < 500 and status not in (408, 409, 425, 429)
+            for applies, what, hint in (
+                (isinstance(error, quota), f"The account at {host!r} has no credit left", "Add credit, or take another model."),
+                (isinstance(error, window), f"What {self.name!r} was asked is too long for it", "Ask with less text."),
+                (status in (401, 403), f"{host!r} refuses the key for {self.name!r} (HTTP {status})", "Check the key."),
+                (status == 404, f"{host!r} does not know {self.name!r} (HTTP 404)", "Check its name and the base URL."),
+                (refused, f"{host!r} refuses the request to {self.name!r} (HTTP {status})", ""),
+            ):
+                if applies:
+                    return None, ModelRefused(f"{what}{said}", hint=hint)
             why = "too many requests" if status == 429 else "it has failed"
             return status, ModelError(f"{host!r} does not serve {self.name!r} now: {why} (HTTP {status}){said}", hint="Try again later.")
         if isinstance(error, exceptions.UserError):

@@ -92,6 +92,11 @@ class Claim:
     reason: str = ""
     lead: bool = False
 
+    @property
+    def weak(self) -> bool:
+        """Whether its citations do not support it."""
+        return self.verdict in ("unsupported", "misplaced")
+
     def described(self, meta_of: Callable[[DocumentId], Mapping[str, Any]]) -> Claim:
         """Returns the claim with what is known of the documents that it cites."""
         return replace(self, citations=tuple(replace(one, meta=_cited(meta_of(one.document))) for one in self.citations))
@@ -214,9 +219,23 @@ class Report:
         return tuple(found.values())
 
     @property
+    def lead(self) -> tuple[Claim, ...]:
+        """The sentences of the answer."""
+        return tuple(claim for claim in self.claims if claim.lead)
+
+    @property
+    def details(self) -> list[tuple[str, list[Claim]]]:
+        """The other sentences, part by part, each with what stands over it; empty over those for the whole question."""
+        rest: dict[int, list[Claim]] = {}
+        for claim in self.claims:
+            if not claim.lead:
+                rest.setdefault(claim.part, []).append(claim)
+        return [(self.parts[part] if 0 < part < len(self.parts) else "", rest[part]) for part in sorted(rest)]
+
+    @property
     def unsupported(self) -> tuple[Claim, ...]:
         """The sentences that their citations do not carry."""
-        return tuple(claim for claim in self.claims if claim.verdict in ("unsupported", "misplaced"))
+        return tuple(claim for claim in self.claims if claim.weak)
 
     @property
     def facts(self) -> list[str]:

@@ -10,6 +10,5 @@ disagree.py     statements that contradict one another
 write.py        the report
 measures.py     the measure that a question asks for
 noise.py        what in a text is no statement
-titles.py       what a document is called
-features.py     surface features of sentences
+features.py     surface features of sentences, and what a document is called
 """

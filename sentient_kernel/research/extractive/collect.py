@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.research.extractive.evidence import WEIGHTS, Evidence, SentenceWeights, select
+from sentient_kernel.research.extractive.features import family, last
 from sentient_kernel.research.extractive.plan import SubQuestion
-from sentient_kernel.research.extractive.titles import family, last
 from sentient_kernel.sources.base import Passage
 from sentient_kernel.text.words import asked, content, titled
 

@@ -10,9 +10,8 @@ from sentient_kernel.index.chunk import sentences
 from sentient_kernel.report.clean import clean
 from sentient_kernel.report.report import Citation
 from sentient_kernel.research.extractive.evidence import CONTEXT, Evidence
-from sentient_kernel.research.extractive.features import body, heading, pointing, row
+from sentient_kernel.research.extractive.features import body, heading, last, pointing, row
 from sentient_kernel.research.extractive.noise import Kind, noise, noisy
-from sentient_kernel.research.extractive.titles import last
 from sentient_kernel.text.words import content, negated, numbers
 
 __all__ = ["Statement", "statements"]

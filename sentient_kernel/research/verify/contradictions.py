@@ -142,7 +142,7 @@ def other_deed(claim: str, evidence: str) -> bool:
 
 def other_rate(claim: str, evidence: str) -> bool:
     """Tells whether numbers are meant for something else: per day, not per week."""
-    often, said = _rates(claim), _rates(evidence)
+    often, said = ({_OFTEN.get(often.lower(), "") or per.lower() for per, often in _RATE.findall(text)} for text in (claim, evidence))
     return bool(often and said and not often & said)
 
 
@@ -189,11 +189,6 @@ def _order(text: str) -> set[tuple[str, str, str]]:
 
 
 _GLUE = frozenset("the a an of in on at to from for with by and or than as drug group".split())
-
-
-def _rates(text: str) -> set[str]:
-    """Returns what numbers of a text are meant for: a day, a person."""
-    return {(_OFTEN.get(often.lower(), "") or per.lower()) for per, often in _RATE.findall(text)}
 
 
 def names(text: str) -> list[str]:
