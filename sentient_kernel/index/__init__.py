@@ -1,4 +1,4 @@
-"""Passages: texts are cut, kept and found again by their words, without a model and without a download.
+"""Passages (full-text search, BM25): texts are cut, kept and found again by their words, without a model and without a download.
 
 May import: the values of ``documents`` and what everyone shares (``errors``, ``ids``). Knows no run, step, journal or model.
 

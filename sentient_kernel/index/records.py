@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,12 +11,10 @@ from sentient_kernel.documents import Document, Passage
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index import rank
 from sentient_kernel.index.chunk import chunks
-from sentient_kernel.index.database import Connection
+from sentient_kernel.index.database import Connection, spaced
 
 if TYPE_CHECKING:
     from apsw import SQLiteValue
-
-_UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +40,6 @@ def to_bytes(text: str) -> bytes:
 def to_string(data: bytes) -> str:
     """Returns the text that :func:`to_bytes` was given."""
     return data.decode("utf-8", "surrogatepass")
-
-
-def spaced(text: str) -> str:
-    """Sets the characters of scripts without spaces apart, so that each of them is a word of the index."""
-    return text if text.isascii() else _UNSPACED.sub(r" \1 ", text)
 
 
 def indexable(text: str) -> str:
@@ -154,9 +146,9 @@ def rarity_of(db: Connection, stem: str, total: int) -> float:
 
 def as_candidate(db: Connection, row: PassageRow, score: float, titles: dict[str, tuple[list[str], list[str]]]) -> rank.Candidate:
     """Returns a passage as words; ``titles`` keeps those of titles, which many passages share."""
-    words = db.words(spaced(row.text))
+    words = db.words(row.text)
     if row.title not in titles:
-        title = db.words(spaced(row.title))
+        title = db.words(row.title)
         titles[row.title] = (title, db.stems(title))
     title, title_stems = titles[row.title]
     return rank.Candidate(row.key, row.document, score, words, db.stems(words), title, title_stems)

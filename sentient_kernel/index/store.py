@@ -141,7 +141,7 @@ class Index:
         if k < 1:
             return []
         with self._database.read() as db:
-            words = db.words(records.spaced(rank.clean(query)))
+            words = db.words(rank.clean(query))
             wanted = rank.build_query(words, db.stems(words))
             allowed = records.allowed_ids(db, sources)
             if not wanted.words or (allowed is not None and not allowed):

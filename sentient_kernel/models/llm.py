@@ -187,7 +187,7 @@ class LanguageModel:
             read, wrapped = answer.read(schema), False
         if not read.ok:
             raise ModelCut(
-                f"{self.name!r} gave no answer of the form that was asked for: {' '.join(read.problems[:3])}",
+                f"{self.name!r} did not return JSON that matches the schema: {' '.join(read.problems[:3])}",
                 hint="Try again, or a larger model.",
                 usage=asking.usage,
             )

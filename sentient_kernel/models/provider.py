@@ -113,7 +113,7 @@ class Provider:
             refused = 400 <= status < 500 and status not in (408, 409, 425, 429)
             for applies, what, hint in (
                 (isinstance(error, quota), f"The account at {host!r} has no credit left", "Add credit, or take another model."),
-                (isinstance(error, window), f"What {self.name!r} was asked is too long for it", "Ask with less text."),
+                (isinstance(error, window), f"The conversation is too long for {self.name!r}", "Ask with less text."),
                 (status in (401, 403), f"{host!r} refuses the key for {self.name!r} (HTTP {status})", "Check the key."),
                 (status == 404, f"{host!r} does not know {self.name!r} (HTTP 404)", "Check its name and the base URL."),
                 (refused, f"{host!r} refuses the request to {self.name!r} (HTTP {status})", ""),
@@ -123,7 +123,7 @@ class Provider:
             why = "too many requests" if status == 429 else "it has failed"
             return status, ModelError(f"{host!r} does not serve {self.name!r} now: {why} (HTTP {status}){said}", hint="Try again later.")
         if isinstance(error, exceptions.UserError):
-            return None, ConfigurationError(f"{self.name!r} cannot be asked like this: {plain(error)}")
+            return None, ConfigurationError(f"{self.name!r} cannot be called like this: {plain(error)}")
         broken = ModelCut(f"{host!r} sent something that is not an answer of {self.name!r}.", hint="Look at the base URL.")
         return WrongKind("", reason_code="not_json"), broken
 
@@ -175,7 +175,7 @@ def build(name: str, fetcher: Fetcher, loop: asyncio.AbstractEventLoop | None = 
     try:
         cls: Any = infer_provider_class(provider)
         if "http_client" not in signature(cls.__init__).parameters:
-            raise ConfigurationError(f"{provider!r} cannot be asked through the guarded client.", hint="Take another provider.")
+            raise ConfigurationError(f"{provider!r} cannot be called through the guarded client.", hint="Take another provider.")
         from sentient_kernel.models.client import client_over
 
         # The base URL is known only when the provider is made, and the provider wants the client first.
@@ -207,7 +207,7 @@ def _provider(name: str, model: Any, made: Any, url: str, loop: asyncio.Abstract
         if not secret and not getattr(client, "auth_token", None):
             raise ConfigurationError(f"{name!r} needs a key, and the one in the environment is empty.", hint="Set it in the environment.")
         if not secret.isascii() or not secret.isprintable():
-            raise ConfigurationError(f"The key for {name!r} has characters that no key has.", hint="Copy it again.")
+            raise ConfigurationError(f"The key for {name!r} has characters that a key cannot have.", hint="Copy it again.")
         client.api_key = secret or None
         hold(secret, f"key of {name.partition(':')[0]}")
     if hasattr(client, "max_retries"):

@@ -111,7 +111,7 @@ def _sentence(claim: Claim, numbers: Numbers) -> Text:
     for number in (numbers[one.place] for one in claim.citations if one.place in numbers):
         said.append(f"[{number}]", CITED)  # without a space: no mark stands alone at the beginning of a line
     if claim.weak:
-        said.append(f" (unsupported: {visible(claim.reason) or 'no source carries it'})", WEAK)
+        said.append(f" (unsupported: {visible(claim.reason) or 'no source supports it'})", WEAK)
     return said
 
 

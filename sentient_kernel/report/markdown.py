@@ -96,7 +96,7 @@ def _sentence(claim: Claim, number: dict[tuple[str, int, int], int]) -> str:
     if marks and said.endswith("!"):  # before a bracket it would be an image
         said = f"{said[:-1]}\\!"
     if claim.weak:
-        return f"{said}{marks} *(unsupported: {text(claim.reason) or 'no source carries it'})*"
+        return f"{said}{marks} *(unsupported: {text(claim.reason) or 'no source supports it'})*"
     return f"{said}{marks}"
 
 

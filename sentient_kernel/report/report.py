@@ -214,7 +214,7 @@ class Report:
         found: dict[tuple[str, int, int], Citation] = {}
         for claim in (*self.claims, *sides):
             for citation in claim.citations:
-                if citation.verified or citation.place not in found:  # it is, wherever one sentence is borne out by it
+                if citation.verified or citation.place not in found:  # it is, wherever it supports one sentence
                     found[citation.place] = citation
         return tuple(found.values())
 

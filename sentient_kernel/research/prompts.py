@@ -189,7 +189,7 @@ def understood(answers: Sequence[dict[str, str]]) -> list[str]:
 
 
 def judged_of(value: Any, weak: Sequence[Claim]) -> dict[str, str]:
-    """Returns for sentences that a model takes for borne out the words of the quotes by which they are."""
+    """Returns, for sentences that a model finds supported, the words of the quotes by which they are."""
     found: dict[str, str] = {}
     for one in _items(value, "claims"):
         which, words = one.get("sentence"), _line(one.get("words"), 400)

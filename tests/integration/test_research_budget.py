@@ -89,7 +89,7 @@ def test_a_call_whose_price_is_known_is_asked_about_before_it_is_made(wb: sk.Wor
     model = Priced(3.0, told=4.0)
     question = waiting(run := wb.research(QUESTION, model=model, budget=sk.Budget(usd=0.01)))
     assert model.asked == 0
-    assert "$4.00 more asked for. That is what the next call costs at most." in question.question
+    assert "$4.00 more needed. That is what the next call costs at most." in question.question
     assert question.payload == {"usd": 4.0}
     question.reject()
     assert run.result(20).claims and model.asked == 0
@@ -116,7 +116,7 @@ def test_what_is_proposed_is_enough_to_go_on(wb: sk.Workbench) -> None:
         asked[-1].approve()
     assert model.asked == 3 and len(asked) <= 3, [one.question for one in asked]
     unknown = wb.research(QUESTION, model=Priced(3.0), budget=sk.Budget(usd=0.01), name="unknown")
-    said = "The budget allows $0.01: $3.00 used, $3.00 more asked for. What the next call costs is not known. Go on with a budget of this?"
+    said = "The budget allows $0.01: $3.00 used, $3.00 more needed. What the next call costs is not known. Go on with a budget of this?"
     question = waiting(unknown)
     assert question.question == said and question.payload == {"usd": 6.0}
     unknown.cancel()

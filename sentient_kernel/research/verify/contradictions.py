@@ -117,7 +117,7 @@ def turned(claim: str, evidence: str) -> bool:
         if frozenset(content(part)) & frozenset(word for other in turned for word in content(other)) - straight:
             return True
         near = _nearest(part, others)
-        if near and len(_common(part, near[0])) >= _FEWEST and all(_opposite(part, other) for other in near):
+        if near and _alike(part, near[0]) and all(_opposite(part, other) for other in near):
             return True
     return False
 
@@ -151,11 +151,11 @@ def surer(claim: str, evidence: str) -> bool:
     if _UNSURE.search(claim) or not _MAYBE.search(evidence):
         return False
     near = _nearest(claim, clauses(evidence))
-    return bool(near) and len(_common(claim, near[0])) >= _FEWEST and all(_MAYBE.search(other) for other in near)
+    return bool(near) and _alike(claim, near[0]) and all(_MAYBE.search(other) for other in near)
 
 
-def _common(one: str, other: str) -> frozenset[str]:
-    return frozenset(content(one)) & frozenset(content(other))
+def _alike(one: str, other: str) -> bool:
+    return len(frozenset(content(one)) & frozenset(content(other))) >= _FEWEST
 
 
 def _opposite(one: str, other: str) -> bool:
