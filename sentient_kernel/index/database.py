@@ -31,6 +31,7 @@ from sentient_kernel.files.sqlite import (
     tables_of,
     why,
 )
+from sentient_kernel.text.words import UNSPACED
 
 __all__ = ["Connection", "IndexDatabase", "spaced"]
 
@@ -42,7 +43,7 @@ _TOKENIZER = ("porter", "unicode61", "remove_diacritics", "2")
 _BUSY_MS = 30_000
 _REBUILD = "It can be rebuilt: delete the file and refresh the sources."
 _IDLE = 4  # connections kept open between two borrowings
-_UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f])")
+_UNSPACED = re.compile(f"([{UNSPACED}])")
 
 # The texts of passages lie beside the full-text table, not in it: it holds words only, and a row is dropped without being read.
 # Names and texts are bytes: file names and texts may hold characters that SQLite's strings cannot.

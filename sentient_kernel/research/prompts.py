@@ -27,8 +27,6 @@ MOST_QUERIES = 3
 MOST_CLAIMS = 12
 MOST_ASKED_BACK = 3
 """Questions that a model may ask back before it plans."""
-NOTE = 240
-"""Characters of what is shown around a quote."""
 
 _MARK = re.compile(r"[<>]{2,}")
 _NOTHING = frozenset({"", "none", "nothing", "no", "n a", "null"})

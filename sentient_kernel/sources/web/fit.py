@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from sentient_kernel.index import database, rank
 from sentient_kernel.index.chunk import chunks
 from sentient_kernel.sources.base import Document, Passage
+from sentient_kernel.text.words import STOP
 
 __all__ = ["MOST_PASSAGES", "fitting", "telling_words"]
 
@@ -33,7 +34,7 @@ def telling_words(query: str, most: int = 12) -> list[str]:
         ['range', 'honey-bee', 'flight']
     """
     words = [word.strip("-_'\u2019") for word in _WORD.findall(rank.clean(query))]
-    kept = [word for word in dict.fromkeys(words) if word and word.lower() not in rank.STOP_WORDS]
+    kept = [word for word in dict.fromkeys(words) if word and word.lower() not in STOP]
     return (kept or list(dict.fromkeys(word for word in words if word)))[:most]
 
 
