@@ -48,7 +48,7 @@ def pick_evidence(parts: list[SubQuestion], found: list[SearchResult], limit: in
     passages = by_part(found)
     held = supports(parts, passages)
     for part in parts:
-        if held[part.id].ok and (part is parts[0] or part.kind == "part"):
+        if held[part.id].shown and (part is parts[0] or part.kind == "part"):
             return list(collect(parts, passages, limit=limit))
     return []
 

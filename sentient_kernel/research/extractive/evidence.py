@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.report.report import Citation
-from sentient_kernel.research.extractive.features import body, defines, entry, heading, pointing, study, topic, wanted
+from sentient_kernel.research.extractive.features import body, defines, entry, heading, pointing, row, study, topic, wanted
 from sentient_kernel.research.extractive.measures import measures
-from sentient_kernel.research.extractive.noise import NEVER, Kind, excused, noise
+from sentient_kernel.research.extractive.noise import NEVER, Kind, excused, lists_works, noise, transcripts
+from sentient_kernel.research.extractive.sought import Reading, reader, sought
+from sentient_kernel.research.extractive.tables import Row, read_row
 from sentient_kernel.sources.base import Passage
-from sentient_kernel.text.words import asked, content, idf, titled
+from sentient_kernel.text.words import idf, titled
 
 __all__ = ["WEIGHTS", "Evidence", "SentenceWeights", "select"]
 
@@ -43,6 +45,8 @@ class Evidence:
         reach: The same for the whole passage.
         before: What stands directly before the quote in its passage.
         after: What stands directly after it.
+        shown: How it is read where not as it stands: a row of a table with the names of its columns.
+        lead: So many characters before the quote it is read with: from the names of the columns on.
         own: Whether its document is a person's own. Whoever makes one has to say: what a model reads of own text decides what leaves.
     """
 
@@ -61,6 +65,8 @@ class Evidence:
     reach: float = 0.0
     before: str = ""
     after: str = ""
+    shown: str = ""
+    lead: int = 0
 
     @property
     def citation(self) -> Citation:
@@ -148,6 +154,7 @@ class _Sentence:
     place: float = 0.0
     study: bool = False
     entry: bool = False
+    row: Row | None = None
     noise: Kind = ""
     score: float = 0.0
     cover: float = 0.0
@@ -157,6 +164,7 @@ class _Sentence:
         """Returns it as evidence for a sub-question."""
         passage = self.passage
         start, end = self.start - passage.start, self.end - passage.start
+        top = self.row.start if self.row else start
         return Evidence(
             document=passage.document,
             title=passage.title,
@@ -170,8 +178,10 @@ class _Sentence:
             source=passage.source,
             cover=round(self.cover, 4),
             reach=round(self.reach, 4),
-            before=passage.text[max(0, start - CONTEXT) : start],
+            before=passage.text[min(max(0, start - CONTEXT), top) : start],
             after=passage.text[end : end + CONTEXT],
+            shown=self.row.text if self.row else "",
+            lead=start - top,
             own=passage.own,
         )
 
@@ -197,8 +207,8 @@ def select(
         >>> [one.quote for one in select("How much water does biochar hold?", [found], limit=1)]
         ['Biochar raised the water held by sand by 45%.']
     """
-    terms = list(dict.fromkeys(content(question)))
-    pool = _pool(passages, excused(question))
+    terms = list(sought(question))
+    pool = _pool(passages, excused(question), reader(question))
     if not terms or not pool:
         return ()
     _score(question, terms, pool, weights)
@@ -209,12 +219,12 @@ def select(
             break
         twins = [other for other in chosen if len(one.body & other.body) > weights.twin * len(one.body | other.body)]
         witness = len(twins) == 1 and twins[0].passage.document != one.passage.document
-        if known & (one.bag | one.around) and (not twins or witness):  # a second witness is worth having
+        if known & (one.bag | one.around | one.over) and (not twins or witness):  # a second witness is worth having
             chosen.append(one)
     return tuple([one.evidence(part) for one in chosen])
 
 
-def _pool(passages: Sequence[Passage], about: frozenset[Kind]) -> list[_Sentence]:
+def _pool(passages: Sequence[Passage], about: frozenset[Kind], read: Reading) -> list[_Sentence]:
     """Returns the sentences of all passages once each, in reading order, with what stands around them; none that is never evidence."""
     best: dict[tuple[DocumentId, int, int], _Sentence] = {}
     for passage in passages:
@@ -222,28 +232,45 @@ def _pool(passages: Sequence[Passage], about: frozenset[Kind]) -> list[_Sentence
             place = (passage.document, passage.start + start, passage.start + end)
             if place not in best or passage.score > best[place].passage.score:
                 text = passage.text[start:end]
+                table = read_row(passage.text, start, end, whole=passage.start == 0) if row(text) else None
+                if row(text) and table is None:
+                    continue
                 listed = entry(passage.text[passage.text.rfind("\n", 0, start) + 1 : end][:LINE])
-                best[place] = _Sentence(passage=passage, start=place[1], end=place[2], text=text, terms=content(text), entry=listed)
+                best[place] = _Sentence(
+                    passage=passage,
+                    start=place[1],
+                    end=place[2],
+                    text=text,
+                    terms=read(table.text if table else text),
+                    entry=listed,
+                    row=table,
+                )
     pool = sorted(best.values(), key=lambda one: (one.passage.document, one.start))
     documents: dict[DocumentId, list[_Sentence]] = {}
     for one in pool:
         one.bag = frozenset(one.terms)
         said = body(one.text, one.passage.title)
-        one.body = one.bag if said == one.text else frozenset(content(said))
+        one.body = one.bag if said == one.text else frozenset(read(said))
         documents.setdefault(one.passage.document, []).append(one)
     for group in documents.values():
-        reports, over = sum([study(one.text) for one in group]) > 0.3 * len(group), frozenset[str]()
+        reports, over, works = sum([study(one.text) for one in group]) > 0.3 * len(group), frozenset[str](), False
         bags = [frozenset[str](), *[one.bag for one in group], frozenset[str]()]
         for at, one in enumerate(group):
             one.around = bags[at] | bags[at + 2]
             one.place = (at + 0.5) / len(group)
             one.study = reports and one.start < ABSTRACT
             if heading(one.text, one.passage.text[one.end - one.passage.start :][:LINE]):
-                over = one.bag
+                over, works = one.bag, lists_works(one.text)
             else:
                 one.over = over
+                one.noise = "reference" if works else ""
+    for passage in passages if "code" not in about else ():
+        for start, end in transcripts(passage.text):
+            for one in documents.get(passage.document, ()):
+                if passage.start + start <= one.start and one.end <= passage.start + end:
+                    one.noise = "transcript"
     for one in pool:
-        kind = noise(one.text)
+        kind = one.noise or noise(one.text)
         one.noise = "" if kind in about else kind
     return [one for one in pool if one.noise not in NEVER]
 
@@ -252,7 +279,7 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
     """Gives every sentence its score."""
     rarity, known = idf([one.terms for one in pool]), frozenset(terms)
     unseen = math.log(1 + 2 * len(pool))
-    for term, telling in asked(question).items():  # "happen" may be rare among the sentences and still say little
+    for term, telling in sought(question).items():  # "happen" may be rare among the sentences and still say little
         rarity[term] = rarity.get(term, unseen) * min(telling, 1.0)
     rare = rarity.__getitem__
     total = math.fsum(map(rare, terms))
@@ -260,6 +287,8 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
     scores = [one.passage.score for one in pool]
     top, low = max(scores), min(scores)
     kinds, named, scales = wanted(question), topic(question), measures(question)
+    read = reader(question)
+    titles = {one.passage.title: titled(one.passage.title) | frozenset(read(one.passage.title)) for one in pool}
     whole: dict[Passage, frozenset[str]] = {}
     for one in pool:
         one.cover = math.fsum(map(rare, known & one.bag)) / total
@@ -267,7 +296,7 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
     shared = _shared(known, pool, rarity, top)
     for one in pool:
         counts, said, rest = Counter(one.terms), one.cover, known - one.bag
-        title = titled(one.passage.title) | one.over
+        title = titles[one.passage.title] | one.over
         by_title = math.fsum(map(rare, rest & title)) / total
         one.cover = said + by_title
         one.reach = math.fsum(map(rare, known & (whole[one.passage] | title))) / total

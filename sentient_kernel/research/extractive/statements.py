@@ -59,7 +59,7 @@ def statements(evidence: Sequence[Evidence], about: frozenset[Kind]) -> list[Sta
     spare: list[Statement] = []
     for one in evidence:
         whole, complete = _complete(one, quoted)
-        text = clean(whole.quote)
+        text = clean(one.shown or whole.quote)
         if not content(text):
             continue
         said = body(text, one.title)
@@ -80,11 +80,16 @@ def _says(one: Evidence, text: str, about: frozenset[Kind]) -> bool:
     """Tells whether a piece of evidence says something by itself: prose, or a row of a table that is about what is asked."""
     if row(one.quote):
         return one.cover >= ROW and not one.quote.rstrip().endswith("?")
-    return not noisy(text, about) and not text.endswith(("?", "\uff1f", "\u061f")) and not heading(one.quote, one.after)
+    if noisy(text, about) or noisy(one.quote, about) or heading(one.quote, one.after):
+        return False
+    return not text.endswith(("?", "\uff1f", "\u061f"))
 
 
 def _complete(one: Evidence, quoted: set[tuple[DocumentId, int]]) -> tuple[Evidence, bool]:
     """Returns a piece of evidence, with the sentence before it where it points back to that, and whether it can stand alone."""
+    if one.lead:
+        at = len(one.before) - one.lead
+        return replace(one, start=one.start - one.lead, quote=one.before[at:] + one.quote, before=one.before[:at]), True
     if not pointing(one.quote) or any((one.document, one.start - gap) in quoted for gap in (1, 2, 3)):
         return one, True  # where the sentence before it is quoted too, that will stand before it
     before = sentences(one.before)
