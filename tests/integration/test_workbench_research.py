@@ -214,7 +214,7 @@ def test_research_refuses_what_cannot_be_researched(bees: sk.Workbench, given: d
 
 @pytest.mark.parametrize("limits", [{"usd": "much"}, {"calls": 1.5}, {"tokens": float("nan")}, {"seconds": True}, {"calls": [1]}])
 def test_a_budget_of_what_is_no_number_cannot_be(limits: dict[str, Any]) -> None:
-    with pytest.raises(sk.UsageError, match="must be (0 or more|a whole number)"):
+    with pytest.raises(sk.UsageError, match=r"must be (0 or more|a whole number)"):
         sk.Budget(**limits)
 
 
