@@ -21,7 +21,7 @@ class Budget:
         seconds: Working time; when it is over, the run writes with what it has.
 
     Raises:
-        UsageError: A limit is negative, no number, or of calls or tokens no whole one.
+        UsageError: A limit is negative or not a number, or one of calls or tokens is not whole.
 
     Example:
         >>> Budget(seconds=60)
@@ -40,8 +40,8 @@ class Budget:
                 continue
             number = isinstance(value, Real) and not isinstance(value, bool)
             if not number or not value >= 0:
-                raise UsageError(f"A budget of {limit.name}={value!r} cannot be.", hint="Give 0 or more, or leave it out.")
+                raise UsageError(f"{limit.name} must be 0 or more, not {value!r}.", hint="Leave it out for no limit.")
             if limit.name in ("calls", "tokens") and value != math.inf and value != int(value):
-                raise UsageError(f"A budget of {limit.name}={value!r} cannot be.", hint="Give a whole number, or leave it out.")
+                raise UsageError(f"{limit.name} must be a whole number, not {value!r}.", hint="Leave it out for no limit.")
             if type(value) not in (int, float):  # a number of numpy
                 object.__setattr__(self, limit.name, int(value) if isinstance(value, Integral) else float(value))

@@ -459,11 +459,15 @@ class ModelError(SentientError):
         message: What went wrong and why.
         hint: What to do about it.
         usage: What the call used all the same.
+
+    Attributes:
+        booked: Whether somebody has counted that.
     """
 
     code = "model"
     status = 502
     retryable = True
+    booked = True
 
     def __init__(self, message: str, *, hint: str = "", usage: Usage | None = None, story: Story | Callable[[], Story] = ()) -> None:
         super().__init__(message, hint=hint, story=story)

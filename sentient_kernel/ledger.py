@@ -66,7 +66,7 @@ class Short:
         used = f"{_shown(self.what, self.spent)} used"
         if self.reserved:
             used += f", {_shown(self.what, self.reserved)} set aside for calls under way"
-        wanted = "" if self.what == "usd" and self.wanted < _SHOWN else f", {_shown(self.what, self.wanted)} more asked for"
+        wanted = "" if self.what == "usd" and self.wanted < _SHOWN else f", {_shown(self.what, self.wanted)} more needed"
         return f"The budget allows {_shown(self.what, self.limit)}: {used}{wanted}."
 
 
@@ -84,7 +84,7 @@ class Ledger:
         >>> ledger = Ledger(Budget(calls=2))
         >>> first, second = ledger.reserve(), ledger.reserve()
         >>> print(ledger.reserve())
-        The budget allows 2 calls: 0 calls used, 2 calls set aside for calls under way, 1 call more asked for.
+        The budget allows 2 calls: 0 calls used, 2 calls set aside for calls under way, 1 call more needed.
         >>> ledger.settle(first, tokens=120)
         >>> ledger.spent
         Spent(usd=0.0, tokens=120, calls=1)
@@ -131,7 +131,7 @@ class Ledger:
             usd: What it cost; None also where a model has no known price.
 
         Raises:
-            UsageError: It was settled before, or an amount is negative or no number; then nothing was counted.
+            UsageError: It was settled before, or an amount is negative or not a number; then nothing was counted.
         """
         if reservation not in self._open:
             raise UsageError("A reservation can be settled once, on the ledger that made it.")
@@ -175,7 +175,7 @@ class Ledger:
 def _amounts(calls: int, tokens: int, usd: float) -> dict[Limit, int]:
     for name, value in (("calls", calls), ("tokens", tokens), ("usd", usd)):
         if not 0 <= value < math.inf:
-            raise UsageError(f"{name}={value!r} cannot be spent.", hint="Give 0 or more.")
+            raise UsageError(f"{name} must be 0 or more, not {value!r}.")
     return {"calls": _counted("calls", calls), "tokens": _counted("tokens", tokens), "usd": _counted("usd", usd)}
 
 

@@ -202,7 +202,7 @@ def _search(wb: Workbench, args: argparse.Namespace) -> int:
             print(f"{i}. {one_line(passage.title)}  ({one_line(passage.uri)})\n   {one_line(passage.text)[:300]}\n")
     if found:
         return DONE
-    healths = [(ref[0], wb.desk.source(ref).health) for ref in wb.desk.references(args.source or ())]
+    healths = [(ref[0], wb.library.source(ref).health) for ref in wb.library.references(args.source or ())]
     reasons = [f"{name}: {health.reason}" for name, health in healths if health.reason]
     return _fail(" ".join(reasons) or "No passage fits.", NOTHING)
 

@@ -83,6 +83,15 @@ class Context:
         asked = [one.state for one in self._execution.lineage() if one.state.finishing]
         return (asked[0].finisher or "somebody") if asked else ""
 
+    async def until_asked_to_finish(self) -> None:
+        """Returns when somebody asks this run to finish; for a step that waits for something else besides."""
+        asked = [asyncio.ensure_future(one.told_to_finish.wait()) for one in self._execution.lineage()]
+        try:
+            await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in asked:
+                one.cancel()
+
     @property
     def steers(self) -> tuple[str, ...]:
         """What people told this run while it works, oldest first."""

@@ -58,6 +58,7 @@ class LiveRun:
         forms: What an edited payload must fit.
         opened: Which runs of its tree a person has let go on here, though they were written elsewhere.
         gate: Where its steps wait while it is paused; None while it is not.
+        told_to_finish: Set once somebody asks it to finish.
         timers: What will ask it to finish; cancelled with its end.
         fenced: Another kernel has its lease; nothing more can be written.
         closing: The workbench is being closed.
@@ -90,6 +91,8 @@ class LiveRun:
         self.closing = False
         self.over = False
         self.gate: asyncio.Event | None = asyncio.Event() if state.paused else None
+        self.told_to_finish = asyncio.Event()
+        self._set_gate()
 
     # -- what reaches the run from outside ------------------------------------------------------------------------
 
@@ -111,6 +114,8 @@ class LiveRun:
             self._set_gate()
 
     def _set_gate(self) -> None:
+        if self.state.finishing:
+            self.told_to_finish.set()
         if self.state.paused and self.gate is None:
             self.gate = asyncio.Event()
         elif not self.state.paused and self.gate is not None:

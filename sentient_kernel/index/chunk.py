@@ -11,6 +11,8 @@ import re
 from array import array
 from collections.abc import Iterator, Sequence
 
+from sentient_kernel.text.words import UNSPACED
+
 __all__ = ["OVERLAP", "WORDS", "chunks", "sentences", "words"]
 
 WORDS = 200
@@ -53,7 +55,7 @@ _STARTERS = _set(
     Thus To Today Two Under Until We What When Where Whether Which While Who Why With Yet You
     """
 )
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f]")
+_CJK = re.compile(f"[{UNSPACED}]")
 
 
 def sentences(text: str) -> list[Span]:

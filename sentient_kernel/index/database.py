@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 import os
+import re
 import threading
 import time
 from _blake2 import blake2b
@@ -30,8 +31,9 @@ from sentient_kernel.files.sqlite import (
     tables_of,
     why,
 )
+from sentient_kernel.text.words import UNSPACED
 
-__all__ = ["Connection", "Database"]
+__all__ = ["Connection", "IndexDatabase", "spaced"]
 
 VERSION = 2
 """Of the tables below, and of the rules by which texts are cut: another version is built anew, as all can be read again."""
@@ -41,6 +43,7 @@ _TOKENIZER = ("porter", "unicode61", "remove_diacritics", "2")
 _BUSY_MS = 30_000
 _REBUILD = "It can be rebuilt: delete the file and refresh the sources."
 _IDLE = 4  # connections kept open between two borrowings
+_UNSPACED = re.compile(f"([{UNSPACED}])")
 
 # The texts of passages lie beside the full-text table, not in it: it holds words only, and a row is dropped without being read.
 # Names and texts are bytes: file names and texts may hold characters that SQLite's strings cannot.
@@ -77,6 +80,11 @@ def _ours() -> tuple[Tables, list[Any]]:
     return tables_made_by(make), settings
 
 
+def spaced(text: str) -> str:
+    """Sets the characters of scripts without spaces apart, so that each of them is a word of the index."""
+    return text if text.isascii() else _UNSPACED.sub(r" \1 ", text)
+
+
 class _Stems(dict[str, str]):
     """Stems by word, asked of the tokenizer once."""
 
@@ -85,9 +93,9 @@ class _Stems(dict[str, str]):
         self._tokenizer = tokenizer
 
     def __missing__(self, word: str) -> str:
-        found = self._tokenizer(word.encode(), apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False)
-        stem = self[word] = next(iter(_flat(found)), word)
-        return stem
+        found: Any = self._tokenizer(word.encode(), apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False)
+        self[word] = found[0] if found else word
+        return self[word]
 
 
 class Connection:
@@ -125,9 +133,9 @@ class Connection:
 
     def words(self, text: str) -> list[str]:
         """Returns the words of a text, folded as the index folds them."""
-        return _flat(
-            self._split(text.encode("utf-8", "replace"), apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False)
-        )
+        data = spaced(text).encode("utf-8", "replace")
+        found: Any = self._split(data, apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False)
+        return list(found)
 
     def stems(self, words: list[str]) -> list[str]:
         """Returns the stems of folded words, one for each."""
@@ -140,7 +148,7 @@ class Connection:
         self.db.close()
 
 
-class Database:
+class IndexDatabase:
     """A SQLite file that can be thrown away, and the connections to it.
 
     Any number of threads and processes may use it at once: each borrowing has a connection of its own, writers of one
@@ -188,7 +196,8 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Lends a connection inside a transaction, which is kept when the block ends well and undone otherwise."""
-        with self._writing_lock(), self._borrowed() as connection:
+        self._check()
+        with self._writing, self._borrowed() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -208,10 +217,6 @@ class Database:
         for connection in idle:
             connection.close()
 
-    def _writing_lock(self) -> threading.Lock:
-        self._check()
-        return self._writing
-
     def _check(self) -> None:
         if os.getpid() != self._pid:
             raise UsageError("The index was opened by the process that this one was forked from.", hint="Open it again in this process.")
@@ -230,15 +235,12 @@ class Database:
         except (apsw.Error, Foreign) as error:
             raise self._unusable("used", error) from error
         finally:
+            with self._lock:
+                if connection is not None and not self._closed and len(self._idle) < _IDLE:
+                    self._idle.append(connection)
+                    connection = None
             if connection is not None:
-                self._give_back(connection)
-
-    def _give_back(self, connection: Connection) -> None:
-        with self._lock:
-            if not self._closed and len(self._idle) < _IDLE:
-                self._idle.append(connection)
-                return
-        connection.close()
+                connection.close()
 
     def _unusable(self, doing: str, error: Exception) -> SourceError:
         what = f"The index {str(self.path)!r} cannot be {doing}: {why(error)}."
@@ -284,12 +286,6 @@ class Database:
 
     def _sign(self, name: bytes) -> bytes:
         return blake2b(name, key=self._key, digest_size=16, person=b"index").digest()
-
-
-def _flat(tokens: Any) -> list[str]:
-    """Says of what a tokenizer returns that it is a list of words, as it is when neither offsets nor colocated words are asked for."""
-    words: list[str] = tokens
-    return words
 
 
 def _use_wal(connection: Connection) -> None:

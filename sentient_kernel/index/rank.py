@@ -1,6 +1,6 @@
 """How passages are ranked without a model. Pure: words in, scores out; the store does the looking up.
 
-1. *Recall.* The words of the question, without about 90 stop words, are OR-ed in FTS5 (Porter stems, BM25).
+1. *Recall.* The words of the question, without stop words, are OR-ed in FTS5 (Porter stems, BM25).
 2. *First pass* over the best 100: :func:`first_pass` adds to BM25 the pairs of question words that stand close together
    (the idea of Metzler and Croft's sequential dependence model, 2005) and the words that stand there in the very form of the
    question.
@@ -22,6 +22,7 @@ from operator import mul
 from typing import TypeVar
 
 from sentient_kernel.documents import Passage
+from sentient_kernel.text.words import STOP
 
 __all__ = [
     "DEFAULT",
@@ -42,14 +43,6 @@ __all__ = [
 
 Key = TypeVar("Key", bound=Hashable)
 
-STOP_WORDS = frozenset(
-    """
-    a about also an and any are as at be been being between but by can could did do does during for from had has have having he her
-    him his how i if in into is it its may might must no not of on or our shall she should so some such than that the their them then
-    there these they this those to us was we were what when where whether which while who whom whose why will with would you your me
-    my am were been isn don doesn didn
-    """.split()
-)
 _POSSESSIVE = re.compile(r"['\u2019]s\b")
 _BRACKETED = re.compile(r"\s*\([^()]*\)\s*$")
 _MOST_WORDS = 32
@@ -130,7 +123,7 @@ def build_query(words: Sequence[str], stems: Sequence[str]) -> Query:
         stems: Their stems.
     """
     pairs = list(zip(words, stems, strict=True))
-    content = [pair for pair in pairs if pair[0] not in STOP_WORDS] or pairs
+    content = [pair for pair in pairs if pair[0] not in STOP] or pairs
     chosen: dict[str, str] = {}
     for word, stem in content:
         chosen.setdefault(stem, word)
@@ -264,7 +257,7 @@ def fold_title(title: str) -> str:
 def named_titles(words: Sequence[str], *, longest: int = 6) -> set[str]:
     """Returns what might be titles in a text: all runs of up to ``longest`` words, single stop words left out."""
     runs = {" ".join(words[at : at + length]) for length in range(2, longest + 1) for at in range(len(words) - length + 1)}
-    return runs | {word for word in words if len(word) > 3 and word not in STOP_WORDS}
+    return runs | {word for word in words if len(word) > 3 and word not in STOP}
 
 
 def fuse(lists: Sequence[Mapping[Key, float]], weights: Sequence[float] | None = None) -> list[tuple[Key, float]]:

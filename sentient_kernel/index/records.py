@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,16 +11,14 @@ from sentient_kernel.documents import Document, Passage
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index import rank
 from sentient_kernel.index.chunk import chunks
-from sentient_kernel.index.database import Connection
+from sentient_kernel.index.database import Connection, spaced
 
 if TYPE_CHECKING:
     from apsw import SQLiteValue
 
-_UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f])")
-
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PassageRow:
     """A passage as it is stored."""
 
     key: int
@@ -43,11 +40,6 @@ def to_bytes(text: str) -> bytes:
 def to_string(data: bytes) -> str:
     """Returns the text that :func:`to_bytes` was given."""
     return data.decode("utf-8", "surrogatepass")
-
-
-def spaced(text: str) -> str:
-    """Sets the characters of scripts without spaces apart, so that each of them is a word of the index."""
-    return text if text.isascii() else _UNSPACED.sub(r" \1 ", text)
 
 
 def indexable(text: str) -> str:
@@ -111,7 +103,7 @@ def match(db: Connection, wanted: rank.Query, allowed: Sequence[int] | None, tit
     return {key: -score for key, score in rows}
 
 
-def passages(db: Connection, keys: Sequence[int]) -> dict[int, Row]:
+def passages(db: Connection, keys: Sequence[int]) -> dict[int, PassageRow]:
     """Returns passages by key, in the order of the keys."""
     found = db.execute(
         "SELECT p.id, p.document, p.start, p.stop, p.text, d.title, d.uri, d.hash, s.name "
@@ -119,9 +111,9 @@ def passages(db: Connection, keys: Sequence[int]) -> dict[int, Row]:
         "JOIN document d ON d.id = p.document JOIN source s ON s.id = d.source ORDER BY k.key",
         (json.dumps(keys),),
     )
-    rows: dict[int, Row] = {}
+    rows: dict[int, PassageRow] = {}
     for key, document, start, stop, text, title, uri, identity, source in found:
-        rows[key] = Row(key, document, start, stop, to_string(text), to_string(title), to_string(uri), identity, to_string(source))
+        rows[key] = PassageRow(key, document, start, stop, to_string(text), to_string(title), to_string(uri), identity, to_string(source))
     return rows
 
 
@@ -152,17 +144,17 @@ def rarity_of(db: Connection, stem: str, total: int) -> float:
     return rank.rarity(total, min(total, row[0]) if row else 0)
 
 
-def as_candidate(db: Connection, row: Row, score: float, titles: dict[str, tuple[list[str], list[str]]]) -> rank.Candidate:
+def as_candidate(db: Connection, row: PassageRow, score: float, titles: dict[str, tuple[list[str], list[str]]]) -> rank.Candidate:
     """Returns a passage as words; ``titles`` keeps those of titles, which many passages share."""
-    words = db.words(spaced(row.text))
+    words = db.words(row.text)
     if row.title not in titles:
-        title = db.words(spaced(row.title))
+        title = db.words(row.title)
         titles[row.title] = (title, db.stems(title))
     title, title_stems = titles[row.title]
     return rank.Candidate(row.key, row.document, score, words, db.stems(words), title, title_stems)
 
 
-def as_passage(row: Row, score: float) -> Passage:
+def as_passage(row: PassageRow, score: float) -> Passage:
     """Returns a passage as callers know it."""
     return Passage(
         document=DocumentId(row.hash),

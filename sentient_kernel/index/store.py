@@ -13,7 +13,7 @@ from sentient_kernel.documents import Document, Passage
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index import rank
 from sentient_kernel.index import records as records
-from sentient_kernel.index.database import Connection, Database
+from sentient_kernel.index.database import Connection, IndexDatabase
 from sentient_kernel.installation import installation
 
 __all__ = ["Index"]
@@ -49,7 +49,7 @@ class Index:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, weights: rank.Weights = rank.DEFAULT, key: bytes | None = None) -> None:
-        self._database = Database(path, installation().key if key is None else key)
+        self._database = IndexDatabase(path, installation().key if key is None else key)
         self.weights = weights
 
     def put(self, source: str, documents: Iterable[Document], *, stamps: Mapping[str, str] | None = None) -> int:
@@ -141,7 +141,7 @@ class Index:
         if k < 1:
             return []
         with self._database.read() as db:
-            words = db.words(records.spaced(rank.clean(query)))
+            words = db.words(rank.clean(query))
             wanted = rank.build_query(words, db.stems(words))
             allowed = records.allowed_ids(db, sources)
             if not wanted.words or (allowed is not None and not allowed):
@@ -188,7 +188,12 @@ class Index:
         return changed
 
     def _rank(
-        self, db: Connection, wanted: rank.Query, scores: Mapping[int, float], rows: dict[int, records.Row], allowed: Sequence[int] | None
+        self,
+        db: Connection,
+        wanted: rank.Query,
+        scores: Mapping[int, float],
+        rows: dict[int, records.PassageRow],
+        allowed: Sequence[int] | None,
     ) -> dict[int, float]:
         """Ranks what was found again; adds rows that the best ones lead to."""
         total = db.execute("SELECT count(*) FROM passage").fetchone()[0]  # type: ignore[index]

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.models import structured
 from sentient_kernel.models.base import Usage, tokens
-from sentient_kernel.models.call import PER_TOKEN, Call
+from sentient_kernel.models.call import PER_TOKEN, ServerCall
 from sentient_kernel.models.fitting import whole_characters
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse
 
-__all__ = ["Answer", "Spent", "said", "spent", "used"]
+__all__ = ["LimitSpent", "ModelAnswer", "said", "spent", "used"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ModelAnswer:
     """What a model said, whole; ``cut`` when it reached its limit of tokens and the caller wanted to know."""
 
     text: str
@@ -41,7 +41,7 @@ def said(response: ModelResponse) -> tuple[str, str]:
     return whole_characters(text), whole_characters(reasoning)
 
 
-def used(response: ModelResponse, call: Call, text: str, reasoning: str) -> Usage:
+def used(response: ModelResponse, call: ServerCall, text: str, reasoning: str) -> Usage:
     """Returns what a request used, as its server says; guessed where it does not."""
     told, letters = response.usage, len(text) + len(reasoning)
     usage = Usage(
@@ -60,7 +60,7 @@ def used(response: ModelResponse, call: Call, text: str, reasoning: str) -> Usag
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class LimitSpent:
     """What an answer that reached its limit spent its tokens on.
 
     Args:
@@ -72,11 +72,11 @@ class Spent:
     reasoning: int | None = None
 
 
-def spent(call: Call, usage: Usage, text: str) -> Spent:
+def spent(call: ServerCall, usage: Usage, text: str) -> LimitSpent:
     """Returns what an answer that reached its limit spent its tokens on."""
     visible = usage.completion - usage.reasoning if usage.reasoning else -(-len(text.encode("utf-8", "replace")) // PER_TOKEN)
     some = bool(text.strip())
     if some and visible >= (call.visible or 0) // 2:
-        return Spent(short=False)
+        return LimitSpent(short=False)
     reasoning = max(usage.reasoning, usage.completion - visible)
-    return Spent(short=True, reasoning=None if some and reasoning <= visible else reasoning)
+    return LimitSpent(short=True, reasoning=None if some and reasoning <= visible else reasoning)

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.clock import Clock
 from sentient_kernel.errors import ModelCut, ModelError, ModelRefused, ReasoningTooLong, WrongKind
-from sentient_kernel.models.answer import Answer, said, spent, used
+from sentient_kernel.models.answer import ModelAnswer, said, spent, used
 from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Usage
-from sentient_kernel.models.call import CALL, Call, Deadlines
+from sentient_kernel.models.call import CALL, Deadlines, ServerCall
 from sentient_kernel.models.limits import Gate
 from sentient_kernel.models.pricing import Price, priced
 from sentient_kernel.models.provider import Provider
 from sentient_kernel.models.reasoning import JSON
 from sentient_kernel.models.server_manner import remember, remembered
 from sentient_kernel.models.stream import LONGEST_WORD
-from sentient_kernel.models.token_limits import Room
+from sentient_kernel.models.token_limits import ReasoningRoom
 from sentient_kernel.transport import again
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse
 
-__all__ = ["Answer", "Asking", "Limits", "Terms"]
+__all__ = ["CompletionAttempt", "ModelAnswer", "ModelLimits", "Terms"]
 
 _NOT_THE_SCHEMA = frozenset((401, 402, 403, 404, 408, 409, 413, 429))
 """Statuses that say nothing about whether the server knows ``response_format``."""
@@ -35,7 +35,7 @@ _PROSE = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ModelLimits:
     """What a model may take.
 
     Attributes:
@@ -59,13 +59,13 @@ class Limits:
 class Terms:
     """On what terms a model is asked: its limits, where time and chance come from, and prices that go before the known ones."""
 
-    limits: Limits
+    limits: ModelLimits
     clock: Clock
     rng: Random
     prices: Mapping[str, Price]
 
 
-class Asking:
+class CompletionAttempt:
     """The requests for one answer: each tried as often as it is worth, and all counted.
 
     Args:
@@ -102,7 +102,7 @@ class Asking:
         self._shown = False
         self._most = MOST_REQUESTS.get()
         self._manner = remembered(provider.url, provider.name)
-        self._room = Room(terms.limits.reasoning, provider.thinks, MOST_TOKENS.get())
+        self._room = ReasoningRoom(terms.limits.reasoning, provider.thinks, MOST_TOKENS.get())
         self._read = 0  # tokens that the last request read
 
     @property
@@ -122,7 +122,7 @@ class Asking:
             self._on_text("")
         self._shown = False
 
-    async def ask(self, messages: Sequence[Message], *, schema: dict[str, Any] | None = None, cut: bool = False) -> Answer:
+    async def ask(self, messages: Sequence[Message], *, schema: dict[str, Any] | None = None, cut: bool = False) -> ModelAnswer:
         """Asks until there is an answer, or asking again is not worth it. With ``cut``, an answer that is too long comes back marked."""
         limits, late = self._terms.limits, 0
         for attempt in range(1, limits.attempts + 1):
@@ -153,13 +153,13 @@ class Asking:
             await self._terms.clock.sleep(pause)
         raise AssertionError("the last attempt raises")
 
-    def _call(self, messages: Sequence[Message]) -> Call:
+    def _call(self, messages: Sequence[Message]) -> ServerCall:
         """Returns the next request, with what it may take."""
         limits, sent = self._terms.limits, sum(len(message.text) for message in messages)
         visible = self._most_tokens or (limits.most_tokens if self._provider.speaks == "messages" else None)
         self._read = int(sent / 3.5)
         room = self._room_now(visible)
-        return Call(
+        return ServerCall(
             deadlines=limits.deadlines,
             on_text=self._show,
             sent=sent,
@@ -173,7 +173,7 @@ class Asking:
     def _room_now(self, visible: int | None) -> int:
         return self._room.tokens(self._manner, spent=self.usage.tokens + self._read, visible=visible or 0)
 
-    def _pause(self, call: Call, error: Exception, attempt: int, schema: bool) -> float | None:
+    def _pause(self, call: ServerCall, error: Exception, attempt: int, schema: bool) -> float | None:
         """Returns after how many seconds it is worth asking again, in another form or with more room where that helps; else None."""
         attempts = self._terms.limits.attempts
         if not self.may_ask or attempt >= attempts:
@@ -190,7 +190,7 @@ class Asking:
         """Asks for no schema beside the request any more; that is remembered once it is answered."""
         self._manner = replace(self._manner, refused=self._manner.refused | {"response_format"})
 
-    async def _send(self, messages: Sequence[Message], schema: dict[str, Any] | None, call: Call) -> ModelResponse | None:
+    async def _send(self, messages: Sequence[Message], schema: dict[str, Any] | None, call: ServerCall) -> ModelResponse | None:
         """Sends one request; without a response, the call says why."""
         token = CALL.set(call)
         try:
@@ -203,7 +203,7 @@ class Asking:
             self._shown = True
             self._on_text(text)
 
-    def _answer(self, response: ModelResponse, call: Call, *, cut: bool) -> tuple[Answer | None, Exception | None]:
+    def _answer(self, response: ModelResponse, call: ServerCall, *, cut: bool) -> tuple[ModelAnswer | None, Exception | None]:
         """Takes a response for an answer, or says why it is none."""
         text, reasoning = said(response)
         answered, name = (response.model_name or "")[:LONGEST_WORD], self._provider.name
@@ -225,9 +225,9 @@ class Asking:
             return None, ModelCut(f"{name!r} answered nothing{' but its reasoning' if reasoning else ''}.", hint="Try again.")
         if not call.seen:  # it came in one piece
             self._show(text)
-        return Answer(text, reasoning, answered, response.finish_reason == "length"), None
+        return ModelAnswer(text, reasoning, answered, response.finish_reason == "length"), None
 
-    def _short(self, call: Call, usage: Usage, text: str) -> ReasoningTooLong | None:
+    def _short(self, call: ServerCall, usage: Usage, text: str) -> ReasoningTooLong | None:
         """Says what an answer that reached its limit has spent, where that was not itself."""
         on, limits = spent(call, usage, text), self._terms.limits
         if on.reasoning is None:
@@ -248,7 +248,7 @@ class Asking:
         return priced(usage, self._provider.name, answered=answered, url=self._provider.url, prices=self._terms.prices)
 
 
-def _about_schema(call: Call, error: Exception) -> bool:
+def _about_schema(call: ServerCall, error: Exception) -> bool:
     """Tells whether a server may have refused a request for its schema alone."""
     if call.lesson is not None or call.final:
         return call.lesson is not None and not call.lesson.forms

@@ -11,7 +11,7 @@ from sentient_kernel.errors import FetchFailed
 from sentient_kernel.models.base import Usage, tokens
 from sentient_kernel.models.server_manner import Manner
 
-__all__ = ["CALL", "PER_TOKEN", "Call", "Deadlines"]
+__all__ = ["CALL", "PER_TOKEN", "Deadlines", "ServerCall"]
 
 PER_TOKEN = 4
 """Bytes that a token is taken for where nobody counts."""
@@ -33,7 +33,7 @@ class Deadlines:
 
 
 @dataclass(slots=True, kw_only=True)
-class Call:
+class ServerCall:
     """What is known of one request. The client fills it in; whoever sent the request reads it.
 
     Attributes:
@@ -99,5 +99,5 @@ class Call:
         )
 
 
-CALL: ContextVar[Call] = ContextVar("sentient_kernel_model_call")
+CALL: ContextVar[ServerCall] = ContextVar("sentient_kernel_model_call")
 """The request that the running task makes: it goes through an SDK on its way to our client."""

@@ -1,4 +1,4 @@
-"""Whether a model can be asked at all, told before anything begins: its provider, its package and its key. Nobody is asked."""
+"""Whether a model can be called at all, checked before anything begins: its provider, its package and its key. Nobody is asked."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 
 from sentient_kernel.errors import FetchFailed, ModelCut, ModelError, ModelRefused, ModelTimedOut, WrongKind
-from sentient_kernel.models.call import CALL, Call
+from sentient_kernel.models.call import CALL, ServerCall
 from sentient_kernel.models.reasoning import parted
 from sentient_kernel.models.server_manner import final, learnt, shaped
 from sentient_kernel.models.sse import Events, StreamBroken
@@ -67,7 +67,7 @@ class _Gathering(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Closes nothing: the guarded client belongs to the fetcher."""
 
-    async def _exchange(self, request: httpx2.Request, call: Call, limit: asyncio.Timeout) -> httpx2.Response:
+    async def _exchange(self, request: httpx2.Request, call: ServerCall, limit: asyncio.Timeout) -> httpx2.Response:
         if self._guarded is None or self._guarded.is_closed:
             self._guarded = self._open()
         request, sent = _as_taken(request, call)
@@ -98,7 +98,7 @@ class _Gathering(httpx2.AsyncBaseTransport):
         return _answer(response.status_code, body, response.headers)
 
 
-def _as_taken(request: httpx2.Request, call: Call) -> tuple[httpx2.Request, dict[str, Any]]:
+def _as_taken(request: httpx2.Request, call: ServerCall) -> tuple[httpx2.Request, dict[str, Any]]:
     """Returns a request as its server takes it, and its body; nothing for one that is no conversation."""
     if not request.url.path.endswith(("/chat/completions", "/messages")):
         return request, {}
@@ -112,14 +112,14 @@ def _is_messages(url: httpx2.URL) -> bool:
     return url.path.endswith("/messages")
 
 
-def _lives(call: Call, limit: asyncio.Timeout) -> None:
+def _lives(call: ServerCall, limit: asyncio.Timeout) -> None:
     """Puts a deadline off after a sign of life, be it a token or a word that more is to come."""
     patience = call.deadlines.between if call.seen else call.deadlines.first
     limit.reschedule(asyncio.get_running_loop().time() + patience)
 
 
 async def _gathered(
-    chunks: AsyncIterator[bytes], gatherer: Gatherer, call: Call, limit: asyncio.Timeout, sent: dict[str, Any]
+    chunks: AsyncIterator[bytes], gatherer: Gatherer, call: ServerCall, limit: asyncio.Timeout, sent: dict[str, Any]
 ) -> httpx2.Response:
     events = Events()
     try:
@@ -149,7 +149,7 @@ async def _gathered(
     return _answer(200, json.dumps(gatherer.body()).encode(), call.headers)
 
 
-def _take(chunk: bytes, events: Events, gatherer: Gatherer, call: Call) -> None:
+def _take(chunk: bytes, events: Events, gatherer: Gatherer, call: ServerCall) -> None:
     for data in events.feed(chunk):
         text = gatherer.feed(data)
         call.seen, call.thought, call.usage = gatherer.seen, gatherer.thought, gatherer.usage
@@ -161,7 +161,7 @@ def _take(chunk: bytes, events: Events, gatherer: Gatherer, call: Call) -> None:
             call.on_text(text)
 
 
-def _failed(failure: dict[str, Any], call: Call, sent: dict[str, Any]) -> httpx2.Response:
+def _failed(failure: dict[str, Any], call: ServerCall, sent: dict[str, Any]) -> httpx2.Response:
     """Turns an error that came inside a stream into the status that it would have come with."""
     error = failure.get("error")
     code = error.get("code", error.get("status")) if isinstance(error, dict) else None
@@ -173,7 +173,7 @@ def _failed(failure: dict[str, Any], call: Call, sent: dict[str, Any]) -> httpx2
     return _answer(call.status, body, call.headers)
 
 
-def _learn(call: Call, sent: dict[str, Any], body: bytes) -> None:
+def _learn(call: ServerCall, sent: dict[str, Any], body: bytes) -> None:
     call.lesson, call.final = learnt(call.manner, sent, call.status, body, spare=call.room > 0), final(body)
 
 
@@ -182,7 +182,7 @@ def _answer(status: int, body: bytes, headers: Any) -> httpx2.Response:
     return httpx2.Response(status, headers={**kept, "content-type": "application/json"}, content=body)
 
 
-def _checked(body: bytes, url: httpx2.URL, call: Call) -> bytes:
+def _checked(body: bytes, url: httpx2.URL, call: ServerCall) -> bytes:
     """Returns a body without what is no number in its usage. Raises ModelCut for one that no answer can be read from."""
     try:
         value = json.loads(body)
@@ -214,30 +214,30 @@ def _part(message: Any) -> None:
             message["reasoning_content"] = message.get("reasoning_content") or thought
 
 
-def _keep(call: Call, error: ModelError) -> ModelError:
+def _keep(call: ServerCall, error: ModelError) -> ModelError:
     call.error = error
     return error
 
 
-def _host(call: Call) -> str:
+def _host(call: ServerCall) -> str:
     url = httpx2.URL(call.url)
     return repr(url.host if url.port is None else f"{url.host}:{url.port}")
 
 
-def _late(call: Call) -> str:
+def _late(call: ServerCall) -> str:
     if call.seen:
         late = f"nothing more in {call.deadlines.between:g} s, or not all in {call.deadlines.whole:g} s"
         return f"The answer of {_host(call)} did not go on: {late}."
     return f"{_host(call)} sent no token within {min(call.deadlines.first, call.deadlines.whole):g} s."
 
 
-def _longer(call: Call) -> str:
+def _longer(call: ServerCall) -> str:
     if call.seen:
         return "Try again."
     return f"Models may think for long before their first token: set SENTIENT_MODEL_TIMEOUT to more than {call.deadlines.first:g} s."
 
 
-def _broken(error: Exception, host: str, call: Call) -> Exception:
+def _broken(error: Exception, host: str, call: ServerCall) -> Exception:
     if isinstance(error, FetchFailed):
         if not error.retryable and not call.status:
             return error  # blocked, or the network is switched off: nothing was asked

@@ -1,4 +1,4 @@
-"""Texts as directions of meaning, from a server that the user names: any that speaks like OpenAI's ``/embeddings``, Ollama too.
+"""Embeddings from any server that is compatible with OpenAI's ``/embeddings``, Ollama among them.
 
 Nothing needs one. Where there is one, sentences that say the same as their quotes in other words are found by it.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sentient_kernel.errors import ConfigurationError, ModelCut, UnknownModel
-from sentient_kernel.models.call import CALL, Call, Deadlines
+from sentient_kernel.models.call import CALL, Deadlines, ServerCall
 
 if TYPE_CHECKING:
     from sentient_kernel.models.provider import Provider
@@ -83,11 +83,11 @@ class ServedEmbedder:
 
             self._provider = await asyncio.to_thread(build, self.name, self._fetcher, loop)
         if self._provider.speaks != "chat":
-            raise ConfigurationError(f"{self.name!r} has no embeddings that can be asked for here.", hint="Name one of OpenAI or Ollama.")
+            raise ConfigurationError(f"{self.name!r} has no embeddings that are known here.", hint="Name one of OpenAI or Ollama.")
         return self._provider
 
     async def _some(self, provider: Provider, texts: Sequence[str]) -> list[list[float]]:
-        call = Call(deadlines=self._deadlines, sent=sum(map(len, texts)))
+        call = ServerCall(deadlines=self._deadlines, sent=sum(map(len, texts)))
         token = CALL.set(call)
         vectors, failure = None, ""
         try:

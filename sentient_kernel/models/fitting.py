@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import chain, repeat
 from typing import Any
 
 __all__ = ["bounded", "fit", "resolved"]
@@ -150,9 +151,8 @@ class _Fitting:
 
     def _meant(self, value: Any, kind: str, schema: dict[str, Any], at: str) -> Any:
         """Returns the value of that kind which is plainly meant; None when there is none."""
-        if kind == "object" and isinstance(value, list) and at == TOP:
-            return self._held(value, schema)
-        return _meant(value, kind)
+        held = kind == "object" and isinstance(value, list) and at == TOP
+        return self._held(value, schema) if held else _meant(value, kind)
 
     def _held(self, value: list[Any], schema: dict[str, Any]) -> Any:
         """Returns the object that a list at the top stands for: its only item, or what it is the list of."""
@@ -204,13 +204,11 @@ class _Fitting:
         least, most = schema.get("minItems", 0), schema.get("maxItems", ITEMS)
         if not least <= len(value) <= most:
             self._wrong(value, f"{at} must have {least} to {most} items, not {len(value)}")
-        first = schema.get("prefixItems", [])
-        rest = schema.get("items", {})
-        out = []
-        for place, item in enumerate(value[: most + 1]):
-            part = first[place] if place < len(first) else rest
-            out.append(self.fit(item, part, f"item {place + 1} of {at}", depth + 1, lenient=lenient))
-        return out
+        parts = chain(schema.get("prefixItems", ()), repeat(schema.get("items", {})))
+        return [
+            self.fit(item, part, f"item {place} of {at}", depth + 1, lenient=lenient)
+            for place, (item, part) in enumerate(zip(value[: most + 1], parts, strict=False), 1)
+        ]
 
     def _text(self, value: str, schema: dict[str, Any], at: str) -> str:
         least, most = schema.get("minLength", 0), schema.get("maxLength", TEXT)

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.errors import ModelCut, ModelError
 from sentient_kernel.models import structured
-from sentient_kernel.models.attempt import Answer, Asking, Limits, Terms
+from sentient_kernel.models.attempt import CompletionAttempt, ModelAnswer, ModelLimits, Terms
 from sentient_kernel.models.base import Message, Model, Reply, Usage
 from sentient_kernel.models.call import Deadlines
 from sentient_kernel.models.check import PLUGINS, split
@@ -29,7 +29,7 @@ from sentient_kernel.transport import Fetcher
 if TYPE_CHECKING:
     from sentient_kernel.settings import Settings
 
-__all__ = ["Deadlines", "LanguageModel", "Limits", "open_model"]
+__all__ = ["Deadlines", "LanguageModel", "ModelLimits", "open_model"]
 
 
 def open_model(
@@ -37,7 +37,7 @@ def open_model(
     settings: Settings,
     fetcher: Fetcher,
     *,
-    limits: Limits | None = None,
+    limits: ModelLimits | None = None,
     clock: Clock | None = None,
     rng: Random | None = None,
     prices: Mapping[str, Price] | None = None,
@@ -76,7 +76,7 @@ class LanguageModel:
         name: str,
         fetcher: Fetcher,
         *,
-        limits: Limits | None = None,
+        limits: ModelLimits | None = None,
         clock: Clock | None = None,
         rng: Random | None = None,
         prices: Mapping[str, Price] | None = None,
@@ -84,7 +84,7 @@ class LanguageModel:
         self.name = name
         self._fetcher = fetcher
         self._terms = Terms(
-            limits=limits or Limits(),
+            limits=limits or ModelLimits(),
             clock=clock or SystemClock(),
             rng=rng or Random(),  # noqa: S311 - jitter
             prices=dict(prices or {}),
@@ -132,7 +132,7 @@ class LanguageModel:
         """
         provider = await self._ready()
         gate = _gate(self._fetcher, provider, self._terms)
-        asking = Asking(self._terms, provider, gate, most_tokens, on_text, json=schema is not None)
+        asking = CompletionAttempt(self._terms, provider, gate, most_tokens, on_text, json=schema is not None)
         if schema is None:
             answer = await asking.ask(messages)
             text, value = answer.text, None
@@ -159,10 +159,10 @@ class LanguageModel:
                     self._provider = await asyncio.to_thread(build, self.name, self._fetcher, loop)
         return self._provider
 
-    async def _structured(self, asking: Asking, messages: Sequence[Message], schema: dict[str, Any]) -> tuple[Answer, Any]:
+    async def _structured(self, asking: CompletionAttempt, messages: Sequence[Message], schema: dict[str, Any]) -> tuple[ModelAnswer, Any]:
         told = _with_instruction(messages, structured.instruction(schema))
         asked, wrapped = structured.wrapped(schema)
-        answer: Answer | None = None
+        answer: ModelAnswer | None = None
         if asking.native:
             try:
                 answer = await asking.ask(messages, schema=asked, cut=True)
@@ -187,7 +187,7 @@ class LanguageModel:
             read, wrapped = answer.read(schema), False
         if not read.ok:
             raise ModelCut(
-                f"{self.name!r} gave no answer of the form that was asked for: {' '.join(read.problems[:3])}",
+                f"{self.name!r} did not return JSON that matches the schema: {' '.join(read.problems[:3])}",
                 hint="Try again, or a larger model.",
                 usage=asking.usage,
             )

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from sentient_kernel.errors import ConfigurationError, ModelCut, ModelError, ModelRefused, WrongKind
 from sentient_kernel.failures import plain
 from sentient_kernel.models.base import Message
-from sentient_kernel.models.call import Call
+from sentient_kernel.models.call import ServerCall
 from sentient_kernel.models.check import needs_extra, needs_key, unknown_provider
 from sentient_kernel.models.fitting import bounded
 from sentient_kernel.redaction import hold, shown
@@ -65,7 +65,7 @@ class Provider:
     secret: str = field(repr=False)
     loop: asyncio.AbstractEventLoop | None = field(repr=False)
 
-    async def send(self, messages: Sequence[Message], schema: dict[str, Any] | None, call: Call) -> ModelResponse | None:
+    async def send(self, messages: Sequence[Message], schema: dict[str, Any] | None, call: ServerCall) -> ModelResponse | None:
         """Sends one request. Returns None when ``call`` says what went wrong."""
         from pydantic_ai.direct import model_request
         from pydantic_ai.exceptions import AgentRunError, UserError
@@ -101,7 +101,7 @@ class Provider:
         shape = OutputObjectDefinition(json_schema=given, name="answer", strict=strict)
         return ModelRequestParameters(output_mode="native", output_object=shape, allow_text_output=True)
 
-    def _explained(self, error: Exception, call: Call) -> tuple[int | BaseException | None, Exception]:
+    def _explained(self, error: Exception, call: ServerCall) -> tuple[int | BaseException | None, Exception]:
         """Says what an error of pydantic-ai means: for asking again, and for people."""
         from pydantic_ai import exceptions
 
@@ -109,20 +109,21 @@ class Provider:
         if isinstance(error, exceptions.ModelHTTPError):
             status = error.status_code
             said = self._said(error.body)
-            if isinstance(error, exceptions.ModelQuotaExceededError):
-                return None, ModelRefused(f"The account at {host!r} has no credit left{said}", hint="Fill it up, or take another model.")
-            if isinstance(error, exceptions.ModelContextWindowExceededError):
-                return None, ModelRefused(f"What {self.name!r} was asked is too long for it{said}", hint="Ask with less text.")
-            if status in (401, 403):
-                return None, ModelRefused(f"{host!r} refuses the key for {self.name!r} (HTTP {status}){said}", hint="Check the key.")
-            if status == 404:
-                return None, ModelRefused(f"{host!r} does not know {self.name!r} (HTTP 404){said}", hint="Check its name and the base URL.")
-            if 400 <= status < 500 and status not in (408, 409, 425, 429):
-                return None, ModelRefused(f"{host!r} refuses the request to {self.name!r} (HTTP {status}){said}")
+            quota, window = exceptions.ModelQuotaExceededError, exceptions.ModelContextWindowExceededError
+            refused = 400 <= status < 500 and status not in (408, 409, 425, 429)
+            for applies, what, hint in (
+                (isinstance(error, quota), f"The account at {host!r} has no credit left", "Add credit, or take another model."),
+                (isinstance(error, window), f"The conversation is too long for {self.name!r}", "Ask with less text."),
+                (status in (401, 403), f"{host!r} refuses the key for {self.name!r} (HTTP {status})", "Check the key."),
+                (status == 404, f"{host!r} does not know {self.name!r} (HTTP 404)", "Check its name and the base URL."),
+                (refused, f"{host!r} refuses the request to {self.name!r} (HTTP {status})", ""),
+            ):
+                if applies:
+                    return None, ModelRefused(f"{what}{said}", hint=hint)
             why = "too many requests" if status == 429 else "it has failed"
             return status, ModelError(f"{host!r} does not serve {self.name!r} now: {why} (HTTP {status}){said}", hint="Try again later.")
         if isinstance(error, exceptions.UserError):
-            return None, ConfigurationError(f"{self.name!r} cannot be asked like this: {plain(error)}")
+            return None, ConfigurationError(f"{self.name!r} cannot be called like this: {plain(error)}")
         broken = ModelCut(f"{host!r} sent something that is not an answer of {self.name!r}.", hint="Look at the base URL.")
         return WrongKind("", reason_code="not_json"), broken
 
@@ -174,7 +175,7 @@ def build(name: str, fetcher: Fetcher, loop: asyncio.AbstractEventLoop | None = 
     try:
         cls: Any = infer_provider_class(provider)
         if "http_client" not in signature(cls.__init__).parameters:
-            raise ConfigurationError(f"{provider!r} cannot be asked through the guarded client.", hint="Take another provider.")
+            raise ConfigurationError(f"{provider!r} cannot be called through the guarded client.", hint="Take another provider.")
         from sentient_kernel.models.client import client_over
 
         # The base URL is known only when the provider is made, and the provider wants the client first.
@@ -206,7 +207,7 @@ def _provider(name: str, model: Any, made: Any, url: str, loop: asyncio.Abstract
         if not secret and not getattr(client, "auth_token", None):
             raise ConfigurationError(f"{name!r} needs a key, and the one in the environment is empty.", hint="Set it in the environment.")
         if not secret.isascii() or not secret.isprintable():
-            raise ConfigurationError(f"The key for {name!r} has characters that no key has.", hint="Copy it again.")
+            raise ConfigurationError(f"The key for {name!r} has characters that a key cannot have.", hint="Copy it again.")
         client.api_key = secret or None
         hold(secret, f"key of {name.partition(':')[0]}")
     if hasattr(client, "max_retries"):

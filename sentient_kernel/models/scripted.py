@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -92,12 +92,10 @@ def _lookup(table: dict[str, Line], messages: Sequence[Message]) -> Line:
     for piece, line in table.items():
         if piece in said:
             return line
-    raise ModelError(f"The script has no line for {said[:80]!r}.", hint=f"It knows: {', '.join(map(repr, table))}.")
+    raise ModelError(f"ScriptedModel has no reply for {said[:80]!r}.", hint=f"It has replies for: {', '.join(map(repr, table))}.")
 
 
-def _next(lines: Any) -> Line:
-    try:
-        line: Line = next(lines)
-    except StopIteration:
-        raise ModelError("The script has no line left.") from None
-    return line
+def _next(lines: Iterator[Line]) -> Line:
+    for line in lines:
+        return line
+    raise ModelError("ScriptedModel has no reply left.")

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from sentient_kernel.models.server_manner import ROOMS, Manner
 
-__all__ = ["Room"]
+__all__ = ["ReasoningRoom"]
 
 
 @dataclass(slots=True)
-class Room:
+class ReasoningRoom:
     """The room for reasoning: as much as is set, twice that after an answer that was cut off within it.
 
     Caps of a few hundred tokens bound what is seen of an answer. Reasoning counts as output too and is
@@ -22,7 +22,7 @@ class Room:
         allowed: Tokens that all requests for this answer may use together, both ways; None for any number.
 
     Example:
-        >>> room = Room(most=16_000, thinks=None)
+        >>> room = ReasoningRoom(most=16_000, thinks=None)
         >>> room.tokens(Manner(), spent=0, visible=500), room.widen(), room.tokens(Manner(), spent=0, visible=500)
         (16000, True, 32000)
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from sentient_kernel.projections.drawing.words import OUTCOMES
@@ -59,21 +59,17 @@ def _blocks(report: Report, quoted: str) -> Iterator[Block]:
     numbers = {citation.place: at for at, citation in enumerate(report.citations, 1)}
     blank = Block(Text(""))
     yield from (Block(Text(visible(report.question) or "Report", "bold underline")), blank)
-    lead = [claim for claim in report.claims if claim.lead]
+    lead = report.lead
     answer = visible(report.answer) or "Nothing in the sources answers this."
     yield from (Block(_sentences(lead, numbers) if lead else Text(answer, HEADING)), blank)
     if said := report.facts:
         weak = report.abstained or report.coverage.level in OUTCOMES
         told = Text(visible(said[0]), WEAK if weak else "")
         yield from (Block(told.append("".join(f" · {one}" for one in said[1:]), SOFT)), blank)
-    rest = [claim for claim in report.claims if not claim.lead]
-    for part in sorted({claim.part for claim in rest}):
-        if part and part < len(report.parts):
-            yield Block(Text(visible(report.parts[part]), HEADING))
-        yield from (
-            Block(_sentences([claim for claim in rest if claim.part == part], numbers)),
-            blank,
-        )
+    for heading, claims in report.details:
+        if heading:
+            yield Block(Text(visible(heading), HEADING))
+        yield from (Block(_sentences(claims, numbers)), blank)
     yield from _notes(report, numbers)
     if report.citations:
         yield from (Block(Text("Evidence", HEADING)), blank)
@@ -102,7 +98,7 @@ def _notes(report: Report, numbers: Numbers) -> Iterator[Block]:
         yield from (Block(Text.assemble(("Note: ", HEADING), visible(note))), Block(Text("")))
 
 
-def _sentences(claims: list[Claim], numbers: Numbers) -> Text:
+def _sentences(claims: Sequence[Claim], numbers: Numbers) -> Text:
     from rich.text import Text
 
     return Text(" ").join(_sentence(claim, numbers) for claim in claims)
@@ -114,8 +110,8 @@ def _sentence(claim: Claim, numbers: Numbers) -> Text:
     said = Text(visible(claim.text))
     for number in (numbers[one.place] for one in claim.citations if one.place in numbers):
         said.append(f"[{number}]", CITED)  # without a space: no mark stands alone at the beginning of a line
-    if claim.verdict in ("unsupported", "misplaced"):
-        said.append(f" (unsupported: {visible(claim.reason) or 'no source carries it'})", WEAK)
+    if claim.weak:
+        said.append(f" (unsupported: {visible(claim.reason) or 'no source supports it'})", WEAK)
     return said
 
 

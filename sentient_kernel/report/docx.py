@@ -75,9 +75,9 @@ def _sentence(paragraph: Any, claim: Claim, numbers: dict[tuple[str, int, int], 
     run = paragraph.add_run(_text(claim.text))
     marks = "".join(f"[{numbers[citation.place]}]" for citation in claim.citations)
     paragraph.add_run(f" {marks}" if marks else "").font.superscript = True
-    if claim.verdict in ("unsupported", "misplaced"):
+    if claim.weak:
         run.underline = True
-        paragraph.add_run(" (not borne out by its quotes)").italic = True
+        paragraph.add_run(" (not supported by its quotes)").italic = True
     paragraph.add_run(" ")
 
 

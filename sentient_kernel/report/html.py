@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from sentient_kernel.projections.drawing.style import VERBATIM, apart, spaced
@@ -136,16 +137,11 @@ def _head(report: Report) -> str:
 
 
 def _body(report: Report, numbers: Numbers, base: str) -> str:
-    lead = [claim for claim in report.claims if claim.lead]
-    if lead:
-        parts = [f'<p class="lead">{" ".join(_sentence(claim, numbers, base) for claim in lead)}</p>']
-    else:
-        parts = [f'<p class="lead">{escaped(report.answer) or "Nothing in the sources answers this."}</p>']
-    rest = [claim for claim in report.claims if not claim.lead]
-    for part in sorted({claim.part for claim in rest}):
-        if part and part < len(report.parts):
-            parts.append(f"<h4>{escaped(report.parts[part])}</h4>")
-        for group in _paragraphs([claim for claim in rest if claim.part == part]):
+    answer = " ".join(_sentence(claim, numbers, base) for claim in report.lead) or escaped(report.answer)
+    parts = [f'<p class="lead">{answer or "Nothing in the sources answers this."}</p>']
+    for heading, claims in report.details:
+        parts += [f"<h4>{escaped(heading)}</h4>"] if heading else []
+        for group in _paragraphs(claims):
             parts.append(f"<p>{' '.join(_sentence(claim, numbers, base) for claim in group)}</p>")
     for one in report.disagreements:
         sides = " ".join(_sentence(side, numbers, base) for side in one.sides)
@@ -157,16 +153,8 @@ def _body(report: Report, numbers: Numbers, base: str) -> str:
 
 def _paragraphs(claims: list[Claim]) -> list[list[Claim]]:
     """Returns neighbouring sentences of one document together."""
-    groups: list[list[Claim]] = []
-    last = ""
-    for claim in claims:
-        document = claim.citations[0].document if claim.citations else ""
-        if groups and document == last:
-            groups[-1].append(claim)
-        else:
-            groups.append([claim])
-        last = document
-    return groups
+    groups = groupby(claims, lambda claim: claim.citations[0].document if claim.citations else "")
+    return [list(group) for _, group in groups]
 
 
 def _sentence(claim: Claim, numbers: Numbers, base: str) -> str:
@@ -175,7 +163,7 @@ def _sentence(claim: Claim, numbers: Numbers, base: str) -> str:
         for one in claim.citations
         if one.place in numbers
     )
-    if claim.verdict not in ("unsupported", "misplaced"):
+    if not claim.weak:
         return f"{escaped(claim.text)}{marks}"
     why = escaped(claim.reason) or "No source supports this sentence."
     tag = f'<span class="tag" title="{why}">{apart("(")}unsupported{apart(")")}</span>'

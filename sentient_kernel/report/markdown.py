@@ -64,14 +64,15 @@ def draw(report: Report) -> str:
     lines = [f"# {text(report.question) or 'Report'}", ""]
     if report.abstained or not report.claims:
         lines += [f"**{text(report.answer) or 'Nothing in the sources answers this.'}**", ""]
-    lead = [claim for claim in report.claims if claim.lead]
-    if lead:
+    if lead := report.lead:
         lines += [" ".join(_sentence(claim, number) for claim in lead), ""]
     elif report.answer and not report.abstained:
         lines += [text(report.answer), ""]
     said = report.facts
     lines += [f"*{text(' · '.join(said))}*", ""] if said else []
-    lines += _details(report, number)
+    for heading, claims in report.details:
+        lines += [f"## {text(heading)}", ""] if heading else []
+        lines += [" ".join(_sentence(claim, number) for claim in claims), ""]
     for one in report.disagreements:
         lines += [f"**Sources disagree.** {text(one.why)}", ""]
         lines += [*(f"- {_sentence(side, number)}" for side in one.sides), ""]
@@ -89,24 +90,13 @@ def draw(report: Report) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _details(report: Report, number: dict[tuple[str, int, int], int]) -> list[str]:
-    """Returns the sentences that are not in the answer, under the part that they belong to."""
-    lines: list[str] = []
-    rest = [claim for claim in report.claims if not claim.lead]
-    for part in sorted({claim.part for claim in rest}):
-        if part and part < len(report.parts):
-            lines += [f"## {text(report.parts[part])}", ""]
-        lines += [" ".join(_sentence(claim, number) for claim in rest if claim.part == part), ""]
-    return lines
-
-
 def _sentence(claim: Claim, number: dict[tuple[str, int, int], int]) -> str:
     marks = "".join(f"[^{number[citation.place]}]" for citation in claim.citations if citation.place in number)
     said = text(claim.text)
     if marks and said.endswith("!"):  # before a bracket it would be an image
         said = f"{said[:-1]}\\!"
-    if claim.verdict in ("unsupported", "misplaced"):
-        return f"{said}{marks} *(unsupported: {text(claim.reason) or 'no source carries it'})*"
+    if claim.weak:
+        return f"{said}{marks} *(unsupported: {text(claim.reason) or 'no source supports it'})*"
     return f"{said}{marks}"
 
 

@@ -1,7 +1,7 @@
 """The report of a research run: its sentences, what each cites, what was not found. Frozen values and nothing else; drawing is next door.
 
 A sentence never stands without saying how it is founded: ``verdict`` is set by
-:func:`sentient_kernel.research.verify.reports.check_report`.
+:func:`sentient_kernel.research.verify.claims.check_report`.
 """
 
 from __future__ import annotations
@@ -91,6 +91,11 @@ class Claim:
     support: float = 0.0
     reason: str = ""
     lead: bool = False
+
+    @property
+    def weak(self) -> bool:
+        """Whether its citations do not support it."""
+        return self.verdict in ("unsupported", "misplaced")
 
     def described(self, meta_of: Callable[[DocumentId], Mapping[str, Any]]) -> Claim:
         """Returns the claim with what is known of the documents that it cites."""
@@ -209,14 +214,28 @@ class Report:
         found: dict[tuple[str, int, int], Citation] = {}
         for claim in (*self.claims, *sides):
             for citation in claim.citations:
-                if citation.verified or citation.place not in found:  # it is, wherever one sentence is borne out by it
+                if citation.verified or citation.place not in found:  # it is, wherever it supports one sentence
                     found[citation.place] = citation
         return tuple(found.values())
 
     @property
+    def lead(self) -> tuple[Claim, ...]:
+        """The sentences of the answer."""
+        return tuple(claim for claim in self.claims if claim.lead)
+
+    @property
+    def details(self) -> list[tuple[str, list[Claim]]]:
+        """The other sentences, part by part, each with what stands over it; empty over those for the whole question."""
+        rest: dict[int, list[Claim]] = {}
+        for claim in self.claims:
+            if not claim.lead:
+                rest.setdefault(claim.part, []).append(claim)
+        return [(self.parts[part] if 0 < part < len(self.parts) else "", rest[part]) for part in sorted(rest)]
+
+    @property
     def unsupported(self) -> tuple[Claim, ...]:
         """The sentences that their citations do not carry."""
-        return tuple(claim for claim in self.claims if claim.verdict in ("unsupported", "misplaced"))
+        return tuple(claim for claim in self.claims if claim.weak)
 
     @property
     def facts(self) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sentient_kernel.ids import RunId
-from sentient_kernel.report.report import Citation, Claim, Gap, Report
+from sentient_kernel.report.report import Claim, Gap, Report
 from sentient_kernel.research.extractive.disagree import disagreements
 from sentient_kernel.research.extractive.evidence import WEIGHTS, Evidence
 from sentient_kernel.research.extractive.plan import SubQuestion
@@ -102,24 +102,16 @@ def claims_from(sentences: Sentences, evidence: Sequence[Evidence]) -> list[Clai
     for text, places in sentences:
         cited = [evidence[place] for place in places if place < len(evidence)]
         part = min((one.part for one in cited), default=0)
-        claims.append(Claim(text=text, citations=tuple(cited_as(one) for one in cited), part=part))
+        claims.append(Claim(text=text, citations=tuple([one.citation for one in cited]), part=part))
     return claims
 
 
-def cited_as(one: Evidence) -> Citation:
-    """Returns a piece of evidence as the citation of it."""
-    return Citation(
-        document=one.document, title=one.title, uri=one.uri, start=one.start, end=one.end, quote=one.quote, source=one.source,
-        before=one.before, after=one.after,
-    )  # fmt: skip
-
-
 def mended(report: Report, repaired: Sequence[Claim]) -> Report:
-    """Returns a checked report in which unsupported sentences gave way to those that were written anew and are borne out.
+    """Returns a checked report in which unsupported sentences gave way to those that were written anew and are supported.
 
     Args:
         report: The report as it was checked.
-        repaired: The new sentences, checked. Those that are not borne out either are left out: the old ones then stay, marked.
+        repaired: The new sentences, checked. Those that are not supported either are left out: the old ones then stay, marked.
     """
     known = {claim.text for claim in report.claims}
     good = [claim for claim in repaired if claim.verdict == "supported" and claim.text not in known]
@@ -139,7 +131,7 @@ def mended(report: Report, repaired: Sequence[Claim]) -> Report:
 
 
 def answered(report: Report) -> Report:
-    """Returns a checked report whose answer is made of sentences that are borne out; where the first ones are not, the next best lead."""
+    """Returns a checked report whose answer is made of supported sentences; where the first ones are not, the next best lead."""
     good = [claim for claim in report.claims if claim.verdict == "supported"]
     lead = [claim for claim in good if claim.lead] or good[:1]
     claims = tuple(replace(claim, lead=claim in lead) for claim in report.claims)
@@ -152,7 +144,7 @@ def weak(report: Report) -> list[Claim]:
 
 
 def by_judgement(report: Report) -> list[tuple[str, str]]:
-    """Returns the sentences that count as borne out because a model or an embedder says so, each with who."""
+    """Returns the sentences that count as supported because a model or an embedder says so, each with who."""
     return [(claim.text, claim.reason) for claim in report.claims if claim.verdict == "supported" and claim.reason]
 
 

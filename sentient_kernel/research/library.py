@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Container, Coroutine, Iterable, Sequence
+from concurrent.futures import Future, wait
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
@@ -38,7 +39,7 @@ LONGEST_PASSAGE = 10_000
 """Characters of a passage; this program's own sources make them of about 200 words."""
 
 
-class Desk:
+class Library:
     """Sources by name, one index for all of them, opened when first needed.
 
     A run finds its sources again by a reference: the name they go by, what to open them by, and what people read for that.
@@ -162,7 +163,7 @@ class Desk:
             return [name or source.name, f"source:{source.name}", ""]
         else:
             raise UsageError(
-                f"{source!r} is no source.",
+                f"{source!r} is not a source.",
                 hint="Give a folder, a file, 'packages', 'web', an address, or an object with name, refresh, search and document.",
             )
         same = next((ref for ref in known.values() if ref[1] == spec and name in (None, ref[0])), None)
@@ -240,7 +241,7 @@ class Desk:
         """Reads what is new in sources, asks them all and returns the k best passages; for a plain cell, on any thread."""
         query = check_query(query)
         if k < 1:
-            raise UsageError(f"k={k!r} asks for nothing.", hint="Give 1 or more.")
+            raise UsageError(f"k must be at least 1, not {k!r}.")
 
         async def ask() -> list[Passage]:
             async with self._outside.visit() if self._outside is not None else nullcontext():
@@ -252,14 +253,10 @@ class Desk:
 
     def keep(self, documents: Sequence[DocumentId]) -> list[str]:
         """Keeps snapshots of documents for good: citations point into them when the source has changed. Returns those that are gone."""
-        missing = []
-        for one in documents:
-            document = self._look_up(one)
-            if document is None:
-                missing.append(str(one))
-            else:
-                self._blobs.take(BlobId(document.id), document.pieces())
-        return missing
+        found = {str(one): self._look_up(one) for one in documents}
+        for document in filter(None, found.values()):
+            self._blobs.take(BlobId(document.id), document.pieces())
+        return [one for one, document in found.items() if document is None]
 
     def document(self, document: DocumentId) -> Document:
         """Returns a document as it stood when it was cited, or as the index has it now. Raises NotFound."""
@@ -281,7 +278,7 @@ class Desk:
             found = found or source.document(document)
         return found or self.outside.document(document)  # a run that goes on in this process has not opened its sources again
 
-    async def on_close(self) -> None:
+    async def disconnect(self) -> None:
         """Ends calls that nobody waits for any more, and closes all connections; on the engine's loop, when its runs have stopped."""
         if self._cache is not None:
             self._cache.abandon()
@@ -325,7 +322,7 @@ def _kind(spec: str) -> Literal["place", "page", "packages", "service", "object"
 def check_query(text: str) -> str:
     """Returns a query or question without blanks around it. Raises UsageError when it is empty or too long."""
     if not isinstance(text, str):
-        raise UsageError(f"A question is text, not {type(text).__name__}.")
+        raise UsageError(f"A question must be text, not {type(text).__name__}.")
     text = text.replace("\0", " ").encode("utf-8", "replace").decode().strip()
     if not text:
         raise UsageError("The question is empty.", hint="Say in a sentence what you want to know.")
@@ -358,34 +355,29 @@ def _without_secrets(passages: Sequence[Passage]) -> tuple[list[Passage], list[t
 
     Altered, a passage would not stand in its document; as it is, it would reach the model, the journal and the report.
     """
-    kept, refused = list[Passage](), list[tuple[str, str]]()
+    known, kept, refused = redactor(), list[Passage](), dict[tuple[str, str], None]()
     for passage in passages:
-        found = redactor().held_in(to_json([passage.title, passage.uri, passage.text]))
-        if found is None:
+        if (found := known.held_in(to_json([passage.title, passage.uri, passage.text]))) is None:
             kept.append(passage)
         else:
-            refused.append((redactor().text(passage.uri), f"A passage that holds the secret {found[0]} is left out."))
-    return kept, list(dict.fromkeys(refused))
+            refused[known.text(passage.uri), f"A passage that holds the secret {found[0]} is left out."] = None
+    return kept, list(refused)
 
 
 def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine to its end on a thread of its own: in a notebook this thread's loop is taken."""
-    result: list[T] = []
-    error: list[BaseException] = []
+    result: Future[T] = Future()
 
     def body() -> None:
         try:
-            result.append(asyncio.run(coroutine))
+            result.set_result(asyncio.run(coroutine))
         except BaseException as raised:  # noqa: BLE001 - carried over to the thread that waits, and raised there
-            error.append(raised)
+            result.set_exception(raised)
 
-    thread = threading.Thread(target=body, name="sentient-search", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.1)  # short waits let an interrupt through
-    if error:
-        raise error[0]
-    return result[0]
+    threading.Thread(target=body, name="sentient-search", daemon=True).start()
+    while not result.done():
+        wait([result], 0.1)  # short waits let an interrupt through
+    return result.result()
 
 
 def _spec(given: str, known: Iterable[str]) -> str:

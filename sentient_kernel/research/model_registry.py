@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from sentient_kernel.errors import ConfigurationError, NotFound
+from sentient_kernel.errors import NotFound, UsageError
 from sentient_kernel.models.base import Model
 from sentient_kernel.models.embedding import Embedder
 
@@ -15,7 +15,7 @@ OBJECT = "object:"
 """What the name of a model begins with that was given as an object."""
 
 
-class Shelf:
+class ModelRegistry:
     """Models by name, opened when they are first asked for.
 
     Args:
@@ -33,7 +33,8 @@ class Shelf:
         """Returns the name of a model that somebody gave: none is the empty name.
 
         Raises:
-            ConfigurationError: It is neither a name nor a model, or no model of that name can be opened here.
+            UsageError: It is neither a name nor a model.
+            ConfigurationError: No model of that name can be opened here.
         """
         if model is None or model == "":
             return ""
@@ -41,8 +42,9 @@ class Shelf:
             self.get(model)
             return model
         if not callable(getattr(model, "complete", None)) or not getattr(model, "name", ""):
-            hint = "Give a name such as 'openai:gpt-5-mini', or an object with a name and `async complete(messages, *, schema)`."
-            raise ConfigurationError(f"{model!r} is no model.", hint=hint)
+            hint = "The object needs `async complete(messages, *, schema)`."
+            what = "a name like 'openai:gpt-5-mini' or an object with name and complete()"
+            raise UsageError(f"model must be {what}, not {model!r}.", hint=hint)
         with self._lock:
             name = f"{OBJECT}{model.name}"
             self._models[name] = model

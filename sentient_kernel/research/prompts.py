@@ -27,8 +27,6 @@ MOST_QUERIES = 3
 MOST_CLAIMS = 12
 MOST_ASKED_BACK = 3
 """Questions that a model may ask back before it plans."""
-NOTE = 240
-"""Characters of what is shown around a quote."""
 
 _MARK = re.compile(r"[<>]{2,}")
 _NOTHING = frozenset({"", "none", "nothing", "no", "n a", "null"})
@@ -189,7 +187,7 @@ def understood(answers: Sequence[dict[str, str]]) -> list[str]:
 
 
 def judged_of(value: Any, weak: Sequence[Claim]) -> dict[str, str]:
-    """Returns for sentences that a model takes for borne out the words of the quotes by which they are."""
+    """Returns, for sentences that a model finds supported, the words of the quotes by which they are."""
     found: dict[str, str] = {}
     for one in _items(value, "claims"):
         which, words = one.get("sentence"), _line(one.get("words"), 400)

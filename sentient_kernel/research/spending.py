@@ -17,14 +17,14 @@ from sentient_kernel.errors import ApprovalRejected
 from sentient_kernel.ledger import Ledger, Reservation, Short
 from sentient_kernel.models.base import Model, Usage
 
-__all__ = ["Allowance", "Spending"]
+__all__ = ["CallAllowance", "Spending"]
 
 _SOMETHING = 1e-6
 """US dollars that a call costs at least, so that none is made on a budget that is used up to the cent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class CallAllowance:
     """What one call may use.
 
     Args:
@@ -74,7 +74,7 @@ class Spending:
         """Whether the model was seen to spend tokens on reasoning."""
         return self._thought > 0
 
-    async def begin(self, read: int, visible: int) -> Allowance | None:
+    async def begin(self, read: int, visible: int) -> CallAllowance | None:
         """Sets aside what a call may use, asking a person at the limit; None when there is nothing left.
 
         Args:
@@ -89,7 +89,7 @@ class Spending:
         room = most if spare is None else min(most, spare)
         usd = await self._price(read, visible + room)
         made = self._ledger.reserve(tokens=read + visible + room, usd=usd)
-        return Allowance(
+        return CallAllowance(
             requests=self._requests(),
             tokens=None if spare is None else read + visible + spare,
             narrow=room < most,
@@ -97,7 +97,7 @@ class Spending:
             reservation=None if isinstance(made, Short) else made,
         )
 
-    def book(self, allowance: Allowance, usage: Mapping[str, Any], *, kept: bool = False) -> int:
+    def book(self, allowance: CallAllowance, usage: Mapping[str, Any], *, kept: bool = False) -> int:
         """Counts what a call has used, or that its answer was kept from before; returns how many requests it sent."""
         calls = max(1, int(usage.get("requests", 1) or 1))
         used, usd = int(usage["prompt"] or 0) + int(usage["completion"] or 0), usage["usd"]
@@ -113,7 +113,7 @@ class Spending:
         self._thought = max(self._thought, int(usage.get("reasoning", 0) or 0) // calls)
         return calls
 
-    def book_failed(self, allowance: Allowance, usage: Mapping[str, Any], *, short: bool) -> None:
+    def book_failed(self, allowance: CallAllowance, usage: Mapping[str, Any], *, short: bool) -> None:
         """Counts what a call has used that failed.
 
         Args:
@@ -159,7 +159,7 @@ class Spending:
                 known = "What the next call costs is not known." if self._known is None else "That is what the next call costs at most."
                 question = f"{short} {known} Go on with a budget of this?"
             try:
-                answer = await self._ctx.approve(question, _more(self._ledger, tokens, usd), schema=Limits, ask="spend")
+                answer = await self._ctx.approve(question, _more(self._ledger, tokens, usd), schema=RaisedLimits, ask="spend")
             except ApprovalRejected as error:
                 why = f" ({error.reason})" if error.reason else ""
                 self.closed = f"The budget was used up after {spent.calls} call{'' if spent.calls == 1 else 's'}{why}."
@@ -200,7 +200,7 @@ def _a_number(given: Any) -> Any:
 
 
 @with_config(ConfigDict(extra="forbid"))
-class Limits(TypedDict, total=False):
+class RaisedLimits(TypedDict, total=False):
     """What a person may answer at the limit of a budget: what is left out stays as it is."""
 
     usd: Annotated[float, BeforeValidator(_a_number), Field(ge=0, le=1e9, allow_inf_nan=False)]

@@ -10,8 +10,11 @@ from functools import lru_cache
 
 WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)*(?:['’][^\W\d_]+)?")
 _JOINED = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
-"""Han, kana and hangul: written without spaces, or with particles grown on, so that pairs of signs stand for words."""
+WIDE = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+"""Han, kana and hangul, as a class of characters: written without spaces, or with particles grown on."""
+UNSPACED = rf"{WIDE}\u0e00-\u0e7f"
+"""All characters of scripts without spaces, Thai among them."""
+_WIDE = re.compile(f"[{WIDE}]+")  # pairs of its signs stand for words
 _GLUE = frozenset("的了吗呢嗎么麼什是在着著和与與及或也都就还還很怎哪谁誰几幾吧啊")
 """Signs of Chinese that only join and ask: a pair with one of them tells nothing."""
 _REMEMBERED = 600

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from sentient_kernel.events import Record
     from sentient_kernel.journal.base import Journal
-    from sentient_kernel.research.library import Desk
+    from sentient_kernel.research.library import Library
 
 
-def export_run(journal: Journal, desk: Desk, run: RunId, path: str | os.PathLike[str]) -> Path:
+def export_run(journal: Journal, library: Library, run: RunId, path: str | os.PathLike[str]) -> Path:
     """Writes a run, with the runs it is part of and those that are part of it, as it stands now.
 
     Raises:
@@ -46,11 +46,11 @@ def export_run(journal: Journal, desk: Desk, run: RunId, path: str | os.PathLike
     cited = {c.document for report in reports(records, lambda blob: blobs[blob]) for c in report.citations if c.verified}
     for document in sorted(cited | named.documents):
         try:
-            blobs[document] = desk.document(DocumentId(document)).snapshot() if document in cited else get(BlobId(document))
+            blobs[document] = library.document(DocumentId(document)).snapshot() if document in cited else get(BlobId(document))
         except NotFound:
             if document in cited:
                 raise
-    entries = [(digest, entry) for digest in sorted(named.entries) if (entry := desk.cache.dump(digest)) is not None]
+    entries = [(digest, entry) for digest in sorted(named.entries) if (entry := library.cache.dump(digest)) is not None]
     run_file.write(target, root, records, sorted(blobs.items()), entries, __version__)
     return target
 

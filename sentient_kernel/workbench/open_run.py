@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sentient_kernel.events import Record
     from sentient_kernel.journal.base import Journal
     from sentient_kernel.report.report import Citation, Report
-    from sentient_kernel.research.library import Desk
+    from sentient_kernel.research.library import Library
 
 MOST_REPORT = 3_000_000
 """Bytes of a report as JSON, which may take twenty times as much memory."""
@@ -51,7 +51,7 @@ _STEP = 1 << 20
 _CONTINUED = bytes(range(0x80, 0xC0))  # bytes inside a character of UTF-8
 
 
-def open_export(engine: Engine, desk: Desk, path: str | os.PathLike[str]) -> RunId:
+def open_export(engine: Engine, library: Library, path: str | os.PathLike[str]) -> RunId:
     """Takes the run of a file into a home, under the id that it has.
 
     Returns:
@@ -68,7 +68,7 @@ def open_export(engine: Engine, desk: Desk, path: str | os.PathLike[str]) -> Run
         for blob in sorted(file.blobs):
             engine.journal.blobs.take(BlobId(blob), file.blob(blob))
         if file.entries:
-            _take_answers(desk.cache, file)
+            _take_answers(library.cache, file)
         if not here:
             _adopt(engine, spool, family)
     return file.run

@@ -25,8 +25,8 @@ from sentient_kernel.journal.texts import Texts
 from sentient_kernel.notebook.cell_output import CellOutput
 from sentient_kernel.notebook.interaction import someone_can_answer
 from sentient_kernel.redaction import guard_logs, hold_file, look, redactor
-from sentient_kernel.research.library import Desk
-from sentient_kernel.research.model_registry import Shelf
+from sentient_kernel.research.library import Library
+from sentient_kernel.research.model_registry import ModelRegistry
 from sentient_kernel.research.workflow import research_workflow
 from sentient_kernel.settings import Settings
 from sentient_kernel.workbench.fold_cache import FoldCache
@@ -97,16 +97,16 @@ class Workbench:
         self.journal: Journal = journal or open_journal(self.home, self.settings)
         self.hub = Hub(self.journal)
         self.texts = Texts()
-        self.desk = Desk(self.home / "index.db", self.journal.blobs, self.settings)
-        self.shelf = Shelf(self._open_model, self._open_embedder)
+        self.library = Library(self.home / "index.db", self.journal.blobs, self.settings)
+        self.models = ModelRegistry(self._open_model, self._open_embedder)
         try:
-            self._model = self.shelf.name(model if model is not None else self.settings.model)
+            self._model = self.models.name(model if model is not None else self.settings.model)
             self.engine = Engine(self.journal, on_commit=self.hub.publish, on_text=self._stream, by=self.user)
         except BaseException:
             self.journal.close()
-            self.desk.close()
+            self.library.close()
             raise
-        self._research = research_workflow(self.desk, self.shelf)
+        self._research = research_workflow(self.library, self.models)
         self.engine.register(self._research)
         self._folds = FoldCache(self.engine)
         self.view_source = WorkbenchViews(self.engine, self._folds, self.hub, self.texts, self.document, self.user)
@@ -136,9 +136,9 @@ class Workbench:
             self.closed = True
             self._output.close()
             try:
-                self.engine.close(self.desk.on_close)
+                self.engine.close(self.library.disconnect)
             finally:
-                self.desk.close()
+                self.library.close()
 
     # -- evidence ----------------------------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class Workbench:
             ConfigurationError: A setting that it needs is missing; says which.
         """
         self.engine.check_usable()
-        return self.desk.add(source, name=name)
+        return self.library.add(source, name=name)
 
     def search(self, query: str, *, sources: Any = None, k: int = 10) -> Table[Passage]:
         """Returns the k passages that fit a query best.
@@ -176,11 +176,11 @@ class Workbench:
         from sentient_kernel.sources.base import Passage
 
         self.engine.check_usable()
-        return Table(self.desk.search_now(query, self.desk.references(_listed(sources)), k), Passage)
+        return Table(self.library.search_now(query, self.library.references(_listed(sources)), k), Passage)
 
     def document(self, document: DocumentId | str) -> Document:
         """Returns a document as it stood when it was cited or read. Raises NotFound."""
-        return self.desk.document(DocumentId(document))
+        return self.library.document(DocumentId(document))
 
     # -- runs --------------------------------------------------------------------------------------------------------
 
@@ -219,10 +219,10 @@ class Workbench:
             UsageError: The question is empty or too long, or an argument does not fit.
             ConfigurationError: The model cannot be asked: there is no such provider, or its key or its package is missing.
         """
-        from sentient_kernel.research.workflow import check_question
+        from sentient_kernel.research.library import check_query
 
         self.engine.check_usable()
-        question = check_question(question)
+        question = check_query(question)
         _check_name(name)
         if isinstance(depth, bool) or not isinstance(depth, Integral) or not 1 <= depth <= DEEPEST:
             raise UsageError(f"depth must be a whole number from 1 to {DEEPEST}, not {depth!r}.")
@@ -230,14 +230,14 @@ class Workbench:
             raise UsageError(f"budget must be an sk.Budget, not {budget!r}.", hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).")
         if not isinstance(clarify, bool):
             raise UsageError(f"clarify must be True or False, not {clarify!r}.", hint="True lets the model ask back before it plans.")
-        refs = self.desk.references(_listed(sources))
+        refs = self.library.references(_listed(sources))
         inputs: dict[str, Any] = {"sources": refs, "depth": int(depth)}
         if approve == "ask" or (isinstance(approve, dict) and approve.get("plan")):
             inputs["ask_plan"] = True
-        if name_of_model := self._model if model is None else self.shelf.name(model):
+        if name_of_model := self._model if model is None else self.models.name(model):
             inputs["model"] = name_of_model
         if name_of_model and self.settings.embedder:
-            self.shelf.embedder(self.settings.embedder)  # a name that means nothing is told before anything is asked
+            self.models.embedder(self.settings.embedder)  # a name that means nothing is told before anything is asked
             inputs["embedder"] = self.settings.embedder
         if name is None or not self.journal.runs(name=name):  # one that is attached to may have all its answers
             self._check_askable(inputs.get("model", ""), inputs.get("embedder", ""))
@@ -265,7 +265,7 @@ class Workbench:
         Raises:
             UsageError: There is nothing to run, or an item does not fit.
         """
-        from sentient_kernel.research.workflow import check_question
+        from sentient_kernel.research.library import check_query
         from sentient_kernel.workbench.many import map_runs
 
         if concurrency < 1:
@@ -277,7 +277,7 @@ class Workbench:
                 raise UsageError("items are for a workflow.", hint="Write wb.map(questions), or wb.map(workflow, items).")
             questions = _listed(what)
             for question in questions:  # all of them, before the first begins
-                check_question(question)
+                check_query(question)
             work = [(question, functools.partial(self.research, question)) for question in questions]
         return map_runs(work, concurrency)
 
@@ -338,7 +338,7 @@ class Workbench:
         """
         from sentient_kernel.workbench.export_run import export_run
 
-        return export_run(self.journal, self.desk, self._find(str(run_id)), path)
+        return export_run(self.journal, self.library, self._find(str(run_id)), path)
 
     def open_export(self, path: str | os.PathLike[str]) -> Run:
         """Takes in a run that :meth:`export` wrote, from anybody. It keeps its id; nothing of it is executed, nor does it go on by itself.
@@ -354,7 +354,7 @@ class Workbench:
         from sentient_kernel.workbench.open_run import open_export
 
         self.engine.check_usable()
-        return Run(self._parts, open_export(self.engine, self.desk, path))
+        return Run(self._parts, open_export(self.engine, self.library, path))
 
     @property
     def runs(self) -> Table[RunView]:
@@ -428,16 +428,16 @@ class Workbench:
 
     def _open_model(self, name: str) -> Model:
         """Opens a language model by its usual name; loaded and asked at its first call."""
-        from sentient_kernel.models.llm import Deadlines, Limits, open_model
+        from sentient_kernel.models.llm import Deadlines, ModelLimits, open_model
         from sentient_kernel.models.pricing import read_prices
 
         set_ = self.settings
-        limits = Limits(
+        limits = ModelLimits(
             deadlines=Deadlines(first=set_.model_timeout),
             per_minute=set_.model_rate,
             reasoning=set_.model_reasoning,
         )
-        return open_model(name, self.settings, self.desk.fetcher, limits=limits, prices=read_prices(self.settings.model_prices))
+        return open_model(name, self.settings, self.library.fetcher, limits=limits, prices=read_prices(self.settings.model_prices))
 
     def _check_askable(self, *names: str) -> None:
         """Refuses models and embedders that cannot be asked, where they may be; none are in a replay. Raises ConfigurationError."""
@@ -447,14 +447,14 @@ class Workbench:
         if self.settings.mode != "replay" and not self.settings.offline:
             for name in names:
                 if name and not name.startswith(OBJECT):
-                    check(name, self.desk.fetcher)
+                    check(name, self.library.fetcher)
 
     def _open_embedder(self, name: str) -> Embedder:
         """Opens an embedder by its usual name; loaded and asked when first needed."""
         from sentient_kernel.models.embedding import open_embedder
         from sentient_kernel.models.llm import Deadlines
 
-        return open_embedder(name, self.desk.fetcher, deadlines=Deadlines(first=self.settings.model_timeout))
+        return open_embedder(name, self.library.fetcher, deadlines=Deadlines(first=self.settings.model_timeout))
 
     def _stream(self, run: RunId, by: str, text: str) -> None:
         """Hands a piece of text that is being written to whoever watches, and keeps it for who comes late."""

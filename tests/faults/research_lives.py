@@ -163,7 +163,7 @@ def research(folder: str, where: dict[str, Any], question: str, name: str | None
     lives.FOLDER = Path(folder)
     os.environ["OPENAI_BASE_URL"], os.environ["OPENAI_API_KEY"] = where["model"], "none"
     with sk.Workbench(f"{folder}/home", settings=settings(where["web"])) as wb:
-        noted(wb.desk.cache)
+        noted(wb.library.cache)
         run = wb.research(question, sources="searxng", model=MODEL, name=name)
         lives.note("begun", run.id)
         report = run.result(30)

@@ -58,7 +58,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with sk.Workbench(made) as wb:
         wb.start(doubled, 3).result()
         wb.research(QUESTION, sources=BEES).result()
-        asyncio.run(wb.desk.cache.call(Key("page", "x"), answer))
+        asyncio.run(wb.library.cache.call(Key("page", "x"), answer))
     return made
 
 
@@ -272,7 +272,7 @@ def test_what_stands_in_the_place_of_a_file_and_is_none_is_not_followed(copy: Pa
     else:
         with sk.Workbench(copy) as wb:
             assert wb.search(QUESTION, sources=BEES)
-            assert asyncio.run(wb.desk.cache.call(Key("page", "y"), answer)).data == b"the owner's"
+            assert asyncio.run(wb.library.cache.call(Key("page", "y"), answer)).data == b"the owner's"
     assert victim.read_text() == "precious"
     assert not (tmp_path / "new").exists()
 
@@ -295,5 +295,5 @@ def test_a_rollback_journal_that_names_another_file_is_never_played_back(copy: P
     else:
         with sk.Workbench(copy) as wb:
             assert wb.search(QUESTION, sources=BEES)
-            wb.desk.cache.stats  # noqa: B018 - opens it
+            wb.library.cache.stats  # noqa: B018 - opens it
     assert victim.read_text() == "precious"

@@ -203,7 +203,7 @@ def test_cache_entries_that_its_steps_used_come_along_for_a_replay(tmp_path: Pat
     keys = [Key("page", {"url": f"https://example.org/{n}"}) for n in range(3)]
     with sk.Workbench(tmp_path / "here") as wb:
         for key in keys:
-            asyncio.run(wb.desk.cache.call(key, answer))
+            asyncio.run(wb.library.cache.call(key, answer))
         run = wb.start(notes, [key.digest for key in keys[:2]] + ["f" * 64])
         run.result()
         wb.export(run.id, file)
@@ -232,7 +232,7 @@ def test_a_document_that_is_no_longer_kept_is_taken_from_the_index_or_missed(her
     blob = here.home / "blobs" / citation.document[:2] / citation.document[2:]
     blob.unlink()
     here.export(run.id, file)
-    here.desk.close()
+    here.library.close()
     (here.home / "index.db").unlink()
     with sk.Workbench(here.home) as wb, pytest.raises(sk.NotFound):
         wb.export(run.id, file)

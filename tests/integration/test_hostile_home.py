@@ -232,7 +232,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
         from sentient_kernel.cache import Key
 
-        asyncio.run(wb.desk.cache.call(Key("page", "big"), big))
+        asyncio.run(wb.library.cache.call(Key("page", "big"), big))
         wb.research(QUESTION, sources=BEES).result()
     return home
 
@@ -277,7 +277,7 @@ async def fill(wb: sk.Workbench) -> None:
         async def answer(n: int = n) -> bytes:
             return b"%d" % n * 40_000
 
-        await wb.desk.cache.call(Key("page", n), answer)
+        await wb.library.cache.call(Key("page", n), answer)
 
 
 @pytest.mark.parametrize("what", ["link", "dangling link", "pipe", "folder", "file"])

@@ -86,7 +86,7 @@ def test_another_workbench_is_named(kernel: Kernel) -> None:
         ("%%research --name 'open\nWhy?", "No closing quotation."),
         ("%%research --approve perhaps\nWhy?", "invalid choice: 'perhaps'"),
         ("%%research --depth 0\nWhy?", "depth must be a whole number from 1 to 10, not 0."),
-        ("%%research --budget-usd -1\nWhy?", "A budget of usd=-1.0 cannot be."),
+        ("%%research --budget-usd -1\nWhy?", "usd must be 0 or more, not -1.0."),
         ("%%research --as for\nWhy?", "'for' cannot be the name of a variable."),
         ("%%research --source nowhere/\nWhy?", "nowhere"),
         ("%runs zzz", "There is no run 'zzz' here."),

@@ -27,9 +27,9 @@ from sentient_kernel.errors import (
     UnknownModel,
 )
 from sentient_kernel.models.base import MOST_REQUESTS, Message, Reply, Usage
-from sentient_kernel.models.call import Call
+from sentient_kernel.models.call import ServerCall
 from sentient_kernel.models.check import COMMON, check
-from sentient_kernel.models.llm import Deadlines, LanguageModel, Limits, open_model
+from sentient_kernel.models.llm import Deadlines, LanguageModel, ModelLimits, open_model
 from sentient_kernel.models.pricing import Price, priced
 from sentient_kernel.models.provider import build
 from sentient_kernel.settings import Settings
@@ -45,7 +45,7 @@ SCHEMA = {
 }
 PLAN = {"queries": ["bees dance", "bees in winter"], "depth": 2}
 TEXT = "Bees dance to show where food is."
-SHORT = Limits(deadlines=Deadlines(first=0.3, between=0.3, whole=5.0))
+SHORT = ModelLimits(deadlines=Deadlines(first=0.3, between=0.3, whole=5.0))
 
 
 class Pauses:
@@ -93,7 +93,7 @@ def ask(
     name: str = "openai:local-1",
     messages: Sequence[Message] = ASK,
     clock: Pauses | None = None,
-    limits: Limits | None = None,
+    limits: ModelLimits | None = None,
     times: int = 1,
     prices: dict[str, Price] | None = None,
     **given: Any,
@@ -312,7 +312,7 @@ def test_a_count_of_tokens_that_is_no_number_costs_the_count_and_not_the_answer(
         assert reply.text == TEXT and server.calls == 1
         assert 0 <= reply.usage.prompt < 100 and 0 <= reply.usage.completion < 100
     bad = json.loads(said)
-    call = Call(deadlines=Deadlines(), status=200, sent=40, seen=8, usage={"prompt_tokens": bad, "completion_tokens": bad})
+    call = ServerCall(deadlines=Deadlines(), status=200, sent=40, seen=8, usage={"prompt_tokens": bad, "completion_tokens": bad})
     assert (call.used().prompt, call.used().completion) == (10, 2)
 
 
@@ -426,7 +426,7 @@ def test_so_many_calls_are_made_at_once_and_no_more(providers: Point) -> None:
 
         async def go() -> None:
             async with Fetcher(settings) as fetcher:
-                models = [open_model(f"openai:{n}", settings, fetcher, limits=Limits(at_once=3)) for n in range(4)]
+                models = [open_model(f"openai:{n}", settings, fetcher, limits=ModelLimits(at_once=3)) for n in range(4)]
                 await asyncio.gather(*(model.complete(ASK) for model in models * 5))
 
         asyncio.run(go())
@@ -440,7 +440,7 @@ def test_a_cancelled_call_leaves_its_place_to_another(providers: Point) -> None:
 
         async def go() -> str:
             async with Fetcher(settings) as fetcher:
-                model = open_model("openai:a", settings, fetcher, limits=Limits(at_once=1))
+                model = open_model("openai:a", settings, fetcher, limits=ModelLimits(at_once=1))
                 first = asyncio.create_task(model.complete(ASK))
                 while not server.calls:
                     await asyncio.sleep(0)

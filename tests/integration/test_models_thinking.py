@@ -12,7 +12,7 @@ from test_models import PLAN, SCHEMA, TEXT, Pauses, Point, ask, providers
 
 from sentient_kernel.errors import ModelCut, ModelError, ModelTimedOut, ReasoningTooLong
 from sentient_kernel.models.base import MOST_TOKENS
-from sentient_kernel.models.llm import Deadlines, Limits
+from sentient_kernel.models.llm import Deadlines, ModelLimits
 from sentient_kernel.models.server_manner import remembered
 from sentient_kernel.testing import Asked, ModelServer, Said
 from sentient_kernel.testing.model_wire import Out
@@ -47,18 +47,18 @@ def test_an_answer_that_was_cut_within_its_reasoning_is_asked_for_again_with_mor
 
 def test_reasoning_without_end_is_an_error_that_names_the_setting(providers: Point) -> None:
     with ModelServer(thinker(10**6)) as server, pytest.raises(ReasoningTooLong, match=r"SENTIENT_MODEL_REASONING \(500 ") as caught:
-        ask(server, providers, most_tokens=300, limits=Limits(reasoning=500))
+        ask(server, providers, most_tokens=300, limits=ModelLimits(reasoning=500))
     assert [asked.limit for asked in server.requests] == [800, 1_300]
     assert caught.value.usage is not None and caught.value.usage.completion == 2_100
     with ModelServer(thinker(10**6)) as server, pytest.raises(ReasoningTooLong):
-        ask(server, providers, most_tokens=300, limits=Limits(reasoning=0))
+        ask(server, providers, most_tokens=300, limits=ModelLimits(reasoning=0))
     assert [asked.limit for asked in server.requests] == [300]
 
 
 def test_hidden_reasoning_that_its_server_does_not_count_is_counted_by_the_limit(providers: Point) -> None:
     silent = Said(text=TEXT, hidden=10**6, usage=False)
     with ModelServer(silent) as server, pytest.raises(ReasoningTooLong) as caught:
-        ask(server, providers, most_tokens=300, limits=Limits(reasoning=500))
+        ask(server, providers, most_tokens=300, limits=ModelLimits(reasoning=500))
     assert caught.value.usage is not None and caught.value.usage.completion == caught.value.usage.reasoning == 800 + 1_300
 
 
@@ -79,28 +79,28 @@ def test_what_may_be_used_is_never_passed_also_not_by_another_try(providers: Poi
 def test_an_answer_without_end_is_cut_though_reasoning_has_room(name: str, providers: Point) -> None:
     pieces: list[str] = []
     with ModelServer("word " * 50_000) as server, pytest.raises(ModelCut):
-        ask(server, providers, name=name, most_tokens=300, limits=Limits(), on_text=pieces.append)
+        ask(server, providers, name=name, most_tokens=300, limits=ModelLimits(), on_text=pieces.append)
     assert server.calls == 1 and len("".join(pieces)) < 10 * 300
 
 
 def test_prose_without_end_in_place_of_json_is_cut_soon(providers: Point) -> None:
     with ModelServer("word " * 50_000, structured="none") as server, pytest.raises(ModelCut) as caught:
-        ask(server, providers, most_tokens=100, schema=SCHEMA, limits=Limits())
+        ask(server, providers, most_tokens=100, schema=SCHEMA, limits=ModelLimits())
     assert server.calls <= 3 and caught.value.usage is not None and caught.value.usage.completion < 8_000
 
 
 def test_long_reasoning_that_only_its_end_marks_is_read_at_the_second_try_and_then_at_the_first(providers: Point) -> None:
     said = "We look at each in turn. " * 200 + f"\n</think>\n\n{json.dumps(PLAN)}"
     with ModelServer(said) as server:
-        assert ask(server, providers, most_tokens=100, schema=SCHEMA, limits=Limits()).value == PLAN
+        assert ask(server, providers, most_tokens=100, schema=SCHEMA, limits=ModelLimits()).value == PLAN
         assert server.calls == 2
-        assert ask(server, providers, most_tokens=100, schema=SCHEMA, limits=Limits()).value == PLAN
+        assert ask(server, providers, most_tokens=100, schema=SCHEMA, limits=ModelLimits()).value == PLAN
         assert server.calls == 3
 
 
 def test_reasoning_without_end_that_is_shown_is_cut_too(providers: Point) -> None:
     with ModelServer(Said(text=TEXT, reasoning="hm " * 50_000)) as server, pytest.raises(ReasoningTooLong) as caught:
-        ask(server, providers, most_tokens=100, limits=Limits(reasoning=200))
+        ask(server, providers, most_tokens=100, limits=ModelLimits(reasoning=200))
     assert server.calls == 2 and caught.value.usage is not None and 0 < caught.value.usage.reasoning < 5_000
 
 
@@ -168,19 +168,19 @@ SIGNS = {"comments": ": still here\n\n", "an empty delta": delta(content=""), "r
 @pytest.mark.parametrize("sign", SIGNS, ids=str)
 def test_a_model_that_shows_that_it_lives_is_waited_for(sign: str, providers: Point) -> None:
     with Slow([SIGNS[sign]] * 6, 0.15) as server:  # 0.9 s in all
-        assert ask(server, providers, limits=Limits(deadlines=Deadlines(first=0.4, between=0.4, whole=5.0))).text == TEXT
+        assert ask(server, providers, limits=ModelLimits(deadlines=Deadlines(first=0.4, between=0.4, whole=5.0))).text == TEXT
     assert server.calls == 1
 
 
 def test_silence_has_an_end_and_the_note_names_the_setting(providers: Point) -> None:
     with Slow([": here\n\n"], 5.0) as server, pytest.raises(ModelTimedOut, match="SENTIENT_MODEL_TIMEOUT") as caught:
-        ask(server, providers, limits=Limits(deadlines=Deadlines(first=0.3, between=0.3, whole=9.0)))
+        ask(server, providers, limits=ModelLimits(deadlines=Deadlines(first=0.3, between=0.3, whole=9.0)))
     assert server.calls == 2 and "0.3 s" in str(caught.value)
 
 
 def test_signs_of_life_alone_are_not_waited_for_without_end(providers: Point) -> None:
     with Slow([": here\n\n"] * 100, 0.05) as server, pytest.raises(ModelTimedOut):
-        ask(server, providers, limits=Limits(deadlines=Deadlines(first=0.5, between=0.5, whole=0.6)))
+        ask(server, providers, limits=ModelLimits(deadlines=Deadlines(first=0.5, between=0.5, whole=0.6)))
     assert server.calls <= 2
 
 
@@ -215,7 +215,7 @@ def test_a_server_is_asked_in_the_way_that_it_takes_and_that_is_remembered(parts
 
     clock = Pauses()
     with ModelServer(thinker(600, PLAN), refuses=refuses) as server:
-        reply = ask(server, providers, schema=SCHEMA, most_tokens=300, clock=clock, times=3, limits=Limits())
+        reply = ask(server, providers, schema=SCHEMA, most_tokens=300, clock=clock, times=3, limits=ModelLimits())
         assert reply.value == PLAN and server.calls <= 3 + len(parts) + ("large" in parts)
         assert not any(clock.taken)
         assert all("Be brief." in json.dumps(asked.body["messages"]) for asked in server.requests)

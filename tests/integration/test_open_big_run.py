@@ -81,10 +81,10 @@ def served(wb: sk.Workbench, count: int = 200) -> int:
             async def ask(n: int = n) -> bytes:
                 return b"%d " % n * 500
 
-            kept += not (await wb.desk.cache.call(Key("page", f"own {n}"), ask)).fresh
+            kept += not (await wb.library.cache.call(Key("page", f"own {n}"), ask)).fresh
         return kept
 
-    wb.desk.cache._recent.clear()
+    wb.library.cache._recent.clear()
     return asyncio.run(main())
 
 
@@ -97,16 +97,16 @@ def test_a_file_with_many_answers_makes_none_of_the_owners_go(tmp_path: Path, ma
         with caplog.at_level(logging.WARNING, "sentient_kernel"):
             assert wb.open_export(file).result() == 1
         assert served(wb) == 200
-        stats = wb.desk.cache.stats
+        stats = wb.library.cache.stats
         assert stats.evicted == 0
         assert stats.entries == 200
         assert 0 < stats.imported_bytes <= 1_000_000
         (said,) = [record.getMessage() for record in caplog.records]
         assert "1.0 MB in all" in said and "SENTIENT_CACHE_MAX_SIZE" in said
         served(wb, 1_500)  # and the owner's bound is the owner's alone
-        assert wb.desk.cache.stats.imported == stats.imported
+        assert wb.library.cache.stats.imported == stats.imported
     with sk.Workbench(tmp_path / "home", settings=Settings(cache_max_size=4_000_000, mode="replay")) as wb:
-        brought = [n for n in range(9_000) if wb.desk.cache.dump(sha256(b"%d" % n).hexdigest())]
+        brought = [n for n in range(9_000) if wb.library.cache.dump(sha256(b"%d" % n).hexdigest())]
         assert len(brought) == stats.imported
 
 

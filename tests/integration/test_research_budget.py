@@ -15,7 +15,7 @@ from test_research_with_model import QUESTION, TEXTS, good_report, hops, plans, 
 
 import sentient_kernel as sk
 from sentient_kernel.models.base import Message, Reply, Usage
-from sentient_kernel.research.model_calls import _Readable
+from sentient_kernel.research.sentence_stream import SentenceStream
 from sentient_kernel.testing import Fault, ModelServer, ScriptedModel
 from sentient_kernel.testing.models import Asked
 
@@ -89,7 +89,7 @@ def test_a_call_whose_price_is_known_is_asked_about_before_it_is_made(wb: sk.Wor
     model = Priced(3.0, told=4.0)
     question = waiting(run := wb.research(QUESTION, model=model, budget=sk.Budget(usd=0.01)))
     assert model.asked == 0
-    assert "$4.00 more asked for. That is what the next call costs at most." in question.question
+    assert "$4.00 more needed. That is what the next call costs at most." in question.question
     assert question.payload == {"usd": 4.0}
     question.reject()
     assert run.result(20).claims and model.asked == 0
@@ -116,7 +116,7 @@ def test_what_is_proposed_is_enough_to_go_on(wb: sk.Workbench) -> None:
         asked[-1].approve()
     assert model.asked == 3 and len(asked) <= 3, [one.question for one in asked]
     unknown = wb.research(QUESTION, model=Priced(3.0), budget=sk.Budget(usd=0.01), name="unknown")
-    said = "The budget allows $0.01: $3.00 used, $3.00 more asked for. What the next call costs is not known. Go on with a budget of this?"
+    said = "The budget allows $0.01: $3.00 used, $3.00 more needed. What the next call costs is not known. Go on with a budget of this?"
     question = waiting(unknown)
     assert question.question == said and question.payload == {"usd": 6.0}
     unknown.cancel()
@@ -255,7 +255,7 @@ def test_two_scripts_of_one_name_are_asked_each(wb: sk.Workbench) -> None:
 
 def shown(text: str, size: int) -> str:
     told: list[str] = []
-    readable = _Readable(told.append)
+    readable = SentenceStream(told.append)
     for at in range(0, len(text), size):
         readable.take(text[at : at + size])
     return "".join(told)

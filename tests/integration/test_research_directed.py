@@ -58,7 +58,7 @@ def cut(report: sk.Report) -> list[str]:
 
 @pytest.mark.parametrize(
     ("slow", "what"),
-    [("Split the question", "planning with the model"), ("Do these quotes", "looking for gaps"), ("not borne out", "mending")],
+    [("Split the question", "planning with the model"), ("Do these quotes", "looking for gaps"), ("not borne out", "rewriting")],
 )
 def test_finish_now_waits_for_no_answer_that_it_can_do_without(wb: sk.Workbench, slow: str, what: str) -> None:
     def doubtful(messages: Sequence[Message]) -> Any:
@@ -79,7 +79,7 @@ def test_finish_now_waits_for_no_answer_that_it_can_do_without(wb: sk.Workbench,
 
 
 def test_finish_now_gives_the_model_a_moment_to_write_in_and_no_more(wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sentient_kernel.research.deadline.LAST_WORD", 0.3)
+    monkeypatch.setattr("sentient_kernel.research.model_calls.LAST_WORD", 0.3)
     model = Slow("Write a report", plan=plans, gaps=hops, write=good_report)
     run = wb.research(QUESTION, model=model)
     model.wait()

@@ -95,7 +95,7 @@ def test_what_means_the_same_is_borne_out_and_said_to_be_so_by_the_embedder(tmp_
     report = ask(tmp_path, "openai:meaning-1", "two")
     verdicts = {claim.text: claim.verdict for claim in report.claims}
     assert (verdicts[SAME], verdicts[OTHER]) == ("supported", "unsupported")
-    assert any("nearness in meaning" in note and SAME in note for note in report.notes)
+    assert any("the embedding is close" in note and SAME in note for note in report.notes)
     asked = len(served.asked)
     ask(tmp_path, "openai:meaning-1", "two")
     assert len(served.asked) == asked == 1

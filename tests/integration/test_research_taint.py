@@ -296,9 +296,9 @@ def test_titles_headings_and_file_names_are_own_text_too(bench: sk.Workbench, we
 
 def test_a_run_that_a_tainted_run_starts_is_tainted(bench: sk.Workbench, web: FakeWeb) -> None:
     """Who delegates says what it had read; then the question itself is a search that somebody has to see."""
-    child = research_workflow(bench.desk, bench.shelf)
-    model = bench.shelf.name(Obeying(planned=["hive planned"]))
-    refs = bench.desk.references(["searxng"])
+    child = research_workflow(bench.library, bench.models)
+    model = bench.models.name(Obeying(planned=["hive planned"]))
+    refs = bench.library.references(["searxng"])
 
     @sk.workflow
     async def parent(ctx: Any) -> dict[str, Any]:
@@ -320,9 +320,9 @@ def test_a_run_that_a_tainted_run_starts_is_tainted(bench: sk.Workbench, web: Fa
 
 def test_a_plan_made_after_own_text_is_searched_for_as_it_was_seen(bench: sk.Workbench, web: FakeWeb) -> None:
     """People see the questions of a plan, not what would be searched for instead of them."""
-    child = research_workflow(bench.desk, bench.shelf)
-    model = bench.shelf.name(Obeying(planned=["hive hunter42x"]))
-    refs = bench.desk.references(["searxng"])
+    child = research_workflow(bench.library, bench.models)
+    model = bench.models.name(Obeying(planned=["hive hunter42x"]))
+    refs = bench.library.references(["searxng"])
 
     @sk.workflow
     async def parent(ctx: Any) -> Any:
@@ -380,5 +380,5 @@ def test_in_a_shell_the_run_waits_and_says_so(web: FakeWeb, notes: Path, tmp_pat
     ],
 )  # fmt: skip
 def test_what_counts_as_own_and_what_is_sent_elsewhere(bench: sk.Workbench, notes: Path, given: Any, owns: bool, sends: bool) -> None:
-    (ref,) = bench.desk.references([notes if given == "own" else given])
-    assert (bench.desk.owns(ref), bench.desk.sends(ref)) == (owns, sends)
+    (ref,) = bench.library.references([notes if given == "own" else given])
+    assert (bench.library.owns(ref), bench.library.sends(ref)) == (owns, sends)

@@ -373,7 +373,7 @@ def test_a_model_may_judge_where_the_words_alone_do_not_tell_but_has_to_point_at
     claim = report.claims[-1]
     assert claim.verdict == verdict
     assert all(citation.verified == (verdict == "supported") for citation in claim.citations)
-    assert any("by a model's judgement" in note and claim.text in note for note in report.notes) == (verdict == "supported")
+    assert any("a model judged so" in note and claim.text in note for note in report.notes) == (verdict == "supported")
 
 
 def test_no_judgement_lifts_a_number_a_name_or_a_denial_that_its_quotes_do_not_hold(wb: sk.Workbench) -> None:

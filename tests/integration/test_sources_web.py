@@ -538,7 +538,7 @@ def test_an_exported_run_carries_the_answers_that_it_is_made_of(web: FakeWeb, tm
         run = wb.research(QUESTION, sources=["web"])
         run.result(60)
         steps = [str(record.event) for record in wb.journal.read(run=run.id)]
-        digests = wb.desk.source(["web", "web", "web"]).health.cache
+        digests = wb.library.source(["web", "web", "web"]).health.cache
         assert len(digests) >= 2 and all(any(digest in step for step in steps) for digest in digests)
 
 
@@ -578,10 +578,10 @@ def test_a_package_brings_a_source_by_its_word(plugin: None, tmp_path: Path) -> 
         assert "library_kit" not in sys.modules
         source: Any = wb.add("library:maps")
         assert (source.spec, len(wb.search("tides", sources=["library:maps"]))) == ("library:maps", 0)
-        (ref,) = wb.desk.references(["library:maps"])
-        assert (wb.desk.owns(ref), wb.desk.sends(ref)) == (True, True), "it says nothing of itself"
+        (ref,) = wb.library.references(["library:maps"])
+        assert (wb.library.owns(ref), wb.library.sends(ref)) == (True, True), "it says nothing of itself"
         source.public = True
-        assert (wb.desk.owns(ref), wb.desk.sends(ref)) == (False, True)
+        assert (wb.library.owns(ref), wb.library.sends(ref)) == (False, True)
         with pytest.raises(ConfigurationError, match="'broken' of the package 'library-kit' cannot be opened: AttributeError"):
             wb.add("broken")
         with pytest.raises(ConfigurationError, match="'half' of the package 'library-kit' is not a source: it lacks refresh"):

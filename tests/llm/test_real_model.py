@@ -21,7 +21,7 @@ import pytest
 from sentient_kernel.errors import ModelCut, ModelError
 from sentient_kernel.models.base import Message, Reply
 from sentient_kernel.models.fitting import fit
-from sentient_kernel.models.llm import Limits, open_model
+from sentient_kernel.models.llm import ModelLimits, open_model
 from sentient_kernel.settings import Settings
 from sentient_kernel.transport import Fetcher
 
@@ -59,7 +59,7 @@ def ask(server: str, monkeypatch: pytest.MonkeyPatch, *, name: str = "openai:smo
 
     async def go() -> Reply:
         async with Fetcher(settings) as fetcher:
-            return await open_model(name, settings, fetcher, limits=Limits(attempts=2)).complete(**given)
+            return await open_model(name, settings, fetcher, limits=ModelLimits(attempts=2)).complete(**given)
 
     return asyncio.run(go())
 

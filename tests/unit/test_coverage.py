@@ -17,8 +17,7 @@ from sentient_kernel.report.report import Citation, Claim, Report
 from sentient_kernel.research.coverage import judged, written
 from sentient_kernel.research.extractive.plan import plan
 from sentient_kernel.research.extractive.support import Support
-from sentient_kernel.research.verify.claims import Verdict
-from sentient_kernel.research.verify.reports import check_claim
+from sentient_kernel.research.verify.claims import Verdict, check_claim
 
 SURE, WEAK = Support(True, "", 4.2), Support(True, "", 3.0)
 ONE = "How far do honey bees fly?"

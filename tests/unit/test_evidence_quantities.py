@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sentient_kernel.research.verify.claims import CUT, likeness
 from sentient_kernel.research.verify.quantities import quantities, unheld, worded
+from sentient_kernel.research.verify.rules import CUT, likeness
 
 TABLE = "Cash flows (Millions) 2018 2017 Purchases of property, plant and equipment (1,577) (1,373) Net sales 32,765 31,657"
 

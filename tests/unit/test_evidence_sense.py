@@ -6,8 +6,16 @@ import pytest
 
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.report.report import Citation
-from sentient_kernel.research.verify.claims import CUT, likeness, verify
-from sentient_kernel.research.verify.contradictions import DONE, against, clauses, directions, names
+from sentient_kernel.research.verify.claims import verify
+from sentient_kernel.research.verify.contradictions import clauses, directions, names
+from sentient_kernel.research.verify.rules import CUT, RULES, Comparison, likeness
+
+
+def against(claim: str, quote: str) -> str:
+    """Returns the name of the first rule of sense that a sentence breaks."""
+    one = Comparison(claim, quote)
+    return next((rule.name for rule in RULES if rule.group == "sense" and rule.name != "direction" and one.breaks(rule)), "")
+
 
 QUOTE_OF = {
     "Vitamin D raises risk.": "The trial shows that vitamin D lowers risk.",
@@ -59,10 +67,10 @@ def test_active_and_passive_say_the_same(claim: str, quote: str) -> None:
 @pytest.mark.parametrize(
     ("claim", "quote", "what"),
     [
-        ("Drug B outperformed drug A.", "Drug A outperformed drug B.", "who is what to whom"),
-        ("Drug B was outperformed by drug A.", "Drug A was outperformed by drug B.", "who is what to whom"),
-        ("Drug B was replaced by drug A.", "Drug A outperformed drug B.", DONE),
-        ("Drug B was quickly replaced by drug A.", "Drug B was outperformed by drug A.", DONE),
+        ("Drug B outperformed drug A.", "Drug A outperformed drug B.", "swapped"),
+        ("Drug B was outperformed by drug A.", "Drug A was outperformed by drug B.", "swapped"),
+        ("Drug B was replaced by drug A.", "Drug A outperformed drug B.", "deed"),
+        ("Drug B was quickly replaced by drug A.", "Drug B was outperformed by drug A.", "deed"),
     ],
 )
 def test_who_did_what_is_compared_within_one_voice_and_the_deed_in_both(claim: str, quote: str, what: str) -> None:
@@ -81,20 +89,20 @@ BOTH = "Some honey cures cough, and all honey cures cough."
 @pytest.mark.parametrize(
     ("claim", "quote", "what"),
     [
-        ("Honey cures.", "Honey may cure.", "how sure it is"),
+        ("Honey cures.", "Honey may cure.", "hedge"),
         ("Honey cures cough.", "Honey may cure cough, and honey cures cough.", ""),
         ("Cheese is old.", "Honey may cure cough.", ""),
-        ("All bees dance.", "Some bees sleep.", "of how many it speaks"),
-        ("All bees dance.", "Some bees dance, and the sun shines.", "of how many it speaks"),
+        ("All bees dance.", "Some bees sleep.", "scope"),
+        ("All bees dance.", "Some bees dance, and the sun shines.", "scope"),
         ("All honey cures cough.", BOTH, ""),
         ("The firm sold apples.", "The king bought apples.", ""),
         ("The firm sold the mill.", "The firm bought the mill, and the firm sold the mill.", ""),
         ("The firm sold the mill.", "The firm bought the mill, and the firm kept the mill.", ""),
         ("The hive was built by bees.", "They built.", ""),
         ("Drug A beat drug B.", "Drug A beat drug B, and drug B beat drug A.", ""),
-        ("Drug A beat drug B, and drug B beat drug A.", "Drug A beat drug B.", "who is what to whom"),
+        ("Drug A beat drug B, and drug B beat drug A.", "Drug A beat drug B.", "swapped"),
         ("A drug cured Eva.", "Eva cured drug A.", ""),
-        ("Drug A cured Eva.", "Eva cured drug A.", "who is what to whom"),
+        ("Drug A cured Eva.", "Eva cured drug A.", "swapped"),
         ("Aspirin cut risk in mice.", "Aspirin raised risk in rats, but risk fell in mice.", ""),
     ],
 )

@@ -1,4 +1,4 @@
-"""When there is enough to answer with, and when a sentence is borne out by what it cites."""
+"""When there is enough to answer with, and when a sentence is supported by what it cites."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from sentient_kernel.errors import NotFound
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.report.report import Citation
 from sentient_kernel.research.extractive.support import supported
-from sentient_kernel.research.verify.claims import CUT, Verification, carried, likeness, verify
+from sentient_kernel.research.verify.claims import Verification, carried, verify
+from sentient_kernel.research.verify.rules import CUT, likeness
 from sentient_kernel.research.verify.similarity import NEAR
 from sentient_kernel.sources.base import Passage
 
@@ -226,9 +227,9 @@ def test_title_names_whom_a_quote_speaks_of_unless_it_begins_with_somebody_else(
         ("Cheese is made of milk from goats.", ["Sand drains fast."], "Its quotes do not hold what it says."),
         ("Cheese is made of milk.", ["Sand drains fast.", "Bees dance."], "Its quotes do not hold what it says."),
         ("Cheese aged, and goats ate grass.", ["Cheese aged well."], "Its quotes do not hold that “goats ate grass”."),
-        ("Drug B was replaced by drug A.", ["Drug A outperformed drug B."], "It says otherwise than its quote what was done."),
-        ("Drug B beat drug A.", ["Drug A beat drug B."], "It says otherwise than its quote who is what to whom."),
-        ("Risk rose in mice.", ["Risk fell in mice."], "It turns the direction of its quotes round."),
+        ("Drug B was replaced by drug A.", ["Drug A outperformed drug B."], "Its quote names another action."),
+        ("Drug B beat drug A.", ["Drug A beat drug B."], "It swaps who did what compared with its quote."),
+        ("Risk rose in mice.", ["Risk fell in mice."], "Its direction is the opposite of its quotes'."),
         ("Risk rose in Graz.", ["Risk rose."], "Its quotes do not name “Graz”."),
     ],
 )
@@ -266,7 +267,7 @@ def test_nearness_in_meaning_counts_where_some_is_held_and_nothing_speaks_agains
 
 def test_nearness_to_one_of_several_quotes_is_enough_and_is_told() -> None:
     found = on("Hives won prizes abroad twice.", MEDAL, "Hives never won.", near=1.0)
-    assert found.verdict == "supported" and "nearness" in found.reason
+    assert (found.verdict, found.reason) == ("supported", "Supported: the embedding is close to its quote (1.00).")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sentient_kernel.research.extractive.disagree import disagreements
 from sentient_kernel.research.extractive.evidence import Evidence, select
 from sentient_kernel.research.extractive.plan import plan
 from sentient_kernel.research.extractive.write import write
-from sentient_kernel.research.verify.reports import check_report
+from sentient_kernel.research.verify.claims import check_report
 from sentient_kernel.sources.base import Document, Health, Passage
 
 QUESTION = "How much water does biochar hold in sand?"

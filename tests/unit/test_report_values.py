@@ -11,7 +11,7 @@ import pytest
 from sentient_kernel.errors import UsageError
 from sentient_kernel.ids import DocumentId, RunId
 from sentient_kernel.report.report import Citation, Claim, Cost, Disagreement, Gap, Report, SourceNote
-from sentient_kernel.research.verify.reports import check_report
+from sentient_kernel.research.verify.claims import check_report
 
 TEXT = "Biochar holds water. Sand does not."
 

@@ -10,6 +10,7 @@ disagree.py     statements that contradict one another
 write.py        the report
 measures.py     the measure that a question asks for
 noise.py        what in a text is no statement
-titles.py       what a document is called
-features.py     surface features of sentences
+sought.py       the words that a question looks for, and how texts are read for them
+tables.py       rows of tables with the names of their columns
+features.py     surface features of sentences, and what a document is called
 """

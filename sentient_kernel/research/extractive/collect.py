@@ -9,10 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sentient_kernel.ids import DocumentId
-from sentient_kernel.research.extractive.evidence import WEIGHTS, Evidence, Weights, select
+from sentient_kernel.research.extractive.evidence import WEIGHTS, Evidence, SentenceWeights, select
+from sentient_kernel.research.extractive.features import family, last
 from sentient_kernel.research.extractive.plan import SubQuestion
 from sentient_kernel.research.extractive.sought import reader, sought
-from sentient_kernel.research.extractive.titles import family, last
 from sentient_kernel.sources.base import Passage
 from sentient_kernel.text.words import content, titled
 
@@ -31,7 +31,7 @@ def collect(
     *,
     limit: int = 10,
     extra: int = 3,
-    weights: Weights = WEIGHTS,
+    weights: SentenceWeights = WEIGHTS,
 ) -> tuple[Evidence, ...]:
     """Returns the evidence of a whole plan: for the question first, then what its parts brought.
 

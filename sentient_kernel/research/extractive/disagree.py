@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from sentient_kernel.report.clean import clean
-from sentient_kernel.report.report import Citation, Claim, Disagreement
+from sentient_kernel.report.report import Claim, Disagreement
 from sentient_kernel.research.extractive.evidence import Evidence
 from sentient_kernel.research.extractive.features import entry
 from sentient_kernel.research.extractive.noise import noisy
-from sentient_kernel.research.verify.contradictions import directions
+from sentient_kernel.research.verify.contradictions import opposed
 from sentient_kernel.text.words import NEGATIONS, NUMBER, WORD, asked, content, negated, numbers, plain, stem
 
 __all__ = ["disagreements"]
@@ -46,7 +46,8 @@ def disagreements(evidence: Sequence[Evidence]) -> tuple[Disagreement, ...]:
         verdict = _negation(one.quote, other.quote) or _direction(one.quote, other.quote) or _number(one.quote, other.quote)
         if verdict:
             used |= {i, j}
-            found.append(Disagreement(kind=verdict[0], why=verdict[1], sides=(_side(one), _side(other))))
+            first, second = (Claim(text=clean(side.quote), citations=(side.citation,), part=side.part) for side in (one, other))
+            found.append(Disagreement(kind=verdict[0], why=verdict[1], sides=(first, second)))
     return tuple(found[:MOST])
 
 
@@ -74,9 +75,7 @@ def _negation(one: str, other: str) -> tuple[str, str] | None:
         return None
     denying, saying = (one, other) if negated(one) else (other, one)
     denied = _denied(denying)
-    if denied and denied in content(saying):
-        return "negation", "One says what the other denies."
-    return None
+    return ("negation", "One says what the other denies.") if denied and denied in content(saying) else None
 
 
 def _denied(text: str) -> str:
@@ -91,12 +90,9 @@ def _denied(text: str) -> str:
 
 def _direction(one: str, other: str) -> tuple[str, str] | None:
     """Says when two sentences point in opposite directions, and in nothing else."""
-    (up, down), (rise, fall) = directions(one), directions(other)
-    if negated(one) or negated(other):
+    if negated(one) or negated(other) or not opposed(one, other):
         return None
-    if (up and not down and fall and not rise) or (down and not up and rise and not fall):
-        return "direction", "One reports a rise where the other reports a fall."
-    return None
+    return "direction", "One reports a rise where the other reports a fall."
 
 
 def _number(one: str, other: str) -> tuple[str, str] | None:
@@ -123,11 +119,3 @@ def _figures(text: str) -> dict[str, list[str]]:
 
 def _years(text: str) -> frozenset[str]:
     return frozenset(number for number in numbers(text) if _YEAR.fullmatch(number))
-
-
-def _side(one: Evidence) -> Claim:
-    citation = Citation(
-        document=one.document, title=one.title, uri=one.uri, start=one.start, end=one.end, quote=one.quote,
-        source=one.source, before=one.before, after=one.after,
-    )  # fmt: skip
-    return Claim(text=clean(one.quote), citations=(citation,), part=one.part)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
+from sentient_kernel.report.report import Citation
 from sentient_kernel.research.extractive.features import body, defines, entry, heading, pointing, row, study, topic, wanted
 from sentient_kernel.research.extractive.measures import measures
 from sentient_kernel.research.extractive.noise import NEVER, Kind, excused, lists_works, noise, transcripts
@@ -22,7 +23,7 @@ from sentient_kernel.research.extractive.tables import Row, read_row
 from sentient_kernel.sources.base import Passage
 from sentient_kernel.text.words import idf, titled
 
-__all__ = ["WEIGHTS", "Evidence", "Weights", "select"]
+__all__ = ["WEIGHTS", "Evidence", "SentenceWeights", "select"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +68,24 @@ class Evidence:
     shown: str = ""
     lead: int = 0
 
+    @property
+    def citation(self) -> Citation:
+        """The citation of it."""
+        return Citation(
+            document=self.document,
+            title=self.title,
+            uri=self.uri,
+            start=self.start,
+            end=self.end,
+            quote=self.quote,
+            source=self.source,
+            before=self.before,
+            after=self.after,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
+class SentenceWeights:
     """How much each sign counts, and where the list of sentences ends.
 
     Args:
@@ -113,7 +129,7 @@ class Weights:
     twin: float = 0.8
 
 
-WEIGHTS = Weights()
+WEIGHTS = SentenceWeights()
 CONTEXT = 300
 """How many characters around a quote are kept to show it in its context."""
 LINE = 200
@@ -144,9 +160,34 @@ class _Sentence:
     cover: float = 0.0
     reach: float = 0.0
 
+    def evidence(self, part: int) -> Evidence:
+        """Returns it as evidence for a sub-question."""
+        passage = self.passage
+        start, end = self.start - passage.start, self.end - passage.start
+        top = self.row.start if self.row else start
+        return Evidence(
+            document=passage.document,
+            title=passage.title,
+            uri=passage.uri,
+            start=self.start,
+            end=self.end,
+            quote=self.text,
+            score=round(self.score, 4),
+            part=part,
+            passage=round(passage.score, 4),
+            source=passage.source,
+            cover=round(self.cover, 4),
+            reach=round(self.reach, 4),
+            before=passage.text[min(max(0, start - CONTEXT), top) : start],
+            after=passage.text[end : end + CONTEXT],
+            shown=self.row.text if self.row else "",
+            lead=start - top,
+            own=passage.own,
+        )
+
 
 def select(
-    question: str, passages: Sequence[Passage], *, limit: int = 10, part: int = 0, weights: Weights = WEIGHTS
+    question: str, passages: Sequence[Passage], *, limit: int = 10, part: int = 0, weights: SentenceWeights = WEIGHTS
 ) -> tuple[Evidence, ...]:
     """Returns the sentences that answer a question best, best first.
 
@@ -176,11 +217,11 @@ def select(
     for one in _worthy(pool, weights):
         if len(chosen) == limit:
             break
-        twins = [other for other in chosen if _twins(one.body, other.body, weights.twin)]
+        twins = [other for other in chosen if len(one.body & other.body) > weights.twin * len(one.body | other.body)]
         witness = len(twins) == 1 and twins[0].passage.document != one.passage.document
         if known & (one.bag | one.around | one.over) and (not twins or witness):  # a second witness is worth having
             chosen.append(one)
-    return tuple(_evidence(one, part) for one in chosen)
+    return tuple([one.evidence(part) for one in chosen])
 
 
 def _pool(passages: Sequence[Passage], about: frozenset[Kind], read: Reading) -> list[_Sentence]:
@@ -212,12 +253,17 @@ def _pool(passages: Sequence[Passage], about: frozenset[Kind], read: Reading) ->
         one.body = one.bag if said == one.text else frozenset(read(said))
         documents.setdefault(one.passage.document, []).append(one)
     for group in documents.values():
-        _put_under_headings(group)
-        reports = sum(study(one.text) for one in group) > 0.3 * len(group)
+        reports, over, works = sum([study(one.text) for one in group]) > 0.3 * len(group), frozenset[str](), False
+        bags = [frozenset[str](), *[one.bag for one in group], frozenset[str]()]
         for at, one in enumerate(group):
-            one.around = frozenset().union(*(other.bag for other in group[max(0, at - 1) : at + 2] if other is not one))
+            one.around = bags[at] | bags[at + 2]
             one.place = (at + 0.5) / len(group)
             one.study = reports and one.start < ABSTRACT
+            if heading(one.text, one.passage.text[one.end - one.passage.start :][:LINE]):
+                over, works = one.bag, lists_works(one.text)
+            else:
+                one.over = over
+                one.noise = "reference" if works else ""
     for passage in passages if "code" not in about else ():
         for start, end in transcripts(passage.text):
             for one in documents.get(passage.document, ()):
@@ -229,52 +275,40 @@ def _pool(passages: Sequence[Passage], about: frozenset[Kind], read: Reading) ->
     return [one for one in pool if one.noise not in NEVER]
 
 
-def _put_under_headings(group: Sequence[_Sentence]) -> None:
-    """Notes what the heading over each sentence of a document says."""
-    over, works = frozenset[str](), False
-    for one in group:
-        if heading(one.text, one.passage.text[one.end - one.passage.start :][:LINE]):
-            over, works = one.bag, lists_works(one.text)
-        else:
-            one.over = over
-            one.noise = "reference" if works else ""
-
-
-def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weights: Weights) -> None:
+def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weights: SentenceWeights) -> None:
     """Gives every sentence its score."""
-    rarity = idf([one.terms for one in pool])
+    rarity, known = idf([one.terms for one in pool]), frozenset(terms)
     unseen = math.log(1 + 2 * len(pool))
     for term, telling in sought(question).items():  # "happen" may be rare among the sentences and still say little
         rarity[term] = rarity.get(term, unseen) * min(telling, 1.0)
-    total = sum(rarity[term] for term in terms)
-    mean = sum(len(one.terms) for one in pool) / len(pool) or 1.0
-    top = max(one.passage.score for one in pool)
-    low = min(one.passage.score for one in pool)
+    rare = rarity.__getitem__
+    total = math.fsum(map(rare, terms))
+    mean = sum([len(one.terms) for one in pool]) / len(pool) or 1.0
+    scores = [one.passage.score for one in pool]
+    top, low = max(scores), min(scores)
     kinds, named, scales = wanted(question), topic(question), measures(question)
     read = reader(question)
     titles = {one.passage.title: titled(one.passage.title) | frozenset(read(one.passage.title)) for one in pool}
-    shared = _shared(terms, pool, rarity, total, top)
     whole: dict[Passage, frozenset[str]] = {}
     for one in pool:
+        one.cover = math.fsum(map(rare, known & one.bag)) / total
         whole[one.passage] = whole.get(one.passage, frozenset()) | one.bag
+    shared = _shared(known, pool, rarity, top)
     for one in pool:
-        counts = Counter(one.terms)
+        counts, said, rest = Counter(one.terms), one.cover, known - one.bag
         title = titles[one.passage.title] | one.over
-
-        def share(held: frozenset[str], bag: frozenset[str] = one.bag) -> float:
-            return sum(rarity[term] for term in terms if term in held and term not in bag) / total
-
-        said = share(one.bag, frozenset())
-        one.cover = said + share(title)
-        one.reach = share(whole[one.passage] | title, frozenset())
+        by_title = math.fsum(map(rare, rest & title)) / total
+        one.cover = said + by_title
+        one.reach = math.fsum(map(rare, known & (whole[one.passage] | title))) / total
         damp = 1.2 * (0.25 + 0.75 * len(one.terms) / mean)
+        held = [rarity[term] * counts[term] * 2.2 / (counts[term] + damp) for term in terms if term in one.bag]
         one.score = (
             weights.cover * said
-            + weights.bm25 * sum(rarity[term] * counts[term] * 2.2 / (counts[term] + damp) for term in terms if term in one.bag) / total
+            + weights.bm25 * sum(held) / total
             + weights.passage * ((one.passage.score - low) / (top - low) if top > low else 1.0)
-            + weights.title * share(title)
-            + weights.neighbours * share(one.around)
-            + weights.feedback * sum(value for term, value in shared.items() if term in one.bag)
+            + weights.title * by_title
+            + weights.neighbours * math.fsum(map(rare, rest & one.around)) / total
+            + weights.feedback * math.fsum(map(shared.__getitem__, shared.keys() & one.bag))
             + weights.late * (one.place if one.study else 0.0)
             + weights.length * math.log(1 + len(one.text.split()))
             + weights.kind * any(sign.search(one.text) for sign in kinds)
@@ -285,55 +319,24 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
         )
 
 
-def _shared(terms: Sequence[str], pool: Sequence[_Sentence], rarity: Mapping[str, float], total: float, top: float) -> dict[str, float]:
+def _shared(known: frozenset[str], pool: Sequence[_Sentence], rarity: dict[str, float], top: float) -> dict[str, float]:
     """Returns the words, other than the question's, that the best sentences share, with their shares (they sum to 1)."""
-
-    def first(one: _Sentence) -> float:
-        covered = sum(rarity[term] for term in terms if term in one.bag) / total
-        return covered + 0.6 * (one.passage.score / top if top > 0 else 1.0)
-
     weighed: dict[str, float] = {}
-    for value, one in sorted(((first(one), one) for one in pool), key=lambda pair: -pair[0])[:10]:
-        for term in one.bag.difference(terms):
-            weighed[term] = weighed.get(term, 0.0) + value * rarity[term]
+    firsts = [one.cover + 0.6 * (one.passage.score / top if top > 0 else 1.0) for one in pool]
+    for at in sorted(range(len(pool)), key=firsts.__getitem__, reverse=True)[:10]:
+        for term in pool[at].bag - known:
+            weighed[term] = weighed.get(term, 0.0) + firsts[at] * rarity[term]
     best = sorted(weighed.items(), key=lambda pair: (-pair[1], pair[0]))[:15]
-    whole = sum(value for _, value in best) or 1.0
+    whole = sum([value for _, value in best]) or 1.0
     return {term: value / whole for term, value in best}
 
 
-def _twins(one: frozenset[str], other: frozenset[str], limit: float) -> bool:
-    """Tells whether two sentences share so many words that one is enough."""
-    return bool(one or other) and len(one & other) > limit * len(one | other)
-
-
-def _worthy(pool: Sequence[_Sentence], weights: Weights) -> Iterator[_Sentence]:
+def _worthy(pool: Sequence[_Sentence], weights: SentenceWeights) -> Iterator[_Sentence]:
     """Yields the sentences that come near the best, best first; what stands elsewhere has to come nearer."""
     ranked = sorted(pool, key=lambda one: -one.score)
-    top = ranked[0].score
+    top, best = ranked[0].score, dict[DocumentId, float]()
     near = {ranked[0].passage.document, max(pool, key=lambda one: one.passage.score).passage.document}
-    best: dict[DocumentId, float] = {}
     for one in ranked:
-        first = best.setdefault(one.passage.document, one.score)
-        if one.passage.document in near:
-            fits = one.score >= weights.floor * top
-        else:
-            fits = first >= weights.document * top and one.score >= weights.other * top
-        if fits:
+        first, home = best.setdefault(one.passage.document, one.score), one.passage.document in near
+        if one.score >= (weights.floor if home else weights.other) * top and (home or first >= weights.document * top):
             yield one
-
-
-def _evidence(one: _Sentence, part: int) -> Evidence:
-    """Returns the evidence for a chosen sentence."""
-    passage = one.passage
-    start, end = one.start - passage.start, one.end - passage.start
-    top = one.row.start if one.row else start
-    return Evidence(
-        document=passage.document, title=passage.title, uri=passage.uri, start=one.start, end=one.end, quote=one.text,
-        score=round(one.score, 4), part=part, passage=round(passage.score, 4), source=passage.source,
-        cover=round(one.cover, 4), reach=round(one.reach, 4),
-        before=passage.text[min(max(0, start - CONTEXT), top) : start],
-        after=passage.text[end : end + CONTEXT],
-        shown=one.row.text if one.row else "",
-        lead=start - top,
-        own=passage.own,
-    )  # fmt: skip

@@ -43,10 +43,14 @@ _ASKED = (
     (r"^what (?:is|are) (?:an? |the )?[\w-]+(?: [\w-]+){0,2}\?*$", _IS),
 )
 _KINDS = tuple((re.compile(question, re.I), sign) for question, sign in _ASKED)
+_ENDING = re.compile(r"\.(?:txt|md|rst|html?|pdf|docx|ipynb)$|\(\d\w?\)$", re.I)
+_SET_APART = re.compile(r"[./:]")
 ASKS = frozenset(
     "what who whom whose when where why which how does do did is are was were can could should will would has have had".split()
 )
 """Words that make a question of a few words."""
+DEEPEST = 3
+"""Parts of a title that a name may have: "DataFrame.groupby.agg"."""
 FIRST = 3
 """In so many words a question says what it asks for."""
 _BEGINNING = 4000
@@ -133,3 +137,28 @@ def heading(quote: str, after: str) -> bool:
         after: What follows them.
     """
     return quote.startswith("#") or (after.startswith("\n\n") and len(quote.split()) <= 12 and quote.rstrip()[-1:].isalnum())
+
+
+def family(title: str, name: str) -> tuple[str, ...] | None:
+    """Returns what stands before a name that a title ends with; None when it does not end with it.
+
+    Example:
+        >>> family("pandas.DataFrame.merge (pandas 3.1)", "merge"), family("git-reset(1)", "git reset")
+        (('pandas', 'DataFrame'), ())
+        >>> family("pandas.Index.get_loc", "loc") is None
+        True
+    """
+    path, wanted = _path(title), words(name)
+    for count in range(1, min(DEEPEST, len(path)) + 1):
+        if words(" ".join(path[-count:])) == wanted:
+            return path[:-count]
+    return None
+
+
+def last(title: str) -> str:
+    """Returns the last name of a title: ``merge`` of ``pandas.merge (pandas 3.1)``."""
+    return _path(title)[-1]
+
+
+def _path(title: str) -> tuple[str, ...]:
+    return tuple(_SET_APART.split(_ENDING.sub("", title.partition(" (")[0])))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.report.clean import clean
 from sentient_kernel.report.report import Citation
 from sentient_kernel.research.extractive.evidence import CONTEXT, Evidence
-from sentient_kernel.research.extractive.features import body, heading, pointing, row
+from sentient_kernel.research.extractive.features import body, heading, last, pointing, row
 from sentient_kernel.research.extractive.noise import Kind, noise, noisy
-from sentient_kernel.research.extractive.titles import last
 from sentient_kernel.text.words import content, negated, numbers
 
 __all__ = ["Statement", "statements"]
@@ -64,9 +63,8 @@ def statements(evidence: Sequence[Evidence], about: frozenset[Kind]) -> list[Sta
         if not content(text):
             continue
         said = body(text, one.title)
-        statement = Statement(
-            one, text, [_citation(whole)], frozenset(content(said)), text.removesuffix(said), frozenset(content(last(one.title)))
-        )
+        name = frozenset(content(last(one.title)))
+        statement = Statement(one, text, [whole.citation], frozenset(content(said)), text.removesuffix(said), name)
         same = next((other for other in found if _same(statement, other) or _adds_nothing(statement, other)), None)
         if same is not None:
             if _same(statement, same) and all(known.place != statement.citations[0].place for known in same.citations):
@@ -87,49 +85,26 @@ def _says(one: Evidence, text: str, about: frozenset[Kind]) -> bool:
     return not text.endswith(("?", "\uff1f", "\u061f"))
 
 
-def _complete(one: Evidence, quoted: set[tuple[DocumentId, int]]) -> tuple[_Span, bool]:
+def _complete(one: Evidence, quoted: set[tuple[DocumentId, int]]) -> tuple[Evidence, bool]:
     """Returns a piece of evidence, with the sentence before it where it points back to that, and whether it can stand alone."""
-    span = _Span(one, one.start, one.quote, one.before)
     if one.lead:
         at = len(one.before) - one.lead
-        return _Span(one, one.start - one.lead, one.before[at:] + one.quote, one.before[:at]), True
-    if not pointing(one.quote):
-        return span, True
-    if any(document == one.document and 0 < one.start - end <= 3 for document, end in quoted):
-        return span, True  # the sentence before it is quoted too and will stand before it
+        return replace(one, start=one.start - one.lead, quote=one.before[at:] + one.quote, before=one.before[:at]), True
+    if not pointing(one.quote) or any((one.document, one.start - gap) in quoted for gap in (1, 2, 3)):
+        return one, True  # where the sentence before it is quoted too, that will stand before it
     before = sentences(one.before)
-    if not before or (before[-1][0] == 0 and len(one.before) >= CONTEXT):  # cut off: its beginning is not known
-        return span, False
-    at = before[-1][0]
+    at = before[-1][0] if before else 0
     lead = one.before[at:]
-    if "\n\n" in lead or noisy(lead) or len(lead.split()) < 3:
-        return span, False
-    return _Span(one, one.start - len(lead), lead + one.quote, one.before[:at]), not pointing(lead)
-
-
-@dataclass(slots=True, frozen=True)
-class _Span:
-    """A stretch to quote."""
-
-    evidence: Evidence
-    start: int
-    quote: str
-    before: str
-
-
-def _citation(span: _Span) -> Citation:
-    one = span.evidence
-    return Citation(
-        document=one.document, title=one.title, uri=one.uri, start=span.start, end=one.end, quote=span.quote,
-        source=one.source, before=span.before, after=one.after,
-    )  # fmt: skip
+    cut = at == 0 and len(one.before) >= CONTEXT  # its beginning is not known
+    if cut or "\n\n" in lead or noisy(lead) or len(lead.split()) < 3:
+        return one, False
+    return replace(one, start=one.start - len(lead), quote=lead + one.quote, before=one.before[:at]), not pointing(lead)
 
 
 def _same(one: Statement, other: Statement) -> bool:
     """Tells whether two statements say the same, with the same numbers and without one of them denying it."""
-    if not one.terms or len(one.terms & other.terms) < 0.7 * len(one.terms | other.terms):
-        return False
-    if one.head != other.head:  # the same is said of another thing
+    alike = one.terms and len(one.terms & other.terms) >= 0.7 * len(one.terms | other.terms)
+    if not alike or one.head != other.head:  # the same may be said of another thing
         return False
     return _agree(one, other) and not (one.terms ^ other.terms) & (one.named | other.named)
 

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sentient_kernel.index.chunk import sentences
-from sentient_kernel.research.extractive.features import row
+from sentient_kernel.research.extractive.features import family, row
 from sentient_kernel.research.extractive.plan import SubQuestion
 from sentient_kernel.research.extractive.sought import loose, reader, sought
 from sentient_kernel.research.extractive.tables import read_row
-from sentient_kernel.research.extractive.titles import family
 from sentient_kernel.sources.base import Passage
 from sentient_kernel.text.words import KIND, content, titled
 

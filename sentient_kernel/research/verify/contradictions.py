@@ -9,10 +9,7 @@ import re
 
 from sentient_kernel.text.words import NEGATIONS, STOP, WORD, content, plain, words
 
-__all__ = ["DONE", "against", "clauses", "directions", "names", "opposed"]
-
-DONE = "what was done"
-"""What a text speaks of in other words, perhaps: a judgement may be another one."""
+__all__ = ["clauses", "directions", "names", "opposed", "other_deed", "other_rate", "other_scope", "surer", "swapped", "turned"]
 
 _BREAK = re.compile(
     r"[;:,()\u2013\u2014]|(?<!\w)-(?!\w)|[.!?](?=\s|$)"
@@ -101,34 +98,6 @@ def opposed(one: str, other: str) -> bool:
     return bool((up and not down and fall and not rise) or (down and not up and rise and not fall))
 
 
-def against(claim: str, evidence: str) -> str:
-    """Returns what of a text speaks against a sentence that has its words, in a few words; empty when nothing is seen.
-
-    Args:
-        claim: The sentence.
-        evidence: The text that is said to carry it.
-
-    Example:
-        >>> against("Drug B was better than drug A.", "Drug A was better than drug B.")
-        'who is what to whom'
-        >>> against("It harmed mice, and helped rats.", "It harmed mice and helped rats.")
-        ''
-    """
-    if _turned(claim, evidence):
-        return "which way it goes"
-    if _swapped(claim, evidence):
-        return "who is what to whom"
-    if (done := _BY.search(claim)) and not frozenset(content(done[1])) <= frozenset(content(evidence)):
-        return DONE
-    if _of_another_number(claim, evidence):
-        return "of how many it speaks"
-    if (often := _rates(claim)) and (said := _rates(evidence)) and not often & said:
-        return "for how long it counts"
-    if not _UNSURE.search(claim) and _MAYBE.search(evidence) and _hedged(claim, evidence):
-        return "how sure it is"
-    return ""
-
-
 def _nearest(part: str, others: list[str]) -> list[str]:
     """Returns those clauses that have most telling words in common with one; none when no word is."""
     mine = frozenset(content(part))
@@ -137,7 +106,7 @@ def _nearest(part: str, others: list[str]) -> list[str]:
     return [other for other, n in zip(others, common, strict=True) if n == most > 0]
 
 
-def _turned(claim: str, evidence: str) -> bool:
+def turned(claim: str, evidence: str) -> bool:
     """Tells whether a clause goes the other way than those clauses of the text that are about the same."""
     others = clauses(evidence)
     for part in clauses(claim):
@@ -148,12 +117,12 @@ def _turned(claim: str, evidence: str) -> bool:
         if frozenset(content(part)) & frozenset(word for other in turned for word in content(other)) - straight:
             return True
         near = _nearest(part, others)
-        if near and len(_common(part, near[0])) >= _FEWEST and all(_opposite(part, other) for other in near):
+        if near and _alike(part, near[0]) and all(_opposite(part, other) for other in near):
             return True
     return False
 
 
-def _of_another_number(claim: str, evidence: str) -> bool:
+def other_scope(claim: str, evidence: str) -> bool:
     """Tells whether a sentence speaks of all where its text speaks of some, or of few where it does not."""
     if _FEW.search(claim) and not _RARE.search(evidence):
         return True
@@ -165,14 +134,28 @@ def _of_another_number(claim: str, evidence: str) -> bool:
     )
 
 
-def _hedged(claim: str, evidence: str) -> bool:
-    """Tells whether all that a text says of what a sentence is about is hedged."""
+def other_deed(claim: str, evidence: str) -> bool:
+    """Tells whether a sentence says by whom something was done that a text does not name: perhaps in other words only."""
+    done = _BY.search(claim)
+    return done is not None and not frozenset(content(done[1])) <= frozenset(content(evidence))
+
+
+def other_rate(claim: str, evidence: str) -> bool:
+    """Tells whether numbers are meant for something else: per day, not per week."""
+    often, said = ({_OFTEN.get(often.lower(), "") or per.lower() for per, often in _RATE.findall(text)} for text in (claim, evidence))
+    return bool(often and said and not often & said)
+
+
+def surer(claim: str, evidence: str) -> bool:
+    """Tells whether a sentence hedges nothing, and all that a text says of the same is hedged."""
+    if _UNSURE.search(claim) or not _MAYBE.search(evidence):
+        return False
     near = _nearest(claim, clauses(evidence))
-    return bool(near) and len(_common(claim, near[0])) >= _FEWEST and all(_MAYBE.search(other) for other in near)
+    return bool(near) and _alike(claim, near[0]) and all(_MAYBE.search(other) for other in near)
 
 
-def _common(one: str, other: str) -> frozenset[str]:
-    return frozenset(content(one)) & frozenset(content(other))
+def _alike(one: str, other: str) -> bool:
+    return len(frozenset(content(one)) & frozenset(content(other))) >= _FEWEST
 
 
 def _opposite(one: str, other: str) -> bool:
@@ -181,7 +164,7 @@ def _opposite(one: str, other: str) -> bool:
     return any(word not in told and (_OTHER[word] & told) and not (_OTHER[word] & said) for word in said if word in _OTHER)
 
 
-def _swapped(claim: str, evidence: str) -> bool:
+def swapped(claim: str, evidence: str) -> bool:
     """Tells whether two names change places around the same word: "A beat B", "B beat A"."""
     if bool(_BY.search(claim)) != bool(_BY.search(evidence)):
         return False
@@ -206,11 +189,6 @@ def _order(text: str) -> set[tuple[str, str, str]]:
 
 
 _GLUE = frozenset("the a an of in on at to from for with by and or than as drug group".split())
-
-
-def _rates(text: str) -> set[str]:
-    """Returns what numbers of a text are meant for: a day, a person."""
-    return {(_OFTEN.get(often.lower(), "") or per.lower()) for per, often in _RATE.findall(text)}
 
 
 def names(text: str) -> list[str]:

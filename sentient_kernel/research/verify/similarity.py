@@ -1,4 +1,4 @@
-"""How near a sentence is to its quotes in meaning, beside how near it is to what else was found. Pure.
+"""Cosine similarity of a claim to its cited quotes, normalised by its mean similarity to all quotes. Pure.
 
 Embedders differ in how alike they find any two texts, so a likeness tells nothing by itself. What counts is how much of the way from
 the usual likeness, that of the sentence to all quotes of the research, to identity the cited ones go.
@@ -13,7 +13,7 @@ __all__ = ["NEAR", "nearness"]
 
 NEAR = 0.4
 """From this nearness on, a sentence of whose words only some are held may mean what its quote says. Measured on SciFact's claims with
-MiniLM: of 100 that their evidence bears out 50 pass instead of 39, of those that it contradicts no more (18), of other sentences 5."""
+MiniLM: of 100 that their evidence supports 50 pass instead of 39, of those that it contradicts no more (18), of other sentences 5."""
 
 Vector = Sequence[float]
 

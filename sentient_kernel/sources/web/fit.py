@@ -11,9 +11,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from sentient_kernel.index import database, rank, records
+from sentient_kernel.index import database, rank
 from sentient_kernel.index.chunk import chunks
 from sentient_kernel.sources.base import Document, Passage
+from sentient_kernel.text.words import STOP
 
 __all__ = ["MOST_PASSAGES", "fitting", "telling_words"]
 
@@ -33,7 +34,7 @@ def telling_words(query: str, most: int = 12) -> list[str]:
         ['range', 'honey-bee', 'flight']
     """
     words = [word.strip("-_'\u2019") for word in _WORD.findall(rank.clean(query))]
-    kept = [word for word in dict.fromkeys(words) if word and word.lower() not in rank.STOP_WORDS]
+    kept = [word for word in dict.fromkeys(words) if word and word.lower() not in STOP]
     return (kept or list(dict.fromkeys(word for word in words if word)))[:most]
 
 
@@ -51,15 +52,15 @@ def fitting(query: str, documents: Sequence[Document], k: int) -> tuple[list[Pas
     spans = [(at, start, end) for at, document in enumerate(documents) for start, end in chunks(document.text)][:MOST_PASSAGES]
     words = database.Connection(":memory:")
     try:
-        asked = words.words(records.spaced(rank.clean(query)))
+        asked = words.words(rank.clean(query))
         wanted = rank.build_query(asked, words.stems(asked))
         if not wanted.words or not spans:
             return [], len(spans)
-        titles = [words.words(records.indexable(document.title)) for document in documents]
+        titles = [words.words(document.title) for document in documents]
         stemmed = [words.stems(title) for title in titles]
         candidates = []
         for key, (at, start, end) in enumerate(spans):
-            held = words.words(records.indexable(documents[at].text[start:end]))
+            held = words.words(documents[at].text[start:end])
             candidates.append(rank.Candidate(key, at, 0.0, held, words.stems(held), titles[at], stemmed[at]))
     finally:
         words.close()
