@@ -1,4 +1,4 @@
-"""What was asked: the closed vocabulary of requests to a run. Pure code accepts one, as events, or refuses it.
+"""Commands: the closed vocabulary of requests to a run. Pure code accepts one, as events, or refuses it.
 
 How long their texts may be is said here, once: a page, a program and a line of the terminal build the same objects.
 """
@@ -23,7 +23,7 @@ Name = Annotated[str, Field(max_length=LONGEST_NAME)]
 Reason = Annotated[str, Field(max_length=LONGEST_REASON)]
 
 
-class Request(BaseModel):
+class BaseCommand(BaseModel):
     """The base of all commands; ``by`` says who asks.
 
     Raises:
@@ -40,7 +40,7 @@ class Request(BaseModel):
             raise UsageError(_what_is_wrong(error)) from None
 
 
-class CancelRun(Request):
+class CancelRun(BaseCommand):
     """End the run now."""
 
     kind: Literal["cancel_run"] = "cancel_run"
@@ -48,7 +48,7 @@ class CancelRun(Request):
     reason: Reason = ""
 
 
-class PauseRun(Request):
+class PauseRun(BaseCommand):
     """Begin no further step until told to go on."""
 
     kind: Literal["pause_run"] = "pause_run"
@@ -56,21 +56,21 @@ class PauseRun(Request):
     reason: Reason = ""
 
 
-class ContinueRun(Request):
+class ContinueRun(BaseCommand):
     """Go on after a pause."""
 
     kind: Literal["continue_run"] = "continue_run"
     run: RunId
 
 
-class FinishRun(Request):
+class FinishRun(BaseCommand):
     """Stop gathering and write with what there is."""
 
     kind: Literal["finish_run"] = "finish_run"
     run: RunId
 
 
-class SteerRun(Request):
+class SteerRun(BaseCommand):
     """Take a direction into account from the next decision on."""
 
     kind: Literal["steer_run"] = "steer_run"
@@ -78,7 +78,7 @@ class SteerRun(Request):
     text: Annotated[str, Field(max_length=LONGEST_DIRECTION)]
 
 
-class SendMessage(Request):
+class SendMessage(BaseCommand):
     """Put a value into a mailbox of the run."""
 
     kind: Literal["send_message"] = "send_message"
@@ -87,7 +87,7 @@ class SendMessage(Request):
     message: JsonValue = None
 
 
-class DecideApproval(Request):
+class DecideApproval(BaseCommand):
     """Answer an approval; ``digest``, where given, must be that of what was shown."""
 
     kind: Literal["decide_approval"] = "decide_approval"

@@ -1,12 +1,16 @@
-"""``.env`` files: that of the user counts whole, that of the folder one stands in only as far as it can do no harm.
+"""``.env`` files: that of the user counts whole, that of the folder one stands in only as far as it
+can do no harm.
 
-A cloned repository brings its own ``.env``. One line of it could send a real key to another host, so addresses, models, hosts, approvals,
-stores and keys in it are ignored until the user has looked at it and said that it is theirs (``sentient-kernel trust``).
+A cloned repository brings its own ``.env``. One line of it could send a real key to another host,
+so addresses, models, hosts, approvals, stores and keys in it are ignored until the user has looked
+at it and said that it is theirs (``sentient-kernel trust``). The same holds for the variables of
+model providers (``*_API_KEY``, ``*_BASE_URL``), which have no prefix of ours.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass, field
 from io import StringIO
@@ -17,6 +21,8 @@ from sentient_kernel.installation import NAME, config_folder, trusts_file
 
 MOST_BYTES = 65_536
 """Bytes that such a file may have."""
+_PROVIDERS = re.compile(r"(?!SENTIENT_)[A-Z][A-Z0-9_]{0,60}_(?:API_KEY|BASE_URL)")
+_lent: dict[str, str] = {}
 USERS = f"~/.config/{NAME}/.env"
 """How people are told of the user's own file."""
 
@@ -42,6 +48,32 @@ class EnvFile:
         """Whether the user has said that it is theirs, with exactly this content."""
         return self.path is not None and trusts_file(self.path, self.data)
 
+    @property
+    def providers(self) -> dict[str, str]:
+        """Keys and addresses of model providers, such as ``OPENAI_API_KEY`` and
+        ``OPENAI_BASE_URL``."""
+        return {name: value for name, value in self.values.items() if value and _PROVIDERS.fullmatch(name)}
+
+
+def lend_providers() -> None:
+    """Puts keys and addresses of model providers that the files set into the environment, where
+    nothing is set.
+
+    The libraries that speak to a provider look there. The user's own file comes first, then a
+    project's that is trusted. What an earlier call put there and no file sets any more is taken out
+    again.
+    """
+    project = project_file()
+    found = {**(project.providers if project.trusted else {}), **user_file().providers}
+    for name, value in list(_lent.items()):
+        if found.get(name) != value:
+            del _lent[name]
+            if os.environ.get(name) == value:
+                del os.environ[name]
+    for name, value in found.items():
+        if name not in os.environ:
+            os.environ[name] = _lent[name] = value
+
 
 def user_file() -> EnvFile:
     """Returns what the user's own file sets.
@@ -57,7 +89,8 @@ def user_file() -> EnvFile:
 
 
 def project_file(folder: Path | None = None) -> EnvFile:
-    """Returns what the file of a folder sets, by default of the one that the process stands in; what cannot be read sets nothing."""
+    """Returns what the file of a folder sets, by default of the one that the process stands in;
+    what cannot be read sets nothing."""
     try:
         return read((folder or Path.cwd()) / ".env", follow=False)
     except OSError:  # the folder that the process stands in is gone
@@ -86,7 +119,8 @@ def read(path: Path, *, follow: bool) -> EnvFile:
 
 
 def _bytes_of(path: Path, follow: bool) -> bytes:
-    """Returns the bytes of a plain file that is not too long. Raises OSError, and ValueError with the reason."""
+    """Returns the bytes of a plain file that is not too long. Raises OSError, and ValueError with
+    the reason."""
     if not follow and path.is_symlink():
         raise ValueError("it is a symbolic link")
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0))

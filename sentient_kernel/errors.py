@@ -11,7 +11,7 @@
     │   └── Refused                    a command that the run's state does not allow
     │       └── AnswerRefused          a stale, second or mismatched answer to an approval
     ├── ConfigurationError             a setting, an extra or a version that does not fit
-    │   └── UnknownModel               a name that no language model goes by
+    │   └── UnknownModel               no language model of that name
     ├── JournalError                   the log of events
     │   ├── JournalDamaged             rows are missing or altered
     │   ├── JournalTooNew              written by a later version
@@ -32,13 +32,13 @@
     │   ├── ParseError                 a file that cannot be read as what it claims to be
     │   ├── NothingFound               no source holds an answer; says why, per source
     │   ├── NotRecorded                a call that is to be replayed and was never recorded
-    │   └── FetchFailed                a page or an answer that a server owes; ``reason_code`` says why
-    │       ├── Blocked                an address that must not be asked (private, denied, robots.txt)
+    │   └── FetchFailed                a page or an API answer that did not come; ``reason_code`` says why
+    │       ├── Blocked                an address that must not be requested (SSRF guard, denied, robots.txt)
     │       ├── Offline                the network is switched off by a setting
     │       ├── TooBig                 more bytes, headers or redirects than may be read
     │       ├── Unreachable            no such host, no connection, or it broke
     │       ├── FetchTimedOut          not done within its deadline
-    │       ├── WrongKind              another kind of content than was asked for, or broken
+    │       ├── WrongKind              another content type than was requested, or broken
     │       └── StatusError            the server says no (HTTP 4xx)
     │           └── ServerBusy         the server says not now (HTTP 429, 5xx)
     └── ModelError                     a language model or its server
@@ -114,7 +114,7 @@ def _cut(text: str, times: int = 1) -> str:
 
 
 class UsageError(SentientError, ValueError):
-    """The caller asked for something that cannot be."""
+    """The caller's mistake: an argument or a call that is not valid."""
 
     code = "usage"
     status = 422
@@ -155,7 +155,7 @@ class Refused(UsageError):
 
 
 class AnswerRefused(Refused):
-    """The answer came second, came too late, or was meant for something else than what is asked now."""
+    """The approval was already answered, has expired, or has changed since it was shown."""
 
     code = "answer_refused"
 
@@ -167,7 +167,7 @@ class ConfigurationError(SentientError):
 
 
 class UnknownModel(ConfigurationError):
-    """No language model goes by a name: it is not written like one, or there is no such provider."""
+    """There is no language model of that name: it is not written as ``provider:model``, or the provider is unknown."""
 
     code = "unknown_model"
     status = 422
@@ -252,7 +252,7 @@ class RunWaiting(RunError):
 
 
 class RunTimedOut(RunError, TimeoutError):
-    """The run is not done within the time that somebody was ready to wait; it goes on."""
+    """The run did not end within the ``timeout`` of whoever waited; it goes on."""
 
     code = "run_timed_out"
     status = 504
@@ -297,7 +297,7 @@ class StepTimedOut(RunError, TimeoutError):
 
 
 class NondeterminismError(RunError):
-    """The workflow asks for another step than the one its own record holds at that place."""
+    """The workflow calls another step than the one its own record holds at that place."""
 
     code = "nondeterminism"
 
@@ -351,12 +351,12 @@ class NotRecorded(SourceError):
 
 
 class FetchFailed(SourceError):
-    """A page, or an answer that a server owes, could not be had; the message names the host and never a credential.
+    """A page or an API answer could not be fetched; the message names the host and never a credential.
 
     Args:
         message: What went wrong and why.
         reason_code: One word for programs: ``private``, ``denied``, ``robots``, ``offline``, ``deadline``, ``reset``, ``status``, ...
-        host: The host that was asked.
+        host: The host of the request.
     """
 
     code = "fetch_failed"
@@ -370,7 +370,7 @@ class FetchFailed(SourceError):
 
 
 class Blocked(FetchFailed):
-    """An address that must not be asked: private, of another scheme or port, denied by a setting, or closed by robots.txt."""
+    """An address that must not be requested: private (SSRF guard), of another scheme or port, denied, or closed by robots.txt."""
 
     code = "blocked"
     status = 403
@@ -406,7 +406,7 @@ class FetchTimedOut(FetchFailed, TimeoutError):
 
 
 class WrongKind(FetchFailed):
-    """The answer is of another kind than was asked for, or is broken."""
+    """The answer is of another content type than was requested, or is broken."""
 
     code = "wrong_kind"
     retryable = False
@@ -421,7 +421,7 @@ class StatusError(FetchFailed):
         headers: Its headers, names in lower case.
         body: The first 64 KB of what it sent along.
         reason_code: One word for programs.
-        host: The host that was asked.
+        host: The host of the request.
     """
 
     code = "status"
@@ -487,14 +487,14 @@ class ReasoningTooLong(ModelCut):
 
 
 class ModelTimedOut(ModelError, TimeoutError):
-    """The model's server was reached, or not even that, and nothing came within the deadline."""
+    """No answer came within the deadline, whether or not the model's server was reached."""
 
     code = "model_timed_out"
     status = 504
 
 
 class ModelRefused(ModelError):
-    """The server will not serve this request, or the model will not answer it; asking again changes nothing."""
+    """The server refuses this request, or the model will not answer it; the same request will fail again."""
 
     code = "model_refused"
     retryable = False

@@ -1,7 +1,7 @@
 """What happened: the closed vocabulary of facts that the journal holds.
 
-Each event is frozen and its class says when it is written. ``kind`` is the class name in snake case; it is what
-streams carry as the event's name. Fields are only ever added, with defaults, so that old journals stay readable.
+Each event is frozen and its class says when it is written. ``kind`` is what is stored and what streams carry as
+the event's name; ``KIND`` is the same of a class. Fields are only ever added, with defaults, so that old journals stay readable.
 :data:`ALIASES` maps the names that other tools use for the same facts to ours.
 
 The row that is stored is the JSON that is sent: :class:`Record` holds it as bytes and parses it when asked.
@@ -10,12 +10,13 @@ The row that is stored is the JSON that is sent: :class:`Record` holds it as byt
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from hashlib import blake2b
-from typing import Annotated, Any, Literal, NamedTuple, Protocol, get_args
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from sentient_kernel.clock import as_datetime
 from sentient_kernel.errors import JournalDamaged
@@ -32,6 +33,11 @@ class Fact(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
     kind: str = ""
+    KIND: ClassVar[str] = ""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        cls.KIND = cls.model_fields["kind"].default
 
     def body(self) -> bytes:
         """Returns the event as JSON bytes, without its kind and without fields that hold their default."""
@@ -156,14 +162,14 @@ class RunCompleted(Fact):
     type: str = ""
 
 
-class RunFailed(Fact):
+class RunEndedFailed(Fact):
     """Written when a workflow has raised."""
 
     kind: Literal["run_failed"] = "run_failed"
     error: ErrorInfo
 
 
-class RunCancelled(Fact):
+class RunEndedCancelled(Fact):
     """Written when a cancelled run has come to rest."""
 
     kind: Literal["run_cancelled"] = "run_cancelled"
@@ -209,7 +215,7 @@ class StepCompleted(Fact):
     type: str = ""
 
 
-class StepFailed(Fact):
+class StepEndedFailed(Fact):
     """Written when the last attempt of a step has failed."""
 
     kind: Literal["step_failed"] = "step_failed"
@@ -308,7 +314,7 @@ class ResearchDelegated(Fact):
 
 
 class SourceReported(Fact):
-    """Written when a source has been asked: what was found, what was refused, and why nothing came."""
+    """Written when a source was searched: what was found, what was refused, and why nothing came."""
 
     kind: Literal["source_reported"] = "source_reported"
     source: str
@@ -338,7 +344,7 @@ class LoopBlocked(Fact):
 
 
 class DirectionTaken(Fact):
-    """Written when a workflow first sees, at its n-th ``look``, that it is to finish or was steered; a replay sees it at the same look."""
+    """Records at which check (``look``) a workflow first saw a steer or finish request; a replay sees it at the same check."""
 
     kind: Literal["direction_taken"] = "direction_taken"
     look: int
@@ -347,7 +353,7 @@ class DirectionTaken(Fact):
 
 
 class UsageRecorded(Fact):
-    """Written when a language model or a paid service was asked: what that used, or that the answer was kept from an earlier time."""
+    """Written for each request to a language model or a paid service: what it used, or that the cache had the answer."""
 
     kind: Literal["usage_recorded"] = "usage_recorded"
     purpose: str = ""
@@ -378,7 +384,7 @@ class SubscriberLagged(Fact):
 
 
 class Heartbeat(Fact):
-    """Sent, not stored, so that both ends know that the other lives."""
+    """Sent, not stored, so that both ends know that the connection holds."""
 
     kind: Literal["heartbeat"] = "heartbeat"
 
@@ -402,13 +408,13 @@ Event = Annotated[
     | FinishRequested
     | RunSteered
     | RunCompleted
-    | RunFailed
-    | RunCancelled
+    | RunEndedFailed
+    | RunEndedCancelled
     | StepStarted
     | EffectIntended
     | StepRetried
     | StepCompleted
-    | StepFailed
+    | StepEndedFailed
     | ProgressUpdated
     | MessageSent
     | MessageReceived
@@ -430,7 +436,36 @@ Event = Annotated[
     Field(discriminator="kind"),
 ]
 
-TRANSIENT: frozenset[str] = frozenset({"subscriber_connected", "subscriber_lagged", "heartbeat", "text_streamed"})
+RunEnd = RunCompleted | RunEndedFailed | RunEndedCancelled
+StepEvent = StepStarted | EffectIntended | StepRetried | StepCompleted | StepEndedFailed
+ApprovalClosed = ApprovalDecided | ApprovalExpired | ApprovalWithdrawn
+Transient = SubscriberConnected | SubscriberLagged | Heartbeat | TextStreamed
+
+
+def kinds_of(union: Any) -> frozenset[str]:
+    """Returns the kinds of a union of event classes.
+
+    Example:
+        >>> sorted(kinds_of(RunPaused | RunContinued))
+        ['run_continued', 'run_paused']
+    """
+    return frozenset(cls.KIND for cls in get_args(union))
+
+
+ENDS: Mapping[str, Literal["completed", "failed", "cancelled"]] = {
+    RunCompleted.KIND: "completed",
+    RunEndedFailed.KIND: "failed",
+    RunEndedCancelled.KIND: "cancelled",
+}
+"""The kinds that end a run, and the status they leave it in."""
+
+STEPS = kinds_of(StepEvent)
+"""The kinds of a step's events: ``key`` is their first field."""
+
+ANSWERS = kinds_of(ApprovalClosed)
+"""The kinds that close a question."""
+
+TRANSIENT = kinds_of(Transient)
 """Kinds that are sent to subscribers and never stored."""
 
 ALIASES: dict[str, str] = {
@@ -504,6 +539,43 @@ class Record(NamedTuple):
         """Returns the JSON that is sent: seq, run, at (ISO 8601), kind and the event's own fields."""
         head = f'{{"seq":{self.seq},"run":"{self.run}","at":"{as_datetime(self.at).isoformat()}","kind":"{self.kind}"'
         return head.encode() + (b"}" if self.body == b"{}" else b"," + self.body[1:])
+
+
+def key_of(record: Record) -> StepKey:
+    """Returns the key of a step's event without parsing the result beside it, which may be long.
+
+    Example:
+        >>> key_of(Record(Seq(1), RunId("r"), 0, "step_started", b'{"key":"k1","name":"read"}'))
+        'k1'
+    """
+    if end := _end_of_key(record.body):
+        return StepKey(record.body[8:end].decode())
+    return StepKey(from_json(record.body)["key"])
+
+
+def without_key(body: bytes) -> bytes:
+    """Returns the fields of a step's event as JSON, without its key: the same for all calls of one function.
+
+    Example:
+        >>> without_key(b'{"key":"k1","name":"read"}')
+        b'{"name":"read"}'
+    """
+    end = _end_of_key(body)
+    return b"{" + body[end + 1 :].removeprefix(b",") if end else body
+
+
+def _end_of_key(body: bytes) -> int:
+    """Returns where a key ends that is the first field, as this package writes it; 0 where it is not."""
+    if not body.startswith(b'{"key":"'):
+        return 0
+    end = body.index(b'"', 8)
+    return 0 if b"\\" in body[8:end] else end
+
+
+def keyed(key: StepKey | None, fields: list[bytes]) -> bytes:
+    """Returns the body of an event whose fields are JSON already, its key first; None where it has none."""
+    head = [b'"key":"' + key.encode() + b'"'] if key else []
+    return b"{" + b",".join([*head, *fields]) + b"}"
 
 
 record_of: Callable[[tuple[Any, ...]], Record] = partial(tuple.__new__, Record)

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from sentient_kernel.env_files import USERS, EnvFile, project_file, user_file
+from sentient_kernel.env_files import USERS, EnvFile, lend_providers, project_file, user_file
 from sentient_kernel.errors import ConfigurationError
 from sentient_kernel.redaction import hold, hold_address, shown
 from sentient_kernel.spelling import did_you_mean, nearest
@@ -47,42 +47,78 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=_DEFAULT, extra="ignore", frozen=True)
 
-    home: Path = Path(".sentient")
-    model: str | None = None
-    model_timeout: float = Field(300.0, gt=0, allow_inf_nan=False, description="seconds without a sign of life before the first token")
+    home: Path = Field(Path(".sentient"), description="the folder that keeps everything")
+    model: str | None = Field(
+        None,
+        description="a language model, such as openai:gpt-5-mini; none: the sources' sentences",
+    )
+    model_timeout: float = Field(
+        300.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds to wait for a model's first token",
+    )
     model_reasoning: int = Field(16_000, ge=0, description="tokens a call may spend on reasoning beside its answer")
     model_rate: int | None = Field(None, gt=0, description="requests to one provider in a minute; by default any number")
-    model_prices: str = ""
-    embedder: str = Field("", description="compares meanings where words alone do not tell; such as openai:text-embedding-3-small")
-    approve: Literal["ask", "auto", "deny"] | None = None
-    mode: Literal["live", "record", "replay"] = "live"
-    offline: bool = False
-    allow_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    allow_domains: Annotated[tuple[str, ...], NoDecode] = ()
-    deny_domains: Annotated[tuple[str, ...], NoDecode] = ()
-    searxng_url: str | None = None
-    tavily_api_key: SecretStr | None = None
-    tavily_url: str = "https://api.tavily.com"
-    brave_api_key: SecretStr | None = None
-    brave_url: str = "https://api.search.brave.com"
-    arxiv_url: str = "https://export.arxiv.org/api"
-    openalex_url: str = "https://api.openalex.org"
-    crossref_url: str = "https://api.crossref.org"
-    wikipedia_url: str = "https://en.wikipedia.org"
-    pubmed_url: str = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
+    model_prices: str = Field(
+        "",
+        description="prices of your own, in dollars for a million tokens read and written, such as "
+        "openai:x=0.15/0.60; commas between models",
+    )
+    embedder: str = Field(
+        "",
+        description="an embedding model that compares meanings where words alone do not tell, such "
+        "as openai:text-embedding-3-small or ollama:nomic-embed-text",
+    )
+    approve: Literal["ask", "auto", "deny"] | None = Field(
+        None,
+        description="how approvals are answered where nobody can answer; by default the run waits",
+    )
+    mode: Literal["live", "record", "replay"] = Field(
+        "live",
+        description="live answers from the cache while an answer is fresh; record makes every call "
+        "anew, once; replay makes no call and answers all of them as recorded",
+    )
+    offline: bool = Field(False, description="makes no call to another machine")
+    allow_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="private hosts that may be requested, as host:port; stronger than the domain lists",
+    )
+    allow_domains: Annotated[tuple[str, ...], NoDecode] = Field((), description="the only domains that pages are read from")
+    deny_domains: Annotated[tuple[str, ...], NoDecode] = Field((), description="domains that no page is read from")
+    searxng_url: str | None = Field(None, description="a SearXNG server for the source web")
+    tavily_api_key: SecretStr | None = Field(None, description="key of Tavily for the source web")
+    tavily_url: str = Field("https://api.tavily.com", description="base URL of Tavily")
+    brave_api_key: SecretStr | None = Field(None, description="key of Brave Search for the source web")
+    brave_url: str = Field("https://api.search.brave.com", description="base URL of Brave Search")
+    arxiv_url: str = Field("https://export.arxiv.org/api", description="base URL of arXiv")
+    openalex_url: str = Field("https://api.openalex.org", description="base URL of OpenAlex")
+    crossref_url: str = Field("https://api.crossref.org", description="base URL of Crossref")
+    wikipedia_url: str = Field("https://en.wikipedia.org", description="base URL of Wikipedia")
+    pubmed_url: str = Field("https://eutils.ncbi.nlm.nih.gov/entrez/eutils", description="base URL of PubMed")
     page_timeout: float = Field(10.0, gt=0, allow_inf_nan=False, description="seconds for one page of the web")
-    database_url: str | None = None
-    executor: str = "local"
-    cache_ttl: float = Field(86_400.0, gt=0, allow_inf_nan=False, description="seconds")
-    cache_max_size: int = Field(1_000_000_000, gt=0, description="bytes")
-    durability: Literal["process", "power"] = "process"
-    api_host: str = "127.0.0.1"
-    api_port: int = Field(0, ge=0, le=65_535)
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    heartbeat: float = Field(15.0, gt=0, description="seconds")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+    database_url: str | None = Field(None, description="where the journal is kept instead of the home folder: sqlite:///path")
+    executor: str = Field("local", description="where steps run: local, in this process")
+    cache_ttl: float = Field(
+        86_400.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds for which a kept answer is served again",
+    )
+    cache_max_size: int = Field(
+        1_000_000_000,
+        gt=0,
+        description="bytes of all kept answers; those of opened runs may take a quarter more",
+    )
+    durability: Literal["process", "power"] = Field(
+        "process",
+        description="process: steps survive the end of the process; power: also a power cut",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "WARNING", description="lowest level of log records; no effect in this version"
+    )
 
-    @field_validator("allow_hosts", "allow_domains", "deny_domains", "cors_origins", mode="before")
+    @field_validator("allow_hosts", "allow_domains", "deny_domains", mode="before")
     @classmethod
     def _commas(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -127,6 +163,7 @@ class Settings(BaseSettings):
         """Reads the settings; arguments win over the environment, the environment over ``.env`` files.
 
         What the file of the working directory may not set is ignored, and said once, through the log; so is what looks misspelt.
+        Keys and addresses of model providers (``*_API_KEY``, ``*_BASE_URL``) of files that count are put into the environment.
 
         Args:
             given: Values that are already known; None leaves a field to the environment.
@@ -145,30 +182,21 @@ class Settings(BaseSettings):
             first = error.errors(include_url=False, include_input=False)[0]
             name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "A setting"
             raise ConfigurationError(
-                f"{name} does not fit: {first['msg'][:1].lower()}{first['msg'][1:]}.", hint="Correct it in the environment or in .env."
+                f"{name} is not valid: {first['msg'][:1].lower()}{first['msg'][1:]}.", hint="Correct it in the environment or in .env."
             ) from None
-        settings._check_places()
+        _check_places(settings)
+        lend_providers()
         tell(log.warning)
         return settings
 
-    def _check_places(self) -> None:
-        """Refuses what can be no place on the network. It is not shown: people write passwords into addresses."""
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if name.endswith("_url") and name != "database_url" and value and not _BASE_URL.match(value.strip()):
-                raise ConfigurationError(f"{PREFIX}{name.upper()} is no address.", hint="Write it like https://example.org/api.")
-        if not all(map(_HOST.fullmatch, self.allow_hosts)):
-            hint = "Write them like 127.0.0.1:8080, with commas between them."
-            raise ConfigurationError(f"{PREFIX}ALLOW_HOSTS names something that is no host.", hint=hint)
-
     def remarks(self) -> list[str]:
-        """Returns what may not be meant: names that are no settings, what was ignored, and hosts at their usual ports alone."""
+        """Returns what may not be meant: names that are not settings, what was ignored, and hosts at their usual ports alone."""
         found = [f"There is no setting {PREFIX}{name}. {meant}".strip() for name, meant in _unknown()]
         bare = [host for host in self.allow_hosts if "://" not in host and not re.search(r":[0-9]+$", host)]
         return (
             found
             + ignored()
-            + [f"{PREFIX}ALLOW_HOSTS names {host!r} without a port: it may be asked at 80 and 443 alone." for host in bare]
+            + [f"{PREFIX}ALLOW_HOSTS names {host!r} without a port: only ports 80 and 443 of it are allowed." for host in bare]
         )
 
 
@@ -192,15 +220,28 @@ class _File(PydanticBaseSettingsSource):
         return dict(self._values)
 
 
+def _check_places(settings: Settings) -> None:
+    """Refuses what cannot be a place on the network. It is not shown: people write passwords into addresses."""
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if name.endswith("_url") and name != "database_url" and value and not _BASE_URL.match(value.strip()):
+            raise ConfigurationError(f"{PREFIX}{name.upper()} is not a URL.", hint="Write it like https://example.org/api.")
+    if not all(map(_HOST.fullmatch, settings.allow_hosts)):
+        hint = "Write them like 127.0.0.1:8080, with commas between them."
+        raise ConfigurationError(f"{PREFIX}ALLOW_HOSTS must name hosts.", hint=hint)
+
+
 def ignored(project: EnvFile | None = None) -> list[str]:
     """Returns what of the working directory's ``.env`` does not count, and why: names, never values."""
     project = project or project_file()
     names = _left_out(project)
     found = [project.problem] if project.problem else []
-    if names:
-        shown = [f"{PREFIX}{name.upper()}{' (other than replay)' if name == 'mode' else ''}" for name in names]
+    shown = [f"{PREFIX}{name.upper()}{' (other than replay)' if name == 'mode' else ''}" for name in names]
+    if not project.trusted:
+        shown += [name for name, value in project.providers.items() if os.environ.get(name) != value]
+    if shown:
         found.append(
-            f".env sets {listed(shown)}, which {'counts' if len(names) == 1 else 'count'} only from the environment, {USERS}, or a file "
+            f".env sets {listed(shown)}, which {'counts' if len(shown) == 1 else 'count'} only from the environment, {USERS}, or a file "
             "that you trust (`sentient-kernel trust .`): ignored."
         )
     return found
@@ -221,13 +262,14 @@ def tell(say: Callable[[str], object]) -> None:
 
 def own_lines(file: EnvFile) -> list[str]:
     """Returns the settings that a file makes, as lines; of what may be secret only that it is there."""
-    lines = [f"{PREFIX}{name.upper()} = {_masked(name, value)}" for name, value in _fields(file).items()]
+    values = {**{f"{PREFIX}{name.upper()}": value for name, value in _fields(file).items()}, **file.providers}
+    lines = [f"{name} = {_masked(name, value)}" for name, value in values.items()]
     others = len(file.values) - len(lines)
-    return lines + ([f"({others:,} more that are no settings, and are not read)"] if others else [])
+    return lines + ([f"({others:,} more that are not settings, and are not read)"] if others else [])
 
 
 def _masked(name: str, value: str) -> str:
-    if name.endswith("_key"):
+    if name.endswith("_KEY"):
         return f"(hidden, {len(value)} characters)"
     shown = re.sub(r"//[^/@\s]*@", "//(hidden)@", value)
     return shown if len(shown) <= 300 else f"{shown[:300]}… ({len(shown):,} characters)"
@@ -258,7 +300,7 @@ def _is_harmless(name: str, value: str) -> bool:
 
 
 def _unknown() -> list[tuple[str, str]]:
-    """Returns the names that are set and are no settings, without the prefix, each with the question what was meant."""
+    """Returns the names that are set and are not settings, without the prefix, each with the question what was meant."""
     known = {name.upper() for name in Settings.model_fields}
     names = sorted({name.removeprefix(PREFIX) for name in _set() if name.startswith(PREFIX)} - known)
     shown = [(name if name.isascii() and name.isprintable() else ascii(name))[:60] for name in names[:MOST_NAMES]]

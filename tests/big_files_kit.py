@@ -122,14 +122,14 @@ class Meter:
 def parse(files: list[Path]) -> Iterator[tuple[int, str]]:
     """Reads files with the parser, one after the other."""
     from sentient_kernel.errors import SourceError
-    from sentient_kernel.sources.local.parse import Limits, Parser
+    from sentient_kernel.sources.local.parse import Parser, ParserLimits
 
     def pieces(file: Path) -> Iterator[bytes]:
         with file.open("rb") as opened:
             while piece := opened.read(1 << 18):
                 yield piece
 
-    with Parser(Limits(wall=120.0)) as parser:
+    with Parser(ParserLimits(wall=120.0)) as parser:
         parser.parse([b"It is warm."], suffix=".txt", name="first")
         meter = Meter()
 

@@ -1,23 +1,21 @@
-"""The cache: what was asked of the outside world, and what it answered: models, searches, pages.
+"""The cache of requests to the outside world: answers of models, searches and pages.
 
-May import: what everyone shares (``clock``, ``errors``, ``failures``, ``installation``). Knows no run, model, source or HTTP: it is handed
-bytes, and a way to get them where there are none.
+May import: what everyone shares (``clock``, ``errors``, ``failures``, ``installation``). Knows no
+run, model, source or HTTP: it is handed bytes, and a way to get them where there are none.
 
-Invariant: what is served is, byte for byte, what one finished call returned for exactly that key; a call that was cut off, failed, or was
-written by a process that died in the middle is as if it had never been made. What this installation did not write itself is served in a
-replay alone, and never in the place of what it did.
+Invariant: what is served is, byte for byte, what one finished call returned for exactly that key; a
+call that was cut off, failed, or was written by a process that died in the middle is as if it had
+never been made. What this installation did not write itself is served in a replay alone, and never
+in the place of what it did.
 
 .. code-block:: text
 
     keys       what makes two calls the same: a digest; nothing else of a key is ever written down
     store      Cache: one call for all who ask at once, kept for its time; live, recorded, or replayed
-    in_flight   a call under way, and those who wait for it
+    in_flight  single flight: a call under way, and those who wait for it
     recent     what was served lately, in memory
-    database   what is kept, within a bound
-    entries    its rows: whose they are, which one goes first, and what they take in all
+    database   the file: one table within a bound, least recently used entries go first
     files      big answers beside it
-    shared     the file that many threads and processes use at once
-    tables     its tables, and what is done when they are broken
 """
 
 from __future__ import annotations

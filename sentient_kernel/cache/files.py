@@ -1,7 +1,8 @@
-"""Big answers: files named by the hash of what is in them.
+"""Big answers of the cache: files named by the SHA-256 of their content.
 
-They are written and removed only inside a write transaction of the tables, so that what is there and what the tables say never part for
-longer than a crash; what a crash leaves over is swept up by the next one who writes.
+They are written and removed only inside a write transaction of the tables, so that what is there
+and what the tables say never part for longer than a crash; what a crash leaves over is swept up by
+the next one who writes.
 """
 
 from __future__ import annotations
@@ -40,9 +41,8 @@ class Files:
             return None
         return data if len(data) == size and sha256(data).hexdigest() == name else None
 
-    def write(self, data: bytes) -> str:
-        """Writes an answer and returns its name. Raises OSError."""
-        name = sha256(data).hexdigest()
+    def write(self, name: str, data: bytes) -> None:
+        """Writes an answer; its name is the hash of what is in it. Raises OSError."""
         path = self._path(name)
         for folder in (self.folder, path.parent):
             make_folder(folder)
@@ -54,7 +54,6 @@ class Files:
         except OSError:
             part.unlink(missing_ok=True)
             raise
-        return name
 
     def remove(self, name: str) -> None:
         """Removes an answer, if it is there."""

@@ -1,4 +1,5 @@
-"""Calls under way: one for all who ask for the same at once, whichever loop they are on."""
+"""Single flight: one call under way for all who ask for the same at once, whichever loop they are
+on."""
 
 from __future__ import annotations
 
@@ -13,12 +14,13 @@ LOOK = 0.5
 """Seconds between looks at whether the loop of a call that others wait for still turns."""
 
 
-class Lost(Exception):
+class LoopGone(Exception):
     """The call went down with its loop; somebody else has to make it."""
 
 
-class Flight(Generic[T]):
-    """A call that is made in a task of its own: whoever waits for it may leave, also the one who asked first.
+class InFlight(Generic[T]):
+    """A call that is made in a task of its own: whoever waits for it may leave, also the one who
+    asked first.
 
     Args:
         work: What makes the call; started at once, on the loop that runs here.
@@ -26,17 +28,17 @@ class Flight(Generic[T]):
 
     def __init__(self, work: Coroutine[Any, Any, T]) -> None:
         self.loop = asyncio.get_running_loop()
-        self._landed: Future[T] = Future()
+        self._completed: Future[T] = Future()
         self._task = self.loop.create_task(work)
-        self._task.add_done_callback(self._land)
+        self._task.add_done_callback(self._complete)
 
-    def _land(self, task: asyncio.Task[T]) -> None:
+    def _complete(self, task: asyncio.Task[T]) -> None:
         if task.cancelled():
-            self._landed.set_exception(Lost())
+            self._completed.set_exception(LoopGone())
         elif (error := task.exception()) is not None:
-            self._landed.set_exception(error)
+            self._completed.set_exception(error)
         else:
-            self._landed.set_result(task.result())
+            self._completed.set_result(task.result())
 
     def cancel(self) -> None:
         """Ends the call; any thread."""
@@ -47,14 +49,14 @@ class Flight(Generic[T]):
         """Waits for the answer; being cancelled meanwhile ends the waiting, not the call.
 
         Raises:
-            Lost: It was made on another loop, and that one has ended.
+            LoopGone: It was made on another loop, and that one has ended.
         """
         if asyncio.get_running_loop() is self.loop:
             await asyncio.wait((self._task,))
             return self._task.result()
-        landed = asyncio.wrap_future(self._landed)
-        landed.add_done_callback(lambda done: done.cancelled() or done.exception())
-        while not (await asyncio.wait((landed,), timeout=LOOK))[0]:
+        completed = asyncio.wrap_future(self._completed)
+        completed.add_done_callback(lambda done: done.cancelled() or done.exception())
+        while not (await asyncio.wait((completed,), timeout=LOOK))[0]:
             if not self.loop.is_running():
-                raise Lost
-        return landed.result()
+                raise LoopGone
+        return completed.result()

@@ -1,4 +1,4 @@
-"""What makes two calls the same."""
+"""Keys of the cache: what makes two calls the same."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ class Key:
 
     Args:
         kind: What is asked: a model, a search engine, or a page.
-        what: All that the answer depends on, as JSON values: address, method, query, messages, settings. Never a key or a password.
-        identity: On whose behalf it is asked, where the answer may depend on that; nobody else is served it.
-        version: Of the code that asks and of what it makes of the answer; another version asks anew.
+        what: All that the answer depends on, as JSON values: address, method, query, messages,
+            settings. Never a key or a password.
+        identity: On whose behalf it is asked, where the answer may depend on that; nobody else is
+            served it.
+        version: Of the code that asks and of what it makes of the answer; another version asks
+            anew.
 
     Raises:
         UsageError: The kind is none of the three.
@@ -44,13 +47,13 @@ class Key:
 
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
-            raise UsageError(f"{self.kind!r} is no kind of call.", hint=f"Kinds are: {', '.join(sorted(_KINDS))}.")
+            raise UsageError(f"kind must be one of {', '.join(sorted(_KINDS))}, not {self.kind!r}.")
         _check_names(self.what)
         try:
             parts = [self.kind, self.what, self.identity, self.version]
             text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
-            raise ValueNotStorable(f"What a {self.kind} call asks has to be JSON: {error}.") from None
+            raise ValueNotStorable(f"What a {self.kind} call depends on must be JSON: {error}.") from None
         object.__setattr__(self, "digest", hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
 
     @property
@@ -73,13 +76,13 @@ class Key:
 
 
 def _check_names(value: Any, depth: int = 0) -> None:
-    """Refuses names that are no strings: JSON would make ``1`` and ``"1"`` the same."""
+    """Refuses names that are not strings: JSON would make ``1`` and ``"1"`` the same."""
     if depth > 100:
-        raise ValueNotStorable("What a call asks lies too deep: more than 100 lists and dicts inside one another.")
+        raise ValueNotStorable("What a call depends on must be at most 100 lists and dicts deep.")
     if isinstance(value, dict):
         for name, part in value.items():
             if not isinstance(name, str):
-                raise ValueNotStorable(f"What a call asks has to be JSON: {name!r} is no name.")
+                raise ValueNotStorable(f"What a call depends on must be JSON: its names must be texts, not {name!r}.")
             _check_names(part, depth + 1)
     elif isinstance(value, (list, tuple)):
         for part in value:

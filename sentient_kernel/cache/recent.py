@@ -1,4 +1,4 @@
-"""What was served lately, in memory: no file is asked for it, and no clock on the wall."""
+"""The memory in front of the cache's file: answers served lately, by a monotonic clock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Hit(NamedTuple):
 class Recent:
     """Answers by digest, those served last; any thread.
 
-    Each is held with the time at which it was born on the monotonic clock, so that a wall clock that is set back or forth does not matter.
+    Each is held with the time at which it was born on the monotonic clock, so that a wall clock
+    that is set back or forth does not matter.
     """
 
     def __init__(self) -> None:
@@ -50,7 +51,8 @@ class Recent:
             return held[0]
 
     def put(self, digest: str, hit: Hit, born: float, *, used: bool = False) -> None:
-        """Holds an answer; lets go of those that were not used for longest. ``used`` when somebody is served it."""
+        """Holds an answer; lets go of those that were not used for longest. ``used`` when somebody
+        is served it."""
         size = len(hit.data)
         with self._lock:
             if used:

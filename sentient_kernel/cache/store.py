@@ -1,4 +1,4 @@
-"""The cache as sources and models use it: ask through it, and the outside world is asked once."""
+"""The cache as sources and models use it: a call is made once, then served while it is fresh."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, TypeVar
 
-from sentient_kernel.cache import database
-from sentient_kernel.cache.database import Brought, Database
-from sentient_kernel.cache.entries import Put, Row
-from sentient_kernel.cache.in_flight import Flight, Lost
+from sentient_kernel.cache.database import CacheEntry, CacheFile, ImportCount, Put
+from sentient_kernel.cache.in_flight import InFlight, LoopGone
 from sentient_kernel.cache.keys import Key
 from sentient_kernel.cache.recent import Hit, Recent
 from sentient_kernel.clock import Clock, SystemClock
@@ -75,20 +73,24 @@ class CacheStats:
 
 
 class Cache:
-    """Answers of the outside world, each asked for once. Any number of threads, loops and processes may share the file.
+    """Answers of the outside world, each asked for once. Any number of threads, loops and processes
+    may share the file.
 
-    ``live``: what is kept and not older than its time to live is served, everything else is asked and kept. ``record``: the same, but
-    only what this very cache has asked since it was opened counts as kept; so a replay finds what was served. ``replay``, and when
-    offline: only what is kept is served, whatever its age.
+    ``live``: what is kept and not older than its time to live is served, everything else is asked
+    and kept. ``record``: the same, but only what this very cache has asked since it was opened
+    counts as kept; so a replay finds what was served. ``replay``, and when offline: only what is
+    kept is served, whatever its age.
 
     Args:
-        path: The file; made (0600) where there is none, made anew where it is broken. Big answers lie in a folder beside it (0700).
+        path: The file; made (0600) where there is none, made anew where it is broken. Big answers
+            lie in a folder beside it (0700).
         ttl: Seconds for which an answer is served.
         most_bytes: What all answers together may take.
         mode: ``live``, ``record`` or ``replay``.
         offline: Whether the network is switched off.
         clock: Where time comes from.
-        key: What tells answers that were given here from those of a home that somebody else filled; default: this installation's.
+        key: What tells answers that were given here from those of a home that somebody else filled;
+            default: this installation's.
 
     Raises:
         SourceError: The file cannot be kept there.
@@ -122,22 +124,23 @@ class Cache:
         self._monotonic = self._clock.monotonic
         self._kept_only = offline or mode == "replay"
         self._recorded_only = mode == "record" and not offline
-        self._database = Database(Path(path), most_bytes, installation().key if key is None else key)
+        self._file = CacheFile(Path(path), most_bytes, installation().key if key is None else key)
         self._recent = Recent()
         self._lock = threading.Lock()
-        self._flights: dict[str, Flight[Hit]] = {}
+        self._flights: dict[str, InFlight[Hit]] = {}
         self._recorded: dict[str, None] = {}
-        self._landed = 0
+        self._completed = 0
         self._misses = self._joined = self._stored = self._evicted = 0
-        self._thread: ThreadPoolExecutor | None = None
-        self._closed = self._checking = False
+        self._threads = ThreadPoolExecutor(2, "sentient-cache")
+        self._closed = False
 
     async def call(self, key: Key, compute: Compute, *, ttl: float | None = None) -> Hit:
         """Returns the answer to a call: kept, or made now, once for all who ask meanwhile.
 
         Args:
             key: What is asked.
-            compute: Makes the call. It runs in a task of its own: to be cancelled while waiting here does not end it.
+            compute: Makes the call. It runs in a task of its own: to be cancelled while waiting
+                here does not end it.
             ttl: Seconds for which a kept answer will do; by default that of the cache.
 
         Returns:
@@ -156,7 +159,7 @@ class Cache:
 
     async def _call(self, key: Key, compute: Compute, ttl: float) -> Hit:
         while True:
-            landed = self._landed  # looked at first: what lands from here on is noticed
+            completed = self._completed  # looked at first: what completes from here on is noticed
             flight = self._flights.get(key.digest)
             if flight is None:
                 asked = self._recorded_only and key.digest not in self._recorded
@@ -164,30 +167,30 @@ class Cache:
                     return hit
                 if self._kept_only:
                     raise self._not_recorded(key)
-                flight = self._take_off(key, compute, ttl, landed)
+                flight = self._start(key, compute, ttl, completed)
             else:
                 with self._lock:
                     self._joined += 1
             if flight is not None:
                 try:
                     return await flight.join()
-                except Lost:
+                except LoopGone:
                     self._remove(key.digest, flight)
 
-    def _take_off(self, key: Key, compute: Compute, ttl: float, landed: int) -> Flight[Hit] | None:
+    def _start(self, key: Key, compute: Compute, ttl: float, completed: int) -> InFlight[Hit] | None:
         """Begins the call, unless others have begun or ended one since it was looked for."""
         with self._lock:
-            if self._landed != landed or key.digest in self._flights:
+            if self._completed != completed or key.digest in self._flights:
                 return None
             self._misses += 1
-            flight = self._flights[key.digest] = Flight(self._make(key, compute, ttl))
+            flight = self._flights[key.digest] = InFlight(self._make(key, compute, ttl))
             return flight
 
-    def _remove(self, digest: str, flight: Flight[Hit] | None = None) -> None:
+    def _remove(self, digest: str, flight: InFlight[Hit] | None = None) -> None:
         with self._lock:
             if flight is None or self._flights.get(digest) is flight:
                 self._flights.pop(digest, None)
-                self._landed += 1
+                self._completed += 1
 
     async def _make(self, key: Key, compute: Compute, ttl: float) -> Hit:
         """Makes the call and keeps its answer."""
@@ -198,7 +201,7 @@ class Cache:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
                     raise
-                raise SourceError(f"The {key.label} gave itself up.", hint="Ask again.") from None
+                raise SourceError(f"The {key.label} cancelled itself.", hint="Ask again.") from None
             if not isinstance(data, (bytes, bytearray)):
                 raise UsageError(f"A call returns bytes, not {type(data).__name__}.")
             kept = bytes(data)  # what a server echoes of a key is not kept, nor handed on
@@ -211,31 +214,33 @@ class Cache:
 
     async def _find(self, digest: str, ttl: float) -> Hit | None:
         name = bytes.fromhex(digest)
-        row = self._database.get(name, imported=self.mode == "replay")
-        if row is None:
+        entry = self._file.get(name, imported=self.mode == "replay")
+        if entry is None:
             return None
-        age = self._age(digest, row)
-        if not self._serves(row, age, ttl):
+        age = self._age(digest, entry)
+        if not self._serves(entry, age, ttl):
             return None
-        data = self._database.value(row) if row.size < BIG else await self._apart(lambda: self._database.value(row))
+        data = self._file.value(entry) if entry.size < BIG else await self._apart(lambda: self._file.value(entry))
         if data is None:
-            self._database.drop(name)
+            self._file.drop(name)
             return None
-        if not self._kept_only and (now := self._clock.now_us()) < row.at - SKEW_US:
-            self._database.date(name, now)  # a clock was set back: from now on it grows old like any other
-        hit = Hit(data, row.at / 1e6, False)
+        if not self._kept_only and (now := self._clock.now_us()) < entry.at - SKEW_US:
+            self._file.date(name, now)  # a clock was set back: from now on it grows old like any other
+        hit = Hit(data, entry.at / 1e6, False)
         self._recent.put(digest, hit, self._monotonic() - age, used=True)
         return hit
 
-    def _age(self, digest: str, row: Row) -> float:
-        """Returns how old an entry is; who has had it in memory since knows better than the clock on the wall."""
-        age = max(0.0, (self._clock.now_us() - row.at) / 1e6)
-        born = self._recent.born(digest, row.at / 1e6)
+    def _age(self, digest: str, entry: CacheEntry) -> float:
+        """Returns how old an entry is; who has had it in memory since knows better than the clock
+        on the wall."""
+        age = max(0.0, (self._clock.now_us() - entry.at) / 1e6)
+        born = self._recent.born(digest, entry.at / 1e6)
         return age if born is None else max(age, self._monotonic() - born)
 
-    def _serves(self, row: Row, age: float, ttl: float) -> bool:
-        """Tells whether an entry answers a call; one from another home does so in a replay only, as nobody here has seen it made."""
-        if row.brought:
+    def _serves(self, entry: CacheEntry, age: float, ttl: float) -> bool:
+        """Tells whether an entry answers a call; one from another home does so in a replay only, as
+        nobody here has seen it made."""
+        if not entry.own:
             return self.mode == "replay"
         return self._kept_only or age < ttl
 
@@ -249,73 +254,58 @@ class Cache:
     # -- writing -----------------------------------------------------------------------------------------------------
 
     async def _keep(self, key: Key, data: bytes, ttl: float) -> Hit:
-        """Keeps an answer; returns the one that counts, which is another process's where that was faster."""
+        """Keeps an answer; returns the one that counts, which is another process's where that was
+        faster."""
         born, at = self._monotonic(), self._clock.now_us()
         hit = Hit(data, at / 1e6, True)
         try:
-            put = await self._put(key, Row(len(data), key.kind, at, data=data), ttl)
+            put = await self._put(key, at, data, ttl)
         except (SourceError, UsageError) as error:  # a full disk, or closed meanwhile: the answer is here all the same
             if self.mode == "record":
                 raise
             log.warning("An answer could not be kept: %s", error)
             return hit
-        if put is None or put.row is None:
+        if put is None or put.entry is None:
             log.warning("The answer to the %s is bigger than the cache may be, and is not kept.", key.label)
             return hit
-        first = None if put.stored else self._database.value(put.row)
+        first = None if put.stored else self._file.value(put.entry)
         if first is not None:
-            hit, born = Hit(first, put.row.at / 1e6, False), born - self._age(key.digest, put.row)
+            hit, born = Hit(first, put.entry.at / 1e6, False), born - self._age(key.digest, put.entry)
         self._recent.put(key.digest, hit, born)
         if self._recorded_only:
-            self._note_recorded(key.digest)
+            with self._lock:
+                self._recorded[key.digest] = None
+                if len(self._recorded) > RECORDED:
+                    del self._recorded[next(iter(self._recorded))]
         return hit
 
-    def _note_recorded(self, digest: str) -> None:
-        with self._lock:
-            self._recorded[digest] = None
-            if len(self._recorded) > RECORDED:
-                del self._recorded[next(iter(self._recorded))]
-
-    async def _put(self, key: Key, row: Row, ttl: float) -> Put | None:
+    async def _put(self, key: Key, at: int, data: bytes, ttl: float) -> Put | None:
         name, used = bytes.fromhex(key.digest), self._take_used()
         unless = None if self._recorded_only else lambda there: self._serves(there, self._age(key.digest, there), ttl)
-        put = self._database.put(name, row, used=used, unless=unless, patient=False) if row.size < BIG else None
+
+        def work(patient: bool) -> Put | None:
+            entry = CacheEntry.of(key.kind, at, data)
+            return self._file.put(name, entry, used=used, unless=unless, patient=patient)
+
+        put = work(False) if len(data) < BIG else None
         if put is None:
-            put = await self._apart(lambda: self._database.put(name, row, used=used, unless=unless))
-        self._count(put)
-        if self._database.pages > 2 * database.PAGES:  # a slow disk falls behind who never pauses: then writers wait for it
-            await self._apart(self._database.checkpoint)
-        elif self._database.pages > database.PAGES and not self._checking:
-            self._checking = True
-            self._threads().submit(self._checkpoint)
+            put = await self._apart(lambda: work(True))
+        if put is not None:
+            with self._lock:
+                self._stored += put.stored
+                self._evicted += put.evicted
         return put
 
     def _take_used(self) -> list[bytes]:
         return [bytes.fromhex(digest) for digest in self._recent.take_used(_USED)]
 
-    def _count(self, put: Put | None) -> None:
-        if put is not None:
-            with self._lock:
-                self._stored += put.stored
-                self._evicted += put.evicted
-
-    def _checkpoint(self) -> None:
-        try:
-            self._database.checkpoint()
-        finally:
-            self._checking = False
-
     async def _apart(self, work: Callable[[], T]) -> T:
         """Runs what may take long on a thread."""
-        return await asyncio.wrap_future(self._threads().submit(work))
-
-    def _threads(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._closed:
-                raise UsageError(f"The cache {str(self._database.path)!r} is closed.")
-            if self._thread is None:
-                self._thread = ThreadPoolExecutor(2, "sentient-cache")
-            return self._thread
+                raise UsageError(f"The cache {str(self._file.path)!r} is closed.")
+            done = self._threads.submit(work)
+        return await asyncio.wrap_future(done)
 
     # -- entries in and out --------------------------------------------------------------------------------------------
 
@@ -325,17 +315,18 @@ class Cache:
         Args:
             digest: That of its key.
         """
-        row = self._database.get(_name(digest), imported=True)
-        data = None if row is None else self._database.value(row)
-        if row is None or data is None:
+        entry = self._file.get(_name(digest), imported=True)
+        data = None if entry is None else self._file.value(entry)
+        if entry is None or data is None:
             return None
-        return _DUMP + f"{row.kind} {row.at} {row.size}\n".encode() + data
+        return _DUMP + f"{entry.kind} {entry.at} {entry.size}\n".encode() + data
 
     def load(self, digest: str, dumped: bytes) -> bool:
-        """Takes in an entry that another home has dumped; any thread. An entry that is here stays as it is.
+        """Takes in an entry that another home has dumped; any thread. An entry that is here stays
+        as it is.
 
-        What is taken in is served in a replay only: whoever wrote it could write anything. It counts for itself, so that it makes no
-        answer of this home go.
+        What is taken in is served in a replay only: whoever wrote it could write anything. It
+        counts for itself, so that it makes no answer of this home go.
 
         Args:
             digest: That of its key.
@@ -345,46 +336,47 @@ class Cache:
             Whether it was taken in.
 
         Raises:
-            ParseError: It is no such entry.
+            ParseError: It is not such an entry.
         """
         return self.load_all([(digest, dumped)]).taken == 1
 
-    def load_all(self, dumped: Iterable[tuple[str, bytes]]) -> Brought:
-        """Takes in entries as :meth:`load` does, a few at a time, so that other writers have their turn.
+    def load_all(self, dumped: Iterable[tuple[str, bytes]]) -> ImportCount:
+        """Takes in entries as :meth:`load` does, a few at a time, so that other writers have their
+        turn.
 
         Returns:
-            How many were taken in, and for how many there was no room: all that opened files have brought may take a quarter of what the
-            answers of this home may.
+            How many were taken in, and for how many there was no room: all that opened files have
+            brought may take a quarter of what the answers of this home may.
         """
         taken = left = size = 0
-        portion: list[tuple[bytes, Row]] = []
+        portion: list[tuple[bytes, CacheEntry]] = []
 
         def bring() -> None:
             nonlocal taken, left, size
-            brought = self._database.bring(portion)
+            brought = self._file.bring(portion)
             taken, left, size = taken + brought.taken, left + brought.left_out, 0
             portion.clear()
 
         for digest, entry in dumped:
             kind, at, data = read_dump(entry)
-            portion.append((_name(digest), Row(len(data), kind, at, data=data)))
+            portion.append((_name(digest), CacheEntry.of(kind, at, data)))
             size += len(data)
             if size >= _PORTION or len(portion) >= _USED:
                 bring()
         bring()
-        return Brought(taken, left)
+        return ImportCount(taken, left)
 
     # -- care ----------------------------------------------------------------------------------------------------------
 
     @property
     def most_imported(self) -> int:
         """Bytes that all answers of opened files may take."""
-        return self._database.imported.most_bytes
+        return self._file.most_imported
 
     @property
     def stats(self) -> CacheStats:
         """What it has done, and what it holds."""
-        own, imported = self._database.totals()
+        entries, size, imported, imported_size = self._file.totals()
         with self._lock:
             return CacheStats(
                 hits=self._recent.hits,
@@ -392,30 +384,31 @@ class Cache:
                 joined=self._joined,
                 stored=self._stored,
                 evicted=self._evicted,
-                entries=own.entries,
-                bytes=own.bytes,
-                imported=imported.entries,
-                imported_bytes=imported.bytes,
+                entries=entries,
+                bytes=size,
+                imported=imported,
+                imported_bytes=imported_size,
             )
 
     def abandon(self) -> None:
-        """Ends the calls under way, also those that nobody waits for any more: for who is about to stop their loop. Any thread."""
+        """Ends the calls under way, also those that nobody waits for any more: for who is about to
+        stop their loop. Any thread."""
         with self._lock:
             flights = list(self._flights.values())
         for flight in flights:
             flight.cancel()
 
     def close(self) -> None:
-        """Lets go of every file and thread; calls under way go on, their answers are not kept. Safe to call twice."""
+        """Lets go of every file and thread; calls under way go on, their answers are not kept. Safe
+        to call twice."""
         with self._lock:
             if self._closed:
                 return
-            self._closed, threads = True, self._thread
-        if threads is not None:
-            threads.shutdown(wait=True)
+            self._closed = True
+        self._threads.shutdown(wait=True)
         with suppress(SourceError, UsageError):  # it only says what makes room last
-            self._database.note(self._take_used())
-        self._database.close()
+            self._file.note(self._take_used())
+        self._file.close()
         self._recent.clear()
 
     def __enter__(self) -> Cache:
@@ -425,7 +418,7 @@ class Cache:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Cache({self._database.path.name!r}, mode={self.mode!r})"
+        return f"Cache({self._file.path.name!r}, mode={self.mode!r})"
 
 
 def _name(digest: str) -> bytes:

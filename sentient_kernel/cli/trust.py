@@ -129,9 +129,9 @@ class _Contents:
         self._runs.apply(record)
         if not record.origin:
             return
-        if record.kind == "run_started":
+        if record.kind == RunStarted.KIND:
             self._begun(record.run, record.event)
-        elif record.kind in ("approval_requested", "approval_decided"):
+        elif record.kind in (ApprovalRequested.KIND, ApprovalDecided.KIND):
             self._answered(record.event)
         self._hosts.update(hosts_in([record], self._blob))
 

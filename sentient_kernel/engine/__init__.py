@@ -9,19 +9,22 @@ is executed, and no answer or policy from elsewhere counts, before a person has 
     workflow.py      how a workflow is declared: @workflow, Retry, effects, Outcome
     context.py       what a workflow holds: step, approve, gather, emit, send, receive, run
     engine.py        the shell: starts, resumes, routes, leases
-    execution.py    one run while it is executed: its steps
-    questions.py    what it asks people
-    opening.py      what they are asked before a run from elsewhere goes on
-    messages.py     what its parts tell one another
-    tree.py         which runs belong together
-    calls.py        what one call of a step is made of
-    state.py        pure: what events amount to (apply), what a command becomes (decide)
-    identity.py     pure: which step is which
-    awaits.py       calls that nobody awaits, named with their lines
-    codec.py        values in and out of JSON
-    values.py       pure: values of numpy and pandas as Python's own
-    placement.py    where a step's body runs, so that a blocking one stalls nobody
-    watchdog.py     names the step that blocks
+    ports.py         what it lends to each run: one value
+    live_run.py      what is known of a run that is executed here, and what it writes
+    execution.py     that run with its workflow: its steps, its end
+    cursor.py        pure: where a resumed run stands in its record
+    questions.py     what a run asks people
+    opening.py       what they are asked before a run from elsewhere goes on
+    messages.py      what its parts send one another
+    tree.py          which runs belong together
+    state.py         pure: what events amount to (apply), what a command becomes (decide)
+    identity.py      pure: which step is which
+    awaits.py        calls that nobody awaits, named with their lines
+    codec.py         values in and out of JSON
+    frames.py        tables of pandas as JSON
+    values.py        pure: values of numpy and pandas as Python's own
+    threads.py       where code runs: the loop on a thread of its own, sync steps in threads
+    watchdog.py      names the step that blocks the loop
 """
 
 from sentient_kernel.engine.awaits import check_awaits

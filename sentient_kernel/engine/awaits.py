@@ -27,7 +27,7 @@ LINE = 100
 """Characters of a line that are shown."""
 
 
-class Made(NamedTuple):
+class PendingCall(NamedTuple):
     """A call that has to be awaited: what it is called, and where it stands."""
 
     coroutine: Coroutine[Any, Any, Any]
@@ -43,11 +43,11 @@ class Made(NamedTuple):
         return not (body.cr_running or body.cr_suspended or body.cr_frame is None)
 
 
-class Calls:
+class PendingCalls:
     """The calls of one run that were made and have perhaps not begun. Lives on the engine's loop."""
 
     def __init__(self) -> None:
-        self._made: list[Made] = []
+        self._made: list[PendingCall] = []
 
     def watch(self, coroutine: Coroutine[Any, Any, T], name: str, frame: FrameType) -> Coroutine[Any, Any, T]:
         """Remembers a call until it begins.
@@ -60,7 +60,7 @@ class Calls:
         if len(self._made) >= MOST:
             self._made = [made for made in self._made if made.waits]
         code = frame.f_code
-        self._made.append(Made(coroutine, name, code.co_filename, frame.f_lineno, code.co_qualname))
+        self._made.append(PendingCall(coroutine, name, code.co_filename, frame.f_lineno, code.co_qualname))
         return coroutine
 
     def forgotten(self) -> UsageError | None:
@@ -107,7 +107,7 @@ def _said(places: list[tuple[str, int, str, str]]) -> UsageError:
     ]
     more = f"; and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
     first = places[0][0]
-    return UsageError(f"{'; '.join(said[:SHOWN])}{more}.", hint=f"Write `await {first}(...)`: without it nothing is done.")
+    return UsageError(f"{'; '.join(said[:SHOWN])}{more}.", hint=f"Write `await {first}(...)`: without it the call does not run.")
 
 
 def _is_async(name: str, fn: Callable[..., Any]) -> bool:

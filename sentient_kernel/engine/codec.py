@@ -18,10 +18,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import from_json, to_json
 
-from sentient_kernel.engine.frames import FRAME, SERIES, is_table, is_table_type, read_table, table_json
-from sentient_kernel.engine.values import fallback, is_record, kind_of, parts, plain
+from sentient_kernel.engine.values import FRAME, SERIES, fallback, is_record, is_table, is_table_type, kind_of, parts, plain
 from sentient_kernel.errors import HoldsSecret, ValueNotStorable
-from sentient_kernel.events import Written
+from sentient_kernel.events import Written, keyed
 from sentient_kernel.ids import BlobId, StepKey
 from sentient_kernel.journal.base import Blobs
 from sentient_kernel.redaction.known import redactor
@@ -81,6 +80,8 @@ def as_json(value: Any, what: str) -> Encoded:
         if type(value) in _PLAIN:
             return Encoded(to_json(value, inf_nan_mode="strings"), NONFINITE if type(value) is float and not math.isfinite(value) else "")
         if is_table(value):
+            from sentient_kernel.engine.frames import table_json
+
             return Encoded(*table_json(value, what))
         if isinstance(value, Iterator):  # a file, a generator: reading it would use it up
             raise ValueError(type(value).__name__)
@@ -116,6 +117,8 @@ def decode(data: bytes, tag: str = "", fn: Callable[..., Any] | None = None) -> 
         fn: The function that returned it; its return annotation wins over the tag.
     """
     if tag in (FRAME, SERIES):
+        from sentient_kernel.engine.frames import read_table
+
         return read_table(data, tag)
     adapter = returns(fn)
     if adapter is None and tag and fn is not None:
@@ -137,14 +140,14 @@ def normalised(value: Any, encoded: Encoded, fn: Callable[..., Any] | None) -> A
 
 def result_fact(kind: str, key: StepKey | None, encoded: Encoded, blobs: Blobs, *, full: bool = False) -> Written:
     """Makes the event that holds a result: in the row when it is small, in a blob when it is big."""
-    parts = [f'"key":"{key}"'.encode()] if key else []
+    parts: list[bytes] = []
     if len(encoded.json) > INLINE:
         parts.append(f'"blob":"{blobs.put(encoded.json, sync=full)}"'.encode())
     elif encoded.json != b"null":
         parts.append(b'"result":' + encoded.json)
     if encoded.type:
         parts.append(b'"type":' + to_json(encoded.type))
-    return Written(kind, b"{" + b",".join(parts) + b"}")
+    return Written(kind, keyed(key, parts))
 
 
 def stored_result(body: bytes, blobs: Blobs, fn: Callable[..., Any] | None) -> Any:
@@ -162,7 +165,7 @@ def inputs_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Returns the arguments of a run as the JSON value that is stored.
 
     Raises:
-        ValueNotStorable: One of them is no JSON; the message names it.
+        ValueNotStorable: One of them cannot be kept as JSON; the message names it.
     """
     positional = [_input(a, f"argument {i + 1} of the workflow") for i, a in enumerate(args)]
     return {"args": positional, "kwargs": {k: _input(v, f"argument {k!r} of the workflow") for k, v in kwargs.items()}}
@@ -337,7 +340,7 @@ def _not_storable(value: Any, what: str) -> ValueNotStorable:
     if len(where) > 200:
         why = "it refers to itself, or is nested too deeply"
     elif isinstance(culprit, str):
-        why = f"{where} holds half a surrogate pair, which is no text"
+        why = f"{where} holds half a surrogate pair, which is not valid text"
     else:
         why = f"{where} is of type {kind_of(culprit)}"
         if hasattr(culprit, "__await__"):

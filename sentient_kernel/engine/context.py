@@ -10,12 +10,12 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from sentient_kernel.commands import FinishRun
 from sentient_kernel.engine import codec, identity, messages, questions
-from sentient_kernel.engine.calls import Call, Crashed, start_task
-from sentient_kernel.engine.execution import Execution
+from sentient_kernel.engine.execution import Crashed, Execution, StepCall, StepPlan
+from sentient_kernel.engine.ports import start_task
 from sentient_kernel.engine.state import answered_by
 from sentient_kernel.engine.workflow import PURE, EffectSpec, Outcome, Retry, Workflow
 from sentient_kernel.errors import JournalError, NondeterminismError, Refused, UsageError
@@ -35,7 +35,7 @@ def _awaited(method: Method[P, T]) -> Method[P, T]:
 
     @wraps(method)
     def call(self: Context, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
-        return self._execution.calls.watch(method(self, *args, **kwargs), name, sys._getframe(1))
+        return self.watch_call(method(self, *args, **kwargs), name, sys._getframe(1))
 
     return call
 
@@ -44,10 +44,22 @@ class Context:
     """The first argument of every workflow.
 
     What a workflow does through it is recorded; what was recorded is not done again when the run is resumed.
+
+    What it writes, and when that is safe:
+
+    =====================================  ==========================================  ====================================
+    Verb                                   Durable                                     A resumed run
+    =====================================  ==========================================  ====================================
+    step, approve, run, send, receive      before it returns                           takes the result from the record
+    emit, tell                             with the next commit, soon after            does not write it again
+    note (any thread, inside a step)       with the next commit, soon after            writes it if the step runs again
+    stream (any thread, inside a step)     never: it is only shown                     shows it if the step runs again
+    =====================================  ==========================================  ====================================
     """
 
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
+        self.watch_call = execution.calls.watch
 
     def __repr__(self) -> str:
         return f"<context of {self._execution.flow.name}>"
@@ -119,12 +131,13 @@ class Context:
         """
         execution = self._execution
         if type(effect) is not EffectSpec:
-            raise UsageError(f"effect={effect!r} is no effect.", hint="Write sk.once(), sk.idempotent(key) or sk.pure().")
+            hint = "Write sk.once(), sk.idempotent(key) or sk.pure()."
+            raise UsageError(f"effect must be an effect, not {effect!r}.", hint=hint)
         plan = execution.plan(fn, version)
         prefix = plan.prefix if effect.kind != "once" else plan.once  # what happened once is not undone by an edit
-        key = execution.occurrence(identity.identity(prefix, plan.name, args, kwargs))
-        call = Call(key, fn, plan.name, args, kwargs, retry, timeout, effect, title, None, "", plan)
-        return execution.calls.watch(execution.step(call), "ctx.step", sys._getframe(1))
+        key = execution.cursor.occurrence(identity.identity(prefix, plan.name, args, kwargs))
+        call = StepCall(key, plan.name, plan, fn, args, kwargs, retry, timeout, effect, title)
+        return self.watch_call(execution.step(call), "ctx.step", sys._getframe(1))
 
     @_awaited
     async def approve(
@@ -166,7 +179,7 @@ class Context:
             One outcome each, in the order given.
         """
         if limit is not None and limit < 1:
-            raise UsageError(f"gather(limit={limit}) would run nothing.", hint="Give a limit of 1 or more, or none.")
+            raise UsageError(f"limit must be at least 1, not {limit}.", hint="Leave it out for no limit.")
         outcomes: list[Outcome[T]] = [Outcome()] * len(awaitables)
         queue = iter(enumerate(awaitables))
 
@@ -199,20 +212,18 @@ class Context:
             data: Further JSON values to keep with it.
         """
         if progress is not None and not 0 <= progress <= 1:
-            raise UsageError(f"Progress is a share from 0 to 1, not {progress!r}.")
+            raise UsageError(f"progress must be a number from 0 to 1, not {progress!r}.")
         kept = from_json(codec.as_json(data, "the data of this progress").json) if data else None
-        self._execution.tell(ProgressUpdated(message=message, progress=progress, data=kept))
+        self.tell(ProgressUpdated(message=message, progress=progress, data=kept))
 
     def tell(self, fact: Fact) -> None:
         """Writes an event of the vocabulary, once, however often the run is resumed."""
-        self._execution.tell(fact)
-
-    def whisper(self, fact: ProgressUpdated | ResearchUpdated) -> None:
-        """Writes progress from inside a step, on whatever thread it runs. A resumed run does not run the step, nor write it, again."""
-        self._execution.post_soon(fact.model_copy(update={"inside": fact.inside or "step"}))
+        self._execution.post_once(fact)
 
     def note(self, fact: Fact) -> None:
         """Writes an event from inside a step, on whatever thread it runs; again each time the step runs."""
+        if isinstance(fact, ProgressUpdated | ResearchUpdated):
+            fact = fact.model_copy(update={"inside": fact.inside or "step"})
         self._execution.post_soon(fact)
 
     def stream(self, text: str, *, by: str = "") -> None:
@@ -224,16 +235,16 @@ class Context:
             text: The next piece.
             by: Who writes; each author's text is shown by itself.
         """
-        self._execution.engine.send_text(self._execution.run, by, text)
+        self._execution.ports.send_text(self._execution.run, by, text)
 
     def finish_after(self, seconds: float) -> None:
         """Asks this run to finish with what it has, once so many seconds are over."""
         execution = self._execution
 
         async def finish() -> None:
-            await execution.engine.clock.sleep(seconds)
+            await execution.ports.clock.sleep(seconds)
             with suppress(Refused):
-                await execution.engine.decide(FinishRun(run=execution.root.run, by="budget"))
+                await execution.ports.decide(FinishRun(run=execution.root.run, by="budget"))
 
         execution.timers.append(start_task(finish(), "budget"))
 
@@ -273,12 +284,14 @@ class Context:
         workflow.bind(args, kwargs)
         execution, name = self._execution, f"run {identity.name_of(workflow.fn)}"
         prefix = identity.step_prefix("", name, identity.code_of(workflow.fn, workflow.version))
-        key = execution.occurrence(identity.identity(prefix, name, args, kwargs))
+        key = execution.cursor.occurrence(identity.identity(prefix, name, args, kwargs))
 
         async def child(*args: Any, **kwargs: Any) -> Any:
-            return await execution.child(workflow, key, args, kwargs)
+            return await execution.ports.run_child(execution, key, workflow, args, kwargs)
 
-        result: T = await execution.step(Call(key, child, name, args, kwargs, None, None, PURE, title, workflow.fn))
+        plan = StepPlan(name, prefix, b"", b'"name":' + to_json(name), None, is_async=True)
+        call = StepCall(key, name, plan, child, args, kwargs, None, None, PURE, title, returns=workflow.fn)
+        result: T = await execution.step(call)
         return result
 
 

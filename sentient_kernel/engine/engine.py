@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import json
 import logging
 import os
 import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from functools import partial
-from types import CodeType
 from typing import Any
 
 from pydantic import JsonValue
@@ -22,13 +19,14 @@ from sentient_kernel import redaction
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.commands import CancelRun, Command, DecideApproval, SendMessage
 from sentient_kernel.engine import codec
-from sentient_kernel.engine.calls import Crashed, start_task
 from sentient_kernel.engine.context import Context
-from sentient_kernel.engine.execution import Execution
-from sentient_kernel.engine.loop import LoopThread
+from sentient_kernel.engine.execution import Crashed, Execution, story_of
+from sentient_kernel.engine.identity import child_id
+from sentient_kernel.engine.live_run import LiveRun
 from sentient_kernel.engine.opening import NotOpened, look
-from sentient_kernel.engine.placement import Placement
-from sentient_kernel.engine.state import CRASH_LOOP, ENDED, Refusal, RunState, apply, decide, fold
+from sentient_kernel.engine.ports import Ports, no_fault, start_task
+from sentient_kernel.engine.state import CRASH_LOOP, Refusal, RunState, apply, decide, fold
+from sentient_kernel.engine.threads import LoopThread
 from sentient_kernel.engine.tree import root_of, tree_of
 from sentient_kernel.engine.watchdog import Watchdog
 from sentient_kernel.engine.workflow import Workflow, find
@@ -43,22 +41,23 @@ from sentient_kernel.errors import (
     NotFound,
     Refused,
     RunCancelled,
-    StepFailed,
     UnknownWorkflow,
     UsageError,
 )
 from sentient_kernel.events import (
+    ENDS,
     ApprovalWithdrawn,
     ErrorInfo,
     LoopBlocked,
     Record,
-    RunFailed,
+    RunCompleted,
+    RunEndedCancelled,
+    RunEndedFailed,
     RunPaused,
     RunResumed,
     RunStarted,
     Written,
 )
-from sentient_kernel.events import RunCancelled as RunCancelledEvent
 from sentient_kernel.failures import without_secrets
 from sentient_kernel.ids import RunId, Seq, StepKey, answer_key, new_run_id
 from sentient_kernel.journal.base import Journal, Lease
@@ -75,6 +74,12 @@ POLL = 0.05
 MOMENT = 0.02
 """Seconds for which the loop itself waits for who else writes to the journal; a usual commit takes less than a thousandth."""
 
+MOST_ENDS = 1_000
+"""Runs whose end is kept at hand, so that who asks soon need not read; the newest."""
+
+MOST_ERRORS = 100
+"""Runs whose exception is kept with its traceback; the newest."""
+
 SYNC_SLOTS = 32
 """How many sync steps run at once in threads."""
 
@@ -88,9 +93,19 @@ class Engine:
         on_commit: Called on the loop with all that was committed, by this process or another one.
         on_text: Called on any thread with a run, an author and a piece of text as it is being written.
         by: Who acts here, for the record.
-        probe: Called with a named point of a step's life (before_step, intended, before_result, after_result, asked, answered) and
+        fault_hook: Called with a named point of a step's life (before_step, intended, before_result, after_result, asked, answered) and
             the step's name or the question; a seam for tests that kill the process there.
         lease_ttl: Seconds after which a kernel that gives no sign may lose its runs.
+
+    What it keeps of a run, by its id:
+
+    ==============  ================================================================================
+    ``live``        it is executed here: from its start, or its resumption, to its end or crash
+    ``_resuming``   it is being taken up: its lease is acquired, its record read
+    ``_watched``    somebody waits for its end, wherever it is executed
+    ``_ended``      how it ended, until it is resumed; the newest thousand
+    ``_errors``     the exception that ended it here, until it is resumed; the newest hundred
+    ==============  ================================================================================
     """
 
     def __init__(
@@ -101,20 +116,13 @@ class Engine:
         on_commit: Callable[[Sequence[Record]], None] | None = None,
         on_text: Callable[[RunId, str, str], None] | None = None,
         by: str = "",
-        probe: Callable[[str, str], None] | None = None,
+        fault_hook: Callable[[str, str], None] | None = None,
         lease_ttl: float = LEASE_TTL,
     ) -> None:
         self.journal = journal
-        self.probe = probe
-        self.lease_ttl = lease_ttl
         self.clock: Clock = clock or SystemClock()
-        self.by = by
-        self.placement = Placement()
-        self.slots = asyncio.Semaphore(SYNC_SLOTS)
         self.live: dict[RunId, Execution] = {}
-        self.settled: set[CodeType | None] = set()
         self._on_commit = on_commit
-        self.send_text: Callable[[RunId, str, str], None] = on_text or (lambda run, by, text: None)
         self._watched: dict[RunId, Future[str]] = {}
         self._ended: dict[RunId, str] = {}
         self._errors: dict[RunId, BaseException] = {}
@@ -123,8 +131,23 @@ class Engine:
         self._thread = LoopThread("sentient-engine")
         self._pid = os.getpid()
         self._closed = False
-        self.loop = self._thread.loop
-        self.watchdog = Watchdog(self.loop, self.placement, self._blocked)
+        self.watchdog = Watchdog(self._thread.loop, self._blocked)
+        self._ports = Ports(
+            journal=journal,
+            clock=self.clock,
+            loop=self._thread.loop,
+            watchdog=self.watchdog,
+            slots=asyncio.Semaphore(SYNC_SLOTS),
+            lease_ttl=lease_ttl,
+            by=by,
+            fault_hook=fault_hook or no_fault,
+            send_text=on_text or (lambda run, by, text: None),
+            names=self.names,
+            call_on_loop=self._call_on_loop,
+            decide=self.decide,
+            run_child=self._run_child,
+            keep_error=self._keep_error,
+        )
         try:
             self._thread.call(self._open())
         except BaseException:
@@ -185,6 +208,8 @@ class Engine:
         """True while some kernel executes the run."""
         if run in self.live:
             return True
+        if run in self._ended:
+            return False
         root = root_of(self.journal, run)  # a child is executed under its root's lease
         info = self.journal.leases([root]).get(root)
         return info is not None and info.alive
@@ -206,12 +231,12 @@ class Engine:
 
     def policy(self, run: RunId) -> Mapping[str, str]:
         """Returns how the questions of a run are answered; nothing for one that was begun elsewhere."""
-        begun = self.journal.read(run=run, kinds=["run_started"], limit=1)
+        begun = self.journal.read(run=run, kinds=[RunStarted.KIND], limit=1)
         return (begun[0].event.approve or {}) if begun and not begun[0].origin else {}
 
     def result(self, run: RunId) -> Any:
         """Returns the stored result of a run, typed by its workflow where that is defined here. Raises Refused when there is none."""
-        rows = self.journal.read(run=run, kinds=["run_started", "run_completed"])
+        rows = self.journal.read(run=run, kinds=[RunStarted.KIND, RunCompleted.KIND])
         if len(rows) < 2:
             raise Refused(f"Run {run!r} has no result.", hint="It is not completed.")
         name = rows[0].event.workflow
@@ -219,28 +244,27 @@ class Engine:
             return codec.stored_result(rows[-1].body, self.journal.blobs, (self._flows.get(name) or find(name)).fn)
         return codec.stored_result(rows[-1].body, self.journal.blobs, None)
 
-    def ended_by(self, run: RunId, error: BaseException) -> None:
-        """Remembers the exception, with its traceback, that ends a run in this process; the newest hundred are kept."""
+    def _keep_error(self, run: RunId, error: BaseException) -> None:
+        """Keeps the exception that ends a run in this process, with its traceback."""
         self._errors.pop(run, None)
         self._errors[run] = without_secrets(error)
-        while len(self._errors) > 100:
+        while len(self._errors) > MOST_ERRORS:
             self._errors.pop(next(iter(self._errors)))
 
     def story(self, run: RunId, key: StepKey) -> tuple[dict[str, Any], ...]:
         """Returns the events of one step, oldest first."""
-        needle = f'"key":"{key}"'.encode()
-        return tuple(json.loads(r.to_json()) for r in self.journal.read(run=run) if needle in r.body[:40])
+        return story_of(self.journal, run, key)
 
     def start_soon(self, call: Callable[[], Any]) -> Future[Any]:
         """Runs a coroutine function on the engine's loop."""
         self._usable()
         return self._thread.start(call())
 
-    def close(self, farewell: Callable[[], Awaitable[None]] | None = None) -> None:
+    def close(self, on_close: Callable[[], Awaitable[None]] | None = None) -> None:
         """Leaves runs under way resumable, writes what waits, and stops the loop. Safe to call twice.
 
         Args:
-            farewell: Closes what steps have open on the loop: called there when no run executes any more, so that none sees it closed.
+            on_close: Closes what steps have open on the loop: called there when no run executes any more, so that none sees it closed.
         """
         if self._closed or os.getpid() != self._pid:
             return
@@ -248,7 +272,7 @@ class Engine:
             raise UsageError("The workbench cannot be closed from inside a workflow or an async step.")
         self._closed = True
         try:
-            self._thread.call(self._close(farewell), timeout=15)
+            self._thread.call(self._close(on_close), timeout=15)
         finally:
             self.watchdog.stop()
             self._thread.stop()
@@ -260,7 +284,7 @@ class Engine:
         self.watchdog.start()
         self._keeper = start_task(self._keep(), "keeper")
 
-    async def _close(self, farewell: Callable[[], Awaitable[None]] | None) -> None:
+    async def _close(self, on_close: Callable[[], Awaitable[None]] | None) -> None:
         self._keeper.cancel()
         roots = [e for e in self.live.values() if e.parent is None]
         for execution in roots:
@@ -272,9 +296,9 @@ class Engine:
         if roots:
             await asyncio.wait([e.task for e in roots if e.task is not None], timeout=5)
         try:
-            if farewell is not None:
+            if on_close is not None:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(farewell(), 5)
+                    await asyncio.wait_for(on_close(), 5)
         finally:
             self.journal.close()
 
@@ -295,11 +319,11 @@ class Engine:
         codec.refuse_secrets(to_json(name), "the name of the run")
         inputs = codec.inputs_of(args, kwargs or {})
         started = RunStarted(
-            workflow=flow.name, code=flow.code, inputs=inputs, name=name, session=session, user=user or self.by, approve=approve
+            workflow=flow.name, code=flow.code, inputs=inputs, name=name, session=session, user=user or self._ports.by, approve=approve
         )
         unique = started.key or None
         run = new_run_id(self.clock.now_us() // 1000)
-        lease, written = self.journal.begin(run, started, ttl=self.lease_ttl, unique=unique)
+        lease, written = self.journal.begin(run, started, ttl=self._ports.lease_ttl, unique=unique)
         try:
             await written
         except DuplicateKey as duplicate:
@@ -307,18 +331,18 @@ class Engine:
             await self._attach(known, flow, approve)
             return known
         state = RunState(run, started=started, policy=approve or {}, code=started.code, started_at=self.clock.now_us())
-        self._execute(flow, Execution(self, flow, state, lease))
+        self._execute(flow, Execution(self._ports, flow, state, lease))
         return run
 
     def _named(self, seq: int, started: RunStarted) -> RunId:
         """Returns the run of a name, once it is what that name stands for: in a home from elsewhere, anything can."""
         found = self.journal.read(after=Seq(seq - 1), limit=1)
-        if found and found[0].kind == "run_started":
+        if found and found[0].kind == RunStarted.KIND:
             event = found[0].event
             if (event.name, event.workflow, event.inputs) == (started.name, started.workflow, started.inputs):
                 return found[0].run
         raise JournalDamaged(
-            f"The run that goes by the name {started.name!r} is not one of these inputs.", hint="`sentient-kernel verify` tells more."
+            f"The run named {started.name!r} holds other inputs than its name stands for.", hint="`sentient-kernel verify` tells more."
         )
 
     async def _attach(self, run: RunId, flow: Workflow[..., Any], approve: Mapping[str, str] | None) -> None:
@@ -370,22 +394,24 @@ class Engine:
         if not state.ended and state.recoveries >= CRASH_LOOP:
             await self._declare_failed(state, lease)
             return
-        end = Written(f"run_{state.ended}", state.last) if state.ended else None
-        event = RunResumed(code=flow.code, by=self.by, retry_failed=state.ended == "failed")
+        end = Written(_kind_of_end(state.ended), state.last) if state.ended else None
+        event = RunResumed(code=flow.code, by=self._ports.by, retry_failed=state.ended == "failed")
         await self.journal.append(run, [event], lease=lease)
         self._catch_up(state)
         self._errors.pop(run, None)
         foreign = state.foreign or any(record.origin for one in tree_of(self.journal, run)[1:] for record in self.journal.read(run=one))
         given = {ask: how for ask, how in (approve or {}).items() if ask == "open"}
-        self._execute(flow, Execution(self, flow, state, lease, foreign=foreign, given=given, end=end))
+        self._execute(flow, Execution(self._ports, flow, state, lease, foreign=foreign, given=given, end=end))
 
     async def _declare_failed(self, state: RunState, lease: Lease) -> None:
         names = ", ".join(sorted({s.name for s in state.steps.values() if s.completed is None and s.failed is None})) or "its first lines"
         error = ErrorInfo(
-            type="CrashLoop", message=f"The kernel died {state.recoveries} times in a row while the run was at: {names}.",
-            hint="Mend that step, then resume the run: finished steps are kept.", code="crash_loop",
-        )  # fmt: skip
-        await self.journal.append(state.run, [RunFailed(error=error)], lease=lease)
+            type="CrashLoop",
+            message=f"The kernel died {state.recoveries} times in a row while the run was at: {names}.",
+            hint="Mend that step, then resume the run: finished steps are kept.",
+            code="crash_loop",
+        )
+        await self.journal.append(state.run, [RunEndedFailed(error=error)], lease=lease)
         self._release(lease)
 
     def _catch_up(self, state: RunState) -> None:
@@ -405,15 +431,15 @@ class Engine:
     async def _to_the_end(self, execution: Execution) -> None:
         run = execution.run
         try:
-            await execution.execute(Context(execution), self._arguments(execution))
+            await execution.execute(Context(execution))
         except asyncio.CancelledError:
             pass
         except (Crashed, LeaseLost, JournalError) as error:
-            self.ended_by(run, error)
+            self._keep_error(run, error)
         except NotOpened as closed:
-            self.ended_by(run, closed.rejected)
+            self._keep_error(run, closed.rejected)
         except Exception as error:  # noqa: BLE001 - the border of step execution; the journal has it, this keeps the traceback
-            self.ended_by(run, error)
+            self._keep_error(run, error)
         finally:
             self.live.pop(run, None)
             if not execution.fenced:
@@ -425,29 +451,28 @@ class Engine:
         """Takes the lease of a run; while others write for long, the loop has others to serve."""
         while True:
             try:
-                return self.journal.acquire(run, ttl=self.lease_ttl, patience=MOMENT)
+                return self.journal.acquire(run, ttl=self._ports.lease_ttl, patience=MOMENT)
             except JournalLocked:
                 await asyncio.sleep(POLL)
-
-    @staticmethod
-    def _arguments(execution: Execution) -> Callable[[], tuple[list[Any], dict[str, Any]]]:
-        started = execution.state.started
-        assert started is not None  # noqa: S101 - a run that is executed has begun
-        return partial(codec.arguments, execution.flow.fn, started.inputs)
 
     def _release(self, lease: Lease) -> None:
         try:
             self.journal.release(lease, patience=MOMENT)
         except JournalLocked:
-            self.loop.call_later(POLL, self._release, lease)
+            self._ports.loop.call_later(POLL, self._release, lease)
         except JournalError:
             pass  # it runs out by itself
 
-    async def execute_child(
-        self, parent: Execution, run: RunId, flow: Workflow[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    async def _run_child(
+        self,
+        parent: LiveRun,
+        key: StepKey,
+        flow: Workflow[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> Any:
         """Runs a child to its end under its parent's lease and returns its result."""
-        lease = parent.root.lease
+        run, lease = child_id(parent.run, key), parent.lease
         state = fold(run, self.journal.read(run=run))
         if state.foreign and run not in parent.root.opened:
             # Those that the journal's list of runs knows were asked about before their parent's first line.
@@ -459,17 +484,23 @@ class Engine:
             inputs = codec.inputs_of(args, kwargs)
             root = parent.root.state.started
             state.started = RunStarted(
-                workflow=flow.name, code=flow.code, inputs=inputs, parent=parent.run,
-                session=root.session if root else "", user=root.user if root else "",
-            )  # fmt: skip
+                workflow=flow.name,
+                code=flow.code,
+                inputs=inputs,
+                parent=parent.run,
+                session=root.session if root else "",
+                user=root.user if root else "",
+            )
             state.code = flow.code
             await self.journal.append(run, [state.started], lease=lease)
         else:
-            await self.journal.append(run, [RunResumed(code=flow.code, by=self.by, retry_failed=state.ended == "failed")], lease=lease)
+            await self.journal.append(
+                run, [RunResumed(code=flow.code, by=self._ports.by, retry_failed=state.ended == "failed")], lease=lease
+            )
             state = fold(run, self.journal.read(run=run))
-        execution = Execution(self, flow, state, lease, parent)
+        execution = Execution(self._ports, flow, state, lease, parent)
         self.live[run] = execution
-        execution.task = start_task(execution.execute(Context(execution), self._arguments(execution)), f"run {run}")
+        execution.task = start_task(execution.execute(Context(execution)), f"run {run}")
         try:
             return await execution.task
         except asyncio.CancelledError:
@@ -533,7 +564,7 @@ class Engine:
                     with suppress(DuplicateKey):
                         unique = answer_key(run, withdrawn.approval)
                         await self.journal.append(run, [withdrawn], lease=lease, unique=unique)
-                await self.journal.append(run, [RunCancelledEvent(reason=state.cancel_reason)], lease=lease)
+                await self.journal.append(run, [RunEndedCancelled(reason=state.cancel_reason)], lease=lease)
         finally:
             self._release(lease)
 
@@ -551,15 +582,6 @@ class Engine:
             hint = "Nothing was recorded; correct it and answer again."
             raise AnswerRefused(f"The edited payload does not fit: {where}: {first['msg']}.", hint=hint) from None
 
-    async def either(self, future: asyncio.Future[Any], seconds: float) -> bool:
-        """Waits for a future or for the clock; True when the future was first."""
-        timer = start_task(self.clock.sleep(seconds), "timer")
-        try:
-            await asyncio.wait([future, timer], return_when=asyncio.FIRST_COMPLETED)
-            return future.done()
-        finally:
-            timer.cancel()
-
     # -- what the journal tells --------------------------------------------------------------------------------------
 
     def _committed(self, records: Sequence[Record]) -> None:
@@ -567,21 +589,17 @@ class Engine:
             execution = self.live.get(record.run)
             if execution is not None:
                 execution.on_record(record)
-            if record.kind in ENDED:
+            if record.kind in ENDS:
                 if execution is not None:
                     execution.over = True
-                self._remember_end(record.run, ENDED[record.kind])
-                self._settle(record.run, ENDED[record.kind])
-            elif record.kind == "run_resumed":
+                self._ended[record.run] = ENDS[record.kind]
+                if len(self._ended) > MOST_ENDS:
+                    del self._ended[next(iter(self._ended))]
+                self._settle(record.run, ENDS[record.kind])
+            elif record.kind == RunResumed.KIND:
                 self._ended.pop(record.run, None)
         if self._on_commit is not None:
             self._on_commit(records)
-
-    def _remember_end(self, run: RunId, end: str) -> None:
-        """Keeps the ends of the newest thousand, so that who asks soon need not read."""
-        self._ended[run] = end
-        if len(self._ended) > 1_000:
-            del self._ended[next(iter(self._ended))]
 
     async def _watch(self, run: RunId) -> Future[str]:
         execution = self.live.get(run)
@@ -592,12 +610,12 @@ class Engine:
             done.set_result(end)
             return done
         alive = self.alive(run)  # before the record is read: an end that comes in between is in it
-        rows = self.journal.read(run=run, kinds=["run_started", "run_resumed", *ENDED])
+        rows = self.journal.read(run=run, kinds=[RunStarted.KIND, RunResumed.KIND, *ENDS])
         if not rows:
             raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
-        if rows[-1].kind not in ENDED and (alive or self._load(run).at_rest):
+        if rows[-1].kind not in ENDS and (alive or self._load(run).at_rest):
             return self._watched.setdefault(run, Future())
-        done.set_result(ENDED.get(rows[-1].kind, "crashed"))
+        done.set_result(ENDS.get(rows[-1].kind, "crashed"))
         return done
 
     def _notice_deaths(self) -> None:
@@ -608,7 +626,7 @@ class Engine:
                 self._settle(run, "crashed")
 
     async def _keep(self) -> None:
-        """Looks for news from other processes, prolongs leases, notices holders that died."""
+        """The heartbeat: reads what other processes wrote, renews leases, notices holders that died."""
         beat = looked = 0.0
         while True:
             await asyncio.sleep(POLL)
@@ -618,23 +636,18 @@ class Engine:
                 if now - looked > 1 and self._watched:
                     looked = now
                     self._notice_deaths()
-                if now - beat < self.lease_ttl / 3 and beat:
+                if now - beat < self._ports.lease_ttl / 3 and beat:
                     continue
                 leases = [e.lease for e in self.live.values() if e.parent is None]
-                for lease in self.journal.renew(leases, ttl=self.lease_ttl, patience=MOMENT):
+                for lease in self.journal.renew(leases, ttl=self._ports.lease_ttl, patience=MOMENT):
                     self._fence(lease)
                 beat = now
             except JournalLocked:
                 continue  # somebody writes for long, as who opens an exported run: tried again with the next look
             except JournalError as error:  # a full disk, a file that is locked for too long: looked at again in a moment
-                log.warning("The journal could not be looked at: %s", error)
+                log.warning("The journal could not be read: %s", error)
 
-    def check_lease(self, lease: Lease) -> None:
-        """Raises LeaseLost when another kernel has taken a run over; on the loop."""
-        if self.journal.renew([lease], ttl=self.lease_ttl):
-            raise LeaseLost(f"Run {lease.run!r} was taken over by another kernel while this one stood still.")
-
-    def on_loop(self, call: Callable[[], None]) -> None:
+    def _call_on_loop(self, call: Callable[[], None]) -> None:
         """Calls something on the loop and waits for it; from another thread."""
 
         async def there() -> None:
@@ -662,6 +675,10 @@ class Engine:
             raise JournalUnusable("This workbench is closed.", hint="Open a new one; stored runs are all there.")
 
 
+def _kind_of_end(status: str) -> str:
+    return next(kind for kind, end in ENDS.items() if end == status)
+
+
 def _close_at_exit(engine: Engine) -> None:
     reference = weakref.ref(engine)
 
@@ -671,6 +688,3 @@ def _close_at_exit(engine: Engine) -> None:
             alive.close()
 
     atexit.register(close)
-
-
-__all__ = ["Engine", "StepFailed"]

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from sentient_kernel.engine.values import FRAME, SERIES
 from sentient_kernel.errors import ValueNotStorable
-
-FRAME, SERIES = "pandas.DataFrame", "pandas.Series"
-"""The names that a result's type is stored under when it is a table."""
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _SIMPLE = re.compile(r"object|bool|boolean|str|string|u?int(8|16|32|64)|U?Int(8|16|32|64)|float(16|32|64)|Float(32|64)")
 _TIME = re.compile(r"(datetime64|timedelta64)\[(s|ms|us|ns)")
-
-
-def is_table(value: Any) -> bool:
-    """True for a DataFrame or a Series; asks nothing of pandas where nobody has imported it."""
-    return "pandas" in sys.modules and is_table_type(type(value))
-
-
-def is_table_type(cls: Any) -> bool:
-    """True for the classes of DataFrames and Series and those derived from them."""
-    pandas = sys.modules.get("pandas")
-    kinds = (getattr(pandas, "DataFrame", ()), getattr(pandas, "Series", ()))
-    return isinstance(cls, type) and any(issubclass(cls, kind) for kind in kinds)
 
 
 def table_json(table: Any, what: str) -> tuple[bytes, str]:

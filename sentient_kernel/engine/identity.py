@@ -162,6 +162,11 @@ def occurrence_key(identity: bytes, occurrence: int) -> StepKey:
     return StepKey(blake2b(identity, digest_size=8, salt=occurrence.to_bytes(8, "little")).hexdigest())
 
 
+def mailbox_identity(run: RunId) -> bytes:
+    """Returns the identity that the messages a run takes are counted by."""
+    return b"receive\0" + run.encode()
+
+
 def approval_id(run: RunId, key: StepKey) -> ApprovalId:
     """Returns the id of a question: the same after every restart."""
     return ApprovalId("a" + blake2b(f"{run}/{key}".encode(), digest_size=6).hexdigest())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import JsonValue
 
 from sentient_kernel.engine import identity
+from sentient_kernel.engine.live_run import LiveRun
 from sentient_kernel.engine.questions import answer_to, put
 from sentient_kernel.engine.state import RunState, fold
 from sentient_kernel.engine.tree import tree_of
@@ -18,9 +19,6 @@ from sentient_kernel.events import Record
 from sentient_kernel.ids import RunId
 from sentient_kernel.journal.base import Journal
 from sentient_kernel.projections.foreign import ForeignView, comes_from, foreign_view
-
-if TYPE_CHECKING:
-    from sentient_kernel.engine.execution import Execution
 
 Names = Callable[[str, Any], dict[str, JsonValue]]
 
@@ -58,21 +56,21 @@ def _key(digest: str, n: int) -> Any:
     return identity.occurrence_key(b"open\0" + digest.encode(), n)
 
 
-async def open_foreign(execution: Execution, names: Names) -> None:
+async def open_foreign(live: LiveRun) -> None:
     """Waits until a person has agreed to all that this run holds from elsewhere; what comes meanwhile is asked about too.
 
     Raises:
         NotOpened: They do not.
     """
-    journal, run = execution.journal, execution.run
-    while (found := await asyncio.to_thread(look, journal, run, names)) is not None and not found.opened:
-        asked = _asked(execution.state, found.digest)
+    journal, names = live.ports.journal, live.ports.names
+    while (found := await asyncio.to_thread(look, journal, live.run, names)) is not None and not found.opened:
+        asked = _asked(live.state, found.digest)
         waits = bool(asked) and asked[-1].open
         key = _key(found.digest, len(asked) - waits)
         question = f"{comes_from(found)}. May it go on here, with what it names?"
-        approval = await put(execution, key, question, found.names, "open")
-        answer = await answer_to(execution, approval)
+        approval = await put(live, key, question, found.names, "open")
+        answer = await answer_to(live, approval)
         if answer is not None and answer.decision == "reject":
             said = f"{comes_from(found)}, and {answer.by or 'somebody'} did not want it to go on here."
             raise NotOpened(ApprovalRejected(said, reason=answer.reason, hint=answer.reason), answer.by)
-    execution.opened = found.runs if found is not None else frozenset()
+    live.opened = found.runs if found is not None else frozenset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
@@ -13,6 +13,7 @@ from pydantic_core import from_json, to_json
 from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import codec
 from sentient_kernel.engine import identity as _identity
+from sentient_kernel.engine.live_run import LiveRun, Waiters
 from sentient_kernel.engine.state import FOREIGN, ApprovalState, answered_by
 from sentient_kernel.errors import (
     AnswerRefused,
@@ -30,10 +31,6 @@ from sentient_kernel.events import (
 from sentient_kernel.ids import StepKey, answer_key
 from sentient_kernel.redaction.known import redactor
 
-if TYPE_CHECKING:
-    from sentient_kernel.engine.calls import Call
-    from sentient_kernel.engine.execution import Execution
-
 
 class Happened(BaseModel):
     """What a person says of an effect whose outcome nobody recorded."""
@@ -43,19 +40,30 @@ class Happened(BaseModel):
     result: Any = None
 
 
-async def ask_whether_it_happened(execution: Execution, call: Call, intents: int) -> Happened:
-    """Asks what became of an effect whose outcome nobody recorded. Raises ApprovalRejected."""
+async def ask_whether_it_happened(live: LiveRun, step: str, key: StepKey, intents: int) -> Happened:
+    """Asks what became of an effect whose outcome nobody recorded.
+
+    Args:
+        live: The run.
+        step: The name of the step.
+        key: Its key.
+        intents: How often it was about to act.
+
+    Raises:
+        ApprovalRejected: It is not to be tried again.
+    """
     question = (
-        f"Step {call.name!r} was cut off, or failed, while it acted on the outside world; it may or may not have happened. "
+        f"Step {step!r} was cut off, or failed, while it acted on the outside world; it may or may not have happened. "
         "Approve to do it again; approve with the payload {'happened': true, 'result': ...} if it did happen; reject to stop."
     )
-    answer = await approve(execution, f"effect:{call.key}:{intents}", question, Happened().model_dump(), _happened(), "effect", None)
+    scope = f"effect:{key}:{intents}"
+    answer = await approve(live, scope, question, Happened().model_dump(), _happened(), "effect", None)
     assert isinstance(answer, Happened)  # noqa: S101 - the schema says so
     return answer
 
 
 async def approve(
-    execution: Execution, scope: str, question: str, payload: Any, schema: TypeAdapter[Any] | None, ask: Ask, expires: float | None
+    live: LiveRun, scope: str, question: str, payload: Any, schema: TypeAdapter[Any] | None, ask: Ask, expires: float | None
 ) -> Any:
     """Asks, waits for the answer, and returns the payload that was approved.
 
@@ -73,11 +81,11 @@ async def approve(
     identity = b"\0".join((b"approve", scope.encode(), question.encode(), encoded.json))
     note = ""
     while True:
-        key = execution.occurrence(identity)
-        approval = await _asked(execution, key, question + note, shown, schema, ask, expires, by_default=not scope)
-        answer = await answer_to(execution, approval)
+        key = live.cursor.occurrence(identity)
+        approval = await _asked(live, key, question + note, shown, schema, ask, expires, by_default=not scope)
+        answer = await answer_to(live, approval)
         if answer is None:
-            await _disowned(execution, approval)
+            await _disowned(live, approval)
             continue  # it was withdrawn when the run ended, or does not count here; taken up again, the run asks anew
         if answer.decision == "reject":
             raise ApprovalRejected(f"{question!r} was rejected by {answer.by or 'somebody'}.", reason=answer.reason, hint=answer.reason)
@@ -90,7 +98,7 @@ async def approve(
 
 
 async def _asked(
-    execution: Execution,
+    live: LiveRun,
     key: StepKey,
     question: str,
     shown: Any,
@@ -101,18 +109,13 @@ async def _asked(
     by_default: bool,
 ) -> ApprovalState:
     """Asks what a workflow asks, or finds what became of it in a former life of the run."""
-    approval = _identity.approval_id(execution.run, key)
-    known = execution.state.approvals.get(approval)
-    if approval in execution.unasked and known is not None and not known.open:
-        execution.unasked.discard(approval)
-        execution.ahead -= execution.ahead > 0
-    else:
-        execution.ahead = 0
-    return await put(execution, key, question, shown, ask, schema=schema, expires=expires, by_default=by_default)
+    approval = _identity.approval_id(live.run, key)
+    live.cursor.question(approval, live.state.approvals.get(approval))
+    return await put(live, key, question, shown, ask, schema=schema, expires=expires, by_default=by_default)
 
 
 async def put(
-    execution: Execution,
+    live: LiveRun,
     key: StepKey,
     question: str,
     shown: Any,
@@ -123,84 +126,86 @@ async def put(
     by_default: bool = True,
 ) -> ApprovalState:
     """Writes a question down, unless it is known, and lets the run's policy answer it where it is to; returns what is known of it."""
-    approval = _identity.approval_id(execution.run, key)
+    approval = _identity.approval_id(live.run, key)
     if schema is not None:
-        execution.forms[approval] = schema
-    if approval not in execution.state.approvals:
+        live.forms[approval] = schema
+    if approval not in live.state.approvals:
         form = from_json(redactor().data(to_json(schema.json_schema()))) if schema is not None else None
         event = ApprovalRequested(
-            approval=approval, key=key, ask=ask, question=question, payload=shown, form=form,
+            approval=approval,
+            key=key,
+            ask=ask,
+            question=question,
+            payload=shown,
+            form=form,
             digest=_identity.digest(question, shown, form),
-            expires_at=None if expires is None else execution.engine.clock.now_us() + int(expires * 1e6),
-        )  # fmt: skip
-        execution.state.approvals[approval] = ApprovalState(event)
-        await execution.append(event)
-        if execution.engine.probe:
-            execution.engine.probe("asked", question)
-    state = execution.state.approvals[approval]
-    policy = answered_by(execution.root.policy, ask, by_default=by_default)
+            expires_at=None if expires is None else live.ports.clock.now_us() + int(expires * 1e6),
+        )
+        live.state.approvals[approval] = ApprovalState(event)
+        await live.append(event)
+        live.ports.fault_hook("asked", question)
+    state = live.state.approvals[approval]
+    policy = answered_by(live.root.policy, ask, by_default=by_default)
     if state.open and policy != "ask":
-        await _answer_by(policy, execution, state)
+        await _answer_by(policy, live, state)
     return state
 
 
-async def _answer_by(policy: str, execution: Execution, state: ApprovalState) -> None:
+async def _answer_by(policy: str, live: LiveRun, state: ApprovalState) -> None:
     reason = "" if policy == "auto" else "the policy for this run is to deny"
-    if policy == "auto" and state.request.ask == "spend" and _agreed_to_spend(execution):
-        policy, reason = "deny", "yes to everything goes over a budget once; approve={'spend': 'auto'} goes over it each time"
+    if policy == "auto" and state.request.ask == "spend" and _agreed_to_spend(live):
+        policy, reason = "deny", "approve='auto' raises a budget once per run; use approve={'spend': 'auto'} to always allow it"
     decision: Literal["approve", "reject"] = "approve" if policy == "auto" else "reject"
     approval = state.request.approval
     with suppress(AnswerRefused):  # a person was faster
-        command = DecideApproval(run=execution.run, approval=approval, decision=decision, reason=reason, by=f"policy {policy}")
-        await execution.engine.decide(command)
+        command = DecideApproval(run=live.run, approval=approval, decision=decision, reason=reason, by=f"policy {policy}")
+        await live.ports.decide(command)
 
 
-def _agreed_to_spend(execution: Execution) -> bool:
-    """Tells whether yes to everything has let this run go over its budget before, without that spending was named."""
-    answers = [one.answer for one in execution.state.approvals.values() if one.request.ask == "spend"]
-    named = "spend" in execution.root.policy
+def _agreed_to_spend(live: LiveRun) -> bool:
+    """True when approve='auto' has raised this run's budget before; one that names spending raises it each time."""
+    answers = [one.answer for one in live.state.approvals.values() if one.request.ask == "spend"]
+    named = "spend" in live.root.policy
     return not named and any(one is not None and one.decision == "approve" and one.by == "policy auto" for one in answers)
 
 
-async def answer_to(execution: Execution, approval: ApprovalState) -> ApprovalDecided | None:
+async def answer_to(live: LiveRun, approval: ApprovalState) -> ApprovalDecided | None:
     """Waits for the answer; None when the question was withdrawn."""
-    request, clock = approval.request, execution.engine.clock
+    request, clock = approval.request, live.ports.clock
     until = None if request.expires_at is None else clock.monotonic() + (request.expires_at - clock.now_us()) / 1e6
     while approval.open:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        execution.answers.setdefault(request.approval, []).append(waiter)
+        waiter = live.answers.setdefault(request.approval, Waiters()).join()
         if until is None:
             await waiter
-        elif (left := until - clock.monotonic()) <= 0 or not await execution.engine.either(waiter, left):
-            await _end_question(execution, ApprovalExpired(approval=request.approval))
-    if execution.engine.probe:
-        execution.engine.probe("answered", request.question)
-    if approval.answer is None and approval.closed == "approval_expired":
+        elif (left := until - clock.monotonic()) <= 0 or not await live.ports.first(waiter, left):
+            await _end_question(live, ApprovalExpired(approval=request.approval))
+    live.ports.fault_hook("answered", request.question)
+    if approval.answer is None and approval.closed == ApprovalExpired.KIND:
         how = "nobody answered in time"
         raise ApprovalRejected(f"{request.question!r} was not approved: {how}.", reason=how)
     return approval.answer
 
 
-async def _disowned(execution: Execution, approval: ApprovalState) -> None:
+async def _disowned(live: LiveRun, approval: ApprovalState) -> None:
     """Withdraws a question that was asked or answered elsewhere, so that it stays so should somebody trust its home later."""
     if approval.closed == FOREIGN:
         reason = "It was asked, or answered, where this run comes from; here it is asked again."
-        await execution.append(ApprovalWithdrawn(approval=approval.request.approval, reason=reason), full=True)
+        await live.append(ApprovalWithdrawn(approval=approval.request.approval, reason=reason), full=True)
 
 
-async def withdraw(execution: Execution, reason: str) -> None:
+async def withdraw(live: LiveRun, reason: str) -> None:
     """Ends the questions of a run that has come to its end."""
-    for approval in execution.state.open_approvals:
-        await _end_question(execution, ApprovalWithdrawn(approval=approval.request.approval, reason=reason))
+    for approval in live.state.open_approvals:
+        await _end_question(live, ApprovalWithdrawn(approval=approval.request.approval, reason=reason))
 
 
-async def _end_question(execution: Execution, fact: ApprovalWithdrawn | ApprovalExpired) -> None:
+async def _end_question(live: LiveRun, fact: ApprovalWithdrawn | ApprovalExpired) -> None:
     """Ends a question without an answer, unless an answer was first."""
-    unique = answer_key(execution.run, fact.approval)
+    unique = answer_key(live.run, fact.approval)
     try:
-        await execution.journal.append(execution.run, [fact], lease=execution.root.lease, unique=unique, full=True)
+        await live.append(fact, unique=unique, full=True)
     except DuplicateKey:
-        execution.journal.poll()  # the answer was written by another process; now it is known here
+        live.ports.journal.poll()  # the answer was written by another process; now it is known here
         await asyncio.sleep(0.05)  # if it is not, others must have their turn
 
 

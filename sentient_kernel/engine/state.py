@@ -6,40 +6,74 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, assert_never
+from typing import assert_never
 
 from pydantic_core import from_json
 
 from sentient_kernel.commands import CancelRun, Command, ContinueRun, DecideApproval, FinishRun, PauseRun, SendMessage, SteerRun
 from sentient_kernel.events import (
+    ENDS,
+    STEPS,
+    ApprovalClosed,
     ApprovalDecided,
+    ApprovalExpired,
     ApprovalRequested,
+    ApprovalWithdrawn,
     CancelRequested,
+    DirectionTaken,
+    EffectIntended,
+    ErrorRecorded,
     Fact,
     FinishRequested,
+    MessageReceived,
     MessageSent,
+    ProgressUpdated,
     Record,
+    ResearchDelegated,
+    ResearchUpdated,
+    RunCompleted,
     RunContinued,
+    RunEnd,
+    RunEndedCancelled,
+    RunEndedFailed,
     RunPaused,
+    RunResumed,
     RunStarted,
     RunSteered,
+    SourceReported,
+    StepCompleted,
+    StepEndedFailed,
+    StepEvent,
+    StepRetried,
+    StepStarted,
+    key_of,
+    kinds_of,
+    without_key,
 )
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
 
 CRASH_LOOP = 8
 """So many deaths in a row without any progress, and the run is declared failed instead of killing the kernel again."""
 
-CONTROL = frozenset(
-    {
-        "run_paused", "run_continued", "cancel_requested", "finish_requested", "run_steered", "message_sent", "message_received",
-        "approval_requested", "approval_decided", "approval_expired", "approval_withdrawn",
-    }
-)  # fmt: skip
+Control = (
+    RunPaused
+    | RunContinued
+    | CancelRequested
+    | FinishRequested
+    | RunSteered
+    | MessageSent
+    | MessageReceived
+    | ApprovalRequested
+    | ApprovalClosed
+)
+Emitted = ProgressUpdated | ResearchUpdated | SourceReported | ResearchDelegated | ErrorRecorded
+Taken = RunStarted | RunResumed | RunEnd | StepEvent | Control | Emitted | DirectionTaken
+
+CONTROL = kinds_of(Control)
 """Kinds that a live run must know of as soon as they are written, whoever wrote them."""
 
-_OF_STEPS = frozenset({"step_started", "step_retried", "step_completed", "step_failed", "effect_intended"})
-
-ENDED = {"run_completed": "completed", "run_failed": "failed", "run_cancelled": "cancelled"}
+TAKEN = kinds_of(Taken)
+"""Kinds that the state of a run is made of; all others change nothing."""
 
 
 @dataclass(slots=True)
@@ -51,7 +85,6 @@ class StepState:
         done: Where it came to its end, 0 when it did not.
         intents: How often an effect that must happen once was about to be tried.
         loose: True when other code, or a former life of the run, asked for it: the workflow need not ask again.
-        claimed: True once this execution has asked for it.
     """
 
     name: str = ""
@@ -62,7 +95,6 @@ class StepState:
     done: Seq = Seq(0)
     intents: int = 0
     loose: bool = False
-    claimed: bool = False
     completed: bytes | None = None
     failed: bytes | None = None
 
@@ -141,13 +173,6 @@ class Refusal:
     about_answer: bool = False
 
 
-def key_in(body: bytes) -> StepKey:
-    """Returns the key of a step's event; it is always the first field, so nothing else need be parsed."""
-    if body.startswith(b'{"key":"') and body[24:25] == b'"':
-        return StepKey(body[8:24].decode())
-    return StepKey(from_json(body)["key"])
-
-
 def fold(run: RunId, records: list[Record]) -> RunState:
     """Returns the state that the events of one run amount to."""
     state = RunState(run)
@@ -158,99 +183,112 @@ def fold(run: RunId, records: list[Record]) -> RunState:
 
 def apply(state: RunState, record: Record) -> None:
     """Takes one more event into the state."""
-    kind, body = record.kind, record.body
     state.seq = record.seq
     state.foreign = state.foreign or record.origin != ""
-    if kind in _OF_STEPS:
-        _apply_step(state, kind, body)
-    elif kind.startswith("approval_"):
-        _apply_approval(state, record)
-    elif kind == "run_started":
-        if state.started is not None:
-            return  # a run begins once; who writes another beginning behind it changes nothing
-        state.started, state.started_at = record.event, record.at
-        state.code = record.event.code
-        state.policy = {} if record.origin else record.event.approve or {}
-    elif kind == "run_resumed":
-        _apply_resumed(state, from_json(body))
-    elif kind in ENDED:
-        state.ended, state.last = ENDED[kind], body
-    elif kind in ("run_paused", "run_continued"):
-        state.paused = kind == "run_paused"
-    elif kind == "cancel_requested":
-        state.cancelling, state.cancel_reason = True, from_json(body).get("reason", "")
-    elif kind == "finish_requested":
-        state.finishing, state.finisher = True, from_json(body).get("by", "")
-    elif kind == "run_steered":
-        state.steers.append((record.seq, from_json(body)["text"]))
-    elif kind == "direction_taken":
-        state.directions.append((record.event.look, record.event.finishing, record.event.steers))
-    elif kind in ("progress_updated", "research_updated", "source_reported", "research_delegated", "error_recorded"):
-        state.emitted[body] += 1
-    elif kind == "message_sent":
-        state.messages[record.seq] = record.event
-        if record.event.key:
-            state.sent.add(record.event.key)
-    elif kind == "message_received":
-        fields = from_json(body)
-        state.received[StepKey(fields["key"])] = Seq(fields.get("message", 0))
-        state.recoveries = 0
+    if record.kind in STEPS:
+        _apply_step(state, record)
+    elif record.kind in TAKEN:
+        _apply(state, record, record.event)
+
+
+def _apply(state: RunState, record: Record, event: Taken) -> None:
+    match event:
+        case RunStarted():
+            if state.started is None:  # a run begins once; another beginning behind it changes nothing
+                state.started, state.started_at = event, record.at
+                state.code = event.code
+                state.policy = {} if record.origin else event.approve or {}
+        case RunResumed():
+            _apply_resumed(state, event)
+        case RunCompleted() | RunEndedFailed() | RunEndedCancelled():
+            state.ended, state.last = ENDS[record.kind], record.body
+        case RunPaused() | RunContinued():
+            state.paused = isinstance(event, RunPaused)
+        case CancelRequested():
+            state.cancelling, state.cancel_reason = True, event.reason
+        case FinishRequested():
+            state.finishing, state.finisher = True, event.by
+        case RunSteered():
+            state.steers.append((record.seq, event.text))
+        case DirectionTaken():
+            state.directions.append((event.look, event.finishing, event.steers))
+        case ProgressUpdated() | ResearchUpdated() | SourceReported() | ResearchDelegated() | ErrorRecorded():
+            state.emitted[record.body] += 1
+        case MessageSent():
+            state.messages[record.seq] = event
+            if event.key:
+                state.sent.add(event.key)
+        case MessageReceived():
+            state.received[event.key] = event.message
+            state.recoveries = 0
+        case ApprovalRequested():
+            _apply_question(state, record, event)
+        case ApprovalDecided() | ApprovalExpired() | ApprovalWithdrawn():
+            _apply_answer(state, record, event)
+        case StepStarted() | EffectIntended() | StepRetried() | StepCompleted() | StepEndedFailed():
+            _apply_step(state, record)
+        case _:
+            assert_never(event)
 
 
 @lru_cache(maxsize=1024)
 def _what_began(fields: bytes) -> tuple[str, str, str]:
-    """Returns name, scope and effect of a step from the fields of its first event; without the key they are the same for many calls."""
+    """Returns name, scope and effect of a step from its first event; without the key they are the same for many calls."""
     began = from_json(fields)
     return began["name"], began.get("scope", ""), began.get("effect", "pure")
 
 
-def _apply_step(state: RunState, kind: str, body: bytes) -> None:
-    key = key_in(body)
+def _apply_step(state: RunState, record: Record) -> None:
+    """Takes in what happened to a step, without parsing its result."""
+    key, body = key_of(record), record.body
     step = state.steps.get(key)
     if step is None:
         step = state.steps[key] = StepState(began=state.seq)
-    if kind == "step_completed":
-        step.completed, step.failed, step.done = body, None, state.seq
-        state.recoveries = 0
-    elif kind == "step_started":
-        step.name, step.scope, step.effect = _what_began(b"{" + body[26:] if body[24:26] == b'",' else body)
-    elif kind == "step_retried":
-        step.attempt = from_json(body)["attempt"] - 1
-    elif kind == "effect_intended":
-        step.intents += 1
-    else:
-        step.failed, step.done = body, state.seq
+    match record.kind:
+        case StepStarted.KIND:
+            step.name, step.scope, step.effect = _what_began(without_key(body))
+        case StepCompleted.KIND:
+            step.completed, step.failed, step.done = body, None, state.seq
+            state.recoveries = 0
+        case StepRetried.KIND:
+            step.attempt = from_json(body)["attempt"] - 1
+        case EffectIntended.KIND:
+            step.intents += 1
+        case StepEndedFailed.KIND:
+            step.failed, step.done = body, state.seq
 
 
-def _apply_approval(state: RunState, record: Record) -> None:
-    event = record.event
-    if isinstance(event, ApprovalRequested):
-        if record.origin and event.approval in state.approvals:
-            return
-        known = ApprovalState(event, open=False, closed=FOREIGN) if record.origin else ApprovalState(event)
-        state.approvals[event.approval] = known
-        state.recoveries = 0
+def _apply_question(state: RunState, record: Record, event: ApprovalRequested) -> None:
+    if record.origin and event.approval in state.approvals:
         return
+    known = ApprovalState(event, open=False, closed=FOREIGN) if record.origin else ApprovalState(event)
+    state.approvals[event.approval] = known
+    state.recoveries = 0
+
+
+def _apply_answer(state: RunState, record: Record, event: ApprovalClosed) -> None:
     approval = state.approvals.get(event.approval)
     if approval is None or (record.origin and not approval.open):
         return
     approval.open = False
     approval.closed = FOREIGN if record.origin else record.kind
     state.recoveries = 0
-    answered = isinstance(event, ApprovalDecided) and not record.origin
-    approval.answer, approval.answered_at = (event, record.at) if answered else (None, 0)
+    if isinstance(event, ApprovalDecided) and not record.origin:
+        approval.answer, approval.answered_at = event, record.at
+    else:
+        approval.answer, approval.answered_at = None, 0
 
 
-def _apply_resumed(state: RunState, fields: dict[str, Any]) -> None:
+def _apply_resumed(state: RunState, event: RunResumed) -> None:
     state.recoveries += not state.at_rest  # a kernel that is restarted while a person thinks has not died of the run
     state.cancelling = state.paused = False
-    if state.ended or fields.get("code", "") != state.code:
+    if state.ended or event.code != state.code:
         for step in state.steps.values():
             step.loose = True
-    state.code = fields.get("code", "")
+    state.code = event.code
     if state.ended:
         state.ended, state.recoveries, state.finishing = "", 0, False
-    if fields.get("retry_failed"):
+    if event.retry_failed:
         _forget_failures(state)
 
 
@@ -263,8 +301,8 @@ def _forget_failures(state: RunState) -> None:
         else:
             del state.steps[key]
     for approval in state.approvals.values():
-        if approval.closed == "approval_expired":
-            approval.closed = "approval_withdrawn"
+        if approval.closed == ApprovalExpired.KIND:
+            approval.closed = ApprovalWithdrawn.KIND
 
 
 def decide(state: RunState, command: Command) -> tuple[Fact, ...] | Refusal:
@@ -286,7 +324,7 @@ def decide(state: RunState, command: Command) -> tuple[Fact, ...] | Refusal:
         case FinishRun():
             return () if state.finishing else (FinishRequested(by=command.by),)
         case SteerRun():
-            return (RunSteered(text=command.text, by=command.by),) if command.text.strip() else Refusal("There is no text to steer by.")
+            return (RunSteered(text=command.text, by=command.by),) if command.text.strip() else Refusal("text must not be empty.")
         case SendMessage():
             return (MessageSent(to=command.to, message=command.message, sender=command.by),)
         case DecideApproval():
@@ -307,7 +345,7 @@ def _decide_approval(state: RunState, command: DecideApproval) -> tuple[Fact, ..
         why = f"Approval {command.approval!r} was asked, or answered, where this run comes from; that does not count here."
         return Refusal(why, "Resume the run: it is asked here again.", about_answer=True)
     if not approval.open:
-        how = "has expired" if approval.closed == "approval_expired" else "was withdrawn"
+        how = "has expired" if approval.closed == ApprovalExpired.KIND else "was withdrawn"
         return Refusal(f"Approval {command.approval!r} {how}; the answer was not recorded.", about_answer=True)
     if state.ended:
         return Refusal(f"Run {state.run!r} has ended ({state.ended}); the answer was not recorded.", about_answer=True)

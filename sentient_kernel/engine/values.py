@@ -10,7 +10,22 @@ from typing import Any
 
 from pydantic import BaseModel
 
+FRAME, SERIES = "pandas.DataFrame", "pandas.Series"
+"""The names that a result's type is stored under when it is a table."""
+
 _KEPT = frozenset({type(None), bool, int, float, str})
+
+
+def is_table(value: Any) -> bool:
+    """True for a DataFrame or a Series; asks nothing of pandas where nobody has imported it."""
+    return "pandas" in sys.modules and is_table_type(type(value))
+
+
+def is_table_type(cls: Any) -> bool:
+    """True for the classes of DataFrames and Series and those derived from them."""
+    pandas = sys.modules.get("pandas")
+    kinds = (getattr(pandas, "DataFrame", ()), getattr(pandas, "Series", ()))
+    return isinstance(cls, type) and any(issubclass(cls, kind) for kind in kinds)
 
 
 def plain(value: Any) -> Any:

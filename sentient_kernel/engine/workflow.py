@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from pydantic import JsonValue
 
@@ -16,16 +16,13 @@ from sentient_kernel.errors import UnknownWorkflow, UsageError
 from sentient_kernel.events import Effect
 from sentient_kernel.projections.foreign import inputs_named
 
-if TYPE_CHECKING:
-    from sentient_kernel.engine.context import Context
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often and how soon a failed step is tried again.
+    """How often and how soon a failed step is tried again: exponential backoff with jitter.
 
     Args:
         attempts: Tries in all, the first one included.
@@ -48,11 +45,12 @@ class Retry:
     on: tuple[type[Exception], ...] = (Exception,)
 
     def __post_init__(self) -> None:
-        if not (self.attempts >= 1 and self.delay >= 0 and self.factor >= 1 and self.longest >= 0 and 0 <= self.jitter <= 1):
-            raise UsageError(
-                f"Retry(attempts={self.attempts}, delay={self.delay}, factor={self.factor}, jitter={self.jitter}) cannot be.",
-                hint="At least one attempt, no negative delay, a factor of 1 or more, jitter between 0 and 1.",
-            )
+        for name, least in (("attempts", 1), ("delay", 0), ("factor", 1), ("longest", 0), ("jitter", 0)):
+            value = getattr(self, name)
+            if not value >= least:
+                raise UsageError(f"Retry: {name} must be at least {least}, not {value}.")
+        if self.jitter > 1:
+            raise UsageError(f"Retry: jitter must be at most 1, not {self.jitter}.")
 
     def wait(self, failed: int, chance: float) -> float:
         """Returns the seconds to wait after that many failed tries; ``chance`` is drawn from 0 to 1 by the caller."""
@@ -111,7 +109,7 @@ class Workflow(Generic[P, T]):
 
     def __init__(
         self,
-        fn: Callable[Concatenate[Context, P], Awaitable[T]],
+        fn: Callable[Concatenate[Any, P], Awaitable[T]],
         name: str | None,
         version: str | None,
         names: Callable[[Any], dict[str, JsonValue]] | None = None,
@@ -121,7 +119,7 @@ class Workflow(Generic[P, T]):
         self._signature = inspect.signature(fn)
         if not self._signature.parameters:
             hint = "Its first parameter is the context: `async def name(ctx, ...)`."
-            raise UsageError(f"Workflow {fn.__name__!r} takes no context.", hint=hint)
+            raise UsageError(f"Workflow {fn.__name__!r} must take the context.", hint=hint)
         self.fn = fn
         self.name = name or f"{fn.__module__}:{fn.__qualname__}"
         self.version = version
@@ -130,13 +128,13 @@ class Workflow(Generic[P, T]):
         self._code = ""
         update_wrapper(self, fn)
 
-    def __call__(self, ctx: Context, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+    def __call__(self, ctx: Any, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         if not hasattr(ctx, "step"):
             hint = f"Write wb.start({self.fn.__name__}, ...), or inside another workflow: await {self.fn.__name__}(ctx, ...)."
             raise UsageError(f"{self.fn.__name__!r} is a workflow, and was called without a context.", hint=hint)
         made = self.fn(ctx, *args, **kwargs)
-        execution = getattr(ctx, "_execution", None)
-        return made if execution is None else execution.calls.watch(made, self.fn.__name__, sys._getframe(1))
+        watch = getattr(ctx, "watch_call", None)
+        return made if watch is None else watch(made, self.fn.__name__, sys._getframe(1))
 
     def __repr__(self) -> str:
         return f"<workflow {self.name}>"
@@ -156,7 +154,7 @@ class Workflow(Generic[P, T]):
         try:
             self._signature.bind(None, *args, **kwargs)
         except TypeError as error:
-            raise UsageError(f"Workflow {self.name!r} cannot be started so: {error}.") from None
+            raise UsageError(f"Workflow {self.name!r} cannot be started with these arguments: {error}.") from None
 
 
 # Definitions, newest last, so that a stored run finds the code that a cell or a module defines now.

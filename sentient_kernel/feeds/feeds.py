@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from sentient_kernel.events import ErrorInfo, Record
 from sentient_kernel.ids import RunId, Seq
-from sentient_kernel.journal.texts import Text
+from sentient_kernel.journal.texts import TextSoFar
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.cost import spent
 from sentient_kernel.projections.drawing import rows, words
@@ -56,7 +56,7 @@ class ViewSource(Protocol):
     def report(self, run: RunId) -> Row | None:
         """Returns the report of a run that has one."""
 
-    def texts(self, run: RunId) -> Mapping[str, Text]:
+    def texts(self, run: RunId) -> Mapping[str, TextSoFar]:
         """Returns what is being written in a run."""
 
     def asked(self) -> tuple[Table[ApprovalView], dict[RunId, RunView]]:

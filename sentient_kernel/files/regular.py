@@ -1,4 +1,4 @@
-"""The files of a home folder: regular ones, at the place where they are looked for, over no symbolic link.
+"""Opens files of a home folder: regular ones only, and never through a symbolic link.
 
 A home may come from somebody else. What stands where a file of it belongs may then be a link to a file elsewhere, which would be read,
 written over or removed, or a pipe, on which a reader waits for ever. POSIX resolves links in every part of a path; the parts above the

@@ -1,4 +1,4 @@
-"""SQLite files that may come from somebody else: nothing in them runs, nothing in them leads elsewhere, and their tables are ours or none.
+"""Hardens SQLite files of strangers: no code in them runs, and their schema must be ours.
 
 SQLite parses whatever schema it finds in a file (sqlite.org/security.html): triggers and views that run when a table is touched, virtual
 tables, generated columns and indexes on expressions that call functions. So a connection is hardened before its first statement, and the
@@ -48,7 +48,7 @@ class Foreign(Exception):
     """A file is not one that this package made; the message says what is wrong, completing "PATH ...", in words of ours."""
 
 
-class Entry(NamedTuple):
+class SchemaEntry(NamedTuple):
     """A line of SQLite's schema table."""
 
     type: str
@@ -57,7 +57,7 @@ class Entry(NamedTuple):
     sql: str | None
 
 
-Tables = frozenset[Entry]
+Tables = frozenset[SchemaEntry]
 
 
 def check_places(path: Path) -> None:
@@ -123,7 +123,7 @@ def tables_of(connection: apsw.Connection) -> Tables:
     rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema LIMIT ?", (_MOST_ENTRIES + 1,)).fetchall()
     if len(rows) > _MOST_ENTRIES or not all(isinstance(part, str | None) for row in rows for part in row):
         raise Foreign("holds tables that are not ours")
-    entries = frozenset(Entry(*row) for row in rows)  # type: ignore[arg-type]  # texts, as was just seen
+    entries = frozenset(SchemaEntry(*row) for row in rows)  # type: ignore[arg-type]  # texts, as was just seen
     if len(entries) != len(rows):
         raise Foreign("holds tables that are not ours")
     return entries

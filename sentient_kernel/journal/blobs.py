@@ -83,7 +83,7 @@ class BlobStore:
                 hashed.update(piece)
                 yield piece
             if hashed.hexdigest() != blob:
-                raise JournalDamaged(f"What was to be stored as {blob!r} is something else.")
+                raise JournalDamaged(f"The bytes for {blob!r} do not match that id.")
 
         try:
             if self._has(path) and self._whole(blob):

@@ -1,4 +1,4 @@
-"""Texts as they are being written: what came so far of each, for who looks late."""
+"""Streamed texts: what has come so far of each, for subscribers that join late."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from sentient_kernel.ids import RunId
-from sentient_kernel.redaction import Stream, redactor
+from sentient_kernel.redaction import StreamRedactor, redactor
 
 TAIL = 20_000
 """Characters that are kept of each text."""
@@ -16,7 +16,7 @@ AUTHORS = 64
 RUNS = 200
 
 
-class Text(NamedTuple):
+class TextSoFar(NamedTuple):
     """The end of a text, and where in the whole it begins."""
 
     at: int
@@ -28,7 +28,7 @@ class _Growing:
 
     def __init__(self) -> None:
         self.at = self.size = 0
-        self.stream = Stream()
+        self.stream = StreamRedactor()
         self.parts: list[str] = []
 
     def add(self, text: str) -> None:
@@ -43,10 +43,10 @@ class _Growing:
         self.at += len(whole) - len(kept)
         self.parts, self.size = [kept], len(kept)
 
-    def text(self) -> Text:
+    def text(self) -> TextSoFar:
         if len(self.parts) != 1:
             self.parts = ["".join(self.parts)]
-        return Text(self.at, self.parts[0])
+        return TextSoFar(self.at, self.parts[0])
 
 
 class Texts:
@@ -55,7 +55,7 @@ class Texts:
     Example:
         >>> texts = Texts()
         >>> texts.add("r", "researcher", "Three "), texts.add("r", "researcher", "trials")
-        (Text(at=0, text='Three '), Text(at=6, text='trials'))
+        (TextSoFar(at=0, text='Three '), TextSoFar(at=6, text='trials'))
         >>> texts.of("r")["researcher"].text
         'Three trials'
     """
@@ -66,7 +66,7 @@ class Texts:
         self.version = 0
         """Grows with every piece; who looks often looks here first."""
 
-    def add(self, run: RunId, by: str, text: str) -> Text:
+    def add(self, run: RunId, by: str, text: str) -> TextSoFar:
         """Takes one more piece; returns what of it may be shown, known secrets replaced, and where in its text that begins."""
         with self._lock:
             authors = self._runs.setdefault(run, OrderedDict())
@@ -78,12 +78,12 @@ class Texts:
                 self._runs.move_to_end(run)
                 while len(self._runs) > RUNS:
                     self._runs.popitem(last=False)
-            shown = Text(growing.at + growing.size, growing.stream.take(text, redactor()))
+            shown = TextSoFar(growing.at + growing.size, growing.stream.take(text, redactor()))
             growing.add(shown.text)
             self.version += 1
             return shown
 
-    def of(self, run: RunId) -> dict[str, Text]:
+    def of(self, run: RunId) -> dict[str, TextSoFar]:
         """Returns the texts of a run by their authors."""
         with self._lock:
             return {by: growing.text() for by, growing in self._runs.get(run, {}).items()}

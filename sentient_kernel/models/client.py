@@ -245,5 +245,5 @@ def _broken(error: Exception, host: str, call: ServerCall) -> Exception:
     if call.status:
         return ModelCut(f"The answer of {_host(call)} was cut off: the connection broke.", hint="Try again.")
     refused = isinstance(error, httpx2.ConnectError)
-    said = "takes no connection" if refused else "broke the connection before it answered"
+    said = "refused the connection" if refused else "broke the connection before it answered"
     return ModelError(f"{_host(call)} {said}.", hint="Is the model's server running?" if refused else "Try again.")

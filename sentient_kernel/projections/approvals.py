@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, assert_never
 
 from pydantic import JsonValue
 
 from sentient_kernel.errors import UsageError
-from sentient_kernel.events import Ask, Record
+from sentient_kernel.events import (
+    ANSWERS,
+    ENDS,
+    ApprovalClosed,
+    ApprovalDecided,
+    ApprovalExpired,
+    ApprovalRequested,
+    ApprovalWithdrawn,
+    Ask,
+    Record,
+    RunResumed,
+)
 from sentient_kernel.ids import ApprovalId, RunId
-from sentient_kernel.projections.base import ENDED, LocalCall, when
+from sentient_kernel.projections.base import LocalCall, when
 from sentient_kernel.projections.drawing.table import Table
 
 ApprovalStatus = Literal["open", "approved", "rejected", "edited", "expired", "withdrawn"]
@@ -90,18 +101,17 @@ class Approvals:
 
     def apply(self, record: Record) -> None:
         """Takes one more record in."""
-        kind = record.kind
-        if kind == "approval_requested":
-            self._request(record)
-        elif kind.startswith("approval_"):
-            self._answer(record)
-        elif kind in ENDED:
+        if record.kind == ApprovalRequested.KIND:
+            self._request(record, record.event)
+        elif record.kind in ANSWERS:
+            self._answer(record, record.event)
+        elif record.kind in ENDS:
             left = self._open.pop(record.run, None)
             if left:
                 self._held.setdefault(record.run, {}).update(left)
                 for approval in left:
                     self._set(approval, status="withdrawn", decided=when(record.at), reason="The run has ended.")
-        elif kind == "run_resumed":
+        elif record.kind == RunResumed.KIND:
             again = self._held.pop(record.run, None)
             if again:
                 self._open.setdefault(record.run, {}).update(again)
@@ -119,8 +129,7 @@ class Approvals:
         waiting = (self._views[approval] for run in self._open.values() for approval in run)
         return Table(sorted(waiting, key=lambda a: (a.requested is not None, a.requested, a.id)), ApprovalView)
 
-    def _request(self, record: Record) -> None:
-        event = record.event
+    def _request(self, record: Record, event: ApprovalRequested) -> None:
         if record.origin and event.approval in self._views:
             return
         if not record.origin:
@@ -139,13 +148,12 @@ class Approvals:
             expires_at=when(event.expires_at),
         )
 
-    def _answer(self, record: Record) -> None:
-        event = record.event
+    def _answer(self, record: Record, event: ApprovalClosed) -> None:
         view = self._views.get(event.approval)
         if view is not None and record.origin:
-            self._answer_from_elsewhere(view, record)
+            self._answer_from_elsewhere(view, event, record.at)
             return
-        if view is not None and record.kind == "approval_withdrawn" and view.status in ("approved", "edited", "rejected"):
+        if view is not None and isinstance(event, ApprovalWithdrawn) and view.status in ("approved", "edited", "rejected"):
             self._set(view.id, status="withdrawn", decided=when(record.at), reason=event.reason, answer=None)
             return
         held = self._held.get(view.run, {}) if view else {}
@@ -153,17 +161,20 @@ class Approvals:
             return  # the first answer stands; one that crossed with the end of the run is the first
         self._open.get(view.run, {}).pop(view.id, None)
         held.pop(view.id, None)
-        if record.kind == "approval_expired":
-            self._set(view.id, status="expired", decided=when(record.at))
-        elif record.kind == "approval_withdrawn":
-            self._set(view.id, status="withdrawn", decided=when(record.at), reason=event.reason)
-        elif record.kind == "approval_decided":
-            yes: ApprovalStatus = "edited" if event.edited else "approved"
-            status = yes if event.decision == "approve" else "rejected"
-            answer = event.payload if event.edited else None
-            self._set(view.id, status=status, decided=when(record.at), by=event.by, reason=event.reason, answer=answer)
+        match event:
+            case ApprovalExpired():
+                self._set(view.id, status="expired", decided=when(record.at))
+            case ApprovalWithdrawn():
+                self._set(view.id, status="withdrawn", decided=when(record.at), reason=event.reason)
+            case ApprovalDecided():
+                yes: ApprovalStatus = "edited" if event.edited else "approved"
+                status = yes if event.decision == "approve" else "rejected"
+                answer = event.payload if event.edited else None
+                self._set(view.id, status=status, decided=when(record.at), by=event.by, reason=event.reason, answer=answer)
+            case _:
+                assert_never(event)
 
-    def _answer_from_elsewhere(self, view: ApprovalView, record: Record) -> None:
+    def _answer_from_elsewhere(self, view: ApprovalView, event: ApprovalClosed, at: int) -> None:
         """Notes what was said where the run comes from; here it is no answer."""
         waits = view.id in self._open.get(view.run, {}) or view.id in self._held.get(view.run, {})
         if not waits and view.reason != ASKED_ELSEWHERE:
@@ -171,11 +182,10 @@ class Approvals:
         self._open.get(view.run, {}).pop(view.id, None)
         self._held.get(view.run, {}).pop(view.id, None)
         reason = ASKED_ELSEWHERE
-        if record.kind == "approval_decided":
-            event = record.event
+        if isinstance(event, ApprovalDecided):
             how = {"approve": "Approved", "reject": "Rejected"}[event.decision]
             reason = f"{how} by {event.by or 'somebody'} where this run comes from; here it has to be asked again."
-        self._set(view.id, status="withdrawn", decided=when(record.at), reason=reason)
+        self._set(view.id, status="withdrawn", decided=when(at), reason=reason)
 
     def _set(self, approval: ApprovalId, **changes: Any) -> None:
         self._views[approval] = replace(self._views[approval], **changes)

@@ -8,10 +8,6 @@ from typing import Any, Protocol, TypeVar
 
 from sentient_kernel.clock import as_datetime
 from sentient_kernel.events import Record
-from sentient_kernel.ids import StepKey
-
-ENDED = {"run_completed": "completed", "run_failed": "failed", "run_cancelled": "cancelled"}
-"""The kinds that end a run, and the status they leave it in."""
 
 
 class LocalCall:
@@ -53,7 +49,7 @@ class Fold(Protocol):
     """Something that takes records one by one, in the order of seq, and can be looked at after each of them."""
 
     def apply(self, record: Record) -> None:
-        """Takes one more record in; kinds that do not concern it, or that a later version wrote, change nothing."""
+        """Takes one more record in; other kinds, and those of a later version, change nothing."""
 
 
 F = TypeVar("F", bound=Fold)
@@ -70,16 +66,6 @@ def fold(into: F, records: Iterable[Record]) -> F:
     for record in records:
         into.apply(record)
     return into
-
-
-def step_key(record: Record) -> StepKey:
-    """Returns the key of a step's event without parsing the result beside it, which may be long."""
-    body = record.body
-    if body.startswith(b'{"key":"'):
-        key = body[8 : body.index(b'"', 8)]
-        if b"\\" not in key:
-            return StepKey(key.decode())
-    return StepKey(record.event.key)
 
 
 def when(us: int | None) -> datetime | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from sentient_kernel.events import Record
+from sentient_kernel.events import Record, UsageRecorded
 from sentient_kernel.projections.drawing.table import Table
 
 
@@ -45,9 +45,9 @@ class Costs:
 
     def apply(self, record: Record) -> None:
         """Takes one more record of the run in."""
-        if record.kind != "usage_recorded":
+        if record.kind != UsageRecorded.KIND:
             return
-        event = record.event
+        event: UsageRecorded = record.event
         key = (event.purpose, event.model)
         seen = self._views.get(key) or UsageView(purpose=event.purpose, model=event.model)
         if event.kept:

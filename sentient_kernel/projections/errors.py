@@ -12,7 +12,15 @@ from typing import ClassVar
 
 from sentient_kernel.clock import as_datetime
 from sentient_kernel.errors import StepFailed
-from sentient_kernel.events import ErrorInfo, Record
+from sentient_kernel.events import (
+    ErrorInfo,
+    ErrorRecorded,
+    Record,
+    RunEndedFailed,
+    StepEndedFailed,
+    StepRetried,
+    kinds_of,
+)
 from sentient_kernel.failures import describe
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.projections.drawing.style import line
@@ -26,6 +34,9 @@ GROUP_RUNS = 8
 TYPES = 200
 MINUTES = 60
 OTHER = "(other types)"
+
+Failure = StepRetried | StepEndedFailed | RunEndedFailed | ErrorRecorded
+FAILURES = kinds_of(Failure)
 
 __all__ = ["ErrorStats", "ErrorView", "Errors", "FailureView", "describe"]
 
@@ -156,11 +167,11 @@ class Errors:
 
     def apply(self, record: Record) -> None:
         """Takes one more record in."""
-        kind = record.kind
-        if kind not in ("step_failed", "step_retried", "run_failed", "error_recorded"):
+        if record.kind not in FAILURES:
             return
-        info: ErrorInfo = record.event.error
-        if info.code == StepFailed.code and kind in ("step_failed", "run_failed"):
+        event: Failure = record.event
+        info = event.error
+        if info.code == StepFailed.code and isinstance(event, StepEndedFailed | RunEndedFailed):
             return
         mark = info.fingerprint or f"{info.type}@{info.where}"
         self._count(record, info)

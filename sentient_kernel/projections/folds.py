@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sentient_kernel.events import Record
+from sentient_kernel.events import ANSWERS, Record
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.projections.approvals import Approvals, ApprovalView
 from sentient_kernel.projections.cost import Costs, UsageView
@@ -12,7 +12,7 @@ from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.errors import Errors
 from sentient_kernel.projections.foreign import ForeignView
 from sentient_kernel.projections.progress import Progress, ProgressView
-from sentient_kernel.projections.runs import Run, Runs, RunView
+from sentient_kernel.projections.runs import RunFold, Runs, RunView
 from sentient_kernel.projections.sources import Sources, SourceView
 from sentient_kernel.projections.steps import Steps, StepView
 
@@ -38,7 +38,7 @@ class RunFolds:
     def __init__(self, run: RunId) -> None:
         self.seq = Seq(0)
         self.foreign = self.answers = 0
-        self.run = Run(run)
+        self.run = RunFold(run)
         self.steps = Steps()
         self.approvals = Approvals()
         self.sources = Sources()
@@ -60,7 +60,7 @@ class RunFolds:
         self.seq = record.seq
         if record.origin:
             self.foreign += 1
-        elif record.kind.startswith("approval_") and record.kind != "approval_requested":
+        elif record.kind in ANSWERS:
             self.answers += 1
         for fold in (self.run, self.steps, self.approvals, self.sources, self.costs):
             fold.apply(record)

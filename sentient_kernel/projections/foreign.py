@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 
 from sentient_kernel.errors import SentientError
-from sentient_kernel.events import Origin, Record
+from sentient_kernel.events import MessageSent, Origin, Record, RunStarted, RunSteered
 from sentient_kernel.failures import plain
 from sentient_kernel.ids import BlobId, RunId
 
@@ -39,7 +39,7 @@ FROM: Mapping[Origin, str] = {
 }
 
 _ADDRESS = re.compile(rb"""https?://(?:[^\s"'<>\\/?#@]{0,200}@)?([^\s"'<>\\/?#@]{1,255})""", re.IGNORECASE)
-_TOLD = {"run_steered": "text", "message_sent": "message"}
+_TOLD = {RunSteered.KIND: "text", MessageSent.KIND: "message"}
 
 Names = Callable[[str, Any], dict[str, JsonValue]]
 """Returns what the stored inputs of a workflow name, by the workflow's name."""
@@ -88,7 +88,7 @@ def foreign_view(tree: Sequence[Sequence[Record]], names: Names, blob: Callable[
         return None
     origin: Origin = "file" if all(record.origin == "file" for record in foreign) else "elsewhere"
     # A run begins with its first row; a second beginning behind it changes nothing, here as in the engine.
-    starts = [record.event for records in tree for record in records[:1] if record.kind == "run_started"]
+    starts = [record.event for records in tree for record in records[:1] if record.kind == RunStarted.KIND]
     named: dict[str, JsonValue] = {"from": FROM[origin]}
     for start in starts[:1]:
         named |= {"workflow": said(start.workflow), **names(start.workflow, start.inputs)}

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
-from sentient_kernel.events import ProgressUpdated, Record, ResearchUpdated
+from sentient_kernel.events import (
+    ENDS,
+    ProgressUpdated,
+    Record,
+    ResearchUpdated,
+    RunResumed,
+    StepCompleted,
+    StepEndedFailed,
+    StepStarted,
+    key_of,
+    kinds_of,
+)
 from sentient_kernel.ids import StepKey
-from sentient_kernel.projections.base import ENDED, step_key
 
 PHASES = ("plan", "search", "read", "evidence", "write", "verify")
 """The phases of a research, in order."""
+
+Taken = ProgressUpdated | ResearchUpdated | StepStarted | RunResumed
+TAKEN = kinds_of(Taken)
+STEP_ENDS = kinds_of(StepCompleted | StepEndedFailed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,22 +75,29 @@ class Progress:
 
     def apply(self, record: Record) -> None:
         """Takes one more record in."""
-        match record.kind:
-            case "progress_updated" | "research_updated":
-                self._tell(record.event)
-            case "step_started":
-                self._start(record)
-            case "step_completed" | "step_failed" if self._running:
-                name = self._running.pop(step_key(record), None)
-                if name is not None:
-                    self._completed[name] = self._completed.get(name, 0) + 1
-            case "run_resumed":
+        if record.kind in STEP_ENDS:  # not parsed: results may be long
+            if self._running and (name := self._running.pop(key_of(record), "")):
+                self._completed[name] = self._completed.get(name, 0) + 1
+        elif record.kind in ENDS:
+            self._ended = ENDS[record.kind]
+        elif record.kind in TAKEN:
+            self._take(record.event)
+
+    def _take(self, event: Taken) -> None:
+        match event:
+            case ProgressUpdated() | ResearchUpdated():
+                self._tell(event)
+            case StepStarted():
+                if event.name in PHASES and event.key not in self._running:
+                    self._running[event.key] = event.name
+                    self._started[event.name] = self._started.get(event.name, 0) + 1
+            case RunResumed():
                 self._ended = ""
                 for name in self._running.values():
                     self._started[name] -= 1
                 self._running.clear()
-            case kind if kind in ENDED:
-                self._ended = ENDED[kind]
+            case _:
+                assert_never(event)
 
     @property
     def view(self) -> ProgressView:
@@ -96,12 +117,6 @@ class Progress:
             counts = _counts(event.data)
             if counts and event.phase in PHASES:
                 self._told[event.phase] = counts
-
-    def _start(self, record: Record) -> None:
-        event = record.event
-        if event.name in PHASES and event.key not in self._running:
-            self._running[event.key] = event.name
-            self._started[event.name] = self._started.get(event.name, 0) + 1
 
     def _phase_view(self, name: str) -> PhaseView:
         at = PHASES.index(self._phase) if self._phase in PHASES else -1

@@ -4,17 +4,58 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, assert_never
 
-from sentient_kernel.events import TRANSIENT, ErrorInfo, Record, RunStarted
+from sentient_kernel.events import (
+    ENDS,
+    STEPS,
+    TRANSIENT,
+    ApprovalClosed,
+    ApprovalDecided,
+    ApprovalExpired,
+    ApprovalRequested,
+    ApprovalWithdrawn,
+    CancelRequested,
+    ErrorInfo,
+    FinishRequested,
+    Record,
+    ResearchUpdated,
+    RunCompleted,
+    RunContinued,
+    RunEnd,
+    RunEndedCancelled,
+    RunEndedFailed,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    StepCompleted,
+    StepEndedFailed,
+    StepRetried,
+    StepStarted,
+    key_of,
+    kinds_of,
+)
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
-from sentient_kernel.projections.base import ENDED, seconds_between, step_key, when
+from sentient_kernel.projections.base import seconds_between, when
 from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.progress import Progress
 
 LONGEST_TITLE = 4_000
 """Characters of a title: as many as a question may have."""
 _NONE = Seq(0)
+Taken = (
+    ApprovalRequested
+    | ApprovalClosed
+    | RunEnd
+    | RunResumed
+    | RunPaused
+    | RunContinued
+    | CancelRequested
+    | FinishRequested
+    | ResearchUpdated
+)
+TAKEN = kinds_of(Taken)
+BEGINS = kinds_of(StepStarted | StepRetried)
 Status = Literal["pending", "running", "waiting", "paused", "completed", "failed", "cancelled", "crashed"]
 
 
@@ -88,22 +129,45 @@ def with_liveness(view: RunView, alive: bool) -> RunView:
     return view
 
 
-class Run:
+class RunFold:
     """Folds one run's records into a :class:`RunView`."""
 
     __slots__ = (
-        "_answered", "_approvals", "_asked_elsewhere", "_at", "_cancelling", "_coverage", "_cut",
-        "_done", "_ended", "_ended_at", "_error", "_failed", "_finishing", "_first", "_foreign",
-        "_moved", "_paused", "_progress", "_reason", "_recoveries", "_retried", "_running", "_seq",
-        "_start", "_view", "run",
-    )  # fmt: skip
+        "_answered",
+        "_approvals",
+        "_asked_elsewhere",
+        "_at",
+        "_cancelling",
+        "_coverage",
+        "_cut",
+        "_done",
+        "_ended",
+        "_ended_at",
+        "_error",
+        "_failed",
+        "_finishing",
+        "_first",
+        "_foreign",
+        "_moved",
+        "_paused",
+        "_progress",
+        "_reason",
+        "_recoveries",
+        "_retried",
+        "_running",
+        "_seq",
+        "_start",
+        "_view",
+        "run",
+    )
 
     def __init__(self, run: RunId) -> None:
         self.run = run
         self._start = RunStarted(workflow="")
         self._first = self._at = self._ended_at = 0
         self._seq = Seq(0)
-        self._ended = self._reason = self._coverage = ""
+        self._ended: Status | Literal[""] = ""
+        self._reason = self._coverage = ""
         self._error: ErrorInfo | None = None
         self._paused = self._cut = self._cancelling = self._finishing = self._moved = self._answered = False
         self._done = self._retried = self._recoveries = 0
@@ -117,38 +181,52 @@ class Run:
 
     def apply(self, record: Record) -> None:
         """Takes one more record of the run in; what is only sent, not stored, is no news of it."""
-        kind = record.kind
-        if kind in TRANSIENT:
+        if record.kind in TRANSIENT:
             return
         self._view = None
         self._seq, self._at = record.seq, record.at
         self._foreign = self._foreign or record.origin != ""
         self._progress.apply(record)
-        if kind == "run_started":
+        if record.kind == RunStarted.KIND:
             if not self._first:
                 self._start, self._first = record.event, record.at
             return
-        self._moved, self._answered = True, kind == "approval_decided"
-        if kind.startswith("step_"):
-            self._step(kind, step_key(record))
-        elif kind.startswith("approval_"):
-            self._approval(record)
-        elif kind in ENDED:
-            self._end(record)
-        elif kind == "run_resumed":
-            self._resume()
-        elif kind in ("run_paused", "run_continued"):
-            self._paused = kind == "run_paused"
-            self._cut = self._paused and record.event.cut
-            if self._cut:
-                self._running.clear()
-        elif kind == "cancel_requested":
-            self._cancelling = True
-        elif kind == "finish_requested":
-            self._finishing = True
-        elif kind == "research_updated" and isinstance(record.event.data, dict):
-            told = record.event.data.get("coverage")
-            self._coverage = told if told in ("all", "some", "near", "nothing") else self._coverage
+        self._moved, self._answered = True, record.kind == ApprovalDecided.KIND
+        if record.kind in STEPS:  # not parsed: results may be long
+            self._step(record.kind, key_of(record))
+        elif record.kind in TAKEN:
+            self._take(record.event, record)
+
+    def _take(self, event: Taken, record: Record) -> None:
+        match event:
+            case ApprovalRequested():
+                if record.origin:
+                    self._asked_elsewhere.add(event.approval)
+                else:
+                    self._approvals[event.approval] = None
+            case ApprovalDecided() | ApprovalExpired() | ApprovalWithdrawn():
+                self._approvals.pop(event.approval, None)
+                self._asked_elsewhere.discard(event.approval)
+            case RunCompleted() | RunEndedFailed() | RunEndedCancelled():
+                self._end(event, record.at)
+            case RunResumed():
+                self._resume()
+            case RunPaused():
+                self._paused, self._cut = True, event.cut
+                if event.cut:
+                    self._running.clear()
+            case RunContinued():
+                self._paused = self._cut = False
+            case CancelRequested():
+                self._cancelling = True
+            case FinishRequested():
+                self._finishing = True
+            case ResearchUpdated():
+                told = event.data.get("coverage") if isinstance(event.data, dict) else None
+                if told in ("all", "some", "near", "nothing"):
+                    self._coverage = str(told)
+            case _:
+                assert_never(event)
 
     @property
     def view(self) -> RunView:
@@ -158,37 +236,27 @@ class Run:
         return self._view
 
     def _step(self, kind: str, key: StepKey) -> None:
-        if kind in ("step_started", "step_retried"):
+        if kind in BEGINS:
             if self._cut:
                 return  # it was being written when the workbench was closed, and ended with all others
             self._running.add(key)  # a retry too: a step that a crash cut off is not announced again when it goes on
             self._failed.discard(key)
-            self._retried += kind == "step_retried"
-        else:
+            self._retried += kind == StepRetried.KIND
+        elif kind == StepCompleted.KIND:
             self._running.discard(key)
-            if kind == "step_completed":
-                self._done += 1
-                self._failed.discard(key)
-            else:
-                self._failed.add(key)
+            self._done += 1
+            self._failed.discard(key)
+        elif kind == StepEndedFailed.KIND:
+            self._running.discard(key)
+            self._failed.add(key)
 
-    def _approval(self, record: Record) -> None:
-        approval: ApprovalId = record.event.approval
-        if record.kind != "approval_requested":
-            self._approvals.pop(approval, None)
-            self._asked_elsewhere.discard(approval)
-        elif record.origin:
-            self._asked_elsewhere.add(approval)
-        else:
-            self._approvals[approval] = None
-
-    def _end(self, record: Record) -> None:
-        self._ended, self._ended_at = ENDED[record.kind], record.at
+    def _end(self, event: RunEnd, at: int) -> None:
+        self._ended, self._ended_at = ENDS[event.kind], at
         self._running.clear()
-        if record.kind == "run_failed":
-            self._error = record.event.error
-        elif record.kind == "run_cancelled":
-            self._reason = record.event.reason
+        if isinstance(event, RunEndedFailed):
+            self._error = event.error
+        elif isinstance(event, RunEndedCancelled):
+            self._reason = event.reason
 
     def _resume(self) -> None:
         self._recoveries += 1
@@ -200,7 +268,7 @@ class Run:
 
     def _status(self) -> Status:
         if self._ended:
-            return self._ended  # type: ignore[return-value]
+            return self._ended
         if self._paused or (self._asked_elsewhere and not self._running):
             return "paused"
         if self._approvals and not self._running:
@@ -253,7 +321,7 @@ class Runs:
     __slots__ = ("_runs",)
 
     def __init__(self) -> None:
-        self._runs: dict[RunId, Run] = {}
+        self._runs: dict[RunId, RunFold] = {}
 
     def apply(self, record: Record) -> None:
         """Takes one more record in; those of the workbench itself belong to no run."""
@@ -261,7 +329,7 @@ class Runs:
             return
         run = self._runs.get(record.run)
         if run is None:
-            run = self._runs[record.run] = Run(record.run)
+            run = self._runs[record.run] = RunFold(record.run)
         run.apply(record)
 
     def get(self, run: RunId) -> RunView | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
-from sentient_kernel.events import Record
+from sentient_kernel.events import Record, SourceReported
 from sentient_kernel.projections.base import when
 from sentient_kernel.projections.drawing.table import Table
 
@@ -50,9 +50,9 @@ class Sources:
 
     def apply(self, record: Record) -> None:
         """Takes one more record of the run in."""
-        if record.kind != "source_reported":
+        if record.kind != SourceReported.KIND:
             return
-        event = record.event
+        event: SourceReported = record.event
         seen = self._views.get(event.source) or SourceView(source=event.source)
         self._views[event.source] = replace(
             seen,

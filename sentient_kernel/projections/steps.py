@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, assert_never
 
-from sentient_kernel.events import Effect, ErrorInfo, Record
+from sentient_kernel.events import (
+    ENDS,
+    Effect,
+    ErrorInfo,
+    Record,
+    RunPaused,
+    RunResumed,
+    StepCompleted,
+    StepEndedFailed,
+    StepRetried,
+    StepStarted,
+    key_of,
+    kinds_of,
+)
 from sentient_kernel.ids import StepKey
-from sentient_kernel.projections.base import ENDED, seconds_between, step_key, when
+from sentient_kernel.projections.base import seconds_between, when
 from sentient_kernel.projections.drawing.table import Table
 
+Taken = StepStarted | StepRetried | StepEndedFailed | RunResumed | RunPaused
+TAKEN = kinds_of(Taken)
 StepStatus = Literal["running", "retrying", "completed", "failed", "interrupted"]
 
 
@@ -85,24 +100,37 @@ class Steps:
 
     def apply(self, record: Record) -> None:
         """Takes one more record of the run in."""
-        kind = record.kind
-        if kind == "step_started":
-            self._start(record)
-        elif kind == "step_completed":
-            self._close(self._step(step_key(record), record.at), "completed", record.at)
-        elif kind == "step_retried":
-            step = self._step(record.event.key, record.at)
-            step.status, step.error, step.ended, step.view = "retrying", record.event.error, 0, None
-            step.attempts = max(1, step.attempts) + 1
-            self._open[step.key] = step
-        elif kind == "step_failed":
-            event = record.event
-            step = self._step(event.key, record.at)
-            step.error, step.attempts = event.error, max(step.attempts, event.attempt)
-            self._close(step, "failed", record.at)
-        elif kind in ENDED or kind == "run_resumed" or (kind == "run_paused" and record.event.cut):
-            for step in list(self._open.values()):
-                self._close(step, "interrupted", record.at)
+        if record.kind == StepCompleted.KIND:  # not parsed: results may be long
+            self._close(self._step(key_of(record), record.at), "completed", record.at)
+        elif record.kind in TAKEN:
+            self._take(record.event, record.at)
+        elif record.kind in ENDS:
+            self._interrupt(record.at)
+
+    def _take(self, event: Taken, at: int) -> None:
+        match event:
+            case StepStarted():
+                self._start(event, at)
+            case StepRetried():
+                step = self._step(event.key, at)
+                step.status, step.error, step.ended, step.view = "retrying", event.error, 0, None
+                step.attempts = max(1, step.attempts) + 1
+                self._open[step.key] = step
+            case StepEndedFailed():
+                step = self._step(event.key, at)
+                step.error, step.attempts = event.error, max(step.attempts, event.attempt)
+                self._close(step, "failed", at)
+            case RunResumed():
+                self._interrupt(at)
+            case RunPaused():
+                if event.cut:
+                    self._interrupt(at)
+            case _:
+                assert_never(event)
+
+    def _interrupt(self, at: int) -> None:
+        for step in list(self._open.values()):
+            self._close(step, "interrupted", at)
 
     @property
     def table(self) -> Table[StepView]:
@@ -121,11 +149,10 @@ class Steps:
             step.started = at
         return step
 
-    def _start(self, record: Record) -> None:
-        event = record.event
-        step = self._step(event.key, record.at)
+    def _start(self, event: StepStarted, at: int) -> None:
+        step = self._step(event.key, at)
         step.name, step.title, step.scope, step.effect = event.name, event.title, event.scope, event.effect
-        step.status, step.started, step.ended, step.view = "running", record.at, 0, None
+        step.status, step.started, step.ended, step.view = "running", at, 0, None
         step.attempts += 1
         self._open[event.key] = step
 

@@ -1,4 +1,4 @@
-"""Secrets out of all that is written and shown: the one redactor.
+"""Redaction: removes known secrets from all that is written and shown.
 
 ``values`` replaces what is known to be secret, everywhere; ``patterns`` what looks secret, in errors, logs, tracebacks and addresses;
 ``known`` holds which values this process knows. Imports nothing of this package; everything may import it. The invariant: a text that
@@ -8,12 +8,12 @@ was let through holds no known value, in any form that a program would echo it i
 from sentient_kernel.redaction.known import hold, hold_address, hold_file, look, redactor, shown
 from sentient_kernel.redaction.logs import guard_logs
 from sentient_kernel.redaction.patterns import in_address, without_credentials
-from sentient_kernel.redaction.stream import Stream
+from sentient_kernel.redaction.stream import StreamRedactor
 from sentient_kernel.redaction.values import Redactor
 
 __all__ = [
     "Redactor",
-    "Stream",
+    "StreamRedactor",
     "guard_logs",
     "hold",
     "hold_address",

@@ -1,13 +1,13 @@
-"""Known secret values out of a text that comes in pieces. Pure."""
+"""Redacts a text that comes in pieces, also where a secret is split over two. Pure."""
 
 from __future__ import annotations
 
 from sentient_kernel.redaction.values import HELD, Redactor
 
-__all__ = ["Stream"]
+__all__ = ["StreamRedactor"]
 
 
-class Stream:
+class StreamRedactor:
     """Takes known values out of a text that comes in pieces, also those that are split over several.
 
     What may be the beginning of one is held back until it is known whether it is.

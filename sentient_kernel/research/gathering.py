@@ -150,7 +150,7 @@ class Gathering:
                 nonlocal told
                 if time.monotonic() - told >= BETWEEN or done == 1.0:
                     told = time.monotonic()
-                    ctx.whisper(ResearchUpdated(phase="search", message=message))
+                    ctx.note(ResearchUpdated(phase="search", message=message))
 
             try:
                 return await self._library.refresh(ref, tell)

@@ -278,7 +278,7 @@ class Library:
             found = found or source.document(document)
         return found or self.outside.document(document)  # a run that goes on in this process has not opened its sources again
 
-    async def disconnect(self) -> None:
+    async def on_close(self) -> None:
         """Ends calls that nobody waits for any more, and closes all connections; on the engine's loop, when its runs have stopped."""
         if self._cache is not None:
             self._cache.abandon()

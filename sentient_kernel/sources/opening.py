@@ -1,4 +1,4 @@
-"""Makes the source that a user's word stands for."""
+"""Opens sources: from a path, a URL, or a word such as ``"packages"`` or ``"arxiv"``."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def open_source(
             raise UsageError(f"{text!r} is not the address of a page.", hint="Pages begin with https:// or http://.")
         made = outside() if callable(outside) else outside
         if made is None:
-            raise UsageError(f"{text!r} is on other machines, and no way to them was given.", hint="Add it with wb.add(...).")
+            raise UsageError(f"{text!r} needs the network, which was not given.", hint="Add it with wb.add(...).")
         return _remote(text, made, name or text)
     from sentient_kernel.sources.local.folder import FolderSource
 
@@ -157,7 +157,7 @@ def _brought(spec: str, outside: Outside) -> Source:
             f"{who} cannot be opened: {type(error).__name__}: {said}.", hint="Update or remove that package, or leave the source out."
         ) from error
     if lacking := [part for part in _PARTS if not hasattr(made, part)]:
-        raise ConfigurationError(f"{who} is no source: it has no {', '.join(lacking)}.", hint="Update or remove that package.")
+        raise ConfigurationError(f"{who} is not a source: it lacks {', '.join(lacking)}.", hint="Update or remove that package.")
     return cast(Source, made)
 
 

@@ -1,5 +1,7 @@
-"""The public test kit: time that stands still, models and webs that say what they are told, processes that die on cue, stores put to
-the test."""
+"""The public test kit: a fake clock, models and a web that say what they are told, processes that die on cue.
+
+``journal_conformance`` holds the promises of a journal as tests, for whoever writes a store of their own.
+"""
 
 from __future__ import annotations
 

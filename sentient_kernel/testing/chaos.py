@@ -1,4 +1,4 @@
-"""Ends processes the hard way, at a point of your choice, to see what a journal is worth."""
+"""Kills this process at a point of your choice, to test what survives a crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes over the wire between a model's server and its callers, for :class:`sentient_kernel.testing.ModelServer`."""
+"""The HTTP messages of model providers, for :class:`sentient_kernel.testing.ModelServer`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
-from sentient_kernel.testing.server import Request, head
+from sentient_kernel.testing.server import HttpRequest, head
 
 __all__ = ["Asked", "Fault", "Out", "Said", "anthropic", "chat", "error", "refusal"]
 
@@ -25,7 +25,7 @@ class Asked:
     body: dict[str, Any]
 
     @classmethod
-    def of(cls, request: Request) -> Self:
+    def of(cls, request: HttpRequest) -> Self:
         """Reads an HTTP request."""
         try:
             body = json.loads(request.body)

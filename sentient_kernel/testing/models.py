@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from sentient_kernel.testing.model_wire import Asked, Fault, Out, Said, anthropic, chat, error, refusal
-from sentient_kernel.testing.server import Request, Server
+from sentient_kernel.testing.server import HttpRequest, Server
 
 __all__ = ["Asked", "Fault", "ModelServer", "Said"]
 
@@ -86,7 +86,7 @@ class ModelServer(Server):
         """How many requests came."""
         return len(self.requests)
 
-    async def answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def answer(self, request: HttpRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answers one request, as it was told; returns whether the connection can go on."""
         asked = Asked.of(request)
         self.requests.append(asked)

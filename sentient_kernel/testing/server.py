@@ -13,13 +13,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["Request", "Server", "head"]
+__all__ = ["HttpRequest", "Server", "head"]
 
 _MOST = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class HttpRequest:
     """A request as it came: method, decoded path, query (first values), headers (names in small letters) and body."""
 
     method: str
@@ -59,18 +59,13 @@ class Server:
         """Where it serves, without a slash at the end."""
         return f"{'https' if self.tls else 'http'}://{self.host}"
 
-    @property
-    def open_connections(self) -> int:
-        """How many are open now, idle ones too."""
-        return len(self._writers)
-
     def wait_until_left(self, timeout: float = 5.0) -> None:
         """Waits until nobody is connected any more. Raises TimeoutError."""
         with self._left:
             if not self._left.wait_for(lambda: not self._writers, timeout):
                 raise TimeoutError(f"{len(self._writers)} connections are still open after {timeout:g} s.")
 
-    async def answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def answer(self, request: HttpRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answers one request; returns whether the connection can go on."""
         raise NotImplementedError
 
@@ -132,7 +127,7 @@ class Server:
                 self._left.notify_all()
             writer.close()
 
-    async def _read(self, reader: asyncio.StreamReader) -> Request | None:
+    async def _read(self, reader: asyncio.StreamReader) -> HttpRequest | None:
         try:
             first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         except asyncio.IncompleteReadError:
@@ -144,7 +139,7 @@ class Server:
         parts = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         at = asyncio.get_running_loop().time()
-        return Request(method=method, path=unquote(parts.path), target=target, query=query, headers=headers, body=body, at=at)
+        return HttpRequest(method=method, path=unquote(parts.path), target=target, query=query, headers=headers, body=body, at=at)
 
 
 def head(status: int, headers: Mapping[str, str]) -> bytes:

@@ -13,15 +13,15 @@ from html import escape
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from sentient_kernel.testing.server import Request, Server, head
-from sentient_kernel.testing.web_kit import Paper, Reply, Text, html
+from sentient_kernel.testing.server import HttpRequest, Server, head
+from sentient_kernel.testing.web_kit import Article, HttpReply, Paper, html
 from sentient_kernel.testing.web_scholarly import SERVICES as SCHOLARLY
 from sentient_kernel.testing.web_search import KEY, SERVICES
 
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["FakeWeb", "Paper", "Request", "Text"]
+__all__ = ["Article", "FakeWeb", "HttpRequest", "Paper"]
 
 FaultKind = Literal["status", "hang", "reset", "cut", "drip", "headers", "big", "bomb", "not_utf8", "not_json", "cut_json", "cut_gzip"]
 
@@ -77,14 +77,14 @@ class FakeWeb(Server):
         super().__init__(tls)
         self.latency = {"": latency} if isinstance(latency, int | float) else dict(latency)
         self.json = json
-        self.requests: list[Request] = []
+        self.requests: list[HttpRequest] = []
         """Every request, in the order of arrival."""
         self.most_at_once = 0
-        self.texts: list[Text] = []
+        self.texts: list[Article] = []
         self.papers: list[Paper] = []
         self._seed = seed
         self._at_once = 0
-        self._pages: dict[str, Reply] = {}
+        self._pages: dict[str, HttpReply] = {}
         self._faults: list[_Fault] = []
 
     def __repr__(self) -> str:
@@ -127,7 +127,7 @@ class FakeWeb(Server):
             Its URL.
         """
         data = body.encode() if isinstance(body, str) else body
-        self._pages[path] = Reply(data, kind, status, dict(headers or {}))
+        self._pages[path] = HttpReply(data, kind, status, dict(headers or {}))
         return self.url + path
 
     def article(
@@ -148,7 +148,7 @@ class FakeWeb(Server):
             Its URL.
         """
         injected = _ORDERS if orders is True else orders or ""
-        found = Text(path, title, text, author, date, licence, injected)
+        found = Article(path, title, text, author, date, licence, injected)
         self.texts.append(found)
         return self.page(path, html(found))
 
@@ -158,7 +158,7 @@ class FakeWeb(Server):
         Returns:
             Its URL.
         """
-        found = Text(f"/wikipedia/wiki/{title.replace(' ', '_')}", title, text, wiki=True, disambiguation=disambiguation)
+        found = Article(f"/wikipedia/wiki/{title.replace(' ', '_')}", title, text, wiki=True, disambiguation=disambiguation)
         self.texts.append(found)
         return self.page(found.path, html(found))
 
@@ -200,14 +200,14 @@ class FakeWeb(Server):
             headers: For ``status``, such as ``Retry-After``.
         """
         if kind not in get_args(FaultKind):
-            raise ValueError(f"{kind!r} is no fault; there are {', '.join(get_args(FaultKind))}")
+            raise ValueError(f"kind must be one of {', '.join(get_args(FaultKind))}, not {kind!r}.")
         self._faults.append(_Fault(path, kind, times, share, status, dict(headers or {}), Random(f"{self._seed}{path}{kind}")))  # noqa: S311
 
     def heal(self) -> None:
         """Takes all faults back."""
         self._faults = []
 
-    async def answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def answer(self, request: HttpRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answers one request, late or wrong where it was told to."""
         self.requests.append(request)
         self._at_once += 1
@@ -228,15 +228,15 @@ class FakeWeb(Server):
         finally:
             self._at_once -= 1
 
-    def _of_service(self, request: Request) -> Reply:
+    def _of_service(self, request: HttpRequest) -> HttpReply:
         """Answers for the service that a path belongs to; 404 for every other path."""
         service, _, rest = request.path.lstrip("/").partition("/")
         answers = SERVICES.get(service) or SCHOLARLY.get(service)
         found = answers(self, request, rest) if answers else None
-        return found or Reply(b"<html><body><h1>Not Found</h1></body></html>", "text/html", 404)
+        return found or HttpReply(b"<html><body><h1>Not Found</h1></body></html>", "text/html", 404)
 
 
-async def _misbehave(fault: _Fault, reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+async def _misbehave(fault: _Fault, reply: HttpReply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
     """Answers wrongly; returns whether the connection can go on."""
     if fault.kind == "hang":
         await reader.read()  # until the caller goes
@@ -275,7 +275,7 @@ async def _misbehave(fault: _Fault, reply: Reply, reader: asyncio.StreamReader, 
     return fault.kind in ("status", "big")
 
 
-def _spoiled(kind: FaultKind, reply: Reply) -> tuple[bytes, dict[str, str]]:
+def _spoiled(kind: FaultKind, reply: HttpReply) -> tuple[bytes, dict[str, str]]:
     """Returns a body that is whole and wrong, and its headers."""
     if kind == "bomb":
         return _bomb(), {"content-encoding": "gzip"}

@@ -7,15 +7,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-__all__ = ["Paper", "Reply", "Text", "as_json", "best", "html", "number"]
+__all__ = ["Article", "Contents", "HttpReply", "Paper", "as_json", "best", "html", "number"]
 
 JSON = "application/json; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpReply:
     """An answer in good order."""
 
     body: bytes
@@ -25,7 +25,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class Article:
     """An article on the web, or in Wikipedia."""
 
     path: str
@@ -80,7 +80,23 @@ class Paper:
         return self.pmid or str(30_000_000 + self.number)
 
 
-def html(text: Text) -> str:
+class Contents(Protocol):
+    """What the services of a fake web look into."""
+
+    json: bool
+    texts: list[Article]
+    papers: list[Paper]
+
+    @property
+    def host(self) -> str:
+        """Host and port."""
+
+    @property
+    def url(self) -> str:
+        """Where it serves, without a slash at the end."""
+
+
+def html(text: Article) -> str:
     """Returns an article as a page, with navigation and a footer around it."""
     head = "".join(
         f'<meta name="{name}" content="{escape(value)}">' for name, value in (("author", text.author), ("date", text.date)) if value
@@ -97,7 +113,7 @@ def html(text: Text) -> str:
     )
 
 
-Item = TypeVar("Item", Text, Paper)
+Item = TypeVar("Item", Article, Paper)
 
 
 def best(items: Iterable[Item], query: str, most: int) -> list[tuple[Item, float]]:
@@ -120,6 +136,6 @@ def number(text: str | None, default: int) -> int:
     return int(text) if text and text.isdigit() else default
 
 
-def as_json(value: Any, status: int = 200) -> Reply:
+def as_json(value: Any, status: int = 200) -> HttpReply:
     """Returns an answer in JSON."""
-    return Reply(json.dumps(value, ensure_ascii=False).encode(), JSON, status)
+    return HttpReply(json.dumps(value, ensure_ascii=False).encode(), JSON, status)

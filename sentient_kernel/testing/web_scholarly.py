@@ -7,16 +7,15 @@ from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from sentient_kernel.testing.web_kit import Paper, Reply, as_json, best, number
+from sentient_kernel.testing.web_kit import Contents, HttpReply, Paper, as_json, best, number
 
 if TYPE_CHECKING:
-    from sentient_kernel.testing.server import Request
-    from sentient_kernel.testing.web import FakeWeb
+    from sentient_kernel.testing.server import HttpRequest
 
 __all__ = ["SERVICES"]
 
 
-def _arxiv(web: FakeWeb, request: Request, rest: str) -> Reply | None:
+def _arxiv(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
     if rest != "api/query":
         return None
     wanted, most = request.query.get("search_query", ""), number(request.query.get("max_results"), 10)
@@ -35,7 +34,7 @@ def _arxiv(web: FakeWeb, request: Request, rest: str) -> Reply | None:
         f"  <opensearch:totalResults>{len(found)}</opensearch:totalResults>\n"
         f"  <opensearch:startIndex>{start}</opensearch:startIndex>\n  <opensearch:itemsPerPage>{most}</opensearch:itemsPerPage>\n"
     )
-    return Reply((feed + "".join(map(_entry, found)) + "</feed>\n").encode(), "application/atom+xml; charset=utf-8")
+    return HttpReply((feed + "".join(map(_entry, found)) + "</feed>\n").encode(), "application/atom+xml; charset=utf-8")
 
 
 def _entry(paper: Paper) -> str:
@@ -54,7 +53,7 @@ def _entry(paper: Paper) -> str:
     )
 
 
-def _openalex(web: FakeWeb, request: Request, rest: str) -> Reply | None:
+def _openalex(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
     if rest != "works":
         return None
     most = number(request.query.get("per-page") or request.query.get("per_page"), 25)
@@ -98,11 +97,11 @@ def _work(paper: Paper, score: float) -> dict[str, Any]:
     }
 
 
-def _crossref(web: FakeWeb, request: Request, rest: str) -> Reply | None:
+def _crossref(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
     if rest.startswith("works/"):
         found = next((paper for paper in web.papers if paper.the_doi == rest.removeprefix("works/")), None)
         if found is None:
-            return Reply(b"Resource not found.", "text/plain;charset=utf-8", 404)
+            return HttpReply(b"Resource not found.", "text/plain;charset=utf-8", 404)
         return as_json({"status": "ok", "message-type": "work", "message-version": "1.0.0", "message": _item(found, 1.0)})
     if rest != "works":
         return None
@@ -140,7 +139,7 @@ def _item(paper: Paper, score: float) -> dict[str, Any]:
     return item
 
 
-def _pubmed(web: FakeWeb, request: Request, rest: str) -> Reply | None:
+def _pubmed(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
     name = rest.rpartition("/")[2]
     if name == "esearch.fcgi":
         most = number(request.query.get("retmax"), 20)
@@ -160,7 +159,7 @@ def _pubmed(web: FakeWeb, request: Request, rest: str) -> Reply | None:
         doctype += '"https://dtd.nlm.nih.gov/ncbi/pubmed/out/pubmed_240101.dtd">'
         articles = "".join(map(_pubmed_article, found))
         body = f'<?xml version="1.0" ?>\n{doctype}\n<PubmedArticleSet>\n{articles}</PubmedArticleSet>\n'
-        return Reply(body.encode(), "text/xml; charset=UTF-8")
+        return HttpReply(body.encode(), "text/xml; charset=UTF-8")
     return None
 
 
@@ -201,7 +200,7 @@ def _pubmed_article(paper: Paper) -> str:
     )
 
 
-SERVICES: dict[str, Callable[[FakeWeb, Request, str], Reply | None]] = {
+SERVICES: dict[str, Callable[[Contents, HttpRequest, str], HttpReply | None]] = {
     "arxiv": _arxiv,
     "openalex": _openalex,
     "crossref": _crossref,

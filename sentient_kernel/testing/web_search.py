@@ -9,11 +9,10 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from sentient_kernel.testing.web_kit import Reply, Text, as_json, best, html, number
+from sentient_kernel.testing.web_kit import Article, Contents, HttpReply, as_json, best, html, number
 
 if TYPE_CHECKING:
-    from sentient_kernel.testing.server import Request
-    from sentient_kernel.testing.web import FakeWeb
+    from sentient_kernel.testing.server import HttpRequest
 
 __all__ = ["KEY", "SERVICES"]
 
@@ -21,7 +20,7 @@ KEY = "key-of-the-fake-web"
 """The key that Tavily and Brave want here."""
 
 
-def _articles(web: FakeWeb) -> list[Text]:
+def _articles(web: Contents) -> list[Article]:
     return [text for text in web.texts if not text.wiki]
 
 
@@ -29,16 +28,16 @@ def _snippet(text: str) -> str:
     return text if len(text) <= 160 else text[:157].rsplit(" ", 1)[0] + " ..."
 
 
-def _searxng(web: FakeWeb, request: Request, rest: str) -> Reply | None:
+def _searxng(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
     if rest not in ("", "search"):
         return None
     form = dict(request.query) | dict(parse_qsl(request.body.decode("utf-8", "replace")))
     query = form.get("q", "")
     if form.get("format", "html") != "json":
-        return Reply(b"<html><body><main id='main_results'></main></body></html>", "text/html; charset=utf-8")
+        return HttpReply(b"<html><body><main id='main_results'></main></body></html>", "text/html; charset=utf-8")
     if not web.json:
         page = b"<!doctype html>\n<html lang=en>\n<title>403 Forbidden</title>\n<h1>Forbidden</h1>\n"
-        return Reply(page, "text/html; charset=utf-8", 403)
+        return HttpReply(page, "text/html; charset=utf-8", 403)
     results = [
         {
             "url": web.url + text.path,
@@ -63,7 +62,7 @@ def _searxng(web: FakeWeb, request: Request, rest: str) -> Reply | None:
     return as_json({"query": query, "number_of_results": 0, "results": results, **empty, **more})
 
 
-def _tavily(web: FakeWeb, request: Request, rest: str) -> Reply | None:
+def _tavily(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
     if rest != "search" or request.method != "POST":
         return None
     asked = json.loads(request.body or b"{}")
@@ -86,7 +85,7 @@ def _tavily(web: FakeWeb, request: Request, rest: str) -> Reply | None:
     return as_json({**about, "results": results, "response_time": 0.42, "request_id": "00000000-0000-4000-8000-000000000000"})
 
 
-def _brave(web: FakeWeb, request: Request, rest: str) -> Reply | None:
+def _brave(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
     if rest != "res/v1/web/search":
         return None
     if request.headers.get("x-subscription-token") != KEY:
@@ -117,7 +116,7 @@ def _brave(web: FakeWeb, request: Request, rest: str) -> Reply | None:
     return as_json(body)
 
 
-def _wikipedia(web: FakeWeb, request: Request, rest: str) -> Reply | None:
+def _wikipedia(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
     texts = {text.title: (at, text) for at, text in enumerate((text for text in web.texts if text.wiki), 1_001)}
     if rest == "w/api.php":
         return as_json(_mediawiki(web, texts, request.query))
@@ -131,7 +130,7 @@ def _wikipedia(web: FakeWeb, request: Request, rest: str) -> Reply | None:
     return None
 
 
-def _summary(web: FakeWeb, page: int, text: Text) -> Reply:
+def _summary(web: Contents, page: int, text: Article) -> HttpReply:
     spelled = quote(text.title.replace(" ", "_"))
     return as_json(
         {
@@ -152,11 +151,11 @@ def _summary(web: FakeWeb, page: int, text: Text) -> Reply:
     )
 
 
-def _page_html(_: FakeWeb, page: int, text: Text) -> Reply:
-    return Reply(html(text).encode(), "text/html; charset=utf-8; profile='https://www.mediawiki.org/wiki/Specs/HTML/2.8.0'")
+def _page_html(_: Contents, page: int, text: Article) -> HttpReply:
+    return HttpReply(html(text).encode(), "text/html; charset=utf-8; profile='https://www.mediawiki.org/wiki/Specs/HTML/2.8.0'")
 
 
-def _mediawiki(web: FakeWeb, texts: dict[str, tuple[int, Text]], query: Mapping[str, str]) -> dict[str, Any]:
+def _mediawiki(web: Contents, texts: dict[str, tuple[int, Article]], query: Mapping[str, str]) -> dict[str, Any]:
     """Answers ``action=query``: a list of search results, a search as generator, or pages by title, in either format version."""
     modern = query.get("formatversion") == "2"
     done: dict[str, Any] = {"batchcomplete": True if modern else ""}
@@ -187,7 +186,7 @@ def _mediawiki(web: FakeWeb, texts: dict[str, tuple[int, Text]], query: Mapping[
     return {**done, "query": {"pages": {str(page.get("pageid", -place)): page for place, page in enumerate(pages, 1)}}}
 
 
-def _wiki_page(web: FakeWeb, title: str, found: tuple[int, Text] | None, query: Mapping[str, str], place: int) -> dict[str, Any]:
+def _wiki_page(web: Contents, title: str, found: tuple[int, Article] | None, query: Mapping[str, str], place: int) -> dict[str, Any]:
     modern = query.get("formatversion") == "2"
     if found is None:
         return {"ns": 0, "title": title, "missing": True if modern else ""}
@@ -208,5 +207,9 @@ def _wiki_page(web: FakeWeb, title: str, found: tuple[int, Text] | None, query: 
     return page
 
 
-SERVICES: dict[str, Callable[[FakeWeb, Request, str], Reply | None]] = {}
-SERVICES.update(searxng=_searxng, tavily=_tavily, brave=_brave, wikipedia=_wikipedia)
+SERVICES: dict[str, Callable[[Contents, HttpRequest, str], HttpReply | None]] = {
+    "searxng": _searxng,
+    "tavily": _tavily,
+    "brave": _brave,
+    "wikipedia": _wikipedia,
+}

@@ -1,4 +1,4 @@
-"""Every call to another machine: what may be asked, how it is asked, and how much of the answer is read.
+"""Requests to other machines: which addresses are allowed, and how they are fetched.
 
 May import: what everyone shares (``errors``, ``ids``, ``clock``, ``settings``). All use of httpx sits behind it.
 
@@ -8,12 +8,18 @@ name host and port. What comes back is bounded in bytes (after decompression), h
 
 .. code-block:: text
 
-    guard      which addresses may be asked (pure)       retry   whether and when to ask again (pure)
-    http       Fetcher: get, post, a client for SDKs      polite  turns, gaps and robots.txt per host
-    connections      connections to checked addresses           decoding compressed bodies, bounded
-    reading    an answer, whole and of its kind           robots what a robots.txt allows (pure)
-    client     the client that SDKs are given             redirects   what a redirect makes of a request (pure)
-    body_limit      few big answers at once                    dns     this machine's resolver, in threads of its own
+    http         Fetcher: get, post, a client for SDKs
+    client       the client that SDKs of model providers are given
+    guard        which addresses may be asked: the guard against SSRF (pure)
+    dns          this machine's resolver, in threads of its own
+    connections  connections to checked addresses
+    redirects    what a redirect makes of a request (pure)
+    retry        whether and when to ask again: backoff with jitter (pure)
+    politeness   turns and gaps per host, and its robots.txt
+    robots       what a robots.txt allows (pure)
+    reading      an answer, whole and of its kind
+    decoding     compressed bodies, bounded
+    body_limit   few big answers at once
 
 Example:
     >>> from sentient_kernel.transport import Rules, check_url

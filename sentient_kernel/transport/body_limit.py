@@ -1,4 +1,4 @@
-"""Room for big answers: few are read at the same time, and who is slow does not keep the others out."""
+"""A concurrency limit for big bodies: few are read at once, and slow ones are dropped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from sentient_kernel.errors import FetchTimedOut
 
-__all__ = ["Room"]
+__all__ = ["BodyLimit"]
 
 LOOK = 1.0
 """Seconds between two looks at what came to a place."""
@@ -16,7 +16,7 @@ LEAST = 50_000
 """Bytes between two looks. Less than that twice in a row, while others wait, is too slow; a whole megabyte at that pace takes 20 s."""
 
 
-class Room:
+class BodyLimit:
     """Places for answers of more than a megabyte, so that many of them fill neither memory nor the loop. For one event loop.
 
     Args:

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from sentient_kernel.errors import FetchFailed
-from sentient_kernel.transport.connections import Answer, Wire
+from sentient_kernel.transport.connections import ConnectionPool, Response
 from sentient_kernel.transport.decoding import ENCODINGS
 from sentient_kernel.transport.guard import Rules, check_url
 
@@ -22,7 +22,7 @@ _LEFT_OUT = frozenset({b"content-encoding", b"content-length", b"set-cookie", b"
 
 
 def make_client(
-    library: str, base_url: str, rules: Rules, wire: Callable[..., Wire], refuse_offline: Callable[[str], None], most_bytes: int
+    library: str, base_url: str, rules: Rules, pool: Callable[..., ConnectionPool], refuse_offline: Callable[[str], None], most_bytes: int
 ) -> Any:
     """Makes an ``AsyncClient`` of a library whose requests go through a guarded transport.
 
@@ -30,12 +30,12 @@ def make_client(
         library: ``httpx`` or ``httpx2``.
         base_url: Of the provider.
         rules: What may be asked; the base URL's host and port are trusted in it.
-        wire: Makes the connections, given ``checked``.
+        pool: Makes the connections, given ``checked``.
         refuse_offline: Raises Offline when the network is switched off.
         most_bytes: Of one answer, decompressed.
     """
     package = import_module(library)
-    transport = _transport(library)(rules, wire, refuse_offline, most_bytes)
+    transport = _transport(library)(rules, pool, refuse_offline, most_bytes)
     timeout = package.Timeout(60.0, connect=10.0)
     return package.AsyncClient(
         base_url=base_url,
@@ -51,10 +51,10 @@ def make_client(
 def _transport(library: str) -> Any:
     package = import_module(library)
 
-    class Stream(package.AsyncByteStream):  # type: ignore[misc,name-defined]
+    class DecodedStream(package.AsyncByteStream):  # type: ignore[misc,name-defined]
         """A body, decoded and bounded."""
 
-        def __init__(self, answer: Answer, most: int, named: Callable[[Exception], Exception]) -> None:
+        def __init__(self, answer: Response, most: int, named: Callable[[Exception], Exception]) -> None:
             self._answer, self._most, self._named = answer, most, named
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -72,33 +72,33 @@ def _transport(library: str) -> Any:
     class Transport(package.AsyncBaseTransport):  # type: ignore[misc,name-defined]
         """Sends requests to checked places only."""
 
-        def __init__(self, rules: Rules, wire: Callable[..., Wire], refuse_offline: Callable[[str], None], most: int) -> None:
+        def __init__(self, rules: Rules, pool: Callable[..., ConnectionPool], refuse_offline: Callable[[str], None], most: int) -> None:
             self._rules, self._refuse_offline, self._most = rules, refuse_offline, most
-            self._wires = {trusted: wire(checked=not trusted) for trusted in (True, False)}
+            self._pools = {trusted: pool(checked=not trusted) for trusted in (True, False)}
 
         async def handle_async_request(self, request: Any) -> Any:
             target = check_url(str(request.url), self._rules)
             self._refuse_offline(target.host)
-            wire = self._wires[target.trusted]
+            pool = self._pools[target.trusted]
 
             def named(error: Exception) -> Exception:
                 """Returns a core's error as the library's of the same name; any other as it is."""
-                if not type(error).__module__.startswith(wire.core.__name__):
+                if not type(error).__module__.startswith(pool.core.__name__):
                     return error
                 cls = getattr(package, type(error).__name__, package.TransportError)
                 return cls(str(error), request=request)  # type: ignore[no-any-return]
 
             try:
-                answer = await wire.send(request.method, target, request.headers.raw, request.stream, request.extensions.get("timeout"))
+                answer = await pool.send(request.method, target, request.headers.raw, request.stream, request.extensions.get("timeout"))
             except FetchFailed:
                 raise
             except Exception as error:
                 raise named(error) from error
             headers = [(name, value) for name, value in answer.raw if name.lower() not in _LEFT_OUT]
-            return package.Response(answer.status, headers=headers, stream=Stream(answer, self._most, named))
+            return package.Response(answer.status, headers=headers, stream=DecodedStream(answer, self._most, named))
 
         async def aclose(self) -> None:
-            for wire in self._wires.values():
-                await wire.aclose()
+            for pool in self._pools.values():
+                await pool.aclose()
 
     return Transport

@@ -1,4 +1,4 @@
-"""Connections to checked addresses: what lies between a request and a socket.
+"""Connections to checked addresses only, so that DNS rebinding leads nowhere.
 
 httpcore is told to connect by our :class:`Dialer` and knows nothing else of the network: the name in the URL stays what ``Host``
 and TLS say, while the connection goes to an address that was checked. httpx2 and its httpcore2, which SDKs of model providers
@@ -19,7 +19,7 @@ from sentient_kernel.transport.guard import Target, verdict
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["Answer", "Dialer", "Resolve", "Wire", "failed"]
+__all__ = ["ConnectionPool", "Dialer", "Resolve", "Response", "failed"]
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Turns a name and a port into addresses, as text."""
@@ -72,19 +72,19 @@ class Dialer:
         if self._checked:
             for address in addresses:
                 if why := verdict(address):
-                    raise Blocked(f"{host!r} is not asked: {why}.", reason_code="private", host=host)
+                    raise Blocked(f"Not fetching from {host!r}: {why}.", reason_code="private", host=host)
         return addresses
 
     async def connect_unix_socket(self, path: str, timeout: float | None = None, socket_options: Any = None) -> Any:
         """Never connects: nothing here is asked over a Unix socket."""
-        raise Blocked("A Unix socket is not asked.", reason_code="scheme")
+        raise Blocked("Not fetching over a Unix socket.", reason_code="scheme")
 
     async def sleep(self, seconds: float) -> None:
         """Waits between attempts of httpcore's own, of which there are none."""
         await asyncio.sleep(seconds)
 
 
-class Answer:
+class Response:
     """A server's answer whose body is still to be read; to be closed.
 
     Args:
@@ -132,7 +132,7 @@ class Answer:
         await self._response.aclose()
 
 
-class Wire:
+class ConnectionPool:
     """A pool of connections, to checked places or to those that the user named.
 
     Args:
@@ -148,7 +148,7 @@ class Wire:
         self._tls = tls
         self._pools: dict[str, Any] = {}
 
-    async def send(self, method: str, target: Target, headers: Any, content: Any = None, timeouts: Any = None) -> Answer:
+    async def send(self, method: str, target: Target, headers: Any, content: Any = None, timeouts: Any = None) -> Response:
         """Sends a request and reads the answer's headers.
 
         Raises:
@@ -165,7 +165,7 @@ class Wire:
         if sum(len(name) + len(value) + 4 for name, value in response.headers) > HEADERS:
             await response.aclose()
             raise _headers(target.host)
-        return Answer(response, target.host)
+        return Response(response, target.host)
 
     async def _pool(self, scheme: str) -> Any:
         context = self._tls
@@ -219,13 +219,13 @@ def failed(error: BaseException, host: str) -> FetchFailed | None:
     if "too long" in text and "ProtocolError" in names:
         return _headers(host)
     if "certificate" in text.lower() or "SSL" in text:
-        return Unreachable(f"{host!r} cannot be asked safely: its certificate or its TLS does not fit.", reason_code="tls", host=host)
+        return Unreachable(f"{host!r} cannot be reached safely: its TLS or its certificate is not valid.", reason_code="tls", host=host)
     if "ConnectError" in names:
-        return Unreachable(f"{host!r} takes no connection.", reason_code="refused", host=host)
+        return Unreachable(f"{host!r} refused the connection.", reason_code="refused", host=host)
     if "ProtocolError" in names and ("incomplete" in text or "complete message" in text):
         return Unreachable(f"{host!r} broke off in the middle of its answer.", reason_code="cut", host=host)
     if "ProtocolError" in names and "disconnected" not in text:
-        return Unreachable(f"{host!r} sends what is not HTTP.", reason_code="protocol", host=host)
+        return Unreachable(f"{host!r} sent an answer that is not HTTP.", reason_code="protocol", host=host)
     if names or isinstance(error, OSError | EOFError):
         return Unreachable(f"{host!r} broke the connection.", reason_code="reset", host=host)
     return None

@@ -1,4 +1,4 @@
-"""Takes compressed bodies apart in small pieces, so that a bomb is noticed before it has gone off."""
+"""Decodes compressed bodies in small pieces, so that a decompression bomb is noticed early."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Decoder:
         self._host = host
         self._name = encoding.strip().lower().removeprefix("x-")
         if self._name not in ("", "identity", "gzip", "deflate"):
-            raise WrongKind(f"{host!r} sends an encoding that was not asked for.", reason_code="encoding", host=host)
+            raise WrongKind(f"{host!r} sends an encoding that was not requested.", reason_code="encoding", host=host)
         self._bits = _GZIP if self._name == "gzip" else _ZLIB
         self._inflate = zlib.decompressobj(self._bits) if self.compressed else None
         self._begun = self._over = False

@@ -1,4 +1,4 @@
-"""Asks this machine's resolver, in threads that nothing else needs and nobody waits for.
+"""DNS lookups with this machine's resolver, in threads of their own.
 
 ``loop.getaddrinfo`` uses the loop's own few threads: names that hang would hold up everything else that runs in them, and the end of
 the process. A lookup cannot be stopped; here it is left behind, and asked again it is not started twice.
@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-__all__ = ["Names"]
+__all__ = ["Resolver"]
 
 THREADS = 32
 LOOKUP = 10.0
 """Seconds for one name, waiting for a thread included."""
 
 
-class Names:
+class Resolver:
     """Turns names into addresses. Any loop.
 
     Example:

@@ -1,4 +1,4 @@
-"""Which addresses may be asked. Pure: no name is resolved and no socket opened here.
+"""The guard against SSRF: which addresses may be fetched. Pure: no name is resolved here.
 
 The rule for an address is an allow list (what is globally reachable) minus a deny list, with IPv4 addresses that hide in IPv6 ones
 taken out and judged too. The rule for a URL is to read it once, strictly, and to hand on a spelling that nobody can read in
@@ -102,7 +102,7 @@ class Rules:
             trusted: More hosts that the user's settings named, as ``host:port`` or as a base URL.
 
         Raises:
-            ConfigurationError: One of them is no host and port.
+            ConfigurationError: One of them is not a host and port.
         """
         named = frozenset(map(_named, (*settings.allow_hosts, *trusted)))
         return cls(named, allow=tuple(map(_domain, settings.allow_domains)), deny=tuple(map(_domain, settings.deny_domains)))
@@ -128,7 +128,7 @@ def check_url(url: str, rules: Rules) -> Target:
     Example:
         >>> check_url("http://0x7f.1/", Rules())
         Traceback (most recent call last):
-        sentient_kernel.errors.Blocked: '127.0.0.1' is not asked: it is an address of this machine or its network. ...
+        sentient_kernel.errors.Blocked: Not fetching from '127.0.0.1': it is an address of this machine or its network. ...
         >>> check_url("http://localhost:8080", Rules(trusted=frozenset({("localhost", 8080)}))).trusted
         True
     """
@@ -139,7 +139,7 @@ def check_url(url: str, rules: Rules) -> Target:
         raise _blocked("", "it holds characters that cannot be shown", "spelling")
     found = _START.fullmatch(text)
     if found is None:
-        raise _blocked("", "only http:// and https:// are", "scheme")
+        raise _blocked("", "it must begin with http:// or https://", "scheme")
     scheme, authority, path, query = found[1].lower(), found[2], found[3] or "/", found[4] or ""
     host, port, literal = _authority(authority, PORTS[scheme])
     trusted = rules.trusts(host, port)
@@ -168,7 +168,8 @@ def _check_place(host: str, port: int, literal: bool, rules: Rules) -> None:
 def _blocked(host: str, why: str, reason_code: str) -> Blocked:
     """Words a refusal; without a host (it could not be read, or must not be shown) it is about the URL."""
     hint = "Name host and port in SENTIENT_ALLOW_HOSTS if it is yours." if reason_code in ("private", "port") else ""
-    return Blocked(f"{repr(host) if host else 'The URL'} is not asked: {why}.", reason_code=reason_code, host=host, hint=hint)
+    what = f"from {host!r}" if host else "the URL"
+    return Blocked(f"Not fetching {what}: {why}.", reason_code=reason_code, host=host, hint=hint)
 
 
 @lru_cache(maxsize=2_048)
@@ -186,13 +187,13 @@ def _authority(authority: str, default: int) -> tuple[str, int, bool]:
         after = colon + rest
         host, literal = _host(name)
     if not host:
-        raise _blocked("", "its host is none", "spelling")
+        raise _blocked("", "its host is not valid", "spelling")
     found = re.fullmatch(r":([0-9]{0,5})", after) if after else None
     if after and found is None:
-        raise _blocked(host, "its port is none", "port")
+        raise _blocked(host, "its port must be a number from 1 to 65535", "spelling")
     digits = found[1] if found else ""
     if digits and not 0 < int(digits) < 65_536:
-        raise _blocked(host, "its port is none", "port")
+        raise _blocked(host, "its port must be a number from 1 to 65535", "spelling")
     return host, int(digits) if digits else default, literal
 
 
@@ -251,7 +252,7 @@ def verdict(ip: str | IPv4Address | IPv6Address) -> str:
         ip: An address, as text or parsed.
 
     Returns:
-        "" when it may be; else a reason that completes "it is not asked: ...".
+        "" when it may be; else a reason that completes "Not fetching: ...".
 
     Example:
         >>> verdict("1.1.1.1"), verdict("2606:4700::1111"), verdict("64:ff9b::808:808")
@@ -262,7 +263,7 @@ def verdict(ip: str | IPv4Address | IPv6Address) -> str:
     try:
         address = ip_address(ip)
     except ValueError:
-        return "it is no address"
+        return "it is not an IP address"
     if isinstance(address, IPv4Address):
         good = address.is_global and not any(address in network for network in _V4_DENIED)
     elif address.scope_id:
@@ -289,7 +290,7 @@ def _domain(text: str) -> str:
     """Reads a domain of a setting: ``Example.org``, ``.example.org`` and ``*.example.org`` are the same."""
     host, _ = _host(text.strip().removeprefix("*").removeprefix("."))
     if not host:
-        raise ConfigurationError(f"{text!r} is no domain.", hint="Write it like example.org.")
+        raise ConfigurationError(f"{text!r} is not a domain.", hint="Write it like example.org.")
     return host
 
 

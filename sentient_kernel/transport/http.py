@@ -1,4 +1,4 @@
-"""Asks other machines: guarded, bounded, patient."""
+"""The HTTP fetcher: guarded, bounded in bytes and time, with retries and redirects."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.errors import FetchFailed, Offline, SentientError, ServerBusy, TooBig, UsageError
 from sentient_kernel.transport import connections
-from sentient_kernel.transport.body_limit import Room
-from sentient_kernel.transport.connections import Resolve, Wire
+from sentient_kernel.transport.body_limit import BodyLimit
+from sentient_kernel.transport.connections import ConnectionPool, Resolve
 from sentient_kernel.transport.decoding import ENCODINGS
-from sentient_kernel.transport.dns import Names
+from sentient_kernel.transport.dns import Resolver
 from sentient_kernel.transport.guard import PORTS, Rules, Target, check_url
 from sentient_kernel.transport.politeness import AGENT, MOST_ROBOTS, Robots, Turns, pace
 from sentient_kernel.transport.reading import Accept, Fetched, check_kind, refused, whole
@@ -82,15 +82,15 @@ class Fetcher:
     ) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
-        self._wire = partial(Wire, resolve=resolve or Names().resolve, tls=tls)
+        self._pool = partial(ConnectionPool, resolve=resolve or Resolver().resolve, tls=tls)
         self._ports = frozenset(ports)
         self._rng = rng or Random()  # noqa: S311 - jitter
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._wires: dict[bool, Wire] = {}
+        self._pools: dict[bool, ConnectionPool] = {}
         self._clients: list[Any] = []
         self._turns = Turns(self._clock)
         self._robots = Robots(self._read_robots, self._clock)
-        self._room = Room()
+        self._body_limit = BodyLimit()
 
     async def get(
         self,
@@ -170,16 +170,16 @@ class Fetcher:
 
         rules = self._rules((base_url,))
         check_url(base_url, rules)
-        made = make_client(library, base_url, rules, partial(self._wire, library), self._refuse_offline, most_bytes)
+        made = make_client(library, base_url, rules, partial(self._pool, library), self._refuse_offline, most_bytes)
         self._clients = [*(client for client in self._clients if not client.is_closed), made]
         return made  # type: ignore[no-any-return]
 
     async def aclose(self) -> None:
         """Closes every connection."""
-        wires, self._wires = self._wires, {}
+        pools, self._pools = self._pools, {}
         clients, self._clients = self._clients, []
         if self._loop in (None, asyncio.get_running_loop()):
-            for open_one in (*wires.values(), *clients):
+            for open_one in (*pools.values(), *clients):
                 await open_one.aclose()
         self._loop = None
 
@@ -195,7 +195,7 @@ class Fetcher:
     def _refuse_offline(self, host: str = "") -> None:
         if self._settings.offline or self._settings.mode == "replay":
             setting = "SENTIENT_OFFLINE" if self._settings.offline else "SENTIENT_MODE=replay"
-            raise Offline(f"Nothing is asked of {host!r}: {setting} switches the network off.", hint="Unset it to go on.", host=host)
+            raise Offline(f"Not fetching from {host!r}: {setting} switches the network off.", hint="Unset it to go on.", host=host)
 
     def _call(
         self,
@@ -223,9 +223,9 @@ class Fetcher:
             raise UsageError("A Fetcher belongs to one event loop.", hint="Make one for each, or close it first.")
         self._loop = loop
         # Two sets of connections, so that a call never meets one that only another call may have.
-        self._wires = {trusted: self._wire("httpx", checked=not trusted) for trusted in (True, False)}
+        self._pools = {trusted: self._pool("httpx", checked=not trusted) for trusted in (True, False)}
         self._turns, self._robots = Turns(self._clock), Robots(self._read_robots, self._clock)
-        self._room = Room()
+        self._body_limit = BodyLimit()
 
     async def _ask(self, url: str, call: _Call, attempts: int) -> Fetched:
         """Asks until there is an answer, or asking again is not worth it."""
@@ -290,7 +290,7 @@ class Fetcher:
         if hop.content is not None:
             sent["content-length"] = str(len(hop.content))
         raw = [(name.encode("ascii"), value.encode("utf-8")) for name, value in sent.items()]
-        answer = await self._wires[target.trusted].send(hop.method, target, raw, hop.content)
+        answer = await self._pools[target.trusted].send(hop.method, target, raw, hop.content)
         try:
             location = answer.headers.get("location")
             if answer.status in (301, 302, 303, 307, 308) and location is not None:
@@ -298,7 +298,7 @@ class Fetcher:
             if answer.status >= 400 and answer.status not in call.expect:
                 return await refused(answer, target)
             check_kind(answer, call.accept, target.host)
-            return await whole(answer, target, call.accept, call.most_bytes, self._room, deadline)
+            return await whole(answer, target, call.accept, call.most_bytes, self._body_limit, deadline)
         finally:
             await answer.aclose()
 

@@ -1,4 +1,4 @@
-"""Manners towards other people's servers: turns, gaps, and what robots.txt asks for."""
+"""Politeness to servers: requests at once and their distance (rate limits), and robots.txt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sentient_kernel.clock import Clock
 from sentient_kernel.errors import Blocked, FetchFailed, ServerBusy, TooBig
 from sentient_kernel.transport.guard import Target
 from sentient_kernel.transport.retry import PATIENCE
-from sentient_kernel.transport.robots import EVERYTHING, Allowance, read_robots
+from sentient_kernel.transport.robots import EVERYTHING, RobotsRules, read_robots
 
 __all__ = ["AGENT", "Pace", "Robots", "Turns", "pace"]
 
@@ -105,7 +105,7 @@ class Turns:
         if pause <= 0:
             return 0.0
         if pause >= patience:
-            message = f"{host!r} is not asked now: it asked to be left alone for {math.ceil(pause)} s more."
+            message = f"Not fetching from {host!r} now: it asked for a pause of {math.ceil(pause)} s more."
             raise ServerBusy(message, answered=429, reason_code="rests", host=host)
         await self._clock.sleep(pause)
         return pause
@@ -141,7 +141,7 @@ class Robots:
     def __init__(self, read: Read, clock: Clock) -> None:
         self._read = read
         self._clock = clock
-        self._known: OrderedDict[str, tuple[float, Allowance | FetchFailed]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[float, RobotsRules | FetchFailed]] = OrderedDict()
         self._asking: dict[str, tuple[asyncio.Lock, int]] = {}
 
     async def check(self, target: Target) -> float:
@@ -154,16 +154,16 @@ class Robots:
         allowance = await self._allowance("/".join(target.url.split("/", 3)[:3]), target.host)
         if isinstance(allowance, FetchFailed):
             raise ServerBusy(
-                f"{target.host!r} is not asked now: its robots.txt cannot be had ({allowance.reason_code}).",
+                f"Not fetching from {target.host!r} now: its robots.txt cannot be read ({allowance.reason_code}).",
                 answered=503,
                 reason_code="robots",
                 host=target.host,
             )
         if not allowance.allows("/" + target.url.split("/", 3)[3]):
-            raise Blocked(f"{target.host!r} is not asked: its robots.txt closes this page.", reason_code="robots", host=target.host)
+            raise Blocked(f"{target.host!r} does not allow this page in its robots.txt.", reason_code="robots", host=target.host)
         return allowance.delay
 
-    async def _allowance(self, origin: str, host: str) -> Allowance | FetchFailed:
+    async def _allowance(self, origin: str, host: str) -> RobotsRules | FetchFailed:
         lock, waiting = self._asking.get(origin) or (asyncio.Lock(), 0)
         self._asking[origin] = lock, waiting + 1
         try:
@@ -182,8 +182,8 @@ class Robots:
             if waiting == 1:
                 del self._asking[origin]
 
-    async def _ask(self, origin: str) -> tuple[float, Allowance | FetchFailed]:
-        found: Allowance | FetchFailed
+    async def _ask(self, origin: str) -> tuple[float, RobotsRules | FetchFailed]:
+        found: RobotsRules | FetchFailed
         try:
             found = read_robots((await self._read(origin + "/robots.txt")).decode("utf-8", "replace"), AGENT)
         except FetchFailed as error:

@@ -1,4 +1,4 @@
-"""Reads answers: whole, bounded, of the kind that was asked for."""
+"""Reads responses: whole, bounded, of the content type that was requested."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from sentient_kernel.errors import ServerBusy, StatusError, TooBig, WrongKind
-from sentient_kernel.transport.body_limit import Room
-from sentient_kernel.transport.connections import Answer
+from sentient_kernel.transport.body_limit import BodyLimit
+from sentient_kernel.transport.connections import Response
 from sentient_kernel.transport.guard import Target
 from sentient_kernel.transport.retry import PASSING
 
@@ -71,7 +71,9 @@ class Fetched:
             raise WrongKind(f"{host!r} sent an answer that is not JSON.", reason_code="not_json", host=host) from None
 
 
-async def whole(answer: Answer, target: Target, accept: Accept, most_bytes: int, room: Room, deadline: asyncio.Timeout) -> Fetched:
+async def whole(
+    answer: Response, target: Target, accept: Accept, most_bytes: int, body_limit: BodyLimit, deadline: asyncio.Timeout
+) -> Fetched:
     """Reads an answer to its end.
 
     Args:
@@ -79,7 +81,7 @@ async def whole(answer: Answer, target: Target, accept: Accept, most_bytes: int,
         target: Who was asked.
         accept: What was asked for.
         most_bytes: How much of it is read at most.
-        room: A place in it is needed for what is big, so that many such answers fill neither memory nor the loop.
+        body_limit: A place in it is needed for what is big, so that many such answers fill neither memory nor the loop.
         deadline: Of the reading; it is put off by the wait for a place.
 
     Raises:
@@ -92,7 +94,7 @@ async def whole(answer: Answer, target: Target, accept: Accept, most_bytes: int,
         held.callback(read.clear)  # an error keeps what its traceback leads to
         async for piece in answer.pieces(most_bytes):
             if len(read) <= BIG < len(read) + len(piece):
-                await held.enter_async_context(room.place(read, deadline, target.host))
+                await held.enter_async_context(body_limit.place(read, deadline, target.host))
             read += piece
         body = bytes(read)
     kind, charset = _kind(answer)
@@ -102,7 +104,7 @@ async def whole(answer: Answer, target: Target, accept: Accept, most_bytes: int,
     return fetched
 
 
-async def refused(answer: Answer, target: Target) -> Fetched:
+async def refused(answer: Response, target: Target) -> Fetched:
     """Raises what a status of 400 and more means.
 
     Raises:
@@ -123,11 +125,11 @@ async def refused(answer: Answer, target: Target) -> Fetched:
     raise cls(message, answered=answer.status, headers=_kept(answer), body=body, reason_code="status", host=target.host)
 
 
-def _kept(answer: Answer) -> dict[str, str]:
+def _kept(answer: Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name not in ("set-cookie", "set-cookie2")}
 
 
-def _kind(answer: Answer) -> tuple[str, str]:
+def _kind(answer: Response) -> tuple[str, str]:
     kind, *parameters = answer.headers.get("content-type", "").split(";")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
@@ -136,7 +138,7 @@ def _kind(answer: Answer) -> tuple[str, str]:
     return kind.strip().lower(), ""
 
 
-def check_kind(answer: Answer, accept: Accept, host: str) -> None:
+def check_kind(answer: Response, accept: Accept, host: str) -> None:
     """Refuses an answer by its content type, before its body is read.
 
     Raises:

@@ -1,4 +1,7 @@
-"""What a redirect makes of a request. Pure."""
+"""Redirects: the request that follows one, without headers that were meant for another origin.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,7 @@ class Hop:
 
 
 def _refused(there: Target, why: str, reason_code: str) -> Blocked:
-    return Blocked(f"{there.host!r} is not asked: {why}.", reason_code=reason_code, host=there.host)
+    return Blocked(f"Not fetching from {there.host!r}: {why}.", reason_code=reason_code, host=there.host)
 
 
 def _joined(url: str, location: str) -> str:

@@ -1,4 +1,7 @@
-"""Whether and when to ask again. Pure: the caller waits."""
+"""Retries: whether to repeat a request, and after which backoff (exponential, with jitter).
+
+Pure: the caller waits.
+"""
 
 from __future__ import annotations
 

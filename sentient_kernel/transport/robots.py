@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-__all__ = ["EVERYTHING", "Allowance", "read_robots"]
+__all__ = ["EVERYTHING", "RobotsRules", "read_robots"]
 
 _MOST_RULES = 2_000
 _MOST_DELAY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class RobotsRules:
     """The rules of one site for us.
 
     Args:
@@ -33,10 +33,10 @@ class Allowance:
         return next((allowed for pattern, allowed in self.rules if _matches(pattern, path)), True)
 
 
-EVERYTHING = Allowance()
+EVERYTHING = RobotsRules()
 
 
-def read_robots(text: str, agent: str) -> Allowance:
+def read_robots(text: str, agent: str) -> RobotsRules:
     """Reads a robots.txt.
 
     Args:
@@ -78,7 +78,7 @@ def read_robots(text: str, agent: str) -> Allowance:
                 delays.update(dict.fromkeys(names, min(float(value), _MOST_DELAY)))
     ours = agent if agent in groups else "*"
     rules = sorted(groups.get(ours, ()), key=lambda rule: (-len(rule[0]), not rule[1]))
-    return Allowance(tuple(rules), delays.get(ours, 0.0))
+    return RobotsRules(tuple(rules), delays.get(ours, 0.0))
 
 
 def _spelled(path: str) -> str:

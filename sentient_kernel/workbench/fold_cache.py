@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sentient_kernel.clock import as_datetime
 from sentient_kernel.engine import root_of
 from sentient_kernel.errors import NotFound
-from sentient_kernel.events import ErrorInfo
+from sentient_kernel.events import ErrorInfo, ErrorRecorded
 from sentient_kernel.ids import RunId, line_of
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.cost import UsageView
@@ -139,7 +139,7 @@ class Views:
             return view.error
         under_way = [s.name for s in self.of(run).steps.table if s.status in ("running", "retrying", "interrupted")]
         where = ", ".join(dict.fromkeys(under_way)) or "its own code"
-        said = [r.event.error for r in self._wb.journal.read(run=run, kinds=["error_recorded"])]
+        said = [r.event.error for r in self._wb.journal.read(run=run, kinds=[ErrorRecorded.KIND])]
         note = f" ({said[-1].type}: {said[-1].message})" if said else ""
         return ErrorInfo(
             type="Crashed", code="crashed", message=f"The kernel stopped while the run was at: {where}{note}.",

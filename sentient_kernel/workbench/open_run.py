@@ -20,6 +20,7 @@ from sentient_kernel.cache.store import read_dump
 from sentient_kernel.documents import Document
 from sentient_kernel.engine import tree_of
 from sentient_kernel.errors import DuplicateKey, ParseError, Refused
+from sentient_kernel.events import RunCompleted
 from sentient_kernel.ids import BlobId, RunId, Seq
 from sentient_kernel.workbench.run_reading import RunFile, opened
 from sentient_kernel.workbench.run_scan import Event, Family, Spool, Translation, known
@@ -123,7 +124,7 @@ def _read_events(file: RunFile, spool: Spool) -> Family:
             held.add(blob)
         if is_research(record):
             researches.add(record.run)
-        elif record.kind == "run_completed" and record.run in researches:
+        elif record.kind == RunCompleted.KIND and record.run in researches:
             quotes.take(report_of(record, lambda blob: file.whole_blob(blob, MOST_REPORT, "a report")))
         del fact, event, record  # before the next one is read: each may be big
     for _ in family.at_rest():

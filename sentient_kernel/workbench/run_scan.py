@@ -17,11 +17,14 @@ from pydantic import ValidationError
 
 from sentient_kernel.errors import ParseError
 from sentient_kernel.events import (
+    ENDS,
     TRANSIENT,
     Fact,
     MessageReceived,
+    MessageSent,
     Record,
     RunPaused,
+    RunResumed,
     RunStarted,
     classes,
 )
@@ -29,7 +32,6 @@ from sentient_kernel.ids import RunId, Seq
 
 MOST_RUNS = 10_000
 """Runs that one file may hold."""
-ENDS = frozenset({"run_completed", "run_failed", "run_cancelled"})
 _ID = re.compile(r"[0-9A-Za-z_.:-]{1,100}")
 _NAMED = ("key", "approval", "inside")
 _HEAD = Struct(">IQHqI")
@@ -75,7 +77,7 @@ class Translation:
         if isinstance(fact, MessageReceived) and fact.message:
             message = self._place_of(fact.message, record.seq)
             fact = fact.model_copy(update={"message": Seq(0)})
-        if record.kind == "message_sent":
+        if record.kind == MessageSent.KIND:
             self._sent.append(record.seq)
             self._places.append(self.count)
         self.count += 1
@@ -108,7 +110,7 @@ class Family:
             self._begin(event.run, fact.parent)
         if event.run not in self.begun:
             raise ParseError(f"The file holds events of a run that never began: {event.run!r}.")
-        if event.run == self._root and event.kind in (*ENDS, "run_resumed"):
+        if event.run == self._root and event.kind in (*ENDS, RunResumed.KIND):
             self._ended = event.kind in ENDS
 
     def _begin(self, run: RunId, parent: RunId | None) -> None:

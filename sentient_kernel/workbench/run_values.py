@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from sentient_kernel.errors import ParseError, UsageError
-from sentient_kernel.events import Record
+from sentient_kernel.events import Record, RunCompleted, RunStarted, StepCompleted
 from sentient_kernel.failures import plain
 from sentient_kernel.report.report import Report
 from sentient_kernel.research.workflow import RESEARCH
@@ -51,14 +51,14 @@ class Named:
 
 def blob_of(record: Record) -> str:
     """Returns the id of a result that is too big for its row; empty for other events."""
-    if record.kind not in ("step_completed", "run_completed") or b'"blob"' not in record.body:
+    if record.kind not in (StepCompleted.KIND, RunCompleted.KIND) or b'"blob"' not in record.body:
         return ""
     return str(from_json(record.body).get("blob") or "")
 
 
 def is_research(record: Record) -> bool:
     """Tells whether an event begins a research."""
-    return record.kind == "run_started" and record.event.workflow == RESEARCH
+    return record.kind == RunStarted.KIND and record.event.workflow == RESEARCH
 
 
 def report_of(record: Record, blob: Callable[[str], bytes | bytearray]) -> Report:
@@ -88,5 +88,5 @@ def reports(records: Iterable[Record], blob: Callable[[str], bytes]) -> Iterator
     for record in records:
         if is_research(record):
             researches.add(record.run)
-        elif record.kind == "run_completed" and record.run in researches:
+        elif record.kind == RunCompleted.KIND and record.run in researches:
             yield report_of(record, blob)

@@ -12,7 +12,7 @@ from sentient_kernel.errors import AnswerRefused, JournalError, SentientError, U
 from sentient_kernel.events import ErrorInfo, ErrorRecorded, Record
 from sentient_kernel.failures import describe, plain
 from sentient_kernel.ids import DocumentId, RunId, Seq
-from sentient_kernel.journal.texts import Text
+from sentient_kernel.journal.texts import TextSoFar
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing.exact import marked, unmarked
 from sentient_kernel.projections.drawing.table import Table
@@ -68,7 +68,7 @@ class WorkbenchViews:
         report = self._wb._report(run)
         return None if report is None else row(report)
 
-    def texts(self, run: RunId) -> Mapping[str, Text]:
+    def texts(self, run: RunId) -> Mapping[str, TextSoFar]:
         """Returns what is being written in a run."""
         return self._wb.texts.of(run)
 

@@ -19,7 +19,7 @@ from sentient_kernel.commands import LONGEST_NAME, DecideApproval
 from sentient_kernel.engine import Engine, Workflow, check_awaits, jsonable
 from sentient_kernel.env_files import project_file, user_file
 from sentient_kernel.errors import ConfigurationError, JournalUnusable, NotFound, UsageError
-from sentient_kernel.events import TextStreamed
+from sentient_kernel.events import RunStarted, TextStreamed
 from sentient_kernel.ids import ApprovalId, DocumentId, RunId
 from sentient_kernel.journal.follow.hub import Hub
 from sentient_kernel.journal.texts import Texts
@@ -138,7 +138,7 @@ class Workbench:
             self.closed = True
             self._screen.close()
             try:
-                self.engine.close(self.library.disconnect)
+                self.engine.close(self.library.on_close)
             finally:
                 self.library.close()
 
@@ -487,7 +487,7 @@ class Workbench:
         return report if report is not None else self.engine.result(run)
 
     def _report(self, run: RunId) -> Report | None:
-        started = self.journal.read(run=run, kinds=["run_started"])
+        started = self.journal.read(run=run, kinds=[RunStarted.KIND])
         if not started or started[0].event.workflow != RESEARCH:
             return None
         from sentient_kernel.report.report import Report

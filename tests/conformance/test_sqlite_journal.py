@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from kits.journal_holding import HoldingConformance
+from kits.journal_writing import WritingConformance
 
 from sentient_kernel.clock import Clock
 from sentient_kernel.journal.base import Journal
 from sentient_kernel.journal.sqlite.store import SqliteJournal
-from sentient_kernel.testing.conformance_kit import Open
-from sentient_kernel.testing.journal_conformance import JournalConformance
+from sentient_kernel.testing.journal_conformance import JournalConformance, Open
 
 
-class TestSqliteJournal(JournalConformance):
+class TestSqliteJournal(JournalConformance, WritingConformance, HoldingConformance):
     durability: Literal["process", "power"] = "process"
 
     @pytest.fixture

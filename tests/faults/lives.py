@@ -167,7 +167,7 @@ def act_and_die(folder: str, effect: str, mode: Any = "kill9", point: str | None
     """Lives through one step, or dies at a named point of its life."""
     person = Person()
     name = {"asked": "Shall it act?", "answered": "Shall it act?"}.get(point or "", "act")
-    engine = opened(folder, person, probe=ChaosMonkey(mode, point=point, name=name) if point else None)
+    engine = opened(folder, person, fault_hook=ChaosMonkey(mode, point=point, name=name) if point else None)
     run = engine.start(acting, (effect,), name="acting")
     person.look(run)
     see(engine, run)
@@ -322,7 +322,7 @@ def send_as(folder: str, state: str, answers: list[str]) -> None:
 def approve_and_die(folder: str, state: str) -> None:
     """Approves that something is sent, and is killed before it is."""
     os.environ["XDG_STATE_HOME"] = state
-    engine = opened(folder, probe=ChaosMonkey("kill9", point="before_step", name="send"))
+    engine = opened(folder, fault_hook=ChaosMonkey("kill9", point="before_step", name="send"))
     run = engine.start(sending, (), name="sending")
     while not (asks := engine.live[run].state.open_approvals):
         time.sleep(0.001)

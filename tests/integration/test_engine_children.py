@@ -260,7 +260,7 @@ def test_what_is_no_workflow_cannot_be_a_child(engine: Engine) -> None:
 
     with pytest.raises(UsageError, match="is not a workflow"):
         finish(engine, wrong)
-    with pytest.raises(UsageError, match="cannot be started so: missing a required argument: 'title'"):
+    with pytest.raises(UsageError, match="cannot be started with these arguments: missing a required argument: 'title'"):
         finish(engine, wrong_arguments)
 
 

@@ -146,7 +146,7 @@ def test_effect_that_is_none_is_refused_in_words(engine: Engine, effect: Any) ->
     async def wrong(ctx: Context) -> None:
         await ctx.step(double, 1, effect=effect)
 
-    with pytest.raises(UsageError, match="is no effect"):
+    with pytest.raises(UsageError, match="effect must be an effect"):
         finish(engine, wrong)
 
 

@@ -97,16 +97,16 @@ def test_edited_message_is_told_although_as_many_were_told_before(engine: Engine
 
 def test_progress_told_from_inside_a_step_does_not_count_as_the_workflow_s_own(engine: Engine) -> None:
     @workflow
-    async def whispers(ctx: Context) -> None:
+    async def notes(ctx: Context) -> None:
         async def work() -> None:
-            ctx.whisper(ProgressUpdated(message="inside"))
+            ctx.note(ProgressUpdated(message="inside"))
 
         await ctx.step(work)
         await ctx.emit("outside")
         await ctx.step(die)
         await ctx.emit("inside")
 
-    run = engine.start(whispers)
+    run = engine.start(notes)
     assert ended(engine, run) == "crashed"
     engine.resume(run)
     assert ended(engine, run) == "completed"

@@ -167,7 +167,7 @@ def test_random_argument_is_found_when_the_run_is_resumed_before_anything_runs_t
     assert ended(engine, run) == "crashed"
     before = dict(calls.counts)
     engine.resume(run)
-    with pytest.raises(NondeterminismError, match="asks for step 'work' with other arguments than its record holds") as raised:
+    with pytest.raises(NondeterminismError, match="calls step 'work' with other arguments than its record holds") as raised:
         outcome(engine, run)
     assert dict(calls.counts) == before
     assert [e["kind"] for e in raised.value.story] == ["step_started", "step_completed"]

@@ -227,7 +227,7 @@ def test_gather_of_nothing_is_nothing_and_of_limit_zero_is_refused(engine: Engin
         return await ctx.gather(limit=limit)
 
     assert finish(engine, nothing, None) == []
-    with pytest.raises(UsageError, match="would run nothing"):
+    with pytest.raises(UsageError, match="limit must be at least 1, not 0"):
         finish(engine, nothing, 0)
 
 

@@ -26,7 +26,7 @@ from sentient_kernel.events import (
     ProgressUpdated,
     ResearchUpdated,
     RunCompleted,
-    RunFailed,
+    RunEndedFailed,
     RunStarted,
     SourceReported,
     StepCompleted,
@@ -123,7 +123,7 @@ def events(name: str) -> list[Writable]:
         MessageSent(to=name, message=name, sender=name),
         ErrorRecorded(error=error, origin=name),
         StepCompleted(key=key, blob=BlobId(name), type=name),
-        RunFailed(error=error) if len(name) % 2 else RunCompleted(result=report, type=name),
+        RunEndedFailed(error=error) if len(name) % 2 else RunCompleted(result=report, type=name),
     ]
 
 

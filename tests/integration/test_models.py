@@ -414,7 +414,7 @@ def test_a_server_that_is_not_there_is_named(providers: Point) -> None:
     with ModelServer(TEXT) as server:
         gone = server
     clock = Pauses()
-    with pytest.raises(ModelError, match=rf"'127.0.0.1:{gone.port}' takes no connection"):
+    with pytest.raises(ModelError, match=rf"'127.0.0.1:{gone.port}' refused the connection"):
         ask(gone, providers, clock=clock)
     assert len(clock.taken) == 4
 

@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from sentient_kernel.errors import ParseError, SourceError
-from sentient_kernel.sources.local.parse import Limits, Parser
+from sentient_kernel.sources.local.parse import Parser, ParserLimits
 
-LIMITS = Limits(wall=20.0, cpu=2, memory=1 << 29, file=50 << 20, characters=200_000)
+LIMITS = ParserLimits(wall=20.0, cpu=2, memory=1 << 29, file=50 << 20, characters=200_000)
 WORD = '<w:document xmlns:w="w"><w:body><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:body></w:document>'
 ENTITIES = (
     '<!DOCTYPE x [<!ENTITY a "ha">'
@@ -130,9 +130,9 @@ def lie(data):
         except OSError: pass
     os._exit(0)
 def chatter(data):
-    from sentient_kernel.sources.parser.common import Text
+    from sentient_kernel.sources.parser.common import ParsedText
     print("between the frames", flush=True); os.system("echo more")
-    return Text("fine", "", {"keys": sorted(os.environ), "cwd": os.getcwd()})
+    return ParsedText("fine", "", {"keys": sorted(os.environ), "cwd": os.getcwd()})
 """
 NAMES = {
     ".crash": "crash",
@@ -146,7 +146,7 @@ NAMES = {
 NAMES |= {".lie": "lie", ".chatter": "chatter"}
 
 
-def own_parser(folder: Path, limits: Limits) -> Parser:
+def own_parser(folder: Path, limits: ParserLimits) -> Parser:
     (folder / "hostile_parsers.py").write_text(PARSERS)
     return Parser(limits, formats={suffix: f"hostile_parsers:{name}" for suffix, name in NAMES.items()}, paths=[str(folder)])
 
@@ -172,7 +172,7 @@ def test_a_hostile_file_ends_in_one_sentence_and_the_next_is_read(parser: Parser
 
 
 def test_a_parser_that_hangs_is_ended_at_its_deadline(tmp_path: Path) -> None:
-    with own_parser(tmp_path, Limits(wall=0.4)) as parser:
+    with own_parser(tmp_path, ParserLimits(wall=0.4)) as parser:
         with pytest.raises(ParseError, match=r"took longer than 0\.4 seconds"):
             parser.parse([b"x"], suffix=".hang", name="x")
         assert parser.parse([b"still here"], suffix=".txt", name="next").text == "still here"
@@ -249,8 +249,8 @@ def test_an_unknown_kind_is_refused_without_a_child() -> None:
 
 def test_a_child_is_ready_within_a_tenth_of_a_second_of_processor_time_and_loads_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "modules.py").write_text(
-        "import sys\nfrom sentient_kernel.sources.parser.common import Text\n"
-        "def look(data): return Text('x', '', {'modules': sorted(sys.modules)})\n"
+        "import sys\nfrom sentient_kernel.sources.parser.common import ParsedText\n"
+        "def look(data): return ParsedText('x', '', {'modules': sorted(sys.modules)})\n"
     )
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with Parser(LIMITS, formats={".look": "modules:look"}, paths=[str(tmp_path)]) as parser:

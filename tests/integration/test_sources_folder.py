@@ -14,7 +14,7 @@ from sentient_kernel.errors import SourceError, UsageError
 from sentient_kernel.index.store import Index
 from sentient_kernel.sources import Health, open_source
 from sentient_kernel.sources.local.folder import FolderSource
-from sentient_kernel.sources.local.parse import Limits, Parser
+from sentient_kernel.sources.local.parse import Parser, ParserLimits
 
 pytestmark = pytest.mark.anyio
 
@@ -176,7 +176,9 @@ async def test_parsers_that_crash_and_hang_cost_their_own_files_only(papers: Pat
                 (papers / f"bad {number}.{kind}").write_text("x")
     formats = {f".{kind}": f"odd_parsers:{kind}" for kind in ("crash", "hang", "memory")}
     before = psutil.Process().memory_info().rss
-    source = FolderSource("papers", index, parser=lambda: Parser(Limits(wall=1.5, memory=1 << 29), formats=formats, paths=[str(tmp_path)]))
+    source = FolderSource(
+        "papers", index, parser=lambda: Parser(ParserLimits(wall=1.5, memory=1 << 29), formats=formats, paths=[str(tmp_path)])
+    )
     health = await source.refresh()
     assert (health.documents, health.read, len(health.refused)) == (23, 23, 6)
     assert dict(health.refused)["papers/bad 0.crash"] == "It crashed its parser (SIGSEGV)."
@@ -214,7 +216,7 @@ async def test_one_file_is_a_source_too(papers: Path, index: Index) -> None:
 
 async def test_a_long_text_is_read_up_to_the_limit_and_says_so_each_time(papers: Path, index: Index) -> None:
     (papers / "long.txt").write_text("Bees dance. " * 1000)
-    source = FolderSource("papers", index, parser=lambda: Parser(Limits(characters=5_000)))
+    source = FolderSource("papers", index, parser=lambda: Parser(ParserLimits(characters=5_000)))
     for read in (4, 0):
         health = await source.refresh()
         assert (health.documents, health.read) == (4, read)

@@ -179,7 +179,7 @@ async def test_an_answer_that_is_none_is_a_named_error(web: FakeWeb, tmp_path: P
     [
         ("wikipedia", "/w/api.php", '{"error": {"code": "maxlag", "info": "Waiting for a server"}}', "Waiting for a server"),
         ("pubmed", "/esearch.fcgi", '{"esearchresult": {"ERROR": "Search Backend failed"}}', "Search Backend failed"),
-        ("pubmed", "/esearch.fcgi", "[]", "no answer"),
+        ("pubmed", "/esearch.fcgi", "[]", "not an answer"),
         ("openalex", "/works", '{"results": [7, {"abstract_inverted_index": {"a": "b"}, "authorships": {}, "doi": 3}, null]}', ""),
         ("crossref", "/works", '{"message": {"items": [{"issued": {"date-parts": [[null]]}, "author": "x", "title": []}]}}', ""),
     ],
@@ -212,7 +212,7 @@ async def test_an_error_of_arxiv_is_no_work(web: FakeWeb, tmp_path: Path) -> Non
     [
         (".atom", b'<!DOCTYPE x [<!ENTITY a "aaaa">]><feed>&a;</feed>', "holds a document type declaration"),
         (".pubmed", b"<PubmedArticleSet><PubmedArticle>", "cannot be read"),
-        (".pubmed", b"<html></html>", "is not what was asked for, but <html>"),
+        (".pubmed", b"<html></html>", "is <html>, not what was requested"),
         (".atom", b"<feed>" + b"<a>" * 100_000, "nested too deeply"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 import sentient_kernel as sk
 from sentient_kernel.errors import Blocked, ConfigurationError, NotRecorded, ParseError, ServerBusy, SourceError, UsageError
 from sentient_kernel.settings import Settings
-from sentient_kernel.sources.local.parse import Limits
+from sentient_kernel.sources.local.parse import ParserLimits
 from sentient_kernel.sources.web.fetch import Readers
 from sentient_kernel.testing import FakeWeb
 from tests.integration.test_parse_hostile import small_pdf
@@ -52,8 +52,12 @@ async def test_a_page_says_who_wrote_it_when_and_under_which_licence(web: FakeWe
         document = source.document(best.document)
         assert document is not None
         assert document.meta == {
-            "authors": ["Ada Byron", "Ben Sample"], "date": "2021-03-04", "licence": "CC BY-SA 4.0", "language": "en", "format": "html",
-        }  # fmt: skip
+            "authors": ["Ada Byron", "Ben Sample"],
+            "date": "2021-03-04",
+            "licence": "CC BY-SA 4.0",
+            "language": "en",
+            "format": "html",
+        }
         assert "Cookies" not in document.text and "About us" not in document.text
 
 
@@ -62,10 +66,14 @@ async def test_a_journal_page_gives_its_doi_and_journal(web: FakeWeb, tmp_path: 
     head = "".join(
         f'<meta name="{name}" content="{value}">'
         for name, value in (
-            ("citation_title", "Tides"), ("citation_author", "Byron, Ada"), ("citation_author", "Sample, Ben"),
-            ("citation_doi", "doi:10.5555/Tides.7"), ("citation_publication_date", "2020/7"), ("citation_journal_title", "Sea"),
+            ("citation_title", "Tides"),
+            ("citation_author", "Byron, Ada"),
+            ("citation_author", "Sample, Ben"),
+            ("citation_doi", "doi:10.5555/Tides.7"),
+            ("citation_publication_date", "2020/7"),
+            ("citation_journal_title", "Sea"),
         )
-    )  # fmt: skip
+    )
     url = web.page("/paper", f"<html><head><title>x - Sea</title>{head}</head><body><p>{TIDES}</p></body></html>")
     async with reaching(web, tmp_path) as outside:
         (best, *_), source = await searched(outside, url)
@@ -73,8 +81,11 @@ async def test_a_journal_page_gives_its_doi_and_journal(web: FakeWeb, tmp_path: 
         assert document is not None
         assert document.title == "Tides"
         assert {name: document.meta[name] for name in ("authors", "doi", "date", "container")} == {
-            "authors": ["Byron, Ada", "Sample, Ben"], "doi": "10.5555/tides.7", "date": "2020-07", "container": "Sea",
-        }  # fmt: skip
+            "authors": ["Byron, Ada", "Sample, Ben"],
+            "doi": "10.5555/tides.7",
+            "date": "2020-07",
+            "container": "Sea",
+        }
 
 
 @on_a_loop
@@ -113,8 +124,11 @@ async def test_a_pdf_is_read_by_its_bytes_whatever_the_server_calls_it(web: Fake
 
 @on_a_loop
 async def test_text_is_read_in_the_charset_that_the_server_names(web: FakeWeb, tmp_path: Path) -> None:
-    url = web.page("/kaffee", "<html><body><p>Прилив поднимает воду на шестнадцать метров.</p></body></html>".encode("koi8-r"),
-                   kind="text/html; charset=KOI8-R")  # fmt: skip
+    url = web.page(
+        "/kaffee",
+        "<html><body><p>Прилив поднимает воду на шестнадцать метров.</p></body></html>".encode("koi8-r"),
+        kind="text/html; charset=KOI8-R",
+    )
     async with reaching(web, tmp_path) as outside:
         (best, *_), _ = await searched(outside, url, "Прилив")
         assert best.text == "Прилив поднимает воду на шестнадцать метров."
@@ -243,7 +257,7 @@ async def test_robots_txt_is_respected_and_said(web: FakeWeb, tmp_path: Path) ->
     async with reaching(web, tmp_path) as outside:
         found, source = await searched(outside, "searxng", "tide Fundy")
         assert found == []
-        assert "none could be read" in source.health.reason and "robots.txt closes this page" in source.health.reason
+        assert "none could be read" in source.health.reason and "does not allow this page" in source.health.reason
         assert source.health.refused[0][0] == web.url + "/tides"
         assert web.counts["/tides"] == 0
 
@@ -273,7 +287,7 @@ async def test_invalid_utf_8_is_read_as_far_as_it_can_be(web: FakeWeb, tmp_path:
 
 @on_a_loop
 async def test_markup_that_kills_its_parser_kills_a_child_and_nothing_else(web: FakeWeb, tmp_path: Path) -> None:
-    readers = Readers(Limits(wall=3.0, cpu=2))
+    readers = Readers(ParserLimits(wall=3.0, cpu=2))
     page = b"{}\n" + b"<div>" * 3_000_000
     try:
         with pytest.raises(ParseError, match=r"deeply|memory|seconds|parser|no text"):
@@ -296,22 +310,22 @@ async def test_orders_in_a_page_stay_text(web: FakeWeb, tmp_path: Path) -> None:
 
 @on_a_loop
 async def test_addresses_of_this_network_and_denied_domains_are_not_read(web: FakeWeb, tmp_path: Path) -> None:
-    from sentient_kernel.sources.web.web import Hit, WebSource
+    from sentient_kernel.sources.web.web import SearchHit, WebSource
 
     class Found(WebSource):
         service, setting = "Test", "searxng_url"
 
-        async def _hits(self, query: str, calls: Any) -> list[Hit]:
+        async def _hits(self, query: str, calls: Any) -> list[SearchHit]:
             addresses = ("http://10.0.0.1/", "http://bad.example/", "file:///etc/passwd", web.url + "/tides", web.url + "/tides#again")
-            return [Hit(url=url) for url in addresses]
+            return [SearchHit(url=url) for url in addresses]
 
     async with reaching(web, tmp_path, deny_domains=("bad.example",)) as outside:
         source = Found(outside, name="test")
         assert {passage.uri for passage in await source.search(QUESTION)} == {web.url + "/tides"}
         assert [reason for _, reason in source.health.refused] == [
-            "'10.0.0.1' is not asked: it is an address of this machine or its network.",
-            "'bad.example' is not asked: SENTIENT_DENY_DOMAINS names it.",
-            "The URL is not asked: only http:// and https:// are.",
+            "Not fetching from '10.0.0.1': it is an address of this machine or its network.",
+            "Not fetching from 'bad.example': SENTIENT_DENY_DOMAINS names it.",
+            "Not fetching the URL: it must begin with http:// or https://.",
         ]
 
 
@@ -322,15 +336,15 @@ async def test_an_engine_of_strangers_sends_nobody_to_the_hosts_of_ones_own(
     from sentient_kernel.sources.web import web as module
     from sentient_kernel.sources.web.pages import Page
 
-    async def hits(self: Any, query: str, calls: Any) -> list[module.Hit]:
-        return [module.Hit(web.url + "/tides"), module.Hit("https://example.org/away")]
+    async def hits(self: Any, query: str, calls: Any) -> list[module.SearchHit]:
+        return [module.SearchHit(web.url + "/tides"), module.SearchHit("https://example.org/away")]
 
     async def read(calls: Any, url: str) -> Page:
         return Page(url=web.url + "/tides", text=TIDES)  # as after a redirect
 
     monkeypatch.setattr(module.WebSource, "_hits", hits)
     monkeypatch.setattr(module, "read_page", read)
-    why = "'127.0.0.1' is not asked: the hosts of SENTIENT_ALLOW_HOSTS are yours, and not for what {} finds."
+    why = "Not fetching from '127.0.0.1': the hosts of SENTIENT_ALLOW_HOSTS are yours, and not for what {} finds."
     for engine, base in (("brave", NO_WAY), ("searxng", "https://searx.example.org")):
         async with reaching(web, tmp_path, **{f"{engine}_url": base}) as outside:
             source = opened(outside, engine)
@@ -570,7 +584,7 @@ def test_a_package_brings_a_source_by_its_word(plugin: None, tmp_path: Path) -> 
         assert (wb.library.owns(ref), wb.library.sends(ref)) == (False, True)
         with pytest.raises(ConfigurationError, match="'broken' of the package 'library-kit' cannot be opened: AttributeError"):
             wb.add("broken")
-        with pytest.raises(ConfigurationError, match="'half' of the package 'library-kit' is no source: it has no refresh"):
+        with pytest.raises(ConfigurationError, match="'half' of the package 'library-kit' is not a source: it lacks refresh"):
             wb.add("half")
 
 

@@ -28,7 +28,7 @@ from sentient_kernel.errors import (
 )
 from sentient_kernel.testing import FakeClock, FakeWeb
 from sentient_kernel.transport import Fetched, Rules, body_limit, check_url, http
-from sentient_kernel.transport.body_limit import Room
+from sentient_kernel.transport.body_limit import BodyLimit
 from sentient_kernel.transport.politeness import Pace
 from sentient_kernel.transport.reading import whole
 
@@ -240,7 +240,7 @@ async def test_while_a_host_rests_nobody_asks_it(web: FakeWeb, monkeypatch: pyte
     async with fetcher(web, clock=clock) as fetch:
         first = asyncio.create_task(fetch.get(f"{web.url}/0"))
         await asyncio.to_thread(clock.wait_for_sleepers, 1)
-        with pytest.raises(ServerBusy, match="asked to be left alone for 20 s more"):
+        with pytest.raises(ServerBusy, match="asked for a pause of 20 s more"):
             await fetch.get(f"{web.url}/1", deadline=15)
         others = [asyncio.create_task(fetch.get(f"{web.url}/{number}")) for number in range(2, 6)]
         await settle()
@@ -308,7 +308,7 @@ async def test_who_does_not_listen_or_does_not_exist_is_named() -> None:
     with FakeWeb() as gone:
         pass
     async with fetcher(gone, answers=[[]]) as fetch:
-        with pytest.raises(Unreachable, match="takes no connection"):
+        with pytest.raises(Unreachable, match="refused the connection"):
             await fetch.get(gone.url)
         with pytest.raises(Unreachable, match=r"'no\.example' cannot be found"):
             await fetch.get("http://no.example/")
@@ -386,7 +386,7 @@ def test_a_fetcher_belongs_to_one_loop_at_a_time(web: FakeWeb) -> None:
 
 @on_a_loop
 async def test_of_many_big_answers_few_are_read_at_once() -> None:
-    room, inside, most = Room(2), set[int](), 0
+    room, inside, most = BodyLimit(2), set[int](), 0
 
     class Big:
         status, headers, raw = 200, dict[str, str](), ()
@@ -452,7 +452,7 @@ async def test_big_pages_that_drip_keep_no_other_out(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(body_limit, "LEAST", 5_000)
     async with sending(b"a" * 1_200_000, b"a") as host, fetcher(allow_hosts=(host,)) as fetch:
         drips = [asyncio.create_task(fetch.get(f"http://{host}/bad", deadline=50, attempts=1)) for _ in range(2)]
-        while not fetch._room._places.locked():
+        while not fetch._body_limit._places.locked():
             await asyncio.sleep(0.01)
         pages = await asyncio.gather(*(fetch.get(f"http://{host}/good", deadline=15, attempts=1) for _ in range(3)))
         assert [len(page.body) for page in pages] == [1_200_000] * 3
@@ -461,20 +461,20 @@ async def test_big_pages_that_drip_keep_no_other_out(monkeypatch: pytest.MonkeyP
         for drip in drips:
             drip.cancel()
         await asyncio.gather(*drips, return_exceptions=True)
-        assert not fetch._room._places.locked(), "and its place is free again"
+        assert not fetch._body_limit._places.locked(), "and its place is free again"
 
 
 @on_a_loop
 async def test_a_big_page_that_drips_alone_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body_limit, "LOOK", 0.001)
-    room, read = Room(1), bytearray()
+    room, read = BodyLimit(1), bytearray()
     async with asyncio.timeout(30) as deadline, room.place(read, deadline, "a.example"):
         await asyncio.sleep(0.05)
 
 
 @on_a_loop
 async def test_the_wait_for_room_counts_against_nobody() -> None:
-    room, read = Room(1), bytearray()
+    room, read = BodyLimit(1), bytearray()
 
     async def wait() -> None:
         async with room.place(read, mine, "b.example"):

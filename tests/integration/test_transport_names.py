@@ -19,10 +19,10 @@ from sentient_kernel.errors import Unreachable
 from sentient_kernel.settings import Settings
 from sentient_kernel.testing import FakeWeb
 from sentient_kernel.transport import Fetcher, dns
-from sentient_kernel.transport.dns import Names
+from sentient_kernel.transport.dns import Resolver
 
 
-class Resolver:
+class FakeResolver:
     """Stands for this machine's resolver: names that end in .hangs.example wait until they are let go."""
 
     def __init__(self) -> None:
@@ -39,9 +39,9 @@ class Resolver:
 
 
 @pytest.fixture
-def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeResolver]:
     """A resolver in place of this machine's."""
-    resolver = Resolver()
+    resolver = FakeResolver()
     monkeypatch.setattr(socket, "getaddrinfo", resolver.getaddrinfo)
     yield resolver
     resolver.go.set()
@@ -51,7 +51,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
 
 
 @on_a_loop
-async def test_names_that_hang_hold_up_no_other_name_and_no_other_work(resolver: Resolver) -> None:
+async def test_names_that_hang_hold_up_no_other_name_and_no_other_work(resolver: FakeResolver) -> None:
     many = (os.cpu_count() or 1) + 5  # more than the threads of a loop, of which there are at most 32
     names = [f"{number}.hangs.example" for number in range(min(many, 30))]
     with FakeWeb() as web:
@@ -70,7 +70,7 @@ async def test_names_that_hang_hold_up_no_other_name_and_no_other_work(resolver:
 
 @on_a_loop
 async def test_a_name_that_hangs_is_given_up_and_not_asked_twice_at_the_same_time(
-    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+    resolver: FakeResolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dns, "LOOKUP", 0.05)
     async with Fetcher(Settings(_env_file=None)) as fetch:
@@ -81,9 +81,9 @@ async def test_a_name_that_hangs_is_given_up_and_not_asked_twice_at_the_same_tim
 
 
 @on_a_loop
-async def test_threads_are_few_and_whom_nobody_waits_for_is_not_asked(resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_threads_are_few_and_whom_nobody_waits_for_is_not_asked(resolver: FakeResolver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dns, "THREADS", 2)
-    names = Names()
+    names = Resolver()
     lookups = [asyncio.create_task(names.resolve(f"{number}.hangs.example", 80)) for number in range(4)]
     last = asyncio.create_task(names.resolve("here.example", 80))
     while len(resolver.asked) < 2:
@@ -99,7 +99,7 @@ async def test_threads_are_few_and_whom_nobody_waits_for_is_not_asked(resolver: 
 
 @on_a_loop
 async def test_what_can_be_no_name_is_not_found() -> None:
-    names = Names()
+    names = Resolver()
     for host in ("a" * 70 + ".example", "a\0b"):
         assert await names.resolve(host, 80) == []
 

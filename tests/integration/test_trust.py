@@ -128,15 +128,18 @@ def test_a_folder_that_holds_nothing_to_trust_is_wrong_usage(cli: Cli, tmp_path:
 
 def test_a_project_file_is_shown_and_counts_until_it_changes(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(
-        "SENTIENT_TAVILY_URL=https://me:word@mirror.example\nSENTIENT_TAVILY_API_KEY=tvly-very-secret\nOPENAI_API_KEY=sk-other\n"
+        "SENTIENT_TAVILY_URL=https://me:word@mirror.example\nSENTIENT_TAVILY_API_KEY=tvly-very-secret\nOPENAI_API_KEY=sk-other\nCOLOUR=blue\n"
     )
     asked = cli("runs")
-    assert one_sentence(asked.err).startswith(".env sets SENTIENT_TAVILY_URL and SENTIENT_TAVILY_API_KEY, which count only from")
+    begins = ".env sets SENTIENT_TAVILY_URL, SENTIENT_TAVILY_API_KEY and OPENAI_API_KEY, which count only from"
+    assert one_sentence(asked.err).startswith(begins)
+    assert cli("doctor", "--json").json["settings"][0].startswith(begins)
     shown = cli("trust", ".")
     assert shown.code == 2
     assert "SENTIENT_TAVILY_URL = https://(hidden)@mirror.example" in shown.out
     assert "SENTIENT_TAVILY_API_KEY = (hidden, 16 characters)" in shown.out
-    assert "1 more that are no settings" in shown.out
+    assert "OPENAI_API_KEY = (hidden, 8 characters)" in shown.out
+    assert "1 more that are not settings" in shown.out
     for secret in ("word", "very-secret", "sk-other"):
         assert secret not in shown.out + shown.err
     assert cli("trust", ".", "--yes").code == 0
@@ -174,14 +177,22 @@ def test_a_project_file_sends_no_key_of_ours_to_another_host(tmp_path: Path) -> 
             f"SENTIENT_ALLOW_HOSTS={evil.host},{theirs.host}\nOPENAI_BASE_URL={theirs.url}\nSENTIENT_MODEL=openai:x\n"
         )
         ours = {
-            "SENTIENT_TAVILY_API_KEY": str(mine.settings["tavily_api_key"]), "SENTIENT_TAVILY_URL": f"{mine.url}/tavily",
-            "SENTIENT_ALLOW_HOSTS": f"{mine.host},{model.host}", "OPENAI_API_KEY": "sk-mine", "OPENAI_BASE_URL": model.url,
-        }  # fmt: skip
+            "SENTIENT_TAVILY_API_KEY": str(mine.settings["tavily_api_key"]),
+            "SENTIENT_TAVILY_URL": f"{mine.url}/tavily",
+            "SENTIENT_ALLOW_HOSTS": f"{mine.host},{model.host}",
+            "OPENAI_API_KEY": "sk-mine",
+            "OPENAI_BASE_URL": model.url,
+        }
         for given in (ours, {name: value for name, value in ours.items() if not name.endswith("_URL")}):
             subprocess.run(
                 [sys.executable, "-c", SEARCH, "tavily", "openai:mine" if "OPENAI_BASE_URL" in given else ""],
-                cwd=tmp_path, env=environment(**given), capture_output=True, text=True, timeout=90, check=False,
-            )  # fmt: skip
+                cwd=tmp_path,
+                env=environment(**given),
+                capture_output=True,
+                text=True,
+                timeout=90,
+                check=False,
+            )
         assert (evil.requests, theirs.requests) == ([], [])
         assert mine.requests
         assert model.requests

@@ -280,7 +280,7 @@ def test_doctor_tells_of_names_that_are_no_settings_and_of_hosts_without_a_port(
             "There is no setting SENTIENT_XYZZY.",
             ".env sets SENTIENT_MODE (other than replay), which counts only from the environment, ~/.config/sentient-kernel/.env, "
             "or a file that you trust (`sentient-kernel trust .`): ignored.",
-            "SENTIENT_ALLOW_HOSTS names '127.0.0.1' without a port: it may be asked at 80 and 443 alone.",
+            "SENTIENT_ALLOW_HOSTS names '127.0.0.1' without a port: only ports 80 and 443 of it are allowed.",
         ]
 
 

@@ -34,7 +34,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "sentient_kernel"
-COPIED = ("sentient_kernel", "tests", "notebooks", "pyproject.toml", "README.md", "CHANGELOG.md")
+COPIED = ("sentient_kernel", "tests", "notebooks", "pyproject.toml", "README.md", "CHANGELOG.md", "docs")
 LEAST = 0.95
 
 
@@ -49,8 +49,9 @@ class Room:
 
 ROOMS = {
     "state": Room(
-        "engine/state.py",
-        "unit/test_engine_state.py unit/test_projection_foreign.py integration/test_engine_control.py integration/test_engine_replay.py"
+        "engine/state.py engine/cursor.py",
+        "unit/test_engine_state.py unit/test_engine_cursor.py unit/test_projection_foreign.py"
+        " integration/test_engine_control.py integration/test_engine_replay.py"
         " integration/test_engine_effects.py integration/test_engine_messages.py integration/test_engine_approvals.py"
         " integration/test_engine_steps.py",
     ),
@@ -241,7 +242,7 @@ def _does_nothing(node: ast.AST) -> bool:
     if isinstance(node, ast.keyword):
         return node.arg == "strict"
     if isinstance(node, ast.Expr):
-        return ast.unparse(node).startswith("assert_never(") or ".probe(" in ast.unparse(node)
+        return ast.unparse(node).startswith("assert_never(") or "fault_hook(" in ast.unparse(node)
     return isinstance(node, ast.FunctionDef) and node.name == "__repr__"
 
 

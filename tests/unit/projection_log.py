@@ -17,23 +17,23 @@ from sentient_kernel.events import (
     ProgressUpdated,
     Record,
     ResearchUpdated,
-    RunCancelled,
     RunCompleted,
     RunContinued,
-    RunFailed,
+    RunEndedCancelled,
+    RunEndedFailed,
     RunPaused,
     RunResumed,
     RunStarted,
     SourceReported,
     StepCompleted,
-    StepFailed,
+    StepEndedFailed,
     StepRetried,
     StepStarted,
 )
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
 from sentient_kernel.projections.approvals import Approvals
 from sentient_kernel.projections.base import fold
-from sentient_kernel.projections.runs import Run, RunView, with_liveness
+from sentient_kernel.projections.runs import RunFold, RunView, with_liveness
 from sentient_kernel.projections.sources import Sources
 from sentient_kernel.projections.steps import Steps
 
@@ -57,12 +57,12 @@ class Log:
 
     def view(self, alive: bool | None = None) -> RunView:
         """Returns the run as of the last record."""
-        view = fold(Run(self.run), self.records).view
+        view = fold(RunFold(self.run), self.records).view
         return view if alive is None else with_liveness(view, alive)
 
     def all(self, alive: bool | None = None) -> tuple[Any, ...]:
         """Returns what the views of a run take: run, steps, progress, sources, approvals."""
-        run = fold(Run(self.run), self.records)
+        run = fold(RunFold(self.run), self.records)
         steps, sources, approvals = (fold(f, self.records) for f in (Steps(), Sources(), Approvals()))
         return self.view(alive), steps.table, run.progress.view, sources.table, approvals.table
 
@@ -83,12 +83,12 @@ _events = st.one_of(
     st.builds(RunPaused),
     st.builds(RunContinued),
     st.builds(RunCompleted),
-    st.builds(RunFailed, error=_errors),
-    st.builds(RunCancelled, reason=st.text(max_size=4)),
+    st.builds(RunEndedFailed, error=_errors),
+    st.builds(RunEndedCancelled, reason=st.text(max_size=4)),
     *(st.builds(StepStarted, key=_keys, name=st.sampled_from(["read", "search", "f"])) for _ in range(3)),
     *(st.builds(StepCompleted, key=_keys) for _ in range(2)),
     st.builds(StepRetried, key=_keys, attempt=st.integers(2, 4), error=_errors),
-    st.builds(StepFailed, key=_keys, attempt=st.integers(1, 3), error=_errors),
+    st.builds(StepEndedFailed, key=_keys, attempt=st.integers(1, 3), error=_errors),
     st.builds(ProgressUpdated, message=st.text(max_size=5), progress=st.none() | st.floats(0, 1)),
     st.builds(
         ResearchUpdated, phase=st.sampled_from(["plan", "read", "verify", "other"]), data=st.sampled_from([None, {"done": 2, "total": 3}])

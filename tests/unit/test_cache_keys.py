@@ -69,14 +69,14 @@ def test_a_key_has_a_bottom() -> None:
     deep: Any = "x"
     for _ in range(5000):
         deep = [deep]
-    with pytest.raises(ValueNotStorable, match="too deep"):
+    with pytest.raises(ValueNotStorable, match="deep"):
         Key("page", deep)
     for build in (lambda part: [part], lambda part: {"a": part}):
         deep = "x"
         for _ in range(100):
             deep = build(deep)
         assert Key("page", deep).digest
-        with pytest.raises(ValueNotStorable, match="too deep"):
+        with pytest.raises(ValueNotStorable, match="deep"):
             Key("page", build(deep))
     circle: list[Any] = []
     circle.append(circle)

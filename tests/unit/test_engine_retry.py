@@ -45,7 +45,7 @@ def test_no_wait_is_negative_or_longer_than_the_longest(
     ids=str,
 )
 def test_numbers_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="cannot be"):
+    with pytest.raises(UsageError, match=f"{next(iter(wrong))} must be at "):
         Retry(**wrong)
 
 

@@ -13,6 +13,7 @@ from sentient_kernel import events as ev
 from sentient_kernel.commands import CancelRun, Command, ContinueRun, DecideApproval, FinishRun, PauseRun, SendMessage, SteerRun
 from sentient_kernel.engine.state import (
     CRASH_LOOP,
+    TAKEN,
     ApprovalState,
     Refusal,
     RunState,
@@ -22,7 +23,6 @@ from sentient_kernel.engine.state import (
     apply,
     decide,
     fold,
-    key_in,
 )
 from sentient_kernel.events import Record
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
@@ -63,17 +63,28 @@ def resumed(code: str = "c1", **fields: Any) -> ev.RunResumed:
     return ev.RunResumed(code=code, **fields)
 
 
-def failed(key: StepKey = K) -> ev.StepFailed:
-    return ev.StepFailed(key=key, error=OOPS)
+def failed(key: StepKey = K) -> ev.StepEndedFailed:
+    return ev.StepEndedFailed(key=key, error=OOPS)
 
 
 # -- apply ------------------------------------------------------------------------------------------------------------
 
 
+def key_in(body: bytes) -> str:
+    return ev.key_of(Record(Seq(1), RUN, 0, "step_completed", body))
+
+
 def test_key_is_found_in_every_kind_of_step_event_without_parsing_it() -> None:
     facts = [started(), done(), failed(), ev.StepRetried(key=K, attempt=2, error=OOPS), ev.EffectIntended(key=K)]
+    assert {fact.kind for fact in facts} == ev.STEPS
     assert {key_in(fact.body()) for fact in facts} == {K}
     assert key_in(b'{"name":"x","key":"short"}') == "short"
+
+
+def test_every_kind_counts_in_the_state_of_a_run_or_is_left_out_on_purpose() -> None:
+    left_out = ev.kinds_of(ev.LoopBlocked | ev.UsageRecorded) | ev.TRANSIENT
+    assert TAKEN | left_out == set(ev.classes())
+    assert not TAKEN & left_out
 
 
 def test_nothing_is_known_of_a_run_without_events() -> None:
@@ -82,7 +93,7 @@ def test_nothing_is_known_of_a_run_without_events() -> None:
     assert (fresh.paused, fresh.cancelling, fresh.finishing, fresh.at_rest) == (False,) * 4
     step = StepState()
     assert (step.attempt, step.began, step.done, step.intents) == (0, 0, 0, 0)
-    assert (step.loose, step.claimed) == (False, False)
+    assert step.loose is False
     assert (ApprovalState(asked()).open, ApprovalState(asked()).answered_at) == (True, 0)
     assert Refusal("no").about_answer is False
 
@@ -110,7 +121,7 @@ def test_step_goes_from_started_over_retried_to_completed() -> None:
         ([started(), ev.EffectIntended(key=K)], 1),
         ([started(), ev.EffectIntended(key=K), ev.StepRetried(key=K, attempt=2, error=OOPS)], 1),
         ([started(), ev.EffectIntended(key=K), resumed(), ev.EffectIntended(key=K)], 2),
-        ([started(), ev.EffectIntended(key=K), failed(), ev.RunFailed(error=OOPS), resumed(retry_failed=True)], 1),
+        ([started(), ev.EffectIntended(key=K), failed(), ev.RunEndedFailed(error=OOPS), resumed(retry_failed=True)], 1),
     ],
     ids=["none", "one", "survives a retry", "two lives", "survives a failure"],
 )
@@ -119,14 +130,14 @@ def test_intents_of_an_effect_are_never_forgotten(facts: list[Any], intents: int
 
 
 def test_retry_of_a_failed_run_forgets_failed_steps_and_keeps_the_rest() -> None:
-    after = state(started(), failed(), started(L), done(L), ev.RunFailed(error=OOPS), resumed(retry_failed=True))
+    after = state(started(), failed(), started(L), done(L), ev.RunEndedFailed(error=OOPS), resumed(retry_failed=True))
     assert list(after.steps) == [L]
     assert after.ended == ""
 
 
 def test_failed_effect_that_may_have_happened_is_tried_anew_and_stays_on_the_record() -> None:
     tried = [started(effect="once"), ev.StepRetried(key=K, attempt=3, error=OOPS), ev.EffectIntended(key=K)]
-    after = state(*tried, failed(), ev.RunFailed(error=OOPS), resumed(retry_failed=True)).steps[K]
+    after = state(*tried, failed(), ev.RunEndedFailed(error=OOPS), resumed(retry_failed=True)).steps[K]
     assert (after.attempt, after.done, after.failed, after.intents) == (0, 0, None, 1)
 
 
@@ -172,7 +183,7 @@ def test_policy_answers_by_kind_and_yes_to_everything_is_not_yes_to_a_second_eff
         ([resumed("c1")], False),
         ([resumed("c2")], True),
         ([resumed("c2"), resumed("c2")], True),
-        ([ev.RunCancelled(), resumed("c1")], True),
+        ([ev.RunEndedCancelled(), resumed("c1")], True),
         ([ev.RunPaused(), resumed("c1")], False),
     ],
     ids=["same code", "edited", "edited before", "taken up after its end", "paused"],
@@ -196,7 +207,7 @@ DEATH = [resumed()]
         ([ev.RunPaused(), *DEATH], 0),
         ([ev.RunPaused(), *DEATH * 3], 2),
         ([*DEATH * 3, ev.MessageReceived(key=K, message=Seq(1))], 0),
-        ([*DEATH * 9, ev.RunFailed(error=OOPS), *DEATH], 0),
+        ([*DEATH * 9, ev.RunEndedFailed(error=OOPS), *DEATH], 0),
         ([asked(), started(), *DEATH * 2, decided()], 0),
     ],
     ids=[
@@ -224,9 +235,9 @@ def test_emitted_events_are_remembered_by_what_they_say() -> None:
 
 
 def test_end_of_a_run_is_undone_when_it_is_taken_up_again() -> None:
-    before = state(ev.CancelRequested(reason="enough"), ev.FinishRequested(), ev.RunCancelled())
+    before = state(ev.CancelRequested(reason="enough"), ev.FinishRequested(), ev.RunEndedCancelled())
     assert (before.ended, before.cancelling, before.cancel_reason, before.finishing) == ("cancelled", True, "enough", True)
-    after = state(ev.CancelRequested(), ev.FinishRequested(), ev.RunCancelled(), resumed())
+    after = state(ev.CancelRequested(), ev.FinishRequested(), ev.RunEndedCancelled(), resumed())
     assert (after.ended, after.cancelling, after.finishing) == ("", False, False)
     assert state(ev.FinishRequested(), resumed()).finishing
 
@@ -236,7 +247,7 @@ def test_expired_question_is_asked_anew_when_a_failed_run_is_retried_and_a_rejec
     expired = [asked(), asked(B), ev.ApprovalExpired(approval=A), no]
     assert state(*expired).approvals[A].closed == "approval_expired"
     assert (state(*expired).approvals[A].answered_at, state(*expired).approvals[B].answered_at > 0) == (0, True)
-    after = state(*expired, ev.RunFailed(error=OOPS), resumed(retry_failed=True))
+    after = state(*expired, ev.RunEndedFailed(error=OOPS), resumed(retry_failed=True))
     assert after.approvals[A].closed == "approval_withdrawn"
     assert after.approvals[B].answer == no
 
@@ -258,7 +269,7 @@ def test_messages_steers_and_directions_are_kept_in_order() -> None:
 
 # -- decide -----------------------------------------------------------------------------------------------------------
 
-ENDS = [ev.RunCompleted(), ev.RunFailed(error=OOPS), ev.RunCancelled()]
+ENDS = [ev.RunCompleted(), ev.RunEndedFailed(error=OOPS), ev.RunEndedCancelled()]
 REQUESTS: list[Command] = [
     CancelRun(run=RUN, by="ada", reason="enough"),
     PauseRun(run=RUN, by="ada"),
@@ -315,7 +326,7 @@ def test_run_that_has_ended_refuses_every_request(command: Command, end: Any) ->
         ([asked(), ev.ApprovalDecided(approval=A, decision="reject")], approve(), "was already rejected by somebody"),
         ([asked(), ev.ApprovalExpired(approval=A)], approve(), "has expired"),
         ([asked(), ev.ApprovalWithdrawn(approval=A)], approve(), "was withdrawn"),
-        ([asked(), ev.RunCancelled()], approve(), "has ended (cancelled)"),
+        ([asked(), ev.RunEndedCancelled()], approve(), "has ended (cancelled)"),
         ([asked()], approve(digest="d0"), "asks something else now"),
         ([asked(), asked(B), decided(B)], approve(B), "was already approved"),
     ],

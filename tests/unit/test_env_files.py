@@ -33,17 +33,40 @@ def users(text: str) -> None:
 
 
 EVERY = {
-    "home": "/elsewhere", "model": "openai:theirs", "model_rate": "9", "model_reasoning": "99000",
-    "model_prices": "openai:x=1/1", "embedder": "openai:theirs",
-    "approve": "auto", "mode": "record", "allow_hosts": "127.0.0.1:1", "allow_domains": "evil.example",
-    "searxng_url": "https://evil.example", "tavily_api_key": "theirs", "tavily_url": "https://evil.example", "brave_api_key": "theirs",
-    "brave_url": "https://evil.example", "arxiv_url": "https://evil.example", "openalex_url": "https://evil.example",
-    "crossref_url": "https://evil.example", "wikipedia_url": "https://evil.example", "pubmed_url": "https://evil.example",
-    "database_url": "sqlite:////tmp/x.db", "executor": "tcp://evil.example:1", "durability": "power", "api_host": "0.0.0.0",
-    "api_port": "99", "cors_origins": "https://evil.example", "heartbeat": "1",
-}  # fmt: skip
-HARMLESS = {"cache_ttl": "7", "cache_max_size": "8", "mode": "replay", "offline": "true", "page_timeout": "3", "model_timeout": "4",
-            "deny_domains": "a.example,b.example", "log_level": "error"}  # fmt: skip
+    "home": "/elsewhere",
+    "model": "openai:theirs",
+    "model_rate": "9",
+    "model_reasoning": "99000",
+    "model_prices": "openai:x=1/1",
+    "embedder": "openai:theirs",
+    "approve": "auto",
+    "mode": "record",
+    "allow_hosts": "127.0.0.1:1",
+    "allow_domains": "evil.example",
+    "searxng_url": "https://evil.example",
+    "tavily_api_key": "theirs",
+    "tavily_url": "https://evil.example",
+    "brave_api_key": "theirs",
+    "brave_url": "https://evil.example",
+    "arxiv_url": "https://evil.example",
+    "openalex_url": "https://evil.example",
+    "crossref_url": "https://evil.example",
+    "wikipedia_url": "https://evil.example",
+    "pubmed_url": "https://evil.example",
+    "database_url": "sqlite:////tmp/x.db",
+    "executor": "tcp://evil.example:1",
+    "durability": "power",
+}
+HARMLESS = {
+    "cache_ttl": "7",
+    "cache_max_size": "8",
+    "mode": "replay",
+    "offline": "true",
+    "page_timeout": "3",
+    "model_timeout": "4",
+    "deny_domains": "a.example,b.example",
+    "log_level": "error",
+}
 
 
 def lines(values: dict[str, str]) -> str:
@@ -200,3 +223,59 @@ def test_a_folder_that_is_gone_has_no_file(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "gone").rmdir()
     assert env_files.project_file() == env_files.EnvFile()
     monkeypatch.chdir(tmp_path)
+
+
+# -- keys and addresses of model providers -------------------------------------------------------------
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Lines of a file that name a provider's server; no variable of it is set, and none stays."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    yield "OPENAI_API_KEY=sk-theirs\nOPENAI_BASE_URL=https://theirs.example/v1\n"
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        os.environ.pop(name, None)
+    env_files._lent.clear()
+
+
+def test_a_providers_key_and_address_are_ignored_and_named_until_the_file_is_trusted(
+    project: Path, provider: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = project / ".env"
+    file.write_text(provider)
+    found = sk.Settings.load()
+    assert (os.environ.get("OPENAI_API_KEY"), os.environ.get("OPENAI_BASE_URL")) == (None, None)
+    (said,) = found.remarks()
+    assert said.startswith(".env sets OPENAI_API_KEY and OPENAI_BASE_URL, which count only from")
+    assert "theirs" not in said
+    assert [record.getMessage() for record in caplog.records] == [said]
+    trust_file(file, file.read_bytes())
+    assert sk.Settings.load().remarks() == []
+    assert (os.environ["OPENAI_API_KEY"], os.environ["OPENAI_BASE_URL"]) == ("sk-theirs", "https://theirs.example/v1")
+    file.write_text(provider + "# changed\n")
+    assert "OPENAI_API_KEY" in sk.Settings.load().remarks()[0]
+    assert "OPENAI_API_KEY" not in os.environ
+
+
+def test_the_users_own_file_sets_a_provider_and_the_environment_wins(project: Path, provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    users(provider)
+    (project / ".env").write_text("OPENAI_API_KEY=sk-of-the-project\n")
+    trust_file(project / ".env", (project / ".env").read_bytes())
+    sk.Settings.load()
+    assert os.environ["OPENAI_API_KEY"] == "sk-theirs"
+    users("")
+    sk.Settings.load()
+    assert os.environ["OPENAI_API_KEY"] == "sk-of-the-project"
+    assert "OPENAI_BASE_URL" not in os.environ
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-mine")
+    sk.Settings.load()
+    assert os.environ["OPENAI_API_KEY"] == "sk-mine"
+
+
+def test_a_providers_key_that_the_environment_holds_already_is_no_news(
+    project: Path, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-theirs")
+    (project / ".env").write_text("OPENAI_API_KEY=sk-theirs\nOPENAI_COLOUR=blue\n")
+    assert sk.Settings.load().remarks() == []

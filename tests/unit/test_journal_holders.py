@@ -11,7 +11,7 @@ import pytest
 
 import sentient_kernel
 from sentient_kernel.journal.sqlite import leases
-from sentient_kernel.journal.sqlite.holders import Holder, lives, machine, sweep
+from sentient_kernel.journal.sqlite.holders import Holder, is_alive, machine, sweep
 
 HOLD = """
 import sys
@@ -24,8 +24,8 @@ sys.stdin.read()
 LOOK = """
 import sys
 from pathlib import Path
-from sentient_kernel.journal.sqlite.holders import lives
-print(lives(sys.argv[1], Path(sys.argv[2]), fresh=True))
+from sentient_kernel.journal.sqlite.holders import is_alive
+print(is_alive(sys.argv[1], Path(sys.argv[2]), fresh=True))
 """
 
 
@@ -43,45 +43,45 @@ def elsewhere(tmp_path: Path):  # type: ignore[no-untyped-def]
 def test_own_holder_lives_and_looking_at_it_does_not_drop_its_lock(tmp_path: Path) -> None:
     holder = Holder(tmp_path)
     for _ in range(3):
-        assert lives(holder.name, tmp_path, fresh=True)
+        assert is_alive(holder.name, tmp_path, fresh=True)
         sweep(tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(Path(sentient_kernel.__file__).parents[1])}
     command = [sys.executable, "-c", LOOK, holder.name, str(tmp_path)]
     seen = subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
     assert seen == "True\n"
     holder.close()
-    assert not lives(holder.name, tmp_path, fresh=True)
+    assert not is_alive(holder.name, tmp_path, fresh=True)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_holder_lives_as_long_as_its_process(elsewhere: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
     process, name = elsewhere
-    assert lives(name, tmp_path, fresh=True)
+    assert is_alive(name, tmp_path, fresh=True)
     sweep(tmp_path)
-    assert lives(name, tmp_path, fresh=True)
+    assert is_alive(name, tmp_path, fresh=True)
     process.kill()
     process.wait()
-    assert not lives(name, tmp_path, fresh=True)
+    assert not is_alive(name, tmp_path, fresh=True)
     assert [path.name for path in tmp_path.iterdir()] == [f"{name}.lock"]  # to look removes nothing
     sweep(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_frozen_holder_is_given_up_when_its_lease_has_run_out(elsewhere: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
-    assert not lives(elsewhere[1], tmp_path, fresh=False)
+    assert not is_alive(elsewhere[1], tmp_path, fresh=False)
 
 
 def test_holder_on_another_machine_is_known_by_its_lease_alone(tmp_path: Path) -> None:
-    assert lives("another-machine.1.0123456789ab", tmp_path, fresh=True)
-    assert not lives("another-machine.1.0123456789ab", tmp_path, fresh=False)
-    assert not lives(f"{machine()}.1.0123456789ab", tmp_path, fresh=True)
+    assert is_alive("another-machine.1.0123456789ab", tmp_path, fresh=True)
+    assert not is_alive("another-machine.1.0123456789ab", tmp_path, fresh=False)
+    assert not is_alive(f"{machine()}.1.0123456789ab", tmp_path, fresh=True)
 
 
 def test_forked_child_neither_holds_nor_drops_what_its_parent_holds(tmp_path: Path) -> None:
     holder = Holder(tmp_path)
     child = os.fork()
     if child == 0:
-        os._exit(0 if lives(holder.name, tmp_path, fresh=True) else 1)
+        os._exit(0 if is_alive(holder.name, tmp_path, fresh=True) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     child = os.fork()
     if child == 0:

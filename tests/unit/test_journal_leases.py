@@ -14,7 +14,7 @@ from loop_kit import on_a_loop
 
 from sentient_kernel.ids import RunId
 from sentient_kernel.journal import SqliteJournal
-from sentient_kernel.journal.sqlite.holders import Holder, lives, machine
+from sentient_kernel.journal.sqlite.holders import Holder, is_alive, machine
 from sentient_kernel.testing import FakeClock
 
 A, B = RunId("a"), RunId("b")
@@ -115,7 +115,7 @@ def test_looking_at_locks_of_the_dead_leaves_none_open(tmp_path: Path) -> None:
     dead = f"{machine()}.1.{'0' * 12}"
     for _ in range(3):
         (tmp_path / f"{dead}.lock").write_bytes(b"\n")
-        assert not lives(dead, tmp_path, fresh=True)
+        assert not is_alive(dead, tmp_path, fresh=True)
     assert locks_open() == []
 
 
@@ -139,7 +139,7 @@ def test_forked_child_sees_when_its_parent_lets_go(tmp_path: Path) -> None:
     child = os.fork()
     if child == 0:
         os.read(reading, 1)
-        os._exit(1 if lives(holder.name, tmp_path, fresh=True) else 0)
+        os._exit(1 if is_alive(holder.name, tmp_path, fresh=True) else 0)
     holder.close()
     os.write(writing, b"x")
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

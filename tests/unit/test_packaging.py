@@ -1,4 +1,4 @@
-"""The files that say what the package needs agree with each other, and README's two commands are the ones that CI runs."""
+"""Files that say what the package needs agree, and README's commands are those that CI runs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 README = (ROOT / "README.md").read_text()
+PROJECT_PAGES = ROOT / "docs" / "project"
 CORE = {"anyio", "apsw", "httpx", "nest-asyncio", "pandas", "pydantic", "pydantic-settings", "pypdfium2", "rich", "selectolax"}
 ONLY_CONDA = {"python", "pip", "libsqlite"}
 
@@ -56,13 +57,18 @@ def test_conda_and_pip_ask_for_the_same_python_and_sqlite() -> None:
     assert pip["apsw"].startswith(conda["libsqlite"])
 
 
-def test_all_means_every_extra_but_dev() -> None:
+def test_all_means_every_extra_for_users() -> None:
     (whole,) = EXTRAS["all"]
-    assert whole == f"sentient-kernel[{','.join(sorted(EXTRAS.keys() - {'all', 'dev'}))}]"
+    assert whole == f"sentient-kernel[{','.join(sorted(EXTRAS.keys() - {'all', 'dev', 'docs'}))}]"
 
 
-def test_readme_says_of_each_dependency_what_it_is_for() -> None:
-    named = {name for row in re.findall(r"^\| (.+?) \|", README, re.M) for name in re.findall(r"`([a-z0-9-]+)`", row)}
+def test_who_runs_the_tests_can_build_the_pages() -> None:
+    assert set(EXTRAS["docs"]) <= set(EXTRAS["dev"])
+
+
+def test_a_page_says_of_each_dependency_what_it_is_for() -> None:
+    page = (PROJECT_PAGES / "dependencies.md").read_text()
+    named = {name for row in re.findall(r"^\| (.+?) \|", page, re.M) for name in re.findall(r"`([a-z0-9-]+)`", row)}
     needed = {name for extra in EXTRAS.values() for line in extra for name in re.findall(r"^[a-z0-9-]+", line)} - {"sentient-kernel"}
     assert (CORE | needed) - named == set()
 
@@ -86,13 +92,21 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert printed.strip() == commands()[1]
 
 
-def test_readme_names_only_tests_that_exist() -> None:
-    named = re.findall(r"`(tests/[\w/.-]+?)(?:::(\w+))?`", README)
-    assert named, "README promises things without naming the tests that hold them"
-    for path, test in named:
+def test_every_promise_names_tests_that_exist() -> None:
+    rows = [row for row in (PROJECT_PAGES / "promises.md").read_text().splitlines() if row.startswith("| ")]
+    tests = [re.findall(r"`(tests/[\w/.-]+?)(?:::(\w+))?`", row) for row in rows[1:]]
+    assert len(tests) > 20 and all(tests), "a promise names no test that holds it"
+    for path, test in (one for named in tests for one in named):
         assert (ROOT / path).exists(), path
         if test:
             assert re.search(rf"^\s*(async )?(def|class) {test}\b", (ROOT / path).read_text(), re.M), f"{path}::{test}"
+
+
+def test_readme_fits_on_two_screens_and_its_links_lead_somewhere() -> None:
+    assert len(README.splitlines()) <= 130
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SKILL.md"):
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
+            assert (ROOT / link).exists(), f"{page.name} links to {link}"
 
 
 def test_changelog_knows_this_version() -> None:

@@ -10,7 +10,7 @@ import pytest
 from projection_log import BROKEN, START, Log, started
 
 from sentient_kernel.errors import NothingFound
-from sentient_kernel.events import ErrorInfo, ErrorRecorded, Record, RunFailed, StepFailed, StepRetried
+from sentient_kernel.events import ErrorInfo, ErrorRecorded, Record, RunEndedFailed, StepEndedFailed, StepRetried
 from sentient_kernel.ids import RunId, Seq, StepKey
 from sentient_kernel.projections.base import fold
 from sentient_kernel.projections.errors import GROUP_RUNS, MINUTES, OTHER, TYPES, Errors, describe
@@ -48,10 +48,10 @@ def test_failures_with_one_fingerprint_are_one_group_whatever_their_messages() -
 
 def test_a_failure_that_is_passed_on_by_step_and_run_counts_once() -> None:
     passed_on = ErrorInfo(type="StepFailed", code="step_failed", message="Step 'read' failed", fingerprint="other")
-    log = started()(1, StepRetried(key=K, attempt=2, error=BROKEN))(2, StepFailed(key=K, attempt=2, error=BROKEN))
-    log(3, RunFailed(error=passed_on))(4, StepFailed(key=StepKey("parent"), error=passed_on))
+    log = started()(1, StepRetried(key=K, attempt=2, error=BROKEN))(2, StepEndedFailed(key=K, attempt=2, error=BROKEN))
+    log(3, RunEndedFailed(error=passed_on))(4, StepEndedFailed(key=StepKey("parent"), error=passed_on))
     assert fold(Errors(), log.records).stats.total == 2
-    assert fold(Errors(), log(5, RunFailed(error=BROKEN)).records).stats.total == 3
+    assert fold(Errors(), log(5, RunEndedFailed(error=BROKEN)).records).stats.total == 3
 
 
 def test_groups_beyond_the_limit_are_let_go_the_one_seen_longest_ago_first_and_counted() -> None:

@@ -12,19 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from projection_log import RUN, START, Log, journals, started
 
-from sentient_kernel.events import Heartbeat, Record, StepCompleted, StepStarted
+from sentient_kernel.events import Heartbeat, Record, StepCompleted, StepStarted, key_of
 from sentient_kernel.ids import RunId, Seq, StepKey
 from sentient_kernel.projections.approvals import Approvals
-from sentient_kernel.projections.base import fold, step_key
+from sentient_kernel.projections.base import fold
 from sentient_kernel.projections.errors import Errors
 from sentient_kernel.projections.history import history
 from sentient_kernel.projections.progress import Progress
-from sentient_kernel.projections.runs import Run, Runs
+from sentient_kernel.projections.runs import RunFold, Runs
 from sentient_kernel.projections.sources import Sources
 from sentient_kernel.projections.steps import Steps
 
 FOLDS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
-    "run": (lambda: Run(RunId("r1")), lambda f: (f.view, f.progress.view)),
+    "run": (lambda: RunFold(RunId("r1")), lambda f: (f.view, f.progress.view)),
     "runs": (Runs, lambda f: f.table),
     "progress": (Progress, lambda f: (f.view,)),
     "steps": (Steps, lambda f: f.table),
@@ -61,7 +61,7 @@ def test_kinds_of_a_later_version_and_heartbeats_change_no_fold(name: str) -> No
 @given(records=journals())
 def test_counts_of_a_run_agree_with_its_steps(records: list[Record]) -> None:
     own = [r for r in records if r.run == "r1"]
-    run, steps = fold(Run(RunId("r1")), own).view, fold(Steps(), own).table
+    run, steps = fold(RunFold(RunId("r1")), own).view, fold(Steps(), own).table
     running = sum(s.status in ("running", "retrying") for s in steps)
     assert run.running == running
     assert run.failed == sum(s.status == "failed" for s in steps)
@@ -71,7 +71,7 @@ def test_counts_of_a_run_agree_with_its_steps(records: list[Record]) -> None:
 @given(records=journals())
 def test_a_run_waits_exactly_when_a_question_is_open_and_nothing_is_under_way(records: list[Record]) -> None:
     own = [r for r in records if r.run == "r1"]
-    run, approvals = fold(Run(RunId("r1")), own).view, fold(Approvals(), own).open
+    run, approvals = fold(RunFold(RunId("r1")), own).view, fold(Approvals(), own).open
     if run.ended is None:
         assert set(run.approvals) == {a.id for a in approvals}
     if run.status == "waiting":
@@ -84,9 +84,9 @@ def test_a_run_waits_exactly_when_a_question_is_open_and_nothing_is_under_way(re
 def test_the_key_of_a_step_is_found_without_parsing_its_result() -> None:
     for key in ("0123456789abcdef", 'odd"key\\', "é"):
         record = Log()(0, StepCompleted(key=StepKey(key), result={"a": [1, '"key":"x"']})).records[0]
-        assert step_key(record) == key
+        assert key_of(record) == key
     not_first = Record(Seq(1), RUN, START, "step_completed", b'{"result":1,"key":"k"}')
-    assert step_key(not_first) == "k"
+    assert key_of(not_first) == "k"
 
 
 def test_history_shows_every_event_with_its_fields() -> None:

@@ -28,7 +28,7 @@ from sentient_kernel.ids import ApprovalId, BlobId, RunId, Seq, StepKey
 from sentient_kernel.projections.approvals import Approvals
 from sentient_kernel.projections.drawing.words import foreign_words
 from sentient_kernel.projections.foreign import LONGEST, ForeignView, foreign_view, inputs_named, said
-from sentient_kernel.projections.runs import Run, with_liveness
+from sentient_kernel.projections.runs import RunFold, with_liveness
 from sentient_kernel.research.names import research_names
 
 RUN = RunId("0190c0de-0000-7000-8000-00000000000a")
@@ -61,7 +61,7 @@ def test_where_it_comes_from_is_said() -> None:
     assert listed(*log(("file", START), ("elsewhere", ASKED))).origin == "elsewhere"
     mine = listed(*log(START, ("elsewhere", ASKED)))
     assert (mine.begun, mine.rows, mine.runs) == (False, 1, frozenset({RUN}))
-    view = Run(RUN)
+    view = RunFold(RUN)
     for record in log(START, ("elsewhere", ASKED)):
         view.apply(record)
     assert foreign_words(view.view, mine)[0].startswith("Parts of this run come from another installation")
@@ -174,7 +174,7 @@ def test_a_policy_counts_only_where_it_was_given() -> None:
 
 
 def test_a_run_that_was_asked_something_elsewhere_is_at_rest_and_waits_for_nobody_here() -> None:
-    view = Run(RUN)
+    view = RunFold(RUN)
     for record in log(("elsewhere", START), ("elsewhere", ASKED)):
         view.apply(record)
     assert (with_liveness(view.view, False).status, view.view.approvals, view.view.foreign) == ("paused", (), True)

@@ -13,15 +13,15 @@ from sentient_kernel.events import (
     Fact,
     FinishRequested,
     ProgressUpdated,
-    RunCancelled,
     RunCompleted,
     RunContinued,
-    RunFailed,
+    RunEndedCancelled,
+    RunEndedFailed,
     RunPaused,
     RunResumed,
     RunStarted,
     StepCompleted,
-    StepFailed,
+    StepEndedFailed,
     StepRetried,
     StepStarted,
 )
@@ -48,10 +48,10 @@ ASK = ApprovalRequested(approval=A, key=StepKey("q"), question="ok?")
         ([RunPaused(), RunContinued()], "running"),
         ([BEGIN, CancelRequested()], "running"),
         ([BEGIN, RunCompleted()], "completed"),
-        ([BEGIN, RunFailed(error=BROKEN)], "failed"),
-        ([BEGIN, CancelRequested(), RunCancelled()], "cancelled"),
-        ([BEGIN, RunFailed(error=BROKEN), RunResumed()], "running"),
-        ([ASK, RunFailed(error=BROKEN)], "failed"),
+        ([BEGIN, RunEndedFailed(error=BROKEN)], "failed"),
+        ([BEGIN, CancelRequested(), RunEndedCancelled()], "cancelled"),
+        ([BEGIN, RunEndedFailed(error=BROKEN), RunResumed()], "running"),
+        ([ASK, RunEndedFailed(error=BROKEN)], "failed"),
     ],
 )
 def test_status_follows_the_events(events: list[Fact], status: str) -> None:
@@ -74,7 +74,7 @@ def test_status_follows_the_events(events: list[Fact], status: str) -> None:
         ([RunPaused(cut=True), BEGIN, RunContinued(), BEGIN], "crashed"),
         ([ASK], "waiting"),
         ([BEGIN, RunCompleted()], "completed"),
-        ([BEGIN, RunFailed(error=BROKEN)], "failed"),
+        ([BEGIN, RunEndedFailed(error=BROKEN)], "failed"),
     ],
 )
 def test_a_run_that_nobody_executes_has_crashed_unless_it_rests_for_a_reason(events: list[Fact], status: str) -> None:
@@ -89,7 +89,7 @@ def test_a_run_that_somebody_executes_is_not_pending() -> None:
 
 
 def test_counts_follow_steps_through_retry_failure_and_second_start() -> None:
-    log = started()(1, BEGIN)(2, StepRetried(key=K, attempt=2, error=BROKEN))(3, StepFailed(key=K, attempt=2, error=BROKEN))
+    log = started()(1, BEGIN)(2, StepRetried(key=K, attempt=2, error=BROKEN))(3, StepEndedFailed(key=K, attempt=2, error=BROKEN))
     view = log.view()
     assert (view.done, view.running, view.failed, view.retried) == (0, 0, 1, 1)
     view = log(4, BEGIN)(5, StepCompleted(key=K)).view()
@@ -97,7 +97,7 @@ def test_counts_follow_steps_through_retry_failure_and_second_start() -> None:
 
 
 def test_an_error_is_kept_until_the_run_is_taken_up_again() -> None:
-    log = started()(1, RunFailed(error=BROKEN))
+    log = started()(1, RunEndedFailed(error=BROKEN))
     assert log.view().error == BROKEN
     resumed = log(2, RunResumed()).view()
     assert (resumed.error, resumed.ended, resumed.recoveries) == (None, None, 1)
@@ -122,7 +122,7 @@ def test_a_completed_run_is_all_done_whatever_it_said_last() -> None:
 def test_wishes_are_shown_while_they_are_open() -> None:
     log = started()(1, CancelRequested())(1, FinishRequested())
     assert (log.view().cancelling, log.view().finishing) == (True, True)
-    ended = log(2, RunCancelled(reason="enough")).view()
+    ended = log(2, RunEndedCancelled(reason="enough")).view()
     assert (ended.cancelling, ended.finishing, ended.reason) == (False, False, "enough")
 
 

@@ -17,12 +17,12 @@ from sentient_kernel.events import (
     Fact,
     ProgressUpdated,
     ResearchUpdated,
-    RunCancelled,
     RunCompleted,
+    RunEndedCancelled,
     RunResumed,
     SourceReported,
     StepCompleted,
-    StepFailed,
+    StepEndedFailed,
     StepRetried,
     StepStarted,
 )
@@ -58,15 +58,15 @@ def test_a_step_goes_from_running_over_retrying_to_completed() -> None:
 def test_a_step_that_goes_on_after_a_crash_is_under_way_from_its_next_sign() -> None:
     log = started()(1, BEGIN)(2, RunResumed())(3, StepRetried(key=K, attempt=2, error=BROKEN))
     assert (step(log).status, log.view().running) == ("retrying", 1)
-    assert step(log(4, RunCancelled())).status == "interrupted"
+    assert step(log(4, RunEndedCancelled())).status == "interrupted"
 
 
 def test_a_failed_step_keeps_its_error_and_attempts() -> None:
-    failed = step(started()(1, BEGIN)(2, StepFailed(key=K, attempt=3, error=BROKEN)))
+    failed = step(started()(1, BEGIN)(2, StepEndedFailed(key=K, attempt=3, error=BROKEN)))
     assert (failed.status, failed.attempts, failed.error, failed.seconds) == ("failed", 3, BROKEN, 1.0)
 
 
-@pytest.mark.parametrize("end", [RunCancelled(), RunCompleted(), RunResumed()])
+@pytest.mark.parametrize("end", [RunEndedCancelled(), RunCompleted(), RunResumed()])
 def test_a_step_that_was_under_way_when_its_run_stopped_is_interrupted(end: Fact) -> None:
     log = started()(1, BEGIN)(4, end)
     assert (step(log).status, step(log).seconds) == ("interrupted", 3.0)
@@ -129,12 +129,12 @@ def test_an_approval_is_open_until_it_is_answered_and_the_first_answer_stands(an
 
 
 def test_a_question_opens_again_with_the_run_that_ended_over_it() -> None:
-    log = started()(1, ASK)(2, RunCancelled())(3, RunResumed())
+    log = started()(1, ASK)(2, RunEndedCancelled())(3, RunResumed())
     assert [a.id for a in fold(Approvals(), log.records).open] == ["a1"]
 
 
 def test_an_answer_that_crossed_with_the_end_of_its_run_counts() -> None:
-    log = started()(1, ASK)(2, RunCancelled())
+    log = started()(1, ASK)(2, RunEndedCancelled())
     (closed,) = fold(Approvals(), log.records).table
     assert (closed.status, closed.reason) == ("withdrawn", "The run has ended.")
     log(3, ApprovalDecided(approval=ASK.approval, decision="approve"))(4, RunResumed())

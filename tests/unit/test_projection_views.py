@@ -18,14 +18,14 @@ from sentient_kernel.events import (
     Fact,
     ProgressUpdated,
     ResearchUpdated,
-    RunCancelled,
     RunCompleted,
-    RunFailed,
+    RunEndedCancelled,
+    RunEndedFailed,
     RunPaused,
     RunStarted,
     SourceReported,
     StepCompleted,
-    StepFailed,
+    StepEndedFailed,
     StepStarted,
 )
 from sentient_kernel.ids import ApprovalId, RunId, StepKey
@@ -91,7 +91,7 @@ def hostile_log(evil: str) -> Log:
     info = ErrorInfo(type=evil, message=evil, hint=evil, where=evil, fingerprint=evil.encode("utf-8", "replace").hex(), code="x")
     log = Log(RunId(evil))(0, RunStarted(workflow="m:research", name=evil + "n", inputs={"kwargs": {"question": evil}}))
     log(1, ResearchUpdated(phase="read", message=evil))(1, StepStarted(key=StepKey("k"), name=evil, title=evil, scope=evil))
-    log(2, StepFailed(key=StepKey("k"), error=info))(2, SourceReported(source=evil, reason=evil, refused=((evil, evil),)))
+    log(2, StepEndedFailed(key=StepKey("k"), error=info))(2, SourceReported(source=evil, reason=evil, refused=((evil, evil),)))
     return log(
         3, ApprovalRequested(approval=ApprovalId(evil), key=StepKey("q"), question=evil, digest=evil, payload=[evil, {evil: [evil]}])
     )
@@ -106,8 +106,8 @@ def safe(text: str) -> str:
 def test_outside_text_stays_text_in_every_view(evil: str) -> None:
     evil = safe(evil)
     log = hostile_log(evil)
-    ended = hostile_log(evil)(4, RunFailed(error=ErrorInfo(type=evil, message=evil, hint=evil, where=evil, fingerprint="1")))
-    cancelled = hostile_log(evil)(4, RunCancelled(reason=evil))
+    ended = hostile_log(evil)(4, RunEndedFailed(error=ErrorInfo(type=evil, message=evil, hint=evil, where=evil, fingerprint="1")))
+    cancelled = hostile_log(evil)(4, RunEndedCancelled(reason=evil))
     views = [run_html(*one.all()) for one in (log, ended, cancelled)] + [run_html(*log.all(alive=False))]
     views += [approvals_html(fold(Approvals(), log.records).table), errors_html(fold(Errors(), ended.records).table)]
     views += [table._repr_html_() for table in (fold(Runs(), log.records).table, *log.all()[1:2], *log.all()[3:])]
@@ -140,9 +140,14 @@ def test_escape_works_on_what_json_cannot_carry() -> None:
         ([ResearchUpdated(phase="read", data={"done": 9, "total": 14}), BEGIN], True, "running", ["Reading", "Read 9 of 14", "1 running"]),
         ([BEGIN, StepCompleted(key=StepKey("k")), ASK], True, "waiting", ["Waiting for you", "Go ahead?", "Why?", "1 done"]),
         ([BEGIN, RunPaused()], True, "paused", ["Paused", "run.resume()"]),
-        ([BEGIN, RunFailed(error=BROKEN)], None, "failed", ["Failed", "ReadTimeout: no answer", "sources/web.py:88 fetch", "wb.resume("]),
+        (
+            [BEGIN, RunEndedFailed(error=BROKEN)],
+            None,
+            "failed",
+            ["Failed", "ReadTimeout: no answer", "sources/web.py:88 fetch", "wb.resume("],
+        ),
         ([BEGIN], False, "crashed", ["Crashed", "Cut off: read a page", "wb.resume(", "1 cut off"]),
-        ([BEGIN, RunCancelled(reason="wrong question")], None, "cancelled", ["Cancelled", "wrong question"]),
+        ([BEGIN, RunEndedCancelled(reason="wrong question")], None, "cancelled", ["Cancelled", "wrong question"]),
         ([BEGIN, StepCompleted(key=StepKey("k")), RunCompleted()], None, "completed", ["Done", "1 done"]),
     ],
 )
@@ -193,7 +198,7 @@ def test_a_crash_whose_cause_is_known_says_it() -> None:
 
 
 def test_a_question_of_a_run_that_has_ended_is_not_asked() -> None:
-    log = started()(1, ASK)(2, RunFailed(error=BROKEN))
+    log = started()(1, ASK)(2, RunEndedFailed(error=BROKEN))
     assert "Go ahead?" not in run_html(*log.all()) + run_text(*log.all())
 
 
@@ -208,7 +213,7 @@ def test_a_long_run_shows_the_steps_that_need_a_look_and_counts_the_others() -> 
     log = started()
     for i in range(200):
         log(i, StepStarted(key=StepKey(f"k{i}"), name="read", title=f"page {i}"))
-        log(i, StepFailed(key=StepKey(f"k{i}"), error=BROKEN) if i == 7 else StepCompleted(key=StepKey(f"k{i}")))
+        log(i, StepEndedFailed(key=StepKey(f"k{i}"), error=BROKEN) if i == 7 else StepCompleted(key=StepKey(f"k{i}")))
     html, text = run_html(*log.all()), run_text(*log.all())
     for view in (html, text):
         assert "page 7" in view

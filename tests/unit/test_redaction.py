@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_kernel import redaction
-from sentient_kernel.redaction import Redactor, Stream, in_address
+from sentient_kernel.redaction import Redactor, StreamRedactor, in_address
 from sentient_kernel.redaction.names import is_secret, is_telling
 from sentient_kernel.redaction.patterns import without_patterns
 
@@ -30,11 +30,21 @@ def forms(secret: str) -> dict[str, str]:
     encoded = {f"base64 after {n}": base64.b64encode(b"ab"[:n] + raw + b"tail").decode() for n in range(3)}
     safe = {f"urlsafe after {n}": base64.urlsafe_b64encode(b"ab"[:n] + raw).decode() for n in range(3)}
     return {
-        "itself": f"it is {secret}.", "hex": raw.hex(), "HEX": raw.hex().upper(), "json": json.dumps({"k": secret}),
-        "ascii json": json.dumps(secret, ensure_ascii=False), "json in json": json.dumps(json.dumps(secret)), "html": html.escape(secret),
-        "url": quote(secret, safe=""), "form": quote_plus(secret), "repr": repr(secret), "bytes": repr(raw),
-        "basic": base64.b64encode(b"ada:" + raw).decode(), **encoded, **safe,
-    }  # fmt: skip
+        "itself": f"it is {secret}.",
+        "hex": raw.hex(),
+        "HEX": raw.hex().upper(),
+        "json": json.dumps({"k": secret}),
+        "ascii json": json.dumps(secret, ensure_ascii=False),
+        "json in json": json.dumps(json.dumps(secret)),
+        "html": html.escape(secret),
+        "url": quote(secret, safe=""),
+        "form": quote_plus(secret),
+        "repr": repr(secret),
+        "bytes": repr(raw),
+        "basic": base64.b64encode(b"ada:" + raw).decode(),
+        **encoded,
+        **safe,
+    }
 
 
 def holds(text: str, secret: str) -> bool:
@@ -113,7 +123,7 @@ def test_a_value_that_is_split_over_pieces_does_not_come_through(secret: str) ->
     redactor = Redactor({secret: "KEY"})
     for text in (f"It is {secret}, it said.", f"In base64 {base64.b64encode(secret.encode()).decode()}, it said."):
         for size in range(1, len(text)):
-            stream = Stream()
+            stream = StreamRedactor()
             pieces = [text[at : at + size] for at in range(0, len(text), size)]
             shown = "".join(stream.take(piece, redactor) for piece in pieces)
             assert not holds(shown, secret) and secret[4:] not in shown, (size, shown)
@@ -122,7 +132,7 @@ def test_a_value_that_is_split_over_pieces_does_not_come_through(secret: str) ->
 
 @given(st.lists(st.text(alphabet="sk-canry 4f", max_size=6), max_size=12))
 def test_pieces_without_a_secret_come_through_whole(pieces: list[str]) -> None:
-    redactor, stream = Redactor({"sk-canary-4f9Aq0Zr7Lw2": "KEY"}), Stream()
+    redactor, stream = Redactor({"sk-canary-4f9Aq0Zr7Lw2": "KEY"}), StreamRedactor()
     whole = "".join(pieces)
     shown = "".join(stream.take(piece, redactor) for piece in [*pieces, "."])
     assert shown == redactor.text(whole + ".")
@@ -151,12 +161,21 @@ def test_what_looks_like_a_secret_is_taken_out_of_errors(text: str, clean: str) 
 @pytest.mark.parametrize(
     "text",
     [
-        "The key is not in the table.", "A key-value store was asked.", "There is no run '01a22d2a-31b9-7c44-ae39-250bf1f1caf9' here.",
-        "The secret of bees is patience.", "https://example.org/x?page=2&key=bees", "token: 12 of 40", "Basic questions are answered.",
-        "HoldsSecret: Argument 1 of it.", "The token: Something else.",
-        "KeyError: 'temperature'", "sk-learn has no column 'x'", "The password is wrong.", "basic authentication is not supported",
+        "The key is not in the table.",
+        "A key-value store was asked.",
+        "There is no run '01a22d2a-31b9-7c44-ae39-250bf1f1caf9' here.",
+        "The secret of bees is patience.",
+        "https://example.org/x?page=2&key=bees",
+        "token: 12 of 40",
+        "Basic questions are answered.",
+        "HoldsSecret: Argument 1 of it.",
+        "The token: Something else.",
+        "KeyError: 'temperature'",
+        "sk-learn has no column 'x'",
+        "The password is wrong.",
+        "basic authentication is not supported",
     ],
-)  # fmt: skip
+)
 def test_ordinary_errors_stay_as_they_are(text: str) -> None:
     assert without_patterns(text) == text
 
@@ -192,11 +211,24 @@ def test_no_pattern_takes_long_for_a_hostile_text(part: str) -> None:
 @pytest.mark.parametrize(
     ("name", "secret"),
     [
-        ("OPENAI_API_KEY", True), ("GH_TOKEN", True), ("DB_PASSWORD", True), ("MYSQL_PWD", True), ("apiKey", True), ("access-token", True),
-        ("PWD", False), ("OLDPWD", False), ("TOKENIZERS_PARALLELISM", False), ("MONKEY", False), ("PATH", False), ("KEYBOARD", False),
-        ("KEY_COLUMN", False), ("MAX_TOKENS", False), ("AWS_SECRET_ACCESS_KEY", True), ("PRIVATE_KEY", True),
+        ("OPENAI_API_KEY", True),
+        ("GH_TOKEN", True),
+        ("DB_PASSWORD", True),
+        ("MYSQL_PWD", True),
+        ("apiKey", True),
+        ("access-token", True),
+        ("PWD", False),
+        ("OLDPWD", False),
+        ("TOKENIZERS_PARALLELISM", False),
+        ("MONKEY", False),
+        ("PATH", False),
+        ("KEYBOARD", False),
+        ("KEY_COLUMN", False),
+        ("MAX_TOKENS", False),
+        ("AWS_SECRET_ACCESS_KEY", True),
+        ("PRIVATE_KEY", True),
     ],
-)  # fmt: skip
+)
 def test_names_of_secrets(name: str, secret: bool) -> None:
     assert is_secret(name, "customer_identifier_2") is secret
     assert not is_secret(name, "true")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.sources.base import Passage
-from sentient_kernel.sources.local.package_names import Asked, expanded, ordered
+from sentient_kernel.sources.local.package_names import AskedNames, expanded, ordered
 from sentient_kernel.sources.parser.python.docmarks import inline
 from sentient_kernel.sources.parser.python.docstrings import described, render, short_name
 
@@ -294,13 +294,13 @@ def passage(name: str, *, start: int = 0, score: float = 1.0) -> Passage:
 
 
 def test_what_a_question_names_counts_more_and_errors_less() -> None:
-    asked = Asked("What is the difference between loc and iloc?")
+    asked = AskedNames("What is the difference between loc and iloc?")
     weights = {name: asked.weight(passage(name), {"exported": True}) for name in ("lib.Frame.loc", "lib.Frame.iat", "lib.IatError")}
     assert weights["lib.Frame.loc"] > weights["lib.Frame.iat"] > weights["lib.IatError"]
-    assert Asked("Which error?").weight(passage("lib.LocError"), {}) > Asked("Which one?").weight(passage("lib.LocError"), {})
-    first, later = (Asked("How?").weight(passage("lib.go", start=start), {}) for start in (0, 900))
-    assert first > later > Asked("How?").weight(passage("lib.go", start=900), {"exported": False})
-    assert Asked("httpx redirects").weight(passage("httpx.get"), {}) > Asked("redirects").weight(passage("httpx.get"), {})
+    assert AskedNames("Which error?").weight(passage("lib.LocError"), {}) > AskedNames("Which one?").weight(passage("lib.LocError"), {})
+    first, later = (AskedNames("How?").weight(passage("lib.go", start=start), {}) for start in (0, 900))
+    assert first > later > AskedNames("How?").weight(passage("lib.go", start=900), {"exported": False})
+    assert AskedNames("httpx redirects").weight(passage("httpx.get"), {}) > AskedNames("redirects").weight(passage("httpx.get"), {})
 
 
 def test_a_document_with_several_fitting_passages_leads_and_shows_what_it_is() -> None:

@@ -97,21 +97,21 @@ def test_one_spelling_is_handed_on(url: str, spelled: str) -> None:
 @pytest.mark.parametrize(
     ("host", "reason"),
     [
-        ("256.8.8.8", "its host is none"),
-        ("8.8.8.256", "its host is none"),
-        ("8.8.65536", "its host is none"),
-        ("8.16777216", "its host is none"),
-        ("4294967296", "its host is none"),
-        ("8.8.8.8.8", "its host is none"),
-        ("a.8.8.8", "its host is none"),
-        ("08.8.8.8", "its host is none"),
-        ("8.8.8.09", "its host is none"),
-        ("0x" + "0" * 58 + "8080808", "its host is none"),
-        ("ü_b.example", "its host is none"),
-        ("example.org:0", "its port is none"),
-        ("example.org:65536", "its port is none"),
-        ("example.org:x", "its port is none"),
-        ("[2606:4700::1111]x", "its port is none"),
+        ("256.8.8.8", "its host is not valid"),
+        ("8.8.8.256", "its host is not valid"),
+        ("8.8.65536", "its host is not valid"),
+        ("8.16777216", "its host is not valid"),
+        ("4294967296", "its host is not valid"),
+        ("8.8.8.8.8", "its host is not valid"),
+        ("a.8.8.8", "its host is not valid"),
+        ("08.8.8.8", "its host is not valid"),
+        ("8.8.8.09", "its host is not valid"),
+        ("0x" + "0" * 58 + "8080808", "its host is not valid"),
+        ("ü_b.example", "its host is not valid"),
+        ("example.org:0", "its port must be a number"),
+        ("example.org:65536", "its port must be a number"),
+        ("example.org:x", "its port must be a number"),
+        ("[2606:4700::1111]x", "its port must be a number"),
         ("a b.example", "written in a way that hides it"),
         ("a%62.example", "written in a way that hides it"),
         ("a\\b.example", "written in a way that hides it"),
@@ -180,7 +180,7 @@ def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
 
 @pytest.mark.parametrize("port", [22, 25, 6379, 8080])
 def test_other_ports_are_refused_unless_allowed(port: int) -> None:
-    with pytest.raises(Blocked, match=rf"'example\.org' is not asked: port {port} is not one of 80, 443\. Name host and port"):
+    with pytest.raises(Blocked, match=rf"Not fetching from 'example\.org': port {port} is not one of 80, 443\. Name host and port"):
         check_url(f"http://example.org:{port}/", Rules())
     assert check_url(f"http://example.org:{port}/", ANY_PORT).port == port
 
@@ -213,7 +213,7 @@ def test_a_setting_that_is_no_host_says_so() -> None:
         with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:8080") as caught:
             rules(allow_hosts=(broken,))
         assert "word" not in str(caught.value)
-    with pytest.raises(ConfigurationError, match="no domain"):
+    with pytest.raises(ConfigurationError, match="not a domain"):
         rules(deny_domains=("a b",))
 
 

@@ -1,4 +1,4 @@
-"""The writing side of a journal on its loop: what gathers, when it is committed and where, who is told, and in which order."""
+"""Appends events on the journal's loop: gathers, commits here or on a thread, tells in order."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from asyncio import current_task
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 import apsw
 
 from sentient_kernel.errors import JournalError, JournalUnusable
 from sentient_kernel.events import Record
 from sentient_kernel.ids import Seq
-from sentient_kernel.journal.sqlite.commit import Committer, Outcome, Pending
+from sentient_kernel.journal.sqlite.commit import Committed, Committer, Pending
 from sentient_kernel.journal.sqlite.group_commit import Grouping
 from sentient_kernel.journal.sqlite.read import Reader
 from sentient_kernel.journal.sqlite.writer import Adoption, Group, Writer
@@ -30,11 +31,60 @@ PORTION = 64
 OnCommit = Callable[[Sequence[Record]], None]
 
 
+def runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tells whether a loop is the one that runs on this thread."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
+@dataclass(slots=True)
+class AppendState:
+    """Where an appender stands.
+
+    While others wait, groups are away, or somebody is told, nothing is committed inside a call: it
+    gathers, and goes with the next flush. A flush comes with the next turn of the loop
+    (``scheduled``), or later when it is kept back for company (``held``); turns pass over what is
+    held. While groups are ``away``, every flush goes to the thread too, so that rows keep their
+    order.
+
+    Attributes:
+        gathered: What waits for the next commit.
+        waiting: How many of these somebody waits for.
+        full: Whether the disk has to confirm one of these: then the thread commits them.
+        scheduled: Whether a flush comes with the next turn of the loop.
+        held: Whether what gathered is kept back until a timer ends.
+        away: Groups that the thread has and that have not come back.
+        telling: Whether ``on_commit`` runs: what it appends gathers.
+        behind: Whether what was written elsewhere is being handed over, a portion a turn.
+        closed: Whether the journal is closed: nothing is scheduled any more.
+    """
+
+    gathered: list[Pending] = field(default_factory=list)
+    waiting: int = 0
+    full: bool = False
+    scheduled: bool = False
+    held: bool = False
+    away: int = 0
+    telling: bool = False
+    behind: bool = False
+    closed: bool = False
+
+    def take(self) -> tuple[list[Pending], bool, int]:
+        """Returns what has gathered, whether the disk has to confirm it, and how many wait; nothing
+        is left."""
+        taken = self.gathered, self.full, self.waiting
+        self.gathered, self.full, self.waiting = [], False, 0
+        return taken
+
+
 class Appender:
     """Writes for one loop.
 
-    What must not wait for the disk is committed here, on the loop; the rest, and what finds the file locked, by the writer's thread. While
-    a group is away there, everything goes there, so that rows keep the order in which they came.
+    What must not wait for the disk is committed here, on the loop; the rest, and what finds the
+    file locked, by the writer's thread. While a group is away there, everything goes there, so that
+    rows keep the order in which they came.
 
     Args:
         loop: The loop that all calls come from.
@@ -63,16 +113,11 @@ class Appender:
         self._committer = committer
         self._reader = reader
         self._translate = translate
-        self._writer = Writer(open_, wrote, confirmed, translate, self._landed, committer.marker)
+        self._writer = Writer(open_, wrote, confirmed, translate, self._completed, committer.marker)
         self.grouping = Grouping()
-        self._buffer: list[Pending] = []
-        self._waiting = 0  # futures in the buffer
-        self._full = False  # something in it has to be confirmed by the disk
-        self._scheduled = self._held = self._telling = self._closed = False
-        self._away = 0
-        self._arrived: deque[tuple[int, list[Pending], Outcome | JournalError]] = deque()
-        self._late: deque[tuple[list[Pending], Outcome]] = deque()
-        self._behind = False  # what was written elsewhere is being handed over
+        self._state = AppendState()
+        self._arrived: deque[tuple[int, list[Pending], Committed | JournalError]] = deque()
+        self._late: deque[tuple[list[Pending], Committed]] = deque()
         self._told = int(reader.head())
         self._version = -1
 
@@ -85,23 +130,17 @@ class Appender:
             size: How many bytes it has in all.
             at_once: Whether not to look for company.
         """
-        busy = self._waiting or self._away or self._telling
-        if busy or not (at_once or self.grouping.alone(current_task(self.loop), 1 + (size >> 12))):
-            self._full = self._full or full
-            self._buffer.append(pending)
-            self._waiting += 1
-        else:
-            group = [pending]
-            if self._buffer:
-                group, self._buffer = [*self._buffer, pending], []
-            if full or self._full:
-                self._full = False
+        state = self._state
+        busy = state.waiting or state.away or state.telling
+        alone = not busy and (at_once or self.grouping.alone(current_task(self.loop), 1 + (size >> 12)))
+        state.waiting += 1
+        self._gather(pending, full)
+        if alone:
+            group, full, _ = state.take()
+            if full:
                 self._hand_over(group, True)
             else:
                 self._commit(group)
-        if not self._scheduled:
-            self._scheduled = True
-            self.loop.call_soon(self._flush)
 
     def post(self, pending: Pending, full: bool) -> None:
         """Takes what nobody waits for.
@@ -109,16 +148,22 @@ class Appender:
         Raises:
             JournalUnusable: Too much waits already: the disk has been full for long.
         """
-        if len(self._buffer) >= MOST_UNSAVED:
-            raise JournalUnusable(f"{MOST_UNSAVED} events wait to be written.", hint="Free some space on the journal's disk.")
-        self._full = self._full or full
-        self._buffer.append(pending)
-        if not self._scheduled:
-            self._scheduled = True
+        if len(self._state.gathered) >= MOST_UNSAVED:
+            raise JournalUnusable(f"{MOST_UNSAVED:,} events wait to be written already.", hint="Free some space on the journal's disk.")
+        self._gather(pending, full)
+
+    def _gather(self, pending: Pending, full: bool) -> None:
+        """Keeps something for the next commit, at the latest with the next turn of the loop."""
+        state = self._state
+        state.gathered.append(pending)
+        state.full = state.full or full
+        if not state.scheduled:
+            state.scheduled = True
             self.loop.call_soon(self._flush)
 
     def adopt(self, make: Callable[[Seq], Iterable[Record]]) -> asyncio.Future[int]:
-        """Has the thread write runs of another journal; they are handed over like what other processes wrote."""
+        """Has the thread write runs of another journal; they are handed over like what other
+        processes wrote."""
         future: asyncio.Future[int] = self.loop.create_future()
 
         def done(outcome: int | Exception) -> None:
@@ -138,39 +183,42 @@ class Appender:
                 future.set_exception(outcome)
 
     def poll(self) -> None:
-        """Hands over what other processes wrote: a portion of it, and the rest in the next turns of the loop."""
+        """Hands over what other processes wrote: a portion of it, and the rest in the next turns of
+        the loop."""
         version = self._committer.execute("PRAGMA data_version").get
         if version != self._version:
             self._version = version
             self._look()
 
     def _look(self) -> None:
-        if not self._behind:
+        if not self._state.behind:
             self._catch_up()
 
     def _catch_up(self) -> None:
-        """Hands over the next portion of what was written elsewhere, then what waited for it to be handed over first."""
-        self._behind = False
-        if self._closed and not self._late:
+        """Hands over the next portion of what was written elsewhere, then what waited for it to be
+        handed over first."""
+        self._state.behind = False
+        if self._state.closed and not self._late:
             return
         records = self._reader.read(after=Seq(self._told), limit=PORTION)
         if records:
             self._hand_on(records)
         while self._late and self._late[0][1].records[-1].seq <= self._told:
             self._resolve(*self._late.popleft())
-        if (len(records) == PORTION or self._late) and not self._closed:
-            self._behind = True
+        if (len(records) == PORTION or self._late) and not self._state.closed:
+            self._state.behind = True
             self.loop.call_soon(self._catch_up)
 
     def close(self) -> None:
-        """Writes what waits and ends the thread; tells what became of it, unless the loop runs on another thread."""
-        if self._buffer:
-            self._hand_over(self._buffer, self._full)
-            self._buffer = []
-        self._closed = True
+        """Writes what waits and ends the thread; tells what became of it, unless the loop runs on
+        another thread."""
+        if self._state.gathered:
+            group, full, _ = self._state.take()
+            self._hand_over(group, full)
+        self._state.closed = True
         self._writer.stop()
-        if not self.loop.is_running() or asyncio._get_running_loop() is self.loop:
-            self._land()
+        if not self.loop.is_running() or runs_here(self.loop):
+            self._complete()
             while self._late:
                 self._catch_up()
 
@@ -178,27 +226,27 @@ class Appender:
 
     def _flush(self) -> None:
         """Once a turn of the loop: commits what has gathered, or holds it back for company."""
-        self._scheduled = False
+        state = self._state
+        state.scheduled = False
         self.grouping.turned()
-        if not self._buffer or self._held:
+        if not state.gathered or state.held:
             return
-        if not self._full and (delay := self.grouping.hold_back(self.loop.time())):
-            self._held = True
+        if not state.full and (delay := self.grouping.hold_back(self.loop.time())):
+            state.held = True
             self.loop.call_later(delay, self._flush_held)
         else:
             self._flush_now()
 
     def _flush_held(self) -> None:
-        self._held = False
+        self._state.held = False
         self._flush_now(held=True)
 
     def _flush_now(self, *, held: bool = False) -> None:
-        group, full, waiting = self._buffer, self._full, self._waiting
-        if not group or self._closed:
+        if not self._state.gathered or self._state.closed:
             return
-        self._buffer, self._full, self._waiting = [], False, 0
+        group, full, waiting = self._state.take()
         self.grouping.committed(self.loop.time(), waited_for_one=held and waiting <= 1)
-        if full or self._away:
+        if full or self._state.away:
             self._hand_over(group, full)
         else:
             self._commit(group)
@@ -219,21 +267,21 @@ class Appender:
             self._succeed(group, outcome)
 
     def _hand_over(self, group: list[Pending], full: bool) -> None:
-        self._away += 1
+        self._state.away += 1
         self._writer.put(Group(group, full))
 
-    def _landed(self, groups: int, pendings: list[Pending], outcome: Outcome | JournalError) -> None:
+    def _completed(self, groups: int, pendings: list[Pending], outcome: Committed | JournalError) -> None:
         """On the thread: sends home what became of groups."""
         self._arrived.append((groups, pendings, outcome))
         try:
-            self.loop.call_soon_threadsafe(self._land)
+            self.loop.call_soon_threadsafe(self._complete)
         except RuntimeError:
             return  # the loop was closed before the journal; close() looks here itself
 
-    def _land(self) -> None:
+    def _complete(self) -> None:
         while self._arrived:
             groups, pendings, outcome = self._arrived.popleft()
-            self._away -= groups
+            self._state.away -= groups
             if isinstance(outcome, JournalError):
                 self._fail(pendings, outcome)
             else:
@@ -241,18 +289,22 @@ class Appender:
 
     # -- telling ------------------------------------------------------------------------------------------------------
 
-    def _succeed(self, group: list[Pending], outcome: Outcome) -> None:
+    def _succeed(self, group: list[Pending], outcome: Committed) -> None:
         """Tells what was written, then whoever waits."""
         if outcome.records and (self._late or outcome.records[0].seq - self._told > PORTION):
             self._late.append((group, outcome))  # much was written elsewhere in between: that comes first
-            if not self._closed:
+            if not self._state.closed:
                 self._look()
             return
-        if outcome.records:
-            self._tell(outcome.records)
+        records: Sequence[Record] = outcome.records
+        if records and records[0].seq != self._told + 1:  # others wrote in between: each record comes once, in order
+            others = self._reader.read(after=Seq(self._told), until=records[0].seq - 1) if records[0].seq > self._told else []
+            records = [*others, *(record for record in records if record.seq > self._told)]
+        if records:
+            self._hand_on(records)
         self._resolve(group, outcome)
 
-    def _resolve(self, group: list[Pending], outcome: Outcome) -> None:
+    def _resolve(self, group: list[Pending], outcome: Committed) -> None:
         """Tells whoever waits what became of a group."""
         if self.loop.is_closed():
             return
@@ -265,33 +317,25 @@ class Appender:
                     future.set_exception(result)
 
     def _fail(self, group: list[Pending], error: JournalError) -> None:
-        """Fails those who wait; what was posted is kept for the next commit, unless the journal itself is the reason."""
-        if isinstance(error, JournalUnusable) and not self._closed:
-            self._buffer[:0] = [pending for pending in group if pending.future is None]
+        """Fails those who wait; what was posted is kept for the next commit, unless the journal
+        itself is the reason."""
+        if isinstance(error, JournalUnusable) and not self._state.closed:
+            self._state.gathered[:0] = [pending for pending in group if pending.future is None]
         if self.loop.is_closed():
             return
         for pending in group:
             if pending.future is not None and not pending.future.done():
                 pending.future.set_exception(again(error))
 
-    def _tell(self, records: Sequence[Record]) -> None:
-        """Hands records to ``on_commit``, each once, in order, with those of other processes in between."""
-        if records[0].seq != self._told + 1:
-            others = self._reader.read(after=Seq(self._told), until=records[0].seq - 1) if records[0].seq > self._told else []
-            records = [*others, *(record for record in records if record.seq > self._told)]
-            if not records:
-                return
-        self._hand_on(records)
-
     def _hand_on(self, records: Sequence[Record]) -> None:
         self._told = records[-1].seq
-        self._telling = True
+        self._state.telling = True
         try:
             self._on_commit(records)
         except Exception as error:  # noqa: BLE001 - the border of delivery: what is written is written, whoever cannot bear to hear it
             self.loop.call_exception_handler({"message": "on_commit of a journal failed", "exception": error})
         finally:
-            self._telling = False
+            self._state.telling = False
 
 
 def again(error: JournalError) -> JournalError:

@@ -1,4 +1,4 @@
-"""Is every row there, and is it what was written? SQLite's own checks do not tell; the chain and the head record do."""
+"""Verifies the journal: hash chain and head record tell if rows are missing or altered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import apsw
 
-from sentient_kernel.events import Record
+from sentient_kernel.events import Record, RunCompleted, StepCompleted
 from sentient_kernel.ids import Seq
 from sentient_kernel.journal.base import Damage, Verdict
 from sentient_kernel.journal.blobs import BlobStore
@@ -163,9 +163,9 @@ def check_blobs(read: Callable[..., list[Record]], blobs: BlobStore) -> Iterator
     """
     altered = set(blobs.altered())
     after = Seq(0)
-    while rows := read(kinds=["step_completed", "run_completed"], after=after, limit=RECENT):
+    while rows := read(kinds=[StepCompleted.KIND, RunCompleted.KIND], after=after, limit=RECENT):
         for row in rows:
-            pattern = _POINTS if row.kind == "run_completed" else _HOLDS
+            pattern = _POINTS if row.kind == RunCompleted.KIND else _HOLDS
             for blob in dict.fromkeys(found.decode() for found in pattern.findall(row.body)):
                 if blob in altered:
                     yield Damage(row.seq, row.seq, f"The stored value {blob} that row {row.seq} points to was altered.")

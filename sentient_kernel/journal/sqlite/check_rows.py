@@ -1,4 +1,4 @@
-"""Do the other tables say what the events say? Names of runs and kinds, keys, the coarse index, notes of loss, leases.
+"""Verifies the other tables against the events: runs, kinds, keys, index, losses, leases.
 
 The chain covers the events alone. What stands beside them is made from them, so it can be checked against them.
 """
@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import apsw
 from pydantic import ValidationError
 
-from sentient_kernel.events import TRANSIENT, RunStarted, classes
+from sentient_kernel.events import ANSWERS, TRANSIENT, RunStarted, classes
 from sentient_kernel.ids import RunId, Seq, answer_key
 from sentient_kernel.journal.base import Damage
 from sentient_kernel.journal.sqlite.holders import is_name
@@ -22,7 +22,6 @@ from sentient_kernel.journal.sqlite.schema import BLOCK
 from sentient_kernel.journal.sqlite.tables import RUN
 
 META: Final = frozenset({"born", "id", "checkpoints"})
-_ENDS_OF_QUESTIONS: Final = frozenset({"approval_decided", "approval_expired", "approval_withdrawn"})
 _DESCRIBED: Final = ("workflow", "name", "parent", "session", "user")
 _RUNS: Final = "SELECT no, id, first, workflow, name, parent, session, user FROM runs NOT INDEXED"
 _SHOWN: Final = 80
@@ -121,7 +120,7 @@ def _meta(connection: apsw.Connection) -> Iterator[Damage]:
         if name not in META:
             yield _wrong(f"The journal says something of itself that no journal does: {_short(name)}.")
         elif name == "checkpoints" and not (type(value) is int and value >= 0):
-            yield _wrong("The number of its checkpoints is none.")
+            yield _wrong("The count of its checkpoints is not a number.")
 
 
 def _kinds(connection: apsw.Connection) -> Iterator[Damage]:
@@ -155,7 +154,7 @@ def _events(connection: apsw.Connection, seen: _Seen, lost: Stretches) -> Iterat
         except (ValidationError, TypeError):
             yield Damage(Seq(seq), Seq(seq), f"Row {seq} does not hold a readable {name!r} event.")
             continue
-        if name == "run_started":
+        if name == RunStarted.KIND:
             if run in seen.started:
                 yield Damage(Seq(seq), Seq(seq), f"Row {seq} begins a run that has begun before.")
             seen.started[run] = json.loads(body)
@@ -186,9 +185,9 @@ def _keys(connection: apsw.Connection, seen: _Seen, lost: Stretches) -> Iterator
         if body is None:
             right = _lost(lost, seq)
         elif key.startswith("name:"):
-            right = name == "run_started" and _key_of(body) == key
+            right = name == RunStarted.KIND and _key_of(body) == key
         elif key.startswith("answer:"):
-            right = name in _ENDS_OF_QUESTIONS and answer_key(seen.runs.get(run, RunId("")), json.loads(body).get("approval", "")) == key
+            right = name in ANSWERS and answer_key(seen.runs.get(run, RunId("")), json.loads(body).get("approval", "")) == key
         else:
             right = True
         if not right:
@@ -211,9 +210,9 @@ def _spans(connection: apsw.Connection, lost: Stretches) -> Iterator[Damage]:
 def _leases(connection: apsw.Connection) -> Iterator[Damage]:
     for run, holder, token, beat, ttl in connection.execute("SELECT run, holder, token, beat, ttl FROM leases"):
         if not (isinstance(run, str) and RUN.fullmatch(run)):  # one may be taken before anything is written of its run
-            yield _wrong(f"There is a lease of a run whose id is none: {_short(run)}.")
+            yield _wrong(f"There is a lease of a run whose id is not valid: {_short(run)}.")
         elif holder != "" and not is_name(holder):
-            yield _wrong(f"The lease of run {_short(run)} has a holder whose name is none: {_short(holder)}.")
+            yield _wrong(f"The lease of run {_short(run)} has a holder whose name is not valid: {_short(holder)}.")
         elif not (type(token) is int and 0 < token < 1 << 62 and type(beat) is int and type(ttl) is int and 0 <= ttl <= LONGEST_TTL):
             yield _wrong(f"The lease of run {_short(run)} has a number, a time or a length that no lease has.")
 

@@ -1,4 +1,4 @@
-"""One transaction: from what waits to rows, with the checks that have to be made inside it.
+"""Writes a group of appends in one transaction; leases and unique keys are checked inside.
 
 A :class:`Committer` owns one connection and what it remembers of the file: the newest row, who holds which lease, which numbers runs
 have. It believes its memory as long as SQLite says that no other connection has written since.
@@ -7,16 +7,16 @@ have. It believes its memory as long as SQLite says that no other connection has
 from __future__ import annotations
 
 import json
-from _blake2 import blake2b  # what hashlib.blake2b is; the detour costs as much as the hash
 from asyncio import Future
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
 
 from sentient_kernel.errors import DuplicateKey, LeaseLost
-from sentient_kernel.events import Record, record_of
+from sentient_kernel.events import ENDS, Record, RunStarted, record_of
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal.base import Lease
 from sentient_kernel.journal.sqlite.leases import give_back
@@ -52,16 +52,13 @@ class Pending(NamedTuple):
     grant: tuple[str, int] | None = None  # the holder who gets the new run's lease, and for how many microseconds
 
 
-ENDS: Final = frozenset({"run_completed", "run_failed", "run_cancelled"})
-"""The kinds whose commit gives their run's lease back."""
-
-_NOTED: Final = ENDS | {"run_started"}
+_NOTED: Final = frozenset({*ENDS, RunStarted.KIND})
 
 Result = Seq | DuplicateKey | LeaseLost
 _Row = tuple[int, int, int, int, bytes, bytes, bytes]
 
 
-class Outcome(NamedTuple):
+class Committed(NamedTuple):
     """What became of a group: the records written, and for each pending its last seq or the error that refuses it."""
 
     records: list[Record]
@@ -112,7 +109,7 @@ class Committer:
         self._codes: dict[str, tuple[int, bytes]] = {str(name): (int(code), kind_word(name)) for code, name in kinds}
         self._born = int(self.execute("SELECT value FROM meta WHERE name = 'born'").get)
 
-    def commit(self, group: Sequence[Pending]) -> Outcome:
+    def commit(self, group: Sequence[Pending]) -> Committed:
         """Writes a group in one transaction.
 
         Args:
@@ -179,7 +176,7 @@ class Committer:
         if (found := self.execute("SELECT first FROM runs WHERE id = ?", (run,)).get) is not None:
             raise DuplicateKey(f"Run {run!r} is in this journal already.", seq=int(found))
 
-    def _gather(self, group: Sequence[Pending], *, from_file: bool = False) -> tuple[list[_Row], Outcome]:
+    def _gather(self, group: Sequence[Pending], *, from_file: bool = False) -> tuple[list[_Row], Committed]:
         """Makes the rows and records of a group; whatever else it changes, it changes in the open transaction."""
         seq, chain, codes, numbers, marked, born = self._seq, self._chain, self._codes, self._numbers, self._marked, self._born
         begun, origin = self.marker.begun, "file" if from_file else ""
@@ -210,23 +207,21 @@ class Committer:
                     self._note(pending, number, kind, body)
             self.pages += 2
             results.append(seq)  # type: ignore[arg-type]  # Seq is an int; its call would cost
-        return rows, Outcome(records, results)
+        return rows, Committed(records, results)
 
     def _note(self, pending: Pending, number: int, kind: str, body: bytes) -> None:
         """Keeps what a run's first and last events change besides their rows."""
-        if kind == "run_started":
+        if kind == RunStarted.KIND:
             self._describe(number, json.loads(body))
             if pending.grant is not None:
-                self._grant(pending.run, pending.at, *pending.grant)
+                holder, ttl = pending.grant
+                grant = (pending.run, holder, pending.at, ttl)
+                self.execute("INSERT INTO leases(run, holder, token, beat, ttl) VALUES (?, ?, 1, ?, ?)", grant)
+                self._tokens[pending.run] = (holder, 1)
         elif pending.lease is not None and pending.lease.run == pending.run:
             give_back(self.execute, pending.lease)
             self._tokens.pop(pending.run, None)
             self._good_lease = None
-
-    def _grant(self, run: RunId, at: int, holder: str, ttl: int) -> None:
-        """Gives the lease of a run that begins in this very transaction."""
-        self.execute("INSERT INTO leases(run, holder, token, beat, ttl) VALUES (?, ?, 1, ?, ?)", (run, holder, at, ttl))
-        self._tokens[run] = (holder, 1)
 
     def _refusal(self, pending: Pending, seq: int) -> DuplicateKey | LeaseLost | None:
         """Returns why a pending may not be written; otherwise claims its key."""

@@ -1,4 +1,7 @@
-"""When to commit: at once for one who writes alone, together for many. No I/O, no clock."""
+"""Group commit: decides whether to commit at once or to wait for more writers.
+
+Pure: no I/O, no clock.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who executes runs on this machine, and whether they still live.
+"""Tells whether the process that holds a lease is still alive, by a lock on a file.
 
 Each open journal that takes leases holds a lock on a small file of its own name. The system drops the lock when the process ends, however
 it ends, so a crash is noticed at once. A process that is merely frozen keeps its lock; it loses its leases when their time to live has
@@ -99,7 +99,7 @@ class Holder:
         os.close(self._fd)
 
 
-def lives(name: str, folder: Path, *, fresh: bool) -> bool:
+def is_alive(name: str, folder: Path, *, fresh: bool) -> bool:
     """Tells whether a holder can still be at work; changes nothing.
 
     Args:

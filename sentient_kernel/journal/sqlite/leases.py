@@ -1,4 +1,7 @@
-"""Who executes which run, and which rows are known to be lost. Each function runs in a transaction of its caller."""
+"""Leases of runs, with fencing tokens, and notes of lost rows.
+
+Each function runs in a transaction of its caller.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from sentient_kernel.errors import JournalError, JournalUnusable
 from sentient_kernel.files.regular import make_folder
 from sentient_kernel.ids import RunId
 from sentient_kernel.journal.base import Lease, LeaseInfo
-from sentient_kernel.journal.sqlite.holders import Holder, is_name, lives, sweep
+from sentient_kernel.journal.sqlite.holders import Holder, is_alive, is_name, sweep
 
 T = TypeVar("T")
 Execute = Callable[..., Any]
@@ -81,7 +84,7 @@ class Holding:
     def acquire(self, run: RunId, ttl: float, patience: float) -> Lease | None:
         """Takes a run's lease unless a holder that lives has it; ``ttl`` in seconds."""
         name, now = self.name(), self._now()
-        lease: Lease | None = self._transact(lambda do: take(do, run, name, now, int(ttl * 1e6), self._lives), patience)
+        lease: Lease | None = self._transact(lambda do: take(do, run, name, now, int(ttl * 1e6), self._is_alive), patience)
         return lease
 
     def renew(self, leases: Sequence[Lease], ttl: float, patience: float) -> list[Lease]:
@@ -99,7 +102,7 @@ class Holding:
         now = self._now()
         found = {RunId(run): held(rest) for run, *rest in rows if isinstance(run, str)}
         return {
-            run: LeaseInfo(run, one.holder, one.token, self._lives(one.holder, fresh(one.beat, one.ttl, now)))
+            run: LeaseInfo(run, one.holder, one.token, self._is_alive(one.holder, fresh(one.beat, one.ttl, now)))
             for run, one in found.items()
             if one.holder
         }
@@ -114,8 +117,8 @@ class Holding:
                 pass  # the lock is gone in a moment, and the leases with it
             self._holder.close()
 
-    def _lives(self, holder: str, fresh: bool) -> bool:
-        return lives(holder, self._folder, fresh=fresh)
+    def _is_alive(self, holder: str, fresh: bool) -> bool:
+        return is_alive(holder, self._folder, fresh=fresh)
 
 
 def fresh(beat: int, ttl: int, now: int) -> bool:
@@ -129,7 +132,7 @@ def fresh(beat: int, ttl: int, now: int) -> bool:
     return abs(now - beat) < ttl
 
 
-def take(execute: Execute, run: RunId, holder: str, now: int, ttl: int, lives: Callable[[str, bool], bool]) -> Lease | None:
+def take(execute: Execute, run: RunId, holder: str, now: int, ttl: int, is_alive: Callable[[str, bool], bool]) -> Lease | None:
     """Takes a lease with a token higher than all before, unless a holder other than this one lives.
 
     Args:
@@ -138,11 +141,11 @@ def take(execute: Execute, run: RunId, holder: str, now: int, ttl: int, lives: C
         holder: Who wants it.
         now: Microseconds since 1970.
         ttl: Microseconds that it holds without being prolonged.
-        lives: Told a holder's name and whether its lease is fresh; says whether it can still be at work.
+        is_alive: Told a holder's name and whether its lease is fresh; says whether it can still be at work.
     """
     row = execute("SELECT holder, token, beat, ttl FROM leases WHERE run = ?", (run,)).fetchone()
     there = held(row) if row is not None else Held("", 0, 0, 0)
-    if there.holder not in ("", holder) and lives(there.holder, fresh(there.beat, there.ttl, now)):
+    if there.holder not in ("", holder) and is_alive(there.holder, fresh(there.beat, there.ttl, now)):
         return None
     token = there.token + 1
     execute("INSERT OR REPLACE INTO leases(run, holder, token, beat, ttl) VALUES (?, ?, ?, ?, ?)", (run, holder, token, now, ttl))

@@ -1,4 +1,4 @@
-"""Whether a journal can live where it is asked to: on a local disk, in a folder that can be written, in a file that is a journal."""
+"""Checks the place of a journal: a local disk, a writable folder, a file that is a journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who wrote a row: a keyed hash beside each that this installation has written.
+"""Marks of rows: a keyed hash (MAC) beside each row that this installation has written.
 
 The chain of hashes (``commit``) shows that a row is missing or altered; whoever makes up a whole journal can make its chain too, as
 nothing in it is secret. The mark is made with a key that lies outside every home (``sentient_kernel.installation``). It covers all that a
@@ -7,8 +7,8 @@ record says and the row's chain hash, so a row that was altered, or moved to ano
 
 from __future__ import annotations
 
-from _blake2 import blake2b  # what hashlib.blake2b is; the detour costs as much as the hash
 from collections.abc import Callable
+from hashlib import blake2b
 from struct import Struct
 from struct import error as StructError
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Opening a journal: the place, the tables, the head record, the newest rows, and what follows from them."""
+"""Opens a journal: checks its place, tables, head record and newest rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQLite's file format, as far as it takes to find rows in a file that SQLite refuses (sqlite.org/fileformat2.html). Pure.
+"""Reads SQLite's file format (sqlite.org/fileformat2.html), to save rows of a broken file.
 
 Every page is looked at for itself, in the file and in the write-ahead log, whether or not anything points to it. What is found is only a
 candidate: whether it is a row of the journal, the chain decides.
@@ -20,7 +20,7 @@ Fetch = Callable[[int], Iterator[bytes]]
 """Returns the versions of a page, by its number, the likeliest first."""
 
 
-class Found(NamedTuple):
+class PageRecord(NamedTuple):
     """A record: its rowid (None in an index) and the values of its columns."""
 
     rowid: int | None
@@ -49,7 +49,7 @@ def log_pages(data: bytes, size: int) -> Iterator[tuple[int, bytes]]:
             yield number, page
 
 
-def records(number: int, page: bytes, fetch: Fetch) -> Iterator[Found]:
+def records(number: int, page: bytes, fetch: Fetch) -> Iterator[PageRecord]:
     """Returns the records that a page holds; what does not read as one is left out.
 
     Args:
@@ -71,7 +71,7 @@ def records(number: int, page: bytes, fetch: Fetch) -> Iterator[Found]:
             continue
 
 
-def _cell(page: bytes, at: int, table: bool, fetch: Fetch) -> Iterator[Found]:
+def _cell(page: bytes, at: int, table: bool, fetch: Fetch) -> Iterator[PageRecord]:
     length, at = varint(page, at)
     rowid: int | None = None
     if table:
@@ -79,14 +79,14 @@ def _cell(page: bytes, at: int, table: bool, fetch: Fetch) -> Iterator[Found]:
     usable = len(page)
     most = usable - 35 if table else (usable - 12) * 64 // 255 - 23
     if length <= most:
-        yield Found(rowid, values(page[at : at + length]))
+        yield PageRecord(rowid, values(page[at : at + length]))
         return
     least = (usable - 12) * 32 // 255 - 23
     here = least + (length - least) % (usable - 4)
     here = here if here <= most else least
     start = page[at : at + here]
     for rest in _overflow(int.from_bytes(page[at + here : at + here + 4], "big"), length - here, usable, fetch):
-        yield Found(rowid, values(start + rest))
+        yield PageRecord(rowid, values(start + rest))
 
 
 def _overflow(first: int, length: int, usable: int, fetch: Fetch) -> Iterator[bytes]:

@@ -1,12 +1,13 @@
-"""Reading: connections that never write, and the few queries there are."""
+"""Reads records and runs, through connections that never write."""
 
 from __future__ import annotations
 
 import json
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
 import apsw
 
@@ -17,8 +18,6 @@ from sentient_kernel.journal.base import RunRow
 from sentient_kernel.journal.sqlite.marks import Marker, kind_word
 from sentient_kernel.journal.sqlite.schema import BLOCK
 from sentient_kernel.journal.sqlite.tables import RUN
-
-T = TypeVar("T")
 
 MOST_REMEMBERED: Final = 10_000
 """Runs whose ids are kept in memory."""
@@ -72,27 +71,29 @@ class Reader:
         self._idle: list[apsw.Connection] = []
         self._lock = threading.Lock()
         self._closed = False
-        self._runs: dict[int, RunId] = {}
-        self._kinds: dict[int, str] = {}
+        self._runs: dict[int, tuple[RunId, bytes]] = {}
+        self._kinds: dict[int, tuple[str, bytes]] = {}
         self._born = 0
 
     def query(self, sql: str, values: Any = ()) -> list[Any]:
         """Returns all rows of a query; any thread."""
-        return self.lend(lambda connection: connection.execute(sql, values).fetchall())
+        with self.lend() as connection:
+            return connection.execute(sql, values).fetchall()
 
-    def lend(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Returns what work makes of a connection that is its own meanwhile; any thread."""
+    @contextmanager
+    def lend(self) -> Iterator[apsw.Connection]:
+        """Lends a connection that nobody else uses meanwhile; any thread."""
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         connection = connection or self._open()
         try:
-            return work(connection)
+            yield connection
         finally:
             with self._lock:
-                if not self._closed and len(self._idle) < 4:
+                kept = not self._closed and len(self._idle) < 4
+                if kept:
                     self._idle.append(connection)
-                    connection = None
-            if connection is not None:
+            if not kept:
                 connection.close()
 
     def read(
@@ -107,7 +108,6 @@ class Reader:
         """Returns the records that match, in the order of seq."""
         if run is not None and not RUN.fullmatch(run):
             return []
-        self._names()
         values: dict[str, Any] = {"after": after, "until": until, "limit": -1 if limit is None else limit, "size": BLOCK}
         if run is not None:
             numbers = self.query("SELECT no FROM runs WHERE id = ?", (run,))
@@ -115,42 +115,46 @@ class Reader:
                 return []
             values["run"] = numbers[0][0]
         if kinds is not None:
-            values["kinds"] = json.dumps([code for code, name in self._kinds.items() if name in kinds])
+            values["kinds"] = json.dumps([code for code, (name, _) in self._learn_kinds().items() if name in kinds])
         if run is None:
-            rows = self.query(ALL if kinds is None else BY_KINDS, values)
-        else:
-            rows = self.query(BY_RUN if kinds is None else BY_BOTH, values)
-        ids = self._ids({row[1] for row in rows})
-        if any(code not in self._kinds for code in {row[3] for row in rows}):
-            self._kinds = {}
-            self._names()
-        return self._records(rows, ids)
+            return self._records(self.query(ALL if kinds is None else BY_KINDS, values))
+        return self._records(self.query(BY_RUN if kinds is None else BY_BOTH, values))
 
-    def _records(self, rows: list[Any], ids: dict[int, RunId]) -> list[Record]:
-        born, origin = self._born, self._marker.origin
-        kinds = {code: (name, kind_word(name)) for code, name in self._kinds.items()}
-        runs = {number: name.encode() for number, name in ids.items()}
+    def _records(self, rows: list[Any]) -> list[Record]:
+        """Returns rows as records; what run and kind their numbers stand for is remembered."""
+        origin, kinds, runs = self._marker.origin, self._kinds, self._runs
         seq = 0
         try:
-            for n, (seq, number, at, code, body, chain, beside) in enumerate(rows):
-                kind, word = kinds[code]
-                where = origin(beside, chain, word, seq, born + at, code, runs[number], body)
-                record = record_of((seq, ids[number], born + at, kind, body, where))
+            for n, (seq, number, at, code, body, chain, mark) in enumerate(rows):
+                if code not in kinds:
+                    kinds = self._learn_kinds(anew=True)
+                if number not in runs:
+                    runs = self._learn_runs(rows)
+                (kind, word), (run, name) = kinds[code], runs[number]
+                at += self._born
+                where = origin(mark, chain, word, seq, at, code, name, body)
+                record = record_of((seq, run, at, kind, body, where))
                 rows[n] = record.in_own_words() if where else record  # in its place: no event is held twice
         except (KeyError, TypeError) as error:
             what = f"Row {seq} of the journal is of a run or a kind that is not there, or not of the form that rows have."
             raise JournalDamaged(what, hint="`sentient-kernel verify` tells more.") from error
         return rows
 
-    def _ids(self, numbers: set[int]) -> dict[int, RunId]:
-        """Returns the ids of runs by their numbers, and perhaps of others that were asked for lately."""
-        known = self._runs
-        if not numbers <= known.keys():
-            whole = [number for number in numbers if type(number) is int]
-            wanted = json.dumps([number for number in whole if number not in known] if len(known) < MOST_REMEMBERED else whole)
-            found = dict(self.query("SELECT no, id FROM runs WHERE no IN (SELECT value FROM json_each(?))", (wanted,)))
-            self._runs = known = {**known, **found} if len(known) < MOST_REMEMBERED else found
-        return known
+    def _learn_kinds(self, *, anew: bool = False) -> dict[int, tuple[str, bytes]]:
+        """Returns the kinds by their numbers, each with the word that marks cover."""
+        if anew or not self._kinds:
+            self._born = int(self.query("SELECT value FROM meta WHERE name = 'born'")[0][0])
+            self._kinds = {code: (name, kind_word(name)) for code, name in self.query("SELECT code, name FROM kinds")}
+        return self._kinds
+
+    def _learn_runs(self, rows: list[Any]) -> dict[int, tuple[RunId, bytes]]:
+        """Returns the ids of all runs that rows are of, and of others that were read lately."""
+        wanted = json.dumps(list({row[1]: None for row in rows if type(row[1]) is int}))
+        runs = self._runs if len(self._runs) < MOST_REMEMBERED else {}
+        for number, name in self.query("SELECT no, id FROM runs WHERE no IN (SELECT value FROM json_each(?))", (wanted,)):
+            runs[number] = name, name.encode()
+        self._runs = runs
+        return runs
 
     def head(self) -> Seq:
         """Returns the newest seq, 0 when there is none."""
@@ -173,8 +177,3 @@ class Reader:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
-
-    def _names(self) -> None:
-        if not self._kinds:
-            self._kinds = {code: name for code, name in self.query("SELECT code, name FROM kinds")}
-            self._born = int(self.query("SELECT value FROM meta WHERE name = 'born'")[0][0])

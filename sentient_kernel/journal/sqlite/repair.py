@@ -1,4 +1,4 @@
-"""Saving what can be saved of a damaged journal into a new one."""
+"""Repairs a damaged journal: copies every row that its hash chain confirms into a new one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Candidates:
         self.pairs: dict[bytes, set[tuple[str, Any]]] = defaultdict(set)
         self.gaps: dict[int, tuple[Any, ...]] = {}
 
-    def take(self, found: _pages.Found, page: bytes) -> None:
+    def take(self, found: _pages.PageRecord, page: bytes) -> None:
         """Sorts a record by its shape; what comes from an index is kept page by page."""
         match found.rowid, found.values:
             case int(seq), (None, int(run), int(kind), int(at), bytes(chain), bytes(body), (bytes() | None) as mark):

@@ -6,24 +6,33 @@ import asyncio
 import os
 import time
 import weakref
-from asyncio import _get_running_loop
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, ParamSpec, Self, TypeVar
 
 import apsw
 
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.errors import JournalDamaged, JournalError, JournalLocked, JournalUnusable, UsageError
-from sentient_kernel.events import TRANSIENT, Record, Writable, classes
+from sentient_kernel.events import (
+    TRANSIENT,
+    ApprovalDecided,
+    EffectIntended,
+    Record,
+    StepCompleted,
+    StepEndedFailed,
+    StepStarted,
+    Writable,
+    classes,
+    kinds_of,
+)
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.installation import installation
 from sentient_kernel.journal.base import Lease, LeaseInfo, RunRow, Verdict, clean
 from sentient_kernel.journal.blobs import BlobStore
 from sentient_kernel.journal.sqlite import leases as _leases
-from sentient_kernel.journal.sqlite.append import Appender, again
+from sentient_kernel.journal.sqlite.append import Appender, again, runs_here
 from sentient_kernel.journal.sqlite.check import check, check_blobs
 from sentient_kernel.journal.sqlite.commit import MOST_REMEMBERED, Committer, Pending
 from sentient_kernel.journal.sqlite.location import filesystem_of, translate
@@ -33,23 +42,23 @@ from sentient_kernel.journal.sqlite.read import Reader
 from sentient_kernel.journal.sqlite.schema import connect, connect_to_read, let_go
 from sentient_kernel.journal.sqlite.tables import RUN
 from sentient_kernel.journal.sqlite.trust import Seen, newest, trust
-from sentient_kernel.journal.sqlite.watermark import HeadFile, head_path, read_head
+from sentient_kernel.journal.sqlite.watermark import Head, HeadFile, head_path, read_head
 from sentient_kernel.journal.sqlite.writer import PATIENCE
 
-FULL_KINDS: frozenset[str] = frozenset({"approval_decided", "effect_intended"})
+FULL_KINDS: frozenset[str] = kinds_of(ApprovalDecided | EffectIntended)
 """Kinds that the disk has confirmed before their append is done, whatever the caller says."""
 
+P = ParamSpec("P")
 T = TypeVar("T")
-_STEPS = {"step_started": 1, "step_completed": -1, "step_failed": -1}
+_STEPS = {StepStarted.KIND: 1, StepCompleted.KIND: -1, StepEndedFailed.KIND: -1}
 _OPEN: weakref.WeakSet[SqliteJournal] = weakref.WeakSet()
 _INHERITED: list[SqliteJournal] = []
-_pending: Callable[[tuple[Any, ...]], Pending] = partial(tuple.__new__, Pending)  # half the time of Pending(...)
 
 
 def _forked() -> None:
     """In a forked child: what its parent opened is not used, and not even closed, so it is kept."""
     for journal in _OPEN:
-        journal._shut = True
+        journal.inherit()
         _INHERITED.append(journal)
 
 
@@ -135,6 +144,10 @@ class SqliteJournal:
             self._committer.connection.set_busy_handler(_be_patient)
         _OPEN.add(self)
 
+    def inherit(self) -> None:
+        """Is told in a forked child that this journal is its parent's."""
+        self._shut = True
+
     def bind(self, loop: asyncio.AbstractEventLoop, on_commit: Callable[[Sequence[Record]], None]) -> None:
         """Ties appends to a loop; see :meth:`sentient_kernel.journal.base.Journal.bind`.
 
@@ -187,7 +200,7 @@ class SqliteJournal:
         appender.grouping.under_way += steps
         future: asyncio.Future[Seq] = appender.loop.create_future()
         at_once = unique is not None and grant is None  # an answer: somebody has clicked
-        appender.append(_pending((run, rows, self._now(), lease, unique, future, grant)), full, size, at_once=at_once)
+        appender.append(Pending(run, rows, self._now(), lease, unique, future, grant), full, size, at_once=at_once)
         return future
 
     def post(self, run: RunId, event: Writable, *, lease: Lease | None = None) -> None:
@@ -201,7 +214,7 @@ class SqliteJournal:
             self._check_run(run)
         confirm, step = self._kinds[kind]
         appender.grouping.under_way += step
-        appender.post(_pending((run, [(kind, clean(event))], self._now(), lease, None, None, None)), confirm)
+        appender.post(Pending(run, [(kind, clean(event))], self._now(), lease), confirm)
 
     def _check_run(self, run: RunId) -> None:
         """Refuses an id that a journal would not be opened with again."""
@@ -237,7 +250,7 @@ class SqliteJournal:
     def _here(self) -> Appender:
         """Returns what writes for this loop, or says why nothing can be written from here."""
         appender = self._appender
-        if appender is None or self._shut or _get_running_loop() is not appender.loop:
+        if appender is None or self._shut or not runs_here(appender.loop):
             self._usable()
             self._writable()
             hint = "Call bind() first; from another thread, ask the loop."
@@ -254,7 +267,7 @@ class SqliteJournal:
         Raises:
             JournalDamaged: Rows cannot be read; :meth:`verify` says which.
         """
-        return self._reading(lambda: self._reader.read(run=run, after=after, kinds=kinds, limit=limit))
+        return self._reading(self._reader.read, run=run, after=after, kinds=kinds, limit=limit)
 
     def head(self) -> Seq:
         """Returns the seq of the newest record, 0 when there is none; any thread."""
@@ -270,12 +283,13 @@ class SqliteJournal:
         parent: RunId | None = None,
     ) -> list[RunRow]:
         """Returns the runs that match all that is given, oldest first; any thread."""
-        return self._reading(lambda: self._reader.runs(run=run, name=name, session=session, user=user, parent=parent))
+        return self._reading(self._reader.runs, run=run, name=name, session=session, user=user, parent=parent)
 
-    def _reading(self, what: Callable[[], T]) -> T:
-        self._usable()
+    def _reading(self, what: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        if self._shut:
+            self._usable()
         try:
-            return what()
+            return what(*args, **named)
         except apsw.Error as error:
             raise translate(error, self.path, "read") from error
 
@@ -323,10 +337,14 @@ class SqliteJournal:
         In full, the values and snapshots that rows point to are checked as well, and rows are counted by who wrote them.
         """
         record = read_head(head_path(self.path))
-        verdict = self._reading(lambda: self._reader.lend(lambda c: check(c, self.path, record, full=full, had_wal=self._had_wal)))
+        verdict = self._reading(self._checked, record, full)
         if not full or not verdict.ok:
             return verdict
-        return verdict._replace(damage=tuple(check_blobs(self.read, self.blobs)), foreign=self._foreign(verdict.head))
+        return Verdict(verdict.rows, verdict.head, tuple(check_blobs(self.read, self.blobs)), self._foreign(verdict.head))
+
+    def _checked(self, record: Head | None, full: bool) -> Verdict:
+        with self._reader.lend() as connection:
+            return check(connection, self.path, record, full=full, had_wal=self._had_wal)
 
     def _foreign(self, until: Seq) -> int:
         """Returns how many rows come from elsewhere."""
@@ -362,7 +380,11 @@ class SqliteJournal:
 
     def newest(self) -> Seen:
         """Returns how far the journal goes; any thread."""
-        return self._reading(lambda: self._reader.lend(newest))
+        return self._reading(self._newest)
+
+    def _newest(self) -> Seen:
+        with self._reader.lend() as connection:
+            return newest(connection)
 
     def trust(self, seen: Seen) -> int:
         """Marks all rows up to what a person has seen as this installation's own, and returns how many were not.

@@ -1,4 +1,4 @@
-"""Whether the tables of a file are those of a journal, and the names in them are of the form that this program writes.
+"""Checks that the tables of a file are those of a journal, and names in them well-formed.
 
 Looked at before anything else of a file is read: it may come from somebody else, and texts in it become parts of sentences, of JSON and
 of what a terminal shows.
@@ -16,7 +16,7 @@ from typing import Final
 import apsw
 
 from sentient_kernel.errors import JournalDamaged, JournalUnusable
-from sentient_kernel.files.sqlite import Entry, Foreign, Tables, tables_made_by, tables_of
+from sentient_kernel.files.sqlite import Foreign, SchemaEntry, Tables, tables_made_by, tables_of
 from sentient_kernel.journal.sqlite import schema
 from sentient_kernel.journal.sqlite.schema import APPLICATION_ID
 
@@ -105,7 +105,7 @@ def _check_tables(found: Tables, version: int, application: int) -> None:
         raise Foreign("holds tables, views or triggers that are not those of a journal")
 
 
-def _plain(entry: Entry) -> bool:
+def _plain(entry: SchemaEntry) -> bool:
     """Tells whether an entry of a later version's schema does nothing by itself; views are switched off."""
     return entry.type == "view" or (entry.type in ("table", "index") and not _COMPUTES.search(entry.sql or ""))
 

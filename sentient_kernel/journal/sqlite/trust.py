@@ -1,4 +1,4 @@
-"""Taking a whole journal for this installation's own, after a person has looked at what is in it."""
+"""Marks all rows of a journal as this installation's own, after a person has looked at them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread that does what the loop must not wait for: commits that the disk has to confirm, contended commits, checkpoints."""
+"""The writer thread: commits that the disk confirms, contended commits, checkpoints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import apsw
 from sentient_kernel.errors import JournalError
 from sentient_kernel.events import Record
 from sentient_kernel.ids import Seq
-from sentient_kernel.journal.sqlite.commit import Committer, Outcome, Pending
+from sentient_kernel.journal.sqlite.commit import Committed, Committer, Pending
 from sentient_kernel.journal.sqlite.marks import Marker
 from sentient_kernel.journal.sqlite.schema import let_go
 
@@ -43,7 +43,7 @@ class Adoption(NamedTuple):
 _Sign = Literal["checkpoint", "stop"]
 _Work = Group | Adoption | _Sign
 
-Landed = Callable[[int, list[Pending], Outcome | JournalError], None]
+Completed = Callable[[int, list[Pending], Committed | JournalError], None]
 
 
 class Writer:
@@ -54,7 +54,7 @@ class Writer:
         wrote: What its committer calls after each commit.
         confirmed: Called when the disk has confirmed rows and nothing has come for a while.
         translate: Turns an error of SQLite into one of ours.
-        landed: Told, on the thread, how many groups a transaction held, what was in them, and what became of it.
+        completed: Told, on the thread, how many groups a transaction held, what was in them, and what became of it.
         marker: What its committer marks rows with.
     """
 
@@ -64,7 +64,7 @@ class Writer:
         wrote: Callable[[int, bytes], None],
         confirmed: Callable[[], None],
         translate: Callable[[Exception], JournalError],
-        landed: Landed,
+        completed: Completed,
         marker: Marker,
     ) -> None:
         self._open = open_
@@ -72,7 +72,7 @@ class Writer:
         self._wrote = wrote
         self._confirmed = confirmed
         self._translate = translate
-        self._landed = landed
+        self._completed = completed
         self._committer: Committer | None = None
         self._queue: SimpleQueue[_Work] = SimpleQueue()
         self._full: bool | None = None  # whether the connection lets the disk confirm
@@ -121,7 +121,7 @@ class Writer:
             if groups:
                 full = any(group.full for group in groups)
                 pendings = [pending for group in groups for pending in group.pendings]
-                self._landed(len(groups), pendings, self._write(pendings, full))
+                self._completed(len(groups), pendings, self._write(pendings, full))
                 self._unnoted = self._unnoted or full
             for adoption in adoptions:
                 adoption.done(self._adopt(adoption.make))
@@ -147,7 +147,7 @@ class Writer:
             self._unnoted = False
             self._confirmed()
 
-    def _write(self, pendings: list[Pending], full: bool) -> Outcome | JournalError:
+    def _write(self, pendings: list[Pending], full: bool) -> Committed | JournalError:
         return self._patiently(full, lambda committer: committer.commit(pendings))
 
     def _adopt(self, make: Callable[[Seq], Iterable[Record]]) -> int | Exception:

@@ -12,9 +12,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from sentient_kernel.events import ErrorInfo, Record
+from sentient_kernel.events import STEPS, ErrorInfo, Record, StepCompleted, StepStarted, key_of
 from sentient_kernel.projections.approvals import ApprovalView
-from sentient_kernel.projections.base import step_key
 from sentient_kernel.projections.drawing import words
 from sentient_kernel.projections.drawing.exact import marked
 from sentient_kernel.projections.drawing.style import line, plain
@@ -150,12 +149,12 @@ def event_row(record: Record, titles: dict[tuple[str, str], str]) -> list[Any]:
         titles: What the steps that have begun are called, by run and key; kept up by this function.
     """
     kind, says = record.kind, said(record.kind, record.body)
-    if not kind.startswith("step_") and kind != "effect_intended":
+    if kind not in STEPS:
         return [record.seq, record.at // 1000, kind, "", says]
-    key = step_key(record)
-    if kind == "step_started":
+    key = key_of(record)
+    if kind == StepStarted.KIND:
         titles[record.run, key] = says
-    elif title := titles.pop((record.run, key), "") if kind == "step_completed" else titles.get((record.run, key), ""):
+    elif title := titles.pop((record.run, key), "") if kind == StepCompleted.KIND else titles.get((record.run, key), ""):
         says = line(f"{title} · {says}", SAID) if says else title
     return [record.seq, record.at // 1000, kind, key, says]
 

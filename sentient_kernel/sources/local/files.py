@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from sentient_kernel.errors import SourceError
 
-__all__ = ["LEFT_OUT", "Found", "open_inside", "pieces", "relative_parts", "walk"]
+__all__ = ["LEFT_OUT", "FoundFile", "open_inside", "pieces", "relative_parts", "walk"]
 
 LEFT_OUT = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 """Folders that are left out, besides hidden ones (whose names begin with a dot)."""
@@ -26,7 +26,7 @@ _FILE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFile:
     """A file of a folder, or what stands in its place and why it is not read.
 
     Args:
@@ -42,7 +42,7 @@ class Found:
     refused: str = ""
 
 
-def walk(root: Path, *, most: int = 50_000) -> Iterator[Found]:
+def walk(root: Path, *, most: int = 50_000) -> Iterator[FoundFile]:
     """Yields the files below a folder in a fixed order: names sorted, files of a folder before its folders.
 
     Args:
@@ -65,20 +65,20 @@ def walk(root: Path, *, most: int = 50_000) -> Iterator[Found]:
         for found in files:
             count += 1
             if count > most:
-                yield Found(here or ".", refused=f"is left out from here on: the folder holds more than {most:,} files")
+                yield FoundFile(here or ".", refused=f"is left out from here on: the folder holds more than {most:,} files")
                 return
             yield found
 
 
-def _listed(root: Path, here: str) -> tuple[list[Found], list[str]]:
+def _listed(root: Path, here: str) -> tuple[list[FoundFile], list[str]]:
     """Returns what one folder holds: its files (and what is refused), and the paths of the folders to go into."""
-    files: list[Found] = []
+    files: list[FoundFile] = []
     below: list[str] = []
     try:
         with os.scandir(root / here) as listing:
             entries = sorted(listing, key=lambda entry: entry.name)
     except OSError as error:
-        return [Found(here, refused=f"cannot be listed: {_plain(error)}")], []
+        return [FoundFile(here, refused=f"cannot be listed: {_plain(error)}")], []
     for entry in entries:
         if entry.name.startswith(".") or entry.name in LEFT_OUT:
             continue
@@ -87,7 +87,7 @@ def _listed(root: Path, here: str) -> tuple[list[Found], list[str]]:
             path.encode()
         except UnicodeEncodeError:
             shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-            files.append(Found(shown, refused="has a name that is not valid UTF-8; rename it"))
+            files.append(FoundFile(shown, refused="has a name that is not valid UTF-8; rename it"))
             continue
         try:
             if entry.is_dir(follow_symlinks=False):
@@ -95,22 +95,22 @@ def _listed(root: Path, here: str) -> tuple[list[Found], list[str]]:
             elif found := _file(root, path, entry):
                 files.append(found)
         except OSError as error:
-            files.append(Found(path, refused=f"cannot be looked at: {_plain(error)}"))
+            files.append(FoundFile(path, refused=f"cannot be looked at: {_plain(error)}"))
     return files, below
 
 
-def _file(root: Path, path: str, entry: os.DirEntry[str]) -> Found | None:
+def _file(root: Path, path: str, entry: os.DirEntry[str]) -> FoundFile | None:
     """Returns what a name stands for. A link that stays inside is passed over, since what it leads to is found by itself."""
     if entry.is_symlink():
         try:
             target = Path(entry.path).resolve(strict=True)
         except (OSError, RuntimeError):
-            return Found(path, refused="is a link that leads nowhere")
-        return None if target.is_relative_to(root) else Found(path, refused="is a link that leads out of the folder")
+            return FoundFile(path, refused="is a link that leads nowhere")
+        return None if target.is_relative_to(root) else FoundFile(path, refused="is a link that leads out of the folder")
     status = entry.stat(follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode):
-        return Found(path, refused="is not a file but a pipe, a socket or a device")
-    return Found(path, mark_of(status), status.st_size)
+        return FoundFile(path, refused="is not a file but a pipe, a socket or a device")
+    return FoundFile(path, mark_of(status), status.st_size)
 
 
 def mark_of(status: os.stat_result) -> str:

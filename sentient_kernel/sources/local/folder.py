@@ -14,7 +14,7 @@ from sentient_kernel.errors import ParseError, SourceError, UsageError
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Document, Health, Passage
 from sentient_kernel.sources.local.base import Children, LocalSource, Work, sentence
-from sentient_kernel.sources.local.files import Found, mark_of, open_inside, pieces, too_long, walk
+from sentient_kernel.sources.local.files import FoundFile, mark_of, open_inside, pieces, too_long, walk
 from sentient_kernel.sources.local.parse import Parsed, Parser
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class FolderSource(LocalSource):
         known = dict(self._index.stamps(self._key))
         refused: list[tuple[str, str]] = []
         kinds: Counter[str] = Counter()
-        todo: list[Found] = []
+        todo: list[FoundFile] = []
         present: set[str] = set()
         for found in self._files():
             work.tell(f"Looking through {self.name}")
@@ -127,7 +127,7 @@ class FolderSource(LocalSource):
         health = self._counted(Health(source=self.name, read=read, refused=tuple(sorted(refused))))
         return self._reasoned(health, kinds)
 
-    def _read_files(self, work: Work, todo: list[Found], known: dict[str, str], refused: list[tuple[str, str]]) -> int:
+    def _read_files(self, work: Work, todo: list[FoundFile], known: dict[str, str], refused: list[tuple[str, str]]) -> int:
         """Reads files, keeps their documents in batches, and returns how many were read."""
         documents: list[Document] = []
         stamps: dict[str, str] = {}
@@ -167,7 +167,7 @@ class FolderSource(LocalSource):
         keep()
         return read
 
-    def _parse(self, parser: Parser, found: Found, known: dict[str, str]) -> tuple[Document, _Stamp]:
+    def _parse(self, parser: Parser, found: FoundFile, known: dict[str, str]) -> tuple[Document, _Stamp]:
         """Reads one file, or takes it from the index when only its time has changed. Raises SourceError with the reason."""
         uri = self._uri(found.relative)
         before = _Stamp.read(known.get(uri, ""))
@@ -175,7 +175,7 @@ class FolderSource(LocalSource):
         try:
             digest = hashlib.sha256()
             if before.hash:
-                for _ in _counted(file, self._limits.file, digest):
+                for _ in _counted(file, self._limits.file, digest.update):
                     pass
                 same = digest.hexdigest()[:32] == before.hash
                 held = self._index.document(before.document) if same and before.document else None
@@ -183,7 +183,7 @@ class FolderSource(LocalSource):
                     return held, replace(before, mark=mark_of(os.fstat(file)))
                 os.lseek(file, 0, os.SEEK_SET)
                 digest = hashlib.sha256()
-            parsed = parser.parse(_counted(file, self._limits.file, digest), suffix=PurePosixPath(found.relative).suffix, name="It")
+            parsed = parser.parse(_counted(file, self._limits.file, digest.update), suffix=PurePosixPath(found.relative).suffix, name="It")
         finally:
             os.close(file)
         document = self._document(uri, parsed)
@@ -198,7 +198,7 @@ class FolderSource(LocalSource):
         """Returns how many documents of the index stand for files that could not be read."""
         return sum(1 for stamp in self._index.stamps(self._key).values() if not _Stamp.read(stamp).hash)
 
-    def _files(self) -> Iterator[Found]:
+    def _files(self) -> Iterator[FoundFile]:
         """Yields the files to read: those of the folder, or the one."""
         if self._single is None:
             if not self._root.is_dir():
@@ -209,7 +209,7 @@ class FolderSource(LocalSource):
             status = (self._root / self._single).stat()
         except OSError as error:
             raise SourceError(f"The file {self.name!r} cannot be read any more: {error.strerror}.") from None
-        yield Found(self._single, mark_of(status), status.st_size)
+        yield FoundFile(self._single, mark_of(status), status.st_size)
 
     def _uri(self, relative: str) -> str:
         """Returns what the index calls a file."""
@@ -223,7 +223,7 @@ class FolderSource(LocalSource):
         relative = "" if self._single is not None else passage.uri.removeprefix(str(self._given)).removeprefix("/")
         return replace(passage, source=self.name, uri=self._labelled(relative))
 
-    def _unfit(self, found: Found) -> str:
+    def _unfit(self, found: FoundFile) -> str:
         """Says why a file is not even opened, or nothing."""
         if found.size > self._limits.file:
             return f"It {too_long(found.size, self._limits.file)}."
@@ -250,7 +250,7 @@ class FolderSource(LocalSource):
         return Health(source=health.source, read=health.read, refused=health.refused, reason=reason)
 
 
-def _counted(file: int, most: int, digest: hashlib._Hash) -> Iterator[bytes]:
+def _counted(file: int, most: int, take: Callable[[bytes], object]) -> Iterator[bytes]:
     """Yields the bytes of an open file and takes their hash on the way.
 
     Raises:
@@ -259,7 +259,7 @@ def _counted(file: int, most: int, digest: hashlib._Hash) -> Iterator[bytes]:
     """
     try:
         for piece in pieces(file, most):
-            digest.update(piece)
+            take(piece)
             yield piece
     except SourceError as error:
         raise ParseError(f"It {error.message}.") from None

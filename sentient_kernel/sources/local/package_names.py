@@ -1,4 +1,4 @@
-"""What a question about packages says of the things it asks for: their names, and other words for them. Pure."""
+"""Finds the names of packages and their members in a question, and other words for them. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from sentient_kernel.sources.base import Passage
 
-__all__ = ["Asked", "expanded", "ordered"]
+__all__ = ["AskedNames", "expanded", "ordered"]
 
 _WORD = re.compile(r"[A-Za-z_][\w.]*\w|[A-Za-z]")
 _BETWEEN = re.compile(r"\bbetween `?([\w.]{1,80}?)`?(?:\(\))? and `?([\w.]{1,80}\w)`?", re.I)
@@ -21,10 +21,11 @@ _LITTLE = frozenset(
     off on once one or our same several should so some than that the them there this time to use using was way what when where which
     who why will with you mean difference between""".split()
 )
-_SAID = {
-    "folder": "directory", "folders": "directories", "group": "groupby", "grouped": "groupby", "remove": "drop", "delete": "drop",
-    "blank": "missing", "aggregates": "agg", "duplicate": "duplicates",
-}  # fmt: skip
+_SAID = dict(
+    pair.split("=")
+    for pair in """folder=directory folders=directories group=groupby grouped=groupby remove=drop
+    delete=drop blank=missing aggregates=agg duplicate=duplicates""".split()
+)
 """How documentation says what people ask for in other words."""
 _TOLD_APART = 5  # letters: "validate" and "validator", "limit" and "limiter" are one word here
 
@@ -41,11 +42,11 @@ ALIKE = 1.2
 FURTHER = (1.0, 0.5, 0.3)
 
 
-class Asked:
+class AskedNames:
     """The names in a question, and what they make a passage worth.
 
     Args:
-        question: What is asked.
+        question: The question.
     """
 
     def __init__(self, question: str) -> None:

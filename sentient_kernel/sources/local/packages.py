@@ -11,8 +11,8 @@ from sentient_kernel.errors import SourceError
 from sentient_kernel.sources.base import Document, Health, Passage
 from sentient_kernel.sources.local.base import Children, LocalSource, Work, sentence
 from sentient_kernel.sources.local.installed import Distribution, installed, normal, standard_library
-from sentient_kernel.sources.local.package_names import Asked, expanded, ordered
-from sentient_kernel.sources.local.parse import Limits, Parser
+from sentient_kernel.sources.local.package_names import AskedNames, expanded, ordered
+from sentient_kernel.sources.local.parse import Parser, ParserLimits
 
 if TYPE_CHECKING:
     from sentient_kernel.index.store import Index
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["PackagesSource"]
 
 _READER = "2"  # counts up when packages are read differently, so that they are all read again
-_LIMITS = Limits(wall=300.0, cpu=120, memory=2 << 30)
+_LIMITS = ParserLimits(wall=300.0, cpu=120, memory=2 << 30)
 _POOL = 100  # passages that are weighed again
 _LAST = "README"  # every distribution has this document; it is written last, so that its stamp says that all of them are there
 
@@ -119,7 +119,7 @@ class PackagesSource(LocalSource):
     def _found(self, query: str, k: int) -> list[Passage]:
         """Asks for more than is wanted and ranks it again by what is known of the things that passages are about."""
         passages = self._index.search(expanded(query), sources=[self._key], k=max(k, _POOL))
-        asked = Asked(query)
+        asked = AskedNames(query)
         ranked = ordered([(passage.score * self._weight(passage, asked), passage) for passage in passages])
         # Each keeps the score of its place: how far the best stands out says whether anything answers, and names must not feign that.
         return [
@@ -127,7 +127,7 @@ class PackagesSource(LocalSource):
             for place, passage in enumerate(ranked[:k])
         ]
 
-    def _weight(self, passage: Passage, asked: Asked) -> float:
+    def _weight(self, passage: Passage, asked: AskedNames) -> float:
         return asked.weight(passage, self._meta(passage))
 
     def _meta(self, passage: Passage) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from sentient_kernel.errors import ParseError, SourceError
 from sentient_kernel.sources.parser.bounds import FIELD, bounded
 from sentient_kernel.sources.parser.main import FORMATS
 
-__all__ = ["FORMATS", "Limits", "Parsed", "Parser"]
+__all__ = ["FORMATS", "Parsed", "Parser", "ParserLimits"]
 
 _BOOT = (
     "import sys, json; options = json.loads(sys.argv[1]); sys.path += options.pop('paths'); "
@@ -40,7 +40,7 @@ _LONGEST_HEAD = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ParserLimits:
     """What one file may cost.
 
     Args:
@@ -75,7 +75,7 @@ class Parser:
     Args:
         limits: What one file may cost.
         formats: Further kinds of file: suffix to "module:function"; the function takes bytes and returns
-            ``sentient_kernel.sources.parser.common.Text``.
+            ``sentient_kernel.sources.parser.common.ParsedText``.
         paths: Folders that those modules are imported from.
 
     Example:
@@ -84,8 +84,8 @@ class Parser:
         'Bees'
     """
 
-    def __init__(self, limits: Limits | None = None, *, formats: Mapping[str, str] | None = None, paths: Iterable[str] = ()) -> None:
-        self.limits = limits or Limits()
+    def __init__(self, limits: ParserLimits | None = None, *, formats: Mapping[str, str] | None = None, paths: Iterable[str] = ()) -> None:
+        self.limits = limits or ParserLimits()
         self.formats = {**FORMATS, **(formats or {})}
         self._further = dict(formats or {})
         self._paths = list(paths)
@@ -251,7 +251,7 @@ def _send(stdin: BinaryIO, body: bytes) -> None:
     stdin.write(body)
 
 
-def _why_it_died(code: int, late: bool, closed: bool, limits: Limits) -> str:
+def _why_it_died(code: int, late: bool, closed: bool, limits: ParserLimits) -> str:
     """Says in words why a child ended without an answer."""
     if closed:
         return "was not read: reading was stopped"

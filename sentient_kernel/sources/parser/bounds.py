@@ -1,4 +1,4 @@
-"""How long what comes from outside may be. Said once, and cut where it arrives: titles, addresses, what else is said of a text. Pure.
+"""Bounds of titles, addresses and other fields from outside, cut where they arrive. Pure.
 
 Whoever makes a page, a file or an answer chooses how long its title is. Everything behind this border compares, ranks and shows titles,
 and takes it for granted that they are titles.

@@ -17,7 +17,7 @@ class Unreadable(Exception):
     """A file cannot be read as what it claims to be; the message completes "NAME ..."."""
 
 
-class Text(NamedTuple):
+class ParsedText(NamedTuple):
     """The text of a file, with the title that it gives itself ("" where it gives none) and what else is known of it."""
 
     text: str

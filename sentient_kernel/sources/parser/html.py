@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .common import Text, Unreadable, clean, decode, one_line
+from .common import ParsedText, Unreadable, clean, decode, one_line
 
 _DROPPED = "script,style,noscript,template,nav,iframe,object,embed,svg,canvas,form,button,select,[hidden],[aria-hidden=true]"
 _BLOCKS = frozenset(
@@ -18,7 +18,7 @@ Place = tuple[tuple[int, str], int, int]
 _CHARSET = re.compile(rb"charset[ \t]{0,5}=[ \t]{0,5}[\"']?([-\w]{1,40})", re.IGNORECASE)
 
 
-def html(data: bytes) -> Text:
+def html(data: bytes) -> ParsedText:
     """Reads HTML or XHTML: headings, paragraphs, lists and rows of tables; no scripts, styles or navigation."""
     from selectolax.lexbor import LexborHTMLParser
 
@@ -30,7 +30,7 @@ def html(data: bytes) -> Text:
     if not name and (heading := tree.css_first("h1")) is not None:
         name = one_line(heading.text())
     body = tree.body
-    return Text(clean(_blocks(body)).strip() if body is not None else "", name)
+    return ParsedText(clean(_blocks(body)).strip() if body is not None else "", name)
 
 
 def _decoded(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What pages say of themselves, in one spelling: licences, dates, DOIs, names of authors. Pure."""
+"""Normalises metadata of pages: licences, dates, DOIs, names of authors. Pure."""
 
 from __future__ import annotations
 

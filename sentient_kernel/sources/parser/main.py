@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from .bounds import FIELD, bounded
-from .common import Text, Unreadable, clean
+from .common import ParsedText, Unreadable, clean
 
 FORMATS: dict[str, str] = {
     ".txt": "plain:text",
@@ -118,12 +118,12 @@ def _answer(request: dict[str, Any], data: bytes, formats: dict[str, str], chara
     return {"ok": bounded({"title": clean(found.title[: 8 * FIELD]), "meta": meta}, characters)}, text
 
 
-def _function(place: str) -> Callable[[bytes], Text]:
+def _function(place: str) -> Callable[[bytes], ParsedText]:
     """Returns the function that reads a kind of file; ours by short names, further ones by full names."""
     module, _, name = place.partition(":")
     known = module in ("plain", "html", "pdf", "office")
     loaded = importlib.import_module(f".{module}", __package__) if known else importlib.import_module(module)
-    function: Callable[[bytes], Text] = getattr(loaded, name)
+    function: Callable[[bytes], ParsedText] = getattr(loaded, name)
     return function
 
 

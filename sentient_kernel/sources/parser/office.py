@@ -8,11 +8,11 @@ from typing import Any
 
 from .archive import Archive, walk
 from .bounds import ITEMS as MOST_PARTS
-from .common import Text, Unreadable, clean, joined_pages, one_line, row
+from .common import ParsedText, Unreadable, clean, joined_pages, one_line, row
 from .plain import rows_as_text
 
 
-def docx(data: bytes) -> Text:
+def docx(data: bytes) -> ParsedText:
     """Reads a Word document: paragraphs, and tables row by row; footnotes at the end. What was deleted stays deleted."""
     archive = Archive(data, "Word")
     title, meta = _properties(archive)
@@ -20,7 +20,7 @@ def docx(data: bytes) -> Text:
     for notes in ("word/footnotes.xml", "word/endnotes.xml"):
         if notes in archive.names:
             lines += _word_lines(archive.read(notes))[0]
-    return Text(clean("\n\n".join(lines)), title or heading, meta)
+    return ParsedText(clean("\n\n".join(lines)), title or heading, meta)
 
 
 def _word_lines(data: bytes) -> tuple[list[str], str]:
@@ -77,7 +77,7 @@ def _word_lines(data: bytes) -> tuple[list[str], str]:
     return lines, title[0] if title else ""
 
 
-def pptx(data: bytes) -> Text:
+def pptx(data: bytes) -> ParsedText:
     """Reads slides in their order, each with its notes; ``meta["pages"]`` holds the offset at which each slide starts."""
     archive = Archive(data, "PowerPoint")
     title, meta = _properties(archive)
@@ -92,7 +92,7 @@ def pptx(data: bytes) -> Text:
         slides.append("\n\n".join(lines))
     content, starts = joined_pages(slides)
     first = slides[0].split("\n", 1)[0] if slides else ""
-    return Text(content, title if title and title != "PowerPoint Presentation" else one_line(first), {**meta, "pages": starts})
+    return ParsedText(content, title if title and title != "PowerPoint Presentation" else one_line(first), {**meta, "pages": starts})
 
 
 def _drawn_lines(data: bytes) -> list[str]:
@@ -119,7 +119,7 @@ def _drawn_lines(data: bytes) -> list[str]:
     return lines
 
 
-def xlsx(data: bytes) -> Text:
+def xlsx(data: bytes) -> ParsedText:
     """Reads the sheets of a workbook; every row becomes a line that names its columns."""
     archive = Archive(data, "Excel")
     title, meta = _properties(archive)
@@ -128,7 +128,7 @@ def xlsx(data: bytes) -> Text:
     if not names:
         raise Unreadable("is not a readable Excel file: it has no sheets")
     content, starts = joined_pages(rows_as_text(_cells(archive.read(name), shared)) for name in names)
-    return Text(content, title, {**meta, "pages": starts})
+    return ParsedText(content, title, {**meta, "pages": starts})
 
 
 def _strings(data: bytes) -> list[str]:
@@ -194,7 +194,7 @@ def _column(reference: str) -> int:
     return number
 
 
-def epub(data: bytes) -> Text:
+def epub(data: bytes) -> ParsedText:
     """Reads the chapters of a book in their order; ``meta["pages"]`` holds the offset at which each chapter starts."""
     from .html import html
 
@@ -229,7 +229,7 @@ def epub(data: bytes) -> Text:
     meta: dict[str, Any] = {"pages": starts}
     if "creator" in known:
         meta["authors"] = known["creator"]
-    return Text(content, known.get("title", ""), meta)
+    return ParsedText(content, known.get("title", ""), meta)
 
 
 def _properties(archive: Archive) -> tuple[str, dict[str, Any]]:

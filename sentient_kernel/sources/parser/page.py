@@ -1,4 +1,4 @@
-"""Pages of the web: what is said in them without what stands around it, and what they say of themselves.
+"""Extracts the main text and the metadata of a web page, without navigation and other boilerplate.
 
 By trafilatura where it is installed, which finds the text among menus, adverts and footers; else, and for what is short or very
 long, by the reader of HTML files.
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import known
-from .common import Text, clean, one_line
+from .common import ParsedText, clean, one_line
 from .html import _decoded, html
 
 _MOST = 2_000_000  # characters that trafilatura is given: it takes a second for each
@@ -26,15 +26,22 @@ _ENCODING = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,39}", re.IGNORECASE)
 _TITLE = ("citation_title", "og:title", "dc.title", "twitter:title")
 _AUTHORS = ("citation_author", "dc.creator", "author", "article:author")
 _DATE = (
-    "citation_publication_date", "citation_date", "article:published_time", "dc.date", "dcterms.issued", "dcterms.date", "date",
-    "datepublished", "og:published_time",
-)  # fmt: skip
+    "citation_publication_date",
+    "citation_date",
+    "article:published_time",
+    "dc.date",
+    "dcterms.issued",
+    "dcterms.date",
+    "date",
+    "datepublished",
+    "og:published_time",
+)
 _DOI = ("citation_doi", "prism.doi", "dc.identifier", "doi")
 _LICENCE = ("dcterms.license", "dc.rights", "license")
 _CONTAINER = ("citation_journal_title", "prism.publicationname", "og:site_name")
 
 
-def page(data: bytes) -> Text:
+def page(data: bytes) -> ParsedText:
     """Reads a page. The first line is JSON, ``{"url": ..., "charset": ...}`` as the server named them; the rest is the page."""
     head, _, body = data.partition(b"\n")
     asked = json.loads(head)
@@ -47,7 +54,7 @@ def page(data: bytes) -> Text:
     if not text:
         found = found or _whole(markup)
         text, title = found.text, title or found.title
-    return Text(text, title, meta)
+    return ParsedText(text, title, meta)
 
 
 def reader() -> str:
@@ -69,7 +76,7 @@ def _markup(body: bytes, charset: str) -> str:
     return _decoded(body)
 
 
-def _whole(markup: str) -> Text:
+def _whole(markup: str) -> ParsedText:
     """Returns all text of a page but footers and what else stands around it."""
     from selectolax.lexbor import LexborHTMLParser
 

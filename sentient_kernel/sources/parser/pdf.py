@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .common import Text, Unreadable, joined_pages, one_line
+from .common import ParsedText, Unreadable, joined_pages, one_line
 
 _MOST_PAGES = 5_000
 _HYPHEN = re.compile("[\ufffe\x02]\r?\n?")
@@ -17,7 +17,7 @@ _WORTHLESS = re.compile(
 )
 
 
-def pdf(data: bytes) -> Text:
+def pdf(data: bytes) -> ParsedText:
     """Reads a PDF; ``meta["pages"]`` holds the offset at which each page's text starts."""
     import pypdfium2
 
@@ -46,7 +46,7 @@ def pdf(data: bytes) -> Text:
     title = one_line(known.get("Title", ""))
     if len(title) < 4 or _WORTHLESS.search(title):
         title = _largest(document)
-    return Text(content, title, meta)
+    return ParsedText(content, title, meta)
 
 
 def _page(document: Any, number: int, broken: list[int]) -> str:

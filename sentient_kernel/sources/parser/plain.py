@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .common import Text, Unreadable, clean, decode, named_row, one_line
+from .common import ParsedText, Unreadable, clean, decode, named_row, one_line
 
 _LONGEST_OUTPUT = 4_000
 _MARKDOWN_TITLE = re.compile(r"^#{1,2}[ \t]+([^\n]{1,300})$", re.MULTILINE)
@@ -14,13 +14,13 @@ _UNDERLINED = re.compile(r"^([^\s=~*#\-.:][^\n]{0,200})\n([=~*#\-])\2{2,300}[ \t
 _COOKIE = re.compile(rb"^[ \t\f]*#[^\n]{0,200}?coding[:=][ \t]*([-\w.]{1,40})")
 
 
-def text(data: bytes) -> Text:
+def text(data: bytes) -> ParsedText:
     """Reads plain text; a ``Title:`` line among its first ones is its title."""
     content = clean(decode(data))
-    return Text(content, _field_title(content[:2_000]))
+    return ParsedText(content, _field_title(content[:2_000]))
 
 
-def markdown(data: bytes) -> Text:
+def markdown(data: bytes) -> ParsedText:
     """Reads Markdown as it is written; a front matter is taken off and asked for the title."""
     content = clean(decode(data)).lstrip("\n")
     title = ""
@@ -28,17 +28,17 @@ def markdown(data: bytes) -> Text:
         title = _field_title(content[:end]).strip("'\"")
         content = content[end + 4 :].lstrip("-").lstrip("\n")
     heading = _MARKDOWN_TITLE.search(content, 0, 20_000) or _UNDERLINED.search(content, 0, 20_000)
-    return Text(content, title or (_plain(heading[1]) if heading else ""))
+    return ParsedText(content, title or (_plain(heading[1]) if heading else ""))
 
 
-def rest(data: bytes) -> Text:
+def rest(data: bytes) -> ParsedText:
     """Reads reStructuredText as it is written; the first underlined line is its title."""
     content = clean(decode(data))
     heading = _UNDERLINED.search(content, 0, 20_000)
-    return Text(content, _field_title(content[:2_000]) or (one_line(heading[1]) if heading else ""))
+    return ParsedText(content, _field_title(content[:2_000]) or (one_line(heading[1]) if heading else ""))
 
 
-def python(data: bytes) -> Text:
+def python(data: bytes) -> ParsedText:
     """Reads the source of a Python module; nothing of it is run. The first line of its docstring is its title."""
     import ast
     import warnings
@@ -56,10 +56,10 @@ def python(data: bytes) -> Text:
             doc = ast.get_docstring(ast.parse(content)) or ""
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         doc = ""  # Python 2, a template: still a text that somebody may ask about
-    return Text(content, one_line(doc.split("\n", 1)[0], 120).rstrip("."))
+    return ParsedText(content, one_line(doc.split("\n", 1)[0], 120).rstrip("."))
 
 
-def table(data: bytes, delimiter: str = "") -> Text:
+def table(data: bytes, delimiter: str = "") -> ParsedText:
     """Reads comma- or tab-separated values; every row becomes a line that names its columns."""
     import csv
 
@@ -72,7 +72,7 @@ def table(data: bytes, delimiter: str = "") -> Text:
         rows = [line for line in csv.reader(content.splitlines(keepends=True), delimiter=delimiter) if any(cell.strip() for cell in line)]
     except csv.Error as error:
         raise Unreadable(f"is not a readable table: {error}") from None
-    return Text(rows_as_text(rows), "", {"rows": max(0, len(rows) - 1)})
+    return ParsedText(rows_as_text(rows), "", {"rows": max(0, len(rows) - 1)})
 
 
 def rows_as_text(rows: list[list[str]]) -> str:
@@ -85,12 +85,12 @@ def rows_as_text(rows: list[list[str]]) -> str:
     return "\n".join(line for cells in rows[1:] if (line := named_row(header, cells)))
 
 
-def tabbed(data: bytes) -> Text:
+def tabbed(data: bytes) -> ParsedText:
     """Reads tab-separated values."""
     return table(data, "\t")
 
 
-def json_text(data: bytes) -> Text:
+def json_text(data: bytes) -> ParsedText:
     """Reads JSON, or one JSON value a line; every leaf becomes a line that names its place."""
     content = decode(data)
     lines: list[str] = []
@@ -102,10 +102,10 @@ def json_text(data: bytes) -> Text:
             raise
         for number, line in enumerate(rows):
             _leaves(_json(line), f"[{number}]", lines, 0)
-    return Text(clean("\n".join(lines)))
+    return ParsedText(clean("\n".join(lines)))
 
 
-def notebook(data: bytes) -> Text:
+def notebook(data: bytes) -> ParsedText:
     """Reads a Jupyter notebook: its Markdown, its code and what its code printed."""
     value = _json(decode(data))
     cells = value.get("cells") if isinstance(value, dict) else None
@@ -124,7 +124,7 @@ def notebook(data: bytes) -> Text:
             parts.append(source)
             heading = _MARKDOWN_TITLE.search(source, 0, 20_000)
             title = title or (_plain(heading[1]) if heading else "")
-    return Text(clean("\n\n".join(parts)), title, {"cells": len(cells)})
+    return ParsedText(clean("\n\n".join(parts)), title, {"cells": len(cells)})
 
 
 def _outputs(value: Any) -> list[str]:

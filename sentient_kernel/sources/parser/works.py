@@ -7,14 +7,14 @@ from typing import Any
 
 from . import known
 from .archive import walk
-from .common import Text, clean, one_line
+from .common import ParsedText, clean, one_line
 
 _MOST = 200
 _MONTHS = {name: str(at) for at, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
 _ARXIV = re.compile(r"arxiv\.org/abs/([\w.\-/]{1,40}?)(?:v\d+)?$")
 
 
-def atom(data: bytes) -> Text:
+def atom(data: bytes) -> ParsedText:
     """Reads the answer of arXiv's API."""
     tree = _tree(data)
     if tree.name != "feed":
@@ -37,7 +37,7 @@ def atom(data: bytes) -> Text:
     return _works(works)
 
 
-def pubmed(data: bytes) -> Text:
+def pubmed(data: bytes) -> ParsedText:
     """Reads what PubMed's efetch gives for articles."""
     tree = _tree(data)
     if tree.name not in ("PubmedArticleSet", "eFetchResult"):
@@ -88,15 +88,15 @@ def _work(title: str, text: str, uri: str, meta: dict[str, Any]) -> dict[str, An
     return {"title": one_line(title, 500), "text": text, "uri": uri, "meta": kept}
 
 
-def _works(works: list[dict[str, Any]]) -> Text:
-    return Text("works", "", {"works": works})
+def _works(works: list[dict[str, Any]]) -> ParsedText:
+    return ParsedText("works", "", {"works": works})
 
 
 def raise_unfit(name: str) -> None:
     """Refuses an answer that is XML and not what was asked for."""
     from .common import Unreadable
 
-    raise Unreadable(f"is not what was asked for, but <{name[:40]}>")
+    raise Unreadable(f"is <{name[:40]}>, not what was requested")
 
 
 class _Node:

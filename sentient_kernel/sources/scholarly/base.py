@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from sentient_kernel.sources.web.base import Brought, ServiceSource, of_works, shown
-from sentient_kernel.sources.web.fetch import Calls
+from sentient_kernel.sources.web.fetch import SearchCalls
 from sentient_kernel.sources.web.fit import telling_words
 
 __all__ = ["ScholarlySource", "kept", "work"]
@@ -15,7 +15,7 @@ __all__ = ["ScholarlySource", "kept", "work"]
 class ScholarlySource(ServiceSource):
     """A service that finds works by the words of a question. Subclasses ask it."""
 
-    async def _bring(self, query: str, calls: Calls) -> Brought:
+    async def _bring(self, query: str, calls: SearchCalls) -> Brought:
         words = telling_words(query)
         if not words:
             return self._no_hits(query)

@@ -25,7 +25,7 @@ class PubmedSource(ScholarlySource):
         answer: Any = (await self._api.get("/esearch.fcgi", asked)).json()
         result = answer.get("esearchresult") if isinstance(answer, dict) else None
         if not isinstance(result, dict) or "ERROR" in result:
-            said = text_of(result.get("ERROR")) if isinstance(result, dict) else "it sends what is no answer"
+            said = text_of(result.get("ERROR")) if isinstance(result, dict) else "what it sent is not an answer"
             raise SourceError(f"PubMed cannot search: {said[:200]}.")
         ids = [one for one in result.get("idlist") or () if isinstance(one, str) and one.isdigit()]
         if not ids:

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 from sentient_kernel.errors import SourceError
 from sentient_kernel.sources.base import Document
 from sentient_kernel.sources.web.base import Brought, ServiceSource, shown
-from sentient_kernel.sources.web.fetch import Calls
+from sentient_kernel.sources.web.fetch import SearchCalls
 from sentient_kernel.sources.web.fit import telling_words
 from sentient_kernel.sources.web.web import AT_MOST, list_of, text_of
 
@@ -27,7 +27,7 @@ class WikipediaSource(ServiceSource):
     service = "Wikipedia"
     setting = "wikipedia_url"
 
-    async def _bring(self, query: str, calls: Calls) -> Brought:
+    async def _bring(self, query: str, calls: SearchCalls) -> Brought:
         words = telling_words(query)
         titles = await self._titles(" ".join(words), calls)
         if not titles and len(words) > 1:  # it wants all words in one article, which is much for a question
@@ -40,7 +40,7 @@ class WikipediaSource(ServiceSource):
         reason = "" if documents else f"Wikipedia finds no article for {shown(query)} that says anything: {refused[0][0]}: {refused[0][1]}"
         return Brought(documents, refused, reason)
 
-    async def _titles(self, query: str, calls: Calls) -> list[str]:
+    async def _titles(self, query: str, calls: SearchCalls) -> list[str]:
         asked = {"list": "search", "srsearch": query, "srlimit": AT_MOST, "srnamespace": 0, "srprop": "", "srinfo": ""}
 
         async def ask() -> list[str]:
@@ -48,14 +48,20 @@ class WikipediaSource(ServiceSource):
 
         return list((await calls.ask("search", {"wikipedia": self._api.base, "query": query, "as": 1}, ask)).value)
 
-    async def _read(self, title: str, calls: Calls) -> tuple[Document | None, tuple[tuple[str, str], ...]]:
+    async def _read(self, title: str, calls: SearchCalls) -> tuple[Document | None, tuple[tuple[str, str], ...]]:
         """Returns an article, or why there is none."""
 
         async def ask() -> dict[str, Any]:
             asked = {
-                "titles": title, "redirects": 1, "prop": "extracts|info|pageprops|revisions", "explaintext": 1, "exsectionformat": "wiki",
-                "inprop": "url", "ppprop": "disambiguation", "rvprop": "timestamp|ids",
-            }  # fmt: skip
+                "titles": title,
+                "redirects": 1,
+                "prop": "extracts|info|pageprops|revisions",
+                "explaintext": 1,
+                "exsectionformat": "wiki",
+                "inprop": "url",
+                "ppprop": "disambiguation",
+                "rvprop": "timestamp|ids",
+            }
             return _article(next(iter(list_of((await self._query(asked)).get("pages"))), {}))
 
         url = f"{self._api.base}/wiki/{quote(title.replace(' ', '_'))}"
@@ -83,7 +89,7 @@ class WikipediaSource(ServiceSource):
         error = answer.get("error") if isinstance(answer, dict) else {}
         if not isinstance(answer, dict) or error:
             said = text_of(error.get("info")) if isinstance(error, dict) else ""
-            raise SourceError(f"Wikipedia cannot answer: {said[:200] or 'it sends what is no answer'}.")
+            raise SourceError(f"Wikipedia cannot answer: {said[:200] or 'what it sent is not an answer'}.")
         query = answer.get("query")
         return query if isinstance(query, dict) else {}
 

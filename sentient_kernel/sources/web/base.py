@@ -11,7 +11,7 @@ import anyio.to_thread
 from sentient_kernel.errors import Blocked, ConfigurationError, SourceError
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Document, Health, Passage, Progress
-from sentient_kernel.sources.web.fetch import Calls, Outside
+from sentient_kernel.sources.web.fetch import Outside, SearchCalls
 
 if TYPE_CHECKING:
     from sentient_kernel.transport import Fetched
@@ -75,7 +75,7 @@ class RemoteSource:
 
         if k < 1:
             return []
-        calls = Calls(self._outside)
+        calls = SearchCalls(self._outside)
         try:
             brought = await self._brought(query, calls)
             found, passages = await anyio.to_thread.run_sync(fitting, query, brought.documents, k)
@@ -100,13 +100,17 @@ class RemoteSource:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
 
-    def _after(self, brought: Brought, calls: Calls) -> Health:
+    def _after(self, brought: Brought, calls: SearchCalls) -> Health:
         return Health(
-            source=self.name, documents=len(brought.documents), read=calls.made, refused=brought.refused, reason=brought.reason,
+            source=self.name,
+            documents=len(brought.documents),
+            read=calls.made,
+            refused=brought.refused,
+            reason=brought.reason,
             cache=tuple(sorted(calls.digests)),
-        )  # fmt: skip
+        )
 
-    async def _brought(self, query: str, calls: Calls) -> Brought:
+    async def _brought(self, query: str, calls: SearchCalls) -> Brought:
         """Brings what the service has; an answer of another form than it gives, as from a cache that somebody else filled, is told."""
         try:
             return await self._bring(query, calls)
@@ -114,7 +118,7 @@ class RemoteSource:
             what = f"{self.service or self.name} gave an answer of another form than it should, or the cache holds such a one"
             raise SourceError(f"{what} ({type(error).__name__}).", hint="Delete cache.db: it is made anew.") from error
 
-    async def _bring(self, query: str, calls: Calls) -> Brought:
+    async def _bring(self, query: str, calls: SearchCalls) -> Brought:
         raise NotImplementedError
 
     def _no_hits(self, query: str) -> Brought:
@@ -129,7 +133,7 @@ class Service:
         setting: The name of the setting.
 
     Raises:
-        ConfigurationError: The setting is no base URL.
+        ConfigurationError: The setting is not a base URL.
     """
 
     def __init__(self, outside: Outside, setting: str) -> None:
@@ -145,7 +149,7 @@ class Service:
             check_url(self.base, Rules.of(settings, self._trusted))
         except Blocked as error:
             raise ConfigurationError(
-                f"SENTIENT_{setting.upper()} cannot be asked: {error.message}", hint="Write it like https://example.org/api."
+                f"SENTIENT_{setting.upper()} cannot be used: {error.message}", hint="Write it like https://example.org/api."
             ) from None
 
     @property
@@ -179,7 +183,7 @@ class ServiceSource(RemoteSource):
         key: As for every source on other machines.
 
     Raises:
-        ConfigurationError: The setting is no base URL.
+        ConfigurationError: The setting is not a base URL.
     """
 
     setting = ""

@@ -1,4 +1,4 @@
-"""The way from sources to other machines: everything that is asked goes through the cache, and what comes is read in a child.
+"""Requests of remote sources: through the cache, and parsed in a child process.
 
 One of these belongs to a workbench, and is shared by all its remote sources.
 """
@@ -21,7 +21,7 @@ from sentient_kernel.cache.keys import Key, Kind
 from sentient_kernel.errors import NotRecorded, ParseError, SourceError, UsageError
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Document
-from sentient_kernel.sources.local.parse import Limits, Parsed, Parser
+from sentient_kernel.sources.local.parse import Parsed, Parser, ParserLimits
 from sentient_kernel.sources.parser.bounds import bounded
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sentient_kernel.settings import Settings
     from sentient_kernel.transport import Fetcher
 
-__all__ = ["Answer", "Calls", "Outside", "Readers"]
+__all__ = ["KeptAnswer", "Outside", "Readers", "SearchCalls"]
 
 FORMATS = {
     ".page": "sentient_kernel.sources.parser.page:page",
@@ -37,7 +37,7 @@ FORMATS = {
     ".pubmed": "sentient_kernel.sources.parser.works:pubmed",
 }
 """Kinds that are read from the web only, besides those that files may have."""
-LIMITS = Limits(wall=20.0, cpu=10, characters=1_000_000)
+LIMITS = ParserLimits(wall=20.0, cpu=10, characters=1_000_000)
 HELD = 20_000_000
 """Characters of documents that are held in memory; what is dropped is found in the cache."""
 _MOST_SNAPSHOT = 64 << 20
@@ -51,7 +51,7 @@ _PATIENCE = 1.0  # seconds: a second child takes about half of that to start, an
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class KeptAnswer:
     """What was answered: a JSON value, whether it was asked for now or is from the cache, and the digest that it has there."""
 
     value: Any
@@ -97,7 +97,7 @@ class Outside:
                 found = self._fetchers[loop] = Fetcher(self.settings)
             return found
 
-    async def ask(self, kind: Kind, what: dict[str, Any], asking: Callable[[], Awaitable[Any]], *, ttl: float | None = None) -> Answer:
+    async def ask(self, kind: Kind, what: dict[str, Any], asking: Callable[[], Awaitable[Any]], *, ttl: float | None = None) -> KeptAnswer:
         """Returns the answer to a call, as JSON: from the cache, or asked for now, once for all who want it.
 
         This is where answers arrive: every field of one is cut to what such a field may be (``parser.bounds``).
@@ -119,7 +119,7 @@ class Outside:
         key = Key(kind, what)
         hit = await self.cache.call(key, compute, ttl=ttl)
         try:
-            return Answer(bounded(json.loads(hit.data), LIMITS.characters), hit.fresh, key.digest)
+            return KeptAnswer(bounded(json.loads(hit.data), LIMITS.characters), hit.fresh, key.digest)
         except (ValueError, RecursionError):
             raise SourceError("What the cache holds of an answer cannot be read.", hint="Delete cache.db: it is made anew.") from None
 
@@ -197,7 +197,7 @@ class Outside:
         self.readers.close()
 
 
-class Calls:
+class SearchCalls:
     """The calls of one search: which answers it is made of, and how many of them were asked for now.
 
     Args:
@@ -209,7 +209,7 @@ class Calls:
         self.made = 0
         self.digests: dict[str, None] = {}
 
-    async def ask(self, kind: Kind, what: dict[str, Any], asking: Callable[[], Awaitable[Any]], *, ttl: float | None = None) -> Answer:
+    async def ask(self, kind: Kind, what: dict[str, Any], asking: Callable[[], Awaitable[Any]], *, ttl: float | None = None) -> KeptAnswer:
         """Asks as :meth:`Outside.ask` does."""
         answer = await self.outside.ask(kind, what, asking, ttl=ttl)
         self.made += answer.fresh
@@ -220,7 +220,7 @@ class Calls:
 class Readers:
     """At most two children that read what came from the web, started when first needed and kept."""
 
-    def __init__(self, limits: Limits = LIMITS) -> None:
+    def __init__(self, limits: ParserLimits = LIMITS) -> None:
         self._limits = limits
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None

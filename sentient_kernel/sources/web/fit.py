@@ -1,4 +1,4 @@
-"""Which passages of a few documents fit a query: the ranking of the index, over what one search has brought. Pure but for the tokenizer.
+"""Ranks the passages of a few documents for a query, as the index does. Pure but for the tokenizer.
 
 The documents were chosen by a search engine, so that most of them hold the query's words. Rarity is therefore taken as if they
 stood among a thousand passages of which no other holds them: what tells them apart still does, and scores are of the size that
@@ -87,6 +87,12 @@ def _scored(wanted: rank.Query, candidates: Sequence[rank.Candidate]) -> tuple[l
 def _passage(document: Document, span: tuple[int, int, int], score: float) -> Passage:
     _, start, end = span
     return Passage(
-        document=document.id, title=document.title, uri=document.uri, start=start, end=end, text=document.text[start:end],
-        score=score, source=document.source,
-    )  # fmt: skip
+        document=document.id,
+        title=document.title,
+        uri=document.uri,
+        start=start,
+        end=end,
+        text=document.text[start:end],
+        score=score,
+        source=document.source,
+    )

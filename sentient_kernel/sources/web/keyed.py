@@ -1,4 +1,7 @@
-"""Search engines that are asked with a key. Their answers are the same for every key, so none is part of what is remembered."""
+"""Search engines that need an API key.
+
+Their answers are the same for every key, so the cache's key leaves it out.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of the web as documents: fetched within manners, read in a child, kept as what they say and not as bytes."""
+"""Web pages as documents: fetched politely, parsed in a child process, kept as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from sentient_kernel.errors import Blocked, FetchFailed, Offline, ParseError
 from sentient_kernel.sources.base import Document
 from sentient_kernel.sources.parser.bounds import TITLE
-from sentient_kernel.sources.web.fetch import Calls, Outside
+from sentient_kernel.sources.web.fetch import Outside, SearchCalls
 
 if TYPE_CHECKING:
     from sentient_kernel.sources.local.parse import Parsed
@@ -45,7 +45,7 @@ class Page:
     refused: str = ""
 
 
-async def read_page(calls: Calls, url: str) -> Page:
+async def read_page(calls: SearchCalls, url: str) -> Page:
     """Reads a page, or takes it from the cache; a page that says no for good is not asked again for an hour.
 
     What another reader made of a page is served in a replay, or offline; else the page is read again.

@@ -30,7 +30,7 @@ class SearxngSource(WebSource):
 
     def __init__(self, outside: Outside, *, name: str = "", key: str = "") -> None:
         if not outside.settings.searxng_url:
-            raise ConfigurationError("Where SearXNG is has to be said.", hint="Set SENTIENT_SEARXNG_URL, such as http://127.0.0.1:8080.")
+            raise ConfigurationError("SENTIENT_SEARXNG_URL is not set.", hint="Set it to your server, such as http://127.0.0.1:8080.")
         super().__init__(outside, name=name, key=key)
 
     def _asked(self, query: str) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from sentient_kernel.redaction import without_credentials
 from sentient_kernel.sources.base import Document, Health, Progress
 from sentient_kernel.sources.parser.bounds import TITLE
 from sentient_kernel.sources.web.base import Brought, RemoteSource, ServiceSource, shown
-from sentient_kernel.sources.web.fetch import Calls, Outside
+from sentient_kernel.sources.web.fetch import Outside, SearchCalls
 from sentient_kernel.sources.web.pages import boilerplate_note, page_document, read_page
 
 if TYPE_CHECKING:
     from sentient_kernel.settings import Settings
 
-__all__ = ["Hit", "UrlSource", "WebSource", "configured"]
+__all__ = ["SearchHit", "UrlSource", "WebSource", "configured"]
 
 Refusals = list[tuple[str, str]]
 AT_MOST = 5
@@ -29,7 +29,7 @@ HITS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class SearchHit:
     """A result of a search engine: where, what it is called, and what it says, where the engine gives all of it."""
 
     url: str
@@ -66,7 +66,7 @@ class UrlSource(RemoteSource):
         """Reads the page, unless it was read lately. A page that cannot be read is in ``refused``, and the reason why there is nothing."""
         if progress is not None:
             progress(f"Reading {self.name}", None)
-        calls = Calls(self._outside)
+        calls = SearchCalls(self._outside)
         try:
             brought = await self._brought("", calls)
         except SourceError as error:
@@ -74,7 +74,7 @@ class UrlSource(RemoteSource):
         self._health = self._after(brought, calls)
         return self._health
 
-    async def _bring(self, query: str, calls: Calls) -> Brought:
+    async def _bring(self, query: str, calls: SearchCalls) -> Brought:
         page = await read_page(calls, self._url)
         if page.refused:
             return Brought(refused=((self._shown, page.refused),), reason=page.refused)
@@ -84,7 +84,7 @@ class UrlSource(RemoteSource):
 class WebSource(ServiceSource):
     """A search engine whose results are read. Subclasses say what it is asked, and ask it."""
 
-    async def _bring(self, query: str, calls: Calls) -> Brought:
+    async def _bring(self, query: str, calls: SearchCalls) -> Brought:
         hits, refused = self._allowed(await self._hits(query, calls))
         outcomes = await asyncio.gather(*(self._read(hit, calls) for hit in hits))
         documents = {document.uri: document for document, _ in outcomes if document is not None}
@@ -93,23 +93,23 @@ class WebSource(ServiceSource):
             return self._no_hits(query)
         return Brought(list(documents.values()), tuple(dict.fromkeys(refused)), "" if documents else self._all_refused(query, refused))
 
-    async def _hits(self, query: str, calls: Calls) -> list[Hit]:
+    async def _hits(self, query: str, calls: SearchCalls) -> list[SearchHit]:
         asked = self._asked(query)
         what = {self._word: self._api.base, **asked, "as": 1}
         found: list[dict[str, str]] = (await calls.ask("search", what, partial(self._results, asked))).value
-        return [Hit(**one) for one in found]
+        return [SearchHit(**one) for one in found]
 
     def _asked(self, query: str) -> dict[str, Any]:
         """Returns all that the answer to a query depends on."""
         raise NotImplementedError
 
     async def _results(self, asked: dict[str, Any]) -> list[dict[str, str]]:
-        """Asks the engine; returns what makes a :class:`Hit` each. Raises SourceError."""
+        """Asks the engine; returns what makes a :class:`SearchHit` each. Raises SourceError."""
         raise NotImplementedError
 
-    def _allowed(self, hits: Sequence[Hit]) -> tuple[list[Hit], Refusals]:
+    def _allowed(self, hits: Sequence[SearchHit]) -> tuple[list[SearchHit], Refusals]:
         """Returns the first results that may be read, each address once, and those before them that may not."""
-        chosen: dict[str, Hit] = {}
+        chosen: dict[str, SearchHit] = {}
         refused: Refusals = []
         for hit in hits:
             try:
@@ -130,11 +130,11 @@ class WebSource(ServiceSource):
 
         target = check_url(url, self._outside.rules)
         if target.trusted and not self._api.own:
-            why = f"{target.host!r} is not asked: the hosts of SENTIENT_ALLOW_HOSTS are yours, and not for what {self.service} finds."
+            why = f"Not fetching from {target.host!r}: the hosts of SENTIENT_ALLOW_HOSTS are yours, and not for what {self.service} finds."
             raise Blocked(why, reason_code="private", host=target.host, hint="Add the address itself as a source.")
         return target.url
 
-    async def _read(self, hit: Hit, calls: Calls) -> tuple[Document | None, Refusals]:
+    async def _read(self, hit: SearchHit, calls: SearchCalls) -> tuple[Document | None, Refusals]:
         """Returns what one result says, or why it could not be read."""
         if hit.text:
             return Document(title=hit.title or hit.url[:TITLE], uri=hit.url, text=hit.text, source=self._key, meta={"format": "html"}), []

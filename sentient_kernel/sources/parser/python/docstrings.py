@@ -38,8 +38,13 @@ _DROPPED = frozenset(
     """image figure plot index toctree contents currentmodule module only-html raw autosummary autoclass autofunction automodule
     automethod highlight default-role role testsetup testcleanup include tabularcolumns meta container centered""".split()
 )
-_WORDED = {"versionadded": "Added in version", "versionchanged": "Changed in version", "deprecated": "Deprecated since version",
-           "deprecated-removed": "Deprecated since version", "versionremoved": "Removed in version"}  # fmt: skip
+_WORDED = {
+    "versionadded": "Added in version",
+    "versionchanged": "Changed in version",
+    "deprecated": "Deprecated since version",
+    "deprecated-removed": "Deprecated since version",
+    "versionremoved": "Removed in version",
+}
 _SECTIONS = {
     **dict.fromkeys(("parameters", "args", "arguments", "params", "other parameters", "keyword args", "keyword arguments"), "Parameters"),
     **dict.fromkeys(("attributes", "variables"), "Attributes"),

@@ -23,7 +23,7 @@ _DEEPEST = 30
 
 
 @dataclass(slots=True)
-class Named:
+class NamedDefinition:
     """A public thing: where it is defined, what people call it, and whether a package exports it on purpose."""
 
     module: str
@@ -62,17 +62,17 @@ class Names:
             self._read[name] = self._load(name)
         return self._read[name]
 
-    def all(self) -> list[Named]:
+    def all(self) -> list[NamedDefinition]:
         """Returns everything public that is a class or a function, by name. Members of classes are asked for with :meth:`members`."""
         named = dict(self._named)
         for name in self.public:
             module = self.module(name)
             for own, value in module.names.items() if module else ():
                 if isinstance(value, Definition) and not own.startswith("_") and (name, own) not in named:
-                    named[name, own] = Named(name, own, f"{name}.{own}", value, "." not in name)
+                    named[name, own] = NamedDefinition(name, own, f"{name}.{own}", value, "." not in name)
         return sorted(named.values(), key=lambda item: (item.public.count("."), item.public))
 
-    def members(self, item: Named, public: set[tuple[str, str]]) -> Iterator[tuple[str, str, str, Definition]]:
+    def members(self, item: NamedDefinition, public: set[tuple[str, str]]) -> Iterator[tuple[str, str, str, Definition]]:
         """Yields what a class offers: (module, qualified name, name, definition), inherited from private bases too.
 
         Args:
@@ -117,9 +117,9 @@ class Names:
         value = read.names.get(place[1]) if read else None
         return (*place, value) if isinstance(value, Definition) else None
 
-    def _exported(self) -> dict[tuple[str, str], Named]:
+    def _exported(self) -> dict[tuple[str, str], NamedDefinition]:
         """Returns what packages export, and what modules list in ``__all__``, under the shortest name that leads to it."""
-        named: dict[tuple[str, str], Named] = {}
+        named: dict[tuple[str, str], NamedDefinition] = {}
         for package in self.public:
             module = self.module(package)
             if module is None or not (module.package or module.exports is not None):
@@ -131,7 +131,7 @@ class Names:
                 key = found[:2]
                 public = f"{package}.{name}"
                 if key not in named:
-                    named[key] = Named(*key, public, found[2], True)
+                    named[key] = NamedDefinition(*key, public, found[2], True)
                 elif len(named[key].also) < 5:
                     named[key].also.append(public)
         return named

@@ -13,7 +13,7 @@ from sentient_kernel.sources.parser.common import Unreadable, clean, one_line
 
 from .docstrings import described, render, short_name
 from .modules import Definition, Module, read_module
-from .naming import Named, Names, left_out
+from .naming import NamedDefinition, Names, left_out
 
 _SHORTEST = 40
 _OWN_DOCUMENT = 200
@@ -105,7 +105,7 @@ class _Writer:
                     found.setdefault(title, _document(f"{self._paths[name]}#{what}", title, text, "function", True, []))
         return list(found.values())
 
-    def _class(self, item: Named, public: set[tuple[str, str]]) -> None:
+    def _class(self, item: NamedDefinition, public: set[tuple[str, str]]) -> None:
         """Makes the document of a class, and one for each of its methods that has much to say."""
         small: list[str] = []
         for module, qualname, name, member in self._names.members(item, public):
@@ -120,7 +120,14 @@ class _Writer:
             self._add(f"{self._paths[item.module]}#{item.qualname}", item.public, text, "class", item.exported, item.also)
 
     def _single(
-        self, module: str, qualname: str, public: str, definition: Definition, item: Named, parent: str, small: list[str] | None = None
+        self,
+        module: str,
+        qualname: str,
+        public: str,
+        definition: Definition,
+        item: NamedDefinition,
+        parent: str,
+        small: list[str] | None = None,
     ) -> None:
         """Makes the document of a function or method, or keeps it for the document of its class or module."""
         if len(definition.doc) < _SHORTEST:
@@ -145,7 +152,7 @@ class _Writer:
         self._taken[place] = _document(place, public, text, kind, exported, also)
 
 
-def _prominence(item: Named) -> tuple[bool, int, str]:
+def _prominence(item: NamedDefinition) -> tuple[bool, int, str]:
     """Sorts big exported classes first: what several classes inherit is best known under the name of the biggest."""
     return not item.exported, -len(item.definition.members), item.public
 

@@ -1,37 +1,21 @@
 """The part of the conformance suite about refusals, leases, blobs and the end."""
 
-# ruff: noqa: S101 - tests assert
-
 from __future__ import annotations
 
 import asyncio
-import os
 
-from sentient_kernel.errors import DuplicateKey, JournalUnusable, LeaseLost, NotFound, UsageError
+from sentient_kernel.errors import DuplicateKey, LeaseLost, UsageError
 from sentient_kernel.events import Heartbeat, RunCompleted, Written
-from sentient_kernel.ids import BlobId, RunId, Seq
+from sentient_kernel.ids import Seq
 from sentient_kernel.journal.base import Lease
 from sentient_kernel.testing.clock import FakeClock
-from sentient_kernel.testing.conformance_kit import A, B, Open, bound, note, refused, run, said, started
+from sentient_kernel.testing.journal_conformance import A, B, Open, bound, note, refused, run, said, started
 
 
 class HoldingConformance:
     """What may happen once happens once, a run has one holder, and a refusal says so."""
 
     # -- keys ----------------------------------------------------------------------------------------------------------
-
-    def test_second_write_with_a_key_is_refused_and_told_who_was_first(self, open_journal: Open) -> None:
-        async def main() -> None:
-            journal = open_journal()
-            bound(journal)
-            await journal.append(B, [note("before")])
-            assert await journal.append(A, [note("first"), note("and more")], unique="answer") == 3
-            with refused(DuplicateKey) as errors:
-                await journal.append(A, [note("second")], unique="answer")
-            assert errors[0].seq == 3
-            assert said(journal.read()) == ["before", "first", "and more"]
-
-        run(main)
 
     def test_of_all_who_write_with_a_key_at_once_one_wins(self, open_journal: Open) -> None:
         async def main() -> None:
@@ -67,52 +51,6 @@ class HoldingConformance:
         run(main)
 
     # -- leases --------------------------------------------------------------------------------------------------------
-
-    def test_run_is_held_by_one_until_it_is_given_back(self, open_journal: Open) -> None:
-        async def main() -> None:
-            ours, theirs = open_journal(), open_journal()
-            bound(ours)
-            bound(theirs)
-            mine = ours.acquire(A, ttl=30)
-            assert mine is not None
-            assert theirs.acquire(A, ttl=30) is None
-            assert theirs.acquire(B, ttl=30) is not None
-            info = theirs.leases()[A]
-            assert (info.run, info.holder, info.token, info.alive) == (A, mine.holder, mine.token, True)
-            assert set(ours.leases([B, RunId("other")])) == {B}
-            ours.release(mine)
-            assert A not in ours.leases()
-            after = theirs.acquire(A, ttl=30)
-            assert after is not None
-            assert after.token > mine.token
-
-        run(main)
-
-    def test_write_with_an_older_lease_is_refused(self, open_journal: Open) -> None:
-        async def main() -> None:
-            clock = FakeClock()
-            ours, theirs = open_journal(clock=clock), open_journal(clock=clock)
-            bound(ours)
-            bound(theirs)
-            mine = ours.acquire(A, ttl=30)
-            assert mine is not None
-            await ours.append(A, [note("mine")], lease=mine)
-            clock.advance(31)
-            new = theirs.acquire(A, ttl=30)
-            assert new is not None
-            assert new.token > mine.token
-            await theirs.append(A, [note("theirs")], lease=new)
-            ours.post(A, note("posted too late"), lease=mine)
-            with refused(LeaseLost):
-                await ours.append(A, [note("too late")], lease=mine)
-            with refused(LeaseLost):
-                await ours.append(A, [note("too late")], lease=mine, full=True)
-            await ours.append(B, [note("another run is not concerned")])
-            assert said(ours.read()) == ["mine", "theirs", "another run is not concerned"]
-            assert ours.renew([mine], ttl=30) == [mine]
-            assert theirs.renew([new], ttl=30) == []
-
-        run(main)
 
     def test_lease_that_is_prolonged_is_kept(self, open_journal: Open) -> None:
         async def main() -> None:
@@ -228,50 +166,6 @@ class HoldingConformance:
             assert said(journal.read()) == ["0", "1", "2"]
 
         run(main)
-
-    def test_close_writes_what_waits_and_refuses_what_comes_later(self, open_journal: Open) -> None:
-        async def main() -> None:
-            journal = open_journal()
-            bound(journal)
-            first = journal.append(A, [note("one")], full=True)
-            journal.post(A, note("two"))
-            journal.close()
-            journal.close()
-            assert await first == 1
-            for call in (lambda: journal.append(A, [note("x")]), journal.read, journal.head, journal.verify, journal.runs):
-                with refused(JournalUnusable):
-                    call()
-            assert said(open_journal().read()) == ["one", "two"]
-
-        run(main)
-
-    def test_sound_journal_passes_its_check(self, open_journal: Open) -> None:
-        async def main() -> None:
-            journal = open_journal()
-            bound(journal)
-            assert journal.verify().ok
-            for n in range(40):
-                journal.post(RunId(f"run-{n % 3}"), note(f"{n}"))
-            await journal.append(A, [started()])
-            for full in (True, False):
-                verdict = journal.verify(full=full)
-                assert verdict.ok
-                assert verdict.head == 41
-            assert journal.verify().rows == 41
-
-        run(main)
-
-    def test_blob_is_returned_as_it_was_put(self, open_journal: Open) -> None:
-        journal = open_journal()
-        data = os.urandom(100_000)
-        blob = journal.blobs.put(data)
-        assert journal.blobs.put(data) == blob
-        assert journal.blobs.get(blob) == data
-        assert open_journal().blobs.get(blob) == data
-        assert journal.blobs.get(journal.blobs.put(b"")) == b""
-        for unknown in (BlobId("0" * 64), BlobId("../../etc/passwd"), BlobId("")):
-            with refused(NotFound):
-                journal.blobs.get(unknown)
 
     def test_empty_journal_is_empty(self, open_journal: Open) -> None:
         journal = open_journal()
