@@ -25,7 +25,6 @@ HELD = 4
 """Characters from which the beginning of a secret is held back in a stream."""
 _SMALL = 512  # bytes up to which one search for all forms is faster than one for each
 _BLANKS = re.compile(r"(?:\s|\\+[nrt])+")
-_FACTS = frozenset({str, int, float, bool, type(None)})
 
 
 def _escaped(value: str) -> set[str]:
@@ -36,10 +35,10 @@ def _escaped(value: str) -> set[str]:
     page = {html.escape(value), html.escape(value, quote=False)}
     page |= {one.replace("&quot;", "&#34;").replace("&#x27;", "&#39;") for one in tuple(page)}
     page |= {one.replace("+", "&#43;") for one in tuple(page)}
-    quoted = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    quoted = {json.dumps(value, ensure_ascii=pure)[1:-1] for pure in (True, False)}
     quoted |= {one.replace("/", "\\/") for one in tuple(quoted)}
-    quoted |= {re.sub("[&<>'+=]", lambda found: f"\\u{ord(found[0]):04x}", one) for one in tuple(quoted)}
-    quoted |= {re.sub("[&<>]", lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=ascii)[1:-1]) for ascii in (True, False)}
+    for signs in ("[&<>]", "[&<>'+=]"):  # as Go and as .NET and Ruby write them
+        quoted |= {re.sub(signs, lambda found: f"\\u{ord(found[0]):04x}", one) for one in tuple(quoted)}
     quoted |= {re.sub(r"\\u....", lambda found: "\\u" + found[0][2:].upper(), one) for one in tuple(quoted)}
     return {value, *url, *page, *quoted, repr(value)[1:-1]}
 
@@ -56,7 +55,8 @@ def _forms(value: str) -> set[str]:
         found |= {whole, whole.replace("+", "-").replace("/", "_")}
     lines = [line.strip() for line in value.splitlines()]
     if len(lines) > 1:  # of a private key each line tells it, wherever the others are
-        found |= {form for line in lines if is_random(line) for form in _escaped(line)}
+        body = [line for line in lines if is_random(line)]
+        found |= {form for line in (*body, "".join(body)) for form in _escaped(line)}
     return {form for form in found if len(form) >= SHORTEST}
 
 
@@ -139,49 +139,59 @@ class Redactor:
         return "".join([*pieces, text[at:]]) if pieces else text
 
     def data(self, data: bytes) -> bytes:
-        """Returns JSON without known values in its texts; the same object where there are none, and bytes that are no JSON as they are."""
+        """Returns JSON without known values in its texts, keys and numbers; the same object where there are none.
+
+        What is not JSON is cleaned as a text; bytes that are none stay as they are.
+        """
         if not self._suspect(data):
             return data
         try:
-            value = json.loads(data)
-            clean = self._walked(value)
+            value = json.loads(data, object_pairs_hook=_Pairs)
+            if next(self._places(value, "it", beginnings=True), None) is None:
+                return data
+            return json.dumps(self._walked(value), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         except (ValueError, RecursionError):
+            pass
+        try:
+            text = data.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
             return data
-        if clean == value:
-            return data
-        return json.dumps(clean, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        return clean.encode("utf-8", "surrogatepass") if (clean := self.text(text)) != text else data
 
     def _walked(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.text(value)
+        if isinstance(value, _Pairs):
+            return {self.text(name): self._walked(one) for name, one in value}
         if isinstance(value, list):
             return [self._walked(one) for one in value]
-        if isinstance(value, dict):
-            return {self.text(name): self._walked(one) for name, one in value.items()}
-        return value
+        if isinstance(value, str):
+            return self.text(value)
+        return value if value is None or (clean := self.text(said := str(value))) == said else clean
 
     def held_in(self, data: bytes) -> tuple[str, str] | None:
         """Returns the name of a known value that stands in JSON as a whole, and where in it; None where none does."""
         if not self._suspect(data):
             return None
         try:
-            value = json.loads(data)
+            value = json.loads(data, object_pairs_hook=_Pairs)
         except (ValueError, RecursionError):
             value = data.decode("utf-8", "replace")
         return next(self._places(value, "it"), None)
 
-    def _places(self, value: Any, path: str) -> Iterator[tuple[str, str]]:
-        if type(value) in _FACTS:
-            text = value if isinstance(value, str) else str(value)
-            yield from ((name, path) for _, _, name, whole in self.found(text) if whole)
+    def _places(self, value: Any, path: str, *, beginnings: bool = False) -> Iterator[tuple[str, str]]:
+        if isinstance(value, _Pairs):
+            for number, (key, one) in enumerate(value):
+                yield from ((name, f"{path}: its key {number + 1}") for name, _ in self._places(key, path, beginnings=beginnings))
+                yield from self._places(one, f"{path}[{self.text(key)!r}]", beginnings=beginnings)
         elif isinstance(value, list):
             for number, one in enumerate(value):
-                yield from self._places(one, f"{path}[{number}]")
-        elif isinstance(value, dict):
-            for number, (key, one) in enumerate(value.items()):
-                clean = self.text(key)
-                yield from ((name, f"{path}: its key {number + 1}") for name, _ in self._places(key, path))
-                yield from self._places(one, f"{path}[{clean!r}]")
+                yield from self._places(one, f"{path}[{number}]", beginnings=beginnings)
+        elif value is not None:
+            text = value if isinstance(value, str) else str(value)
+            yield from ((name, path) for _, _, name, whole in self.found(text) if whole or beginnings)
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object of JSON as it is written: a key may stand in it twice."""
 
 
 def _least(form: str) -> int:
@@ -203,7 +213,7 @@ def _extent(form: str, text: str, start: int) -> tuple[bool, int]:
     """
     if text.startswith(form, start):
         return True, len(form)
-    at, done, end = start, 0, 0
+    at, done, end, told = start, 0, 0, 0
     while True:
         size = _common(form, done, text, at)
         at, done = at + size, done + size
