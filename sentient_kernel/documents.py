@@ -114,7 +114,8 @@ def _parts(snapshot: str) -> dict[str, Any]:
 class Passage:
     """A stretch of a document that fits a query: ``document.text[start:end] == text``.
 
-    ``own`` says that the document is a person's own, and no page or paper that everybody may read.
+    ``own`` says that the document is a person's own, and no page or paper that everybody may read;
+    ``origin`` where such a document came from, if it was not the source itself that said it.
     """
 
     SHOW: ClassVar[tuple[str, ...]] = ("title", "text", "uri", "score")
@@ -128,6 +129,7 @@ class Passage:
     score: float
     source: str = ""
     own: bool = False
+    origin: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic_core import to_json
 
 from sentient_kernel.documents import is_document_id
-from sentient_kernel.errors import Blocked, NotFound, UsageError
+from sentient_kernel.errors import NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId
 from sentient_kernel.redaction import hold_address, redactor, without_credentials
 from sentient_kernel.settings import Settings
@@ -199,7 +199,8 @@ class Desk:
         """Returns the passages of one source that fit, and how the source is doing; both under the name it goes by here."""
         source = self.source(ref)
         passages, own = await source.search(query, k=k), self.owns(ref)
-        named = [replace(passage, source=ref[0], own=own or passage.own) for passage in passages]
+        found = _kind(ref[1]) == "service"  # only these speak for others
+        named = [replace(one, source=ref[0], own=own or one.own, origin=one.origin if found else "") for one in passages]
         kept, refused = _without_secrets(named)
         health = _shortened(source.health, ref[0])
         return [_cut(passage) for passage in kept], replace(health, refused=(*health.refused, *refused)) if refused else health
@@ -207,17 +208,12 @@ class Desk:
     def owns(self, ref: Sequence[str]) -> bool:
         """Tells whether a source holds a person's own documents.
 
-        Folders and files do, pages at hosts of ``SENTIENT_ALLOW_HOSTS``, and every object that does not say ``public = True``. Search
-        services and other pages do not. Of installed packages each passage says it for itself.
+        Folders and files do, pages at hosts of ``SENTIENT_ALLOW_HOSTS``, and every object that does not say ``public = True``. Other
+        pages do not. Of search services and installed packages each passage says it for itself, by where its text came from.
         """
         kind = _kind(ref[1])
         if kind == "page":
-            from sentient_kernel.transport import check_url
-
-            try:
-                return check_url(self._addresses.get(ref[1], ref[1]), self.outside.rules).trusted
-            except Blocked:
-                return True
+            return self.outside.owns(self._addresses.get(ref[1], ref[1]))
         return kind == "place" or (kind in ("object", "plugin") and not self._public(ref))
 
     def sends(self, ref: Sequence[str]) -> bool:

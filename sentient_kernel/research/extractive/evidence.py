@@ -43,6 +43,7 @@ class Evidence:
         before: What stands directly before the quote in its passage.
         after: What stands directly after it.
         own: Whether its document is a person's own. Whoever makes one has to say: what a model reads of own text decides what leaves.
+        origin: The host that own text came from, where a search engine found it; "" for the source itself.
     """
 
     document: DocumentId
@@ -60,6 +61,7 @@ class Evidence:
     reach: float = 0.0
     before: str = ""
     after: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,5 +308,5 @@ def _evidence(one: _Sentence, part: int) -> Evidence:
         score=round(one.score, 4), part=part, passage=round(passage.score, 4), source=passage.source,
         cover=round(one.cover, 4), reach=round(one.reach, 4),
         before=passage.text[max(0, start - CONTEXT) : start], after=passage.text[end : end + CONTEXT],
-        own=passage.own,
+        own=passage.own, origin=passage.origin,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.cache.keys import Key, Kind
-from sentient_kernel.errors import NotRecorded, ParseError, SourceError, UsageError
+from sentient_kernel.errors import Blocked, NotRecorded, ParseError, SourceError, UsageError
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Document
 from sentient_kernel.sources.local.parse import Limits, Parsed, Parser
@@ -122,6 +122,15 @@ class Outside:
             return Answer(bounded(json.loads(hit.data), LIMITS.characters), hit.fresh, key.digest)
         except (ValueError, RecursionError):
             raise SourceError("What the cache holds of an answer cannot be read.", hint="Delete cache.db: it is made anew.") from None
+
+    def owns(self, url: str) -> bool:
+        """Tells whether what stands at an address is a person's own: it is not one that everybody may ask."""
+        from sentient_kernel.transport import check_url
+
+        try:
+            return check_url(url, self.rules).trusted
+        except Blocked:
+            return True
 
     # -- documents -----------------------------------------------------------------------------------------------------
 
