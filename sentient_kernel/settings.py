@@ -220,8 +220,13 @@ def tell(say: Callable[[str], object]) -> None:
 
 
 def own_lines(file: EnvFile) -> list[str]:
-    """Returns the settings that a file makes, as lines; of what may be secret only that it is there."""
-    lines = [f"{PREFIX}{name.upper()} = {_masked(name, value)}" for name, value in _fields(file).items()]
+    """Returns the settings that a file makes, as lines; of what may be secret only that it is there.
+
+    Those that count only from a file that is trusted come first.
+    """
+    left_out = _left_out(file)
+    given = sorted(_fields(file).items(), key=lambda pair: pair[0] not in left_out)
+    lines = [f"{PREFIX}{name.upper()} = {_masked(name, value)}" for name, value in given]
     others = len(file.values) - len(lines)
     return lines + ([f"({others:,} more that are no settings, and are not read)"] if others else [])
 
@@ -229,8 +234,7 @@ def own_lines(file: EnvFile) -> list[str]:
 def _masked(name: str, value: str) -> str:
     if name.endswith("_key"):
         return f"(hidden, {len(value)} characters)"
-    shown = re.sub(r"//[^/@\s]*@", "//(hidden)@", value)
-    return shown if len(shown) <= 300 else f"{shown[:300]}… ({len(shown):,} characters)"
+    return re.sub(r"//[^/@\s]*@", "//(hidden)@", value)
 
 
 def listed(names: Iterable[str]) -> str:

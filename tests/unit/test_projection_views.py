@@ -177,7 +177,7 @@ def test_an_open_question_says_exactly_how_to_answer_it() -> None:
 
 
 def test_a_payload_that_is_cut_says_so() -> None:
-    long = started()(1, ASK.model_copy(update={"payload": {"all": [f"item {i}" for i in range(300)]}}))
+    long = started()(1, ASK.model_copy(update={"payload": {"all": [f"item {i}" for i in range(3_000)]}}))
     assert "Not all of it fits here: see run.approvals[0].payload" in Seen(run_html(*long.all())).text
     assert "more lines in run.approvals[0].payload" in run_text(*long.all())
     wide = started()(1, ASK.model_copy(update={"payload": "x" * 9_000}))

@@ -16,8 +16,8 @@ from sentient_kernel.projections.runs import RunView
 from sentient_kernel.projections.sources import SourceView
 from sentient_kernel.projections.steps import StepView
 
-PAYLOAD_ITEMS = 60
-PAYLOAD_TEXT = 2_000
+PAYLOAD_ITEMS = 2_000
+PAYLOAD_TEXT = 5_000
 PAYLOAD_DEPTH = 4
 
 

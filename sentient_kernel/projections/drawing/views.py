@@ -180,7 +180,7 @@ def _step_line(step: StepView, times: bool) -> str:
 
 def _foreign_lines(run: RunView, foreign: ForeignView, approvals: Sequence[ApprovalView]) -> list[str]:
     asked = any(one.ask == "open" and one.status == "open" for one in approvals)
-    named = [] if asked else words.payload_lines(foreign.names, "run.approvals, once it is resumed", 200)
+    named = [] if asked else words.payload_lines(foreign.names, "run.approvals, once it is resumed")
     heading, text = words.foreign_words(run, foreign)
     return [f"  ◇ {heading}", f"      {text}", *(f"      {part}" for part in named)]
 
