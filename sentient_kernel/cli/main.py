@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.cli.arguments import DONE, ENDINGS, FAILED, NOTHING, USAGE, WAITING, one_line, parsed, shell_word
 from sentient_kernel.errors import RunError, SentientError, UnknownModel, UsageError
+from sentient_kernel.failures import exact
 from sentient_kernel.redaction import shown
 
 if TYPE_CHECKING:
@@ -221,7 +222,14 @@ def _runs(wb: Workbench, args: argparse.Namespace) -> int:
 
 
 def _approvals(wb: Workbench, args: argparse.Namespace) -> int:
-    return _table(wb.approvals, args)
+    done = _table(wb.approvals, args)
+    if not args.json:
+        from sentient_kernel.projections.drawing.words import payload_lines
+
+        for index, one in enumerate(wb.approvals):
+            if one.status == "open" and (asked := payload_lines(one.payload, f"wb.approvals[{index}].payload")):
+                print("\n".join([f"\n{exact(one_line(one.id))} {exact(one_line(one.question))}", *(f"  {part}" for part in asked)]))
+    return done
 
 
 def _table(table: Any, args: argparse.Namespace) -> int:

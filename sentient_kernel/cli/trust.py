@@ -15,6 +15,7 @@ from sentient_kernel.cli.arguments import DONE, FAILED, one_line
 from sentient_kernel.env_files import EnvFile, project_file
 from sentient_kernel.errors import JournalDamaged, UsageError
 from sentient_kernel.events import ApprovalDecided, ApprovalRequested, Record, RunStarted
+from sentient_kernel.failures import exact
 from sentient_kernel.ids import ApprovalId, BlobId, RunId, Seq
 from sentient_kernel.installation import trust_file
 from sentient_kernel.journal.sqlite.store import SqliteJournal
@@ -124,7 +125,7 @@ def _whole(lines: list[str]) -> list[str]:
 
 
 def _print(heading: str, lines: Iterable[str], indent: str = "") -> None:
-    shown = [one_line(line) for line in lines]
+    shown = [one_line(exact(line)) for line in lines]
     if shown:
         print("\n".join([f"{indent}{one_line(heading)}:", *(f"{indent}  {line}" for line in shown)]))
 

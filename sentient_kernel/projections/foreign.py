@@ -18,7 +18,7 @@ from pydantic_core import from_json, to_json
 
 from sentient_kernel.errors import SentientError
 from sentient_kernel.events import Origin, Record
-from sentient_kernel.failures import plain
+from sentient_kernel.failures import exact
 from sentient_kernel.ids import BlobId, RunId
 
 LONGEST = 4_100
@@ -116,7 +116,7 @@ def foreign_view(tree: Sequence[Sequence[Record]], names: Names, blob: Callable[
 
 def said(value: Any, longest: int = LONGEST) -> str:
     """Returns a value of somebody else's as text, with what cannot be seen made visible; of a long one, its beginning and its end."""
-    text = plain(value if isinstance(value, str) else to_json(value).decode())
+    text = exact(value if isinstance(value, str) else to_json(value).decode())
     if len(text) <= longest:
         return text
     return Cut(f"{text[: longest * 3 // 4]} … {text[-(longest // 4) :]} ({len(text):,} characters in all)")

@@ -130,7 +130,7 @@ def test_text_views_hold_no_control_sequence(evil: str) -> None:
 
 def test_escape_works_on_what_json_cannot_carry() -> None:
     assert escape("\ud800\U000e0041a") == "[U+D800][U+E0041]a"
-    assert escape("zwj \u200d, newline \n and e\u0301 stay") == "zwj \u200d, newline \n and e\u0301 stay"
+    assert escape("\u0915\u094d\u200d\u0937, newline \n and e\u0301 stay") == "\u0915\u094d\u200d\u0937, newline \n and e\u0301 stay"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 from sentient_kernel.errors import ApprovalRejected
 from sentient_kernel.events import ErrorInfo
+from sentient_kernel.failures import exact
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing.style import line, plain
 from sentient_kernel.projections.drawing.table import counted
@@ -171,7 +172,7 @@ def payload_lines(value: Any, where: str, limit: int = 2_000) -> list[str]:
     """Returns a payload as indented lines; beyond the limit it says where the whole one is."""
     if value is None:
         return []
-    shown = plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)).splitlines()
+    shown = exact(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)).splitlines()
     return shown if len(shown) <= limit else [*shown[:limit], f"… {len(shown) - limit:,} more lines in {where}"]
 
 
