@@ -144,6 +144,7 @@ class Health:
         refused: What could not be read: (uri, reason in one sentence).
         reason: Why there is nothing, when there is nothing.
         cache: The digests that the answers have in the cache, of which the last search is made.
+        brought: How many of them came with an opened file.
     """
 
     source: str
@@ -153,6 +154,7 @@ class Health:
     refused: tuple[tuple[str, str], ...] = ()
     reason: str = ""
     cache: tuple[str, ...] = ()
+    brought: int = field(default=0, repr=False)
 
 
 Progress = Callable[[str, float | None], None]

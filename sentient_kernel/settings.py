@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,7 @@ MOST_NAMES = 12
 """Names that are listed in a sentence."""
 _DEFAULT: tuple[str, ...] = ()
 """Stands for the files that are read unless the caller names one: pydantic-settings is given none, as it would read all of them whole."""
+_WHY = {"mode": " (other than replay)", **dict.fromkeys(("cache_ttl", "cache_max_size", "model_timeout"), " (below its default)")}
 _BASE_URL = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
 _HOST = re.compile(r"(?:https?://)?(?:\[[0-9a-fA-F:.]+\]|[^\s/:@\\%\[\]]+)(?::[0-9]{1,5})?(?:/\S*)?", re.IGNORECASE)
 
@@ -34,8 +36,8 @@ class Settings(BaseSettings):
 
     Each field is read from the environment as ``SENTIENT_`` and its name in capitals, then from the user's own file
     (``~/.config/sentient-kernel/.env``), then from ``.env`` in the working directory. That one may belong to somebody else: unless the user
-    trusts it, only ``CACHE_*``, ``*_TIMEOUT``, ``OFFLINE``, ``DENY_DOMAINS``, ``LOG_LEVEL`` and ``MODE=replay`` count from it. Lists are
-    written with commas.
+    trusts it, only ``CACHE_*``, ``*_TIMEOUT``, ``OFFLINE``, ``DENY_DOMAINS``, ``LOG_LEVEL`` and ``MODE=replay`` count from it, and the
+    cache's limits and the model's time only where they are above the defaults. Lists are written with commas.
 
     Raises:
         ConfigurationError: from :meth:`load`, in one sentence, when a value does not fit.
@@ -198,7 +200,7 @@ def ignored(project: EnvFile | None = None) -> list[str]:
     names = _left_out(project)
     found = [project.problem] if project.problem else []
     if names:
-        shown = [f"{PREFIX}{name.upper()}{' (other than replay)' if name == 'mode' else ''}" for name in names]
+        shown = [f"{PREFIX}{name.upper()}{_WHY.get(name, '')}" for name in names]
         found.append(
             f".env sets {listed(shown)}, which {'counts' if len(names) == 1 else 'count'} only from the environment, {USERS}, or a file "
             "that you trust (`sentient-kernel trust .`): ignored."
@@ -258,6 +260,9 @@ def _left_out(project: EnvFile) -> list[str]:
 
 
 def _is_harmless(name: str, value: str) -> bool:
+    if name in ("cache_ttl", "cache_max_size", "model_timeout"):  # less of these throws away answers that were paid for
+        with suppress(ValueError):
+            return not float(value) < Settings.model_fields[name].default
     return name in PROJECTS or name.startswith("cache_") or name.endswith("_timeout") or (name, value) == ("mode", "replay")
 
 

@@ -31,6 +31,7 @@ _FATAL = frozenset({"NotRecorded", "ConfigurationError", "NotFound"})
 """What a person has to put right: a report without the model is not what was asked for then, nor what was recorded."""
 
 _ANYWHERE = "whoever answers"
+BROUGHT = "Answers of a model were taken from a file that was opened here: nobody here has seen them given."
 """The identity under which the last answer is kept for a replay, which may not know where the model was asked."""
 _BEGIN = re.compile(r'"text"\s*:\s*"')
 _PART = re.compile(r'[^"\\]*(?:\\(?:[^u]|u[0-9a-fA-F]{4})[^"\\]*)*')
@@ -110,6 +111,8 @@ class Asking:
 
     def _booked(self, allowed: Allowance, done: dict[str, Any]) -> Any:
         """Counts what an answer has cost; returns its value."""
+        if done.get("brought") and BROUGHT not in self.notes:
+            self.notes.append(BROUGHT)
         usage = done["usage"]
         calls = self._spending.book(allowed, usage, kept=done["kept"])
         self.cost = Cost(
@@ -162,7 +165,7 @@ class Asking:
             keys = _keys(model, {"model": name, "turns": turns, "schema": schema, "most_tokens": most_tokens})
             digests = tuple(key.digest for key in keys) if cache is not None else ()
             try:
-                data = await compute() if cache is None else (await _kept(cache, keys, compute)).data
+                hit = Hit(await compute(), 0.0, True) if cache is None else await _kept(cache, keys, compute)
             except asyncio.CancelledError:
                 left = True
                 raise
@@ -170,11 +173,11 @@ class Asking:
                 if (owed := _unbooked.pop(error, None)) is not None:
                     ctx.note(owed)
                 raise
-            answer = json.loads(data)
+            answer = json.loads(hit.data)
             kept = not made and not (cache is not None and await _claimed(cache, answer))
             if not made:  # a run that waited for the same call of another has paid nothing for it
                 ctx.note(used(Usage(**answer["usage"]), answer["model"], kept=kept, cache=digests))
-            return {"value": answer["value"], "usage": answer["usage"], "kept": kept}
+            return {"value": answer["value"], "usage": answer["usage"], "kept": kept} | ({"brought": True} if hit.brought else {})
 
         return ask_model
 
@@ -197,12 +200,16 @@ def _keys(model: Model, what: dict[str, Any]) -> tuple[Key, ...]:
 
 
 async def _kept(cache: Cache, keys: tuple[Key, ...], compute: Callable[[], Awaitable[bytes]]) -> Hit:
-    """Returns the answer to a call: kept, or made now. In a replay, whoever gave it: it may be on another machine."""
+    """Returns the answer to a call: kept, or made now. In a replay, whoever gave it: it may be on another machine.
+
+    One that this home has seen made counts before all that opened files have brought, by whatever it is kept.
+    """
     own = keys[0]
     if cache.mode == "replay":
-        for key in (own, Key("model", own.what), Key("model", own.what, _ANYWHERE)):
-            with suppress(NotRecorded):
-                return await cache.call(key, compute)
+        for brought in (False, True):
+            for key in (own, Key("model", own.what), Key("model", own.what, _ANYWHERE)):
+                with suppress(NotRecorded):
+                    return await cache.call(key, compute, brought=brought)
         return await cache.call(own, compute)
     hit = await cache.call(own, compute, ttl=LIVES)
 

@@ -10,7 +10,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -419,6 +419,7 @@ class Research:
             for o, (p, ref) in zip(outcomes, wanted, strict=True)
         ]
         asked = {part.id: part.text for part in parts}
+        self._say_brought(state, [one.health for one in found])
         for one in found:
             reason = "" if one.passages else one.health.reason
             ctx.tell(
@@ -433,6 +434,13 @@ class Research:
             )
         )
         return found
+
+    @staticmethod
+    def _say_brought(state: Searched, healths: Iterable[Health]) -> None:
+        """Notes whose answers to searches and pages came with an opened file."""
+        names = dict.fromkeys(health.source for health in healths if health.brought)
+        notes = [f"What {name} says was taken from a file that was opened here, and not asked for." for name in names]
+        state.notes += [note for note in notes if note not in state.notes]
 
     async def _picked(self, ctx: Context, state: Searched, *, show: bool) -> list[Evidence]:
         """Picks the evidence, to be listed or shown to a model, and keeps what it points into.

@@ -105,7 +105,7 @@ class RemoteSource:
     def _after(self, brought: Brought, calls: Calls) -> Health:
         return Health(
             source=self.name, documents=len(brought.documents), read=calls.made, refused=brought.refused, reason=brought.reason,
-            cache=tuple(sorted(calls.digests)),
+            cache=tuple(sorted(calls.digests)), brought=calls.brought,
         )  # fmt: skip
 
     async def _brought(self, query: str, calls: Calls) -> Brought:
