@@ -318,9 +318,10 @@ def _verify(args: argparse.Namespace) -> int:
         told = {"ok": verdict.ok, "rows": verdict.rows, "head": verdict.head, "foreign": verdict.foreign}
         _write(_json({**told, "damage": [d._asdict() for d in verdict.damage]}), args)
     elif verdict.ok:
-        print(f"The journal is whole: {verdict.rows:,} rows, none missing or altered.")
+        print(f"The journal is whole: {verdict.rows:,} rows, none missing or altered up to the last one.")
         print(f"{verdict.rows - verdict.foreign:,} were written by this installation, {verdict.foreign:,} come from elsewhere.")
         print("That no row is missing or altered does not prove who wrote it: a whole journal can be made up.")
+        print("Nor that it is the newest: an older copy that was put in its place is whole too, and what came later is not in it.")
     else:
         for damage in verdict.damage:
             print(f"rows {damage.first} to {damage.last}: {one_line(damage.what)}")

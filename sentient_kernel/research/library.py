@@ -137,14 +137,17 @@ class Desk:
             if not given:
                 return list(self._added.values()) or self.references([DEFAULT])
             chosen: dict[str, list[str]] = {}
+            objects: dict[str, Any] = {}
             for one in given:
                 ref = self._added.get(one) if isinstance(one, str) else None
                 ref = ref or self._reference(one, None, {**self._added, **chosen})
-                if isinstance(one, (str, os.PathLike)):
+                place = isinstance(one, (str, os.PathLike))
+                if chosen.setdefault(ref[0], ref) != ref or (not place and objects.setdefault(ref[0], one) is not one):
+                    raise UsageError(f"Two sources are named {ref[0]!r}.", hint="Give one of them another: wb.add(..., name='...').")
+                if place:
                     self.source(ref)
                 else:
                     self._open[tuple(ref)] = one
-                chosen[ref[0]] = ref
             return list(chosen.values())
 
     def _reference(self, source: Any, name: str | None, known: dict[str, list[str]]) -> list[str]:
@@ -397,9 +400,11 @@ def _spec(given: str, known: Iterable[str]) -> str:
 
 
 def _friendly(spec: str, taken: Container[str]) -> str:
-    """Returns a short name for a place: its last part, with a number where others are called so."""
+    """Returns a short name for a place: its last part, with a number where others, or the services that there are, are called so."""
+    from sentient_kernel.sources.opening import WORDS
+
     if not os.path.isabs(spec):  # places were made absolute: it is a word or an address
         return spec
     base = os.path.basename(spec) or spec
     names = (base if n == 1 else f"{base}-{n}" for n in count(1))
-    return next(name for name in names if name not in taken and name != DEFAULT)
+    return next(name for name in names if name not in taken and name not in (DEFAULT, "web", *WORDS))
