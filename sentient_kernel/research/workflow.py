@@ -521,7 +521,7 @@ def pick_evidence(parts: list[SubQuestion], found: list[Found], limit: int) -> l
     """Returns the sentences that answer, over all sources and parts; none when what was found only shares words with the question."""
     passages = _by_part(found)
     held = supports(parts, passages)
-    if not any(held[part.id].ok for part in parts if part.id == parts[0].id or part.kind == "part"):
+    if not any(held[part.id].shown for part in parts if part.id == parts[0].id or part.kind == "part"):
         return []
     return list(collect(parts, passages, limit=limit))
 

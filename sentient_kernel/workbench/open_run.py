@@ -125,6 +125,7 @@ def _read_events(file: RunFile, spool: Spool) -> Family:
             researches.add(record.run)
         elif record.kind == "run_completed" and record.run in researches:
             quotes.take(report_of(record, lambda blob: file.whole_blob(blob, MOST_REPORT, "a report")))
+        del fact, event, record  # before the next one is read: each may be big
     for _ in family.at_rest():
         break
     for blob in sorted(held):

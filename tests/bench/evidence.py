@@ -148,13 +148,15 @@ def report(name: str, rows: Rows) -> Figures:
 def says_so(rows: Rows, every_answer: bool = False) -> Figures:
     """Returns how many reports say that they answer the question, and how many of those hold the answer."""
     sure: list[tuple[bool, bool]] = []
+    silent = 0
     for question, passages in rows:
         parts = plan(question["text"])
         made = write(question["text"], parts, select(question["text"], passages), found={0: passages})
+        silent += made.abstained
         if made.coverage.level == "all":
             lead = [one for claim in made.claims if claim.lead for one in claim.citations]
             sure.append((kept_answer(question, lead), kept_answer(question, made.citations)) if every_answer else (False, False))
-    figures = {"says that it answers": len(sure) / len(rows)}
+    figures = {"says that it answers": len(sure) / len(rows), "abstaining": silent / len(rows)}
     if every_answer and sure:
         lead, whole = (statistics.fmean(column) for column in zip(*sure, strict=True))
         figures |= {"says so, answer in it": lead, "says so, answer in the report": whole}

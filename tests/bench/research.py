@@ -66,7 +66,7 @@ def say(asked: Any) -> Any:
     if "Split the question" in text:
         return {"questions": [{"question": f"Who invented the {hive} hive?", "query": f"{hive} hive invented by"}]}
     if "Do these quotes" in text:
-        born = any("was born in" in line for _, line in quotes)
+        born = any(f"Johann {name} was born in" in line for _, line in quotes)
         return {
             "enough": born,
             "questions": [] if born else [{"question": f"Where was Johann {name} born?", "query": f"Johann {name} born"}],
@@ -74,7 +74,7 @@ def say(asked: Any) -> Any:
     claims = []
     for n, line in quotes:
         found = re.search(r"(The \w+ hive was invented by Johann \w+)|(Johann \w+ was born in the town of \w+ in \d+)", line)
-        if found:
+        if found and name in found.group(0):
             claims.append({"text": found.group(0) + ".", "cites": [n]})
     return {"claims": claims[:4], "missing": []}
 

@@ -237,7 +237,8 @@ def test_orders_in_a_page_reach_nobody_even_when_the_model_obeys(
     links = re.findall(r'(?:href|src)="([^"]*)"', " ".join(rest for _, rest in drawn))
     assert all(link.startswith(("#", f"http://127.0.0.1:{bench.where['hosts'][0]}/")) for link in links), links
     if calls is None:
-        assert report.unsupported and "DONE" not in {claim.text for claim in report.claims}
+        own = any("sources' own sentences" in note for note in report.notes)
+        assert (report.unsupported or own) and "DONE" not in {claim.text for claim in report.claims}
     print(f"\norders: {report!r}; {len(places)} connections, all to the two servers, {len(names)} names looked up")
 
 

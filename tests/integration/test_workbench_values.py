@@ -128,7 +128,7 @@ def test_numbers_of_numpy_are_taken_wherever_a_number_is(wb: sk.Workbench) -> No
     assert report.claims and len(wb.search("bees", k=np.int64(2))) == 2
     mapped = wb.map(counts, np.array([1, 2]), concurrency=np.int64(2))
     assert [row.value["given"] for row in mapped] == [1, 2] and str(mapped)
-    with pytest.raises(sk.ValueNotStorable, match=r"The payload cannot be kept as JSON: it\['x'\] is of type builtins\.object"):
+    with pytest.raises(sk.ValueNotStorable, match=r"The answer cannot be kept as JSON: it\['x'\] is of type builtins\.object"):
         wb.decide(named(wb, "asks").approvals[0].id, "approve", payload={"x": object()})
 
 

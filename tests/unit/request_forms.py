@@ -54,6 +54,27 @@ OPEN: tuple[tuple[str, str], ...] = (
     ("Fasse die wichtigsten Erkenntnisse über Biochar zusammen.", "die wichtigsten Erkenntnisse über Biochar"),
     ("Qu'est-ce que l'osmose ? En deux phrases, s'il vous plaît.", "Qu'est-ce que l'osmose ?"),
     ("Discuss the role of iron in oxygen transport, citing sources.", "the role of iron in oxygen transport"),
+    ("Answer with a single number: how many transects were surveyed?", "how many transects were surveyed?"),
+    ("Give a single number: how many fish were counted?", "how many fish were counted?"),
+    ("Name just the year: when was the castle built?", "when was the castle built?"),
+    ("Yes or no: is thymol effective?", "is thymol effective?"),
+    ("How many buoys are needed? Just the number, please.", "How many buoys are needed?"),
+    ("What did the harbour cost? Give figures and cite sources.", "What did the harbour cost?"),
+    ("What did the harbour cost? No explanations.", "What did the harbour cost?"),
+    ("Write two paragraphs comparing oxalic acid and formic acid.", "comparing oxalic acid and formic acid."),
+    ("Draft an email about the harbour.", "the harbour."),
+    ("Draft an email to my boss about the harbour.", "the harbour."),
+    ("Write a letter to the mayor about parking.", "parking."),
+    ("Prepare three slides on coral loss.", "coral loss."),
+    ("Explain to a child how a heat pump works.", "how a heat pump works."),
+    ("Tell me in a nutshell how restic works.", "how restic works."),
+    ("Summarise the minutes in five bullet points for my manager.", "the minutes"),
+    ("As a beekeeper, what should I know about oxalic acid?", "oxalic acid?"),
+    ("I am a beekeeper. What does oxalic acid do to mites?", "What does oxalic acid do to mites?"),
+    ("For a school project, when was the castle built?", "when was the castle built?"),
+    ("Quote the sentence that says when the castle was built.", "when the castle was built."),
+    ("Compare oxalic acid and formic acid in a table with two columns.", "Compare oxalic acid and formic acid"),
+    ("Gib mir eine kurze Zusammenfassung der Riffstudie.", "Riffstudie."),
 )
 
 ASIDE: tuple[tuple[str, str], ...] = (
@@ -107,6 +128,10 @@ SAME_OPEN: tuple[str, ...] = (
     "You are what you eat",
     "mortality of SARS (in Hong Kong)",
     "Show tables command in MySQL",
+    "As a diabetic, can I eat honey?",
+    "As a solvent, how does ethanol compare with water?",
+    "Which email was sent to the mayor?",
+    "How many paragraphs has the charter?",
 )
 
 SAME_ASIDE: tuple[str, ...] = (

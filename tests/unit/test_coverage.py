@@ -43,7 +43,8 @@ FAR = claim("Honey bees fly two kilometres.")
     [
         (ONE, [FAR], SURE, "all", 1),
         (ONE, [], SURE, "nothing", 0),
-        (ONE, [FAR], WEAK, "near", 0),
+        (ONE, [FAR], WEAK, "all", 1),  # the search did not stand out, but the sentence holds all of it
+        (ONE, [claim("Bees fly two kilometres.")], WEAK, "near", 0),
         (ONE, [FAR], Support(True, "", 4.2, ("Oslo",), ("Oslo",)), "near", 0),  # a name that nothing mentions
         (ONE, [claim("Honey bees fly in summer.")], SURE, "near", 0),  # no kilometres
         (ONE, [claim("It takes two kilometres.")], SURE, "near", 0),  # hardly a word of the question
@@ -146,3 +147,54 @@ def test_level_that_nobody_knows_is_shown_as_none() -> None:
 def test_research_that_still_works_says_what_it_does() -> None:
     log = started()(1, ResearchUpdated(phase="verify", data={"coverage": "near"}))
     assert words.state(log.view())[1] == "Verifying"
+
+
+@pytest.mark.parametrize(
+    ("question", "told", "level"),
+    [
+        ("How much does a sodium-ion cell cost per kWh?", "Sodium-ion cells kept 84 percent of the kWh.", "near"),
+        ("How much does a sodium-ion cell cost per kWh?", "Sodium-ion cells cost 72 dollars per kWh.", "all"),
+        ("How much does a Borg licence cost?", "Licence: this note on Borg is in the public domain.", "near"),
+        ("How much does a Borg licence cost?", "A Borg licence is free.", "all"),
+        ("What is the efficiency of a heat pump in percent?", "The efficiency of a boiler is 92 percent.", "near"),
+        ("What is the efficiency of a heat pump in percent?", "The efficiency of a heat pump is 310 percent.", "all"),
+        (
+            "How much coral cover did the north slope have in 2023?",
+            "In 2023 starfish ate 6 percent of the coral on the north slope.",
+            "near",
+        ),
+        ("How much coral cover did the north slope have in 2023?", "Coral cover of the north slope in 2023 was 29.5%.", "all"),
+        ("Did Clara Weidmann study in Zurich?", "Clara Weidmann was born in Zurich in 1861.", "near"),
+        ("Did Clara Weidmann study in Zurich?", "Clara Weidmann studied in Zurich.", "all"),
+        ("Does Borg encrypt backups?", "Restic encrypts every backup.", "near"),
+        ("Does Borg encrypt backups?", "Borg encrypts backups.", "all"),
+        ("Which version of restic is installed?", "The following packages of restic will be installed.", "near"),
+        ("Which version of restic is installed?", "Installed is restic 0.16.4.", "all"),
+        ("Wie lange dauert eine Führung auf der Burg?", "Führungen auf die Burg dauern 50 Minuten.", "all"),
+        ("Wie lange dauert eine Führung auf der Burg?", "Führungen auf die Burg dauern lange.", "near"),
+        ("What are the side effects of Lumavax?", "Adults were randomised to Lumavax or placebo.", "near"),
+        ("What are the side effects of Lumavax?", "Side effects of Lumavax were rare.", "all"),
+        ("How long does the dough rest?", "The dough rests for 14 hours.", "all"),
+        ("How much does a sodium-ion cell weigh?", "At minus 20 degrees sodium-ion cells kept 90 percent.", "near"),
+        ("How many ships use the harbour each year?", "The harbour has berths for 14 ships.", "near"),
+        ("How many ships use the harbour each year?", "The harbour sees 900 ships every year.", "all"),
+    ],
+)
+def test_answer_holds_the_thing_its_measure_and_its_deed(question: str, told: str, level: Level) -> None:
+    assert judged(plan(question), [claim(told)], {0: SURE}).level == level
+
+
+def test_thing_and_measure_meet_in_one_sentence() -> None:
+    apart = [claim("A heat pump has an efficiency."), claim("The boiler has 92 percent.")]
+    assert judged(plan("What is the efficiency of a heat pump in percent?"), apart, {0: SURE}).level == "near"
+
+
+def test_sentence_that_holds_all_answers_though_the_search_did_not_stand_out() -> None:
+    parts = plan("How many mooring buoys should be installed?")
+    assert judged(parts, [claim("Install 12 mooring buoys.")], {0: WEAK}).level == "all"
+    assert judged(parts, [claim("There are 12 mooring buoys.")], {0: WEAK}).level == "near"
+
+
+def test_measure_that_has_several_senses_is_none_of_depth() -> None:
+    told = [claim("It stands 214 metres above the river Elm.")]
+    assert judged(plan("How deep is the river Elm?"), told, {0: WEAK}).level == "near"

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sentient_kernel.research.extractive.noise import excused, noise, noisy
+from sentient_kernel.research.extractive.noise import excused, lists_works, noise, noisy, transcripts
 
 NO_STATEMENT = (
     ("legal", "Permission is hereby granted, free of charge, to any person obtaining a copy of this software."),
@@ -83,6 +83,55 @@ STATEMENTS = (
 @pytest.mark.parametrize(("kind", "text"), NO_STATEMENT, ids=[text[:30] for _, text in NO_STATEMENT])
 def test_what_is_no_statement_is_told_by_its_kind(kind: str, text: str) -> None:
     assert noise(text) == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("legal", "Alle Rechte vorbehalten."),
+        ("legal", "Gerichtsstand ist Sarn."),
+        ("legal", "Published by the Elm Valley Beekeepers."),
+        ("legal", "Reprinting is prohibited without permission of the Trust."),
+        ("legal", "No part of this publication may be reproduced without written permission."),
+        ("legal", "Tous droits réservés par les auteurs."),
+        ("legal", "Kalua Reef is a registered trademark of the Trust."),
+        ("reference", "Drake C, et al. Caffeine effects on sleep taken 0, 3, or 6 hours before going to bed."),
+        ("reference", "1. Clark I, Landolt HP. Coffee, caffeine, and sleep."),
+        ("reference", "Smith, J., & Doe, A. (2010). Dances of bees and what they mean."),
+        ("reference", "Müller, K. (2011). Der Tanz der Bienen im Winter."),
+    ],
+)
+def test_footers_and_works_are_no_statements(kind: str, text: str) -> None:
+    assert noise(text) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Published by Darwin in 1859, the book changed biology.",
+        "The survey was published by the Trust in 2023.",
+        "Vitamin C, taken daily, did not help.",
+        "As Smith J. et al. showed, bees dance.",
+        "The rights of the beekeepers were reserved for members.",
+        "The effect may be reproduced in mice.",
+    ],
+)
+def test_sentence_that_sounds_like_a_footer_stays_one(text: str) -> None:
+    assert noise(text) == ""
+
+
+def test_transcript_lasts_from_a_prompt_to_an_empty_line() -> None:
+    text = "Install it so.\n\nuser@box:~$ apt install restic\nNeed to get 8,123 kB of archives.\n\nIt took a minute."
+    ((start, end),) = transcripts(text)
+    assert text[start:end] == "user@box:~$ apt install restic\nNeed to get 8,123 kB of archives."
+    assert list(transcripts("$ make\nall done")) == [(0, 15)] and not list(transcripts("It costs $ 5 or 4 $ each."))
+
+
+@pytest.mark.parametrize(
+    ("heading", "yes"), [("## References", True), ("Literatur", True), ("7. Bibliography", True), ("Reference bees", False)]
+)
+def test_heading_over_works(heading: str, yes: bool) -> None:
+    assert lists_works(heading) is yes
 
 
 @pytest.mark.parametrize("text", STATEMENTS, ids=[text[:30] for text in STATEMENTS])

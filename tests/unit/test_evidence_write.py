@@ -7,6 +7,7 @@ import pytest
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.report.clean import LONGEST, clean
 from sentient_kernel.report.report import Report
+from sentient_kernel.research.extractive.collect import collect
 from sentient_kernel.research.extractive.disagree import disagreements
 from sentient_kernel.research.extractive.evidence import Evidence, select
 from sentient_kernel.research.extractive.plan import plan
@@ -234,3 +235,103 @@ def test_boilerplate_is_no_answer_even_where_there_is_nothing_else(text: str) ->
 )
 def test_question_about_a_licence_or_a_command_is_answered(question: str, text: str) -> None:
     assert any("oneycomb" in claim.text for claim in report(question, text).claims)
+
+
+TABLE = "| Site | Coral cover 2019 | Coral cover 2023 |\n|---|---|---|\n| North slope | 41.0% | 29.5% |\n| Lagoon | 33.2% | 30.1% |"
+
+
+def test_row_of_a_table_is_shown_with_the_names_of_its_columns() -> None:
+    made = report("How much coral cover did the north slope have in 2023?", f"Divers counted fish.\n\n{TABLE}\n\nStarfish eat coral.")
+    assert made.answer.startswith("Site: North slope; Coral cover 2019: 41.0%; Coral cover 2023: 29.5%.")
+    assert made.coverage.level == "all"
+    claim = next(claim for claim in made.claims if "North slope" in claim.text)
+    assert claim.verdict == "supported" and claim.citations[0].quote.startswith("| Site |")
+    assert not any(claim.text.startswith("Site; ") for claim in made.claims)
+
+
+@pytest.mark.parametrize(
+    ("table", "shown"),
+    [
+        ("| Cell | Price per kWh |\n| Sodium-ion | 72 dollars |\n| LFP | 58 dollars |", "Cell: Sodium-ion; Price per kWh: 72 dollars"),
+        ("| Price of a sodium-ion cell per kWh | 72 dollars |\n| Colour | blue |", "Price of a sodium-ion cell per kWh: 72 dollars"),
+    ],
+)
+def test_table_without_a_rule_is_read_too(table: str, shown: str) -> None:
+    made = report("How much does a sodium-ion cell cost per kWh?", f"Cells are made in Elm.\n\n{table}")
+    assert shown in [claim.text for claim in made.claims]
+
+
+def test_row_whose_columns_have_no_known_names_is_not_shown() -> None:
+    made = report(
+        "What is the coral cover of the south wall?", "Coral cover fell.\n\n| South wall | 42.5% | 34.6% |\n| Lagoon | 33.2% | 30.1% |"
+    )
+    assert not any("42.5" in claim.text for claim in made.claims)
+
+
+def test_entries_of_a_list_keep_their_order() -> None:
+    steps = (
+        "How to set up a heat pump\n\n1. Balance the radiators of the heat pump.\n2. Lower the heating curve.\n"
+        "3. Switch off the rod to set up the heat pump."
+    )
+    made = report("Explain step by step how to set up a heat pump.", f"A heat pump is quiet.\n\n{steps}")
+    assert [claim.text[:7] for claim in made.claims if claim.lead] == ["Balance", "Lower t", "Switch "]
+
+
+def test_works_and_transcripts_are_not_quoted() -> None:
+    works = (
+        "## Results\n\nCaffeine cut sleep by 41 minutes.\n\n## References\n\nCoffee, caffeine, and sleep.\n\nCaffeine and sleep in the old."
+    )
+    assert [claim.text for claim in report("What does caffeine do to sleep?", works).claims] == ["Caffeine cut sleep by 41 minutes."]
+    shell = "Restic keeps backups.\n\nuser@box:~$ apt install restic\nThe following packages of restic will be installed for backups."
+    assert [claim.text for claim in report("What does restic keep?", shell).claims] == ["Restic keeps backups."]
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("How was the castle destroyed?", "The castle stands above the river. The French burnt it down in 1689. The castle was rebuilt."),
+        ("Is thymol effective?", "Thymol works above 15 degrees. Most mites died of thymol."),
+        ("What did the works council decide about parking?", "Works council, minutes. Parking: the north lot closes."),
+    ],
+)
+def test_what_is_said_otherwise_is_shown_as_the_closest_passages(question: str, text: str) -> None:
+    made = report(question, text)
+    assert made.claims and not made.abstained
+    assert made.coverage.level == "near"
+    assert [gap.question for gap in made.unanswered] == [question]
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What is the boiling point of tungsten?", "What does the CEO earn?", "Was the bridge effective?", "How was Elmtown destroyed?"],
+)
+def test_topic_that_is_not_there_is_abstained_from(question: str) -> None:
+    assert report(question, "The castle was burnt down in 1689. Thymol boils at 232 degrees. The council met.").abstained
+
+
+def test_part_that_is_left_open_is_named() -> None:
+    question = "When was the castle built, and who paid for it?"
+    passages, _ = found("The castle was built in 1187. The castle stands high.", "The keep is red.")
+    parts = plan(question)
+    everything = {part.id: passages for part in parts}
+    made = write(question, parts, collect(parts, everything), [HELD], found=everything)
+    assert str(made.coverage) == "answers 1 of 2 parts"
+    assert [gap.question for gap in made.unanswered] == ["Who paid for it?"]
+
+
+def test_answer_that_says_it_comes_with_what_it_speaks_of() -> None:
+    made = report("Does the router support WEP?", "The router is a Netline. It supports WPA3 but not WEP. The router is grey.")
+    assert made.answer.startswith("The router is a Netline. It supports WPA3 but not WEP.")
+
+
+def test_entry_of_a_list_stands_under_its_heading() -> None:
+    text = (
+        "# Handbook\n\nBread is sold.\n\n## Opening the bakery\n\n1. Switch on the lights.\n"
+        "2. Check the cold room.\n3. Score each of the loaves twice."
+    )
+    made = report("List the steps for opening the bakery.", text)
+    assert [claim.text for claim in made.claims if claim.lead] == [
+        "Switch on the lights.",
+        "Check the cold room.",
+        "Score each of the loaves twice.",
+    ]

@@ -127,20 +127,20 @@ class Reader:
         return self._records(rows, ids)
 
     def _records(self, rows: list[Any], ids: dict[int, RunId]) -> list[Record]:
-        born, origin, found = self._born, self._marker.origin, list[Record]()
+        born, origin = self._born, self._marker.origin
         kinds = {code: (name, kind_word(name)) for code, name in self._kinds.items()}
         runs = {number: name.encode() for number, name in ids.items()}
         seq = 0
         try:
-            for seq, number, at, code, body, chain, beside in rows:
+            for n, (seq, number, at, code, body, chain, beside) in enumerate(rows):
                 kind, word = kinds[code]
                 where = origin(beside, chain, word, seq, born + at, code, runs[number], body)
                 record = record_of((seq, ids[number], born + at, kind, body, where))
-                found.append(record.in_own_words() if where else record)
+                rows[n] = record.in_own_words() if where else record  # in its place: no event is held twice
         except (KeyError, TypeError) as error:
             what = f"Row {seq} of the journal is of a run or a kind that is not there, or not of the form that rows have."
             raise JournalDamaged(what, hint="`sentient-kernel verify` tells more.") from error
-        return found
+        return rows
 
     def _ids(self, numbers: set[int]) -> dict[int, RunId]:
         """Returns the ids of runs by their numbers, and perhaps of others that were asked for lately."""

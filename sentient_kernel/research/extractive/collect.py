@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.research.extractive.evidence import WEIGHTS, Evidence, Weights, select
 from sentient_kernel.research.extractive.plan import SubQuestion
+from sentient_kernel.research.extractive.sought import reader, sought
 from sentient_kernel.research.extractive.titles import family, last
 from sentient_kernel.sources.base import Passage
-from sentient_kernel.text.words import asked, content, titled
+from sentient_kernel.text.words import content, titled
 
 __all__ = ["collect"]
 
@@ -69,7 +70,7 @@ def collect(
 
 
 def _weight(part: SubQuestion) -> float:
-    return sum(asked(part.query).values())
+    return sum(sought(part.query).values())
 
 
 def _fitting(part: SubQuestion, picked: Sequence[Evidence], sides: Mapping[int, _Side]) -> list[tuple[Evidence, float]]:
@@ -81,10 +82,11 @@ def _fitting(part: SubQuestion, picked: Sequence[Evidence], sides: Mapping[int, 
         return [(one, 1.0) for one in picked if one.document in sides[part.id].documents]
     if part.kind == "whole":
         return [(one, 0.0) for one in picked if not sides or _compares(one, sides.values())]
-    own = {term: value for term, value in asked(part.text).items() if value >= 1}
+    own = {term: value for term, value in sought(part.text).items() if value >= 1}
     if not own:  # "for how long?" is asked of what the question names
         return [(one, LEAST) for one in picked]
-    held = [sum(own[term] for term in own.keys() & frozenset(content(one.quote))) for one in picked]
+    read = reader(part.text)
+    held = [sum(own[term] for term in own.keys() & frozenset(read(one.quote))) for one in picked]
     least = OWN * max(held, default=0.0)
     fitting: list[tuple[Evidence, float]] = []
     for one, fit in zip(picked, held, strict=True):

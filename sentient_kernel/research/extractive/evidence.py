@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
-from sentient_kernel.research.extractive.features import body, defines, entry, heading, pointing, study, topic, wanted
+from sentient_kernel.research.extractive.features import body, defines, entry, heading, pointing, row, study, topic, wanted
 from sentient_kernel.research.extractive.measures import measures
-from sentient_kernel.research.extractive.noise import NEVER, Kind, excused, noise
+from sentient_kernel.research.extractive.noise import NEVER, Kind, excused, lists_works, noise, transcripts
+from sentient_kernel.research.extractive.sought import Reading, reader, sought
+from sentient_kernel.research.extractive.tables import Row, read_row
 from sentient_kernel.sources.base import Passage
-from sentient_kernel.text.words import asked, content, idf, titled
+from sentient_kernel.text.words import idf, titled
 
 __all__ = ["WEIGHTS", "Evidence", "Weights", "select"]
 
@@ -42,6 +44,8 @@ class Evidence:
         reach: The same for the whole passage.
         before: What stands directly before the quote in its passage.
         after: What stands directly after it.
+        shown: How it is read where not as it stands: a row of a table with the names of its columns.
+        lead: So many characters before the quote it is read with: from the names of the columns on.
         own: Whether its document is a person's own. Whoever makes one has to say: what a model reads of own text decides what leaves.
         origin: The host that own text came from, where a search engine found it; "" for the source itself.
     """
@@ -61,6 +65,8 @@ class Evidence:
     reach: float = 0.0
     before: str = ""
     after: str = ""
+    shown: str = ""
+    lead: int = 0
     origin: str = ""
 
 
@@ -134,6 +140,7 @@ class _Sentence:
     place: float = 0.0
     study: bool = False
     entry: bool = False
+    row: Row | None = None
     noise: Kind = ""
     score: float = 0.0
     cover: float = 0.0
@@ -161,8 +168,8 @@ def select(
         >>> [one.quote for one in select("How much water does biochar hold?", [found], limit=1)]
         ['Biochar raised the water held by sand by 45%.']
     """
-    terms = list(dict.fromkeys(content(question)))
-    pool = _pool(passages, excused(question))
+    terms = list(sought(question))
+    pool = _pool(passages, excused(question), reader(question))
     if not terms or not pool:
         return ()
     _score(question, terms, pool, weights)
@@ -173,12 +180,12 @@ def select(
             break
         twins = [other for other in chosen if _twins(one.body, other.body, weights.twin)]
         witness = len(twins) == 1 and twins[0].passage.document != one.passage.document
-        if known & (one.bag | one.around) and (not twins or witness):  # a second witness is worth having
+        if known & (one.bag | one.around | one.over) and (not twins or witness):  # a second witness is worth having
             chosen.append(one)
     return tuple(_evidence(one, part) for one in chosen)
 
 
-def _pool(passages: Sequence[Passage], about: frozenset[Kind]) -> list[_Sentence]:
+def _pool(passages: Sequence[Passage], about: frozenset[Kind], read: Reading) -> list[_Sentence]:
     """Returns the sentences of all passages once each, in reading order, with what stands around them; none that is never evidence."""
     best: dict[tuple[DocumentId, int, int], _Sentence] = {}
     for passage in passages:
@@ -186,14 +193,25 @@ def _pool(passages: Sequence[Passage], about: frozenset[Kind]) -> list[_Sentence
             place = (passage.document, passage.start + start, passage.start + end)
             if place not in best or passage.score > best[place].passage.score:
                 text = passage.text[start:end]
+                table = read_row(passage.text, start, end, whole=passage.start == 0) if row(text) else None
+                if row(text) and table is None:
+                    continue
                 listed = entry(passage.text[passage.text.rfind("\n", 0, start) + 1 : end][:LINE])
-                best[place] = _Sentence(passage=passage, start=place[1], end=place[2], text=text, terms=content(text), entry=listed)
+                best[place] = _Sentence(
+                    passage=passage,
+                    start=place[1],
+                    end=place[2],
+                    text=text,
+                    terms=read(table.text if table else text),
+                    entry=listed,
+                    row=table,
+                )
     pool = sorted(best.values(), key=lambda one: (one.passage.document, one.start))
     documents: dict[DocumentId, list[_Sentence]] = {}
     for one in pool:
         one.bag = frozenset(one.terms)
         said = body(one.text, one.passage.title)
-        one.body = one.bag if said == one.text else frozenset(content(said))
+        one.body = one.bag if said == one.text else frozenset(read(said))
         documents.setdefault(one.passage.document, []).append(one)
     for group in documents.values():
         _put_under_headings(group)
@@ -202,34 +220,41 @@ def _pool(passages: Sequence[Passage], about: frozenset[Kind]) -> list[_Sentence
             one.around = frozenset().union(*(other.bag for other in group[max(0, at - 1) : at + 2] if other is not one))
             one.place = (at + 0.5) / len(group)
             one.study = reports and one.start < ABSTRACT
+    for passage in passages if "code" not in about else ():
+        for start, end in transcripts(passage.text):
+            for one in documents.get(passage.document, ()):
+                if passage.start + start <= one.start and one.end <= passage.start + end:
+                    one.noise = "transcript"
     for one in pool:
-        kind = noise(one.text)
+        kind = one.noise or noise(one.text)
         one.noise = "" if kind in about else kind
     return [one for one in pool if one.noise not in NEVER]
 
 
 def _put_under_headings(group: Sequence[_Sentence]) -> None:
     """Notes what the heading over each sentence of a document says."""
-    over: frozenset[str] = frozenset()
+    over, works = frozenset[str](), False
     for one in group:
         if heading(one.text, one.passage.text[one.end - one.passage.start :][:LINE]):
-            over = one.bag
+            over, works = one.bag, lists_works(one.text)
         else:
             one.over = over
+            one.noise = "reference" if works else ""
 
 
 def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weights: Weights) -> None:
     """Gives every sentence its score."""
     rarity = idf([one.terms for one in pool])
     unseen = math.log(1 + 2 * len(pool))
-    for term, telling in asked(question).items():  # "happen" may be rare among the sentences and still say little
+    for term, telling in sought(question).items():  # "happen" may be rare among the sentences and still say little
         rarity[term] = rarity.get(term, unseen) * min(telling, 1.0)
     total = sum(rarity[term] for term in terms)
     mean = sum(len(one.terms) for one in pool) / len(pool) or 1.0
     top = max(one.passage.score for one in pool)
     low = min(one.passage.score for one in pool)
     kinds, named, scales = wanted(question), topic(question), measures(question)
-    titles = {one.passage.title: titled(one.passage.title) for one in pool}
+    read = reader(question)
+    titles = {one.passage.title: titled(one.passage.title) | frozenset(read(one.passage.title)) for one in pool}
     shared = _shared(terms, pool, rarity, total, top)
     whole: dict[Passage, frozenset[str]] = {}
     for one in pool:
@@ -303,10 +328,15 @@ def _evidence(one: _Sentence, part: int) -> Evidence:
     """Returns the evidence for a chosen sentence."""
     passage = one.passage
     start, end = one.start - passage.start, one.end - passage.start
+    top = one.row.start if one.row else start
     return Evidence(
         document=passage.document, title=passage.title, uri=passage.uri, start=one.start, end=one.end, quote=one.text,
         score=round(one.score, 4), part=part, passage=round(passage.score, 4), source=passage.source,
         cover=round(one.cover, 4), reach=round(one.reach, 4),
-        before=passage.text[max(0, start - CONTEXT) : start], after=passage.text[end : end + CONTEXT],
-        own=passage.own, origin=passage.origin,
+        before=passage.text[min(max(0, start - CONTEXT), top) : start],
+        after=passage.text[end : end + CONTEXT],
+        shown=one.row.text if one.row else "",
+        lead=start - top,
+        own=passage.own,
+        origin=passage.origin,
     )  # fmt: skip

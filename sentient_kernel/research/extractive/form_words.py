@@ -53,13 +53,16 @@ PARTING = re.compile(
     r"(?: [A-Z]\w*){0,2}[.!]?$"
 )
 ROLE = re.compile(
+    r"(?:i am|i['’]m|we are|we['’]re) an? (?:[\w-]{1,20} ){0,2}"
+    r"(?!(?:smok|drink|us|carri|sleep)er|patient)"
+    r"[\w-]{0,20}(?:er|or|ist|ian|ant|ent|nurse|m[ae]n|parent|novice|layperson|owner)s?[.!]$|"
     r"(?:act|behave) (?:as|like) |(?:imagine|pretend)(?: that)? you "
     r"|you(?: are|['’]re) (?:an?|the|my) "
     r"(?:\w+ ){0,3}(?:assistant|expert|scientist|researcher|teacher|professor|analyst|journalist|ai"
     r"|chatbot|librarian|tutor|writer)\b",
     re.I,
 )
-"""What a model is told to be: no question is about that when another one follows."""
+"""What a model is told to be, or who asks: no question is about that when another one follows."""
 
 _PLEASE = _any("please|kindly|bitte|por favor|per favore|s['’]il (?:te|vous) pla[iî]t")
 _DET = _any("an?|the|one|some|any|me an?|ein(?:en|e)?|einer|une?|una?|um|uma")
@@ -75,13 +78,28 @@ _HOW = r"(?:(?:very|really|quite) )?" + _any(
 _PIECE = _any(
     """report|summary|overview|essay|paragraph|article|notes?|introduction|explanation|description
     |outline|review|brief|briefing|memo|text|abstract|synopsis|account|list|table|answer
+    |reports|summaries|paragraphs|sentences|e-?mails?|letters?|memos|messages?|(?:blog )?posts?
+    |tweets?|threads?|slides?|presentations?|speech|press release|newsletters?|faqs?|poem|story
+    |hand-?outs?|(?:cheat|fact)[ -]?sheets?|bullet[- ]points?|bullets
     |information|info|details|bericht|überblick|übersicht|zusammenfassung|aufsatz|artikel|liste
     |tabelle|einführung|rapport|résumé|texte|aperçu|essai|synthèse|tableau|informe|resumen|texto
     |ensayo|artículo|reporte|tabla|lista|rapporto|riassunto|testo|relatório|resumo"""
 )
+_AMOUNT = _any(
+    r"""(?:(?:about|around|exactly|at most|up to) )?(?:two|three|four|five|six|seven|eight|ten
+    |\d{1,3})|several|a few|a couple of|zwei|drei|vier|fünf|deux|trois|dos|tres"""
+)
+_READER = _any(
+    r"""me|us|(?:an?|the|my|our|your) (?:[\w-]{1,20} )?(?:boss|manager|team|students?|class|children
+    |child|kids?|colleagues?|customers?|clients?|readers?|friends?|professor|teacher|supervisor
+    |grandm(?:a|other)|parents?|mayor|beginners?|layman|laypersons?|public|press|board|council
+    |editor|neighbou?rs?|five[- ]year[- ]old)"""
+)
+_TO = rf"(?: (?:to|for) {_READER})?"
+_SAYING = _any("""(?:that |which )?(?:explain|describ|summari[sz]|discuss|outlin|cover|list)(?:s|es|ing)""")
 _ON = _any(
     """about|on|of|for|regarding|concerning|über|zu|zum|zur|von|vom|sur|de|du|des|d['’]|sobre|del
-    |acerca de|su|di|del"""
+    |acerca de|su|di|del|der"""
 )
 _DOCUMENTS = (
     r"(?:(?:only|just) )?(?:"
@@ -117,6 +135,12 @@ _KNOWN = _any(
 )
 _SOME = "the|all|some|every|any|several|two|three|four|five|six|seven|eight|nine|ten|\\d{1,3}"
 
+_TRADE = (
+    r"(?!(?:smok|drink|us|carri|sleep)er|patient|solvent|agent|component)"
+    r"[\w-]{0,20}(?:er|or|ist|ian|ant|ent|nurse|m[ae]n|parent|novice|layperson|pharmacist|owner)s?"
+)
+"""What somebody is by trade, who says so before asking."""
+
 COURTESY = _compiled(
     (
         rf"{_PLEASE}[,:]?\s+",
@@ -150,15 +174,26 @@ COURTESY = _compiled(
         r"¿?(?:puedes|podrías|puede|podría) (?:decirme|explicarme|explicar|describir|contarme)\s+",
         r"(?:quiero|quisiera|me gustaría) saber\s+|puoi dirmi\s+|vorrei sapere\s+",
         r"(?:gostaria de|quero) saber\s+|você pode me dizer\s+",
+        rf"(?:in a nutshell|in short|in brief|briefly|quickly|simply|just)[,:]?\s+(?={ASKING}\b)",
+        r"what (?:should|do|does|must|can|would) (?:i|we|one|you|people|everyone|anyone|an? [\w-]{1,20})"
+        r"(?: (?:need|have|want|ought) to)? (?:know|learn|understand|remember|consider|keep in mind)"
+        r" (?:about|on|of|when it comes to)\s+",
+        rf"as an? (?:[\w-]{{1,20}} ){{0,2}}{_TRADE},\s+(?=[^.?!]{{0,200}}\b(?:i|we|me|us|my|our)\b)",
+        rf"(?:i am|i['’]m|we are|we['’]re) (?:an? )?(?:[\w-]{{1,20}} ){{0,2}}{_TRADE}(?:,? and |, )"
+        r"(?=(?:i|we|want|need|would|my|our|what|how|when|which|who|is|are|do|can)\b)",
+        r"for (?:an?|my|our|the) (?:[\w-]{1,20} ){0,2}(?:project|report|essay|paper|presentation|article"
+        r"|class|homework|assignment|talk|meeting|newsletter|post|thesis|exam),\s+",
     )
 )
 """Courtesy that a request begins with."""
 
 MADE = _compiled(
     (
-        rf"{_MAKE}{_ME}(?: {_PLEASE})?(?: {_DET})?(?: {_HOW}){{0,3}} {_PIECE}(?: {_HOW})? {_ON}\s*",
-        rf"{_MAKE}{_ME}(?: {_DET})?(?: {_HOW}){{0,3}} {_PIECE} (?=compar)",
-        rf"{_MAKE}{_ME}(?: {_HOW}| about| at most| around){{1,3}} {_ON}\s*",
+        rf"{_MAKE}{_ME}(?: {_PLEASE})?(?: {_DET}| {_AMOUNT})?(?: {_HOW}){{0,3}} {_PIECE}(?: {_HOW})?"
+        rf"{_TO} (?:{_ON}|{_SAYING})\b\s*",
+        rf"{_MAKE}{_ME}(?: {_DET}| {_AMOUNT})?(?: {_HOW}){{0,3}} (?:{_PIECE}{_TO} )?"
+        r"(?=compar|contrasting)",
+        rf"{_MAKE}{_ME}(?: {_HOW}| about| at most| around){{1,3}} {_ON}\b\s*",
         rf"{_MAKE}{_ME} {_KNOWN}\s+",
         rf"(?:{_DET} )?(?:{_HOW} ){{1,3}}{_PIECE} (?:about|on|of|regarding|über|zu|sur|sobre)\s+",
         r"(?:(?:a|an) )?(?:summary|overview|outline) (?:of|on)\s+",
@@ -169,7 +204,9 @@ MADE = _compiled(
 
 TOLD = _compiled(
     (
-        rf"(?-i:(?!EXPLAIN\b|DESCRIBE\b)){_TELL}{_ME}(?: {_PLEASE})?(?:[,:]? {_KNOWN})?[,:]?\s+",
+        rf"(?-i:(?!EXPLAIN\b|DESCRIBE\b)){_TELL}{_ME}{_TO}(?: {_PLEASE})?(?:[,:]? {_KNOWN})?[,:]?\s+",
+        r"(?:quote|find|give|show)(?: me| us)? (?:the|an?|every|all) (?:sentence|passage|line|paragraph)s?"
+        r" (?:that|which|where it) (?:says?|tells?|states?|explains?|mentions?)(?: us| me)?\s+",
         rf"(?:list|name)(?: me)? (?=(?:{_SOME})\b)",
         r"define (?=(?:(?:the|an?) )?[\w-]{1,40}(?: [\w-]{1,40}){0,2}[.?!]?$)",
     )
@@ -186,8 +223,12 @@ _AT_MOST = _any(
     |exactly|maximum|max\.?|maximal|höchstens"""
 )
 _SIZE = _any(
-    """sentences?|words?|paragraphs?|sätzen|satz|wörtern|worten|absätzen|phrases?|mots|paragraphes?
+    """sentences?|words?|paragraphs?|bullet[- ]points?|bullets|number|figure|sätzen|satz|wörtern|worten|absätzen|phrases?|mots|paragraphes?
     |frases?|palabras|párrafos?|frasi|parole|palavras"""
+)
+_AUDIENCE = _any(
+    """boss|manager|team|students?|class|colleagues?|customers?|clients?|readers?|kids?|children
+    |friends?|professor|teacher|supervisor|grandm(?:a|other)|parents?|newsletter|blog|presentation"""
 )
 MANNER = re.compile(
     _any(
@@ -200,7 +241,8 @@ MANNER = re.compile(
     |five|5|dummies)(?: years? old)?
     |thanks?(?: you)?(?: (?:very|so) much|\sa lot)?(?: in advance)?|danke(?: schön)?
     |merci(?: beaucoup|\sd['’]avance)?|(?:muchas )?gracias|grazie|obrigad[oa]
-    |if (?:possible|you can)|zusammen|(?:based on|according to) {_DOCUMENTS}"""
+    |if (?:possible|you can)|zusammen|in a nutshell|in a few words
+    |for (?:my|our) {_AUDIENCE}|(?:based on|according to) {_DOCUMENTS}"""
     ),
     re.I,
 )
@@ -211,7 +253,7 @@ _SHAPE = _any(
     |paragraph|tabelle|liste|stichpunkten|stichworten|tableau|tabla|lista|tabella|tabela"""
 )
 _INTO = _any(
-    """as|in|in (?:the )?form of|into|in einer|als|dans|sous forme de|comme|en|como|in una
+    """as|in|using|in (?:the )?form of|into|in einer|als|dans|sous forme de|comme|en|como|in una
     """
 )
 _PROOF = _any(
@@ -224,7 +266,7 @@ _WITH = (
 )
 LAYOUT = re.compile(
     _any(
-        rf"""{_INTO} (?:{_DET} )?(?:{_HOW} )?{_SHAPE}(?: form(?:at)?)?|{_WITH} {_PROOF}|step by step
+        rf"""{_INTO} (?:{_DET} )?(?:{_HOW} )?{_SHAPE}(?: form(?:at)?)?(?: with {_COUNT} (?:columns?|rows?))?|{_WITH} {_PROOF}|step by step
         |schritt für schritt|étape par étape|paso a paso"""
     ),
     re.I,
@@ -240,7 +282,8 @@ TONGUE = re.compile(r"(?:in|auf|en)(?: (?:the|la|le|l['’]))? ?" + _any("|".joi
 WISH = frozenset(
     """answer answers reply respond keep be use cite quote include add provide format limit restrict
     write give please kindly thanks thank avoid present output return think hello hi hey greetings
-    stick only antworte antworten antwort schreibe schreiben verwende nutze nenne halte fasse bitte
+    stick only no yes just name state specify say tell show antworte antworten antwort
+    schreibe schreiben verwende nutze nenne halte fasse bitte
     danke hallo réponds répondez réponse écris écrivez utilise utilisez cite citez sois merci
     bonjour responde responda contesta escribe usa cita gracias hola rispondi risponda scrivi
     grazie escreva obrigado""".split()
@@ -258,7 +301,10 @@ FORM = WISH | frozenset(
     heading headings section sections style tone formal academic scientific own knowledge outside
     anything nothing not don't do make made invent inventing guess guessing hallucinate speculate
     step steps sure maximum minimum max min least fewer less than around approximately claim claims
-    statement statements fact facts based according possible length need want like very much lot
+    statement statements fact facts single exact exactly value values percent percentage year date
+    quick numeric integer digit digits decimal decimals unit units rounded explanation explanations
+    reasoning preamble introduction commentary comment comments full complete email letter amount
+    name names time day month place person all both each based according possible length need want like very much lot
     help i'd i'm it's that's let's every form way yes no mention kurz kurze kurzen knapp
     ausführlich satz sätze sätzen wort wörter wörtern worten quelle quellen quellenangaben tabelle
     liste stichpunkten dokument dokumente dokumenten mit ohne auf nur und in einer einem eine ein

@@ -7,16 +7,16 @@ one of these kinds ("Under which licence ...", "Which command ...") excuses it: 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from sentient_kernel.text.words import STOP, WORD
 
-__all__ = ["NEVER", "Kind", "excused", "noise", "noisy"]
+__all__ = ["NEVER", "Kind", "excused", "lists_works", "noise", "noisy", "transcripts"]
 
-Kind = Literal["", "order", "legal", "reference", "address", "navigation", "code", "figures", "fragment"]
+Kind = Literal["", "order", "legal", "reference", "address", "navigation", "code", "transcript", "figures", "fragment"]
 
-NEVER: frozenset[Kind] = frozenset(("order", "legal", "reference", "navigation"))
+NEVER: frozenset[Kind] = frozenset(("order", "legal", "reference", "navigation", "transcript"))
 """Kinds that are no evidence, not even where there is nothing else."""
 SHORTEST, LONGEST = 20, 4_000
 """A statement has so many characters at least; a longer "sentence" is a table or code."""
@@ -48,7 +48,14 @@ _LEGAL = re.compile(
     r"|\bliable (?:for|to) any\b|\bterms (?:of (?:use|service)|and conditions)\b"
     r"|\bprivacy policy\b|\bopen[- ]access article\b|\bcreative commons\b"
     r"|\blicen[cs]e (?:agreement|terms|file|notice|text)\b|\b(?:registered )?trademarks? of\b"
-    r"|\byou should have received a copy\b"
+    r"|\byou should have received a copy\b|\b(?:may|must) not be (?:reproduced|reprinted)\b"
+    r"|\b(?:no|any) part of (?:this|the)\b.{0,60}\bbe (?:reproduced|reprinted|copied)\b"
+    r"|\breprint(?:ing|s)? (?:is |are )?(?:prohibited|forbidden|permitted)|\bISSN:? ?\d"
+    r"|^(?:(?:self-)?published|printed|edited|distributed|typeset) by [^,;]{1,80}$"
+    r"|\bis in the public domain\b|\bcookie (?:settings|policy)\b|^imprint\b|\bregistered trade ?mark"
+    r"|\balle rechte vorbehalten\b|\bnachdruck\b.{0,60}\b(?:verboten|untersagt|genehmigung)"
+    r"|^(?:gerichtsstand|impressum|haftungsausschluss|datenschutz)\b|\btous droits réservés\b"
+    r"|\b(?:todos los derechos reservados|tutti i diritti riservati|todos os direitos reservados)\b"
     r"|\bdeclare (?:that )?(?:they have |there (?:is|are) )?no (?:competing|conflicts?)",
     re.I,
 )
@@ -56,13 +63,30 @@ _LAW = re.compile("WARRANT|LIAB|DAMAGES|COPYRIGHT|LICEN|DISCLAIM|AUTHORS")
 _LEGAL_HINTS = tuple(
     """\u00a9|copyright|rights reserved|licen|spdx|cc-by|cc by|permission|redistribut|as-is|as is
     |warrant|in no event|liable|terms of|terms and|privacy policy|open-access|open access
-    |creative commons|trademark|received a copy|declare""".replace("\n    ", "").split("|")
+    |creative commons|trademark|received a copy|declare|reproduced|reprint|issn|shed by|nted by|ted by
+    |typeset by|public domain|cookie|imprint|trade mark|vorbehalten|nachdruck|gerichtsstand|impressum
+    |haftungsaus|datenschutz|droits|derechos|diritti|direitos""".replace("\n    ", "").split("|")
 )
 """Looked for first: most sentences have none, and patterns take thirty times as long."""
 _REFERENCE = re.compile(
     r"(?:\b(?:19|20)\d\d[a-z]?; ?\d{1,4}(?:\(\d{1,4}\))?: ?[eS]?\d|\bdoi\b|\bDOI\b)(?=.{0,60}$)"
     r"|\bPMID\b|\bISBN\b|\barXiv:\d|^Accessed \w|\bRetrieved (?:from|on) |^SHA: |^Authors?: "
     r"|^See also: |^See (?:more|the|below|above)\b(?:[^.]|\.\w){0,80}\.?$"
+)
+_WORK = re.compile(
+    r"(?:\[?\d{1,3}[.\])] ?)?(?:[A-Z\u00c0-\u00dd][\w'\u2019-]{1,30} [A-Z]{1,3}"
+    r"(?:,? et al\b|(?:, [A-Z\u00c0-\u00dd][\w'\u2019-]{1,30} [A-Z]{1,3}){1,30}(?:\.|,? et al\b))"
+    r"|[A-Z\u00c0-\u00dd][\w'\u2019-]{1,30}, (?:[A-Z]\. ?){1,3}(?:,? ?(?:&|and|et al)|, ?[A-Z\u00c0-\u00dd]|\())"
+)
+"""How an entry of a list of works begins: "Drake C, et al." or "Doe, J. (2010)"."""
+_WORKS = re.compile(
+    r"[#=*\s\d.]{0,8}(?:references?|bibliography|works cited|literature(?: cited)?|further reading"
+    r"|literatur(?:verzeichnis|hinweise)?|quellen(?:verzeichnis)?|références|bibliographie"
+    r"|bibliografía|referencias|bibliografia)[:*=\s]{0,8}",
+    re.I,
+)
+_PROMPT = re.compile(
+    r"(?m)^[ \t]*(?:[\w.-]{1,40}@[\w.-]{1,40}:\S{0,60}[$#] |[$%] \S|[\w.-]{1,30}[$#] \S|PS [A-Z]:\\|[A-Z]:\\[^\n>]{0,80}>)"
 )
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|\b[\w.+-]{1,40}@[\w.-]{1,60}\.\w+|https?:\S*", re.I)
 _REFERENCE_HINTS = ("doi", ";", "pmid", "isbn", "arxiv", "access", "retrieved", "sha:", "author", "see")
@@ -107,7 +131,8 @@ _JOINING = STOP - frozenset("for if while do in and or not is as with from where
 _ABOUT: tuple[tuple[str, Kind], ...] = (
     (
         r"\blicen[cs]|\bcopyright|\bwarrant|\bliab|\blegal|\bpermi(?:t|ssion)|\bredistribut"
-        r"|\bterms\b|\btrademark|\bdisclaim|\bconflicts? of",
+        r"|\bterms\b|\btrademark|\bdisclaim|\bconflicts? of|\bpublished by|\bpublishe[rs]|\bwho published"
+        r"|\brechte\b|\bgerichtsstand|\breproduc",
         "legal",
     ),
     (
@@ -145,7 +170,7 @@ def noise(text: str) -> Kind:
         return "order"
     if (_has(low, _LEGAL_HINTS) and _LEGAL.search(text)) or _shouted(text):
         return "legal"
-    if _has(low, _REFERENCE_HINTS) and _REFERENCE.search(text):
+    if _WORK.match(text) or (_has(low, _REFERENCE_HINTS) and _REFERENCE.search(text)):
         return "reference"
     if _MENU.match(text) or (len(text.split()) <= MENU and _NAVIGATION.search(text)):
         return "navigation"
@@ -154,6 +179,20 @@ def noise(text: str) -> Kind:
     if (_TECHNICAL.search(text) and _listed(text)) or (_COMMAND.match(text) and not _joining(text)):
         return "code"
     return "figures" if _figures(text) else ""
+
+
+def lists_works(heading: str) -> bool:
+    """Tells whether a heading stands over a list of works: what follows are their titles."""
+    return bool(_WORKS.fullmatch(heading[:80]))
+
+
+def transcripts(text: str) -> Iterator[tuple[int, int]]:
+    """Yields where what a shell was told and answered stands, from a prompt to an empty line."""
+    at = 0
+    while match := _PROMPT.search(text, at):
+        end = text.find("\n\n", match.end())
+        at = len(text) if end < 0 else end
+        yield match.start(), at
 
 
 def _has(low: str, hints: Sequence[str]) -> bool:

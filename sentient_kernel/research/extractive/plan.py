@@ -27,7 +27,9 @@ _ASKING = r"(?:what|who|whom|whose|when|where|why|which|how|does|do|did|is|are|w
 _LEADING = r"(?:(?:for|in|at|by|to|from|with|under)\s+)?"
 _AND_ASKS = re.compile(
     rf"\s*[,;]\s*(?:and|or|but)\s+(?={_LEADING}{_ASKING}\b)"
-    rf"|\s+and\s+(?={_LEADING}(?:what|who|when|where|why|which|how)\b)",
+    rf"|\s+and\s+(?={_LEADING}(?:what|who|when|where|why|which|how)\b)"
+    r"|\s*,\s+(?=(?:what|who|when|where|why|which|how) (?:is|are|was|were|do|does|did|can|will|has|have"
+    rf"|many|much|long|far|old|often|big|high)\b[^?]{{1,300}},\s*and\s+{_LEADING}{_ASKING}\b)",
     re.I,
 )
 _STARTS = re.compile(rf"\s*(?:(?:for|in|at|by|to|from|with|under|and|or|but|so|then|also)\s+)*{_ASKING}\b", re.I)

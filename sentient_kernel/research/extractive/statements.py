@@ -60,7 +60,7 @@ def statements(evidence: Sequence[Evidence], about: frozenset[Kind]) -> list[Sta
     spare: list[Statement] = []
     for one in evidence:
         whole, complete = _complete(one, quoted)
-        text = clean(whole.quote)
+        text = clean(one.shown or whole.quote)
         if not content(text):
             continue
         said = body(text, one.title)
@@ -82,12 +82,17 @@ def _says(one: Evidence, text: str, about: frozenset[Kind]) -> bool:
     """Tells whether a piece of evidence says something by itself: prose, or a row of a table that is about what is asked."""
     if row(one.quote):
         return one.cover >= ROW and not one.quote.rstrip().endswith("?")
-    return not noisy(text, about) and not text.endswith(("?", "\uff1f", "\u061f")) and not heading(one.quote, one.after)
+    if noisy(text, about) or noisy(one.quote, about) or heading(one.quote, one.after):
+        return False
+    return not text.endswith(("?", "\uff1f", "\u061f"))
 
 
 def _complete(one: Evidence, quoted: set[tuple[DocumentId, int]]) -> tuple[_Span, bool]:
     """Returns a piece of evidence, with the sentence before it where it points back to that, and whether it can stand alone."""
     span = _Span(one, one.start, one.quote, one.before)
+    if one.lead:
+        at = len(one.before) - one.lead
+        return _Span(one, one.start - one.lead, one.before[at:] + one.quote, one.before[:at]), True
     if not pointing(one.quote):
         return span, True
     if any(document == one.document and 0 < one.start - end <= 3 for document, end in quoted):

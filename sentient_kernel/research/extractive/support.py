@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sentient_kernel.index.chunk import sentences
+from sentient_kernel.research.extractive.features import row
 from sentient_kernel.research.extractive.plan import SubQuestion
+from sentient_kernel.research.extractive.sought import loose, reader, sought
+from sentient_kernel.research.extractive.tables import read_row
 from sentient_kernel.research.extractive.titles import family
 from sentient_kernel.sources.base import Passage
-from sentient_kernel.text.words import KIND, asked, content, titled
+from sentient_kernel.text.words import KIND, content, titled
 
 __all__ = ["ENOUGH", "Support", "listed", "supported", "supports"]
 
 ENOUGH = 2.85
 """From this score on the passages answer the question; measured so that 95 of 100 answerable questions pass (tests/bench/evidence.py)."""
+FEW = 5
+"""A search that finds fewer passages found rare words."""
+RARE = 2
+"""What a question names is rare where so many passages at most have all of it."""
 LIST = 10
 """The peak is measured among so many of the best passages."""
 
@@ -28,6 +36,8 @@ class Support(NamedTuple):
         score: The figure that was compared with :data:`ENOUGH`.
         missing: Telling words of the question that no passage holds.
         names: Those of them that are names or numbers: a detail that the answer cannot speak of.
+        near: Where they do not: one passage has all that the question names, and only its verb or
+            an adjective may be said there otherwise, so that it is worth showing.
     """
 
     ok: bool
@@ -35,6 +45,12 @@ class Support(NamedTuple):
     score: float = 0.0
     missing: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    near: bool = False
+
+    @property
+    def shown(self) -> bool:
+        """Whether sentences of what was found are worth showing."""
+        return self.ok or self.near
 
 
 def supported(question: str, passages: Sequence[Passage]) -> Support:
@@ -48,17 +64,16 @@ def supported(question: str, passages: Sequence[Passage]) -> Support:
         question: What is asked.
         passages: What was found, in any order.
     """
-    terms = asked(question)
+    terms, read = sought(question), reader(question)
     if not passages:
         return Support(False, "The search found nothing.", 0.0, tuple(_spelled(question, terms)))
     if not terms:
         return Support(False, "The question names nothing to look for.")
     total = sum(terms.values())
-    titles = {passage.title: titled(passage.title) for passage in passages}
-    said = ((one, one.text[a:b]) for one in passages for a, b in sentences(one.text))
-    bags = [
-        frozenset(content(text)) | titles[one.title] for one, text in said if not text.startswith("```")
-    ]  # an example is about anything
+    titles = {passage.title: titled(passage.title) | frozenset(read(passage.title)) for passage in passages}
+    said = [(one, _shown(one, a, b)) for one in passages for a, b in sentences(one.text)]
+    said = [(one, text) for one, text in said if not text.startswith("```")]  # an example is about anything
+    bags = [frozenset(read(text)) | titles[one.title] for one, text in said]
     best = max(sum(value for term, value in terms.items() if term in bag) for bag in bags or [frozenset()])
     everything = frozenset().union(*bags)
     absent = {term: value for term, value in terms.items() if term not in everything}
@@ -69,9 +84,40 @@ def supported(question: str, passages: Sequence[Passage]) -> Support:
     needed = frozenset(term for term, value in terms.items() if value > KIND)
     if score >= ENOUGH or (needed and any(needed <= bag for bag in bags)):
         return Support(True, "", score, missing, names)
+    held_by: dict[Passage, Counter[str]] = {}
+    for (one, _), bag in zip(said, bags, strict=True):
+        held_by.setdefault(one, Counter()).update(bag)
+    near = not names and _near(question, terms, passages, held_by)
     if missing:
-        return Support(False, f"Nothing that was found mentions {listed(missing)}.", score, missing, names)
-    return Support(False, "What was found shares words with the question but no passage brings them together.", score)
+        return Support(False, f"Nothing that was found mentions {listed(missing)}.", score, missing, names, near)
+    why = "What was found shares words with the question but no " + ("sentence" if near else "passage")
+    return Support(False, f"{why} brings them together.", score, near=near)
+
+
+def _near(question: str, terms: Mapping[str, float], passages: Sequence[Passage], bags: Mapping[Passage, Counter[str]]) -> bool:
+    """Tells whether one passage has all that a question names, but for a verb or an adjective.
+
+    And it tells of it: a search in much text finds passages for "the symptoms" too.
+    """
+    otherwise = loose(question)
+    needed = frozenset(term for term, value in terms.items() if value >= 1 and term not in otherwise)
+    fit = [one for one, bag in bags.items() if needed <= bag.keys()]
+    fit = [one for one in fit if len(otherwise - bags[one].keys()) <= bool(otherwise)]
+    if not needed or not fit:
+        return False
+    if len(passages) < FEW:
+        return True
+    tells = any(needed & titled(one.title) or min(bags[one][term] for term in needed) > 1 for one in fit)
+    return tells and len(fit) <= RARE
+
+
+def _shown(passage: Passage, start: int, end: int) -> str:
+    """Returns a sentence of a passage, a row of a table with the names of its columns."""
+    text = passage.text[start:end]
+    if not row(text):
+        return text
+    table = read_row(passage.text, start, end, whole=passage.start == 0)
+    return table.text if table else text
 
 
 def supports(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]]) -> dict[int, Support]:

@@ -5,12 +5,13 @@ Nothing is put in anybody's mouth: a sentence is shown as it stands in its sourc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sentient_kernel.ids import RunId
 from sentient_kernel.report.report import Claim, Gap, Report, SourceNote
-from sentient_kernel.research.coverage import judged
+from sentient_kernel.research.coverage import judged, left_open
 from sentient_kernel.research.extractive.disagree import disagreements
 from sentient_kernel.research.extractive.evidence import Evidence
 from sentient_kernel.research.extractive.features import entry, pointing
@@ -27,6 +28,18 @@ ANSWER = 3
 """An answer has at most so many sentences."""
 NEAR = 0.75
 """A sentence joins the answer when its score is at least this share of the best one's."""
+CLOSEST = "The rules found no sentence that answers this; the closest passages are shown."
+ADJACENT = 3
+"""So many characters lie at most between two sentences that follow one another."""
+FULL_ROW = 0.75
+"""A row of a table can be the answer when it holds this share of what is asked."""
+_SEVERAL = re.compile(
+    r"\bhow (?:to|can|should|do (?:i|you|we|they|people))\b|\bsteps?\b|\blist\b"
+    r"|\b(?:reasons|causes|ways|recommendations|measures|steps|items|points|rules|factors|things)\b",
+    re.I,
+)
+"""Questions whose answer may be a list."""
+_ITEM = re.compile(r"\s*(?:[-*+\u2022]|\(?\d{1,3}[.)])\s")
 CRISP = 30
 """An answer prefers sentences of up to so many words; each further word costs a hundredth."""
 
@@ -54,7 +67,8 @@ def write(
     plan = plan or (SubQuestion(id=0, text=question, query=subject(question)),)
     held = supports(plan, passages)
     support = held[plan[0].id]
-    shown = statements(evidence, excused(plan[0].query)) if support.ok else []
+    worth = support.shown or any(held[part.id].ok for part in plan if part.kind == "part")
+    shown = statements(evidence, excused(plan[0].query)) if worth else []
     report = Report(
         question=question, run_id=RunId(run_id), parts=tuple(part.text for part in plan),
         unanswered=_gaps(plan, passages, evidence, healths, held), coverage=judged(plan, (), held),
@@ -68,16 +82,29 @@ def write(
         return replace(report, sources=source_notes(healths, passages, report))
     sides = [part.id for part in plan if part.kind == "side"]  # they are not asked for by themselves
     own = [part.id for part in plan if part.kind == "part" and held[part.id].ok]
-    lead = _compared(shown, sides) or _answer(shown, own)
+    lead = _compared(shown, sides) or (not own and _series(question, shown)) or _answer(shown, own)
     for one in lead:
         one.lead = True
     ordered = [*lead, *(one for one in _ordered(shown) if not one.lead)]
     claims = tuple(Claim(text=one.text, citations=tuple(one.citations), part=one.first.part, lead=one.lead) for one in ordered)
+    coverage = judged(plan, claims, held)
+    told = [gap for gap in report.unanswered if coverage.level != "some" or gap.question != plan[0].text]
+    known = {gap.question for gap in told}
+    missed = [part for part in left_open(plan, claims, held) if part.text not in known]
     report = replace(
-        report, answer=" ".join(one.text for one in lead), claims=claims, disagreements=disagreements(evidence),
-        coverage=judged(plan, claims, held),
-    )  # fmt: skip
+        report,
+        answer=" ".join(_closed(one.text) for one in lead),
+        claims=claims,
+        disagreements=disagreements(evidence),
+        coverage=coverage,
+        unanswered=(*told, *(Gap(question=part.text, reason=CLOSEST) for part in missed)),
+    )
     return replace(report, sources=source_notes(healths, passages, report))
+
+
+def _closed(text: str) -> str:
+    """Returns a statement as one of several: a row of a table ends like a sentence."""
+    return text if text[-1:] in ".!?\u2026\u3002\uff01\uff1f\"'\u201d\u2019)" else f"{text}."
 
 
 def _passages(evidence: Sequence[Evidence]) -> dict[int, list[Passage]]:
@@ -104,8 +131,9 @@ def _answer(shown: Sequence[Statement], parts: Sequence[int]) -> list[Statement]
     """
     ranked = sorted(_able(shown) or shown, key=lambda one: -_worth(one))
     top = _worth(ranked[0])
-    firsts = (next((one for one in ranked if one.first.part == part), None) for part in parts)
-    chosen = [one for one in firsts if one][:ANSWER] or ranked[:1]
+    others = sorted(shown, key=lambda one: -_worth(one))  # an entry of a list may be all that answers a part
+    firsts = (next((one for one in [*ranked, *others] if one.first.part == part), None) for part in parts)
+    chosen = [one for one in firsts if one][:ANSWER] or _with_its_subject(others, ranked[0]) or ranked[:1]
     more = [one for one in ranked if one not in chosen and _worth(one) >= NEAR * top]
     chosen += more[: ANSWER - len(chosen)]
     if not parts:
@@ -113,10 +141,40 @@ def _answer(shown: Sequence[Statement], parts: Sequence[int]) -> list[Statement]
     return sorted(_in_order(chosen), key=lambda one: one.first.part or max(parts) + 1)
 
 
+def _with_its_subject(others: Sequence[Statement], able: Statement) -> list[Statement]:
+    """Returns the best statement with the one before it, where it says "it" and fits better than what stands alone."""
+    best = others[0]
+    if not pointing(best.text) or best.first.cover <= able.first.cover or _worth(best) <= _worth(able):
+        return []
+    ends = best.first.start
+    before = (one for one in others if one.first.document == best.first.document and 0 < ends - one.first.end <= ADJACENT)
+    one = next(before, None)
+    return [one, best] if one is not None and not pointing(one.text) else []
+
+
+def _series(question: str, shown: Sequence[Statement]) -> list[Statement]:
+    """Returns the first entries of a list that answers what asks for several things, in their order."""
+    if not _SEVERAL.search(question[:2_000]):
+        return []
+    entries: dict[str, list[Statement]] = {}
+    for one in shown:
+        if _ITEM.match(one.first.quote):
+            entries.setdefault(one.first.document, []).append(one)
+    best = max((some for some in entries.values() if len(some) > 1), key=lambda some: max(map(_worth, some)), default=[])
+    if not best or max(one.first.cover for one in best) < max(one.first.cover for one in shown) * NEAR:
+        return []
+    return _in_order(best)[:ANSWER]
+
+
 def _able(shown: Sequence[Statement]) -> list[Statement]:
     """Returns what can stand alone: no heading, no half formula, no entry of a list, nothing that needs what is before it."""
     ends = (".", "!", "\u3002", "\uff01")
-    able = [one for one in shown if one.text.rstrip("\"'\u201d\u2019)").endswith(ends) and not pointing(one.text)]
+    able = [
+        one
+        for one in shown
+        if (one.text.rstrip("\"'\u201d\u2019)").endswith(ends) or (one.first.shown and one.first.cover >= FULL_ROW))
+        and not pointing(one.text)
+    ]
     return [one for one in able if not entry(one.first.before.rpartition("\n")[2] + one.first.quote)] or able
 
 
