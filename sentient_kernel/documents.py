@@ -114,7 +114,8 @@ def _parts(snapshot: str) -> dict[str, Any]:
 class Passage:
     """A stretch of a document that fits a query: ``document.text[start:end] == text``.
 
-    ``own`` says that the document is a person's own, and no page or paper that everybody may read.
+    ``own`` says that the document is a person's own, and no page or paper that everybody may read;
+    ``origin`` where such a document came from, if it was not the source itself that said it.
     """
 
     SHOW: ClassVar[tuple[str, ...]] = ("title", "text", "uri", "score")
@@ -128,6 +129,7 @@ class Passage:
     score: float
     source: str = ""
     own: bool = False
+    origin: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,7 @@ class Health:
         refused: What could not be read: (uri, reason in one sentence).
         reason: Why there is nothing, when there is nothing.
         cache: The digests that the answers have in the cache, of which the last search is made.
+        brought: How many of them came with an opened file.
     """
 
     source: str
@@ -151,6 +154,7 @@ class Health:
     refused: tuple[tuple[str, str], ...] = ()
     reason: str = ""
     cache: tuple[str, ...] = ()
+    brought: int = field(default=0, repr=False)
 
 
 Progress = Callable[[str, float | None], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict
 from hashlib import blake2b
@@ -14,11 +15,13 @@ from sentient_kernel.errors import ModelError, SentientError
 from sentient_kernel.events import ErrorInfo
 
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-"""Characters that a reader cannot see but that move, hide or break what is around them. ZWJ and ZWNJ are not among them:
-scripts and emoji need them."""
+"""Characters that a reader cannot see but that move, hide or break what is around them: controls, lone surrogates, and what Unicode calls
+default ignorable. Some are needed in scripts and emoji; there they stay (:func:`_is_joint`)."""
+_BLANK = re.compile(r"(?! )[^\S\n\t]|\u2800")
+"""Blanks that are not the usual one."""
 
 MESSAGE = 2_000
 LOOKED = 4 * MESSAGE
@@ -32,7 +35,7 @@ _places: dict[str, tuple[str, int]] = {}  # a cache of _place, by file name; loo
 def plain(text: object) -> str:
     """Makes hidden characters visible: controls, direction overrides, zero-width spaces, tags and lone surrogates.
 
-    Newlines and tabs stay.
+    Newlines and tabs stay, and so does what scripts and emoji need where it stands.
 
     Args:
         text: Anything; what is not a string is turned into one.
@@ -44,7 +47,66 @@ def plain(text: object) -> str:
         >>> plain("safe" + chr(0x202E) + "txt.exe")
         'safe[U+202E]txt.exe'
     """
-    return _HIDDEN.sub(lambda found: f"[U+{ord(found.group()):04X}]", str(text).replace("\r\n", "\n"))
+    return _HIDDEN.sub(
+        lambda found: found.group() if _is_joint(found.string, found.start()) else _named(found), str(text).replace("\r\n", "\n")
+    )
+
+
+def exact(text: object) -> str:
+    """Makes all that cannot be seen visible, also what :func:`plain` leaves to scripts and emoji: for what a person agrees to.
+
+    Example:
+        >>> exact("a hive" + chr(0xFE01) + chr(0x2003) + "of \N{HEAVY BLACK HEART}" + chr(0xFE0F))
+        'a hive[U+FE01][U+2003]of \N{HEAVY BLACK HEART}[U+FE0F]'
+    """
+    raw = str(text).replace("\r\n", "\n")
+    if raw.isascii() and raw.isprintable():
+        return raw
+    shown = _BLANK.sub(_named, _HIDDEN.sub(_named, raw))
+    return "".join(f"[U+{ord(sign):04X}]" if unicodedata.category(sign) in ("Cn", "Co") else sign for sign in shown)
+
+
+def without_hidden(text: str) -> str:
+    """Returns a text without what :func:`plain` makes visible, and with usual blanks: for what a model says, which needs none of it."""
+    seen = _HIDDEN.sub(lambda found: found.group() if _is_joint(found.string, found.start()) or found.group() in "\r\n" else "", text)
+    return _BLANK.sub(" ", seen)
+
+
+def _named(found: re.Match[str]) -> str:
+    return f"[U+{ord(found.group()):04X}]"
+
+
+def is_hidden(text: str, at: int) -> bool:
+    """Tells whether a reader cannot see a character of a text, which no script or emoji needs there."""
+    return _HIDDEN.match(text[at]) is not None and not _is_joint(text, at)
+
+
+def _is_joint(text: str, at: int) -> bool:
+    """Tells whether a character that is not seen belongs to the one before it: one variation of a symbol or an ideograph, a joiner.
+
+    Not two in a row, and not after a character that has no such variation: whole texts can be written in these.
+    """
+    sign, before, after = text[at], text[at - 1 : at] if at else "", text[at + 1 : at + 2]
+    if not before:
+        return False
+    kind = unicodedata.category(before)
+    if sign in "\ufe0e\ufe0f":
+        return kind in ("So", "Sm", "Sk") or (after == "\u20e3" and before in "0123456789#*") or before in "\u203c\u2049\u3030\u303d"
+    if sign in "\u200c\u200d":
+        if (
+            after
+            and kind[0] in "LM"
+            and not before.isascii()
+            and before not in "\u115f\u1160\u3164\uffa0"
+            and _HIDDEN.match(before) is None
+        ):
+            return unicodedata.category(after)[0] in "LM" and not after.isascii() and _HIDDEN.match(after) is None
+        joins = kind in ("So", "Sk") or (before == "\ufe0f" and _is_joint(text, at - 1))
+        return sign == "\u200d" and joins and bool(after) and unicodedata.category(after) in ("So", "Sm")
+    if "\u180b" <= sign <= "\u180d":
+        return "\u1820" <= before <= "\u18aa"
+    varies = "\ufe00" <= sign <= "\ufe0d" or "\U000e0100" <= sign <= "\U000e01ef"
+    return varies and ("\u3400" <= before <= "\u9fff" or before >= "\U00020000") and kind == "Lo"
 
 
 def describe(error: BaseException) -> ErrorInfo:

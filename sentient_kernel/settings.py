@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,7 @@ MOST_NAMES = 12
 """Names that are listed in a sentence."""
 _DEFAULT: tuple[str, ...] = ()
 """Stands for the files that are read unless the caller names one: pydantic-settings is given none, as it would read all of them whole."""
+_WHY = {"mode": " (other than replay)", **dict.fromkeys(("cache_ttl", "cache_max_size", "model_timeout"), " (below its default)")}
 _BASE_URL = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
 _HOST = re.compile(r"(?:https?://)?(?:\[[0-9a-fA-F:.]+\]|[^\s/:@\\%\[\]]+)(?::[0-9]{1,5})?(?:/\S*)?", re.IGNORECASE)
 
@@ -34,8 +36,8 @@ class Settings(BaseSettings):
 
     Each field is read from the environment as ``SENTIENT_`` and its name in capitals, then from the user's own file
     (``~/.config/sentient-kernel/.env``), then from ``.env`` in the working directory. That one may belong to somebody else: unless the user
-    trusts it, only ``CACHE_*``, ``*_TIMEOUT``, ``OFFLINE``, ``DENY_DOMAINS``, ``LOG_LEVEL`` and ``MODE=replay`` count from it. Lists are
-    written with commas.
+    trusts it, only ``CACHE_*``, ``*_TIMEOUT``, ``OFFLINE``, ``DENY_DOMAINS``, ``LOG_LEVEL`` and ``MODE=replay`` count from it, and the
+    cache's limits and the model's time only where they are above the defaults. Lists are written with commas.
 
     Raises:
         ConfigurationError: from :meth:`load`, in one sentence, when a value does not fit.
@@ -236,7 +238,7 @@ def ignored(project: EnvFile | None = None) -> list[str]:
     project = project or project_file()
     names = _left_out(project)
     found = [project.problem] if project.problem else []
-    shown = [f"{PREFIX}{name.upper()}{' (other than replay)' if name == 'mode' else ''}" for name in names]
+    shown = [f"{PREFIX}{name.upper()}{_WHY.get(name, '')}" for name in names]
     if not project.trusted:
         shown += [name for name, value in project.providers.items() if os.environ.get(name) != value]
     if shown:
@@ -261,8 +263,13 @@ def tell(say: Callable[[str], object]) -> None:
 
 
 def own_lines(file: EnvFile) -> list[str]:
-    """Returns the settings that a file makes, as lines; of what may be secret only that it is there."""
-    values = {**{f"{PREFIX}{name.upper()}": value for name, value in _fields(file).items()}, **file.providers}
+    """Returns the settings that a file makes, as lines; of what may be secret only that it is there.
+
+    Those that count only from a file that is trusted come first.
+    """
+    left_out = _left_out(file)
+    given = sorted(_fields(file).items(), key=lambda pair: pair[0] not in left_out)
+    values = {**file.providers, **{f"{PREFIX}{name.upper()}": value for name, value in given}}
     lines = [f"{name} = {_masked(name, value)}" for name, value in values.items()]
     others = len(file.values) - len(lines)
     return lines + ([f"({others:,} more that are not settings, and are not read)"] if others else [])
@@ -271,8 +278,7 @@ def own_lines(file: EnvFile) -> list[str]:
 def _masked(name: str, value: str) -> str:
     if name.endswith("_KEY"):
         return f"(hidden, {len(value)} characters)"
-    shown = re.sub(r"//[^/@\s]*@", "//(hidden)@", value)
-    return shown if len(shown) <= 300 else f"{shown[:300]}… ({len(shown):,} characters)"
+    return re.sub(r"//[^/@\s]*@", "//(hidden)@", value)
 
 
 def listed(names: Iterable[str]) -> str:
@@ -296,6 +302,9 @@ def _left_out(project: EnvFile) -> list[str]:
 
 
 def _is_harmless(name: str, value: str) -> bool:
+    if name in ("cache_ttl", "cache_max_size", "model_timeout"):  # less of these throws away answers that were paid for
+        with suppress(ValueError):
+            return not float(value) < Settings.model_fields[name].default
     return name in PROJECTS or name.startswith("cache_") or name.endswith("_timeout") or (name, value) == ("mode", "replay")
 
 

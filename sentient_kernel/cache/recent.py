@@ -18,11 +18,13 @@ class Hit(NamedTuple):
         data: The bytes that the call returned.
         at: When it returned them: seconds since 1970.
         fresh: Whether the call was made just now, rather than once before.
+        brought: Whether a file that was opened here brought it: nobody here has seen the call made.
     """
 
     data: bytes
     at: float
     fresh: bool
+    brought: bool = False
 
 
 class Recent:

@@ -134,7 +134,7 @@ class Cache:
         self._threads = ThreadPoolExecutor(2, "sentient-cache")
         self._closed = False
 
-    async def call(self, key: Key, compute: Compute, *, ttl: float | None = None) -> Hit:
+    async def call(self, key: Key, compute: Compute, *, ttl: float | None = None, brought: bool = True) -> Hit:
         """Returns the answer to a call: kept, or made now, once for all who ask meanwhile.
 
         Args:
@@ -142,6 +142,7 @@ class Cache:
             compute: Makes the call. It runs in a task of its own: to be cancelled while waiting
                 here does not end it.
             ttl: Seconds for which a kept answer will do; by default that of the cache.
+            brought: Whether one that an opened file brought will do, in a replay.
 
         Returns:
             The answer's bytes, when it was given, and whether it was made now.
@@ -153,17 +154,17 @@ class Cache:
         if not self._recorded_only or key.digest in self._recorded:
             after = -1e18 if self._kept_only else self._monotonic() - (self.ttl if ttl is None else ttl)
             hit = self._recent.get(key.digest, after)
-            if hit is not None:
+            if hit is not None and (brought or not hit.brought):
                 return hit
-        return await self._call(key, compute, self.ttl if ttl is None else ttl)
+        return await self._call(key, compute, self.ttl if ttl is None else ttl, brought)
 
-    async def _call(self, key: Key, compute: Compute, ttl: float) -> Hit:
+    async def _call(self, key: Key, compute: Compute, ttl: float, brought: bool) -> Hit:
         while True:
             completed = self._completed  # looked at first: what completes from here on is noticed
             flight = self._flights.get(key.digest)
             if flight is None:
                 asked = self._recorded_only and key.digest not in self._recorded
-                if not asked and (hit := await self._find(key.digest, ttl)) is not None:
+                if not asked and (hit := await self._find(key.digest, ttl, brought)) is not None:
                     return hit
                 if self._kept_only:
                     raise self._not_recorded(key)
@@ -212,9 +213,9 @@ class Cache:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    async def _find(self, digest: str, ttl: float) -> Hit | None:
+    async def _find(self, digest: str, ttl: float, brought: bool = True) -> Hit | None:
         name = bytes.fromhex(digest)
-        entry = self._file.get(name, imported=self.mode == "replay")
+        entry = self._file.get(name, imported=brought and self.mode == "replay")
         if entry is None:
             return None
         age = self._age(digest, entry)
@@ -226,7 +227,7 @@ class Cache:
             return None
         if not self._kept_only and (now := self._clock.now_us()) < entry.at - SKEW_US:
             self._file.date(name, now)  # a clock was set back: from now on it grows old like any other
-        hit = Hit(data, entry.at / 1e6, False)
+        hit = Hit(data, entry.at / 1e6, False, not entry.own)
         self._recent.put(digest, hit, self._monotonic() - age, used=True)
         return hit
 

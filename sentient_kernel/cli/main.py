@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.cli.arguments import DONE, ENDINGS, FAILED, NOTHING, USAGE, WAITING, one_line, parsed, shell_word
 from sentient_kernel.errors import RunError, SentientError, UnknownModel, UsageError
+from sentient_kernel.failures import exact
 from sentient_kernel.redaction import shown
 
 if TYPE_CHECKING:
@@ -207,6 +208,17 @@ def _search(wb: Workbench, args: argparse.Namespace) -> int:
     return _fail(" ".join(reasons) or "No passage fits.", NOTHING)
 
 
+def _approvals(wb: Workbench, args: argparse.Namespace) -> int:
+    done = _table(wb.approvals, args)
+    if not args.json:
+        from sentient_kernel.projections.drawing.words import payload_lines
+
+        for index, one in enumerate(wb.approvals):
+            if one.status == "open" and (asked := payload_lines(one.payload, f"wb.approvals[{index}].payload")):
+                print("\n".join([f"\n{exact(one_line(one.id))} {exact(one_line(one.question))}", *(f"  {part}" for part in asked)]))
+    return done
+
+
 def _table(table: Any, args: argparse.Namespace) -> int:
     if args.json:
         _write(_json([_plain(row) for row in table]), args)
@@ -292,9 +304,10 @@ def _verify(args: argparse.Namespace) -> int:
         told = {"ok": verdict.ok, "rows": verdict.rows, "head": verdict.head, "foreign": verdict.foreign}
         _write(_json({**told, "damage": [{"first": d.first, "last": d.last, "what": d.what} for d in verdict.damage]}), args)
     elif verdict.ok:
-        print(f"The journal is whole: {verdict.rows:,} rows, none missing or altered.")
+        print(f"The journal is whole: {verdict.rows:,} rows, none missing or altered up to the last one.")
         print(f"{verdict.rows - verdict.foreign:,} were written by this installation, {verdict.foreign:,} come from elsewhere.")
         print("That no row is missing or altered does not prove who wrote it: a whole journal can be made up.")
+        print("Nor that it is the newest: an older copy that was put in its place is whole too, and what came later is not in it.")
     else:
         for damage in verdict.damage:
             print(f"rows {damage.first} to {damage.last}: {one_line(damage.what)}")
@@ -308,7 +321,7 @@ COMMANDS: dict[str, Callable[[Workbench, argparse.Namespace], int]] = {
     "runs": lambda wb, args: _table(wb.runs, args),
     "show": _show,
     "resume": _resume,
-    "approvals": lambda wb, args: _table(wb.approvals, args),
+    "approvals": _approvals,
     "approve": _approve,
     "reject": _reject,
     "demo": _demo,

@@ -9,24 +9,32 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
+from pydantic_core import to_json
 
 from sentient_kernel.cli.arguments import DONE, FAILED, one_line
 from sentient_kernel.env_files import EnvFile, project_file
 from sentient_kernel.errors import JournalDamaged, UsageError
 from sentient_kernel.events import ApprovalDecided, ApprovalRequested, Record, RunStarted
+from sentient_kernel.failures import exact
 from sentient_kernel.ids import ApprovalId, BlobId, RunId, Seq
 from sentient_kernel.installation import trust_file
 from sentient_kernel.journal.sqlite.store import SqliteJournal
 from sentient_kernel.journal.sqlite.trust import Seen
-from sentient_kernel.projections.foreign import hosts_in, inputs_named, said
+from sentient_kernel.projections.foreign import hosts_in, inputs_named, is_cut, said
 from sentient_kernel.projections.runs import Runs, with_liveness
 from sentient_kernel.research.names import research_names
 from sentient_kernel.research.workflow import RESEARCH
 from sentient_kernel.settings import own_lines
 
 MOST = 20
-"""Lines of each kind that are shown."""
-_NAMED = ("sources", "model", "embedder", "arguments")
+"""Lines that are shown of what nothing follows from; all else is shown whole, or not taken."""
+LONGEST = 5_000
+"""Characters of a line."""
+_ANSWERED = "answered elsewhere, and counting from then on"
+_POLICIES = "policies that answer by themselves from then on"
+_MODELS = "models and embedders"
+_NAMED = {"sources": "sources", "model": _MODELS, "embedder": _MODELS, "arguments": "arguments of other workflows"}
+_COUNTING = (_ANSWERED, _POLICIES, *dict.fromkeys(_NAMED.values()))
 
 
 def trust(path: str, *, yes: bool) -> int:
@@ -52,7 +60,7 @@ def trust(path: str, *, yes: bool) -> int:
     seen = _shown(journal) if journal.is_file() else None
     new = env.path is not None and not env.trusted
     if new:
-        _print(f"{env.path}: what it sets from now on", own_lines(env))
+        _print(f"{env.path}: what it sets from now on", _whole(own_lines(env)))
     if seen is None and not new:
         print("All of it is this installation's own already.")
         return DONE
@@ -98,15 +106,26 @@ def _shown(path: Path) -> Seen | None:
             after = records[-1].seq
         alive = frozenset(run for run, lease in journal.leases().items() if lease.alive)
     print(f"{one_line(path)}: {verdict.rows:,} rows, {verdict.foreign:,} of them from elsewhere")
-    for heading, lines in found.told(alive):
+    counts = [(heading, _whole(lines)) for heading, lines in found.counting(alive)]
+    for heading, lines in counts:
         _print(heading, lines, "  ")
+    for heading, lines in found.told(alive):
+        _print(heading, lines[:MOST] + [f"… and {len(lines) - MOST:,} more"] * (len(lines) > MOST), "  ")
+    amounts = [f"{len(lines):,} {heading}" for heading, lines in counts if lines]
+    print(f"  What counts from then on, all of it shown above: {'; '.join(amounts) or 'nothing'}.")
     return seen
 
 
+def _whole(lines: list[str]) -> list[str]:
+    """Returns lines as they are; refuses what cannot be shown whole: nobody could have looked at it. Raises UsageError."""
+    for line in lines:
+        if len(line) > LONGEST or is_cut(line):
+            raise UsageError(f"A line of it is longer than can be shown: {said(line, 200)}.", hint="It cannot be trusted as it is.")
+    return lines
+
+
 def _print(heading: str, lines: Iterable[str], indent: str = "") -> None:
-    shown = [one_line(line) for line in lines]
-    if len(shown) > MOST:
-        shown[MOST:] = [f"… and {len(shown) - MOST:,} more"]
+    shown = [one_line(exact(line)) for line in lines]
     if shown:
         print("\n".join([f"{indent}{one_line(heading)}:", *(f"{indent}  {line}" for line in shown)]))
 
@@ -118,10 +137,8 @@ class _Contents:
         self._blob = blob
         self._runs = Runs()
         self._users: Counter[str] = Counter()
-        self._policies: list[str] = []
-        self._asked: dict[ApprovalId, str] = {}
-        self._answers: list[str] = []
-        self._named: dict[str, dict[str, None]] = {name: {} for name in _NAMED}
+        self._asked: dict[ApprovalId, tuple[str, JsonValue]] = {}
+        self._found: dict[str, dict[tuple[RunId, str], None]] = {heading: {} for heading in _COUNTING}
         self._hosts: Counter[str] = Counter()
 
     def apply(self, record: Record) -> None:
@@ -132,40 +149,56 @@ class _Contents:
         if record.kind == RunStarted.KIND:
             self._begun(record.run, record.event)
         elif record.kind in (ApprovalRequested.KIND, ApprovalDecided.KIND):
-            self._answered(record.event)
+            self._answered(record.run, record.event)
         self._hosts.update(hosts_in([record], self._blob))
 
-    def _begun(self, run: str, event: RunStarted) -> None:
+    def _take(self, heading: str, run: RunId, *lines: str) -> None:
+        self._found[heading].update({(run, line): None for line in lines})
+
+    def _begun(self, run: RunId, event: RunStarted) -> None:
         self._users[event.user or "nobody"] += 1
         if acting := [f"{ask}: {how}" for ask, how in (event.approve or {}).items() if how != "ask"]:
-            self._policies.append(f"{run}: {', '.join(acting)}")
+            self._take(_POLICIES, run, f"{run}: {', '.join(acting)}")
         names = research_names if event.workflow == RESEARCH else inputs_named
         for name, value in names(event.inputs).items():
-            if name in self._named:
-                self._named[name].update(dict.fromkeys(_texts(value)))
+            if name in _NAMED:
+                self._take(_NAMED[name], run, *_texts(value))
 
-    def _answered(self, event: ApprovalRequested | ApprovalDecided) -> None:
+    def _answered(self, run: RunId, event: ApprovalRequested | ApprovalDecided) -> None:
         if isinstance(event, ApprovalRequested):
-            self._asked[event.approval] = said(event.question)
+            self._asked[event.approval] = event.question, event.payload
         else:
-            question = self._asked.get(event.approval, "a question that is not there")
-            self._answers.append(f"{event.decision} by {event.by or 'somebody'}: {question}")
+            question, asked = self._asked.get(event.approval, ("a question that is not there", None))
+            agreed = event.payload if event.edited else asked
+            what = f" {_text(agreed)}" if agreed is not None else ""
+            self._take(_ANSWERED, run, f"{event.decision} by {event.by or 'somebody'}: {question}{what}")
+
+    def counting(self, alive: frozenset[RunId]) -> Iterator[tuple[str, list[str]]]:
+        """Yields all that something follows from, under headings; ``alive`` are the runs that some kernel executes.
+
+        A run that is completed goes on nowhere: nothing follows from what it named.
+        """
+        views = [with_liveness(view, view.id in alive) for view in self._runs.table]
+        done = {view.id for view in views if view.status == "completed"}
+        for heading, found in self._found.items():
+            yield heading, list(dict.fromkeys(line for run, line in found if run not in done))
+        over = ("completed", "failed", "cancelled")
+        yield "not finished", [f"{view.id} {view.status}: {said(view.title)}" for view in views if view.status not in over]
 
     def told(self, alive: frozenset[RunId]) -> Iterator[tuple[str, list[str]]]:
-        """Yields what there is to read, under headings; ``alive`` are the runs that some kernel executes."""
+        """Yields what else there is to read, under headings."""
         views = [with_liveness(view, view.id in alive) for view in self._runs.table]
         counts = Counter((view.workflow, view.status) for view in views)
         yield "runs", [f"{n:,} {status}: {workflow}" for (workflow, status), n in sorted(counts.items())]
         yield "begun by", [f"{user} ({n:,})" for user, n in self._users.most_common()]
-        over = ("completed", "failed", "cancelled")
-        yield "not finished", [f"{view.id} {view.status}: {said(view.title)}" for view in views if view.status not in over]
-        yield "answered elsewhere, and counting from then on", self._answers
-        yield "policies that answer by themselves from then on", self._policies
-        yield "sources", list(self._named["sources"])
-        yield "models and embedders", [*self._named["model"], *self._named["embedder"]]
-        yield "arguments of other workflows", list(self._named["arguments"])
+        done = {view.id for view in views if view.status == "completed"}
+        yield "answered in runs that are completed", [line for run, line in self._found[_ANSWERED] if run in done]
         yield "hosts in what is recorded", [f"{said(host)} ({n:,} times)" for host, n in self._hosts.most_common()]
 
 
 def _texts(value: JsonValue | Any) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+    return [one if isinstance(one, str) else str(one) for one in (value if isinstance(value, list) else [value])]
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else to_json(value).decode()

@@ -60,10 +60,14 @@ async def open_foreign(live: LiveRun) -> None:
     """Waits until a person has agreed to all that this run holds from elsewhere; what comes meanwhile is asked about too.
 
     Raises:
-        NotOpened: They do not.
+        NotOpened: They do not, or it names more than anybody can be shown.
     """
     journal, names = live.ports.journal, live.ports.names
     while (found := await asyncio.to_thread(look, journal, live.run, names)) is not None and not found.opened:
+        if found.cut:
+            said = f"{comes_from(found)}, and names more than can be shown ({', '.join(found.cut)}): nobody can agree to that."
+            hint = "Ask anew here for what you want of it."
+            raise NotOpened(ApprovalRejected(said, reason=hint, hint=hint), "")
         asked = _asked(live.state, found.digest)
         waits = bool(asked) and asked[-1].open
         key = _key(found.digest, len(asked) - waits)

@@ -24,7 +24,7 @@ def open_regular(path: Path, flags: int, mode: int = 0o600) -> int:
         mode: Its permissions, where it is made.
 
     Raises:
-        OSError: It cannot be opened, or is a link, a folder, a pipe or a device.
+        OSError: It cannot be opened, or is a link, a folder, a pipe or a device; to be written, also when it has another name elsewhere.
     """
     if os.name == "nt" and path.is_symlink():
         raise _not_regular(path)
@@ -34,7 +34,8 @@ def open_regular(path: Path, flags: int, mode: int = 0o600) -> int:
         if error.errno == errno.ELOOP:
             raise _not_regular(path) from None
         raise
-    if not stat.S_ISREG(os.fstat(file).st_mode):
+    found = os.fstat(file)
+    if not stat.S_ISREG(found.st_mode) or (found.st_nlink > 1 and flags & (os.O_WRONLY | os.O_RDWR)):
         os.close(file)
         raise _not_regular(path)
     return file
@@ -80,12 +81,13 @@ def is_folder(path: Path) -> bool:
 
 
 def is_absent_or_regular(path: Path) -> bool:
-    """Tells whether nothing, or a regular file, is at a place; also True where nobody can look."""
+    """Tells whether nothing, or a regular file with no other name (a hard link), is at a place; also True where nobody can look."""
     try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
+        found = os.lstat(path)
+        return stat.S_ISREG(found.st_mode) and found.st_nlink < 2
     except (OSError, ValueError):
         return True
 
 
 def _not_regular(path: Path) -> OSError:
-    return OSError(errno.EINVAL, "It is not a regular file, but a link, a folder or a device", str(path))
+    return OSError(errno.EINVAL, "It is not a regular file, but a link, a folder or a device, or has another name elsewhere", str(path))

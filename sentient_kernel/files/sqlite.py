@@ -72,7 +72,7 @@ def check_places(path: Path) -> None:
     for ending in ENDINGS:
         place = path.with_name(path.name + ending)
         if not is_absent_or_regular(place) and not (ending == "" and os.path.isdir(place)):
-            raise Foreign(f"cannot be opened: {place.name} is not a regular file, but a link or a device")
+            raise Foreign(f"cannot be opened: {place.name} is not a regular file, but a link or a device, or has another name elsewhere")
     if _end_of(path.with_name(f"{path.name}-journal")) == _NAMES_ANOTHER:
         raise Foreign(f"cannot be opened: {path.name}-journal names another file, which this program never writes")
 

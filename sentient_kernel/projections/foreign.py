@@ -18,18 +18,17 @@ from pydantic_core import from_json, to_json
 
 from sentient_kernel.errors import SentientError
 from sentient_kernel.events import MessageSent, Origin, Record, RunStarted, RunSteered
-from sentient_kernel.failures import plain
+from sentient_kernel.failures import exact
 from sentient_kernel.ids import BlobId, RunId
 
-LONGEST = 400
-"""Characters of a text that are shown."""
-LONGEST_PLACE = 4_100
-"""The same of what is asked for by its name: a path is shown as long as one can be."""
-MOST = 40
+LONGEST = 4_100
+"""Characters of a text that are shown: a path as long as one can be, a question as long as it may be."""
+MOST = 1_000
 """Entries of a list that are shown."""
-MOST_PLACES = 200
-"""The same of what is asked for by its name."""
-MOST_CHILDREN = 10
+MOST_HOSTS = 5_000
+"""The same of addresses in what was recorded."""
+MOST_SHOWN = 1_000_000
+"""Characters of all that is shown. Of what is more than any of these nothing goes on here, as nobody could have looked at it."""
 MOST_BYTES = 16_000_000
 """Bytes of big results that are looked through for addresses."""
 
@@ -60,6 +59,7 @@ class ForeignView:
         runs: Which runs of the tree they are in.
         digest: Of exactly these rows: what is agreed to counts for no others.
         names: What the run names, word for word as far as it fits, to be shown as text.
+        cut: What of it does not fit, by name: to that nobody can agree, and the run does not go on here.
         begun: Whether the run itself was begun elsewhere, and not only parts of it were written there.
         opened: Whether somebody has agreed to it here.
         by: Who.
@@ -70,6 +70,7 @@ class ForeignView:
     runs: frozenset[RunId]
     digest: str
     names: dict[str, JsonValue]
+    cut: tuple[str, ...] = ()
     begun: bool = True
     opened: bool = False
     by: str = ""
@@ -92,43 +93,60 @@ def foreign_view(tree: Sequence[Sequence[Record]], names: Names, blob: Callable[
     named: dict[str, JsonValue] = {"from": FROM[origin]}
     for start in starts[:1]:
         named |= {"workflow": said(start.workflow), **names(start.workflow, start.inputs)}
-    if children := [{"workflow": said(child.workflow), **names(child.workflow, child.inputs)} for child in starts[1 : MOST_CHILDREN + 1]]:
+    if children := [{"workflow": said(child.workflow), **names(child.workflow, child.inputs)} for child in starts[1 : MOST + 1]]:
         named["children"] = listed(children, len(starts) - 1)
     if told := [said(from_json(one.body).get(_TOLD[one.kind])) for one in foreign if one.kind in _TOLD]:
         named["told"] = listed(told, len(told))
     if hosts := Counter(hosts_in(foreign, blob)):
-        entries: list[JsonValue] = [said(host) + (f" ({n:,} times)" if n > 1 else "") for host, n in hosts.most_common(MOST)]
-        named["hosts"] = listed(entries, len(hosts))
+        entries: list[JsonValue] = [said(host) + (f" ({n:,} times)" if n > 1 else "") for host, n in hosts.most_common(MOST_HOSTS)]
+        named["hosts"] = listed(entries, len(hosts), MOST_HOSTS)
+    cut = tuple(name for name, value in named.items() if is_cut(value))
+    if not cut and len(to_json(named)) > MOST_SHOWN:
+        cut = ("all of it together",)
     return ForeignView(
         origin=origin,
         rows=len(foreign),
         runs=frozenset(record.run for record in foreign),
         digest=_digest(foreign),
         names=named,
+        cut=cut,
         begun=tree[0][0].origin != "",
     )
 
 
 def said(value: Any, longest: int = LONGEST) -> str:
     """Returns a value of somebody else's as text, with what cannot be seen made visible; of a long one, its beginning and its end."""
-    text = plain(value if isinstance(value, str) else to_json(value).decode())
+    text = exact(value if isinstance(value, str) else to_json(value).decode())
     if len(text) <= longest:
         return text
-    return f"{text[: longest * 3 // 4]} … {text[-(longest // 4) :]} ({len(text):,} characters in all)"
+    return Cut(f"{text[: longest * 3 // 4]} … {text[-(longest // 4) :]} ({len(text):,} characters in all)")
+
+
+class Cut(str):
+    """Stands for more than it says."""
+
+    __slots__ = ()
+
+
+def is_cut(value: Any) -> bool:
+    """Tells whether a value that is shown stands for more than it says."""
+    if isinstance(value, dict):
+        return any(is_cut(part) for pair in value.items() for part in pair)
+    return any(map(is_cut, value)) if isinstance(value, list) else isinstance(value, Cut)
 
 
 def listed(entries: Iterable[Any], count: int, most: int = MOST) -> JsonValue:
     """Returns the first entries of a list, and how many more there are."""
     shown = list(entries)[:most]
-    return [*shown, f"… and {count - len(shown):,} more"] if count > len(shown) else shown
+    return [*shown, Cut(f"… and {count - len(shown):,} more")] if count > len(shown) else shown
 
 
 def inputs_named(inputs: Any) -> dict[str, JsonValue]:
     """Returns the arguments of a workflow that does not say itself what they name."""
     args, kwargs = arguments(inputs)
-    given = [said(value, LONGEST_PLACE) for value in args]
-    given += [f"{said(name)} = {said(value, LONGEST_PLACE)}" for name, value in kwargs.items()]
-    return {"arguments": listed(given, len(given), MOST_PLACES)} if given else {}
+    given = [said(value) for value in args]
+    given += [said(f"{name} = {value if isinstance(value, str) else to_json(value).decode()}") for name, value in kwargs.items()]
+    return {"arguments": listed(given, len(given))} if given else {}
 
 
 def arguments(inputs: Any) -> tuple[list[Any], dict[str, Any]]:

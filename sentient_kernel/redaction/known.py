@@ -7,10 +7,12 @@ that was configured. What was known once stays known, but for what stood in a fi
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import islice
 
 from sentient_kernel.redaction.names import is_random, is_secret, is_telling
@@ -100,7 +102,24 @@ def _of_variable(name: str, value: str) -> dict[str, str]:
         return dict.fromkeys(in_address(value), name)
     if not is_secret(name, value) or (value[:1] in "/~." and os.path.exists(os.path.expanduser(value))):
         return {}
-    return {value: name}
+    return {value: name, **dict.fromkeys(_in_json(value), name)}
+
+
+def _in_json(value: str) -> list[str]:
+    """Returns the secrets in a value that is an object of JSON, as the key of a service account is."""
+    found, rest = list[str](), list[tuple[str, object]]()
+    if value[:1] == "{":
+        with suppress(ValueError, RecursionError):
+            rest = [("", json.loads(value))]
+    while rest:
+        name, one = rest.pop()
+        if isinstance(one, dict):
+            rest += one.items()
+        elif isinstance(one, list):
+            rest += [(name, part) for part in one]
+        elif isinstance(one, str) and is_secret(name, one):
+            found.append(one.strip())
+    return found
 
 
 def _learn(found: dict[str, str], of_file: dict[str, str] | None = None) -> None:

@@ -30,9 +30,7 @@ class StreamRedactor:
             return piece
         text = self._before + self._held + piece
         shown = len(self._before)
-        sizes = range(min(redactor.longest, len(text)), HELD - 1, -1)
-        held = next((size for size in sizes if text[-size:] in redactor.begins), 0)
-        end = max(shown, len(text) - held)
+        end = max(shown, len(text) - redactor.held(text))
         pieces = list[str]()
         for start, stop, name, _ in redactor.found(text[:end]):
             if stop > shown:

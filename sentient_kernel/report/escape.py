@@ -11,6 +11,8 @@ import re
 import unicodedata
 from urllib.parse import urlsplit
 
+from sentient_kernel.failures import is_hidden
+
 _LINE = re.compile(r"\s+")
 
 
@@ -30,8 +32,8 @@ def visible(text: str, *, lines: bool = False) -> str:
         return joined.strip()
     shown = []
     for at, char in enumerate(joined):
-        joiner = char in "\u200c\u200d" and 0 < at < len(joined) - 1 and not joined[at - 1].isascii()  # scripts and emoji need them
-        harmless = char == "\n" or joiner or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+        odd = unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") and char not in "\u200c\u200d"
+        harmless = char == "\n" or not (odd or is_hidden(joined, at))
         shown.append(char if harmless else f"<U+{ord(char):04X}>")
     return "".join(shown).strip()
 

@@ -197,6 +197,10 @@ class Gathering:
             count += len(one.passages)
             reason = "" if one.passages else one.health.reason
             ctx.tell(SourceReported(source=source, query=part.text, found=len(one.passages), documents=one.health.documents, reason=reason))
+        for source in dict.fromkeys(one.health.source for one in found if one.health.brought):
+            note = f"What {source} says was taken from a file that was opened here, and not asked for."
+            if note not in self.notes:
+                self.notes.append(note)
         data = {"done": len(found), "total": len(found)}
         ctx.tell(ResearchUpdated(phase="search", message=f"{count} passages", data=data))
         return found

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic_core import to_json
 
 from sentient_kernel.documents import is_document_id
-from sentient_kernel.errors import Blocked, NotFound, UsageError
+from sentient_kernel.errors import NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId
 from sentient_kernel.redaction import hold_address, redactor, without_credentials
 from sentient_kernel.settings import Settings
@@ -138,14 +138,17 @@ class Library:
             if not given:
                 return list(self._added.values()) or self.references([DEFAULT])
             chosen: dict[str, list[str]] = {}
+            objects: dict[str, Any] = {}
             for one in given:
                 ref = self._added.get(one) if isinstance(one, str) else None
                 ref = ref or self._reference(one, None, {**self._added, **chosen})
-                if isinstance(one, (str, os.PathLike)):
+                place = isinstance(one, (str, os.PathLike))
+                if chosen.setdefault(ref[0], ref) != ref or (not place and objects.setdefault(ref[0], one) is not one):
+                    raise UsageError(f"Two sources are named {ref[0]!r}.", hint="Give one of them another: wb.add(..., name='...').")
+                if place:
                     self.source(ref)
                 else:
                     self._open[tuple(ref)] = one
-                chosen[ref[0]] = ref
             return list(chosen.values())
 
     def _reference(self, source: Any, name: str | None, known: dict[str, list[str]]) -> list[str]:
@@ -200,7 +203,8 @@ class Library:
         """Returns the passages of one source that fit, and how the source is doing; both under the name it goes by here."""
         source = self.source(ref)
         passages, own = await source.search(query, k=k), self.owns(ref)
-        named = [replace(passage, source=ref[0], own=own or passage.own) for passage in passages]
+        found = _kind(ref[1]) == "service"  # only these speak for others
+        named = [replace(one, source=ref[0], own=own or one.own, origin=one.origin if found else "") for one in passages]
         kept, refused = _without_secrets(named)
         health = _shortened(source.health, ref[0])
         return [_cut(passage) for passage in kept], replace(health, refused=(*health.refused, *refused)) if refused else health
@@ -208,17 +212,12 @@ class Library:
     def owns(self, ref: Sequence[str]) -> bool:
         """Tells whether a source holds a person's own documents.
 
-        Folders and files do, pages at hosts of ``SENTIENT_ALLOW_HOSTS``, and every object that does not say ``public = True``. Search
-        services and other pages do not. Of installed packages each passage says it for itself.
+        Folders and files do, pages at hosts of ``SENTIENT_ALLOW_HOSTS``, and every object that does not say ``public = True``. Other
+        pages do not. Of search services and installed packages each passage says it for itself, by where its text came from.
         """
         kind = _kind(ref[1])
         if kind == "page":
-            from sentient_kernel.transport import check_url
-
-            try:
-                return check_url(self._addresses.get(ref[1], ref[1]), self.outside.rules).trusted
-            except Blocked:
-                return True
+            return self.outside.owns(self._addresses.get(ref[1], ref[1]))
         return kind == "place" or (kind in ("object", "plugin") and not self._public(ref))
 
     def sends(self, ref: Sequence[str]) -> bool:
@@ -393,9 +392,11 @@ def _spec(given: str, known: Iterable[str]) -> str:
 
 
 def _friendly(spec: str, taken: Container[str]) -> str:
-    """Returns a short name for a place: its last part, with a number where others are called so."""
+    """Returns a short name for a place: its last part, with a number where others, or the services that there are, are called so."""
+    from sentient_kernel.sources.opening import WORDS
+
     if not os.path.isabs(spec):  # places were made absolute: it is a word or an address
         return spec
     base = os.path.basename(spec) or spec
     names = (base if n == 1 else f"{base}-{n}" for n in count(1))
-    return next(name for name in names if name not in taken and name != DEFAULT)
+    return next(name for name in names if name not in taken and name not in (DEFAULT, "web", *WORDS))

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from sentient_kernel.budget import Budget
-from sentient_kernel.cache import Cache, Key
+from sentient_kernel.cache import Cache, Hit, Key
 from sentient_kernel.engine import Context, fixed_name
 from sentient_kernel.errors import ModelError, NotRecorded, ReasoningTooLong, StepFailed
 from sentient_kernel.events import ErrorInfo, ErrorRecorded, UsageRecorded
@@ -34,6 +34,7 @@ _FATAL = frozenset({"NotRecorded", "ConfigurationError", "NotFound"})
 """What a person has to put right: a report without the model is not what was asked for then, nor what was recorded."""
 _ANYWHERE = "whoever answers"
 """The identity under which the last answer is kept for a replay, which may not know where the model was asked."""
+BROUGHT = "Answers of a model were taken from a file that was opened here: nobody here has seen them given."
 _TITLES = {
     "clarify": "look for what is unclear",
     "plan": "plan with the model",
@@ -108,6 +109,8 @@ class ModelClient:
 
     def _booked(self, allowed: CallAllowance, done: dict[str, Any]) -> Any:
         """Counts what an answer has cost; returns its value."""
+        if done.get("brought") and BROUGHT not in self.notes:
+            self.notes.append(BROUGHT)
         usage = done["usage"]
         calls = self._spending.book(allowed, usage, kept=done["kept"])
         self.cost = Cost(
@@ -180,7 +183,7 @@ class ModelCall:
             return await self._compute(what)
 
         try:
-            data = await compute() if self._cache is None else await self._cached(self._cache, what, compute)
+            hit = Hit(await compute(), 0.0, True) if self._cache is None else await self._cached(self._cache, what, compute)
         except asyncio.CancelledError:
             self._left = True
             raise
@@ -188,11 +191,12 @@ class ModelCall:
             if not error.booked:
                 self._book_failed(error, what["model"])
             raise
-        answer = json.loads(data)
+        answer = json.loads(hit.data)
         kept = not self._made and not await self._claimed(answer)
         if not self._made:  # a run that waited for the same call of another has paid nothing for it
             self._book(Usage(**answer["usage"]), answer["model"], kept=kept)
-        return {"value": answer["value"], "usage": answer["usage"], "kept": kept}
+        given = {"value": answer["value"], "usage": answer["usage"], "kept": kept}
+        return given | {"brought": True} if hit.brought else given
 
     async def _compute(self, what: dict[str, Any]) -> bytes:
         """Asks the model."""
@@ -240,23 +244,27 @@ class ModelCall:
         error.booked = True
         self._book((error.usage or Usage()).sound(), by, cached=False)
 
-    async def _cached(self, cache: Cache, what: dict[str, Any], compute: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Returns the answer: kept, or made now. In a replay, whoever gave it: it may have been on another machine."""
+    async def _cached(self, cache: Cache, what: dict[str, Any], compute: Callable[[], Awaitable[bytes]]) -> Hit:
+        """Returns the answer: kept, or made now. In a replay, whoever gave it: it may have been on another machine.
+
+        One that this home has seen made counts before all that opened files have brought, by whatever it is kept.
+        """
         identity = str(getattr(self._model, "identity", "") or "")
         own, anywhere = Key("model", what, identity), Key("model", what, _ANYWHERE)
         self._keys = (own, anywhere) if identity else (own,)
         if cache.mode == "replay":
-            for key in (own, Key("model", what), anywhere):
-                with suppress(NotRecorded):
-                    return (await cache.call(key, compute)).data
-        data = (await cache.call(own, compute, ttl=ANSWER_TTL)).data
+            for brought in (False, True):
+                for key in (own, Key("model", what), anywhere):
+                    with suppress(NotRecorded):
+                        return await cache.call(key, compute, brought=brought)
+        hit = await cache.call(own, compute, ttl=ANSWER_TTL)
 
         async def same() -> bytes:
-            return data
+            return hit.data
 
-        if identity and (await cache.call(anywhere, same, ttl=ANSWER_TTL)).data != data:
+        if identity and (await cache.call(anywhere, same, ttl=ANSWER_TTL)).data != hit.data:
             await cache.call(anywhere, same, ttl=0.0)  # the last one counts
-        return data
+        return hit
 
     async def _claimed(self, answer: dict[str, Any]) -> bool:
         """Returns whether the call is this run's to book: the run that began it had left it, and nobody else was served it before."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from sentient_kernel.projections.foreign import LONGEST_PLACE, MOST_PLACES, arguments, listed, said
+from sentient_kernel.projections.foreign import arguments, listed, said
 
 _SHOWN = ("model", "embedder", "budget", "depth")
 
@@ -27,9 +27,9 @@ def research_names(inputs: Any) -> dict[str, JsonValue]:
     named: dict[str, JsonValue] = {"question": said(question)}
     sources = rest.pop("sources", None)
     if isinstance(sources, list) and sources:
-        named["sources"] = listed([_source(ref) for ref in sources], len(sources), MOST_PLACES)
+        named["sources"] = listed([_source(ref) for ref in sources], len(sources))
     elif sources:
-        named["sources"] = said(sources, LONGEST_PLACE)
+        named["sources"] = said(sources)
     named |= {name: said(rest.pop(name)) for name in _SHOWN if rest.get(name)}
     if left := [*args[1:], *([rest] if rest else [])]:
         named["also"] = listed([said(value) for value in left], len(left))
@@ -38,5 +38,5 @@ def research_names(inputs: Any) -> dict[str, JsonValue]:
 
 def _source(ref: Any) -> str:
     if isinstance(ref, list) and len(ref) >= 2 and all(isinstance(part, str) for part in ref):
-        return said(ref[1] if ref[0] == ref[1] else f"{ref[0]}: {ref[1]}", LONGEST_PLACE)
-    return said(ref, LONGEST_PLACE)
+        return said(ref[1] if ref[0] == ref[1] else f"{ref[0]}: {ref[1]}")
+    return said(ref)

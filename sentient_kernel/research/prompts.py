@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
+from sentient_kernel.failures import without_hidden
 from sentient_kernel.models.base import Message
 from sentient_kernel.report.report import Claim
 from sentient_kernel.research.cites import cited, lifted
@@ -236,7 +237,7 @@ def _items(value: Any, name: str) -> list[dict[str, Any]]:
 
 
 def _line(value: Any, longest: int = 300) -> str:
-    return " ".join(value.split())[:longest].strip() if isinstance(value, str) else ""
+    return " ".join(without_hidden(value[: longest * 9]).split())[:longest].strip() if isinstance(value, str) else ""
 
 
 def _same(text: str) -> str:

@@ -132,6 +132,7 @@ def _evidence(part: SubQuestion, passage: Passage, start: int, end: int) -> Evid
         passage=round(passage.score, 4),
         source=passage.source,
         own=passage.own,
+        origin=passage.origin,
         before=passage.text[max(0, start - CONTEXT) : start],
         after=passage.text[end : end + CONTEXT],
     )

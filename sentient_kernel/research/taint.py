@@ -18,15 +18,15 @@ from sentient_kernel.research.extractive.plan import SubQuestion
 __all__ = ["Taint", "agreed", "approval_question", "approval_schema", "joined", "needs_approval", "outgoing", "own_sources", "said_of"]
 
 Taint = tuple[str, ...]
-"""One's own sources whose text somebody had read when they wrote something, by name; empty for none."""
+"""Where own text came from that somebody had read when they wrote something: sources and hosts, by name; empty for none."""
 
 LONGEST = 1_000
 """Characters that a search may have as a person edits it."""
 
 
 def own_sources(evidence: Iterable[Evidence]) -> Taint:
-    """Returns the own sources that evidence is quoted from, each once."""
-    return tuple(dict.fromkeys(one.source for one in evidence if one.own))
+    """Returns the own sources that evidence is quoted from, each once; of what a search engine found, the hosts."""
+    return tuple(dict.fromkeys(one.origin or one.source for one in evidence if one.own))
 
 
 def joined(taint: Taint, more: Iterable[str]) -> Taint:

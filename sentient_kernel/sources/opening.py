@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from sentient_kernel.errors import ConfigurationError, UsageError
 from sentient_kernel.plugins import plugin, plugins
+from sentient_kernel.redaction import shown as shown_text
 from sentient_kernel.sources.base import Source
 from sentient_kernel.spelling import nearest
 
@@ -152,7 +153,7 @@ def _brought(spec: str, outside: Outside) -> Source:
     except ConfigurationError:
         raise
     except Exception as error:
-        said = " ".join(str(error).split())[:200]
+        said = " ".join(shown_text(str(error)).split())[:200]
         raise ConfigurationError(
             f"{who} cannot be opened: {type(error).__name__}: {said}.", hint="Update or remove that package, or leave the source out."
         ) from error

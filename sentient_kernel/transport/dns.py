@@ -24,7 +24,7 @@ class Resolver:
     """Turns names into addresses. Any loop.
 
     Example:
-        >>> asyncio.run(Names().resolve("127.0.0.1", 80))
+        >>> asyncio.run(Resolver().resolve("127.0.0.1", 80))
         ['127.0.0.1']
     """
 

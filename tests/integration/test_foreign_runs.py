@@ -74,6 +74,12 @@ def started(flow: Any, *args: Any, **fields: Any) -> RunStarted:
     return RunStarted(workflow=flow.name, code=flow.code, inputs={"args": list(args), "kwargs": {}}, **fields)
 
 
+def run_text_of(wb: sk.Workbench, run: sk.Run) -> str:
+    folds = wb._views.of(run.id)
+    parts = (folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table)
+    return run_text(run.view, *parts, foreign=wb._views.foreign(run.id))
+
+
 def home_from_elsewhere(tmp_path: Path, theirs: Path, flow: Any, *args: Any, ends: bool = False, **options: Any) -> tuple[Path, sk.Run]:
     """Returns a copy of another user's home with one run in it, and that run."""
     with another_installation(theirs), sk.Workbench(tmp_path / "theirs") as wb:
@@ -420,7 +426,7 @@ def test_the_view_says_where_a_run_comes_from_before_anything_is_asked(here: sk.
         assert "you are asked whether it may go on" in shown
         for named in ("openai:theirs", "[U+202E]/etc/passwd", "Ask https://told.example/now", "How far do bees fly?", "told.example"):
             assert named in shown
-        assert "… and 21 more" in shown
+        assert all(f"host{n}.example" in shown for n in range(60))
         assert "\u202e" not in shown
     assert "<img" not in run._repr_html_()  # type: ignore[operator]
     run.resume()
@@ -468,11 +474,31 @@ def test_a_hostile_list_is_bounded(here: sk.Workbench, tmp_path: Path) -> None:
     facts: list[Fact] = [RunStarted(workflow="sentient_kernel.research", code="v3", inputs=research_inputs(*sources))]
     facts += [RunSteered(text="y" * 30_000) for _ in range(200)]
     run = here.open_export(forge_file(tmp_path / "x.run", facts))
-    asked = open_question(run.resume())
-    assert len(str(asked.payload)) < 1_000_000
-    assert "… and 800 more" in str(asked.payload)
-    assert "… and 160 more" in str(asked.payload)
-    asked.reject("no")
+    assert "It names more than can be shown (sources, told), so it does not go on here." in run_text_of(here, run)
+    run.resume()
+    assert settled(run) == "paused"
+    assert list(run.approvals) == [], "nothing is asked that nobody could look at"
+    assert "names more than can be shown (sources, told)" in run_text_of(here, run)
+
+
+@pytest.mark.parametrize("count", [205, 5_000])
+def test_the_last_of_many_sources_is_shown_or_nothing_is_read(here: sk.Workbench, tmp_path: Path, count: int) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    (private / "notes.txt").write_text("The waggle hive is kept in the vault.")
+    sources = [[f"s{n}", str(tmp_path / f"none-{n}"), ""] for n in range(count)] + [["p", str(private), str(private)]]
+    started = RunStarted(workflow="sentient_kernel.research", code="v3", inputs=research_inputs(*sources))
+    run = here.open_export(forge_file(tmp_path / "x.run", [started]))
+    watched.append(str(private))
+    run.resume()
+    if count < 1_000:
+        asked = open_question(run)
+        assert str(private) in str(asked.payload)
+        assert str(private) in run_text_of(here, run) and str(private) in (run._repr_html_() or "")
+        asked.reject("no")
+    settled(run)
+    assert opened_files == []
+    assert run.status == "paused"
 
 
 def test_a_finished_opened_file_runs_nothing_when_it_is_resumed(here: sk.Workbench, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -318,3 +319,20 @@ def test_a_home_itself_may_be_a_link(tmp_path: Path) -> None:
     with sk.Workbench(tmp_path / "home") as wb:
         assert wb.start(doubled, 3).result() == 6
     assert (tmp_path / "disk" / "journal.db").exists()
+
+
+NAMES = [f"{file}.db{end}" for file in ("journal", "index", "cache") for end in ("", "-wal", "-shm", "-journal")]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "journal.head"])
+def test_a_file_that_has_another_name_elsewhere_is_not_written(tmp_path: Path, full: Path, name: str) -> None:
+    """A hard link: an archive, or another program of the same user, makes one, and no path tells."""
+    home, elsewhere = tmp_path / "copy", tmp_path / "elsewhere"
+    shutil.copytree(full, home)
+    elsewhere.write_bytes(b"precious" * 300)
+    (home / name).unlink(missing_ok=True)
+    os.link(elsewhere, home / name)
+    with suppress(sk.SentientError), sk.Workbench(home) as wb:
+        wb.start(doubled, 4, name="another").result(20)
+        wb.research(QUESTION, sources=BEES).result(60)
+    assert elsewhere.read_bytes() == b"precious" * 300

@@ -57,7 +57,7 @@ SENTENCES: list[tuple[str, str, Callable[[str], object]]] = [
     ("02", "the quote says nine, and so does the report", lambda shown: "more than nine " in shown and "nineteen" not in shown),
     ("02", "The other wrong sentence was not put right, and stays, marked.", lambda shown: shown.count("\nunsupported ") == 1),
     ("02", "the source's own words, letter for letter", lambda shown: shown == "True"),
-    ("02", "comes to the same report, word for word", lambda shown: "True" in shown.splitlines()),
+    ("02", "comes to the same report, sentence for sentence", lambda shown: "True" in shown.splitlines()),
     ("02", "pays for no call", lambda shown: re.search(r"purpose +calls +kept\n(?:\d +\w+ +0 +1\n)+", shown)),
     ("02", "So it can be told whether two reports are of one make.", lambda shown: shown.endswith("True)")),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -12,9 +13,12 @@ import pytest
 from spellings_kit import SECRETS, carried, spellings
 
 import sentient_kernel as sk
+from sentient_kernel.cache import Cache
 from sentient_kernel.models.base import Message
 from sentient_kernel.research.workflow import research_workflow
 from sentient_kernel.sources.base import Document, Health, Passage
+from sentient_kernel.sources.web.base import Service
+from sentient_kernel.sources.web.fetch import Outside
 from sentient_kernel.testing import FakeWeb, ScriptedModel
 
 QUESTION = "What is known about the waggle hive?"
@@ -61,6 +65,17 @@ def notes(tmp_path: Path) -> Path:
 def bench(web: FakeWeb, tmp_path: Path) -> Iterator[sk.Workbench]:
     with sk.Workbench(tmp_path / "home", settings=sk.Settings.load(**web.settings)) as wb:
         yield wb
+
+
+@pytest.fixture
+def public(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the web of the test be one that everybody may ask: on this machine it is a private one."""
+
+    async def gives_own(self: Any) -> bool:
+        return False
+
+    monkeypatch.setattr(Outside, "owns", lambda self, url: False)
+    monkeypatch.setattr(Service, "gives_own", gives_own)
 
 
 def waiting(run: Any) -> Any:
@@ -182,6 +197,7 @@ def test_each_round_is_one_approval_and_none_is_asked_again(web: FakeWeb, notes:
     assert not [target for target in asked_of(web) if "Linz" in target]
 
 
+@pytest.mark.usefixtures("public")
 def test_own_text_that_came_in_between_taints_what_follows(bench: sk.Workbench, web: FakeWeb, tmp_path: Path) -> None:
     """Nothing own answers the question; what the model asks for next brings own text, and from there on it is asked."""
     folder = tmp_path / "own"
@@ -196,6 +212,7 @@ def test_own_text_that_came_in_between_taints_what_follows(bench: sk.Workbench, 
     run.cancel()
 
 
+@pytest.mark.usefixtures("public")
 @pytest.mark.parametrize("sources", [["searxng"], ["searxng", "wikipedia"], ["searxng", "empty"]])
 def test_nothing_is_asked_where_no_own_text_was_read(bench: sk.Workbench, web: FakeWeb, tmp_path: Path, sources: list[str]) -> None:
     (tmp_path / "empty").mkdir()
@@ -255,6 +272,7 @@ class Given:
         return Health(source=self.name, documents=1)
 
 
+@pytest.mark.usefixtures("public")
 @pytest.mark.parametrize(
     ("own", "elsewhere", "asked"),
     [(None, "searxng", True), (False, "searxng", True), (True, "searxng", False), (None, Given("other", PUBLIC, True), True)],
@@ -272,6 +290,74 @@ def test_an_object_is_ones_own_unless_it_says_it_is_public(
     assert asks(run) == ["fetch"] * asked
     if isinstance(elsewhere, Given):
         assert "hive hunter42x" not in elsewhere.queries
+
+
+@pytest.fixture
+def outside() -> Iterator[FakeWeb]:
+    """Another web, for services that are not one's own."""
+    with FakeWeb() as served:
+        served.paper("The waggle hive", "The waggle hive was shown at Graz. It has glass.")
+        served.article("/far", "The waggle hive", PUBLIC)
+        yield served
+
+
+SERVED = {
+    "searxng": lambda web: web.article("/hive", "The waggle hive", OWN), "tavily": lambda web: web.article("/hive", "The waggle hive", OWN),
+    "brave": lambda web: web.article("/hive", "The waggle hive", OWN), "wikipedia": lambda web: web.wiki("The waggle hive", OWN),
+    **dict.fromkeys(("openalex", "crossref", "pubmed"), lambda web: web.paper("The waggle hive", OWN)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("service", SERVED)
+def test_what_a_service_of_ones_own_gives_is_ones_own(web: FakeWeb, outside: FakeWeb, tmp_path: Path, service: str) -> None:
+    """A wiki, a mirror, a search engine over an intranet: it counts where the text came from, not what kind of source gave it."""
+    web.texts.clear()
+    SERVED[service](web)
+    settings = sk.Settings.load(**{**web.settings, "arxiv_url": outside.settings["arxiv_url"]})
+    with sk.Workbench(tmp_path / "home", settings=settings) as wb:
+        run = wb.research(QUESTION, sources=[service, "arxiv"], model=Obeying(["hive hunter42x"], once="hunter42x"))
+        asked = waiting(run)
+        assert asked.payload == ["hive hunter42x"] and "arxiv" in asked.question and service in asked.question
+        asked.reject("no")
+        run.result(30)
+    assert not [target for target in asked_of(outside) if "hunter42x" in target]
+
+
+def test_what_an_engine_found_is_not_sent_to_the_engine(web: FakeWeb, outside: FakeWeb, tmp_path: Path) -> None:
+    """A page of the intranet is not the engine's: what is searched there, engines of others see."""
+    intranet, engine = web, outside
+    url = intranet.page("/intern", f"<title>The waggle hive</title><article><p>{OWN}</p></article>")
+    engine.redirect("/far", url)
+    allowed = (*engine.settings["allow_hosts"], *intranet.settings["allow_hosts"])
+    with sk.Workbench(tmp_path / "home", settings=sk.Settings.load(**{**engine.settings, "allow_hosts": allowed})) as wb:
+        run = wb.research(QUESTION, sources=["searxng"], model=Obeying(["hive hunter42x"], once="hunter42x"))
+        asked = waiting(run)
+        assert asked.payload == ["hive hunter42x"] and intranet.host in asked.question
+        asked.reject("no")
+        run.result(30)
+    assert not [target for target in asked_of(engine) if "hunter42x" in target]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "own"), [(["10.1.2.3"], True), (["93.184.216.34", "10.1.2.3"], True), (["93.184.216.34"], False), (None, True)]
+)
+def test_a_service_is_ones_own_when_its_name_leads_into_ones_network(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, addresses: list[str] | None, own: bool
+) -> None:
+    async def resolve(self: Any, host: str, port: int) -> list[str]:
+        if addresses is None:
+            raise OSError("no such name")
+        return addresses
+
+    monkeypatch.setattr("sentient_kernel.transport.dns.Names.resolve", resolve)
+    cache = Cache(tmp_path / "cache.db")
+    outside = Outside(sk.Settings.load(wikipedia_url="https://wiki.corp.example", allow_domains=("example.org",)), cache)
+    try:
+        assert asyncio.run(Service(outside, "wikipedia_url").gives_own()) is own
+        assert asyncio.run(Service(outside, "arxiv_url").gives_own()) is False, "where everybody finds it"
+    finally:
+        outside.close()
+        cache.close()
 
 
 def test_a_page_of_ones_own_network_is_ones_own(bench: sk.Workbench, web: FakeWeb) -> None:

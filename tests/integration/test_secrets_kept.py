@@ -468,3 +468,34 @@ def test_a_child_run_is_given_no_secret_to_keep(place: Path) -> None:
     with sk.Workbench(place / "home") as wb, pytest.raises(sk.RunFailed, match="Argument 1 of the workflow holds the secret ACME_API_KEY"):
         wb.start(parent).result(60)
     assert found_below(place / "home") == {}
+
+
+def test_a_secret_that_is_a_number_or_has_several_lines_is_kept_nowhere(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [base64.b64encode(bytes((i * i * n + 7 * i) % 251 for i in range(48))).decode() for n in (3, 5, 7)]
+    pem = "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----"])
+    monkeypatch.setenv("DEPLOY_PRIVATE_KEY", pem)
+    monkeypatch.setenv("BANK_TOKEN", "92837465102938475610293847")
+    shapes = {
+        "set in": pem.replace("\n", "\n    "), "joined": " ".join(pem.split()), "body": "".join(lines), "CRLF": pem.replace("\n", "\r\n"),
+        "middle": lines[1],
+    }  # fmt: skip
+
+    def failing_with(shape: str) -> None:
+        raise ValueError(f"bad key {shapes[shape]}")
+
+    def giving(shape: str) -> dict[str, str]:
+        return {"text": shapes[shape]}
+
+    @sk.workflow
+    async def flow(ctx: Any) -> list[bool]:
+        await ctx.emit("half", data={"account": int(os.environ["BANK_TOKEN"])})
+        asked = [ctx.step(step, shape, version="1") for step in (failing_with, giving) for shape in shapes]
+        return ["HoldsSecret" in str(one.error) for one in await ctx.gather(*asked)]
+
+    with sk.Workbench(place / "home") as wb:
+        run = wb.start(flow)
+        assert run.result(60) == [False] * 5 + [True] * 5
+        shown = str(run._repr_html_()) + str(run.events._repr_html_()) + str(list(run.events))
+    everything = shown.encode() + b"".join(path.read_bytes() for path in (place / "home").rglob("*") if path.is_file())
+    parts = [os.environ["BANK_TOKEN"], *(part for line in lines for part in (line[:20], line[-20:]))]
+    assert [part for part in parts if part.encode() in everything] == []

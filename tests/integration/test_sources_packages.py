@@ -12,6 +12,7 @@ import pytest
 from sentient_kernel.errors import SourceError
 from sentient_kernel.index.store import Index
 from sentient_kernel.sources import Document, open_source
+from sentient_kernel.sources.local.installed import installed
 from sentient_kernel.sources.local.packages import PackagesSource
 
 pytestmark = pytest.mark.anyio
@@ -264,3 +265,24 @@ async def test_questions_about_real_packages_find_their_public_pages(index: Inde
         for title in await titles("How do I group rows and compute several aggregates at once?")
     )
     assert "pandas.Series.str.contains" in await titles("Which strings of a column contain a regular expression?")
+
+
+@pytest.mark.parametrize(
+    ("url", "by", "own"),
+    [
+        ("file:///home/ada/hive", "pip", True), ("file:///home/ada/hive-1.0-py3-none-any.whl", "uv", True), ("", "pip", False),
+        ("ssh://git@github.com/ada/hive.git", "pip", True), ("https://git.corp/hive.git", "pip", True),
+        ("http://10.0.0.8/h.whl", "pip", True),
+        ("https://github.com/pandas-dev/pandas.git", "pip", False), ("file:///croot/hive_1/work", "conda", False), ("no json", "pip", True),
+    ],
+)  # fmt: skip
+def test_a_package_from_a_folder_or_a_private_address_is_ones_own(tmp_path: Path, url: str, by: str, own: bool) -> None:
+    info = tmp_path / "hive-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: hive\nVersion: 1.0\n")
+    (info / "RECORD").write_text("")
+    (info / "INSTALLER").write_text(f"{by}\n")
+    if url:
+        (info / "direct_url.json").write_text("{" if url == "no json" else json.dumps({"url": url, "dir_info": {}}))
+    (found,) = installed([str(tmp_path)])
+    assert found.own is own and found.stamp.endswith("-own") is own

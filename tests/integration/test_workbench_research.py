@@ -63,6 +63,18 @@ def test_paths_read_as_they_were_given(wb: sk.Workbench, monkeypatch: pytest.Mon
     assert wb.search("foragers", sources=str(BEES))[0].uri == f"{BEES}/foraging.txt"
 
 
+def test_no_source_is_dropped_for_another_of_its_name(wb: sk.Workbench, tmp_path: Path) -> None:
+    folder = tmp_path / "arxiv"
+    folder.mkdir()
+    (folder / "n.txt").write_text("The hive is of glass.")
+    for given in ([folder, "arxiv"], ["arxiv", folder]):
+        assert sorted(ref[0] for ref in wb.desk.references(given)) == ["arxiv", "arxiv-2"]
+    one, other = Archive(), Archive()
+    assert len(wb.desk.references([one, one])) == 1
+    with pytest.raises(sk.UsageError, match="Two sources are named"):
+        wb.desk.references([one, other])
+
+
 @pytest.mark.parametrize("nothing", ["no/such/folder", "", "\0", "ftp://example.org/bees", "http://127.0.0.1:9/", 7, None, object()])
 def test_what_is_no_source_is_a_usage_error(wb: sk.Workbench, nothing: Any) -> None:
     with pytest.raises(sk.UsageError):

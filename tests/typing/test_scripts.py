@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -12,6 +14,7 @@ from typing import NoReturn
 import pytest
 
 from sentient_kernel.errors import UsageError
+from sentient_kernel.failures import exact, plain
 from sentient_kernel.widgets.bundle import STATIC, VIEWS, bundle, modules, style
 
 SCRIPTS = sorted(STATIC.rglob("*.js"))
@@ -64,6 +67,27 @@ def test_every_script_parses(node: str, tmp_path: Path) -> None:
         copied = tmp_path / f"{script.parent.name}-{script.stem}.mjs"
         copied.write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
         run(node, "--check", str(copied))
+
+
+AGREE = """
+import { exact, plain } from "%s";
+import { readFileSync } from "node:fs";
+const wrong = JSON.parse(readFileSync("%s", "utf8")).filter(([text, shown, agreed]) => plain(text) !== shown || exact(text) !== agreed);
+if (wrong.length) throw new Error(JSON.stringify(wrong.slice(0, 5)));
+"""
+
+
+def test_scripts_and_package_agree_on_what_cannot_be_seen(node: str, tmp_path: Path) -> None:
+    for script in (STATIC / "kit").glob("*.js"):
+        text = re.sub(r'from "\./(\w+)\.js"', r'from "./\1.mjs"', script.read_text(encoding="utf-8"))
+        (tmp_path / f"{script.stem}.mjs").write_text(text, encoding="utf-8")
+    signs = [*"a1# \n\t\u2764\u260e\u2194\u20ac\u845b\u5b57\ud55c\u0639\u06a9\u0915\u094d\u0937\u203c\u1820\u20e3"]
+    signs += [*"\U0001f469\U0001f4bb\U0001f3fd\U00020000"]
+    signs += [*"\ufe0f\ufe0e\ufe00\u200c\u200d\u200b\u00ad\u034f\u3164\u115f\u2003\u2800\u180b\U000e0100"] * 2
+    texts = ["".join(random.Random(n).choices(signs, k=n % 12 + 1)) for n in range(10_000)]
+    (tmp_path / "texts.json").write_text(json.dumps([[text, plain(text), exact(text)] for text in texts]))
+    (tmp_path / "agree.mjs").write_text(AGREE % ("./dom.mjs", tmp_path / "texts.json"))
+    run(node, str(tmp_path / "agree.mjs"))
 
 
 def test_every_bundle_parses_so_no_name_is_given_twice(node: str, paths: Path) -> None:

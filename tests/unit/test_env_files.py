@@ -58,12 +58,12 @@ EVERY = {
     "durability": "power",
 }
 HARMLESS = {
-    "cache_ttl": "7",
-    "cache_max_size": "8",
+    "cache_ttl": "90000",
+    "cache_max_size": "2000000000",
     "mode": "replay",
     "offline": "true",
     "page_timeout": "3",
-    "model_timeout": "4",
+    "model_timeout": "400",
     "deny_domains": "a.example,b.example",
     "log_level": "error",
 }
@@ -102,10 +102,22 @@ def test_each_is_ignored_alone_and_in_any_spelling(project: Path, name: str) -> 
 def test_what_narrows_counts(project: Path) -> None:
     (project / ".env").write_text(lines(HARMLESS))
     found = sk.Settings.load()
-    assert (found.cache_ttl, found.cache_max_size, found.mode, found.offline) == (7, 8, "replay", True)
-    assert (found.page_timeout, found.model_timeout) == (3, 4)
+    assert (found.cache_ttl, found.cache_max_size, found.mode, found.offline) == (90_000, 2_000_000_000, "replay", True)
+    assert (found.page_timeout, found.model_timeout) == (3, 400)
     assert (found.deny_domains, found.log_level) == (("a.example", "b.example"), "ERROR")
     assert found.remarks() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("cache_max_size", "2000"), ("cache_max_size", "1"), ("cache_ttl", "1e-9"), ("cache_ttl", "86399"), ("model_timeout", "0.01")],
+)
+def test_it_throws_away_nothing_that_was_paid_for(project: Path, name: str, value: str) -> None:
+    (project / ".env").write_text(lines({name: value}))
+    assert getattr(sk.Settings.load(), name) == sk.Settings.model_fields[name].default
+    assert f"SENTIENT_{name.upper()} (below its default), which counts only from" in settings.ignored()[0]
+    users(lines({name: value}))
+    assert getattr(sk.Settings.load(), name) == float(value), "of one's own it counts"
 
 
 def test_it_loosens_nothing_that_the_user_or_the_environment_says(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +134,7 @@ def test_it_loosens_nothing_that_the_user_or_the_environment_says(project: Path,
 @pytest.mark.parametrize("name", ["page_timeout", "model_timeout", "cache_ttl"])
 @pytest.mark.parametrize("value", ["inf", "nan", "0", "-1"])
 def test_a_time_that_never_ends_is_refused(project: Path, name: str, value: str) -> None:
-    (project / ".env").write_text(lines({name: value}))
+    users(lines({name: value}))
     with pytest.raises(sk.ConfigurationError, match=name.upper()):
         sk.Settings.load()
 

@@ -27,7 +27,7 @@ from sentient_kernel.events import (
 from sentient_kernel.ids import ApprovalId, BlobId, RunId, Seq, StepKey
 from sentient_kernel.projections.approvals import Approvals
 from sentient_kernel.projections.drawing.words import foreign_words
-from sentient_kernel.projections.foreign import LONGEST, ForeignView, foreign_view, inputs_named, said
+from sentient_kernel.projections.foreign import LONGEST, ForeignView, foreign_view, inputs_named, is_cut, said
 from sentient_kernel.projections.runs import RunFold, with_liveness
 from sentient_kernel.research.names import research_names
 
@@ -91,11 +91,44 @@ def test_big_results_are_looked_through_and_missing_ones_are_not_missed() -> Non
 def test_an_endless_list_of_addresses_is_bounded_and_quick() -> None:
     texts = [RunSteered(text=" ".join(f"https://h{n}x{m}.example/" for m in range(2_000))) for n in range(50)]
     before = time.monotonic()
-    names = listed(*log(("file", START), *(("file", text) for text in texts))).names
+    found = listed(*log(("file", START), *(("file", text) for text in texts)))
     assert time.monotonic() - before < 5
-    assert names["hosts"][-1] == "… and 99,960 more"  # type: ignore[index]
-    assert names["told"][-1] == "… and 10 more"  # type: ignore[index]
-    assert len(str(names)) < 60_000
+    assert found.names["hosts"][-1] == "… and 95,000 more"  # type: ignore[index]
+    assert found.cut == ("told", "hosts")
+    assert len(str(found.names)) < 500_000
+
+
+@pytest.mark.parametrize("count", [3, 999, 1_100, 20_000])
+def test_all_is_listed_or_nothing_can_be_agreed_to(count: int) -> None:
+    """Of sources, arguments, children, texts and addresses, whatever stands at the end, or in the middle of a long one."""
+    last = "/home/victim/private"
+    many = [f"/tmp/{n}" for n in range(count)] + [last]
+    refs = [[f"s{n}", place, place] for n, place in enumerate(many)]
+    long = "/" + "a/" * count + ".." + last + "/.." + "/b" * count
+    texts = [RunSteered(text=f"about {place}") for place in many]
+    shapes = {
+        "sources": research_names({"args": ["Why?"], "kwargs": {"sources": refs}}), "arguments": inputs_named({"args": many, "kwargs": {}}),
+        "named": inputs_named({"args": [], "kwargs": {f"k{n}": place for n, place in enumerate(many)}}),
+        "long": inputs_named({"args": [long]}),
+        "source": research_names({"args": ["Why?"], "kwargs": {"sources": [["s", long, long]]}}),
+        "also": research_names({"args": ["", *many]}),
+        "question": research_names({"args": [long]}), "model": research_names({"args": ["Why?"], "kwargs": {"model": long}}),
+        "told": listed(*log(("file", START), *(("file", text) for text in texts))), "key": inputs_named({"kwargs": {long: 1}}),
+    }  # fmt: skip
+    for how, shape in shapes.items():
+        named = shape.names if isinstance(shape, ForeignView) else shape
+        cut = bool(shape.cut) if isinstance(shape, ForeignView) else is_cut(shape)
+        assert cut or (last in str(named) and "…" not in str(named)), how
+        assert cut == (count > 1_000), how
+    children = [log(("file", RunStarted(workflow="w", inputs={"args": [place]}))) for place in many]
+    found = foreign_view(children, lambda name, inputs: inputs_named(inputs), lambda blob: b"")
+    assert found is not None
+    assert bool(found.cut) == (count > 1_000) and (found.cut or last in str(found.names))
+
+
+def test_much_of_what_fits_is_too_much_together() -> None:
+    texts = [("file", RunSteered(text=f"{n:04}" + "x" * 4_000)) for n in range(900)]
+    assert listed(*log(("file", START), *texts)).cut == ("all of it together",)  # type: ignore[arg-type]
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda more: st.lists(more) | st.dictionaries(st.text(), more)))

@@ -8,13 +8,15 @@ import json
 import logging
 import os
 import re
+import string
+import textwrap
 import time
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentient_kernel import redaction
@@ -79,6 +81,47 @@ def test_no_value_survives_wherever_it_stands(secret: str, before: str, after: s
     assert not holds(redactor.text(encoded), secret) or holds(base64.b64encode((before + after).encode()).decode(), secret)
 
 
+SIGNS = string.ascii_letters + string.digits + "!$%&=+/-_.~'#@ü "
+MADE = st.one_of(
+    st.binary(min_size=12, max_size=48).map(lambda raw: base64.urlsafe_b64encode(raw).decode()),
+    st.binary(min_size=12, max_size=48).map(lambda raw: base64.b64encode(raw).decode()),
+    st.text(SIGNS, min_size=12, max_size=64).map(str.strip),
+).filter(lambda made: len(made) >= 12 and is_telling(made))  # fmt: skip
+"""Secrets as programs make them: many end in a sign that other programs escape."""
+ESCAPED = {
+    "itself": str, "url": lambda v: quote(v, safe=""), "small url": lambda v: re.sub("%..", lambda m: m[0].lower(), quote(v, safe="")),
+    "script": lambda v: quote(v, safe="!'()*~"), "uri": lambda v: quote(v, safe=";/?:@&=+$,#!'()*~"), "form": quote_plus,
+    "html": html.escape, "json": lambda v: json.dumps(v)[1:-1], "php": lambda v: json.dumps(v)[1:-1].replace("/", "\\/"),
+    "go": lambda v: re.sub("[&<>]", lambda m: f"\\u{ord(m[0]):04x}", json.dumps(v, ensure_ascii=False)[1:-1]),
+    "repr": lambda v: repr(v)[1:-1], "bytes": lambda v: repr(v.encode())[2:-1], "hex": lambda v: v.encode().hex(),
+}  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(MADE, min_size=1, max_size=3, unique=True), st.sampled_from(sorted(ESCAPED)), st.integers(1, 40))
+def test_a_known_value_is_found_whole_however_its_signs_are_escaped(secrets: list[str], how: str, size: int) -> None:
+    """Escaped it is longer, so that other forms of it begin alike: whichever stands there is replaced whole, and refused."""
+    secret = secrets[0]
+    redactor = Redactor(dict.fromkeys(secrets, "KEY"))
+    text = ESCAPED[how](secret)
+    assert redactor.text(f"\N{EM DASH}{text}\N{EM DASH}") == "\N{EM DASH}[hidden:KEY]\N{EM DASH}"
+    for value in (text, {"a": [text]}, {text: 1}, f"x{text}x"):
+        assert redactor.held_in(json.dumps(value).encode()) is not None
+    assert text not in json.loads(redactor.data(json.dumps([text]).encode()))[0]
+    stream, whole = StreamRedactor(), f"\N{EM DASH}{text}\N{EM DASH}."
+    pieces = [stream.take(whole[at : at + size], redactor) for at in range(0, len(whole), size)]
+    assert re.fullmatch(r"\N{EM DASH}.{0,3}\[hidden:KEY\]\N{EM DASH}\.", "".join(pieces)), "three signs of it tell nothing"
+
+
+@given(MADE, MADE, st.integers(1, 30))
+def test_no_value_stays_where_the_beginning_of_another_runs_into_it(one: str, other: str, cut: int) -> None:
+    """A text that was cut, and goes on at once with what begins like the rest of the first."""
+    joined = one[: max(12, cut)] + other
+    redactor = Redactor({one: "ONE", joined[6:]: "OTHER"})
+    assert other not in redactor.text(joined)
+    assert redactor.held_in(json.dumps(joined).encode()) is not None
+
+
 @given(st.text(max_size=200))
 def test_what_holds_no_secret_stays_as_it_is(text: str) -> None:
     redactor = Redactor({"sk-canary-4f9Aq0Zr7Lw2": "KEY"})
@@ -116,6 +159,56 @@ def test_json_stays_json_where_a_value_begins_like_an_escape() -> None:
 )
 def test_what_is_refused_is_named_with_its_place(value: object, where: str) -> None:
     assert Redactor({"sk-canary-4f9Aq0Zr7Lw2": "KEY"}).held_in(json.dumps(value).encode()) == ("KEY", where)
+
+
+def test_numbers_keys_and_what_is_no_json_are_cleaned_too() -> None:
+    number = "92837465102938475610293847"
+    redactor = Redactor({number: "ACCOUNT", SECRETS[0]: "KEY"})
+    data = b'{"a":[%b,1.5,null,true],"n":"x"}' % number.encode()
+    assert json.loads(redactor.data(data)) == {"a": ["[hidden:ACCOUNT]", 1.5, None, True], "n": "x"}
+    assert redactor.held_in(data) == ("ACCOUNT", "it['a'][0]")
+    twice = b'{"k":"%b","k":"x"}' % SECRETS[0].encode()
+    assert redactor.held_in(twice) == ("KEY", "it['k']") and b"canary" not in redactor.data(twice)
+    assert redactor.data(b"{no json: %b" % SECRETS[0].encode()) == b"{no json: [hidden:KEY]"
+    deep = b"[" * 100_000 + b'"%b"' % SECRETS[0].encode() + b"]" * 100_000
+    assert b"canary" not in redactor.data(deep) and redactor.held_in(deep) is not None
+    binary = b"\xff\x00" + SECRETS[0].encode()
+    assert redactor.data(binary) is binary
+
+
+_BODY = [base64.b64encode(bytes((i * i * n + 7 * i) % 251 for i in range(48))).decode() for n in (3, 5, 7)]
+PEM = "\n".join(["-----BEGIN PRIVATE KEY-----", *_BODY, "-----END PRIVATE KEY-----"])
+WRAPPED = {
+    "as it is": PEM, "set in": textwrap.indent(PEM, "    "), "CRLF": PEM.replace("\n", "\r\n"), "joined": " ".join(PEM.split()),
+    "run together": "".join(PEM.split("\n")), "repr": repr(PEM), "bytes": repr(PEM.encode()), "json": json.dumps({"k": PEM}),
+    "body": "".join(PEM.split("\n")[1:-1]), "one line": PEM.split("\n")[2], "quoted": textwrap.indent(PEM, "> | "),
+    "base64, wrapped": base64.encodebytes(PEM.encode()).decode(), "narrow": "\n".join(textwrap.wrap("".join(PEM.split("\n")[1:-1]), 40)),
+    "url": quote(PEM, safe=""), "form": quote_plus(PEM),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", WRAPPED)
+def test_a_value_of_several_lines_is_found_however_they_are_wrapped(how: str) -> None:
+    redactor = Redactor({PEM: "KEY"})
+    clean = redactor.text(f"It said {WRAPPED[how]}, it did.")
+    assert clean.startswith("It said ") and clean.endswith(", it did.") and "[hidden:KEY]" in clean
+    body = [part for line in PEM.split("\n")[1:-1] for part in (line[:12], line[20:32], line[-12:])]
+    assert [part for part in (*body, *(base64.b64encode(part.encode()).decode()[:14] for part in body)) if part in clean] == []
+    assert redactor.held_in(json.dumps([WRAPPED[how]]).encode()) is not None
+    assert redactor.text("-----BEGIN PRIVATE KEY-----\nAAAA\n") == "-----BEGIN PRIVATE KEY-----\nAAAA\n", "that of somebody else"
+
+
+def test_blanks_inside_of_a_value_are_no_hiding_place() -> None:
+    redactor = Redactor({"correct horse battery staple": "PHRASE", "line one 1\nline two 2": "LINES"})
+    for text in (
+        "correct horse\n   battery staple",
+        "correct horse battery\tstaple",
+        "line one 1\n\n\tline two 2",
+        "line one 1 line two 2",
+    ):
+        assert redactor.text(f"<{text}>") in ("<[hidden:PHRASE]>", "<[hidden:LINES]>")
+    for text in ("correct hand of horses", "line one 1\nthe other"):
+        assert redactor.text(text) == text
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -259,6 +352,14 @@ def test_the_environment_is_looked_through_again_when_it_has_changed(monkeypatch
         assert redaction.look().text("unit-six-83kdJ2") == "[hidden:UNIT_SIX_SECRET]"
     finally:
         del os.environ["UNIT_SIX_SECRET"]
+
+
+def test_credentials_in_json_are_known_by_what_they_are_called_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"type": "service_account", "private_key": PEM, "client_email": "bees@example.org", "more": [{"refreshToken": "rt-83kdJ2aQ9x"}]}
+    monkeypatch.setenv("UNIT_SERVICE_CREDENTIALS", json.dumps(given))
+    text = redaction.look().text
+    assert text(f"{PEM} rt-83kdJ2aQ9x") == "[hidden:UNIT_SERVICE_CREDENTIALS] [hidden:UNIT_SERVICE_CREDENTIALS]"
+    assert text(json.dumps(given, indent=2)).count("service_account") == 1, "what is no secret in it stays"
 
 
 def test_a_file_of_somebody_else_pushes_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:

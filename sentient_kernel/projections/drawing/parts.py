@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sentient_kernel.failures import exact
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing import words
 from sentient_kernel.projections.drawing.style import apart, duration, escape, line, moment
@@ -16,8 +17,8 @@ from sentient_kernel.projections.runs import RunView
 from sentient_kernel.projections.sources import SourceView
 from sentient_kernel.projections.steps import StepView
 
-PAYLOAD_ITEMS = 60
-PAYLOAD_TEXT = 2_000
+PAYLOAD_ITEMS = 2_000
+PAYLOAD_TEXT = 5_000
 PAYLOAD_DEPTH = 4
 
 
@@ -128,7 +129,7 @@ def ask_block(approval: ApprovalView, index: int, holder: str) -> str:
     )
     return (
         f'<div class="sk-ask" role="region" aria-label="Approval" data-approval="{escape(approval.id)}">'
-        f'<div class="sk-h" role="heading" aria-level="3"><strong><bdi>{escape(approval.question)}</bdi></strong></div>'
+        f'<div class="sk-h" role="heading" aria-level="3"><strong><bdi>{escape(exact(approval.question))}</bdi></strong></div>'
         f'<div class="sk-soft sk-num">{escape(approval.ask)}{digest}{expires}</div>{payload(approval.payload, index, holder)}'
         f'<dl class="sk-how">{ways}</dl></div>'
     )
@@ -159,7 +160,7 @@ def _given(value: Any, left: list[int], depth: int) -> str:
     if len(text) > PAYLOAD_TEXT:
         left[0] = -1
         text = text[:PAYLOAD_TEXT] + "…"
-    return f'<bdi class="sk-exact">{escape(text)}</bdi>' if text else '<span class="sk-soft">(empty)</span>'
+    return f'<bdi class="sk-exact">{escape(exact(text))}</bdi>' if text else '<span class="sk-soft">(empty)</span>'
 
 
 def trouble_block(run: RunView, steps: Sequence[StepView]) -> str:

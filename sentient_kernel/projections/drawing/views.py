@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sentient_kernel.failures import exact
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing import parts, words
 from sentient_kernel.projections.drawing.style import STYLE, VERBATIM, apart, duration, escape, line, moment, plain, spaced
@@ -180,7 +181,7 @@ def _step_line(step: StepView, times: bool) -> str:
 
 def _foreign_lines(run: RunView, foreign: ForeignView, approvals: Sequence[ApprovalView]) -> list[str]:
     asked = any(one.ask == "open" and one.status == "open" for one in approvals)
-    named = [] if asked else words.payload_lines(foreign.names, "run.approvals, once it is resumed", 200)
+    named = [] if asked else words.payload_lines(foreign.names, "run.approvals, once it is resumed")
     heading, text = words.foreign_words(run, foreign)
     return [f"  ◇ {heading}", f"      {text}", *(f"      {part}" for part in named)]
 
@@ -197,7 +198,7 @@ def _trouble_lines(run: RunView, steps: Sequence[StepView]) -> list[str]:
 def _ask_lines(approval: ApprovalView, index: int) -> list[str]:
     ways = words.ways_to_answer(approval, index, "run")
     return [
-        f"  ◆ {line(approval.question, 400)}",
+        f"  ◆ {exact(line(approval.question, 2_000))}",
         *(f"      {part}" for part in words.payload_lines(approval.payload, f"run.approvals[{index}].payload")),
         *(f"      {verb}: {python}  or  {shell}" for verb, python, shell in ways),
     ]

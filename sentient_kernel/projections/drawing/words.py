@@ -10,6 +10,7 @@ from typing import Any
 
 from sentient_kernel.errors import ApprovalRejected
 from sentient_kernel.events import ErrorInfo
+from sentient_kernel.failures import exact
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing.style import line, plain
 from sentient_kernel.projections.drawing.table import counted
@@ -144,6 +145,8 @@ def foreign_words(run: RunView, foreign: ForeignView) -> tuple[str, str]:
         text = f"That it goes on here, with what it names, was approved by {line(foreign.by, 80) or 'somebody'}."
     elif run.status == "completed":
         text = "It is shown as it was written there; what it names was used there."
+    elif foreign.cut:
+        text = f"It names more than can be shown ({', '.join(foreign.cut)}), so it does not go on here. Ask anew for what you want of it."
     else:
         text = "Before anything of it is executed here, you are asked whether it may go on with what it names."
     return comes_from(foreign), text
@@ -165,11 +168,11 @@ def editable(approval: ApprovalView) -> bool:
     return approval.ask != "open"
 
 
-def payload_lines(value: Any, where: str, limit: int = 40) -> list[str]:
+def payload_lines(value: Any, where: str, limit: int = 2_000) -> list[str]:
     """Returns a payload as indented lines; beyond the limit it says where the whole one is."""
     if value is None:
         return []
-    shown = plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)).splitlines()
+    shown = exact(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)).splitlines()
     return shown if len(shown) <= limit else [*shown[:limit], f"… {len(shown) - limit:,} more lines in {where}"]
 
 

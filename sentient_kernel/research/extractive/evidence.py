@@ -48,6 +48,7 @@ class Evidence:
         shown: How it is read where not as it stands: a row of a table with the names of its columns.
         lead: So many characters before the quote it is read with: from the names of the columns on.
         own: Whether its document is a person's own. Whoever makes one has to say: what a model reads of own text decides what leaves.
+        origin: The host that own text came from, where a search engine found it; "" for the source itself.
     """
 
     document: DocumentId
@@ -67,6 +68,7 @@ class Evidence:
     after: str = ""
     shown: str = ""
     lead: int = 0
+    origin: str = ""
 
     @property
     def citation(self) -> Citation:
@@ -183,6 +185,7 @@ class _Sentence:
             shown=self.row.text if self.row else "",
             lead=start - top,
             own=passage.own,
+            origin=passage.origin,
         )
 
 

@@ -24,6 +24,9 @@ __all__ = ["Distribution", "installed", "normal", "standard_library"]
 _REMOTE = ("site-packages", "dist-packages", "idlelib", "lib2to3", "turtledemo", "ensurepip", "pydoc_data", "encodings", "config-")
 
 
+_BUILT_ELSEWHERE = frozenset({"conda", "debian", "rpm"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
     """An installed distribution.
@@ -33,7 +36,7 @@ class Distribution:
         version: Its version.
         stamp: Differs whenever what is installed differs.
         request: Where its files are, for the child that reads them.
-        own: Whether somebody works on it here: it is installed from a folder, in editable mode.
+        own: Whether it is not one that everybody may have: it is installed from a folder or a file, or from an address that is private.
     """
 
     name: str
@@ -103,14 +106,35 @@ def _distribution(place: Path) -> Distribution | None:
     mark = _mark(record if record.exists() else metadata)
     if sources := list(_editable(place)):
         roots = [[str(folder), files] for folder, files in sources]
-        mark += _marks(roots) + "-own"
+        mark += _marks(roots)
     elif record.exists():
         roots = [[str(place.parent), None]]
     else:
         tops = _read(place / "top_level.txt").split() or [name.replace("-", "_")]
         roots = [[str(place.parent), [file for top in tops for file in _below(place.parent, top)]]]
+    own = bool(sources) or _is_own(place)
     request = {"metadata": str(metadata), "record": str(record), "roots": roots, "licence": "", "topics": ""}
-    return Distribution(name=name, version=version, stamp=f"{version}-{mark}", request=request, own=bool(sources))
+    return Distribution(name=name, version=version, stamp=f"{version}-{mark}{'-own' * own}", request=request, own=own)
+
+
+def _is_own(place: Path) -> bool:
+    """Tells where a distribution came from (PEP 610): one of an index, or of a public address, is not a person's own.
+
+    Which index that was is written nowhere. What conda or a system brings names the folder that it was built in, elsewhere.
+    """
+    from sentient_kernel.errors import Blocked
+    from sentient_kernel.transport import Rules, check_url
+
+    if place.suffix == ".egg-info" and place.parent.name not in ("site-packages", "dist-packages"):
+        return True  # it lies in its project's folder
+    if not (origin := _read(place / "direct_url.json")) or _read(place / "INSTALLER").strip() in _BUILT_ELSEWHERE:
+        return False
+    try:
+        url = str(json.loads(origin)["url"])
+        check_url(url, Rules())
+    except (Blocked, ValueError, KeyError, TypeError):
+        return True
+    return False
 
 
 def _name(metadata: Path) -> tuple[str, str]:

@@ -26,7 +26,8 @@ class ScholarlySource(ServiceSource):
         documents = of_works(works, self._key)
         count = f"{len(works)} work{'s' if len(works) > 1 else ''}"
         reason = "" if documents else f"{self.service} finds {count} for {shown(query)}, and gives the abstract of none."
-        return Brought(documents, (), reason)
+        own = {document.uri: "" for document in documents} if await self._api.gives_own() else {}
+        return Brought(documents, (), reason, own)
 
     async def _works(self, words: list[str]) -> list[dict[str, Any]]:
         """Asks the service; returns works as :func:`work` makes them. Raises SourceError."""

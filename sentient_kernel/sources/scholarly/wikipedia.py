@@ -38,7 +38,8 @@ class WikipediaSource(ServiceSource):
         documents = [document for document, _ in outcomes if document is not None]
         refused = tuple(pair for _, pairs in outcomes for pair in pairs)
         reason = "" if documents else f"Wikipedia finds no article for {shown(query)} that says anything: {refused[0][0]}: {refused[0][1]}"
-        return Brought(documents, refused, reason)
+        own = {document.uri: "" for document in documents} if await self._api.gives_own() else {}
+        return Brought(documents, refused, reason, own)
 
     async def _titles(self, query: str, calls: SearchCalls) -> list[str]:
         asked = {"list": "search", "srsearch": query, "srlimit": AT_MOST, "srnamespace": 0, "srprop": "", "srinfo": ""}

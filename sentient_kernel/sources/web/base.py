@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
@@ -32,11 +32,13 @@ class Brought:
         documents: What was found and read.
         refused: What was found and could not be read: (uri, reason).
         reason: Why there is no document, where there is none.
+        own: The uris of those documents that are a person's own, with the host that each came from, or "" for the service itself.
     """
 
     documents: Sequence[Document] = ()
     refused: tuple[tuple[str, str], ...] = ()
     reason: str = ""
+    own: Mapping[str, str] = field(default_factory=dict)
 
 
 class RemoteSource:
@@ -86,7 +88,7 @@ class RemoteSource:
             raise
         reason = "" if found else brought.reason or _unfit(len(brought.documents), query)
         self._health = replace(self._after(brought, calls), passages=passages, reason=reason)
-        return [replace(passage, source=self.name) for passage in found]
+        return [replace(one, source=self.name, own=one.uri in brought.own, origin=brought.own.get(one.uri, "")) for one in found]
 
     def document(self, document: DocumentId) -> Document | None:
         """Returns a document that a passage of this source points to, or None."""
@@ -108,6 +110,7 @@ class RemoteSource:
             refused=brought.refused,
             reason=brought.reason,
             cache=tuple(sorted(calls.digests)),
+            brought=calls.brought,
         )
 
     async def _brought(self, query: str, calls: SearchCalls) -> Brought:
@@ -141,7 +144,7 @@ class Service:
 
         settings = outside.settings
         self.base: str = getattr(settings, setting).strip().rstrip("/")
-        usual = type(settings).model_fields[setting].default
+        self._usual = usual = type(settings).model_fields[setting].default
         # A service that was added by its name need not stand in SENTIENT_ALLOW_DOMAINS, which is about what is read.
         self._trusted = (self.base,) if self.base != usual or settings.allow_domains else ()
         self._outside = outside
@@ -162,6 +165,24 @@ class Service:
         except Blocked:
             return True
         return self._outside.rules.trusts(target.host, target.port)
+
+    async def gives_own(self) -> bool:
+        """Tells whether what it says itself is a person's own: it is, or its name leads to an address of one's own network.
+
+        A service where everybody finds it is public. A name that cannot be looked up here may be one of a network behind a proxy.
+        """
+        from sentient_kernel.transport import Rules, check_url, verdict
+        from sentient_kernel.transport.dns import Resolver
+
+        if self.own or self.base == self._usual:
+            return self.own
+        if self._outside.settings.offline or self._outside.settings.mode == "replay":
+            return True  # nobody is asked, not even for a name
+        target = check_url(self.base, Rules())
+        try:
+            return any(map(verdict, await Resolver().resolve(target.host, target.port)))
+        except (OSError, TimeoutError):
+            return True
 
     async def get(self, path: str, params: Mapping[str, Any], *, headers: Mapping[str, str] | None = None, xml: bool = False) -> Fetched:
         """Asks it. Raises FetchFailed."""

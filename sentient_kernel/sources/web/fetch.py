@@ -18,7 +18,7 @@ from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.cache.keys import Key, Kind
-from sentient_kernel.errors import NotRecorded, ParseError, SourceError, UsageError
+from sentient_kernel.errors import Blocked, NotRecorded, ParseError, SourceError, UsageError
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Document
 from sentient_kernel.sources.local.parse import Parsed, Parser, ParserLimits
@@ -52,11 +52,15 @@ _PATIENCE = 1.0  # seconds: a second child takes about half of that to start, an
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """What was answered: a JSON value, whether it was asked for now or is from the cache, and the digest that it has there."""
+    """What was answered: a JSON value, whether it was asked for now or is from the cache, the digest that it has there.
+
+    ``brought`` says that it came with an opened file.
+    """
 
     value: Any
     fresh: bool
     digest: str
+    brought: bool = False
 
 
 class Outside:
@@ -119,9 +123,18 @@ class Outside:
         key = Key(kind, what)
         hit = await self.cache.call(key, compute, ttl=ttl)
         try:
-            return KeptAnswer(bounded(json.loads(hit.data), LIMITS.characters), hit.fresh, key.digest)
+            return KeptAnswer(bounded(json.loads(hit.data), LIMITS.characters), hit.fresh, key.digest, hit.brought)
         except (ValueError, RecursionError):
             raise SourceError("What the cache holds of an answer cannot be read.", hint="Delete cache.db: it is made anew.") from None
+
+    def owns(self, url: str) -> bool:
+        """Tells whether what stands at an address is a person's own: it is not one that everybody may ask."""
+        from sentient_kernel.transport import check_url
+
+        try:
+            return check_url(url, self.rules).trusted
+        except Blocked:
+            return True
 
     # -- documents -----------------------------------------------------------------------------------------------------
 
@@ -206,13 +219,14 @@ class SearchCalls:
 
     def __init__(self, outside: Outside) -> None:
         self.outside = outside
-        self.made = 0
+        self.made = self.brought = 0
         self.digests: dict[str, None] = {}
 
     async def ask(self, kind: Kind, what: dict[str, Any], asking: Callable[[], Awaitable[Any]], *, ttl: float | None = None) -> KeptAnswer:
         """Asks as :meth:`Outside.ask` does."""
         answer = await self.outside.ask(kind, what, asking, ttl=ttl)
         self.made += answer.fresh
+        self.brought += answer.brought
         self.digests.setdefault(answer.digest)
         return answer
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from sentient_kernel.errors import Blocked, ConfigurationError, SourceError, UsageError
 from sentient_kernel.redaction import without_credentials
@@ -91,7 +92,21 @@ class WebSource(ServiceSource):
         refused += [pair for _, pairs in outcomes for pair in pairs]
         if not hits and not refused:
             return self._no_hits(query)
-        return Brought(list(documents.values()), tuple(dict.fromkeys(refused)), "" if documents else self._all_refused(query, refused))
+        reason = "" if documents else self._all_refused(query, refused)
+        return Brought(list(documents.values()), tuple(dict.fromkeys(refused)), reason, await self._own(documents, hits))
+
+    async def _own(self, documents: Iterable[str], hits: Sequence[SearchHit]) -> dict[str, str]:
+        """Returns which pages are a person's own, and their hosts: what an engine found did not come from it, but from there.
+
+        A page at the engine's own host may be spoken of to it. Where the engine gave the text itself, it counts whose engine it is.
+        """
+        engine = urlsplit(self._api.base).netloc
+        given = {hit.url for hit in hits if hit.text}
+        own = {uri: "" for uri in given.intersection(documents)} if given and await self._api.gives_own() else {}
+        for uri in documents:
+            if self._outside.owns(uri):
+                own[uri] = "" if (host := urlsplit(uri).netloc) == engine else host
+        return own
 
     async def _hits(self, query: str, calls: SearchCalls) -> list[SearchHit]:
         asked = self._asked(query)

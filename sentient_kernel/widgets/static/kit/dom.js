@@ -8,7 +8,11 @@ import { currentGuard, shielded } from "./guard.js";
 
 // As failures.py says it: characters that a reader cannot see but that move, hide or break what is around them.
 const HIDDEN_CHARACTERS =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Surrogate}|[\u{e0000}-\u{e007f}]/gu;
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]|\p{Surrogate}|[\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu;
+// Of these, what scripts and emoji need where it stands: one variation of a symbol or an ideograph, a joiner between two letters or symbols.
+const JOINT =
+  /(?<=[\p{So}\p{Sm}\p{Sk}\u203c\u2049\u3030\u303d])[\ufe0e\ufe0f]|(?<=[0-9#*])[\ufe0e\ufe0f](?=\u20e3)|(?<=(?![\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}])(?![\u0000-\u007f])[\p{L}\p{M}])[\u200c\u200d](?=(?![\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}])(?![\u0000-\u007f])[\p{L}\p{M}])|(?<=[\p{So}\p{Sk}]|[\p{So}\p{Sm}\p{Sk}\u203c\u2049\u3030\u303d]\ufe0f)\u200d(?=[\p{So}\p{Sm}])|(?<=[\u1820-\u18aa])[\u180b-\u180d]|(?<=(?=\p{Lo})[\u3400-\u9fff\u{20000}-\u{10ffff}])[\ufe00-\ufe0d\u{e0100}-\u{e01ef}]/uy;
+const BLANKS = /(?! )[^\S\n\t]|[\u2800\p{Cn}\p{Co}]/gu;
 const FOCUSABLE = new Set(["A", "BUTTON", "INPUT", "SELECT", "SUMMARY", "TEXTAREA"]);
 const AS_PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "open", "selected", "readOnly", "indeterminate", "spellcheck"]);
 const SAFE_LINK = /^(https?:\/\/|mailto:|#)/i;
@@ -19,8 +23,26 @@ const SAFE_LINK = /^(https?:\/\/|mailto:|#)/i;
  * @returns {string}
  */
 export function plain(value) {
-  const raw = String(value ?? "");
-  return raw.replace(/\r\n/g, "\n").replace(HIDDEN_CHARACTERS, (c) => `[U+${(c.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}]`);
+  return String(value ?? "")
+    .replace(/\r\n/g, "\n")
+    .replace(HIDDEN_CHARACTERS, (c, at, whole) => ((JOINT.lastIndex = at), JOINT.test(whole)) ? c : named(c));
+}
+
+/**
+ * Makes all that cannot be seen visible, also what scripts and emoji need: for what a person agrees to.
+ * @param {unknown} value
+ * @returns {string}
+ */
+export function exact(value) {
+  return String(value ?? "").replace(/\r\n/g, "\n").replace(HIDDEN_CHARACTERS, named).replace(BLANKS, named);
+}
+
+/**
+ * @param {string} c
+ * @returns {string}
+ */
+function named(c) {
+  return `[U+${(c.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}]`;
 }
 
 /**
@@ -109,7 +131,7 @@ export function listen(target, type, act, options) {
  * @returns {HTMLElement}
  */
 export function outside(value, name) {
-  return h("bdi", { class: name, text: plain(value) });
+  return h("bdi", { class: name, text: name === "sk-exact" ? exact(value) : plain(value) });
 }
 
 /**
