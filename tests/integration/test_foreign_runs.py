@@ -74,10 +74,9 @@ def started(flow: Any, *args: Any, **fields: Any) -> RunStarted:
     return RunStarted(workflow=flow.name, code=flow.code, inputs={"args": list(args), "kwargs": {}}, **fields)
 
 
-def run_text_of(wb: sk.Workbench, run: sk.Run) -> str:
-    folds = wb._views.of(run.id)
-    parts = (folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table)
-    return run_text(run.view, *parts, foreign=wb._views.foreign(run.id))
+def run_text_of(run: sk.Run) -> str:
+    look = run.look
+    return run_text(look.run, look.steps, look.progress, look.sources, look.approvals, foreign=look.foreign)
 
 
 def home_from_elsewhere(tmp_path: Path, theirs: Path, flow: Any, *args: Any, ends: bool = False, **options: Any) -> tuple[Path, sk.Run]:
@@ -474,11 +473,11 @@ def test_a_hostile_list_is_bounded(here: sk.Workbench, tmp_path: Path) -> None:
     facts: list[Fact] = [RunStarted(workflow="sentient_kernel.research", code="v3", inputs=research_inputs(*sources))]
     facts += [RunSteered(text="y" * 30_000) for _ in range(200)]
     run = here.open_export(forge_file(tmp_path / "x.run", facts))
-    assert "It names more than can be shown (sources, told), so it does not go on here." in run_text_of(here, run)
+    assert "It names more than can be shown (sources, told), so it does not go on here." in run_text_of(run)
     run.resume()
     assert settled(run) == "paused"
     assert list(run.approvals) == [], "nothing is asked that nobody could look at"
-    assert "names more than can be shown (sources, told)" in run_text_of(here, run)
+    assert "names more than can be shown (sources, told)" in run_text_of(run)
 
 
 @pytest.mark.parametrize("count", [205, 5_000])
@@ -494,7 +493,7 @@ def test_the_last_of_many_sources_is_shown_or_nothing_is_read(here: sk.Workbench
     if count < 1_000:
         asked = open_question(run)
         assert str(private) in str(asked.payload)
-        assert str(private) in run_text_of(here, run) and str(private) in (run._repr_html_() or "")
+        assert str(private) in run_text_of(run) and str(private) in (run._repr_html_() or "")
         asked.reject("no")
     settled(run)
     assert opened_files == []
