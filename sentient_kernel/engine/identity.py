@@ -257,8 +257,7 @@ def _spell(node: Any, words: list[str]) -> None:
         words.append("]")
     elif isinstance(node, ast.AST):
         words.append(type(node).__name__)
-        for name in node._fields:
-            value = getattr(node, name, None)
+        for name, value in ast.iter_fields(node):
             if value is None or value == [] or name in _UNSPELT:
                 continue
             if name == "body" and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and len(value) > 1 and _is_text(value[0]):

@@ -19,7 +19,7 @@ from sentient_kernel.journal.base import Lease
 from sentient_kernel.redaction.known import redactor
 
 
-class Waiters:
+class EventWaiters:
     """Those who wait for something to happen, whatever it is: each looks again when it is woken."""
 
     def __init__(self) -> None:
@@ -81,8 +81,8 @@ class LiveRun:
         self.root: LiveRun = parent.root if parent else self
         self.policy: Mapping[str, str] = {**state.policy, **(given or {})}
         self.cursor = ReplayCursor(state, self.root.state.received)
-        self.mailbox: Waiters = parent.mailbox if parent else Waiters()
-        self.answers: dict[ApprovalId, Waiters] = {}
+        self.mailbox: EventWaiters = parent.mailbox if parent else EventWaiters()
+        self.answers: dict[ApprovalId, EventWaiters] = {}
         self.forms: dict[ApprovalId, TypeAdapter[Any]] = {}
         self.opened: frozenset[RunId] = frozenset()
         self.task: asyncio.Task[Any] | None = None
@@ -105,7 +105,7 @@ class LiveRun:
             return
         apply(self.state, record)
         if approval:
-            self.answers.pop(approval, Waiters()).wake()
+            self.answers.pop(approval, EventWaiters()).wake()
         elif record.kind == MessageSent.KIND:
             self.mailbox.wake()
         elif record.kind == CancelRequested.KIND and self.task is not None:

@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import codec
 from sentient_kernel.engine import identity as _identity
-from sentient_kernel.engine.live_run import LiveRun, Waiters
+from sentient_kernel.engine.live_run import EventWaiters, LiveRun
 from sentient_kernel.engine.state import FOREIGN, ApprovalState, answered_by
 from sentient_kernel.errors import (
     AnswerRefused,
@@ -174,7 +174,7 @@ async def answer_to(live: LiveRun, approval: ApprovalState) -> ApprovalDecided |
     request, clock = approval.request, live.ports.clock
     until = None if request.expires_at is None else clock.monotonic() + (request.expires_at - clock.now_us()) / 1e6
     while approval.open:
-        waiter = live.answers.setdefault(request.approval, Waiters()).join()
+        waiter = live.answers.setdefault(request.approval, EventWaiters()).join()
         if until is None:
             await waiter
         elif (left := until - clock.monotonic()) <= 0 or not await live.ports.first(waiter, left):

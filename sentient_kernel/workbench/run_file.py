@@ -93,7 +93,7 @@ def write(
                     members[f"{folder}/{name}"] = _add(archive, f"{folder}/{name}", data)
             manifest = {
                 "format": FORMAT, "version": VERSION, "package": package, "run": run, "events": events, "chain": chain,
-                "members": {name: member._asdict() for name, member in members.items()},
+                "members": {name: {"size": member.size, "sha256": member.sha256} for name, member in members.items()},
             }  # fmt: skip
             _within(members, events)
             _add(archive, MANIFEST, json.dumps(manifest, indent=1).encode())

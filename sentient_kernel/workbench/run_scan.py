@@ -61,7 +61,7 @@ def known(record: Record) -> tuple[Fact, Record]:
     for name in _NAMED:  # what the event says itself: the key of a named run is made here, from its name
         if name in cls.model_fields and isinstance(value := getattr(event, name), str) and value and not _ID.fullmatch(value):
             raise ParseError(f"Event {record.seq} of the file has an id that is not valid: {value[:80]!r}.")
-    return event, record._replace(body=event.body())
+    return event, Record(record.seq, record.run, record.at, record.kind, event.body(), record.origin)
 
 
 class Translation:

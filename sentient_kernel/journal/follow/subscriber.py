@@ -109,7 +109,11 @@ class Waiters:
 
     def _on(self, loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: list[Waiter]) -> None:
         """Calls something on a loop, at once when this is it."""
-        if loop is asyncio._get_running_loop():
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:  # none runs on this thread
+            here = None
+        if loop is here:
             call(*args)
             return
         try:
