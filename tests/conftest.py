@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import pytest
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+collect_ignore_glob = ["bench/peer_*.py"]  # they run in the environments of others
 DATABASE_ENDINGS = (".db", ".db-wal", ".db-shm", ".db-journal")
 
 
