@@ -86,12 +86,16 @@ def _add_facts(app: Any, what: str, name: str, obj: Any, options: Any, lines: li
 
 def _without_parameters(app: Any, what: str, name: str, obj: Any, *others: Any) -> Any:
     """Leaves out the parameters of what only the package makes: errors, rows, parts of reports."""
-    made = what == "class" and (_is_only_read(obj) or is_protocol(obj) or obj in (sk.Run, sk.Context))
+    made = what == "class" and (
+        _is_only_read(obj) or is_protocol(obj) or obj in (sk.Run, sk.Context)
+    )
     return ("", None) if made or what == "exception" else None
 
 
 def _is_only_read(cls: type) -> bool:
-    return cls.__module__.split(".")[1] in ("projections", "report", "workbench") and is_dataclass(cls)
+    return cls.__module__.split(".")[1] in ("projections", "report", "workbench") and is_dataclass(
+        cls
+    )
 
 
 def _outdated(app: Any, env: Any, *others: Any) -> list[str]:

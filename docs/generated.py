@@ -83,21 +83,36 @@ def _event(kind: str, cls: type[events.Fact]) -> Iterator[str]:
 
 def aliases() -> str:
     """Returns a table of the names that other tools give to events."""
-    rows = (f"| `{name}` | {{event}}`{kind}` |" for name, kind in events.ALIASES.items() if name != kind)
+    rows = (
+        f"| `{name}` | {{event}}`{kind}` |" for name, kind in events.ALIASES.items() if name != kind
+    )
     return "\n".join(["| Elsewhere | Here |", "|---|---|", *rows])
 
 
 def error_classes() -> str:
     """Returns an entry for each error, in the order of their tree."""
     return _rst(
-        part for cls in error_tree() for part in (f".. autoexception:: {cls.__module__}.{cls.__name__}", "   :show-inheritance:", "")
+        part
+        for cls in error_tree()
+        for part in (
+            f".. autoexception:: {cls.__module__}.{cls.__name__}",
+            "   :show-inheritance:",
+            "",
+        )
     )
 
 
 def error_tree() -> list[type[BaseException]]:
     """Returns all errors, each before those that derive from it."""
-    defined = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if cls.__module__ == errors.__name__]
-    return sorted((cls for cls in defined if issubclass(cls, BaseException)), key=lambda cls: inspect.getsourcelines(cls)[1])
+    defined = [
+        cls
+        for _, cls in inspect.getmembers(errors, inspect.isclass)
+        if cls.__module__ == errors.__name__
+    ]
+    return sorted(
+        (cls for cls in defined if issubclass(cls, BaseException)),
+        key=lambda cls: inspect.getsourcelines(cls)[1],
+    )
 
 
 def error_facts(cls: type[BaseException]) -> str:
@@ -117,7 +132,9 @@ def commands() -> str:
 def subcommands() -> dict[str, argparse.ArgumentParser]:
     """Returns the parser of each command, by its name."""
     top = parser()
-    found: Any = next(action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    found: Any = next(
+        action for action in top._actions if isinstance(action, argparse._SubParsersAction)
+    )
     return dict(found.choices)
 
 
@@ -126,11 +143,25 @@ def _command(name: str, words: argparse.ArgumentParser) -> str:
     helps = {choice.dest: choice.help or "" for choice in _choices()}
     lines = [f"## {name}", "", words.description or helps[name], "", "```text", usage, "```", ""]
     options = [action for action in words._actions if not isinstance(action, argparse._HelpAction)]
-    return "\n".join([*lines, _rst([f".. program:: sentient-kernel {name}", "", *(line for one in options for line in _option(one))]), ""])
+    return "\n".join(
+        [
+            *lines,
+            _rst(
+                [
+                    f".. program:: sentient-kernel {name}",
+                    "",
+                    *(line for one in options for line in _option(one)),
+                ]
+            ),
+            "",
+        ]
+    )
 
 
 def _choices() -> list[argparse.Action]:
-    found: Any = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    found: Any = next(
+        action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
+    )
     return list(found._choices_actions)
 
 
@@ -155,11 +186,34 @@ def magics() -> str:
         for name in sorted(SentientMagics.magics[kind]):
             method = getattr(SentientMagics, name)
             options = getattr(method, "parser", None)
-            lines = [f"## {sign}{name}", "", (options.description if options else inspect.getdoc(method)).strip(), ""]
+            lines = [
+                f"## {sign}{name}",
+                "",
+                (options.description if options else inspect.getdoc(method)).strip(),
+                "",
+            ]
             if options is not None:
-                usage = _wrapped(re.sub(r"^.*?%", f"{sign[1:]}%", options.format_usage(), flags=re.DOTALL))
-                actions = [action for action in options._actions if not isinstance(action, argparse._HelpAction)]
-                lines += ["```text", usage, "```", "", _rst([f".. program:: magic {name}", "", *(x for a in actions for x in _option(a))])]
+                usage = _wrapped(
+                    re.sub(r"^.*?%", f"{sign[1:]}%", options.format_usage(), flags=re.DOTALL)
+                )
+                actions = [
+                    action
+                    for action in options._actions
+                    if not isinstance(action, argparse._HelpAction)
+                ]
+                lines += [
+                    "```text",
+                    usage,
+                    "```",
+                    "",
+                    _rst(
+                        [
+                            f".. program:: magic {name}",
+                            "",
+                            *(x for a in actions for x in _option(a)),
+                        ]
+                    ),
+                ]
             sections.append("\n".join(lines))
     return "\n\n".join(sections)
 
@@ -170,13 +224,19 @@ def source_words() -> str:
     for word, place in WORDS.items():
         module, _, name = place.partition(":")
         cls = getattr(import_module(f"sentient_kernel.sources.{module}"), name)
-        rows.append(f"| `{word}` | {(inspect.getdoc(cls) or '').splitlines()[0].replace('``', '`')} |")
+        rows.append(
+            f"| `{word}` | {(inspect.getdoc(cls) or '').splitlines()[0].replace('``', '`')} |"
+        )
     return "\n".join(rows)
 
 
 def kit() -> str:
     """Returns an entry for each class of the public test kit."""
-    return _rst(part for name in testing.__all__ for part in (f".. autoclass:: sentient_kernel.testing.{name}", "   :members:", ""))
+    return _rst(
+        part
+        for name in testing.__all__
+        for part in (f".. autoclass:: sentient_kernel.testing.{name}", "   :members:", "")
+    )
 
 
 def _rst(lines: Any) -> str:
@@ -184,8 +244,12 @@ def _rst(lines: Any) -> str:
 
 
 def _wrapped(usage: str) -> str:
-    parts = re.sub(r"(?<=\w) (?=[A-Z{])", "\0", " ".join(usage.split()))  # an option stays with its value
-    return textwrap.fill(parts, 74, subsequent_indent="    ", break_on_hyphens=False).replace("\0", " ")
+    parts = re.sub(
+        r"(?<=\w) (?=[A-Z{])", "\0", " ".join(usage.split())
+    )  # an option stays with its value
+    return textwrap.fill(parts, 74, subsequent_indent="    ", break_on_hyphens=False).replace(
+        "\0", " "
+    )
 
 
 def _indented(text: str) -> list[str]:

@@ -1,13 +1,15 @@
 """Sentient Kernel: a durable research workbench that lives in a notebook.
 
-Everything that happens is a typed event appended to a journal; everything anyone sees is a projection of it.
+Everything that happens is a typed event appended to a journal; everything anyone sees is a
+projection of it.
 
 The house, room by room. A room may import what stands below it, never what stands above:
 
 .. code-block:: text
 
     cli  magics  testing       doors: the command line, the notebook's magics, the kit for tests
-    workbench  run             the objects a person holds; the workbench builds the parts and hands them on
+    workbench  run             the objects a person holds; the workbench builds the parts and hands
+               them on
     agents     widgets         research and reports             what a notebook shows
     engine                     durable runs: workflow, steps, approvals, retries, leases
     journal    projections     the log of events                pure folds of it into values to show

@@ -12,7 +12,8 @@ from sentient_kernel.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Limits of a run; None leaves one open. Research without a model spends nothing of it but time.
+    """Limits of a run; None leaves one open. Research without a model spends nothing of it but
+    time.
 
     Args:
         usd: US dollars.
@@ -40,8 +41,16 @@ class Budget:
                 continue
             number = isinstance(value, Real) and not isinstance(value, bool)
             if not number or not value >= 0:
-                raise UsageError(f"{limit.name} must be 0 or more, not {value!r}.", hint="Leave it out for no limit.")
+                raise UsageError(
+                    f"{limit.name} must be 0 or more, not {value!r}.",
+                    hint="Leave it out for no limit.",
+                )
             if limit.name in ("calls", "tokens") and value != math.inf and value != int(value):
-                raise UsageError(f"{limit.name} must be a whole number, not {value!r}.", hint="Leave it out for no limit.")
+                raise UsageError(
+                    f"{limit.name} must be a whole number, not {value!r}.",
+                    hint="Leave it out for no limit.",
+                )
             if type(value) not in (int, float):  # a number of numpy
-                object.__setattr__(self, limit.name, int(value) if isinstance(value, Integral) else float(value))
+                object.__setattr__(
+                    self, limit.name, int(value) if isinstance(value, Integral) else float(value)
+                )

@@ -1,4 +1,6 @@
-"""Time as an argument: the wall clock for what people read, the monotonic clock for every interval."""
+"""Time as an argument: the wall clock for what people read, the monotonic clock for every
+interval.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ class Clock(Protocol):
     """Where time comes from. Tests hand in :class:`sentient_kernel.testing.FakeClock`."""
 
     def now_us(self) -> int:
-        """Returns microseconds since 1970, UTC; for display and storage only, never for an interval."""
+        """Returns microseconds since 1970, UTC; for display and storage only, never for an
+        interval.
+        """
 
     def monotonic(self) -> float:
         """Returns seconds on a clock that never goes back."""
@@ -41,7 +45,8 @@ _END: Final = 253_402_300_799_000_000  # the last second of the year 9999
 
 
 def as_datetime(us: int) -> datetime:
-    """Turns microseconds since 1970 into an aware datetime in UTC. A time that no calendar has becomes the nearest one that it has.
+    """Turns microseconds since 1970 into an aware datetime in UTC. A time that no calendar has
+    becomes the nearest one that it has.
 
     Example:
         >>> as_datetime(0).isoformat(), as_datetime(10**40).isoformat()

@@ -1,6 +1,8 @@
-"""Commands: the closed vocabulary of requests to a run. Pure code accepts one, as events, or refuses it.
+"""Commands: the closed vocabulary of requests to a run. Pure code accepts one, as events, or
+refuses it.
 
-How long their texts may be is said here, once: a page, a program and a line of the terminal build the same objects.
+How long their texts may be is said here, once: a page, a program and a line of the terminal build
+    the same objects.
 """
 
 from __future__ import annotations
@@ -100,7 +102,10 @@ class DecideApproval(BaseCommand):
     digest: str = ""
 
 
-Command = Annotated[CancelRun | PauseRun | ContinueRun | FinishRun | SteerRun | SendMessage | DecideApproval, Field(discriminator="kind")]
+Command = Annotated[
+    CancelRun | PauseRun | ContinueRun | FinishRun | SteerRun | SendMessage | DecideApproval,
+    Field(discriminator="kind"),
+]
 
 
 def _what_is_wrong(error: ValidationError) -> str:

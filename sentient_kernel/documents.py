@@ -1,4 +1,6 @@
-"""The values that sources, index and agents exchange: documents as they were read, passages of them, how a source is doing."""
+"""The values that sources, index and agents exchange: documents as they were read, passages of
+them, how a source is doing.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ class Document:
     meta: dict[str, Any] = field(default_factory=dict)
 
     def snapshot(self) -> bytes:
-        """Returns the document as JSON bytes, the same for the same content; what is kept when it is cited."""
+        """Returns the document as JSON bytes, the same for the same content; what is kept when it
+        is cited.
+        """
         return b"".join(self.pieces())
 
     @property
@@ -71,14 +75,17 @@ class Document:
     def from_snapshot(cls, data: bytes | bytearray | str) -> Document:
         """Returns the document that :meth:`snapshot` wrote.
 
-        It may come from anybody. So it has to stand there as :meth:`snapshot` writes it, with nothing but the little that ``meta`` may be
+        It may come from anybody. So it has to stand there as :meth:`snapshot` writes it, with
+        nothing but the little that ``meta`` may be
         before the text: what is no document is noticed before it has become a million values.
 
         Raises:
             ParseError: These bytes are not a document.
         """
         try:
-            return cls(**_parts(data if isinstance(data, str) else str(data, "utf-8", "surrogatepass")))
+            return cls(
+                **_parts(data if isinstance(data, str) else str(data, "utf-8", "surrogatepass"))
+            )
         except (ValueError, TypeError, IndexError, RecursionError):
             raise ParseError("What is stored in a document's place is not a document.") from None
 
@@ -89,7 +96,9 @@ def is_document_id(text: str) -> bool:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def _parts(snapshot: str) -> dict[str, Any]:

@@ -52,7 +52,11 @@ class EnvFile:
     def providers(self) -> dict[str, str]:
         """Keys and addresses of model providers, such as ``OPENAI_API_KEY`` and
         ``OPENAI_BASE_URL``."""
-        return {name: value for name, value in self.values.items() if value and _PROVIDERS.fullmatch(name)}
+        return {
+            name: value
+            for name, value in self.values.items()
+            if value and _PROVIDERS.fullmatch(name)
+        }
 
 
 def lend_providers() -> None:
@@ -110,12 +114,22 @@ def read(path: Path, *, follow: bool) -> EnvFile:
     except FileNotFoundError:
         return EnvFile()
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or ("it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error))
-        return EnvFile(path=path, problem=f"{path.name if not follow else path} was not read: {why}.")
-    from dotenv.parser import parse_stream  # by itself: the rest would put other variables into values, and log each odd line
+        why = getattr(error, "strerror", None) or (
+            "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        )
+        return EnvFile(
+            path=path, problem=f"{path.name if not follow else path} was not read: {why}."
+        )
+    from dotenv.parser import (
+        parse_stream,
+    )  # by itself: the rest would put other variables into values, and log each odd line
 
     pairs = [(found.key, found.value) for found in parse_stream(StringIO(text))]
-    return EnvFile(path=path, data=data, values={name.upper(): value for name, value in pairs if name and value is not None})
+    return EnvFile(
+        path=path,
+        data=data,
+        values={name.upper(): value for name, value in pairs if name and value is not None},
+    )
 
 
 def _bytes_of(path: Path, follow: bool) -> bytes:
@@ -123,7 +137,12 @@ def _bytes_of(path: Path, follow: bool) -> bytes:
     the reason."""
     if not follow and path.is_symlink():
         raise ValueError("it is a symbolic link")
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
+    flags = (
+        os.O_RDONLY
+        | getattr(os, "O_NONBLOCK", 0)
+        | getattr(os, "O_BINARY", 0)
+        | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
+    )
     fd = os.open(path, flags)
     with open(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):

@@ -15,7 +15,8 @@
     ├── JournalError                   the log of events
     │   ├── JournalDamaged             rows are missing or altered
     │   ├── JournalTooNew              written by a later version
-    │   ├── JournalUnusable            cannot be opened here (read-only, network disk, forked process)
+    │   ├── JournalUnusable            cannot be opened here (read-only, network disk, forked
+        process)
     │   │   └── JournalLocked          somebody else writes to it for long
     │   ├── DuplicateKey               somebody else was first with a write that may happen once
     │   └── LeaseLost                  another kernel has taken the run over
@@ -32,8 +33,10 @@
     │   ├── ParseError                 a file that cannot be read as what it claims to be
     │   ├── NothingFound               no source holds an answer; says why, per source
     │   ├── NotRecorded                a call that is to be replayed and was never recorded
-    │   └── FetchFailed                a page or an API answer that did not come; ``reason_code`` says why
-    │       ├── Blocked                an address that must not be requested (SSRF guard, denied, robots.txt)
+    │   └── FetchFailed                a page or an API answer that did not come; ``reason_code``
+        says why
+    │       ├── Blocked                an address that must not be requested (SSRF guard, denied,
+            robots.txt)
     │       ├── Offline                the network is switched off by a setting
     │       ├── TooBig                 more bytes, headers or redirects than may be read
     │       ├── Unreachable            no such host, no connection, or it broke
@@ -69,23 +72,29 @@ LONGEST = 2_000
 _END = 300
 """Those of them that are its end, which mostly says what is wrong with the name."""
 _LOOKED = 20
-"""Times as many are looked through for secrets, so that none of what is kept was cut in two before."""
+"""Times as many are looked through for secrets, so that none of what is kept was cut in two
+before.
+"""
 
 
 class SentientError(Exception):
-    """The root of all errors that this package raises on purpose. Secrets in its texts are replaced when it is made.
+    """The root of all errors that this package raises on purpose. Secrets in its texts are replaced
+    when it is made.
 
     Args:
         message: What went wrong and why, in one sentence a user understands.
         hint: What to do about it.
-        story: Events of the run or step concerned, oldest first, as plain dicts; or what returns them, called when somebody looks.
+        story: Events of the run or step concerned, oldest first, as plain dicts; or what returns
+            them, called when somebody looks.
     """
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, hint: str = "", story: Story | Callable[[], Story] = ()) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", story: Story | Callable[[], Story] = ()
+    ) -> None:
         self.message = message = _cut(shown(_cut(message, _LOOKED)))
         self.hint = hint = _cut(shown(_cut(hint, _LOOKED)))
         stop = "." if hint and message[-1:].isalnum() else ""  # what others raise ends without one
@@ -127,7 +136,9 @@ class ValueNotStorable(UsageError):
 
 
 class HoldsSecret(ValueNotStorable):
-    """An argument, a result, a message or a payload holds the value of a known secret; the message names which, and where in it."""
+    """An argument, a result, a message or a payload holds the value of a known secret; the message
+    names which, and where in it.
+    """
 
     code = "holds_secret"
 
@@ -167,7 +178,9 @@ class ConfigurationError(SentientError):
 
 
 class UnknownModel(ConfigurationError):
-    """There is no language model of that name: it is not written as ``provider:model``, or the provider is unknown."""
+    """There is no language model of that name: it is not written as ``provider:model``, or the
+    provider is unknown.
+    """
 
     code = "unknown_model"
     status = 422
@@ -245,7 +258,9 @@ class RunCancelled(RunError):
 
 
 class RunWaiting(RunError):
-    """The run waits for an answer that nobody can give here; it is kept and can be answered later."""
+    """The run waits for an answer that nobody can give here; it is kept and can be answered
+    later.
+    """
 
     code = "run_waiting"
     status = 409
@@ -313,7 +328,14 @@ class ApprovalRejected(SentientError):
     code = "approval_rejected"
     status = 409
 
-    def __init__(self, message: str, *, reason: str = "", hint: str = "", story: Story | Callable[[], Story] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        hint: str = "",
+        story: Story | Callable[[], Story] = (),
+    ) -> None:
         super().__init__(message, hint=hint, story=story)
         self.reason = reason
 
@@ -343,7 +365,9 @@ class NothingFound(SourceError):
 
 
 class NotRecorded(SourceError):
-    """A call to the outside world is to be replayed, and no answer to it was ever recorded; the message says which call."""
+    """A call to the outside world is to be replayed, and no answer to it was ever recorded; the
+    message says which call.
+    """
 
     code = "not_recorded"
     status = 409
@@ -351,18 +375,26 @@ class NotRecorded(SourceError):
 
 
 class FetchFailed(SourceError):
-    """A page or an API answer could not be fetched; the message names the host and never a credential.
+    """A page or an API answer could not be fetched; the message names the host and never a
+    credential.
 
     Args:
         message: What went wrong and why.
-        reason_code: One word for programs: ``private``, ``denied``, ``robots``, ``offline``, ``deadline``, ``reset``, ``status``, ...
+        reason_code: One word for programs: ``private``, ``denied``, ``robots``, ``offline``,
+            ``deadline``, ``reset``, ``status``, ...
         host: The host of the request.
     """
 
     code = "fetch_failed"
 
     def __init__(
-        self, message: str, *, reason_code: str = "", host: str = "", hint: str = "", story: Story | Callable[[], Story] = ()
+        self,
+        message: str,
+        *,
+        reason_code: str = "",
+        host: str = "",
+        hint: str = "",
+        story: Story | Callable[[], Story] = (),
     ) -> None:
         super().__init__(message, hint=hint, story=story)
         self.reason_code = reason_code or self.code
@@ -370,7 +402,9 @@ class FetchFailed(SourceError):
 
 
 class Blocked(FetchFailed):
-    """An address that must not be requested: private (SSRF guard), of another scheme or port, denied, or closed by robots.txt."""
+    """An address that must not be requested: private (SSRF guard), of another scheme or port,
+    denied, or closed by robots.txt.
+    """
 
     code = "blocked"
     status = 403
@@ -469,19 +503,30 @@ class ModelError(SentientError):
     retryable = True
     booked = True
 
-    def __init__(self, message: str, *, hint: str = "", usage: Usage | None = None, story: Story | Callable[[], Story] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        usage: Usage | None = None,
+        story: Story | Callable[[], Story] = (),
+    ) -> None:
         super().__init__(message, hint=hint, story=story)
         self.usage = usage
 
 
 class ModelCut(ModelError):
-    """The answer was cut off, or cannot be read as what was asked for; a half answer is never handed on."""
+    """The answer was cut off, or cannot be read as what was asked for; a half answer is never
+    handed on.
+    """
 
     code = "model_cut"
 
 
 class ReasoningTooLong(ModelCut):
-    """The model spent all the tokens that it was given on reasoning, and none were left for its answer."""
+    """The model spent all the tokens that it was given on reasoning, and none were left for its
+    answer.
+    """
 
     code = "reasoning_too_long"
 
@@ -494,7 +539,9 @@ class ModelTimedOut(ModelError, TimeoutError):
 
 
 class ModelRefused(ModelError):
-    """The server refuses this request, or the model will not answer it; the same request will fail again."""
+    """The server refuses this request, or the model will not answer it; the same request will fail
+    again.
+    """
 
     code = "model_refused"
     retryable = False

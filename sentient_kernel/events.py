@@ -1,10 +1,12 @@
 """What happened: the closed vocabulary of facts that the journal holds.
 
-Each event is frozen and its class says when it is written. ``kind`` is what is stored and what streams carry as
-the event's name; ``KIND`` is the same of a class. Fields are only ever added, with defaults, so that old journals stay readable.
-:data:`ALIASES` maps the names that other tools use for the same facts to ours.
+Each event is frozen and its class says when it is written. ``kind`` is what is stored and what
+streams carry as the event's name; ``KIND`` is the same of a class. Fields are only ever added, with
+defaults, so that old journals stay readable. :data:`ALIASES` maps the names that other tools use
+for the same facts to ours.
 
-The row that is stored is the JSON that is sent: :class:`Record` holds it as bytes and parses it when asked.
+The row that is stored is the JSON that is sent: :class:`Record` holds it as bytes and parses it
+    when asked.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from sentient_kernel.ids import ApprovalId, BlobId, RunId, Seq, StepKey
 
 Ask = Literal["plan", "spend", "tool", "fetch", "effect", "question", "open"]
 Origin = Literal["", "file", "elsewhere"]
-"""Where a row comes from that does not count here by itself: out of a file that was opened, or written elsewhere. Empty: it counts."""
+"""Where a row comes from that does not count here by itself: out of a file that was opened, or
+written elsewhere. Empty: it counts.
+"""
 Effect = Literal["pure", "idempotent", "once"]
 
 
@@ -40,7 +44,9 @@ class Fact(BaseModel):
         cls.KIND = cls.model_fields["kind"].default
 
     def body(self) -> bytes:
-        """Returns the event as JSON bytes, without its kind and without fields that hold their default."""
+        """Returns the event as JSON bytes, without its kind and without fields that hold their
+        default.
+        """
         return self.__pydantic_serializer__.to_json(self, exclude_defaults=True)
 
 
@@ -67,7 +73,8 @@ class Written(NamedTuple):
 
 
 class ErrorInfo(Fact):
-    """An error as it is kept: no local variables, no objects, and a fingerprint made of type and frames.
+    """An error as it is kept: no local variables, no objects, and a fingerprint made of type and
+    frames.
 
     ``usage`` says what a model's call used although it failed.
     """
@@ -97,11 +104,15 @@ class RunStarted(Fact):
 
     @property
     def key(self) -> str:
-        """The key under which a named run is written, so that there is one of a name and inputs; empty for a run without a name."""
+        """The key under which a named run is written, so that there is one of a name and inputs;
+        empty for a run without a name.
+        """
         if self.name is None:
             return ""
         dump = partial(json.dumps, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        what = b"\0".join(dump(part).encode("utf-8", "surrogatepass") for part in (self.workflow, self.inputs))
+        what = b"\0".join(
+            dump(part).encode("utf-8", "surrogatepass") for part in (self.workflow, self.inputs)
+        )
         return f"name:{self.name}:{blake2b(what, digest_size=8).hexdigest()}"
 
 
@@ -115,7 +126,9 @@ class RunResumed(Fact):
 
 
 class RunPaused(Fact):
-    """Written when somebody pauses a run; steps under way finish, none begins. With ``cut`` they end too: the workbench was closed."""
+    """Written when somebody pauses a run; steps under way finish, none begins. With ``cut`` they
+    end too: the workbench was closed.
+    """
 
     kind: Literal["run_paused"] = "run_paused"
     by: str = ""
@@ -225,7 +238,9 @@ class StepEndedFailed(Fact):
 
 
 class ProgressUpdated(Fact):
-    """Written when a workflow tells how far it is; ``inside`` names the step that says so, where it is one."""
+    """Written when a workflow tells how far it is; ``inside`` names the step that says so, where it
+    is one.
+    """
 
     kind: Literal["progress_updated"] = "progress_updated"
     message: str = ""
@@ -245,7 +260,9 @@ class MessageSent(Fact):
 
 
 class MessageReceived(Fact):
-    """Written when a workflow has taken the message with that seq (0: it stopped waiting) out of its mailbox."""
+    """Written when a workflow has taken the message with that seq (0: it stopped waiting) out of
+    its mailbox.
+    """
 
     kind: Literal["message_received"] = "message_received"
     key: StepKey
@@ -295,7 +312,9 @@ class ApprovalWithdrawn(Fact):
 
 
 class ResearchUpdated(Fact):
-    """Written when a research run enters a phase or learns something worth showing; ``inside`` names the step that says so."""
+    """Written when a research run enters a phase or learns something worth showing; ``inside``
+    names the step that says so.
+    """
 
     kind: Literal["research_updated"] = "research_updated"
     phase: str
@@ -314,7 +333,9 @@ class ResearchDelegated(Fact):
 
 
 class SourceReported(Fact):
-    """Written when a source was searched: what was found, what was refused, and why nothing came."""
+    """Written when a source was searched: what was found, what was refused, and why nothing
+    came.
+    """
 
     kind: Literal["source_reported"] = "source_reported"
     source: str
@@ -334,7 +355,9 @@ class ErrorRecorded(Fact):
 
 
 class LoopBlocked(Fact):
-    """Written when a step kept the engine's loop from turning; names the step and where it stood."""
+    """Written when a step kept the engine's loop from turning; names the step and where it
+    stood.
+    """
 
     kind: Literal["loop_blocked"] = "loop_blocked"
     seconds: float
@@ -344,7 +367,9 @@ class LoopBlocked(Fact):
 
 
 class DirectionTaken(Fact):
-    """Records at which check (``look``) a workflow first saw a steer or finish request; a replay sees it at the same check."""
+    """Records at which check (``look``) a workflow first saw a steer or finish request; a replay
+    sees it at the same check.
+    """
 
     kind: Literal["direction_taken"] = "direction_taken"
     look: int
@@ -353,7 +378,9 @@ class DirectionTaken(Fact):
 
 
 class UsageRecorded(Fact):
-    """Written for each request to a language model or a paid service: what it used, or that the cache had the answer."""
+    """Written for each request to a language model or a paid service: what it used, or that the
+    cache had the answer.
+    """
 
     kind: Literal["usage_recorded"] = "usage_recorded"
     purpose: str = ""
@@ -376,7 +403,9 @@ class SubscriberConnected(Fact):
 
 
 class SubscriberLagged(Fact):
-    """Sent, not stored, to a subscriber that was too slow: it goes on from the journal, nothing is lost."""
+    """Sent, not stored, to a subscriber that was too slow: it goes on from the journal, nothing is
+    lost.
+    """
 
     kind: Literal["subscriber_lagged"] = "subscriber_lagged"
     after: Seq = Seq(0)
@@ -390,7 +419,9 @@ class Heartbeat(Fact):
 
 
 class TextStreamed(Fact):
-    """Sent, not stored: a piece of text as a model writes it; the whole text is stored with its step."""
+    """Sent, not stored: a piece of text as a model writes it; the whole text is stored with its
+    step.
+    """
 
     kind: Literal["text_streamed"] = "text_streamed"
     key: StepKey = StepKey("")
@@ -485,7 +516,9 @@ ALIASES: dict[str, str] = {
 
 @cache
 def classes() -> dict[str, type[Fact]]:
-    """Returns the class of every kind, in the order of the vocabulary (the order is stored: only append to it)."""
+    """Returns the class of every kind, in the order of the vocabulary (the order is stored: only
+    append to it).
+    """
     return {cls.model_fields["kind"].default: cls for cls in get_args(get_args(Event)[0])}
 
 
@@ -504,7 +537,8 @@ class Record(NamedTuple):
         at: Microseconds since 1970, UTC.
         kind: The event's kind.
         body: The event's fields as JSON bytes, defaults left out.
-        origin: Empty for what counts here; else where it comes from. The store tells it; it is neither stored in the row nor sent.
+        origin: Empty for what counts here; else where it comes from. The store tells it; it is
+            neither stored in the row nor sent.
     """
 
     seq: Seq
@@ -516,7 +550,9 @@ class Record(NamedTuple):
 
     @property
     def event(self) -> Any:
-        """The event itself, parsed. Raises JournalDamaged when the stored bytes do not fit its class."""
+        """The event itself, parsed. Raises JournalDamaged when the stored bytes do not fit its
+        class.
+        """
         try:
             return classes()[self.kind].model_validate_json(self.body)
         except (KeyError, ValidationError) as error:
@@ -526,9 +562,11 @@ class Record(NamedTuple):
             ) from error
 
     def in_own_words(self) -> Record:
-        """Returns the record of what somebody else may have written, as this package would have written it.
+        """Returns the record of what somebody else may have written, as this package would have
+        written it.
 
-        Who reads its bytes without parsing all of them then finds the types that they expect. A kind of a later version stays as it is.
+        Who reads its bytes without parsing all of them then finds the types that they expect. A
+        kind of a later version stays as it is.
 
         Raises:
             JournalDamaged: The stored bytes do not fit its class.
@@ -536,7 +574,9 @@ class Record(NamedTuple):
         return self._replace(body=self.event.body()) if self.kind in classes() else self
 
     def to_json(self) -> bytes:
-        """Returns the JSON that is sent: seq, run, at (ISO 8601), kind and the event's own fields."""
+        """Returns the JSON that is sent: seq, run, at (ISO 8601), kind and the event's own
+        fields.
+        """
         head = f'{{"seq":{self.seq},"run":"{self.run}","at":"{as_datetime(self.at).isoformat()}","kind":"{self.kind}"'
         return head.encode() + (b"}" if self.body == b"{}" else b"," + self.body[1:])
 
@@ -554,7 +594,8 @@ def key_of(record: Record) -> StepKey:
 
 
 def without_key(body: bytes) -> bytes:
-    """Returns the fields of a step's event as JSON, without its key: the same for all calls of one function.
+    """Returns the fields of a step's event as JSON, without its key: the same for all calls of one
+    function.
 
     Example:
         >>> without_key(b'{"key":"k1","name":"read"}')
@@ -565,7 +606,9 @@ def without_key(body: bytes) -> bytes:
 
 
 def _end_of_key(body: bytes) -> int:
-    """Returns where a key ends that is the first field, as this package writes it; 0 where it is not."""
+    """Returns where a key ends that is the first field, as this package writes it; 0 where it is
+    not.
+    """
     if not body.startswith(b'{"key":"'):
         return 0
     end = body.index(b'"', 8)
@@ -573,7 +616,9 @@ def _end_of_key(body: bytes) -> int:
 
 
 def keyed(key: StepKey | None, fields: list[bytes]) -> bytes:
-    """Returns the body of an event whose fields are JSON already, its key first; None where it has none."""
+    """Returns the body of an event whose fields are JSON already, its key first; None where it has
+    none.
+    """
     head = [b'"key":"' + key.encode() + b'"'] if key else []
     return b"{" + b",".join([*head, *fields]) + b"}"
 

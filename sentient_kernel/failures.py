@@ -1,4 +1,6 @@
-"""How an exception is kept: as plain values, without local variables, with a fingerprint that groups its like. Pure."""
+"""How an exception is kept: as plain values, without local variables, with a fingerprint that
+groups its like. Pure.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +20,31 @@ _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-"""Characters that a reader cannot see but that move, hide or break what is around them: controls, lone surrogates, and what Unicode calls
-default ignorable. Some are needed in scripts and emoji; there they stay (:func:`_is_joint`)."""
+"""Characters that a reader cannot see but that move, hide or break what is around them: controls,
+lone surrogates, and what Unicode calls default ignorable. Some are needed in scripts and emoji;
+there they stay (:func:`_is_joint`).
+"""
 _BLANK = re.compile(r"(?! )[^\S\n\t]|\u2800")
 """Blanks that are not the usual one."""
 
 MESSAGE = 2_000
 LOOKED = 4 * MESSAGE
-"""Characters of a message that are looked through for secrets: no more than that could be kept of it."""
+"""Characters of a message that are looked through for secrets: no more than that could be kept of
+it.
+"""
 HEAD, TAIL = 10, 40
-"""Frames kept of a traceback: the first and the last ones. A recursion of a thousand says nothing more."""
+"""Frames kept of a traceback: the first and the last ones. A recursion of a thousand says nothing
+more.
+"""
 _FILES = 4_096
-_places: dict[str, tuple[str, int]] = {}  # a cache of _place, by file name; looked up for every frame, so plainer than lru_cache
+_places: dict[
+    str, tuple[str, int]
+] = {}  # a cache of _place, by file name; looked up for every frame, so plainer than lru_cache
 
 
 def plain(text: object) -> str:
-    """Makes hidden characters visible: controls, direction overrides, zero-width spaces, tags and lone surrogates.
+    """Makes hidden characters visible: controls, direction overrides, zero-width spaces, tags and
+    lone surrogates.
 
     Newlines and tabs stay, and so does what scripts and emoji need where it stands.
 
@@ -48,12 +59,14 @@ def plain(text: object) -> str:
         'safe[U+202E]txt.exe'
     """
     return _HIDDEN.sub(
-        lambda found: found.group() if _is_joint(found.string, found.start()) else _named(found), str(text).replace("\r\n", "\n")
+        lambda found: found.group() if _is_joint(found.string, found.start()) else _named(found),
+        str(text).replace("\r\n", "\n"),
     )
 
 
 def exact(text: object) -> str:
-    """Makes all that cannot be seen visible, also what :func:`plain` leaves to scripts and emoji: for what a person agrees to.
+    """Makes all that cannot be seen visible, also what :func:`plain` leaves to scripts and emoji:
+    for what a person agrees to.
 
     Example:
         >>> exact("a hive" + chr(0xFE01) + chr(0x2003) + "of \N{HEAVY BLACK HEART}" + chr(0xFE0F))
@@ -63,12 +76,24 @@ def exact(text: object) -> str:
     if raw.isascii() and raw.isprintable():
         return raw
     shown = _BLANK.sub(_named, _HIDDEN.sub(_named, raw))
-    return "".join(f"[U+{ord(sign):04X}]" if unicodedata.category(sign) in ("Cn", "Co") else sign for sign in shown)
+    return "".join(
+        f"[U+{ord(sign):04X}]" if unicodedata.category(sign) in ("Cn", "Co") else sign
+        for sign in shown
+    )
 
 
 def without_hidden(text: str) -> str:
-    """Returns a text without what :func:`plain` makes visible, and with usual blanks: for what a model says, which needs none of it."""
-    seen = _HIDDEN.sub(lambda found: found.group() if _is_joint(found.string, found.start()) or found.group() in "\r\n" else "", text)
+    """Returns a text without what :func:`plain` makes visible, and with usual blanks: for what a
+    model says, which needs none of it.
+    """
+    seen = _HIDDEN.sub(
+        lambda found: (
+            found.group()
+            if _is_joint(found.string, found.start()) or found.group() in "\r\n"
+            else ""
+        ),
+        text,
+    )
     return _BLANK.sub(" ", seen)
 
 
@@ -77,21 +102,29 @@ def _named(found: re.Match[str]) -> str:
 
 
 def is_hidden(text: str, at: int) -> bool:
-    """Tells whether a reader cannot see a character of a text, which no script or emoji needs there."""
+    """Tells whether a reader cannot see a character of a text, which no script or emoji needs
+    there.
+    """
     return _HIDDEN.match(text[at]) is not None and not _is_joint(text, at)
 
 
 def _is_joint(text: str, at: int) -> bool:
-    """Tells whether a character that is not seen belongs to the one before it: one variation of a symbol or an ideograph, a joiner.
+    """Tells whether a character that is not seen belongs to the one before it: one variation of a
+    symbol or an ideograph, a joiner.
 
-    Not two in a row, and not after a character that has no such variation: whole texts can be written in these.
+    Not two in a row, and not after a character that has no such variation: whole texts can be
+    written in these.
     """
     sign, before, after = text[at], text[at - 1 : at] if at else "", text[at + 1 : at + 2]
     if not before:
         return False
     kind = unicodedata.category(before)
     if sign in "\ufe0e\ufe0f":
-        return kind in ("So", "Sm", "Sk") or (after == "\u20e3" and before in "0123456789#*") or before in "\u203c\u2049\u3030\u303d"
+        return (
+            kind in ("So", "Sm", "Sk")
+            or (after == "\u20e3" and before in "0123456789#*")
+            or before in "\u203c\u2049\u3030\u303d"
+        )
     if sign in "\u200c\u200d":
         if (
             after
@@ -100,9 +133,18 @@ def _is_joint(text: str, at: int) -> bool:
             and before not in "\u115f\u1160\u3164\uffa0"
             and _HIDDEN.match(before) is None
         ):
-            return unicodedata.category(after)[0] in "LM" and not after.isascii() and _HIDDEN.match(after) is None
+            return (
+                unicodedata.category(after)[0] in "LM"
+                and not after.isascii()
+                and _HIDDEN.match(after) is None
+            )
         joins = kind in ("So", "Sk") or (before == "\ufe0f" and _is_joint(text, at - 1))
-        return sign == "\u200d" and joins and bool(after) and unicodedata.category(after) in ("So", "Sm")
+        return (
+            sign == "\u200d"
+            and joins
+            and bool(after)
+            and unicodedata.category(after) in ("So", "Sm")
+        )
     if "\u180b" <= sign <= "\u180d":
         return "\u1820" <= before <= "\u18aa"
     varies = "\ufe00" <= sign <= "\ufe0d" or "\U000e0100" <= sign <= "\U000e01ef"
@@ -110,16 +152,19 @@ def _is_joint(text: str, at: int) -> bool:
 
 
 def describe(error: BaseException) -> ErrorInfo:
-    """Returns what is kept of an exception: no object, no local variable, no secret, no path of this machine beyond its packages.
+    """Returns what is kept of an exception: no object, no local variable, no secret, no path of
+    this machine beyond its packages.
 
     Args:
         error: Any exception, raised or not.
 
     Returns:
-        Its type (with its module unless that is Python's, the notebook's or this package's), its message (at most 2,000
-        characters, hidden ones visible), its frames as (file, line, function) from the outermost inwards, ``where`` as the innermost
-        place outside installed libraries, and a fingerprint of the type and the functions passed. Neither messages nor line numbers
-        nor the depth of a recursion count in the fingerprint, so the same fault stays one through edits.
+        Its type (with its module unless that is Python's, the notebook's or this package's), its
+        message (at most 2,000 characters, hidden ones visible), its frames as (file, line,
+        function) from the outermost inwards, ``where`` as the innermost place outside installed
+        libraries, and a fingerprint of the type and the functions passed. Neither messages nor line
+        numbers nor the depth of a recursion count in the fingerprint, so the same fault stays one
+        through edits.
 
     Example:
         >>> info = describe(ValueError("no such column"))
@@ -136,16 +181,27 @@ def describe(error: BaseException) -> ErrorInfo:
         message = _said(error)
         if isinstance(error, (TypeError, AttributeError)) and "'coroutine'" in message:
             hint = f"An `await` is missing before the call whose result is used at {where}."
-    mark = blake2b("|".join((kind, *functions)).encode("utf-8", "replace"), digest_size=8).hexdigest()
+    mark = blake2b(
+        "|".join((kind, *functions)).encode("utf-8", "replace"), digest_size=8
+    ).hexdigest()
     usage = asdict(error.usage) if isinstance(error, ModelError) and error.usage is not None else {}
     # Every value was made here, so there is nothing to validate; that is 2 of 20 microseconds.
     return ErrorInfo.model_construct(
-        None, type=kind, message=_kept(message), code=code, hint=_kept(hint), fingerprint=mark, where=where, frames=frames, usage=usage
+        None,
+        type=kind,
+        message=_kept(message),
+        code=code,
+        hint=_kept(hint),
+        fingerprint=mark,
+        where=where,
+        frames=frames,
+        usage=usage,
     )
 
 
 def without_secrets(error: BaseException) -> BaseException:
-    """Returns an exception as it may be shown with its traceback: itself, or a likeness where it, or one behind it, names a secret.
+    """Returns an exception as it may be shown with its traceback: itself, or a likeness where it,
+    or one behind it, names a secret.
 
     The likeness has the same name and traceback; its class is a plain ``Exception`` of that name.
     """
@@ -182,9 +238,9 @@ def _likeness(error: BaseException) -> BaseException:
     if isinstance(error, SentientError):
         return error
     cls = type(error)
-    made: BaseException = type(cls.__name__, (Exception,), {"__module__": cls.__module__, "__qualname__": cls.__qualname__})(
-        redaction.shown(_said(error)[:LOOKED])
-    )
+    made: BaseException = type(
+        cls.__name__, (Exception,), {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    )(redaction.shown(_said(error)[:LOOKED]))
     for note in _notes(error):
         made.add_note(redaction.shown(note))
     return made.with_traceback(error.__traceback__)
@@ -196,8 +252,12 @@ def _kind(error: BaseException) -> str:
     return cls.__qualname__ if own else f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _frames(tb: TracebackType | None) -> tuple[tuple[tuple[str, int, str], ...], dict[str, None], str]:
-    """Returns the frames kept, the functions passed (each once) and the innermost place of the user's, else of this package."""
+def _frames(
+    tb: TracebackType | None,
+) -> tuple[tuple[tuple[str, int, str], ...], dict[str, None], str]:
+    """Returns the frames kept, the functions passed (each once) and the innermost place of the
+    user's, else of this package.
+    """
     frames: list[tuple[str, int, str]] = []
     functions: list[str] = []
     place, best = -1, 0
@@ -216,7 +276,9 @@ def _frames(tb: TracebackType | None) -> tuple[tuple[tuple[str, int, str], ...],
 
 
 def _place(frame: FrameType) -> tuple[str, int]:
-    """Returns a frame's file relative to its top package, and whose it is: 2 the user's, 1 this package's, 0 a library's."""
+    """Returns a frame's file relative to its top package, and whose it is: 2 the user's, 1 this
+    package's, 0 a library's.
+    """
     filename, module = frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))
     path = PurePath(filename)
     if filename.startswith("<ipython-input") or "ipykernel_" in filename:
@@ -224,9 +286,14 @@ def _place(frame: FrameType) -> tuple[str, int]:
     elif filename.startswith("<"):
         found = plain(filename), 0
     else:
-        depth = 1 if module == "__main__" else module.count(".") + (2 if path.stem == "__init__" else 1)
+        depth = (
+            1 if module == "__main__" else module.count(".") + (2 if path.stem == "__init__" else 1)
+        )
         short = plain("/".join(path.parts[-depth:]))
-        library = any(part in ("site-packages", "dist-packages") or part.startswith("python3.") for part in path.parts)
+        library = any(
+            part in ("site-packages", "dist-packages") or part.startswith("python3.")
+            for part in path.parts
+        )
         found = short, 1 if short.startswith("sentient_kernel/") else 0 if library else 2
     if len(_places) >= _FILES:
         _places.clear()
@@ -237,7 +304,8 @@ def _place(frame: FrameType) -> tuple[str, int]:
 def _said(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as broken:  # noqa: BLE001 - somebody else's __str__; the error it hides must be recorded all the same
+    except Exception as broken:  # noqa: BLE001
+        # somebody else's __str__; the error it hides must be recorded all the same
         return f"(its message could not be read: {type(broken).__name__})"
 
 

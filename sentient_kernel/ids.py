@@ -34,7 +34,13 @@ def new_run_id(unix_ms: int) -> RunId:
         '00000000-0001-7'
     """
     rand = int.from_bytes(os.urandom(10), "big")
-    value = (unix_ms & (1 << 48) - 1) << 80 | 0x7 << 76 | (rand >> 68 & 0xFFF) << 64 | 0b10 << 62 | rand & (1 << 62) - 1
+    value = (
+        (unix_ms & (1 << 48) - 1) << 80
+        | 0x7 << 76
+        | (rand >> 68 & 0xFFF) << 64
+        | 0b10 << 62
+        | rand & (1 << 62) - 1
+    )
     text = f"{value:032x}"
     return RunId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
 
@@ -42,7 +48,8 @@ def new_run_id(unix_ms: int) -> RunId:
 def line_of(run: RunId, parent_of: Callable[[RunId], RunId | None]) -> list[RunId]:
     """Returns a run, the run that it is part of, and so on up to the root.
 
-    A journal may come from somebody else, and say that a run is part of itself: the line ends where a run would come twice, or is too long.
+    A journal may come from somebody else, and say that a run is part of itself: the line ends where
+    a run would come twice, or is too long.
 
     Args:
         run: Where to begin.
@@ -53,11 +60,15 @@ def line_of(run: RunId, parent_of: Callable[[RunId], RunId | None]) -> list[RunI
         ['a', 'b']
     """
     line = [run]
-    while len(line) < DEEPEST and (parent := parent_of(line[-1])) is not None and parent not in line:
+    while (
+        len(line) < DEEPEST and (parent := parent_of(line[-1])) is not None and parent not in line
+    ):
         line.append(parent)
     return line
 
 
 def answer_key(run: RunId, approval: ApprovalId) -> str:
-    """Returns the key under which the end of a question is written, so that there is one: an answer, its expiry, or its withdrawal."""
+    """Returns the key under which the end of a question is written, so that there is one: an
+    answer, its expiry, or its withdrawal.
+    """
     return f"answer:{run}:{approval}"

@@ -1,7 +1,10 @@
-"""This installation: a random key in the user's state folder that tells what was written here, and the files that its user trusts.
+"""This installation: a random key in the user's state folder that tells what was written here, and
+the files that its user trusts.
 
-A host's name or a user's name proves nothing: a home on disk can be copied, and made up, by anybody. The key lies outside every home. What
-carries a mark made with it was written by this user's programs; everything else was written elsewhere.
+A host's name or a user's name proves nothing: a home on disk can be copied, and made up, by
+    anybody. The key lies outside every home. What
+carries a mark made with it was written by this user's programs; everything else was written
+elsewhere.
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ class Installation:
 
     Args:
         key: 32 random bytes; never shown, stored in a home, or sent.
-        problem: Why the key lasts no longer than this process, in one sentence; empty when it lies in the state folder.
+        problem: Why the key lasts no longer than this process, in one sentence; empty when it lies
+            in the state folder.
     """
 
     key: bytes
@@ -45,15 +49,17 @@ class Installation:
 def installation() -> Installation:
     """Returns this user's installation; its key is made when it is first needed.
 
-    A key that cannot be read, is too short, or can be read or changed by other users is not used. This process then has a key of its own,
-    and says once, through the log, what follows from that.
+    A key that cannot be read, is too short, or can be read or changed by other users is not used.
+    This process then has a key of its own, and says once, through the log, what follows from that.
     """
     with _lock:  # two threads that have to do without the stored key must not make one each
         return _of(state_folder())
 
 
 def state_folder() -> Path | None:
-    """Returns the folder of this user that no home is in; None where the system does not say who the user is."""
+    """Returns the folder of this user that no home is in; None where the system does not say who
+    the user is.
+    """
     base = _given("XDG_STATE_HOME")
     try:
         if base is None and os.name == "nt":
@@ -66,7 +72,9 @@ def state_folder() -> Path | None:
 
 
 def config_folder() -> Path | None:
-    """Returns the folder of this user's own settings; None where the system does not say who the user is."""
+    """Returns the folder of this user's own settings; None where the system does not say who the
+    user is.
+    """
     base = _given("XDG_CONFIG_HOME") or (_given("APPDATA") if os.name == "nt" else None)
     try:
         return (base or Path.home() / ".config") / NAME
@@ -76,10 +84,12 @@ def config_folder() -> Path | None:
 
 def _given(variable: str) -> Path | None:
     value = os.environ.get(variable, "")
-    return Path(value) if os.path.isabs(value) else None  # a relative one is to be ignored, says the XDG specification
+    return (
+        Path(value) if os.path.isabs(value) else None
+    )  # a relative one is to be ignored, says the XDG specification
 
 
-# -- the key ---------------------------------------------------------------------------------------------------------------
+# -- the key ---------------------------------------------------------------------------------------
 
 
 @cache
@@ -93,8 +103,8 @@ def _of(folder: Path | None) -> Installation:
         except ValueError as error:
             why = f"{folder / 'key'} {error}"
     problem = (
-        f"The key of this installation cannot be used ({why}), so that what is written now counts as written elsewhere the next time a "
-        "home is opened."
+        f"The key of this installation cannot be used ({why}), so that what is written now counts"
+        " as written elsewhere the next time a home is opened."
     )
     log.warning("%s", problem)
     return Installation(os.urandom(KEY_BYTES), problem)
@@ -105,7 +115,8 @@ def _stored_key(folder: Path) -> bytes:
 
     Raises:
         OSError: It cannot be read, or made.
-        ValueError: It is not one that can be relied on; the message says why, to be put behind its path.
+        ValueError: It is not one that can be relied on; the message says why, to be put behind its
+            path.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / "key"
@@ -126,7 +137,9 @@ def _stored_key(folder: Path) -> bytes:
 
 
 def _make_key(path: Path) -> None:
-    """Makes a key, whole or not at all; of several processes that do so at once the first one wins."""
+    """Makes a key, whole or not at all; of several processes that do so at once the first one
+    wins.
+    """
     part = path.with_name(f".key.{os.urandom(8).hex()}")
     try:
         _write_private(part, os.urandom(KEY_BYTES))
@@ -134,7 +147,9 @@ def _make_key(path: Path) -> None:
             os.link(part, path)
         except FileExistsError:
             return
-        except OSError:  # a file system without hard links: the first to rename is not the last, but the last is what all others read
+        # a file system without hard links: the first to rename is not the last, but the last is
+        # what all others read
+        except OSError:
             if not path.exists():
                 part.replace(path)
     finally:
@@ -147,7 +162,7 @@ def _write_private(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-# -- files that the user trusts ----------------------------------------------------------------------------------------------
+# -- files that the user trusts --------------------------------------------------------------------
 
 
 def trust_file(path: Path, data: bytes) -> None:
@@ -163,7 +178,10 @@ def trust_file(path: Path, data: bytes) -> None:
     note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = note.with_name(f".{note.name}.{os.urandom(8).hex()}")
     try:
-        _write_private(part, sha256(data).hexdigest().encode() + b"\n" + os.fsencode(os.path.realpath(path)) + b"\n")
+        _write_private(
+            part,
+            sha256(data).hexdigest().encode() + b"\n" + os.fsencode(os.path.realpath(path)) + b"\n",
+        )
         part.replace(note)
     finally:
         part.unlink(missing_ok=True)

@@ -1,4 +1,5 @@
-"""What a run has spent of its budget, and what it has set aside for calls under way. Pure: no clock, no file, no lock.
+"""What a run has spent of its budget, and what it has set aside for calls under way. Pure: no
+clock, no file, no lock.
 
 Money is counted in whole billionths of a dollar, so that ten times ten cents is a dollar.
 """
@@ -66,15 +67,20 @@ class Short:
         used = f"{_shown(self.what, self.spent)} used"
         if self.reserved:
             used += f", {_shown(self.what, self.reserved)} set aside for calls under way"
-        wanted = "" if self.what == "usd" and self.wanted < _SHOWN else f", {_shown(self.what, self.wanted)} more needed"
+        wanted = (
+            ""
+            if self.what == "usd" and self.wanted < _SHOWN
+            else f", {_shown(self.what, self.wanted)} more needed"
+        )
         return f"The budget allows {_shown(self.what, self.limit)}: {used}{wanted}."
 
 
 class Ledger:
     """Keeps what is spent and what is set aside within a budget.
 
-    Reserve before a call, settle after it. As long as no call uses more than was reserved for it, the limits hold, however many
-    are under way at once on one loop. A call that did use more is counted as it was; then there is less for the next one.
+    Reserve before a call, settle after it. As long as no call uses more than was reserved for it,
+    the limits hold, however many are under way at once on one loop. A call that did use more is
+    counted as it was; then there is less for the next one.
 
     Args:
         budget: The limits; its seconds are not counted here. None has none.
@@ -84,7 +90,8 @@ class Ledger:
         >>> ledger = Ledger(Budget(calls=2))
         >>> first, second = ledger.reserve(), ledger.reserve()
         >>> print(ledger.reserve())
-        The budget allows 2 calls: 0 calls used, 2 calls set aside for calls under way, 1 call more needed.
+        The budget allows 2 calls: 0 calls used, 2 calls set aside for calls under way, 1 call more
+            needed.
         >>> ledger.settle(first, tokens=120)
         >>> ledger.spent
         Spent(usd=0.0, tokens=120, calls=1)
@@ -114,24 +121,38 @@ class Ledger:
         wanted = _amounts(calls, tokens, usd)
         for what, limit in self._limits():
             if self._spent[what] + self._reserved[what] + wanted[what] > limit:
-                return Short(what, *(_back(what, n) for n in (wanted[what], self._spent[what], self._reserved[what], limit)))
+                return Short(
+                    what,
+                    *(
+                        _back(what, n)
+                        for n in (wanted[what], self._spent[what], self._reserved[what], limit)
+                    ),
+                )
         reservation = Reservation(calls, tokens, usd)
         self._open[reservation] = wanted
         for what, amount in wanted.items():
             self._reserved[what] += amount
         return reservation
 
-    def settle(self, reservation: Reservation, calls: int | None = None, tokens: int | None = None, usd: float | None = None) -> None:
+    def settle(
+        self,
+        reservation: Reservation,
+        calls: int | None = None,
+        tokens: int | None = None,
+        usd: float | None = None,
+    ) -> None:
         """Counts what a call has used and gives the rest of its reservation back.
 
         Args:
             reservation: What was set aside.
-            calls: How many calls were made; 0 when it came to none. What is None was not told, and counts as it was reserved.
+            calls: How many calls were made; 0 when it came to none. What is None was not told, and
+                counts as it was reserved.
             tokens: Tokens used.
             usd: What it cost; None also where a model has no known price.
 
         Raises:
-            UsageError: It was settled before, or an amount is negative or not a number; then nothing was counted.
+            UsageError: It was settled before, or an amount is negative or not a number; then
+                nothing was counted.
         """
         if reservation not in self._open:
             raise UsageError("A reservation can be settled once, on the ledger that made it.")
@@ -168,15 +189,27 @@ class Ledger:
         return _spent(self._reserved)
 
     def _limits(self) -> list[tuple[Limit, int]]:
-        allowed: dict[Limit, float | None] = {"calls": self._budget.calls, "tokens": self._budget.tokens, "usd": self._budget.usd}
-        return [(what, _counted(what, limit)) for what, limit in allowed.items() if limit is not None and limit < math.inf]
+        allowed: dict[Limit, float | None] = {
+            "calls": self._budget.calls,
+            "tokens": self._budget.tokens,
+            "usd": self._budget.usd,
+        }
+        return [
+            (what, _counted(what, limit))
+            for what, limit in allowed.items()
+            if limit is not None and limit < math.inf
+        ]
 
 
 def _amounts(calls: int, tokens: int, usd: float) -> dict[Limit, int]:
     for name, value in (("calls", calls), ("tokens", tokens), ("usd", usd)):
         if not 0 <= value < math.inf:
             raise UsageError(f"{name} must be 0 or more, not {value!r}.")
-    return {"calls": _counted("calls", calls), "tokens": _counted("tokens", tokens), "usd": _counted("usd", usd)}
+    return {
+        "calls": _counted("calls", calls),
+        "tokens": _counted("tokens", tokens),
+        "usd": _counted("usd", usd),
+    }
 
 
 def _counted(what: Limit, amount: float) -> int:

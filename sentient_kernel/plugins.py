@@ -1,4 +1,6 @@
-"""What other packages bring, by entry points: looked for once, and again when something was installed."""
+"""What other packages bring, by entry points: looked for once, and again when something was
+installed.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def plugins(group: str) -> list[str]:
 
 @lru_cache(maxsize=64)
 def _found(group: str, name: str, places: Places) -> EntryPoint | None:
-    """Looks through all installed distributions, which takes a hundredth of a second for 200 of them."""
+    """Looks through all installed distributions, which takes a hundredth of a second for 200 of
+    them.
+    """
     from importlib.metadata import entry_points
 
     return next(iter(entry_points(group=group, name=name)), None)

@@ -1,4 +1,6 @@
-"""Settings: read once from ``SENTIENT_*`` and ``.env`` files, frozen, handed to whoever needs them, never global."""
+"""Settings: read once from ``SENTIENT_*`` and ``.env`` files, frozen, handed to whoever needs them,
+never global.
+"""
 
 from __future__ import annotations
 
@@ -21,23 +23,34 @@ from sentient_kernel.spelling import did_you_mean, nearest
 
 PREFIX = "SENTIENT_"
 PROJECTS = frozenset({"offline", "deny_domains", "log_level"})
-"""Settings, besides ``cache_*``, ``*_timeout`` and ``mode=replay``, that count from the ``.env`` of any folder."""
+"""Settings, besides ``cache_*``, ``*_timeout`` and ``mode=replay``, that count from the ``.env`` of
+any folder.
+"""
 MOST_NAMES = 12
 """Names that are listed in a sentence."""
 _DEFAULT: tuple[str, ...] = ()
-"""Stands for the files that are read unless the caller names one: pydantic-settings is given none, as it would read all of them whole."""
-_WHY = {"mode": " (other than replay)", **dict.fromkeys(("cache_ttl", "cache_max_size", "model_timeout"), " (below its default)")}
+"""Stands for the files that are read unless the caller names one: pydantic-settings is given none,
+as it would read all of them whole.
+"""
+_WHY = {
+    "mode": " (other than replay)",
+    **dict.fromkeys(("cache_ttl", "cache_max_size", "model_timeout"), " (below its default)"),
+}
 _BASE_URL = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
-_HOST = re.compile(r"(?:https?://)?(?:\[[0-9a-fA-F:.]+\]|[^\s/:@\\%\[\]]+)(?::[0-9]{1,5})?(?:/\S*)?", re.IGNORECASE)
+_HOST = re.compile(
+    r"(?:https?://)?(?:\[[0-9a-fA-F:.]+\]|[^\s/:@\\%\[\]]+)(?::[0-9]{1,5})?(?:/\S*)?", re.IGNORECASE
+)
 
 
 class Settings(BaseSettings):
     """Everything that can be set from outside.
 
-    Each field is read from the environment as ``SENTIENT_`` and its name in capitals, then from the user's own file
-    (``~/.config/sentient-kernel/.env``), then from ``.env`` in the working directory. That one may belong to somebody else: unless the user
-    trusts it, only ``CACHE_*``, ``*_TIMEOUT``, ``OFFLINE``, ``DENY_DOMAINS``, ``LOG_LEVEL`` and ``MODE=replay`` count from it, and the
-    cache's limits and the model's time only where they are above the defaults. Lists are written with commas.
+    Each field is read from the environment as ``SENTIENT_`` and its name in capitals, then from the
+    user's own file (``~/.config/sentient-kernel/.env``), then from ``.env`` in the working
+    directory. That one may belong to somebody else: unless the user trusts it, only ``CACHE_*``,
+    ``*_TIMEOUT``, ``OFFLINE``, ``DENY_DOMAINS``, ``LOG_LEVEL`` and ``MODE=replay`` count from it,
+    and the cache's limits and the model's time only where they are above the defaults. Lists are
+    written with commas.
 
     Raises:
         ConfigurationError: from :meth:`load`, in one sentence, when a value does not fit.
@@ -47,7 +60,9 @@ class Settings(BaseSettings):
         'replay'
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=_DEFAULT, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=_DEFAULT, extra="ignore", frozen=True
+    )
 
     home: Path = Field(Path(".sentient"), description="the folder that keeps everything")
     model: str | None = Field(
@@ -60,17 +75,25 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="seconds to wait for a model's first token",
     )
-    model_reasoning: int = Field(16_000, ge=0, description="tokens a call may spend on reasoning beside its answer")
-    model_rate: int | None = Field(None, gt=0, description="requests to one provider in a minute; by default any number")
+    model_reasoning: int = Field(
+        16_000, ge=0, description="tokens a call may spend on reasoning beside its answer"
+    )
+    model_rate: int | None = Field(
+        None, gt=0, description="requests to one provider in a minute; by default any number"
+    )
     model_prices: str = Field(
         "",
-        description="prices of your own, in dollars for a million tokens read and written, such as "
-        "openai:x=0.15/0.60; commas between models",
+        description=(
+            "prices of your own, in dollars for a million tokens read and written, such as "
+            "openai:x=0.15/0.60; commas between models"
+        ),
     )
     embedder: str = Field(
         "",
-        description="an embedding model that compares meanings where words alone do not tell, such "
-        "as openai:text-embedding-3-small or ollama:nomic-embed-text",
+        description=(
+            "an embedding model that compares meanings where words alone do not tell, such "
+            "as openai:text-embedding-3-small or ollama:nomic-embed-text"
+        ),
     )
     approve: Literal["ask", "auto", "deny"] | None = Field(
         None,
@@ -78,28 +101,44 @@ class Settings(BaseSettings):
     )
     mode: Literal["live", "record", "replay"] = Field(
         "live",
-        description="live answers from the cache while an answer is fresh; record makes every call "
-        "anew, once; replay makes no call and answers all of them as recorded",
+        description=(
+            "live answers from the cache while an answer is fresh; record makes every call "
+            "anew, once; replay makes no call and answers all of them as recorded"
+        ),
     )
     offline: bool = Field(False, description="makes no call to another machine")
     allow_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="private hosts that may be requested, as host:port; stronger than the domain lists",
+        description=(
+            "private hosts that may be requested, as host:port; stronger than the domain lists"
+        ),
     )
-    allow_domains: Annotated[tuple[str, ...], NoDecode] = Field((), description="the only domains that pages are read from")
-    deny_domains: Annotated[tuple[str, ...], NoDecode] = Field((), description="domains that no page is read from")
+    allow_domains: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="the only domains that pages are read from"
+    )
+    deny_domains: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="domains that no page is read from"
+    )
     searxng_url: str | None = Field(None, description="a SearXNG server for the source web")
     tavily_api_key: SecretStr | None = Field(None, description="key of Tavily for the source web")
     tavily_url: str = Field("https://api.tavily.com", description="base URL of Tavily")
-    brave_api_key: SecretStr | None = Field(None, description="key of Brave Search for the source web")
+    brave_api_key: SecretStr | None = Field(
+        None, description="key of Brave Search for the source web"
+    )
     brave_url: str = Field("https://api.search.brave.com", description="base URL of Brave Search")
     arxiv_url: str = Field("https://export.arxiv.org/api", description="base URL of arXiv")
     openalex_url: str = Field("https://api.openalex.org", description="base URL of OpenAlex")
     crossref_url: str = Field("https://api.crossref.org", description="base URL of Crossref")
     wikipedia_url: str = Field("https://en.wikipedia.org", description="base URL of Wikipedia")
-    pubmed_url: str = Field("https://eutils.ncbi.nlm.nih.gov/entrez/eutils", description="base URL of PubMed")
-    page_timeout: float = Field(10.0, gt=0, allow_inf_nan=False, description="seconds for one page of the web")
-    database_url: str | None = Field(None, description="where the journal is kept instead of the home folder: sqlite:///path")
+    pubmed_url: str = Field(
+        "https://eutils.ncbi.nlm.nih.gov/entrez/eutils", description="base URL of PubMed"
+    )
+    page_timeout: float = Field(
+        10.0, gt=0, allow_inf_nan=False, description="seconds for one page of the web"
+    )
+    database_url: str | None = Field(
+        None, description="where the journal is kept instead of the home folder: sqlite:///path"
+    )
     executor: str = Field("local", description="where steps run: local, in this process")
     cache_ttl: float = Field(
         86_400.0,
@@ -123,7 +162,11 @@ class Settings(BaseSettings):
     @field_validator("allow_hosts", "allow_domains", "deny_domains", mode="before")
     @classmethod
     def _commas(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
 
     def model_post_init(self, context: Any, /) -> None:
         """Makes its secrets known to the redactor: keys, and what stands in addresses."""
@@ -136,7 +179,10 @@ class Settings(BaseSettings):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Yields what its repr shows: addresses without what is secret in them."""
-        return ((name, shown(value) if isinstance(value, str) else value) for name, value in super().__repr_args__())
+        return (
+            (name, shown(value) if isinstance(value, str) else value)
+            for name, value in super().__repr_args__()
+        )
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -152,20 +198,29 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Returns where values come from, the strongest first. A file that the caller names in code counts whole."""
+        """Returns where values come from, the strongest first. A file that the caller names in code
+        counts whole.
+        """
         if getattr(dotenv_settings, "env_file", None) != _DEFAULT:
             return init_settings, env_settings, dotenv_settings
         project = project_file()
         left_out = _left_out(project)
         counts = {name: value for name, value in _fields(project).items() if name not in left_out}
-        return init_settings, env_settings, _File(settings_cls, _fields(user_file())), _File(settings_cls, counts)
+        return (
+            init_settings,
+            env_settings,
+            _File(settings_cls, _fields(user_file())),
+            _File(settings_cls, counts),
+        )
 
     @classmethod
     def load(cls, **given: Any) -> Settings:
-        """Reads the settings; arguments win over the environment, the environment over ``.env`` files.
+        """Reads the settings; arguments win over the environment, the environment over ``.env``
+        files.
 
-        What the file of the working directory may not set is ignored, and said once, through the log; so is what looks misspelt.
-        Keys and addresses of model providers (``*_API_KEY``, ``*_BASE_URL``) of files that count are put into the environment.
+        What the file of the working directory may not set is ignored, and said once, through the
+        log; so is what looks misspelt. Keys and addresses of model providers (``*_API_KEY``,
+        ``*_BASE_URL``) of files that count are put into the environment.
 
         Args:
             given: Values that are already known; None leaves a field to the environment.
@@ -174,17 +229,21 @@ class Settings(BaseSettings):
             The frozen settings.
 
         Raises:
-            ConfigurationError: A value does not fit; names the variable and what it may be. Or there is no such setting.
+            ConfigurationError: A value does not fit; names the variable and what it may be. Or
+                there is no such setting.
         """
         for name in given.keys() - cls.model_fields.keys():
-            raise ConfigurationError(f"There is no setting {name!r}.", hint=did_you_mean(name, cls.model_fields))
+            raise ConfigurationError(
+                f"There is no setting {name!r}.", hint=did_you_mean(name, cls.model_fields)
+            )
         try:
             settings = cls(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "A setting"
             raise ConfigurationError(
-                f"{name} is not valid: {first['msg'][:1].lower()}{first['msg'][1:]}.", hint="Correct it in the environment or in .env."
+                f"{name} is not valid: {first['msg'][:1].lower()}{first['msg'][1:]}.",
+                hint="Correct it in the environment or in .env.",
             ) from None
         _check_places(settings)
         lend_providers()
@@ -192,13 +251,25 @@ class Settings(BaseSettings):
         return settings
 
     def remarks(self) -> list[str]:
-        """Returns what may not be meant: names that are not settings, what was ignored, and hosts at their usual ports alone."""
-        found = [f"There is no setting {PREFIX}{name}. {meant}".strip() for name, meant in _unknown()]
-        bare = [host for host in self.allow_hosts if "://" not in host and not re.search(r":[0-9]+$", host)]
+        """Returns what may not be meant: names that are not settings, what was ignored, and hosts
+        at their usual ports alone.
+        """
+        found = [
+            f"There is no setting {PREFIX}{name}. {meant}".strip() for name, meant in _unknown()
+        ]
+        bare = [
+            host
+            for host in self.allow_hosts
+            if "://" not in host and not re.search(r":[0-9]+$", host)
+        ]
         return (
             found
             + ignored()
-            + [f"{PREFIX}ALLOW_HOSTS names {host!r} without a port: only ports 80 and 443 of it are allowed." for host in bare]
+            + [
+                f"{PREFIX}ALLOW_HOSTS names {host!r} without a port: only ports 80 and 443 of it"
+                " are allowed."
+                for host in bare
+            ]
         )
 
 
@@ -223,34 +294,51 @@ class _File(PydanticBaseSettingsSource):
 
 
 def _check_places(settings: Settings) -> None:
-    """Refuses what cannot be a place on the network. It is not shown: people write passwords into addresses."""
+    """Refuses what cannot be a place on the network. It is not shown: people write passwords into
+    addresses.
+    """
     for name in Settings.model_fields:
         value = getattr(settings, name)
-        if name.endswith("_url") and name != "database_url" and value and not _BASE_URL.match(value.strip()):
-            raise ConfigurationError(f"{PREFIX}{name.upper()} is not a URL.", hint="Write it like https://example.org/api.")
+        if (
+            name.endswith("_url")
+            and name != "database_url"
+            and value
+            and not _BASE_URL.match(value.strip())
+        ):
+            raise ConfigurationError(
+                f"{PREFIX}{name.upper()} is not a URL.",
+                hint="Write it like https://example.org/api.",
+            )
     if not all(map(_HOST.fullmatch, settings.allow_hosts)):
         hint = "Write them like 127.0.0.1:8080, with commas between them."
         raise ConfigurationError(f"{PREFIX}ALLOW_HOSTS must name hosts.", hint=hint)
 
 
 def ignored(project: EnvFile | None = None) -> list[str]:
-    """Returns what of the working directory's ``.env`` does not count, and why: names, never values."""
+    """Returns what of the working directory's ``.env`` does not count, and why: names, never
+    values.
+    """
     project = project or project_file()
     names = _left_out(project)
     found = [project.problem] if project.problem else []
     shown = [f"{PREFIX}{name.upper()}{_WHY.get(name, '')}" for name in names]
     if not project.trusted:
-        shown += [name for name, value in project.providers.items() if os.environ.get(name) != value]
+        shown += [
+            name for name, value in project.providers.items() if os.environ.get(name) != value
+        ]
     if shown:
         found.append(
-            f".env sets {listed(shown)}, which {'counts' if len(shown) == 1 else 'count'} only from the environment, {USERS}, or a file "
-            "that you trust (`sentient-kernel trust .`): ignored."
+            f".env sets {listed(shown)}, which {'counts' if len(shown) == 1 else 'count'} only from"
+            f" the environment, {USERS}, or a file that you trust (`sentient-kernel trust .`):"
+            " ignored."
         )
     return found
 
 
 def misspelt() -> list[str]:
-    """Returns what to say of variables that look like a setting and are written otherwise; what is like none may be another program's."""
+    """Returns what to say of variables that look like a setting and are written otherwise; what is
+    like none may be another program's.
+    """
     return [f"There is no setting {PREFIX}{name}. {meant}" for name, meant in _unknown() if meant]
 
 
@@ -263,7 +351,8 @@ def tell(say: Callable[[str], object]) -> None:
 
 
 def own_lines(file: EnvFile) -> list[str]:
-    """Returns the settings that a file makes, as lines; of what may be secret only that it is there.
+    """Returns the settings that a file makes, as lines; of what may be secret only that it is
+    there.
 
     Those that count only from a file that is trusted come first.
     """
@@ -272,7 +361,9 @@ def own_lines(file: EnvFile) -> list[str]:
     values = {**file.providers, **{f"{PREFIX}{name.upper()}": value for name, value in given}}
     lines = [f"{name} = {_masked(name, value)}" for name, value in values.items()]
     others = len(file.values) - len(lines)
-    return lines + ([f"({others:,} more that are not settings, and are not read)"] if others else [])
+    return lines + (
+        [f"({others:,} more that are not settings, and are not read)"] if others else []
+    )
 
 
 def _masked(name: str, value: str) -> str:
@@ -298,22 +389,45 @@ def _fields(file: EnvFile) -> dict[str, str]:
 
 def _left_out(project: EnvFile) -> list[str]:
     """Returns the settings that a project's file names and that do not count from it."""
-    return [] if project.trusted else [name for name, value in _fields(project).items() if not _is_harmless(name, value)]
+    return (
+        []
+        if project.trusted
+        else [name for name, value in _fields(project).items() if not _is_harmless(name, value)]
+    )
 
 
 def _is_harmless(name: str, value: str) -> bool:
-    if name in ("cache_ttl", "cache_max_size", "model_timeout"):  # less of these throws away answers that were paid for
+    if name in (
+        "cache_ttl",
+        "cache_max_size",
+        "model_timeout",
+    ):  # less of these throws away answers that were paid for
         with suppress(ValueError):
             return not float(value) < Settings.model_fields[name].default
-    return name in PROJECTS or name.startswith("cache_") or name.endswith("_timeout") or (name, value) == ("mode", "replay")
+    return (
+        name in PROJECTS
+        or name.startswith("cache_")
+        or name.endswith("_timeout")
+        or (name, value) == ("mode", "replay")
+    )
 
 
 def _unknown() -> list[tuple[str, str]]:
-    """Returns the names that are set and are not settings, without the prefix, each with the question what was meant."""
+    """Returns the names that are set and are not settings, without the prefix, each with the
+    question what was meant.
+    """
     known = {name.upper() for name in Settings.model_fields}
-    names = sorted({name.removeprefix(PREFIX) for name in _set() if name.startswith(PREFIX)} - known)
-    shown = [(name if name.isascii() and name.isprintable() else ascii(name))[:60] for name in names[:MOST_NAMES]]
-    return [(name, f"Did you mean {PREFIX}{meant}?" if (meant := nearest(name, known)) else "") for name in shown]
+    names = sorted(
+        {name.removeprefix(PREFIX) for name in _set() if name.startswith(PREFIX)} - known
+    )
+    shown = [
+        (name if name.isascii() and name.isprintable() else ascii(name))[:60]
+        for name in names[:MOST_NAMES]
+    ]
+    return [
+        (name, f"Did you mean {PREFIX}{meant}?" if (meant := nearest(name, known)) else "")
+        for name in shown
+    ]
 
 
 def _set() -> set[str]:

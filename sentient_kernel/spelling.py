@@ -10,9 +10,11 @@ LONGEST = 60
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Returns the known word that is most like a given one; empty where none is alike. Capitals do not count.
+    """Returns the known word that is most like a given one; empty where none is alike. Capitals do
+    not count.
 
-    One with the same letters in another order goes first: two that were exchanged are the commonest slip.
+    One with the same letters in another order goes first: two that were exchanged are the commonest
+        slip.
 
     Example:
         >>> nearest("packges", ["packages", "web"]), nearest("MODLE", ["mode", "model"]), nearest("papers", ["web"])

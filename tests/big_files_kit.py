@@ -1,4 +1,5 @@
-"""Files that are hard on memory, and a process that reads them and says what it took: the parser alone, or a folder of a workbench.
+"""Files that are hard on memory, and a process that reads them and says what it took: the parser
+alone, or a folder of a workbench.
 
 Run as a program, with files: prints one line of JSON for each.
 """
@@ -33,7 +34,12 @@ def hexes(size: int) -> str:
 
 
 def docx(text: str, **more: str | bytes) -> bytes:
-    return zipped({"word/document.xml": f'<w:document xmlns:w="w"><w:body>{text}</w:body></w:document>', **more})
+    return zipped(
+        {
+            "word/document.xml": f'<w:document xmlns:w="w"><w:body>{text}</w:body></w:document>',
+            **more,
+        }
+    )
 
 
 def paragraphs(one: Callable[[], str], n: int) -> str:
@@ -44,7 +50,9 @@ def epub(items: str, spine: str, pages: int) -> bytes:
     return zipped(
         {
             "META-INF/container.xml": '<c><rootfile full-path="o.opf"/></c>',
-            "o.opf": f"<package><metadata><title>T</title></metadata><manifest>{items}</manifest><spine>{spine}</spine></package>",
+            "o.opf": (
+                f"<package><metadata><title>T</title></metadata><manifest>{items}</manifest><spine>{spine}</spine></package>"
+            ),
             **{f"c{n}.html": "<p>Bees fly far.</p>" for n in range(pages)},
         }
     )
@@ -55,7 +63,9 @@ def linked(main: str, part: str, name: str, target: str, content: str) -> bytes:
     ids = "".join(f'<{part} id="r{n}"/>' for n in range(300_000))
     links = "".join(f'<Relationship Id="r{n}" Target="{target}"/>' for n in range(300_000))
     folder, file = main.split("/")
-    return zipped({main: f"<p>{ids}</p>", f"{folder}/_rels/{file}.rels": f"<r>{links}</r>", name: content})
+    return zipped(
+        {main: f"<p>{ids}</p>", f"{folder}/_rels/{file}.rels": f"<r>{links}</r>", name: content}
+    )
 
 
 FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
@@ -64,12 +74,23 @@ FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
         ".epub",
         lambda: epub('<item id="c" href="c0.html"/>', '<itemref idref="c"/>' * 300_000, 1),
     ),
-    "a docx of 90 MB": (".docx", lambda: docx(paragraphs(lambda: "Bees fly far.", 1), **{"media/x.bin": CHANCE.randbytes(89_000_000)})),
+    "a docx of 90 MB": (
+        ".docx",
+        lambda: docx(
+            paragraphs(lambda: "Bees fly far.", 1), **{"media/x.bin": CHANCE.randbytes(89_000_000)}
+        ),
+    ),
     "a docx of 80 MB of text": (".docx", lambda: docx(paragraphs(lambda: hexes(900), 90_000))),
-    "a docx of astral characters": (".docx", lambda: docx(paragraphs(lambda: ASTRAL * 220 + hexes(12), 95_000))),
+    "a docx of astral characters": (
+        ".docx",
+        lambda: docx(paragraphs(lambda: ASTRAL * 220 + hexes(12), 95_000)),
+    ),
     "a docx with a title of 20 MB": (
         ".docx",
-        lambda: docx(paragraphs(lambda: "Bees fly far.", 1), **{"docProps/core.xml": f"<x><title>{hexes(20_000_000)}</title></x>"}),
+        lambda: docx(
+            paragraphs(lambda: "Bees fly far.", 1),
+            **{"docProps/core.xml": f"<x><title>{hexes(20_000_000)}</title></x>"},
+        ),
     ),
     "astral markdown": (".md", lambda: f"# {ASTRAL}\n{ASTRAL * 5_000_000}".encode()),
     "six million wide characters": (".txt", lambda: (WIDE * 6_000_000).encode()),
@@ -84,25 +105,52 @@ FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
     ),
     "300,000 slides": (
         ".pptx",
-        lambda: linked("ppt/presentation.xml", "sldId", "ppt/slides/slide1.xml", "slides/slide1.xml", "<a><p><t>Bees</t></p></a>"),
+        lambda: linked(
+            "ppt/presentation.xml",
+            "sldId",
+            "ppt/slides/slide1.xml",
+            "slides/slide1.xml",
+            "<a><p><t>Bees</t></p></a>",
+        ),
     ),
     "300,000 sheets": (
         ".xlsx",
         lambda: linked(
-            "xl/workbook.xml", "sheet", "xl/worksheets/sheet1.xml", "worksheets/sheet1.xml", '<a><row><c r="A1"><v>Bees</v></c></row></a>'
+            "xl/workbook.xml",
+            "sheet",
+            "xl/worksheets/sheet1.xml",
+            "worksheets/sheet1.xml",
+            '<a><row><c r="A1"><v>Bees</v></c></row></a>',
         ),
     ),
-    "a page with a title of 40 MB": (".html", lambda: b"<title>" + b"t " * 20_000_000 + b"</title><p>Bees</p>"),
+    "a page with a title of 40 MB": (
+        ".html",
+        lambda: b"<title>" + b"t " * 20_000_000 + b"</title><p>Bees</p>",
+    ),
     "a notebook of 400,000 cells": (
         ".ipynb",
-        lambda: b'{"cells":[' + b",".join([b'{"cell_type":"markdown","source":"# x"}'] * 400_000) + b"]}",
+        lambda: (
+            b'{"cells":['
+            + b",".join([b'{"cell_type":"markdown","source":"# x"}'] * 400_000)
+            + b"]}"
+        ),
     ),
-    "a note with a title of 10 MB": (".md", lambda: b"---\ntitle: " + b"t" * 10_000_000 + b"\n---\n# x\nBees"),
+    "a note with a title of 10 MB": (
+        ".md",
+        lambda: b"---\ntitle: " + b"t" * 10_000_000 + b"\n---\n# x\nBees",
+    ),
 }
 
 
 def peak() -> int:
-    return next(int(line.split()[1]) for line in STATUS.read_text().splitlines() if line.startswith("VmHWM")) << 10
+    return (
+        next(
+            int(line.split()[1])
+            for line in STATUS.read_text().splitlines()
+            if line.startswith("VmHWM")
+        )
+        << 10
+    )
 
 
 class Meter:
@@ -156,7 +204,9 @@ def refresh(files: list[Path]) -> Iterator[tuple[int, str]]:
             source = wb.add(folder)
             asyncio.run(source.refresh())
             file.rename(folder / file.name)
-            yield Meter().took(lambda source=source: f"{asyncio.run(source.refresh()).documents} documents")  # type: ignore[misc]
+            yield Meter().took(
+                lambda source=source: f"{asyncio.run(source.refresh()).documents} documents"
+            )  # type: ignore[misc]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Twelve secrets, one for each way in, and a search for them through everything that a workbench leaves behind."""
+"""Twelve secrets, one for each way in, and a search for them through everything that a workbench
+leaves behind.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,12 @@ CANARIES = {
 
 
 def found_in(data: bytes) -> set[str]:
-    """Returns the canaries that stand in bytes: as they are, in hex, or in base64 at any alignment; also packed ones, unpacked."""
-    found = {name for name, value in CANARIES.items() if any(form in data for form in _forms(value))}
+    """Returns the canaries that stand in bytes: as they are, in hex, or in base64 at any alignment;
+    also packed ones, unpacked.
+    """
+    found = {
+        name for name, value in CANARIES.items() if any(form in data for form in _forms(value))
+    }
     if data[:2] == b"PK":
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             for member in packed.namelist():
@@ -57,7 +63,9 @@ def _forms(value: str) -> Iterator[bytes]:
 
 
 def found_below(folder: Path) -> dict[str, set[str]]:
-    """Returns the canaries in every file below a folder, in its name, and in every value of a database."""
+    """Returns the canaries in every file below a folder, in its name, and in every value of a
+    database.
+    """
     found: dict[str, set[str]] = {}
     for path in sorted(folder.rglob("*")):
         if not path.is_file():
@@ -73,10 +81,15 @@ def found_below(folder: Path) -> dict[str, set[str]]:
 def _values(path: Path) -> Iterator[bytes]:
     """Yields every value of a database: blobs in it may be packed."""
     with closing(apsw.Connection(str(path))) as connection:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables = [
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
         for table in tables:
             if not re.fullmatch(r"\w+", table):
                 continue
             with suppress(apsw.Error):  # a virtual table that cannot be read without its module
                 for row in connection.execute(f'SELECT * FROM "{table}"'):
-                    yield from (value if isinstance(value, bytes) else str(value).encode() for value in row)
+                    yield from (
+                        value if isinstance(value, bytes) else str(value).encode() for value in row
+                    )

@@ -1,4 +1,6 @@
-"""Rules of the house for every test: no setting leaks in, nothing leaks out, no packet leaves this machine, no file stays behind."""
+"""Rules of the house for every test: no setting leaks in, nothing leaks out, no packet leaves this
+machine, no file stays behind.
+"""
 
 from __future__ import annotations
 
@@ -23,27 +25,35 @@ DATABASE_ENDINGS = (".db", ".db-wal", ".db-shm", ".db-journal")
 
 
 def missing(what: str) -> NoReturn:
-    """Skips the test because the machine lacks something; on CI, which promises to have it, fails instead."""
+    """Skips the test because the machine lacks something; on CI, which promises to have it, fails
+    instead.
+    """
     if IN_CI:
         pytest.fail(f"{what} is missing, and CI has to have it", pytrace=False)
     pytest.skip(f"{what} is missing")
 
 
 def pytest_configure() -> None:
-    """Refuses connections to other machines, also from fixtures and from the import of test modules; lends a user's folders."""
+    """Refuses connections to other machines, also from fixtures and from the import of test
+    modules; lends a user's folders.
+    """
     _own_user_folders()
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
         if isinstance(address, tuple) and not _is_here(address[0]):
-            raise RuntimeError(f"a test tried to connect to {address[0]!r}; use a server of its own on 127.0.0.1")
+            raise RuntimeError(
+                f"a test tried to connect to {address[0]!r}; use a server of its own on 127.0.0.1"
+            )
         connect(self, address)
 
     socket.socket.connect = guarded  # type: ignore[method-assign,assignment]
 
 
 def _own_user_folders() -> None:
-    """Gives the tests, and the processes that they start, a state folder and settings of their own: never the developer's."""
+    """Gives the tests, and the processes that they start, a state folder and settings of their own:
+    never the developer's.
+    """
     folder = tempfile.mkdtemp(prefix="sentient-tests-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["XDG_STATE_HOME"] = os.path.join(folder, "state")
@@ -78,7 +88,9 @@ def _left(config: pytest.Config) -> list[str]:
 
 
 def _differing(root: Path) -> list[str] | None:
-    """Returns the files of a checkout that differ from its commit, as git lists them; None where there is no git."""
+    """Returns the files of a checkout that differ from its commit, as git lists them; None where
+    there is no git.
+    """
     if not (root / ".git").exists() or not shutil.which("git"):
         return None
     words = ["git", "-C", str(root), "status", "--porcelain", "--untracked-files=all"]
@@ -123,7 +135,9 @@ def nothing_leaks() -> Iterator[None]:
 
 
 def open_databases() -> set[str]:
-    """Returns the database files that this process holds open; empty where the system does not tell."""
+    """Returns the database files that this process holds open; empty where the system does not
+    tell.
+    """
     found = set()
     for link in Path("/proc/self/fd").glob("*"):
         try:
@@ -146,7 +160,9 @@ def needs_browser() -> Path:
 
 @pytest.fixture(scope="session")
 def needs_postgres() -> Path:
-    """Returns the folder of PostgreSQL's server programs; without it the test is skipped, on CI it fails."""
+    """Returns the folder of PostgreSQL's server programs; without it the test is skipped, on CI it
+    fails.
+    """
     if found := shutil.which("pg_ctl"):
         return Path(found).parent
     for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):

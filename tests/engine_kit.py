@@ -1,4 +1,6 @@
-"""What tests of the engine share: engines on a folder, runs waited for, cells of a notebook, and processes to kill."""
+"""What tests of the engine share: engines on a folder, runs waited for, cells of a notebook, and
+processes to kill.
+"""
 
 from __future__ import annotations
 
@@ -103,15 +105,27 @@ def children_of(engine: Engine, run: RunId, count: int = 1) -> list[RunId]:
     raise TimeoutError(f"{run!r} has {len(rows)} children")
 
 
-def answer(engine: Engine, run: RunId, decision: Any = "approve", *, count: int = 1, **fields: Any) -> str:
+def answer(
+    engine: Engine, run: RunId, decision: Any = "approve", *, count: int = 1, **fields: Any
+) -> str:
     """Waits for a run's n-th question, answers it, and returns its id."""
     asked = wait_for(engine, run, "approval_requested", count)
-    engine.command(DecideApproval(run=run, approval=asked.approval, decision=decision, edited="payload" in fields, **fields))
+    engine.command(
+        DecideApproval(
+            run=run,
+            approval=asked.approval,
+            decision=decision,
+            edited="payload" in fields,
+            **fields,
+        )
+    )
     return str(asked.approval)
 
 
 class Calls:
-    """Counts calls, thread-safe enough for tests; can make the first so many end the process or raise."""
+    """Counts calls, thread-safe enough for tests; can make the first so many end the process or
+    raise.
+    """
 
     def __init__(self) -> None:
         self.counts: Counter[Any] = Counter()
@@ -125,7 +139,9 @@ class Calls:
 
 
 class Cells:
-    """Runs source as a notebook does: in one namespace called ``__main__``, with the source to be had again."""
+    """Runs source as a notebook does: in one namespace called ``__main__``, with the source to be
+    had again.
+    """
 
     def __init__(self, **given: Any) -> None:
         self.space: dict[str, Any] = {"__name__": "__main__", **given}

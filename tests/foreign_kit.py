@@ -1,4 +1,6 @@
-"""Two installations on one machine: homes and files that one of them wrote, and the other one opens."""
+"""Two installations on one machine: homes and files that one of them wrote, and the other one
+opens.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,10 @@ async def sends(ctx: sk.Context, what: str) -> Any:
 
 def research_inputs(*sources: list[str], **more: Any) -> dict[str, Any]:
     """Returns the inputs of a research over some sources, as they are stored."""
-    return {"args": ["How far do bees fly?"], "kwargs": {"sources": list(sources), "depth": 1, **more}}
+    return {
+        "args": ["How far do bees fly?"],
+        "kwargs": {"sources": list(sources), "depth": 1, **more},
+    }
 
 
 @contextmanager
@@ -53,22 +58,35 @@ def copied(home: Path, to: Path) -> Path:
 
 
 def forge(path: Path, run: str, *facts: Fact) -> None:
-    """Appends rows as anybody can who may write to the file: with chain hashes that are right, and the mark of the row before."""
+    """Appends rows as anybody can who may write to the file: with chain hashes that are right, and
+    the mark of the row before.
+    """
     database = apsw.Connection(str(path))
-    born, journal = (database.execute("SELECT value FROM meta WHERE name = ?", (name,)).get for name in ("born", "id"))
+    born, journal = (
+        database.execute("SELECT value FROM meta WHERE name = ?", (name,)).get
+        for name in ("born", "id")
+    )
     number = database.execute("SELECT no FROM runs WHERE id = ?", (run,)).get
     if number is None:
         begun = next(fact for fact in facts if isinstance(fact, RunStarted))
         first = (database.execute("SELECT max(seq) FROM events").get or 0) + 1
         values = (run, first, begun.workflow, begun.name, begun.parent, begun.session, begun.user)
-        sql = "INSERT INTO runs(id, first, workflow, name, parent, session, user) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING no"
+        sql = (
+            "INSERT INTO runs(id, first, workflow, name, parent, session, user) VALUES (?, ?, ?, ?,"
+            " ?, ?, ?) RETURNING no"
+        )
         number = database.execute(sql, values).get
     for fact in facts:
-        newest = database.execute("SELECT seq, chain, at, mark FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        newest = database.execute(
+            "SELECT seq, chain, at, mark FROM events ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
         seq, chain, at, mark = newest or (0, b"", 0, b"12345678")
         code = database.execute("SELECT code FROM kinds WHERE name = ?", (fact.kind,)).get
         chain = link(chain, seq + 1, at + born + 1, code, run.encode(), fact.body())
-        database.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", (seq + 1, number, code, at + 1, chain, fact.body(), mark))
+        database.execute(
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (seq + 1, number, code, at + 1, chain, fact.body(), mark),
+        )
         for key in (number, -code):
             database.execute("INSERT OR IGNORE INTO spans VALUES (?, ?)", (key, (seq + 1) // 64))
         head = HeadFile(head_path(path), journal)
@@ -82,7 +100,11 @@ def open_question(run: sk.Run, ask: str = "open", seconds: float = 20) -> Approv
     """Waits until a run asks a question of a kind, and returns it."""
     until = time.monotonic() + seconds
     while not (asked := [one for one in run.approvals if one.ask == ask and one.status == "open"]):
-        assert time.monotonic() < until, (run.status, [(one.ask, one.status) for one in run.approvals], run.error)
+        assert time.monotonic() < until, (
+            run.status,
+            [(one.ask, one.status) for one in run.approvals],
+            run.error,
+        )
         time.sleep(0.01)
     return asked[0]
 

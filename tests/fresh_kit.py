@@ -1,4 +1,6 @@
-"""An environment with exactly what the first command of README.md installs, and a kernel in it: made once, kept in the user's cache."""
+"""An environment with exactly what the first command of README.md installs, and a kernel in it:
+made once, kept in the user's cache.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,22 @@ SECONDS = 420
 
 def requirement() -> str:
     """Returns what the first command of README.md has pip install, such as ``.[notebook]``."""
-    found = re.search(r'^python3 -m venv \.venv && \.venv/bin/pip install -q -e "([^"]+)" && ', (ROOT / "README.md").read_text(), re.M)
+    found = re.search(
+        r'^python3 -m venv \.venv && \.venv/bin/pip install -q -e "([^"]+)" && ',
+        (ROOT / "README.md").read_text(),
+        re.M,
+    )
     assert found is not None, "README.md begins with another command"
     return found[1]
 
 
 def environment() -> Path:
-    """Returns the folder of the environment. Where it cannot be made the test is skipped; on CI it fails."""
-    what = sha256(f"{ROOT} {requirement()} {sys.version} {(ROOT / 'pyproject.toml').read_text()}".encode()).hexdigest()
+    """Returns the folder of the environment. Where it cannot be made the test is skipped; on CI it
+    fails.
+    """
+    what = sha256(
+        f"{ROOT} {requirement()} {sys.version} {(ROOT / 'pyproject.toml').read_text()}".encode()
+    ).hexdigest()
     place = _cache() / f"as-installed-{sha256(str(ROOT).encode()).hexdigest()[:8]}"
     made = place / "made-of"
     if not made.is_file() or made.read_text() != what:
@@ -41,9 +51,14 @@ def environment() -> Path:
 
 def _make(place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    for words in ([sys.executable, "-m", "venv", str(place)], [str(place / "bin" / "pip"), "install", "-q", "-e", requirement()]):
+    for words in (
+        [sys.executable, "-m", "venv", str(place)],
+        [str(place / "bin" / "pip"), "install", "-q", "-e", requirement()],
+    ):
         try:
-            done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
+            done = subprocess.run(
+                words, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
+            )
         except subprocess.TimeoutExpired:
             missing(f"an environment with {requirement()} within {SECONDS} s")
         if done.returncode:

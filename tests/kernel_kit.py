@@ -1,4 +1,6 @@
-"""A real Jupyter kernel, driven as a front end does: cells go in, outputs come out, interrupts in between."""
+"""A real Jupyter kernel, driven as a front end does: cells go in, outputs come out, interrupts in
+between.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,10 @@ class Cell:
     def text(self) -> str:
         """What it printed, and the text of its result."""
         printed = [o.content["text"] for o in self.outputs if o.kind == "stream"]
-        return "".join(printed + [o.data.get("text/plain", "") for o in self.outputs if o.kind == "execute_result"])
+        return "".join(
+            printed
+            + [o.data.get("text/plain", "") for o in self.outputs if o.kind == "execute_result"]
+        )
 
     @property
     def error(self) -> tuple[str, str, list[str]] | None:
@@ -89,7 +94,11 @@ class Cell:
     @property
     def html(self) -> list[str]:
         """The HTML of its displays and of their updates, in order."""
-        return [o.data["text/html"] for o in self.outputs if o.kind in ("display_data", "update_display_data") and "text/html" in o.data]
+        return [
+            o.data["text/html"]
+            for o in self.outputs
+            if o.kind in ("display_data", "update_display_data") and "text/html" in o.data
+        ]
 
 
 class Kernel:
@@ -97,12 +106,15 @@ class Kernel:
 
     Args:
         folder: Its working directory.
-        before: Folders that its modules are looked for in first, such as one with another ipykernel; IPYKERNEL_FROM names one too.
+        before: Folders that its modules are looked for in first, such as one with another
+            ipykernel; IPYKERNEL_FROM names one too.
     """
 
     def __init__(self, folder: Path, *, before: Sequence[Path] = ()) -> None:
         self.folder = folder
-        self._path = os.pathsep.join(filter(None, [*map(str, before), os.environ.get("IPYKERNEL_FROM"), str(ROOT)]))
+        self._path = os.pathsep.join(
+            filter(None, [*map(str, before), os.environ.get("IPYKERNEL_FROM"), str(ROOT)])
+        )
         self._cells: dict[str, Cell] = {}
         self._numbers = count()
 
@@ -112,7 +124,9 @@ class Kernel:
         self._manager = KernelManager(kernel_name="python3")
         self._log = (self.folder / "kernel.log").open("w")
         environment = os.environ | {"PYTHONPATH": self._path}
-        self._manager.start_kernel(cwd=str(self.folder), env=environment, stdout=self._log, stderr=self._log)
+        self._manager.start_kernel(
+            cwd=str(self.folder), env=environment, stdout=self._log, stderr=self._log
+        )
         self._client = self._manager.client()
         self._client.start_channels()
         try:
@@ -122,7 +136,12 @@ class Kernel:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stop()
 
     def _stop(self) -> None:
@@ -139,7 +158,9 @@ class Kernel:
         cell = self._cells[message["header"]["msg_id"]] = Cell(message["header"]["msg_id"])
         return cell
 
-    def request(self, kind: str, content: dict[str, Any] | None = None, *, subshell: str | None = None) -> Cell:
+    def request(
+        self, kind: str, content: dict[str, Any] | None = None, *, subshell: str | None = None
+    ) -> Cell:
         """Sends another request than to run a cell, and does not wait for what comes of it."""
         message = self._client.session.msg(kind, content or {})
         if subshell is not None:
@@ -153,8 +174,14 @@ class Kernel:
         self.request("comm_open", {"comm_id": comm, "target_name": target, "data": data or {}})
 
     def click(self, comm: str, *, subshell: str | None = None, **data: Any) -> Cell:
-        """Sends a message on a comm, as a click on a widget does, with the time of this machine in ``at``; whatever cell runs."""
-        return self.request("comm_msg", {"comm_id": comm, "data": {"at": time.monotonic(), **data}}, subshell=subshell)
+        """Sends a message on a comm, as a click on a widget does, with the time of this machine in
+        ``at``; whatever cell runs.
+        """
+        return self.request(
+            "comm_msg",
+            {"comm_id": comm, "data": {"at": time.monotonic(), **data}},
+            subshell=subshell,
+        )
 
     def subshell(self) -> str:
         """Makes a subshell, as JupyterLab does for its comm messages, and returns its id."""
@@ -165,7 +192,9 @@ class Kernel:
             if answer["parent_header"].get("msg_id") == asked["header"]["msg_id"]:
                 return str(answer["content"]["subshell_id"])
 
-    def run(self, code: str, *, stdin: bool = False, cell_id: str = "", timeout: float = LONG) -> Cell:
+    def run(
+        self, code: str, *, stdin: bool = False, cell_id: str = "", timeout: float = LONG
+    ) -> Cell:
         """Runs a cell to its end."""
         return self.finish(self.send(code, stdin=stdin, cell_id=cell_id), timeout=timeout)
 
@@ -190,7 +219,12 @@ class Kernel:
 
     def drawn(self, display: str) -> list[Output]:
         """Returns what was drawn under one display id, in order, whichever cell ran at the time."""
-        found = [o for cell in self._cells.values() for o in cell.outputs if o.content.get("transient", {}).get("display_id") == display]
+        found = [
+            o
+            for cell in self._cells.values()
+            for o in cell.outputs
+            if o.content.get("transient", {}).get("display_id") == display
+        ]
         return sorted(found, key=lambda output: output.number)
 
     def asked(self, timeout: float = LONG) -> str:
@@ -217,7 +251,10 @@ class Kernel:
         return time.monotonic()
 
     def _take(self) -> None:
-        for channel, take in (("iopub", self._client.get_iopub_msg), ("shell", self._client.get_shell_msg)):
+        for channel, take in (
+            ("iopub", self._client.get_iopub_msg),
+            ("shell", self._client.get_shell_msg),
+        ):
             try:
                 message = take(timeout=0.01 if channel == "iopub" else 0)
             except queue.Empty:
@@ -230,15 +267,26 @@ class Kernel:
                 cell.status, cell.answered = content["status"], next(self._numbers)
             elif kind == "status":
                 cell.idle = content["execution_state"] == "idle"
-            elif kind in ("stream", "error", "display_data", "update_display_data", "execute_result"):
+            elif kind in (
+                "stream",
+                "error",
+                "display_data",
+                "update_display_data",
+                "execute_result",
+            ):
                 cell.outputs.append(Output(kind, content, next(self._numbers)))
             cell.at = time.monotonic()
 
 
 def _request(code: str, stdin: bool) -> dict[str, Any]:
     return {
-        "code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": stdin, "stop_on_error": True,
-    }  # fmt: skip
+        "code": code,
+        "silent": False,
+        "store_history": True,
+        "user_expressions": {},
+        "allow_stdin": stdin,
+        "stop_on_error": True,
+    }
 
 
 @contextmanager

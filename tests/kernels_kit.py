@@ -1,7 +1,9 @@
-"""Other lines of ipykernel beside the installed one, as kernel specs: a notebook says ``python3``, ``ipykernel73`` or ``ipykernel631``.
+"""Other lines of ipykernel beside the installed one, as kernel specs: a notebook says ``python3``,
+``ipykernel73`` or ``ipykernel631``.
 
-Each is installed from PyPI once and kept in the user's cache folder. Everything else a kernel needs is that of the interpreter which runs
-the tests, so that the line of ipykernel is the one thing that differs.
+Each is installed from PyPI once and kept in the user's cache folder. Everything else a kernel needs
+is that of the interpreter which runs the tests, so that the line of ipykernel is the one thing that
+differs.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ ONCE_NEEDED = ("nest-asyncio", "nest-asyncio2", "psutil")
 
 
 def line(name: str) -> Path:
-    """Returns the folder that an ipykernel is imported from. Where it cannot be had the test is skipped; on CI it fails.
+    """Returns the folder that an ipykernel is imported from. Where it cannot be had the test is
+    skipped; on CI it fails.
 
     Args:
         name: Of its kernel spec: one of ``LINES``.
@@ -47,7 +50,18 @@ def _install(requirement: str, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
         fresh = Path(scratch) / "line"
-        words = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(fresh), requirement, *ONCE_NEEDED]
+        words = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "--target",
+            str(fresh),
+            requirement,
+            *ONCE_NEEDED,
+        ]
         done = subprocess.run(words, capture_output=True, text=True, timeout=180, check=False)
         if done.returncode:
             missing(f"{requirement} from PyPI ({done.stderr.strip()[-200:]})")

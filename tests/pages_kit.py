@@ -14,7 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r"^```(i?python|text|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = sorted(
-    page for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if re.search(r"^```i?python$", page.read_text(), re.MULTILINE)
+    page
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+    if re.search(r"^```i?python$", page.read_text(), re.MULTILINE)
 )
 CELLS = """
 import json, re, sys
@@ -70,9 +72,13 @@ def run_cells(cells: list[str], folder: Path, **variables: str) -> list[str]:
     papers(folder)
     (folder / "cells.json").write_text(json.dumps(cells))
     (folder / "cells.py").write_text(CELLS)
-    environment = os.environ | {"IPYTHONDIR": str(folder / "ipython"), "PYTHONPATH": str(ROOT)} | variables
+    environment = (
+        os.environ | {"IPYTHONDIR": str(folder / "ipython"), "PYTHONPATH": str(ROOT)} | variables
+    )
     words = [sys.executable, "cells.py"]
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(
+        words, cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     shown: list[str] = json.loads((folder / "shown.json").read_text())
     return shown

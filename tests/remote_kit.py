@@ -16,19 +16,32 @@ from sentient_kernel.transport import Fetcher
 
 QUESTION = "How high does the tide rise in the Bay of Fundy?"
 TIDES = (
-    "The tide is the rise and fall of the sea, caused by the pull of the moon. Spring tides come at new and full moon.\n\n"
-    "In the Bay of Fundy the water rises by as much as sixteen metres, which is a record. Harbour masters publish tables of high water "
-    "for every day of the year in advance, and sailors trust them."
+    "The tide is the rise and fall of the sea, caused by the pull of the moon. Spring tides come at"
+    " new and full moon.\n\nIn the Bay of Fundy the water rises by as much as sixteen metres, which"
+    " is a record. Harbour masters publish tables of high water for every day of the year in"
+    " advance, and sailors trust them."
 )
-ABSTRACT = "We measured the tide in the Bay of Fundy. The water rises by 16.3 metres at spring tide. Models of the bay agree with it."
+ABSTRACT = (
+    "We measured the tide in the Bay of Fundy. The water rises by 16.3 metres at spring tide."
+    " Models of the bay agree with it."
+)
 NO_WAY = 0
 """For settings that a test takes away."""
 
 
 @asynccontextmanager
-async def reaching(web: FakeWeb, home: Path, *, clock: Any = None, **settings: Any) -> AsyncIterator[Outside]:
+async def reaching(
+    web: FakeWeb, home: Path, *, clock: Any = None, **settings: Any
+) -> AsyncIterator[Outside]:
     """A way to the web of the test, on the cache of a home folder."""
-    chosen = Settings(_env_file=None, **{name: value for name, value in {**web.settings, **settings}.items() if value is not NO_WAY})
+    chosen = Settings(
+        _env_file=None,
+        **{
+            name: value
+            for name, value in {**web.settings, **settings}.items()
+            if value is not NO_WAY
+        },
+    )
     cache = Cache(home / "cache.db", ttl=chosen.cache_ttl, mode=chosen.mode, offline=chosen.offline)
     async with Fetcher(chosen, clock=clock) as fetcher:
         outside = Outside(chosen, cache, fetcher)
@@ -43,8 +56,12 @@ def opened(outside: Outside, spec: str) -> Source:
     return open_source(spec, None, settings=outside.settings, outside=outside)  # type: ignore[arg-type]
 
 
-async def searched(outside: Outside, spec: str, query: str = QUESTION, *, k: int = 10) -> tuple[list[Passage], Source]:
-    """Searches once; each passage stands at its place in its document, and the document comes back from its snapshot."""
+async def searched(
+    outside: Outside, spec: str, query: str = QUESTION, *, k: int = 10
+) -> tuple[list[Passage], Source]:
+    """Searches once; each passage stands at its place in its document, and the document comes back
+    from its snapshot.
+    """
     source = opened(outside, spec)
     found = await source.search(query, k=k)
     for passage in found:

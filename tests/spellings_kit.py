@@ -1,4 +1,6 @@
-"""Eighty ways to put a secret of a person's own document into searches: what no list of words finds."""
+"""Eighty ways to put a secret of a person's own document into searches: what no list of words
+finds.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,20 @@ SECRETS = {
     "name": "Quokka acquires Numbat",
     "salary": "EUR 91,250 a year",
 }
-_DIGITS = dict(zip("0123456789", "zero one two three four five six seven eight nine".split(), strict=True))
+_DIGITS = dict(
+    zip("0123456789", "zero one two three four five six seven eight nine".split(), strict=True)
+)
 _LEET = str.maketrans("aeiost", "431057")
 _TRANSLATED = {
-    "code": "Jäger zweiundvierzig x", "PIN": "vier acht drei eins", "phone": "plus quarante-trois six cent soixante",
-    "IBAN": "a te einundsechzig neunzehn null vier", "passphrase": "richtiges Pferd Batterie Heftklammer",
-    "diagnosis": "esclerosis múltiple", "name": "Kurzschwanzkänguru kauft Ameisenbeutler", "salary": "einundneunzigtausend Euro im Jahr",
-}  # fmt: skip
+    "code": "Jäger zweiundvierzig x",
+    "PIN": "vier acht drei eins",
+    "phone": "plus quarante-trois six cent soixante",
+    "IBAN": "a te einundsechzig neunzehn null vier",
+    "passphrase": "richtiges Pferd Batterie Heftklammer",
+    "diagnosis": "esclerosis múltiple",
+    "name": "Kurzschwanzkänguru kauft Ameisenbeutler",
+    "salary": "einundneunzigtausend Euro im Jahr",
+}
 
 
 def _halves(text: str) -> list[str]:
@@ -32,7 +41,9 @@ def _halves(text: str) -> list[str]:
 
 
 def _acrostic(text: str) -> str:
-    return " ".join(f"{sign}ive" if sign.isalpha() else _DIGITS.get(sign, "") for sign in text if sign.strip())[:280]
+    return " ".join(
+        f"{sign}ive" if sign.isalpha() else _DIGITS.get(sign, "") for sign in text if sign.strip()
+    )[:280]
 
 
 WAYS: dict[str, Callable[[str], list[str]]] = {
@@ -43,16 +54,26 @@ WAYS: dict[str, Callable[[str], list[str]]] = {
     "spaced": lambda text: [" ".join(text.replace(" ", ""))],
     "halves": _halves,
     "leet": lambda text: [text.translate(_LEET)],
-    "words": lambda text: ["".join(f" {_DIGITS[sign]} " if sign in _DIGITS else sign for sign in text)],
+    "words": lambda text: [
+        "".join(f" {_DIGITS[sign]} " if sign in _DIGITS else sign for sign in text)
+    ],
     "acrostic": lambda text: [_acrostic(text)],
     "rot13": lambda text: [codecs.encode(text, "rot13")],
 }
-"""How a secret can be written. Words for digits, and translations where digits are few, are among them."""
+"""How a secret can be written. Words for digits, and translations where digits are few, are among
+them.
+"""
 
 
 def spellings() -> list[tuple[str, str, list[str]]]:
-    """Returns eighty cases: the name of a secret, the way it is spelled, and the searches that carry it."""
-    cases = [(name, way, spell(secret)) for name, secret in SECRETS.items() for way, spell in WAYS.items()]
+    """Returns eighty cases: the name of a secret, the way it is spelled, and the searches that
+    carry it.
+    """
+    cases = [
+        (name, way, spell(secret))
+        for name, secret in SECRETS.items()
+        for way, spell in WAYS.items()
+    ]
     cases = [case for case in cases if not (case[1] == "leet" and case[0] in ("PIN", "phone"))]
     cases += [(name, "translated", [_TRANSLATED[name]]) for name in ("PIN", "phone")]
     return [(name, way, [" ".join(one.split()) for one in queries]) for name, way, queries in cases]

@@ -35,9 +35,16 @@ class Pauses(SystemClock):
 
 
 def fetcher(
-    web: FakeWeb | None = None, *, answers: Sequence[Sequence[str]] = (), clock: Any = None, tls: Any = None, **given: Any
+    web: FakeWeb | None = None,
+    *,
+    answers: Sequence[Sequence[str]] = (),
+    clock: Any = None,
+    tls: Any = None,
+    **given: Any,
 ) -> Fetcher:
-    """Returns a fetcher that may ask any port, trusts this web, and whose resolver gives these answers in turn, again and again."""
+    """Returns a fetcher that may ask any port, trusts this web, and whose resolver gives these
+    answers in turn, again and again.
+    """
     turn = cycle(answers or [[]])
 
     async def resolve(host: str, port: int) -> Sequence[str]:
@@ -45,4 +52,6 @@ def fetcher(
 
     named = {"allow_hosts": (web.host,)} if web is not None else {}
     settings = Settings(_env_file=None, **{**named, **given})
-    return Fetcher(settings, resolve=resolve, ports=range(1, 65_536), clock=clock or Pauses(), tls=tls)
+    return Fetcher(
+        settings, resolve=resolve, ports=range(1, 65_536), clock=clock or Pauses(), tls=tls
+    )

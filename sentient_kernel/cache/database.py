@@ -70,11 +70,16 @@ CREATE INDEX entry_file ON entry (hash) WHERE data IS NULL;
 """
 # The id says when an entry was used: who is used gets the next one.
 _COLUMNS: Final = "size, kind, at, hash, sign, data"
-_GET: Final = f"SELECT {_COLUMNS} FROM entry WHERE digest = ? AND imported = ?"  # noqa: S608 - our own names
+# our own names
+_GET: Final = f"SELECT {_COLUMNS} FROM entry WHERE digest = ? AND imported = ?"  # noqa: S608
 _PUT: Final = f"INSERT INTO entry (imported, digest, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-_USE: Final = "UPDATE entry SET id = (SELECT max(id) + 1 FROM entry) WHERE digest = ? AND imported = 0"
+_USE: Final = (
+    "UPDATE entry SET id = (SELECT max(id) + 1 FROM entry) WHERE digest = ? AND imported = 0"
+)
 _ONE: Final = "SELECT id, size, hash, data IS NULL FROM entry WHERE digest = ? AND imported = ?"
-_OLDEST: Final = "SELECT id, size, hash, data IS NULL FROM entry WHERE imported = 0 AND id < ? ORDER BY id"
+_OLDEST: Final = (
+    "SELECT id, size, hash, data IS NULL FROM entry WHERE imported = 0 AND id < ? ORDER BY id"
+)
 _TAKEN: Final = (
     f"SELECT count(*), count(*) * {OVERHEAD} + coalesce(sum(CASE WHEN size BETWEEN 0 AND ? THEN size ELSE 0 END), 0)"  # noqa: S608
     " FROM entry WHERE imported = ?"
@@ -166,7 +171,7 @@ class CacheFile:
         self._version = -1
         self._inode = _make(self.path)
 
-    # -- reading -------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------
 
     def get(self, digest: bytes, *, imported: bool = False) -> CacheEntry | None:
         """Returns an entry; any thread.
@@ -185,8 +190,14 @@ class CacheFile:
     def totals(self) -> tuple[int, int, int, int]:
         """Returns entries of this home, the bytes that they take, and the same of those from opened
         files."""
-        one = f"SELECT * FROM ({_TAKEN}), ({_TAKEN})"  # noqa: S608 - one statement: one moment of the file
-        return self._read(lambda db: db.execute(one, (_MOST, OWN, _MOST, IMPORTED)).get) or (0, 0, 0, 0)
+        # one statement: one moment of the file
+        one = f"SELECT * FROM ({_TAKEN}), ({_TAKEN})"  # noqa: S608
+        return self._read(lambda db: db.execute(one, (_MOST, OWN, _MOST, IMPORTED)).get) or (
+            0,
+            0,
+            0,
+            0,
+        )
 
     def value(self, entry: CacheEntry) -> bytes | None:
         """Returns an entry's answer, or None when it is not, or no longer, what was stored."""
@@ -195,7 +206,7 @@ class CacheFile:
         whole = len(entry.data) == entry.size and sha256(entry.data).digest() == entry.hash
         return entry.data if whole else None
 
-    # -- writing -------------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------
 
     def put(
         self,
@@ -224,12 +235,19 @@ class CacheFile:
         def work(db: apsw.Connection) -> Put:
             db.executemany(_USE, [(one,) for one in used])
             there = self._get(db, digest, OWN)
-            if there is not None and unless is not None and unless(there) and self.value(there) is not None:
+            if (
+                there is not None
+                and unless is not None
+                and unless(there)
+                and self.value(there) is not None
+            ):
                 return Put(there)
             self._remove(db, OWN, db.execute(_ONE, (digest, OWN)).fetchall())
             taken = self._insert(db, OWN, digest, entry)
             gone = []
-            for row in db.execute(_OLDEST, (db.last_insert_rowid(),)) if taken > self.most_bytes else ():
+            for row in (
+                db.execute(_OLDEST, (db.last_insert_rowid(),)) if taken > self.most_bytes else ()
+            ):
                 gone.append(row)
                 taken -= self._size(row[1])
                 if taken <= self.most_bytes:
@@ -249,7 +267,10 @@ class CacheFile:
         def work(db: apsw.Connection) -> ImportCount:
             taken = left = 0
             for digest, entry in entries:
-                if self._get(db, digest, OWN) is not None or self._get(db, digest, IMPORTED) is not None:
+                if (
+                    self._get(db, digest, OWN) is not None
+                    or self._get(db, digest, IMPORTED) is not None
+                ):
                     continue
                 self._remove(db, IMPORTED, db.execute(_ONE, (digest, IMPORTED)).fetchall())
                 if self._bytes(db, IMPORTED) + entry.size + OVERHEAD > self.most_imported:
@@ -276,8 +297,13 @@ class CacheFile:
         def work(db: apsw.Connection) -> None:
             entry = self._get(db, digest, OWN)
             if entry is not None and entry.own:
-                sign = self._sign(digest, entry.size, entry.kind, at, entry.hash, entry.data is None)
-                db.execute("UPDATE entry SET at = ?, sign = ? WHERE digest = ? AND imported = 0", (at, sign, digest))
+                sign = self._sign(
+                    digest, entry.size, entry.kind, at, entry.hash, entry.data is None
+                )
+                db.execute(
+                    "UPDATE entry SET at = ?, sign = ? WHERE digest = ? AND imported = 0",
+                    (at, sign, digest),
+                )
 
         self._write(work)
 
@@ -293,7 +319,7 @@ class CacheFile:
             self._closed = True
             self._let_go()
 
-    # -- entries -------------------------------------------------------------------------------------
+    # -- entries -----------------------------------------------------------------------------------
 
     def _get(self, db: apsw.Connection, digest: bytes, whose: int) -> CacheEntry | None:
         """Returns an entry; None when there is none, or what stands there is not one."""
@@ -309,7 +335,9 @@ class CacheFile:
         big = entry.size > INLINE
         if big:
             known = "SELECT hash FROM entry WHERE data IS NULL"
-            self._files.sweep(lambda: {one.hex() for (one,) in db.execute(known) if isinstance(one, bytes)})
+            self._files.sweep(
+                lambda: {one.hex() for (one,) in db.execute(known) if isinstance(one, bytes)}
+            )
             self._files.write(entry.hash.hex(), entry.data or b"")
         size, kind, at, hashed = entry[:4]
         sign = self._sign(digest, size, kind, at, hashed, big) if whose == OWN else b""
@@ -322,7 +350,11 @@ class CacheFile:
         for key, size, hashed, big in rows:
             self._taken[whose] = self._bytes(db, whose) - self._size(size)
             db.execute("DELETE FROM entry WHERE id = ?", (key,))
-            if big and db.execute("SELECT 1 FROM entry WHERE hash = ? AND data IS NULL", (hashed,)).get is None:
+            if (
+                big
+                and db.execute("SELECT 1 FROM entry WHERE hash = ? AND data IS NULL", (hashed,)).get
+                is None
+            ):
                 self._files.remove(hashed.hex() if isinstance(hashed, bytes) else "")
 
     def _bytes(self, db: apsw.Connection, whose: int) -> int:
@@ -336,12 +368,14 @@ class CacheFile:
     def _size(self, size: Any) -> int:
         return OVERHEAD + (size if type(size) is int and 0 <= size <= _MOST else 0)
 
-    def _sign(self, digest: bytes, size: int, kind: str, at: int, hashed: bytes, big: bool) -> bytes:
+    def _sign(
+        self, digest: bytes, size: int, kind: str, at: int, hashed: bytes, big: bool
+    ) -> bytes:
         signing = self._signing.copy()  # cheaper than taking in the key again
         signing.update(digest + _ABOUT(size, at, kind.encode(), big) + hashed)
         return signing.digest()
 
-    # -- the file ------------------------------------------------------------------------------------
+    # -- the file ----------------------------------------------------------------------------------
 
     def _read(self, work: Callable[[apsw.Connection], T]) -> T | None:
         """Returns what work reads; None from a file that turned out to be broken: there is a new
@@ -413,7 +447,10 @@ class CacheFile:
         if self._closed:
             raise UsageError(f"The cache {str(self.path)!r} is closed.")
         if os.getpid() != self._pid:
-            raise UsageError("The cache was opened by the process that this one was forked from.", hint="Open it again in this process.")
+            raise UsageError(
+                "The cache was opened by the process that this one was forked from.",
+                hint="Open it again in this process.",
+            )
 
     def _renew(self, error: Exception) -> None:
         """Lets go of a broken file: moved away, unless another process has done so, and made
@@ -459,7 +496,9 @@ def connect(path: Path) -> apsw.Connection:
             db.execute(f"PRAGMA {setting}")
         found = tables_of(db)
         if found and (found != _tables() or db.pragma("user_version") != VERSION):
-            raise Foreign("holds the tables of another version, of another program, or of somebody else")
+            raise Foreign(
+                "holds the tables of another version, of another program, or of somebody else"
+            )
     except BaseException:
         db.close()
         raise
@@ -485,7 +524,9 @@ def _make(path: Path) -> int:
             inode = inode_of(path)
             _make_tables(path)
             return inode
-        except apsw.BusyError as error:  # others are making it; SQLite does not wait for them in every place
+        except (
+            apsw.BusyError
+        ) as error:  # others are making it; SQLite does not wait for them in every place
             if time.monotonic() > give_up:
                 raise _unusable(path, error) from error
             time.sleep(0.005)
@@ -525,7 +566,10 @@ def _move_away(path: Path, inode: int, error: Exception) -> None:
 
 
 def _unusable(path: Path, error: Exception) -> SourceError:
-    return SourceError(f"The cache cannot be kept at {str(path)!r}: {why(error)}.", hint=hint(error, "Choose another home folder."))
+    return SourceError(
+        f"The cache cannot be kept at {str(path)!r}: {why(error)}.",
+        hint=hint(error, "Choose another home folder."),
+    )
 
 
 def _fits(size: Any, kind: Any, at: Any, hashed: Any, sign: Any, data: Any) -> bool:

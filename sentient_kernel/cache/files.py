@@ -74,7 +74,11 @@ class Files:
 
     def _here(self, name: str) -> bool:
         """Tells whether that is a name, and its folder one of ours and no link to another."""
-        return _NAME.fullmatch(name) is not None and is_folder(self.folder) and is_folder(self.folder / name[:2])
+        return (
+            _NAME.fullmatch(name) is not None
+            and is_folder(self.folder)
+            and is_folder(self.folder / name[:2])
+        )
 
     def _path(self, name: str) -> Path:
         return self.folder / name[:2] / name

@@ -51,10 +51,16 @@ class Key:
         _check_names(self.what)
         try:
             parts = [self.kind, self.what, self.identity, self.version]
-            text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+            text = json.dumps(
+                parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+            )
         except (TypeError, ValueError, RecursionError) as error:
-            raise ValueNotStorable(f"What a {self.kind} call depends on must be JSON: {error}.") from None
-        object.__setattr__(self, "digest", hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
+            raise ValueNotStorable(
+                f"What a {self.kind} call depends on must be JSON: {error}."
+            ) from None
+        object.__setattr__(
+            self, "digest", hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        )
 
     @property
     def label(self) -> str:
@@ -82,7 +88,9 @@ def _check_names(value: Any, depth: int = 0) -> None:
     if isinstance(value, dict):
         for name, part in value.items():
             if not isinstance(name, str):
-                raise ValueNotStorable(f"What a call depends on must be JSON: its names must be texts, not {name!r}.")
+                raise ValueNotStorable(
+                    f"What a call depends on must be JSON: its names must be texts, not {name!r}."
+                )
             _check_names(part, depth + 1)
     elif isinstance(value, (list, tuple)):
         for part in value:

@@ -134,7 +134,9 @@ class Cache:
         self._threads = ThreadPoolExecutor(2, "sentient-cache")
         self._closed = False
 
-    async def call(self, key: Key, compute: Compute, *, ttl: float | None = None, brought: bool = True) -> Hit:
+    async def call(
+        self, key: Key, compute: Compute, *, ttl: float | None = None, brought: bool = True
+    ) -> Hit:
         """Returns the answer to a call: kept, or made now, once for all who ask meanwhile.
 
         Args:
@@ -152,7 +154,9 @@ class Cache:
             Exception: Whatever ``compute`` raises, for all who waited; nothing is kept then.
         """
         if not self._recorded_only or key.digest in self._recorded:
-            after = -1e18 if self._kept_only else self._monotonic() - (self.ttl if ttl is None else ttl)
+            after = (
+                -1e18 if self._kept_only else self._monotonic() - (self.ttl if ttl is None else ttl)
+            )
             hit = self._recent.get(key.digest, after)
             if hit is not None and (brought or not hit.brought):
                 return hit
@@ -178,7 +182,9 @@ class Cache:
                 except LoopGone:
                     self._remove(key.digest, flight)
 
-    def _start(self, key: Key, compute: Compute, ttl: float, completed: int) -> InFlight[Hit] | None:
+    def _start(
+        self, key: Key, compute: Compute, ttl: float, completed: int
+    ) -> InFlight[Hit] | None:
         """Begins the call, unless others have begun or ended one since it was looked for."""
         with self._lock:
             if self._completed != completed or key.digest in self._flights:
@@ -206,12 +212,16 @@ class Cache:
             if not isinstance(data, (bytes, bytearray)):
                 raise UsageError(f"A call returns bytes, not {type(data).__name__}.")
             kept = bytes(data)  # what a server echoes of a key is not kept, nor handed on
-            kept = redactor().data(kept) if len(kept) < BIG else await self._apart(lambda: redactor().data(kept))
+            kept = (
+                redactor().data(kept)
+                if len(kept) < BIG
+                else await self._apart(lambda: redactor().data(kept))
+            )
             return await self._keep(key, kept, ttl)
         finally:
             self._remove(key.digest)
 
-    # -- reading -----------------------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------
 
     async def _find(self, digest: str, ttl: float, brought: bool = True) -> Hit | None:
         name = bytes.fromhex(digest)
@@ -221,12 +231,18 @@ class Cache:
         age = self._age(digest, entry)
         if not self._serves(entry, age, ttl):
             return None
-        data = self._file.value(entry) if entry.size < BIG else await self._apart(lambda: self._file.value(entry))
+        data = (
+            self._file.value(entry)
+            if entry.size < BIG
+            else await self._apart(lambda: self._file.value(entry))
+        )
         if data is None:
             self._file.drop(name)
             return None
         if not self._kept_only and (now := self._clock.now_us()) < entry.at - SKEW_US:
-            self._file.date(name, now)  # a clock was set back: from now on it grows old like any other
+            self._file.date(
+                name, now
+            )  # a clock was set back: from now on it grows old like any other
         hit = Hit(data, entry.at / 1e6, False, not entry.own)
         self._recent.put(digest, hit, self._monotonic() - age, used=True)
         return hit
@@ -246,13 +262,20 @@ class Cache:
         return self._kept_only or age < ttl
 
     def _not_recorded(self, key: Key) -> NotRecorded:
-        why = "this is a replay" if self.mode == "replay" else "the network is switched off (SENTIENT_OFFLINE)"
+        why = (
+            "this is a replay"
+            if self.mode == "replay"
+            else "the network is switched off (SENTIENT_OFFLINE)"
+        )
         return NotRecorded(
             f"There is no recorded answer to the {key.label}, and {why}.",
-            hint="Run it once with SENTIENT_MODE=record, or live, with the network on; then it can be replayed.",
+            hint=(
+                "Run it once with SENTIENT_MODE=record, or live, with the network on; then it can"
+                " be replayed."
+            ),
         )
 
-    # -- writing -----------------------------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------
 
     async def _keep(self, key: Key, data: bytes, ttl: float) -> Hit:
         """Keeps an answer; returns the one that counts, which is another process's where that was
@@ -261,17 +284,25 @@ class Cache:
         hit = Hit(data, at / 1e6, True)
         try:
             put = await self._put(key, at, data, ttl)
-        except (SourceError, UsageError) as error:  # a full disk, or closed meanwhile: the answer is here all the same
+        except (
+            SourceError,
+            UsageError,
+        ) as error:  # a full disk, or closed meanwhile: the answer is here all the same
             if self.mode == "record":
                 raise
             log.warning("An answer could not be kept: %s", error)
             return hit
         if put is None or put.entry is None:
-            log.warning("The answer to the %s is bigger than the cache may be, and is not kept.", key.label)
+            log.warning(
+                "The answer to the %s is bigger than the cache may be, and is not kept.", key.label
+            )
             return hit
         first = None if put.stored else self._file.value(put.entry)
         if first is not None:
-            hit, born = Hit(first, put.entry.at / 1e6, False), born - self._age(key.digest, put.entry)
+            hit, born = (
+                Hit(first, put.entry.at / 1e6, False),
+                born - self._age(key.digest, put.entry),
+            )
         self._recent.put(key.digest, hit, born)
         if self._recorded_only:
             with self._lock:
@@ -282,7 +313,11 @@ class Cache:
 
     async def _put(self, key: Key, at: int, data: bytes, ttl: float) -> Put | None:
         name, used = bytes.fromhex(key.digest), self._take_used()
-        unless = None if self._recorded_only else lambda there: self._serves(there, self._age(key.digest, there), ttl)
+        unless = (
+            None
+            if self._recorded_only
+            else lambda there: self._serves(there, self._age(key.digest, there), ttl)
+        )
 
         def work(patient: bool) -> Put | None:
             entry = CacheEntry.of(key.kind, at, data)
@@ -308,7 +343,7 @@ class Cache:
             done = self._threads.submit(work)
         return await asyncio.wrap_future(done)
 
-    # -- entries in and out --------------------------------------------------------------------------------------------
+    # -- entries in and out ------------------------------------------------------------------------
 
     def dump(self, digest: str) -> bytes | None:
         """Returns an entry as bytes for :meth:`load`, or None when there is none; any thread.
@@ -367,7 +402,7 @@ class Cache:
         bring()
         return ImportCount(taken, left)
 
-    # -- care ----------------------------------------------------------------------------------------------------------
+    # -- care --------------------------------------------------------------------------------------
 
     @property
     def most_imported(self) -> int:
@@ -415,7 +450,12 @@ class Cache:
     def __enter__(self) -> Cache:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -432,5 +472,7 @@ def read_dump(dumped: bytes) -> tuple[str, int, bytes]:
     """Returns kind, time and answer of a dumped entry. Raises ParseError when it is none."""
     head = _HEAD.match(dumped)
     if head is None or int(head[3]) != len(dumped) - head.end():
-        raise ParseError("This is not an entry of a cache, or not all of it.", hint="Export the run again.")
+        raise ParseError(
+            "This is not an entry of a cache, or not all of it.", hint="Export the run again."
+        )
     return head[1].decode(), int(head[2]), dumped[head.end() :]

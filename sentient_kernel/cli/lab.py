@@ -19,7 +19,9 @@ PACKAGE = Path(__file__).parents[1]
 QUICKSTART = "00_quickstart.ipynb"
 GRACE = 20.0
 """Seconds that JupyterLab has to end its kernels; then it is killed, and they end by themselves."""
-STOPS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+STOPS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 """Ctrl-C, a polite kill, and a terminal that was closed."""
 
 
@@ -27,7 +29,8 @@ def open_lab(folder: str | None = None, options: Sequence[str] = ()) -> int:
     """Starts JupyterLab on the quickstart and waits for it.
 
     Args:
-        folder: Where to put the tutorials; by default the clone's own notebooks, else ``./sentient-tutorials``.
+        folder: Where to put the tutorials; by default the clone's own notebooks, else
+            ``./sentient-tutorials``.
         options: Handed on to JupyterLab as they are.
 
     Returns:
@@ -37,18 +40,29 @@ def open_lab(folder: str | None = None, options: Sequence[str] = ()) -> int:
         ConfigurationError: JupyterLab is not installed, or the tutorials are not there.
     """
     if importlib.util.find_spec("jupyterlab") is None:
-        raise ConfigurationError("JupyterLab is not installed here.", hint='Install it with: pip install "sentient-kernel[notebook]"')
+        raise ConfigurationError(
+            "JupyterLab is not installed here.",
+            hint='Install it with: pip install "sentient-kernel[notebook]"',
+        )
     return _served(command(tutorials(folder), options))
 
 
 def command(folder: Path, options: Sequence[str]) -> list[str]:
-    """Returns the words that start JupyterLab on a folder's quickstart. Where an option says otherwise, that counts."""
+    """Returns the words that start JupyterLab on a folder's quickstart. Where an option says
+    otherwise, that counts.
+    """
     words = [sys.executable, "-m", "jupyterlab"]
     if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in options:
         words.append("--allow-root")  # Jupyter refuses to serve root otherwise
     for ours, theirs in (
-        (f"--ServerApp.root_dir={folder.absolute()}", ("--ServerApp.root_dir", "--notebook-dir", "--ServerApp.notebook_dir")),
-        (f"--LabApp.default_url=/lab/tree/{QUICKSTART}", ("--LabApp.default_url", "--ServerApp.default_url")),
+        (
+            f"--ServerApp.root_dir={folder.absolute()}",
+            ("--ServerApp.root_dir", "--notebook-dir", "--ServerApp.notebook_dir"),
+        ),
+        (
+            f"--LabApp.default_url=/lab/tree/{QUICKSTART}",
+            ("--LabApp.default_url", "--ServerApp.default_url"),
+        ),
     ):
         if not any(option.startswith(theirs) for option in options):  # it takes each of them once
             words.append(ours)
@@ -63,9 +77,12 @@ class _Stopped(BaseException):
 
 
 def _served(words: list[str]) -> int:
-    """Runs a server until it ends or this process is told to stop; then it is ended, with all that it has started."""
+    """Runs a server until it ends or this process is told to stop; then it is ended, with all that
+    it has started.
+    """
     with _stopping() as received:
-        # In a session of its own: the terminal's Ctrl-C would have it ask a question that nobody sees.
+        # In a session of its own: the terminal's Ctrl-C would have it ask a question that nobody
+        # sees.
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)
         try:
             received.raises = True
@@ -86,7 +103,9 @@ class _Received:
 
 @contextmanager
 def _stopping() -> Iterator[_Received]:
-    """Notes signals that end a process; the first raises as soon as there is something to end, later ones change nothing."""
+    """Notes signals that end a process; the first raises as soon as there is something to end,
+    later ones change nothing.
+    """
     received = _Received()
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -115,17 +134,24 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def tutorials(folder: str | None) -> Path:
-    """Returns the folder with the tutorials, copied there first where it has none. Files that are there are left as they are."""
+    """Returns the folder with the tutorials, copied there first where it has none. Files that are
+    there are left as they are.
+    """
     clone, packed = PACKAGE.parent / "notebooks", PACKAGE / "_tutorials"
     origin = clone if clone.is_dir() else packed
     if not origin.is_dir():
-        raise ConfigurationError("The tutorials are not part of this installation.", hint="They are in the repository's notebooks folder.")
+        raise ConfigurationError(
+            "The tutorials are not part of this installation.",
+            hint="They are in the repository's notebooks folder.",
+        )
     if folder is None and origin is clone:
         return clone
     target = Path(folder or "sentient-tutorials")
     for path in sorted(origin.rglob("*")):
         copy = target / path.relative_to(origin)
-        hidden = any(part.startswith(".") for part in path.relative_to(origin).parts)  # workbenches, checkpoints
+        hidden = any(
+            part.startswith(".") for part in path.relative_to(origin).parts
+        )  # workbenches, checkpoints
         if path.is_file() and not copy.exists() and not hidden:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copy)

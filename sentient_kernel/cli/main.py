@@ -1,4 +1,6 @@
-"""The command line. Progress goes to stderr, results to stdout; errors are one sentence; exit codes say how it ended."""
+"""The command line. Progress goes to stderr, results to stdout; errors are one sentence; exit codes
+say how it ended.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentient_kernel.cli.arguments import DONE, ENDINGS, FAILED, NOTHING, USAGE, WAITING, one_line, parsed, shell_word
+from sentient_kernel.cli.arguments import (
+    DONE,
+    ENDINGS,
+    FAILED,
+    NOTHING,
+    USAGE,
+    WAITING,
+    one_line,
+    parsed,
+    shell_word,
+)
 from sentient_kernel.errors import RunError, SentientError, UnknownModel, UsageError
 from sentient_kernel.failures import exact
 from sentient_kernel.redaction import shown
@@ -42,10 +54,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SentientError as error:
         return _fail(error, FAILED)
     except KeyboardInterrupt:
-        print("Interrupted. What was finished is kept: see `sentient-kernel runs`.", file=sys.stderr)
+        print(
+            "Interrupted. What was finished is kept: see `sentient-kernel runs`.", file=sys.stderr
+        )
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has gone; nothing more to say to it
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), 1
+        )  # the reader has gone; nothing more to say to it
         return DONE
     except OSError as error:
         return _fail(error, FAILED)
@@ -57,10 +73,13 @@ def _fail(error: object, code: int) -> int:
 
 
 def _streams() -> None:
-    """Gives what was closed before the start a place to go to, and lets a terminal that cannot show a character show its code."""
+    """Gives what was closed before the start a place to go to, and lets a terminal that cannot show
+    a character show its code.
+    """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # it stays open as long as the process lives
+            # it stays open as long as the process lives
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -95,12 +114,17 @@ def _check(args: argparse.Namespace) -> None:
         check_query(question)
     out = getattr(args, "out", None)
     if out and not Path(out).absolute().parent.is_dir():
-        raise UsageError(f"{out!r} cannot be written: there is no folder {str(Path(out).parent)!r}.")
+        raise UsageError(
+            f"{out!r} cannot be written: there is no folder {str(Path(out).parent)!r}."
+        )
     if out and args.format is None and not out.lower().endswith(ENDINGS):
-        raise UsageError(f"{out!r} must end in one of {', '.join(ENDINGS)}.", hint="Or say how to write it with --format.")
+        raise UsageError(
+            f"{out!r} must end in one of {', '.join(ENDINGS)}.",
+            hint="Or say how to write it with --format.",
+        )
 
 
-# -- commands --------------------------------------------------------------------------------------------------------------
+# -- commands --------------------------------------------------------------------------------------
 
 
 def _research(wb: Workbench, args: argparse.Namespace) -> int:
@@ -123,7 +147,11 @@ def _research(wb: Workbench, args: argparse.Namespace) -> int:
 
 
 def _demo(wb: Workbench, args: argparse.Namespace) -> int:
-    print(f"A question to the documentation of the packages installed here, no key needed:\n  {args.question}", file=sys.stderr)
+    print(
+        "A question to the documentation of the packages installed here, no key needed:\n "
+        f" {args.question}",
+        file=sys.stderr,
+    )
     return _finish(wb, wb.research(args.question, sources="packages"), args)
 
 
@@ -142,18 +170,30 @@ def _finish(wb: Workbench, run: Run, args: argparse.Namespace) -> int:
         status = follow(run)
     except KeyboardInterrupt:
         wb.close()
-        print(f"\nInterrupted. The run is kept; `sentient-kernel resume {run.id}` goes on where it was.", file=sys.stderr)
+        print(
+            f"\nInterrupted. The run is kept; `sentient-kernel resume {run.id}` goes on where it"
+            " was.",
+            file=sys.stderr,
+        )
         return 130
     if status == "waiting":
         for approval in run.approvals:
             if approval.status == "open":
                 print(one_line(approval.id))
-                how = f"`sentient-kernel approve {shell_word(approval.id)}`, then `sentient-kernel resume {run.id}`"
-                print(f"Waiting for an answer: {one_line(approval.question)} {how}.", file=sys.stderr)
+                how = (
+                    f"`sentient-kernel approve {shell_word(approval.id)}`, then `sentient-kernel"
+                    f" resume {run.id}`"
+                )
+                print(
+                    f"Waiting for an answer: {one_line(approval.question)} {how}.", file=sys.stderr
+                )
         return WAITING
     if status in ("paused", "crashed"):
         why = f": {run.cause}" if run.cause is not None else "."
-        raise RunError(f"Run {run.id} is {status}{why}", hint=f"`sentient-kernel resume {run.id}` goes on with it.")
+        raise RunError(
+            f"Run {run.id} is {status}{why}",
+            hint=f"`sentient-kernel resume {run.id}` goes on with it.",
+        )
     result = run.result()
     for line in map(one_line, run.shortfalls()):
         print(f"sentient-kernel: {line}", file=sys.stderr)
@@ -196,14 +236,25 @@ def _why_nothing(report: Report) -> str:
 def _search(wb: Workbench, args: argparse.Namespace) -> int:
     found = wb.search(args.query, sources=args.source or None, k=args.k)
     if args.json:
-        rows = [{name: getattr(p, name) for name in ("document", "title", "uri", "start", "end", "text", "score", "source")} for p in found]
+        rows = [
+            {
+                name: getattr(p, name)
+                for name in ("document", "title", "uri", "start", "end", "text", "score", "source")
+            }
+            for p in found
+        ]
         _write(_json(rows), args)
     else:
         for i, passage in enumerate(found, 1):
-            print(f"{i}. {one_line(passage.title)}  ({one_line(passage.uri)})\n   {one_line(passage.text)[:300]}\n")
+            print(
+                f"{i}. {one_line(passage.title)}  ({one_line(passage.uri)})\n  "
+                f" {one_line(passage.text)[:300]}\n"
+            )
     if found:
         return DONE
-    healths = [(ref[0], wb.library.source(ref).health) for ref in wb.library.references(args.source or ())]
+    healths = [
+        (ref[0], wb.library.source(ref).health) for ref in wb.library.references(args.source or ())
+    ]
     reasons = [f"{name}: {health.reason}" for name, health in healths if health.reason]
     return _fail(" ".join(reasons) or "No passage fits.", NOTHING)
 
@@ -214,8 +265,17 @@ def _approvals(wb: Workbench, args: argparse.Namespace) -> int:
         from sentient_kernel.projections.drawing.words import payload_lines
 
         for index, one in enumerate(wb.approvals):
-            if one.status == "open" and (asked := payload_lines(one.payload, f"wb.approvals[{index}].payload")):
-                print("\n".join([f"\n{exact(one_line(one.id))} {exact(one_line(one.question))}", *(f"  {part}" for part in asked)]))
+            if one.status == "open" and (
+                asked := payload_lines(one.payload, f"wb.approvals[{index}].payload")
+            ):
+                print(
+                    "\n".join(
+                        [
+                            f"\n{exact(one_line(one.id))} {exact(one_line(one.question))}",
+                            *(f"  {part}" for part in asked),
+                        ]
+                    )
+                )
     return done
 
 
@@ -237,7 +297,11 @@ def _show(wb: Workbench, args: argparse.Namespace) -> int:
     from sentient_kernel.projections.drawing.views import run_text
 
     look = run.look
-    print(run_text(view, look.steps, look.progress, look.sources, look.approvals, foreign=look.foreign))
+    print(
+        run_text(
+            view, look.steps, look.progress, look.sources, look.approvals, foreign=look.foreign
+        )
+    )
     if run.error is not None:
         print(f"\n{one_line(f'{run.error.type}: {run.error.message} {run.error.hint}')}")
     if view.status == "completed":
@@ -253,7 +317,10 @@ def _approve(wb: Workbench, args: argparse.Namespace) -> int:
             payload = json.loads(Path(args.payload).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
-            raise UsageError(f"The payload in {args.payload!r} cannot be read: {why}.", hint="Give a file that holds JSON.") from None
+            raise UsageError(
+                f"The payload in {args.payload!r} cannot be read: {why}.",
+                hint="Give a file that holds JSON.",
+            ) from None
     wb.decide(args.id, "approve", payload=payload)
     return _answered(wb, args.id, "Approved")
 
@@ -266,7 +333,11 @@ def _reject(wb: Workbench, args: argparse.Namespace) -> int:
 def _answered(wb: Workbench, approval: str, what: str) -> int:
     run = wb.run(wb.approval(approval).run)
     ours = run.view.workflow.startswith("sentient_kernel.")
-    how = f"`sentient-kernel resume {run.id}` goes on with the run." if ours else "Start its script or notebook again; it goes on there."
+    how = (
+        f"`sentient-kernel resume {run.id}` goes on with the run."
+        if ours
+        else "Start its script or notebook again; it goes on there."
+    )
     goes_on = "" if run.alive else f" {how}"
     print(f"{what}: {one_line(approval)}.{goes_on}", file=sys.stderr)
     return DONE
@@ -283,13 +354,19 @@ def _doctor(wb: Workbench, args: argparse.Namespace) -> int:
         _write(_json(found), args)
     else:
         for name, value in found.items():
-            shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+            shown = (
+                ", ".join(f"{k} {v}" for k, v in value.items())
+                if isinstance(value, dict)
+                else value
+            )
             print(f"{name.replace('_', ' '):20} {shown}")
     return DONE if found["journal"]["ok"] and found["sqlite"]["ok"] else FAILED
 
 
 def _verify(args: argparse.Namespace) -> int:
-    """Checks the journal without a workbench: one that is damaged cannot be written, and so no workbench holds it."""
+    """Checks the journal without a workbench: one that is damaged cannot be written, and so no
+    workbench holds it.
+    """
     from sentient_kernel.settings import Settings
     from sentient_kernel.workbench.workbench import open_journal
 
@@ -301,17 +378,46 @@ def _verify(args: argparse.Namespace) -> int:
     finally:
         journal.close()
     if args.json:
-        told = {"ok": verdict.ok, "rows": verdict.rows, "head": verdict.head, "foreign": verdict.foreign}
-        _write(_json({**told, "damage": [{"first": d.first, "last": d.last, "what": d.what} for d in verdict.damage]}), args)
+        told = {
+            "ok": verdict.ok,
+            "rows": verdict.rows,
+            "head": verdict.head,
+            "foreign": verdict.foreign,
+        }
+        _write(
+            _json(
+                {
+                    **told,
+                    "damage": [
+                        {"first": d.first, "last": d.last, "what": d.what} for d in verdict.damage
+                    ],
+                }
+            ),
+            args,
+        )
     elif verdict.ok:
-        print(f"The journal is whole: {verdict.rows:,} rows, none missing or altered up to the last one.")
-        print(f"{verdict.rows - verdict.foreign:,} were written by this installation, {verdict.foreign:,} come from elsewhere.")
-        print("That no row is missing or altered does not prove who wrote it: a whole journal can be made up.")
-        print("Nor that it is the newest: an older copy that was put in its place is whole too, and what came later is not in it.")
+        print(
+            f"The journal is whole: {verdict.rows:,} rows, none missing or altered up to the last"
+            " one."
+        )
+        print(
+            f"{verdict.rows - verdict.foreign:,} were written by this installation,"
+            f" {verdict.foreign:,} come from elsewhere."
+        )
+        print(
+            "That no row is missing or altered does not prove who wrote it: a whole journal can be"
+            " made up."
+        )
+        print(
+            "Nor that it is the newest: an older copy that was put in its place is whole too, and"
+            " what came later is not in it."
+        )
     else:
         for damage in verdict.damage:
             print(f"rows {damage.first} to {damage.last}: {one_line(damage.what)}")
-        print("sentient-kernel: The journal is damaged; what can be read is there.", file=sys.stderr)
+        print(
+            "sentient-kernel: The journal is damaged; what can be read is there.", file=sys.stderr
+        )
     return DONE if verdict.ok else FAILED
 
 
@@ -330,7 +436,7 @@ COMMANDS: dict[str, Callable[[Workbench, argparse.Namespace], int]] = {
 }
 
 
-# -- output ------------------------------------------------------------------------------------------------------
+# -- output ----------------------------------------------------------------------------------------
 
 
 def _budget(usd: float | None) -> Any:
@@ -342,7 +448,9 @@ def _budget(usd: float | None) -> Any:
 def _plain(row: Any) -> dict[str, Any]:
     from pydantic_core import to_jsonable_python
 
-    fields = {f.name: getattr(row, f.name) for f in dataclasses.fields(row) if not f.name.startswith("_")}
+    fields = {
+        f.name: getattr(row, f.name) for f in dataclasses.fields(row) if not f.name.startswith("_")
+    }
     value: dict[str, Any] = to_jsonable_python(fields, inf_nan_mode="strings")
     return value
 

@@ -1,4 +1,6 @@
-"""A run in a terminal: progress on stderr, questions on stdin, so that stdout holds the report alone: drawn for people, else Markdown."""
+"""A run in a terminal: progress on stderr, questions on stdin, so that stdout holds the report
+alone: drawn for people, else Markdown.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ BETWEEN = 2.0
 
 
 def follow(run: Run) -> str:
-    """Shows a run's progress until it comes to rest, asks what it asks where a person can answer, and returns its status."""
+    """Shows a run's progress until it comes to rest, asks what it asks where a person can answer,
+    and returns its status.
+    """
     with _telling() as tell:
         for view in run.changes():
             tell(view.phase, view.message, view.progress)
@@ -34,7 +38,9 @@ def follow(run: Run) -> str:
 
 
 def print_report(report: Report) -> None:
-    """Prints a report on stdout: drawn where that is a terminal, as Markdown where it is a file or a pipe."""
+    """Prints a report on stdout: drawn where that is a terminal, as Markdown where it is a file or
+    a pipe.
+    """
     if not sys.stdout.isatty():
         print(report.to_markdown())
         return
@@ -46,7 +52,8 @@ def print_report(report: Report) -> None:
 
 
 class Lines:
-    """Progress as lines: one for each new phase, and within a phase one every few seconds. What was told last is never lost.
+    """Progress as lines: one for each new phase, and within a phase one every few seconds. What was
+    told last is never lost.
 
     Args:
         write: Takes a line.
@@ -65,7 +72,9 @@ class Lines:
         Search · 10 passages
     """
 
-    def __init__(self, write: Callable[[str], None], now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, write: Callable[[str], None], now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._write = write
         self._now = now
         self._phase: str | None = None
@@ -105,7 +114,9 @@ class Moving:
         from rich.text import Text
 
         share = f"  {fraction:.0%}" if fraction is not None else ""
-        self._status.update(Text((_line(phase, message) or "Starting") + share, overflow="ellipsis", no_wrap=True))
+        self._status.update(
+            Text((_line(phase, message) or "Starting") + share, overflow="ellipsis", no_wrap=True)
+        )
         self._status.start()
 
     def pause(self) -> None:
@@ -116,12 +127,18 @@ class Moving:
 
 
 def _line(phase: str, message: str) -> str:
-    return " ".join(plain(" · ".join(part for part in (phase.capitalize(), message) if part)[:LONGEST]).split())
+    return " ".join(
+        plain(" · ".join(part for part in (phase.capitalize(), message) if part)[:LONGEST]).split()
+    )
 
 
 @contextmanager
 def _telling() -> Iterator[Lines | Moving]:
-    tell = Moving() if sys.stderr.isatty() else Lines(lambda line: print(line, file=sys.stderr, flush=True))
+    tell = (
+        Moving()
+        if sys.stderr.isatty()
+        else Lines(lambda line: print(line, file=sys.stderr, flush=True))
+    )
     try:
         yield tell
     finally:

@@ -33,7 +33,12 @@ LONGEST = 5_000
 _ANSWERED = "answered elsewhere, and counting from then on"
 _POLICIES = "policies that answer by themselves from then on"
 _MODELS = "models and embedders"
-_NAMED = {"sources": "sources", "model": _MODELS, "embedder": _MODELS, "arguments": "arguments of other workflows"}
+_NAMED = {
+    "sources": "sources",
+    "model": _MODELS,
+    "embedder": _MODELS,
+    "arguments": "arguments of other workflows",
+}
 _COUNTING = (_ANSWERED, _POLICIES, *dict.fromkeys(_NAMED.values()))
 
 
@@ -56,7 +61,10 @@ def trust(path: str, *, yes: bool) -> int:
     if env.problem:
         raise UsageError(env.problem, hint="Only a plain file of text can be trusted.")
     if env.path is None and not journal.is_file():
-        raise UsageError(f"{path!r} holds neither a journal (journal.db) nor a .env file.", hint="Name a home, or a project's folder.")
+        raise UsageError(
+            f"{path!r} holds neither a journal (journal.db) nor a .env file.",
+            hint="Name a home, or a project's folder.",
+        )
     seen = _shown(journal) if journal.is_file() else None
     new = env.path is not None and not env.trusted
     if new:
@@ -77,7 +85,9 @@ def trust(path: str, *, yes: bool) -> int:
 
 def _said_yes() -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError("Without a terminal, --yes is needed.", hint="Read what is shown, then give --yes.")
+        raise UsageError(
+            "Without a terminal, --yes is needed.", hint="Read what is shown, then give --yes."
+        )
     print("Type yes to take all of this for your own: ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() == "yes"
 
@@ -89,13 +99,17 @@ def _remember(env: EnvFile) -> None:
 
 
 def _shown(path: Path) -> Seen | None:
-    """Prints what a journal holds that comes from elsewhere; returns how far it was looked at, None where there is nothing of that kind."""
+    """Prints what a journal holds that comes from elsewhere; returns how far it was looked at, None
+    where there is nothing of that kind.
+    """
     with SqliteJournal(path, blobs_dir=path.parent / "blobs", readonly=True) as journal:
         seen = journal.newest()
         verdict = journal.verify(full=True)
         if not verdict.ok:
             what = f"{path} is not what was written: {one_line(verdict.damage[0].what)}"
-            raise JournalDamaged(what, hint="It cannot be trusted as it is; `sentient-kernel verify` tells more.")
+            raise JournalDamaged(
+                what, hint="It cannot be trusted as it is; `sentient-kernel verify` tells more."
+            )
         if not verdict.foreign:
             return None
         found = _Contents(journal.blobs.get)
@@ -110,24 +124,35 @@ def _shown(path: Path) -> Seen | None:
     for heading, lines in counts:
         _print(heading, lines, "  ")
     for heading, lines in found.told(alive):
-        _print(heading, lines[:MOST] + [f"… and {len(lines) - MOST:,} more"] * (len(lines) > MOST), "  ")
+        _print(
+            heading,
+            lines[:MOST] + [f"… and {len(lines) - MOST:,} more"] * (len(lines) > MOST),
+            "  ",
+        )
     amounts = [f"{len(lines):,} {heading}" for heading, lines in counts if lines]
     print(f"  What counts from then on, all of it shown above: {'; '.join(amounts) or 'nothing'}.")
     return seen
 
 
 def _whole(lines: list[str]) -> list[str]:
-    """Returns lines as they are; refuses what cannot be shown whole: nobody could have looked at it. Raises UsageError."""
+    """Returns lines as they are; refuses what cannot be shown whole: nobody could have looked at
+    it. Raises UsageError.
+    """
     for line in lines:
         if len(line) > LONGEST or is_cut(line):
-            raise UsageError(f"A line of it is longer than can be shown: {said(line, 200)}.", hint="It cannot be trusted as it is.")
+            raise UsageError(
+                f"A line of it is longer than can be shown: {said(line, 200)}.",
+                hint="It cannot be trusted as it is.",
+            )
     return lines
 
 
 def _print(heading: str, lines: Iterable[str], indent: str = "") -> None:
     shown = [one_line(exact(line)) for line in lines]
     if shown:
-        print("\n".join([f"{indent}{one_line(heading)}:", *(f"{indent}  {line}" for line in shown)]))
+        print(
+            "\n".join([f"{indent}{one_line(heading)}:", *(f"{indent}  {line}" for line in shown)])
+        )
 
 
 class _Contents:
@@ -138,7 +163,9 @@ class _Contents:
         self._runs = Runs()
         self._users: Counter[str] = Counter()
         self._asked: dict[ApprovalId, tuple[str, JsonValue]] = {}
-        self._found: dict[str, dict[tuple[RunId, str], None]] = {heading: {} for heading in _COUNTING}
+        self._found: dict[str, dict[tuple[RunId, str], None]] = {
+            heading: {} for heading in _COUNTING
+        }
         self._hosts: Counter[str] = Counter()
 
     def apply(self, record: Record) -> None:
@@ -157,7 +184,9 @@ class _Contents:
 
     def _begun(self, run: RunId, event: RunStarted) -> None:
         self._users[event.user or "nobody"] += 1
-        if acting := [f"{ask}: {how}" for ask, how in (event.approve or {}).items() if how != "ask"]:
+        if acting := [
+            f"{ask}: {how}" for ask, how in (event.approve or {}).items() if how != "ask"
+        ]:
             self._take(_POLICIES, run, f"{run}: {', '.join(acting)}")
         names = research_names if event.workflow == RESEARCH else inputs_named
         for name, value in names(event.inputs).items():
@@ -168,13 +197,18 @@ class _Contents:
         if isinstance(event, ApprovalRequested):
             self._asked[event.approval] = event.question, event.payload
         else:
-            question, asked = self._asked.get(event.approval, ("a question that is not there", None))
+            question, asked = self._asked.get(
+                event.approval, ("a question that is not there", None)
+            )
             agreed = event.payload if event.edited else asked
             what = f" {_text(agreed)}" if agreed is not None else ""
-            self._take(_ANSWERED, run, f"{event.decision} by {event.by or 'somebody'}: {question}{what}")
+            self._take(
+                _ANSWERED, run, f"{event.decision} by {event.by or 'somebody'}: {question}{what}"
+            )
 
     def counting(self, alive: frozenset[RunId]) -> Iterator[tuple[str, list[str]]]:
-        """Yields all that something follows from, under headings; ``alive`` are the runs that some kernel executes.
+        """Yields all that something follows from, under headings; ``alive`` are the runs that some
+        kernel executes.
 
         A run that is completed goes on nowhere: nothing follows from what it named.
         """
@@ -183,21 +217,40 @@ class _Contents:
         for heading, found in self._found.items():
             yield heading, list(dict.fromkeys(line for run, line in found if run not in done))
         over = ("completed", "failed", "cancelled")
-        yield "not finished", [f"{view.id} {view.status}: {said(view.title)}" for view in views if view.status not in over]
+        yield (
+            "not finished",
+            [
+                f"{view.id} {view.status}: {said(view.title)}"
+                for view in views
+                if view.status not in over
+            ],
+        )
 
     def told(self, alive: frozenset[RunId]) -> Iterator[tuple[str, list[str]]]:
         """Yields what else there is to read, under headings."""
         views = [with_liveness(view, view.id in alive) for view in self._runs.table]
         counts = Counter((view.workflow, view.status) for view in views)
-        yield "runs", [f"{n:,} {status}: {workflow}" for (workflow, status), n in sorted(counts.items())]
+        yield (
+            "runs",
+            [f"{n:,} {status}: {workflow}" for (workflow, status), n in sorted(counts.items())],
+        )
         yield "begun by", [f"{user} ({n:,})" for user, n in self._users.most_common()]
         done = {view.id for view in views if view.status == "completed"}
-        yield "answered in runs that are completed", [line for run, line in self._found[_ANSWERED] if run in done]
-        yield "hosts in what is recorded", [f"{said(host)} ({n:,} times)" for host, n in self._hosts.most_common()]
+        yield (
+            "answered in runs that are completed",
+            [line for run, line in self._found[_ANSWERED] if run in done],
+        )
+        yield (
+            "hosts in what is recorded",
+            [f"{said(host)} ({n:,} times)" for host, n in self._hosts.most_common()],
+        )
 
 
 def _texts(value: JsonValue | Any) -> list[str]:
-    return [one if isinstance(one, str) else str(one) for one in (value if isinstance(value, list) else [value])]
+    return [
+        one if isinstance(one, str) else str(one)
+        for one in (value if isinstance(value, list) else [value])
+    ]
 
 
 def _text(value: JsonValue) -> str:

@@ -1,9 +1,12 @@
-"""Durable runs: workflows whose steps are recorded, and that go on where they were whatever ended them.
+"""Durable runs: workflows whose steps are recorded, and that go on where they were whatever ended
+them.
 
-May import: journal, the fold of what is foreign, and the vocabulary (events, commands, ids, clock, errors). Knows no agent, model, widget,
+May import: journal, the fold of what is foreign, and the vocabulary (events, commands, ids, clock,
+    errors). Knows no agent, model, widget,
 HTTP or pandas.
 
-The invariants: a step whose result was handed to its workflow is in the journal, and is never run again; nothing that was written elsewhere
+The invariants: a step whose result was handed to its workflow is in the journal, and is never run
+    again; nothing that was written elsewhere
 is executed, and no answer or policy from elsewhere counts, before a person has agreed to it here.
 
     workflow.py      how a workflow is declared: @workflow, Retry, effects, Outcome
@@ -34,7 +37,16 @@ from sentient_kernel.engine.engine import Engine
 from sentient_kernel.engine.identity import fixed_name
 from sentient_kernel.engine.state import answered_by
 from sentient_kernel.engine.tree import root_of, tree_of
-from sentient_kernel.engine.workflow import EffectSpec, Outcome, Retry, Workflow, idempotent, once, pure, workflow
+from sentient_kernel.engine.workflow import (
+    EffectSpec,
+    Outcome,
+    Retry,
+    Workflow,
+    idempotent,
+    once,
+    pure,
+    workflow,
+)
 
 __all__ = [
     "Context",

@@ -1,6 +1,8 @@
-"""Forgotten awaits: a call of the context, or of an async function, that a workflow makes and never awaits does nothing.
+"""Forgotten awaits: a call of the context, or of an async function, that a workflow makes and never
+awaits does nothing.
 
-Python warns of it on stderr, when the garbage collector comes by. Here the run fails, with the line.
+Python warns of it on stderr, when the garbage collector comes by. Here the run fails, with the
+line.
 """
 
 from __future__ import annotations
@@ -44,12 +46,16 @@ class PendingCall(NamedTuple):
 
 
 class PendingCalls:
-    """The calls of one run that were made and have perhaps not begun. Lives on the engine's loop."""
+    """The calls of one run that were made and have perhaps not begun. Lives on the engine's
+    loop.
+    """
 
     def __init__(self) -> None:
         self._made: list[PendingCall] = []
 
-    def watch(self, coroutine: Coroutine[Any, Any, T], name: str, frame: FrameType) -> Coroutine[Any, Any, T]:
+    def watch(
+        self, coroutine: Coroutine[Any, Any, T], name: str, frame: FrameType
+    ) -> Coroutine[Any, Any, T]:
         """Remembers a call until it begins.
 
         Args:
@@ -60,11 +66,15 @@ class PendingCalls:
         if len(self._made) >= MOST:
             self._made = [made for made in self._made if made.waits]
         code = frame.f_code
-        self._made.append(PendingCall(coroutine, name, code.co_filename, frame.f_lineno, code.co_qualname))
+        self._made.append(
+            PendingCall(coroutine, name, code.co_filename, frame.f_lineno, code.co_qualname)
+        )
         return coroutine
 
     def forgotten(self) -> UsageError | None:
-        """Returns what to say of the calls that nobody awaits, now that the workflow has ended; closes them."""
+        """Returns what to say of the calls that nobody awaits, now that the workflow has ended;
+        closes them.
+        """
         waiting = [made for made in self._made if made.waits]
         self._made = []
         if not waiting:
@@ -73,19 +83,34 @@ class PendingCalls:
         left = [made for made in waiting if id(made.coroutine) not in tasks]
         for made in left:
             made.coroutine.close()
-        places = list({(made.file, made.line): made for made in left}.values())  # of one line the outermost call, which is made last
-        return _said([(made.name, made.line, made.function, _text(made.file, made.line)) for made in places]) if places else None
+        places = list(
+            {(made.file, made.line): made for made in left}.values()
+        )  # of one line the outermost call, which is made last
+        return (
+            _said(
+                [
+                    (made.name, made.line, made.function, _text(made.file, made.line))
+                    for made in places
+                ]
+            )
+            if places
+            else None
+        )
 
     def behind(self, error: Exception) -> UsageError | None:
-        """Returns what to say of an error that a forgotten await has led to, where that is so; closes the calls that wait."""
+        """Returns what to say of an error that a forgotten await has led to, where that is so;
+        closes the calls that wait.
+        """
         forgotten = self.forgotten()
         return forgotten if "coroutine" in str(error) else None
 
 
 def check_awaits(fn: Callable[..., Any]) -> None:
-    """Refuses a workflow that calls an async function as a statement of its own, without awaiting it.
+    """Refuses a workflow that calls an async function as a statement of its own, without awaiting
+    it.
 
-    For the thread that starts the run, not for the loop: two threads that parse at once disturb each other in Python 3.11 (gh-106905).
+    For the thread that starts the run, not for the loop: two threads that parse at once disturb
+        each other in Python 3.11 (gh-106905).
 
     Args:
         fn: The function of a workflow; where its source cannot be had it passes.
@@ -103,15 +128,21 @@ def check_awaits(fn: Callable[..., Any]) -> None:
 
 def _said(places: list[tuple[str, int, str, str]]) -> UsageError:
     said = [
-        f"{name}(...) is not awaited in line {line} of {function.rpartition('.')[2]!r}: {text}" for name, line, function, text in places
+        f"{name}(...) is not awaited in line {line} of {function.rpartition('.')[2]!r}: {text}"
+        for name, line, function, text in places
     ]
     more = f"; and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
     first = places[0][0]
-    return UsageError(f"{'; '.join(said[:SHOWN])}{more}.", hint=f"Write `await {first}(...)`: without it the call does not run.")
+    return UsageError(
+        f"{'; '.join(said[:SHOWN])}{more}.",
+        hint=f"Write `await {first}(...)`: without it the call does not run.",
+    )
 
 
 def _is_async(name: str, fn: Callable[..., Any]) -> bool:
-    """Tells whether a call, as it is written, gives something to await; of what only the function itself knows it is not known."""
+    """Tells whether a call, as it is written, gives something to await; of what only the function
+    itself knows it is not known.
+    """
     first, *rest = name.split(".")
     code: CodeType = fn.__code__
     if first == code.co_varnames[0]:  # the context
@@ -126,14 +157,18 @@ def _is_async(name: str, fn: Callable[..., Any]) -> bool:
 
 @lru_cache(maxsize=512)
 def _statements(code: CodeType) -> tuple[tuple[str, int, str], ...]:
-    """Returns the calls by name that are statements of their own in a function: name, line, text."""
+    """Returns the calls by name that are statements of their own in a function: name, line,
+    text.
+    """
     tree, at = syntax(code), code.co_firstlineno - 1
     if tree is None or not tree.body:
         return ()
     return tuple(
         (name, node.lineno + at, _text(code.co_filename, node.lineno + at))
         for node in _own(tree.body[0])
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and (name := _dotted(node.value.func))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and (name := _dotted(node.value.func))
     )
 
 

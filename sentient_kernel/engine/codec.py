@@ -1,7 +1,8 @@
-"""Values in and out of the journal: JSON through pydantic, tables of pandas in a blob, nothing else, never pickle.
+"""Values in and out of the journal: JSON through pydantic, tables of pandas in a blob, nothing
+else, never pickle.
 
-A value that a step returns goes through here at once, not only when it is read again, so that the first run and every replay
-see the same thing (a tuple without an annotation is a list both times).
+A value that a step returns goes through here at once, not only when it is read again, so that the
+first run and every replay see the same thing (a tuple without an annotation is a list both times).
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import from_json, to_json
 
-from sentient_kernel.engine.values import FRAME, SERIES, fallback, is_record, is_table, is_table_type, kind_of, parts, plain
+from sentient_kernel.engine.values import (
+    FRAME,
+    SERIES,
+    fallback,
+    is_record,
+    is_table,
+    is_table_type,
+    kind_of,
+    parts,
+    plain,
+)
 from sentient_kernel.errors import HoldsSecret, ValueNotStorable
 from sentient_kernel.events import Written, keyed
 from sentient_kernel.ids import BlobId, StepKey
@@ -29,7 +40,9 @@ INLINE = 32_000
 """Bytes of JSON up to which a result stands in its row; bigger ones go to a blob."""
 
 NONFINITE = "nonfinite"
-"""Stands for the type of a plain value that holds NaN or infinities: JSON has only strings for them."""
+"""Stands for the type of a plain value that holds NaN or infinities: JSON has only strings for
+them.
+"""
 
 _PLAIN = frozenset({type(None), bool, int, float, str})
 _FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -47,8 +60,8 @@ def encode(value: Any, what: str) -> Encoded:
     """Turns a value into JSON that is kept.
 
     Args:
-        value: JSON values, pydantic models, dataclasses, dates, sets of these, numbers and arrays of numpy (which become lists), or one
-            pandas DataFrame or Series.
+        value: JSON values, pydantic models, dataclasses, dates, sets of these, numbers and arrays
+            of numpy (which become lists), or one pandas DataFrame or Series.
         what: What the value is, for the error: ``"the result of step 'read'"``.
 
     Raises:
@@ -61,7 +74,8 @@ def encode(value: Any, what: str) -> Encoded:
 
 
 def refuse_secrets(data: bytes, what: str) -> None:
-    """Refuses JSON that holds the value of a known secret: altered, it would not be what the workflow goes on with.
+    """Refuses JSON that holds the value of a known secret: altered, it would not be what the
+    workflow goes on with.
 
     Raises:
         HoldsSecret: It does; the message says which, and where.
@@ -69,16 +83,22 @@ def refuse_secrets(data: bytes, what: str) -> None:
     if (found := redactor().held_in(data)) is not None:
         name, where = found
         raise HoldsSecret(
-            f"{what[:1].upper()}{what[1:]} holds the secret {name}, at {where}; secrets are not kept.",
+            f"{what[:1].upper()}{what[1:]} holds the secret {name}, at {where}; secrets are not"
+            " kept.",
             hint="Leave it out, and read it where it is used, from the environment or a setting.",
         )
 
 
 def as_json(value: Any, what: str) -> Encoded:
-    """Turns a value into JSON as :func:`encode` does, secrets included: for what is not kept. Raises ValueNotStorable."""
+    """Turns a value into JSON as :func:`encode` does, secrets included: for what is not kept.
+    Raises ValueNotStorable.
+    """
     try:
         if type(value) in _PLAIN:
-            return Encoded(to_json(value, inf_nan_mode="strings"), NONFINITE if type(value) is float and not math.isfinite(value) else "")
+            return Encoded(
+                to_json(value, inf_nan_mode="strings"),
+                NONFINITE if type(value) is float and not math.isfinite(value) else "",
+            )
         if is_table(value):
             from sentient_kernel.engine.frames import table_json
 
@@ -113,7 +133,8 @@ def decode(data: bytes, tag: str = "", fn: Callable[..., Any] | None = None) -> 
 
     Args:
         data: What :func:`encode` made.
-        tag: The name of the type it came from; looked up only among the names that the module of ``fn`` already knows.
+        tag: The name of the type it came from; looked up only among the names that the module of
+            ``fn`` already knows.
         fn: The function that returned it; its return annotation wins over the tag.
     """
     if tag in (FRAME, SERIES):
@@ -127,7 +148,9 @@ def decode(data: bytes, tag: str = "", fn: Callable[..., Any] | None = None) -> 
         try:
             return adapter.validate_json(data)
         except ValidationError:
-            pass  # the annotation promises something else than what was returned: plain values, both times
+            # the annotation promises something else than what was returned: plain values, both
+            # times
+            pass
     return _with_floats(from_json(data)) if tag == NONFINITE else from_json(data)
 
 
@@ -138,8 +161,12 @@ def normalised(value: Any, encoded: Encoded, fn: Callable[..., Any] | None) -> A
     return decode(encoded.json, encoded.type, fn)
 
 
-def result_fact(kind: str, key: StepKey | None, encoded: Encoded, blobs: Blobs, *, full: bool = False) -> Written:
-    """Makes the event that holds a result: in the row when it is small, in a blob when it is big."""
+def result_fact(
+    kind: str, key: StepKey | None, encoded: Encoded, blobs: Blobs, *, full: bool = False
+) -> Written:
+    """Makes the event that holds a result: in the row when it is small, in a blob when it is
+    big.
+    """
     parts: list[bytes] = []
     if len(encoded.json) > INLINE:
         parts.append(f'"blob":"{blobs.put(encoded.json, sync=full)}"'.encode())
@@ -168,11 +195,16 @@ def inputs_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         ValueNotStorable: One of them cannot be kept as JSON; the message names it.
     """
     positional = [_input(a, f"argument {i + 1} of the workflow") for i, a in enumerate(args)]
-    return {"args": positional, "kwargs": {k: _input(v, f"argument {k!r} of the workflow") for k, v in kwargs.items()}}
+    return {
+        "args": positional,
+        "kwargs": {k: _input(v, f"argument {k!r} of the workflow") for k, v in kwargs.items()},
+    }
 
 
 def arguments(fn: Callable[..., Any], inputs: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Turns stored inputs back into the arguments that the workflow's annotations ask for; ``fn`` takes the context first."""
+    """Turns stored inputs back into the arguments that the workflow's annotations ask for; ``fn``
+    takes the context first.
+    """
     args, kwargs = list(inputs["args"]), dict(inputs["kwargs"])
     by_place, rest, by_name, others = _takes(fn)
     args = [_as(by_place[i] if i < len(by_place) else rest, value) for i, value in enumerate(args)]
@@ -182,7 +214,9 @@ def arguments(fn: Callable[..., Any], inputs: Any) -> tuple[list[Any], dict[str,
 def _input(value: Any, what: str) -> Any:
     if is_table(value):
         hint = "Load it in a step of the workflow, or pass where it is."
-        raise ValueNotStorable(f"{what[:1].upper()}{what[1:]} is a {type(value).__name__}.", hint=hint)
+        raise ValueNotStorable(
+            f"{what[:1].upper()}{what[1:]} is a {type(value).__name__}.", hint=hint
+        )
     return jsonable(value, what)
 
 
@@ -199,8 +233,12 @@ _Adapter = TypeAdapter[Any] | None
 
 
 @lru_cache(maxsize=512)
-def _takes(fn: Callable[..., Any]) -> tuple[list[_Adapter], _Adapter, dict[str, _Adapter], _Adapter]:
-    """Returns adapters for what a function takes after its context: by place, for further places, by name, for further names."""
+def _takes(
+    fn: Callable[..., Any],
+) -> tuple[list[_Adapter], _Adapter, dict[str, _Adapter], _Adapter]:
+    """Returns adapters for what a function takes after its context: by place, for further places,
+    by name, for further names.
+    """
     try:
         hints = get_type_hints(fn)
     except (NameError, TypeError, AttributeError):
@@ -223,18 +261,26 @@ def _takes(fn: Callable[..., Any]) -> tuple[list[_Adapter], _Adapter, dict[str, 
 
 
 def canonical(value: Any, what: str) -> bytes:
-    """Returns JSON bytes that are the same for equal arguments, whatever the order of their keys or the process."""
+    """Returns JSON bytes that are the same for equal arguments, whatever the order of their keys or
+    the process.
+    """
     if type(value) in _PLAIN:
         return as_json(value, what).json
     data = as_json(_without_sets(value), what).json
     if b"{" in data:
-        return json.dumps(json.loads(data), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        return json.dumps(
+            json.loads(data), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        ).encode("utf-8", "surrogatepass")
     return data
 
 
 def _without_sets(value: Any) -> Any:
-    """Turns models and dataclasses that hold sets into dicts, in which sets are given an order; leaves everything else alone."""
-    if is_record(value) and any(isinstance(v, (set, frozenset)) or is_record(v) for v in vars(value).values()):
+    """Turns models and dataclasses that hold sets into dicts, in which sets are given an order;
+    leaves everything else alone.
+    """
+    if is_record(value) and any(
+        isinstance(v, (set, frozenset)) or is_record(v) for v in vars(value).values()
+    ):
         return {k: _without_sets(v) for k, v in vars(value).items()}
     if isinstance(value, dict):
         return {k: _without_sets(v) for k, v in value.items()}
@@ -254,9 +300,13 @@ def _holds_nonfinite(value: Any) -> bool:
 
 
 def _only_from_floats(value: Any) -> bool:
-    """True when plain values hold floats that JSON has no numbers for, and no string that reads like one."""
+    """True when plain values hold floats that JSON has no numbers for, and no string that reads
+    like one.
+    """
     if isinstance(value, dict):
-        return all(type(k) is not str or k not in _FLOATS for k in value) and all(map(_only_from_floats, value.values()))
+        return all(type(k) is not str or k not in _FLOATS for k in value) and all(
+            map(_only_from_floats, value.values())
+        )
     if isinstance(value, (list, tuple)):
         return all(map(_only_from_floats, value))
     return type(value) in _PLAIN and not (type(value) is str and value in _FLOATS)
@@ -271,15 +321,23 @@ def _with_floats(value: Any) -> Any:
 
 
 def _tag(value: Any) -> str:
-    if isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
+    if isinstance(value, BaseModel) or (
+        dataclasses.is_dataclass(value) and not isinstance(value, type)
+    ):
         return type(value).__name__
-    if isinstance(value, list) and value and (isinstance(value[0], BaseModel) or dataclasses.is_dataclass(value[0])):
+    if (
+        isinstance(value, list)
+        and value
+        and (isinstance(value[0], BaseModel) or dataclasses.is_dataclass(value[0]))
+    ):
         return f"list:{type(value[0]).__name__}" if len({type(v) for v in value}) == 1 else ""
     return ""
 
 
 def returns(fn: Callable[..., Any] | None) -> TypeAdapter[Any] | None:
-    """Returns the adapter for what a function says it returns, or None where plain values will do."""
+    """Returns the adapter for what a function says it returns, or None where plain values will
+    do.
+    """
     try:
         return None if fn is None else _returns(fn)
     except TypeError:  # a callable without a hash
@@ -296,16 +354,21 @@ def _returns(fn: Callable[..., Any]) -> TypeAdapter[Any] | None:
 
 
 def _adapter(hint: Any) -> TypeAdapter[Any] | None:
-    if hint in (None, type(None), Any, dict, list, str, int, float, bool, object) or is_table_type(hint):
+    if hint in (None, type(None), Any, dict, list, str, int, float, bool, object) or is_table_type(
+        hint
+    ):
         return None
     try:
         return _base64_adapter(hint)
-    except Exception:  # noqa: BLE001 - pydantic raises many kinds for types it has no schema for; then plain values serve
+    except Exception:  # noqa: BLE001
+        # pydantic raises many kinds for types it has no schema for; then plain values serve
         return None
 
 
 def _base64_adapter(hint: Any) -> TypeAdapter[Any]:
-    """Returns an adapter that reads bytes the way they are written here; methods and local functions that return the same share one."""
+    """Returns an adapter that reads bytes the way they are written here; methods and local
+    functions that return the same share one.
+    """
     try:
         hash(hint)
     except TypeError:  # what a hint is annotated with may be anything
@@ -319,7 +382,9 @@ def _new_adapter(hint: Any, _: str) -> TypeAdapter[Any]:
     except PydanticUserError:
         if isinstance(hint, type) and issubclass(hint, BaseModel):
             return TypeAdapter(hint)  # it writes and reads them as its own settings say
-        return TypeAdapter(hint | None, config=_BYTES)  # a dataclass takes the setting from what is around it
+        return TypeAdapter(
+            hint | None, config=_BYTES
+        )  # a dataclass takes the setting from what is around it
 
 
 _shared_adapter = lru_cache(maxsize=256)(_new_adapter)
@@ -329,14 +394,19 @@ _shared_adapter = lru_cache(maxsize=256)(_new_adapter)
 def _known(fn: Callable[..., Any], tag: str) -> TypeAdapter[Any] | None:
     name = tag.removeprefix("list:")
     cls = getattr(fn, "__globals__", {}).get(name)
-    if not isinstance(cls, type) or not (issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls)):
+    if not isinstance(cls, type) or not (
+        issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls)
+    ):
         return None
     return _base64_adapter(list[cls] if tag.startswith("list:") else cls)  # type: ignore[valid-type]
 
 
 def _not_storable(value: Any, what: str) -> ValueNotStorable:
     where, culprit = _culprit(value, "it")
-    hint = "Use JSON values, pydantic models, dataclasses or one DataFrame, and open files and connections inside the step."
+    hint = (
+        "Use JSON values, pydantic models, dataclasses or one DataFrame, and open files and"
+        " connections inside the step."
+    )
     if len(where) > 200:
         why = "it refers to itself, or is nested too deeply"
     elif isinstance(culprit, str):
@@ -344,12 +414,17 @@ def _not_storable(value: Any, what: str) -> ValueNotStorable:
     else:
         why = f"{where} is of type {kind_of(culprit)}"
         if hasattr(culprit, "__await__"):
-            hint = f"An `await` is missing before {getattr(culprit, '__qualname__', type(culprit).__name__)}."
+            hint = (
+                "An `await` is missing before"
+                f" {getattr(culprit, '__qualname__', type(culprit).__name__)}."
+            )
         elif is_table(culprit):
             hint = "Return it from a step of its own, or make it JSON with .to_dict()."
         elif kind_of(culprit).startswith("pandas."):
             hint = "Make it text or JSON first: str(...), .tolist() or .to_dict()."
-    return ValueNotStorable(f"{what[:1].upper()}{what[1:]} cannot be kept as JSON: {why}.", hint=hint)
+    return ValueNotStorable(
+        f"{what[:1].upper()}{what[1:]} cannot be kept as JSON: {why}.", hint=hint
+    )
 
 
 def _culprit(value: Any, path: str) -> tuple[str, Any]:

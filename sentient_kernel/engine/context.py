@@ -43,18 +43,26 @@ def _awaited(method: Method[P, T]) -> Method[P, T]:
 class Context:
     """The first argument of every workflow.
 
-    What a workflow does through it is recorded; what was recorded is not done again when the run is resumed.
+    What a workflow does through it is recorded; what was recorded is not done again when the run is
+    resumed.
 
     What it writes, and when that is safe:
 
-    =====================================  ==========================================  ====================================
+    =====================================  ==========================================
+                                           ====================================
     Verb                                   Durable                                     A resumed run
-    =====================================  ==========================================  ====================================
-    step, approve, run, send, receive      before it returns                           takes the result from the record
-    emit, tell                             with the next commit, soon after            does not write it again
-    note (any thread, inside a step)       with the next commit, soon after            writes it if the step runs again
-    stream (any thread, inside a step)     never: it is only shown                     shows it if the step runs again
-    =====================================  ==========================================  ====================================
+    =====================================  ==========================================
+                                           ====================================
+    step, approve, run, send, receive      before it returns                           takes the
+                                           result from the record
+    emit, tell                             with the next commit, soon after            does not
+                                           write it again
+    note (any thread, inside a step)       with the next commit, soon after            writes it if
+                                           the step runs again
+    stream (any thread, inside a step)     never: it is only shown                     shows it if
+        the step runs again
+    =====================================  ==========================================
+                                           ====================================
     """
 
     def __init__(self, execution: Execution) -> None:
@@ -78,14 +86,19 @@ class Context:
     def asked_to_finish(self) -> str:
         """Who has asked to finish, "budget" where its time was over; empty while nobody has.
 
-        It tells at once, also inside a step, and is not part of the replay: a workflow decides by :attr:`finishing`.
+        It tells at once, also inside a step, and is not part of the replay: a workflow decides by
+        :attr:`finishing`.
         """
         asked = [one.state for one in self._execution.lineage() if one.state.finishing]
         return (asked[0].finisher or "somebody") if asked else ""
 
     async def until_asked_to_finish(self) -> None:
-        """Returns when somebody asks this run to finish; for a step that waits for something else besides."""
-        asked = [asyncio.ensure_future(one.told_to_finish.wait()) for one in self._execution.lineage()]
+        """Returns when somebody asks this run to finish; for a step that waits for something else
+        besides.
+        """
+        asked = [
+            asyncio.ensure_future(one.told_to_finish.wait()) for one in self._execution.lineage()
+        ]
         try:
             await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -113,11 +126,14 @@ class Context:
 
         Args:
             fn: Async functions run on the engine's loop, sync ones in a thread.
-            args: Its arguments: JSON values, pydantic models, dataclasses, DataFrames. They are part of the step's identity.
+            args: Its arguments: JSON values, pydantic models, dataclasses, DataFrames. They are
+                part of the step's identity.
             retry: How often to try again; by default not at all.
             timeout: Seconds that one attempt may take.
-            effect: What it does to the world: ``pure()`` (default), ``idempotent(key)`` or ``once()``.
-            version: Stands for the function's code in the step's identity; by default its source when a notebook defines it.
+            effect: What it does to the world: ``pure()`` (default), ``idempotent(key)`` or
+                ``once()``.
+            version: Stands for the function's code in the step's identity; by default its source
+                when a notebook defines it.
             title: What people see instead of the function's name.
             kwargs: Its keyword arguments.
 
@@ -134,21 +150,30 @@ class Context:
             hint = "Write sk.once(), sk.idempotent(key) or sk.pure()."
             raise UsageError(f"effect must be an effect, not {effect!r}.", hint=hint)
         plan = execution.plan(fn, version)
-        prefix = plan.prefix if effect.kind != "once" else plan.once  # what happened once is not undone by an edit
+        prefix = (
+            plan.prefix if effect.kind != "once" else plan.once
+        )  # what happened once is not undone by an edit
         key = execution.cursor.occurrence(identity.identity(prefix, plan.name, args, kwargs))
         call = StepCall(key, plan.name, plan, fn, args, kwargs, retry, timeout, effect, title)
         return self.watch_call(execution.step(call), "ctx.step", sys._getframe(1))
 
     @_awaited
     async def approve(
-        self, question: str, payload: Any = None, *, schema: Any = None, ask: Ask = "question", expires: float | None = None
+        self,
+        question: str,
+        payload: Any = None,
+        *,
+        schema: Any = None,
+        ask: Ask = "question",
+        expires: float | None = None,
     ) -> Any:
         """Asks a person, and waits without holding a thread.
 
         Args:
             question: What is asked.
             payload: Exactly what will be done; may be edited by who approves.
-            schema: A type that an edited payload must fit; by default the payload's own, when it is a pydantic model.
+            schema: A type that an edited payload must fit; by default the payload's own, when it is
+                a pydantic model.
             ask: The kind of question, for policies: plan, spend, tool, fetch, effect or question.
             expires: Seconds after which the question counts as rejected.
 
@@ -160,11 +185,21 @@ class Context:
         """
         if schema is None and isinstance(payload, BaseModel):
             schema = type(payload)
-        adapter = None if schema is None else schema if isinstance(schema, TypeAdapter) else TypeAdapter(schema)
-        return await questions.approve(self._execution, "", question, payload, adapter, ask, expires)
+        adapter = (
+            None
+            if schema is None
+            else schema
+            if isinstance(schema, TypeAdapter)
+            else TypeAdapter(schema)
+        )
+        return await questions.approve(
+            self._execution, "", question, payload, adapter, ask, expires
+        )
 
     def policy(self, ask: Ask) -> str:
-        """Returns how questions of a kind are answered in this run: ``"ask"`` (a person), ``"auto"`` or ``"deny"``."""
+        """Returns how questions of a kind are answered in this run: ``"ask"`` (a person),
+        ``"auto"`` or ``"deny"``.
+        """
         return answered_by(self._execution.root.policy, ask)
 
     @_awaited
@@ -179,7 +214,9 @@ class Context:
             One outcome each, in the order given.
         """
         if limit is not None and limit < 1:
-            raise UsageError(f"limit must be at least 1, not {limit}.", hint="Leave it out for no limit.")
+            raise UsageError(
+                f"limit must be at least 1, not {limit}.", hint="Leave it out for no limit."
+            )
         outcomes: list[Outcome[T]] = [Outcome()] * len(awaitables)
         queue = iter(enumerate(awaitables))
 
@@ -187,7 +224,10 @@ class Context:
             for i, awaitable in queue:
                 outcomes[i] = await _outcome(awaitable)
 
-        workers = [start_task(work(), f"gather {i}") for i in range(min(limit or len(awaitables), len(awaitables)))]
+        workers = [
+            start_task(work(), f"gather {i}")
+            for i in range(min(limit or len(awaitables), len(awaitables)))
+        ]
         try:
             await asyncio.gather(*workers)
         except BaseException:
@@ -203,7 +243,9 @@ class Context:
         return outcomes
 
     @_awaited
-    async def emit(self, /, message: str = "", *, progress: float | None = None, **data: JsonValue) -> None:
+    async def emit(
+        self, /, message: str = "", *, progress: float | None = None, **data: JsonValue
+    ) -> None:
         """Tells whoever watches how far the run is.
 
         Args:
@@ -221,15 +263,19 @@ class Context:
         self._execution.post_once(fact)
 
     def note(self, fact: Fact) -> None:
-        """Writes an event from inside a step, on whatever thread it runs; again each time the step runs."""
+        """Writes an event from inside a step, on whatever thread it runs; again each time the step
+        runs.
+        """
         if isinstance(fact, ProgressUpdated | ResearchUpdated):
             fact = fact.model_copy(update={"inside": fact.inside or "step"})
         self._execution.post_soon(fact)
 
     def stream(self, text: str, *, by: str = "") -> None:
-        """Shows a piece of text to whoever watches, as it is being written; from any thread, also inside a step.
+        """Shows a piece of text to whoever watches, as it is being written; from any thread, also
+        inside a step.
 
-        It is not stored and not part of a replay: what counts of it is the result of the step that writes it.
+        It is not stored and not part of a replay: what counts of it is the result of the step that
+            writes it.
 
         Args:
             text: The next piece.
@@ -250,7 +296,9 @@ class Context:
 
     @_awaited
     async def send(self, to: str, message: Any) -> None:
-        """Sends a value to every workflow of this tree of runs that goes by the name ``to``: its run's name or its function's."""
+        """Sends a value to every workflow of this tree of runs that goes by the name ``to``: its
+        run's name or its function's.
+        """
         await messages.send(self._execution, to, message)
 
     @_awaited
@@ -273,14 +321,20 @@ class Context:
         return await messages.receive(execution, frozenset(names), timeout)
 
     @_awaited
-    async def run(self, workflow: Workflow[..., T], /, *args: Any, title: str = "", **kwargs: Any) -> T:
-        """Runs another workflow as a child of this run and returns its result; resumed with it, cancelled with it.
+    async def run(
+        self, workflow: Workflow[..., T], /, *args: Any, title: str = "", **kwargs: Any
+    ) -> T:
+        """Runs another workflow as a child of this run and returns its result; resumed with it,
+        cancelled with it.
 
         Raises:
             StepFailed: The child failed.
         """
         if not isinstance(workflow, Workflow):
-            raise UsageError(f"{workflow!r} is not a workflow.", hint="Decorate it with @workflow, or call it with ctx.step.")
+            raise UsageError(
+                f"{workflow!r} is not a workflow.",
+                hint="Decorate it with @workflow, or call it with ctx.step.",
+            )
         workflow.bind(args, kwargs)
         execution, name = self._execution, f"run {identity.name_of(workflow.fn)}"
         prefix = identity.step_prefix("", name, identity.code_of(workflow.fn, workflow.version))
@@ -290,7 +344,9 @@ class Context:
             return await execution.ports.run_child(execution, key, workflow, args, kwargs)
 
         plan = StepPlan(name, prefix, b"", b'"name":' + to_json(name), None, is_async=True)
-        call = StepCall(key, name, plan, child, args, kwargs, None, None, PURE, title, returns=workflow.fn)
+        call = StepCall(
+            key, name, plan, child, args, kwargs, None, None, PURE, title, returns=workflow.fn
+        )
         result: T = await execution.step(call)
         return result
 
@@ -301,6 +357,9 @@ async def _outcome(awaitable: Awaitable[T]) -> Outcome[T]:
     except (JournalError, NondeterminismError, MemoryError):
         raise  # says nothing about this call, and the run cannot go on
     except (SystemExit, KeyboardInterrupt) as error:
-        raise Crashed("a part of a gather", error) from error  # asyncio would let it end the loop itself
-    except Exception as error:  # noqa: BLE001 - the border of step execution: a failure is a value here
+        raise Crashed(
+            "a part of a gather", error
+        ) from error  # asyncio would let it end the loop itself
+    except Exception as error:  # noqa: BLE001
+        # the border of step execution: a failure is a value here
         return Outcome(error=error)

@@ -15,9 +15,9 @@ class ReplayVerdict(NamedTuple):
     """What the record says of a call.
 
     Args:
-        what: ``recorded`` has come to its end before, and is not done again. ``run`` is to be done; ``step`` is what is known of a
-            former attempt. ``contradiction`` should have been the step ``key``. ``unclear`` may be one: ask again once all others
-            had their turn.
+        what: ``recorded`` has come to its end before, and is not done again. ``run`` is to be done;
+            ``step`` is what is known of a former attempt. ``contradiction`` should have been the
+            step ``key``. ``unclear`` may be one: ask again once all others had their turn.
         step: What is recorded of it.
         key: The recorded step that it contradicts.
     """
@@ -31,15 +31,16 @@ RUN = ReplayVerdict("run")
 
 
 class ReplayCursor:
-    """Compares what a workflow asks for with what is recorded: events in; recorded, run it, or contradiction out.
+    """Compares what a workflow asks for with what is recorded: events in; recorded, run it, or
+    contradiction out.
 
-    A new run has an empty record, so everything it asks for is to be run. A resumed one finds its former calls, in whatever order
-    it asks for them. Only two things can contradict a record:
+    A new run has an empty record, so everything it asks for is to be run. A resumed one finds its
+    former calls, in whatever order it asks for them. Only two things can contradict a record:
 
-    - A workflow that has done one thing at a time asks for a step that is not recorded, while the record goes on, behind all that was
-      replayed, with a step of the same name.
-    - Where several things go on at once their order may differ. Only effects that must not happen twice are held against the record
-      then, and only when nothing else is under way.
+    - A workflow that has done one thing at a time asks for a step that is not recorded, while the
+      record goes on, behind all that was replayed, with a step of the same name.
+    - Where several things go on at once their order may differ. Only effects that must not happen
+      twice are held against the record then, and only when nothing else is under way.
 
     Args:
         state: What the run's own events amount to.
@@ -51,7 +52,9 @@ class ReplayCursor:
         self._occurrences: Counter[bytes] = Counter()
         self._claimed: set[StepKey] = set()
         self._left = Counter(s.name for s in state.steps.values() if not s.loose)
-        self._questions = {one for one, asked in state.approvals.items() if asked.request.ask != "open"}
+        self._questions = {
+            one for one, asked in state.approvals.items() if asked.request.ask != "open"
+        }
         self._facts = state.emitted.copy()
         self._directions = list(state.directions)
         self._looks = 0
@@ -68,7 +71,9 @@ class ReplayCursor:
 
     @property
     def replaying(self) -> bool:
-        """True while the record holds something that was not asked for yet, and nothing new was done."""
+        """True while the record holds something that was not asked for yet, and nothing new was
+        done.
+        """
         return self._ahead > 0
 
     def occurrence(self, identity: bytes) -> StepKey:
@@ -77,14 +82,17 @@ class ReplayCursor:
         self._occurrences[identity] = n + 1
         return occurrence_key(identity, n)
 
-    def step(self, key: StepKey, name: str, *, once: bool = False, main: bool = True) -> ReplayVerdict:
+    def step(
+        self, key: StepKey, name: str, *, once: bool = False, main: bool = True
+    ) -> ReplayVerdict:
         """Says what becomes of a call of a step.
 
         Args:
             key: Its key.
             name: Its name.
             once: Whether its effect must not happen twice.
-            main: Whether the workflow itself asks, and not something that it does beside other things.
+            main: Whether the workflow itself asks, and not something that it does beside other
+                things.
         """
         recorded = self._state.steps.get(key)
         if recorded is not None:
@@ -136,32 +144,39 @@ class ReplayCursor:
             self._ahead = 0
 
     def receive(self, taken: bool) -> None:
-        """Takes note of a message that the workflow wants; ``taken`` where it took that one in a former execution."""
+        """Takes note of a message that the workflow wants; ``taken`` where it took that one in a
+        former execution.
+        """
         self._ahead = max(self._ahead - 1, 0) if taken else 0
 
     def emitted(self, fact: bytes) -> bool:
-        """True when a former execution wrote this event; each one that it wrote counts for one call."""
+        """True when a former execution wrote this event; each one that it wrote counts for one
+        call.
+        """
         if self._facts[fact] <= 0:
             return False
         self._facts[fact] -= 1
         return True
 
     def look(self, finishing: bool, steers: int) -> tuple[bool, int, int]:
-        """Says what a workflow sees of finish requests and steers; a replay sees both change at the same look as the first run.
+        """Says what a workflow sees of finish requests and steers; a replay sees both change at the
+        same look as the first run.
 
         Args:
             finishing: Whether the run is to finish, as of now.
             steers: How many directions people have given it, as of now.
 
         Returns:
-            Whether it sees that it is to finish, how many directions it sees, and the number of this look where it is the first to
-            see them; else 0.
+            Whether it sees that it is to finish, how many directions it sees, and the number of
+            this look where it is the first to see them; else 0.
         """
         self._looks += 1
         while self._directions and self._directions[0][0] <= self._looks:
             self._seen = self._directions.pop(0)[1:]
         new = False
-        if not self._directions and not self.replaying:  # what the first run did not see is not seen
+        if (
+            not self._directions and not self.replaying
+        ):  # what the first run did not see is not seen
             new = self._seen != (finishing, steers)
             self._seen = (finishing, steers)
         return *self._seen, self._looks if new else 0

@@ -1,4 +1,6 @@
-"""The engine: starts, resumes and stops runs, routes commands and events, keeps leases. One loop on its own thread."""
+"""The engine: starts, resumes and stops runs, routes commands and events, keeps leases. One loop on
+its own thread.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,9 @@ from sentient_kernel.journal.base import Journal, Lease
 from sentient_kernel.projections.foreign import ForeignView, inputs_named
 
 LEASE_TTL = 15.0
-"""Seconds after which a kernel that gives no sign may lose its runs; one that died on this machine loses them at once."""
+"""Seconds after which a kernel that gives no sign may lose its runs; one that died on this machine
+loses them at once.
+"""
 
 log = logging.getLogger("sentient_kernel.engine")
 
@@ -72,7 +76,9 @@ POLL = 0.05
 """Seconds between looks at what other processes wrote."""
 
 MOMENT = 0.02
-"""Seconds for which the loop itself waits for who else writes to the journal; a usual commit takes less than a thousandth."""
+"""Seconds for which the loop itself waits for who else writes to the journal; a usual commit takes
+less than a thousandth.
+"""
 
 MOST_ENDS = 1_000
 """Runs whose end is kept at hand, so that who asks soon need not read; the newest."""
@@ -88,13 +94,16 @@ class Engine:
     """Executes runs durably.
 
     Args:
-        journal: Where everything that happens is written. The engine binds it to its loop and closes it.
+        journal: Where everything that happens is written. The engine binds it to its loop and
+            closes it.
         clock: Where time comes from.
         on_commit: Called on the loop with all that was committed, by this process or another one.
-        on_text: Called on any thread with a run, an author and a piece of text as it is being written.
+        on_text: Called on any thread with a run, an author and a piece of text as it is being
+            written.
         by: Who acts here, for the record.
-        fault_hook: Called with a named point of a step's life (before_step, intended, before_result, after_result, asked, answered) and
-            the step's name or the question; a seam for tests that kill the process there.
+        fault_hook: Called with a named point of a step's life (before_step, intended,
+            before_result, after_result, asked, answered) and the step's name or the question; a
+            seam for tests that kill the process there.
         lease_ttl: Seconds after which a kernel that gives no sign may lose its runs.
 
     What it keeps of a run, by its id:
@@ -155,7 +164,7 @@ class Engine:
             raise
         _close_at_exit(self)
 
-    # -- from any thread -------------------------------------------------------------------------------------------
+    # -- from any thread ---------------------------------------------------------------------------
 
     def start(
         self,
@@ -177,14 +186,17 @@ class Engine:
             UsageError: The arguments do not fit the workflow, or cannot be kept.
         """
         self.check_usable()
-        return self._thread.call(self.launch(flow, args, kwargs, name=name, approve=approve, session=session, user=user))
+        return self._thread.call(
+            self.launch(flow, args, kwargs, name=name, approve=approve, session=session, user=user)
+        )
 
     def register(self, flow: Workflow[..., Any]) -> None:
         """Makes a workflow known to this engine alone, so that its stored runs find it."""
         self._flows[flow.name] = flow
 
     def resume(self, run: RunId, flow: Workflow[..., Any] | None = None) -> None:
-        """Takes a stored run up again: replays what is recorded, goes on with the rest. A run that is executed anywhere is left alone.
+        """Takes a stored run up again: replays what is recorded, goes on with the rest. A run that
+        is executed anywhere is left alone.
 
         Raises:
             NotFound: There is no such run.
@@ -195,12 +207,16 @@ class Engine:
         self._thread.call(self._resume(run, flow))
 
     def command(self, command: Command) -> None:
-        """Puts a command to a run. Raises Refused, or AnswerRefused for an answer, with the reason."""
+        """Puts a command to a run. Raises Refused, or AnswerRefused for an answer, with the
+        reason.
+        """
         self.check_usable()
         self._thread.call(self.decide(command))
 
     def watch(self, run: RunId) -> Future[str]:
-        """Returns a future that is done with the run's end: completed, failed, cancelled, or crashed when it stopped without one."""
+        """Returns a future that is done with the run's end: completed, failed, cancelled, or
+        crashed when it stopped without one.
+        """
         self.check_usable()
         return self._thread.call(self.end_of(run))
 
@@ -219,29 +235,40 @@ class Engine:
         return self._errors.get(run)
 
     def names(self, workflow: str, inputs: Any) -> dict[str, JsonValue]:
-        """Returns what the stored inputs of a workflow name: as the workflow says, where it is defined here."""
+        """Returns what the stored inputs of a workflow name: as the workflow says, where it is
+        defined here.
+        """
         try:
             return (self._flows.get(workflow) or find(workflow)).names(inputs)
-        except Exception:  # noqa: BLE001 - a workflow that is not defined here, or says nothing of inputs that a stranger made up
+        except Exception:  # noqa: BLE001
+            # a workflow that is not defined here, or says nothing of inputs that a stranger made up
             return inputs_named(inputs)
 
     def foreign(self, run: RunId) -> ForeignView | None:
-        """Returns what a run, and the runs that it is part of or that are part of it, hold that was written elsewhere; any thread."""
+        """Returns what a run, and the runs that it is part of or that are part of it, hold that was
+        written elsewhere; any thread.
+        """
         return look(self.journal, root_of(self.journal, run), self.names)
 
     def policy(self, run: RunId) -> Mapping[str, str]:
-        """Returns how the questions of a run are answered; nothing for one that was begun elsewhere."""
+        """Returns how the questions of a run are answered; nothing for one that was begun
+        elsewhere.
+        """
         begun = self.journal.read(run=run, kinds=[RunStarted.KIND], limit=1)
         return (begun[0].event.approve or {}) if begun and not begun[0].origin else {}
 
     def result(self, run: RunId) -> Any:
-        """Returns the stored result of a run, typed by its workflow where that is defined here. Raises Refused when there is none."""
+        """Returns the stored result of a run, typed by its workflow where that is defined here.
+        Raises Refused when there is none.
+        """
         rows = self.journal.read(run=run, kinds=[RunStarted.KIND, RunCompleted.KIND])
         if len(rows) < 2:
             raise Refused(f"Run {run!r} has no result.", hint="It is not completed.")
         name = rows[0].event.workflow
         with suppress(UnknownWorkflow):
-            return codec.stored_result(rows[-1].body, self.journal.blobs, (self._flows.get(name) or find(name)).fn)
+            return codec.stored_result(
+                rows[-1].body, self.journal.blobs, (self._flows.get(name) or find(name)).fn
+            )
         return codec.stored_result(rows[-1].body, self.journal.blobs, None)
 
     def _keep_error(self, run: RunId, error: BaseException) -> None:
@@ -261,15 +288,19 @@ class Engine:
         return self._thread.start(call())
 
     def close(self, on_close: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Leaves runs under way resumable, writes what waits, and stops the loop. Safe to call twice.
+        """Leaves runs under way resumable, writes what waits, and stops the loop. Safe to call
+        twice.
 
         Args:
-            on_close: Closes what steps have open on the loop: called there when no run executes any more, so that none sees it closed.
+            on_close: Closes what steps have open on the loop: called there when no run executes any
+                more, so that none sees it closed.
         """
         if self._closed or os.getpid() != self._pid:
             return
         if self._thread.here:
-            raise UsageError("The workbench cannot be closed from inside a workflow or an async step.")
+            raise UsageError(
+                "The workbench cannot be closed from inside a workflow or an async step."
+            )
         self._closed = True
         try:
             self._thread.call(self._close(on_close), timeout=15)
@@ -277,7 +308,7 @@ class Engine:
             self.watchdog.stop()
             self._thread.stop()
 
-    # -- on the loop -----------------------------------------------------------------------------------------------
+    # -- on the loop -------------------------------------------------------------------------------
 
     async def _open(self) -> None:
         self.journal.bind(asyncio.get_running_loop(), self._committed)
@@ -289,8 +320,14 @@ class Engine:
         roots = [e for e in self.live.values() if e.parent is None]
         for execution in roots:
             execution.closing = True
-            if not execution.fenced and not execution.state.open_approvals and not execution.state.paused:
-                execution.post(RunPaused(by="workbench", reason="the workbench was closed", cut=True))
+            if (
+                not execution.fenced
+                and not execution.state.open_approvals
+                and not execution.state.paused
+            ):
+                execution.post(
+                    RunPaused(by="workbench", reason="the workbench was closed", cut=True)
+                )
             if execution.task is not None:
                 execution.task.cancel()
         if roots:
@@ -319,7 +356,13 @@ class Engine:
         codec.refuse_secrets(to_json(name), "the name of the run")
         inputs = codec.inputs_of(args, kwargs or {})
         started = RunStarted(
-            workflow=flow.name, code=flow.code, inputs=inputs, name=name, session=session, user=user or self._ports.by, approve=approve
+            workflow=flow.name,
+            code=flow.code,
+            inputs=inputs,
+            name=name,
+            session=session,
+            user=user or self._ports.by,
+            approve=approve,
         )
         unique = started.key or None
         run = new_run_id(self.clock.now_us() // 1000)
@@ -330,23 +373,40 @@ class Engine:
             known = self._named(duplicate.seq, started)
             await self._attach(known, flow, approve)
             return known
-        state = RunState(run, started=started, policy=approve or {}, code=started.code, started_at=self.clock.now_us())
+        state = RunState(
+            run,
+            started=started,
+            policy=approve or {},
+            code=started.code,
+            started_at=self.clock.now_us(),
+        )
         self._execute(flow, Execution(self._ports, flow, state, lease))
         return run
 
     def _named(self, seq: int, started: RunStarted) -> RunId:
-        """Returns the run of a name, once it is what that name stands for: in a home from elsewhere, anything can."""
+        """Returns the run of a name, once it is what that name stands for: in a home from
+        elsewhere, anything can.
+        """
         found = self.journal.read(after=Seq(seq - 1), limit=1)
         if found and found[0].kind == RunStarted.KIND:
             event = found[0].event
-            if (event.name, event.workflow, event.inputs) == (started.name, started.workflow, started.inputs):
+            if (event.name, event.workflow, event.inputs) == (
+                started.name,
+                started.workflow,
+                started.inputs,
+            ):
                 return found[0].run
         raise JournalDamaged(
-            f"The run named {started.name!r} holds other inputs than its name stands for.", hint="`sentient-kernel verify` tells more."
+            f"The run named {started.name!r} holds other inputs than its name stands for.",
+            hint="`sentient-kernel verify` tells more.",
         )
 
-    async def _attach(self, run: RunId, flow: Workflow[..., Any], approve: Mapping[str, str] | None) -> None:
-        """Goes on with a named run where that makes sense: it crashed, failed, or its notebook code was edited."""
+    async def _attach(
+        self, run: RunId, flow: Workflow[..., Any], approve: Mapping[str, str] | None
+    ) -> None:
+        """Goes on with a named run where that makes sense: it crashed, failed, or its notebook code
+        was edited.
+        """
         if await self._executed_here(run):
             return
         state = self._load(run)
@@ -357,14 +417,18 @@ class Engine:
             await self._resume(run, flow, approve)
 
     async def _executed_here(self, run: RunId) -> bool:
-        """True while this engine executes the run; one whose end is written already is let go of first."""
+        """True while this engine executes the run; one whose end is written already is let go of
+        first.
+        """
         execution = self.live.get(run)
         if execution is None or not execution.over or execution.task is None:
             return execution is not None
         await asyncio.wait([execution.task])
         return run in self.live
 
-    async def _resume(self, run: RunId, flow: Workflow[..., Any] | None, approve: Mapping[str, str] | None = None) -> None:
+    async def _resume(
+        self, run: RunId, flow: Workflow[..., Any] | None, approve: Mapping[str, str] | None = None
+    ) -> None:
         if await self._executed_here(run) or run in self._resuming:
             return
         self._resuming.add(run)
@@ -373,7 +437,9 @@ class Engine:
         finally:
             self._resuming.discard(run)
 
-    async def _take_up(self, run: RunId, flow: Workflow[..., Any] | None, approve: Mapping[str, str] | None) -> None:
+    async def _take_up(
+        self, run: RunId, flow: Workflow[..., Any] | None, approve: Mapping[str, str] | None
+    ) -> None:
         if (root := root_of(self.journal, run)) != run:
             await self._resume(root, None, approve)
             return
@@ -399,15 +465,34 @@ class Engine:
         await self.journal.append(run, [event], lease=lease)
         self._catch_up(state)
         self._errors.pop(run, None)
-        foreign = state.foreign or any(record.origin for one in tree_of(self.journal, run)[1:] for record in self.journal.read(run=one))
+        foreign = state.foreign or any(
+            record.origin
+            for one in tree_of(self.journal, run)[1:]
+            for record in self.journal.read(run=one)
+        )
         given = {ask: how for ask, how in (approve or {}).items() if ask == "open"}
-        self._execute(flow, Execution(self._ports, flow, state, lease, foreign=foreign, given=given, end=end))
+        self._execute(
+            flow, Execution(self._ports, flow, state, lease, foreign=foreign, given=given, end=end)
+        )
 
     async def _declare_failed(self, state: RunState, lease: Lease) -> None:
-        names = ", ".join(sorted({s.name for s in state.steps.values() if s.completed is None and s.failed is None})) or "its first lines"
+        names = (
+            ", ".join(
+                sorted(
+                    {
+                        s.name
+                        for s in state.steps.values()
+                        if s.completed is None and s.failed is None
+                    }
+                )
+            )
+            or "its first lines"
+        )
         error = ErrorInfo(
             type="CrashLoop",
-            message=f"The kernel died {state.recoveries} times in a row while the run was at: {names}.",
+            message=(
+                f"The kernel died {state.recoveries} times in a row while the run was at: {names}."
+            ),
             hint="Mend that step, then resume the run: finished steps are kept.",
             code="crash_loop",
         )
@@ -421,7 +506,9 @@ class Engine:
     def _load(self, run: RunId) -> RunState:
         state = fold(run, self.journal.read(run=run))
         if state.started is None:
-            raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
+            raise NotFound(
+                f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home."
+            )
         return state
 
     def _execute(self, flow: Workflow[..., Any], execution: Execution) -> None:
@@ -438,7 +525,8 @@ class Engine:
             self._keep_error(run, error)
         except NotOpened as closed:
             self._keep_error(run, closed.rejected)
-        except Exception as error:  # noqa: BLE001 - the border of step execution; the journal has it, this keeps the traceback
+        except Exception as error:  # noqa: BLE001
+            # the border of step execution; the journal has it, this keeps the traceback
             self._keep_error(run, error)
         finally:
             self.live.pop(run, None)
@@ -475,9 +563,15 @@ class Engine:
         run, lease = child_id(parent.run, key), parent.lease
         state = fold(run, self.journal.read(run=run))
         if state.foreign and run not in parent.root.opened:
-            # Those that the journal's list of runs knows were asked about before their parent's first line.
-            what = f"Child run {run!r} holds what was written elsewhere, and nobody was asked about it here."
-            raise JournalDamaged(what, hint="Resume the run; where this stays, the list of runs was altered.")
+            # Those that the journal's list of runs knows were asked about before their parent's
+            # first line.
+            what = (
+                f"Child run {run!r} holds what was written elsewhere, and nobody was asked about it"
+                " here."
+            )
+            raise JournalDamaged(
+                what, hint="Resume the run; where this stays, the list of runs was altered."
+            )
         if state.ended == "completed":
             return codec.stored_result(state.last, self.journal.blobs, flow.fn)
         if state.started is None:
@@ -495,7 +589,13 @@ class Engine:
             await self.journal.append(run, [state.started], lease=lease)
         else:
             await self.journal.append(
-                run, [RunResumed(code=flow.code, by=self._ports.by, retry_failed=state.ended == "failed")], lease=lease
+                run,
+                [
+                    RunResumed(
+                        code=flow.code, by=self._ports.by, retry_failed=state.ended == "failed"
+                    )
+                ],
+                lease=lease,
             )
             state = fold(run, self.journal.read(run=run))
         execution = Execution(self._ports, flow, state, lease, parent)
@@ -505,7 +605,9 @@ class Engine:
             return await execution.task
         except asyncio.CancelledError:
             if execution.state.cancelling and not parent.root.state.cancelling:
-                raise RunCancelled(f"Child run {run!r} was cancelled.", hint=execution.state.cancel_reason) from None
+                raise RunCancelled(
+                    f"Child run {run!r} was cancelled.", hint=execution.state.cancel_reason
+                ) from None
             execution.task.cancel()
             await asyncio.wait([execution.task], timeout=5)
             raise
@@ -529,19 +631,32 @@ class Engine:
             codec.refuse_secrets(to_json(command.payload), "the answer")
         execution = self.live.get(command.run)
         state = execution.state if execution else self._load(command.run)
-        if isinstance(command, DecideApproval) and execution is not None and command.edited and command.decision == "approve":
+        if (
+            isinstance(command, DecideApproval)
+            and execution is not None
+            and command.edited
+            and command.decision == "approve"
+        ):
             self._check_form(execution, command)
         outcome = decide(state, command)
         if isinstance(outcome, Refusal):
-            raise (AnswerRefused if outcome.about_answer else Refused)(outcome.reason, hint=outcome.hint)
+            raise (AnswerRefused if outcome.about_answer else Refused)(
+                outcome.reason, hint=outcome.hint
+            )
         if not outcome:
             return
-        unique = answer_key(command.run, command.approval) if isinstance(command, DecideApproval) else None
+        unique = (
+            answer_key(command.run, command.approval)
+            if isinstance(command, DecideApproval)
+            else None
+        )
         try:
             await self.journal.append(command.run, outcome, unique=unique)
         except DuplicateKey:
             late = decide(self._load(command.run), command)
-            raise AnswerRefused(late.reason if isinstance(late, Refusal) else "Somebody else answered first.") from None
+            raise AnswerRefused(
+                late.reason if isinstance(late, Refusal) else "Somebody else answered first."
+            ) from None
         if isinstance(command, CancelRun) and command.run not in self.live:
             await self._cancel_at_rest(command.run)
 
@@ -549,7 +664,11 @@ class Engine:
         """Returns the message as one to the root of the tree of runs, where all mailboxes are."""
         self._load(command.run)
         root = root_of(self.journal, command.run)
-        return command if root == command.run else command.model_copy(update={"run": root, "to": command.to or command.run})
+        return (
+            command
+            if root == command.run
+            else command.model_copy(update={"run": root, "to": command.to or command.run})
+        )
 
     async def _cancel_at_rest(self, run: RunId) -> None:
         """Ends a run that nobody executes; a kernel that does has heard of it by now."""
@@ -560,11 +679,15 @@ class Engine:
             state = self._load(run)
             if not state.ended:
                 for approval in state.open_approvals:
-                    withdrawn = ApprovalWithdrawn(approval=approval.request.approval, reason="the run was cancelled")
+                    withdrawn = ApprovalWithdrawn(
+                        approval=approval.request.approval, reason="the run was cancelled"
+                    )
                     with suppress(DuplicateKey):
                         unique = answer_key(run, withdrawn.approval)
                         await self.journal.append(run, [withdrawn], lease=lease, unique=unique)
-                await self.journal.append(run, [RunEndedCancelled(reason=state.cancel_reason)], lease=lease)
+                await self.journal.append(
+                    run, [RunEndedCancelled(reason=state.cancel_reason)], lease=lease
+                )
         finally:
             self._release(lease)
 
@@ -580,9 +703,11 @@ class Engine:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the payload"
             hint = "Nothing was recorded; correct it and answer again."
-            raise AnswerRefused(f"The edited payload does not fit: {where}: {first['msg']}.", hint=hint) from None
+            raise AnswerRefused(
+                f"The edited payload does not fit: {where}: {first['msg']}.", hint=hint
+            ) from None
 
-    # -- what the journal tells --------------------------------------------------------------------------------------
+    # -- what the journal tells --------------------------------------------------------------------
 
     def _committed(self, records: Sequence[Record]) -> None:
         for record in records:
@@ -613,7 +738,9 @@ class Engine:
         alive = self.alive(run)  # before the record is read: an end that comes in between is in it
         rows = self.journal.read(run=run, kinds=[RunStarted.KIND, RunResumed.KIND, *ENDS])
         if not rows:
-            raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
+            raise NotFound(
+                f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home."
+            )
         if rows[-1].kind not in ENDS and (alive or self._load(run).at_rest):
             return self._watched.setdefault(run, Future())
         done.set_result(ENDS.get(rows[-1].kind, "crashed"))
@@ -627,7 +754,9 @@ class Engine:
                 self._settle(run, "crashed")
 
     async def _keep(self) -> None:
-        """The heartbeat: reads what other processes wrote, renews leases, notices holders that died."""
+        """The heartbeat: reads what other processes wrote, renews leases, notices holders that
+        died.
+        """
         beat = looked = 0.0
         while True:
             await asyncio.sleep(POLL)
@@ -644,8 +773,11 @@ class Engine:
                     self._fence(lease)
                 beat = now
             except JournalLocked:
-                continue  # somebody writes for long, as who opens an exported run: tried again with the next look
-            except JournalError as error:  # a full disk, a file that is locked for too long: looked at again in a moment
+                # somebody writes for long, as who opens an exported run: tried again with the next
+                # look
+                continue
+            # a full disk, a file that is locked for too long: looked at again in a moment
+            except JournalError as error:
                 log.warning("The journal could not be read: %s", error)
 
     def _call_on_loop(self, call: Callable[[], None]) -> None:
@@ -663,18 +795,28 @@ class Engine:
             execution.task.cancel()
 
     def _blocked(self, run: RunId, event: LoopBlocked) -> None:
-        if not self._closed:  # without a lease: the run that was blocked may have ended before anybody could tell
+        if (
+            not self._closed
+        ):  # without a lease: the run that was blocked may have ended before anybody could tell
             self.journal.post(run, event)
 
     def check_usable(self) -> None:
-        """Raises JournalUnusable in a forked process, and when the engine is closed; takes no lock."""
+        """Raises JournalUnusable in a forked process, and when the engine is closed; takes no
+        lock.
+        """
         if os.getpid() != self._pid:
             raise JournalUnusable(
-                "This workbench was opened by the parent process and cannot be used in a forked one.",
-                hint="Open a Workbench of its own there, or start the process with the 'spawn' method.",
+                "This workbench was opened by the parent process and cannot be used in a forked"
+                " one.",
+                hint=(
+                    "Open a Workbench of its own there, or start the process with the 'spawn'"
+                    " method."
+                ),
             )
         if self._closed:
-            raise JournalUnusable("This workbench is closed.", hint="Open a new one; stored runs are all there.")
+            raise JournalUnusable(
+                "This workbench is closed.", hint="Open a new one; stored runs are all there."
+            )
 
 
 def _kind_of_end(status: str) -> str:

@@ -1,4 +1,6 @@
-"""One run being executed: it performs steps, writes what happened, and brings the run to its end."""
+"""One run being executed: it performs steps, writes what happened, and brings the run to its
+end.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ from sentient_kernel.ids import RunId, StepKey
 from sentient_kernel.journal.base import Journal, Lease
 
 FATAL = (SystemExit, KeyboardInterrupt, MemoryError)
-"""What a step may raise that says nothing about the workflow: the run is left as if its kernel had died, and can be resumed."""
+"""What a step may raise that says nothing about the workflow: the run is left as if its kernel had
+died, and can be resumed.
+"""
 
 MOST_PLANS = 1_000
 """Step functions that a run knows at once."""
@@ -70,11 +74,13 @@ class StepPlan:
     Args:
         name: What it goes by.
         prefix: The part of its calls' identity that is the same for all of them.
-        once: The same without its code, for effects that must not happen twice: an edit does not undo them.
+        once: The same without its code, for effects that must not happen twice: an edit does not
+            undo them.
         code: Its code.
         began: The fields of its usual first event, as JSON.
         is_async: Whether it runs on the loop.
-        settled: Whether a call of it has come to its end in this run: those after it are written with their results, not before.
+        settled: Whether a call of it has come to its end in this run: those after it are written
+            with their results, not before.
     """
 
     name: str
@@ -109,7 +115,9 @@ class StepCall:
 
 
 class Crashed(BaseException):
-    """A step ended the way a dying process does; the run stops without an end of its own, and ``fact`` is the last that it writes."""
+    """A step ended the way a dying process does; the run stops without an end of its own, and
+    ``fact`` is the last that it writes.
+    """
 
     def __init__(self, where: str, error: BaseException) -> None:
         said = f"{type(error).__name__}({error})" if str(error) else type(error).__name__
@@ -126,7 +134,8 @@ class Execution(LiveRun):
         state: What its events amount to.
         lease: That of the root of its tree of runs.
         parent: The run that it is a child of.
-        foreign: Whether it holds what was written elsewhere; a person is asked before anything of it is executed.
+        foreign: Whether it holds what was written elsewhere; a person is asked before anything of
+            it is executed.
         given: How questions of some kinds are answered, beside what its beginning says.
         end: How it had ended before it was taken up, where it had.
     """
@@ -150,10 +159,11 @@ class Execution(LiveRun):
         self._end = end
         self._plans: dict[tuple[Any, str | None], StepPlan] = {}
 
-    # -- the whole run --------------------------------------------------------------------------------------------
+    # -- the whole run -----------------------------------------------------------------------------
 
     async def execute(self, context: Any) -> Any:
-        """Runs the workflow to its end and writes how it ended; returns what a replay would return, or raises what it raised.
+        """Runs the workflow to its end and writes how it ended; returns what a replay would return,
+        or raises what it raised.
 
         Args:
             context: Its first argument.
@@ -172,12 +182,16 @@ class Execution(LiveRun):
                 raise forgotten
             encoded = codec.encode(value, f"the result of workflow {self.flow.name!r}")
             await withdraw(self, "the run was completed")
-            await self.append(codec.result_fact(RunCompleted.KIND, None, encoded, self.ports.journal.blobs))
+            await self.append(
+                codec.result_fact(RunCompleted.KIND, None, encoded, self.ports.journal.blobs)
+            )
             return codec.normalised(value, encoded, self.flow.fn)
         except asyncio.CancelledError as error:
             if not _is_cancelled():
                 await self._failed(error)
-                raise RuntimeError("The workflow raised CancelledError although nobody cancelled it.") from error
+                raise RuntimeError(
+                    "The workflow raised CancelledError although nobody cancelled it."
+                ) from error
             cancelled = self.state if self.state.cancelling else self.root.state
             if cancelled.cancelling and not self.root.fenced and not self.root.closing:
                 await withdraw(self, "the run was cancelled")
@@ -189,7 +203,11 @@ class Execution(LiveRun):
         except JournalError:
             raise
         except (*FATAL, Crashed) as error:
-            crash = error if isinstance(error, Crashed) else Crashed(f"workflow {self.flow.name}", error)
+            crash = (
+                error
+                if isinstance(error, Crashed)
+                else Crashed(f"workflow {self.flow.name}", error)
+            )
             await self._crashed(crash)
             if crash is error:
                 raise
@@ -217,11 +235,13 @@ class Execution(LiveRun):
                 await self.append(fact)
 
     async def _failed(self, error: BaseException) -> None:
-        self.ports.keep_error(self.run, error)  # before the record: who waits for that asks for this
+        self.ports.keep_error(
+            self.run, error
+        )  # before the record: who waits for that asks for this
         await withdraw(self, "the run has failed")
         await self.append(RunEndedFailed(error=describe(error)))
 
-    # -- steps ----------------------------------------------------------------------------------------------------
+    # -- steps -------------------------------------------------------------------------------------
 
     def plan(self, fn: Callable[..., Any], version: str | None) -> StepPlan:
         """Returns what is known of a step's function."""
@@ -250,7 +270,9 @@ class Execution(LiveRun):
             raise self._contradiction(call, verdict.key)
         if verdict.what == "recorded" and recorded is not None:
             if recorded.completed is not None:
-                return codec.stored_result(recorded.completed, self.ports.journal.blobs, call.returns or call.fn)
+                return codec.stored_result(
+                    recorded.completed, self.ports.journal.blobs, call.returns or call.fn
+                )
             raise self._failure(call, recorded.failed or b"")
         if self.gate is not None or self.parent is not None:
             await self.pass_gates()
@@ -266,10 +288,13 @@ class Execution(LiveRun):
         if recorded is None:
             began: Writable = Written(StepStarted.KIND, keyed(call.key, [call.plan.began]))
             if call.title or call.effect.kind != "pure":
-                began = StepStarted(key=call.key, name=call.name, effect=call.effect.kind, title=call.title)
+                began = StepStarted(
+                    key=call.key, name=call.name, effect=call.effect.kind, title=call.title
+                )
             if call.plan.settled:
                 self.post(began)
-            else:  # on disk before the body runs: should it take the process down, the record names it
+            # on disk before the body runs: should it take the process down, the record names it
+            else:
                 await self.append(began)
         fault = self.ports.fault_hook
         proof: LeaseProof | None = None
@@ -313,10 +338,17 @@ class Execution(LiveRun):
         return codec.normalised(value, encoded, call.returns or call.fn)
 
     async def _after_failure(self, call: StepCall, attempt: int, error: BaseException) -> None:
-        """Waits for the next attempt (exponential backoff with jitter), or records that there is none and raises."""
+        """Waits for the next attempt (exponential backoff with jitter), or records that there is
+        none and raises.
+        """
         info = describe(error)
-        if call.retry is not None and isinstance(error, Exception) and call.retry.again(error, attempt):
-            delay = round(call.retry.wait(attempt, random.random()), 3)  # noqa: S311 - spreads retries, guards nothing
+        if (
+            call.retry is not None
+            and isinstance(error, Exception)
+            and call.retry.again(error, attempt)
+        ):
+            # spreads retries, guards nothing
+            delay = round(call.retry.wait(attempt, random.random()), 3)  # noqa: S311
             asked = getattr(error, "retry_after", None)
             delay = max(delay, float(asked)) if isinstance(asked, (int, float)) else delay
             self.post(StepRetried(key=call.key, attempt=attempt + 1, delay=delay, error=info))
@@ -330,13 +362,19 @@ class Execution(LiveRun):
         limit, loop = asyncio.timeout(None), self.ports.loop
         try:
             async with limit:  # what waits for a thread does not run yet
-                return await self._body(call, proof, lambda: limit.reschedule(loop.time() + seconds))
+                return await self._body(
+                    call, proof, lambda: limit.reschedule(loop.time() + seconds)
+                )
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise StepTimedOut(f"Step {call.name!r} ran past its timeout of {seconds:g} s.") from error
+            raise StepTimedOut(
+                f"Step {call.name!r} ran past its timeout of {seconds:g} s."
+            ) from error
 
-    async def _body(self, call: StepCall, proof: LeaseProof | None, begins: Callable[[], None] | None = None) -> Any:
+    async def _body(
+        self, call: StepCall, proof: LeaseProof | None, begins: Callable[[], None] | None = None
+    ) -> Any:
         """Runs a step's function where it belongs.
 
         Args:
@@ -367,7 +405,7 @@ class Execution(LiveRun):
         value = await in_thread(first, self.ports.slots, call.name, begins)
         return await value if asyncio.iscoroutine(value) else value
 
-    # -- the story when something is wrong -------------------------------------------------------------------------
+    # -- the story when something is wrong ---------------------------------------------------------
 
     def _failure(self, call: StepCall, body: bytes) -> StepFailed:
         fields = from_json(body)
@@ -380,7 +418,8 @@ class Execution(LiveRun):
             cause_type=error["type"],
             usage=error.get("usage"),
             hint=error.get("hint", ""),
-            # Read when somebody looks: a thousand failures must not read the journal a thousand times.
+            # Read when somebody looks: a thousand failures must not read the journal a thousand
+            # times.
             story=lambda: self._story(call.key),
         )
 
@@ -392,9 +431,12 @@ class Execution(LiveRun):
 
     def _contradiction(self, call: StepCall, key: StepKey) -> NondeterminismError:
         return NondeterminismError(
-            f"Workflow {self.flow.name!r} calls step {call.name!r} with other arguments than its record holds, "
-            "though its code is unchanged.",
-            hint="Take chance, time and the outside world into steps of their own, so that a resumed run sees them as they were.",
+            f"Workflow {self.flow.name!r} calls step {call.name!r} with other arguments than its"
+            " record holds, though its code is unchanged.",
+            hint=(
+                "Take chance, time and the outside world into steps of their own, so that a resumed"
+                " run sees them as they were."
+            ),
             story=story_of(self.ports.journal, self.run, key),
         )
 
@@ -408,7 +450,9 @@ def story_of(journal: Journal, run: RunId, key: StepKey) -> tuple[dict[str, Any]
 def _made_plan(fn: Callable[..., Any], version: str | None) -> StepPlan:
     name = _identity.name_of(fn)
     if isinstance(fn, Workflow):
-        raise UsageError(f"{name!r} is a workflow, not a step.", hint="Run it as a child: ctx.run(...).")
+        raise UsageError(
+            f"{name!r} is a workflow, not a step.", hint="Run it as a child: ctx.run(...)."
+        )
     if not callable(fn):
         if asyncio.iscoroutine(fn):
             fn.close()
@@ -425,11 +469,17 @@ def _made_plan(fn: Callable[..., Any], version: str | None) -> StepPlan:
 
 
 def _is_cancelled() -> bool:
-    """True when somebody cancels the task that runs here; False when a body raised CancelledError of its own."""
+    """True when somebody cancels the task that runs here; False when a body raised CancelledError
+    of its own.
+    """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 def _parameters(fn: Callable[..., Any]) -> frozenset[str]:
     code = getattr(_identity.plain(fn), "__code__", None)
-    return frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) if code else frozenset()
+    return (
+        frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+        if code
+        else frozenset()
+    )

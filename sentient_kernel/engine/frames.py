@@ -1,4 +1,6 @@
-"""Tables of pandas as JSON and back: every number to its last bit, every label, name and column type."""
+"""Tables of pandas as JSON and back: every number to its last bit, every label, name and column
+type.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from sentient_kernel.engine.values import FRAME, SERIES
 from sentient_kernel.errors import ValueNotStorable
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
-_SIMPLE = re.compile(r"object|bool|boolean|str|string|u?int(8|16|32|64)|U?Int(8|16|32|64)|float(16|32|64)|Float(32|64)")
+_SIMPLE = re.compile(
+    r"object|bool|boolean|str|string|u?int(8|16|32|64)|U?Int(8|16|32|64)|float(16|32|64)|Float(32|64)"
+)
 _TIME = re.compile(r"(datetime64|timedelta64)\[(s|ms|us|ns)")
 
 
@@ -20,7 +24,8 @@ def table_json(table: Any, what: str) -> tuple[bytes, str]:
     """Returns a table as JSON, and the name of its type.
 
     Args:
-        table: A DataFrame of numbers, booleans, texts, times, durations, categories, and JSON values in columns of objects; or a Series.
+        table: A DataFrame of numbers, booleans, texts, times, durations, categories, and JSON
+            values in columns of objects; or a Series.
         what: What it is, for the error.
 
     Raises:
@@ -28,8 +33,13 @@ def table_json(table: Any, what: str) -> tuple[bytes, str]:
     """
     one = table.ndim == 1
     frame = table.to_frame(table.name) if one else table
-    columns = [_column(frame.iloc[:, i], what if one else f"column {label!r} of {what}") for i, label in enumerate(frame.columns)]
-    data = to_json({"columns": _axis(frame.columns, what), "index": _axis(frame.index, what), "data": columns})
+    columns = [
+        _column(frame.iloc[:, i], what if one else f"column {label!r} of {what}")
+        for i, label in enumerate(frame.columns)
+    ]
+    data = to_json(
+        {"columns": _axis(frame.columns, what), "index": _axis(frame.index, what), "data": columns}
+    )
     return data, SERIES if one else FRAME
 
 
@@ -39,7 +49,10 @@ def read_table(data: bytes, kind: str) -> Any:
 
     body = from_json(data)
     index = _read_axis(body["index"])
-    frame = pandas.DataFrame({i: _read_column(column).set_axis(index) for i, column in enumerate(body["data"])}, index=index)
+    frame = pandas.DataFrame(
+        {i: _read_column(column).set_axis(index) for i, column in enumerate(body["data"])},
+        index=index,
+    )
     frame.columns = _read_axis(body["columns"])
     return frame.iloc[:, 0] if kind == SERIES else frame
 
@@ -54,7 +67,11 @@ def _axis(index: Any, what: str) -> dict[str, Any]:
         return {"names": names, "range": [index.start, index.stop, index.step]}
     several = isinstance(index, pandas.MultiIndex)
     levels = [index.get_level_values(i) for i in range(index.nlevels)]
-    return {"names": names, "several": several, "levels": [_column(level, f"the labels of {what}") for level in levels]}
+    return {
+        "names": names,
+        "several": several,
+        "levels": [_column(level, f"the labels of {what}") for level in levels],
+    }
 
 
 def _read_axis(axis: dict[str, Any]) -> Any:
@@ -69,28 +86,44 @@ def _read_axis(axis: dict[str, Any]) -> Any:
 
 
 def _column(values: Any, where: str) -> dict[str, Any]:
-    """Returns one column, or one level of labels, as JSON values with what is needed to read them again."""
+    """Returns one column, or one level of labels, as JSON values with what is needed to read them
+    again.
+    """
     import pandas
 
     series = pandas.Series(values).reset_index(drop=True)
     dtype, name = series.dtype, str(series.dtype)
     if isinstance(dtype, pandas.CategoricalDtype):
         categories = _column(dtype.categories, where)
-        return {"type": "category", "ordered": bool(dtype.ordered), "categories": categories, "cells": series.cat.codes.tolist()}
+        return {
+            "type": "category",
+            "ordered": bool(dtype.ordered),
+            "categories": categories,
+            "cells": series.cat.codes.tolist(),
+        }
     if not (_SIMPLE.fullmatch(name) or _TIME.match(name)) or not _says_all(name, dtype):
         raise _unfit(where, f"type {name}")
     if _TIME.match(name):
         if getattr(dtype, "tz", None) is not None:
             series = series.dt.tz_convert("UTC").dt.tz_localize(None)
-        return {"type": name, "cells": series.to_numpy().astype("int64").tolist()}  # since 1970, in the unit of the type
+        return {
+            "type": name,
+            "cells": series.to_numpy().astype("int64").tolist(),
+        }  # since 1970, in the unit of the type
     cells, special = [], {}
     for i, value in enumerate(map(_cell, series.tolist())):
-        if type(value) is float and not math.isfinite(value) and not (name != "object" and math.isnan(value)):
+        if (
+            type(value) is float
+            and not math.isfinite(value)
+            and not (name != "object" and math.isnan(value))
+        ):
             special[str(i)], value = str(value), None
         elif value is pandas.NA or (type(value) is float and math.isnan(value)):
             value = None
         elif not _is_json(value):
-            raise _unfit(where, f"a value of type {type(value).__module__}.{type(value).__qualname__}")
+            raise _unfit(
+                where, f"a value of type {type(value).__module__}.{type(value).__qualname__}"
+            )
         cells.append(value)
     return {"type": name, "cells": cells} | ({"special": special} if special else {})
 
@@ -101,7 +134,9 @@ def _read_column(column: dict[str, Any]) -> Any:
     name, cells = column["type"], column["cells"]
     if name == "category":
         of = pandas.Index(_read_column(column["categories"]))
-        return pandas.Series(pandas.Categorical.from_codes(cells, categories=of, ordered=column["ordered"]))
+        return pandas.Series(
+            pandas.Categorical.from_codes(cells, categories=of, ordered=column["ordered"])
+        )
     time = _TIME.match(name)
     if time:
         raw = pandas.Series(cells, dtype="int64").to_numpy().view(f"{time[1]}[{time[2]}]")
@@ -124,7 +159,11 @@ def _says_all(name: str, dtype: Any) -> bool:
 
 def _cell(value: Any) -> Any:
     """Returns what a cell holds; a number of numpy as Python's."""
-    return value.item() if hasattr(value, "dtype") and value.dtype.kind in "biuf" and value.ndim == 0 else value
+    return (
+        value.item()
+        if hasattr(value, "dtype") and value.dtype.kind in "biuf" and value.ndim == 0
+        else value
+    )
 
 
 def _is_json(value: Any) -> bool:
@@ -137,4 +176,6 @@ def _is_json(value: Any) -> bool:
 
 def _unfit(where: str, what: str) -> ValueNotStorable:
     hint = "Turn it into texts, numbers or times first, for example with .astype(str)."
-    return ValueNotStorable(f"{where[:1].upper()}{where[1:]} cannot be kept: it holds {what}.", hint=hint)
+    return ValueNotStorable(
+        f"{where[:1].upper()}{where[1:]} cannot be kept: it holds {what}.", hint=hint
+    )

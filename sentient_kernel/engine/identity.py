@@ -1,7 +1,8 @@
 """Which step is which: pure functions from code and arguments to keys.
 
-A step is known by the run it belongs to, its name, its code or version, its arguments, and how often the same was asked for before.
-So an edited workflow reuses what is unchanged and runs what is new.
+A step is known by the run it belongs to, its name, its code or version, its arguments, and how
+often the same was asked for before. So an edited workflow reuses what is unchanged and runs what is
+new.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def plain(fn: Callable[..., Any]) -> Any:
 
 
 def called(fn: Callable[..., Any]) -> Any:
-    """Returns the function that a call begins in: inside partials and bound methods, but with its decorators."""
+    """Returns the function that a call begins in: inside partials and bound methods, but with its
+    decorators.
+    """
     while True:
         if isinstance(fn, partial):
             fn = fn.func
@@ -56,10 +59,11 @@ def called(fn: Callable[..., Any]) -> Any:
 
 
 def fixed_name(name: str) -> Callable[[F], F]:
-    """Gives a step function of this package the name that it goes by in every journal, whichever module holds it.
+    """Gives a step function of this package the name that it goes by in every journal, whichever
+    module holds it.
 
-    A step is known by its function's module and name, which is what a notebook needs; a package that moves its modules would
-    repay the steps of unfinished runs.
+    A step is known by its function's module and name, which is what a notebook needs; a package
+    that moves its modules would repay the steps of unfinished runs.
 
     Args:
         name: The room and the step, as ``"research:plan"``; the part behind the colon is shown.
@@ -77,23 +81,34 @@ def name_of(fn: Callable[..., Any]) -> str:
     inner = plain(fn)
     if fixed := getattr(inner, "fixed_name", ""):
         return str(fixed).rpartition(":")[2]
-    return str(getattr(inner, "__qualname__", type(inner).__qualname__)).replace("<locals>.", "").rpartition(".")[2] or "step"
+    return (
+        str(getattr(inner, "__qualname__", type(inner).__qualname__))
+        .replace("<locals>.", "")
+        .rpartition(".")[2]
+        or "step"
+    )
 
 
 def defined_in_notebook(fn: Callable[..., Any]) -> bool:
-    """True for what a cell or a script defines; such code changes under a run, installed code carries a version."""
+    """True for what a cell or a script defines; such code changes under a run, installed code
+    carries a version.
+    """
     return getattr(plain(fn), "__module__", None) == NOTEBOOK
 
 
 def code_of(fn: Callable[..., Any], version: str | None = None) -> str:
-    """Returns what stands for a step function's code in its identity: the version given, else its source when a notebook defines it."""
+    """Returns what stands for a step function's code in its identity: the version given, else its
+    source when a notebook defines it.
+    """
     if version is not None:
         return f"{place_of(fn)}\0v{version}"
     return f"{place_of(fn)}\0{fingerprint(fn) if defined_in_notebook(fn) else ''}"
 
 
 def place_of(fn: Callable[..., Any]) -> str:
-    """Returns the module and the full name of a function, of those it wraps, and what is bound to it and cannot change."""
+    """Returns the module and the full name of a function, of those it wraps, and what is bound to
+    it and cannot change.
+    """
     inner = plain(fn)
     where = str(getattr(inner, "fixed_name", ""))
     if not where:
@@ -108,15 +123,28 @@ def place_of(fn: Callable[..., Any]) -> str:
 
 
 def _enclosed(fn: Any) -> list[FunctionType]:
-    """Returns the functions that a function holds in its closure, as one made by a decorator does."""
+    """Returns the functions that a function holds in its closure, as one made by a decorator
+    does.
+    """
     cells = [cell for cell in getattr(fn, "__closure__", None) or () if cell != _EMPTY]
-    return [inner for inner in (plain(cell.cell_contents) for cell in cells) if isinstance(inner, FunctionType) and inner is not fn]
+    return [
+        inner
+        for inner in (plain(cell.cell_contents) for cell in cells)
+        if isinstance(inner, FunctionType) and inner is not fn
+    ]
 
 
 def _is_frozen(value: Any) -> bool:
-    """True for a model or dataclass that cannot change, so that it is the same when the run is taken up again."""
-    config, params = getattr(type(value), "model_config", {}), getattr(type(value), "__dataclass_params__", None)
-    return bool(isinstance(config, dict) and config.get("frozen")) or bool(params is not None and params.frozen)
+    """True for a model or dataclass that cannot change, so that it is the same when the run is
+    taken up again.
+    """
+    config, params = (
+        getattr(type(value), "model_config", {}),
+        getattr(type(value), "__dataclass_params__", None),
+    )
+    return bool(isinstance(config, dict) and config.get("frozen")) or bool(
+        params is not None and params.frozen
+    )
 
 
 def _bound(value: Any) -> str:
@@ -127,12 +155,16 @@ def _bound(value: Any) -> str:
 
 
 def fingerprint(fn: Callable[..., Any]) -> str:
-    """Returns a hash of a function's source, and of the notebook's functions and classes it uses; comments and layout do not count."""
+    """Returns a hash of a function's source, and of the notebook's functions and classes it uses;
+    comments and layout do not count.
+    """
     seen: dict[str, str] = {}
     _collect(plain(fn), seen)
     owner = getattr(fn.func if isinstance(fn, partial) else fn, "__self__", None)
     _collect_class(owner if isinstance(owner, type) else type(owner), seen)
-    return blake2b("\0".join(f"{k}={v}" for k, v in sorted(seen.items())).encode(), digest_size=8).hexdigest()
+    return blake2b(
+        "\0".join(f"{k}={v}" for k, v in sorted(seen.items())).encode(), digest_size=8
+    ).hexdigest()
 
 
 def step_prefix(scope: str, name: str, code: str) -> bytes:
@@ -149,17 +181,26 @@ def identity(prefix: bytes, name: str, args: tuple[Any, ...], kwargs: dict[str, 
     parts = [prefix]
     for i, value in enumerate(args):
         try:
-            parts.append(to_json(value) if type(value) in _QUICK else canonical(value, f"argument {i + 1} of step {name!r}"))
+            parts.append(
+                to_json(value)
+                if type(value) in _QUICK
+                else canonical(value, f"argument {i + 1} of step {name!r}")
+            )
         except PydanticSerializationError:  # a text that is none: this says so
             canonical(value, f"argument {i + 1} of step {name!r}")
     if kwargs:
-        parts += [k.encode() + b"=" + canonical(v, f"argument {k!r} of step {name!r}") for k, v in sorted(kwargs.items())]
+        parts += [
+            k.encode() + b"=" + canonical(v, f"argument {k!r} of step {name!r}")
+            for k, v in sorted(kwargs.items())
+        ]
     return b"\0".join(parts)
 
 
 def occurrence_key(identity: bytes, occurrence: int) -> StepKey:
     """Returns the key of the n-th call with one identity (16 hexadecimal digits)."""
-    return StepKey(blake2b(identity, digest_size=8, salt=occurrence.to_bytes(8, "little")).hexdigest())
+    return StepKey(
+        blake2b(identity, digest_size=8, salt=occurrence.to_bytes(8, "little")).hexdigest()
+    )
 
 
 def mailbox_identity(run: RunId) -> bytes:
@@ -180,7 +221,9 @@ def child_id(run: RunId, key: StepKey) -> RunId:
 
 def digest(*parts: Any) -> str:
     """Returns what binds an answer to exactly what was shown."""
-    return blake2b(b"\0".join(canonical(p, "the question") for p in parts), digest_size=8).hexdigest()
+    return blake2b(
+        b"\0".join(canonical(p, "the question") for p in parts), digest_size=8
+    ).hexdigest()
 
 
 def _collect(fn: Any, seen: dict[str, str]) -> None:
@@ -202,11 +245,20 @@ def _collect(fn: Any, seen: dict[str, str]) -> None:
 
 
 def _collect_class(cls: type, seen: dict[str, str]) -> None:
-    """Takes in the methods and the fields of a class that the notebook defines; what instances hold are no code."""
+    """Takes in the methods and the fields of a class that the notebook defines; what instances hold
+    are no code.
+    """
     name = f"class {cls.__module__}.{cls.__qualname__}"
     if cls.__module__ != NOTEBOOK or name in seen:
         return
-    seen[name] = _ADDRESS.sub("", repr(sorted((field, str(hint)) for field, hint in vars(cls).get("__annotations__", {}).items())))
+    seen[name] = _ADDRESS.sub(
+        "",
+        repr(
+            sorted(
+                (field, str(hint)) for field, hint in vars(cls).get("__annotations__", {}).items()
+            )
+        ),
+    )
     for part in (*cls.__bases__, *vars(cls).values()):
         inner: Any = plain(part.fget or len if isinstance(part, property) else part)
         if isinstance(inner, FunctionType) and inner.__module__ == NOTEBOOK:
@@ -230,7 +282,9 @@ def _source(fn: Any, code: CodeType) -> str:
 
 @lru_cache(maxsize=2048)
 def _normal_source(code: CodeType) -> str:
-    """Returns what the source says without comments, layout, docstrings and decorators, or nothing where it cannot be had."""
+    """Returns what the source says without comments, layout, docstrings and decorators, or nothing
+    where it cannot be had.
+    """
     words: list[str] = []
     tree = syntax(code)
     if tree is not None:
@@ -241,7 +295,8 @@ def _normal_source(code: CodeType) -> str:
 def syntax(code: CodeType) -> ast.Module | None:
     """Returns the syntax tree of a function's source, or None where that cannot be had."""
     try:
-        # Not inspect.getsource: it looks at every module that is loaded, which takes longer than resuming a run.
+        # Not inspect.getsource: it looks at every module that is loaded, which takes longer than
+        # resuming a run.
         lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 : _last_line(code)]
         return ast.parse(textwrap.dedent("".join(lines)))
     except SyntaxError:
@@ -249,7 +304,9 @@ def syntax(code: CodeType) -> ast.Module | None:
 
 
 def _spell(node: Any, words: list[str]) -> None:
-    """Writes a syntax tree down; what only newer versions of Python have is left out where it is empty, so that they all write the same."""
+    """Writes a syntax tree down; what only newer versions of Python have is left out where it is
+    empty, so that they all write the same.
+    """
     if isinstance(node, list):
         words.append("[")
         for one in node:
@@ -260,7 +317,12 @@ def _spell(node: Any, words: list[str]) -> None:
         for name, value in ast.iter_fields(node):
             if value is None or value == [] or name in _UNSPELT:
                 continue
-            if name == "body" and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and len(value) > 1 and _is_text(value[0]):
+            if (
+                name == "body"
+                and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+                and len(value) > 1
+                and _is_text(value[0])
+            ):
                 value = value[1:]
             words.append(name)
             _spell(value, words)
@@ -274,7 +336,10 @@ def _is_text(node: ast.stmt) -> bool:
 
 def _last_line(code: CodeType) -> int:
     """Returns the last line of a function, those inside it included."""
-    last = max((end for _, end, _, _ in code.co_positions() if end is not None), default=code.co_firstlineno)
+    last = max(
+        (end for _, end, _, _ in code.co_positions() if end is not None),
+        default=code.co_firstlineno,
+    )
     return max([last, *(_last_line(c) for c in code.co_consts if isinstance(c, CodeType))])
 
 

@@ -1,4 +1,6 @@
-"""A run while this engine executes it: what is known of it, what it writes, and who waits for news of it."""
+"""A run while this engine executes it: what is known of it, what it writes, and who waits for news
+of it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,15 @@ from pydantic_core import from_json
 from sentient_kernel.engine.cursor import ReplayCursor
 from sentient_kernel.engine.ports import Ports
 from sentient_kernel.engine.state import CONTROL, RunState, apply
-from sentient_kernel.events import ApprovalRequested, CancelRequested, DirectionTaken, Fact, MessageSent, Record, Writable
+from sentient_kernel.events import (
+    ApprovalRequested,
+    CancelRequested,
+    DirectionTaken,
+    Fact,
+    MessageSent,
+    Record,
+    Writable,
+)
 from sentient_kernel.ids import ApprovalId, RunId, Seq
 from sentient_kernel.journal.base import Lease
 from sentient_kernel.redaction.known import redactor
@@ -56,7 +66,8 @@ class LiveRun:
         mailbox: Those who wait for a message in its tree of runs.
         answers: Those who wait for the answer to a question.
         forms: What an edited payload must fit.
-        opened: Which runs of its tree a person has let go on here, though they were written elsewhere.
+        opened: Which runs of its tree a person has let go on here, though they were written
+            elsewhere.
         gate: Where its steps wait while it is paused; None while it is not.
         told_to_finish: Set once somebody asks it to finish.
         timers: What will ask it to finish; cancelled with its end.
@@ -94,7 +105,7 @@ class LiveRun:
         self.told_to_finish = asyncio.Event()
         self._set_gate()
 
-    # -- what reaches the run from outside ------------------------------------------------------------------------
+    # -- what reaches the run from outside ---------------------------------------------------------
 
     def on_record(self, record: Record) -> None:
         """Takes in an event of this run that was committed by anybody."""
@@ -131,14 +142,16 @@ class LiveRun:
         """Returns this run and those it is a child of."""
         return [self, *(self.parent.lineage() if self.parent else ())]
 
-    # -- writing --------------------------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------
 
     def post(self, fact: Writable) -> None:
         """Writes with the next commit."""
         self.ports.journal.post(self.run, fact, lease=self.lease)
 
     def post_soon(self, fact: Writable) -> None:
-        """Writes with the next commit, from any thread; not at all when the engine was closed meanwhile."""
+        """Writes with the next commit, from any thread; not at all when the engine was closed
+        meanwhile.
+        """
         try:
             here = asyncio.get_running_loop() is self.ports.loop
         except RuntimeError:  # a thread without a loop
@@ -149,7 +162,9 @@ class LiveRun:
             with suppress(RuntimeError):
                 self.ports.loop.call_soon_threadsafe(self.post, fact)
 
-    def append(self, *facts: Writable, full: bool = False, unique: str | None = None) -> asyncio.Future[Seq]:
+    def append(
+        self, *facts: Writable, full: bool = False, unique: str | None = None
+    ) -> asyncio.Future[Seq]:
         """Writes; the future is done when it is durable."""
         journal = self.ports.journal
         return journal.append(self.run, facts, lease=self.lease, full=full, unique=unique)
@@ -160,10 +175,14 @@ class LiveRun:
             self.post(fact)
 
     def look(self) -> tuple[bool, tuple[str, ...]]:
-        """Returns whether the run is to finish, and what people told it, as the workflow sees it now."""
+        """Returns whether the run is to finish, and what people told it, as the workflow sees it
+        now.
+        """
         lineage = self.lineage()
         steers = sorted(steer for one in lineage for steer in one.state.steers)
-        finishing, seen, new = self.cursor.look(any(one.state.finishing for one in lineage), len(steers))
+        finishing, seen, new = self.cursor.look(
+            any(one.state.finishing for one in lineage), len(steers)
+        )
         if new:
             self.post(DirectionTaken(look=new, finishing=finishing, steers=seen))
         return finishing, tuple(text for _, text in steers[:seen])

@@ -25,7 +25,9 @@ async def send(live: LiveRun, to: str, message: Any) -> None:
 
 
 async def receive(live: LiveRun, names: frozenset[str], timeout: float | None) -> Any:
-    """Takes the oldest message for one of these names. Raises StepTimedOut when none came in time."""
+    """Takes the oldest message for one of these names. Raises StepTimedOut when none came in
+    time.
+    """
     state, clock = live.root.state, live.ports.clock
     key = live.cursor.occurrence(mailbox_identity(live.run))
     live.cursor.receive(key in state.received)
@@ -43,5 +45,7 @@ async def receive(live: LiveRun, names: frozenset[str], timeout: float | None) -
             await live.root.append(MessageReceived(key=key, message=found or Seq(0)))
     seq = state.received[key]
     if seq == 0:
-        raise StepTimedOut(f"No message came within {timeout:g} s." if timeout is not None else "No message came.")
+        raise StepTimedOut(
+            f"No message came within {timeout:g} s." if timeout is not None else "No message came."
+        )
     return state.messages[seq].message

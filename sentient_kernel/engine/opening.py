@@ -1,4 +1,6 @@
-"""What was written elsewhere is opened by a person, once, before anything of it is executed here."""
+"""What was written elsewhere is opened by a person, once, before anything of it is executed
+here.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ Names = Callable[[str, Any], dict[str, JsonValue]]
 
 
 class NotOpened(BaseException):
-    """Somebody does not want a run from elsewhere to go on here; no exception of the workflow's, as nothing of it has run."""
+    """Somebody does not want a run from elsewhere to go on here; no exception of the workflow's, as
+    nothing of it has run.
+    """
 
     def __init__(self, rejected: ApprovalRejected, by: str) -> None:
         super().__init__(rejected.message)
@@ -33,20 +37,26 @@ class NotOpened(BaseException):
 
 
 def look(journal: Journal, root: RunId, names: Names) -> ForeignView | None:
-    """Returns what a run and its children hold that comes from elsewhere, and whether somebody has opened it here; any thread."""
+    """Returns what a run and its children hold that comes from elsewhere, and whether somebody has
+    opened it here; any thread.
+    """
     tree: list[list[Record]] = [journal.read(run=run) for run in tree_of(journal, root)]
     found = foreign_view(tree, names, journal.blobs.get)
     if found is None:
         return None
     said = [state.answer for state in _asked(fold(root, tree[0]), found.digest)]
-    yes = next((answer for answer in said if answer is not None and answer.decision == "approve"), None)
+    yes = next(
+        (answer for answer in said if answer is not None and answer.decision == "approve"), None
+    )
     return found if yes is None else replace(found, opened=True, by=yes.by)
 
 
 def _asked(state: RunState, digest: str) -> list[Any]:
     """Returns the questions that were asked about exactly these rows, oldest first."""
     found, n = [], 0
-    while (approval := state.approvals.get(identity.approval_id(state.run, _key(digest, n)))) is not None:
+    while (
+        approval := state.approvals.get(identity.approval_id(state.run, _key(digest, n)))
+    ) is not None:
         found.append(approval)
         n += 1
     return found
@@ -57,15 +67,21 @@ def _key(digest: str, n: int) -> Any:
 
 
 async def open_foreign(live: LiveRun) -> None:
-    """Waits until a person has agreed to all that this run holds from elsewhere; what comes meanwhile is asked about too.
+    """Waits until a person has agreed to all that this run holds from elsewhere; what comes
+    meanwhile is asked about too.
 
     Raises:
         NotOpened: They do not, or it names more than anybody can be shown.
     """
     journal, names = live.ports.journal, live.ports.names
-    while (found := await asyncio.to_thread(look, journal, live.run, names)) is not None and not found.opened:
+    while (
+        found := await asyncio.to_thread(look, journal, live.run, names)
+    ) is not None and not found.opened:
         if found.cut:
-            said = f"{comes_from(found)}, and names more than can be shown ({', '.join(found.cut)}): nobody can agree to that."
+            said = (
+                f"{comes_from(found)}, and names more than can be shown ({', '.join(found.cut)}):"
+                " nobody can agree to that."
+            )
             hint = "Ask anew here for what you want of it."
             raise NotOpened(ApprovalRejected(said, reason=hint, hint=hint), "")
         asked = _asked(live.state, found.digest)
@@ -75,6 +91,10 @@ async def open_foreign(live: LiveRun) -> None:
         approval = await put(live, key, question, found.names, "open")
         answer = await answer_to(live, approval)
         if answer is not None and answer.decision == "reject":
-            said = f"{comes_from(found)}, and {answer.by or 'somebody'} did not want it to go on here."
-            raise NotOpened(ApprovalRejected(said, reason=answer.reason, hint=answer.reason), answer.by)
+            said = (
+                f"{comes_from(found)}, and {answer.by or 'somebody'} did not want it to go on here."
+            )
+            raise NotOpened(
+                ApprovalRejected(said, reason=answer.reason, hint=answer.reason), answer.by
+            )
     live.opened = found.runs if found is not None else frozenset()

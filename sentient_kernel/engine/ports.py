@@ -1,4 +1,6 @@
-"""What the engine lends to the runs that it executes: one value, so that a run need not know the engine."""
+"""What the engine lends to the runs that it executes: one value, so that a run need not know the
+engine.
+"""
 
 from __future__ import annotations
 
@@ -94,10 +96,15 @@ class LeaseProof:
         while self._old():
             self.at = self.ports.loop.time()
             if self.ports.journal.renew([self.lease], ttl=self.ports.lease_ttl):
-                raise LeaseLost(f"Run {self.lease.run!r} was taken over by another kernel while this one stood still.")
+                raise LeaseLost(
+                    f"Run {self.lease.run!r} was taken over by another kernel while this one stood"
+                    " still."
+                )
 
     def before(self, act: Callable[[], Any]) -> Callable[[], Any]:
-        """Returns an act for another thread that renews first: nothing comes between the look and the act."""
+        """Returns an act for another thread that renews first: nothing comes between the look and
+        the act.
+        """
 
         def first() -> Any:
             while self._old():

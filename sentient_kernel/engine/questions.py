@@ -1,4 +1,6 @@
-"""What a run asks people: each question once, however often the run is resumed; the first answer counts."""
+"""What a run asks people: each question once, however often the run is resumed; the first answer
+counts.
+"""
 
 from __future__ import annotations
 
@@ -53,17 +55,26 @@ async def ask_whether_it_happened(live: LiveRun, step: str, key: StepKey, intent
         ApprovalRejected: It is not to be tried again.
     """
     question = (
-        f"Step {step!r} was cut off, or failed, while it acted on the outside world; it may or may not have happened. "
-        "Approve to do it again; approve with the payload {'happened': true, 'result': ...} if it did happen; reject to stop."
+        f"Step {step!r} was cut off, or failed, while it acted on the outside world; it may or may"
+        " not have happened. Approve to do it again; approve with the payload {'happened': true,"
+        " 'result': ...} if it did happen; reject to stop."
     )
     scope = f"effect:{key}:{intents}"
-    answer = await approve(live, scope, question, Happened().model_dump(), _happened(), "effect", None)
+    answer = await approve(
+        live, scope, question, Happened().model_dump(), _happened(), "effect", None
+    )
     assert isinstance(answer, Happened)  # noqa: S101 - the schema says so
     return answer
 
 
 async def approve(
-    live: LiveRun, scope: str, question: str, payload: Any, schema: TypeAdapter[Any] | None, ask: Ask, expires: float | None
+    live: LiveRun,
+    scope: str,
+    question: str,
+    payload: Any,
+    schema: TypeAdapter[Any] | None,
+    ask: Ask,
+    expires: float | None,
 ) -> Any:
     """Asks, waits for the answer, and returns the payload that was approved.
 
@@ -77,18 +88,28 @@ async def approve(
         try:
             schema.validate_json(encoded.json)
         except ValidationError as error:
-            raise UsageError(f"The payload of {question!r} does not fit its own schema: {_first(error)}.") from None
+            raise UsageError(
+                f"The payload of {question!r} does not fit its own schema: {_first(error)}."
+            ) from None
     identity = b"\0".join((b"approve", scope.encode(), question.encode(), encoded.json))
     note = ""
     while True:
         key = live.cursor.occurrence(identity)
-        approval = await _asked(live, key, question + note, shown, schema, ask, expires, by_default=not scope)
+        approval = await _asked(
+            live, key, question + note, shown, schema, ask, expires, by_default=not scope
+        )
         answer = await answer_to(live, approval)
         if answer is None:
             await _disowned(live, approval)
-            continue  # it was withdrawn when the run ended, or does not count here; taken up again, the run asks anew
+            # it was withdrawn when the run ended, or does not count here; taken up again, the run
+            # asks anew
+            continue
         if answer.decision == "reject":
-            raise ApprovalRejected(f"{question!r} was rejected by {answer.by or 'somebody'}.", reason=answer.reason, hint=answer.reason)
+            raise ApprovalRejected(
+                f"{question!r} was rejected by {answer.by or 'somebody'}.",
+                reason=answer.reason,
+                hint=answer.reason,
+            )
         if schema is None:
             return answer.payload if answer.edited else codec.normalised(payload, encoded, None)
         try:
@@ -111,7 +132,9 @@ async def _asked(
     """Asks what a workflow asks, or finds what became of it in a former life of the run."""
     approval = _identity.approval_id(live.run, key)
     live.cursor.question(approval, live.state.approvals.get(approval))
-    return await put(live, key, question, shown, ask, schema=schema, expires=expires, by_default=by_default)
+    return await put(
+        live, key, question, shown, ask, schema=schema, expires=expires, by_default=by_default
+    )
 
 
 async def put(
@@ -125,12 +148,18 @@ async def put(
     expires: float | None = None,
     by_default: bool = True,
 ) -> ApprovalState:
-    """Writes a question down, unless it is known, and lets the run's policy answer it where it is to; returns what is known of it."""
+    """Writes a question down, unless it is known, and lets the run's policy answer it where it is
+    to; returns what is known of it.
+    """
     approval = _identity.approval_id(live.run, key)
     if schema is not None:
         live.forms[approval] = schema
     if approval not in live.state.approvals:
-        form = from_json(redactor().data(to_json(schema.json_schema()))) if schema is not None else None
+        form = (
+            from_json(redactor().data(to_json(schema.json_schema())))
+            if schema is not None
+            else None
+        )
         event = ApprovalRequested(
             approval=approval,
             key=key,
@@ -154,25 +183,41 @@ async def put(
 async def _answer_by(policy: str, live: LiveRun, state: ApprovalState) -> None:
     reason = "" if policy == "auto" else "the policy for this run is to deny"
     if policy == "auto" and state.request.ask == "spend" and _agreed_to_spend(live):
-        policy, reason = "deny", "approve='auto' raises a budget once per run; use approve={'spend': 'auto'} to always allow it"
+        policy, reason = (
+            "deny",
+            (
+                "approve='auto' raises a budget once per run; use approve={'spend': 'auto'} to"
+                " always allow it"
+            ),
+        )
     decision: Literal["approve", "reject"] = "approve" if policy == "auto" else "reject"
     approval = state.request.approval
     with suppress(AnswerRefused):  # a person was faster
-        command = DecideApproval(run=live.run, approval=approval, decision=decision, reason=reason, by=f"policy {policy}")
+        command = DecideApproval(
+            run=live.run, approval=approval, decision=decision, reason=reason, by=f"policy {policy}"
+        )
         await live.ports.decide(command)
 
 
 def _agreed_to_spend(live: LiveRun) -> bool:
-    """True when approve='auto' has raised this run's budget before; one that names spending raises it each time."""
+    """True when approve='auto' has raised this run's budget before; one that names spending raises
+    it each time.
+    """
     answers = [one.answer for one in live.state.approvals.values() if one.request.ask == "spend"]
     named = "spend" in live.root.policy
-    return not named and any(one is not None and one.decision == "approve" and one.by == "policy auto" for one in answers)
+    return not named and any(
+        one is not None and one.decision == "approve" and one.by == "policy auto" for one in answers
+    )
 
 
 async def answer_to(live: LiveRun, approval: ApprovalState) -> ApprovalDecided | None:
     """Waits for the answer; None when the question was withdrawn."""
     request, clock = approval.request, live.ports.clock
-    until = None if request.expires_at is None else clock.monotonic() + (request.expires_at - clock.now_us()) / 1e6
+    until = (
+        None
+        if request.expires_at is None
+        else clock.monotonic() + (request.expires_at - clock.now_us()) / 1e6
+    )
     while approval.open:
         waiter = live.answers.setdefault(request.approval, EventWaiters()).join()
         if until is None:
@@ -187,16 +232,22 @@ async def answer_to(live: LiveRun, approval: ApprovalState) -> ApprovalDecided |
 
 
 async def _disowned(live: LiveRun, approval: ApprovalState) -> None:
-    """Withdraws a question that was asked or answered elsewhere, so that it stays so should somebody trust its home later."""
+    """Withdraws a question that was asked or answered elsewhere, so that it stays so should
+    somebody trust its home later.
+    """
     if approval.closed == FOREIGN:
         reason = "It was asked, or answered, where this run comes from; here it is asked again."
-        await live.append(ApprovalWithdrawn(approval=approval.request.approval, reason=reason), full=True)
+        await live.append(
+            ApprovalWithdrawn(approval=approval.request.approval, reason=reason), full=True
+        )
 
 
 async def withdraw(live: LiveRun, reason: str) -> None:
     """Ends the questions of a run that has come to its end."""
     for approval in live.state.open_approvals:
-        await _end_question(live, ApprovalWithdrawn(approval=approval.request.approval, reason=reason))
+        await _end_question(
+            live, ApprovalWithdrawn(approval=approval.request.approval, reason=reason)
+        )
 
 
 async def _end_question(live: LiveRun, fact: ApprovalWithdrawn | ApprovalExpired) -> None:

@@ -1,4 +1,6 @@
-"""What a run's events amount to (``apply``) and what may be asked of it (``decide``). Pure: no clock, no chance, no I/O."""
+"""What a run's events amount to (``apply``) and what may be asked of it (``decide``). Pure: no
+clock, no chance, no I/O.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,16 @@ from typing import assert_never
 
 from pydantic_core import from_json
 
-from sentient_kernel.commands import CancelRun, Command, ContinueRun, DecideApproval, FinishRun, PauseRun, SendMessage, SteerRun
+from sentient_kernel.commands import (
+    CancelRun,
+    Command,
+    ContinueRun,
+    DecideApproval,
+    FinishRun,
+    PauseRun,
+    SendMessage,
+    SteerRun,
+)
 from sentient_kernel.events import (
     ENDS,
     STEPS,
@@ -53,7 +64,9 @@ from sentient_kernel.events import (
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
 
 CRASH_LOOP = 8
-"""So many deaths in a row without any progress, and the run is declared failed instead of killing the kernel again."""
+"""So many deaths in a row without any progress, and the run is declared failed instead of killing
+the kernel again.
+"""
 
 Control = (
     RunPaused
@@ -84,7 +97,8 @@ class StepState:
         began: Where it was first tried.
         done: Where it came to its end, 0 when it did not.
         intents: How often an effect that must happen once was about to be tried.
-        loose: True when other code, or a former life of the run, asked for it: the workflow need not ask again.
+        loose: True when other code, or a former life of the run, asked for it: the workflow need
+            not ask again.
     """
 
     name: str = ""
@@ -100,7 +114,9 @@ class StepState:
 
 
 FOREIGN = "foreign"
-"""How a question is closed that was asked or answered elsewhere: it counts for nothing here, and is asked anew."""
+"""How a question is closed that was asked or answered elsewhere: it counts for nothing here, and is
+asked anew.
+"""
 
 
 @dataclass(slots=True)
@@ -154,9 +170,15 @@ class RunState:
 
     @property
     def at_rest(self) -> bool:
-        """True when nothing is to be done before somebody says so: it is paused, or waits for answers alone."""
+        """True when nothing is to be done before somebody says so: it is paused, or waits for
+        answers alone.
+        """
         waiting = self.open_approvals
-        return self.paused or (bool(waiting) and not self.under_way) or any(a.request.ask == "open" for a in waiting)
+        return (
+            self.paused
+            or (bool(waiting) and not self.under_way)
+            or any(a.request.ask == "open" for a in waiting)
+        )
 
     @property
     def under_way(self) -> list[StepState]:
@@ -194,7 +216,9 @@ def apply(state: RunState, record: Record) -> None:
 def _apply(state: RunState, record: Record, event: Taken) -> None:
     match event:
         case RunStarted():
-            if state.started is None:  # a run begins once; another beginning behind it changes nothing
+            if (
+                state.started is None
+            ):  # a run begins once; another beginning behind it changes nothing
                 state.started, state.started_at = event, record.at
                 state.code = event.code
                 state.policy = {} if record.origin else event.approve or {}
@@ -212,7 +236,13 @@ def _apply(state: RunState, record: Record, event: Taken) -> None:
             state.steers.append((record.seq, event.text))
         case DirectionTaken():
             state.directions.append((event.look, event.finishing, event.steers))
-        case ProgressUpdated() | ResearchUpdated() | SourceReported() | ResearchDelegated() | ErrorRecorded():
+        case (
+            ProgressUpdated()
+            | ResearchUpdated()
+            | SourceReported()
+            | ResearchDelegated()
+            | ErrorRecorded()
+        ):
             state.emitted[record.body] += 1
         case MessageSent():
             state.messages[record.seq] = event
@@ -233,7 +263,9 @@ def _apply(state: RunState, record: Record, event: Taken) -> None:
 
 @lru_cache(maxsize=1024)
 def _what_began(fields: bytes) -> tuple[str, str, str]:
-    """Returns name, scope and effect of a step from its first event; without the key they are the same for many calls."""
+    """Returns name, scope and effect of a step from its first event; without the key they are the
+    same for many calls.
+    """
     began = from_json(fields)
     return began["name"], began.get("scope", ""), began.get("effect", "pure")
 
@@ -261,7 +293,9 @@ def _apply_step(state: RunState, record: Record) -> None:
 def _apply_question(state: RunState, record: Record, event: ApprovalRequested) -> None:
     if record.origin and event.approval in state.approvals:
         return
-    known = ApprovalState(event, open=False, closed=FOREIGN) if record.origin else ApprovalState(event)
+    known = (
+        ApprovalState(event, open=False, closed=FOREIGN) if record.origin else ApprovalState(event)
+    )
     state.approvals[event.approval] = known
     state.recoveries = 0
 
@@ -280,7 +314,9 @@ def _apply_answer(state: RunState, record: Record, event: ApprovalClosed) -> Non
 
 
 def _apply_resumed(state: RunState, event: RunResumed) -> None:
-    state.recoveries += not state.at_rest  # a kernel that is restarted while a person thinks has not died of the run
+    state.recoveries += (
+        not state.at_rest
+    )  # a kernel that is restarted while a person thinks has not died of the run
     state.cancelling = state.paused = False
     if state.ended or event.code != state.code:
         for step in state.steps.values():
@@ -293,7 +329,9 @@ def _apply_resumed(state: RunState, event: RunResumed) -> None:
 
 
 def _forget_failures(state: RunState) -> None:
-    """Lets failed steps run again and asks again what expired; what may have happened once stays on the record."""
+    """Lets failed steps run again and asks again what expired; what may have happened once stays on
+    the record.
+    """
     for key in [k for k, s in state.steps.items() if s.failed is not None]:
         step = state.steps[key]
         if step.intents:
@@ -313,10 +351,15 @@ def decide(state: RunState, command: Command) -> tuple[Fact, ...] | Refusal:
     if state.started is None:
         return Refusal(f"There is no run {state.run!r}.")
     if state.ended and not isinstance(command, DecideApproval):
-        return Refusal(f"Run {state.run!r} has ended ({state.ended}).", "A failed or cancelled run can be taken up again with resume().")
+        return Refusal(
+            f"Run {state.run!r} has ended ({state.ended}).",
+            "A failed or cancelled run can be taken up again with resume().",
+        )
     match command:
         case CancelRun():
-            return () if state.cancelling else (CancelRequested(by=command.by, reason=command.reason),)
+            return (
+                () if state.cancelling else (CancelRequested(by=command.by, reason=command.reason),)
+            )
         case PauseRun():
             return () if state.paused else (RunPaused(by=command.by, reason=command.reason),)
         case ContinueRun():
@@ -324,7 +367,11 @@ def decide(state: RunState, command: Command) -> tuple[Fact, ...] | Refusal:
         case FinishRun():
             return () if state.finishing else (FinishRequested(by=command.by),)
         case SteerRun():
-            return (RunSteered(text=command.text, by=command.by),) if command.text.strip() else Refusal("text must not be empty.")
+            return (
+                (RunSteered(text=command.text, by=command.by),)
+                if command.text.strip()
+                else Refusal("text must not be empty.")
+            )
         case SendMessage():
             return (MessageSent(to=command.to, message=command.message, sender=command.by),)
         case DecideApproval():
@@ -336,19 +383,33 @@ def decide(state: RunState, command: Command) -> tuple[Fact, ...] | Refusal:
 def _decide_approval(state: RunState, command: DecideApproval) -> tuple[Fact, ...] | Refusal:
     approval = state.approvals.get(command.approval)
     if approval is None:
-        return Refusal(f"Run {state.run!r} has no approval {command.approval!r}.", about_answer=True)
+        return Refusal(
+            f"Run {state.run!r} has no approval {command.approval!r}.", about_answer=True
+        )
     if approval.answer is not None:
         who = approval.answer.by or "somebody"
         done = {"approve": "approved", "reject": "rejected"}[approval.answer.decision]
-        return Refusal(f"Approval {command.approval!r} was already {done} by {who}{_when(approval.answered_at)}.", about_answer=True)
+        return Refusal(
+            f"Approval {command.approval!r} was already {done} by"
+            f" {who}{_when(approval.answered_at)}.",
+            about_answer=True,
+        )
     if approval.closed == FOREIGN:
-        why = f"Approval {command.approval!r} was asked, or answered, where this run comes from; that does not count here."
+        why = (
+            f"Approval {command.approval!r} was asked, or answered, where this run comes from; that"
+            " does not count here."
+        )
         return Refusal(why, "Resume the run: it is asked here again.", about_answer=True)
     if not approval.open:
         how = "has expired" if approval.closed == ApprovalExpired.KIND else "was withdrawn"
-        return Refusal(f"Approval {command.approval!r} {how}; the answer was not recorded.", about_answer=True)
+        return Refusal(
+            f"Approval {command.approval!r} {how}; the answer was not recorded.", about_answer=True
+        )
     if state.ended:
-        return Refusal(f"Run {state.run!r} has ended ({state.ended}); the answer was not recorded.", about_answer=True)
+        return Refusal(
+            f"Run {state.run!r} has ended ({state.ended}); the answer was not recorded.",
+            about_answer=True,
+        )
     if command.digest and command.digest != approval.request.digest:
         return Refusal(
             f"Approval {command.approval!r} asks something else now than what was answered.",
@@ -357,7 +418,10 @@ def _decide_approval(state: RunState, command: DecideApproval) -> tuple[Fact, ..
         )
     edited = command.edited and command.payload != approval.request.payload
     if edited and approval.request.ask == "open":
-        why = "What a run from elsewhere names cannot be edited; it can be approved or rejected as it stands."
+        why = (
+            "What a run from elsewhere names cannot be edited; it can be approved or rejected as it"
+            " stands."
+        )
         return Refusal(why, about_answer=True)
     return (
         ApprovalDecided(
@@ -378,14 +442,16 @@ def answered_by(policy: Mapping[str, str], ask: str, *, by_default: bool = True)
     Args:
         policy: By kind; ``default`` for those that are not named.
         ask: The kind.
-        by_default: Whether yes to everything is meant for this question too; that an effect may happen twice is approved by nobody who
-            did not say so.
+        by_default: Whether yes to everything is meant for this question too; that an effect may
+            happen twice is approved by nobody who did not say so.
 
     Example:
         >>> [answered_by({"default": "auto", "spend": "deny"}, ask) for ask in ("plan", "spend", "open")]
         ['auto', 'deny', 'ask']
     """
-    if ask == "open":  # only a person opens what comes from elsewhere; a policy may refuse it, by name
+    if (
+        ask == "open"
+    ):  # only a person opens what comes from elsewhere; a policy may refuse it, by name
         return "deny" if policy.get(ask) == "deny" else "ask"
     default = policy.get("default", "ask")
     return policy.get(ask, default if by_default or default != "auto" else "ask")

@@ -1,9 +1,11 @@
-"""Where code runs: the engine's event loop on a daemon thread, and sync steps in threads of their own.
+"""Where code runs: the engine's event loop on a daemon thread, and sync steps in threads of their
+own.
 
-An async step runs on the loop; one that was seen to block it gets a loop of its own, in a thread, from then on.
+An async step runs on the loop; one that was seen to block it gets a loop of its own, in a thread,
+from then on.
 
-anyio's blocking portal would serve as the loop's thread too, but its thread is joined when the interpreter ends, so that a script
-or kernel whose workbench nobody closed would never end.
+anyio's blocking portal would serve as the loop's thread too, but its thread is joined when the
+interpreter ends, so that a script or kernel whose workbench nobody closed would never end.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ class LoopThread:
                 try:
                     self.loop.run_forever()
                 except (SystemExit, KeyboardInterrupt):
-                    continue  # raised in a task that a workflow made itself; asyncio hands it on, but the loop has others to serve
+                    # raised in a task that a workflow made itself; asyncio hands it on, but the
+                    # loop has others to serve
+                    continue
         finally:
             self.loop.close()
 
@@ -56,7 +60,9 @@ class LoopThread:
         if self.here:
             coroutine.close()
             hint = "There, use the context: ctx.run, ctx.step, ctx.send."
-            raise UsageError("The workbench was called from inside a workflow or an async step.", hint=hint)
+            raise UsageError(
+                "The workbench was called from inside a workflow or an async step.", hint=hint
+            )
         return self.start(coroutine).result(timeout)
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
@@ -72,7 +78,9 @@ class LoopThread:
 
 
 def is_async(fn: Callable[..., Any]) -> bool:
-    """True for async functions and methods, also inside partials, and for objects whose call is async."""
+    """True for async functions and methods, also inside partials, and for objects whose call is
+    async.
+    """
     inner = called(fn)
     return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(
         getattr(type(inner), "__call__", None)  # noqa: B004 - not whether it can be called, but how
@@ -87,7 +95,8 @@ async def in_thread(
 ) -> Any:
     """Runs a call in a daemon thread: one that hangs must not keep the process from ending.
 
-    Cancelling the waiting task abandons the thread; its result is dropped. ``begins`` is called when a thread was free.
+    Cancelling the waiting task abandons the thread; its result is dropped. ``begins`` is called
+    when a thread was free.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
@@ -107,7 +116,8 @@ async def in_thread(
         value, error = None, None
         try:
             value = context.run(call)
-        except BaseException as raised:  # noqa: BLE001 - the border of step execution: whatever a body raises belongs to its step
+        except BaseException as raised:  # noqa: BLE001
+            # the border of step execution: whatever a body raises belongs to its step
             error = raised
         try:
             loop.call_soon_threadsafe(settle, value, error)

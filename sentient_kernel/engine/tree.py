@@ -1,4 +1,6 @@
-"""Which runs belong together. In a home from elsewhere a run can be said to be its own grandparent; nobody walks in circles for that."""
+"""Which runs belong together. In a home from elsewhere a run can be said to be its own grandparent;
+nobody walks in circles for that.
+"""
 
 from __future__ import annotations
 

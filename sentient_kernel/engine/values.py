@@ -1,4 +1,6 @@
-"""Values of numpy and pandas as Python's own, and what orders sets: JSON knows neither. Pure; imports neither library."""
+"""Values of numpy and pandas as Python's own, and what orders sets: JSON knows neither. Pure;
+imports neither library.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,11 @@ def is_table_type(cls: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Returns a value with numbers, times and arrays of numpy and pandas as Python's, and sets in an order.
+    """Returns a value with numbers, times and arrays of numpy and pandas as Python's, and sets in
+    an order.
 
-    A set's own order changes from process to process. An array becomes a list, ``NA`` and ``NaT`` become None. Whatever is neither is
-    returned as it is.
+    A set's own order changes from process to process. An array becomes a list, ``NA`` and ``NaT``
+    become None. Whatever is neither is returned as it is.
 
     Raises:
         ValueError: A part can be read only once, or Python has nothing that holds all of it.
@@ -91,7 +94,9 @@ def _foreign(value: Any) -> Any:
     if _is(value, "numpy", "generic"):
         return _scalar(value)
     pandas = sys.modules.get("pandas")
-    if pandas is not None and (value is getattr(pandas, "NaT", 0) or value is getattr(pandas, "NA", 0)):
+    if pandas is not None and (
+        value is getattr(pandas, "NaT", 0) or value is getattr(pandas, "NA", 0)
+    ):
         return None
     if _is(value, "pandas", "Timestamp"):
         return value.isoformat() if value.nanosecond else value.to_pydatetime()
@@ -101,7 +106,9 @@ def _foreign(value: Any) -> Any:
 
 
 def _is(value: Any, library: str, name: str) -> bool:
-    """Tells whether a value is of a library's class. One that nobody has imported, or not wholly yet, has made no values."""
+    """Tells whether a value is of a library's class. One that nobody has imported, or not wholly
+    yet, has made no values.
+    """
     return isinstance(value, getattr(sys.modules.get(library), name, ()))
 
 
@@ -113,7 +120,9 @@ def _array(array: Any) -> Any:
 
 
 def _scalar(value: Any) -> Any:
-    """Returns a number, text, time or length of time of numpy. Raises ValueError where Python has nothing that says the same."""
+    """Returns a number, text, time or length of time of numpy. Raises ValueError where Python has
+    nothing that says the same.
+    """
     kind = value.dtype.kind
     if kind in "Mm":
         return _moment(value, kind)
@@ -128,7 +137,9 @@ def _moment(value: Any, kind: str) -> Any:
     if value != value:  # NaT
         return None
     found = value.item()
-    if not isinstance(found, int) or "[" not in str(value.dtype):  # a length of time may be a number without a unit
+    if not isinstance(found, int) or "[" not in str(
+        value.dtype
+    ):  # a length of time may be a number without a unit
         return found
     micro = value.astype(f"{kind}8[us]")
     if micro == value and not isinstance(micro.item(), int):

@@ -69,7 +69,9 @@ class Watchdog:
         while not self._stop.wait(BLOCKED_AFTER / 4):
             now = time.monotonic()
             if now - looked > BLOCKED_AFTER and time.process_time() - used < (now - looked) / 2:
-                self._ticked = now  # the whole process stood still: it was stopped, or the machine slept
+                self._ticked = (
+                    now  # the whole process stood still: it was stopped, or the machine slept
+                )
             looked, used = now, time.process_time()
             try:
                 self.loop.call_soon_threadsafe(self._tick)
@@ -82,14 +84,20 @@ class Watchdog:
         now = time.monotonic()
         if self.blocked is not None:
             event, self.blocked = self.blocked, None
-            self.report(self._run, event.model_copy(update={"seconds": round(now - self._ticked, 2)}))
+            self.report(
+                self._run, event.model_copy(update={"seconds": round(now - self._ticked, 2)})
+            )
         self._ticked = now
 
     def _name_the_blocker(self, seconds: float) -> None:
         frame = sys._current_frames().get(self._thread)
-        if frame is None or (frame.f_code.co_name == "select" and frame.f_code.co_filename == selectors.__file__):
+        if frame is None or (
+            frame.f_code.co_name == "select" and frame.f_code.co_filename == selectors.__file__
+        ):
             return  # it waits for work; somebody else kept the interpreter
-        stack = tuple(f"{s.filename}:{s.lineno} {s.name}" for s in traceback.extract_stack(frame, limit=12))
+        stack = tuple(
+            f"{s.filename}:{s.lineno} {s.name}" for s in traceback.extract_stack(frame, limit=12)
+        )
         body, name, key = self._body_at(frame), "", None
         if body is not None:
             self.blockers.add(body.coroutine.cr_code)
@@ -102,6 +110,10 @@ class Watchdog:
 
     def _body_at(self, frame: FrameType) -> Body | None:
         """Returns the body that the loop is in: the innermost one whose frame is on the stack."""
-        frames = {id(body.coroutine.cr_frame): body for body in list(self.bodies.values()) if hasattr(body.coroutine, "cr_frame")}
+        frames = {
+            id(body.coroutine.cr_frame): body
+            for body in list(self.bodies.values())
+            if hasattr(body.coroutine, "cr_frame")
+        }
         found = (frames.get(id(inner)) for inner, _ in traceback.walk_stack(frame))
         return next((body for body in found if body is not None), None)

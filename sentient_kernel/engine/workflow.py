@@ -26,11 +26,14 @@ class Retry:
 
     Args:
         attempts: Tries in all, the first one included.
-        delay: Seconds before the second try; each later wait is ``factor`` times longer, up to ``longest``.
+        delay: Seconds before the second try; each later wait is ``factor`` times longer, up to
+            ``longest``.
         factor: Growth of the wait.
         longest: The longest wait, seconds.
-        jitter: Share of the wait that is drawn by chance, so that many steps do not come back at once.
-        on: The errors worth another try; others fail at once. An error that tells it is not retryable fails at once too.
+        jitter: Share of the wait that is drawn by chance, so that many steps do not come back at
+            once.
+        on: The errors worth another try; others fail at once. An error that tells it is not
+            retryable fails at once too.
 
     Example:
         >>> [Retry(attempts=4, delay=1, jitter=0).wait(n, 0.5) for n in (1, 2, 3)]
@@ -45,7 +48,13 @@ class Retry:
     on: tuple[type[Exception], ...] = (Exception,)
 
     def __post_init__(self) -> None:
-        for name, least in (("attempts", 1), ("delay", 0), ("factor", 1), ("longest", 0), ("jitter", 0)):
+        for name, least in (
+            ("attempts", 1),
+            ("delay", 0),
+            ("factor", 1),
+            ("longest", 0),
+            ("jitter", 0),
+        ):
             value = getattr(self, name)
             if not value >= least:
                 raise UsageError(f"Retry: {name} must be at least {least}, not {value}.")
@@ -53,7 +62,9 @@ class Retry:
             raise UsageError(f"Retry: jitter must be at most 1, not {self.jitter}.")
 
     def wait(self, failed: int, chance: float) -> float:
-        """Returns the seconds to wait after that many failed tries; ``chance`` is drawn from 0 to 1 by the caller."""
+        """Returns the seconds to wait after that many failed tries; ``chance`` is drawn from 0 to 1
+        by the caller.
+        """
         try:
             base = min(self.longest, self.delay * self.factor ** (failed - 1))
         except OverflowError:
@@ -62,7 +73,11 @@ class Retry:
 
     def again(self, error: Exception, failed: int) -> bool:
         """True when this error deserves another try after that many failed ones."""
-        return failed < self.attempts and isinstance(error, self.on) and getattr(error, "retryable", True) is not False
+        return (
+            failed < self.attempts
+            and isinstance(error, self.on)
+            and getattr(error, "retryable", True) is not False
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +97,16 @@ def pure() -> EffectSpec:
 
 
 def idempotent(key: str) -> EffectSpec:
-    """The step may run again as long as it carries this key; a parameter named ``idempotency_key`` receives it."""
+    """The step may run again as long as it carries this key; a parameter named ``idempotency_key``
+    receives it.
+    """
     return EffectSpec("idempotent", key)
 
 
 def once() -> EffectSpec:
-    """The step must not happen twice: an intent is on disk before it, and after a crash in between a person is asked."""
+    """The step must not happen twice: an intent is on disk before it, and after a crash in between
+    a person is asked.
+    """
     return EffectSpec("once")
 
 
@@ -105,7 +124,9 @@ class Outcome(Generic[T]):
 
 
 class Workflow(Generic[P, T]):
-    """An async function whose steps are recorded. Calling it inside another workflow runs it as part of that one."""
+    """An async function whose steps are recorded. Calling it inside another workflow runs it as
+    part of that one.
+    """
 
     def __init__(
         self,
@@ -115,7 +136,10 @@ class Workflow(Generic[P, T]):
         names: Callable[[Any], dict[str, JsonValue]] | None = None,
     ) -> None:
         if not inspect.iscoroutinefunction(fn):
-            raise UsageError(f"{getattr(fn, '__name__', fn)!r} is not a workflow.", hint="Write it as `async def name(ctx, ...)`.")
+            raise UsageError(
+                f"{getattr(fn, '__name__', fn)!r} is not a workflow.",
+                hint="Write it as `async def name(ctx, ...)`.",
+            )
         self._signature = inspect.signature(fn)
         if not self._signature.parameters:
             hint = "Its first parameter is the context: `async def name(ctx, ...)`."
@@ -130,8 +154,13 @@ class Workflow(Generic[P, T]):
 
     def __call__(self, ctx: Any, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         if not hasattr(ctx, "step"):
-            hint = f"Write wb.start({self.fn.__name__}, ...), or inside another workflow: await {self.fn.__name__}(ctx, ...)."
-            raise UsageError(f"{self.fn.__name__!r} is a workflow, and was called without a context.", hint=hint)
+            hint = (
+                f"Write wb.start({self.fn.__name__}, ...), or inside another workflow: await"
+                f" {self.fn.__name__}(ctx, ...)."
+            )
+            raise UsageError(
+                f"{self.fn.__name__!r} is a workflow, and was called without a context.", hint=hint
+            )
         made = self.fn(ctx, *args, **kwargs)
         watch = getattr(ctx, "watch_call", None)
         return made if watch is None else watch(made, self.fn.__name__, sys._getframe(1))
@@ -154,7 +183,9 @@ class Workflow(Generic[P, T]):
         try:
             self._signature.bind(None, *args, **kwargs)
         except TypeError as error:
-            raise UsageError(f"Workflow {self.name!r} cannot be started with these arguments: {error}.") from None
+            raise UsageError(
+                f"Workflow {self.name!r} cannot be started with these arguments: {error}."
+            ) from None
 
 
 # Definitions, newest last, so that a stored run finds the code that a cell or a module defines now.
@@ -172,15 +203,18 @@ def workflow(
     """Declares an async function as a workflow.
 
     Args:
-        fn: ``async def f(ctx, ...)``; everything that is worth keeping in it happens in ``await ctx.step(...)``.
+        fn: ``async def f(ctx, ...)``; everything that is worth keeping in it happens in
+            ``await ctx.step(...)``.
         name: What runs of it are stored under; by default its module and name.
         version: Stands for its code where source is not to count.
-        names: A pure function of the stored inputs (``{"args": [...], "kwargs": {...}}``, whatever somebody wrote there) that returns
-            what they name: paths, addresses, models, as texts. A person reads that before a run from elsewhere goes on here; by default
-            all arguments are listed.
+        names: A pure function of the stored inputs (``{"args": [...], "kwargs": {...}}``, whatever
+            somebody wrote there) that returns what they name: paths, addresses, models, as texts. A
+            person reads that before a run from elsewhere goes on here; by default all arguments are
+            listed.
 
     Returns:
-        The workflow, to be given to ``Workbench.start``. Declaring one of the same name again replaces it.
+        The workflow, to be given to ``Workbench.start``. Declaring one of the same name again
+        replaces it.
 
     Example:
         >>> @workflow
@@ -208,7 +242,11 @@ def find(name: str) -> Workflow[..., Any]:
     if found is None:
         name = name[:200]
         module = name.partition(":")[0]
-        how = "run the cell that defines it" if module == "__main__" or module not in sys.modules else "run the code that defines it"
+        how = (
+            "run the cell that defines it"
+            if module == "__main__" or module not in sys.modules
+            else "run the code that defines it"
+        )
         hint = f"Import {module!r} or {how}, then resume the run."
         raise UnknownWorkflow(f"The workflow {name!r} is not defined in this process.", hint=hint)
     return found

@@ -1,4 +1,6 @@
-"""The way to the pages that show one live view, whatever carries it: a widget's comm, or a socket."""
+"""The way to the pages that show one live view, whatever carries it: a widget's comm, or a
+socket.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ PRESENT = 20.0
 
 
 class Channel:
-    """One live view of one thing, shown on any number of pages: who is there, and numbered messages to them.
+    """One live view of one thing, shown on any number of pages: who is there, and numbered messages
+    to them.
 
     Args:
         view: run, events, inbox, errors, sources or report.
@@ -45,7 +48,9 @@ class Channel:
         return bool(self.pages) and time.monotonic() - max(self.pages.values()) < PRESENT
 
     def give(self, message: Row) -> None:
-        """Sends a message to all pages. Only the sender calls this: pages know by the numbers that they have missed nothing."""
+        """Sends a message to all pages. Only the sender calls this: pages know by the numbers that
+        they have missed nothing.
+        """
         self._n += 1
         self.sent = time.monotonic()
         self._send({**message, "n": self._n})

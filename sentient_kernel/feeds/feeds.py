@@ -1,6 +1,7 @@
 """What a live view is told: everything at first, and then only what has changed.
 
-A feed looks at values that somebody else folds, and remembers what it has told. It decides; ``sender`` sends.
+A feed looks at values that somebody else folds, and remembers what it has told. It decides;
+``sender`` sends.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class ViewSource(Protocol):
         """Calls a function, on any thread, whenever there may be news; returns what ends that."""
 
     def answer(self, message: Row) -> Row:
-        """Does what a page asks for; returns the fields of the reply. Raises SentientError: a refusal."""
+        """Does what a page asks for; returns the fields of the reply. Raises SentientError: a
+        refusal.
+        """
 
     def failed(self, error: Exception, where: str) -> None:
         """Notes that something of a view failed here."""
@@ -98,8 +101,12 @@ class Told:
         self._values: dict[str, dict[Hashable, Any]] = {}
         self._whole: dict[str, Any] = {}
 
-    def changed(self, part: str, values: Iterable[tuple[Hashable, Any]], row: Callable[[Any, int], Row]) -> Row:
-        """Returns the rows of one part whose values are not those that were told; None for those that are gone."""
+    def changed(
+        self, part: str, values: Iterable[tuple[Hashable, Any]], row: Callable[[Any, int], Row]
+    ) -> Row:
+        """Returns the rows of one part whose values are not those that were told; None for those
+        that are gone.
+        """
         known, now, found = self._values.get(part, {}), {}, {}
         for place, (key, value) in enumerate(values):
             now[key] = value
@@ -133,8 +140,18 @@ class RunFeed:
     def snapshot(self) -> Row:
         """Returns the whole run."""
         self._told, self._written, self._reported, self._mark = Told(), {}, ("", 0), ()
-        state: Row = {"phases": [], "steps": {}, "approvals": {}, "sources": {}, "report": None, **self._news()}
-        state["texts"] = {by: {"by": by, "text": text.text, "at": text.at} for by, text in self._source.texts(self._run).items()}
+        state: Row = {
+            "phases": [],
+            "steps": {},
+            "approvals": {},
+            "sources": {},
+            "report": None,
+            **self._news(),
+        }
+        state["texts"] = {
+            by: {"by": by, "text": text.text, "at": text.at}
+            for by, text in self._source.texts(self._run).items()
+        }
         self._written = {by: row["at"] + len(row["text"]) for by, row in state["texts"].items()}
         return state
 
@@ -155,8 +172,18 @@ class RunFeed:
         news: Row = {}
         for part, found in (
             ("steps", told.changed("steps", ((s.key, s) for s in steps), rows.step_row)),
-            ("sources", told.changed("sources", ((s.source, s) for s in look.sources), rows.source_row)),
-            ("approvals", told.changed("approvals", ((a.id, a) for a in look.approvals), lambda a, i: rows.approval_row(a, i, run.title))),
+            (
+                "sources",
+                told.changed("sources", ((s.source, s) for s in look.sources), rows.source_row),
+            ),
+            (
+                "approvals",
+                told.changed(
+                    "approvals",
+                    ((a.id, a) for a in look.approvals),
+                    lambda a, i: rows.approval_row(a, i, run.title),
+                ),
+            ),
         ):
             if found:
                 news[part] = found
@@ -206,7 +233,12 @@ class EventsFeed:
         dropped = 0 if self.run is not None else max(0, self._source.head() - MOST_EVENTS)
         self._after, self._row, self._titles = Seq(dropped), None, {}
         first = self.patch() or {}
-        return {"run": None, "dropped": dropped, "events": first.get("events", []), **first.get("set", {})}
+        return {
+            "run": None,
+            "dropped": dropped,
+            "events": first.get("events", []),
+            **first.get("set", {}),
+        }
 
     def patch(self) -> Row | None:
         """Returns the next chunk of events."""
@@ -244,17 +276,31 @@ class InboxFeed:
 
     def _news(self) -> Row:
         table, runs = self._source.asked()
-        answered = sorted((a for a in table if a.decided is not None and a.status != "withdrawn"), key=_when_decided)[-ANSWERED:]
+        answered = sorted(
+            (a for a in table if a.decided is not None and a.status != "withdrawn"),
+            key=_when_decided,
+        )[-ANSWERED:]
         shown = [a for a in table if a.status == "open"] + answered[::-1]
         title = {run: view.title for run, view in runs.items()}
         news: Row = {}
-        changed = self._told.changed("approvals", ((a.id, a) for a in shown), lambda a, i: rows.approval_row(a, i, title.get(a.run, "")))
+        changed = self._told.changed(
+            "approvals",
+            ((a.id, a) for a in shown),
+            lambda a, i: rows.approval_row(a, i, title.get(a.run, "")),
+        )
         if changed:
             news["approvals"] = changed
         asking = {a.run for a in shown}
-        found = self._told.changed("runs", ((r, v.status) for r, v in runs.items() if r in asking), lambda status, i: {"status": status})
+        found = self._told.changed(
+            "runs",
+            ((r, v.status) for r, v in runs.items() if r in asking),
+            lambda status, i: {"status": status},
+        )
         if found:
-            news["runs"] = {run: row and {"id": run, "title": title[RunId(run)], **row} for run, row in found.items()}
+            news["runs"] = {
+                run: row and {"id": run, "title": title[RunId(run)], **row}
+                for run, row in found.items()
+            }
         return news
 
 
@@ -281,7 +327,9 @@ class ErrorsFeed:
         table, stats, recent = self._source.errors()
         news: Row = {}
         if changed := self._told.changed(
-            "errors", ((e.fingerprint, (i, e)) for i, e in enumerate(table)), lambda v, i: rows.error_row(v[1], i)
+            "errors",
+            ((e.fingerprint, (i, e)) for i, e in enumerate(table)),
+            lambda v, i: rows.error_row(v[1], i),
         ):
             news["errors"] = changed
         if self._told.whole("stats", stats):

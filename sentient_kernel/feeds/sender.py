@@ -1,7 +1,7 @@
 """Brings what happens to the live views: one thread per workbench, woken by news.
 
-Jupyter's server drops messages above a thousand a second without a word. So the first change goes at
-once, and what follows gathers for a tenth of a second and goes as one message (throttling).
+Jupyter's server drops messages above a thousand a second without a word. So the first change goes
+at once, and what follows gathers for a tenth of a second and goes as one message (throttling).
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ EVERY = 0.1
 AT_LEAST = 0.05
 """Seconds between two messages of changes to one view, whatever happens: at most 20 a second."""
 TICK = 1.0
-"""Seconds between looks at views when nothing new is stored: a kernel may have died without a word."""
+"""Seconds between looks at views when nothing new is stored: a kernel may have died without a
+word.
+"""
 BEAT = 5.0
 """Seconds after which a view that was sent nothing hears that the kernel lives."""
 
@@ -42,11 +44,14 @@ class Sender:
     """Sends snapshots, changes and replies.
 
     Args:
-        answer: Does what a page requests and returns the reply's fields. Runs on threads of its own. May raise SentientError: a refusal.
+        answer: Does what a page requests and returns the reply's fields. Runs on threads of its
+            own. May raise SentientError: a refusal.
         failed: Told of what should not have happened: an exception, and where.
     """
 
-    def __init__(self, answer: Callable[[Row], Row], failed: Callable[[Exception, str], None]) -> None:
+    def __init__(
+        self, answer: Callable[[Row], Row], failed: Callable[[Exception, str], None]
+    ) -> None:
         self._answer = answer
         self._failed = failed
         self._channels: list[Channel] = []
@@ -66,11 +71,15 @@ class Sender:
             self._channels.append(channel)
             if self._thread is None and not self._closing:
                 self._workers = ThreadPoolExecutor(2, thread_name_prefix="sentient-answers")
-                self._thread = threading.Thread(target=self._run, name="sentient-sender", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._run, name="sentient-sender", daemon=True
+                )
                 self._thread.start()
 
     def hear(self, channel: Channel, message: Row) -> None:
-        """Takes a message of a page in; any thread, returns at once. One whose page has no name, or an odd one, is dropped."""
+        """Takes a message of a page in; any thread, returns at once. One whose page has no name, or
+        an odd one, is dropped.
+        """
         kind, page = message.get("kind"), message.get("page")
         if not (isinstance(page, str) and _NAME.fullmatch(page)):
             return
@@ -82,22 +91,32 @@ class Sender:
             channel.pages.pop(min(channel.pages, key=lambda known: channel.pages[known]), None)
         channel.pages[page] = time.monotonic()
         if self._closed:
-            channel.give({"kind": "closed"})  # to whoever comes late: a cell that was out of sight, a page that was loaded again
+            channel.give(
+                {"kind": "closed"}
+            )  # to whoever comes late: a cell that was out of sight, a page that was loaded again
         elif kind == "hello":
             channel.asked = True
             self._wake.set()
         elif kind in ("do", "need", "error") and self._workers is not None:
             with suppress(RuntimeError):  # closed this moment: the page is told so
-                self._workers.submit(self._answer, message).add_done_callback(lambda done: self._answered(channel, message, done))
+                self._workers.submit(self._answer, message).add_done_callback(
+                    lambda done: self._answered(channel, message, done)
+                )
 
     def present(self, run: RunId) -> bool:
         """True when a page was heard lately in which a question of a run can be answered."""
         with self._lock:
             channels = list(self._channels)
-        return any(channel.present for channel in channels if channel.feed.run == run or channel.view == "inbox")
+        return any(
+            channel.present
+            for channel in channels
+            if channel.feed.run == run or channel.view == "inbox"
+        )
 
     def news(self) -> None:
-        """Lets what may be new go out, with what else comes within a moment; any thread, returns at once."""
+        """Lets what may be new go out, with what else comes within a moment; any thread, returns at
+        once.
+        """
         if not self._news:
             self._news = True
             self._wake.set()
@@ -108,7 +127,9 @@ class Sender:
         self._wake.set()
 
     def close(self) -> None:
-        """Sends what there is, tells the views that nothing more will come, and stops; safe to call twice."""
+        """Sends what there is, tells the views that nothing more will come, and stops; safe to call
+        twice.
+        """
         self._closing = True
         self._wake.set()
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -129,14 +150,18 @@ class Sender:
         elif isinstance(error, SentientError):
             reply = {"ok": False, "message": error.message, "hint": error.hint}
         else:
-            reply = {"ok": False, "message": "This could not be done.", "hint": "The error is in wb.errors."}
+            reply = {
+                "ok": False,
+                "message": "This could not be done.",
+                "hint": "The error is in wb.errors.",
+            }
             if isinstance(error, Exception):
                 self._failed(error, f"view {channel.view}")
         if isinstance(name := message.get("id"), str) and _NAME.fullmatch(name):
             self._replies.append((channel, {**reply, "kind": "reply", "id": name}))
         self._wake.set()
 
-    # -- the thread ---------------------------------------------------------------------------------------------------
+    # -- the thread --------------------------------------------------------------------------------
 
     def _run(self) -> None:
         last = more = False
@@ -158,7 +183,8 @@ class Sender:
                 to, reply = self._replies.popleft()
                 try:
                     to.give(reply)
-                except Exception as error:  # noqa: BLE001 - what cannot be sent to one page must not silence all views
+                except Exception as error:  # noqa: BLE001
+                    # what cannot be sent to one page must not silence all views
                     self._failed(error, f"view {to.view}")
             more = self._news or any(channel.behind and channel.pages for channel in channels)
 
@@ -182,6 +208,7 @@ class Sender:
         except (JournalError, NotFound, OSError):
             # Closed, or full, or locked for long: shown as it was, looked at again.
             channel.asked, channel.rests_until = channel.asked or whole, now + LOCKED
-        except Exception as error:  # noqa: BLE001 - the border of drawing: one view that fails must not stop the others
+        except Exception as error:  # noqa: BLE001
+            # the border of drawing: one view that fails must not stop the others
             channel.asked, channel.rests_until = channel.asked or whole, now + REST
             self._failed(error, f"view {channel.view}")

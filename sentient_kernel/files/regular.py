@@ -1,8 +1,9 @@
 """Opens files of a home folder: regular ones only, and never through a symbolic link.
 
-A home may come from somebody else. What stands where a file of it belongs may then be a link to a file elsewhere, which would be read,
-written over or removed, or a pipe, on which a reader waits for ever. POSIX resolves links in every part of a path; the parts above the
-home are its owner's business, so only the last part is looked at here.
+A home may come from somebody else. What stands where a file of it belongs may then be a link to a
+file elsewhere, which would be read, written over or removed, or a pipe, on which a reader waits for
+ever. POSIX resolves links in every part of a path; the parts above the home are its owner's
+business, so only the last part is looked at here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,12 @@ import os
 import stat
 from pathlib import Path
 
-_SAFE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_SAFE = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
 
 
 def open_regular(path: Path, flags: int, mode: int = 0o600) -> int:
@@ -24,7 +30,8 @@ def open_regular(path: Path, flags: int, mode: int = 0o600) -> int:
         mode: Its permissions, where it is made.
 
     Raises:
-        OSError: It cannot be opened, or is a link, a folder, a pipe or a device; to be written, also when it has another name elsewhere.
+        OSError: It cannot be opened, or is a link, a folder, a pipe or a device; to be written,
+            also when it has another name elsewhere.
     """
     if os.name == "nt" and path.is_symlink():
         raise _not_regular(path)
@@ -35,7 +42,9 @@ def open_regular(path: Path, flags: int, mode: int = 0o600) -> int:
             raise _not_regular(path) from None
         raise
     found = os.fstat(file)
-    if not stat.S_ISREG(found.st_mode) or (found.st_nlink > 1 and flags & (os.O_WRONLY | os.O_RDWR)):
+    if not stat.S_ISREG(found.st_mode) or (
+        found.st_nlink > 1 and flags & (os.O_WRONLY | os.O_RDWR)
+    ):
         os.close(file)
         raise _not_regular(path)
     return file
@@ -81,7 +90,9 @@ def is_folder(path: Path) -> bool:
 
 
 def is_absent_or_regular(path: Path) -> bool:
-    """Tells whether nothing, or a regular file with no other name (a hard link), is at a place; also True where nobody can look."""
+    """Tells whether nothing, or a regular file with no other name (a hard link), is at a place;
+    also True where nobody can look.
+    """
     try:
         found = os.lstat(path)
         return stat.S_ISREG(found.st_mode) and found.st_nlink < 2
@@ -90,4 +101,8 @@ def is_absent_or_regular(path: Path) -> bool:
 
 
 def _not_regular(path: Path) -> OSError:
-    return OSError(errno.EINVAL, "It is not a regular file, but a link, a folder or a device, or has another name elsewhere", str(path))
+    return OSError(
+        errno.EINVAL,
+        "It is not a regular file, but a link, a folder or a device, or has another name elsewhere",
+        str(path),
+    )

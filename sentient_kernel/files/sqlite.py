@@ -1,8 +1,9 @@
 """Hardens SQLite files of strangers: no code in them runs, and their schema must be ours.
 
-SQLite parses whatever schema it finds in a file (sqlite.org/security.html): triggers and views that run when a table is touched, virtual
-tables, generated columns and indexes on expressions that call functions. So a connection is hardened before its first statement, and the
-schema is compared, text by text, with the one that this package makes, before any table is read.
+SQLite parses whatever schema it finds in a file (sqlite.org/security.html): triggers and views that
+run when a table is touched, virtual tables, generated columns and indexes on expressions that call
+functions. So a connection is hardened before its first statement, and the schema is compared, text
+by text, with the one that this package makes, before any table is read.
 """
 
 from __future__ import annotations
@@ -40,12 +41,16 @@ _SWITCHES: Final = (
     (apsw.SQLITE_DBCONFIG_DQS_DML, 0),
 )
 _NAMES_ANOTHER: Final = bytes.fromhex("d9d505f920a163d7")
-"""How a rollback journal ends that names a super-journal: SQLite would read, and remove, the file of that name (pager_delsuper)."""
+"""How a rollback journal ends that names a super-journal: SQLite would read, and remove, the file
+of that name (pager_delsuper).
+"""
 _MOST_ENTRIES: Final = 200
 
 
 class Foreign(Exception):
-    """A file is not one that this package made; the message says what is wrong, completing "PATH ...", in words of ours."""
+    """A file is not one that this package made; the message says what is wrong, completing "PATH
+    ...", in words of ours.
+    """
 
 
 class SchemaEntry(NamedTuple):
@@ -72,15 +77,22 @@ def check_places(path: Path) -> None:
     for ending in ENDINGS:
         place = path.with_name(path.name + ending)
         if not is_absent_or_regular(place) and not (ending == "" and os.path.isdir(place)):
-            raise Foreign(f"cannot be opened: {place.name} is not a regular file, but a link or a device, or has another name elsewhere")
+            raise Foreign(
+                f"cannot be opened: {place.name} is not a regular file, but a link or a device, or"
+                " has another name elsewhere"
+            )
     if _end_of(path.with_name(f"{path.name}-journal")) == _NAMES_ANOTHER:
-        raise Foreign(f"cannot be opened: {path.name}-journal names another file, which this program never writes")
+        raise Foreign(
+            f"cannot be opened: {path.name}-journal names another file, which this program never"
+            " writes"
+        )
 
 
 def make_file(path: Path) -> None:
     """Makes an empty file (0600) for a database unless there is one.
 
-    One that is there is not opened: POSIX drops the locks that this process's other connections hold on it when *any* handle on it is
+    One that is there is not opened: POSIX drops the locks that this process's other connections
+        hold on it when *any* handle on it is
     closed (sqlite.org/howtocorrupt.html, 2.2).
 
     Raises:
@@ -104,7 +116,9 @@ def _end_of(path: Path) -> bytes:
 
 
 def harden(connection: apsw.Connection) -> None:
-    """Sets limits, and switches off what our own files never use; before the first statement, which reads the schema."""
+    """Sets limits, and switches off what our own files never use; before the first statement, which
+    reads the schema.
+    """
     for switch, value in _SWITCHES:
         connection.config(switch, value)
     for limit, most in _LIMITS:
@@ -120,10 +134,15 @@ def tables_of(connection: apsw.Connection) -> Tables:
     """
     if connection.execute("PRAGMA encoding").get != "UTF-8":
         raise Foreign("is in an encoding that this program never writes")
-    rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema LIMIT ?", (_MOST_ENTRIES + 1,)).fetchall()
-    if len(rows) > _MOST_ENTRIES or not all(isinstance(part, str | None) for row in rows for part in row):
+    rows = connection.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema LIMIT ?", (_MOST_ENTRIES + 1,)
+    ).fetchall()
+    if len(rows) > _MOST_ENTRIES or not all(
+        isinstance(part, str | None) for row in rows for part in row
+    ):
         raise Foreign("holds tables that are not ours")
-    entries = frozenset(SchemaEntry(*row) for row in rows)  # type: ignore[arg-type]  # texts, as was just seen
+    # texts, as was just seen
+    entries = frozenset(SchemaEntry(*row) for row in rows)  # type: ignore[arg-type]
     if len(entries) != len(rows):
         raise Foreign("holds tables that are not ours")
     return entries
@@ -151,8 +170,10 @@ def set_aside(path: Path, inode: int, error: Exception) -> str:
     """Moves a file that can be made anew out of the way, where somebody may look at it.
 
     Args:
-        path: The database. Where a link stands in its place, the link is moved, and what it leads to is not touched.
-        inode: Which file was found wanting: when another process was faster, the new one in its place stays.
+        path: The database. Where a link stands in its place, the link is moved, and what it leads
+            to is not touched.
+        inode: Which file was found wanting: when another process was faster, the new one in its
+            place stays.
         error: What was found.
 
     Returns:
@@ -169,7 +190,9 @@ def set_aside(path: Path, inode: int, error: Exception) -> str:
         os.replace(path, path.with_name(path.name + ASIDE))
     except FileNotFoundError:
         return ""
-    what = str(error) if isinstance(error, Foreign) else "is damaged"  # what SQLite says may hold names out of the file
+    what = (
+        str(error) if isinstance(error, Foreign) else "is damaged"
+    )  # what SQLite says may hold names out of the file
     return f"{path} {what}. It is called {path.name}{ASIDE} from now on, and a new one was begun."
 
 
@@ -198,7 +221,13 @@ def hint(error: Exception, otherwise: str) -> str:
             return "Free some space, then try again."
         case apsw.BusyError() | apsw.LockedError():
             return "Try again, or end that process."
-        case apsw.ReadOnlyError() | apsw.PermissionsError() | apsw.CantOpenError() | apsw.AuthError() | PermissionError():
+        case (
+            apsw.ReadOnlyError()
+            | apsw.PermissionsError()
+            | apsw.CantOpenError()
+            | apsw.AuthError()
+            | PermissionError()
+        ):
             return "Check the permissions of the file and its folder."
         case apsw.IOError() | OSError():
             return "Check the disk; then try again."

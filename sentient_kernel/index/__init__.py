@@ -1,8 +1,11 @@
-"""Passages (full-text search, BM25): texts are cut, kept and found again by their words, without a model and without a download.
+"""Passages (full-text search, BM25): texts are cut, kept and found again by their words, without a
+model and without a download.
 
-May import: the values of ``documents`` and what everyone shares (``errors``, ``ids``). Knows no run, step, journal or model.
+May import: the values of ``documents`` and what everyone shares (``errors``, ``ids``). Knows no
+    run, step, journal or model.
 
-Invariant: for every passage, ``document.text[start:end] == passage.text``; and all that is kept can be rebuilt from the sources.
+Invariant: for every passage, ``document.text[start:end] == passage.text``; and all that is kept can
+    be rebuilt from the sources.
 
 .. code-block:: text
 

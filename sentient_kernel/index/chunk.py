@@ -1,8 +1,11 @@
-"""Cuts a text into sentences and passages, with exact offsets. Pure; time grows linearly with the text.
+"""Cuts a text into sentences and passages, with exact offsets. Pure; time grows linearly with the
+text.
 
-The rules are few and general: a sentence ends at ``. ! ?`` (and their full-width forms) followed by a space, unless what
-stands before is an abbreviation, an initial or the number of a list item, or what follows starts small; it also ends at a
-blank line, and before and after a line that is a heading, a list item, a row of a table, a prompt or a fence of code.
+The rules are few and general: a sentence ends at ``. ! ?`` (and their full-width forms) followed by
+    a space, unless what
+stands before is an abbreviation, an initial or the number of a list item, or what follows starts
+small; it also ends at a blank line, and before and after a line that is a heading, a list item, a
+row of a table, a prompt or a fence of code.
 """
 
 from __future__ import annotations
@@ -23,13 +26,15 @@ OVERLAP = 50
 Span = tuple[int, int]
 _STEP = 1 << 16
 
-# The look behind keeps "?!?!?!..." linear: a run of marks is tried once, not once from each of its marks.
+# The look behind keeps "?!?!?!..." linear: a run of marks is tried once, not once from each of its
+# marks.
 _END = re.compile(
     r"(?<![.!?\u2026\u061f\u0964])[.!?\u2026\u061f\u0964]++[\"'\u201d\u2019)\]\u00bb]{0,3}(?=\s)|[\u3002\uff01\uff1f]++[\u300d\u300f\u201d]?"
 )
 _LINE = re.compile(r"[^\n]*\n?")
 _ALONE = re.compile(
-    r"[ \t]{0,12}(?:#{1,6}[ \t]|[-*+\u2022\u00b7][ \t]|\(?\d{1,3}[.)][ \t]|\(?[a-zA-Z][)][ \t]|\||>>>|\.\.[ \t]|[=~^*-]{3,}[ \t]*$)"
+    r"[ \t]{0,12}(?:#{1,6}[ \t]|[-*+\u2022\u00b7][ \t]|\(?\d{1,3}[.)][ \t]|\(?[a-zA-Z][)]["
+    r" \t]|\||>>>|\.\.[ \t]|[=~^*-]{3,}[ \t]*$)"
 )
 _HEADING = re.compile(r"[ \t]{0,3}#{1,6}[ \t]")
 _FENCE = re.compile(r"[ \t]{0,12}(?:```|~~~)")
@@ -40,21 +45,17 @@ def _set(listed: str) -> frozenset[str]:
 
 
 _LAST_WORD = re.compile(r"[^\s(\[\"'\u201c\u2018]*$")
-_ABBREVIATIONS = _set(
-    """
+_ABBREVIATIONS = _set("""
     al approx apr art assoc aug ave bros ca capt cf ch chap co col corp dec dept dr ed eds e.g eg eq eqs esp est etc ex feb fig
     figs fr gen gov hon i.e ie inc incl jan jr jul jun lt ltd maj mar max messrs min mr mrs ms mt no nos nov nr oct op p.m a.m par
     ph.d pp pl prof pt ref refs rep resp rev sec sect sen sep sept sgt spp sp sr st subsp suppl tab u.k u.n u.s univ var viz vol
     vols vs v w.r.t usw bzw z.b d.h vgl nr
-    """
-)
-_STARTERS = _set(
-    """
+    """)
+_STARTERS = _set("""
     A After All Although An And As At Because But By Despite During Each For From Furthermore Had Has Have He Her His How However
     I If In It Its Moreover Most Nor Not On One Our Several She Since So Some Such That The Their Then There These They This Those
     Thus To Today Two Under Until We What When Where Whether Which While Who Why With Yet You
-    """
-)
+    """)
 _CJK = re.compile(f"[{UNSPACED}]")
 
 
@@ -91,18 +92,24 @@ def _sentences(text: str) -> Iterator[Span]:
 
 
 def words(text: str) -> int:
-    """Counts the words of a text; scripts without spaces count two characters as one, endless words 16."""
-    if len(text) > _STEP:  # one sentence of millions of characters is not made into a list of millions of words
+    """Counts the words of a text; scripts without spaces count two characters as one, endless words
+    16.
+    """
+    if (
+        len(text) > _STEP
+    ):  # one sentence of millions of characters is not made into a list of millions of words
         return sum(words(text[at : at + _STEP]) for at in range(0, len(text), _STEP))
     count = len(text.split())
     return max(count, len(text) // 16) + (0 if text.isascii() else len(_CJK.findall(text)) // 2)
 
 
 def chunks(text: str, *, size: int = WORDS, overlap: int = OVERLAP) -> list[Span]:
-    """Returns where the passages of a text lie: whole sentences of about ``size`` words, the last ones repeated in the next.
+    """Returns where the passages of a text lie: whole sentences of about ``size`` words, the last
+    ones repeated in the next.
 
-    A text of up to half as much again stays whole, and a longer one is cut into passages of about the same length, so that no
-    passage is a leftover of few words. A sentence that is longer than a passage is cut between words.
+    A text of up to half as much again stays whole, and a longer one is cut into passages of about
+    the same length, so that no passage is a leftover of few words. A sentence that is longer than a
+    passage is cut between words.
 
     Args:
         text: Any text.
@@ -112,7 +119,11 @@ def chunks(text: str, *, size: int = WORDS, overlap: int = OVERLAP) -> list[Span
     Returns:
         Pairs (start, end), in order; none for a text of white space.
     """
-    starts, ends, counts = array("I"), array("I"), array("I")  # a text of five million characters may have two million sentences
+    starts, ends, counts = (
+        array("I"),
+        array("I"),
+        array("I"),
+    )  # a text of five million characters may have two million sentences
     for long in _sentences(text):
         for start, end in _cut(text, long, size):
             starts.append(start)
@@ -129,7 +140,9 @@ def chunks(text: str, *, size: int = WORDS, overlap: int = OVERLAP) -> list[Span
 
 
 def _join(counts: Sequence[int], target: float, overlap: int) -> Iterator[Span]:
-    """Joins neighbouring parts to passages of about ``target`` words; yields the first and the last part of each."""
+    """Joins neighbouring parts to passages of about ``target`` words; yields the first and the last
+    part of each.
+    """
     first, held = 0, 0
     fresh = 0  # how many words of the passage being filled no earlier one holds
     for at, count in enumerate(counts):
@@ -137,7 +150,9 @@ def _join(counts: Sequence[int], target: float, overlap: int) -> Iterator[Span]:
             yield first, at - 1
             began = first
             first, held, fresh = at, 0, 0
-            while first > began + 1 and held + counts[first - 1] <= overlap:  # never back over a whole passage
+            while (
+                first > began + 1 and held + counts[first - 1] <= overlap
+            ):  # never back over a whole passage
                 first -= 1
                 held += counts[first]
         held += count
@@ -146,7 +161,9 @@ def _join(counts: Sequence[int], target: float, overlap: int) -> Iterator[Span]:
 
 
 def _cut(text: str, span: Span, size: int) -> Iterator[Span]:
-    """Cuts a sentence that is too long for a passage between words; an endless word, or a script without spaces, anywhere."""
+    """Cuts a sentence that is too long for a passage between words; an endless word, or a script
+    without spaces, anywhere.
+    """
     start, end = span
     if words(text[start:end]) <= size:
         yield span
@@ -162,7 +179,9 @@ def _cut(text: str, span: Span, size: int) -> Iterator[Span]:
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
-    """Yields the stretches that no sentence crosses, as (start, end, is code); none of them is empty."""
+    """Yields the stretches that no sentence crosses, as (start, end, is code); none of them is
+    empty.
+    """
     return (block for block in _stretches(text) if block[0] < block[1])
 
 
@@ -171,7 +190,9 @@ def _stretches(text: str) -> Iterator[tuple[int, int, bool]]:
     while at < len(text):
         match = _LINE.match(text, at)
         end = match.end() if match else len(text)
-        line = text[at : min(end, at + 80)]  # what starts a line decides; a long line is not looked at twice
+        line = text[
+            at : min(end, at + 80)
+        ]  # what starts a line decides; a long line is not looked at twice
         if _FENCE.match(line):
             yield start, end if fenced else at, fenced
             start, fenced = (end if fenced else at), not fenced
@@ -186,7 +207,9 @@ def _stretches(text: str) -> Iterator[tuple[int, int, bool]]:
 
 
 def _ends(text: str, start: int, mark: int, after: int, end: int) -> bool:
-    """Tells whether the mark at ``mark`` ends the sentence that began at ``start``; the text goes on at ``after``."""
+    """Tells whether the mark at ``mark`` ends the sentence that began at ``start``; the text goes
+    on at ``after``.
+    """
     if text[mark] in "\u3002\uff01\uff1f":
         return True
     following = text[after : min(after + 40, end)].lstrip().lstrip("\"'\u201c\u2018([\u00ab")
@@ -200,10 +223,14 @@ def _ends(text: str, start: int, mark: int, after: int, end: int) -> bool:
     word = match.group() if match else ""
     if not word:
         return True
-    if not text[start : mark - len(word)].strip() and word.isdigit() and len(word) < 4:  # the number of a list item
+    if (
+        not text[start : mark - len(word)].strip() and word.isdigit() and len(word) < 4
+    ):  # the number of a list item
         return False
     initial = len(word) == 1 and word.isalpha() and word.isupper()
-    if initial or word.lower() in _ABBREVIATIONS:  # "vitamin C. The" and "etc. The" end a sentence, "J. Smith" and "Fig. 2" do not
+    if (
+        initial or word.lower() in _ABBREVIATIONS
+    ):  # "vitamin C. The" and "etc. The" end a sentence, "J. Smith" and "Fig. 2" do not
         return following.split(None, 1)[0].rstrip(",") in _STARTERS
     return True
 

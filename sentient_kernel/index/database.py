@@ -36,7 +36,9 @@ from sentient_kernel.text.words import UNSPACED
 __all__ = ["Connection", "IndexDatabase", "spaced"]
 
 VERSION = 2
-"""Of the tables below, and of the rules by which texts are cut: another version is built anew, as all can be read again."""
+"""Of the tables below, and of the rules by which texts are cut: another version is built anew, as
+all can be read again.
+"""
 
 MEMORY = ":memory:"
 _TOKENIZER = ("porter", "unicode61", "remove_diacritics", "2")
@@ -45,8 +47,9 @@ _REBUILD = "It can be rebuilt: delete the file and refresh the sources."
 _IDLE = 4  # connections kept open between two borrowings
 _UNSPACED = re.compile(f"([{UNSPACED}])")
 
-# The texts of passages lie beside the full-text table, not in it: it holds words only, and a row is dropped without being read.
-# Names and texts are bytes: file names and texts may hold characters that SQLite's strings cannot.
+# The texts of passages lie beside the full-text table, not in it: it holds words only, and a row is
+# dropped without being read. Names and texts are bytes: file names and texts may hold characters
+# that SQLite's strings cannot.
 _SCHEMA = f"""
 CREATE TABLE source (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE);
 CREATE TABLE document (
@@ -81,7 +84,9 @@ def _ours() -> tuple[Tables, list[Any]]:
 
 
 def spaced(text: str) -> str:
-    """Sets the characters of scripts without spaces apart, so that each of them is a word of the index."""
+    """Sets the characters of scripts without spaces apart, so that each of them is a word of the
+    index.
+    """
     return text if text.isascii() else _UNSPACED.sub(r" \1 ", text)
 
 
@@ -93,7 +98,13 @@ class _Stems(dict[str, str]):
         self._tokenizer = tokenizer
 
     def __missing__(self, word: str) -> str:
-        found: Any = self._tokenizer(word.encode(), apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False)
+        found: Any = self._tokenizer(
+            word.encode(),
+            apsw.FTS5_TOKENIZE_DOCUMENT,
+            None,
+            include_offsets=False,
+            include_colocated=False,
+        )
         self[word] = found[0] if found else word
         return self[word]
 
@@ -127,14 +138,18 @@ class Connection:
     def _check(self) -> None:
         found = tables_of(self.db)
         if found and (self.db.pragma("user_version") != VERSION or found != _ours()[0]):
-            raise Foreign("holds the tables of another version, of another program, or of somebody else")
+            raise Foreign(
+                "holds the tables of another version, of another program, or of somebody else"
+            )
         if found and self.db.execute(_SETTINGS).fetchall() != _ours()[1]:
             raise Foreign("sets its full-text table to what this program never does")
 
     def words(self, text: str) -> list[str]:
         """Returns the words of a text, folded as the index folds them."""
         data = spaced(text).encode("utf-8", "replace")
-        found: Any = self._split(data, apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False)
+        found: Any = self._split(
+            data, apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False
+        )
         return list(found)
 
     def stems(self, words: list[str]) -> list[str]:
@@ -151,12 +166,14 @@ class Connection:
 class IndexDatabase:
     """A SQLite file that can be thrown away, and the connections to it.
 
-    Any number of threads and processes may use it at once: each borrowing has a connection of its own, writers of one
+    Any number of threads and processes may use it at once: each borrowing has a connection of its
+        own, writers of one
     process queue at a lock, those of several at SQLite's.
 
     Args:
-        path: The file; made (0600) when it is not there, made anew when it is damaged, of another version, or of somebody else: whoever
-            made it could have put any text in the place of a document.
+        path: The file; made (0600) when it is not there, made anew when it is damaged, of another
+            version, or of somebody else: whoever made it could have put any text in the place of a
+            document.
         key: What tells an index that was made here from others.
 
     Raises:
@@ -195,7 +212,9 @@ class IndexDatabase:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Lends a connection inside a transaction, which is kept when the block ends well and undone otherwise."""
+        """Lends a connection inside a transaction, which is kept when the block ends well and
+        undone otherwise.
+        """
         self._check()
         with self._writing, self._borrowed() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -219,7 +238,10 @@ class IndexDatabase:
 
     def _check(self) -> None:
         if os.getpid() != self._pid:
-            raise UsageError("The index was opened by the process that this one was forked from.", hint="Open it again in this process.")
+            raise UsageError(
+                "The index was opened by the process that this one was forked from.",
+                hint="Open it again in this process.",
+            )
         if self._closed:
             raise UsageError(f"The index {str(self.path)!r} is closed.")
 
@@ -260,7 +282,10 @@ class IndexDatabase:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             make_file(self.path)
         except (OSError, ValueError) as error:
-            raise SourceError(f"The index cannot be kept at {str(self.path)!r}: {error}.", hint="Choose another home folder.") from error
+            raise SourceError(
+                f"The index cannot be kept at {str(self.path)!r}: {error}.",
+                hint="Choose another home folder.",
+            ) from error
         connection: Connection | None = None
         try:
             connection = Connection(self._file)
@@ -270,11 +295,17 @@ class IndexDatabase:
                 if not tables_of(connection.db):  # another process was not faster
                     connection.execute(_SCHEMA).fetchall()
                     name = os.urandom(16)
-                    connection.execute("INSERT INTO made VALUES (1, ?, ?)", (name, self._sign(name)))
+                    connection.execute(
+                        "INSERT INTO made VALUES (1, ?, ?)", (name, self._sign(name))
+                    )
                     connection.db.pragma("user_version", VERSION)
                 connection.execute("COMMIT")
             name, sign = connection.execute("SELECT name, sign FROM made").fetchone() or (b"", b"")
-            if not (isinstance(name, bytes) and isinstance(sign, bytes) and hmac.compare_digest(sign, self._sign(name))):
+            if not (
+                isinstance(name, bytes)
+                and isinstance(sign, bytes)
+                and hmac.compare_digest(sign, self._sign(name))
+            ):
                 raise Foreign("was made elsewhere")
         except (apsw.Error, Foreign) as error:
             if connection is not None:

@@ -1,13 +1,16 @@
-"""How passages are ranked without a model. Pure: words in, scores out; the store does the looking up.
+"""How passages are ranked without a model. Pure: words in, scores out; the store does the looking
+up.
 
 1. *Recall.* The words of the question, without stop words, are OR-ed in FTS5 (Porter stems, BM25).
-2. *First pass* over the best 100: :func:`first_pass` adds to BM25 the pairs of question words that stand close together
-   (the idea of Metzler and Croft's sequential dependence model, 2005) and the words that stand there in the very form of the
-   question.
-3. *Second pass*: :func:`second_pass` adds likeness to the best passages (what fits resembles what fits: the cluster
-   hypothesis of van Rijsbergen) and a bonus for documents whose title a best passage names (the bridge of a two-hop question).
+2. *First pass* over the best 100: :func:`first_pass` adds to BM25 the pairs of question words that
+   stand close together (the idea of Metzler and Croft's sequential dependence model, 2005) and the
+   words that stand there in the very form of the question.
+3. *Second pass*: :func:`second_pass` adds likeness to the best passages (what fits resembles what
+   fits: the cluster hypothesis of van Rijsbergen) and a bonus for documents whose title a best
+   passage names (the bridge of a two-hop question).
 
-What each part brings is in the README of this room; ``python -m tests.bench.retrieval --ablation`` measures it again.
+What each part brings is in the README of this room; ``python -m tests.bench.retrieval --ablation``
+measures it again.
 """
 
 from __future__ import annotations
@@ -111,12 +114,15 @@ class Candidate:
 
 
 def clean(question: str) -> str:
-    """Returns the part of a question that is looked at: no possessive s, no more than 4,000 characters."""
+    """Returns the part of a question that is looked at: no possessive s, no more than 4,000
+    characters.
+    """
     return _POSSESSIVE.sub("", question[:_LONGEST_QUERY])
 
 
 def build_query(words: Sequence[str], stems: Sequence[str]) -> Query:
-    """Chooses the words to look for: no stop words, unless there is nothing else; each stem once; at most 32.
+    """Chooses the words to look for: no stop words, unless there is nothing else; each stem once;
+    at most 32.
 
     Args:
         words: The words of the cleaned question, folded.
@@ -132,7 +138,8 @@ def build_query(words: Sequence[str], stems: Sequence[str]) -> Query:
 
 
 def match_expression(words: Iterable[str]) -> str:
-    """Returns the FTS5 expression that matches any of the words; quoted, so that no word is taken for an operator.
+    """Returns the FTS5 expression that matches any of the words; quoted, so that no word is taken
+    for an operator.
 
     Example:
         >>> match_expression(["near", 'sa"y'])
@@ -142,11 +149,18 @@ def match_expression(words: Iterable[str]) -> str:
 
 
 def rarity(passages: int, holding: int) -> float:
-    """Returns the inverse document frequency of a word that ``holding`` of ``passages`` passages hold; never negative."""
+    """Returns the inverse document frequency of a word that ``holding`` of ``passages`` passages
+    hold; never negative.
+    """
     return math.log(1 + (passages - holding + 0.5) / (holding + 0.5))
 
 
-def first_pass(query: Query, candidates: Sequence[Candidate], idf: Mapping[str, float], weights: Weights = DEFAULT) -> dict[int, float]:
+def first_pass(
+    query: Query,
+    candidates: Sequence[Candidate],
+    idf: Mapping[str, float],
+    weights: Weights = DEFAULT,
+) -> dict[int, float]:
     """Scores candidates by BM25, exact forms and closeness.
 
     Args:
@@ -168,15 +182,27 @@ def first_pass(query: Query, candidates: Sequence[Candidate], idf: Mapping[str, 
         score = each.score
         if weights.form:
             held = {*each.words, *each.title}
-            score += weights.form * sum(idf[stem] for word, stem in zip(query.words, query.stems, strict=True) if word in held)
+            score += weights.form * sum(
+                idf[stem]
+                for word, stem in zip(query.words, query.stems, strict=True)
+                if word in held
+            )
         if weights.pairs:
             score += share * _closeness(each.stems, wanted, idf, weights.window, usual)
         found[each.key] = score
     return found
 
 
-def _closeness(stems: Sequence[str], wanted: frozenset[str], idf: Mapping[str, float], window: int, usual: float) -> float:
-    """Sums over the pairs of wanted stems: the rarity of the commoner one, saturated in how often both stand close together."""
+def _closeness(
+    stems: Sequence[str],
+    wanted: frozenset[str],
+    idf: Mapping[str, float],
+    window: int,
+    usual: float,
+) -> float:
+    """Sums over the pairs of wanted stems: the rarity of the commoner one, saturated in how often
+    both stand close together.
+    """
     places = [(at, stem) for at, stem in enumerate(stems) if stem in wanted]
     close: Counter[tuple[str, str]] = Counter()
     for first, (at, stem) in enumerate(places):
@@ -186,7 +212,10 @@ def _closeness(stems: Sequence[str], wanted: frozenset[str], idf: Mapping[str, f
             if other != stem:
                 close[(stem, other) if stem < other else (other, stem)] += 1
     damping = 1.2 * (0.25 + 0.75 * len(stems) / usual)
-    return sum(min(idf[one], idf[two]) * 2.2 * count / (count + damping) for (one, two), count in close.items())
+    return sum(
+        min(idf[one], idf[two]) * 2.2 * count / (count + damping)
+        for (one, two), count in close.items()
+    )
 
 
 def second_pass(
@@ -198,7 +227,8 @@ def second_pass(
     """Adds likeness to the best passages, and the bonus for documents that they name.
 
     Args:
-        scores: What :func:`first_pass` gave; candidates that were added since, for their links, count from 0.
+        scores: What :func:`first_pass` gave; candidates that were added since, for their links,
+            count from 0.
         candidates: All candidates.
         linked: How strongly a document is named: 0 to 1, by document.
         weights: How much each part counts.
@@ -208,28 +238,48 @@ def second_pass(
     top = max(scores.values(), default=0.0)
     alike = _likeness(scores, candidates, weights) if weights.likeness else {}
     return {
-        each.key: scores.get(each.key, 0.0)
-        + top * (weights.likeness * alike.get(each.key, 0.0) + weights.link * linked.get(each.document, 0.0))
+        each.key: (
+            scores.get(each.key, 0.0)
+            + top
+            * (
+                weights.likeness * alike.get(each.key, 0.0)
+                + weights.link * linked.get(each.document, 0.0)
+            )
+        )
         for each in candidates
     }
 
 
-def _likeness(scores: Mapping[int, float], candidates: Sequence[Candidate], weights: Weights) -> dict[int, float]:
-    """Returns each candidate's mean cosine to the best passages of other documents, by their stems' rarity and number.
+def _likeness(
+    scores: Mapping[int, float], candidates: Sequence[Candidate], weights: Weights
+) -> dict[int, float]:
+    """Returns each candidate's mean cosine to the best passages of other documents, by their stems'
+    rarity and number.
 
-    Rarity is taken among the candidates: it tells apart what they all share (the question's own words among it) from what
+    Rarity is taken among the candidates: it tells apart what they all share (the question's own
+        words among it) from what
     only some share, and needs no look-up.
     """
     counts = {each.key: Counter(chain(each.stems, each.title_stems)) for each in candidates}
     holders = Counter(chain.from_iterable(counts.values()))
-    rare = {stem: rarity(len(candidates), count) if count > 1 else 0.0 for stem, count in holders.items()}
+    rare = {
+        stem: rarity(len(candidates), count) if count > 1 else 0.0
+        for stem, count in holders.items()
+    }
     documents = {each.key: each.document for each in candidates}
     best = order(scores)[: weights.models]
     share = {key: (scores[key] / scores[best[0]]) ** 2 for key in best}
     vectors = {
-        key: {stem: _LOGS[count if count < _MOST else _MOST] * rare[stem] for stem, count in held.items()} for key, held in counts.items()
+        key: {
+            stem: _LOGS[count if count < _MOST else _MOST] * rare[stem]
+            for stem, count in held.items()
+        }
+        for key, held in counts.items()
     }
-    length = {key: math.sqrt(sum(map(mul, vector.values(), vector.values()))) or 1.0 for key, vector in vectors.items()}
+    length = {
+        key: math.sqrt(sum(map(mul, vector.values(), vector.values()))) or 1.0
+        for key, vector in vectors.items()
+    }
     found: dict[int, float] = {}
     for key, vector in vectors.items():
         total = summed = 0.0
@@ -237,7 +287,9 @@ def _likeness(scores: Mapping[int, float], candidates: Sequence[Candidate], weig
             if documents[model] != documents[key]:
                 other = vectors[model]
                 shared = vector.keys() & other.keys()
-                common = math.fsum(map(mul, map(vector.__getitem__, shared), map(other.__getitem__, shared)))  # exact in any order
+                common = math.fsum(
+                    map(mul, map(vector.__getitem__, shared), map(other.__getitem__, shared))
+                )  # exact in any order
                 summed += share[model] * common / (length[key] * length[model])
                 total += share[model]
         found[key] = summed / total if total else 0.0
@@ -250,20 +302,32 @@ def order(scores: Mapping[int, float]) -> list[int]:
 
 
 def fold_title(title: str) -> str:
-    """Returns a title without what stands in brackets at its end: ``Mercury (planet)`` is named as ``Mercury``."""
+    """Returns a title without what stands in brackets at its end: ``Mercury (planet)`` is named as
+    ``Mercury``.
+    """
     return _BRACKETED.sub("", title) or title
 
 
 def named_titles(words: Sequence[str], *, longest: int = 6) -> set[str]:
-    """Returns what might be titles in a text: all runs of up to ``longest`` words, single stop words left out."""
-    runs = {" ".join(words[at : at + length]) for length in range(2, longest + 1) for at in range(len(words) - length + 1)}
+    """Returns what might be titles in a text: all runs of up to ``longest`` words, single stop
+    words left out.
+    """
+    runs = {
+        " ".join(words[at : at + length])
+        for length in range(2, longest + 1)
+        for at in range(len(words) - length + 1)
+    }
     return runs | {word for word in words if len(word) > 3 and word not in STOP}
 
 
-def fuse(lists: Sequence[Mapping[Key, float]], weights: Sequence[float] | None = None) -> list[tuple[Key, float]]:
-    """Fuses ranked lists by the weighted sum of their scores, each list scaled to 0..1; what a list lacks counts 0 there.
+def fuse(
+    lists: Sequence[Mapping[Key, float]], weights: Sequence[float] | None = None
+) -> list[tuple[Key, float]]:
+    """Fuses ranked lists by the weighted sum of their scores, each list scaled to 0..1; what a list
+    lacks counts 0 there.
 
-    Measured better than reciprocal ranks where lists are of unlike quality: a good list is not drowned by a poor one.
+    Measured better than reciprocal ranks where lists are of unlike quality: a good list is not
+    drowned by a poor one.
 
     Args:
         lists: Scores by key, the larger the better.
@@ -280,7 +344,9 @@ def fuse(lists: Sequence[Mapping[Key, float]], weights: Sequence[float] | None =
     for scores, weight in zip(lists, weights or [1.0] * len(lists), strict=True):
         low, high = min(scores.values(), default=0.0), max(scores.values(), default=0.0)
         for key, score in scores.items():
-            fused[key] = fused.get(key, 0.0) + weight * ((score - low) / (high - low) if high > low else 1.0)
+            fused[key] = fused.get(key, 0.0) + weight * (
+                (score - low) / (high - low) if high > low else 1.0
+            )
     return sorted(fused.items(), key=lambda item: -item[1])
 
 

@@ -1,4 +1,6 @@
-"""What the index reads from its tables and writes to them: all of its SQL on documents and passages."""
+"""What the index reads from its tables and writes to them: all of its SQL on documents and
+passages.
+"""
 
 from __future__ import annotations
 
@@ -62,20 +64,36 @@ def allowed_ids(db: Connection, sources: Sequence[str] | None) -> list[int] | No
     return None if len(ids) == everywhere and ids else ids
 
 
-def insert(db: Connection, source: int, document: Document, identity: DocumentId, stamp: str) -> None:
-    """Cuts a document and adds it with its passages; of a text of millions of characters one other copy is held at a time."""
+def insert(
+    db: Connection, source: int, document: Document, identity: DocumentId, stamp: str
+) -> None:
+    """Cuts a document and adds it with its passages; of a text of millions of characters one other
+    copy is held at a time.
+    """
     spans = chunks(document.text)
     title = indexable(document.title)
     named = " ".join(db.words(rank.fold_title(title)))[:200]
     db.execute(
-        "INSERT INTO document (source, uri, hash, title, named, stamp, passages) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (source, to_bytes(document.uri), identity, to_bytes(document.title), named, stamp, len(spans)),
+        "INSERT INTO document (source, uri, hash, title, named, stamp, passages) VALUES (?, ?, ?,"
+        " ?, ?, ?, ?)",
+        (
+            source,
+            to_bytes(document.uri),
+            identity,
+            to_bytes(document.title),
+            named,
+            stamp,
+            len(spans),
+        ),
     )
     key = db.db.last_insert_rowid()
     db.execute("INSERT INTO body (document, snapshot) VALUES (?, ?)", (key, document.packed()))
     for start, stop in spans:
         text = document.text[start:stop]
-        db.execute("INSERT INTO passage (document, start, stop, text) VALUES (?, ?, ?, ?)", (key, start, stop, to_bytes(text)))
+        db.execute(
+            "INSERT INTO passage (document, start, stop, text) VALUES (?, ?, ?, ?)",
+            (key, start, stop, to_bytes(text)),
+        )
         db.execute(
             "INSERT INTO words (rowid, title, text, source) VALUES (?, ?, ?, ?)",
             (db.db.last_insert_rowid(), title, indexable(text), f"source{source}"),
@@ -84,20 +102,29 @@ def insert(db: Connection, source: int, document: Document, identity: DocumentId
 
 def forget(db: Connection, document: SQLiteValue) -> None:
     """Removes a document with its passages."""
-    db.execute("DELETE FROM words WHERE rowid IN (SELECT id FROM passage WHERE document = ?)", (document,))
+    db.execute(
+        "DELETE FROM words WHERE rowid IN (SELECT id FROM passage WHERE document = ?)", (document,)
+    )
     db.execute("DELETE FROM passage WHERE document = ?", (document,))
     db.execute("DELETE FROM body WHERE document = ?", (document,))
     db.execute("DELETE FROM document WHERE id = ?", (document,))
 
 
-def match(db: Connection, wanted: rank.Query, allowed: Sequence[int] | None, title: float, limit: int) -> dict[int, float]:
-    """Returns the passages that hold any of the words, with their BM25: those of the highest, the older ones first among equals."""
+def match(
+    db: Connection, wanted: rank.Query, allowed: Sequence[int] | None, title: float, limit: int
+) -> dict[int, float]:
+    """Returns the passages that hold any of the words, with their BM25: those of the highest, the
+    older ones first among equals.
+    """
     expression = rank.match_expression(wanted.words)
     expression = f"{{title text}} : ({expression})"
     if allowed is not None:
-        expression += f" AND source : ({rank.match_expression(f'source{each}' for each in allowed)})"
+        expression += (
+            f" AND source : ({rank.match_expression(f'source{each}' for each in allowed)})"
+        )
     rows = db.execute(
-        "SELECT rowid, bm25(words, ?, 1.0, 0.0) AS score FROM words WHERE words MATCH ? ORDER BY score, rowid LIMIT ?",
+        "SELECT rowid, bm25(words, ?, 1.0, 0.0) AS score FROM words WHERE words MATCH ? ORDER BY"
+        " score, rowid LIMIT ?",
         (title, expression, limit),
     )
     return {key: -score for key, score in rows}
@@ -113,14 +140,26 @@ def passages(db: Connection, keys: Sequence[int]) -> dict[int, PassageRow]:
     )
     rows: dict[int, PassageRow] = {}
     for key, document, start, stop, text, title, uri, identity, source in found:
-        rows[key] = PassageRow(key, document, start, stop, to_string(text), to_string(title), to_string(uri), identity, to_string(source))
+        rows[key] = PassageRow(
+            key,
+            document,
+            start,
+            stop,
+            to_string(text),
+            to_string(title),
+            to_string(uri),
+            identity,
+            to_string(source),
+        )
     return rows
 
 
 def first_passages(db: Connection, documents: Sequence[int]) -> list[int]:
     """Returns the key of the first passage of each document that has any."""
     rows = db.execute(
-        "SELECT min(p.id) FROM json_each(?) k JOIN passage p ON p.document = k.value GROUP BY k.key", (json.dumps(documents),)
+        "SELECT min(p.id) FROM json_each(?) k JOIN passage p ON p.document = k.value GROUP BY"
+        " k.key",
+        (json.dumps(documents),),
     )
     return [key for (key,) in rows]
 
@@ -129,7 +168,8 @@ def bearers(db: Connection, titles: set[str], allowed: Sequence[int] | None) -> 
     """Returns the documents that bear one of the titles, by title."""
     found: dict[str, set[int]] = {}
     query: Any = db.execute(
-        "SELECT d.named, d.id, d.source FROM json_each(?) k CROSS JOIN document d ON d.named = k.value AND d.named != ''",
+        "SELECT d.named, d.id, d.source FROM json_each(?) k CROSS JOIN document d ON d.named ="
+        " k.value AND d.named != ''",
         (json.dumps(sorted(titles)),),
     )
     for named, document, source in query:
@@ -144,7 +184,9 @@ def rarity_of(db: Connection, stem: str, total: int) -> float:
     return rank.rarity(total, min(total, row[0]) if row else 0)
 
 
-def as_candidate(db: Connection, row: PassageRow, score: float, titles: dict[str, tuple[list[str], list[str]]]) -> rank.Candidate:
+def as_candidate(
+    db: Connection, row: PassageRow, score: float, titles: dict[str, tuple[list[str], list[str]]]
+) -> rank.Candidate:
     """Returns a passage as words; ``titles`` keeps those of titles, which many passages share."""
     words = db.words(row.text)
     if row.title not in titles:

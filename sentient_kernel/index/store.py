@@ -27,7 +27,8 @@ _BATCH = 2_000_000  # characters written in one transaction, so that others get 
 
 
 class Index:
-    """Passages of documents, found by words. Threads and processes may share the file; it can be rebuilt from the sources.
+    """Passages of documents, found by words. Threads and processes may share the file; it can be
+    rebuilt from the sources.
 
     Args:
         path: The file.
@@ -48,17 +49,27 @@ class Index:
         >>> index.close(); folder.cleanup()
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, weights: rank.Weights = rank.DEFAULT, key: bytes | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        weights: rank.Weights = rank.DEFAULT,
+        key: bytes | None = None,
+    ) -> None:
         self._database = IndexDatabase(path, installation().key if key is None else key)
         self.weights = weights
 
-    def put(self, source: str, documents: Iterable[Document], *, stamps: Mapping[str, str] | None = None) -> int:
-        """Adds documents, or replaces those of the same uri. What has not changed is not cut and indexed again.
+    def put(
+        self, source: str, documents: Iterable[Document], *, stamps: Mapping[str, str] | None = None
+    ) -> int:
+        """Adds documents, or replaces those of the same uri. What has not changed is not cut and
+        indexed again.
 
         Args:
             source: The name of the source that they belong to.
             documents: Taken one by one; written in portions, each of them whole or not at all.
-            stamps: What tells later, by uri, that a document has not changed: its time and size, or a version.
+            stamps: What tells later, by uri, that a document has not changed: its time and size, or
+                a version.
 
         Returns:
             How many documents were new or changed.
@@ -82,7 +93,10 @@ class Index:
             held = records.source_id(db, source)
             gone = 0
             for uri in set(uris):
-                row = db.execute("SELECT id FROM document WHERE source = ? AND uri = ?", (held, records.to_bytes(uri))).fetchone()
+                row = db.execute(
+                    "SELECT id FROM document WHERE source = ? AND uri = ?",
+                    (held, records.to_bytes(uri)),
+                ).fetchone()
                 if row:
                     records.forget(db, row[0])
                     gone += 1
@@ -105,7 +119,9 @@ class Index:
     def stamps(self, source: str) -> dict[str, str]:
         """Returns the stamps of a source's documents by uri; an empty one where none was given."""
         with self._database.read() as db:
-            rows = db.execute("SELECT uri, stamp FROM document WHERE source = ?", (records.source_id(db, source),))
+            rows = db.execute(
+                "SELECT uri, stamp FROM document WHERE source = ?", (records.source_id(db, source),)
+            )
             return {records.to_string(uri): stamp for uri, stamp in rows}
 
     def counts(self) -> dict[str, tuple[int, int]]:
@@ -115,18 +131,27 @@ class Index:
                 "SELECT s.name, count(d.id), coalesce(sum(d.passages), 0) FROM source s "
                 "LEFT JOIN document d ON d.source = s.id GROUP BY s.id"
             )
-            return {records.to_string(name): (documents, passages) for name, documents, passages in rows}
+            return {
+                records.to_string(name): (documents, passages) for name, documents, passages in rows
+            }
 
     def document(self, document: DocumentId) -> Document | None:
-        """Returns a document exactly as it was put, or None: also when what stands in its place is not what its id says."""
+        """Returns a document exactly as it was put, or None: also when what stands in its place is
+        not what its id says.
+        """
         with self._database.read() as db:
             row: Any = db.execute(
-                "SELECT b.snapshot FROM document d JOIN body b ON b.document = d.id WHERE d.hash = ?", (document,)
+                "SELECT b.snapshot FROM document d JOIN body b ON b.document = d.id WHERE"
+                " d.hash = ?",
+                (document,),
             ).fetchone()
         return _unpacked(row[0], document) if row else None
 
-    def search(self, query: str, *, sources: Sequence[str] | None = None, k: int = 10) -> list[Passage]:
-        """Returns the passages that fit a question best, best first; the same ones for the same question and contents.
+    def search(
+        self, query: str, *, sources: Sequence[str] | None = None, k: int = 10
+    ) -> list[Passage]:
+        """Returns the passages that fit a question best, best first; the same ones for the same
+        question and contents.
 
         Any text is a question: what looks like an operator is a word. Blocks for some milliseconds.
 
@@ -136,7 +161,8 @@ class Index:
             k: How many passages at most.
 
         Returns:
-            Passages; ``document(passage.document).text[passage.start : passage.end] == passage.text``.
+            Passages;
+            ``document(passage.document).text[passage.start : passage.end] == passage.text``.
         """
         if k < 1:
             return []
@@ -160,7 +186,12 @@ class Index:
     def __enter__(self) -> Index:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -177,7 +208,9 @@ class Index:
                 held = db.db.last_insert_rowid()
             for document, identity in prepared:
                 stamp, uri = stamps.get(document.uri, ""), records.to_bytes(document.uri)
-                row = db.execute("SELECT id, hash FROM document WHERE source = ? AND uri = ?", (held, uri)).fetchone()
+                row = db.execute(
+                    "SELECT id, hash FROM document WHERE source = ? AND uri = ?", (held, uri)
+                ).fetchone()
                 if row and row[1] == identity:
                     db.execute("UPDATE document SET stamp = ? WHERE id = ?", (stamp, row[0]))
                     continue
@@ -199,13 +232,18 @@ class Index:
         total = db.execute("SELECT count(*) FROM passage").fetchone()[0]  # type: ignore[index]
         idf = {stem: records.rarity_of(db, stem, total) for stem in wanted.stems}
         titles: dict[str, tuple[list[str], list[str]]] = {}
-        candidates = [records.as_candidate(db, row, scores[key], titles) for key, row in rows.items()]
+        candidates = [
+            records.as_candidate(db, row, scores[key], titles) for key, row in rows.items()
+        ]
         first = rank.first_pass(wanted, candidates, idf, self.weights)
         if not self.weights.link:
             return rank.second_pass(first, candidates, {}, self.weights)
         linked = self._linked(db, first, {each.key: each for each in candidates}, allowed, total)
         present = {each.document for each in candidates}
-        missing = sorted((document for document in linked if document not in present), key=lambda document: (-linked[document], document))
+        missing = sorted(
+            (document for document in linked if document not in present),
+            key=lambda document: (-linked[document], document),
+        )
         added = records.passages(db, records.first_passages(db, missing[:_LINKS]))
         rows.update(added)
         candidates += [records.as_candidate(db, row, 0.0, titles) for row in added.values()]
@@ -219,14 +257,25 @@ class Index:
         allowed: Sequence[int] | None,
         total: int,
     ) -> dict[int, float]:
-        """Returns the documents whose titles the best passages name, and how good the best of those passages is: 0 to 1."""
+        """Returns the documents whose titles the best passages name, and how good the best of those
+        passages is: 0 to 1.
+        """
         best = rank.order(first)[: self.weights.bridges]
         found: dict[int, float] = {}
         for key in best:
             strength = first[key] / first[best[0]] if first[best[0]] else 0.0
-            for named, documents in records.bearers(db, rank.named_titles(candidates[key].words), allowed).items():
+            for named, documents in records.bearers(
+                db, rank.named_titles(candidates[key].words), allowed
+            ).items():
                 own = candidates[key].document in documents
-                if own or len(documents) > _SHARED or (" " not in named and records.rarity_of(db, db.stems([named])[0], total) < _TELLING):
+                if (
+                    own
+                    or len(documents) > _SHARED
+                    or (
+                        " " not in named
+                        and records.rarity_of(db, db.stems([named])[0], total) < _TELLING
+                    )
+                ):
                     continue
                 for document in documents:
                     found[document] = max(found.get(document, 0.0), strength)

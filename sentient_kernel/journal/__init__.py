@@ -1,20 +1,24 @@
-"""The journal: an append-only log of events, and the hub that carries what is written to whoever follows.
+"""The journal: an append-only log of events, and the hub that carries what is written to whoever
+follows.
 
 May import: the vocabulary (events, ids, clock, errors). Knows no engine, model, widget or HTTP.
 
-The invariant: what an append was told is written is never lost, never changed and never given another place; when something outside
+The invariant: what an append was told is written is never lost, never changed and never given
+    another place; when something outside
 breaks that, the journal says which rows are concerned.
 
 How it is built, where one might wonder:
 
-- Commits that need not survive the power are made on the engine's loop (a hop to a thread costs three times as much), inside the call of
-  a task that writes alone, together for many. Those that the disk confirms, contended ones and checkpoints are a thread's (``writer``).
-- A row keeps its run and kind as numbers and has no index entry of its own: ``spans`` says in which blocks of 64 rows a run or a kind
-  occurs (``schema``). Two rows of a step take about 135 bytes.
-- SQLite opens a damaged log without a word. A chain of hashes and a head record beside the file tell (``watermark``, ``check``); a repair
-  reads pages itself and lets the chain decide what is a row (``pages``, ``repair``).
-- The chain is not secret, so it does not tell who wrote a row; a mark beside each does, made with a key outside every home (``marks``).
-  Records say by their ``origin`` whether they count here.
+- Commits that need not survive the power are made on the engine's loop (a hop to a thread costs
+  three times as much), inside the call of a task that writes alone, together for many. Those that
+  the disk confirms, contended ones and checkpoints are a thread's (``writer``).
+- A row keeps its run and kind as numbers and has no index entry of its own: ``spans`` says in which
+  blocks of 64 rows a run or a kind occurs (``schema``). Two rows of a step take about 135 bytes.
+- SQLite opens a damaged log without a word. A chain of hashes and a head record beside the file
+  tell (``watermark``, ``check``); a repair reads pages itself and lets the chain decide what is a
+  row (``pages``, ``repair``).
+- The chain is not secret, so it does not tell who wrote a row; a mark beside each does, made with a
+  key outside every home (``marks``). Records say by their ``origin`` whether they count here.
 - Big values are files named by their hash, not rows: they would fill the log and its checkpoints.
 """
 

@@ -9,7 +9,13 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from sentient_kernel.errors import JournalDamaged, JournalError, JournalUnusable, NotFound, ValueNotStorable
+from sentient_kernel.errors import (
+    JournalDamaged,
+    JournalError,
+    JournalUnusable,
+    NotFound,
+    ValueNotStorable,
+)
 from sentient_kernel.files.regular import is_folder, make_folder, open_regular, read_regular
 from sentient_kernel.ids import BlobId
 
@@ -24,7 +30,8 @@ class BlobStore:
 
     Args:
         folder: Where they are; made, for the owner only, when the first one comes.
-        sync: Whether every :meth:`put` returns only when the disk has the bytes; otherwise they outlive the process but not the power.
+        sync: Whether every :meth:`put` returns only when the disk has the bytes; otherwise they
+            outlive the process but not the power.
 
     Example:
         >>> import tempfile
@@ -43,14 +50,18 @@ class BlobStore:
 
         Args:
             data: The bytes.
-            sync: Whether to return only when the disk has them, as for a row that is appended with ``full=True``.
+            sync: Whether to return only when the disk has them, as for a row that is appended with
+                ``full=True``.
 
         Raises:
             ValueNotStorable: They are too many.
             JournalUnusable: The folder cannot be written, or the disk is full.
         """
         if len(data) > MOST:
-            raise ValueNotStorable(f"A value has {len(data):,} bytes; at most {MOST:,} can be kept.", hint="Keep it in a file of its own.")
+            raise ValueNotStorable(
+                f"A value has {len(data):,} bytes; at most {MOST:,} can be kept.",
+                hint="Keep it in a file of its own.",
+            )
         blob = BlobId(sha256(data).hexdigest())
         path = self._path(blob)
         sync = sync or self.sync
@@ -60,7 +71,9 @@ class BlobStore:
             elif sync:
                 self._sync(path)
         except OSError as error:
-            raise JournalUnusable(f"{path} could not be written: {error.strerror or error}.") from error
+            raise JournalUnusable(
+                f"{path} could not be written: {error.strerror or error}."
+            ) from error
         return blob
 
     def take(self, blob: BlobId, pieces: Iterable[bytes]) -> None:
@@ -90,7 +103,9 @@ class BlobStore:
                 return
             self._write(path, hashing(), self.sync)
         except OSError as error:
-            raise JournalUnusable(f"{path} could not be written: {error.strerror or error}.") from error
+            raise JournalUnusable(
+                f"{path} could not be written: {error.strerror or error}."
+            ) from error
 
     def get(self, blob: BlobId) -> bytes:
         """Returns the bytes of an id.
@@ -106,11 +121,16 @@ class BlobStore:
             data = self._read(path)
         except FileNotFoundError:
             hint = "Copy the folder of blobs along with the journal."
-            raise NotFound(f"The stored value {blob!r} is not in {self.folder}.", hint=hint) from None
+            raise NotFound(
+                f"The stored value {blob!r} is not in {self.folder}.", hint=hint
+            ) from None
         except OSError as error:
             raise JournalError(f"{path} could not be read: {error.strerror or error}.") from error
         if sha256(data).hexdigest() != blob:
-            raise JournalDamaged(f"The stored value {blob!r} is not what was written.", hint=f"Restore {path} from a copy.")
+            raise JournalDamaged(
+                f"The stored value {blob!r} is not what was written.",
+                hint=f"Restore {path} from a copy.",
+            )
         return data
 
     def altered(self) -> list[BlobId]:
@@ -119,13 +139,19 @@ class BlobStore:
 
     def __contains__(self, blob: object) -> bool:
         """True when a value of that id is stored."""
-        return isinstance(blob, str) and bool(_ID.fullmatch(blob)) and self._has(self._path(BlobId(blob)))
+        return (
+            isinstance(blob, str)
+            and bool(_ID.fullmatch(blob))
+            and self._has(self._path(BlobId(blob)))
+        )
 
     def _path(self, blob: BlobId) -> Path:
         return self.folder / blob[:2] / blob[2:]
 
     def _has(self, path: Path, size: int | None = None) -> bool:
-        """Tells whether a regular file is at a place, in folders that are no links to others; of a size, where one is given."""
+        """Tells whether a regular file is at a place, in folders that are no links to others; of a
+        size, where one is given.
+        """
         if not (is_folder(self.folder) and is_folder(path.parent)):
             return False
         try:

@@ -50,7 +50,8 @@ class _Growing:
 
 
 class Texts:
-    """Keeps what is written but not stored, by run and author, in a bounded amount of memory. Any thread.
+    """Keeps what is written but not stored, by run and author, in a bounded amount of memory. Any
+    thread.
 
     Example:
         >>> texts = Texts()
@@ -65,7 +66,9 @@ class Texts:
         self._runs: OrderedDict[RunId, OrderedDict[str, _Growing]] = OrderedDict()
 
     def add(self, run: RunId, by: str, text: str) -> TextSoFar:
-        """Takes one more piece; returns what of it may be shown, known secrets replaced, and where in its text that begins."""
+        """Takes one more piece; returns what of it may be shown, known secrets replaced, and where
+        in its text that begins.
+        """
         with self._lock:
             authors = self._runs.setdefault(run, OrderedDict())
             growing = authors.get(by)

@@ -1,4 +1,6 @@
-"""What Tab offers behind a magic: its options and their values, folders, the runs there are, the approvals that are open."""
+"""What Tab offers behind a magic: its options and their values, folders, the runs there are, the
+approvals that are open.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ POLICIES = ("ask", "auto", "deny")
 
 
 class Completion:
-    """A matcher for IPython's completer. It opens nothing: without a workbench there is no id to offer.
+    """A matcher for IPython's completer. It opens nothing: without a workbench there is no id to
+    offer.
 
     Args:
         shell: The shell whose variables hold the workbenches.
@@ -37,20 +40,35 @@ class Completion:
         written = context.full_text.split("\n")[context.cursor_line][: context.cursor_position]
         words = WORD.findall(written)
         magic = words[0].lstrip("%") if words else ""
-        ours = words and words[0] in (f"%%{magic}" if context.cursor_line == 0 else "", f"%{magic}") and self._parser(magic, words[0])
+        ours = (
+            words
+            and words[0] in (f"%%{magic}" if context.cursor_line == 0 else "", f"%{magic}")
+            and self._parser(magic, words[0])
+        )
         if not ours or (len(words) == 1 and not written[-1:].isspace()):
             return {"completions": [], "suppress": False}
         last = "" if written[-1].isspace() else words.pop()
-        option, glued, begun = last.partition("=") if last.startswith("--") else (words[-1], "", last)
+        option, glued, begun = (
+            last.partition("=") if last.startswith("--") else (words[-1], "", last)
+        )
         if last.startswith("--") and not glued:
             option, begun = "", last
-        found = sorted(word for word in self._offers(ours, option, words[1:], begun) if word.startswith(begun))
+        found = sorted(
+            word for word in self._offers(ours, option, words[1:], begun) if word.startswith(begun)
+        )
         kind = "path" if option == "--source" else "param"
         completions = [SimpleCompletion(text=word, type=kind) for word in found[:MOST]]
-        return {"completions": completions, "suppress": bool(found), "matched_fragment": begun, "ordered": True}
+        return {
+            "completions": completions,
+            "suppress": bool(found),
+            "matched_fragment": begun,
+            "ordered": True,
+        }
 
     def _parser(self, magic: str, written: str) -> Any:
-        held = self._shell.magics_manager.magics["cell" if written.startswith("%%") else "line"].get(magic)
+        held = self._shell.magics_manager.magics[
+            "cell" if written.startswith("%%") else "line"
+        ].get(magic)
         ours = type(getattr(held, "__self__", None)).__module__ == "sentient_kernel.magics.magics"
         return getattr(held, "parser", None) if ours else None
 
@@ -59,7 +77,9 @@ class Completion:
             "--source": lambda: [*_folders(begun), "packages"],
             "--approve": lambda: POLICIES,
             "--wb": lambda: [
-                name for name, value in list(self._shell.user_ns.items()) if isinstance(value, Workbench) and not name.startswith("_")
+                name
+                for name, value in list(self._shell.user_ns.items())
+                if isinstance(value, Workbench) and not name.startswith("_")
             ],
         }
         if option in of_option:
@@ -67,7 +87,13 @@ class Completion:
         takes = {text: action for action in actions(parser) for text in action.option_strings}
         if option in takes and takes[option].nargs != 0:
             return ()  # a number or a name: the user's
-        given = len([w for i, w in enumerate(before) if not w.startswith("--") and (i == 0 or before[i - 1] not in takes)])
+        given = len(
+            [
+                w
+                for i, w in enumerate(before)
+                if not w.startswith("--") and (i == 0 or before[i - 1] not in takes)
+            ]
+        )
         options = [text for text in takes if text not in before or text == "--source"]
         if begun.startswith("--"):
             return options
@@ -82,13 +108,17 @@ class Completion:
         if not isinstance(workbench, Workbench):
             return ()
         try:
-            return [str(row.id) for row in (workbench.runs if what == "run" else workbench.approvals)]
+            return [
+                str(row.id) for row in (workbench.runs if what == "run" else workbench.approvals)
+            ]
         except SentientError:  # closed, or its folder has gone
             return ()
 
 
 def _folders(begun: str) -> Iterable[str]:
-    """Returns folders and files that go on as begun, folders with a slash behind them, spaces with a backslash before."""
+    """Returns folders and files that go on as begun, folders with a slash behind them, spaces with
+    a backslash before.
+    """
     place, _, start = begun.replace("\\ ", " ").rpartition("/")
     folder = Path(os.path.expanduser(f"{place}/" if "/" in begun else "."))
     prefix = f"{place}/" if "/" in begun else ""

@@ -29,44 +29,94 @@ from sentient_kernel.workbench.run import Run
 from sentient_kernel.workbench.workbench import Workbench
 
 HEAD = re.compile(r"\s*((?:--\w+(?:=|\s+)\S+\s+)*\S*)\s*(.*?)\s*", re.DOTALL)
-"""Options and an id, and the rest of the line as it was written: quotes and braces in it are the user's."""
+"""Options and an id, and the rest of the line as it was written: quotes and braces in it are the
+user's.
+"""
 ENDED = ("completed", "failed", "cancelled")
-ON_WB = {"metavar": "NAME", "default": "wb", "help": "the variable that holds the workbench (default: wb)"}
+ON_WB = {
+    "metavar": "NAME",
+    "default": "wb",
+    "help": "the variable that holds the workbench (default: wb)",
+}
 
 
 @magics_class
 class SentientMagics(Magics):
-    """Research and its approvals without writing Python. Errors are one sentence; ``%%research?`` shows what a magic takes."""
+    """Research and its approvals without writing Python. Errors are one sentence; ``%%research?``
+    shows what a magic takes.
+    """
 
     @magic_arguments()
-    @argument("--source", metavar="S", action="append", help="a folder, a file, 'packages', or a source's name; may be repeated")
-    @argument("--depth", metavar="N", type=int, default=1, help="rounds of searching at most (default: 1)")
-    @argument("--approve", metavar="P", choices=("ask", "auto", "deny"), help="how the run's questions are answered: ask, auto or deny")
-    @argument("--model", metavar="M", help="a language model, such as openai:gpt-5-mini; default: the workbench's own")
+    @argument(
+        "--source",
+        metavar="S",
+        action="append",
+        help="a folder, a file, 'packages', or a source's name; may be repeated",
+    )
+    @argument(
+        "--depth", metavar="N", type=int, default=1, help="rounds of searching at most (default: 1)"
+    )
+    @argument(
+        "--approve",
+        metavar="P",
+        choices=("ask", "auto", "deny"),
+        help="how the run's questions are answered: ask, auto or deny",
+    )
+    @argument(
+        "--model",
+        metavar="M",
+        help="a language model, such as openai:gpt-5-mini; default: the workbench's own",
+    )
     @argument("--clarify", action="store_true", help="let the model ask back before it plans")
     @argument("--budget-usd", metavar="X", type=float, help="what a model may cost")
-    @argument("--budget-seconds", metavar="X", type=float, help="working time; after it the report is written with what was found")
-    @argument("--name", metavar="NAME", help="attach to the run of that name and question instead of starting a second one")
+    @argument(
+        "--budget-seconds",
+        metavar="X",
+        type=float,
+        help="working time; after it the report is written with what was found",
+    )
+    @argument(
+        "--name",
+        metavar="NAME",
+        help="attach to the run of that name and question instead of starting a second one",
+    )
     @argument("--wait", action="store_true", help="wait for the report and show it")
-    @argument("--as", metavar="NAME", dest="as_", default="run", help="the variable that takes the run (default: run)")
+    @argument(
+        "--as",
+        metavar="NAME",
+        dest="as_",
+        default="run",
+        help="the variable that takes the run (default: run)",
+    )
     @argument("--wb", **ON_WB)
     @cell_magic
     def research(self, line: str, cell: str) -> Any:
         """Researches the question that the cell holds, in the background, and shows the run."""
         args = self._parsed("research", line)
         if not args.as_.isidentifier() or keyword.iskeyword(args.as_):
-            raise UsageError(f"{args.as_!r} cannot be the name of a variable.", hint="Give `--as` a name such as bees.")
+            raise UsageError(
+                f"{args.as_!r} cannot be the name of a variable.",
+                hint="Give `--as` a name such as bees.",
+            )
         limits = {"usd": args.budget_usd, "seconds": args.budget_seconds}
         budget = Budget(**limits) if any(limit is not None for limit in limits.values()) else None
         run = self._workbench(args.wb).research(
-            cell.strip(), sources=args.source, model=args.model, depth=args.depth, approve=args.approve, budget=budget, name=args.name,
+            cell.strip(),
+            sources=args.source,
+            model=args.model,
+            depth=args.depth,
+            approve=args.approve,
+            budget=budget,
+            name=args.name,
             clarify=args.clarify,
-        )  # fmt: skip
+        )
         self._names[args.as_] = run
         return _report(run) if args.wait else run
 
     @magic_arguments()
-    @argument("run", nargs="?", metavar="RUN", help="show this one; the beginning of its id will do")
+    @argument(
+        "run", nargs="?", metavar="RUN", help="show this one; the beginning of its id will do"
+    )
     @argument("--wb", **ON_WB)
     @line_magic
     def runs(self, line: str) -> Any:
@@ -78,7 +128,12 @@ class SentientMagics(Magics):
     @magic_arguments()
     @argument("--wb", **ON_WB)
     @argument("id", metavar="ID", help="of the approval; its beginning will do")
-    @argument("payload", nargs="?", metavar="PAYLOAD", help="go ahead with this instead: JSON, or the name of a variable")
+    @argument(
+        "payload",
+        nargs="?",
+        metavar="PAYLOAD",
+        help="go ahead with this instead: JSON, or the name of a variable",
+    )
     @no_var_expand
     @line_magic
     def approve(self, line: str) -> None:
@@ -91,12 +146,19 @@ class SentientMagics(Magics):
             approval.approve(payload)
         else:
             workbench.decide(args.id, "approve", payload=payload)
-        _recorded("Approved" if payload is None else "Approved with edits", workbench, approval, args.wb)
+        _recorded(
+            "Approved" if payload is None else "Approved with edits", workbench, approval, args.wb
+        )
 
     @magic_arguments()
     @argument("--wb", **ON_WB)
     @argument("id", metavar="ID", help="of the approval; its beginning will do")
-    @argument("reason", nargs="?", metavar="REASON...", help="why; kept with the answer, and what the run is told")
+    @argument(
+        "reason",
+        nargs="?",
+        metavar="REASON...",
+        help="why; kept with the answer, and what the run is told",
+    )
     @no_var_expand
     @line_magic
     def reject(self, line: str) -> None:
@@ -104,7 +166,10 @@ class SentientMagics(Magics):
         head, reason = _halves(line)
         args = self._parsed("reject", head)
         if not reason:
-            raise UsageError("A rejection needs a reason: it is kept, and the run is told.", hint="Write %reject ID REASON.")
+            raise UsageError(
+                "A rejection needs a reason: it is kept, and the run is told.",
+                hint="Write %reject ID REASON.",
+            )
         workbench, approval = self._asked(args)
         if approval is not None:
             approval.reject(reason)
@@ -125,10 +190,13 @@ class SentientMagics(Magics):
         """Will talk to a model about your evidence, in a later version."""
         raise ConfigurationError(
             "Chat is not part of this version.",
-            hint="Put the question under `%%research`: it is answered with a report, with or without a model.",
+            hint=(
+                "Put the question under `%%research`: it is answered with a report, with or without"
+                " a model."
+            ),
         )
 
-    # -- the words of a line -------------------------------------------------------------------------------------------
+    # -- the words of a line -----------------------------------------------------------------------
 
     @property
     def _names(self) -> dict[str, Any]:
@@ -136,53 +204,82 @@ class SentientMagics(Magics):
         return names
 
     def _parsed(self, magic: str, line: str) -> Any:
-        """Returns the options of a line. Raises UsageError in one sentence where IPython's own would come without a way out."""
+        """Returns the options of a line. Raises UsageError in one sentence where IPython's own
+        would come without a way out.
+        """
         sign = "%%" if magic == "research" else "%"
         try:
             return getattr(type(self), magic).parser.parse_args(_words(line))
         except (WrongWords, ValueError) as error:
             said = one_line(error).rstrip(".")
-            options = [text for action in actions(getattr(type(self), magic).parser) for text in action.option_strings]
+            options = [
+                text
+                for action in actions(getattr(type(self), magic).parser)
+                for text in action.option_strings
+            ]
             wrong = re.search(r"unrecognized arguments: (--?[\w-]+)", said)
             meant = did_you_mean(wrong[1], options) if wrong else ""
             hint = f"{meant} `{sign}{magic}?` shows what it takes.".strip()
             raise UsageError(f"{said[:1].upper()}{said[1:]}.", hint=hint) from None
 
     def _workbench(self, name: str) -> Workbench:
-        """Returns the workbench that a variable holds; where there is no ``wb`` at all, opens one and says so."""
+        """Returns the workbench that a variable holds; where there is no ``wb`` at all, opens one
+        and says so.
+        """
         names = self._names
         found = names.get(name)
         if isinstance(found, Workbench):
             return found
         if name in names:
-            raise UsageError(f"`{name}` is a {type(found).__name__}, not a workbench.", hint="Name yours with `--wb NAME`.")
+            raise UsageError(
+                f"`{name}` is a {type(found).__name__}, not a workbench.",
+                hint="Name yours with `--wb NAME`.",
+            )
         if name != "wb":
-            raise UsageError(f"There is no workbench `{name}` here.", hint=f"Open one: {name} = sk.Workbench().")
+            raise UsageError(
+                f"There is no workbench `{name}` here.", hint=f"Open one: {name} = sk.Workbench()."
+            )
         opened = names[name] = Workbench()
         print(f"Opened a workbench in {_shown(opened.home)}; it is `{name}` from here on.")
         return opened
 
     def _asked(self, args: Any) -> tuple[Workbench, ApprovalView | None]:
-        """Returns the workbench and the open approval that is meant; None where no open one fits, and deciding says why."""
+        """Returns the workbench and the open approval that is meant; None where no open one fits,
+        and deciding says why.
+        """
         workbench = self._workbench(args.wb)
         fitting = [approval for approval in workbench.approvals if approval.id.startswith(args.id)]
         exact = [approval for approval in fitting if approval.id == args.id]
         if len(fitting) > 1 and not exact:
-            raise UsageError(f"{args.id!r} matches {len(fitting)} approvals.", hint="Use more characters of the id.")
+            raise UsageError(
+                f"{args.id!r} matches {len(fitting)} approvals.",
+                hint="Use more characters of the id.",
+            )
         return workbench, next(iter(exact or fitting), None)
 
     def _payload(self, text: str) -> Any:
         """Returns what JSON, or a variable, stands for. Raises UsageError."""
         named = text.isidentifier() and text in self._names
         try:
-            value = jsonable(self._names[text], f"what `{text}` holds") if named else json.loads(text)
+            value = (
+                jsonable(self._names[text], f"what `{text}` holds") if named else json.loads(text)
+            )
         except ValueNotStorable:
             raise
         except ValueError as error:
-            what = f"There is no variable `{text}` here" if text.isidentifier() else f"The payload is not JSON ({one_line(error)})"
-            raise UsageError(f"{what}.", hint='After the id comes JSON, such as {"limit": 3}, or the name of a variable.') from None
+            what = (
+                f"There is no variable `{text}` here"
+                if text.isidentifier()
+                else f"The payload is not JSON ({one_line(error)})"
+            )
+            raise UsageError(
+                f"{what}.",
+                hint='After the id comes JSON, such as {"limit": 3}, or the name of a variable.',
+            ) from None
         if value is None:
-            raise UsageError("The payload is empty.", hint="Leave it out to approve what was shown.")
+            raise UsageError(
+                "The payload is empty.", hint="Leave it out to approve what was shown."
+            )
         return value
 
 
@@ -201,7 +298,11 @@ def unload(shell: Any) -> None:
                 del held[name]
     shell.magics_manager.registry.pop(SentientMagics.__name__, None)
     matchers = shell.Completer.custom_matchers
-    matchers[:] = [matcher for matcher in matchers if not isinstance(getattr(matcher, "__self__", None), Completion)]
+    matchers[:] = [
+        matcher
+        for matcher in matchers
+        if not isinstance(getattr(matcher, "__self__", None), Completion)
+    ]
 
 
 def _words(line: str) -> list[str]:
@@ -220,7 +321,9 @@ def _halves(line: str) -> tuple[str, str]:
 
 
 def _report(run: Run) -> Any:
-    """Waits for a report. A cell shows the run meanwhile; a terminal is told, and gets the report's text."""
+    """Waits for a report. A cell shows the run meanwhile; a terminal is told, and gets the report's
+    text.
+    """
     if kernel() is not None:
         return run.result()
     from sentient_kernel.cli.terminal import follow, print_report

@@ -1,4 +1,6 @@
-"""What a model's response holds: its text, what it used, and whether its reasoning left room for an answer."""
+"""What a model's response holds: its text, what it used, and whether its reasoning left room for an
+answer.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ __all__ = ["LimitSpent", "ModelAnswer", "said", "spent", "used"]
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """What a model said, whole; ``cut`` when it reached its limit of tokens and the caller wanted to know."""
+    """What a model said, whole; ``cut`` when it reached its limit of tokens and the caller wanted
+    to know.
+    """
 
     text: str
     reasoning: str
@@ -37,7 +41,9 @@ def said(response: ModelResponse) -> tuple[str, str]:
     from pydantic_ai.messages import TextPart, ThinkingPart
 
     text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
-    reasoning = "\n\n".join(part.content for part in response.parts if isinstance(part, ThinkingPart))
+    reasoning = "\n\n".join(
+        part.content for part in response.parts if isinstance(part, ThinkingPart)
+    )
     return whole_characters(text), whole_characters(reasoning)
 
 
@@ -53,8 +59,14 @@ def used(response: ModelResponse, call: ServerCall, text: str, reasoning: str) -
     if not usage.tokens:
         seen = -(-letters // PER_TOKEN)
         usage = replace(call.used(), completion=seen)
-        if response.finish_reason == "length" and call.visible and seen < call.visible:  # what is not seen was spent all the same
-            usage = replace(usage, completion=call.visible + call.room, reasoning=call.visible + call.room - seen)
+        if (
+            response.finish_reason == "length" and call.visible and seen < call.visible
+        ):  # what is not seen was spent all the same
+            usage = replace(
+                usage,
+                completion=call.visible + call.room,
+                reasoning=call.visible + call.room - seen,
+            )
     share = round(usage.completion * len(reasoning) / letters) if letters else 0
     return replace(usage, reasoning=min(usage.completion, usage.reasoning or share))
 
@@ -74,7 +86,11 @@ class LimitSpent:
 
 def spent(call: ServerCall, usage: Usage, text: str) -> LimitSpent:
     """Returns what an answer that reached its limit spent its tokens on."""
-    visible = usage.completion - usage.reasoning if usage.reasoning else -(-len(text.encode("utf-8", "replace")) // PER_TOKEN)
+    visible = (
+        usage.completion - usage.reasoning
+        if usage.reasoning
+        else -(-len(text.encode("utf-8", "replace")) // PER_TOKEN)
+    )
     some = bool(text.strip())
     if some and visible >= (call.visible or 0) // 2:
         return LimitSpent(short=False)

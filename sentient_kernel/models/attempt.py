@@ -31,7 +31,9 @@ _NOT_THE_SCHEMA = frozenset((401, 402, 403, 404, 408, 409, 413, 429))
 _LONG = 60.0
 """Seconds of silence after which nobody asks the same again."""
 _PROSE = 2_000
-"""Tokens of prose before JSON that another try may have: models that think write it, others go on without end."""
+"""Tokens of prose before JSON that another try may have: models that think write it, others go on
+without end.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +43,14 @@ class ModelLimits:
     Attributes:
         deadlines: How long it may keep us waiting.
         at_once: Calls to one provider at the same time.
-        per_minute: Requests to one provider within any minute, repeated ones too; None for any number.
-        attempts: Requests for one answer, the first included. One that ran into a deadline is tried twice at most.
-        most_tokens: The longest answer where the caller names none, for providers that want to be told.
-        reasoning: Tokens that one request may spend on reasoning besides; after an answer that was cut off within it, twice that.
+        per_minute: Requests to one provider within any minute, repeated ones too; None for any
+            number.
+        attempts: Requests for one answer, the first included. One that ran into a deadline is tried
+            twice at most.
+        most_tokens: The longest answer where the caller names none, for providers that want to be
+            told.
+        reasoning: Tokens that one request may spend on reasoning besides; after an answer that was
+            cut off within it, twice that.
     """
 
     deadlines: Deadlines = field(default_factory=Deadlines)
@@ -57,7 +63,9 @@ class ModelLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """On what terms a model is asked: its limits, where time and chance come from, and prices that go before the known ones."""
+    """On what terms a model is asked: its limits, where time and chance come from, and prices that
+    go before the known ones.
+    """
 
     limits: ModelLimits
     clock: Clock
@@ -122,8 +130,16 @@ class CompletionAttempt:
             self._on_text("")
         self._shown = False
 
-    async def ask(self, messages: Sequence[Message], *, schema: dict[str, Any] | None = None, cut: bool = False) -> ModelAnswer:
-        """Asks until there is an answer, or asking again is not worth it. With ``cut``, an answer that is too long comes back marked."""
+    async def ask(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: dict[str, Any] | None = None,
+        cut: bool = False,
+    ) -> ModelAnswer:
+        """Asks until there is an answer, or asking again is not worth it. With ``cut``, an answer
+        that is too long comes back marked.
+        """
         limits, late = self._terms.limits, 0
         for attempt in range(1, limits.attempts + 1):
             call = self._call(messages)
@@ -139,7 +155,9 @@ class CompletionAttempt:
             else:
                 self.usage += self._priced(call.used())
             assert error is not None  # noqa: S101 - there is no answer
-            late += isinstance(call.outcome, TimeoutError) * (2 if not call.seen and limits.deadlines.first > _LONG else 1)
+            late += isinstance(call.outcome, TimeoutError) * (
+                2 if not call.seen and limits.deadlines.first > _LONG else 1
+            )
             self._manner = call.lesson or self._manner
             pause = self._pause(call, error, attempt, schema is not None) if late < 2 else None
             if pause is None:
@@ -156,7 +174,9 @@ class CompletionAttempt:
     def _call(self, messages: Sequence[Message]) -> ServerCall:
         """Returns the next request, with what it may take."""
         limits, sent = self._terms.limits, sum(len(message.text) for message in messages)
-        visible = self._most_tokens or (limits.most_tokens if self._provider.speaks == "messages" else None)
+        visible = self._most_tokens or (
+            limits.most_tokens if self._provider.speaks == "messages" else None
+        )
         self._read = int(sent / 3.5)
         room = self._room_now(visible)
         return ServerCall(
@@ -167,19 +187,29 @@ class CompletionAttempt:
             own=self._provider.own,
             visible=visible,
             room=room,
-            prose=0 if not self._json else room if self._manner.thinks else _PROSE * self._room.tries,
+            prose=(
+                0 if not self._json else room if self._manner.thinks else _PROSE * self._room.tries
+            ),
         )
 
     def _room_now(self, visible: int | None) -> int:
-        return self._room.tokens(self._manner, spent=self.usage.tokens + self._read, visible=visible or 0)
+        return self._room.tokens(
+            self._manner, spent=self.usage.tokens + self._read, visible=visible or 0
+        )
 
-    def _pause(self, call: ServerCall, error: Exception, attempt: int, schema: bool) -> float | None:
-        """Returns after how many seconds it is worth asking again, in another form or with more room where that helps; else None."""
+    def _pause(
+        self, call: ServerCall, error: Exception, attempt: int, schema: bool
+    ) -> float | None:
+        """Returns after how many seconds it is worth asking again, in another form or with more
+        room where that helps; else None.
+        """
         attempts = self._terms.limits.attempts
         if not self.may_ask or attempt >= attempts:
             return None
         if call.lesson is not None:
-            return None if schema and not call.lesson.forms else 0.0  # without a schema, the prompt has to tell
+            return (
+                None if schema and not call.lesson.forms else 0.0
+            )  # without a schema, the prompt has to tell
         if isinstance(error, ReasoningTooLong):
             return 0.0 if self._room.widen() and self._room_now(call.visible) > call.room else None
         if call.outcome is None:
@@ -187,10 +217,14 @@ class CompletionAttempt:
         return again(call.outcome, attempt, dict(call.headers), self._terms.rng, attempts=attempts)
 
     def without_schema(self) -> None:
-        """Asks for no schema beside the request any more; that is remembered once it is answered."""
+        """Asks for no schema beside the request any more; that is remembered once it is
+        answered.
+        """
         self._manner = replace(self._manner, refused=self._manner.refused | {"response_format"})
 
-    async def _send(self, messages: Sequence[Message], schema: dict[str, Any] | None, call: ServerCall) -> ModelResponse | None:
+    async def _send(
+        self, messages: Sequence[Message], schema: dict[str, Any] | None, call: ServerCall
+    ) -> ModelResponse | None:
         """Sends one request; without a response, the call says why."""
         token = CALL.set(call)
         try:
@@ -203,7 +237,9 @@ class CompletionAttempt:
             self._shown = True
             self._on_text(text)
 
-    def _answer(self, response: ModelResponse, call: ServerCall, *, cut: bool) -> tuple[ModelAnswer | None, Exception | None]:
+    def _answer(
+        self, response: ModelResponse, call: ServerCall, *, cut: bool
+    ) -> tuple[ModelAnswer | None, Exception | None]:
         """Takes a response for an answer, or says why it is none."""
         text, reasoning = said(response)
         answered, name = (response.model_name or "")[:LONGEST_WORD], self._provider.name
@@ -211,18 +247,35 @@ class CompletionAttempt:
         self.usage += self._priced(usage, answered)
         if usage.reasoning:
             self._manner = replace(self._manner, thinks=True)
-        if response.finish_reason == "length" and (error := self._short(call, usage, text)) is not None:
+        if (
+            response.finish_reason == "length"
+            and (error := self._short(call, usage, text)) is not None
+        ):
             return None, error
         if response.finish_reason == "length" and not cut:
             limit = f" of {self._most_tokens:,} tokens" if self._most_tokens else ""
-            return None, ModelCut(f"The answer of {name!r} was cut off at its limit{limit}.", hint="Allow more tokens, or ask for less.")
+            return None, ModelCut(
+                f"The answer of {name!r} was cut off at its limit{limit}.",
+                hint="Allow more tokens, or ask for less.",
+            )
         if response.finish_reason == "content_filter":
-            return None, ModelRefused(f"{name!r} will not answer this: its provider's filter stopped it.", hint="Ask in other words.")
+            return None, ModelRefused(
+                f"{name!r} will not answer this: its provider's filter stopped it.",
+                hint="Ask in other words.",
+            )
         if response.finish_reason not in ("stop", "length"):
-            return None, ModelCut(f"The answer of {name!r} ended without having finished ({response.finish_reason}).", hint="Try again.")
+            return None, ModelCut(
+                f"The answer of {name!r} ended without having finished ({response.finish_reason}).",
+                hint="Try again.",
+            )
         if not text.strip() and response.finish_reason == "stop":
-            call.outcome = WrongKind("", reason_code="not_json") if reasoning else ConnectionResetError()  # worth another try
-            return None, ModelCut(f"{name!r} answered nothing{' but its reasoning' if reasoning else ''}.", hint="Try again.")
+            call.outcome = (
+                WrongKind("", reason_code="not_json") if reasoning else ConnectionResetError()
+            )  # worth another try
+            return None, ModelCut(
+                f"{name!r} answered nothing{' but its reasoning' if reasoning else ''}.",
+                hint="Try again.",
+            )
         if not call.seen:  # it came in one piece
             self._show(text)
         return ModelAnswer(text, reasoning, answered, response.finish_reason == "length"), None
@@ -240,12 +293,22 @@ class CompletionAttempt:
         hint = f"Allow more with SENTIENT_MODEL_REASONING ({limits.reasoning:,} tokens a call now)."
         if self._room.allowed is not None and call.room < limits.reasoning:
             hint = "The budget leaves no more."
-        return ReasoningTooLong(f"{self._provider.name!r} spent {count} on reasoning, and none were left for its answer.", hint=hint)
+        return ReasoningTooLong(
+            f"{self._provider.name!r} spent {count} on reasoning, and none were left for its"
+            " answer.",
+            hint=hint,
+        )
 
     def _priced(self, usage: Usage, answered: str = "") -> Usage:
         if not usage.tokens:
             return replace(usage, usd=0.0)
-        return priced(usage, self._provider.name, answered=answered, url=self._provider.url, prices=self._terms.prices)
+        return priced(
+            usage,
+            self._provider.name,
+            answered=answered,
+            url=self._provider.url,
+            prices=self._terms.prices,
+        )
 
 
 def _about_schema(call: ServerCall, error: Exception) -> bool:
@@ -255,4 +318,6 @@ def _about_schema(call: ServerCall, error: Exception) -> bool:
     if 400 <= call.status < 500:
         return call.status not in _NOT_THE_SCHEMA
     words = str(error).lower()
-    return call.status >= 500 and any(word in words for word in ("schema", "grammar", "response_format"))
+    return call.status >= 500 and any(
+        word in words for word in ("schema", "grammar", "response_format")
+    )

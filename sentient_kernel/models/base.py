@@ -11,9 +11,13 @@ from typing import Any, Literal, Protocol
 __all__ = ["MOST_REQUESTS", "MOST_TOKENS", "Message", "Model", "Reply", "Usage", "tokens"]
 
 MOST_REQUESTS: ContextVar[int | None] = ContextVar("sentient_kernel_most_requests", default=None)
-"""How many requests the running task may send for one answer, repeated ones and those for another form too; None for as many as help."""
+"""How many requests the running task may send for one answer, repeated ones and those for another
+form too; None for as many as help.
+"""
 MOST_TOKENS: ContextVar[int | None] = ContextVar("sentient_kernel_most_tokens", default=None)
-"""How many tokens the running task may use for one answer, both ways and over all its requests; None for as many as help."""
+"""How many tokens the running task may use for one answer, both ways and over all its requests;
+None for as many as help.
+"""
 _MOST = 1_000_000_000
 """Tokens that no request has used."""
 
@@ -69,7 +73,9 @@ class Usage:
     requests: int = 0
 
     def __add__(self, other: Usage) -> Usage:
-        """Returns both together. A price that is unknown for one part is unknown for the whole, unless that part used nothing."""
+        """Returns both together. A price that is unknown for one part is unknown for the whole,
+        unless that part used nothing.
+        """
         requests = self.requests + other.requests
         if not other.tokens:
             return replace(self, requests=requests)
@@ -88,7 +94,10 @@ class Usage:
     def sound(self) -> Usage:
         """Returns it without what is no number: no tokens, and no known price."""
         usd = self.usd if isinstance(self.usd, (int, float)) and 0 <= self.usd < math.inf else None
-        counts = {name: tokens(getattr(self, name)) or 0 for name in ("prompt", "completion", "cached", "reasoning", "requests")}
+        counts = {
+            name: tokens(getattr(self, name)) or 0
+            for name in ("prompt", "completion", "cached", "reasoning", "requests")
+        }
         return Usage(**counts, usd=usd)
 
     @property
@@ -119,10 +128,11 @@ class Reply:
 class Model(Protocol):
     """A language model. Implementations are plain async code and know nothing of runs.
 
-    Three more things are made use of where a model has them. ``identity``, a string: answers are kept by name and identity, so models of
-    one name that would not answer the same need one each. ``cost(usage)``: what that would cost in US dollars, or None; with it a budget
-    is asked before a call that would go over it, not after. ``reasoning``, a number: the tokens of reasoning that a call may use beside
-    ``most_tokens``; a budget keeps them free while the call runs.
+    Three more things are made use of where a model has them. ``identity``, a string: answers are
+    kept by name and identity, so models of one name that would not answer the same need one each.
+    ``cost(usage)``: what that would cost in US dollars, or None; with it a budget is asked before a
+    call that would go over it, not after. ``reasoning``, a number: the tokens of reasoning that a
+    call may use beside ``most_tokens``; a budget keeps them free while the call runs.
     """
 
     name: str
@@ -140,10 +150,12 @@ class Model(Protocol):
         Args:
             messages: The conversation so far, oldest turn first.
             schema: A JSON schema that the answer has to fit; ``value`` of the reply then holds it.
-            most_tokens: The longest answer wanted, its reasoning aside. A longer one is cut off, and that is an error.
-            on_text: Is given the answer's text piece by piece while it comes, and ``""`` when an attempt failed and the text starts
-                again. Pieces are not yet an answer.
+            most_tokens: The longest answer wanted, its reasoning aside. A longer one is cut off,
+                and that is an error.
+            on_text: Is given the answer's text piece by piece while it comes, and ``""`` when an
+                attempt failed and the text starts again. Pieces are not yet an answer.
 
         Raises:
-            ModelError: no answer, or one that was cut off or cannot be read. ``usage`` says what was used all the same.
+            ModelError: no answer, or one that was cut off or cannot be read. ``usage`` says what
+                was used all the same.
         """

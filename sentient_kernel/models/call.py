@@ -1,4 +1,6 @@
-"""One request to a model's server: its limits, what is known of it while it runs, and why it failed."""
+"""One request to a model's server: its limits, what is known of it while it runs, and why it
+failed.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ class Deadlines:
     """How long a model may keep us waiting, in seconds.
 
     Attributes:
-        first: Without a sign of life before its first token, be it of the answer or of its reasoning.
+        first: Without a sign of life before its first token, be it of the answer or of its
+            reasoning.
         between: Without a sign of life after that.
         whole: For a whole answer.
     """
@@ -78,11 +81,15 @@ class ServerCall:
 
     @property
     def sent_on(self) -> bool:
-        """Whether a server may have had it: it was not kept back because its address is blocked, or the network switched off."""
+        """Whether a server may have had it: it was not kept back because its address is blocked, or
+        the network switched off.
+        """
         return bool(self.url) and not isinstance(self.error, FetchFailed)
 
     def used(self) -> Usage:
-        """Returns what the request used although it failed: what the server said, else a guess by the length of texts."""
+        """Returns what the request used although it failed: what the server said, else a guess by
+        the length of texts.
+        """
         if self.status != 200:
             return Usage()
         said = self.usage

@@ -1,8 +1,10 @@
-"""The HTTP client that the providers' SDKs are given: guarded by the transport room, and streaming wherever servers do.
+"""The HTTP client that the providers' SDKs are given: guarded by the transport room, and streaming
+wherever servers do.
 
-The SDK asks for an answer in one piece and is given one, while the wire carries a stream. So a model that hangs is noticed between two
-tokens, text is shown while it comes, a stream that breaks off is never taken for an answer, and what it used is still counted.
-Reading 300 chunks through an SDK and pydantic-ai takes 60 ms of CPU time; gathered here it takes 6. What an SDK asks is shaped
+The SDK asks for an answer in one piece and is given one, while the wire carries a stream. So a
+model that hangs is noticed between two tokens, text is shown while it comes, a stream that breaks
+off is never taken for an answer, and what it used is still counted. Reading 300 chunks through an
+SDK and pydantic-ai takes 60 ms of CPU time; gathered here it takes 6. What an SDK asks is shaped
 here too, as its server wants it: that differs from server to server, and no SDK knows.
 """
 
@@ -15,7 +17,14 @@ from typing import Any
 
 import httpx2
 
-from sentient_kernel.errors import FetchFailed, ModelCut, ModelError, ModelRefused, ModelTimedOut, WrongKind
+from sentient_kernel.errors import (
+    FetchFailed,
+    ModelCut,
+    ModelError,
+    ModelRefused,
+    ModelTimedOut,
+    WrongKind,
+)
 from sentient_kernel.models.call import CALL, ServerCall
 from sentient_kernel.models.reasoning import parted
 from sentient_kernel.models.server_manner import final, learnt, shaped
@@ -32,10 +41,14 @@ def client_over(guarded: Callable[[], Any]) -> httpx2.AsyncClient:
     """Returns a client for an SDK.
 
     Args:
-        guarded: Makes the guarded client that all requests go through; called for the first of them.
+        guarded: Makes the guarded client that all requests go through; called for the first of
+            them.
     """
     return httpx2.AsyncClient(
-        transport=_Gathering(guarded), trust_env=False, follow_redirects=False, timeout=httpx2.Timeout(None, connect=10.0)
+        transport=_Gathering(guarded),
+        trust_env=False,
+        follow_redirects=False,
+        timeout=httpx2.Timeout(None, connect=10.0),
     )
 
 
@@ -48,7 +61,10 @@ class _Gathering(httpx2.AsyncBaseTransport):
         call = CALL.get()
         call.url = str(request.url.copy_with(query=None))
         try:
-            async with asyncio.timeout(call.deadlines.whole), asyncio.timeout(call.deadlines.first) as limit:
+            async with (
+                asyncio.timeout(call.deadlines.whole),
+                asyncio.timeout(call.deadlines.first) as limit,
+            ):
                 return await self._exchange(request, call, limit)
         except TimeoutError:
             if call.error is None:
@@ -60,18 +76,23 @@ class _Gathering(httpx2.AsyncBaseTransport):
                 call.outcome = error if isinstance(error, FetchFailed) else ConnectionResetError()
                 call.error = _broken(error, request.url.host, call)
             raise
-        except Exception as error:  # a listener's own fault must get past the SDK, which takes it for the network's
+        # a listener's own fault must get past the SDK, which takes it for the network's
+        except Exception as error:
             call.error = call.error or error
             raise
 
     async def aclose(self) -> None:
         """Closes nothing: the guarded client belongs to the fetcher."""
 
-    async def _exchange(self, request: httpx2.Request, call: ServerCall, limit: asyncio.Timeout) -> httpx2.Response:
+    async def _exchange(
+        self, request: httpx2.Request, call: ServerCall, limit: asyncio.Timeout
+    ) -> httpx2.Response:
         if self._guarded is None or self._guarded.is_closed:
             self._guarded = self._open()
         request, sent = _as_taken(request, call)
-        request.headers["accept-encoding"] = self._guarded.headers.get("accept-encoding", "identity")  # what it can decode
+        request.headers["accept-encoding"] = self._guarded.headers.get(
+            "accept-encoding", "identity"
+        )  # what it can decode
         response = await self._guarded.send(request, stream=True)
         try:
             call.status, call.headers = response.status_code, response.headers
@@ -81,7 +102,8 @@ class _Gathering(httpx2.AsyncBaseTransport):
                 return await _gathered(response.aiter_bytes(), gatherer, call, limit, sent)
             if response.is_redirect:
                 refused = ModelRefused(
-                    f"{_host(call)} leads elsewhere, and a key is not sent on.", hint="Set the base URL to where the server is."
+                    f"{_host(call)} leads elsewhere, and a key is not sent on.",
+                    hint="Set the base URL to where the server is.",
                 )
                 raise _keep(call, refused)
             pieces = []
@@ -99,13 +121,28 @@ class _Gathering(httpx2.AsyncBaseTransport):
 
 
 def _as_taken(request: httpx2.Request, call: ServerCall) -> tuple[httpx2.Request, dict[str, Any]]:
-    """Returns a request as its server takes it, and its body; nothing for one that is no conversation."""
+    """Returns a request as its server takes it, and its body; nothing for one that is no
+    conversation.
+    """
     if not request.url.path.endswith(("/chat/completions", "/messages")):
         return request, {}
-    body = shaped(json.loads(request.content), call.manner, messages=_is_messages(request.url), own=call.own)
-    headers = [(name, value) for name, value in request.headers.items() if name.lower() != "content-length"]
+    body = shaped(
+        json.loads(request.content), call.manner, messages=_is_messages(request.url), own=call.own
+    )
+    headers = [
+        (name, value) for name, value in request.headers.items() if name.lower() != "content-length"
+    ]
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return httpx2.Request(request.method, request.url, headers=headers, content=content, extensions=request.extensions), body
+    return (
+        httpx2.Request(
+            request.method,
+            request.url,
+            headers=headers,
+            content=content,
+            extensions=request.extensions,
+        ),
+        body,
+    )
 
 
 def _is_messages(url: httpx2.URL) -> bool:
@@ -119,7 +156,11 @@ def _lives(call: ServerCall, limit: asyncio.Timeout) -> None:
 
 
 async def _gathered(
-    chunks: AsyncIterator[bytes], gatherer: Gatherer, call: ServerCall, limit: asyncio.Timeout, sent: dict[str, Any]
+    chunks: AsyncIterator[bytes],
+    gatherer: Gatherer,
+    call: ServerCall,
+    limit: asyncio.Timeout,
+    sent: dict[str, Any],
 ) -> httpx2.Response:
     events = Events()
     try:
@@ -135,17 +176,28 @@ async def _gathered(
             _lives(call, limit)
         if not gatherer.ended:
             call.outcome = ConnectionResetError()
-            raise _keep(call, ModelCut(f"The answer of {_host(call)} was cut off: the stream ended within it.", hint="Try again."))
+            raise _keep(
+                call,
+                ModelCut(
+                    f"The answer of {_host(call)} was cut off: the stream ended within it.",
+                    hint="Try again.",
+                ),
+            )
         limit.reschedule(None)
         try:
             async with asyncio.timeout(GRACE):
-                async for chunk in chunks:  # the usage comes last; and read to its end, the connection serves again
+                async for chunk in (
+                    chunks
+                ):  # the usage comes last; and read to its end, the connection serves again
                     _take(chunk, events, gatherer, call)
         except (TimeoutError, FetchFailed, httpx2.HTTPError, OSError):
             pass  # the answer is whole
     except StreamBroken as error:
         call.outcome = WrongKind("", reason_code="not_json")
-        raise _keep(call, ModelCut(f"The answer of {_host(call)} cannot be read: {error}.", hint="Try again.")) from None
+        raise _keep(
+            call,
+            ModelCut(f"The answer of {_host(call)} cannot be read: {error}.", hint="Try again."),
+        ) from None
     return _answer(200, json.dumps(gatherer.body()).encode(), call.headers)
 
 
@@ -166,7 +218,12 @@ def _failed(failure: dict[str, Any], call: ServerCall, sent: dict[str, Any]) -> 
     error = failure.get("error")
     code = error.get("code", error.get("status")) if isinstance(error, dict) else None
     kind = str(error.get("type", "")) if isinstance(error, dict) else ""
-    named = {"overloaded_error": 529, "rate_limit_error": 429, "invalid_request_error": 400, "authentication_error": 401}
+    named = {
+        "overloaded_error": 529,
+        "rate_limit_error": 429,
+        "invalid_request_error": 400,
+        "authentication_error": 401,
+    }
     call.status = code if isinstance(code, int) and 400 <= code < 600 else named.get(kind, 500)
     body = json.dumps(failure).encode()
     _learn(call, sent, body)
@@ -174,16 +231,23 @@ def _failed(failure: dict[str, Any], call: ServerCall, sent: dict[str, Any]) -> 
 
 
 def _learn(call: ServerCall, sent: dict[str, Any], body: bytes) -> None:
-    call.lesson, call.final = learnt(call.manner, sent, call.status, body, spare=call.room > 0), final(body)
+    call.lesson, call.final = (
+        learnt(call.manner, sent, call.status, body, spare=call.room > 0),
+        final(body),
+    )
 
 
 def _answer(status: int, body: bytes, headers: Any) -> httpx2.Response:
     kept = {name: headers[name] for name in ("request-id", "x-request-id") if name in headers}
-    return httpx2.Response(status, headers={**kept, "content-type": "application/json"}, content=body)
+    return httpx2.Response(
+        status, headers={**kept, "content-type": "application/json"}, content=body
+    )
 
 
 def _checked(body: bytes, url: httpx2.URL, call: ServerCall) -> bytes:
-    """Returns a body without what is no number in its usage. Raises ModelCut for one that no answer can be read from."""
+    """Returns a body without what is no number in its usage. Raises ModelCut for one that no answer
+    can be read from.
+    """
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -193,12 +257,23 @@ def _checked(body: bytes, url: httpx2.URL, call: ServerCall) -> bytes:
         call.usage = counted(value["usage"])
     if whole and "error" not in value and url.path.endswith("/chat/completions"):
         choices = value.get("choices")
-        whole = isinstance(choices, list) and bool(choices) and isinstance(choices[0], dict) and isinstance(choices[0].get("message"), dict)
+        whole = (
+            isinstance(choices, list)
+            and bool(choices)
+            and isinstance(choices[0], dict)
+            and isinstance(choices[0].get("message"), dict)
+        )
     if not whole:
         call.outcome = WrongKind("", reason_code="not_json")
         kind = call.headers.get("content-type", "").partition(";")[0]
         said = f" ({kind})" if kind and "json" not in kind else ""
-        raise _keep(call, ModelCut(f"{_host(call)} sent something{said} that is not a model's answer.", hint="Look at the base URL."))
+        raise _keep(
+            call,
+            ModelCut(
+                f"{_host(call)} sent something{said} that is not a model's answer.",
+                hint="Look at the base URL.",
+            ),
+        )
     if call.usage and call.usage != value["usage"]:
         value["usage"] = {name: call.usage.get(name, 0) for name in value["usage"]}
     for choice in value.get("choices") or ():
@@ -226,15 +301,23 @@ def _host(call: ServerCall) -> str:
 
 def _late(call: ServerCall) -> str:
     if call.seen:
-        late = f"nothing more in {call.deadlines.between:g} s, or not all in {call.deadlines.whole:g} s"
+        late = (
+            f"nothing more in {call.deadlines.between:g} s, or not all in"
+            f" {call.deadlines.whole:g} s"
+        )
         return f"The answer of {_host(call)} did not go on: {late}."
-    return f"{_host(call)} sent no token within {min(call.deadlines.first, call.deadlines.whole):g} s."
+    return (
+        f"{_host(call)} sent no token within {min(call.deadlines.first, call.deadlines.whole):g} s."
+    )
 
 
 def _longer(call: ServerCall) -> str:
     if call.seen:
         return "Try again."
-    return f"Models may think for long before their first token: set SENTIENT_MODEL_TIMEOUT to more than {call.deadlines.first:g} s."
+    return (
+        "Models may think for long before their first token: set SENTIENT_MODEL_TIMEOUT to more"
+        f" than {call.deadlines.first:g} s."
+    )
 
 
 def _broken(error: Exception, host: str, call: ServerCall) -> Exception:
@@ -243,7 +326,11 @@ def _broken(error: Exception, host: str, call: ServerCall) -> Exception:
             return error  # blocked, or the network is switched off: nothing was asked
         return ModelError(error.message, hint=error.hint)
     if call.status:
-        return ModelCut(f"The answer of {_host(call)} was cut off: the connection broke.", hint="Try again.")
+        return ModelCut(
+            f"The answer of {_host(call)} was cut off: the connection broke.", hint="Try again."
+        )
     refused = isinstance(error, httpx2.ConnectError)
     said = "refused the connection" if refused else "broke the connection before it answered"
-    return ModelError(f"{_host(call)} {said}.", hint="Is the model's server running?" if refused else "Try again.")
+    return ModelError(
+        f"{_host(call)} {said}.", hint="Is the model's server running?" if refused else "Try again."
+    )

@@ -1,6 +1,7 @@
 """Embeddings from any server that is compatible with OpenAI's ``/embeddings``, Ollama among them.
 
-Nothing needs one. Where there is one, sentences that say the same as their quotes in other words are found by it.
+Nothing needs one. Where there is one, sentences that say the same as their quotes in other words
+are found by it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Embedder(Protocol):
 
 
 def open_embedder(name: str, fetcher: Fetcher, *, deadlines: Deadlines | None = None) -> Embedder:
-    """Returns an embedder by its usual name; keys and base URLs come from the environment, as for models.
+    """Returns an embedder by its usual name; keys and base URLs come from the environment, as for
+    models.
 
     Args:
         name: Such as ``openai:text-embedding-3-small`` or ``ollama:nomic-embed-text``.
@@ -50,7 +52,10 @@ def open_embedder(name: str, fetcher: Fetcher, *, deadlines: Deadlines | None = 
     """
     provider, colon, model = name.partition(":")
     if not (provider and colon and model.strip()):
-        raise UnknownModel(f"{name!r} is not the name of an embedder.", hint="Write it like 'openai:text-embedding-3-small'.")
+        raise UnknownModel(
+            f"{name!r} is not the name of an embedder.",
+            hint="Write it like 'openai:text-embedding-3-small'.",
+        )
     return ServedEmbedder(name, fetcher, deadlines or Deadlines())
 
 
@@ -68,7 +73,8 @@ class ServedEmbedder:
 
         Raises:
             ModelError: No answer, or half of one.
-            ConfigurationError: The provider is unknown, has no embeddings, or its key or package is missing.
+            ConfigurationError: The provider is unknown, has no embeddings, or its key or package is
+                missing.
         """
         provider = await self._ready()
         found: list[list[float]] = []
@@ -83,7 +89,10 @@ class ServedEmbedder:
 
             self._provider = await asyncio.to_thread(build, self.name, self._fetcher, loop)
         if self._provider.speaks != "chat":
-            raise ConfigurationError(f"{self.name!r} has no embeddings that are known here.", hint="Name one of OpenAI or Ollama.")
+            raise ConfigurationError(
+                f"{self.name!r} has no embeddings that are known here.",
+                hint="Name one of OpenAI or Ollama.",
+            )
         return self._provider
 
     async def _some(self, provider: Provider, texts: Sequence[str]) -> list[list[float]]:
@@ -92,23 +101,32 @@ class ServedEmbedder:
         vectors, failure = None, ""
         try:
             model = self.name.partition(":")[2]
-            reply = await provider.model.client.embeddings.create(model=model, input=list(texts), encoding_format="float")
+            reply = await provider.model.client.embeddings.create(
+                model=model, input=list(texts), encoding_format="float"
+            )
             vectors = _vectors(reply, len(texts))
-        except Exception as error:  # noqa: BLE001 - SDKs raise many kinds; what is raised below carries no request and no key
+        except Exception as error:  # noqa: BLE001
+            # SDKs raise many kinds; what is raised below carries no request and no key
             failure = type(error).__name__
         finally:
             CALL.reset(token)
         if vectors is None:
             raise call.error or ModelCut(
-                f"{self.name!r} gave no embeddings{f' (HTTP {call.status})' if call.status else ''}: {failure or 'not one for each text'}.",
+                f"{self.name!r} gave no"
+                f" embeddings{f' (HTTP {call.status})' if call.status else ''}:"
+                f" {failure or 'not one for each text'}.",
                 hint="Check its name and the base URL.",
             )
         return vectors
 
 
 def _vectors(reply: Any, count: int) -> list[list[float]] | None:
-    """Returns the vectors of an answer in the order of the texts, or None when it is not an answer to them."""
+    """Returns the vectors of an answer in the order of the texts, or None when it is not an answer
+    to them.
+    """
     data = sorted(reply.data or (), key=lambda one: one.index)
     vectors = [[float(x) for x in one.embedding] for one in data]
-    whole = len(vectors) == count and len({len(one) for one in vectors}) == 1 and len(vectors[0]) > 1
+    whole = (
+        len(vectors) == count and len({len(one) for one in vectors}) == 1 and len(vectors[0]) > 1
+    )
     return vectors if whole else None

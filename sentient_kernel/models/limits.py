@@ -1,4 +1,6 @@
-"""How many calls one provider gets at once and in a minute, and that it is left alone when it asks for that."""
+"""How many calls one provider gets at once and in a minute, and that it is left alone when it asks
+for that.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ MINUTE = 60.0
 
 
 class Gate:
-    """Lets so many in at once and in any minute, and nobody before the time that the provider named. For one event loop.
+    """Lets so many in at once and in any minute, and nobody before the time that the provider
+    named. For one event loop.
 
     Args:
         at_once: How many at the same time.
@@ -50,7 +53,16 @@ class Gate:
     def _opens(self) -> float:
         """Returns when the next one may go in."""
         full = self._begun is not None and len(self._begun) == self._begun.maxlen
-        return max(self._until, self._begun[0] + MINUTE) if full and self._begun is not None else self._until
+        return (
+            max(self._until, self._begun[0] + MINUTE)
+            if full and self._begun is not None
+            else self._until
+        )
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._turn.release()

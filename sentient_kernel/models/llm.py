@@ -1,7 +1,8 @@
 """Language models of any provider, through pydantic-ai, which is loaded at the first call.
 
-What a server sends is taken for an answer only when it is whole: it said that it has finished, it is not empty, and it fits the schema
-that was asked for. Anything else is tried again where that may help, and is a :class:`ModelError` in the end.
+What a server sends is taken for an answer only when it is whole: it said that it has finished, it
+is not empty, and it fits the schema that was asked for. Anything else is tried again where that may
+help, and is a :class:`ModelError` in the end.
 """
 
 from __future__ import annotations
@@ -42,11 +43,13 @@ def open_model(
     rng: Random | None = None,
     prices: Mapping[str, Price] | None = None,
 ) -> Model:
-    """Opens a model by its usual name; nothing is loaded and nothing is asked before its first call, so that a replay needs neither.
+    """Opens a model by its usual name; nothing is loaded and nothing is asked before its first
+    call, so that a replay needs neither.
 
     Args:
-        name: ``provider:model`` as pydantic-ai names them: ``openai:gpt-...``, ``anthropic:claude-...``, ``ollama:qwen...``. Keys and base
-            URLs come from the provider's usual environment variables. ``openai`` speaks chat completions.
+        name: ``provider:model`` as pydantic-ai names them: ``openai:gpt-...``,
+            ``anthropic:claude-...``, ``ollama:qwen...``. Keys and base URLs come from the
+            provider's usual environment variables. ``openai`` speaks chat completions.
         settings: Handed on to models that other packages bring.
         fetcher: Makes the client that all requests go through.
         limits: Deadlines, concurrency, attempts.
@@ -65,10 +68,11 @@ def open_model(
 
 
 class LanguageModel:
-    """A model behind a provider's API. For one event loop, as its fetcher; opened with :func:`open_model`.
+    """A model behind a provider's API. For one event loop, as its fetcher; opened with
+    :func:`open_model`.
 
-    Structured output is asked for in the server's own way; from a server that does not know it, in the prompt. What comes is read
-    leniently and checked; what does not fit is asked for once more.
+    Structured output is asked for in the server's own way; from a server that does not know it, in
+    the prompt. What comes is read leniently and checked; what does not fit is asked for once more.
     """
 
     def __init__(
@@ -103,11 +107,23 @@ class LanguageModel:
 
     @property
     def identity(self) -> str:
-        """Which server answers, and for which organisation, where that is not the provider's own and usual; nobody is asked for it."""
-        return " ".join(filter(None, (self._where(), os.environ.get("OPENAI_ORG_ID", "") if self.name.startswith("openai") else "")))
+        """Which server answers, and for which organisation, where that is not the provider's own
+        and usual; nobody is asked for it.
+        """
+        return " ".join(
+            filter(
+                None,
+                (
+                    self._where(),
+                    os.environ.get("OPENAI_ORG_ID", "") if self.name.startswith("openai") else "",
+                ),
+            )
+        )
 
     def cost(self, usage: Usage) -> float | None:
-        """Returns what that would cost in US dollars, or None when no price is known. The first time it reads a file: for a thread."""
+        """Returns what that would cost in US dollars, or None when no price is known. The first
+        time it reads a file: for a thread.
+        """
         return priced(usage, self.name, url=self._where(), prices=self._terms.prices).usd
 
     def _where(self) -> str:
@@ -128,18 +144,27 @@ class LanguageModel:
         Raises:
             ModelError: No answer, or half of one.
             ConfigurationError: The provider is unknown, or its key or package is missing.
-            FetchFailed: Nothing may be asked: the network is switched off, or the address is blocked.
+            FetchFailed: Nothing may be asked: the network is switched off, or the address is
+                blocked.
         """
         provider = await self._ready()
         gate = _gate(self._fetcher, provider, self._terms)
-        asking = CompletionAttempt(self._terms, provider, gate, most_tokens, on_text, json=schema is not None)
+        asking = CompletionAttempt(
+            self._terms, provider, gate, most_tokens, on_text, json=schema is not None
+        )
         if schema is None:
             answer = await asking.ask(messages)
             text, value = answer.text, None
         else:
             answer, value = await self._structured(asking, messages, schema)
             text = answer.text
-        return Reply(text=text, value=value, usage=asking.usage, reasoning=answer.reasoning, model=answer.model)
+        return Reply(
+            text=text,
+            value=value,
+            usage=asking.usage,
+            reasoning=answer.reasoning,
+            model=answer.model,
+        )
 
     async def prepare(self) -> None:
         """Loads what the first call will need, in a thread, and asks nobody.
@@ -155,11 +180,14 @@ class LanguageModel:
             async with self._building:
                 if self._provider is None or self._provider.loop is not loop:
                     self._address = address(self.name)
-                    # In a thread: loading pydantic-ai and an SDK takes a second, and the loop has other things to do.
+                    # In a thread: loading pydantic-ai and an SDK takes a second, and the loop has
+                    # other things to do.
                     self._provider = await asyncio.to_thread(build, self.name, self._fetcher, loop)
         return self._provider
 
-    async def _structured(self, asking: CompletionAttempt, messages: Sequence[Message], schema: dict[str, Any]) -> tuple[ModelAnswer, Any]:
+    async def _structured(
+        self, asking: CompletionAttempt, messages: Sequence[Message], schema: dict[str, Any]
+    ) -> tuple[ModelAnswer, Any]:
         told = _with_instruction(messages, structured.instruction(schema))
         asked, wrapped = structured.wrapped(schema)
         answer: ModelAnswer | None = None
@@ -187,7 +215,8 @@ class LanguageModel:
             read, wrapped = answer.read(schema), False
         if not read.ok:
             raise ModelCut(
-                f"{self.name!r} did not return JSON that matches the schema: {' '.join(read.problems[:3])}",
+                f"{self.name!r} did not return JSON that matches the schema:"
+                f" {' '.join(read.problems[:3])}",
                 hint="Try again, or a larger model.",
                 usage=asking.usage,
             )
@@ -202,7 +231,9 @@ def _gate(fetcher: Fetcher, provider: Provider, terms: Terms) -> Gate:
     gates = _gates.setdefault(fetcher, {})
     gate = gates.get(provider.url)
     if gate is None or gate.loop is not provider.loop:
-        gate = gates[provider.url] = Gate(terms.limits.at_once, terms.clock, terms.limits.per_minute)
+        gate = gates[provider.url] = Gate(
+            terms.limits.at_once, terms.clock, terms.limits.per_minute
+        )
     return gate
 
 

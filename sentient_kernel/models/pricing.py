@@ -1,4 +1,6 @@
-"""What a call cost, from the prices that genai-prices ships or that somebody names. Nothing is looked up over the network."""
+"""What a call cost, from the prices that genai-prices ships or that somebody names. Nothing is
+looked up over the network.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,17 @@ class Price:
         """
         cached = min(usage.cached, usage.prompt)
         rate = self.prompt if self.cached is None else self.cached
-        dollars = (usage.prompt - cached) * self.prompt + cached * rate + usage.completion * self.completion
+        dollars = (
+            (usage.prompt - cached) * self.prompt
+            + cached * rate
+            + usage.completion * self.completion
+        )
         return dollars / 1_000_000
 
 
 def read_prices(text: str) -> dict[str, Price]:
-    """Reads prices as a setting writes them: ``model=prompt/completion`` or ``model=prompt/completion/cached``, with commas between.
+    """Reads prices as a setting writes them: ``model=prompt/completion`` or
+    ``model=prompt/completion/cached``, with commas between.
 
     Raises:
         ConfigurationError: It is not written like that.
@@ -47,17 +54,31 @@ def read_prices(text: str) -> dict[str, Price]:
         name, _, numbers = part.rpartition("=")
         try:
             prompt, completion, *cached = (float(number) for number in numbers.split("/"))
-            if not name or len(cached) > 1 or not all(0 <= number < 1e6 for number in (prompt, completion, *cached)):
+            if (
+                not name
+                or len(cached) > 1
+                or not all(0 <= number < 1e6 for number in (prompt, completion, *cached))
+            ):
                 raise ValueError
         except ValueError:
             raise ConfigurationError(
-                f"The price {part!r} cannot be read.", hint="Write model=prompt/completion in US dollars for a million tokens."
+                f"The price {part!r} cannot be read.",
+                hint="Write model=prompt/completion in US dollars for a million tokens.",
             ) from None
-        prices[name] = Price(prompt=prompt, completion=completion, cached=cached[0] if cached else None)
+        prices[name] = Price(
+            prompt=prompt, completion=completion, cached=cached[0] if cached else None
+        )
     return prices
 
 
-def priced(usage: Usage, model: str, *, answered: str = "", url: str = "", prices: Mapping[str, Price] | None = None) -> Usage:
+def priced(
+    usage: Usage,
+    model: str,
+    *,
+    answered: str = "",
+    url: str = "",
+    prices: Mapping[str, Price] | None = None,
+) -> Usage:
     """Returns the usage with what it cost; with None where no price is known.
 
     Args:
@@ -77,7 +98,11 @@ def priced(usage: Usage, model: str, *, answered: str = "", url: str = "", price
     except ImportError:  # of the extra llm, which a replay does without
         return usage
 
-    counted = Counted(input_tokens=usage.prompt, output_tokens=usage.completion, cache_read_tokens=min(usage.cached, usage.prompt))
+    counted = Counted(
+        input_tokens=usage.prompt,
+        output_tokens=usage.completion,
+        cache_read_tokens=min(usage.cached, usage.prompt),
+    )
     by_name = provider.removesuffix("-chat").removesuffix("-responses")
     for name in filter(None, dict.fromkeys((answered, bare))):
         for known in ({"provider_api_url": url}, {"provider_id": by_name}):

@@ -16,7 +16,9 @@ PAIRS = (
     ("◁think▷", "◁/think▷"),
     ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
 )
-"""Between what families of models write their reasoning, where their server leaves it in the text."""
+"""Between what families of models write their reasoning, where their server leaves it in the
+text.
+"""
 _CLOSING = frozenset(close for _, close in PAIRS)
 _MARK = re.compile("|".join(re.escape(mark) for pair in PAIRS for mark in pair))
 _TAIL = max(map(len, _CLOSING))
@@ -48,7 +50,9 @@ class Thoughts:
         self._marked = False
 
     def feed(self, piece: str) -> tuple[str, str]:
-        """Returns what of a piece, and of what was held back, belongs to the answer, and what to its reasoning."""
+        """Returns what of a piece, and of what was held back, belongs to the answer, and what to
+        its reasoning.
+        """
         if self._tail is not None:
             self._watch(piece)
             return piece, ""

@@ -1,4 +1,6 @@
-"""A model that says what a script tells it, for tests and notebooks: no key, no network, the same answer each time."""
+"""A model that says what a script tells it, for tests and notebooks: no key, no network, the same
+answer each time.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,15 @@ class ScriptedModel:
     """Answers from a script.
 
     Args:
-        script: Lines in order (text, a JSON value, or an exception to raise); or a mapping from a piece of the last message to the
-            line that answers it; or a function of the conversation.
+        script: Lines in order (text, a JSON value, or an exception to raise); or a mapping from a
+            piece of the last message to the line that answers it; or a function of the
+            conversation.
         name: What it is called in records.
 
     Attributes:
         calls: The conversations that it was asked to answer.
-        identity: Tells scripts apart that are lines or a mapping: what one has said is not served for another. A function has none.
+        identity: Tells scripts apart that are lines or a mapping: what one has said is not served
+            for another. A function has none.
 
     Raises:
         ModelError: from ``complete``, when the script has no line left or none that fits.
@@ -41,7 +45,10 @@ class ScriptedModel:
     """
 
     def __init__(
-        self, script: Iterable[Line] | Mapping[str, Line] | Callable[[Sequence[Message]], Line], *, name: str = "scripted"
+        self,
+        script: Iterable[Line] | Mapping[str, Line] | Callable[[Sequence[Message]], Line],
+        *,
+        name: str = "scripted",
     ) -> None:
         self.name = name
         self.calls: list[tuple[Message, ...]] = []
@@ -69,7 +76,9 @@ class ScriptedModel:
         most_tokens: int | None = None,
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
-        """Returns the script's line for this conversation, word by word to ``on_text``. What a line says is never cut."""
+        """Returns the script's line for this conversation, word by word to ``on_text``. What a line
+        says is never cut.
+        """
         self.calls.append(tuple(messages))
         line = self._answer(messages)
         if isinstance(line, Exception):
@@ -78,13 +87,19 @@ class ScriptedModel:
         if on_text is not None:
             for piece in _PIECE.findall(text):
                 on_text(piece)
-        value = line if not isinstance(line, str) else json.loads(line) if schema is not None else None
-        usage = Usage(prompt=sum(len(m.text.split()) for m in messages), completion=len(text.split()))
+        value = (
+            line if not isinstance(line, str) else json.loads(line) if schema is not None else None
+        )
+        usage = Usage(
+            prompt=sum(len(m.text.split()) for m in messages), completion=len(text.split())
+        )
         return Reply(text=text, value=value, usage=usage, model=self.name)
 
 
 def _digest(script: Any) -> str:
-    return sha256(json.dumps(script, default=repr).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return sha256(json.dumps(script, default=repr).encode("utf-8", "surrogatepass")).hexdigest()[
+        :16
+    ]
 
 
 def _lookup(table: dict[str, Line], messages: Sequence[Message]) -> Line:
@@ -92,7 +107,10 @@ def _lookup(table: dict[str, Line], messages: Sequence[Message]) -> Line:
     for piece, line in table.items():
         if piece in said:
             return line
-    raise ModelError(f"ScriptedModel has no reply for {said[:80]!r}.", hint=f"It has replies for: {', '.join(map(repr, table))}.")
+    raise ModelError(
+        f"ScriptedModel has no reply for {said[:80]!r}.",
+        hint=f"It has replies for: {', '.join(map(repr, table))}.",
+    )
 
 
 def _next(lines: Iterator[Line]) -> Line:

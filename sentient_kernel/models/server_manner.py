@@ -19,7 +19,9 @@ __all__ = ["Manner", "final", "forget", "learnt", "remember", "remembered", "sha
 
 LIMITS = ("max_tokens", "max_completion_tokens")
 ROOMS = (1.0, 0.25, 0.0625, 0.0)
-"""Shares of the room for reasoning that are tried in turn where a server finds a limit too large."""
+"""Shares of the room for reasoning that are tried in turn where a server finds a limit too
+large.
+"""
 _ROLES = ("system", "developer")
 _NEEDED = frozenset({"model", "messages", "input", *LIMITS, "system", "stream", "stream_options"})
 """Members of a request that have rules of their own, or without which there is none."""
@@ -27,14 +29,22 @@ _FORMS = ("response_format", "output_format", "output_config")
 _REMEMBERED = 128
 _SAID = 4_000
 """Characters of a refusal that are read."""
-_MEMBERS = frozenset("code description detail details error error_msg errors loc message metadata msg param raw reason title type".split())
-"""Where refusals say what they refuse. What they repeat of the request stands elsewhere, such as under ``input``."""
+_MEMBERS = frozenset(
+    "code description detail details error error_msg errors loc message metadata msg param raw"
+    " reason title type".split()
+)
+"""Where refusals say what they refuse. What they repeat of the request stands elsewhere, such as
+under ``input``.
+"""
 
 _MAY_NAME = frozenset({400, 402, 404, 405, 406, 413, 415, 422, 429, 500, 501, 503})
 _BUSY = frozenset({402, 413, 429})
-"""Statuses that name a request's size, if anything of it: the limit that is sent counts against rates and credit."""
+"""Statuses that name a request's size, if anything of it: the limit that is sent counts against
+rates and credit.
+"""
 _OTHER = re.compile(
-    r"content.?(filter|management)|safety|moderation|flagged|\bpolic(y|ies)\b|does not exist|model.?not.?found|no such model"
+    r"content.?(filter|management)|safety|moderation|flagged|\bpolic(y|ies)\b|does not"
+    r" exist|model.?not.?found|no such model"
     r"|try pulling|insufficient.?quota|billing|credit|api.?key"
 )
 """A refusal of what is asked, of whom, or of who asks: no other form of the request changes it."""
@@ -43,21 +53,29 @@ _REFUSES = re.compile(
     r"|instead|deprecated|disabled|should|expected|removed)\b|n't\b"
 )
 _TOO_MUCH = re.compile(
-    r"too (large|big|high|many|long)|fewer|exceed|at most|less than|greater than|larger than|maximum (value|allowed|context|number|output)"
+    r"too (large|big|high|many|long)|fewer|exceed|at most|less than|greater than|larger"
+    r" than|maximum (value|allowed|context|number|output)"
     r"|context.?(length|window)|\brange\b|between [0-9]|>|<="
 )
 _OUTPUT = re.compile(r"\bmax_|completion|output|requested|generat|new tokens")
 _ROLE = re.compile(
     r"\b(system|developer)['\"`]?\s+(role|message|prompt|instruction|turn)|\broles?\b.{0,120}\b(alternate|user|assistant|system|developer)\b"
     r"|\b(unexpected|unknown|invalid|unsupported)\s+(message\s+)?role|only user and assistant"
-    r"|\brole\b.{0,40}\bnot (supported|allowed|permitted)|(system|developer)['\"`]?.{0,20}\bnot (supported|allowed|permitted|one of)"
+    r"|\brole\b.{0,40}\bnot (supported|allowed|permitted)|(system|developer)['\"`]?.{0,20}\bnot"
+    r" (supported|allowed|permitted|one of)"
     r"|messages.{0,20}\brole\b|\bsystem\b.{0,20}extra inputs"
 )
-_DEVELOPER = re.compile(r"\b(use|using|try|with|to)\b.{0,30}\bdeveloper\b|developer.{0,20}\binstead\b")
-_FORM = re.compile(r"response_?format|json.?(schema|object|mode)|structured.?output|\bgrammar\b|\bguided|output_(format|config)|\bschema\b")
+_DEVELOPER = re.compile(
+    r"\b(use|using|try|with|to)\b.{0,30}\bdeveloper\b|developer.{0,20}\binstead\b"
+)
+_FORM = re.compile(
+    r"response_?format|json.?(schema|object|mode)|structured.?output|\bgrammar\b|\bguided|output_(format|config)|\bschema\b"
+)
 _USAGE = re.compile(r"stream[_ ]?options?|include[_ ]?usage")
 _STREAM = re.compile(r"\bstream(ed|ing)?\b")
-_STREAMLESS = re.compile(r"support|allow|available|enabled|implement|must be false|disabled|permitted|unknown|unrecogni")
+_STREAMLESS = re.compile(
+    r"support|allow|available|enabled|implement|must be false|disabled|permitted|unknown|unrecogni"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +127,16 @@ def shaped(body: dict[str, Any], manner: Manner, *, messages: bool, own: bool) -
         body: As an SDK wrote it.
         manner: What the server refused.
         messages: Whether it goes to Anthropic's messages, not to OpenAI's chat completions.
-        own: Whether the server is the provider's own; one of another maker knows the old name of the limit best.
+        own: Whether the server is the provider's own; one of another maker knows the old name of
+            the limit best.
 
     Example:
         >>> shaped({"messages": [], "max_completion_tokens": 9}, Manner(frozenset({"stream"})), messages=False, own=False)
         {'messages': [], 'stream': False, 'max_tokens': 9}
     """
-    out = {name: value for name, value in body.items() if name not in manner.refused or name in _NEEDED}
+    out = {
+        name: value for name, value in body.items() if name not in manner.refused or name in _NEEDED
+    }
     out["stream"] = "stream" not in manner.refused
     out.pop("stream_options", None)
     if not messages:
@@ -131,11 +152,15 @@ def shaped(body: dict[str, Any], manner: Manner, *, messages: bool, own: bool) -
 
 
 def _with_roles(body: dict[str, Any], manner: Manner) -> dict[str, Any]:
-    """Says the instructions in a role that the server takes: as the first thing that the user says, if in no other."""
+    """Says the instructions in a role that the server takes: as the first thing that the user says,
+    if in no other.
+    """
     if not manner.refused.intersection(_ROLES):
         return body
     role = next((role for role in _ROLES if role not in manner.refused), "")
-    told = [_text(body.pop("system"))] if body.get("system") else []  # Anthropic's, beside the turns
+    told = (
+        [_text(body.pop("system"))] if body.get("system") else []
+    )  # Anthropic's, beside the turns
     turns: list[dict[str, Any]] = []
     for turn in body.get("messages", ()):
         if turn.get("role") not in _ROLES:
@@ -145,14 +170,24 @@ def _with_roles(body: dict[str, Any], manner: Manner) -> dict[str, Any]:
         else:
             told.append(_text(turn.get("content")))
     if told:
-        first = turns[0] if turns and turns[0].get("role") == "user" else {"role": "user", "content": ""}
+        first = (
+            turns[0]
+            if turns and turns[0].get("role") == "user"
+            else {"role": "user", "content": ""}
+        )
         joined = "\n\n".join(filter(None, [*told, _text(first["content"])]))
-        turns = [{**first, "content": joined}, *(turns[1:] if turns and first is turns[0] else turns)]
+        turns = [
+            {**first, "content": joined},
+            *(turns[1:] if turns and first is turns[0] else turns),
+        ]
     return {**body, "messages": turns}
 
 
-def learnt(manner: Manner, body: dict[str, Any], status: int, answer: bytes, *, spare: bool) -> Manner | None:
-    """Returns how to ask a server that refused a request, or None when its words name nothing that could be asked otherwise.
+def learnt(
+    manner: Manner, body: dict[str, Any], status: int, answer: bytes, *, spare: bool
+) -> Manner | None:
+    """Returns how to ask a server that refused a request, or None when its words name nothing that
+    could be asked otherwise.
 
     Args:
         manner: How it was asked.
@@ -180,7 +215,8 @@ def learnt(manner: Manner, body: dict[str, Any], status: int, answer: bytes, *, 
 
 
 def final(answer: bytes) -> bool:
-    """Tells whether a refusal is for what was asked, of whom, or by whom, so that no other form of the request helps.
+    """Tells whether a refusal is for what was asked, of whom, or by whom, so that no other form of
+    the request helps.
 
     Example:
         >>> final(b"The model 'x' does not exist"), final(b"Unknown parameter: 'seed'")
@@ -206,7 +242,9 @@ def _refused(body: dict[str, Any], said: str, *, much: bool) -> Iterator[str]:
     forms = [name for name in _FORMS if name in body]
     if forms and _FORM.search(said):
         yield "response_format"
-    yield from (name for name in body if name not in _NEEDED and name not in forms and _is_named(name, said))
+    yield from (
+        name for name in body if name not in _NEEDED and name not in forms and _is_named(name, said)
+    )
 
 
 def _is_named(name: str, said: str) -> bool:

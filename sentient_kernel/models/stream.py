@@ -1,4 +1,5 @@
-"""An answer that comes as a stream of server-sent events, gathered into the body that would have come in one piece. Pure.
+"""An answer that comes as a stream of server-sent events, gathered into the body that would have
+come in one piece. Pure.
 
 A stream that ends without having said so is not an answer: ``ended`` stays False.
 """
@@ -29,7 +30,8 @@ _COUNTS = {"prompt_tokens", "completion_tokens"}
 
 
 def counted(usage: dict[str, Any], depth: int = 0) -> dict[str, Any]:
-    """Returns what a server says was used, without what is no number of tokens: it costs the count, not the answer.
+    """Returns what a server says was used, without what is no number of tokens: it costs the count,
+    not the answer.
 
     Args:
         usage: Names and numbers, some of them inside others.
@@ -44,7 +46,11 @@ def counted(usage: dict[str, Any], depth: int = 0) -> dict[str, Any]:
         if isinstance(value, dict):
             if depth < DEEPEST:
                 kept[name[:LONGEST_WORD]] = counted(value, depth + 1)
-        elif len(name) > LONGEST_WORD or isinstance(value, list) or (isinstance(value, str) and len(value) > LONGEST_WORD):
+        elif (
+            len(name) > LONGEST_WORD
+            or isinstance(value, list)
+            or (isinstance(value, str) and len(value) > LONGEST_WORD)
+        ):
             continue
         elif value is not None and (not name.endswith("_tokens") or tokens(value) is not None):
             kept[name] = value
@@ -79,7 +85,9 @@ class Gatherer:
         self._split = Thoughts()
 
     def feed(self, data: str) -> str | None:
-        """Takes one event; returns the text to show (perhaps none yet), or None when it brought nothing new. Raises StreamBroken."""
+        """Takes one event; returns the text to show (perhaps none yet), or None when it brought
+        nothing new. Raises StreamBroken.
+        """
         raise NotImplementedError
 
     def body(self) -> dict[str, Any]:
@@ -96,7 +104,8 @@ class Gatherer:
         Args:
             visible: Tokens of the answer, its reasoning aside; None for any number.
             room: Tokens of its reasoning.
-            prose: Tokens of its text that may be reasoning as long as the answer has not begun for certain.
+            prose: Tokens of its text that may be reasoning as long as the answer has not begun for
+                certain.
         """
         if visible is None:
             return False
@@ -121,7 +130,9 @@ class Gatherer:
         return shown
 
     def _reread(self, piece: str) -> tuple[str, str]:
-        """Takes what came before a closing mark for reasoning; returns the answer so far and that."""
+        """Takes what came before a closing mark for reasoning; returns the answer so far and
+        that.
+        """
         before, _, after = "".join([*self._text, piece]).partition(self._split.closed_by)
         self.void, self._text, self._size, self._split.closed_by = True, [], 0, ""
         shown, thought = self._split.feed(after)
@@ -156,7 +167,11 @@ class ChatGatherer(Gatherer):
         if isinstance(chunk.get("usage"), dict):
             self.usage = counted(chunk["usage"])
         choices = chunk.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+        choice = (
+            choices[0]
+            if isinstance(choices, list) and choices and isinstance(choices[0], dict)
+            else {}
+        )
         if choice.get("finish_reason"):
             self._finish, self.ended = _word(choice["finish_reason"])[:LONGEST_WORD], True
         delta = choice.get("delta")
@@ -164,7 +179,10 @@ class ChatGatherer(Gatherer):
             return None
         self._refusal = (self._refusal + _word(delta.get("refusal")))[:LONGEST_REFUSAL]
         text, reasoning = _content(delta.get("content"))
-        named = next((value for name in _REASONING if isinstance(value := delta.get(name), str) and value), "")
+        named = next(
+            (value for name in _REASONING if isinstance(value := delta.get(name), str) and value),
+            "",
+        )
         return self._add(text, named or reasoning)
 
     def stop(self) -> None:
@@ -215,7 +233,9 @@ class MessagesGatherer(Gatherer):
             return self._add(_word(delta.get("text")), _word(delta.get("thinking")))
         elif kind == "message_delta":
             self._use(event.get("usage"))
-            self._stop = _word((event.get("delta") or {}).get("stop_reason"))[:LONGEST_WORD] or self._stop
+            self._stop = (
+                _word((event.get("delta") or {}).get("stop_reason"))[:LONGEST_WORD] or self._stop
+            )
         elif kind == "message_stop":
             self.ended = self.closed = self._stop is not None
         return None
@@ -231,10 +251,19 @@ class MessagesGatherer(Gatherer):
     def body(self) -> dict[str, Any]:
         """Returns a message."""
         text, reasoning = self._whole()
-        blocks: list[dict[str, Any]] = [{"type": "thinking", "thinking": reasoning, "signature": ""}] if reasoning else []
+        blocks: list[dict[str, Any]] = (
+            [{"type": "thinking", "thinking": reasoning, "signature": ""}] if reasoning else []
+        )
         blocks.append({"type": "text", "text": text})
         usage = {"input_tokens": 0, "output_tokens": 0, **self.usage}
-        return {**self._message, "type": "message", "role": "assistant", "content": blocks, "stop_reason": self._stop, "usage": usage}
+        return {
+            **self._message,
+            "type": "message",
+            "role": "assistant",
+            "content": blocks,
+            "stop_reason": self._stop,
+            "usage": usage,
+        }
 
 
 def _parsed(data: str) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""What a model wrote, read as the JSON that was asked for: found in prose, mended where that is safe, never completed. Pure."""
+"""What a model wrote, read as the JSON that was asked for: found in prose, mended where that is
+safe, never completed. Pure.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ _QUOTES = "\"'“”‘’`*"
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What an answer holds: a value that fits the schema, or what is wrong with it, in sentences a model understands."""
+    """What an answer holds: a value that fits the schema, or what is wrong with it, in sentences a
+    model understands.
+    """
 
     value: Any = None
     problems: tuple[str, ...] = ()
@@ -43,9 +47,10 @@ class Read:
 def read(text: str, schema: dict[str, Any]) -> Read:
     """Reads an answer as JSON that fits a schema.
 
-    The whole text, what stands in a code fence, and what stands between brackets in prose are tried; what follows an opening bracket
-    that is never closed is taken for cut off and never read. Where there is no JSON at all, a schema that holds one text, one choice
-    or one list of texts is read from plain lines.
+    The whole text, what stands in a code fence, and what stands between brackets in prose are
+    tried; what follows an opening bracket that is never closed is taken for cut off and never read.
+    Where there is no JSON at all, a schema that holds one text, one choice or one list of texts is
+    read from plain lines.
 
     Args:
         text: What the model wrote.
@@ -76,17 +81,24 @@ def read(text: str, schema: dict[str, Any]) -> Read:
 def instruction(schema: dict[str, Any]) -> str:
     """Returns what a model without native structured output is told."""
     told = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
-    return f"Answer with JSON only: no prose before or after it, no code fence. It must be valid against this JSON schema:\n{told}"
+    return (
+        "Answer with JSON only: no prose before or after it, no code fence. It must be valid"
+        f" against this JSON schema:\n{told}"
+    )
 
 
 def repair(problems: tuple[str, ...]) -> str:
     """Returns what a model is told about an answer that does not fit."""
     wrong = "\n".join(f"- {problem}" for problem in problems)
-    return f"That answer cannot be used:\n{wrong}\nGive the whole answer again as JSON only. Keep it short enough to finish."
+    return (
+        f"That answer cannot be used:\n{wrong}\nGive the whole answer again as JSON only. Keep it"
+        " short enough to finish."
+    )
 
 
 def wrapped(schema: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """Returns a schema whose top is an object, as servers want it, and whether it had to be wrapped into ``{"value": ...}``.
+    """Returns a schema whose top is an object, as servers want it, and whether it had to be wrapped
+    into ``{"value": ...}``.
 
     Example:
         >>> wrapped({"type": "array"})[1]
@@ -95,12 +107,18 @@ def wrapped(schema: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     if resolved(schema, schema).get("type") == "object" or "properties" in schema:
         return schema, False
     inner = {name: part for name, part in schema.items() if name not in ("$defs", "definitions")}
-    outer: dict[str, Any] = {"type": "object", "properties": {"value": inner}, "required": ["value"], "additionalProperties": False}
+    outer: dict[str, Any] = {
+        "type": "object",
+        "properties": {"value": inner},
+        "required": ["value"],
+        "additionalProperties": False,
+    }
     return outer | {name: schema[name] for name in ("$defs", "definitions") if name in schema}, True
 
 
 def loads(text: str) -> Any:
-    """Reads JSON as models write it: commas too many, Python's words and quotes, line breaks in strings. Nothing is completed.
+    """Reads JSON as models write it: commas too many, Python's words and quotes, line breaks in
+    strings. Nothing is completed.
 
     Raises:
         ValueError: It is not JSON, nor close enough.
@@ -170,10 +188,14 @@ def _candidates(text: str) -> tuple[list[Any], bool]:
 
 
 def _spans(text: str) -> Iterator[str | None]:
-    """Yields what stands between outermost brackets; None for one that is never closed, and nothing after it."""
+    """Yields what stands between outermost brackets; None for one that is never closed, and nothing
+    after it.
+    """
     at = 0
     for _ in range(_STARTS):
-        start = min((place for place in (text.find("{", at), text.find("[", at)) if place >= 0), default=-1)
+        start = min(
+            (place for place in (text.find("{", at), text.find("[", at)) if place >= 0), default=-1
+        )
         if start < 0:
             return
         end = _closing(text, start)
@@ -188,7 +210,9 @@ _MARK = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*"|"', re.S)
 
 
 def _closing(text: str, start: int) -> int:
-    """Returns the place after the bracket that closes the one at ``start``; -1 when there is none."""
+    """Returns the place after the bracket that closes the one at ``start``; -1 when there is
+    none.
+    """
     depth = 0
     for mark in _MARK.finditer(text, start):
         sign = mark.group()
@@ -224,8 +248,16 @@ def _plain_value(text: str, part: dict[str, Any], root: dict[str, Any]) -> Any:
     kind = part.get("type")
     choices = part.get("enum") or ([True, False] if kind == "boolean" else None)
     if choices:
-        words = {True: "yes|true", False: "no|false"} if kind == "boolean" else {choice: re.escape(str(choice)) for choice in choices}
-        named = [choice for choice in choices if re.search(rf"(?<!\w)(?:{words[choice]})(?!\w)", text, re.I)]
+        words = (
+            {True: "yes|true", False: "no|false"}
+            if kind == "boolean"
+            else {choice: re.escape(str(choice)) for choice in choices}
+        )
+        named = [
+            choice
+            for choice in choices
+            if re.search(rf"(?<!\w)(?:{words[choice]})(?!\w)", text, re.I)
+        ]
         return named[0] if len(named) == 1 else None
     if kind == "string":
         return text or None

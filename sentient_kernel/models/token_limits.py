@@ -11,15 +11,18 @@ __all__ = ["ReasoningRoom"]
 
 @dataclass(slots=True)
 class ReasoningRoom:
-    """The room for reasoning: as much as is set, twice that after an answer that was cut off within it.
+    """The room for reasoning: as much as is set, twice that after an answer that was cut off within
+    it.
 
-    Caps of a few hundred tokens bound what is seen of an answer. Reasoning counts as output too and is
-    often hidden, so the limit that is sent has room for it. A model that does not think leaves it unused.
+    Caps of a few hundred tokens bound what is seen of an answer. Reasoning counts as output too and
+    is often hidden, so the limit that is sent has room for it. A model that does not think leaves
+    it unused.
 
     Args:
         most: Tokens of reasoning that are set, for one request.
         thinks: Whether the model thinks; None where nobody knows.
-        allowed: Tokens that all requests for this answer may use together, both ways; None for any number.
+        allowed: Tokens that all requests for this answer may use together, both ways; None for any
+            number.
 
     Example:
         >>> room = ReasoningRoom(most=16_000, thinks=None)
@@ -50,5 +53,7 @@ class ReasoningRoom:
         return self.tries == 1
 
     def affords(self, spent: int, visible: int) -> bool:
-        """Returns whether a request may be sent whose answer is as long as wanted, without reasoning."""
+        """Returns whether a request may be sent whose answer is as long as wanted, without
+        reasoning.
+        """
         return self.allowed is None or spent + visible <= self.allowed

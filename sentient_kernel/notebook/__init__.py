@@ -1,6 +1,8 @@
-"""What a run needs of a notebook: the output of its cell, live widgets, and a kernel that listens while a cell waits.
+"""What a run needs of a notebook: the output of its cell, live widgets, and a kernel that listens
+while a cell waits.
 
-May import: ``widgets``, ``feeds``, projections and the vocabulary. Knows neither workbench nor run: it is given a
+May import: ``widgets``, ``feeds``, projections and the vocabulary. Knows neither workbench nor run:
+    it is given a
 ``ViewSource``, a protocol of ``feeds``, and ids.
 
     cell_output.py       what stands below the cell that shows a run, and the last line of it

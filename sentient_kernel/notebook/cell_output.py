@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from sentient_kernel.feeds.feeds import ViewSource
 
 HEARTBEAT = 1.0
-"""Seconds between looks at runs that are shown and tell nothing: the kernel that executes one may have died without a word."""
+"""Seconds between looks at runs that are shown and tell nothing: the kernel that executes one may
+have died without a word.
+"""
 GATHER = 0.1
 """Seconds for which news gathers before what it changed is drawn."""
 AT_REST = frozenset({"completed", "failed", "cancelled", "crashed"})
@@ -38,8 +40,9 @@ class View:
         source: What is shown of runs.
         run: The run.
         label: What stands for it as text.
-        role: ``static`` is the run itself. ``awaited`` stands in a cell that waits for the run's result: it makes room at the end, when
-            what the cell returns is what counts, and leaves one line that is the same each time. ``kept`` stands beside a live view.
+        role: ``static`` is the run itself. ``awaited`` stands in a cell that waits for the run's
+            result: it makes room at the end, when what the cell returns is what counts, and leaves
+            one line that is the same each time. ``kept`` stands beside a live view.
         first: What is shown until the run's end instead of a drawing: a live view.
         live: Whether to draw before the end.
     """
@@ -94,24 +97,34 @@ class View:
         draw = self._handle.update if self._drawn else self._handle.display
         try:
             draw(bundle, raw=True)
-        except LookupError:  # ipykernel 7.0: a thread has no cell of its own there, so the view's counts
+        except (
+            LookupError
+        ):  # ipykernel 7.0: a thread has no cell of its own there, so the view's counts
             self._context.run(draw, bundle, raw=True)
 
     def _html(self, status: str) -> str:
         source, run = self._source, self.run
         if self._role == "awaited":
-            return source.line_html(run) if status == "completed" else source.html(run, report=False)
+            return (
+                source.line_html(run) if status == "completed" else source.html(run, report=False)
+            )
         if self._role == "kept":
-            return kept(run, source.html(run) if status in AT_REST else source.line_html(run) + _how_to_see(run))
+            return kept(
+                run,
+                source.html(run) if status in AT_REST else source.line_html(run) + _how_to_see(run),
+            )
         return source.html(run)
 
 
 ALONE = (
-    "<style>.jp-OutputArea-child:has(+.jp-OutputArea-child .sk-kept)>.jupyter-widgets:not(:has(*)){display:none}"
+    "<style>.jp-OutputArea-child:has(+.jp-OutputArea-child"
+    " .sk-kept)>.jupyter-widgets:not(:has(*)){display:none}"
     ".jp-RenderedHTMLCommon:has(>.sk-kept){padding-right:0}</style>"
 )
-"""Hides what JupyterLab says where a widget's model is gone, a bare line of text, when what is kept of it follows. Faults with more to say
-stay: those of a front end that cannot draw the widget. And what is kept is as wide as the live view whose place it takes."""
+"""Hides what JupyterLab says where a widget's model is gone, a bare line of text, when what is kept
+of it follows. Faults with more to say stay: those of a front end that cannot draw the widget. And
+what is kept is as wide as the live view whose place it takes.
+"""
 
 
 def kept(key: str, drawn: str) -> str:
@@ -120,7 +133,10 @@ def kept(key: str, drawn: str) -> str:
 
 
 def _how_to_see(run: RunId) -> str:
-    return f"<p>Without its kernel this is all there is to see of it; <code>wb.run({str(run)!r})</code> shows it again.</p>"
+    return (
+        "<p>Without its kernel this is all there is to see of it;"
+        f" <code>wb.run({str(run)!r})</code> shows it again.</p>"
+    )
 
 
 def _cell() -> str:
@@ -132,7 +148,8 @@ def _cell() -> str:
 
 
 class CellOutput:
-    """What one workbench shows. One thread draws what comes to an end, also when its cells have ended.
+    """What one workbench shows. One thread draws what comes to an end, also when its cells have
+    ended.
 
     Args:
         source: What is shown, and what does what pages request.
@@ -185,12 +202,15 @@ class CellOutput:
         return self._widgets.heard
 
     def watched(self, run: RunId) -> bool:
-        """True when somebody has a run's live view, or the inbox, in front of them: questions are answered there."""
+        """True when somebody has a run's live view, or the inbox, in front of them: questions are
+        answered there.
+        """
         return self._widgets.present(run)
 
     @contextmanager
     def awaited(self, run: RunId, named: Callable[[], str]) -> Iterator[None]:
-        """Shows a run in the cell that waits for it: while it works, unless another cell does so or nobody looks, and how it ended.
+        """Shows a run in the cell that waits for it: while it works, unless another cell does so or
+        nobody looks, and how it ended.
 
         Args:
             run: The run.
@@ -213,7 +233,11 @@ class CellOutput:
         finally:
             self._widgets.wake()
             if self._at_rest(run):
-                self.draw(run)  # also in other cells: who executes a notebook without looking takes in no more after its last cell
+                self.draw(
+                    run
+                    # also in other cells: who executes a notebook without looking takes in no more
+                    # after its last cell
+                )
                 _drawn(view)
 
     def draw(self, run: RunId) -> None:
@@ -253,11 +277,15 @@ class CellOutput:
     def _follow(self, view: View) -> None:
         with self._lock:
             # A cell that is run again has let go of what it showed before.
-            self._views = [v for v in self._views if v.run != view.run or not view.cell or v.cell != view.cell]
+            self._views = [
+                v for v in self._views if v.run != view.run or not view.cell or v.cell != view.cell
+            ]
             self._views.append(view)
             self._news.set()
             if self._thread is None and not self._closing.is_set():
-                self._thread = threading.Thread(target=self._redraw, name="sentient-screen", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._redraw, name="sentient-screen", daemon=True
+                )
                 self._thread.start()
 
     def _redraw(self) -> None:
@@ -271,7 +299,9 @@ class CellOutput:
             end()
 
     def _redrawn(self) -> bool:
-        """Draws every view that is new; False when there is no more to come, and the thread ends."""
+        """Draws every view that is new; False when there is no more to come, and the thread
+        ends.
+        """
         with self._lock:
             views = list(self._views)
         done = [view for view in views if not _drawn(view)]
@@ -284,7 +314,9 @@ class CellOutput:
 
 
 def _drawn(view: View) -> bool:
-    """Draws a view; False when there is no more to come, also because the workbench was closed or the kernel is on its way out."""
+    """Draws a view; False when there is no more to come, also because the workbench was closed or
+    the kernel is on its way out.
+    """
     try:
         return view.draw()
     except (JournalError, NotFound, OSError):

@@ -1,4 +1,6 @@
-"""The front end at the other end (a notebook, a terminal, or nobody): its interrupts, its clicks, its input line."""
+"""The front end at the other end (a notebook, a terminal, or nobody): its interrupts, its clicks,
+its input line.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,18 @@ if TYPE_CHECKING:
     from sentient_kernel.projections.approvals import ApprovalView
 
 UNHEARD = 3.0
-"""Seconds that a question stands before it is asked in the cell that waits, when no page is heard from that could show it."""
+"""Seconds that a question stands before it is asked in the cell that waits, when no page is heard
+from that could show it.
+"""
 
 SLOW = 15.0
 """The same where pages were heard from before: one that shows widgets is only slow."""
 
 LINGER = 0.1
-"""Seconds that pass after an interrupt before the cell ends. A second one right behind the first is the same wish; left to come later, it
-may hit the kernel between the cell's end and its reply, and ipykernel 7.0 then never replies (seen in 1 of 2,000)."""
+"""Seconds that pass after an interrupt before the cell ends. A second one right behind the first is
+the same wish; left to come later, it may hit the kernel between the cell's end and its reply, and
+ipykernel 7.0 then never replies (seen in 1 of 2,000).
+"""
 
 
 def kernel() -> Any:
@@ -39,7 +45,9 @@ def kernel() -> Any:
 
 
 def someone_can_answer() -> bool:
-    """True when the running cell, or the terminal, can ask a person: headless executors say that they cannot."""
+    """True when the running cell, or the terminal, can ask a person: headless executors say that
+    they cannot.
+    """
     here = kernel()
     if here is not None:
         try:
@@ -49,14 +57,16 @@ def someone_can_answer() -> bool:
     return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
 
 
-# -- interrupts ------------------------------------------------------------------------------------------------------------
+# -- interrupts ------------------------------------------------------------------------------------
 
 
 class Interrupts:
-    """Notes an interrupt instead of letting it raise anywhere: who waits looks at ``seen`` and leaves at a place of its own choice.
+    """Notes an interrupt instead of letting it raise anywhere: who waits looks at ``seen`` and
+    leaves at a place of its own choice.
 
-    Only on the main thread, and only in place of handlers that are known: Python's own, the one that a kernel sets for a cell that awaits,
-    and this one. An interrupt is for all that wait within one another.
+    Only on the main thread, and only in place of handlers that are known: Python's own, the one
+    that a kernel sets for a cell that awaits, and this one. An interrupt is for all that wait
+    within one another.
     """
 
     _all: ClassVar[list[Interrupts]] = []
@@ -66,7 +76,9 @@ class Interrupts:
         self._before: Any = None
 
     def __enter__(self) -> Interrupts:
-        if threading.current_thread() is threading.main_thread() and _known(signal.getsignal(signal.SIGINT)):
+        if threading.current_thread() is threading.main_thread() and _known(
+            signal.getsignal(signal.SIGINT)
+        ):
             self._all.append(self)
             self._before = signal.signal(signal.SIGINT, self._note)
         return self
@@ -101,18 +113,25 @@ class Interrupts:
 
 def _known(handler: Any) -> bool:
     ours = isinstance(getattr(handler, "__self__", None), Interrupts)
-    return ours or handler is signal.default_int_handler or getattr(handler, "__module__", "") == "ipykernel.ipkernel"
+    return (
+        ours
+        or handler is signal.default_int_handler
+        or getattr(handler, "__module__", "") == "ipykernel.ipkernel"
+    )
 
 
 def in_cell() -> bool:
-    """True for code that a cell awaits itself: there an interrupt is ours to take. A task that the cell made is cancelled as any other."""
+    """True for code that a cell awaits itself: there an interrupt is ours to take. A task that the
+    cell made is cancelled as any other.
+    """
     task = asyncio.current_task()
     coroutine: Any = task.get_coro() if task is not None else None
     return kernel() is not None and getattr(coroutine, "__name__", "") == "run_cell_async"
 
 
 class Wait:
-    """What goes on while a cell or a script waits for a run: interrupts are noted, clicks are served. A context manager.
+    """What goes on while a cell or a script waits for a run: interrupts are noted, clicks are
+    served. A context manager.
 
     Args:
         mine: Whether the wait may take interrupts and clicks; a task that a cell made may not.
@@ -144,7 +163,9 @@ class Wait:
         return self.interrupts.seen
 
     def serve(self) -> None:
-        """Serves the clicks that have arrived. Raises KeyboardInterrupt when an interrupt was noted."""
+        """Serves the clicks that have arrived. Raises KeyboardInterrupt when an interrupt was
+        noted.
+        """
         self._pump.step()
         if self.interrupted:
             time.sleep(LINGER)
@@ -154,8 +175,10 @@ class Wait:
         """Returns whether a question has to be asked right here.
 
         Args:
-            heard: Whether a page that shows the question was heard from lately: then a person can click.
-            widgets: Whether any page was ever heard from, so that the front end is known to show live views.
+            heard: Whether a page that shows the question was heard from lately: then a person can
+                click.
+            widgets: Whether any page was ever heard from, so that the front end is known to show
+                live views.
         """
         if kernel() is None or self._pump.late:
             return True
@@ -192,16 +215,20 @@ class Answered(Exception):
     """What is asked here was answered from elsewhere."""
 
 
-# -- questions -------------------------------------------------------------------------------------------------------------
+# -- questions -------------------------------------------------------------------------------------
 
 
-def ask(approval: ApprovalView, read: Callable[[str], str] | None = None, *, tell: bool = True) -> bool:
-    """Asks a person once, in the cell that waits or on the terminal; what was not understood or refused is still open afterwards.
+def ask(
+    approval: ApprovalView, read: Callable[[str], str] | None = None, *, tell: bool = True
+) -> bool:
+    """Asks a person once, in the cell that waits or on the terminal; what was not understood or
+    refused is still open afterwards.
 
     Args:
         approval: The question.
         read: Reads a line; by default from standard input.
-        tell: Whether to say what is asked: a front end that shows no live view may show it nowhere else.
+        tell: Whether to say what is asked: a front end that shows no live view may show it nowhere
+            else.
 
     Returns:
         False when nobody is there: the end of the input.
@@ -229,7 +256,9 @@ def ask(approval: ApprovalView, read: Callable[[str], str] | None = None, *, tel
 
 
 def _read(prompt: str) -> str:
-    """Reads a line; on a terminal the prompt goes to stderr, since stdout is for results. Raises EOFError."""
+    """Reads a line; on a terminal the prompt goes to stderr, since stdout is for results. Raises
+    EOFError.
+    """
     if kernel() is not None:
         return input(prompt)
     print(prompt, end="", file=sys.stderr, flush=True)

@@ -1,9 +1,12 @@
-"""Clicks that arrive while a cell waits: the comm messages of widgets are served, all else is kept in order and handed back.
+"""Clicks that arrive while a cell waits: the comm messages of widgets are served, all else is kept
+in order and handed back.
 
-A kernel handles one message of its shell channel after the other, so a click would stand behind the cell that waits for it. There is no
-public way around that on the lines of ipykernel in use (6.29 and later, 7.0 to 7.4), so this module reads what waits by names that are
-ipykernel's own. All of them stand in ``EVERY``, ``SIX``, ``SEVEN`` and ``ASKING`` and are looked for before each wait: where one is gone,
-cells wait as they would without this module, and clicks come when the kernel sees to them.
+A kernel handles one message of its shell channel after the other, so a click would stand behind the
+cell that waits for it. There is no public way around that on the lines of ipykernel in use (6.29
+and later, 7.0 to 7.4), so this module reads what waits by names that are ipykernel's own. All of
+them stand in ``EVERY``, ``SIX``, ``SEVEN`` and ``ASKING`` and are looked for before each wait:
+where one is gone, cells wait as they would without this module, and clicks come when the kernel
+sees to them.
 """
 
 from __future__ import annotations
@@ -25,17 +28,29 @@ BREATH = 30
 """Milliseconds between looks for clicks while a question stands in the cell."""
 
 EVERY = (
-    "session.feed_identities", "session.deserialize", "shell_handlers", "get_parent", "set_parent", "_parent_ident", "_publish_status",
+    "session.feed_identities",
+    "session.deserialize",
+    "shell_handlers",
+    "get_parent",
+    "set_parent",
+    "_parent_ident",
+    "_publish_status",
     "log.error",
-)  # fmt: skip
+)
 SIX = ("shell_stream.flush", "msg_queue._queue")
 """ipykernel 6: its main thread reads the shell socket into a queue."""
 PAIR = "shell_channel_thread.manager._shell_channel_to_main"
 SEVEN = (
-    f"{PAIR}.to_socket.recv_multipart", f"{PAIR}.to_stream._recv_callback", f"{PAIR}.to_stream.on_recv", f"{PAIR}.to_stream.flush",
-    "io_loop.add_callback", "io_loop.asyncio_loop",
-)  # fmt: skip
-"""ipykernel 7: a thread reads the shell socket and sends to the main thread through a pair of sockets."""
+    f"{PAIR}.to_socket.recv_multipart",
+    f"{PAIR}.to_stream._recv_callback",
+    f"{PAIR}.to_stream.on_recv",
+    f"{PAIR}.to_stream.flush",
+    "io_loop.add_callback",
+    "io_loop.asyncio_loop",
+)
+"""ipykernel 7: a thread reads the shell socket and sends to the main thread through a pair of
+sockets.
+"""
 ASKING = ("stdin_socket.poll", "stdin_socket.recv_multipart", "session.send", "session.recv")
 """What a question in the cell goes by; clicks are served while it stands."""
 CHANGED = (AttributeError, LookupError, TypeError, ValueError, RuntimeError, OSError)
@@ -56,12 +71,14 @@ class Noted(Protocol):
 
 
 class Pump:
-    """Serves comm messages for as long as a cell waits. A context manager, entered with interrupts noted.
+    """Serves comm messages for as long as a cell waits. A context manager, entered with interrupts
+    noted.
 
     Args:
         kernel: The Jupyter kernel; with None nothing is served.
-        interrupts: What notes the interrupts of the wait, which only the main thread can. Nothing is served where they may raise anywhere:
-            a message in hand would be lost. One that ends a handler is noted there.
+        interrupts: What notes the interrupts of the wait, which only the main thread can. Nothing
+            is served where they may raise anywhere: a message in hand would be lost. One that ends
+            a handler is noted there.
         awaiting: Whether the kernel's loop runs meanwhile, since the cell awaits.
     """
 
@@ -74,7 +91,9 @@ class Pump:
     @property
     def late(self) -> bool:
         """Whether clicks may come no sooner than the cell's end."""
-        loop_serves = self._awaiting and getattr(self._kernel, "shell_channel_thread", None) is not None
+        loop_serves = (
+            self._awaiting and getattr(self._kernel, "shell_channel_thread", None) is not None
+        )
         return self._line is None and not loop_serves
 
     def __enter__(self) -> Pump:
@@ -91,7 +110,9 @@ class Pump:
                 self._give_up()
 
     def step(self) -> None:
-        """Serves what has arrived by now. Handlers may wait for runs themselves; whatever they raise is logged."""
+        """Serves what has arrived by now. Handlers may wait for runs themselves; whatever they
+        raise is logged.
+        """
         until = time.monotonic() + TURN
         while self._line is not None and not self._interrupts.seen and time.monotonic() < until:
             try:
@@ -105,7 +126,10 @@ class Pump:
 
     def _give_up(self) -> None:
         _Line.broken = True
-        self._kernel.log.error("Clicks wait for the end of the cell from now on: this ipykernel is not known.", exc_info=True)
+        self._kernel.log.error(
+            "Clicks wait for the end of the cell from now on: this ipykernel is not known.",
+            exc_info=True,
+        )
 
     @property
     def asks(self) -> bool:
@@ -116,14 +140,17 @@ class Pump:
         """Asks for a line in the cell, as ``input()`` does, and serves clicks until it comes.
 
         Returns:
-            The line, or None when the question is over without it, or an interrupt was noted. Raises EOFError.
+            The line, or None when the question is over without it, or an interrupt was noted.
+            Raises EOFError.
         """
         kernel, stdin = self._kernel, self._kernel.stdin_socket
         _flush()
         while stdin.poll(0):  # answers to what is not asked any more
             stdin.recv_multipart()
         content = {"prompt": prompt, "password": False}
-        kernel.session.send(stdin, "input_request", content, kernel.get_parent("shell"), ident=_ident(kernel))
+        kernel.session.send(
+            stdin, "input_request", content, kernel.get_parent("shell"), ident=_ident(kernel)
+        )
         while not self._interrupts.seen and not over():
             if stdin.poll(BREATH):
                 _, reply = kernel.session.recv(stdin)
@@ -139,7 +166,9 @@ class Pump:
         ident, rest = kernel.session.feed_identities(frames, copy=False)
         try:
             message = kernel.session.deserialize(rest, copy=False)
-        except ValueError:  # sent twice, or its content is no JSON: the kernel would not handle it either
+        except (
+            ValueError
+        ):  # sent twice, or its content is no JSON: the kernel would not handle it either
             kernel.log.error("Invalid message", exc_info=True)
             return
         before = (_ident(kernel), kernel.get_parent("shell"))
@@ -149,7 +178,9 @@ class Pump:
             kernel._publish_status("busy", "shell")
             self._handle(kernel.shell_handlers[message["header"]["msg_type"]], ident, message)
             _flush()
-            kernel._publish_status("idle", "shell")  # a widget holds back its next change until then
+            kernel._publish_status(
+                "idle", "shell"
+            )  # a widget holds back its next change until then
         finally:
             kernel.set_parent(*before, channel="shell")
 
@@ -164,7 +195,9 @@ class Pump:
 
 
 class _Line:
-    """What stands behind the cell that waits. Waits within waits share one, so that what is kept stays in order."""
+    """What stands behind the cell that waits. Waits within waits share one, so that what is kept
+    stays in order.
+    """
 
     open: _Line | None = None
     broken = False
@@ -196,7 +229,9 @@ class _Line:
             self.hand_back()
 
     def take(self) -> list[Any] | None:
-        """Takes the next comm message out of the line, as frames; None when there is none by now."""
+        """Takes the next comm message out of the line, as frames; None when there is none by
+        now.
+        """
         raise NotImplementedError
 
     def pause(self) -> None:
@@ -210,13 +245,21 @@ class _Line:
         session = self._kernel.session
         try:
             _, rest = session.feed_identities(frames, copy=False)
-            return session.deserialize(rest, content=False, copy=False)["header"]["msg_type"] in COMMS
-        except (LookupError, TypeError, ValueError):  # a sign of the kernel to itself, or nothing that was signed
+            return (
+                session.deserialize(rest, content=False, copy=False)["header"]["msg_type"] in COMMS
+            )
+        except (
+            LookupError,
+            TypeError,
+            ValueError,
+        ):  # a sign of the kernel to itself, or nothing that was signed
             return False
 
 
 class _Six(_Line):
-    """A queue of the kernel's own, from which comm messages are taken out of turn; all else stays where it is."""
+    """A queue of the kernel's own, from which comm messages are taken out of turn; all else stays
+    where it is.
+    """
 
     def __init__(self, kernel: Any) -> None:
         super().__init__(kernel)
@@ -237,7 +280,9 @@ class _Six(_Line):
 
 
 class _Seven(_Line):
-    """A socket that is read here while the loop does not; what was kept goes the way that it would have gone from there."""
+    """A socket that is read here while the loop does not; what was kept goes the way that it would
+    have gone from there.
+    """
 
     def __init__(self, kernel: Any) -> None:
         super().__init__(kernel)
@@ -267,15 +312,21 @@ class _Seven(_Line):
     def hand_back(self) -> None:
         kept, self._kept = self._kept, []
         for frames in kept:  # each a task at once: before the stream can bring what came later
-            task = asyncio.ensure_future(self._receive(frames), loop=self._kernel.io_loop.asyncio_loop)
+            task = asyncio.ensure_future(
+                self._receive(frames), loop=self._kernel.io_loop.asyncio_loop
+            )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self._stream.on_recv(self._receive, copy=False)
-        self._kernel.io_loop.add_callback(self._stream.flush)  # its socket says only once that something is there
+        self._kernel.io_loop.add_callback(
+            self._stream.flush
+        )  # its socket says only once that something is there
 
 
 def _find(kernel: Any) -> _Line | None:
-    """Returns the line of a kernel; None where one of the names is missing or no longer what it was."""
+    """Returns the line of a kernel; None where one of the names is missing or no longer what it
+    was.
+    """
     if not _has(kernel, EVERY):
         return None
     handlers = [kernel.shell_handlers.get(kind) for kind in COMMS]
@@ -283,20 +334,27 @@ def _find(kernel: Any) -> _Line | None:
         return None
     if getattr(kernel, "shell_channel_thread", None) is None:
         return _Six(kernel) if _has(kernel, SIX) else None
-    return _Seven(kernel) if _has(kernel, SEVEN) and attrgetter(SEVEN[1])(kernel) is not None else None
+    return (
+        _Seven(kernel) if _has(kernel, SEVEN) and attrgetter(SEVEN[1])(kernel) is not None else None
+    )
 
 
 def _has(kernel: Any, names: tuple[str, ...]) -> bool:
     try:
         attrgetter(*names)(kernel)
-    except (AttributeError, AssertionError):  # the manager of subshells asserts on which thread it is asked for
+    except (
+        AttributeError,
+        AssertionError,
+    ):  # the manager of subshells asserts on which thread it is asked for
         return False
     return True
 
 
 @contextmanager
 def _within_a_cell(kernel: Any) -> Iterator[None]:
-    """Leaves out what IPython does before and after a cell: here one is running, and its plots are not to be drawn before it has ended."""
+    """Leaves out what IPython does before and after a cell: here one is running, and its plots are
+    not to be drawn before it has ended.
+    """
     callbacks = getattr(getattr(getattr(kernel, "shell", None), "events", None), "callbacks", {})
     held = {name: callbacks[name] for name in ("pre_execute", "post_execute") if name in callbacks}
     callbacks.update({name: [] for name in held})

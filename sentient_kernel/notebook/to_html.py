@@ -1,4 +1,6 @@
-"""A saved notebook as one HTML file that asks nobody for anything: what is live in it becomes what it last showed."""
+"""A saved notebook as one HTML file that asks nobody for anything: what is live in it becomes what
+it last showed.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,15 @@ from sentient_kernel.redaction import look
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STILL = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex")
-"""What a viewer without a kernel can show in a widget's place. Its text alone, often only a repr, stands in when there is nothing else."""
+"""What a viewer without a kernel can show in a widget's place. Its text alone, often only a repr,
+stands in when there is nothing else.
+"""
 KEPT = 'class="sk-kept"'
 GONE = "A live view; it is shown when the notebook is opened with its kernel."
 
 POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; media-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+    " blob:; media-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
 )
 """What the page may do, kept by the browser: what stands in it runs, and nothing is fetched."""
 PAGE = f"""{{%- extends 'lab/index.html.j2' -%}}
@@ -27,14 +31,18 @@ PAGE = f"""{{%- extends 'lab/index.html.j2' -%}}
 {{%- block html_head_js_mathjax -%}}{{%- endblock html_head_js_mathjax -%}}
 {{%- block html_head_js_mermaidjs -%}}{{%- endblock html_head_js_mermaidjs -%}}
 """
-"""JupyterLab's look, without the scripts that nbconvert would load from elsewhere: formulas and diagrams stay as they were written."""
+"""JupyterLab's look, without the scripts that nbconvert would load from elsewhere: formulas and
+diagrams stay as they were written.
+"""
 
 
 def to_html(notebook: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Path:
-    """Writes a saved notebook as one HTML file that works offline: every report, table and run in it as it was last shown.
+    """Writes a saved notebook as one HTML file that works offline: every report, table and run in
+    it as it was last shown.
 
-    Live views become the static view that came with them. Pictures beside the notebook are put into the file; formulas stay as they
-    were written; known secrets are replaced. The notebook is not run and not changed.
+    Live views become the static view that came with them. Pictures beside the notebook are put into
+    the file; formulas stay as they were written; known secrets are replaced. The notebook is not
+    run and not changed.
 
     Args:
         notebook: The notebook's path.
@@ -51,9 +59,13 @@ def to_html(notebook: str | os.PathLike[str], out: str | os.PathLike[str] | None
     path = Path(notebook).expanduser()
     target = Path(out).expanduser() if out is not None else path.with_suffix(".html")
     if not path.is_file():
-        raise UsageError(f"There is no notebook {str(path)!r}.", hint="Save it first; then give its path.")
+        raise UsageError(
+            f"There is no notebook {str(path)!r}.", hint="Save it first; then give its path."
+        )
     if target.absolute() == path.absolute():
-        raise UsageError(f"{str(target)!r} is the notebook itself.", hint="Give another file to write to.")
+        raise UsageError(
+            f"{str(target)!r} is the notebook itself.", hint="Give another file to write to."
+        )
     page = _page(still(_without_secrets(_read(path))), path)
     try:
         target.write_text(page, encoding="utf-8")
@@ -63,7 +75,8 @@ def to_html(notebook: str | os.PathLike[str], out: str | os.PathLike[str] | None
 
 
 def still(notebook: Any) -> Any:
-    """Takes out of a notebook what needs a kernel or a widget manager to be shown, and leaves what each view last looked like.
+    """Takes out of a notebook what needs a kernel or a widget manager to be shown, and leaves what
+    each view last looked like.
 
     Args:
         notebook: As nbformat reads it; it is changed.
@@ -75,9 +88,14 @@ def still(notebook: Any) -> Any:
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
-        # Beside a live view of ours stands what is kept of it, drawn later than what the view brought along itself.
+        # Beside a live view of ours stands what is kept of it, drawn later than what the view
+        # brought along itself.
         following: list[Any] = [*cell.outputs[1:], {}]
-        cell.outputs = [one for one, after in zip(cell.outputs, following, strict=False) if not (_is_live(one) and _is_kept(after))]
+        cell.outputs = [
+            one
+            for one, after in zip(cell.outputs, following, strict=False)
+            if not (_is_live(one) and _is_kept(after))
+        ]
         for output in filter(_is_live, cell.outputs):
             del output.data[WIDGET]
             if not any(kind in output.data for kind in STILL):
@@ -101,14 +119,26 @@ def _read(path: Path) -> Any:
         raise _not_installed(error) from None
     try:
         return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    except (NotJSONError, nbformat.ValidationError, AttributeError, KeyError, TypeError, UnicodeDecodeError):
-        raise ParseError(f"{str(path)!r} is not a notebook.", hint="Give a file that Jupyter saved, ending in .ipynb.") from None
+    except (
+        NotJSONError,
+        nbformat.ValidationError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        UnicodeDecodeError,
+    ):
+        raise ParseError(
+            f"{str(path)!r} is not a notebook.",
+            hint="Give a file that Jupyter saved, ending in .ipynb.",
+        ) from None
     except OSError as error:
         raise UsageError(f"{str(path)!r} cannot be read: {error.strerror or error}.") from None
 
 
 def _without_secrets(notebook: Any) -> Any:
-    """Returns a notebook without known secrets: a page is made to be passed on, whatever a cell has printed."""
+    """Returns a notebook without known secrets: a page is made to be passed on, whatever a cell has
+    printed.
+    """
     import nbformat
 
     data = json.dumps(notebook).encode()

@@ -1,4 +1,6 @@
-"""Live views in a notebook: widgets, where the front end can show them, each with its static form beside it."""
+"""Live views in a notebook: widgets, where the front end can show them, each with its static form
+beside it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class WidgetRegistry:
 
     @property
     def usable(self) -> bool:
-        """True when the cell that runs has a front end at its other end, and widgets are installed."""
+        """True when the cell that runs has a front end at its other end, and widgets are
+        installed.
+        """
         return kernel() is not None and someone_can_answer() and find_spec("anywidget") is not None
 
     def store(self, view: str, run: RunId | None, label: str) -> Store:
@@ -49,12 +53,16 @@ class WidgetRegistry:
             self._end = self._source.on_news(self._sender.news)
         found = self._stores.get((view, run))
         if found is None or found.comm is None:  # closed by somebody: ipywidgets' close_all
-            found = self._stores[view, run] = store_class(view)(view, self._feed(view, run), self._sender.hear, label)
+            found = self._stores[view, run] = store_class(view)(
+                view, self._feed(view, run), self._sender.hear, label
+            )
             self._sender.add(found.channel)
         return found
 
     def bundle(self, view: str, run: RunId | None, label: str, html: str) -> dict[str, Any]:
-        """Returns what is put into a cell: the live view, and its static form for front ends without widgets."""
+        """Returns what is put into a cell: the live view, and its static form for front ends
+        without widgets.
+        """
         return {**self.store(view, run, label).bundle, "text/html": html, "text/plain": label}
 
     def present(self, run: RunId) -> bool:

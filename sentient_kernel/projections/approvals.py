@@ -29,7 +29,9 @@ from sentient_kernel.projections.drawing.table import Table
 ApprovalStatus = Literal["open", "approved", "rejected", "edited", "expired", "withdrawn"]
 ASKED_ELSEWHERE = "It was asked where this run comes from; here it is asked again."
 Decide = Callable[..., Any]
-"""Takes an answer: ``door(approval_id, "approve" | "reject", payload=..., reason=..., digest=...)``."""
+"""Takes an answer:
+``door(approval_id, "approve" | "reject", payload=..., reason=..., digest=...)``.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +42,20 @@ class ApprovalView:
         payload: What is to be approved, exactly as it was shown; ``digest`` binds an answer to it.
         form: The JSON schema that an edited payload must fit, where there is one.
         answer: The edited payload, when it was approved with edits.
-        status: ``edited`` is approved with edits; ``withdrawn`` when its run ended or asks something else now.
+        status: ``edited`` is approved with edits; ``withdrawn`` when its run ended or asks
+            something else now.
     """
 
     NOUN: ClassVar[str] = "approval"
-    SHOW: ClassVar[tuple[str, ...]] = ("id", "status", "ask", "question", "requested", "by", "reason")
+    SHOW: ClassVar[tuple[str, ...]] = (
+        "id",
+        "status",
+        "ask",
+        "question",
+        "requested",
+        "by",
+        "reason",
+    )
 
     id: ApprovalId
     run: RunId
@@ -74,7 +85,8 @@ class ApprovalView:
             reason: What to note beside the answer.
 
         Raises:
-            AnswerRefused: Somebody was faster, it is too late, or the run asks something else by now.
+            AnswerRefused: Somebody was faster, it is too late, or the run asks something else by
+                now.
             UsageError: This value was read without a workbench that could take an answer.
         """
         return self._answer("approve", payload, reason)
@@ -85,7 +97,10 @@ class ApprovalView:
 
     def _answer(self, decision: str, payload: JsonValue, reason: str | None) -> Any:
         if self._decide is None:
-            raise UsageError(f"Approval {self.id!r} cannot be answered from here.", hint=f"Use wb.decide({self.id!r}, {decision!r}).")
+            raise UsageError(
+                f"Approval {self.id!r} cannot be answered from here.",
+                hint=f"Use wb.decide({self.id!r}, {decision!r}).",
+            )
         return self._decide(self.id, decision, payload=payload, reason=reason, digest=self.digest)
 
 
@@ -97,7 +112,9 @@ class Approvals:
     def __init__(self) -> None:
         self._views: dict[ApprovalId, ApprovalView] = {}
         self._open: dict[RunId, dict[ApprovalId, None]] = {}
-        self._held: dict[RunId, dict[ApprovalId, None]] = {}  # closed because their run ended; they open again with it
+        self._held: dict[
+            RunId, dict[ApprovalId, None]
+        ] = {}  # closed because their run ended; they open again with it
 
     def apply(self, record: Record) -> None:
         """Takes one more record in."""
@@ -110,7 +127,12 @@ class Approvals:
             if left:
                 self._held.setdefault(record.run, {}).update(left)
                 for approval in left:
-                    self._set(approval, status="withdrawn", decided=when(record.at), reason="The run has ended.")
+                    self._set(
+                        approval,
+                        status="withdrawn",
+                        decided=when(record.at),
+                        reason="The run has ended.",
+                    )
         elif record.kind == RunResumed.KIND:
             again = self._held.pop(record.run, None)
             if again:
@@ -127,7 +149,10 @@ class Approvals:
     def open(self) -> Table[ApprovalView]:
         """Those that wait for an answer."""
         waiting = (self._views[approval] for run in self._open.values() for approval in run)
-        return Table(sorted(waiting, key=lambda a: (a.requested is not None, a.requested, a.id)), ApprovalView)
+        return Table(
+            sorted(waiting, key=lambda a: (a.requested is not None, a.requested, a.id)),
+            ApprovalView,
+        )
 
     def _request(self, record: Record, event: ApprovalRequested) -> None:
         if record.origin and event.approval in self._views:
@@ -153,8 +178,18 @@ class Approvals:
         if view is not None and record.origin:
             self._answer_from_elsewhere(view, event, record.at)
             return
-        if view is not None and isinstance(event, ApprovalWithdrawn) and view.status in ("approved", "edited", "rejected"):
-            self._set(view.id, status="withdrawn", decided=when(record.at), reason=event.reason, answer=None)
+        if (
+            view is not None
+            and isinstance(event, ApprovalWithdrawn)
+            and view.status in ("approved", "edited", "rejected")
+        ):
+            self._set(
+                view.id,
+                status="withdrawn",
+                decided=when(record.at),
+                reason=event.reason,
+                answer=None,
+            )
             return
         held = self._held.get(view.run, {}) if view else {}
         if view is None or (view.status != "open" and view.id not in held):
@@ -170,7 +205,14 @@ class Approvals:
                 yes: ApprovalStatus = "edited" if event.edited else "approved"
                 status = yes if event.decision == "approve" else "rejected"
                 answer = event.payload if event.edited else None
-                self._set(view.id, status=status, decided=when(record.at), by=event.by, reason=event.reason, answer=answer)
+                self._set(
+                    view.id,
+                    status=status,
+                    decided=when(record.at),
+                    by=event.by,
+                    reason=event.reason,
+                    answer=answer,
+                )
             case _:
                 assert_never(event)
 
@@ -184,7 +226,10 @@ class Approvals:
         reason = ASKED_ELSEWHERE
         if isinstance(event, ApprovalDecided):
             how = {"approve": "Approved", "reject": "Rejected"}[event.decision]
-            reason = f"{how} by {event.by or 'somebody'} where this run comes from; here it has to be asked again."
+            reason = (
+                f"{how} by {event.by or 'somebody'} where this run comes from; here it has to be"
+                " asked again."
+            )
         self._set(view.id, status="withdrawn", decided=when(at), reason=reason)
 
     def _set(self, approval: ApprovalId, **changes: Any) -> None:

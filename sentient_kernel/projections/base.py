@@ -11,7 +11,8 @@ from sentient_kernel.events import Record
 
 
 class LocalCall:
-    """A function of this process that a value carries: it goes along with copies, and stays behind when the value is pickled.
+    """A function of this process that a value carries: it goes along with copies, and stays behind
+    when the value is pickled.
 
     Args:
         call: The function.
@@ -46,7 +47,9 @@ def _nothing() -> None:
 
 
 class Fold(Protocol):
-    """Something that takes records one by one, in the order of seq, and can be looked at after each of them."""
+    """Something that takes records one by one, in the order of seq, and can be looked at after each
+    of them.
+    """
 
     def apply(self, record: Record) -> None:
         """Takes one more record in; other kinds, and those of a later version, change nothing."""
@@ -74,5 +77,7 @@ def when(us: int | None) -> datetime | None:
 
 
 def seconds_between(start: int, end: int) -> float:
-    """Returns the seconds from one record's time to another's; never negative, as wall clocks can be set back."""
+    """Returns the seconds from one record's time to another's; never negative, as wall clocks can
+    be set back.
+    """
     return max(0, end - start) / 1e6

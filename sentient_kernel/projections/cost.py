@@ -15,7 +15,8 @@ class UsageView:
 
     Args:
         purpose: What it was used for: plan, gaps, write, repair.
-        calls: Calls that were made; answers kept from an earlier time are counted in ``kept`` and cost nothing.
+        calls: Calls that were made; answers kept from an earlier time are counted in ``kept`` and
+            cost nothing.
         tokens_in, tokens_out: Tokens read and written.
         reasoning: How many of those written were reasoning.
         usd: US dollars; None when no price is known.
@@ -92,5 +93,7 @@ def spent(lines: Table[UsageView]) -> str:
     tokens = sum(line.tokens_in + line.tokens_out for line in lines)
     thought = sum(line.reasoning for line in lines)
     reasoning = f", {thought:,} {'tokens of' if known else 'of them'} reasoning" if thought else ""
-    money = (f"${sum(line.usd or 0.0 for line in lines):.3f}" if known else f"{tokens:,} tokens") + reasoning
+    money = (
+        f"${sum(line.usd or 0.0 for line in lines):.3f}" if known else f"{tokens:,} tokens"
+    ) + reasoning
     return f"{money} · {calls} call{'' if calls == 1 else 's'}"

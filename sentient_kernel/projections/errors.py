@@ -1,6 +1,7 @@
 """The error tracker: what went wrong, how often and where, in a bounded amount of memory.
 
-Two failures are the same when type and functions are the same (the fingerprint), whatever their messages and line numbers say.
+Two failures are the same when type and functions are the same (the fingerprint), whatever their
+messages and line numbers say.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from sentient_kernel.projections.drawing.style import line
 from sentient_kernel.projections.drawing.table import Table
 
 SAMPLE = 200
-"""Characters of the newest message that a group keeps; the whole one stands in the journal at ``last_seq``."""
+"""Characters of the newest message that a group keeps; the whole one stands in the journal at
+``last_seq``.
+"""
 GROUP_FRAMES = 8
 FRAME = 120
 GROUP_RUNS = 8
@@ -78,8 +81,10 @@ class ErrorStats:
         total: How many there were.
         unique: How many groups; one that was let go and came back counts again.
         by_type: How many of each type, most frequent first.
-        per_minute: (minute, how many) of the last hour before the newest failure, oldest first, minutes with none left out.
-        evicted_groups: Groups let go for room; ``evicted_errors`` is how many failures were in them.
+        per_minute: (minute, how many) of the last hour before the newest failure, oldest first,
+            minutes with none left out.
+        evicted_groups: Groups let go for room; ``evicted_errors`` is how many failures were in
+            them.
     """
 
     total: int = 0
@@ -105,7 +110,20 @@ class FailureView:
 
 
 class _Group:
-    __slots__ = ("code", "count", "first", "frames", "hint", "last", "mark", "message", "runs", "seq", "type", "where")
+    __slots__ = (
+        "code",
+        "count",
+        "first",
+        "frames",
+        "hint",
+        "last",
+        "mark",
+        "message",
+        "runs",
+        "seq",
+        "type",
+        "where",
+    )
 
     def __init__(self, at: int) -> None:
         self.count = 0
@@ -116,11 +134,22 @@ class _Group:
 
     def add(self, info: ErrorInfo, record: Record) -> None:
         self.count += 1
-        # Short texts instead of the error itself: a thousand groups with thirty frames each would take twice the memory that is allowed.
+        # Short texts instead of the error itself: a thousand groups with thirty frames each would
+        # take twice the memory that is allowed.
         self.type, self.code, self.mark = info.type, info.code, info.fingerprint
-        self.message, self.hint, self.where = line(info.message, SAMPLE), line(info.hint, SAMPLE), line(info.where, FRAME)
-        self.frames = "\n".join(f"{file}:{number} {name}"[:FRAME] for file, number, name in info.frames[-GROUP_FRAMES:])
-        self.first, self.last, self.seq = min(self.first, record.at), max(self.last, record.at), record.seq
+        self.message, self.hint, self.where = (
+            line(info.message, SAMPLE),
+            line(info.hint, SAMPLE),
+            line(info.where, FRAME),
+        )
+        self.frames = "\n".join(
+            f"{file}:{number} {name}"[:FRAME] for file, number, name in info.frames[-GROUP_FRAMES:]
+        )
+        self.first, self.last, self.seq = (
+            min(self.first, record.at),
+            max(self.last, record.at),
+            record.seq,
+        )
         if record.run:
             self.runs[record.run] = None
             self.runs.move_to_end(record.run)
@@ -147,7 +176,8 @@ class _Group:
 class Errors:
     """Folds a journal into groups of failures.
 
-    A failed try, a failed step and a failed run are failures each. A step or a run that only passes on that a step failed is not
+    A failed try, a failed step and a failed run are failures each. A step or a run that only passes
+    on that a step failed is not
     one more: the step was counted when it failed.
 
     Args:
@@ -155,7 +185,16 @@ class Errors:
         max_recent: Single failures kept.
     """
 
-    __slots__ = ("_by_type", "_evicted_errors", "_evicted_groups", "_groups", "_max_groups", "_minutes", "_recent", "_total")
+    __slots__ = (
+        "_by_type",
+        "_evicted_errors",
+        "_evicted_groups",
+        "_groups",
+        "_max_groups",
+        "_minutes",
+        "_recent",
+        "_total",
+    )
 
     def __init__(self, *, max_groups: int = 1_000, max_recent: int = 100) -> None:
         self._max_groups = max_groups
@@ -199,14 +238,24 @@ class Errors:
             total=self._total,
             unique=len(self._groups) + self._evicted_groups,
             by_type=tuple(sorted(self._by_type.items(), key=lambda item: (-item[1], item[0]))),
-            per_minute=tuple((as_datetime(m * 60_000_000), n) for m, n in sorted(self._minutes.items())),
+            per_minute=tuple(
+                (as_datetime(m * 60_000_000), n) for m, n in sorted(self._minutes.items())
+            ),
             evicted_groups=self._evicted_groups,
             evicted_errors=self._evicted_errors,
         )
 
     def _count(self, record: Record, info: ErrorInfo) -> None:
         self._total += 1
-        self._recent.append(FailureView(seq=record.seq, run=record.run, at=as_datetime(record.at), kind=record.kind, error=info))
+        self._recent.append(
+            FailureView(
+                seq=record.seq,
+                run=record.run,
+                at=as_datetime(record.at),
+                kind=record.kind,
+                error=info,
+            )
+        )
         known = info.type in self._by_type or len(self._by_type) < TYPES
         self._by_type[info.type if known else OTHER] += 1
         minute = record.at // 60_000_000

@@ -32,7 +32,8 @@ class RunLook(NamedTuple):
 class RunFolds:
     """The folds of one run, each as of the same record.
 
-    ``foreign`` counts the records that come from elsewhere, ``answers`` those in which a question was closed here.
+    ``foreign`` counts the records that come from elsewhere, ``answers`` those in which a question
+    was closed here.
     """
 
     def __init__(self, run: RunId) -> None:
@@ -53,7 +54,14 @@ class RunFolds:
     def look(self) -> RunLook:
         """What is known now."""
         run = self.run.view
-        return RunLook(run, self.steps.table, self.progress.view, self.sources.table, self.approvals.table, self.costs.table)
+        return RunLook(
+            run,
+            self.steps.table,
+            self.progress.view,
+            self.sources.table,
+            self.approvals.table,
+            self.costs.table,
+        )
 
     def apply(self, record: Record) -> None:
         """Takes one more record in."""

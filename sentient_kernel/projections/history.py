@@ -31,4 +31,12 @@ class EventView:
 
 def history(records: Iterable[Record]) -> Table[EventView]:
     """Returns records as a table of events."""
-    return Table((EventView(seq=r.seq, run=r.run, at=as_datetime(r.at), kind=r.kind, data=from_json(r.body)) for r in records), EventView)
+    return Table(
+        (
+            EventView(
+                seq=r.seq, run=r.run, at=as_datetime(r.at), kind=r.kind, data=from_json(r.body)
+            )
+            for r in records
+        ),
+        EventView,
+    )

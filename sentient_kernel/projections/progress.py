@@ -30,7 +30,9 @@ STEP_ENDS = kinds_of(StepCompleted | StepEndedFailed)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseView:
-    """One phase: what it is called, where the run stands towards it, and how much of it is done where that is known."""
+    """One phase: what it is called, where the run stands towards it, and how much of it is done
+    where that is known.
+    """
 
     name: str
     state: Literal["done", "now", "todo"] = "todo"
@@ -58,11 +60,20 @@ class ProgressView:
 class Progress:
     """Folds one run's records into a :class:`ProgressView`.
 
-    A phase's counts are those that ``ResearchUpdated.data`` gives (``{"done": 9, "total": 14}``); where it gives none they are
-    the run's own steps of that name.
+    A phase's counts are those that ``ResearchUpdated.data`` gives (``{"done": 9, "total": 14}``);
+    where it gives none they are the run's own steps of that name.
     """
 
-    __slots__ = ("_completed", "_ended", "_fraction", "_message", "_phase", "_running", "_started", "_told")
+    __slots__ = (
+        "_completed",
+        "_ended",
+        "_fraction",
+        "_message",
+        "_phase",
+        "_running",
+        "_started",
+        "_told",
+    )
 
     def __init__(self) -> None:
         self._fraction: float | None = None
@@ -106,7 +117,9 @@ class Progress:
         fraction = 1.0 if self._ended == "completed" else self._fraction
         if fraction is None and phases:
             fraction = sum(p.state == "done" for p in phases) / len(phases)
-        return ProgressView(fraction=fraction, message=self._message, phase=self._phase, phases=phases)
+        return ProgressView(
+            fraction=fraction, message=self._message, phase=self._phase, phases=phases
+        )
 
     def _tell(self, event: ProgressUpdated | ResearchUpdated) -> None:
         self._message = event.message or self._message
@@ -121,11 +134,16 @@ class Progress:
     def _phase_view(self, name: str) -> PhaseView:
         at = PHASES.index(self._phase) if self._phase in PHASES else -1
         place = PHASES.index(name)
-        state: Literal["done", "now", "todo"] = "done" if place < at else "now" if place == at else "todo"
+        state: Literal["done", "now", "todo"] = (
+            "done" if place < at else "now" if place == at else "todo"
+        )
         if self._ended == "completed":
             state = "done"
         started = self._started.get(name, 0)
-        done, total = self._told.get(name) or (self._completed.get(name, 0), started if started > 1 else None)
+        done, total = self._told.get(name) or (
+            self._completed.get(name, 0),
+            started if started > 1 else None,
+        )
         return PhaseView(name=name, state=state, done=done, total=total)
 
 

@@ -56,7 +56,9 @@ Taken = (
 )
 TAKEN = kinds_of(Taken)
 BEGINS = kinds_of(StepStarted | StepRetried)
-Status = Literal["pending", "running", "waiting", "paused", "completed", "failed", "cancelled", "crashed"]
+Status = Literal[
+    "pending", "running", "waiting", "paused", "completed", "failed", "cancelled", "crashed"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,18 +67,31 @@ class RunView:
 
     Args:
         title: What it is about: the question of a research, else its name or its workflow.
-        status: ``crashed`` only after :func:`with_liveness`: events alone do not tell a crash from a pause for thought.
-        updated: When its newest event was written; ``seconds`` runs from ``started`` to there, or to ``ended``.
-        done, running, failed: How many steps are in that state. ``retried`` counts tries that failed and were followed by another.
+        status: ``crashed`` only after :func:`with_liveness`: events alone do not tell a crash from
+            a pause for thought.
+        updated: When its newest event was written; ``seconds`` runs from ``started`` to there, or
+            to ``ended``.
+        done, running, failed: How many steps are in that state. ``retried`` counts tries that
+            failed and were followed by another.
         approvals: The open questions, oldest first.
         recoveries: How often it was taken up again.
         answered: Whether an answer to a question is the last that happened to it.
-        foreign: Whether some of it was written elsewhere; what that names is asked about before it goes on here.
-        coverage: How well the report of a research answers what was asked: ``all``, ``some``, ``near`` or ``nothing``.
+        foreign: Whether some of it was written elsewhere; what that names is asked about before it
+            goes on here.
+        coverage: How well the report of a research answers what was asked: ``all``, ``some``,
+            ``near`` or ``nothing``.
     """
 
     NOUN: ClassVar[str] = "run"
-    SHOW: ClassVar[tuple[str, ...]] = ("status", "title", "started", "seconds", "done", "failed", "id")
+    SHOW: ClassVar[tuple[str, ...]] = (
+        "status",
+        "title",
+        "started",
+        "seconds",
+        "done",
+        "failed",
+        "id",
+    )
 
     id: RunId
     status: Status
@@ -112,9 +127,10 @@ class RunView:
 def with_liveness(view: RunView, alive: bool) -> RunView:
     """Returns the view as it is once one knows whether somebody executes the run.
 
-    A run that nobody executes has crashed, unless it has ended, is paused, or waits for an answer with nothing under way: those go
-    on when they are resumed or answered. One that was answered since is paused: nothing was lost, and it goes on when it is resumed.
-    One that somebody executes is no longer pending.
+    A run that nobody executes has crashed, unless it has ended, is paused, or waits for an answer
+    with nothing under way: those go on when they are resumed or answered. One that was answered
+    since is paused: nothing was lost, and it goes on when it is resumed. One that somebody executes
+    is no longer pending.
 
     Args:
         view: The run as its events say.
@@ -169,7 +185,9 @@ class RunFold:
         self._ended: Status | Literal[""] = ""
         self._reason = self._coverage = ""
         self._error: ErrorInfo | None = None
-        self._paused = self._cut = self._cancelling = self._finishing = self._moved = self._answered = False
+        self._paused = self._cut = self._cancelling = self._finishing = self._moved = (
+            self._answered
+        ) = False
         self._done = self._retried = self._recoveries = 0
         self._running: set[StepKey] = set()
         self._failed: set[StepKey] = set()
@@ -238,8 +256,11 @@ class RunFold:
     def _step(self, kind: str, key: StepKey) -> None:
         if kind in BEGINS:
             if self._cut:
-                return  # it was being written when the workbench was closed, and ended with all others
-            self._running.add(key)  # a retry too: a step that a crash cut off is not announced again when it goes on
+                # it was being written when the workbench was closed, and ended with all others
+                return
+            self._running.add(
+                key
+            )  # a retry too: a step that a crash cut off is not announced again when it goes on
             self._failed.discard(key)
             self._retried += kind == StepRetried.KIND
         elif kind == StepCompleted.KIND:
@@ -264,7 +285,13 @@ class RunFold:
         self._asked_elsewhere.clear()  # it is asked again where it is asked at all
         self._paused = self._cut = self._cancelling = False
         if self._ended:
-            self._ended, self._ended_at, self._error, self._reason, self._finishing = "", 0, None, "", False
+            self._ended, self._ended_at, self._error, self._reason, self._finishing = (
+                "",
+                0,
+                None,
+                "",
+                False,
+            )
 
     def _status(self) -> Status:
         if self._ended:
@@ -344,7 +371,8 @@ class Runs:
 
 
 def title_of(start: RunStarted) -> str:
-    """Returns what a run is about: its question where it has one, else its name, else its workflow's last name.
+    """Returns what a run is about: its question where it has one, else its name, else its
+    workflow's last name.
 
     Example:
         >>> title_of(RunStarted(workflow="m:research", inputs={"args": [], "kwargs": {"question": "Why?"}}))

@@ -23,11 +23,19 @@ class SourceView:
         found: Passages found, over all reports.
         documents: How many documents it held when it last said.
         reason: Why nothing came, of its last report; empty when something came.
-        refused: (uri, reason) of the newest documents that could not be used; ``refusals`` counts all.
+        refused: (uri, reason) of the newest documents that could not be used; ``refusals`` counts
+            all.
     """
 
     NOUN: ClassVar[str] = "source"
-    SHOW: ClassVar[tuple[str, ...]] = ("source", "asked", "found", "documents", "refusals", "reason")
+    SHOW: ClassVar[tuple[str, ...]] = (
+        "source",
+        "asked",
+        "found",
+        "documents",
+        "refusals",
+        "reason",
+    )
 
     source: str
     asked: int = 0

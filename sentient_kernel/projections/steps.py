@@ -35,7 +35,8 @@ class StepView:
 
     Args:
         title: What it does, in words; its name where it said nothing.
-        status: ``retrying`` from a failed try until it ends; ``interrupted`` when its run ended, or was taken up again, before it did.
+        status: ``retrying`` from a failed try until it ends; ``interrupted`` when its run ended, or
+            was taken up again, before it did.
         attempts: How often it was tried, the try under way included.
         seconds: From the beginning of its newest start to its end; None while it is under way.
         error: Of the last try that failed, also when a later one succeeded.
@@ -58,7 +59,19 @@ class StepView:
 
 
 class _Step:
-    __slots__ = ("attempts", "effect", "ended", "error", "key", "name", "scope", "started", "status", "title", "view")
+    __slots__ = (
+        "attempts",
+        "effect",
+        "ended",
+        "error",
+        "key",
+        "name",
+        "scope",
+        "started",
+        "status",
+        "title",
+        "view",
+    )
 
     def __init__(self, key: StepKey) -> None:
         self.key = key
@@ -89,7 +102,8 @@ class _Step:
 class Steps:
     """Folds one run's records into its steps.
 
-    A record costs the same however many steps there are; a look makes new views only of the steps that changed since the last.
+    A record costs the same however many steps there are; a look makes new views only of the steps
+    that changed since the last.
     """
 
     __slots__ = ("_open", "_steps")
@@ -151,7 +165,12 @@ class Steps:
 
     def _start(self, event: StepStarted, at: int) -> None:
         step = self._step(event.key, at)
-        step.name, step.title, step.scope, step.effect = event.name, event.title, event.scope, event.effect
+        step.name, step.title, step.scope, step.effect = (
+            event.name,
+            event.title,
+            event.scope,
+            event.effect,
+        )
         step.status, step.started, step.ended, step.view = "running", at, 0, None
         step.attempts += 1
         self._open[event.key] = step

@@ -1,8 +1,10 @@
 """The secret values that this process knows, and the one redactor over them.
 
-They belong to the process, not to a workbench: an error of one may hold a key of another, and a log knows neither. A value is known when
-the environment or ``.env`` gives it under a name as secrets have, when it is a secret setting, a provider's key, or part of an address
-that was configured. What was known once stays known, but for what stood in a file of somebody else.
+They belong to the process, not to a workbench: an error of one may hold a key of another, and a log
+    knows neither. A value is known when
+the environment or ``.env`` gives it under a name as secrets have, when it is a secret setting, a
+provider's key, or part of an address that was configured. What was known once stays known, but for
+what stood in a file of somebody else.
 """
 
 from __future__ import annotations
@@ -35,12 +37,16 @@ _variables = -1  # how many there were when they were looked through
 
 
 def redactor() -> Redactor:
-    """Returns the redactor over all that is known now, variables that were added a moment ago among it."""
+    """Returns the redactor over all that is known now, variables that were added a moment ago among
+    it.
+    """
     return _redactor if len(os.environ) == _variables else look()
 
 
 def shown(text: str) -> str:
-    """Returns the text of an error, a log or an address as it may be written: without known values, and without what looks like one."""
+    """Returns the text of an error, a log or an address as it may be written: without known values,
+    and without what looks like one.
+    """
     return without_patterns(redactor().text(text))
 
 
@@ -55,7 +61,9 @@ def hold(value: str, name: str) -> None:
 
 
 def hold_address(url: str, name: str) -> None:
-    """Makes the secrets in an address known: its password, and parameters that are called as secrets are."""
+    """Makes the secrets in an address known: its password, and parameters that are called as
+    secrets are.
+    """
     _learn(dict.fromkeys(in_address(url), name))
 
 
@@ -64,12 +72,20 @@ def hold_file(variables: Mapping[str, str], *, foreign: bool) -> None:
 
     Args:
         variables: What the file sets.
-        foreign: Whether somebody else may have written it: then only values that look made by chance are taken, and not many, and they
-            are forgotten with the next such file.
+        foreign: Whether somebody else may have written it: then only values that look made by
+            chance are taken, and not many, and they are forgotten with the next such file.
     """
     found = _secrets_of(variables)
     if foreign:
-        _learn({}, dict(islice(((value, name) for value, name in found.items() if is_random(value)), MOST_OF_FILE)))
+        _learn(
+            {},
+            dict(
+                islice(
+                    ((value, name) for value, name in found.items() if is_random(value)),
+                    MOST_OF_FILE,
+                )
+            ),
+        )
     else:
         _learn(found)
 
@@ -77,11 +93,14 @@ def hold_file(variables: Mapping[str, str], *, foreign: bool) -> None:
 def look() -> Redactor:
     """Looks through the environment for values that were not there before; returns the redactor.
 
-    Cheap where nothing has changed: this is done whenever a run begins and whenever something fails.
+    Cheap where nothing has changed: this is done whenever a run begins and whenever something
+        fails.
     """
     global _seen, _variables
     _variables = len(os.environ)
-    seen = tuple(getattr(os.environ, "_data", os.environ).items())  # as it lies there: to decode it takes ten times as long
+    seen = tuple(
+        getattr(os.environ, "_data", os.environ).items()
+    )  # as it lies there: to decode it takes ten times as long
     if seen != _seen:
         _seen = seen
         _learn(_secrets_of(os.environ))
@@ -96,17 +115,23 @@ def _secrets_of(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _of_variable(name: str, value: str) -> dict[str, str]:
-    """Returns the secrets that a variable holds: itself when it is called so, or what stands in the address that it is."""
+    """Returns the secrets that a variable holds: itself when it is called so, or what stands in the
+    address that it is.
+    """
     value = value.strip()
     if "://" in value:
         return dict.fromkeys(in_address(value), name)
-    if not is_secret(name, value) or (value[:1] in "/~." and os.path.exists(os.path.expanduser(value))):
+    if not is_secret(name, value) or (
+        value[:1] in "/~." and os.path.exists(os.path.expanduser(value))
+    ):
         return {}
     return {value: name, **dict.fromkeys(_in_json(value), name)}
 
 
 def _in_json(value: str) -> list[str]:
-    """Returns the secrets in a value that is an object of JSON, as the key of a service account is."""
+    """Returns the secrets in a value that is an object of JSON, as the key of a service account
+    is.
+    """
     found, rest = list[str](), list[tuple[str, object]]()
     if value[:1] == "{":
         with suppress(ValueError, RecursionError):

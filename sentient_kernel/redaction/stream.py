@@ -8,7 +8,8 @@ __all__ = ["StreamRedactor"]
 
 
 class StreamRedactor:
-    """Takes known values out of a text that comes in pieces, also those that are split over several.
+    """Takes known values out of a text that comes in pieces, also those that are split over
+    several.
 
     What may be the beginning of one is held back until it is known whether it is.
 

@@ -1,8 +1,9 @@
 """Known secret values, found and replaced in every form that programs echo them in. Pure.
 
-They are found as they are; escaped for JSON, HTML, URLs or ``repr``; in base64, at any alignment; in hex; and by their beginning, for texts
-that were cut. What somebody spells in yet another way on purpose (reversed, as words) is not found: that nothing leaves unseen is a
-matter of where it goes, not of its spelling.
+They are found as they are; escaped for JSON, HTML, URLs or ``repr``; in base64, at any alignment;
+in hex; and by their beginning, for texts that were cut. What somebody spells in yet another way on
+purpose (reversed, as words) is not found: that nothing leaves unseen is a matter of where it goes,
+not of its spelling.
 """
 
 from __future__ import annotations
@@ -38,8 +39,12 @@ def _escaped(value: str) -> set[str]:
     quoted = {json.dumps(value, ensure_ascii=pure)[1:-1] for pure in (True, False)}
     quoted |= {one.replace("/", "\\/") for one in tuple(quoted)}
     for signs in ("[&<>]", "[&<>'+=]"):  # as Go and as .NET and Ruby write them
-        quoted |= {re.sub(signs, lambda found: f"\\u{ord(found[0]):04x}", one) for one in tuple(quoted)}
-    quoted |= {re.sub(r"\\u....", lambda found: "\\u" + found[0][2:].upper(), one) for one in tuple(quoted)}
+        quoted |= {
+            re.sub(signs, lambda found: f"\\u{ord(found[0]):04x}", one) for one in tuple(quoted)
+        }
+    quoted |= {
+        re.sub(r"\\u....", lambda found: "\\u" + found[0][2:].upper(), one) for one in tuple(quoted)
+    }
     return {value, *url, *page, *quoted, repr(value)[1:-1]}
 
 
@@ -51,7 +56,9 @@ def _forms(value: str) -> set[str]:
     found |= {raw.hex(), raw.hex().upper()}
     for before, dropped in ((0, 0), (1, 2), (2, 3)):
         encoded = base64.b64encode(b"\0" * before + raw).decode()[dropped:].rstrip("=")
-        whole = encoded if (before + len(raw)) % 3 == 0 else encoded[:-1]  # the last sign depends on what follows
+        whole = (
+            encoded if (before + len(raw)) % 3 == 0 else encoded[:-1]
+        )  # the last sign depends on what follows
         found |= {whole, whole.replace("+", "-").replace("/", "_")}
     lines = [line.strip() for line in value.splitlines()]
     if len(lines) > 1:  # of a private key each line tells it, wherever the others are
@@ -73,7 +80,12 @@ class Redactor:
     """
 
     def __init__(self, known: Mapping[str, str]) -> None:
-        names = {form: name for value, name in known.items() if is_telling(value) for form in _forms(value)}
+        names = {
+            form: name
+            for value, name in known.items()
+            if is_telling(value)
+            for form in _forms(value)
+        }
         self._forms = sorted(names, key=len, reverse=True)
         self._names = names
         heads, begins = dict[str, list[str]](), dict[str, list[str]]()
@@ -81,14 +93,21 @@ class Redactor:
             heads.setdefault(_head(form), []).append(form)
             begins.setdefault(form[:HELD], []).append(form)
         self._begins = begins
-        self._heads = {head: [form for n in range(len(head) + 1) for form in heads.get(head[:n], ())] for head in heads}
-        self._head = re.compile("|".join(map(re.escape, sorted(heads, key=len, reverse=True))) or r"(?!)")
+        self._heads = {
+            head: [form for n in range(len(head) + 1) for form in heads.get(head[:n], ())]
+            for head in heads
+        }
+        self._head = re.compile(
+            "|".join(map(re.escape, sorted(heads, key=len, reverse=True))) or r"(?!)"
+        )
         self._bytes = tuple(head.encode("utf-8", "surrogatepass") for head in heads)
         self._byte = re.compile(b"|".join(map(re.escape, self._bytes)) or rb"(?!)")
         self.longest = max(map(len, self._forms), default=0)
 
     def _suspect(self, data: bytes) -> bool:
-        """Tells whether there may be a secret in data; this is on the way of everything that is written."""
+        """Tells whether there may be a secret in data; this is on the way of everything that is
+        written.
+        """
         if len(data) < SHORTEST or not self._bytes:
             return False
         if len(data) <= _SMALL:
@@ -96,13 +115,20 @@ class Redactor:
         return any(head in data for head in self._bytes)
 
     def found(self, text: str) -> Iterator[tuple[int, int, str, bool]]:
-        """Yields where known values stand in a text, with the name of each, and whether it is there as a whole."""
+        """Yields where known values stand in a text, with the name of each, and whether it is there
+        as a whole.
+        """
         last: tuple[int, int, str, bool] | None = None
         for start, end, name, whole in self._hits(text):
             if last is None:
                 last = start, end, name, whole
             elif start < last[1]:  # one runs into the other
-                last = last[0], max(end, last[1]), name if whole and not last[3] else last[2], whole or last[3]
+                last = (
+                    last[0],
+                    max(end, last[1]),
+                    name if whole and not last[3] else last[2],
+                    whole or last[3],
+                )
             else:
                 yield last
                 last = start, end, name, whole
@@ -112,18 +138,22 @@ class Redactor:
     def _hits(self, text: str) -> Iterator[tuple[int, int, str, bool]]:
         """Yields the longest of what stands at each place where a form begins.
 
-        The expression finds the longest head there; those of other forms are beginnings of that one, and any of them may be the one that
-        stands there as a whole.
+        The expression finds the longest head there; those of other forms are beginnings of that
+        one, and any of them may be the one that stands there as a whole.
         """
         at = 0
         while self._bytes and (match := self._head.search(text, at)) is not None:
             start, at = match.start(), match.start() + 1
-            whole, size, form = max((*_extent(form, text, start), form) for form in self._heads[match.group()])
+            whole, size, form = max(
+                (*_extent(form, text, start), form) for form in self._heads[match.group()]
+            )
             if size:
                 yield start, start + size, self._names[form], whole
 
     def held(self, text: str) -> int:
-        """Returns how many characters at the end of a text may become a known value when more comes."""
+        """Returns how many characters at the end of a text may become a known value when more
+        comes.
+        """
         for at in range(max(0, len(text) - self.longest), len(text) - HELD + 1):
             for form in self._begins.get(text[at : at + HELD], ()):
                 if len(form) > len(text) - at and form.startswith(text[at:]):
@@ -139,7 +169,8 @@ class Redactor:
         return "".join([*pieces, text[at:]]) if pieces else text
 
     def data(self, data: bytes) -> bytes:
-        """Returns JSON without known values in its texts, keys and numbers; the same object where there are none.
+        """Returns JSON without known values in its texts, keys and numbers; the same object where
+        there are none.
 
         What is not JSON is cleaned as a text; bytes that are none stay as they are.
         """
@@ -149,14 +180,18 @@ class Redactor:
             value = json.loads(data, object_pairs_hook=_Pairs)
             if next(self._places(value, "it", beginnings=True), None) is None:
                 return data
-            return json.dumps(self._walked(value), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+            return json.dumps(
+                self._walked(value), ensure_ascii=False, separators=(",", ":")
+            ).encode("utf-8", "surrogatepass")
         except (ValueError, RecursionError):
             pass
         try:
             text = data.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError:
             return data
-        return clean.encode("utf-8", "surrogatepass") if (clean := self.text(text)) != text else data
+        return (
+            clean.encode("utf-8", "surrogatepass") if (clean := self.text(text)) != text else data
+        )
 
     def _walked(self, value: Any) -> Any:
         if isinstance(value, _Pairs):
@@ -168,7 +203,9 @@ class Redactor:
         return value if value is None or (clean := self.text(said := str(value))) == said else clean
 
     def held_in(self, data: bytes) -> tuple[str, str] | None:
-        """Returns the name of a known value that stands in JSON as a whole, and where in it; None where none does."""
+        """Returns the name of a known value that stands in JSON as a whole, and where in it; None
+        where none does.
+        """
         if not self._suspect(data):
             return None
         try:
@@ -177,17 +214,24 @@ class Redactor:
             value = data.decode("utf-8", "replace")
         return next(self._places(value, "it"), None)
 
-    def _places(self, value: Any, path: str, *, beginnings: bool = False) -> Iterator[tuple[str, str]]:
+    def _places(
+        self, value: Any, path: str, *, beginnings: bool = False
+    ) -> Iterator[tuple[str, str]]:
         if isinstance(value, _Pairs):
             for number, (key, one) in enumerate(value):
-                yield from ((name, f"{path}: its key {number + 1}") for name, _ in self._places(key, path, beginnings=beginnings))
+                yield from (
+                    (name, f"{path}: its key {number + 1}")
+                    for name, _ in self._places(key, path, beginnings=beginnings)
+                )
                 yield from self._places(one, f"{path}[{self.text(key)!r}]", beginnings=beginnings)
         elif isinstance(value, list):
             for number, one in enumerate(value):
                 yield from self._places(one, f"{path}[{number}]", beginnings=beginnings)
         elif value is not None:
             text = value if isinstance(value, str) else str(value)
-            yield from ((name, path) for _, _, name, whole in self.found(text) if whole or beginnings)
+            yield from (
+                (name, path) for _, _, name, whole in self.found(text) if whole or beginnings
+            )
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -200,16 +244,20 @@ def _least(form: str) -> int:
 
 
 def _head(form: str) -> str:
-    """Returns what a form is looked for by; of several lines only the first, as the next may be set in."""
+    """Returns what a form is looked for by; of several lines only the first, as the next may be set
+    in.
+    """
     head = form[: _least(form)]
     line = head.partition("\n")[0].rstrip()
     return line if len(line) >= SHORTEST else head
 
 
 def _extent(form: str, text: str, start: int) -> tuple[bool, int]:
-    """Returns whether a form stands at a place of a text as a whole, and how much of the text it takes; 0 where it is too little.
+    """Returns whether a form stands at a place of a text as a whole, and how much of the text it
+    takes; 0 where it is too little.
 
-    Where one of both has blanks or line ends the other may have others: programs wrap, join and set in what has several lines.
+    Where one of both has blanks or line ends the other may have others: programs wrap, join and set
+    in what has several lines.
     """
     if text.startswith(form, start):
         return True, len(form)

@@ -1,6 +1,7 @@
 """The report: a value, and the forms that it is shown and kept in. Pure.
 
-May import: ``projections``, ``text`` and the vocabulary. Knows no research: whoever makes a report, it is shown alike.
+May import: ``projections``, ``text`` and the vocabulary. Knows no research: whoever makes a report,
+    it is shown alike.
 
     report.py         the report, its claims and citations
     html.py           as HTML, without a script

@@ -11,9 +11,13 @@ from sentient_kernel.report.escape import link, visible
 if TYPE_CHECKING:
     from sentient_kernel.report.report import Citation, Report
 
-_SPECIAL = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
-    char: "\\" + char for char in "&%$#_"
-}
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+} | {char: "\\" + char for char in "&%$#_"}
 
 
 def works(report: Report) -> list[tuple[str, Citation]]:
@@ -23,7 +27,12 @@ def works(report: Report) -> list[tuple[str, Citation]]:
         found.setdefault(citation.document, citation)
     keys: dict[str, Citation] = {}
     for citation in found.values():
-        base = re.sub(r"[^a-z0-9]+", "-", citation.title.lower().encode("ascii", "ignore").decode()).strip("-")[:40].strip("-") or "work"
+        base = (
+            re.sub(r"[^a-z0-9]+", "-", citation.title.lower().encode("ascii", "ignore").decode())
+            .strip("-")[:40]
+            .strip("-")
+            or "work"
+        )
         key, count = base, 2
         while key in keys:
             key, count = f"{base}-{count}", count + 1
@@ -33,7 +42,10 @@ def works(report: Report) -> list[tuple[str, Citation]]:
 
 def bibtex(report: Report) -> str:
     """Returns the works cited as BibTeX."""
-    entries = (f"@{'article' if _article(one) else 'misc'}{{{key},\n{_fields(one)}}}\n\n" for key, one in works(report))
+    entries = (
+        f"@{'article' if _article(one) else 'misc'}{{{key},\n{_fields(one)}}}\n\n"
+        for key, one in works(report)
+    )
     return "".join(entries).rstrip("\n") + "\n"
 
 
@@ -41,7 +53,11 @@ def csl_json(report: Report) -> str:
     """Returns the works cited as CSL-JSON."""
     rows = []
     for key, one in works(report):
-        row = {"id": key, "type": "article-journal" if _article(one) else "document", "title": visible(one.title)}
+        row = {
+            "id": key,
+            "type": "article-journal" if _article(one) else "document",
+            "title": visible(one.title),
+        }
         url = link(one.uri)
         rows.append(row | _known(one) | ({"URL": url} if url else {"note": visible(one.uri)}))
     return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"
@@ -72,7 +88,11 @@ def _said(one: Citation, name: str) -> str:
 
 def _authors(one: Citation) -> list[str]:
     names = one.meta.get("authors")
-    return [shown for name in names if isinstance(name, str) and (shown := visible(name))] if isinstance(names, list) else []
+    return (
+        [shown for name in names if isinstance(name, str) and (shown := visible(name))]
+        if isinstance(names, list)
+        else []
+    )
 
 
 def _date(one: Citation) -> str:
@@ -100,4 +120,8 @@ def _fields(one: Citation) -> str:
         place,
         ("note", f"snapshot {one.document}"),
     )
-    return "".join(f"  {name} = {{{''.join(_SPECIAL.get(char, char) for char in value)}}},\n" for name, value in fields if value)
+    return "".join(
+        f"  {name} = {{{''.join(_SPECIAL.get(char, char) for char in value)}}},\n"
+        for name, value in fields
+        if value
+    )

@@ -1,4 +1,6 @@
-"""Draws a report for a terminal: wrapped to its width, and as readable without colours. Text from outside stays text."""
+"""Draws a report for a terminal: wrapped to its width, and as readable without colours. Text from
+outside stays text.
+"""
 
 from __future__ import annotations
 
@@ -79,11 +81,16 @@ def _blocks(report: Report, quoted: str) -> Iterator[Block]:
         yield Block(Text("Sources", HEADING))
     for note in report.sources:
         yield _item(Text.assemble((visible(note.source), "bold"), ": ", visible(source_line(note))))
-        yield from (_item(Text(f"{visible(uri)}: {visible(why)}", SOFT), 4) for uri, why in note.refused[:10])
+        yield from (
+            _item(Text(f"{visible(uri)}: {visible(why)}", SOFT), 4)
+            for uri, why in note.refused[:10]
+        )
 
 
 def _notes(report: Report, numbers: Numbers) -> Iterator[Block]:
-    """Yields what sources disagree on, what was not found, and what there is to know of how the report was made."""
+    """Yields what sources disagree on, what was not found, and what there is to know of how the
+    report was made.
+    """
     from rich.text import Text
 
     for one in report.disagreements:
@@ -91,8 +98,12 @@ def _notes(report: Report, numbers: Numbers) -> Iterator[Block]:
         yield from (_item(_sentences([side], numbers)) for side in one.sides)
         yield Block(Text(""))
     for gap in report.unanswered:
-        yield Block(Text.assemble(("Not found: ", HEADING), visible(gap.question), " ", visible(gap.reason)))
-        yield from (_item(Text(f"{visible(source)}: {visible(reason)}")) for source, reason in gap.sources)
+        yield Block(
+            Text.assemble(("Not found: ", HEADING), visible(gap.question), " ", visible(gap.reason))
+        )
+        yield from (
+            _item(Text(f"{visible(source)}: {visible(reason)}")) for source, reason in gap.sources
+        )
         yield Block(Text(""))
     for note in report.notes:
         yield from (Block(Text.assemble(("Note: ", HEADING), visible(note))), Block(Text("")))
@@ -109,7 +120,9 @@ def _sentence(claim: Claim, numbers: Numbers) -> Text:
 
     said = Text(visible(claim.text))
     for number in (numbers[one.place] for one in claim.citations if one.place in numbers):
-        said.append(f"[{number}]", CITED)  # without a space: no mark stands alone at the beginning of a line
+        said.append(
+            f"[{number}]", CITED
+        )  # without a space: no mark stands alone at the beginning of a line
     if claim.weak:
         said.append(f" (unsupported: {visible(claim.reason) or 'no source supports it'})", WEAK)
     return said
@@ -123,13 +136,19 @@ def _evidence(citation: Citation, at: int, quoted: str) -> Iterator[Block]:
     url = link(citation.uri)
     checked = ("at its place", "green") if citation.placed else ("not at its place", WEAK)
     number = f"[{at}] "
-    head = Text.assemble((number, CITED), (visible(citation.title) or "untitled", "bold"), " · ", checked)
+    head = Text.assemble(
+        (number, CITED), (visible(citation.title) or "untitled", "bold"), " · ", checked
+    )
     yield Block(head, "", " " * len(number))
     yield Block(Text(f"“{visible(citation.quote)}”"), quoted, quoted)
     where = Text(visible(citation.uri), Style(dim=True, link=url or None))
-    yield Block(where.append(f" · characters {citation.start} to {citation.end}", SOFT), "    ", "    ")
+    yield Block(
+        where.append(f" · characters {citation.start} to {citation.end}", SOFT), "    ", "    "
+    )
 
 
 def _item(said: Text, indent: int = 2) -> Block:
-    """Returns a line of a list; what does not fit into it goes on below its text, not below its mark."""
+    """Returns a line of a list; what does not fit into it goes on below its text, not below its
+    mark.
+    """
     return Block(said, f"{' ' * indent}- ", " " * (indent + 2))

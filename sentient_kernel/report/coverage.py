@@ -1,4 +1,6 @@
-"""How well a report answers, as a value and in words; :mod:`sentient_kernel.research.coverage` judges it. Pure."""
+"""How well a report answers, as a value and in words; :mod:`sentient_kernel.research.coverage`
+judges it. Pure.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,11 @@ class Coverage:
                 parts = {1: "the question", 2: "both parts"}
                 return f"answers {parts.get(self.asked, f'all {self.asked} parts')}"
             case "some":
-                part = f"{self.answered} of {self.asked} parts" if self.answered else "part of the question"
+                part = (
+                    f"{self.answered} of {self.asked} parts"
+                    if self.answered
+                    else "part of the question"
+                )
                 return f"answers {part}"
             case "near":
                 return "closest passages only"

@@ -1,4 +1,6 @@
-"""Draws a report as a Word document. Pure but for the library; nothing in it is fetched, and links are plain http and https alone."""
+"""Draws a report as a Word document. Pure but for the library; nothing in it is fetched, and links
+are plain http and https alone.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,14 @@ def document(report: Report) -> bytes:
     try:
         import docx
     except ImportError:
-        raise ConfigurationError("A Word file needs python-docx.", hint="pip install 'sentient-kernel[export]'") from None
+        raise ConfigurationError(
+            "A Word file needs python-docx.", hint="pip install 'sentient-kernel[export]'"
+        ) from None
     file = docx.Document()
-    file.core_properties.title, file.core_properties.author = _text(report.question)[:200], "Sentient Kernel"
+    file.core_properties.title, file.core_properties.author = (
+        _text(report.question)[:200],
+        "Sentient Kernel",
+    )
     file.add_heading(_text(report.question), 1)
     if said := report.facts:
         file.add_paragraph().add_run(_text(" \u00b7 ".join(said))).italic = True
@@ -64,7 +71,9 @@ def document(report: Report) -> bytes:
         where = link(citation.uri) or citation.uri
         paragraph = file.add_paragraph()
         paragraph.add_run(f"[{n}] {_text(citation.title)}").bold = True
-        paragraph.add_run(f", {_text(where)}, characters {citation.start} to {citation.end}, {placed}\n")
+        paragraph.add_run(
+            f", {_text(where)}, characters {citation.start} to {citation.end}, {placed}\n"
+        )
         paragraph.add_run(f"\u201c{_text(citation.quote)}\u201d").italic = True
     written = BytesIO()
     file.save(written)

@@ -1,7 +1,8 @@
 """What makes text from outside harmless before it is drawn. Pure.
 
-Titles, addresses, quotes and questions may be hostile. They are shown as text: escaped for the format, with characters that
-would reorder or hide text spelled out, and with no link that is not plain http or https.
+Titles, addresses, quotes and questions may be hostile. They are shown as text: escaped for the
+format, with characters that would reorder or hide text spelled out, and with no link that is not
+plain http or https.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ _LINE = re.compile(r"\s+")
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """Returns text with white space joined and with control, reordering and invisible characters spelled out.
+    """Returns text with white space joined and with control, reordering and invisible characters
+    spelled out.
 
     Args:
         text: Text from outside.
@@ -27,12 +29,19 @@ def visible(text: str, *, lines: bool = False) -> str:
         >>> visible("a\\u202eb")
         'a<U+202E>b'
     """
-    joined = "\n".join(_LINE.sub(" ", line) for line in text.splitlines()) if lines else _LINE.sub(" ", text)
+    joined = (
+        "\n".join(_LINE.sub(" ", line) for line in text.splitlines())
+        if lines
+        else _LINE.sub(" ", text)
+    )
     if joined.isascii() and joined.isprintable():
         return joined.strip()
     shown = []
     for at, char in enumerate(joined):
-        odd = unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") and char not in "\u200c\u200d"
+        odd = (
+            unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+            and char not in "\u200c\u200d"
+        )
         harmless = char == "\n" or not (odd or is_hidden(joined, at))
         shown.append(char if harmless else f"<U+{ord(char):04X}>")
     return "".join(shown).strip()
@@ -44,7 +53,9 @@ def escaped(text: str, *, lines: bool = False) -> str:
 
 
 def link(uri: str) -> str:
-    """Returns an address that may be followed: http or https, with a host, no user name, no odd characters; else an empty string."""
+    """Returns an address that may be followed: http or https, with a host, no user name, no odd
+    characters; else an empty string.
+    """
     if not re.fullmatch(r"(?i:https?)://[!-~]+", uri) or re.search(r"[\s\"'<>\\^`{|}]", uri):
         return ""
     try:

@@ -1,6 +1,8 @@
-"""Draws a report as HTML that needs no script, no network and no kernel. Pure: the same report gives the same text.
+"""Draws a report as HTML that needs no script, no network and no kernel. Pure: the same report
+gives the same text.
 
-Everything from outside is escaped; the only links lead to places in the report and to plain http and https addresses.
+Everything from outside is escaped; the only links lead to places in the report and to plain http
+and https addresses.
 """
 
 from __future__ import annotations
@@ -88,23 +90,29 @@ def draw(report: Report) -> str:
     aside = _aside(report, numbers, base)
     column = "" if aside else ' class="one"'
     return spaced(
-        f'<section class="sk-r {VERBATIM}" aria-label="Report"><style>{" ".join(STYLE.split())}</style>{_head(report)}'
-        f'<div class="rep"><div{column}>{body}</div>{aside}</div>{_sources(report)}</section>'
+        f'<section class="sk-r {VERBATIM}"'
+        f' aria-label="Report"><style>{" ".join(STYLE.split())}</style>{_head(report)}<div'
+        f' class="rep"><div{column}>{body}</div>{aside}</div>{_sources(report)}</section>'
     )
 
 
 def page(report: Report) -> str:
-    """Returns a whole HTML page with the report; it follows the reader's light or dark preference and loads nothing.
+    """Returns a whole HTML page with the report; it follows the reader's light or dark preference
+    and loads nothing.
 
     Args:
         report: Any report.
     """
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}"><meta name="referrer" content="no-referrer">'
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport"'
+        ' content="width=device-width,initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}"><meta name="referrer"'
+        ' content="no-referrer">'
         f"<title>{escaped(report.question) or 'Report'}</title>"
-        "<style>:root{color-scheme:light dark}body{margin:0;padding:24px;background:light-dark(#fff,#111317)}.sk-r{margin:0 auto}</style>"
+        "<style>:root{color-scheme:light"
+        " dark}body{margin:0;padding:24px;background:light-dark(#fff,#111317)}.sk-r{margin:0"
+        " auto}</style>"
         f"</head><body>\n{draw(report)}\n</body></html>\n"
     )
 
@@ -112,9 +120,14 @@ def page(report: Report) -> str:
 def _base(report: Report) -> str:
     """Returns what ids in this report begin with; another report in the same page has others.
 
-    Only what is shown counts: the same findings of another run, or in another folder, are drawn alike and kept outputs can be compared.
+    Only what is shown counts: the same findings of another run, or in another folder, are drawn
+        alike and kept outputs can be compared.
     """
-    shown = [report.question, report.answer, *(f"{one.uri} {one.start} {one.quote}" for one in report.citations)]
+    shown = [
+        report.question,
+        report.answer,
+        *(f"{one.uri} {one.start} {one.quote}" for one in report.citations),
+    ]
     data = json.dumps(shown).encode("utf-8", "surrogatepass")
     return f"sk-{hashlib.sha256(data).hexdigest()[:10]}"
 
@@ -133,11 +146,16 @@ def _head(report: Report) -> str:
     said += [f"{cost.tokens:,} tokens{reasoning}"] if cost.tokens else []
     said += [f"${cost.usd:.2f}"] if cost.usd else []
     bar = apart(" · ").join(f'<span class="num">{escaped(fact)}</span>' for fact in said)
-    return f'<header>{state}{apart(" · ")}<span class="q">{escaped(report.question)}</span></header><div class="bar">{bar}</div>'
+    return (
+        f"<header>{state}{apart(' · ')}<span"
+        f' class="q">{escaped(report.question)}</span></header><div class="bar">{bar}</div>'
+    )
 
 
 def _body(report: Report, numbers: Numbers, base: str) -> str:
-    answer = " ".join(_sentence(claim, numbers, base) for claim in report.lead) or escaped(report.answer)
+    answer = " ".join(_sentence(claim, numbers, base) for claim in report.lead) or escaped(
+        report.answer
+    )
     parts = [f'<p class="lead">{answer or "Nothing in the sources answers this."}</p>']
     for heading, claims in report.details:
         parts += [f"<h4>{escaped(heading)}</h4>"] if heading else []
@@ -159,7 +177,8 @@ def _paragraphs(claims: list[Claim]) -> list[list[Claim]]:
 
 def _sentence(claim: Claim, numbers: Numbers, base: str) -> str:
     marks = "".join(
-        f' <a class="cite" href="#{base}-{numbers[one.place]}" aria-label="Evidence {numbers[one.place]}">{_number(numbers[one.place])}</a>'
+        f' <a class="cite" href="#{base}-{numbers[one.place]}" aria-label="Evidence'
+        f' {numbers[one.place]}">{_number(numbers[one.place])}</a>'
         for one in claim.citations
         if one.place in numbers
     )
@@ -176,9 +195,14 @@ def _number(at: int) -> str:
 
 
 def _gap(gap: Gap) -> str:
-    reasons = "".join(f"<li><b>{escaped(source)}</b>: {escaped(reason)}</li>" for source, reason in gap.sources)
+    reasons = "".join(
+        f"<li><b>{escaped(source)}</b>: {escaped(reason)}</li>" for source, reason in gap.sources
+    )
     listed = f"<ul>{reasons}</ul>" if reasons else ""
-    return f'<div class="note"><b>Not found:</b> {escaped(gap.question)} <span class="soft">{escaped(gap.reason)}</span>{listed}</div>'
+    return (
+        f'<div class="note"><b>Not found:</b> {escaped(gap.question)} <span'
+        f' class="soft">{escaped(gap.reason)}</span>{listed}</div>'
+    )
 
 
 def _aside(report: Report, numbers: Numbers, base: str) -> str:
@@ -186,15 +210,25 @@ def _aside(report: Report, numbers: Numbers, base: str) -> str:
     if not report.citations:
         return ""
     shown = "".join(_quote(one, numbers[one.place], base) for one in report.citations)
-    head = f'<p class="over">Evidence{apart(":")} <span class="num">{len(report.citations)}</span></p>'
+    head = (
+        f'<p class="over">Evidence{apart(":")} <span class="num">{len(report.citations)}</span></p>'
+    )
     return f'<aside aria-label="Evidence">{head}{shown}</aside>'
 
 
 def _quote(one: Citation, at: int, base: str) -> str:
-    verdict = '<span class="ok">at its place</span>' if one.placed else '<span class="warn">not at its place</span>'
+    verdict = (
+        '<span class="ok">at its place</span>'
+        if one.placed
+        else '<span class="warn">not at its place</span>'
+    )
     url = link(one.uri)
     address = escaped(one.uri)
-    where = f'<a href="{escaped(url)}" rel="noopener noreferrer nofollow" target="_blank">{address}</a>' if url else address
+    where = (
+        f'<a href="{escaped(url)}" rel="noopener noreferrer nofollow" target="_blank">{address}</a>'
+        if url
+        else address
+    )
     before, after = one.before[-AROUND:], one.after[:AROUND]
     if len(one.before) > AROUND:  # begin and end with whole words
         before = "… " + before.split(" ", 1)[-1]
@@ -202,12 +236,15 @@ def _quote(one: Citation, at: int, base: str) -> str:
         after = after.rsplit(" ", 1)[0] + " …"
     before, after = escaped(before, lines=True), escaped(after, lines=True)
     first = " open" if at == 1 else ""
-    quote = f'<span class="soft">{before} </span><mark>{escaped(one.quote, lines=True)}</mark><span class="soft"> {after}</span>'
+    quote = (
+        f'<span class="soft">{before} </span><mark>{escaped(one.quote, lines=True)}</mark><span'
+        f' class="soft"> {after}</span>'
+    )
     title = f"<b>{escaped(one.title) or 'untitled'}</b>{apart(',')}"
     return (
-        f'<details{first}><summary><span class="cite num">{_number(at)}</span> {title} {verdict}</summary>'
-        f'<div class="quote" id="{base}-{at}">{quote}</div>'
-        f'<div class="at num">{where} · characters {one.start} to {one.end}</div></details>'
+        f'<details{first}><summary><span class="cite num">{_number(at)}</span> {title}'
+        f' {verdict}</summary><div class="quote" id="{base}-{at}">{quote}</div><div class="at'
+        f' num">{where} · characters {one.start} to {one.end}</div></details>'
     )
 
 
@@ -217,13 +254,20 @@ def _sources(report: Report) -> str:
     rows = []
     for note in report.sources:
         lines = [escaped(note.reason)] if note.reason else []
-        lines += [f'<span class="soft">{escaped(uri)}: {escaped(reason)}</span>' for uri, reason in note.refused[:REFUSED]]
+        lines += [
+            f'<span class="soft">{escaped(uri)}: {escaped(reason)}</span>'
+            for uri, reason in note.refused[:REFUSED]
+        ]
         if len(note.refused) > REFUSED:
             lines.append(f'<span class="soft">and {len(note.refused) - REFUSED} more</span>')
         state = "<br>".join(lines)
         rows.append(
-            f'<tr><td><b>{escaped(note.source)}</b></td><td>{state}</td><td class="n num">{note.documents}</td>'
-            f'<td class="n num">{note.found}</td><td class="n num">{note.cited}</td></tr>'
+            f'<tr><td><b>{escaped(note.source)}</b></td><td>{state}</td><td class="n'
+            f' num">{note.documents}</td><td class="n num">{note.found}</td><td class="n'
+            f' num">{note.cited}</td></tr>'
         )
-    head = '<tr><th>Source</th><th>Notes</th><th class="n">Documents</th><th class="n">Passages found</th><th class="n">Cited</th></tr>'
+    head = (
+        '<tr><th>Source</th><th>Notes</th><th class="n">Documents</th><th class="n">Passages'
+        ' found</th><th class="n">Cited</th></tr>'
+    )
     return f"<table>{head}{''.join(rows)}</table>"

@@ -1,4 +1,6 @@
-"""Draws a report as Markdown. Pure. Text from outside is escaped: it can be neither markup nor a link nor raw HTML."""
+"""Draws a report as Markdown. Pure. Text from outside is escaped: it can be neither markup nor a
+link nor raw HTML.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ _MARK = re.compile(
     r"|<(?=[^\s\d=<-]|[^\s<>]{1,254}@)"  # a tag, a comment, an address in angle brackets
     r"|&(?=#?[0-9A-Za-z]{1,31};)"  # an entity
     r"|(?P<run>\*+|_+|~+)"
-    r"|(?<!\w)/(?=/\w)|(?<=[Ww]{3})\.|(?<=[\w.+-])@(?=[\w-]+\.)"  # a bare address, which GFM makes a link
+    # a bare address, which GFM makes a link
+    r"|(?<!\w)/(?=/\w)|(?<=[Ww]{3})\.|(?<=[\w.+-])@(?=[\w-]+\.)"
     r"|(?<=\s)#(?=#*\Z)"  # the end of a heading
 )
 _START = re.compile(r"(?=[#>]|[-+](?:\s|\Z)|-[-\s]*\Z|=+\Z)|[0-9]{1,9}(?=[.)](?:\s|\Z))")
@@ -24,7 +27,8 @@ _START = re.compile(r"(?=[#>]|[-+](?:\s|\Z)|-[-\s]*\Z|=+\Z)|[0-9]{1,9}(?=[.)](?:
 
 
 def text(outside: str) -> str:
-    """Returns text from outside as Markdown (CommonMark and GFM) that draws as just that text, on one line.
+    """Returns text from outside as Markdown (CommonMark and GFM) that draws as just that text, on
+    one line.
 
     A backslash stands only before what would be read as markup at that place.
 
@@ -40,17 +44,25 @@ def text(outside: str) -> str:
 
 def _escape(found: re.Match[str]) -> str:
     marks, whole = found.group(), found.string
-    if found["run"] and _literal(marks, whole[max(0, found.start() - 1) : found.start()], whole[found.end() : found.end() + 1]):
+    if found["run"] and _literal(
+        marks,
+        whole[max(0, found.start() - 1) : found.start()],
+        whole[found.end() : found.end() + 1],
+    ):
         return marks
     return "".join(f"\\{mark}" for mark in marks)
 
 
 def _literal(run: str, before: str, after: str) -> bool:
-    """Tells whether a run of ``*``, ``_`` or ``~`` can neither begin nor end emphasis between these characters."""
+    """Tells whether a run of ``*``, ``_`` or ``~`` can neither begin nor end emphasis between these
+    characters.
+    """
     if before.isspace() and after.isspace():
         return True
     if run == "~":
-        return (not before or before.isspace()) and after.isalnum()  # begins, and nothing that ends it is left unescaped
+        return (
+            not before or before.isspace()
+        ) and after.isalnum()  # begins, and nothing that ends it is left unescaped
     return run[0] == "_" and before.isalnum() and after.isalnum()
 
 
@@ -91,7 +103,9 @@ def draw(report: Report) -> str:
 
 
 def _sentence(claim: Claim, number: dict[tuple[str, int, int], int]) -> str:
-    marks = "".join(f"[^{number[citation.place]}]" for citation in claim.citations if citation.place in number)
+    marks = "".join(
+        f"[^{number[citation.place]}]" for citation in claim.citations if citation.place in number
+    )
     said = text(claim.text)
     if marks and said.endswith("!"):  # before a bracket it would be an image
         said = f"{said[:-1]}\\!"
@@ -105,7 +119,13 @@ def _evidence(citation: Citation, at: int) -> list[str]:
     title = text(citation.title) or "untitled"
     where = f"[{title}](<{url}>)" if url else f"{title}, {text(citation.uri)}"
     checked = "at its place" if citation.placed else "not at its place"
-    return [f"[^{at}]: {where} ({checked}, characters {citation.start} to {citation.end}): “{text(citation.quote)}”", ""]
+    return [
+        (
+            f"[^{at}]: {where} ({checked}, characters {citation.start} to {citation.end}):"
+            f" “{text(citation.quote)}”"
+        ),
+        "",
+    ]
 
 
 def count(number: int, noun: str) -> str:
@@ -119,7 +139,9 @@ def count(number: int, noun: str) -> str:
 
 
 def source_line(note: SourceNote) -> str:
-    """Returns what a source holds, gave and was cited for, in words; why nothing came of it is text from outside."""
+    """Returns what a source holds, gave and was cited for, in words; why nothing came of it is text
+    from outside.
+    """
     # A search engine holds no documents of its own.
     parts = [count(note.documents, "document")] if note.documents or not note.found else []
     parts += [f"{count(note.found, 'passage')} found", f"{note.cited} cited"]

@@ -1,4 +1,5 @@
-"""The report of a research run: its sentences, what each cites, what was not found. Frozen values and nothing else; drawing is next door.
+"""The report of a research run: its sentences, what each cites, what was not found. Frozen values
+and nothing else; drawing is next door.
 
 A sentence never stands without saying how it is founded: ``verdict`` is set by
 :func:`sentient_kernel.research.verify.claims.check_report`.
@@ -28,13 +29,16 @@ MOST_AUTHORS = 20
 _CITED = ("container", "date", "doi", "licence")
 
 Verdict = Literal["supported", "unsupported", "misplaced", "unchecked"]
-"""``supported``: the quotes stand where they should and carry the sentence. ``unsupported``: they do not carry it, or there are
-none. ``misplaced``: a quote does not stand in its document. ``unchecked``: nobody looked yet."""
+"""``supported``: the quotes stand where they should and carry the sentence. ``unsupported``: they
+do not carry it, or there are none. ``misplaced``: a quote does not stand in its document.
+``unchecked``: nobody looked yet.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
-    """A stretch of a document's stored snapshot: ``wb.document(document).text[start:end] == quote``.
+    """A stretch of a document's stored snapshot:
+    ``wb.document(document).text[start:end] == quote``.
 
     Args:
         document: The document's snapshot.
@@ -48,7 +52,8 @@ class Citation:
         after: What stands directly after it.
         placed: Whether the quote was found at its place.
         verified: Whether it was, and the sentence that cites it is supported.
-        meta: What a bibliography needs of the document, where it is known: authors, date, doi, licence, container.
+        meta: What a bibliography needs of the document, where it is known: authors, date, doi,
+            licence, container.
     """
 
     document: DocumentId
@@ -99,7 +104,12 @@ class Claim:
 
     def described(self, meta_of: Callable[[DocumentId], Mapping[str, Any]]) -> Claim:
         """Returns the claim with what is known of the documents that it cites."""
-        return replace(self, citations=tuple(replace(one, meta=_cited(meta_of(one.document))) for one in self.citations))
+        return replace(
+            self,
+            citations=tuple(
+                replace(one, meta=_cited(meta_of(one.document))) for one in self.citations
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +185,8 @@ class Report:
         sources: What every source was asked and gave.
         unanswered: What was asked and not found.
         disagreements: Where sources contradict each other.
-        cost: What the model's answers cost when they were made; ``run.cost`` says what a run has paid.
+        cost: What the model's answers cost when they were made; ``run.cost`` says what a run has
+            paid.
         run_id: The run that wrote it.
         parts: The questions that claims answer, by ``Claim.part``.
         abstained: Nothing that was found answers the question.
@@ -203,7 +214,8 @@ class Report:
         """Returns the same report with a way to show itself live.
 
         Args:
-            show: Shows a report in the cell that runs; returns False where only a picture of it will do.
+            show: Shows a report in the cell that runs; returns False where only a picture of it
+                will do.
         """
         return replace(self, _show=LocalCall(show))
 
@@ -214,7 +226,9 @@ class Report:
         found: dict[tuple[str, int, int], Citation] = {}
         for claim in (*self.claims, *sides):
             for citation in claim.citations:
-                if citation.verified or citation.place not in found:  # it is, wherever it supports one sentence
+                if (
+                    citation.verified or citation.place not in found
+                ):  # it is, wherever it supports one sentence
                     found[citation.place] = citation
         return tuple(found.values())
 
@@ -225,12 +239,17 @@ class Report:
 
     @property
     def details(self) -> list[tuple[str, list[Claim]]]:
-        """The other sentences, part by part, each with what stands over it; empty over those for the whole question."""
+        """The other sentences, part by part, each with what stands over it; empty over those for
+        the whole question.
+        """
         rest: dict[int, list[Claim]] = {}
         for claim in self.claims:
             if not claim.lead:
                 rest.setdefault(claim.part, []).append(claim)
-        return [(self.parts[part] if 0 < part < len(self.parts) else "", rest[part]) for part in sorted(rest)]
+        return [
+            (self.parts[part] if 0 < part < len(self.parts) else "", rest[part])
+            for part in sorted(rest)
+        ]
 
     @property
     def unsupported(self) -> tuple[Claim, ...]:
@@ -255,21 +274,30 @@ class Report:
             meta_of: Gives what is known of a stored document; empty when there is no such document.
         """
         known = cache(meta_of)
-        sides = ((one, one.sides[0].described(known), one.sides[1].described(known)) for one in self.disagreements)
+        sides = (
+            (one, one.sides[0].described(known), one.sides[1].described(known))
+            for one in self.disagreements
+        )
         return replace(
             self,
             claims=tuple(claim.described(known) for claim in self.claims),
-            disagreements=tuple(replace(one, sides=(first, second)) for one, first, second in sides),
+            disagreements=tuple(
+                replace(one, sides=(first, second)) for one, first, second in sides
+            ),
         )
 
     def to_markdown(self) -> str:
-        """Returns the report as Markdown; text from outside cannot become markup, an image or a link to a script."""
+        """Returns the report as Markdown; text from outside cannot become markup, an image or a
+        link to a script.
+        """
         from sentient_kernel.report.markdown import draw
 
         return draw(self)
 
     def to_html(self) -> str:
-        """Returns the report as one HTML element with its own style: no script, no network, the same for the same report."""
+        """Returns the report as one HTML element with its own style: no script, no network, the
+        same for the same report.
+        """
         from sentient_kernel.report.html import draw
 
         return draw(self)
@@ -313,18 +341,32 @@ class Report:
             ".bib": bibliography.bibtex,
             ".md": Report.to_markdown,
             ".html": html.page,
-            ".json": lambda report: json.dumps(report.to_dict(), ensure_ascii=False, indent=2) + "\n",
+            ".json": lambda report: (
+                json.dumps(report.to_dict(), ensure_ascii=False, indent=2) + "\n"
+            ),
             ".ipynb": ipynb.notebook,
             ".docx": docx.document,
         }
-        write = next((writer for ending, writer in writers.items() if target.name.lower().endswith(ending)), None)
+        write = next(
+            (writer for ending, writer in writers.items() if target.name.lower().endswith(ending)),
+            None,
+        )
         if write is None:
-            raise UsageError(f"A report cannot be saved as {target.name!r}.", hint=f"Endings that work: {', '.join(sorted(writers))}.")
+            raise UsageError(
+                f"A report cannot be saved as {target.name!r}.",
+                hint=f"Endings that work: {', '.join(sorted(writers))}.",
+            )
         try:
             written = write(self)
-            target.write_bytes(written if isinstance(written, bytes) else written.encode("utf-8", "backslashreplace"))
+            target.write_bytes(
+                written
+                if isinstance(written, bytes)
+                else written.encode("utf-8", "backslashreplace")
+            )
         except OSError as error:
-            raise UsageError(f"{target.name!r} cannot be written: {error.strerror or error}.") from error
+            raise UsageError(
+                f"{target.name!r} cannot be written: {error.strerror or error}."
+            ) from error
         return target
 
     def __repr__(self) -> str:
@@ -333,8 +375,11 @@ class Report:
         if self.abstained:
             return f"Report({shown!r}, nothing found)"
         parts = [
-            str(self.coverage), f"{len(self.claims)} claims", f"{len(self.citations)} citations", f"{len(self.unsupported)} unsupported",
-        ]  # fmt: skip
+            str(self.coverage),
+            f"{len(self.claims)} claims",
+            f"{len(self.citations)} citations",
+            f"{len(self.unsupported)} unsupported",
+        ]
         return f"Report({', '.join([repr(shown), *filter(None, parts)])})"
 
     def _repr_html_(self) -> str:
@@ -350,9 +395,13 @@ class Report:
 
 def _cited(meta: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the little of a document's meta that goes with each citation."""
-    kept: dict[str, Any] = {name: meta[name][:300] for name in _CITED if isinstance(meta.get(name), str) and meta[name]}
+    kept: dict[str, Any] = {
+        name: meta[name][:300] for name in _CITED if isinstance(meta.get(name), str) and meta[name]
+    }
     authors = meta.get("authors")
-    if isinstance(authors, list) and (names := [name[:120] for name in authors[:MOST_AUTHORS] if isinstance(name, str)]):
+    if isinstance(authors, list) and (
+        names := [name[:120] for name in authors[:MOST_AUTHORS] if isinstance(name, str)]
+    ):
         kept["authors"] = names
     return kept
 

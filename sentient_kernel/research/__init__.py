@@ -1,10 +1,13 @@
 """The research: a workflow that plans, searches, reads, writes and checks.
 
-May import: ``report``, ``engine``, ``models``, ``sources``, ``index``, ``cache``, ``text`` and the vocabulary. Knows no widget
+May import: ``report``, ``engine``, ``models``, ``sources``, ``index``, ``cache``, ``text`` and the
+    vocabulary. Knows no widget
 and no workbench.
 
-The invariants: every sentence of a report leads to a quote that stands at its place in a stored text; nothing that a model wrote after it
-read one's own documents is sent elsewhere before a person agreed; a report without a model is made by rule alone.
+The invariants: every sentence of a report leads to a quote that stands at its place in a stored
+    text; nothing that a model wrote after it
+read one's own documents is sent elsewhere before a person agreed; a report without a model is made
+by rule alone.
 
     workflow.py         the order of things, each arrow a recorded step
     gathering.py        what a research knows so far, and its searches
@@ -21,7 +24,8 @@ read one's own documents is sent elsewhere before a person agreed; a report with
     cites.py            the numbers of quotes as models write them
     assemble.py         a report made of what a model wrote
     coverage.py         how well a report answers
-    taint.py            what one's own documents have touched, and what may be sent elsewhere (information flow)
+    taint.py            what one's own documents have touched, and what may be sent elsewhere
+                        (information flow)
     names.py            what the stored inputs of a research name
     extractive/         answers by rule: plan, evidence, sentences
     verify/             whether a quote supports a sentence

@@ -1,6 +1,8 @@
-"""Makes a report of what a model wrote: each sentence with the quotes it points to, checked like any other. Pure.
+"""Makes a report of what a model wrote: each sentence with the quotes it points to, checked like
+any other. Pure.
 
-The model chooses quotes by number; it never writes one. So every quotation is a source's own, whatever the model says.
+The model chooses quotes by number; it never writes one. So every quotation is a source's own,
+whatever the model says.
 """
 
 from __future__ import annotations
@@ -53,9 +55,14 @@ def assemble(
     gaps = _unfound(plan, found, healths)
     gaps += missed(missing, gaps)
     report = Report(
-        question=question, answer=" ".join(claim.text for claim in lead), claims=tuple(claims), run_id=RunId(run_id),
-        parts=tuple(part.text for part in plan), unanswered=tuple(gaps), disagreements=disagreements(_near(evidence)),
-    )  # fmt: skip
+        question=question,
+        answer=" ".join(claim.text for claim in lead),
+        claims=tuple(claims),
+        run_id=RunId(run_id),
+        parts=tuple(part.text for part in plan),
+        unanswered=tuple(gaps),
+        disagreements=disagreements(_near(evidence)),
+    )
     return replace(report, sources=source_notes(healths, found, report))
 
 
@@ -66,7 +73,9 @@ def abstaining(
     healths: Sequence[Health],
     found: Mapping[int, Sequence[Passage]],
 ) -> Report:
-    """Returns the report of a model that says that no quote answers the question; the arguments are those of :func:`assemble`."""
+    """Returns the report of a model that says that no quote answers the question; the arguments are
+    those of :func:`assemble`.
+    """
     gaps = _unfound(plan, found, healths)
     report = Report(
         question=question,
@@ -78,14 +87,20 @@ def abstaining(
     return replace(report, sources=source_notes(healths, found, report))
 
 
-def _unfound(plan: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]], healths: Sequence[Health]) -> list[Gap]:
-    """Returns the parts for which no search found anything. Whether the others are answered, the model says, not their words."""
+def _unfound(
+    plan: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]], healths: Sequence[Health]
+) -> list[Gap]:
+    """Returns the parts for which no search found anything. Whether the others are answered, the
+    model says, not their words.
+    """
     empty = [part for part in plan if part.id and not found.get(part.id)]
     return list(unanswered(empty, {}, (), healths))
 
 
 def _near(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """Returns the evidence that is about the question by its words: what a model is shown besides would seem to contradict it."""
+    """Returns the evidence that is about the question by its words: what a model is shown besides
+    would seem to contradict it.
+    """
     best = max((one.score for one in evidence), default=0.0)
     return [one for one in evidence if one.score >= WEIGHTS.floor * best]
 
@@ -93,7 +108,11 @@ def _near(evidence: Sequence[Evidence]) -> list[Evidence]:
 def missed(missing: Sequence[str], known: Sequence[Gap]) -> list[Gap]:
     """Returns what a model says is not answered, beside what is known to be."""
     reason = "The model found no quote that answers this."
-    return [Gap(question=text, reason=reason) for text in missing if all(gap.question != text for gap in known)]
+    return [
+        Gap(question=text, reason=reason)
+        for text in missing
+        if all(gap.question != text for gap in known)
+    ]
 
 
 def claims_from(sentences: Sentences, evidence: Sequence[Evidence]) -> list[Claim]:
@@ -107,11 +126,13 @@ def claims_from(sentences: Sentences, evidence: Sequence[Evidence]) -> list[Clai
 
 
 def mended(report: Report, repaired: Sequence[Claim]) -> Report:
-    """Returns a checked report in which unsupported sentences gave way to those that were written anew and are supported.
+    """Returns a checked report in which unsupported sentences gave way to those that were written
+    anew and are supported.
 
     Args:
         report: The report as it was checked.
-        repaired: The new sentences, checked. Those that are not supported either are left out: the old ones then stay, marked.
+        repaired: The new sentences, checked. Those that are not supported either are left out: the
+            old ones then stay, marked.
     """
     known = {claim.text for claim in report.claims}
     good = [claim for claim in repaired if claim.verdict == "supported" and claim.text not in known]
@@ -131,7 +152,9 @@ def mended(report: Report, repaired: Sequence[Claim]) -> Report:
 
 
 def answered(report: Report) -> Report:
-    """Returns a checked report whose answer is made of supported sentences; where the first ones are not, the next best lead."""
+    """Returns a checked report whose answer is made of supported sentences; where the first ones
+    are not, the next best lead.
+    """
     good = [claim for claim in report.claims if claim.verdict == "supported"]
     lead = [claim for claim in good if claim.lead] or good[:1]
     claims = tuple(replace(claim, lead=claim in lead) for claim in report.claims)
@@ -144,8 +167,14 @@ def weak(report: Report) -> list[Claim]:
 
 
 def by_judgement(report: Report) -> list[tuple[str, str]]:
-    """Returns the sentences that count as supported because a model or an embedder says so, each with who."""
-    return [(claim.text, claim.reason) for claim in report.claims if claim.verdict == "supported" and claim.reason]
+    """Returns the sentences that count as supported because a model or an embedder says so, each
+    with who.
+    """
+    return [
+        (claim.text, claim.reason)
+        for claim in report.claims
+        if claim.verdict == "supported" and claim.reason
+    ]
 
 
 def _alike(one: str, other: str) -> float:

@@ -1,4 +1,6 @@
-"""The step that checks a report against the stored snapshots, and the one that compares meanings where an embedder is set."""
+"""The step that checks a report against the stored snapshots, and the one that compares meanings
+where an embedder is set.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,12 @@ class Checking:
         self._models = models
 
     @fixed_name("research:verify")
-    def verify(self, draft: Report, judged: dict[str, str] | None = None, near: dict[str, float] | None = None) -> Report:
+    def verify(
+        self,
+        draft: Report,
+        judged: dict[str, str] | None = None,
+        near: dict[str, float] | None = None,
+    ) -> Report:
         """Checks every citation of a report against the stored snapshots.
 
         Args:
@@ -65,8 +72,15 @@ class Checking:
         except NotFound:
             return None
 
-    async def nearness(self, doubtful: Sequence[Claim], evidence: Sequence[Evidence], embedder: str, notes: list[str]) -> dict[str, float]:
-        """Returns how similar sentences are to what they cite; nothing where the embedder does not answer, which is noted.
+    async def nearness(
+        self,
+        doubtful: Sequence[Claim],
+        evidence: Sequence[Evidence],
+        embedder: str,
+        notes: list[str],
+    ) -> dict[str, float]:
+        """Returns how similar sentences are to what they cite; nothing where the embedder does not
+        answer, which is noted.
 
         Args:
             doubtful: The sentences.
@@ -77,10 +91,15 @@ class Checking:
         from sentient_kernel.research.verify.similarity import nearness
 
         at = {(one.document, one.start, one.end): n for n, one in enumerate(evidence)}
-        cited = {claim.text: [at[one.place] for one in claim.citations if one.place in at] for claim in doubtful}
+        cited = {
+            claim.text: [at[one.place] for one in claim.citations if one.place in at]
+            for claim in doubtful
+        }
 
         @fixed_name("research:compare")
-        async def compare(name: str, quotes: list[str], cited: dict[str, list[int]]) -> dict[str, float]:
+        async def compare(
+            name: str, quotes: list[str], cited: dict[str, list[int]]
+        ) -> dict[str, float]:
             texts = [*quotes, *cited]
 
             async def embed() -> bytes:
@@ -88,7 +107,9 @@ class Checking:
                 return json.dumps([[round(x, 6) for x in vector] for vector in vectors]).encode()
 
             key = Key("model", {"embedder": name, "texts": texts})
-            vectors = json.loads((await self._library.cache.call(key, embed, ttl=EMBEDDING_TTL)).data)
+            vectors = json.loads(
+                (await self._library.cache.call(key, embed, ttl=EMBEDDING_TTL)).data
+            )
             others, of = vectors[: len(quotes)], vectors[len(quotes) :]
             return {
                 text: nearness(vector, [others[place] for place in places], others)
@@ -97,7 +118,9 @@ class Checking:
 
         quotes = [one.quote for one in evidence]
         try:
-            found: dict[str, float] = await self._ctx.step(compare, embedder, quotes, cited, title="compare meanings")
+            found: dict[str, float] = await self._ctx.step(
+                compare, embedder, quotes, cited, title="compare meanings"
+            )
         except StepFailed as error:
             notes.append(f"The embedder did not help to check sentences: {error.message}")
             return {}

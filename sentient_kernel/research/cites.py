@@ -1,4 +1,6 @@
-"""Numbers of quotes as models write them: beside a sentence in any shape, or in it as citations are written. Pure."""
+"""Numbers of quotes as models write them: beside a sentence in any shape, or in it as citations are
+written. Pure.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +14,35 @@ _NUMBER = r"[0-9]{1,3}(?![0-9])"
 _GROUP = rf"{_NUMBER}(?:\s*(?:,|;|&|-|\u2013|\u2014|\band\b|\bto\b)\s*(?:and\s+)?{_NUMBER})*"
 _LABEL = r"(?:\^|#|(?:quotes?|sources?|refs?|references?|citations?|cites?|evidence|documents?|docs?)\s*[:#]?\s*)?"
 _BRACKETS = re.compile(
-    rf"\s*(?:\[\s*{_LABEL}({_GROUP})\s*\](?:\([^()\s]*\))?|\u3010\s*{_LABEL}({_GROUP})(?:\u2020[^\u3011]*)?\s*\u3011)", re.I
+    rf"\s*(?:\[\s*{_LABEL}({_GROUP})\s*\](?:\([^()\s]*\))?|\u3010\s*{_LABEL}({_GROUP})(?:\u2020[^\u3011]*)?\s*\u3011)",
+    re.I,
 )
 _SAID = re.compile(rf"\s*\(\s*(?:see\s+)?{_LABEL[:-1]}\s*({_GROUP})\s*\)", re.I)
 _LAST = re.compile(rf"\s*\(\s*({_GROUP})\s*\)(?=[.!?\u3002]?\s*$)")
 _RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
 _SUPERSCRIPT = re.compile(
-    rf"(?<=[^\W\d_]{{3}}|..[.,;:!?)\"\u201d\u2019])([{_RAISED}]{{1,2}}(?:[,\u02d2\u2009 ]?[{_RAISED}]{{1,2}})*)(?!\w)"
+    rf"(?<=[^\W\d_]{{3}}|..[.,;:!?)\"\u201d\u2019])([{_RAISED}]{{1,2}}(?:[,\u02d2\u2009"
+    rf" ]?[{_RAISED}]{{1,2}})*)(?!\w)"
 )
 _DIGITS = str.maketrans(_RAISED, "0123456789")
-_MEASURES = ("metre", "metres", "meter", "meters", "foot", "feet", "inch", "inches", "mile", "miles", "yard", "yards")
+_MEASURES = (
+    "metre",
+    "metres",
+    "meter",
+    "meters",
+    "foot",
+    "feet",
+    "inch",
+    "inches",
+    "mile",
+    "miles",
+    "yard",
+    "yards",
+)
 _CODE = re.compile(r"(?:[a-z_]\w*[._][a-z_]\w*|\))$")
-_NAMED = re.compile(r"\b(?:fig|figure|eq|equation|table|section|step|phase|type|part|range|interval|ci)\.?$", re.I)
+_NAMED = re.compile(
+    r"\b(?:fig|figure|eq|equation|table|section|step|phase|type|part|range|interval|ci)\.?$", re.I
+)
 _ONLY = re.compile(rf"\W*(?:{_LABEL}{_GROUP}\W*)+", re.I)
 _RANGE = re.compile(rf"({_NUMBER})(?:\s*(?:-|\u2013|\u2014|\bto\b)\s*({_NUMBER}))?")
 _WIDEST = 10
@@ -33,7 +52,8 @@ _MOST = 100
 
 
 def cited(value: Any) -> list[int]:
-    """Returns the numbers that a model gives beside a sentence: a list, one number, words, or objects that hold them.
+    """Returns the numbers that a model gives beside a sentence: a list, one number, words, or
+    objects that hold them.
 
     Example:
         >>> cited([1, "2", "[3]", {"quote": 4}]), cited("quotes 1 and 3"), cited("2-4"), cited([True, None, "In 1874"])
@@ -56,14 +76,18 @@ def _numbers(value: Any, depth: int) -> Iterator[int]:
         for one in value[:_MOST]:
             yield from _numbers(one, depth + 1)
     elif isinstance(value, dict):
-        yield from next((found for one in value.values() if (found := list(_numbers(one, depth + 1)))), [])
+        yield from next(
+            (found for one in value.values() if (found := list(_numbers(one, depth + 1)))), []
+        )
 
 
 def _spread(text: str) -> Iterator[int]:
     """Yields the numbers of a group, those within its ranges among them."""
     for first, last in _RANGE.findall(text):
         yield from (
-            range(int(first), int(last) + 1) if last and 0 <= int(last) - int(first) < _WIDEST else map(int, filter(None, (first, last)))
+            range(int(first), int(last) + 1)
+            if last and 0 <= int(last) - int(first) < _WIDEST
+            else map(int, filter(None, (first, last)))
         )
 
 
@@ -73,7 +97,8 @@ def lifted(text: str, *, most: int, beside: bool) -> tuple[str, list[int]]:
     Args:
         text: The sentence.
         most: How many quotes there are.
-        beside: Whether numbers stand beside the sentence; if so, a bare number in parentheses is part of what it says.
+        beside: Whether numbers stand beside the sentence; if so, a bare number in parentheses is
+            part of what it says.
 
     Example:
         >>> lifted("It was built in 1874 [1, 3], and is lit \u30104\u2020source\u3011.", most=9, beside=False)
@@ -84,9 +109,17 @@ def lifted(text: str, *, most: int, beside: bool) -> tuple[str, list[int]]:
     found: list[int] = []
 
     def take(match: re.Match[str]) -> str:
-        before, numbers = match.string[: match.start()], list(_spread(next(filter(None, match.groups()))))
+        before, numbers = (
+            match.string[: match.start()],
+            list(_spread(next(filter(None, match.groups())))),
+        )
         code = before.count("`") % 2 or (match.group()[0] == "[" and _CODE.search(before))
-        if code or _NAMED.search(before) or 0 in numbers or (len(numbers) > 1 and max(numbers) > most):
+        if (
+            code
+            or _NAMED.search(before)
+            or 0 in numbers
+            or (len(numbers) > 1 and max(numbers) > most)
+        ):
             return match.group()  # a place in a list, a figure, an interval
         found.extend(numbers)
         return ""
@@ -94,11 +127,18 @@ def lifted(text: str, *, most: int, beside: bool) -> tuple[str, list[int]]:
     def raised(match: re.Match[str]) -> str:
         if (re.findall(r"\w+$", match.string[: match.start()]) or [""])[0].lower() in _MEASURES:
             return match.group()
-        found.extend(int(part) for part in re.split(r"\D+", match.group(1).translate(_DIGITS)) if part)
+        found.extend(
+            int(part) for part in re.split(r"\D+", match.group(1).translate(_DIGITS)) if part
+        )
         return ""
 
     for pattern, how in ((_BRACKETS, take), (_SAID, take), (_SUPERSCRIPT, raised)):
         text = pattern.sub(how, text)
-    if not found and not beside and (match := _LAST.search(text)) and all(1 <= n <= most for n in _spread(match[1])):
+    if (
+        not found
+        and not beside
+        and (match := _LAST.search(text))
+        and all(1 <= n <= most for n in _spread(match[1]))
+    ):
         text = _LAST.sub(take, text)
     return " ".join(text.split()), list(dict.fromkeys(found))

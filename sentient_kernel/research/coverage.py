@@ -1,11 +1,14 @@
-"""How well a report answers what was asked; whether its quotes stand at their place is another question.
+"""How well a report answers what was asked; whether its quotes stand at their place is another
+question.
 
-Pure. Rules cannot read meaning, so they claim little: a part counts as answered when nothing that it
-names is missing, and one sentence of the answer holds what it asks about, its measure or kind (money
+Pure. Rules cannot read meaning, so they claim little: a part counts as answered when nothing that
+    it
+names is missing, and one sentence of the answer holds what it asks about, its measure or kind
+(money
 for a price), and what a question of yes or no asks of it: most of its words where the search stood
 out, else all of them. Measured so, COVID-QA's answer stands in 3 of 4 such answers and in 9 of
-10 such reports; of 3,100 questions that the documents have no answer to, fewer than 1 in 100 count as
-answered (tests/bench/evidence.py).
+10 such reports; of 3,100 questions that the documents have no answer to, fewer than 1 in 100 count
+as answered (tests/bench/evidence.py).
 """
 
 from __future__ import annotations
@@ -41,7 +44,9 @@ MEANT = 0.7
 """What is missing is a part of the question when it has more than this share of its words."""
 
 
-def judged(parts: Sequence[SubQuestion], claims: Sequence[Claim], supports: Mapping[int, Support]) -> Coverage:
+def judged(
+    parts: Sequence[SubQuestion], claims: Sequence[Claim], supports: Mapping[int, Support]
+) -> Coverage:
     """Returns how well the sources' own sentences answer a question.
 
     Args:
@@ -57,7 +62,9 @@ def judged(parts: Sequence[SubQuestion], claims: Sequence[Claim], supports: Mapp
     return Coverage(level=level, asked=asked_for, answered=answered)
 
 
-def left_open(parts: Sequence[SubQuestion], claims: Sequence[Claim], supports: Mapping[int, Support]) -> list[SubQuestion]:
+def left_open(
+    parts: Sequence[SubQuestion], claims: Sequence[Claim], supports: Mapping[int, Support]
+) -> list[SubQuestion]:
     """Returns the parts of a question that no sentence of the answer counts as an answer to.
 
     Args:
@@ -79,7 +86,9 @@ def _standing(claims: Sequence[Claim]) -> list[Claim]:
     return [claim for claim in claims if claim.verdict in ("supported", "unchecked")]
 
 
-def written(parts: Sequence[SubQuestion], claims: Sequence[Claim], missing: Sequence[str]) -> Coverage:
+def written(
+    parts: Sequence[SubQuestion], claims: Sequence[Claim], missing: Sequence[str]
+) -> Coverage:
     """Returns how well checked sentences of a model, which says itself what is missing, answer.
 
     Args:
@@ -103,20 +112,29 @@ def _meant(part: SubQuestion, missing: str) -> bool:
     return sum(value for term, value in terms.items() if term in told) > MEANT * sum(terms.values())
 
 
-def _answers(part: SubQuestion, lead: Sequence[Claim], support: Support | None, sides: Sequence[SubQuestion]) -> bool:
+def _answers(
+    part: SubQuestion, lead: Sequence[Claim], support: Support | None, sides: Sequence[SubQuestion]
+) -> bool:
     """Tells whether a part is answered by the sentences of the answer.
 
     What compares is answered by those on both sides together, or when each side is told what it is.
     """
     if support is None or not support.ok or support.names:
         return False
-    if part.kind == "whole" and sides and all(any(_tells(claim, side) for claim in lead) for side in sides):
+    if (
+        part.kind == "whole"
+        and sides
+        and all(any(_tells(claim, side) for claim in lead) for side in sides)
+    ):
         return True
     own = [claim for claim in lead if part.kind == "whole" or claim.part == part.id]
     if sides and own:  # what compares is told by several sentences together
         return support.score >= SURE and _fits(part, own)
     share = HELD if support.score >= SURE else ALL
-    if share == ALL and sum(value for value in sought(part.query).values() if value > KIND) < ENOUGH_ASKED:
+    if (
+        share == ALL
+        and sum(value for value in sought(part.query).values() if value > KIND) < ENOUGH_ASKED
+    ):
         return False
     return any(_fits(part, [claim], share) for claim in own)
 
@@ -131,18 +149,31 @@ def _fits(part: SubQuestion, told: Sequence[Claim], share: float = HELD) -> bool
     """
     read = reader(part.query)
     terms = sought(part.text) if part.kind == "part" else sought(part.query)
-    if all(value < 1 for value in terms.values()):  # "for how long?" is asked of what the question names
+    if all(
+        value < 1 for value in terms.values()
+    ):  # "for how long?" is asked of what the question names
         terms = sought(part.query)
     text = " ".join(claim.text for claim in told)
     said = frozenset(read(text))
     titles = (one.title for claim in told for one in claim.citations[:1])
     held = said.union(*(titled(title) | frozenset(read(title)) for title in titles))
     thing, done = counted(part.query), deed(part.query)
-    needed = {term for term, value in terms.items() if value == 2 or (value >= 1 and term in thing)} | done
-    if not needed <= held or not of_form(part.query) <= held or (done and not done & said) or not said & terms.keys():
+    needed = {
+        term for term, value in terms.items() if value == 2 or (value >= 1 and term in thing)
+    } | done
+    if (
+        not needed <= held
+        or not of_form(part.query) <= held
+        or (done and not done & said)
+        or not said & terms.keys()
+    ):
         return False
-    telling = {term: value for term, value in terms.items() if value > KIND or term in UNSURE} or terms
-    if sum(value for term, value in telling.items() if term in held) < share * sum(telling.values()):
+    telling = {
+        term: value for term, value in terms.items() if value > KIND or term in UNSURE
+    } or terms
+    if sum(value for term, value in telling.items() if term in held) < share * sum(
+        telling.values()
+    ):
         return False
     signs = measures(part.query) or wanted(part.query, first=True)
     return all(sign.search(text) for sign in signs)

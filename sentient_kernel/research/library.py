@@ -1,4 +1,6 @@
-"""What research works with: the sources that were added, the index over them, and the snapshots of what was cited."""
+"""What research works with: the sources that were added, the index over them, and the snapshots of
+what was cited.
+"""
 
 from __future__ import annotations
 
@@ -42,18 +44,26 @@ LONGEST_PASSAGE = 10_000
 class Library:
     """Sources by name, one index for all of them, opened when first needed.
 
-    A run finds its sources again by a reference: the name they go by, what to open them by, and what people read for that.
+    A run finds its sources again by a reference: the name they go by, what to open them by, and
+        what people read for that.
 
     Args:
         index: The index's file; it can be rebuilt from the sources.
         blobs: Where snapshots of cited documents are kept for good.
         settings: For the sources.
         fetcher: Asks other machines; by default one is made when first needed.
-        cache: What the outside world answered; by default ``cache.db`` beside the index. One that is given is not closed here.
+        cache: What the outside world answered; by default ``cache.db`` beside the index. One that
+            is given is not closed here.
     """
 
     def __init__(
-        self, index: Path, blobs: Blobs, settings: Settings, *, fetcher: Fetcher | None = None, cache: Cache | None = None
+        self,
+        index: Path,
+        blobs: Blobs,
+        settings: Settings,
+        *,
+        fetcher: Fetcher | None = None,
+        cache: Cache | None = None,
     ) -> None:
         self._path = index
         self._blobs = blobs
@@ -89,9 +99,12 @@ class Library:
 
                 settings = self._settings
                 self._cache = Cache(
-                    self._path.parent / "cache.db", ttl=settings.cache_ttl, most_bytes=settings.cache_max_size, mode=settings.mode,
+                    self._path.parent / "cache.db",
+                    ttl=settings.cache_ttl,
+                    most_bytes=settings.cache_max_size,
+                    mode=settings.mode,
                     offline=settings.offline,
-                )  # fmt: skip
+                )
             return self._cache
 
     @property
@@ -99,7 +112,9 @@ class Library:
         """The way of sources to other machines."""
         with self._lock:
             if self._closed:
-                raise UsageError("This workbench is closed.", hint="Open a new one; stored runs are all there.")
+                raise UsageError(
+                    "This workbench is closed.", hint="Open a new one; stored runs are all there."
+                )
             if self._outside is None:
                 from sentient_kernel.sources.web.fetch import Outside
 
@@ -111,7 +126,9 @@ class Library:
         """The passages of all sources."""
         with self._lock:
             if self._closed:
-                raise UsageError("This workbench is closed.", hint="Open a new one; stored runs are all there.")
+                raise UsageError(
+                    "This workbench is closed.", hint="Open a new one; stored runs are all there."
+                )
             if self._index is None:
                 from sentient_kernel.index.store import Index
 
@@ -119,20 +136,27 @@ class Library:
             return self._index
 
     def add(self, source: Any, *, name: str | None = None) -> Source:
-        """Adds a source, or returns the one that was added for the same place. Raises UsageError."""
+        """Adds a source, or returns the one that was added for the same place. Raises
+        UsageError.
+        """
         with self._lock:
             ref = self._reference(source, name, self._added)
             opened = self.source(ref) if isinstance(source, (str, os.PathLike)) else source
             known = self._added.get(ref[0], ref)
             if known[1] != ref[1] or self._open.get(tuple(ref), opened) is not opened:
-                raise UsageError(f"There is a source named {ref[0]!r} already.", hint="Give this one another: wb.add(..., name='...').")
+                raise UsageError(
+                    f"There is a source named {ref[0]!r} already.",
+                    hint="Give this one another: wb.add(..., name='...').",
+                )
             self._added[ref[0]], self._open[tuple(ref)] = ref, opened
             return opened
 
     def references(self, given: Sequence[Any]) -> list[list[str]]:
-        """Returns references to the sources meant: those given, else all that were added, else the installed packages.
+        """Returns references to the sources meant: those given, else all that were added, else the
+        installed packages.
 
-        What is given without having been added is opened for whoever asks, and stays out of what others search.
+        What is given without having been added is opened for whoever asks, and stays out of what
+        others search.
         """
         with self._lock:
             if not given:
@@ -143,8 +167,13 @@ class Library:
                 ref = self._added.get(one) if isinstance(one, str) else None
                 ref = ref or self._reference(one, None, {**self._added, **chosen})
                 place = isinstance(one, (str, os.PathLike))
-                if chosen.setdefault(ref[0], ref) != ref or (not place and objects.setdefault(ref[0], one) is not one):
-                    raise UsageError(f"Two sources are named {ref[0]!r}.", hint="Give one of them another: wb.add(..., name='...').")
+                if chosen.setdefault(ref[0], ref) != ref or (
+                    not place and objects.setdefault(ref[0], one) is not one
+                ):
+                    raise UsageError(
+                        f"Two sources are named {ref[0]!r}.",
+                        hint="Give one of them another: wb.add(..., name='...').",
+                    )
                 if place:
                     self.source(ref)
                 else:
@@ -152,7 +181,9 @@ class Library:
             return list(chosen.values())
 
     def _reference(self, source: Any, name: str | None, known: dict[str, list[str]]) -> list[str]:
-        """Returns how a source is found again: its name, what to open it by, what people read for that."""
+        """Returns how a source is found again: its name, what to open it by, what people read for
+        that.
+        """
         if isinstance(source, (str, os.PathLike)):
             shown = os.fspath(source)
             spec = _spec(shown, known)
@@ -160,20 +191,29 @@ class Library:
                 hold_address(spec, "address")
                 self._addresses[clean], spec, shown = spec, clean, clean
         elif all(hasattr(source, part) for part in ("name", "search", "refresh", "document")):
-            added = next((ref for ref in known.values() if self._open.get(tuple(ref)) is source), None)
+            added = next(
+                (ref for ref in known.values() if self._open.get(tuple(ref)) is source), None
+            )
             if added is not None and name in (None, added[0]):
                 return added
             return [name or source.name, f"source:{source.name}", ""]
         else:
             raise UsageError(
                 f"{source!r} is not a source.",
-                hint="Give a folder, a file, 'packages', 'web', an address, or an object with name, refresh, search and document.",
+                hint=(
+                    "Give a folder, a file, 'packages', 'web', an address, or an object with name,"
+                    " refresh, search and document."
+                ),
             )
-        same = next((ref for ref in known.values() if ref[1] == spec and name in (None, ref[0])), None)
+        same = next(
+            (ref for ref in known.values() if ref[1] == spec and name in (None, ref[0])), None
+        )
         return same or [name or _friendly(spec, known), spec, shown]
 
     def source(self, ref: Sequence[str]) -> Source:
-        """Returns a source by its reference. Raises NotFound when it was an object that nobody has added here."""
+        """Returns a source by its reference. Raises NotFound when it was an object that nobody has
+        added here.
+        """
         name, spec, shown = ref
         with self._lock:
             found = self._open.get(tuple(ref))
@@ -182,7 +222,12 @@ class Library:
                     f"The source {name!r} is an object that was not added to this workbench.",
                     hint="Add it with wb.add(...), then resume the run.",
                 )
-            if found is None and "…" in spec and _kind(spec) == "page" and spec not in self._addresses:
+            if (
+                found is None
+                and "…" in spec
+                and _kind(spec) == "page"
+                and spec not in self._addresses
+            ):
                 raise NotFound(
                     f"The address of the source {name!r} held a secret, which is not kept.",
                     hint="Add it again with wb.add(...), then resume the run.",
@@ -191,7 +236,14 @@ class Library:
                 from sentient_kernel.sources.opening import open_source
 
                 where = self._addresses.get(spec, spec)
-                found = open_source(where, self.index, settings=self._settings, name=name, shown=shown, outside=lambda: self.outside)
+                found = open_source(
+                    where,
+                    self.index,
+                    settings=self._settings,
+                    name=name,
+                    shown=shown,
+                    outside=lambda: self.outside,
+                )
                 self._open[tuple(ref)] = found
             return found
 
@@ -200,20 +252,28 @@ class Library:
         return _shortened(await self.source(ref).refresh(progress), ref[0])
 
     async def search(self, ref: Sequence[str], query: str, k: int) -> tuple[list[Passage], Health]:
-        """Returns the passages of one source that fit, and how the source is doing; both under the name it goes by here."""
+        """Returns the passages of one source that fit, and how the source is doing; both under the
+        name it goes by here.
+        """
         source = self.source(ref)
         passages, own = await source.search(query, k=k), self.owns(ref)
         found = _kind(ref[1]) == "service"  # only these speak for others
-        named = [replace(one, source=ref[0], own=own or one.own, origin=one.origin if found else "") for one in passages]
+        named = [
+            replace(one, source=ref[0], own=own or one.own, origin=one.origin if found else "")
+            for one in passages
+        ]
         kept, refused = _without_secrets(named)
         health = _shortened(source.health, ref[0])
-        return [_cut(passage) for passage in kept], replace(health, refused=(*health.refused, *refused)) if refused else health
+        return [_cut(passage) for passage in kept], (
+            replace(health, refused=(*health.refused, *refused)) if refused else health
+        )
 
     def owns(self, ref: Sequence[str]) -> bool:
         """Tells whether a source holds a person's own documents.
 
-        Folders and files do, pages at hosts of ``SENTIENT_ALLOW_HOSTS``, and every object that does not say ``public = True``. Other
-        pages do not. Of search services and installed packages each passage says it for itself, by where its text came from.
+        Folders and files do, pages at hosts of ``SENTIENT_ALLOW_HOSTS``, and every object that does
+        not say ``public = True``. Other pages do not. Of search services and installed packages
+        each passage says it for itself, by where its text came from.
         """
         kind = _kind(ref[1])
         if kind == "page":
@@ -221,9 +281,11 @@ class Library:
         return kind == "place" or (kind in ("object", "plugin") and not self._public(ref))
 
     def sends(self, ref: Sequence[str]) -> bool:
-        """Tells whether what a source is asked leaves this machine: search services, and objects that say they are public.
+        """Tells whether what a source is asked leaves this machine: search services, and objects
+        that say they are public.
 
-        What another package brings is taken to, whatever it says. In a replay, and offline, services are not asked.
+        What another package brings is taken to, whatever it says. In a replay, and offline,
+        services are not asked.
         """
         kind = _kind(ref[1])
         if kind == "service":
@@ -237,7 +299,9 @@ class Library:
             return False  # an object that nobody gave here: it cannot be asked either
 
     def search_now(self, query: str, refs: Sequence[Sequence[str]], k: int) -> list[Passage]:
-        """Reads what is new in sources, asks them all and returns the k best passages; for a plain cell, on any thread."""
+        """Reads what is new in sources, asks them all and returns the k best passages; for a plain
+        cell, on any thread.
+        """
         query = check_query(query)
         if k < 1:
             raise UsageError(f"k must be at least 1, not {k!r}.")
@@ -246,27 +310,39 @@ class Library:
             async with self._outside.visit() if self._outside is not None else nullcontext():
                 await asyncio.gather(*(self.refresh(ref) for ref in refs))
                 found = await asyncio.gather(*(self.search(ref, query, k) for ref in refs))
-            return sorted((p for passages, _ in found for p in passages), key=lambda p: -p.score)[:k]
+            return sorted((p for passages, _ in found for p in passages), key=lambda p: -p.score)[
+                :k
+            ]
 
         return run_apart(ask())
 
     def keep(self, documents: Sequence[DocumentId]) -> list[str]:
-        """Keeps snapshots of documents for good: citations point into them when the source has changed. Returns those that are gone."""
+        """Keeps snapshots of documents for good: citations point into them when the source has
+        changed. Returns those that are gone.
+        """
         found = {str(one): self._look_up(one) for one in documents}
         for document in filter(None, found.values()):
             self._blobs.take(BlobId(document.id), document.pieces())
         return [one for one, document in found.items() if document is None]
 
     def document(self, document: DocumentId) -> Document:
-        """Returns a document as it stood when it was cited, or as the index has it now. Raises NotFound."""
+        """Returns a document as it stood when it was cited, or as the index has it now. Raises
+        NotFound.
+        """
         if not is_document_id(document):
-            raise NotFound(f"{document[:80]!r} is not the id of a document.", hint="Citations and passages carry the ids of documents.")
+            raise NotFound(
+                f"{document[:80]!r} is not the id of a document.",
+                hint="Citations and passages carry the ids of documents.",
+            )
         try:
             return Document.from_snapshot(self._blobs.get(BlobId(document)))
         except NotFound:
             found = self._look_up(document)
         if found is None:
-            raise NotFound(f"There is no document {document!r} here.", hint="Citations and passages carry the ids of documents.")
+            raise NotFound(
+                f"There is no document {document!r} here.",
+                hint="Citations and passages carry the ids of documents.",
+            )
         return found
 
     def _look_up(self, document: DocumentId) -> Document | None:
@@ -275,14 +351,20 @@ class Library:
         found = self.index.document(document)
         for source in () if found is not None else tuple(self._open.values()):
             found = found or source.document(document)
-        return found or self.outside.document(document)  # a run that goes on in this process has not opened its sources again
+        return found or self.outside.document(
+            document
+        )  # a run that goes on in this process has not opened its sources again
 
     async def disconnect(self) -> None:
-        """Ends calls that nobody waits for any more, and closes all connections; on the engine's loop, when its runs have stopped."""
+        """Ends calls that nobody waits for any more, and closes all connections; on the engine's
+        loop, when its runs have stopped.
+        """
         if self._cache is not None:
             self._cache.abandon()
         if self._outside is not None:
-            await asyncio.to_thread(self._outside.hang_up)  # it waits for loops to turn, this one too
+            await asyncio.to_thread(
+                self._outside.hang_up
+            )  # it waits for loops to turn, this one too
         if self._fetcher is not None and self._fetcher is not self._given_fetcher:
             fetcher, self._fetcher = self._fetcher, None
             await fetcher.aclose()
@@ -319,7 +401,9 @@ def _kind(spec: str) -> Literal["place", "page", "packages", "service", "object"
 
 
 def check_query(text: str) -> str:
-    """Returns a query or question without blanks around it. Raises UsageError when it is empty or too long."""
+    """Returns a query or question without blanks around it. Raises UsageError when it is empty or
+    too long.
+    """
     if not isinstance(text, str):
         raise UsageError(f"A question must be text, not {type(text).__name__}.")
     text = text.replace("\0", " ").encode("utf-8", "replace").decode().strip()
@@ -327,7 +411,9 @@ def check_query(text: str) -> str:
         raise UsageError("The question is empty.", hint="Say in a sentence what you want to know.")
     if len(text) > LONGEST_QUERY:
         raise UsageError(
-            f"The question has {len(text):,} characters; at most {LONGEST_QUERY:,} can be searched for.", hint="Ask it in a few sentences."
+            f"The question has {len(text):,} characters; at most {LONGEST_QUERY:,} can be searched"
+            " for.",
+            hint="Ask it in a few sentences.",
         )
     return text
 
@@ -350,27 +436,34 @@ def _shortened(health: Health, source: str) -> Health:
 
 
 def _without_secrets(passages: Sequence[Passage]) -> tuple[list[Passage], list[tuple[str, str]]]:
-    """Returns the passages that hold no known secret, and of the others where they are and why they are left out.
+    """Returns the passages that hold no known secret, and of the others where they are and why they
+    are left out.
 
-    Altered, a passage would not stand in its document; as it is, it would reach the model, the journal and the report.
+    Altered, a passage would not stand in its document; as it is, it would reach the model, the
+    journal and the report.
     """
     known, kept, refused = redactor(), list[Passage](), dict[tuple[str, str], None]()
     for passage in passages:
         if (found := known.held_in(to_json([passage.title, passage.uri, passage.text]))) is None:
             kept.append(passage)
         else:
-            refused[known.text(passage.uri), f"A passage that holds the secret {found[0]} is left out."] = None
+            refused[
+                known.text(passage.uri), f"A passage that holds the secret {found[0]} is left out."
+            ] = None
     return kept, list(refused)
 
 
 def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine to its end on a thread of its own: in a notebook this thread's loop is taken."""
+    """Runs a coroutine to its end on a thread of its own: in a notebook this thread's loop is
+    taken.
+    """
     result: Future[T] = Future()
 
     def body() -> None:
         try:
             result.set_result(asyncio.run(coroutine))
-        except BaseException as raised:  # noqa: BLE001 - carried over to the thread that waits, and raised there
+        except BaseException as raised:  # noqa: BLE001
+            # carried over to the thread that waits, and raised there
             result.set_exception(raised)
 
     threading.Thread(target=body, name="sentient-search", daemon=True).start()
@@ -383,7 +476,10 @@ def _spec(given: str, known: Iterable[str]) -> str:
     from sentient_kernel.sources.opening import is_place, missing
 
     if not given.strip():
-        raise UsageError("The name of a source is empty.", hint="Give a folder, a file, 'packages', 'web' or an address.")
+        raise UsageError(
+            "The name of a source is empty.",
+            hint="Give a folder, a file, 'packages', 'web' or an address.",
+        )
     if (error := missing(given, known)) is not None:
         raise error
     if not is_place(given):
@@ -392,11 +488,15 @@ def _spec(given: str, known: Iterable[str]) -> str:
 
 
 def _friendly(spec: str, taken: Container[str]) -> str:
-    """Returns a short name for a place: its last part, with a number where others, or the services that there are, are called so."""
+    """Returns a short name for a place: its last part, with a number where others, or the services
+    that there are, are called so.
+    """
     from sentient_kernel.sources.opening import WORDS
 
     if not os.path.isabs(spec):  # places were made absolute: it is a word or an address
         return spec
     base = os.path.basename(spec) or spec
     names = (base if n == 1 else f"{base}-{n}" for n in count(1))
-    return next(name for name in names if name not in taken and name not in (DEFAULT, "web", *WORDS))
+    return next(
+        name for name in names if name not in taken and name not in (DEFAULT, "web", *WORDS)
+    )

@@ -1,4 +1,6 @@
-"""A run's way to its model: within its budget, through the cache, each call a recorded step. ``prompts`` decides what is asked."""
+"""A run's way to its model: within its budget, through the cache, each call a recorded step.
+``prompts`` decides what is asked.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +30,22 @@ __all__ = ["ANSWER_TTL", "ModelCall", "ModelClient"]
 ANSWER_TTL = 30 * 86_400.0
 """Seconds for which a model's answer to the very same conversation is served again."""
 LAST_WORD, LAST_THOUGHT = 20.0, 60.0
-"""Seconds that a model has to write the report once its run is to finish; the latter where it reasons before it writes."""
+"""Seconds that a model has to write the report once its run is to finish; the latter where it
+reasons before it writes.
+"""
 
 _FATAL = frozenset({"NotRecorded", "ConfigurationError", "NotFound"})
-"""What a person has to put right: a report without the model is not what was asked for then, nor what was recorded."""
+"""What a person has to put right: a report without the model is not what was asked for then, nor
+what was recorded.
+"""
 _ANYWHERE = "whoever answers"
-"""The identity under which the last answer is kept for a replay, which may not know where the model was asked."""
-BROUGHT = "Answers of a model were taken from a file that was opened here: nobody here has seen them given."
+"""The identity under which the last answer is kept for a replay, which may not know where the model
+was asked.
+"""
+BROUGHT = (
+    "Answers of a model were taken from a file that was opened here: nobody here has seen them"
+    " given."
+)
 _TITLES = {
     "clarify": "look for what is unclear",
     "plan": "plan with the model",
@@ -58,10 +69,18 @@ class ModelClient:
     Attributes:
         taint: One's own sources whose text the model was shown so far.
         notes: What a reader of the report has to know: where the model did not help, and why.
-        cost: What the answers cost when they were made, cached ones included: the same however often the question is asked again.
+        cost: What the answers cost when they were made, cached ones included: the same however
+            often the question is asked again.
     """
 
-    def __init__(self, ctx: Context, model: Model, cache: Cache | None, budget: Budget | None, taint: Taint = ()) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        model: Model,
+        cache: Cache | None,
+        budget: Budget | None,
+        taint: Taint = (),
+    ) -> None:
         self._ctx = ctx
         self._model = model
         self._cache = cache
@@ -75,8 +94,11 @@ class ModelClient:
         """Why the model is asked no more; empty while it is."""
         return self._spending.closed
 
-    async def ask(self, purpose: str, messages: Sequence[Message], schema: Schema, *, most_tokens: int) -> Any:
-        """Returns the value that the model answers with, or None when there is none: the budget is used up, or the model failed.
+    async def ask(
+        self, purpose: str, messages: Sequence[Message], schema: Schema, *, most_tokens: int
+    ) -> Any:
+        """Returns the value that the model answers with, or None when there is none: the budget is
+        used up, or the model failed.
 
         What failed is told as an event, and why nobody is asked any more stands in :attr:`closed`.
 
@@ -88,20 +110,31 @@ class ModelClient:
         """
         self.taint = joined(self.taint, (name for message in messages for name in message.own))
         read, turns = size(messages, schema), [[message.role, message.text] for message in messages]
-        patience = 0.0 if purpose != "write" else LAST_THOUGHT if self._spending.thinks else LAST_WORD
+        patience = (
+            0.0 if purpose != "write" else LAST_THOUGHT if self._spending.thinks else LAST_WORD
+        )
         for attempt in (1, 2):
             allowed = await self._spending.begin(read, most_tokens)
             if allowed is None:
                 return None
             call = ModelCall(self._ctx, self._model, self._cache, purpose, allowed, patience)
             try:
-                done = await self._ctx.step(call.ask_model, self._model.name, turns, schema, most_tokens, title=_TITLES[purpose])
+                done = await self._ctx.step(
+                    call.ask_model,
+                    self._model.name,
+                    turns,
+                    schema,
+                    most_tokens,
+                    title=_TITLES[purpose],
+                )
             except StepFailed as error:
                 short = error.cause_type == ReasoningTooLong.__name__ and allowed.narrow
                 self._spending.book_failed(allowed, error.usage, short=short)
                 if error.cause_type in _FATAL:
                     raise
-                if not short or attempt == 2:  # else the budget left too little room: a person is asked for more
+                if (
+                    not short or attempt == 2
+                ):  # else the budget left too little room: a person is asked for more
                     self._tell(purpose, error)
                     return None
             else:
@@ -125,14 +158,18 @@ class ModelClient:
         why = f"{error.cause or error.message} {error.hint}".strip()
         message = f"The model did not help to {_TO.get(purpose, purpose)}: {why}"
         self.notes.append(message)
-        info = ErrorInfo(type=error.cause_type or "ModelError", message=message, code="model", hint=error.hint)
+        info = ErrorInfo(
+            type=error.cause_type or "ModelError", message=message, code="model", hint=error.hint
+        )
         self._ctx.tell(ErrorRecorded(error=info, origin=f"model {self._model.name}"))
 
 
 class ModelCall:
-    """One call of a model, made inside a step: computed or served from the cache, and booked once by one of the runs that wait for it.
+    """One call of a model, made inside a step: computed or served from the cache, and booked once
+    by one of the runs that wait for it.
 
-    A call is single flight: several runs may wait for the same one, and it goes on when the run that began it leaves.
+    A call is single flight: several runs may wait for the same one, and it goes on when the run
+        that began it leaves.
 
     Args:
         ctx: The run that asks.
@@ -143,7 +180,15 @@ class ModelCall:
         patience: Seconds that it has left once the run is to finish.
     """
 
-    def __init__(self, ctx: Context, model: Model, cache: Cache | None, purpose: str, allowed: CallAllowance, patience: float) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        model: Model,
+        cache: Cache | None,
+        purpose: str,
+        allowed: CallAllowance,
+        patience: float,
+    ) -> None:
         self._ctx = ctx
         self._model = model
         self._cache = cache
@@ -151,15 +196,20 @@ class ModelCall:
         self._allowed = allowed
         self._patience = patience
         self._made = False  # this run's own request gave the answer
-        self._left = False  # nobody of this run waits any more: it may have ended, and takes no note
+        self._left = (
+            False  # nobody of this run waits any more: it may have ended, and takes no note
+        )
         self._began = 0.0
         self._keys: tuple[Key, ...] = ()
 
     @fixed_name("research:ask_model")
-    async def ask_model(self, name: str, turns: list[list[str]], schema: Schema, most_tokens: int) -> dict[str, Any]:
+    async def ask_model(
+        self, name: str, turns: list[list[str]], schema: Schema, most_tokens: int
+    ) -> dict[str, Any]:
         """Returns the answer, what it used, and whether somebody else has paid for it.
 
-        Once the run is to finish, no answer is waited for that it can do without. That is decided inside the step, so that it is
+        Once the run is to finish, no answer is waited for that it can do without. That is decided
+        inside the step, so that it is
         recorded with its result. The call itself goes on: its answer is kept for who asks next.
         """
         self._began = time.monotonic()
@@ -172,7 +222,9 @@ class ModelCall:
                 await asyncio.wait({answer}, timeout=self._patience)
             if answer.done():
                 return answer.result()
-            self._ctx.note(UsageRecorded(purpose=self._purpose, model=name, calls=0))  # what it costs is not known yet
+            self._ctx.note(
+                UsageRecorded(purpose=self._purpose, model=name, calls=0)
+            )  # what it costs is not known yet
             return {"value": None, "usage": asdict(Usage(usd=0.0)), "kept": False}
         finally:
             answer.cancel()
@@ -183,7 +235,11 @@ class ModelCall:
             return await self._compute(what)
 
         try:
-            hit = Hit(await compute(), 0.0, True) if self._cache is None else await self._cached(self._cache, what, compute)
+            hit = (
+                Hit(await compute(), 0.0, True)
+                if self._cache is None
+                else await self._cached(self._cache, what, compute)
+            )
         except asyncio.CancelledError:
             self._left = True
             raise
@@ -202,10 +258,19 @@ class ModelCall:
         """Asks the model."""
         self._made = True
         messages = [Message(role=role, text=text) for role, text in what["turns"]]
-        show = SentenceStream(lambda text: self._ctx.stream(text, by=self._purpose)).take if self._purpose == "write" else None
-        requests, tokens = MOST_REQUESTS.set(self._allowed.requests), MOST_TOKENS.set(self._allowed.tokens)
+        show = (
+            SentenceStream(lambda text: self._ctx.stream(text, by=self._purpose)).take
+            if self._purpose == "write"
+            else None
+        )
+        requests, tokens = (
+            MOST_REQUESTS.set(self._allowed.requests),
+            MOST_TOKENS.set(self._allowed.tokens),
+        )
         try:
-            reply = await self._model.complete(messages, schema=what["schema"], most_tokens=what["most_tokens"], on_text=show)
+            reply = await self._model.complete(
+                messages, schema=what["schema"], most_tokens=what["most_tokens"], on_text=show
+            )
         except ModelError as error:
             error.booked = False
             if not self._left:
@@ -244,10 +309,14 @@ class ModelCall:
         error.booked = True
         self._book((error.usage or Usage()).sound(), by, cached=False)
 
-    async def _cached(self, cache: Cache, what: dict[str, Any], compute: Callable[[], Awaitable[bytes]]) -> Hit:
-        """Returns the answer: kept, or made now. In a replay, whoever gave it: it may have been on another machine.
+    async def _cached(
+        self, cache: Cache, what: dict[str, Any], compute: Callable[[], Awaitable[bytes]]
+    ) -> Hit:
+        """Returns the answer: kept, or made now. In a replay, whoever gave it: it may have been on
+        another machine.
 
-        One that this home has seen made counts before all that opened files have brought, by whatever it is kept.
+        One that this home has seen made counts before all that opened files have brought, by
+        whatever it is kept.
         """
         identity = str(getattr(self._model, "identity", "") or "")
         own, anywhere = Key("model", what, identity), Key("model", what, _ANYWHERE)
@@ -267,7 +336,9 @@ class ModelCall:
         return hit
 
     async def _claimed(self, answer: dict[str, Any]) -> bool:
-        """Returns whether the call is this run's to book: the run that began it had left it, and nobody else was served it before."""
+        """Returns whether the call is this run's to book: the run that began it had left it, and
+        nobody else was served it before.
+        """
         mine = False
 
         async def claim() -> bytes:
@@ -277,5 +348,7 @@ class ModelCall:
 
         if self._cache is not None and "unbooked" in answer:
             with suppress(NotRecorded):
-                await self._cache.call(Key("model", {"booked": answer["unbooked"]}), claim, ttl=ANSWER_TTL)
+                await self._cache.call(
+                    Key("model", {"booked": answer["unbooked"]}), claim, ttl=ANSWER_TTL
+                )
         return mine

@@ -1,4 +1,6 @@
-"""The models that runs of one workbench may ask, by name: a run that is taken up again finds its model by that."""
+"""The models that runs of one workbench may ask, by name: a run that is taken up again finds its
+model by that.
+"""
 
 from __future__ import annotations
 
@@ -51,12 +53,15 @@ class ModelRegistry:
         return name
 
     def get(self, name: str) -> Model:
-        """Returns a model by its name. Raises NotFound for an object that nobody has given here, ConfigurationError as :meth:`name`."""
+        """Returns a model by its name. Raises NotFound for an object that nobody has given here,
+        ConfigurationError as :meth:`name`.
+        """
         with self._lock:
             found = self._models.get(name)
             if found is None and name.startswith(OBJECT):
                 raise NotFound(
-                    f"The model {name.removeprefix(OBJECT)!r} is an object that was not given to this workbench.",
+                    f"The model {name.removeprefix(OBJECT)!r} is an object that was not given to"
+                    " this workbench.",
                     hint="Open the workbench with model=..., then resume the run.",
                 )
             if found is None:

@@ -1,4 +1,6 @@
-"""What the stored inputs of a research name: for a person who decides whether somebody else's research may go on here. Pure."""
+"""What the stored inputs of a research name: for a person who decides whether somebody else's
+research may go on here. Pure.
+"""
 
 from __future__ import annotations
 

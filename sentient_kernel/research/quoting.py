@@ -1,9 +1,9 @@
 """Picks what a model is shown of what the searches found. Pure.
 
-Words choose among sentences here, but they never decide that there is nothing to show: pages speak of a
-buyer as of somebody who acquired, and the model sees that they mean the same. So every part of the
-question keeps its best passages, whatever words they use, and a sentence comes with its neighbours: who
-is introduced in one is told of in the next.
+Words choose among sentences here, but they never decide that there is nothing to show: pages speak
+of a buyer as of somebody who acquired, and the model sees that they mean the same. So every part of
+the question keeps its best passages, whatever words they use, and a sentence comes with its
+neighbours: who is introduced in one is told of in the next.
 """
 
 from __future__ import annotations
@@ -24,19 +24,28 @@ from sentient_kernel.text.words import asked, content, titled
 __all__ = ["QUOTES", "quoted"]
 
 QUOTES = 9_000
-"""Characters of all quotes together: with what is asked of them and the answer, they fit into 4,096 tokens, as local models have."""
+"""Characters of all quotes together: with what is asked of them and the answer, they fit into 4,096
+tokens, as local models have.
+"""
 _WHOLE, _PART = 20, 8
 """Sentences for the whole question, and for each of its parts, that their words choose."""
 _HEARD, _EACH = 8, 2
-"""The best passages of the question (of a part half as many) and of each source: a sentence at least is shown of them."""
+"""The best passages of the question (of a part half as many) and of each source: a sentence at
+least is shown of them.
+"""
 _FULL = 2
-"""The best passages that are shown whole; of the others, what stands beside the sentences that are chosen."""
+"""The best passages that are shown whole; of the others, what stands beside the sentences that are
+chosen.
+"""
 _LONGEST, _TITLE, _MARKS = 700, 80, 12
 """Characters that a prompt shows of a quote, of its title, and around both."""
 
 
-def quoted(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]], *, most: int = QUOTES) -> tuple[Evidence, ...]:
-    """Returns the sentences that a model is shown: part by part, the best document first, in the order of its text.
+def quoted(
+    parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]], *, most: int = QUOTES
+) -> tuple[Evidence, ...]:
+    """Returns the sentences that a model is shown: part by part, the best document first, in the
+    order of its text.
 
     Args:
         parts: What was asked, the whole question first.
@@ -58,12 +67,16 @@ def quoted(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]],
     for one in _in_turn(lists):
         known = next((n for n, other in enumerate(chosen) if _overlap(one, other)), None)
         if known is not None:
-            if one.cover > chosen[known].cover:  # a place is quoted once, under the part that it answers best
+            if (
+                one.cover > chosen[known].cover
+            ):  # a place is quoted once, under the part that it answers best
                 chosen[known] = replace(one, score=max(one.score, chosen[known].score))
                 order.setdefault((one.part, one.document), len(order))
             continue
         bag = frozenset(content(one.quote))
-        if not one.score and any(len(bag & other) > WEIGHTS.twin * len(bag | other) for other in bags):
+        if not one.score and any(
+            len(bag & other) > WEIGHTS.twin * len(bag | other) for other in bags
+        ):
             continue  # it says in the same words what is shown already
         size += min(len(one.quote), _LONGEST) + min(len(one.title), _TITLE) + _MARKS
         if size > most and chosen:
@@ -72,7 +85,9 @@ def quoted(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]],
         chosen.append(one)
         bags.append(bag)
     places = {part.id: at for at, part in enumerate(parts)}
-    return tuple(sorted(chosen, key=lambda one: (places[one.part], order[one.part, one.document], one.start)))
+    return tuple(
+        sorted(chosen, key=lambda one: (places[one.part], order[one.part, one.document], one.start))
+    )
 
 
 def _in_turn(lists: Sequence[Sequence[Evidence]]) -> Iterator[Evidence]:
@@ -84,7 +99,8 @@ def _in_turn(lists: Sequence[Sequence[Evidence]]) -> Iterator[Evidence]:
 def _best(part: SubQuestion, passages: Sequence[Passage], *, whole: bool) -> list[Evidence]:
     """Returns the best sentences for a part, best first.
 
-    First come those that its words choose, and one of each of its best passages; then what stands beside those.
+    First come those that its words choose, and one of each of its best passages; then what stands
+    beside those.
     """
     picked = list(select(part.query, passages, limit=_WHOLE if whole else _PART, part=part.id))
     heard, terms = _heard(passages, _HEARD if whole else _HEARD // 2), asked(part.query)
@@ -97,7 +113,12 @@ def _best(part: SubQuestion, passages: Sequence[Passage], *, whole: bool) -> lis
         said = [one for one in said if _says(one.quote, passage.title, about)]
         hits = [n for n, one in enumerate(said) if any(_overlap(one, other) for other in picked)]
         if said and not hits and rank in heard:
-            hits = [max(range(len(said)), key=lambda n: sum(terms.get(term, 0.0) for term in set(content(said[n].quote))))]
+            hits = [
+                max(
+                    range(len(said)),
+                    key=lambda n: sum(terms.get(term, 0.0) for term in set(content(said[n].quote))),
+                )
+            ]
             picked.insert(rank, said[hits[0]])
         if rank < _FULL:
             beside += said
@@ -108,7 +129,9 @@ def _best(part: SubQuestion, passages: Sequence[Passage], *, whole: bool) -> lis
 
 
 def _heard(passages: Sequence[Passage], most: int) -> frozenset[int]:
-    """Returns the ranks of the best passages; those of several sources, whose scores say nothing of each other, among them."""
+    """Returns the ranks of the best passages; those of several sources, whose scores say nothing of
+    each other, among them.
+    """
     seen = Counter[str]()
     heard = []
     for rank, passage in enumerate(passages):
@@ -139,8 +162,14 @@ def _evidence(part: SubQuestion, passage: Passage, start: int, end: int) -> Evid
 
 
 def _says(quote: str, title: str, about: frozenset[Kind]) -> bool:
-    """Tells whether a stretch of a text is a sentence that says something, not its heading or noise."""
-    return not noisy(quote, about) and not quote.startswith("#") and not frozenset(content(quote)) <= titled(title)
+    """Tells whether a stretch of a text is a sentence that says something, not its heading or
+    noise.
+    """
+    return (
+        not noisy(quote, about)
+        and not quote.startswith("#")
+        and not frozenset(content(quote)) <= titled(title)
+    )
 
 
 def _overlap(one: Evidence, other: Evidence) -> bool:

@@ -1,4 +1,6 @@
-"""Shows the sentences of a JSON answer while it is being written: a streaming JSON reader for one kind of member. Pure."""
+"""Shows the sentences of a JSON answer while it is being written: a streaming JSON reader for one
+kind of member. Pure.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ _MARK = 40
 
 
 class SentenceStream:
-    """Shows every ``text`` of a JSON answer piece by piece. A piece costs the same however long the answer has become.
+    """Shows every ``text`` of a JSON answer piece by piece. A piece costs the same however long the
+    answer has become.
 
     Args:
         show: Is given what can be read so far, without escapes.
@@ -53,9 +56,15 @@ class SentenceStream:
     def _tell(self, rest: str, at: int) -> int:
         """Shows a sentence from there on as far as it has come; returns where that is."""
         end = _end(rest, at)
-        while rest[end : end + 1] == "\\" and len(rest) - end >= _ESCAPE:  # it is no escape, and never will be
+        while (
+            rest[end : end + 1] == "\\" and len(rest) - end >= _ESCAPE
+        ):  # it is no escape, and never will be
             end = _end(rest, end + 1)
-        if _HALF.search(rest, max(at, end - _ESCAPE), end) and len(rest) - end < _ESCAPE and rest[end : end + 1] in ("", "\\"):
+        if (
+            _HALF.search(rest, max(at, end - _ESCAPE), end)
+            and len(rest) - end < _ESCAPE
+            and rest[end : end + 1] in ("", "\\")
+        ):
             end -= _ESCAPE  # the other half of that character is still to come
         if text := _plain(rest[at:end]):
             self._show(self._gap + text)

@@ -1,4 +1,6 @@
-"""What a run may spend on its model: kept free before a call, booked after it, and asked for at the limit."""
+"""What a run may spend on its model: kept free before a call, booked after it, and asked for at the
+limit.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, with_config
-from typing_extensions import TypedDict  # pydantic, which brings it, reads no other before Python 3.12
+from typing_extensions import (
+    TypedDict,
+)  # pydantic, which brings it, reads no other before Python 3.12
 
 from sentient_kernel.budget import Budget
 from sentient_kernel.engine import Context
@@ -20,7 +24,9 @@ from sentient_kernel.models.base import Model, Usage
 __all__ = ["CallAllowance", "Spending"]
 
 _SOMETHING = 1e-6
-"""US dollars that a call costs at least, so that none is made on a budget that is used up to the cent."""
+"""US dollars that a call costs at least, so that none is made on a budget that is used up to the
+cent.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +51,10 @@ class CallAllowance:
 class Spending:
     """Keeps a run within its budget.
 
-    A call is allowed when the budget pays for what it reads and for an answer of the length wanted, and
-    for as much reasoning as the model was seen to need. What is left beyond that is its room for more: a
-    model that does not think is not refused for room that it leaves unused, and one that does cannot go
-    over the budget, as no more is sent than is left.
+    A call is allowed when the budget pays for what it reads and for an answer of the length wanted,
+    and for as much reasoning as the model was seen to need. What is left beyond that is its room
+    for more: a model that does not think is not refused for room that it leaves unused, and one
+    that does cannot go over the budget, as no more is sent than is left.
 
     Args:
         ctx: The run, which asks a person at the limit, once for each time it is reached.
@@ -75,14 +81,17 @@ class Spending:
         return self._thought > 0
 
     async def begin(self, read: int, visible: int) -> CallAllowance | None:
-        """Sets aside what a call may use, asking a person at the limit; None when there is nothing left.
+        """Sets aside what a call may use, asking a person at the limit; None when there is nothing
+        left.
 
         Args:
             read: Tokens that it reads, about.
             visible: The longest answer wanted, in tokens, its reasoning aside.
         """
         expected, self._lacking = visible + max(self._thought, self._lacking), 0
-        if self.closed or not await self._afford(read + expected, await self._price(read, expected)):
+        if self.closed or not await self._afford(
+            read + expected, await self._price(read, expected)
+        ):
             return None
         least = await self._price(read, visible)
         spare, most = await self._spare(read, visible, least), self._most_thought()
@@ -97,8 +106,12 @@ class Spending:
             reservation=None if isinstance(made, Short) else made,
         )
 
-    def book(self, allowance: CallAllowance, usage: Mapping[str, Any], *, kept: bool = False) -> int:
-        """Counts what a call has used, or that its answer was kept from before; returns how many requests it sent."""
+    def book(
+        self, allowance: CallAllowance, usage: Mapping[str, Any], *, kept: bool = False
+    ) -> int:
+        """Counts what a call has used, or that its answer was kept from before; returns how many
+        requests it sent.
+        """
         calls = max(1, int(usage.get("requests", 1) or 1))
         used, usd = int(usage["prompt"] or 0) + int(usage["completion"] or 0), usage["usd"]
         if allowance.reservation is not None:
@@ -106,14 +119,19 @@ class Spending:
             self._ledger.settle(allowance.reservation, *spent)
         limit = self._ledger.budget.usd
         if usd is None and limit is not None:
-            unknown = f"No price of {self._model.name!r} is known, so the limit of ${limit:g} could not be watched."
+            unknown = (
+                f"No price of {self._model.name!r} is known, so the limit of ${limit:g} could not"
+                " be watched."
+            )
             if unknown not in self.notes:
                 self.notes.append(unknown)
         self._dearest = max(self._dearest, usd or 0.0)
         self._thought = max(self._thought, int(usage.get("reasoning", 0) or 0) // calls)
         return calls
 
-    def book_failed(self, allowance: CallAllowance, usage: Mapping[str, Any], *, short: bool) -> None:
+    def book_failed(
+        self, allowance: CallAllowance, usage: Mapping[str, Any], *, short: bool
+    ) -> None:
         """Counts what a call has used that failed.
 
         Args:
@@ -129,16 +147,22 @@ class Spending:
             self._lacking = self._most_thought()
 
     async def _price(self, read: int, written: int) -> float:
-        """Returns what a call costs at most, in US dollars, where somebody wants to know; without a price, what the dearest one did."""
+        """Returns what a call costs at most, in US dollars, where somebody wants to know; without a
+        price, what the dearest one did.
+        """
         if self._ledger.budget.usd is None:
             return 0.0
         cost = getattr(self._model, "cost", None)
         usage = Usage(prompt=read, completion=written)
-        known = self._known = Usage(usd=await asyncio.to_thread(cost, usage) if callable(cost) else None).sound().usd
+        known = self._known = (
+            Usage(usd=await asyncio.to_thread(cost, usage) if callable(cost) else None).sound().usd
+        )
         return max(self._dearest if known is None else known, _SOMETHING)
 
     async def _spare(self, read: int, visible: int, least: float) -> int | None:
-        """Returns how many tokens the budget leaves beyond those of a call; None when it has no limit for them."""
+        """Returns how many tokens the budget leaves beyond those of a call; None when it has no
+        limit for them.
+        """
         budget, spent, reserved = self._ledger.budget, self._ledger.spent, self._ledger.reserved
         left: list[float] = []
         if budget.tokens is not None:
@@ -156,17 +180,29 @@ class Spending:
             budget, spent = self._ledger.budget, self._ledger.spent
             question = f"{short} Go on with a budget of this?"
             if short.what == "usd":
-                known = "What the next call costs is not known." if self._known is None else "That is what the next call costs at most."
+                known = (
+                    "What the next call costs is not known."
+                    if self._known is None
+                    else "That is what the next call costs at most."
+                )
                 question = f"{short} {known} Go on with a budget of this?"
             try:
-                answer = await self._ctx.approve(question, _more(self._ledger, tokens, usd), schema=RaisedLimits, ask="spend")
+                answer = await self._ctx.approve(
+                    question, _more(self._ledger, tokens, usd), schema=RaisedLimits, ask="spend"
+                )
             except ApprovalRejected as error:
                 why = f" ({error.reason})" if error.reason else ""
-                self.closed = f"The budget was used up after {spent.calls} call{'' if spent.calls == 1 else 's'}{why}."
+                self.closed = (
+                    f"The budget was used up after {spent.calls}"
+                    f" call{'' if spent.calls == 1 else 's'}{why}."
+                )
                 self.notes.append(f"{self.closed} What came after was done without the model.")
                 return False
             self._ledger.raise_to(replace(budget, **answer))
-            self.notes.append(f"The budget was raised when it was used up, after {spent.calls} call{'' if spent.calls == 1 else 's'}.")
+            self.notes.append(
+                f"The budget was raised when it was used up, after {spent.calls}"
+                f" call{'' if spent.calls == 1 else 's'}."
+            )
         self._ledger.release(short)
         return True
 
@@ -176,16 +212,28 @@ class Spending:
 
     def _requests(self) -> int | None:
         """Returns how many requests the call that was just reserved may send."""
-        calls, reserved, spent = self._ledger.budget.calls, self._ledger.reserved, self._ledger.spent
-        return None if calls is None or calls == math.inf else max(1, int(calls) - spent.calls - reserved.calls + 1)
+        calls, reserved, spent = (
+            self._ledger.budget.calls,
+            self._ledger.reserved,
+            self._ledger.spent,
+        )
+        return (
+            None
+            if calls is None or calls == math.inf
+            else max(1, int(calls) - spent.calls - reserved.calls + 1)
+        )
 
 
 def _more(ledger: Ledger, tokens: int, usd: float) -> dict[str, float]:
-    """Returns the limits that are proposed: those that were set, each twice, and at least with room for the call that waits."""
+    """Returns the limits that are proposed: those that were set, each twice, and at least with room
+    for the call that waits.
+    """
     budget, spent, reserved = ledger.budget, ledger.spent, ledger.reserved
     more: dict[str, float] = {}
     if budget.usd is not None:
-        more["usd"] = max(2 * budget.usd, 0.01, math.ceil(round((spent.usd + reserved.usd + usd) * 1e6, 3)) / 1e6)
+        more["usd"] = max(
+            2 * budget.usd, 0.01, math.ceil(round((spent.usd + reserved.usd + usd) * 1e6, 3)) / 1e6
+        )
     if budget.tokens is not None:
         more["tokens"] = max(2 * budget.tokens, spent.tokens + reserved.tokens + tokens)
     if budget.calls is not None:

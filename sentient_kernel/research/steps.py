@@ -20,7 +20,16 @@ from sentient_kernel.research.extractive.support import supports
 from sentient_kernel.research.extractive.write import write
 from sentient_kernel.sources.base import Health, Passage
 
-__all__ = ["SearchResult", "by_part", "made_with", "make_plan", "merged", "pick_evidence", "pick_quotes", "write_report"]
+__all__ = [
+    "SearchResult",
+    "by_part",
+    "made_with",
+    "make_plan",
+    "merged",
+    "pick_evidence",
+    "pick_quotes",
+    "write_report",
+]
 
 _READERS = ("trafilatura", "pypdfium2")
 _ASKS = "pydantic-ai-slim"
@@ -43,8 +52,12 @@ def make_plan(question: str) -> list[SubQuestion]:
 
 
 @fixed_name("research:pick_evidence")
-def pick_evidence(parts: list[SubQuestion], found: list[SearchResult], limit: int) -> list[Evidence]:
-    """Returns the sentences that answer, over all sources and parts; none when what was found only shares words with the question."""
+def pick_evidence(
+    parts: list[SubQuestion], found: list[SearchResult], limit: int
+) -> list[Evidence]:
+    """Returns the sentences that answer, over all sources and parts; none when what was found only
+    shares words with the question.
+    """
     passages = by_part(found)
     held = supports(parts, passages)
     for part in parts:
@@ -63,7 +76,11 @@ def pick_quotes(parts: list[SubQuestion], found: list[SearchResult]) -> list[Evi
 
 @fixed_name("research:write_report")
 def write_report(
-    question: str, parts: list[SubQuestion], found: list[SearchResult], evidence: list[Evidence], healths: list[Health]
+    question: str,
+    parts: list[SubQuestion],
+    found: list[SearchResult],
+    evidence: list[Evidence],
+    healths: list[Health],
 ) -> Report:
     """Returns the report, its citations not yet checked."""
     return write(question, parts, evidence, healths, found=by_part(found))
@@ -71,11 +88,15 @@ def write_report(
 
 @fixed_name("research:made_with")
 def made_with(model: str, documents: list[str]) -> dict[str, Any]:
-    """Returns what a report was made with: versions, the model, the prompts and the snapshots it cites, by their hashes."""
+    """Returns what a report was made with: versions, the model, the prompts and the snapshots it
+    cites, by their hashes.
+    """
     from sentient_kernel import __version__
 
     others = [f"python {platform.python_version()}"]
-    others += [f"{name} {version}" for name, version in _installed().items() if model or name in _READERS]
+    others += [
+        f"{name} {version}" for name, version in _installed().items() if model or name in _READERS
+    ]
     prompts = ""
     if model:
         from sentient_kernel.research.prompts import digest
@@ -93,7 +114,8 @@ def made_with(model: str, documents: list[str]) -> dict[str, Any]:
 def _installed() -> dict[str, str]:
     """Returns the versions of what reads pages and asks models, where it is installed.
 
-    From the names of folders: importlib.metadata would read whole files for it, which takes longer than a search.
+    From the names of folders: importlib.metadata would read whole files for it, which takes longer
+        than a search.
     """
     found = dict[str, str]()
     for folder in sys.path:
@@ -117,7 +139,9 @@ def by_part(found: Sequence[SearchResult]) -> dict[int, list[Passage]]:
 
 
 def merged(healths: Sequence[Health], found: Sequence[SearchResult]) -> list[Health]:
-    """Returns how each source did over the whole run: what its refresh refused, and why its searches came back empty."""
+    """Returns how each source did over the whole run: what its refresh refused, and why its
+    searches came back empty.
+    """
     whole = []
     for health in healths:
         searches = [one for one in found if one.source == health.source]

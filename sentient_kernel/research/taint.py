@@ -1,8 +1,11 @@
-"""Which searches may leave this machine by themselves: information flow, known elsewhere as taint and the rule of two. Pure.
+"""Which searches may leave this machine by themselves: information flow, known elsewhere as taint
+and the rule of two. Pure.
 
-A model that has read a person's own documents can put what stands there into its next query, in any spelling; no list of words finds
-that. So it is not looked at what a query says, but at what its writer had read. What the person said, a plan that a person saw and what
-public pages said may go out. What a model wrote after own text was in one of its prompts is shown to a person first, word for word.
+A model that has read a person's own documents can put what stands there into its next query, in any
+spelling; no list of words finds that. So it is not looked at what a query says, but at what its
+writer had read. What the person said, a plan that a person saw and what public pages said may go
+out. What a model wrote after own text was in one of its prompts is shown to a person first, word
+for word.
 """
 
 from __future__ import annotations
@@ -15,17 +18,31 @@ from pydantic import Field, TypeAdapter
 from sentient_kernel.research.extractive.evidence import Evidence
 from sentient_kernel.research.extractive.plan import SubQuestion
 
-__all__ = ["Taint", "agreed", "approval_question", "approval_schema", "joined", "needs_approval", "outgoing", "own_sources", "said_of"]
+__all__ = [
+    "Taint",
+    "agreed",
+    "approval_question",
+    "approval_schema",
+    "joined",
+    "needs_approval",
+    "outgoing",
+    "own_sources",
+    "said_of",
+]
 
 Taint = tuple[str, ...]
-"""Where own text came from that somebody had read when they wrote something: sources and hosts, by name; empty for none."""
+"""Where own text came from that somebody had read when they wrote something: sources and hosts, by
+name; empty for none.
+"""
 
 LONGEST = 1_000
 """Characters that a search may have as a person edits it."""
 
 
 def own_sources(evidence: Iterable[Evidence]) -> Taint:
-    """Returns the own sources that evidence is quoted from, each once; of what a search engine found, the hosts."""
+    """Returns the own sources that evidence is quoted from, each once; of what a search engine
+    found, the hosts.
+    """
     return tuple(dict.fromkeys(one.origin or one.source for one in evidence if one.own))
 
 
@@ -40,7 +57,9 @@ def joined(taint: Taint, more: Iterable[str]) -> Taint:
 
 
 def needs_approval(part: SubQuestion, source: str) -> bool:
-    """Tells whether a search may be sent to a source elsewhere only when a person agrees. What a source said may go back to it."""
+    """Tells whether a search may be sent to a source elsewhere only when a person agrees. What a
+    source said may go back to it.
+    """
     return any(read != source for read in part.taint)
 
 
@@ -56,7 +75,9 @@ def outgoing(part: SubQuestion, source: str, sent: Mapping[int, str]) -> str:
 
 
 def approval_schema(count: int) -> TypeAdapter[list[str]]:
-    """Returns what an answer has to fit: at most so many searches, none of them long; an empty list sends nothing."""
+    """Returns what an answer has to fit: at most so many searches, none of them long; an empty list
+    sends nothing.
+    """
     most = Annotated[list[Annotated[str, Field(max_length=LONGEST)]], Field(max_length=count)]
     return TypeAdapter(most)
 
@@ -67,9 +88,12 @@ def approval_question(parts: Sequence[SubQuestion], sources: Sequence[str]) -> s
     Example:
         >>> part = SubQuestion(id=1, text="Where?", query="hive at Graz", taint=("notes",))
         >>> approval_question([part], ["searxng", "arxiv"])
-        'Send this search to searxng and arxiv? A model wrote it after it had read your own documents (notes). Edit it or strike it out.'
+        'Send this search to searxng and arxiv? A model wrote it after it had read your own
+        documents (notes). Edit it or strike it out.'
     """
-    these, them = (f"these {len(parts)} searches", "them") if len(parts) > 1 else ("this search", "it")
+    these, them = (
+        (f"these {len(parts)} searches", "them") if len(parts) > 1 else ("this search", "it")
+    )
     read = _listed(joined((), (name for part in parts for name in part.taint)))
     where = f"{_listed(sources)}{', each to all of them' if len(parts) > 1 and len(sources) > 1 else ''}"
     wrote = f"A model wrote {them} after it had read your own documents ({read})."
@@ -81,7 +105,8 @@ def agreed(parts: Sequence[SubQuestion], answer: Sequence[str]) -> dict[int, str
 
     Args:
         parts: The sub-questions whose queries were shown, in that order.
-        answer: What came back. Of fewer than were shown, those left unchanged stay with their own sub-question.
+        answer: What came back. Of fewer than were shown, those left unchanged stay with their own
+            sub-question.
 
     Example:
         >>> parts = [SubQuestion(id=n, text=q, query=q) for n, q in enumerate(("one", "two", "three"))]
@@ -99,8 +124,11 @@ def agreed(parts: Sequence[SubQuestion], answer: Sequence[str]) -> dict[int, str
     return kept
 
 
-def said_of(asked: int, sent: int, sources: Collection[str], *, policy: str = "ask", reason: str = "") -> str:
-    """Returns what a report says of searches that needed an approval. Their words stand in the approval alone: reports are passed on.
+def said_of(
+    asked: int, sent: int, sources: Collection[str], *, policy: str = "ask", reason: str = ""
+) -> str:
+    """Returns what a report says of searches that needed an approval. Their words stand in the
+    approval alone: reports are passed on.
 
     Args:
         asked: How many needed one.
@@ -111,7 +139,8 @@ def said_of(asked: int, sent: int, sources: Collection[str], *, policy: str = "a
 
     Example:
         >>> said_of(2, 2, ["web"], policy="auto")
-        "2 searches written after reading your own documents were sent to web, shown to nobody, as the policy 'auto' allows."
+        "2 searches written after reading your own documents were sent to web, shown to nobody, as
+        the policy 'auto' allows."
     """
     where = _listed(sources)
     if policy == "auto" and sent:
@@ -119,12 +148,18 @@ def said_of(asked: int, sent: int, sources: Collection[str], *, policy: str = "a
     said = [f"{_searches(sent)} sent to {where} with a person's approval."] if sent else []
     if asked > sent:
         why = f": {reason}" if reason else ""
-        said.append(f"{_searches(asked - sent)} not sent to {where}{why}. Only sources on this machine were searched with them.")
+        said.append(
+            f"{_searches(asked - sent)} not sent to {where}{why}. Only sources on this machine were"
+            " searched with them."
+        )
     return " ".join(said)
 
 
 def _searches(count: int) -> str:
-    return f"{count} search{'es' if count > 1 else ''} written after reading your own documents {'were' if count > 1 else 'was'}"
+    return (
+        f"{count} search{'es' if count > 1 else ''} written after reading your own documents"
+        f" {'were' if count > 1 else 'was'}"
+    )
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,4 +1,6 @@
-"""What a model adds to a research: it asks back, plans, looks for gaps, writes, and rewrites what its quotes do not support."""
+"""What a model adds to a research: it asks back, plans, looks for gaps, writes, and rewrites what
+its quotes do not support.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +8,24 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from typing_extensions import TypedDict  # pydantic, which brings it, reads no other before Python 3.12
+from typing_extensions import (
+    TypedDict,
+)  # pydantic, which brings it, reads no other before Python 3.12
 
 from sentient_kernel.engine import Context
 from sentient_kernel.errors import ApprovalRejected
 from sentient_kernel.events import ResearchUpdated
 from sentient_kernel.report.report import Report
 from sentient_kernel.research import prompts
-from sentient_kernel.research.assemble import abstaining, answered, assemble, by_judgement, claims_from, mended, weak
+from sentient_kernel.research.assemble import (
+    abstaining,
+    answered,
+    assemble,
+    by_judgement,
+    claims_from,
+    mended,
+    weak,
+)
 from sentient_kernel.research.checking import Checking
 from sentient_kernel.research.extractive.evidence import Evidence
 from sentient_kernel.research.extractive.plan import SubQuestion
@@ -43,14 +55,18 @@ class WithModel:
         checking: Checks what the model wrote.
     """
 
-    def __init__(self, ctx: Context, client: ModelClient, gathering: Gathering, checking: Checking) -> None:
+    def __init__(
+        self, ctx: Context, client: ModelClient, gathering: Gathering, checking: Checking
+    ) -> None:
         self._ctx = ctx
         self.client = client
         self._gathering = gathering
         self._checking = checking
 
     async def clarify(self) -> None:
-        """Asks a person what the model finds unclear; not when all is clear, or nobody wants to say."""
+        """Asks a person what the model finds unclear; not when all is clear, or nobody wants to
+        say.
+        """
         gathering = self._gathering
         self._ctx.tell(ResearchUpdated(phase="plan", message="Looking for what is unclear"))
         messages = prompts.clarify_messages(gathering.question, self._ctx.steers)
@@ -60,10 +76,14 @@ class WithModel:
             gathering.left_out.append("asking back what is unclear")
         elif asked:
             try:
-                answers = await self._ctx.approve("Is this what you mean? Correct what is not.", asked, schema=list[AskedBack])
+                answers = await self._ctx.approve(
+                    "Is this what you mean? Correct what is not.", asked, schema=list[AskedBack]
+                )
             except ApprovalRejected as error:
                 why = f" ({error.reason})" if error.reason else ""
-                self.client.notes.append(f"What the model asked before planning was left unanswered{why}.")
+                self.client.notes.append(
+                    f"What the model asked before planning was left unanswered{why}."
+                )
             else:
                 gathering.understood = prompts.understood(answers)
 
@@ -75,7 +95,9 @@ class WithModel:
         return prompts.further(value, gathering.parts, prompts.MOST_PARTS, self.client.taint)
 
     async def search_at_once(self) -> None:
-        """Searches for the whole question while the model plans, and for what it planned without waiting for that."""
+        """Searches for the whole question while the model plans, and for what it planned without
+        waiting for that.
+        """
         gathering, more, refreshed = self._gathering, list[SubQuestion](), asyncio.Event()
 
         async def search_whole() -> list[SearchResult]:
@@ -100,7 +122,9 @@ class WithModel:
         gathering.parts = [*gathering.parts, *more]
 
     async def search_deeper(self, depth: int) -> None:
-        """Looks for gaps and searches again, until nothing is missing, nothing new comes, or it is deep enough."""
+        """Looks for gaps and searches again, until nothing is missing, nothing new comes, or it is
+        deep enough.
+        """
         gathering = self._gathering
         for _ in range(depth):
             if self.client.closed:
@@ -108,9 +132,13 @@ class WithModel:
             if self._ctx.finishing:
                 gathering.left_out.append("looking for gaps")
                 return
-            evidence = await self._ctx.step(pick_quotes, gathering.parts, gathering.found, title="look over the evidence")
+            evidence = await self._ctx.step(
+                pick_quotes, gathering.parts, gathering.found, title="look over the evidence"
+            )
             searched = [part.query for part in gathering.parts]
-            messages = prompts.gap_messages(gathering.question, evidence, searched, gathering.said())
+            messages = prompts.gap_messages(
+                gathering.question, evidence, searched, gathering.said()
+            )
             value = await self._ask("gaps", messages, prompts.GAPS, 400, "looking for gaps")
             if prompts.enough(value):
                 return
@@ -127,7 +155,9 @@ class WithModel:
                 return
 
     async def write(self, evidence: list[Evidence], embedder: str) -> Report | None:
-        """Returns the report that the model wrote, checked and mended, or that says that nothing answers; None when it is of no use."""
+        """Returns the report that the model wrote, checked and mended, or that says that nothing
+        answers; None when it is of no use.
+        """
         gathering, notes = self._gathering, self.client.notes
         messages = prompts.write_messages(gathering.question, evidence, gathering.said())
         value = await self.client.ask("write", messages, prompts.REPORT, most_tokens=1_500)
@@ -143,7 +173,9 @@ class WithModel:
             if value is not None:
                 notes.append("The model wrote no sentence.")
             return None
-        self._ctx.tell(ResearchUpdated(phase="verify", message="Checking every sentence against its quotes"))
+        self._ctx.tell(
+            ResearchUpdated(phase="verify", message="Checking every sentence against its quotes")
+        )
         draft = assemble(gathering.question, gathering.parts, evidence, sentences, missing, *found)
         report = await self._checked(draft, evidence, embedder)
         if any(claim.verdict == "supported" for claim in report.claims):
@@ -153,14 +185,18 @@ class WithModel:
         return None
 
     async def _checked(self, draft: Report, evidence: list[Evidence], embedder: str) -> Report:
-        """Returns a draft with a verdict on every sentence; the model judges or rewrites once what the rules do not support."""
+        """Returns a draft with a verdict on every sentence; the model judges or rewrites once what
+        the rules do not support.
+        """
         ctx, checking = self._ctx, self._checking
         report: Report = await ctx.step(checking.verify, draft, title="verify the citations")
         near: dict[str, float] = {}
         if embedder and not ctx.finishing and (doubted := weak(report)):
             near = await checking.nearness(doubted, evidence, embedder, self.client.notes)
         if near:
-            report = await ctx.step(checking.verify, draft, None, near, title="verify by nearness of meaning")
+            report = await ctx.step(
+                checking.verify, draft, None, near, title="verify by nearness of meaning"
+            )
         if not (doubtful := weak(report)):
             return report
         if ctx.finishing:
@@ -169,17 +205,25 @@ class WithModel:
         messages = prompts.repair_messages(self._gathering.question, doubtful, evidence)
         value = await self._ask("repair", messages, prompts.MEND, 700, REWRITING)
         if words := prompts.judged_of(value, doubtful):
-            report = await ctx.step(checking.verify, draft, words, near, title="verify what was judged")
+            report = await ctx.step(
+                checking.verify, draft, words, near, title="verify what was judged"
+            )
         again = tuple(claims_from(prompts.claims_of(value, len(evidence)), evidence))
         if again:
             rewritten: Report = await ctx.step(
-                checking.verify, replace(draft, claims=again, disagreements=()), title="verify what was rewritten"
+                checking.verify,
+                replace(draft, claims=again, disagreements=()),
+                title="verify what was rewritten",
             )
             report = mended(report, rewritten.claims)
         return report
 
-    async def _ask(self, purpose: str, messages: Any, schema: prompts.Schema, most_tokens: int, doing: str) -> Any:
-        """Returns what the model answers; where it gave nothing as the run is to finish, notes what was left out."""
+    async def _ask(
+        self, purpose: str, messages: Any, schema: prompts.Schema, most_tokens: int, doing: str
+    ) -> Any:
+        """Returns what the model answers; where it gave nothing as the run is to finish, notes what
+        was left out.
+        """
         value = await self.client.ask(purpose, messages, schema, most_tokens=most_tokens)
         if value is None and self._ctx.finishing:
             self._gathering.left_out.append(doing)

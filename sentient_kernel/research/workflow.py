@@ -1,6 +1,8 @@
-"""Research as a durable workflow: plan, search, pick evidence, write, verify; each arrow is a recorded step.
+"""Research as a durable workflow: plan, search, pick evidence, write, verify; each arrow is a
+recorded step.
 
-Without a model all judgement is in pure functions beside this file; here is only their order, and what is told on the way.
+Without a model all judgement is in pure functions beside this file; here is only their order, and
+what is told on the way.
 """
 
 from __future__ import annotations
@@ -31,11 +33,15 @@ __all__ = ["RESEARCH", "research_workflow"]
 
 RESEARCH = "sentient_kernel.research"
 PASSAGES = 10
-"""Passages that one search takes from one source, for each unit of depth where no model looks for gaps."""
+"""Passages that one search takes from one source, for each unit of depth where no model looks for
+gaps.
+"""
 
 
 def research_workflow(library: Library, models: ModelRegistry) -> Workflow[..., Any]:
-    """Returns the research workflow over the sources of one library and the models of one registry."""
+    """Returns the research workflow over the sources of one library and the models of one
+    registry.
+    """
     return Workflow(Research(library, models).research, RESEARCH, "5", research_names)
 
 
@@ -62,14 +68,17 @@ class Research:
     ) -> dict[str, Any]:
         """Answers a question from sources; returns the report as JSON.
 
-        ``taint`` names one's own sources whose text was read before the question was written: by a run that delegates it, for one.
+        ``taint`` names one's own sources whose text was read before the question was written: by a
+        run that delegates it, for one.
         """
         limits, own = Budget(**(budget or {})), tuple(taint or ())
         if limits.seconds is not None:
             ctx.finish_after(limits.seconds)
         checking = Checking(ctx, self._library, self._models)
         # A model looks again for what one search did not bring.
-        gathering = Gathering(ctx, self._library, question, sources, PASSAGES if model else PASSAGES * depth, own)
+        gathering = Gathering(
+            ctx, self._library, question, sources, PASSAGES if model else PASSAGES * depth, own
+        )
         helper = self._with_model(ctx, gathering, checking, model, limits, own) if model else None
         if helper is not None and clarify:
             await helper.clarify()
@@ -86,7 +95,11 @@ class Research:
         if helper is not None:
             await helper.search_deeper(depth)
         count = len(gathering.documents)
-        ctx.tell(ResearchUpdated(phase="read", message=f"{count:,} documents", data={"done": count, "total": count}))
+        ctx.tell(
+            ResearchUpdated(
+                phase="read", message=f"{count:,} documents", data={"done": count, "total": count}
+            )
+        )
         ctx.tell(ResearchUpdated(phase="evidence", message="Picking the sentences that answer"))
         evidence = await gathering.pick(show=helper is not None)
         ctx.tell(ResearchUpdated(phase="write", message="Putting the report together"))
@@ -101,11 +114,23 @@ class Research:
                 evidence = await gathering.pick(show=False)
             arguments = (question, gathering.parts, gathering.found, evidence, gathering.healths)
             draft = await ctx.step(write_report, *arguments, title="write the report")
-            ctx.tell(ResearchUpdated(phase="verify", message="Checking every quotation at its place"))
+            ctx.tell(
+                ResearchUpdated(phase="verify", message="Checking every quotation at its place")
+            )
             report = await ctx.step(checking.verify, draft, title="verify the citations")
-            report = replace(report, unanswered=(*report.unanswered, *missed(gathering.missing, report.unanswered)))
+            report = replace(
+                report,
+                unanswered=(*report.unanswered, *missed(gathering.missing, report.unanswered)),
+            )
         level = report.coverage.level
-        ctx.tell(ResearchUpdated(phase="verify", message=" · ".join(report.facts), progress=1.0, data={"coverage": level}))
+        ctx.tell(
+            ResearchUpdated(
+                phase="verify",
+                message=" · ".join(report.facts),
+                progress=1.0,
+                data={"coverage": level},
+            )
+        )
         documents = sorted({citation.document for citation in report.citations})
         made = await ctx.step(made_with, model, documents, title="note what it was made with")
         if helper is not None:
@@ -115,11 +140,23 @@ class Research:
             notes.append("The report is made of the sources' own sentences.")
         if not by_model and (wished := read(question).unmet):
             wishes = "; ".join(f"“{wish}”" for wish in wished)
-            notes.append(f"Sentences are shown as they stand in the sources. Not followed: {wishes}.")
+            notes.append(
+                f"Sentences are shown as they stand in the sources. Not followed: {wishes}."
+            )
         notes += gathering.cut_short(limits)
-        return replace(report, run_id=ctx.run_id, cost=cost, made_with=made, notes=tuple(notes)).to_dict()
+        return replace(
+            report, run_id=ctx.run_id, cost=cost, made_with=made, notes=tuple(notes)
+        ).to_dict()
 
-    def _with_model(self, ctx: Context, gathering: Gathering, checking: Checking, model: str, limits: Budget, taint: Taint) -> WithModel:
+    def _with_model(
+        self,
+        ctx: Context,
+        gathering: Gathering,
+        checking: Checking,
+        model: str,
+        limits: Budget,
+        taint: Taint,
+    ) -> WithModel:
         from sentient_kernel.research.model_calls import ModelClient
         from sentient_kernel.research.with_model import WithModel
 

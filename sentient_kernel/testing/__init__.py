@@ -1,6 +1,8 @@
-"""The public test kit: a fake clock, models and a web that say what they are told, processes that die on cue.
+"""The public test kit: a fake clock, models and a web that say what they are told, processes that
+die on cue.
 
-``journal_conformance`` holds the promises of a journal as tests, for whoever writes a store of their own.
+``journal_conformance`` holds the promises of a journal as tests, for whoever writes a store of
+their own.
 """
 
 from __future__ import annotations
@@ -11,4 +13,13 @@ from sentient_kernel.testing.clock import FakeClock
 from sentient_kernel.testing.models import Asked, Fault, ModelServer, Said
 from sentient_kernel.testing.web import FakeWeb
 
-__all__ = ["Asked", "ChaosMonkey", "FakeClock", "FakeWeb", "Fault", "ModelServer", "Said", "ScriptedModel"]
+__all__ = [
+    "Asked",
+    "ChaosMonkey",
+    "FakeClock",
+    "FakeWeb",
+    "Fault",
+    "ModelServer",
+    "Said",
+    "ScriptedModel",
+]

@@ -20,9 +20,10 @@ class ChaosMonkey:
     Use it in a child process only.
 
     Args:
-        mode: ``kill9`` (SIGKILL), ``exit`` (``os._exit``), ``segfault``, ``terminate`` (SIGTERM), ``interrupt`` (SIGINT), ``sys_exit``.
-        point: A point that the engine names (before_step, intended, before_result, after_result, asked, answered);
-            None strikes by time only.
+        mode: ``kill9`` (SIGKILL), ``exit`` (``os._exit``), ``segfault``, ``terminate`` (SIGTERM),
+            ``interrupt`` (SIGINT), ``sys_exit``.
+        point: A point that the engine names (before_step, intended, before_result, after_result,
+            asked, answered); None strikes by time only.
         name: The step, or the start of the question, that is meant; None means any.
         visit: Strike at the n-th visit of that point, counted from 1.
 
@@ -33,7 +34,14 @@ class ChaosMonkey:
         0
     """
 
-    def __init__(self, mode: Mode = "kill9", *, point: str | None = None, name: str | None = None, visit: int = 1) -> None:
+    def __init__(
+        self,
+        mode: Mode = "kill9",
+        *,
+        point: str | None = None,
+        name: str | None = None,
+        visit: int = 1,
+    ) -> None:
         self.mode = mode
         self.point = point
         self.name = name
@@ -59,7 +67,9 @@ class ChaosMonkey:
         return self
 
     def inside(self, fn: Callable[..., Any]) -> Callable[..., Any]:
-        """Returns a step function that strikes instead of returning; it keeps the name of ``fn``."""
+        """Returns a step function that strikes instead of returning; it keeps the name of
+        ``fn``.
+        """
 
         def struck(*args: Any, **kwargs: Any) -> Any:
             self.strike()

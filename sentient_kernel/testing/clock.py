@@ -7,7 +7,8 @@ import threading
 
 
 class FakeClock:
-    """Time that a test moves by hand; sleepers wake in the order of their times, on whatever loop they sleep.
+    """Time that a test moves by hand; sleepers wake in the order of their times, on whatever loop
+    they sleep.
 
     Args:
         now_us: Microseconds since 1970 that it shows first.
@@ -58,14 +59,21 @@ class FakeClock:
                 loop.call_soon_threadsafe(_wake, future)
 
     def set_wall(self, now_us: int) -> None:
-        """Sets the wall clock alone, as a correction or a daylight-saving change does; intervals do not notice."""
+        """Sets the wall clock alone, as a correction or a daylight-saving change does; intervals do
+        not notice.
+        """
         self._now_us = now_us
 
     def wait_for_sleepers(self, count: int = 1, timeout: float = 5.0) -> None:
         """Waits, in real time, until that many sleepers are there. Raises TimeoutError."""
         with self._arrived:
-            if not self._arrived.wait_for(lambda: len([s for s in self._sleepers if not s[2].done()]) >= count, timeout):
-                raise TimeoutError(f"{count} sleepers did not come within {timeout:g} s; there are {len(self._sleepers)}.")
+            if not self._arrived.wait_for(
+                lambda: len([s for s in self._sleepers if not s[2].done()]) >= count, timeout
+            ):
+                raise TimeoutError(
+                    f"{count} sleepers did not come within {timeout:g} s; there are"
+                    f" {len(self._sleepers)}."
+                )
 
 
 def _wake(future: asyncio.Future[None]) -> None:

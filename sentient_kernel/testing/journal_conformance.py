@@ -6,10 +6,11 @@ A store's own tests make a class of these and say how it is opened; pytest does 
         @pytest.fixture
         def open_journal(self, tmp_path):
             with ExitStack() as opened:
-                yield lambda clock=None: opened.enter_context(closing(MyJournal(tmp_path / "store", clock=clock)))
+                yield lambda clock=None: opened.enter_context(closing(MyJournal(tmp_path / "store",
+                    clock=clock)))
 
-Each call of ``open_journal`` opens the *same* store once more, as another kernel would. A test for each large promise; the tests
-of this package put its own stores through more (``tests/kits``).
+Each call of ``open_journal`` opens the *same* store once more, as another kernel would. A test for
+each large promise; the tests of this package put its own stores through more (``tests/kits``).
 """
 
 # ruff: noqa: S101, S311 - tests assert, and chance only mixes them
@@ -79,7 +80,11 @@ class JournalConformance:
         async def main() -> None:
             journal = open_journal(clock=FakeClock(now_us=1_700_000_000_123_456))
             bound(journal)
-            events = [started(inputs={"topic": "Fjord \u00e6\u00f8\u00e5 \U0001f409 \u0000 \u2028"}), note("one"), note("two")]
+            events = [
+                started(inputs={"topic": "Fjord \u00e6\u00f8\u00e5 \U0001f409 \u0000 \u2028"}),
+                note("one"),
+                note("two"),
+            ]
             assert await journal.append(A, events) == 3
             records = journal.read()
             assert [record.seq for record in records] == [1, 2, 3]
@@ -93,7 +98,9 @@ class JournalConformance:
         async def main() -> None:
             first = open_journal()
             bound(first)
-            await first.append(A, [started(), Written("run_completed", RunCompleted(result=1).body())])
+            await first.append(
+                A, [started(), Written("run_completed", RunCompleted(result=1).body())]
+            )
             first.close()
             again = open_journal()
             assert [record.kind for record in again.read()] == ["run_started", "run_completed"]
@@ -103,7 +110,9 @@ class JournalConformance:
 
         run(main)
 
-    def test_on_commit_is_told_of_each_record_once_in_order_before_its_append_is_done(self, open_journal: Open) -> None:
+    def test_on_commit_is_told_of_each_record_once_in_order_before_its_append_is_done(
+        self, open_journal: Open
+    ) -> None:
         async def main() -> None:
             journal = open_journal()
             told = bound(journal)
@@ -115,13 +124,17 @@ class JournalConformance:
 
         run(main)
 
-    def test_writes_of_another_kernel_are_handed_over_once_in_order_with_our_own(self, open_journal: Open) -> None:
+    def test_writes_of_another_kernel_are_handed_over_once_in_order_with_our_own(
+        self, open_journal: Open
+    ) -> None:
         async def main() -> None:
             ours, theirs = open_journal(), open_journal()
             told, told_them = bound(ours), bound(theirs)
             chance = random.Random(3)
             for n in range(200):
-                await chance.choice([ours, theirs]).append(chance.choice([A, B]), [note(f"{n}")], full=n % 40 == 0)
+                await chance.choice([ours, theirs]).append(
+                    chance.choice([A, B]), [note(f"{n}")], full=n % 40 == 0
+                )
                 if n % 3 == 0:
                     ours.poll()
             for journal in (ours, theirs):
@@ -132,7 +145,9 @@ class JournalConformance:
 
         run(main)
 
-    def test_second_write_with_a_key_is_refused_and_told_who_was_first(self, open_journal: Open) -> None:
+    def test_second_write_with_a_key_is_refused_and_told_who_was_first(
+        self, open_journal: Open
+    ) -> None:
         async def main() -> None:
             journal = open_journal()
             bound(journal)
@@ -155,7 +170,12 @@ class JournalConformance:
             assert theirs.acquire(A, ttl=30) is None
             assert theirs.acquire(B, ttl=30) is not None
             info = theirs.leases()[A]
-            assert (info.run, info.holder, info.token, info.alive) == (A, mine.holder, mine.token, True)
+            assert (info.run, info.holder, info.token, info.alive) == (
+                A,
+                mine.holder,
+                mine.token,
+                True,
+            )
             assert set(ours.leases([B, RunId("other")])) == {B}
             ours.release(mine)
             assert A not in ours.leases()
@@ -200,7 +220,13 @@ class JournalConformance:
             journal.close()
             journal.close()
             assert await first == 1
-            for call in (lambda: journal.append(A, [note("x")]), journal.read, journal.head, journal.verify, journal.runs):
+            for call in (
+                lambda: journal.append(A, [note("x")]),
+                journal.read,
+                journal.head,
+                journal.verify,
+                journal.runs,
+            ):
                 with refused(JournalUnusable):
                     call()
             assert said(open_journal().read()) == ["one", "two"]

@@ -1,4 +1,6 @@
-"""A language model's server for tests: real HTTP, OpenAI's chat completions and Anthropic's messages, and faults on cue."""
+"""A language model's server for tests: real HTTP, OpenAI's chat completions and Anthropic's
+messages, and faults on cue.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Literal
 
-from sentient_kernel.testing.model_wire import Asked, Fault, Out, Said, anthropic, chat, error, refusal
+from sentient_kernel.testing.model_wire import (
+    Asked,
+    Fault,
+    Out,
+    Said,
+    anthropic,
+    chat,
+    error,
+    refusal,
+)
 from sentient_kernel.testing.server import HttpRequest, Server
 
 __all__ = ["Asked", "Fault", "ModelServer", "Said"]
@@ -18,19 +29,24 @@ Answer = str | dict[str, Any] | list[Any] | Said
 
 
 class ModelServer(Server):
-    """Serves a model that says what a function tells it, on a port of this machine, from a thread of its own.
+    """Serves a model that says what a function tells it, on a port of this machine, from a thread
+    of its own.
 
-    It answers ``POST /v1/chat/completions`` (streamed and not, the usage in a last chunk with ``choices: []`` when it is asked for)
-    and ``POST /v1/messages`` (streamed and not), and keeps what it was asked.
+    It answers ``POST /v1/chat/completions`` (streamed and not, the usage in a last chunk with
+    ``choices: []`` when it is asked for) and ``POST /v1/messages`` (streamed and not), and keeps
+    what it was asked.
 
     Args:
-        answer: What it says: text, a JSON value, a :class:`Said`, or a function of what was asked that returns one of these.
+        answer: What it says: text, a JSON value, a :class:`Said`, or a function of what was asked
+            that returns one of these.
         latency: Seconds before the first byte of each answer.
         gap: Seconds between the pieces of a streamed answer.
-        structured: Whether it takes ``response_format`` with a schema, only as ``json_object``, or answers 400 to either.
+        structured: Whether it takes ``response_format`` with a schema, only as ``json_object``, or
+            answers 400 to either.
         stream: Whether it streams where that is asked for.
         refuses: Looks at the body of a request; returns status and message of a refusal, or None.
-        faults: What goes wrong: one for each request in turn (None: nothing), and nothing afterwards; or a function of what was asked.
+        faults: What goes wrong: one for each request in turn (None: nothing), and nothing
+            afterwards; or a function of what was asked.
         api_key: The key that it wants; None takes any.
         model: What it calls itself.
 
@@ -86,7 +102,9 @@ class ModelServer(Server):
         """How many requests came."""
         return len(self.requests)
 
-    async def answer(self, request: HttpRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def answer(
+        self, request: HttpRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
         """Answers one request, as it was told; returns whether the connection can go on."""
         asked = Asked.of(request)
         self.requests.append(asked)
@@ -115,11 +133,20 @@ class ModelServer(Server):
             if fault.kind == "hang" and not fault.after:
                 await asyncio.sleep(3_600)
             elif fault.kind == "status":
-                body = fault.body or json.dumps({"error": {"message": f"made to fail with {fault.status}", "type": "server_error"}})
+                body = fault.body or json.dumps(
+                    {
+                        "error": {
+                            "message": f"made to fail with {fault.status}",
+                            "type": "server_error",
+                        }
+                    }
+                )
                 await out.whole(fault.status, body, headers=dict(fault.headers))
                 return True
             elif fault.kind == "not_json":
-                await out.whole(200, fault.body or "<html><body>502 Bad Gateway</body></html>", kind="text/html")
+                await out.whole(
+                    200, fault.body or "<html><body>502 Bad Gateway</body></html>", kind="text/html"
+                )
                 return True
         if isinstance(said, tuple):
             await out.whole(said[0], json.dumps(said[1]))

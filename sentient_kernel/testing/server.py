@@ -20,7 +20,9 @@ _MOST = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """A request as it came: method, decoded path, query (first values), headers (names in small letters) and body."""
+    """A request as it came: method, decoded path, query (first values), headers (names in small
+    letters) and body.
+    """
 
     method: str
     path: str
@@ -32,9 +34,11 @@ class HttpRequest:
 
 
 class Server:
-    """Serves on a free port of 127.0.0.1 from start to stop; many requests at once. Subclasses say what is answered.
+    """Serves on a free port of 127.0.0.1 from start to stop; many requests at once. Subclasses say
+    what is answered.
 
-    It is a context manager, in tests and in plain scripts; stopping closes every connection and leaves no thread.
+    It is a context manager, in tests and in plain scripts; stopping closes every connection and
+    leaves no thread.
     """
 
     name = "server"
@@ -63,16 +67,22 @@ class Server:
         """Waits until nobody is connected any more. Raises TimeoutError."""
         with self._left:
             if not self._left.wait_for(lambda: not self._writers, timeout):
-                raise TimeoutError(f"{len(self._writers)} connections are still open after {timeout:g} s.")
+                raise TimeoutError(
+                    f"{len(self._writers)} connections are still open after {timeout:g} s."
+                )
 
-    async def answer(self, request: HttpRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def answer(
+        self, request: HttpRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
         """Answers one request; returns whether the connection can go on."""
         raise NotImplementedError
 
     def start(self) -> Self:
         """Opens the port."""
         ready = threading.Event()
-        self._thread = threading.Thread(target=self._serve, args=(ready,), name=self.name, daemon=True)
+        self._thread = threading.Thread(
+            target=self._serve, args=(ready,), name=self.name, daemon=True
+        )
         self._thread.start()
         if not ready.wait(10):
             raise TimeoutError("The server did not start within 10 s.")
@@ -88,14 +98,21 @@ class Server:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
     def _serve(self, ready: threading.Event) -> None:
         loop = self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         server = loop.run_until_complete(
-            asyncio.start_server(self._connected, "127.0.0.1", 0, backlog=512, limit=1024 * 1024, ssl=self.tls)
+            asyncio.start_server(
+                self._connected, "127.0.0.1", 0, backlog=512, limit=1024 * 1024, ssl=self.tls
+            )
         )
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
@@ -132,16 +149,37 @@ class Server:
             first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         except asyncio.IncompleteReadError:
             return None
-        headers = {name.strip().lower(): value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}
+        headers = {
+            name.strip().lower(): value.strip()
+            for name, colon, value in (line.partition(":") for line in lines)
+            if colon
+        }
         length = int(headers.get("content-length", "0"))
         body = await reader.readexactly(min(length, _MOST))
         method, target, *_ = [*first.split(" "), ""]
         parts = urlsplit(target)
-        query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+        query = {
+            name: values[0]
+            for name, values in parse_qs(parts.query, keep_blank_values=True).items()
+        }
         at = asyncio.get_running_loop().time()
-        return HttpRequest(method=method, path=unquote(parts.path), target=target, query=query, headers=headers, body=body, at=at)
+        return HttpRequest(
+            method=method,
+            path=unquote(parts.path),
+            target=target,
+            query=query,
+            headers=headers,
+            body=body,
+            at=at,
+        )
 
 
 def head(status: int, headers: Mapping[str, str]) -> bytes:
     """Returns the first lines of an answer."""
-    return "".join([f"HTTP/1.1 {status} -\r\n", *(f"{name}: {value}\r\n" for name, value in headers.items()), "\r\n"]).encode("utf-8")
+    return "".join(
+        [
+            f"HTTP/1.1 {status} -\r\n",
+            *(f"{name}: {value}\r\n" for name, value in headers.items()),
+            "\r\n",
+        ]
+    ).encode("utf-8")

@@ -46,7 +46,9 @@ class Article:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paper:
-    """A paper, with what the scholarly services know of it. Authors are written "Given Family"; an empty id means: not there."""
+    """A paper, with what the scholarly services know of it. Authors are written "Given Family"; an
+    empty id means: not there.
+    """
 
     title: str
     abstract: str
@@ -99,17 +101,23 @@ class Contents(Protocol):
 def html(text: Article) -> str:
     """Returns an article as a page, with navigation and a footer around it."""
     head = "".join(
-        f'<meta name="{name}" content="{escape(value)}">' for name, value in (("author", text.author), ("date", text.date)) if value
+        f'<meta name="{name}" content="{escape(value)}">'
+        for name, value in (("author", text.author), ("date", text.date))
+        if value
     )
     if text.licence:
         head += f'<link rel="license" href="{escape(text.licence)}">'
     body = "".join(f"<p>{escape(part.strip())}</p>\n" for part in text.text.split("\n\n"))
     if text.orders:
-        body += f'<p style="color:#fff;font-size:1px">{escape(text.orders)}</p>\n<!-- {escape(text.orders)} -->\n'
+        body += (
+            f'<p style="color:#fff;font-size:1px">{escape(text.orders)}</p>\n<!--'
+            f" {escape(text.orders)} -->\n"
+        )
     nav = '<nav><ul><li><a href="/">Home</a></li><li><a href="/about">About us</a></li></ul></nav>'
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(text.title)}</title>{head}</head><body>{nav}'
-        f"<main><article><h1>{escape(text.title)}</h1>\n{body}</article></main><footer>Cookies. All rights reserved.</footer></body></html>"
+        '<!doctype html><html lang="en"><head><meta'
+        f' charset="utf-8"><title>{escape(text.title)}</title>{head}</head><body>{nav}<main><article><h1>{escape(text.title)}</h1>\n{body}</article></main><footer>Cookies.'
+        " All rights reserved.</footer></body></html>"
     )
 
 
@@ -128,7 +136,11 @@ def best(items: Iterable[Item], query: str, most: int) -> list[tuple[Item, float
 
 
 def _words(text: str) -> list[str]:
-    return [word for word in re.findall(r"\w+", text.lower()) if len(word) > 2 and word not in ("the", "and", "all", "for", "what")]
+    return [
+        word
+        for word in re.findall(r"\w+", text.lower())
+        if len(word) > 2 and word not in ("the", "and", "all", "for", "what")
+    ]
 
 
 def number(text: str | None, default: int) -> int:

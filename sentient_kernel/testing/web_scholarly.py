@@ -1,4 +1,6 @@
-"""The scholarly services of a :class:`sentient_kernel.testing.FakeWeb`: arXiv, OpenAlex, Crossref and PubMed."""
+"""The scholarly services of a :class:`sentient_kernel.testing.FakeWeb`: arXiv, OpenAlex, Crossref
+and PubMed.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ __all__ = ["SERVICES"]
 def _arxiv(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
     if rest != "api/query":
         return None
-    wanted, most = request.query.get("search_query", ""), number(request.query.get("max_results"), 10)
+    wanted, most = (
+        request.query.get("search_query", ""),
+        number(request.query.get("max_results"), 10),
+    )
     if ids := request.query.get("id_list"):
         asked = [one.partition("v")[0] for one in ids.split(",")]
         found = [paper for paper in web.papers if paper.the_arxiv in asked]
@@ -27,27 +32,39 @@ def _arxiv(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
         found = [paper for paper, _ in best(web.papers, plain, most)]
     start = number(request.query.get("start"), 0)
     feed = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom" '
-        'xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/" xmlns:arxiv="http://arxiv.org/schemas/atom">\n'
-        f"  <title>arXiv Query: search_query={escape(wanted)}&amp;id_list=&amp;start={start}&amp;max_results={most}</title>\n"
-        "  <id>http://arxiv.org/api/cHxbiOdZaP56ODnBPIenZhzg5f8</id>\n  <updated>2024-01-01T00:00:00-05:00</updated>\n"
-        f"  <opensearch:totalResults>{len(found)}</opensearch:totalResults>\n"
-        f"  <opensearch:startIndex>{start}</opensearch:startIndex>\n  <opensearch:itemsPerPage>{most}</opensearch:itemsPerPage>\n"
+        '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom"'
+        ' xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/"'
+        ' xmlns:arxiv="http://arxiv.org/schemas/atom">\n  <title>arXiv Query:'
+        f" search_query={escape(wanted)}&amp;id_list=&amp;start={start}&amp;max_results={most}</title>\n"
+        "  <id>http://arxiv.org/api/cHxbiOdZaP56ODnBPIenZhzg5f8</id>\n "
+        " <updated>2024-01-01T00:00:00-05:00</updated>\n "
+        f" <opensearch:totalResults>{len(found)}</opensearch:totalResults>\n "
+        f" <opensearch:startIndex>{start}</opensearch:startIndex>\n "
+        f" <opensearch:itemsPerPage>{most}</opensearch:itemsPerPage>\n"
     )
-    return HttpReply((feed + "".join(map(_entry, found)) + "</feed>\n").encode(), "application/atom+xml; charset=utf-8")
+    return HttpReply(
+        (feed + "".join(map(_entry, found)) + "</feed>\n").encode(),
+        "application/atom+xml; charset=utf-8",
+    )
 
 
 def _entry(paper: Paper) -> str:
     at = f"http://arxiv.org/abs/{paper.the_arxiv}v1"
     date = f"{paper.year}-01-15T12:00:00Z"
-    authors = "".join(f"    <author>\n      <name>{escape(name)}</name>\n    </author>\n" for name in paper.authors)
+    authors = "".join(
+        f"    <author>\n      <name>{escape(name)}</name>\n    </author>\n"
+        for name in paper.authors
+    )
     wrapped = re.sub(r"(.{1,78})(?:\s|$)", r"\1\n", escape(paper.abstract)).strip()
     return (
-        f"  <entry>\n    <id>{at}</id>\n    <updated>{date}</updated>\n    <published>{date}</published>\n"
+        f"  <entry>\n    <id>{at}</id>\n    <updated>{date}</updated>\n   "
+        f" <published>{date}</published>\n"
         f"    <title>{escape(paper.title)}</title>\n    <summary>  {wrapped}\n</summary>\n{authors}"
-        f"    <arxiv:doi>{escape(paper.the_doi)}</arxiv:doi>\n    <arxiv:comment>5 pages</arxiv:comment>\n"
+        f"    <arxiv:doi>{escape(paper.the_doi)}</arxiv:doi>\n    <arxiv:comment>5"
+        " pages</arxiv:comment>\n"
         f'    <link href="{at}" rel="alternate" type="text/html"/>\n'
-        f'    <link title="pdf" href="{at.replace("/abs/", "/pdf/")}" rel="related" type="application/pdf"/>\n'
+        f'    <link title="pdf" href="{at.replace("/abs/", "/pdf/")}" rel="related"'
+        ' type="application/pdf"/>\n'
         '    <arxiv:primary_category term="cs.DL" scheme="http://arxiv.org/schemas/atom"/>\n'
         '    <category term="cs.DL" scheme="http://arxiv.org/schemas/atom"/>\n  </entry>\n'
     )
@@ -59,8 +76,16 @@ def _openalex(web: Contents, request: HttpRequest, rest: str) -> HttpReply | Non
     most = number(request.query.get("per-page") or request.query.get("per_page"), 25)
     asked = request.query.get("search") or request.query.get("filter", "").partition(":")[2]
     found = best(web.papers, asked, most)
-    meta = {"count": len(found), "db_response_time_ms": 20, "page": 1, "per_page": most, "groups_count": None}
-    return as_json({"meta": meta, "results": [_work(paper, score) for paper, score in found], "group_by": []})
+    meta = {
+        "count": len(found),
+        "db_response_time_ms": 20,
+        "page": 1,
+        "per_page": most,
+        "groups_count": None,
+    }
+    return as_json(
+        {"meta": meta, "results": [_work(paper, score) for paper, score in found], "group_by": []}
+    )
 
 
 def _work(paper: Paper, score: float) -> dict[str, Any]:
@@ -86,9 +111,16 @@ def _work(paper: Paper, score: float) -> dict[str, Any]:
         "type": "article",
         "primary_location": location,
         "best_oa_location": location,
-        "open_access": {"is_oa": True, "oa_status": "gold", "oa_url": f"https://doi.org/{paper.the_doi}"},
+        "open_access": {
+            "is_oa": True,
+            "oa_status": "gold",
+            "oa_url": f"https://doi.org/{paper.the_doi}",
+        },
         "authorships": [
-            {"author_position": "middle", "author": {"id": "https://openalex.org/A1", "display_name": name, "orcid": None}}
+            {
+                "author_position": "middle",
+                "author": {"id": "https://openalex.org/A1", "display_name": name, "orcid": None},
+            }
             for name in paper.authors
         ],
         "cited_by_count": 7,
@@ -99,22 +131,48 @@ def _work(paper: Paper, score: float) -> dict[str, Any]:
 
 def _crossref(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
     if rest.startswith("works/"):
-        found = next((paper for paper in web.papers if paper.the_doi == rest.removeprefix("works/")), None)
+        found = next(
+            (paper for paper in web.papers if paper.the_doi == rest.removeprefix("works/")), None
+        )
         if found is None:
             return HttpReply(b"Resource not found.", "text/plain;charset=utf-8", 404)
-        return as_json({"status": "ok", "message-type": "work", "message-version": "1.0.0", "message": _item(found, 1.0)})
+        return as_json(
+            {
+                "status": "ok",
+                "message-type": "work",
+                "message-version": "1.0.0",
+                "message": _item(found, 1.0),
+            }
+        )
     if rest != "works":
         return None
     query = request.query.get("query.bibliographic") or request.query.get("query", "")
     most = number(request.query.get("rows"), 20)
     items = [_item(paper, score) for paper, score in best(web.papers, query, most)]
-    about = {"facets": {}, "total-results": len(items), "items-per-page": most, "query": {"start-index": 0, "search-terms": query}}
-    return as_json({"status": "ok", "message-type": "work-list", "message-version": "1.0.0", "message": {**about, "items": items}})
+    about = {
+        "facets": {},
+        "total-results": len(items),
+        "items-per-page": most,
+        "query": {"start-index": 0, "search-terms": query},
+    }
+    return as_json(
+        {
+            "status": "ok",
+            "message-type": "work-list",
+            "message-version": "1.0.0",
+            "message": {**about, "items": items},
+        }
+    )
 
 
 def _item(paper: Paper, score: float) -> dict[str, Any]:
     authors: list[dict[str, Any]] = [
-        {"given": given, "family": family, "sequence": "additional" if place else "first", "affiliation": []}
+        {
+            "given": given,
+            "family": family,
+            "sequence": "additional" if place else "first",
+            "affiliation": [],
+        }
         for place, (given, _, family) in enumerate(name.rpartition(" ") for name in paper.authors)
     ]
     item: dict[str, Any] = {
@@ -132,10 +190,14 @@ def _item(paper: Paper, score: float) -> dict[str, Any]:
         "language": "en",
     }
     if paper.abstract:
-        item["abstract"] = f"<jats:title>Abstract</jats:title><jats:p>{escape(paper.abstract)}</jats:p>"
+        item["abstract"] = (
+            f"<jats:title>Abstract</jats:title><jats:p>{escape(paper.abstract)}</jats:p>"
+        )
     if paper.licence:
         start = {"date-parts": [[paper.year, 1, 15]]}
-        item["license"] = [{"URL": paper.licence, "start": start, "delay-in-days": 0, "content-version": "vor"}]
+        item["license"] = [
+            {"URL": paper.licence, "start": start, "delay-in-days": 0, "content-version": "vor"}
+        ]
     return item
 
 
@@ -144,9 +206,18 @@ def _pubmed(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
     if name == "esearch.fcgi":
         most = number(request.query.get("retmax"), 20)
         ids = [paper.the_pmid for paper, _ in best(web.papers, request.query.get("term", ""), most)]
-        result: dict[str, Any] = {"count": str(len(ids)), "retmax": str(most), "retstart": "0", "idlist": ids, "translationset": []}
+        result: dict[str, Any] = {
+            "count": str(len(ids)),
+            "retmax": str(most),
+            "retstart": "0",
+            "idlist": ids,
+            "translationset": [],
+        }
         if not ids:
-            result["errorlist"] = {"phrasesnotfound": [request.query.get("term", "")], "fieldsnotfound": []}
+            result["errorlist"] = {
+                "phrasesnotfound": [request.query.get("term", "")],
+                "fieldsnotfound": [],
+            }
         return as_json({"header": {"type": "esearch", "version": "0.3"}, "esearchresult": result})
     wanted = request.query.get("id", "").split(",")
     found = [paper for paper in web.papers if paper.the_pmid in wanted]
@@ -155,10 +226,15 @@ def _pubmed(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
         result |= {paper.the_pmid: _pubmed_summary(paper) for paper in found}
         return as_json({"header": {"type": "esummary", "version": "0.3"}, "result": result})
     if name == "efetch.fcgi":
-        doctype = '<!DOCTYPE PubmedArticleSet PUBLIC "-//NLM//DTD PubMedArticle, 1st January 2024//EN" '
+        doctype = (
+            '<!DOCTYPE PubmedArticleSet PUBLIC "-//NLM//DTD PubMedArticle, 1st January 2024//EN" '
+        )
         doctype += '"https://dtd.nlm.nih.gov/ncbi/pubmed/out/pubmed_240101.dtd">'
         articles = "".join(map(_pubmed_article, found))
-        body = f'<?xml version="1.0" ?>\n{doctype}\n<PubmedArticleSet>\n{articles}</PubmedArticleSet>\n'
+        body = (
+            '<?xml version="1.0"'
+            f" ?>\n{doctype}\n<PubmedArticleSet>\n{articles}</PubmedArticleSet>\n"
+        )
         return HttpReply(body.encode(), "text/xml; charset=UTF-8")
     return None
 
@@ -168,7 +244,9 @@ def _pubmed_summary(paper: Paper) -> dict[str, Any]:
         "uid": paper.the_pmid,
         "pubdate": f"{paper.year} Jan 15",
         "source": paper.venue,
-        "authors": [{"name": name, "authtype": "Author", "clusterid": ""} for name in paper.authors],
+        "authors": [
+            {"name": name, "authtype": "Author", "clusterid": ""} for name in paper.authors
+        ],
         "title": f"{paper.title}.",
         "fulljournalname": paper.venue,
         "articleids": [
@@ -185,18 +263,27 @@ def _pubmed_article(paper: Paper) -> str:
         names = f"<LastName>{escape(family)}</LastName><ForeName>{escape(given)}</ForeName><Initials>{escape(given[:1])}</Initials>"
         authors += f'<Author ValidYN="Y">{names}</Author>'
     first, _, rest = paper.abstract.partition(". ")
-    parts = f'<AbstractText Label="BACKGROUND" NlmCategory="BACKGROUND">{escape(first)}{"." if rest else ""}</AbstractText>'
+    parts = (
+        '<AbstractText Label="BACKGROUND"'
+        f' NlmCategory="BACKGROUND">{escape(first)}{"." if rest else ""}</AbstractText>'
+    )
     if rest:
-        parts += f'<AbstractText Label="RESULTS" NlmCategory="RESULTS">{escape(rest)}</AbstractText>'
+        parts += (
+            f'<AbstractText Label="RESULTS" NlmCategory="RESULTS">{escape(rest)}</AbstractText>'
+        )
     abstract = f"<Abstract>{parts}</Abstract>" if paper.abstract else ""
     date = f"<PubDate><Year>{paper.year}</Year><Month>Jan</Month><Day>15</Day></PubDate>"
     return (
-        f'<PubmedArticle><MedlineCitation Status="MEDLINE" Owner="NLM"><PMID Version="1">{paper.the_pmid}</PMID>'
-        f'<Article PubModel="Print"><Journal><JournalIssue CitedMedium="Internet">{date}</JournalIssue>'
+        '<PubmedArticle><MedlineCitation Status="MEDLINE" Owner="NLM"><PMID'
+        f' Version="1">{paper.the_pmid}</PMID>'
+        '<Article PubModel="Print"><Journal><JournalIssue'
+        f' CitedMedium="Internet">{date}</JournalIssue>'
         f"<Title>{escape(paper.venue)}</Title></Journal><ArticleTitle>{escape(paper.title)}.</ArticleTitle>{abstract}"
-        f'<AuthorList CompleteYN="Y">{authors}</AuthorList><Language>eng</Language></Article></MedlineCitation>'
+        "<AuthorList"
+        f' CompleteYN="Y">{authors}</AuthorList><Language>eng</Language></Article></MedlineCitation>'
         f'<PubmedData><ArticleIdList><ArticleId IdType="pubmed">{paper.the_pmid}</ArticleId>'
-        f'<ArticleId IdType="doi">{escape(paper.the_doi)}</ArticleId></ArticleIdList></PubmedData></PubmedArticle>\n'
+        "<ArticleId"
+        f' IdType="doi">{escape(paper.the_doi)}</ArticleId></ArticleIdList></PubmedData></PubmedArticle>\n'
     )
 
 

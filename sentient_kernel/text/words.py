@@ -1,4 +1,6 @@
-"""Words as the extractive agents see them: tokens with places, stems, stop words, numbers, negation. Pure."""
+"""Words as the extractive agents see them: tokens with places, stems, stop words, numbers,
+negation. Pure.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from functools import lru_cache
 WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)*(?:['’][^\W\d_]+)?")
 _JOINED = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 WIDE = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
-"""Han, kana and hangul, as a class of characters: written without spaces, or with particles grown on."""
+"""Han, kana and hangul, as a class of characters: written without spaces, or with particles grown
+on.
+"""
 UNSPACED = rf"{WIDE}\u0e00-\u0e7f"
 """All characters of scripts without spaces, Thai among them."""
 _WIDE = re.compile(f"[{WIDE}]+")  # pairs of its signs stand for words
@@ -22,30 +26,38 @@ _REMEMBERED = 600
 NUMBER = re.compile(r"(?<![^\W_])[0-9]+(?:[.,][0-9]+)*")
 
 STOP: frozenset[str] = frozenset(
-    """a about after again all also am an and any are as at be because been before being below between both but by can could did do
-    does doing done during each either etc every few for from further get give given had has have having he her here hers him his
-    how however i if in into is it its itself just let many may me might more most much must my of off on once one only or other
-    our out over own per same several shall she should since so some such than that the their them then there therefore these they this
-    those through thus to too toward towards under until up upon us use used using very via was we were what when where whether
-    which while who whom whose why will with within would yet you your yours
-    wie wer wem wen wo wann warum welche welcher welches welchen wieso quand pourquoi quel quelle quels quelles combien
-    qué cómo dónde cuándo quién quiénes cuál cuáles cuánto cuántos cuántas
-    как что где когда кто почему какой какая какое какие сколько ли это هل كيف متى أين ماذا لماذا كم ما من في على إلى""".split()
+    """a about after again all also am an and any are as at be because been before being below
+        between both but by can could did do does doing done during each either etc every few
+        for from further get give given had has have having he her here hers him his how however
+        i if in into is it its itself just let many may me might more most much must my of off
+        on once one only or other our out over own per same several shall she should since so
+        some such than that the their them then there therefore these they this those through
+        thus to too toward towards under until up upon us use used using very via was we were
+        what when where whether which while who whom whose why will with within would yet you
+        your yours wie wer wem wen wo wann warum welche welcher welches welchen wieso quand
+        pourquoi quel quelle quels quelles combien qué cómo dónde cuándo quién quiénes cuál
+        cuáles cuánto cuántos cuántas как что где когда кто почему какой какая какое какие
+        сколько ли это هل كيف متى أين ماذا لماذا كم ما من في على إلى""".split()
 )
-"""English words that tell nothing, and what other languages ask with; none of those that are English words too."""
+"""English words that tell nothing, and what other languages ask with; none of those that are
+English words too.
+"""
 NEGATIONS: frozenset[str] = frozenset(
-    """no not none nor neither never nothing nobody without cannot cant dont doesnt didnt isnt arent wasnt werent wont wouldnt shouldnt
-    couldnt hasnt havent hadnt aint fail fails failed failing failure lack lacks lacked lacking absence absent unable unlikely
-    hardly rarely unaffected unchanged insufficient""".split()
+    """no not none nor neither never nothing nobody without cannot cant dont doesnt didnt isnt
+        arent wasnt werent wont wouldnt shouldnt couldnt hasnt havent hadnt aint fail fails
+        failed failing failure lack lacks lacked lacking absence absent unable unlikely hardly
+        rarely unaffected unchanged insufficient""".split()
 )
 
 # Longest first; what remains keeps at least three letters (four before the short ones).
 _SUFFIXES = tuple(
     sorted(
         set(
-            """izations isations ization isation ationally ational fulness iveness ousness ations ation ators ically ating ator ative ively
-            ities ments ical ment ness ible able ance ence ents ants ions ials ably ibly ally ated ates ises izes ised ized ives ists isms
-            ings ying ing ied ies ion ial ity ive ize ise ist ism ous ful ate ent ant ers ors est ic al ly ed es er or""".split()
+            """izations isations ization isation ationally ational fulness iveness ousness
+                ations ation ators ically ating ator ative ively ities ments ical ment ness ible
+                able ance ence ents ants ions ials ably ibly ally ated ates ises izes ised ized
+                ives ists isms ings ying ing ied ies ion ial ity ive ize ise ist ism ous ful ate
+                ent ant ers ors est ic al ly ed es er or""".split()
         ),
         key=lambda suffix: (-len(suffix), suffix),
     )
@@ -67,7 +79,8 @@ _SAME = {form: forms.split()[0] for forms in _PAST.split(",") for form in forms.
 
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
-    """Returns the part of an English word that its forms share: a light stemmer that prefers joining to keeping apart.
+    """Returns the part of an English word that its forms share: a light stemmer that prefers
+    joining to keeping apart.
 
     Args:
         word: A word in any case.
@@ -102,7 +115,8 @@ def words(text: str) -> list[str]:
 
 
 def content(text: str) -> list[str]:
-    """Returns the stems of the words that carry meaning, in order: no stop words, no negations, no single letters.
+    """Returns the stems of the words that carry meaning, in order: no stop words, no negations, no
+    single letters.
 
     Example:
         >>> content("The bees were dancing"), content("蜜蜂的舞蹈")
@@ -113,21 +127,39 @@ def content(text: str) -> list[str]:
 
 @lru_cache(maxsize=4096)  # a research looks at the same sentences several times
 def _content(text: str) -> tuple[str, ...]:
-    told = [w for w in words(text) if w not in STOP and plain(w) not in NEGATIONS and (len(w) > 1 or w.isdigit() or _WIDE.match(w))]
-    return tuple(part for w in told for part in ([stem(w)] if w.isascii() or not _WIDE.search(w) else _pairs(w)))
+    told = [
+        w
+        for w in words(text)
+        if w not in STOP
+        and plain(w) not in NEGATIONS
+        and (len(w) > 1 or w.isdigit() or _WIDE.match(w))
+    ]
+    return tuple(
+        part
+        for w in told
+        for part in ([stem(w)] if w.isascii() or not _WIDE.search(w) else _pairs(w))
+    )
 
 
 def _pairs(word: str) -> list[str]:
-    """Returns the telling pairs of neighbouring signs of a word without spaces, and what in it is written otherwise."""
+    """Returns the telling pairs of neighbouring signs of a word without spaces, and what in it is
+    written otherwise.
+    """
     found = [stem(rest) for rest in _WIDE.split(word) if len(rest) > 1]
     for run in _WIDE.findall(word):
         pairs = [run[i : i + 2] for i in range(max(1, len(run) - 1))]
-        found += [pair for pair in pairs if not _GLUE & set(pair) and not all("\u3040" <= sign <= "\u309f" for sign in pair)]
+        found += [
+            pair
+            for pair in pairs
+            if not _GLUE & set(pair) and not all("\u3040" <= sign <= "\u309f" for sign in pair)
+        ]
     return found
 
 
 def titled(title: str) -> frozenset[str]:
-    """Returns the stems of a title, and of the words that names in it are joined from: ``DataFrameGroupBy`` is about a group."""
+    """Returns the stems of a title, and of the words that names in it are joined from:
+    ``DataFrameGroupBy`` is about a group.
+    """
     return frozenset(content(title)) | frozenset(content(_JOINED.sub(" ", title)))
 
 
@@ -147,7 +179,8 @@ def idf(groups: Sequence[Iterable[str]]) -> dict[str, float]:
 
 
 def numbers(text: str) -> frozenset[str]:
-    """Returns the numbers of a text, thousands separators taken out, trailing zeros of decimals too.
+    """Returns the numbers of a text, thousands separators taken out, trailing zeros of decimals
+    too.
 
     Example:
         >>> sorted(numbers("1,200 of 3.50%"))
@@ -168,25 +201,30 @@ _NOT = re.compile("[不没沒無无未]|ない|なかった|ません|않|못")
 
 def negated(text: str) -> int:
     """Returns how many words of a text negate."""
-    return sum(1 for w in words(text) if plain(w) in NEGATIONS) + (0 if text.isascii() else len(_NOT.findall(text)))
+    return sum(1 for w in words(text) if plain(w) in NEGATIONS) + (
+        0 if text.isascii() else len(_NOT.findall(text))
+    )
 
 
 BROAD = 0.4
 """How telling a word is that fits everywhere."""
 KIND = 0.2
-"""How telling a word is for the kind of thing that is sought: the answer is one, and need not say so."""
+"""How telling a word is for the kind of thing that is sought: the answer is one, and need not say
+so.
+"""
 _BROAD = frozenset(
     stem(word)
-    for word in """added according amount become call cause change city come compare compute consider country
-    day difference different effect example find first form found good group happen help
-    important include kind known large last level main make mean multiple name new number occur
-    part people percent person place provide rate reason result role show study take term thing
-    time type various way word work world year""".split()
+    for word in """added according amount become call cause change city come compare compute
+        consider country day difference different effect example find first form found good
+        group happen help important include kind known large last level main make mean multiple
+        name new number occur part people percent person place provide rate reason result role
+        show study take term thing time type various way word work world year""".split()
 )
 
 
 _KIND = re.compile(
-    r"\bhow (big|broad|cold|common|cheap|deep|dense|early|expensive|far|fast|frequent|frequently|heavy"
+    r"\bhow"
+    r" (big|broad|cold|common|cheap|deep|dense|early|expensive|far|fast|frequent|frequently|heavy"
     r"|high|hot|large|late|likely|long|low|near|often|old|quick|quickly|rare|severe|short|slow|small"
     r"|soon|strong|tall|thick|warm|wide|young)\b"
     r"|\b(?:which|what) ([a-z]{3,40}) (?=(?:is|are|was|were|do|does|did|has|have|had|can|could|will"
@@ -223,8 +261,12 @@ def asked(question: str) -> dict[str, float]:
     for match in WORD.finditer(question):
         word = match.group()
         for term in content(word):
-            first = match.start() == 0 or _SENTENCE_ENDS.search(question, max(0, match.start() - 12), match.start())
-            name = word[0].isdigit() or (word[0].isupper() and (not first or word[1:].upper() == word[1:] != ""))
+            first = match.start() == 0 or _SENTENCE_ENDS.search(
+                question, max(0, match.start() - 12), match.start()
+            )
+            name = word[0].isdigit() or (
+                word[0].isupper() and (not first or word[1:].upper() == word[1:] != "")
+            )
             worth = KIND if match.start() in kinds else BROAD if term in _BROAD else 1.0
             found[term] = 2.0 if name else found.get(term, worth)
     return found

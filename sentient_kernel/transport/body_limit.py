@@ -13,11 +13,14 @@ __all__ = ["BodyLimit"]
 LOOK = 1.0
 """Seconds between two looks at what came to a place."""
 LEAST = 50_000
-"""Bytes between two looks. Less than that twice in a row, while others wait, is too slow; a whole megabyte at that pace takes 20 s."""
+"""Bytes between two looks. Less than that twice in a row, while others wait, is too slow; a whole
+megabyte at that pace takes 20 s.
+"""
 
 
 class BodyLimit:
-    """Places for answers of more than a megabyte, so that many of them fill neither memory nor the loop. For one event loop.
+    """Places for answers of more than a megabyte, so that many of them fill neither memory nor the
+    loop. For one event loop.
 
     Args:
         places: How many are read at the same time.
@@ -28,7 +31,9 @@ class BodyLimit:
         self._waiting = 0
 
     @asynccontextmanager
-    async def place(self, read: bytearray, deadline: asyncio.Timeout, host: str) -> AsyncIterator[None]:
+    async def place(
+        self, read: bytearray, deadline: asyncio.Timeout, host: str
+    ) -> AsyncIterator[None]:
         """Waits for a place, and holds it.
 
         Args:
@@ -51,7 +56,9 @@ class BodyLimit:
         except TimeoutError:
             if not patience.expired():
                 raise
-            raise FetchTimedOut(f"{host!r} sends too slowly while others wait.", reason_code="slow", host=host) from None
+            raise FetchTimedOut(
+                f"{host!r} sends too slowly while others wait.", reason_code="slow", host=host
+            ) from None
         finally:
             self._places.release()
 

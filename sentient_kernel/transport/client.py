@@ -1,7 +1,8 @@
 """A client for the SDKs of model providers, over our connections.
 
-The SDKs want the client of their own library, so the two classes here are made when they are asked for. What they raise is their
-library's too, as the SDKs sort errors by it; :func:`sentient_kernel.transport.failed` gives it our names.
+The SDKs want the client of their own library, so the two classes here are made when they are asked
+for. What they raise is their library's too, as the SDKs sort errors by it;
+:func:`sentient_kernel.transport.failed` gives it our names.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ _LEFT_OUT = frozenset({b"content-encoding", b"content-length", b"set-cookie", b"
 
 
 def make_client(
-    library: str, base_url: str, rules: Rules, pool: Callable[..., ConnectionPool], refuse_offline: Callable[[str], None], most_bytes: int
+    library: str,
+    base_url: str,
+    rules: Rules,
+    pool: Callable[..., ConnectionPool],
+    refuse_offline: Callable[[str], None],
+    most_bytes: int,
 ) -> Any:
     """Makes an ``AsyncClient`` of a library whose requests go through a guarded transport.
 
@@ -54,7 +60,9 @@ def _transport(library: str) -> Any:
     class DecodedStream(package.AsyncByteStream):  # type: ignore[misc,name-defined]
         """A body, decoded and bounded."""
 
-        def __init__(self, answer: Response, most: int, named: Callable[[Exception], Exception]) -> None:
+        def __init__(
+            self, answer: Response, most: int, named: Callable[[Exception], Exception]
+        ) -> None:
             self._answer, self._most, self._named = answer, most, named
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -72,7 +80,13 @@ def _transport(library: str) -> Any:
     class Transport(package.AsyncBaseTransport):  # type: ignore[misc,name-defined]
         """Sends requests to checked places only."""
 
-        def __init__(self, rules: Rules, pool: Callable[..., ConnectionPool], refuse_offline: Callable[[str], None], most: int) -> None:
+        def __init__(
+            self,
+            rules: Rules,
+            pool: Callable[..., ConnectionPool],
+            refuse_offline: Callable[[str], None],
+            most: int,
+        ) -> None:
             self._rules, self._refuse_offline, self._most = rules, refuse_offline, most
             self._pools = {trusted: pool(checked=not trusted) for trusted in (True, False)}
 
@@ -89,13 +103,21 @@ def _transport(library: str) -> Any:
                 return cls(str(error), request=request)  # type: ignore[no-any-return]
 
             try:
-                answer = await pool.send(request.method, target, request.headers.raw, request.stream, request.extensions.get("timeout"))
+                answer = await pool.send(
+                    request.method,
+                    target,
+                    request.headers.raw,
+                    request.stream,
+                    request.extensions.get("timeout"),
+                )
             except FetchFailed:
                 raise
             except Exception as error:
                 raise named(error) from error
             headers = [(name, value) for name, value in answer.raw if name.lower() not in _LEFT_OUT]
-            return package.Response(answer.status, headers=headers, stream=DecodedStream(answer, self._most, named))
+            return package.Response(
+                answer.status, headers=headers, stream=DecodedStream(answer, self._most, named)
+            )
 
         async def aclose(self) -> None:
             for pool in self._pools.values():

@@ -1,8 +1,9 @@
 """Connections to checked addresses only, so that DNS rebinding leads nowhere.
 
-httpcore is told to connect by our :class:`Dialer` and knows nothing else of the network: the name in the URL stays what ``Host``
-and TLS say, while the connection goes to an address that was checked. httpx2 and its httpcore2, which SDKs of model providers
-use, are the same code under other names; the functions here take either.
+httpcore is told to connect by our :class:`Dialer` and knows nothing else of the network: the name
+in the URL stays what ``Host`` and TLS say, while the connection goes to an address that was
+checked. httpx2 and its httpcore2, which SDKs of model providers use, are the same code under other
+names; the functions here take either.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ _LIBRARIES = frozenset({*_CORE, *_CORE.values()})
 
 
 class Dialer:
-    """Opens connections for httpcore (its network backend): resolves once, checks every address, connects to a checked one.
+    """Opens connections for httpcore (its network backend): resolves once, checks every address,
+    connects to a checked one.
 
     Args:
         core: httpcore, or a package like it.
@@ -47,17 +49,26 @@ class Dialer:
         self._checked = checked
 
     async def connect_tcp(
-        self, host: str, port: int, timeout: float | None = None, local_address: str | None = None, socket_options: Any = None
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
     ) -> Any:
         """Connects to the first address that takes the connection."""
         addresses = await self._addresses(host, port)
         timeout = CONNECT if timeout is None else min(timeout, CONNECT)
         for address in addresses[:-1]:
             try:
-                return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+                return await self._backend.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
             except self._failures:
                 continue
-        return await self._backend.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
+        return await self._backend.connect_tcp(
+            addresses[-1], port, timeout, local_address, socket_options
+        )
 
     async def _addresses(self, host: str, port: int) -> list[str]:
         if ":" in host or host.replace(".", "").isdigit():
@@ -72,10 +83,14 @@ class Dialer:
         if self._checked:
             for address in addresses:
                 if why := verdict(address):
-                    raise Blocked(f"Not fetching from {host!r}: {why}.", reason_code="private", host=host)
+                    raise Blocked(
+                        f"Not fetching from {host!r}: {why}.", reason_code="private", host=host
+                    )
         return addresses
 
-    async def connect_unix_socket(self, path: str, timeout: float | None = None, socket_options: Any = None) -> Any:
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Any = None
+    ) -> Any:
         """Never connects: nothing here is asked over a Unix socket."""
         raise Blocked("Not fetching over a Unix socket.", reason_code="scheme")
 
@@ -95,7 +110,10 @@ class Response:
     def __init__(self, response: Any, host: str) -> None:
         self.status: int = response.status
         self.raw: list[tuple[bytes, bytes]] = response.headers
-        self.headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+        self.headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in response.headers
+        }
         self._response = response
         self._host = host
 
@@ -103,7 +121,8 @@ class Response:
         """Yields the body, decoded.
 
         Raises:
-            TooBig: It has more bytes than ``most``, or more came that stand for fewer; they are not kept.
+            TooBig: It has more bytes than ``most``, or more came that stand for fewer; they are not
+                kept.
             WrongKind: It cannot be decoded.
         """
         decoder = Decoder(self.headers.get("content-encoding", ""), self._host)
@@ -125,7 +144,11 @@ class Response:
         decoder.finish()
 
     def _too_big(self, most: int) -> TooBig:
-        return TooBig(f"{self._host!r} sends more than the {most:,} bytes that are read.", reason_code="bytes", host=self._host)
+        return TooBig(
+            f"{self._host!r} sends more than the {most:,} bytes that are read.",
+            reason_code="bytes",
+            host=self._host,
+        )
 
     async def aclose(self) -> None:
         """Gives the connection back, or closes it when the body was not read to its end."""
@@ -139,16 +162,21 @@ class ConnectionPool:
         library: ``httpx`` or ``httpx2``: whose core is used.
         resolve: Turns names into addresses.
         checked: False for the places that the user named.
-        tls: The certificates to trust; certifi's, or those of ``SSL_CERT_FILE``, when there is none.
+        tls: The certificates to trust; certifi's, or those of ``SSL_CERT_FILE``, when there is
+            none.
     """
 
-    def __init__(self, library: str, resolve: Resolve, *, checked: bool, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, library: str, resolve: Resolve, *, checked: bool, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.core: Any = import_module(_CORE[library])
         self._dialer = Dialer(self.core, resolve, checked=checked)
         self._tls = tls
         self._pools: dict[str, Any] = {}
 
-    async def send(self, method: str, target: Target, headers: Any, content: Any = None, timeouts: Any = None) -> Response:
+    async def send(
+        self, method: str, target: Target, headers: Any, content: Any = None, timeouts: Any = None
+    ) -> Response:
         """Sends a request and reads the answer's headers.
 
         Raises:
@@ -158,9 +186,14 @@ class ConnectionPool:
         pool = self._pools.get(target.scheme) or await self._pool(target.scheme)
         path = target.url.split("/", 3)[3]
         url = self.core.URL(
-            scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=b"/" + path.encode("ascii", "replace")
+            scheme=target.scheme.encode(),
+            host=target.host.encode(),
+            port=target.port,
+            target=b"/" + path.encode("ascii", "replace"),
         )
-        request = self.core.Request(method, url, headers=headers, content=content, extensions={"timeout": timeouts or {}})
+        request = self.core.Request(
+            method, url, headers=headers, content=content, extensions={"timeout": timeouts or {}}
+        )
         response = await pool.handle_async_request(request)
         if sum(len(name) + len(value) + 4 for name, value in response.headers) > HEADERS:
             await response.aclose()
@@ -173,7 +206,11 @@ class ConnectionPool:
             context = await asyncio.to_thread(_certificates)  # reading them takes 20 ms and more
         if scheme not in self._pools:
             self._pools[scheme] = self.core.AsyncConnectionPool(
-                ssl_context=context, max_connections=64, max_keepalive_connections=16, keepalive_expiry=15.0, network_backend=self._dialer
+                ssl_context=context,
+                max_connections=64,
+                max_keepalive_connections=16,
+                keepalive_expiry=15.0,
+                network_backend=self._dialer,
             )
         return self._pools[scheme]
 
@@ -188,7 +225,9 @@ _context: ssl.SSLContext | None = None
 
 
 def _certificates() -> ssl.SSLContext:
-    """Returns the certificates that are trusted: certifi's, or those of ``SSL_CERT_FILE``; read once."""
+    """Returns the certificates that are trusted: certifi's, or those of ``SSL_CERT_FILE``; read
+    once.
+    """
     global _context
     if _context is None:
         import httpx
@@ -198,7 +237,11 @@ def _certificates() -> ssl.SSLContext:
 
 
 def _headers(host: str) -> TooBig:
-    return TooBig(f"{host!r} sends more than the {HEADERS:,} bytes of headers that are read.", reason_code="headers", host=host)
+    return TooBig(
+        f"{host!r} sends more than the {HEADERS:,} bytes of headers that are read.",
+        reason_code="headers",
+        host=host,
+    )
 
 
 def failed(error: BaseException, host: str) -> FetchFailed | None:
@@ -211,7 +254,9 @@ def failed(error: BaseException, host: str) -> FetchFailed | None:
     if isinstance(error, FetchFailed):
         return error
     names = {
-        cls.__name__ for cls in type(error).__mro__ if cls.__module__.partition(".")[0] in ("httpcore", "httpcore2", "httpx", "httpx2")
+        cls.__name__
+        for cls in type(error).__mro__
+        if cls.__module__.partition(".")[0] in ("httpcore", "httpcore2", "httpx", "httpx2")
     }
     text = str(error)
     if "TimeoutException" in names or isinstance(error, TimeoutError):
@@ -219,13 +264,21 @@ def failed(error: BaseException, host: str) -> FetchFailed | None:
     if "too long" in text and "ProtocolError" in names:
         return _headers(host)
     if "certificate" in text.lower() or "SSL" in text:
-        return Unreachable(f"{host!r} cannot be reached safely: its TLS or its certificate is not valid.", reason_code="tls", host=host)
+        return Unreachable(
+            f"{host!r} cannot be reached safely: its TLS or its certificate is not valid.",
+            reason_code="tls",
+            host=host,
+        )
     if "ConnectError" in names:
         return Unreachable(f"{host!r} refused the connection.", reason_code="refused", host=host)
     if "ProtocolError" in names and ("incomplete" in text or "complete message" in text):
-        return Unreachable(f"{host!r} broke off in the middle of its answer.", reason_code="cut", host=host)
+        return Unreachable(
+            f"{host!r} broke off in the middle of its answer.", reason_code="cut", host=host
+        )
     if "ProtocolError" in names and "disconnected" not in text:
-        return Unreachable(f"{host!r} sent an answer that is not HTTP.", reason_code="protocol", host=host)
+        return Unreachable(
+            f"{host!r} sent an answer that is not HTTP.", reason_code="protocol", host=host
+        )
     if names or isinstance(error, OSError | EOFError):
         return Unreachable(f"{host!r} broke the connection.", reason_code="reset", host=host)
     return None

@@ -38,7 +38,11 @@ class Decoder:
         self._host = host
         self._name = encoding.strip().lower().removeprefix("x-")
         if self._name not in ("", "identity", "gzip", "deflate"):
-            raise WrongKind(f"{host!r} sends an encoding that was not requested.", reason_code="encoding", host=host)
+            raise WrongKind(
+                f"{host!r} sends an encoding that was not requested.",
+                reason_code="encoding",
+                host=host,
+            )
         self._bits = _GZIP if self._name == "gzip" else _ZLIB
         self._inflate = zlib.decompressobj(self._bits) if self.compressed else None
         self._begun = self._over = False
@@ -65,7 +69,9 @@ class Decoder:
     def _inflated(self, data: bytes) -> Iterator[bytes]:
         while data and not self._over and self._inflate is not None:
             if self._inflate.eof:
-                if self._bits != _GZIP or not data.startswith(b"\x1f"):  # padding, which nobody reads; else the next of several members
+                if self._bits != _GZIP or not data.startswith(
+                    b"\x1f"
+                ):  # padding, which nobody reads; else the next of several members
                     self._over = True
                     return
                 self._streams += 1
@@ -75,7 +81,9 @@ class Decoder:
             try:
                 piece = self._inflate.decompress(data, _PIECE)
             except zlib.error:
-                if not self._begun and self._bits == _ZLIB:  # many servers mean bare deflate, without zlib's two bytes
+                if (
+                    not self._begun and self._bits == _ZLIB
+                ):  # many servers mean bare deflate, without zlib's two bytes
                     self._bits = _BARE
                     self._inflate = zlib.decompressobj(_BARE)
                     continue
@@ -92,7 +100,15 @@ class Decoder:
             WrongKind: The body ended in the middle.
         """
         if self._inflate is not None and self._begun and not self._inflate.eof:
-            raise WrongKind(f"{self._host!r} sent a compressed answer that breaks off.", reason_code="cut", host=self._host)
+            raise WrongKind(
+                f"{self._host!r} sent a compressed answer that breaks off.",
+                reason_code="cut",
+                host=self._host,
+            )
 
     def _broken(self) -> WrongKind:
-        return WrongKind(f"{self._host!r} sent an answer that is not compressed as it says.", reason_code="encoding", host=self._host)
+        return WrongKind(
+            f"{self._host!r} sent an answer that is not compressed as it says.",
+            reason_code="encoding",
+            host=self._host,
+        )

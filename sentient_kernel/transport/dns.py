@@ -1,7 +1,9 @@
 """DNS lookups with this machine's resolver, in threads of their own.
 
-``loop.getaddrinfo`` uses the loop's own few threads: names that hang would hold up everything else that runs in them, and the end of
-the process. A lookup cannot be stopped; here it is left behind, and asked again it is not started twice.
+``loop.getaddrinfo`` uses the loop's own few threads: names that hang would hold up everything else
+    that runs in them, and the end of
+the process. A lookup cannot be stopped; here it is left behind, and asked again it is not started
+twice.
 """
 
 from __future__ import annotations
@@ -59,12 +61,17 @@ class Resolver:
                     self._threads -= 1
                     return
                 name = self._queue.popleft()
-                if all(found.cancelled() for found in self._asked[name]):  # nobody waits for it any more
+                if all(
+                    found.cancelled() for found in self._asked[name]
+                ):  # nobody waits for it any more
                     del self._asked[name]
                     continue
             addresses: list[str] = []
             try:
-                addresses = [str(address[0]) for *_, address in socket.getaddrinfo(*name, type=socket.SOCK_STREAM)]
+                addresses = [
+                    str(address[0])
+                    for *_, address in socket.getaddrinfo(*name, type=socket.SOCK_STREAM)
+                ]
             except (OSError, ValueError):  # ValueError: it cannot be a name at all
                 pass
             with self._lock:

@@ -1,9 +1,12 @@
 """The guard against SSRF: which addresses may be fetched. Pure: no name is resolved here.
 
-The rule for an address is an allow list (what is globally reachable) minus a deny list, with IPv4 addresses that hide in IPv6 ones
-taken out and judged too. The rule for a URL is to read it once, strictly, and to hand on a spelling that nobody can read in
-another way: hosts as WHATWG's URL standard reads them (decimal, octal, hexadecimal and short IPv4, characters that fold to
-ASCII), and a refusal for what only serves to hide something (user names, percent signs or backslashes in a host, zone ids).
+The rule for an address is an allow list (what is globally reachable) minus a deny list, with IPv4
+addresses that hide in IPv6 ones taken out and judged too. The rule for a URL is to read it once,
+strictly, and to hand on a spelling that nobody can read in
+another way: hosts as WHATWG's URL standard reads them (decimal, octal, hexadecimal and short IPv4,
+    characters that fold to
+ASCII), and a refusal for what only serves to hide something (user names, percent signs or
+backslashes in a host, zone ids).
 """
 
 from __future__ import annotations
@@ -28,19 +31,30 @@ _V4_DENIED = tuple(
     map(
         ip_network,
         (
-            "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.31.196.0/24 "
-            "192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3 "
+            "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12"
+            " 192.0.0.0/24 192.0.2.0/24 192.31.196.0/24 "
+            "192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15"
+            " 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3 "
             "168.63.129.16/32"  # Azure's wire server: a public number that only answers inside
         ).split(),
     )
 )
-"""IANA's special-purpose registry, written out: what ``is_global`` says of it differs between Python's patch releases."""
+"""IANA's special-purpose registry, written out: what ``is_global`` says of it differs between
+Python's patch releases.
+"""
 _V6_GLOBAL = ip_network("2000::/3")
-_V6_DENIED = tuple(map(ip_network, "2001::/23 2001:db8::/32 2620:4f:8000::/48 3ffe::/16 3fff::/20 5f00::/16".split()))
+_V6_DENIED = tuple(
+    map(
+        ip_network,
+        "2001::/23 2001:db8::/32 2620:4f:8000::/48 3ffe::/16 3fff::/20 5f00::/16".split(),
+    )
+)
 _MAPPED, _NAT64, _SIX_TO_FOUR = map(ip_network, ("::ffff:0:0/96", "64:ff9b::/96", "2002::/16"))
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
-_LOCAL_NAMES = tuple("localhost localdomain local internal intranet lan home corp home.arpa onion".split())
+_LOCAL_NAMES = tuple(
+    "localhost localdomain local internal intranet lan home corp home.arpa onion".split()
+)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
 _START = re.compile(r"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.I | re.S)
@@ -82,7 +96,8 @@ class Rules:
     """What may be asked.
 
     Args:
-        trusted: Hosts and ports that may be private and need not be allowed; port 0 means 80 and 443.
+        trusted: Hosts and ports that may be private and need not be allowed; port 0 means 80 and
+            443.
         ports: The ports that may be asked elsewhere.
         allow: Domains; when there are any, no other is asked.
         deny: Domains that are never asked.
@@ -105,7 +120,11 @@ class Rules:
             ConfigurationError: One of them is not a host and port.
         """
         named = frozenset(map(_named, (*settings.allow_hosts, *trusted)))
-        return cls(named, allow=tuple(map(_domain, settings.allow_domains)), deny=tuple(map(_domain, settings.deny_domains)))
+        return cls(
+            named,
+            allow=tuple(map(_domain, settings.allow_domains)),
+            deny=tuple(map(_domain, settings.deny_domains)),
+        )
 
     def trusts(self, host: str, port: int) -> bool:
         """Tells whether the user named that host and port."""
@@ -120,7 +139,8 @@ def check_url(url: str, rules: Rules) -> Target:
         rules: What may be asked.
 
     Returns:
-        The target; a name in it is still to be resolved, and each of its addresses to be judged by :func:`verdict`.
+        The target; a name in it is still to be resolved, and each of its addresses to be judged by
+        :func:`verdict`.
 
     Raises:
         Blocked: It may not be; the sentence names the host and the reason.
@@ -128,7 +148,8 @@ def check_url(url: str, rules: Rules) -> Target:
     Example:
         >>> check_url("http://0x7f.1/", Rules())
         Traceback (most recent call last):
-        sentient_kernel.errors.Blocked: Not fetching from '127.0.0.1': it is an address of this machine or its network. ...
+        sentient_kernel.errors.Blocked: Not fetching from '127.0.0.1': it is an address of this
+            machine or its network. ...
         >>> check_url("http://localhost:8080", Rules(trusted=frozenset({("localhost", 8080)}))).trusted
         True
     """
@@ -160,14 +181,22 @@ def _check_place(host: str, port: int, literal: bool, rules: Rules) -> None:
     if not literal and ("." not in host or _within(host, _LOCAL_NAMES)):
         raise _blocked(host, "it is a name of this machine or its network", "private")
     if port not in rules.ports:
-        raise _blocked(host, f"port {port} is not one of {', '.join(map(str, sorted(rules.ports)))}", "port")
+        raise _blocked(
+            host, f"port {port} is not one of {', '.join(map(str, sorted(rules.ports)))}", "port"
+        )
     if rules.allow and not _within(host, rules.allow):
         raise _blocked(host, "SENTIENT_ALLOW_DOMAINS does not name it", "denied")
 
 
 def _blocked(host: str, why: str, reason_code: str) -> Blocked:
-    """Words a refusal; without a host (it could not be read, or must not be shown) it is about the URL."""
-    hint = "Name host and port in SENTIENT_ALLOW_HOSTS if it is yours." if reason_code in ("private", "port") else ""
+    """Words a refusal; without a host (it could not be read, or must not be shown) it is about the
+    URL.
+    """
+    hint = (
+        "Name host and port in SENTIENT_ALLOW_HOSTS if it is yours."
+        if reason_code in ("private", "port")
+        else ""
+    )
     what = f"from {host!r}" if host else "the URL"
     return Blocked(f"Not fetching {what}: {why}.", reason_code=reason_code, host=host, hint=hint)
 
@@ -208,7 +237,9 @@ def _v6(text: str) -> str:
 
 
 def _host(name: str) -> tuple[str, bool]:
-    """Returns a host in ASCII and whether it is an IPv4 address; ("", False) when it is neither name nor address."""
+    """Returns a host in ASCII and whether it is an IPv4 address; ("", False) when it is neither
+    name nor address.
+    """
     if not name.isascii():
         name = unicodedata.normalize("NFKC", name).translate(_DOTS)
         if not name.isascii():
@@ -228,7 +259,9 @@ def _host(name: str) -> tuple[str, bool]:
 
 
 def _v4(labels: list[str]) -> str:
-    """Reads an IPv4 address of one to four numbers, each decimal, octal (0...) or hexadecimal (0x...); "" when it is none."""
+    """Reads an IPv4 address of one to four numbers, each decimal, octal (0...) or hexadecimal
+    (0x...); "" when it is none.
+    """
     if len(labels) > 4 or not all(map(_NUMBER.fullmatch, labels)):
         return ""
     numbers = []
@@ -240,7 +273,9 @@ def _v4(labels: list[str]) -> str:
         numbers.append(int(digits or "0", base))
     if any(number > 255 for number in numbers[:-1]) or numbers[-1] >= 256 ** (5 - len(numbers)):
         return ""
-    value = numbers[-1] + sum(number << (8 * (3 - place)) for place, number in enumerate(numbers[:-1]))
+    value = numbers[-1] + sum(
+        number << (8 * (3 - place)) for place, number in enumerate(numbers[:-1])
+    )
     return str(IPv4Address(value))
 
 
@@ -271,15 +306,25 @@ def verdict(ip: str | IPv4Address | IPv6Address) -> str:
     elif address in _MAPPED or address in _NAT64:
         return verdict(IPv4Address(int(address) & 0xFFFF_FFFF))
     else:
-        good = address in _V6_GLOBAL and not any(address in network for network in _V6_DENIED) and not any(map(verdict, _hidden(address)))
+        good = (
+            address in _V6_GLOBAL
+            and not any(address in network for network in _V6_DENIED)
+            and not any(map(verdict, _hidden(address)))
+        )
     return "" if good else "it is an address of this machine or its network"
 
 
 def _hidden(address: IPv6Address) -> list[IPv4Address]:
-    """Returns the IPv4 addresses that packets to an IPv6 address may end at: 6to4 (RFC 3056) and ISATAP (RFC 5214)."""
+    """Returns the IPv4 addresses that packets to an IPv6 address may end at: 6to4 (RFC 3056) and
+    ISATAP (RFC 5214).
+    """
     value = int(address)
     found = [IPv4Address(value >> 80 & 0xFFFF_FFFF)] if address in _SIX_TO_FOUR else []
-    return [*found, IPv4Address(value & 0xFFFF_FFFF)] if value >> 32 & 0xFFFF_FFFF in _ISATAP else found
+    return (
+        [*found, IPv4Address(value & 0xFFFF_FFFF)]
+        if value >> 32 & 0xFFFF_FFFF in _ISATAP
+        else found
+    )
 
 
 def _within(host: str, domains: tuple[str, ...]) -> bool:
@@ -287,7 +332,9 @@ def _within(host: str, domains: tuple[str, ...]) -> bool:
 
 
 def _domain(text: str) -> str:
-    """Reads a domain of a setting: ``Example.org``, ``.example.org`` and ``*.example.org`` are the same."""
+    """Reads a domain of a setting: ``Example.org``, ``.example.org`` and ``*.example.org`` are the
+    same.
+    """
     host, _ = _host(text.strip().removeprefix("*").removeprefix("."))
     if not host:
         raise ConfigurationError(f"{text!r} is not a domain.", hint="Write it like example.org.")
@@ -298,7 +345,9 @@ def _named(text: str) -> tuple[str, int]:
     """Reads ``host:port`` or a base URL of a setting; port 0 stands for 80 and 443."""
     found = _START.fullmatch(text.strip())
     try:
-        host, port, _ = _authority(found[2] if found else text.strip(), PORTS[found[1].lower()] if found else 0)
+        host, port, _ = _authority(
+            found[2] if found else text.strip(), PORTS[found[1].lower()] if found else 0
+        )
     except Blocked:
         hint = "Write it like 127.0.0.1:8080 or http://127.0.0.1:8080."
         raise ConfigurationError("A host that a setting names cannot be read.", hint=hint) from None

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
 from sentient_kernel.clock import Clock, SystemClock
-from sentient_kernel.errors import FetchFailed, Offline, SentientError, ServerBusy, TooBig, UsageError
+from sentient_kernel.errors import (
+    FetchFailed,
+    Offline,
+    SentientError,
+    ServerBusy,
+    TooBig,
+    UsageError,
+)
 from sentient_kernel.transport import connections
 from sentient_kernel.transport.body_limit import BodyLimit
 from sentient_kernel.transport.connections import ConnectionPool, Resolve
@@ -35,7 +42,10 @@ __all__ = ["Accept", "Fetched", "Fetcher"]
 
 HOPS = 5
 _ASKED = {
-    "page": "text/html, application/xhtml+xml, application/pdf, text/plain;q=0.9, text/*;q=0.8, application/xml;q=0.7",
+    "page": (
+        "text/html, application/xhtml+xml, application/pdf, text/plain;q=0.9, text/*;q=0.8,"
+        " application/xml;q=0.7"
+    ),
     "json": "application/json",
     "xml": "application/xml, application/atom+xml, text/xml",
     "any": "*/*",
@@ -59,15 +69,18 @@ class _Call:
 
 
 class Fetcher:
-    """Asks other machines, and never one that must not be asked. For one event loop; close it there.
+    """Asks other machines, and never one that must not be asked. For one event loop; close it
+    there.
 
     Args:
-        settings: ``allow_hosts``, ``allow_domains``, ``deny_domains``, ``offline`` and ``mode`` count.
+        settings: ``allow_hosts``, ``allow_domains``, ``deny_domains``, ``offline`` and ``mode``
+            count.
         clock: For pauses and gaps. Deadlines are those of the event loop.
         resolve: Turns a name and a port into addresses; this machine's resolver when there is none.
         rng: Where the jitter of pauses comes from.
         ports: Those that may be asked of hosts that the user did not name.
-        tls: The certificates to trust; certifi's, or those of ``SSL_CERT_FILE``, when there is none.
+        tls: The certificates to trust; certifi's, or those of ``SSL_CERT_FILE``, when there is
+            none.
     """
 
     def __init__(
@@ -111,12 +124,15 @@ class Fetcher:
         Args:
             url: As it came.
             params: Added to its query; lists repeat a name.
-            headers: Sent along, but not to another origin than the URL's. Credentials belong here, never in the URL.
+            headers: Sent along, but not to another origin than the URL's. Credentials belong here,
+                never in the URL.
             accept: What the answer may be; ``json`` is parsed to be sure that it is.
-            deadline: Seconds for all attempts and pauses together; waiting for one's turn at a busy host, or for room, does not count.
+            deadline: Seconds for all attempts and pauses together; waiting for one's turn at a busy
+                host, or for room, does not count.
             most_bytes: Of the body, decompressed.
             robots: Ask the site's robots.txt first.
-            trusted: Hosts that the user's settings named, as ``host:port`` or as a base URL: these may be private.
+            trusted: Hosts that the user's settings named, as ``host:port`` or as a base URL: these
+                may be private.
             attempts: How often it is asked at most.
             expect: Statuses of 400 and more that are returned, not raised.
 
@@ -126,10 +142,17 @@ class Fetcher:
         Raises:
             FetchFailed: It could not be had; its subclass and ``reason_code`` say why.
         """
-        call = self._call("GET", accept, deadline, most_bytes, headers, trusted, robots=robots, expect=expect)
+        call = self._call(
+            "GET", accept, deadline, most_bytes, headers, trusted, robots=robots, expect=expect
+        )
         if params:
             base, _, fragment = url.partition("#")
-            url = base + ("&" if "?" in base else "?") + urlencode(params, doseq=True) + ("#" + fragment if fragment else "")
+            url = (
+                base
+                + ("&" if "?" in base else "?")
+                + urlencode(params, doseq=True)
+                + ("#" + fragment if fragment else "")
+            )
         return await self._ask(url, call, attempts)
 
     async def post(
@@ -145,17 +168,28 @@ class Fetcher:
         attempts: int = ATTEMPTS,
         expect: Collection[int] = (),
     ) -> Fetched:
-        """Posts JSON, for questions that may be asked twice; ``attempts=1`` for what may not. Otherwise like :meth:`get`."""
+        """Posts JSON, for questions that may be asked twice; ``attempts=1`` for what may not.
+        Otherwise like :meth:`get`.
+        """
         content = _json.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
-        call = self._call("POST", accept, deadline, most_bytes, headers, trusted, content=content, expect=expect)
+        call = self._call(
+            "POST", accept, deadline, most_bytes, headers, trusted, content=content, expect=expect
+        )
         call.headers["content-type"] = "application/json"
         return await self._ask(url, call, attempts)
 
-    def client(self, base_url: str, *, library: Literal["httpx", "httpx2"] = "httpx", most_bytes: int = 50_000_000) -> httpx.AsyncClient:
+    def client(
+        self,
+        base_url: str,
+        *,
+        library: Literal["httpx", "httpx2"] = "httpx",
+        most_bytes: int = 50_000_000,
+    ) -> httpx.AsyncClient:
         """Makes a client for the SDK of a model provider. No redirects, cookies, proxies or netrc.
 
         Args:
-            base_url: The user's own: its host and port may be private. Every other is checked like any URL.
+            base_url: The user's own: its host and port may be private. Every other is checked like
+                any URL.
             library: The package whose client the SDK takes; they share every name.
             most_bytes: Of one answer, decompressed.
 
@@ -170,7 +204,9 @@ class Fetcher:
 
         rules = self._rules((base_url,))
         check_url(base_url, rules)
-        made = make_client(library, base_url, rules, partial(self._pool, library), self._refuse_offline, most_bytes)
+        made = make_client(
+            library, base_url, rules, partial(self._pool, library), self._refuse_offline, most_bytes
+        )
         self._clients = [*(client for client in self._clients if not client.is_closed), made]
         return made  # type: ignore[no-any-return]
 
@@ -195,7 +231,11 @@ class Fetcher:
     def _refuse_offline(self, host: str = "") -> None:
         if self._settings.offline or self._settings.mode == "replay":
             setting = "SENTIENT_OFFLINE" if self._settings.offline else "SENTIENT_MODE=replay"
-            raise Offline(f"Not fetching from {host!r}: {setting} switches the network off.", hint="Unset it to go on.", host=host)
+            raise Offline(
+                f"Not fetching from {host!r}: {setting} switches the network off.",
+                hint="Unset it to go on.",
+                host=host,
+            )
 
     def _call(
         self,
@@ -210,9 +250,21 @@ class Fetcher:
         content: bytes | None = None,
         expect: Collection[int] = (),
     ) -> _Call:
-        sent = {"accept": _ASKED[accept], "user-agent": _agent()} | {name.lower(): value for name, value in (headers or {}).items()}
+        sent = {"accept": _ASKED[accept], "user-agent": _agent()} | {
+            name.lower(): value for name, value in (headers or {}).items()
+        }
         sent["accept-encoding"] = ENCODINGS
-        return _Call(method, accept, most_bytes, robots, self._rules(trusted), sent, content, expect, deadline)
+        return _Call(
+            method,
+            accept,
+            most_bytes,
+            robots,
+            self._rules(trusted),
+            sent,
+            content,
+            expect,
+            deadline,
+        )
 
     def _enter(self) -> None:
         """Makes sure that this is the loop whose connections these are."""
@@ -220,10 +272,14 @@ class Fetcher:
         if self._loop is loop:
             return
         if self._loop is not None and not self._loop.is_closed():
-            raise UsageError("A Fetcher belongs to one event loop.", hint="Make one for each, or close it first.")
+            raise UsageError(
+                "A Fetcher belongs to one event loop.", hint="Make one for each, or close it first."
+            )
         self._loop = loop
         # Two sets of connections, so that a call never meets one that only another call may have.
-        self._pools = {trusted: self._pool("httpx", checked=not trusted) for trusted in (True, False)}
+        self._pools = {
+            trusted: self._pool("httpx", checked=not trusted) for trusted in (True, False)
+        }
         self._turns, self._robots = Turns(self._clock), Robots(self._read_robots, self._clock)
         self._body_limit = BodyLimit()
 
@@ -262,7 +318,11 @@ class Fetcher:
                 return replace(answer, hops=tuple(passed)) if passed else answer
             passed.append(target.url)
             if len(passed) > HOPS:
-                raise TooBig(f"{target.host!r} redirects more than {HOPS} times.", reason_code="redirects", host=target.host)
+                raise TooBig(
+                    f"{target.host!r} redirects more than {HOPS} times.",
+                    reason_code="redirects",
+                    host=target.host,
+                )
             hop = answer
 
     async def _timed(self, hop: Hop, call: _Call) -> Fetched | Hop:
@@ -286,7 +346,10 @@ class Fetcher:
         """Sends one request; returns the answer, or the request that it redirects to."""
         target = hop.target
         host = f"[{target.host}]" if ":" in target.host else target.host
-        sent = {"host": host if target.port == PORTS[target.scheme] else f"{host}:{target.port}", **hop.headers}
+        sent = {
+            "host": host if target.port == PORTS[target.scheme] else f"{host}:{target.port}",
+            **hop.headers,
+        }
         if hop.content is not None:
             sent["content-length"] = str(len(hop.content))
         raw = [(name.encode("ascii"), value.encode("utf-8")) for name, value in sent.items()]
@@ -298,7 +361,9 @@ class Fetcher:
             if answer.status >= 400 and answer.status not in call.expect:
                 return await refused(answer, target)
             check_kind(answer, call.accept, target.host)
-            return await whole(answer, target, call.accept, call.most_bytes, self._body_limit, deadline)
+            return await whole(
+                answer, target, call.accept, call.most_bytes, self._body_limit, deadline
+            )
         finally:
             await answer.aclose()
 

@@ -37,13 +37,21 @@ class Pace:
     gap: float = 0.1
 
 
-PACES = {"export.arxiv.org": Pace(1, 3.0), "arxiv.org": Pace(1, 3.0), "eutils.ncbi.nlm.nih.gov": Pace(3, 0.34)}
-"""What these services ask for in their terms (info.arxiv.org/help/api/tou.html, NCBI E-utilities)."""
+PACES = {
+    "export.arxiv.org": Pace(1, 3.0),
+    "arxiv.org": Pace(1, 3.0),
+    "eutils.ncbi.nlm.nih.gov": Pace(3, 0.34),
+}
+"""What these services ask for in their terms (info.arxiv.org/help/api/tou.html, NCBI
+E-utilities).
+"""
 UNHURRIED = Pace(0, 0.0)
 
 
 def pace(target: Target) -> Pace:
-    """Returns the pace for a target: as its terms ask, any for what is the user's own, else two at once."""
+    """Returns the pace for a target: as its terms ask, any for what is the user's own, else two at
+    once.
+    """
     return PACES.get(target.host) or (UNHURRIED if target.trusted else Pace())
 
 
@@ -63,7 +71,9 @@ class Turns:
         self._hosts: OrderedDict[str, _Host] = OrderedDict()
 
     @asynccontextmanager
-    async def turn(self, host: str, pace: Pace, delay: float = 0.0, patience: float = PATIENCE) -> AsyncIterator[float]:
+    async def turn(
+        self, host: str, pace: Pace, delay: float = 0.0, patience: float = PATIENCE
+    ) -> AsyncIterator[float]:
         """Waits until it is one's turn, and holds the place.
 
         Args:
@@ -81,19 +91,25 @@ class Turns:
         if not pace.most:
             yield 0.0
             return
-        here = self._hosts.get(host) or self._hosts.setdefault(host, _Host(asyncio.Semaphore(pace.most)))
+        here = self._hosts.get(host) or self._hosts.setdefault(
+            host, _Host(asyncio.Semaphore(pace.most))
+        )
         here.inside += 1
         try:
             spent = 0.0
             while True:
-                spent += await self._rest(host, here, patience - spent)  # outside of the places: all who wait do so at the same time
+                spent += await self._rest(
+                    host, here, patience - spent
+                )  # outside of the places: all who wait do so at the same time
                 async with here.places:
                     now = self._clock.monotonic()
                     start = max(now, here.free_at)
                     here.free_at = start + max(pace.gap, delay)
                     if start > now:
                         await self._clock.sleep(start - now)
-                    if here.rests_until <= self._clock.monotonic():  # else somebody was told so meanwhile
+                    if (
+                        here.rests_until <= self._clock.monotonic()
+                    ):  # else somebody was told so meanwhile
                         yield spent
                         return
         finally:
@@ -105,15 +121,22 @@ class Turns:
         if pause <= 0:
             return 0.0
         if pause >= patience:
-            message = f"Not fetching from {host!r} now: it asked for a pause of {math.ceil(pause)} s more."
+            message = (
+                f"Not fetching from {host!r} now: it asked for a pause of {math.ceil(pause)} s"
+                " more."
+            )
             raise ServerBusy(message, answered=429, reason_code="rests", host=host)
         await self._clock.sleep(pause)
         return pause
 
     def rest(self, host: str, seconds: float) -> None:
-        """Lets nobody through to a host for a while, at most a minute; not for the user's own, which know no turns."""
+        """Lets nobody through to a host for a while, at most a minute; not for the user's own,
+        which know no turns.
+        """
         if here := self._hosts.get(host):
-            here.rests_until = max(here.rests_until, self._clock.monotonic() + min(seconds, PATIENCE))
+            here.rests_until = max(
+                here.rests_until, self._clock.monotonic() + min(seconds, PATIENCE)
+            )
 
     def _forget(self, host: str) -> None:
         self._hosts.move_to_end(host)
@@ -131,7 +154,8 @@ Read = Callable[[str], Awaitable[bytes]]
 class Robots:
     """Asks sites whether they mind. For one event loop.
 
-    A missing robots.txt (any 4xx) allows everything for an hour; one that cannot be had (5xx, no connection) allows nothing for now.
+    A missing robots.txt (any 4xx) allows everything for an hour; one that cannot be had (5xx, no
+    connection) allows nothing for now.
 
     Args:
         read: Fetches a URL.
@@ -154,20 +178,26 @@ class Robots:
         allowance = await self._allowance("/".join(target.url.split("/", 3)[:3]), target.host)
         if isinstance(allowance, FetchFailed):
             raise ServerBusy(
-                f"Not fetching from {target.host!r} now: its robots.txt cannot be read ({allowance.reason_code}).",
+                f"Not fetching from {target.host!r} now: its robots.txt cannot be read"
+                f" ({allowance.reason_code}).",
                 answered=503,
                 reason_code="robots",
                 host=target.host,
             )
         if not allowance.allows("/" + target.url.split("/", 3)[3]):
-            raise Blocked(f"{target.host!r} does not allow this page in its robots.txt.", reason_code="robots", host=target.host)
+            raise Blocked(
+                f"{target.host!r} does not allow this page in its robots.txt.",
+                reason_code="robots",
+                host=target.host,
+            )
         return allowance.delay
 
     async def _allowance(self, origin: str, host: str) -> RobotsRules | FetchFailed:
         lock, waiting = self._asking.get(origin) or (asyncio.Lock(), 0)
         self._asking[origin] = lock, waiting + 1
         try:
-            async with lock:  # who comes second finds the answer of the first, or asks when that one was cancelled
+            # who comes second finds the answer of the first, or asks when that one was cancelled
+            async with lock:
                 known = self._known.get(origin)
                 if known is None or known[0] <= self._clock.monotonic():
                     known = await self._ask(origin)
@@ -185,7 +215,9 @@ class Robots:
     async def _ask(self, origin: str) -> tuple[float, RobotsRules | FetchFailed]:
         found: RobotsRules | FetchFailed
         try:
-            found = read_robots((await self._read(origin + "/robots.txt")).decode("utf-8", "replace"), AGENT)
+            found = read_robots(
+                (await self._read(origin + "/robots.txt")).decode("utf-8", "replace"), AGENT
+            )
         except FetchFailed as error:
             found = error if error.retryable or isinstance(error, TooBig) else EVERYTHING
         return self._clock.monotonic() + (MINUTE if isinstance(found, FetchFailed) else HOUR), found

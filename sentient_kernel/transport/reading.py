@@ -52,7 +52,9 @@ class Fetched:
 
     @property
     def text(self) -> str:
-        """The body as text, in the server's charset or UTF-8; what cannot be read becomes U+FFFD."""
+        """The body as text, in the server's charset or UTF-8; what cannot be read becomes
+        U+FFFD.
+        """
         try:
             return self.body.decode(self.charset or "utf-8", "replace")
         except LookupError:
@@ -68,11 +70,18 @@ class Fetched:
             return _json.loads(self.body)
         except (ValueError, RecursionError):
             host = urlsplit(self.url).hostname or ""
-            raise WrongKind(f"{host!r} sent an answer that is not JSON.", reason_code="not_json", host=host) from None
+            raise WrongKind(
+                f"{host!r} sent an answer that is not JSON.", reason_code="not_json", host=host
+            ) from None
 
 
 async def whole(
-    answer: Response, target: Target, accept: Accept, most_bytes: int, body_limit: BodyLimit, deadline: asyncio.Timeout
+    answer: Response,
+    target: Target,
+    accept: Accept,
+    most_bytes: int,
+    body_limit: BodyLimit,
+    deadline: asyncio.Timeout,
 ) -> Fetched:
     """Reads an answer to its end.
 
@@ -81,7 +90,8 @@ async def whole(
         target: Who was asked.
         accept: What was asked for.
         most_bytes: How much of it is read at most.
-        body_limit: A place in it is needed for what is big, so that many such answers fill neither memory nor the loop.
+        body_limit: A place in it is needed for what is big, so that many such answers fill neither
+            memory nor the loop.
         deadline: Of the reading; it is put off by the wait for a place.
 
     Raises:
@@ -89,7 +99,9 @@ async def whole(
         TooBig: It has more bytes than may be read.
         WrongKind: It cannot be decoded, or was to be JSON and is not.
     """
-    read = bytearray()  # in one stretch, which the system takes back; many pieces leave holes that it does not
+    read = (
+        bytearray()
+    )  # in one stretch, which the system takes back; many pieces leave holes that it does not
     async with AsyncExitStack() as held:
         held.callback(read.clear)  # an error keeps what its traceback leads to
         async for piece in answer.pieces(most_bytes):
@@ -122,11 +134,22 @@ async def refused(answer: Response, target: Target) -> Fetched:
     said = "too many requests" if answer.status == 429 else "not now" if passing else "no"
     cls = ServerBusy if passing else StatusError
     message = f"{target.host!r} says {said} (HTTP {answer.status})."
-    raise cls(message, answered=answer.status, headers=_kept(answer), body=body, reason_code="status", host=target.host)
+    raise cls(
+        message,
+        answered=answer.status,
+        headers=_kept(answer),
+        body=body,
+        reason_code="status",
+        host=target.host,
+    )
 
 
 def _kept(answer: Response) -> dict[str, str]:
-    return {name: value for name, value in answer.headers.items() if name not in ("set-cookie", "set-cookie2")}
+    return {
+        name: value
+        for name, value in answer.headers.items()
+        if name not in ("set-cookie", "set-cookie2")
+    }
 
 
 def _kind(answer: Response) -> tuple[str, str]:
@@ -153,4 +176,6 @@ def check_kind(answer: Response, accept: Accept, host: str) -> None:
     else:  # whether it is JSON its body tells, better than servers do
         good = accept == "any" or not kind.startswith(("image/", "audio/", "video/", "font/"))
     if not good:
-        raise WrongKind(f"{host!r} sends {kind[:60]!r}, which is not read here.", reason_code="kind", host=host)
+        raise WrongKind(
+            f"{host!r} sends {kind[:60]!r}, which is not read here.", reason_code="kind", host=host
+        )

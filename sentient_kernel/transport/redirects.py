@@ -47,7 +47,8 @@ class Hop:
             Blocked: The address must not be asked, or not from here, or not with what is posted.
         """
         here = self.target
-        # A page that the user did not name cannot lead to one that may be private because the user did.
+        # A page that the user did not name cannot lead to one that may be private because the user
+        # did.
         rules = self.rules if here.trusted else replace(self.rules, trusted=frozenset())
         there = check_url(_joined(here.url, location), rules)
         method, headers, content = self.method, dict(self.headers), self.content
@@ -64,7 +65,9 @@ class Hop:
 
 
 def _refused(there: Target, why: str, reason_code: str) -> Blocked:
-    return Blocked(f"Not fetching from {there.host!r}: {why}.", reason_code=reason_code, host=there.host)
+    return Blocked(
+        f"Not fetching from {there.host!r}: {why}.", reason_code=reason_code, host=there.host
+    )
 
 
 def _joined(url: str, location: str) -> str:

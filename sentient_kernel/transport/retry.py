@@ -16,7 +16,9 @@ __all__ = ["ATTEMPTS", "again", "asked_to_wait"]
 
 ATTEMPTS = 3
 FIRST, MOST = 0.5, 8.0
-"""Seconds: the first pause at its longest, and any pause at its longest. Each pause is somewhere between half of that and that."""
+"""Seconds: the first pause at its longest, and any pause at its longest. Each pause is somewhere
+between half of that and that.
+"""
 PATIENCE = 60.0
 """The longest that a server may make us wait, in seconds; who asks for more is not asked again."""
 PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
@@ -37,7 +39,8 @@ def again(
     Args:
         outcome: The HTTP status that came, or the error that was raised.
         attempt: Which attempt failed, counted from 1.
-        headers: What the server sent along, names in any case; those of a :class:`StatusError` are known.
+        headers: What the server sent along, names in any case; those of a :class:`StatusError` are
+            known.
         rng: Where jitter comes from; without one there is none.
         attempts: How many attempts there may be in all.
         now: The time that a date in ``Retry-After`` is compared with.
@@ -73,7 +76,8 @@ def again(
 
 
 def asked_to_wait(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
-    """Reads how long a server asks to be left alone: ``retry-after-ms``, then ``Retry-After`` in seconds or as a date.
+    """Reads how long a server asks to be left alone: ``retry-after-ms``, then ``Retry-After`` in
+    seconds or as a date.
 
     Args:
         headers: What it sent, names in any case.
@@ -86,7 +90,11 @@ def asked_to_wait(headers: Mapping[str, str], *, now: datetime | None = None) ->
         >>> asked_to_wait({"Retry-After": "7"}), asked_to_wait({"retry-after": "soon"})
         (7.0, None)
     """
-    named = {name.lower(): value.strip() for name, value in headers.items() if name.lower() in ("retry-after-ms", "retry-after")}
+    named = {
+        name.lower(): value.strip()
+        for name, value in headers.items()
+        if name.lower() in ("retry-after-ms", "retry-after")
+    }
     if (ms := _number(named.get("retry-after-ms", ""))) is not None:
         return ms / 1_000
     text = named.get("retry-after", "")
@@ -102,7 +110,14 @@ def asked_to_wait(headers: Mapping[str, str], *, now: datetime | None = None) ->
 
 
 def _number(text: str) -> float | None:
-    """Reads a number of at most twelve digits with or without a fraction; nothing else that Python calls a float."""
+    """Reads a number of at most twelve digits with or without a fraction; nothing else that Python
+    calls a float.
+    """
     whole, _, fraction = text.partition(".")
-    good = text.isascii() and len(text) <= 12 and whole.isdigit() and (fraction.isdigit() or "." not in text)
+    good = (
+        text.isascii()
+        and len(text) <= 12
+        and whole.isdigit()
+        and (fraction.isdigit() or "." not in text)
+    )
     return float(text) if good else None

@@ -1,7 +1,7 @@
 """What a robots.txt allows (RFC 9309). Pure.
 
-``urllib.robotparser`` takes the first rule that matches and knows no ``*`` or ``$`` in a path, so that it lets through what most
-sites mean to close; the RFC takes the longest.
+``urllib.robotparser`` takes the first rule that matches and knows no ``*`` or ``$`` in a path, so
+that it lets through what most sites mean to close; the RFC takes the longest.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ class RobotsRules:
     """The rules of one site for us.
 
     Args:
-        rules: Pairs of a path's beginning and whether it is allowed, the longest first, allowing ones before others.
+        rules: Pairs of a path's beginning and whether it is allowed, the longest first, allowing
+            ones before others.
         delay: Seconds that the site asks for between two requests, at most 10.
     """
 
@@ -51,7 +52,9 @@ def read_robots(text: str, agent: str) -> RobotsRules:
         True
     """
     agent = agent.lower()
-    groups: dict[str, list[tuple[str, bool]]] = {}  # ours and everyone's, however many others there are
+    groups: dict[
+        str, list[tuple[str, bool]]
+    ] = {}  # ours and everyone's, however many others there are
     delays: dict[str, float] = {}
     names: set[str] = set()
     naming = False
@@ -87,7 +90,9 @@ def _spelled(path: str) -> str:
 
 
 def _matches(pattern: str, path: str) -> bool:
-    """Matches a beginning in which ``*`` is anything and a last ``$`` the end; every part is looked for once, from the left."""
+    """Matches a beginning in which ``*`` is anything and a last ``$`` the end; every part is looked
+    for once, from the left.
+    """
     ends = pattern.endswith("$")
     first, *rest = pattern.removesuffix("$").split("*")
     if not path.startswith(first):

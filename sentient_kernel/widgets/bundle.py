@@ -1,7 +1,9 @@
-"""The modules of ``static/`` put together: one ESM and one style sheet for each view. Pure, and read once.
+"""The modules of ``static/`` put together: one ESM and one style sheet for each view. Pure, and
+read once.
 
-The modules are plain ESM that a web page loads as they are. A widget carries one text, so its modules are written one after the
-other, each after those that it imports, without the lines that import and export.
+The modules are plain ESM that a web page loads as they are. A widget carries one text, so its
+modules are written one after the other, each after those that it imports, without the lines that
+import and export.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ def bundle(view: str) -> str:
 
 @cache
 def modules(view: str) -> tuple[str, ...]:
-    """Returns a view's modules, as ``"views/run"``, each after those that it imports (where two import one another, in the order met).
+    """Returns a view's modules, as ``"views/run"``, each after those that it imports (where two
+    import one another, in the order met).
 
     Raises:
         UsageError: There is no such view.
@@ -70,7 +73,9 @@ def modules(view: str) -> tuple[str, ...]:
 
 @cache
 def style() -> str:
-    """Returns the style sheet of every widget: that of the static views, then what only live ones need."""
+    """Returns the style sheet of every widget: that of the static views, then what only live ones
+    need.
+    """
     sheets = sorted(STATIC.rglob("*.css"), key=lambda path: (path.stem != "kit", path.name))
     return "\n".join([CSS, *(path.read_text(encoding="utf-8") for path in sheets)])
 
@@ -81,5 +86,7 @@ def _text(name: str) -> str:
 
 
 def _bare(name: str) -> str:
-    """Returns a module without imports, export words and the comments on lines of their own: each widget carries its text."""
+    """Returns a module without imports, export words and the comments on lines of their own: each
+    widget carries its text.
+    """
     return _EXPORT.sub("", _COMMENT.sub("", _IMPORT.sub("", _text(name))))

@@ -1,6 +1,7 @@
 """What a person holds: a workbench with its home, its runs and their files.
 
-May import: everything below; ``cli``, ``magics``, ``testing`` and a gateway stand on it. Nothing here decides: arguments
+May import: everything below; ``cli``, ``magics``, ``testing`` and a gateway stand on it. Nothing
+    here decides: arguments
 are checked and handed on. Nobody is handed the whole workbench: each part takes what it uses.
 
     workbench.py     the facade: sources, research, runs, approvals

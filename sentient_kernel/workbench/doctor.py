@@ -18,14 +18,29 @@ if TYPE_CHECKING:
     from sentient_kernel.engine import Engine
     from sentient_kernel.settings import Settings
 
-SHOWN = ("sentient-kernel", "pydantic", "apsw", "httpx", "ipykernel", "jupyterlab", "notebook", "ipywidgets", "anywidget", "pandas")
+SHOWN = (
+    "sentient-kernel",
+    "pydantic",
+    "apsw",
+    "httpx",
+    "ipykernel",
+    "jupyterlab",
+    "notebook",
+    "ipywidgets",
+    "anywidget",
+    "pandas",
+)
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "SENTIENT_TAVILY_API_KEY", "SENTIENT_BRAVE_API_KEY")
 FIXED_SQLITE = (3, 51, 3)
-"""The first SQLite that cannot lose committed transactions when two connections write and checkpoint at once (sqlite.org/wal.html)."""
+"""The first SQLite that cannot lose committed transactions when two connections write and
+checkpoint at once (sqlite.org/wal.html).
+"""
 
 
 def examine(home: Path, settings: Settings, engine: Engine) -> dict[str, Any]:
-    """Returns versions, the SQLite verdict, the journal's health, front end, network mode, and which keys are present, not their values."""
+    """Returns versions, the SQLite verdict, the journal's health, front end, network mode, and
+    which keys are present, not their values.
+    """
     import apsw
 
     from sentient_kernel.notebook import interaction
@@ -38,7 +53,11 @@ def examine(home: Path, settings: Settings, engine: Engine) -> dict[str, Any]:
         "versions": {name: _version(name) for name in SHOWN},
         "sqlite": {"version": version, "ok": tuple(map(int, version.split("."))) >= FIXED_SQLITE},
         "home": str(home),
-        "journal": {"ok": verdict.ok, "rows": verdict.rows, "damage": [d.what for d in verdict.damage]},
+        "journal": {
+            "ok": verdict.ok,
+            "rows": verdict.rows,
+            "damage": [d.what for d in verdict.damage],
+        },
         "runs": len(engine.journal.runs()),
         "front_end": _front_end(interaction.kernel()),
         "someone_can_answer": interaction.someone_can_answer(),
@@ -60,4 +79,6 @@ def _version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return __version__ if name == "sentient-kernel" else None  # used from a clone, without being installed
+        return (
+            __version__ if name == "sentient-kernel" else None
+        )  # used from a clone, without being installed

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from sentient_kernel.research.library import Library
 
 
-def export_run(journal: Journal, library: Library, run: RunId, path: str | os.PathLike[str]) -> Path:
+def export_run(
+    journal: Journal, library: Library, run: RunId, path: str | os.PathLike[str]
+) -> Path:
     """Writes a run, with the runs it is part of and those that are part of it, as it stands now.
 
     Raises:
@@ -36,28 +38,50 @@ def export_run(journal: Journal, library: Library, run: RunId, path: str | os.Pa
     head = journal.head()
     root = root_of(journal, run)
     family = tree_of(journal, root)
-    records = sorted((r for one in family for r in journal.read(run=one) if r.seq <= head), key=lambda r: r.seq)
+    records = sorted(
+        (r for one in family for r in journal.read(run=one) if r.seq <= head), key=lambda r: r.seq
+    )
     get = journal.blobs.get
     blobs = {blob: get(BlobId(blob)) for record in records if (blob := blob_of(record))}
     _refuse_secrets(records, blobs.values())
     named = References(lambda document: True, lambda digest: True)
     for text in (*(record.body for record in records), *blobs.values()):
         named.take([text])
-    cited = {c.document for report in reports(records, lambda blob: blobs[blob]) for c in report.citations if c.verified}
+    cited = {
+        c.document
+        for report in reports(records, lambda blob: blobs[blob])
+        for c in report.citations
+        if c.verified
+    }
     for document in sorted(cited | named.documents):
         try:
-            blobs[document] = library.document(DocumentId(document)).snapshot() if document in cited else get(BlobId(document))
+            blobs[document] = (
+                library.document(DocumentId(document)).snapshot()
+                if document in cited
+                else get(BlobId(document))
+            )
         except NotFound:
             if document in cited:
                 raise
-    entries = [(digest, entry) for digest in sorted(named.entries) if (entry := library.cache.dump(digest)) is not None]
+    entries = [
+        (digest, entry)
+        for digest in sorted(named.entries)
+        if (entry := library.cache.dump(digest)) is not None
+    ]
     run_file.write(target, root, records, sorted(blobs.items()), entries, __version__)
     return target
 
 
 def _refuse_secrets(records: Sequence[Record], results: Iterable[bytes]) -> None:
     """Refuses to hand on what was written before a secret in it was known. Raises HoldsSecret."""
-    for what, data in [*((f"event {r.seq}", r.body) for r in records), *(("a result", data) for data in results)]:
+    for what, data in [
+        *((f"event {r.seq}", r.body) for r in records),
+        *(("a result", data) for data in results),
+    ]:
         if (found := redactor().held_in(data)) is not None:
             hint = "Run it again and export that: what is written now holds no secret."
-            raise HoldsSecret(f"{what[:1].upper()}{what[1:]} of the run holds the secret {found[0]}, at {found[1]}.", hint=hint)
+            raise HoldsSecret(
+                f"{what[:1].upper()}{what[1:]} of the run holds the secret {found[0]}, at"
+                f" {found[1]}.",
+                hint=hint,
+            )

@@ -1,4 +1,6 @@
-"""What is known of runs, folded from the journal when somebody looks: nothing is folded while nobody does."""
+"""What is known of runs, folded from the journal when somebody looks: nothing is folded while
+nobody does.
+"""
 
 from __future__ import annotations
 
@@ -43,19 +45,24 @@ class FoldCache:
         self._lock = threading.RLock()
         self._runs: OrderedDict[RunId, RunFolds] = OrderedDict()
         self._all = WorkbenchFolds()
-        self._foreign: OrderedDict[RunId, tuple[tuple[int, ...], ForeignView | None]] = OrderedDict()
+        self._foreign: OrderedDict[RunId, tuple[tuple[int, ...], ForeignView | None]] = (
+            OrderedDict()
+        )
 
     def of(self, run: RunId) -> RunFolds:
         """Returns the folds of one run as of now. Raises NotFound."""
         self._engine.check_usable()
         with self._lock:
-            # Taken out while it is folded: an interrupt in between leaves no half-applied record behind.
+            # Taken out while it is folded: an interrupt in between leaves no half-applied record
+            # behind.
             folds = self._runs.pop(run, None) or RunFolds(run)
             while records := self._journal.read(run=run, after=folds.seq, limit=PAGE):
                 for record in records:
                     folds.apply(record)
             if not folds.seq:
-                raise NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
+                raise NotFound(
+                    f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home."
+                )
             self._runs[run] = folds
             while len(self._runs) > KEPT:
                 self._runs.popitem(last=False)
@@ -77,7 +84,8 @@ class FoldCache:
         while True:
             view = self.of(run).run.view
             shown = with_liveness(view, self._engine.alive(run))
-            # One that ended between the two looks is not executed any more either; its record has more to say then.
+            # One that ended between the two looks is not executed any more either; its record has
+            # more to say then.
             if shown.status != "crashed" or self.of(run).run.view.seq == view.seq:
                 return shown
 
@@ -101,9 +109,11 @@ class FoldCache:
                 return RunLook(view, *look[1:6], self.foreign(run))
 
     def foreign(self, run: RunId) -> ForeignView | None:
-        """Returns what a run, and those that it is part of, hold that was written elsewhere, and what that names.
+        """Returns what a run, and those that it is part of, hold that was written elsewhere, and
+        what that names.
 
-        It is looked for when the run is first shown, and again when more of it has come or a question about it was answered.
+        It is looked for when the run is first shown, and again when more of it has come or a
+        question about it was answered.
         """
         folds = self.of(run)
         root = folds if folds.run.view.parent is None else self.of(root_of(self._journal, run))
@@ -131,35 +141,59 @@ class FoldCache:
         with self._lock:
             folds = self.all()
             table = folds.approvals.table
-            views = {run: view for run in {a.run for a in table} if (view := folds.runs.get(run)) is not None}
+            views = {
+                run: view
+                for run in {a.run for a in table}
+                if (view := folds.runs.get(run)) is not None
+            }
         return table, views
 
     def runs(self) -> Table[RunView]:
         """Returns all runs."""
         views = {view.id: view for view in self.all().runs.table}
-        living = {run for run, info in self._journal.leases().items() if info.alive} | set(self._engine.live)
+        living = {run for run, info in self._journal.leases().items() if info.alive} | set(
+            self._engine.live
+        )
         parents = {run: view.parent for run, view in views.items() if view.parent in views}
-        shown = [with_liveness(view, not living.isdisjoint(line_of(view.id, parents.get))) for view in views.values()]
+        shown = [
+            with_liveness(view, not living.isdisjoint(line_of(view.id, parents.get)))
+            for view in views.values()
+        ]
         now = self.all().runs  # what moved between the two looks is looked at again
         seqs = {v.id: v.seq for v in now.table}
-        return Table((v if v.status != "crashed" or seqs.get(v.id) == v.seq else self.run(v.id) for v in shown), RunView)
+        return Table(
+            (
+                v if v.status != "crashed" or seqs.get(v.id) == v.seq else self.run(v.id)
+                for v in shown
+            ),
+            RunView,
+        )
 
     def error(self, run: RunId) -> ErrorInfo | None:
         """Returns what a run failed with; of a crashed one, the steps that were under way."""
         view = self.run(run)
         if view.error is not None or view.status != "crashed":
             return view.error
-        under_way = [s.name for s in self.of(run).steps.table if s.status in ("running", "retrying", "interrupted")]
+        under_way = [
+            s.name
+            for s in self.of(run).steps.table
+            if s.status in ("running", "retrying", "interrupted")
+        ]
         where = ", ".join(dict.fromkeys(under_way)) or "its own code"
         said = [r.event.error for r in self._journal.read(run=run, kinds=[ErrorRecorded.KIND])]
         note = f" ({said[-1].type}: {said[-1].message})" if said else ""
         return ErrorInfo(
-            type="Crashed", code="crashed", message=f"The kernel stopped while the run was at: {where}{note}.",
-            hint="Take it up with run.resume(): finished steps are kept.", where=where,
-        )  # fmt: skip
+            type="Crashed",
+            code="crashed",
+            message=f"The kernel stopped while the run was at: {where}{note}.",
+            hint="Take it up with run.resume(): finished steps are kept.",
+            where=where,
+        )
 
     def report(self, run: RunId) -> Report | None:
-        """Returns the report of a completed research; None for other runs. Raises Refused when there is none yet."""
+        """Returns the report of a completed research; None for other runs. Raises Refused when
+        there is none yet.
+        """
         from sentient_kernel.report.report import Report
 
         started = self._started(run)
@@ -168,7 +202,9 @@ class FoldCache:
         return Report.from_dict(self._engine.result(run))
 
     def line_html(self, run: RunId) -> str:
-        """Returns one line on a run, without times and ids: the same each time for a run that has ended."""
+        """Returns one line on a run, without times and ids: the same each time for a run that has
+        ended.
+        """
         from sentient_kernel.projections.drawing.views import run_line
 
         return run_line(self.run(run))
@@ -181,11 +217,18 @@ class FoldCache:
         error = self.error(run)
         if error is not None:
             view = replace(view, error=error)
-        elif view.status == "running" and view.started is not None:  # its time goes on, though it tells nothing
+        elif (
+            view.status == "running" and view.started is not None
+        ):  # its time goes on, though it tells nothing
             now = max(view.updated or view.started, as_datetime(self._engine.clock.now_us()))
             view = replace(view, updated=now, seconds=(now - view.started).total_seconds())
         written = self.report(run) if report and view.status == "completed" else None
         return run_html(
-            view, folds.steps.table, folds.progress.view, folds.sources.table, folds.approvals.table,
-            report_html=written.to_html() if written is not None else None, foreign=self.foreign(run),
-        )  # fmt: skip
+            view,
+            folds.steps.table,
+            folds.progress.view,
+            folds.sources.table,
+            folds.approvals.table,
+            report_html=written.to_html() if written is not None else None,
+            foreign=self.foreign(run),
+        )

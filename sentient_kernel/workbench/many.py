@@ -29,7 +29,9 @@ class Mapped:
 
 
 def map_runs(work: Sequence[tuple[Any, Callable[[], Run]]], concurrency: int) -> Table[Mapped]:
-    """Starts at most ``concurrency`` runs at a time, waits for all, and returns one row each in order."""
+    """Starts at most ``concurrency`` runs at a time, waits for all, and returns one row each in
+    order.
+    """
     rows: dict[int, Mapped] = {}
     running: dict[int, Run] = {}
     todo = iter(enumerate(work))
@@ -40,10 +42,13 @@ def map_runs(work: Sequence[tuple[Any, Callable[[], Run]]], concurrency: int) ->
                 break
         if not running:
             return Table((rows[i] for i in range(len(work))), Mapped)
-        # The oldest is waited for; those that end meanwhile leave their place free at the next turn.
+        # The oldest is waited for; those that end meanwhile leave their place free at the next
+        # turn.
         first = next(iter(running))
         rows[first] = _row(work[first][0], running.pop(first))
-        for i in [i for i, run in running.items() if run.status in ("completed", "failed", "cancelled")]:
+        for i in [
+            i for i, run in running.items() if run.status in ("completed", "failed", "cancelled")
+        ]:
             rows[i] = _row(work[i][0], running.pop(i))
 
 

@@ -1,8 +1,11 @@
-"""The file of a run, from anybody, into a home: all of it is checked before anything of it is written.
+"""The file of a run, from anybody, into a home: all of it is checked before anything of it is
+written.
 
-What comes in executes nothing, overwrites nothing and does not go on by itself. Its rows say for ever that they come from a file: no answer
-and no policy in them counts here. Its cache entries are served in a replay only, and count
-apart: they make no answer of this home go. Nothing of it is done on the engine's loop, and only a piece at a time is held in memory.
+What comes in executes nothing, overwrites nothing and does not go on by itself. Its rows say for
+ever that they come from a file: no answer and no policy in them counts here. Its cache entries are
+served in a replay only, and count
+apart: they make no answer of this home go. Nothing of it is done on the engine's loop, and only a
+    piece at a time is held in memory.
 """
 
 from __future__ import annotations
@@ -45,7 +48,9 @@ MOST_QUOTED = 10_000_000
 log = logging.getLogger("sentient_kernel.cache")
 
 _TURN, _REST = 0.002, 0.000_1
-"""Seconds of work on events, and then of rest: else the engine's loop waits five milliseconds for its turn (sys.getswitchinterval)."""
+"""Seconds of work on events, and then of rest: else the engine's loop waits five milliseconds for
+its turn (sys.getswitchinterval).
+"""
 _PAGE = 200
 _STEP = 1 << 20
 _CONTINUED = bytes(range(0x80, 0xC0))  # bytes inside a character of UTF-8
@@ -78,8 +83,9 @@ def _take_answers(cache: Cache, file: RunFile) -> None:
     brought = cache.load_all((digest, file.entry(digest)) for digest in sorted(file.entries))
     if brought.left_out:
         log.warning(
-            "Of %s answers in the file of run %s, %s are not kept: those of opened files may take %.1f MB in all, a quarter of "
-            "SENTIENT_CACHE_MAX_SIZE. The run is whole; a replay of it lacks them.",
+            "Of %s answers in the file of run %s, %s are not kept: those of opened files may take"
+            " %.1f MB in all, a quarter of SENTIENT_CACHE_MAX_SIZE. The run is whole; a replay of"
+            " it lacks them.",
             f"{len(file.entries):,}",
             file.run,
             f"{brought.left_out:,}",
@@ -100,7 +106,7 @@ def _adopt(engine: Engine, spool: Spool, family: Family) -> None:
         raise _taken(error.message) from None
 
 
-# -- what has to hold ------------------------------------------------------------------------------------------------------
+# -- what has to hold ------------------------------------------------------------------------------
 
 
 def _read_events(file: RunFile, spool: Spool) -> Family:
@@ -127,7 +133,9 @@ def _read_events(file: RunFile, spool: Spool) -> Family:
         if is_research(record):
             researches.add(record.run)
         elif record.kind == RunCompleted.KIND and record.run in researches:
-            quotes.take(report_of(record, lambda blob: file.whole_blob(blob, MOST_REPORT, "a report")))
+            quotes.take(
+                report_of(record, lambda blob: file.whole_blob(blob, MOST_REPORT, "a report"))
+            )
         del fact, event, record  # before the next one is read: each may be big
     for _ in family.at_rest():
         break
@@ -149,7 +157,9 @@ def _check_values(file: RunFile, held: set[str], named: References, quotes: _Quo
         text = _document(file, name) if name in file.blobs else ""
         for c in quotes.by_document.get(name, ()):
             if c.start < 0 or text[c.start : c.end] != c.quote:
-                raise ParseError(f"The file's report quotes {c.title[:80]!r} with words that do not stand there.")
+                raise ParseError(
+                    f"The file's report quotes {c.title[:80]!r} with words that do not stand there."
+                )
 
 
 class _Quotes:
@@ -171,18 +181,28 @@ class _Quotes:
 def _document(file: RunFile, name: str) -> str:
     """Returns the text of a document. Raises ParseError."""
     data = file.whole_blob(name, MOST_DOCUMENT, "a document")
-    if sum(len(data[at : at + _STEP].translate(None, _CONTINUED)) for at in range(0, len(data), _STEP)) > MOST_CHARACTERS:
+    if (
+        sum(
+            len(data[at : at + _STEP].translate(None, _CONTINUED))
+            for at in range(0, len(data), _STEP)
+        )
+        > MOST_CHARACTERS
+    ):
         raise ParseError(f"The file holds a document of more than {MOST_CHARACTERS:,} characters.")
     try:
         snapshot = str(data, "utf-8", "surrogatepass")
         del data
         return Document.from_snapshot(snapshot).text
     except (UnicodeDecodeError, ParseError):
-        raise ParseError("The file holds something in a document's place that is not a document.") from None
+        raise ParseError(
+            "The file holds something in a document's place that is not a document."
+        ) from None
 
 
 def _is_here(journal: Journal, root: RunId, spool: Spool, family: Family) -> bool:
-    """Tells whether the run is here already, and has gone at least as far on the same way. Raises Refused when another one is."""
+    """Tells whether the run is here already, and has gone at least as far on the same way. Raises
+    Refused when another one is.
+    """
     tree = tree_of(journal, root) if journal.read(run=root, limit=1) else []
     for run in family.begun - set(tree):
         if journal.read(run=run, limit=1):
@@ -214,4 +234,10 @@ def _pages(journal: Journal, run: RunId) -> Iterator[Record]:
 
 
 def _taken(what: str) -> Refused:
-    return Refused(what, hint="Nothing was changed. Open the file in a home of its own: Workbench(home=...).open_export(...).")
+    return Refused(
+        what,
+        hint=(
+            "Nothing was changed. Open the file in a home of its own:"
+            " Workbench(home=...).open_export(...)."
+        ),
+    )

@@ -1,4 +1,6 @@
-"""A run as a person holds it: look at it, wait for it, steer it. Everything shown is read from the journal."""
+"""A run as a person holds it: look at it, wait for it, steer it. Everything shown is read from the
+journal.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sentient_kernel.commands import CancelRun, ContinueRun, DecideApproval, FinishRun, PauseRun, SteerRun
+from sentient_kernel.commands import (
+    CancelRun,
+    ContinueRun,
+    DecideApproval,
+    FinishRun,
+    PauseRun,
+    SteerRun,
+)
 from sentient_kernel.engine import Engine, answered_by, jsonable
 from sentient_kernel.errors import (
     Detached,
@@ -59,7 +68,9 @@ GRACE = 5.0
 TICK = 0.03
 """Seconds between looks for an interrupt and for clicks while a cell waits."""
 LOOK = 0.25
-"""Seconds between looks whether a run whose end is waited for needs an answer, or somebody to take it up."""
+"""Seconds between looks whether a run whose end is waited for needs an answer, or somebody to take
+it up.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +92,15 @@ class Parts:
     user: str
 
     def report(self, run: RunId) -> Report | None:
-        """Returns the report of a completed research, which shows itself live; None for other runs."""
+        """Returns the report of a completed research, which shows itself live; None for other
+        runs.
+        """
         report = self.folds.report(run)
         if report is None:
             return None
-        return report.with_renderer(lambda shown: self.output.present("report", run, repr(shown), shown.to_html()))
+        return report.with_renderer(
+            lambda shown: self.output.present("report", run, repr(shown), shown.to_html())
+        )
 
     def approval(self, approval: str) -> ApprovalView:
         """Returns a question, answered or not. Raises NotFound."""
@@ -127,7 +142,9 @@ class Parts:
 
 
 class Run:
-    """One execution of a workflow. It lives in the journal: closing the notebook, losing this object or the kernel does not end it."""
+    """One execution of a workflow. It lives in the journal: closing the notebook, losing this
+    object or the kernel does not end it.
+    """
 
     def __init__(self, parts: Parts, run: RunId) -> None:
         self._parts = parts
@@ -135,7 +152,9 @@ class Run:
         self._title = ""
 
     def __repr__(self) -> str:
-        with suppress(SentientError):  # once the workbench is closed, only what was read before is known
+        with suppress(
+            SentientError
+        ):  # once the workbench is closed, only what was read before is known
             self._title = self._title or self._parts.folds.title(self.id)
         title = self._title or str(self.id)
         return f"Run({title if len(title) <= SHOWN else title[: SHOWN - 1] + '…'!r})"
@@ -158,13 +177,24 @@ class Run:
                 from sentient_kernel.report.report import Report
 
                 if hasattr(Report, name):
-                    hint = f"write report = run.result(), or report = await run, and then report.{name}"
-                    raise AttributeError(f"{self!r} is the run, not its report: {hint}.", name=name, obj=self)
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+                    hint = (
+                        "write report = run.result(), or report = await run, and then"
+                        f" report.{name}"
+                    )
+                    raise AttributeError(
+                        f"{self!r} is the run, not its report: {hint}.", name=name, obj=self
+                    )
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
 
         def __getitem__(self, index: Any) -> Any:
-            """Says the same for results in which something is looked up, or which are gone through."""
-            raise TypeError(f"{self!r} is the run, not its result: write run.result(), or await run.")
+            """Says the same for results in which something is looked up, or which are gone
+            through.
+            """
+            raise TypeError(
+                f"{self!r} is the run, not its result: write run.result(), or await run."
+            )
 
     def __copy__(self) -> Run:
         return self
@@ -175,10 +205,13 @@ class Run:
     def __reduce__(self) -> NoReturn:
         raise UsageError(
             f"{self!r} belongs to its workbench and cannot be pickled.",
-            hint="Pass run.id and open the workbench there: sk.Workbench(home).run(id). Its report and its tables can be pickled.",
+            hint=(
+                "Pass run.id and open the workbench there: sk.Workbench(home).run(id). Its report"
+                " and its tables can be pickled."
+            ),
         )
 
-    # -- looking -----------------------------------------------------------------------------------------------------
+    # -- looking -----------------------------------------------------------------------------------
 
     @property
     def view(self) -> RunView:
@@ -202,12 +235,16 @@ class Run:
 
     @property
     def progress(self) -> ProgressView:
-        """How far it is: a fraction where one is known, the last message, and the phases of a research."""
+        """How far it is: a fraction where one is known, the last message, and the phases of a
+        research.
+        """
         return self.look.progress
 
     @property
     def error(self) -> ErrorInfo | None:
-        """What it failed with; for a crashed run, the steps that were under way when its kernel died."""
+        """What it failed with; for a crashed run, the steps that were under way when its kernel
+        died.
+        """
         return self._parts.folds.error(self.id)
 
     @property
@@ -216,12 +253,21 @@ class Run:
         return self._parts.engine.error(self.id)
 
     def shortfalls(self) -> list[str]:
-        """Returns what it has done without: a model that did not help, a budget that was not raised."""
+        """Returns what it has done without: a model that did not help, a budget that was not
+        raised.
+        """
         records = self._parts.engine.journal.read(run=self.id, kinds=["error_recorded"])
         errors = [record.event.error for record in records]
-        said = [f"{error.message} {error.hint}" for error in errors if error.code == ModelError.code]
-        refused = [asked for asked in self.approvals if asked.ask == "spend" and asked.status == "rejected"]
-        said += [f"The budget was not raised, so the model got no more requests. {asked.question}" for asked in refused]
+        said = [
+            f"{error.message} {error.hint}" for error in errors if error.code == ModelError.code
+        ]
+        refused = [
+            asked for asked in self.approvals if asked.ask == "spend" and asked.status == "rejected"
+        ]
+        said += [
+            f"The budget was not raised, so the model got no more requests. {asked.question}"
+            for asked in refused
+        ]
         return list(dict.fromkeys(said))
 
     @property
@@ -249,14 +295,16 @@ class Run:
 
     @property
     def approvals(self) -> Table[ApprovalView]:
-        """The questions it asked, answered ones too. Each can be answered: ``run.approvals[0].approve()``."""
+        """The questions it asked, answered ones too. Each can be answered:
+        ``run.approvals[0].approve()``.
+        """
         return self._parts.answerable(self.look.approvals)
 
     def _present(self, view: str, table: Table[Any]) -> bool:
         """Shows one of its tables live; False where only a picture of it will do."""
         return self._parts.output.present(view, self.id, repr(table), table.to_html())
 
-    # -- steering ----------------------------------------------------------------------------------------------------
+    # -- steering ----------------------------------------------------------------------------------
 
     def cancel(self, reason: str = "") -> None:
         """Ends it now; finished steps stay recorded.
@@ -283,7 +331,9 @@ class Run:
         self._parts.engine.command(PauseRun(run=self.id, by=self._parts.user, reason=reason))
 
     def resume(self) -> Run:
-        """Goes on: after a pause, a crash, a failure or a cancellation. Finished steps are not run again."""
+        """Goes on: after a pause, a crash, a failure or a cancellation. Finished steps are not run
+        again.
+        """
         resume(self._parts.engine, self._parts.folds, self.id, self._parts.user)
         return self
 
@@ -303,7 +353,7 @@ class Run:
         """
         self._parts.engine.command(SteerRun(run=self.id, text=text, by=self._parts.user))
 
-    # -- waiting -----------------------------------------------------------------------------------------------------
+    # -- waiting -----------------------------------------------------------------------------------
 
     def result(self, timeout: float | None = None) -> Any:
         """Waits for the end and returns what the workflow returned; for a research, the report.
@@ -316,7 +366,8 @@ class Run:
         Raises:
             RunFailed: The workflow raised; the story and the cause are attached.
             RunCancelled: Somebody cancelled it.
-            RunWaiting: It waits for an answer, nobody here can give one, and no timeout says to wait for one from elsewhere.
+            RunWaiting: It waits for an answer, nobody here can give one, and no timeout says to
+                wait for one from elsewhere.
             RunTimedOut: It is not done yet; it goes on.
         """
         try:
@@ -338,18 +389,28 @@ class Run:
         watch = self._watch()
         while True:
             left = TICK if until is None else max(0.0, min(TICK, until - time.monotonic()))
-            ended = _within(watch, max(left, TICK))  # to ask the engine takes a moment, also when no time is left
+            ended = _within(
+                watch, max(left, TICK)
+            )  # to ask the engine takes a moment, also when no time is left
             end: str | None = None if ended is None else _within(ended, left)
             if end is not None:
                 return end
             here.serve()
-            if until is not None and time.monotonic() >= until and (ended is not None or time.monotonic() >= until + GRACE):
-                raise RunTimedOut(f"{self!r} is not done after {timeout:g} s; it goes on.", hint="Call result() again to wait on.")
+            if (
+                until is not None
+                and time.monotonic() >= until
+                and (ended is not None or time.monotonic() >= until + GRACE)
+            ):
+                raise RunTimedOut(
+                    f"{self!r} is not done after {timeout:g} s; it goes on.",
+                    hint="Call result() again to wait on.",
+                )
             if not (ended is not None and ended.done()) and news.due:
                 self._look(here, news, patient=until is not None)
 
     def wait(self, timeout: float | None = None) -> str:
-        """Waits until it cannot go on by itself: it has ended, it is paused, or it asks something. Nobody is asked here.
+        """Waits until it cannot go on by itself: it has ended, it is paused, or it asks something.
+        Nobody is asked here.
 
         Args:
             timeout: Seconds to wait at most.
@@ -360,7 +421,9 @@ class Run:
         until = None if timeout is None else time.monotonic() + timeout
         try:
             with interaction.Wait() as here, Following(self._parts.hub, self.id) as news:
-                while not (news.due and self.status not in ("pending", "running")) and (until is None or time.monotonic() < until):
+                while not (news.due and self.status not in ("pending", "running")) and (
+                    until is None or time.monotonic() < until
+                ):
                     news.wait(TICK)
                     here.serve()
                 if here.interrupted:
@@ -370,7 +433,8 @@ class Run:
         return self.status
 
     def changes(self) -> Iterator[RunView]:
-        """Yields how it is: now, then whenever something of it changed and at least each second, until it has come to rest.
+        """Yields how it is: now, then whenever something of it changed and at least each second,
+        until it has come to rest.
 
         Example:
             ``for view in run.changes(): print(view.message)``
@@ -396,7 +460,8 @@ class Run:
                 Following(self._parts.hub, self.id, first=TICK, gather=LOOK) as news,
             ):
                 future = asyncio.wrap_future(await asyncio.wrap_future(self._watch()))
-                # A loop that only waits is not woken by an interrupt for seconds; the ticker is what lets it through.
+                # A loop that only waits is not woken by an interrupt for seconds; the ticker is
+                # what lets it through.
                 while not future.done():
                     await asyncio.wait({future}, timeout=TICK)
                     here.serve()
@@ -421,17 +486,23 @@ class Run:
         return self._parts.engine.start_soon(partial(self._parts.engine.end_of, self.id))
 
     def _look(self, here: interaction.Wait, news: Following, *, patient: bool = False) -> None:
-        """Sees to what a run that has not ended may need: an answer, or somebody to take it up. Raises when nobody here can give it."""
+        """Sees to what a run that has not ended may need: an answer, or somebody to take it up.
+        Raises when nobody here can give it.
+        """
         view = self.view
         if view.status == "crashed":
-            raise RunError(f"The kernel that executed {self!r} has died.", hint="Take it up with run.resume(): finished steps are kept.")
+            raise RunError(
+                f"The kernel that executed {self!r} has died.",
+                hint="Take it up with run.resume(): finished steps are kept.",
+            )
         if view.status not in ("waiting", "paused"):
             return
         if not self.alive:
             if self.view.status != view.status:  # it has ended between the two looks
                 return
             raise RunWaiting(
-                f"{self!r} is {view.status}, and no kernel executes it.", hint=f"wb.resume({str(self.id)!r}) goes on with it, where it was."
+                f"{self!r} is {view.status}, and no kernel executes it.",
+                hint=f"wb.resume({str(self.id)!r}) goes on with it, where it was.",
             )
         if view.status == "paused" or not self.unanswered():
             return
@@ -443,21 +514,34 @@ class Run:
                 news.again_in(LOOK)
                 return
             output.draw(self.id)
-            if all(self._ask(approval, here) for approval in self.approvals if approval.status == "open"):
+            if all(
+                self._ask(approval, here)
+                for approval in self.approvals
+                if approval.status == "open"
+            ):
                 return
         if patient:
             return
         first = plain(view.approvals[0])
         raise RunWaiting(
             f"{self!r} waits for an answer to approval {', '.join(map(plain, view.approvals))}.",
-            hint=f"Answer with wb.decide({first!r}, 'approve') or `sentient-kernel approve {shlex.quote(first)}`; it is kept until then.",
+            hint=(
+                f"Answer with wb.decide({first!r}, 'approve') or `sentient-kernel approve"
+                f" {shlex.quote(first)}`; it is kept until then."
+            ),
         )
 
     def unanswered(self) -> list[ApprovalView]:
-        """Returns the open questions that wait for a person: its own policy will not answer them in the next moment."""
+        """Returns the open questions that wait for a person: its own policy will not answer them in
+        the next moment.
+        """
         policy = self._parts.engine.policy(self.id)
         asked = [one for one in self.approvals if one.status == "open"]
-        return [one for one in asked if answered_by(policy, one.ask, by_default=one.ask != "effect") == "ask"]
+        return [
+            one
+            for one in asked
+            if answered_by(policy, one.ask, by_default=one.ask != "effect") == "ask"
+        ]
 
     def _ask(self, approval: ApprovalView, here: interaction.Wait) -> bool:
         def read(prompt: str) -> str:
@@ -473,17 +557,24 @@ class Run:
         cause, info = self.cause, self.error
         what = f"{info.type}: {info.message}" if info else str(cause or end)
         if end == "cancelled":
-            raise RunCancelled(f"{label} was cancelled.", hint=self.view.reason or "run.resume() takes it up again.")
+            raise RunCancelled(
+                f"{label} was cancelled.",
+                hint=self.view.reason or "run.resume() takes it up again.",
+            )
         if end == "failed":
-            raise RunFailed(f"{label} failed: {what}", hint=info.hint if info else "", story=self._story()) from cause
+            raise RunFailed(
+                f"{label} failed: {what}", hint=info.hint if info else "", story=self._story()
+            ) from cause
         raise RunError(
-            f"{label} stopped before its end: {what}", hint="Take it up with run.resume(): finished steps are kept.", story=self._story()
+            f"{label} stopped before its end: {what}",
+            hint="Take it up with run.resume(): finished steps are kept.",
+            story=self._story(),
         ) from cause
 
     def _story(self) -> tuple[dict[str, Any], ...]:
         return tuple({"seq": e.seq, "kind": e.kind, **e.data} for e in self.events[-20:])
 
-    # -- showing -----------------------------------------------------------------------------------------------------
+    # -- showing -----------------------------------------------------------------------------------
 
     def show(self) -> None:
         """Shows it in the cell; the view follows the run while the kernel lives."""
@@ -498,7 +589,9 @@ class Run:
     def _ipython_display_(self) -> None:
         try:
             self._parts.engine.check_usable()
-        except JournalUnusable:  # IPython takes the text then: a cell that ends with a run must not fail
+        except (
+            JournalUnusable
+        ):  # IPython takes the text then: a cell that ends with a run must not fail
             raise NotImplementedError from None
         self.show()
 

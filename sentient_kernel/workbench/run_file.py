@@ -1,4 +1,5 @@
-"""The file that a run travels in: a zip with its events, its stored values, what its calls were answered, and a manifest over all.
+"""The file that a run travels in: a zip with its events, its stored values, what its calls were
+answered, and a manifest over all.
 
 Here is what such a file is, and how one is written; reading (``run_reading``) trusts nothing in it.
 """
@@ -83,7 +84,12 @@ def write(
     part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
         with (
-            open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600), "wb") as file,
+            open(
+                os.open(
+                    part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600
+                ),
+                "wb",
+            ) as file,
             zipfile.ZipFile(file, "w") as archive,
         ):
             log, events, chain = _log(records)
@@ -92,25 +98,38 @@ def write(
                 for name, data in parts:
                     members[f"{folder}/{name}"] = _add(archive, f"{folder}/{name}", data)
             manifest = {
-                "format": FORMAT, "version": VERSION, "package": package, "run": run, "events": events, "chain": chain,
-                "members": {name: {"size": member.size, "sha256": member.sha256} for name, member in members.items()},
-            }  # fmt: skip
+                "format": FORMAT,
+                "version": VERSION,
+                "package": package,
+                "run": run,
+                "events": events,
+                "chain": chain,
+                "members": {
+                    name: {"size": member.size, "sha256": member.sha256}
+                    for name, member in members.items()
+                },
+            }
             _within(members, events)
             _add(archive, MANIFEST, json.dumps(manifest, indent=1).encode())
         part.replace(path)
     except OSError as error:
         raise UsageError(
-            f"{str(path)!r} cannot be written: {error.strerror or error}.", hint="Give a file in a folder of your own."
+            f"{str(path)!r} cannot be written: {error.strerror or error}.",
+            hint="Give a file in a folder of your own.",
         ) from None
     finally:
         part.unlink(missing_ok=True)
 
 
 def _log(records: Iterable[Record]) -> tuple[bytes, int, str]:
-    """Returns the events as lines, each with the hash of itself and all before it; how many; and the last hash."""
+    """Returns the events as lines, each with the hash of itself and all before it; how many; and
+    the last hash.
+    """
     chain, lines = "", list[bytes]()
     for record in records:
-        head = json.dumps({"seq": record.seq, "run": record.run, "at": record.at, "kind": record.kind})
+        head = json.dumps(
+            {"seq": record.seq, "run": record.run, "at": record.at, "kind": record.kind}
+        )
         line = head[:-1].encode() + b', "body": ' + record.body + b"}"
         if len(line) > MOST_EVENT:
             raise _too_big(len(line), MOST_EVENT, "bytes in one event")
@@ -129,13 +148,23 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> Member:
 
 def _within(members: Mapping[str, Member], events: int) -> None:
     total = sum(member.size for member in members.values())
-    for have, most, what in ((total, MOST_BYTES, "bytes"), (len(members) + 1, MOST_MEMBERS, "parts"), (events, MOST_EVENTS, "events")):
+    for have, most, what in (
+        (total, MOST_BYTES, "bytes"),
+        (len(members) + 1, MOST_MEMBERS, "parts"),
+        (events, MOST_EVENTS, "events"),
+    ):
         if have > most:
             raise _too_big(have, most, what)
     for name, member in members.items():
         if member.size > most_of(name):
-            raise _too_big(member.size, most_of(name), "bytes of events" if name == EVENTS else "bytes in one part")
+            raise _too_big(
+                member.size,
+                most_of(name),
+                "bytes of events" if name == EVENTS else "bytes in one part",
+            )
 
 
 def _too_big(have: int, most: int, what: str) -> UsageError:
-    return UsageError(f"The run is too big for one file: {have:,} {what}; at most {most:,} are allowed.")
+    return UsageError(
+        f"The run is too big for one file: {have:,} {what}; at most {most:,} are allowed."
+    )

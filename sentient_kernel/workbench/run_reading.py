@@ -1,7 +1,10 @@
-"""Reading the file of a run, as a stranger's: nothing in it is believed before its hash and its bounds were checked.
+"""Reading the file of a run, as a stranger's: nothing in it is believed before its hash and its
+bounds were checked.
 
-Nothing of it is run, no name in it is ever a path, and none of its parts is ever held as a whole unless somebody asks for one and says how
-big it may be: what a few bytes unpack to must not fill the memory. Whether the file was made by who says so is another question, which it
+Nothing of it is run, no name in it is ever a path, and none of its parts is ever held as a whole
+unless somebody asks for one and says how
+big it may be: what a few bytes unpack to must not fill the memory. Whether the file was made by who
+    says so is another question, which it
 cannot answer.
 """
 
@@ -77,7 +80,9 @@ class RunFile:
                 pass
 
     def records(self) -> Iterator[Record]:
-        """Yields the events, each checked against the chain and for its place; what they say is for others to judge."""
+        """Yields the events, each checked against the chain and for its place; what they say is for
+        others to judge.
+        """
         last, seq, number = "", 0, 0
         for number, line in enumerate(self._lines(), 1):
             if number > self.events:
@@ -125,7 +130,9 @@ class RunFile:
                     size += len(piece)
                     yield piece
         except OSError as error:
-            raise UsageError(f"The file cannot be read any more: {error.strerror or error}.") from None
+            raise UsageError(
+                f"The file cannot be read any more: {error.strerror or error}."
+            ) from None
         except _DAMAGED as error:
             raise _damaged(error) from None
         if (size, hashed.hexdigest()) != member:
@@ -155,7 +162,10 @@ def opened(path: Path) -> Iterator[RunFile]:
         ParseError: It is not the file of a run, was cut or altered, or is out of bounds.
     """
     if not path.is_file():
-        raise UsageError(f"There is no file {str(path)!r}.", hint="Give one that `wb.export` or `sentient-kernel export` wrote.")
+        raise UsageError(
+            f"There is no file {str(path)!r}.",
+            hint="Give one that `wb.export` or `sentient-kernel export` wrote.",
+        )
     with ExitStack() as stack:
         try:
             file = stack.enter_context(open(open_regular(path.resolve(), os.O_RDONLY), "rb"))
@@ -178,12 +188,15 @@ def _damaged(error: Exception) -> ParseError:
 def bad(why: str) -> ParseError:
     """Returns the error that says that a file is not what it should be."""
     return ParseError(
-        f"This is not the file of a run as `wb.export` wrote it: {why}.", hint="Nothing was taken from it; ask for another copy."
+        f"This is not the file of a run as `wb.export` wrote it: {why}.",
+        hint="Nothing was taken from it; ask for another copy.",
     )
 
 
 def _check_end(file: IO[bytes]) -> None:
-    """Looks at the end of the archive, which says how much a reader would take in: before one does."""
+    """Looks at the end of the archive, which says how much a reader would take in: before one
+    does.
+    """
     size = file.seek(0, os.SEEK_END)
     if size < _END.size:
         raise bad("it is too short")
@@ -194,7 +207,14 @@ def _check_end(file: IO[bytes]) -> None:
     sign, disk, start, here, entries, directory, offset, comment = _END.unpack(end)
     if sign != b"PK\5\6" or comment:
         raise bad("it is not an archive, or was cut")
-    if before.startswith(b"PK\6\7") or disk or start or here != entries or entries > MOST_MEMBERS or directory > _DIRECTORY:
+    if (
+        before.startswith(b"PK\6\7")
+        or disk
+        or start
+        or here != entries
+        or entries > MOST_MEMBERS
+        or directory > _DIRECTORY
+    ):
         raise bad("it holds too many parts")
     if offset + directory + _END.size != size:
         raise bad("something stands before or behind the archive")
@@ -221,14 +241,19 @@ def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
         raise bad("its manifest is not that of a run")
     if version > VERSION:
         raise ParseError(
-            f"This file was written in version {version} of the format; this program reads version {VERSION}.",
+            f"This file was written in version {version} of the format; this program reads version"
+            f" {VERSION}.",
             hint="Install the later sentient-kernel.",
         )
     if not _fits(manifest):
         raise bad("its manifest is not that of a run")
     if {*manifest["members"], MANIFEST} != set(names):
         raise bad("its parts are not those of its manifest")
-    if any(info.file_size != manifest["members"][info.filename]["size"] for info in infos if info.filename != MANIFEST):
+    if any(
+        info.file_size != manifest["members"][info.filename]["size"]
+        for info in infos
+        if info.filename != MANIFEST
+    ):
         raise bad("its parts are not those of its manifest")
     return manifest
 
@@ -259,7 +284,10 @@ def _fits(manifest: dict[str, Any]) -> bool:
         )
         and type(manifest.get("events")) is int
         and 0 < manifest["events"] <= MOST_EVENTS
-        and all(isinstance(manifest.get(name), str) and len(manifest[name]) <= 100 for name in ("package", "run", "chain"))
+        and all(
+            isinstance(manifest.get(name), str) and len(manifest[name]) <= 100
+            for name in ("package", "run", "chain")
+        )
         and RUN.fullmatch(manifest["run"]) is not None
     )
 
@@ -267,15 +295,29 @@ def _fits(manifest: dict[str, Any]) -> bool:
 def _record(text: bytes, number: int, after: int) -> Record:
     """Returns an event; ``after`` is the seq of the one before it."""
     fields = _json(text, f"event {number}")
-    if not isinstance(fields, dict) or list(fields) != _FIELDS or not isinstance(fields["body"], dict):
+    if (
+        not isinstance(fields, dict)
+        or list(fields) != _FIELDS
+        or not isinstance(fields["body"], dict)
+    ):
         raise bad(f"event {number} is not an event")
     if type(fields["seq"]) is not int or not after < fields["seq"] < 2**62:
         raise bad(f"event {number} is out of order")
     if type(fields["at"]) is not int or not 0 <= fields["at"] <= _LAST_TIME:
         raise bad(f"event {number} has no time")
-    if type(fields["run"]) is not str or not RUN.fullmatch(fields["run"]) or type(fields["kind"]) is not str:
+    if (
+        type(fields["run"]) is not str
+        or not RUN.fullmatch(fields["run"])
+        or type(fields["kind"]) is not str
+    ):
         raise bad(f"event {number} belongs to no run")
-    return Record(Seq(fields["seq"]), RunId(fields["run"]), fields["at"], fields["kind"], json.dumps(fields["body"]).encode())
+    return Record(
+        Seq(fields["seq"]),
+        RunId(fields["run"]),
+        fields["at"],
+        fields["kind"],
+        json.dumps(fields["body"]).encode(),
+    )
 
 
 def _json(data: bytes, what: str) -> Any:

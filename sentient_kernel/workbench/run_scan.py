@@ -1,6 +1,8 @@
-"""What a run's events become in another home, one after the other: nothing of a file is held as a whole.
+"""What a run's events become in another home, one after the other: nothing of a file is held as a
+whole.
 
-They say what they said there, answers and policies too: their rows say for ever that they come from a file, so nothing in them counts here.
+They say what they said there, answers and policies too: their rows say for ever that they come from
+    a file, so nothing in them counts here.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ _HEAD = Struct(">IQHqI")
 
 
 class Event(NamedTuple):
-    """An event on its way: without a place yet. ``message`` is the place in the order of the message that it is about."""
+    """An event on its way: without a place yet. ``message`` is the place in the order of the
+    message that it is about.
+    """
 
     run: RunId
     at: int
@@ -48,20 +52,38 @@ class Event(NamedTuple):
 
 
 def known(record: Record) -> tuple[Fact, Record]:
-    """Returns an event in this package's own words: what is not in its vocabulary is no part of it. Raises ParseError."""
+    """Returns an event in this package's own words: what is not in its vocabulary is no part of it.
+    Raises ParseError.
+    """
     cls = classes().get(record.kind)
     if cls is None or record.kind in TRANSIENT:
-        raise ParseError(f"Event {record.seq} of the file is of a kind that is not known here: {record.kind[:80]!r}.")
+        raise ParseError(
+            f"Event {record.seq} of the file is of a kind that is not known here:"
+            f" {record.kind[:80]!r}."
+        )
     try:
         event = cls.model_validate_json(record.body)
     except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors(include_url=False, include_input=False)[0]["loc"])
+        where = ".".join(
+            str(part) for part in error.errors(include_url=False, include_input=False)[0]["loc"]
+        )
         what = f"not a valid {record.kind}: {where[:80] or 'as a whole'!r} does not fit."
         raise ParseError(f"Event {record.seq} of the file is {what}") from None
-    for name in _NAMED:  # what the event says itself: the key of a named run is made here, from its name
-        if name in cls.model_fields and isinstance(value := getattr(event, name), str) and value and not _ID.fullmatch(value):
-            raise ParseError(f"Event {record.seq} of the file has an id that is not valid: {value[:80]!r}.")
-    return event, Record(record.seq, record.run, record.at, record.kind, event.body(), record.origin)
+    for (
+        name
+    ) in _NAMED:  # what the event says itself: the key of a named run is made here, from its name
+        if (
+            name in cls.model_fields
+            and isinstance(value := getattr(event, name), str)
+            and value
+            and not _ID.fullmatch(value)
+        ):
+            raise ParseError(
+                f"Event {record.seq} of the file has an id that is not valid: {value[:80]!r}."
+            )
+    return event, Record(
+        record.seq, record.run, record.at, record.kind, event.body(), record.origin
+    )
 
 
 class Translation:
@@ -92,7 +114,8 @@ class Translation:
 
 
 class Family:
-    """Each run begins with its beginning, once, and belongs to one that has begun before; only the root belongs to none.
+    """Each run begins with its beginning, once, and belongs to one that has begun before; only the
+    root belongs to none.
 
     Args:
         root: The run at the root.
@@ -117,7 +140,9 @@ class Family:
     def _begin(self, run: RunId, parent: RunId | None) -> None:
         orphan = parent not in self.begun if run != self._root else parent is not None
         if run in self.begun or orphan:
-            raise ParseError(f"The file holds a run that does not belong to {self._root!r}: {run!r}.")
+            raise ParseError(
+                f"The file holds a run that does not belong to {self._root!r}: {run!r}."
+            )
         self.begun.add(run)
         if len(self.begun) > MOST_RUNS:
             raise ParseError(f"The file holds more than {MOST_RUNS:,} runs.")
@@ -127,7 +152,11 @@ class Family:
         if self._root not in self.begun:
             raise ParseError("The file does not hold the run that it says it holds.")
         if not self._ended:
-            paused = RunPaused(by="import", reason="It was opened from a file; it goes on when somebody resumes it.", cut=True)
+            paused = RunPaused(
+                by="import",
+                reason="It was opened from a file; it goes on when somebody resumes it.",
+                cut=True,
+            )
             yield Event(self._root, self._at, paused.kind, paused.body())
 
 
@@ -151,7 +180,9 @@ class Spool:
         if number is None:
             number = self._numbers[event.run] = len(self._runs)
             self._runs.append(event.run)
-        self._file.write(_HEAD.pack(number, event.at, self._codes[event.kind], event.message, len(event.body)))
+        self._file.write(
+            _HEAD.pack(number, event.at, self._codes[event.kind], event.message, len(event.body))
+        )
         self._file.write(event.body)
 
     def events(self) -> Iterator[Event]:
@@ -177,5 +208,10 @@ class Spool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._file.close()

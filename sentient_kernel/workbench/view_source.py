@@ -38,7 +38,8 @@ Row = dict[str, Any]
 
 
 class WorkbenchViews:
-    """What views show of runs, and what their pages request: a :class:`~sentient_kernel.feeds.feeds.ViewSource`.
+    """What views show of runs, and what their pages request: a
+    :class:`~sentient_kernel.feeds.feeds.ViewSource`.
 
     Args:
         engine: Takes commands.
@@ -66,7 +67,7 @@ class WorkbenchViews:
         self._document = document
         self._user = user
 
-    # -- looking -------------------------------------------------------------------------------------------------------
+    # -- looking -----------------------------------------------------------------------------------
 
     def on_news(self, call: Callable[[], None]) -> Callable[[], None]:
         """Calls a function, on any thread, whenever there may be news; returns what ends that."""
@@ -123,7 +124,7 @@ class WorkbenchViews:
         """Returns the newest seq."""
         return self._journal.head()
 
-    # -- acting --------------------------------------------------------------------------------------------------------
+    # -- acting ------------------------------------------------------------------------------------
 
     def answer(self, message: Row) -> Row:
         """Does what a page asks for.
@@ -142,12 +143,20 @@ class WorkbenchViews:
                 return self._do(what, RunId(run), given)
             case {"kind": "need", "what": "event", "seq": int(seq)}:
                 return {"data": self._event(seq)}
-            case {"kind": "need", "what": "quote", "document": str(document), "start": int(start), "end": int(end)}:
+            case {
+                "kind": "need",
+                "what": "quote",
+                "document": str(document),
+                "start": int(start),
+                "end": int(end),
+            }:
                 return self._quote(DocumentId(document), start, end)
             case {"kind": "error", "where": str(where), "message": str(said)}:
                 self.complain(where[:1_000], said[:10_000], str(message.get("stack", ""))[:10_000])
                 return {}
-        raise UsageError("This view and this kernel are of different versions.", hint="Run the cell again.")
+        raise UsageError(
+            "This view and this kernel are of different versions.", hint="Run the cell again."
+        )
 
     def _do(self, what: str, run: RunId, given: Row) -> Row:
         engine, by = self._engine, self._user
@@ -184,9 +193,12 @@ class WorkbenchViews:
         start = max(0, start)
         end = max(start, min(end, start + MOST_QUOTED, len(found.text)))
         return {
-            "before": found.text[max(0, start - AROUND) : start], "quote": found.text[start:end], "after": found.text[end : end + AROUND],
-            "title": found.title, "uri": found.uri,
-        }  # fmt: skip
+            "before": found.text[max(0, start - AROUND) : start],
+            "quote": found.text[start:end],
+            "after": found.text[end : end + AROUND],
+            "title": found.title,
+            "uri": found.uri,
+        }
 
     def failed(self, error: Exception, where: str) -> None:
         """Notes that something of a view failed here."""
@@ -196,10 +208,14 @@ class WorkbenchViews:
         """Notes that a view failed in a page."""
         lines = [plain(line.strip())[:200] for line in stack.splitlines()[:12] if line.strip()]
         error = ErrorInfo(
-            type="ViewError", message=plain(message)[:2000], code="view_error", where=f"view {plain(where)[:80]}",
+            type="ViewError",
+            message=plain(message)[:2000],
+            code="view_error",
+            where=f"view {plain(where)[:80]}",
             hint="The run itself goes on. `Draw again` in the view, or run its cell again.",
-            fingerprint=f"view:{plain(where)[:40]}:{plain(message)[:80]}", frames=tuple(("view", 0, line) for line in lines),
-        )  # fmt: skip
+            fingerprint=f"view:{plain(where)[:40]}:{plain(message)[:80]}",
+            frames=tuple(("view", 0, line) for line in lines),
+        )
         self._record(ErrorRecorded(error=error, origin=f"view {plain(where)[:80]}"))
 
     def _record(self, event: ErrorRecorded) -> None:
@@ -213,7 +229,8 @@ class WorkbenchViews:
 
 
 def _decision(run: RunId, given: Row, by: str) -> DecideApproval:
-    """Returns the answer that a page gives. It counts for what the page showed, so it has to say what that was.
+    """Returns the answer that a page gives. It counts for what the page showed, so it has to say
+    what that was.
 
     Raises:
         AnswerRefused: It does not.
@@ -228,7 +245,10 @@ def _decision(run: RunId, given: Row, by: str) -> DecideApproval:
 
     payload = unmarked(given.get("payload"))
     if (size := len(json.dumps(payload))) > MOST_PAYLOAD:
-        raise UsageError(f"What is to be approved must have at most {MOST_PAYLOAD:,} characters as JSON, not {size:,}.")
+        raise UsageError(
+            f"What is to be approved must have at most {MOST_PAYLOAD:,} characters as JSON, not"
+            f" {size:,}."
+        )
     return DecideApproval(
         run=run,
         approval=given.get("approval"),

@@ -1,4 +1,6 @@
-"""The object a person holds. It builds the parts in the open, hands them to each other, and gets out of the way."""
+"""The object a person holds. It builds the parts in the open, hands them to each other, and gets
+out of the way.
+"""
 
 from __future__ import annotations
 
@@ -47,16 +49,20 @@ if TYPE_CHECKING:
 KINDS = frozenset({"plan", "spend", "tool", "fetch", "effect", "question", "open", "default"})
 POLICIES = frozenset({"ask", "auto", "deny"})
 DEEPEST = 10
-"""How deep a research may go: each depth is a round of calls, and after a few none brings anything new."""
+"""How deep a research may go: each depth is a round of calls, and after a few none brings anything
+new.
+"""
 
 
 class Workbench:
     """Research and durable workflows, kept in a folder.
 
-    A context manager; ``close()`` leaves runs under way resumable. Two of them in one kernel, or two kernels on one home, are fine.
+    A context manager; ``close()`` leaves runs under way resumable. Two of them in one kernel, or
+    two kernels on one home, are fine.
 
     Args:
-        home: The folder that keeps everything; by default ``SENTIENT_HOME``, else ``.sentient`` in the working directory.
+        home: The folder that keeps everything; by default ``SENTIENT_HOME``, else ``.sentient`` in
+            the working directory.
         settings: Read from ``SENTIENT_*`` and ``.env`` unless given.
         model: The language model for research; None makes reports of the sources' own sentences.
         sources: Where evidence comes from: folders, files, ``"packages"``, or sources of your own.
@@ -87,7 +93,9 @@ class Workbench:
         guard_logs()
         look()
         self.settings = settings or Settings.load()
-        with suppress(ConfigurationError):  # who gives settings of their own need not have such a file in order
+        with suppress(
+            ConfigurationError
+        ):  # who gives settings of their own need not have such a file in order
             hold_file(user_file().values, foreign=False)
         hold_file(project_file().values, foreign=True)
         self.home = Path(home if home is not None else self.settings.home).expanduser().absolute()
@@ -101,7 +109,9 @@ class Workbench:
         self.models = ModelRegistry(self._open_model, self._open_embedder)
         try:
             self._model = self.models.name(model if model is not None else self.settings.model)
-            self.engine = Engine(self.journal, on_commit=self.hub.publish, on_text=self._stream, by=self.user)
+            self.engine = Engine(
+                self.journal, on_commit=self.hub.publish, on_text=self._stream, by=self.user
+            )
         except BaseException:
             self.journal.close()
             self.library.close()
@@ -109,9 +119,13 @@ class Workbench:
         self._research = research_workflow(self.library, self.models)
         self.engine.register(self._research)
         self._folds = FoldCache(self.engine)
-        self.view_source = WorkbenchViews(self.engine, self._folds, self.hub, self.texts, self.document, self.user)
+        self.view_source = WorkbenchViews(
+            self.engine, self._folds, self.hub, self.texts, self.document, self.user
+        )
         self._output = CellOutput(self.view_source)
-        self._parts = Parts(engine=self.engine, folds=self._folds, hub=self.hub, output=self._output, user=self.user)
+        self._parts = Parts(
+            engine=self.engine, folds=self._folds, hub=self.hub, output=self._output, user=self.user
+        )
         for spec in _listed(sources):
             self.add(spec)
 
@@ -121,17 +135,25 @@ class Workbench:
     def __enter__(self) -> Workbench:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def __reduce__(self) -> NoReturn:
         raise UsageError(
-            f"{self!r} holds files and threads of this process and can be neither pickled nor copied.",
+            f"{self!r} holds files and threads of this process and can be neither pickled nor"
+            " copied.",
             hint="Pass its home and open it there: sk.Workbench(home).",
         )
 
     def close(self) -> None:
-        """Writes what waits and lets go of every file and thread. Runs under way stay resumable. Safe to call twice."""
+        """Writes what waits and lets go of every file and thread. Runs under way stay resumable.
+        Safe to call twice.
+        """
         if not self.closed:
             self.closed = True
             self._output.close()
@@ -140,22 +162,24 @@ class Workbench:
             finally:
                 self.library.close()
 
-    # -- evidence ----------------------------------------------------------------------------------------------------
+    # -- evidence ----------------------------------------------------------------------------------
 
     def add(self, source: Any, *, name: str | None = None) -> Source:
         """Adds a source of evidence.
 
         Args:
-            source: A folder, a file, ``"packages"`` (docs of the installed distributions), ``"web"`` (the search engine that is set),
-                ``"wikipedia"``, ``"arxiv"``, ``"openalex"``, ``"crossref"``, ``"pubmed"``, the address of a page, or an object of the
-                Source protocol.
+            source: A folder, a file, ``"packages"`` (docs of the installed distributions),
+                ``"web"`` (the search engine that is set), ``"wikipedia"``, ``"arxiv"``,
+                ``"openalex"``, ``"crossref"``, ``"pubmed"``, the address of a page, or an object of
+                the Source protocol.
             name: What to call it; by default after where it is.
 
         Returns:
             The source; ``source.health`` says how it is doing.
 
         Raises:
-            UsageError: There is no such folder or file, it is of no kind that can be read, or the address is one that is never asked.
+            UsageError: There is no such folder or file, it is of no kind that can be read, or the
+                address is one that is never asked.
             ConfigurationError: A setting that it needs is missing; says which.
         """
         self.engine.check_usable()
@@ -166,7 +190,8 @@ class Workbench:
 
         Args:
             query: Words or a question.
-            sources: Sources or their names; by default those added, and where none was added, ``"packages"``.
+            sources: Sources or their names; by default those added, and where none was added,
+                ``"packages"``.
             k: How many at most.
 
         Raises:
@@ -176,13 +201,15 @@ class Workbench:
         from sentient_kernel.sources.base import Passage
 
         self.engine.check_usable()
-        return Table(self.library.search_now(query, self.library.references(_listed(sources)), k), Passage)
+        return Table(
+            self.library.search_now(query, self.library.references(_listed(sources)), k), Passage
+        )
 
     def document(self, document: DocumentId | str) -> Document:
         """Returns a document as it stood when it was cited or read. Raises NotFound."""
         return self.library.document(DocumentId(document))
 
-    # -- runs --------------------------------------------------------------------------------------------------------
+    # -- runs --------------------------------------------------------------------------------------
 
     def research(
         self,
@@ -200,24 +227,32 @@ class Workbench:
 
         Args:
             question: What you want to know.
-            sources: Sources or their names; by default those added, and where none was added, ``"packages"``.
-            model: A language model for this run, by name (``"openai:gpt-..."``) or as an object; None takes the workbench's own. Without
-                any the report is made of the sources' own sentences.
-            depth: How often at most, from 1 to 10, a model looks for gaps and searches again; without a model, how much each search brings.
-            approve: ``"ask"``, ``"auto"``, ``"deny"``, or one of these per kind of question. Asking for ``"plan"`` shows the plan first.
-                ``"auto"`` goes over a budget once a run, ``{"spend": "auto"}`` each time.
-                ``"fetch"`` is about searches that a model wrote after it had read your own documents; ``"auto"`` sends them unseen.
-            budget: What it may spend; before a call that may go over it the run asks. Research without a model spends nothing but time.
-            name: Attaches to the run of that name and question instead of starting a second one; at most 200 characters.
-            clarify: Whether the model may ask back, once and before it plans, what only you can say. The question comes with what it would
-                assume; where it is refused the research goes on without.
+            sources: Sources or their names; by default those added, and where none was added,
+                ``"packages"``.
+            model: A language model for this run, by name (``"openai:gpt-..."``) or as an object;
+                None takes the workbench's own. Without any the report is made of the sources' own
+                sentences.
+            depth: How often at most, from 1 to 10, a model looks for gaps and searches again;
+                without a model, how much each search brings.
+            approve: ``"ask"``, ``"auto"``, ``"deny"``, or one of these per kind of question. Asking
+                for ``"plan"`` shows the plan first. ``"auto"`` goes over a budget once a run,
+                ``{"spend": "auto"}`` each time. ``"fetch"`` is about searches that a model wrote
+                after it had read your own documents; ``"auto"`` sends them unseen.
+            budget: What it may spend; before a call that may go over it the run asks. Research
+                without a model spends nothing but time.
+            name: Attaches to the run of that name and question instead of starting a second one; at
+                most 200 characters.
+            clarify: Whether the model may ask back, once and before it plans, what only you can
+                say. The question comes with what it would assume; where it is refused the research
+                goes on without.
 
         Returns:
             The run; ``run.result()`` is the report.
 
         Raises:
             UsageError: The question is empty or too long, or an argument does not fit.
-            ConfigurationError: The model cannot be asked: there is no such provider, or its key or its package is missing.
+            ConfigurationError: The model cannot be asked: there is no such provider, or its key or
+                its package is missing.
         """
         from sentient_kernel.research.library import check_query
 
@@ -227,9 +262,15 @@ class Workbench:
         if isinstance(depth, bool) or not isinstance(depth, Integral) or not 1 <= depth <= DEEPEST:
             raise UsageError(f"depth must be a whole number from 1 to {DEEPEST}, not {depth!r}.")
         if budget is not None and not isinstance(budget, Budget):
-            raise UsageError(f"budget must be an sk.Budget, not {budget!r}.", hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).")
+            raise UsageError(
+                f"budget must be an sk.Budget, not {budget!r}.",
+                hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).",
+            )
         if not isinstance(clarify, bool):
-            raise UsageError(f"clarify must be True or False, not {clarify!r}.", hint="True lets the model ask back before it plans.")
+            raise UsageError(
+                f"clarify must be True or False, not {clarify!r}.",
+                hint="True lets the model ask back before it plans.",
+            )
         refs = self.library.references(_listed(sources))
         inputs: dict[str, Any] = {"sources": refs, "depth": int(depth)}
         if approve == "ask" or (isinstance(approve, dict) and approve.get("plan")):
@@ -237,22 +278,35 @@ class Workbench:
         if name_of_model := self._model if model is None else self.models.name(model):
             inputs["model"] = name_of_model
         if name_of_model and self.settings.embedder:
-            self.models.embedder(self.settings.embedder)  # a name that means nothing is told before anything is asked
+            self.models.embedder(
+                self.settings.embedder
+            )  # a name that means nothing is told before anything is asked
             inputs["embedder"] = self.settings.embedder
-        if name is None or not self.journal.runs(name=name):  # one that is attached to may have all its answers
+        if name is None or not self.journal.runs(
+            name=name
+        ):  # one that is attached to may have all its answers
             self._check_askable(inputs.get("model", ""), inputs.get("embedder", ""))
         if clarify and not name_of_model:
-            raise UsageError("clarify=True needs a model.", hint="Give model='...', or leave clarify out.")
+            raise UsageError(
+                "clarify=True needs a model.", hint="Give model='...', or leave clarify out."
+            )
         if clarify:
             inputs["clarify"] = True
         if budget is not None:
-            inputs["budget"] = {limit: value for limit, value in asdict(budget).items() if value is not None}
+            inputs["budget"] = {
+                limit: value for limit, value in asdict(budget).items() if value is not None
+            }
         policy = self._approvals(approve)
-        run = self.engine.start(self._research, (question,), inputs, name=name, approve=policy, user=self.user)
+        run = self.engine.start(
+            self._research, (question,), inputs, name=name, approve=policy, user=self.user
+        )
         return Run(self._parts, run)
 
-    def map(self, what: Any, items: Iterable[Any] | None = None, *, concurrency: int = 8) -> Table[Mapped]:
-        """Runs many questions, or one workflow over many items, and waits for all. One that fails costs only itself.
+    def map(
+        self, what: Any, items: Iterable[Any] | None = None, *, concurrency: int = 8
+    ) -> Table[Mapped]:
+        """Runs many questions, or one workflow over many items, and waits for all. One that fails
+        costs only itself.
 
         Args:
             what: A list of questions, or a workflow.
@@ -271,14 +325,22 @@ class Workbench:
         if concurrency < 1:
             raise UsageError(f"concurrency must be 1 or more, not {concurrency!r}.")
         if isinstance(what, Workflow):
-            work = [(item, functools.partial(self.start, what, item)) for item in (() if items is None else items)]
+            work = [
+                (item, functools.partial(self.start, what, item))
+                for item in (() if items is None else items)
+            ]
         else:
             if items is not None:
-                raise UsageError("items are for a workflow.", hint="Write wb.map(questions), or wb.map(workflow, items).")
+                raise UsageError(
+                    "items are for a workflow.",
+                    hint="Write wb.map(questions), or wb.map(workflow, items).",
+                )
             questions = _listed(what)
             for question in questions:  # all of them, before the first begins
                 check_query(question)
-            work = [(question, functools.partial(self.research, question)) for question in questions]
+            work = [
+                (question, functools.partial(self.research, question)) for question in questions
+            ]
         return map_runs(work, concurrency)
 
     def start(
@@ -295,26 +357,39 @@ class Workbench:
         Args:
             workflow: A function decorated with ``@sk.workflow``.
             args: Its arguments after the context.
-            name: Attaches to the run of that name and those inputs, finished or running; a crashed or failed one goes on. At most 200
-                characters.
-            approve: How its questions are answered: ``"ask"``, ``"auto"``, ``"deny"``, or one of these per kind of question.
+            name: Attaches to the run of that name and those inputs, finished or running; a crashed
+                or failed one goes on. At most 200 characters.
+            approve: How its questions are answered: ``"ask"``, ``"auto"``, ``"deny"``, or one of
+                these per kind of question.
             kwargs: Its keyword arguments.
 
         Raises:
-            UsageError: It is no workflow, a call in it is not awaited, or the arguments do not fit it or cannot be kept.
+            UsageError: It is no workflow, a call in it is not awaited, or the arguments do not fit
+                it or cannot be kept.
         """
         if not isinstance(workflow, Workflow):
-            raise UsageError(f"{getattr(workflow, '__name__', workflow)!r} is not a workflow.", hint="Decorate it with @sk.workflow.")
+            raise UsageError(
+                f"{getattr(workflow, '__name__', workflow)!r} is not a workflow.",
+                hint="Decorate it with @sk.workflow.",
+            )
         _check_name(name)
         check_awaits(workflow.fn)
-        return Run(self._parts, self.engine.start(workflow, args, kwargs, name=name, approve=self._approvals(approve), user=self.user))
+        return Run(
+            self._parts,
+            self.engine.start(
+                workflow, args, kwargs, name=name, approve=self._approvals(approve), user=self.user
+            ),
+        )
 
     def run(self, run_id: RunId | str) -> Run:
-        """Returns a stored run, from today or from last year. A beginning of its id will do where it fits only one. Raises NotFound."""
+        """Returns a stored run, from today or from last year. A beginning of its id will do where
+        it fits only one. Raises NotFound.
+        """
         return Run(self._parts, self._find(str(run_id)))
 
     def resume(self, run_id: RunId | str) -> Run:
-        """Takes up a run that crashed, failed, or was paused or cancelled. Finished steps are not run again.
+        """Takes up a run that crashed, failed, or was paused or cancelled. Finished steps are not
+        run again.
 
         Raises:
             NotFound: There is no such run.
@@ -323,10 +398,12 @@ class Workbench:
         return self.run(run_id).resume()
 
     def export(self, run_id: RunId | str, path: str | os.PathLike[str]) -> Path:
-        """Writes a run as one file, with its child runs, their results, the documents they cite, and what their calls were answered.
+        """Writes a run as one file, with its child runs, their results, the documents they cite,
+        and what their calls were answered.
 
         Args:
-            run_id: Which run, or the beginning of its id. Of a child, the whole run that it is part of is written.
+            run_id: Which run, or the beginning of its id. Of a child, the whole run that it is part
+                of is written.
             path: The file; it is replaced.
 
         Returns:
@@ -341,13 +418,16 @@ class Workbench:
         return export_run(self.journal, self.library, self._find(str(run_id)), path)
 
     def open_export(self, path: str | os.PathLike[str]) -> Run:
-        """Takes in a run that :meth:`export` wrote, from anybody. It keeps its id; nothing of it is executed, nor does it go on by itself.
+        """Takes in a run that :meth:`export` wrote, from anybody. It keeps its id; nothing of it is
+        executed, nor does it go on by itself.
 
-        A run that has not ended is paused here. Before it goes on you are asked, once, whether it may, with the paths, addresses and models
-        that it names. What was approved where it comes from has to be approved here again.
+        A run that has not ended is paused here. Before it goes on you are asked, once, whether it
+        may, with the paths, addresses and models that it names. What was approved where it comes
+        from has to be approved here again.
 
         Raises:
-            ParseError: The file is no such file, was cut or altered, or is out of bounds. Nothing was taken from it.
+            ParseError: The file is no such file, was cut or altered, or is out of bounds. Nothing
+                was taken from it.
             Refused: Another run has this id here. Nothing was changed.
             UsageError: There is no such file.
         """
@@ -363,11 +443,15 @@ class Workbench:
 
     @property
     def approvals(self) -> Table[ApprovalView]:
-        """The questions that wait for an answer. Each can be answered here: ``wb.approvals[0].approve()``."""
+        """The questions that wait for an answer. Each can be answered here:
+        ``wb.approvals[0].approve()``.
+        """
         from sentient_kernel.projections.drawing.views import approvals_html
 
         table = self._parts.answerable(self._folds.all().approvals.open)
-        return table.with_renderer(lambda asked: self._output.present("inbox", None, repr(asked), approvals_html(asked)))
+        return table.with_renderer(
+            lambda asked: self._output.present("inbox", None, repr(asked), approvals_html(asked))
+        )
 
     def approval(self, approval_id: ApprovalId | str) -> ApprovalView:
         """Returns one question, answered or not. Raises NotFound."""
@@ -379,10 +463,20 @@ class Workbench:
         from sentient_kernel.projections.drawing.views import errors_html
 
         table, stats, _ = self._folds.errors()
-        return table.with_renderer(lambda errors: self._output.present("errors", None, repr(errors), errors_html(errors, stats)))
+        return table.with_renderer(
+            lambda errors: self._output.present(
+                "errors", None, repr(errors), errors_html(errors, stats)
+            )
+        )
 
     def decide(
-        self, approval_id: ApprovalId | str, decision: str, *, payload: Any = None, reason: str | None = None, digest: str = ""
+        self,
+        approval_id: ApprovalId | str,
+        decision: str,
+        *,
+        payload: Any = None,
+        reason: str | None = None,
+        digest: str = "",
     ) -> None:
         """Answers an approval.
 
@@ -394,17 +488,20 @@ class Workbench:
             digest: Where given, the answer counts only for exactly that question.
 
         Raises:
-            AnswerRefused: Somebody was faster, it is too late, or something else is asked now. Nothing was recorded.
+            AnswerRefused: Somebody was faster, it is too late, or something else is asked now.
+                Nothing was recorded.
             NotFound: There is no such approval.
             ValueNotStorable: The payload cannot be kept as JSON.
             HoldsSecret: It holds the value of a known secret.
         """
         self._parts.decide(approval_id, decision, payload=payload, reason=reason, digest=digest)
 
-    # -- care --------------------------------------------------------------------------------------------------------
+    # -- care --------------------------------------------------------------------------------------
 
     def doctor(self) -> dict[str, Any]:
-        """Returns what there is to know of this installation: versions, SQLite, the journal's health, keys present (not their values)."""
+        """Returns what there is to know of this installation: versions, SQLite, the journal's
+        health, keys present (not their values).
+        """
         from sentient_kernel.workbench.doctor import examine
 
         self.engine.check_usable()
@@ -413,16 +510,21 @@ class Workbench:
     def verify(self) -> Verdict:
         """Checks that no row of the journal is missing or altered.
 
-        That does not prove who wrote the rows: ``foreign`` of what is returned says how many carry no mark of this installation.
+        That does not prove who wrote the rows: ``foreign`` of what is returned says how many carry
+            no mark of this installation.
         """
         self.engine.check_usable()
         return self.journal.verify(full=True)
 
-    # -- how it is built -----------------------------------------------------------------------------------------------
+    # -- how it is built ---------------------------------------------------------------------------
 
     def _approvals(self, approve: str | dict[str, str] | None) -> dict[str, str]:
         policy = _policy(approve)
-        if "default" not in policy and self.settings.approve is not None and not someone_can_answer():
+        if (
+            "default" not in policy
+            and self.settings.approve is not None
+            and not someone_can_answer()
+        ):
             policy["default"] = self.settings.approve
         return policy
 
@@ -437,10 +539,18 @@ class Workbench:
             per_minute=set_.model_rate,
             reasoning=set_.model_reasoning,
         )
-        return open_model(name, self.settings, self.library.fetcher, limits=limits, prices=read_prices(self.settings.model_prices))
+        return open_model(
+            name,
+            self.settings,
+            self.library.fetcher,
+            limits=limits,
+            prices=read_prices(self.settings.model_prices),
+        )
 
     def _check_askable(self, *names: str) -> None:
-        """Refuses models and embedders that cannot be asked, where they may be; none are in a replay. Raises ConfigurationError."""
+        """Refuses models and embedders that cannot be asked, where they may be; none are in a
+        replay. Raises ConfigurationError.
+        """
         from sentient_kernel.models.check import check
         from sentient_kernel.research.model_registry import OBJECT
 
@@ -454,10 +564,14 @@ class Workbench:
         from sentient_kernel.models.embedding import open_embedder
         from sentient_kernel.models.llm import Deadlines
 
-        return open_embedder(name, self.library.fetcher, deadlines=Deadlines(first=self.settings.model_timeout))
+        return open_embedder(
+            name, self.library.fetcher, deadlines=Deadlines(first=self.settings.model_timeout)
+        )
 
     def _stream(self, run: RunId, by: str, text: str) -> None:
-        """Hands a piece of text that is being written to whoever watches, and keeps it for who comes late."""
+        """Hands a piece of text that is being written to whoever watches, and keeps it for who
+        comes late.
+        """
         at, shown = self.texts.add(run, redactor().text(by), text)
         if shown:
             self.hub.send(TextStreamed(text=shown, offset=at, by=redactor().text(by)), run)
@@ -471,12 +585,19 @@ class Workbench:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise NotFound(f"{given!r} matches {len(matches)} runs.", hint="Use more characters of the id.")
-        raise NotFound(f"There is no run {given!r} here.", hint="`wb.runs` or `sentient-kernel runs` lists those of this home.")
+            raise NotFound(
+                f"{given!r} matches {len(matches)} runs.", hint="Use more characters of the id."
+            )
+        raise NotFound(
+            f"There is no run {given!r} here.",
+            hint="`wb.runs` or `sentient-kernel runs` lists those of this home.",
+        )
 
 
 def open_journal(home: Path, settings: Settings, *, readonly: bool = False) -> Journal:
-    """Returns the journal of a home folder; for reading only, also one that is damaged or of a later version. Raises JournalError."""
+    """Returns the journal of a home folder; for reading only, also one that is damaged or of a
+    later version. Raises JournalError.
+    """
     from sentient_kernel.journal.sqlite.store import SqliteJournal
 
     path = home / "journal.db"
@@ -487,7 +608,9 @@ def open_journal(home: Path, settings: Settings, *, readonly: bool = False) -> J
                 hint="Use sqlite:///path, or leave it out.",
             )
         path = Path(settings.database_url.removeprefix("sqlite:///"))
-    return SqliteJournal(path, blobs_dir=home / "blobs", durability=settings.durability, readonly=readonly)
+    return SqliteJournal(
+        path, blobs_dir=home / "blobs", durability=settings.durability, readonly=readonly
+    )
 
 
 def _listed(given: Any) -> Sequence[Any]:
@@ -501,10 +624,16 @@ def _listed(given: Any) -> Sequence[Any]:
 def _check_name(name: Any) -> None:
     """Refuses what cannot be the name of a run."""
     if name is not None and not (isinstance(name, str) and name.strip()):
-        raise UsageError(f"name must be a few words, not {name!r}.", hint="Leave it out for a run without a name.")
+        raise UsageError(
+            f"name must be a few words, not {name!r}.",
+            hint="Leave it out for a run without a name.",
+        )
     if name is not None and len(name) > LONGEST_NAME:
         hint = "Give a few words; what the run is about goes into its question or its arguments."
-        raise UsageError(f"The name of a run must have at most {LONGEST_NAME} characters, not {len(name):,}.", hint=hint)
+        raise UsageError(
+            f"The name of a run must have at most {LONGEST_NAME} characters, not {len(name):,}.",
+            hint=hint,
+        )
 
 
 def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:
@@ -513,15 +642,18 @@ def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:
     policy = {"default": approve} if isinstance(approve, str) else dict(approve)
     if policy.get("open", "deny") not in ("ask", "deny"):
         raise UsageError(
-            f"For 'open' a policy must be 'ask' or 'deny', not {policy['open']!r}: what was written elsewhere goes on here only when a "
-            "person has looked at what it names.",
+            f"For 'open' a policy must be 'ask' or 'deny', not {policy['open']!r}: what was written"
+            " elsewhere goes on here only when a person has looked at what it names.",
             hint="Leave 'open' out to be asked.",
         )
     for kind, value in policy.items():
         if kind not in KINDS or value not in POLICIES:
             raise UsageError(
                 f"approve must be a policy or a dict of policies by kind, not {approve!r}.",
-                hint="Policies are 'ask', 'auto' and 'deny'; kinds are plan, spend, tool, fetch, effect, question and open.",
+                hint=(
+                    "Policies are 'ask', 'auto' and 'deny'; kinds are plan, spend, tool, fetch,"
+                    " effect, question and open."
+                ),
             )
     return policy
 
@@ -529,7 +661,8 @@ def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:
 def _check_executor(executor: Any) -> None:
     if executor != "local":
         raise ConfigurationError(
-            f"The executor {executor!r} is not part of this version.", hint="Use 'local', or leave SENTIENT_EXECUTOR out."
+            f"The executor {executor!r} is not part of this version.",
+            hint="Use 'local', or leave SENTIENT_EXECUTOR out.",
         )
 
 

@@ -1,4 +1,6 @@
-"""All figures, beside their targets and the peers: ``python -m tests.bench [NAME...] [--rounds N] [--json FILE] [--peers WHERE]``."""
+"""All figures, beside their targets and the peers:
+``python -m tests.bench [NAME...] [--rounds N] [--json FILE] [--peers WHERE]``.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,31 @@ SENTIENT_BENCH_%s..., their cases are skipped and said. Exit: 0 all targets that
 
 def main() -> int:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", epilog=EPILOG % next(iter(PEERS)).upper())
-    parser.add_argument("names", nargs="*", metavar="NAME", help="which benches; by default all but those that say 'asked'")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each case is taken, in turn with the others (3)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures and verdicts there")
-    parser.add_argument("--peers", action="append", default=[], metavar="WHERE", help="NAME=PYTHON, or the folder of all environments")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", epilog=EPILOG % next(iter(PEERS)).upper()
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="which benches; by default all but those that say 'asked'",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=3,
+        help="how often each case is taken, in turn with the others (3)",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all figures and verdicts there"
+    )
+    parser.add_argument(
+        "--peers",
+        action="append",
+        default=[],
+        metavar="WHERE",
+        help="NAME=PYTHON, or the folder of all environments",
+    )
     parser.add_argument("--list", action="store_true", help="say what there is, and end")
     given = parser.parse_args()
     if given.names[:1] == ["peers"]:
@@ -49,12 +71,23 @@ def measure(names: list[str], count: int, pythons: dict[str, str], file: Path | 
     after, verdicts = os.getloadavg(), judged(names, taken)
     cores = os.cpu_count() or 1
     loads = f"load {before[0]:.1f} before, {after[0]:.1f} after, on {cores} cores"
-    print(f"{', '.join(f'{name} {said}' for name, said in installed.items())}; {loads}; medians [min - max] of {count} rounds")
+    print(
+        f"{', '.join(f'{name} {said}' for name, said in installed.items())}; {loads}; medians [min"
+        f" - max] of {count} rounds"
+    )
     print(table(verdicts))
     words = [{True: "held", False: "missed", None: "open"}[one.held] for one in verdicts]
-    print(f"\n{words.count('held')} held, {words.count('missed')} missed, {words.count('open')} open; {len(failed)} cases failed")
+    print(
+        f"\n{words.count('held')} held, {words.count('missed')} missed, {words.count('open')} open;"
+        f" {len(failed)} cases failed"
+    )
     if file is not None:
-        machine = {"cores": cores, "system": platform.platform(), "load_before": before, "load_after": after}
+        machine = {
+            "cores": cores,
+            "system": platform.platform(),
+            "load_before": before,
+            "load_after": after,
+        }
         said = {
             "machine": machine,
             "installed": installed,

@@ -1,6 +1,7 @@
 """What every bench needs, with the standard library alone: it runs in the peers' environments too.
 
-A bench is a function that returns figures by name. ``run(globals())`` at the end of a module makes each of its functions a command
+A bench is a function that returns figures by name. ``run(globals())`` at the end of a module makes
+each of its functions a command
 that prints those figures as one JSON line: ``python -m tests.bench.engine steps 400 0 NORMAL``.
 """
 
@@ -97,14 +98,18 @@ def command(module: str, *words: Any) -> list[str]:
 
 def figures_of(module: str, *words: Any) -> Figures:
     """Returns what a bench gives in a process of its own."""
-    done = subprocess.run(command(module, *words), cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        command(module, *words), cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
 def killed_when_ready(module: str, *words: Any) -> None:
     """Runs a function until it says READY, and kills its process at once."""
-    with subprocess.Popen(command(module, *words), cwd=ROOT, stdout=subprocess.PIPE, text=True) as first:
+    with subprocess.Popen(
+        command(module, *words), cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as first:
         assert first.stdout is not None
         if not any(line == "READY\n" for line in first.stdout):
             raise SystemExit(f"{module} {words} ended before it was ready")
@@ -112,19 +117,30 @@ def killed_when_ready(module: str, *words: Any) -> None:
 
 
 def lost_steps(module: str, words: Sequence[Any], tries: int, dies_at: int) -> Figures:
-    """Counts the steps that had returned and ran again: a process that kills itself in a step, then one that goes on.
+    """Counts the steps that had returned and ran again: a process that kills itself in a step, then
+    one that goes on.
 
-    Each step of ``module words... FILE`` writes its number into the file ``BENCH_LOG`` first, by :func:`last_words`.
+    Each step of ``module words... FILE`` writes its number into the file ``BENCH_LOG`` first, by
+    :func:`last_words`.
     """
     lost = []
     for turn in range(tries):
         log, file = folder() / f"{turn}.log", folder() / f"{turn}.db"
         run = command(module, *words, file)
         environment = {**os.environ, "BENCH_LOG": str(log)}
-        first = subprocess.run(run, cwd=ROOT, env={**environment, "BENCH_DIES_AT": str(dies_at)}, check=False, capture_output=True)
+        first = subprocess.run(
+            run,
+            cwd=ROOT,
+            env={**environment, "BENCH_DIES_AT": str(dies_at)},
+            check=False,
+            capture_output=True,
+        )
         before = log.read_text(encoding="ascii").split() if log.exists() else []
         if first.returncode != -signal.SIGKILL or before[-1:] != [str(dies_at)]:
-            raise SystemExit(f"It was to die at step {dies_at}, and ended with {first.returncode} after {before}: {first.stderr!r}")
+            raise SystemExit(
+                f"It was to die at step {dies_at}, and ended with {first.returncode} after"
+                f" {before}: {first.stderr!r}"
+            )
         subprocess.run(run, cwd=ROOT, env=environment, check=True, capture_output=True)
         again = log.read_text(encoding="ascii").split()[len(before) :]
         lost.append(sum(int(step) < dies_at for step in again))

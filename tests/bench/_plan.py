@@ -22,7 +22,8 @@ class Case:
         who: Whose way of doing it, and which variant.
         module: A module of this folder.
         words: The function and its arguments.
-        needs: An environment of a peer, ``data`` (the measuring sets) or ``browser``; without it the case is skipped.
+        needs: An environment of a peer, ``data`` (the measuring sets) or ``browser``; without it
+            the case is skipped.
         once: Whether it is taken in the first round only.
         seconds: When it is given up.
     """
@@ -87,12 +88,19 @@ def _bench(said: dict[str, Any]) -> Bench:
         family = who.split(",")[0].split()[0]
         needs = _NEEDS.get(module, family if family in PEERS else "")
         once, seconds = said.get("once", False), said.get("seconds", 300)
-        cases[who] = Case(who=who, module=module, words=tuple(words), needs=needs, once=once, seconds=seconds)
+        cases[who] = Case(
+            who=who, module=module, words=tuple(words), needs=needs, once=once, seconds=seconds
+        )
     targets = tuple(Target(**target) for target in said["targets"])
     return Bench(title=said["title"], cases=cases, targets=targets, asked=said.get("asked", False))
 
 
-BENCHES = {name: _bench(said) for name, said in tomllib.loads(Path(__file__).with_name("plan.toml").read_text("utf-8")).items()}
+BENCHES = {
+    name: _bench(said)
+    for name, said in tomllib.loads(
+        Path(__file__).with_name("plan.toml").read_text("utf-8")
+    ).items()
+}
 """Every bench by its name."""
 
 
@@ -105,4 +113,6 @@ def named(names: list[str]) -> list[str]:
 
 def cases_of(names: list[str]) -> list[Case]:
     """Returns the cases of some benches, each once."""
-    return list({case.key: case for name in names for case in BENCHES[name].cases.values()}.values())
+    return list(
+        {case.key: case for name in names for case in BENCHES[name].cases.values()}.values()
+    )

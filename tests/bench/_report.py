@@ -37,7 +37,11 @@ class Verdict:
 
 def judged(names: Iterable[str], taken: Taken) -> list[Verdict]:
     """Returns a verdict on every target of some benches."""
-    return [judge(name, BENCHES[name], target, taken) for name in names for target in BENCHES[name].targets]
+    return [
+        judge(name, BENCHES[name], target, taken)
+        for name in names
+        for target in BENCHES[name].targets
+    ]
 
 
 def judge(name: str, bench: Bench, target: Target, taken: Taken) -> Verdict:
@@ -50,15 +54,29 @@ def judge(name: str, bench: Bench, target: Target, taken: Taken) -> Verdict:
     theirs = figures(target.of, their) if target.of else [1.0]
     times, above, rule = _stated(target)
     bound = times * median(theirs) if theirs else None
-    held = None if bound is None or not ours else median(ours) >= bound if above else median(ours) <= bound
+    held = (
+        None
+        if bound is None or not ours
+        else median(ours) >= bound
+        if above
+        else median(ours) <= bound
+    )
     variant = bench.cases[target.case].variant
-    others = [case.who for case in bench.cases.values() if case.who != target.case and case.variant == variant]
+    others = [
+        case.who
+        for case in bench.cases.values()
+        if case.who != target.case and case.variant == variant
+    ]
     beside = {who: median(found) for who in others if (found := figures(who, their))}
-    return Verdict(bench=name, what=target.what, taken=ours, rule=rule, bound=bound, held=held, beside=beside)
+    return Verdict(
+        bench=name, what=target.what, taken=ours, rule=rule, bound=bound, held=held, beside=beside
+    )
 
 
 def _stated(target: Target) -> tuple[float, bool, str]:
-    """Returns the factor or number of a bound, whether it is one from below, and the bound in words."""
+    """Returns the factor or number of a bound, whether it is one from below, and the bound in
+    words.
+    """
     if target.less is not None:
         return 1 / target.less, False, f"{target.less:g} times less than {target.of}"
     of = f" x {target.of}" if target.of else ""
@@ -77,15 +95,33 @@ def table(verdicts: Iterable[Verdict]) -> str:
             last = one.bench
             lines += ["", f"{last}  {BENCHES[last].title}"]
         value = plain(median(one.taken)) if one.taken else "-"
-        spread = f" [{plain(min(one.taken))} - {plain(max(one.taken))}]" if len(set(one.taken)) > 1 else ""
-        bound = f" = {plain(one.bound)}" if one.bound is not None and not one.rule[-1].isdigit() else ""
+        spread = (
+            f" [{plain(min(one.taken))} - {plain(max(one.taken))}]"
+            if len(set(one.taken)) > 1
+            else ""
+        )
+        bound = (
+            f" = {plain(one.bound)}" if one.bound is not None and not one.rule[-1].isdigit() else ""
+        )
         word = {True: "held", False: "MISSED", None: "open"}[one.held]
         known, shown = shown, (one.bench, one.what)
-        beside = "" if known == shown else ", ".join(f"{who} {plain(other)}" for who, other in one.beside.items())
-        lines.append(f"  {word:6}  {one.what:34}{value + spread:26} {one.rule + bound:42} {beside}".rstrip())
+        beside = (
+            ""
+            if known == shown
+            else ", ".join(f"{who} {plain(other)}" for who, other in one.beside.items())
+        )
+        lines.append(
+            f"  {word:6}  {one.what:34}{value + spread:26} {one.rule + bound:42} {beside}".rstrip()
+        )
     return "\n".join(lines)
 
 
 def plain(value: float) -> str:
     """Returns a number as short as it says what it should."""
-    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:g}" if value == round(value) else f"{value:.3g}"
+    return (
+        f"{value:,.0f}"
+        if abs(value) >= 1_000
+        else f"{value:g}"
+        if value == round(value)
+        else f"{value:.3g}"
+    )

@@ -1,4 +1,6 @@
-"""Takes figures: each case in a process and a folder of its own, in turn with the others, round after round."""
+"""Takes figures: each case in a process and a folder of its own, in turn with the others, round
+after round.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,15 @@ def why_not(case: Case, pythons: Mapping[str, str]) -> str:
 
 
 def take(case: Case, python: str) -> Figures:
-    """Takes one case once. Raises Failed when it gives no figures; what it started and wrote is gone afterwards."""
+    """Takes one case once. Raises Failed when it gives no figures; what it started and wrote is
+    gone afterwards.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
-        settings = {name: value for name, value in os.environ.items() if not name.startswith("SENTIENT_") or name == "SENTIENT_BENCH_DATA"}
+        settings = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("SENTIENT_") or name == "SENTIENT_BENCH_DATA"
+        }
         words = [python, "-m", f"tests.bench.{case.module}", *case.words]
         process = subprocess.Popen(
             words,
@@ -66,8 +74,12 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def rounds(names: list[str], count: int, pythons: Mapping[str, str]) -> tuple[dict[str, dict[str, list[float]]], dict[str, str]]:
-    """Takes all cases, every second round from behind, and returns the figures and what failed. Says how it goes on stderr."""
+def rounds(
+    names: list[str], count: int, pythons: Mapping[str, str]
+) -> tuple[dict[str, dict[str, list[float]]], dict[str, str]]:
+    """Takes all cases, every second round from behind, and returns the figures and what failed.
+    Says how it goes on stderr.
+    """
     taken: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     failed: dict[str, str] = {}
     chosen = []

@@ -18,7 +18,9 @@ sys.path[:0] = [str(TESTS / "browser"), str(TESTS)]
 
 def chromium() -> str:
     """Returns where the browser is, or nothing."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+    return next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+    )
 
 
 def _loaded(name: str, load: Any) -> Figures:
@@ -37,13 +39,17 @@ def _loaded(name: str, load: Any) -> Figures:
 
 
 def stream() -> Figures:
-    """Ten agents write 2,000 tokens a second: frame gaps, messages a second, texts that did not arrive as they were sent."""
+    """Ten agents write 2,000 tokens a second: frame gaps, messages a second, texts that did not
+    arrive as they were sent.
+    """
 
     def load(_: Any, book: Any, server: Any) -> dict[str, Any]:
         import load_kit
 
         figures = load_kit.stream(book, server)
-        figures["missing"] = sum(not text.endswith(figures["held"].get(by, " ")) for by, text in figures["sent"].items())
+        figures["missing"] = sum(
+            not text.endswith(figures["held"].get(by, " ")) for by, text in figures["sent"].items()
+        )
         return figures
 
     return _loaded("stream", load)

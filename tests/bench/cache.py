@@ -1,4 +1,5 @@
-"""The cache: a hit in memory and in the file, keeping an answer, a miss, and eight callers who share one call.
+"""The cache: a hit in memory and in the file, keeping an answer, a miss, and eight callers who
+share one call.
 
 Usage: ``python -m tests.bench.cache costs | flight``
 """
@@ -23,7 +24,9 @@ async def answer() -> bytes:
 
 
 def cost(name: str, work: Callable[[Cache, Key], Awaitable[object]], keys: Iterable[Key]) -> float:
-    """Returns CPU microseconds of a call, one after the other, by a cache on that file that has nothing in memory."""
+    """Returns CPU microseconds of a call, one after the other, by a cache on that file that has
+    nothing in memory.
+    """
 
     async def each(cache: Cache) -> float:
         with Taken() as taken:
@@ -53,7 +56,9 @@ def costs() -> Figures:
 
 
 def flight() -> Figures:
-    """Eight ask the same at once: how often it is computed, also when the first is cancelled or the call fails; what one costs."""
+    """Eight ask the same at once: how often it is computed, also when the first is cancelled or the
+    call fails; what one costs.
+    """
     made = 0
 
     async def slowly() -> bytes:
@@ -66,7 +71,9 @@ def flight() -> Figures:
         await slowly()
         raise ConnectionError
 
-    async def eight(cache: Cache, key: Key, compute: Callable[[], Awaitable[bytes]], *, cancel: bool = False) -> tuple[int, int]:
+    async def eight(
+        cache: Cache, key: Key, compute: Callable[[], Awaitable[bytes]], *, cancel: bool = False
+    ) -> tuple[int, int]:
         """Returns how often it was computed, and how many of those who stayed have the answer."""
         nonlocal made
         made = 0

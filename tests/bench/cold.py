@@ -1,4 +1,5 @@
-"""What a fresh process costs: importing, and doing something for the first time. By any interpreter, so for the peers too.
+"""What a fresh process costs: importing, and doing something for the first time. By any
+interpreter, so for the peers too.
 
 Usage: ``python -m tests.bench.cold fresh WORDS...`` (what to hand to Python) ``| names``
 """
@@ -25,10 +26,15 @@ def _once(words: tuple[str, ...]) -> tuple[float, float]:
 
 
 def fresh(*words: object) -> Figures:
-    """CPU seconds and the largest resident size of a Python that does this; the median of a few, after one that warms the disk's cache."""
+    """CPU seconds and the largest resident size of a Python that does this; the median of a few,
+    after one that warms the disk's cache.
+    """
     said = tuple(map(str, words))
     taken = [_once(said) for _ in range(TIMES + 1)][1:]
-    return {"cpu_s": round(statistics.median(cpu for cpu, _ in taken), 3), "max_rss_mb": round(max(rss for _, rss in taken), 1)}
+    return {
+        "cpu_s": round(statistics.median(cpu for cpu, _ in taken), 3),
+        "max_rss_mb": round(max(rss for _, rss in taken), 1),
+    }
 
 
 def names() -> Figures:
@@ -36,7 +42,9 @@ def names() -> Figures:
     before = "import asyncio, pydantic, pydantic_settings"
     every = "import sentient_kernel as sk; [getattr(sk, name) for name in sk.__all__]"
     code = f"import sys; {before}; had = len(sys.modules); {every}; print(len(sys.modules) - had)"
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     return {"modules": int(said)}
 
 

@@ -1,8 +1,11 @@
-"""The engine: steps one after the other and at once, runs at once, approvals, going on after a kill.
+"""The engine: steps one after the other and at once, runs at once, approvals, going on after a
+kill.
 
-Usage: ``python -m tests.bench.engine steps N SIZE SYNC | fan N SYNC | flows RUNS N SYNC | approve N SYNC | resume N | kill TRIES SYNC``
+Usage:
+    ``python -m tests.bench.engine steps N SIZE SYNC | fan N SYNC | flows RUNS N SYNC | approve N SYNC | resume N | kill TRIES SYNC``
 
-SYNC is NORMAL (survives kill -9) or FULL (survives power loss). What a script defines carries its source in its identity, as what a
+SYNC is NORMAL (survives kill -9) or FULL (survives power loss). What a script defines carries its
+source in its identity, as what a
 notebook defines does: that cost is in the figures.
 """
 
@@ -31,7 +34,16 @@ from tests.bench._measure import (
     run,
     size_of,
 )
-from tests.bench._package import FULL_KINDS, Context, DecideApproval, Engine, Record, RunId, SqliteJournal, workflow
+from tests.bench._package import (
+    FULL_KINDS,
+    Context,
+    DecideApproval,
+    Engine,
+    Record,
+    RunId,
+    SqliteJournal,
+    workflow,
+)
 
 DIES_AT = 7
 """The step at whose first line the kill test dies."""
@@ -53,11 +65,15 @@ class Seen:
                 self.asked.put(record.event)
 
 
-def opened(sync: str, path: Path | None = None, *, answers_full: bool = True) -> tuple[Engine, Seen]:
+def opened(
+    sync: str, path: Path | None = None, *, answers_full: bool = True
+) -> tuple[Engine, Seen]:
     """Returns an engine on a journal of that durability, and what listens to it."""
     seen, durability = Seen(), "power" if sync == "FULL" else "process"
     kinds = FULL_KINDS if answers_full else frozenset()
-    journal = SqliteJournal(path or folder() / "journal.db", durability=durability, full_kinds=kinds)
+    journal = SqliteJournal(
+        path or folder() / "journal.db", durability=durability, full_kinds=kinds
+    )
     return Engine(journal, on_commit=seen), seen
 
 
@@ -111,14 +127,18 @@ def finish(engine: Engine, run_id: RunId) -> None:
 
 
 def steps(n: int, size: int, sync: str) -> Figures:
-    """One run of n steps, one after the other, each with a result of that many bytes; the empty journal is taken off its size."""
+    """One run of n steps, one after the other, each with a result of that many bytes; the empty
+    journal is taken off its size.
+    """
     empty, _ = opened(sync, folder() / "empty.db")
     empty.close()
     engine, _ = opened(sync)
     with Taken() as taken:
         finish(engine, engine.start(sequence, (n, size)))
     engine.close()
-    return per_step(taken, n, gaps(stamps), size_of(folder() / "journal.db") - size_of(folder() / "empty.db"))
+    return per_step(
+        taken, n, gaps(stamps), size_of(folder() / "journal.db") - size_of(folder() / "empty.db")
+    )
 
 
 def fan(n: int, sync: str) -> Figures:
@@ -145,12 +165,16 @@ def flows(runs: int, n: int, sync: str) -> Figures:
 
 
 def approve(n: int, sync: str) -> Figures:
-    """From the call that approves to the workflow's next line, on one loop as with the peers. NORMAL lifts the rule of FULL answers."""
+    """From the call that approves to the workflow's next line, on one loop as with the peers.
+    NORMAL lifts the rule of FULL answers.
+    """
     engine, seen = opened(sync, answers_full=sync == "FULL")
     took = []
     for _ in range(n):
         run_id = engine.start(asking, (1,))
-        command = DecideApproval(run=run_id, approval=seen.asked.get(timeout=10).approval, decision="approve")
+        command = DecideApproval(
+            run=run_id, approval=seen.asked.get(timeout=10).approval, decision="approve"
+        )
 
         async def answer(command: DecideApproval = command) -> float:
             before = time.perf_counter()
@@ -165,7 +189,9 @@ def approve(n: int, sync: str) -> Figures:
 
 
 def resume(n: int) -> Figures:
-    """n finished steps and an open question, kill -9, a fresh process: until it waits again, and from the answer to the next line."""
+    """n finished steps and an open question, kill -9, a fresh process: until it waits again, and
+    from the answer to the next line.
+    """
     path = folder() / "resume.db"
     killed_when_ready("engine", "prepare", path, n)
     return figures_of("engine", "go_on", path)
@@ -194,11 +220,16 @@ def go_on(path: str) -> Figures:
     finish(engine, row.run)
     engine.close()
     waited = {f"again_waiting_{key}": value for key, value in at_once(taken).items()}
-    return waited | {"approve_to_next_ms": round((stamps[-1] - before) * 1e3, 2), "bodies_run_again": again}
+    return waited | {
+        "approve_to_next_ms": round((stamps[-1] - before) * 1e3, 2),
+        "bodies_run_again": again,
+    }
 
 
 def kill(tries: int, sync: str) -> Figures:
-    """SIGKILL on the first line of a step, then a fresh process: how many steps that had returned run again?"""
+    """SIGKILL on the first line of a step, then a fresh process: how many steps that had returned
+    run again?
+    """
     return lost_steps("engine", ("die", sync), tries, DIES_AT)
 
 

@@ -1,15 +1,22 @@
-"""Measures the report that is written without a model: ``python -m tests.bench.evidence [--set NAME] [--every N]``.
+"""Measures the report that is written without a model:
+``python -m tests.bench.evidence [--set NAME] [--every N]``.
 
-All goes through the public functions: documents are put into an index, questions are asked of it, sentences are picked.
+All goes through the public functions: documents are put into an index, questions are asked of it,
+    sentences are picked.
 
-- *Kept*: the mean share of a question's gold sentences that a report of 5 and of 10 sentences holds (at least half of their
-  characters are quoted), and the share of questions whose answer string stands in what is quoted.
-- *Precision*: the mean share of the sentences that come from a gold document; a report of no sentence counts 0.
-- *Answered*: the share of questions that are not turned away, asked of their own documents and of another set's.
-- *Says that it answers*: of the reports on a set's own questions and on another set's, how many say so; and in how many of those the
-  answer string stands in the answer and in the report (:mod:`sentient_kernel.research.coverage`).
+- *Kept*: the mean share of a question's gold sentences that a report of 5 and of 10 sentences holds
+  (at least half of their characters are quoted), and the share of questions whose answer string
+  stands in what is quoted.
+- *Precision*: the mean share of the sentences that come from a gold document; a report of no
+  sentence counts 0.
+- *Answered*: the share of questions that are not turned away, asked of their own documents and of
+  another set's.
+- *Says that it answers*: of the reports on a set's own questions and on another set's, how many say
+  so; and in how many of those the answer string stands in the answer and in the report
+  (:mod:`sentient_kernel.research.coverage`).
 - *Disagreements* and *merged* count questions with any; the sets do not say which are right.
-- *AUC*: how well the support score tells gold evidence from other sentences, and claims that evidence contradicts.
+- *AUC*: how well the support score tells gold evidence from other sentences, and claims that
+  evidence contradicts.
 """
 
 from __future__ import annotations
@@ -49,7 +56,18 @@ STRANGERS = {
     "pubmedqa_l": ("xquad_en",),
     "xquad_en": ("scifact", "covidqa", "pubmedqa_l"),
 }
-ALIEN = ("tungsten", "Reykjavik", "saxophone", "Bulgaria", "telescope", "cinnamon", "Fibonacci", "submarine", "llama", "Toyota")
+ALIEN = (
+    "tungsten",
+    "Reykjavik",
+    "saxophone",
+    "Bulgaria",
+    "telescope",
+    "cinnamon",
+    "Fibonacci",
+    "submarine",
+    "llama",
+    "Toyota",
+)
 """Words that stand for a detail which the documents do not hold."""
 
 Figures = dict[str, float]
@@ -58,32 +76,51 @@ Rows = list[tuple[dict[str, Any], list[Passage]]]
 
 def asked(index: Index, name: str, every: int) -> Rows:
     """Returns every n-th question of a set with the passages found for it."""
-    return [(question, index.search(question["text"], k=PASSAGES)) for question in _data.queries(name)[::every]]
+    return [
+        (question, index.search(question["text"], k=PASSAGES))
+        for question in _data.queries(name)[::every]
+    ]
 
 
-def kept_gold(question: Mapping[str, Any], chosen: Sequence[Evidence], texts: Mapping[str, str]) -> float:
+def kept_gold(
+    question: Mapping[str, Any], chosen: Sequence[Evidence], texts: Mapping[str, str]
+) -> float:
     """Returns the share of a question's gold sentences that are quoted."""
     gold = [(uri, text.strip()) for uri, text in question["gold_sents"]]
     found = 0
     for uri, text in gold:
         at = texts[uri].find(text)
-        quoted = sum(max(0, min(at + len(text), one.end) - max(at, one.start)) for one in chosen if one.uri == uri)
+        quoted = sum(
+            max(0, min(at + len(text), one.end) - max(at, one.start))
+            for one in chosen
+            if one.uri == uri
+        )
         found += quoted >= len(text) / 2
     return found / len(gold)
 
 
 def kept_answer(question: Mapping[str, Any], chosen: Sequence[Evidence | Citation]) -> bool:
     """Tells whether an answer string stands in what is quoted, neighbouring sentences joined."""
-    said = " ".join(" ".join(words(one.quote)) for one in sorted(chosen, key=lambda one: (one.uri, one.start)))
+    said = " ".join(
+        " ".join(words(one.quote)) for one in sorted(chosen, key=lambda one: (one.uri, one.start))
+    )
     return any(" ".join(words(answer)) in said for answer in question["answers"] if words(answer))
 
 
 def keep(name: str, rows: Rows) -> Figures:
-    """Returns what reports of 5 and 10 sentences hold; fails when a quote does not stand at its place."""
+    """Returns what reports of 5 and 10 sentences hold; fails when a quote does not stand at its
+    place.
+    """
     texts = {document["id"]: document["text"] for document in _data.docs(name)}
     figures: Figures = {}
     for limit in LIMITS:
-        taken: dict[str, list[float]] = {"gold sentences": [], "answer string": [], "precision": [], "used": [], "CPU ms": []}
+        taken: dict[str, list[float]] = {
+            "gold sentences": [],
+            "answer string": [],
+            "precision": [],
+            "used": [],
+            "CPU ms": [],
+        }
         for question, passages in rows:
             cpu = time.process_time()
             chosen = select(question["text"], passages, limit=limit)
@@ -96,7 +133,9 @@ def keep(name: str, rows: Rows) -> Figures:
             right = sum(one.uri in question["gold"] for one in chosen)
             taken["precision"].append(right / len(chosen) if chosen else 0.0)
             taken["used"].append(len(chosen))
-        figures |= {f"{key} of {limit}": statistics.fmean(values) for key, values in taken.items() if values}
+        figures |= {
+            f"{key} of {limit}": statistics.fmean(values) for key, values in taken.items() if values
+        }
     return figures
 
 
@@ -106,7 +145,9 @@ def answered(rows: Rows) -> float:
 
 
 def with_alien_detail(index: Index, name: str, every: int) -> Figures:
-    """Returns what becomes of questions in which one telling word is replaced by one that no document is about."""
+    """Returns what becomes of questions in which one telling word is replaced by one that no
+    document is about.
+    """
     rng = random.Random(1)  # the same questions each time
     named = turned = total = 0
     for question in _data.queries(name)[::every]:
@@ -120,7 +161,10 @@ def with_alien_detail(index: Index, name: str, every: int) -> Figures:
         total += 1
         turned += not support.ok
         named += bool(support.missing)
-    return {"one detail replaced: turned away": turned / total, "one detail replaced: named": named / total}
+    return {
+        "one detail replaced: turned away": turned / total,
+        "one detail replaced: named": named / total,
+    }
 
 
 def report(name: str, rows: Rows) -> Figures:
@@ -129,7 +173,9 @@ def report(name: str, rows: Rows) -> Figures:
     disagreeing = merged = abstained = claims = carried = 0
     for question, passages in rows:
         parts = plan(question["text"])
-        made = write(question["text"], parts, select(question["text"], passages), found={0: passages})
+        made = write(
+            question["text"], parts, select(question["text"], passages), found={0: passages}
+        )
         made = check_report(made, {one.document: texts[one.uri] for one in passages}.get)
         disagreeing += bool(made.disagreements)
         abstained += made.abstained
@@ -146,16 +192,24 @@ def report(name: str, rows: Rows) -> Figures:
 
 
 def says_so(rows: Rows, every_answer: bool = False) -> Figures:
-    """Returns how many reports say that they answer the question, and how many of those hold the answer."""
+    """Returns how many reports say that they answer the question, and how many of those hold the
+    answer.
+    """
     sure: list[tuple[bool, bool]] = []
     silent = 0
     for question, passages in rows:
         parts = plan(question["text"])
-        made = write(question["text"], parts, select(question["text"], passages), found={0: passages})
+        made = write(
+            question["text"], parts, select(question["text"], passages), found={0: passages}
+        )
         silent += made.abstained
         if made.coverage.level == "all":
             lead = [one for claim in made.claims if claim.lead for one in claim.citations]
-            sure.append((kept_answer(question, lead), kept_answer(question, made.citations)) if every_answer else (False, False))
+            sure.append(
+                (kept_answer(question, lead), kept_answer(question, made.citations))
+                if every_answer
+                else (False, False)
+            )
     figures = {"says that it answers": len(sure) / len(rows), "abstaining": silent / len(rows)}
     if every_answer and sure:
         lead, whole = (statistics.fmean(column) for column in zip(*sure, strict=True))
@@ -165,7 +219,9 @@ def says_so(rows: Rows, every_answer: bool = False) -> Figures:
 
 def auc(good: Sequence[float], bad: Sequence[float]) -> float:
     """Returns how often a good one scores above a bad one, ties counted half."""
-    return sum((one > other) + 0.5 * (one == other) for one in good for other in bad) / (len(good) * len(bad))
+    return sum((one > other) + 0.5 * (one == other) for one in good for other in bad) / (
+        len(good) * len(bad)
+    )
 
 
 def support(rows: Rows, score: Callable[[str, str], float] = likeness) -> Figures:
@@ -221,7 +277,11 @@ def figures_of(name: str, every: int) -> Figures:
 
 def figures(every: int = 1) -> Figures:
     """Returns the figures of all sets, as the bench ``evidence`` shows them."""
-    return {f"{name} {key}": round(value, 4) for name in _data.SETS for key, value in figures_of(name, every).items()}
+    return {
+        f"{name} {key}": round(value, 4)
+        for name in _data.SETS
+        for key, value in figures_of(name, every).items()
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:

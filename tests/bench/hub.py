@@ -1,4 +1,5 @@
-"""Live events within the process: what a delivery costs, and what one subscriber that never reads costs the others.
+"""Live events within the process: what a delivery costs, and what one subscriber that never reads
+costs the others.
 
 Usage: ``python -m tests.bench.hub deliver SUBSCRIBERS EVENTS EVERY | stuck EVENTS``
 """
@@ -54,7 +55,10 @@ def stuck(events: int) -> Figures:
         before = rss_mb()
         await _deliver(hub, 1, events, 50)
         gc.collect()
-        return {"growth_mb": round(rss_mb() - before, 1), "told_of_gap": int((await anext(behind))[0].kind == "subscriber_lagged")}
+        return {
+            "growth_mb": round(rss_mb() - before, 1),
+            "told_of_gap": int((await anext(behind))[0].kind == "subscriber_lagged"),
+        }
 
     with SqliteJournal(folder() / "hub.db") as journal:
         hub = Hub(journal, capacity=4096)

@@ -1,6 +1,8 @@
-"""What the machine and the libraries below take at the least for the same work: what nobody can save.
+"""What the machine and the libraries below take at the least for the same work: what nobody can
+save.
 
-Usage: ``python -m tests.bench.limits steps N SYNC | gather N | flows RUNS N SYNC | read N | approve N SYNC | cache | queue N EVENTS EVERY``
+Usage:
+    ``python -m tests.bench.limits steps N SYNC | gather N | flows RUNS N SYNC | read N | approve N SYNC | cache | queue N EVENTS EVERY``
 """
 
 from __future__ import annotations
@@ -83,9 +85,14 @@ def flows(runs: int, n: int, sync: str) -> Figures:
 
 
 def read(n: int) -> Figures:
-    """Two rows for each of n steps, read back in a connection of their own; the bodies of one of the two become values."""
+    """Two rows for each of n steps, read back in a connection of their own; the bodies of one of
+    the two become values.
+    """
     db = database("NORMAL")
-    db.executemany(INSERT, [(json.dumps({"key": f"{i:016x}", "result": "x" * 70}).encode(),) for i in range(2 * n)])
+    db.executemany(
+        INSERT,
+        [(json.dumps({"key": f"{i:016x}", "result": "x" * 70}).encode(),) for i in range(2 * n)],
+    )
     db.close()
     with Taken() as taken:
         db = sqlite3.connect(folder() / "limit.db")
@@ -121,7 +128,9 @@ def approve(n: int, sync: str) -> Figures:
 
 
 def cache() -> Figures:
-    """One lookup by a key, and one commit of one such row, through the library that the cache uses."""
+    """One lookup by a key, and one commit of one such row, through the library that the cache
+    uses.
+    """
     import apsw
 
     n, data = 2_000, b"A passage of a page, as long as a search result is. " * 20
@@ -129,7 +138,9 @@ def cache() -> Figures:
     db = apsw.Connection(str(folder() / "limit.db"))
     for setting in ("journal_mode=wal", "synchronous=normal", "wal_autocheckpoint=0"):
         db.execute(f"PRAGMA {setting}")
-    db.execute("CREATE TABLE entry (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, data BLOB)")
+    db.execute(
+        "CREATE TABLE entry (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, data BLOB)"
+    )
 
     def put(name: bytes) -> None:
         db.execute("BEGIN IMMEDIATE")
@@ -151,7 +162,9 @@ def cache() -> Figures:
 
 
 def queue(subscribers: int, events: int, every: int) -> Figures:
-    """One :class:`asyncio.Queue` a subscriber; the publisher makes each event and gives way every so many."""
+    """One :class:`asyncio.Queue` a subscriber; the publisher makes each event and gives way every
+    so many.
+    """
 
     async def everything() -> Figures:
         queues: list[asyncio.Queue[bytes]] = [asyncio.Queue() for _ in range(subscribers)]

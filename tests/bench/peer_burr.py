@@ -11,7 +11,17 @@ import time
 from burr.core import Application, ApplicationBuilder, State, action, default, expr
 from burr.integrations.persisters.b_aiosqlite import AsyncSQLitePersister
 
-from tests.bench._measure import Figures, Taken, at_once, folder, gaps, per_step, run, size_of, version
+from tests.bench._measure import (
+    Figures,
+    Taken,
+    at_once,
+    folder,
+    gaps,
+    per_step,
+    run,
+    size_of,
+    version,
+)
 
 stamps: list[float] = []
 
@@ -29,13 +39,21 @@ async def done(state: State) -> State:
 
 async def measured(runs: int, n: int) -> Taken:
     """Runs that many applications of n actions at once, each kept after each action."""
-    persister = await AsyncSQLitePersister.from_values(str(folder() / "burr.db"), table_name="state")
+    persister = await AsyncSQLitePersister.from_values(
+        str(folder() / "burr.db"), table_name="state"
+    )
     await persister.initialize()
 
     async def application(i: int) -> Application:
         builder = ApplicationBuilder().with_actions(step=step, done=done).with_entrypoint("step")
-        builder = builder.with_transitions(("step", "step", expr(f"i < {n}")), ("step", "done", default))
-        builder = builder.with_state(State({"i": 0})).with_identifiers(app_id=f"run {i}").with_state_persister(persister)
+        builder = builder.with_transitions(
+            ("step", "step", expr(f"i < {n}")), ("step", "done", default)
+        )
+        builder = (
+            builder.with_state(State({"i": 0}))
+            .with_identifiers(app_id=f"run {i}")
+            .with_state_persister(persister)
+        )
         return await builder.abuild()
 
     applications = [await application(i) for i in range(runs)]

@@ -3,7 +3,8 @@
 Usage, with that environment's Python:
 ``python -m tests.bench.peer_dbos steps N | fan N | flows RUNS N | approve N | resume N | kill TRIES``
 
-It is meant for PostgreSQL; on SQLite it uses the rollback journal, with two or more fsyncs a commit, and polls for messages.
+It is meant for PostgreSQL; on SQLite it uses the rollback journal, with two or more fsyncs a
+commit, and polls for messages.
 """
 
 from __future__ import annotations
@@ -87,7 +88,14 @@ async def dying() -> None:
 def with_dbos(work: Coroutine[Any, Any, T], path: Path | None = None) -> T:
     """Runs something on a database, started before and stopped afterwards."""
     url = f"sqlite:///{path or folder() / 'dbos.db'}"
-    DBOS(config={"name": "bench", "system_database_url": url, "log_level": "ERROR", "run_admin_server": False})
+    DBOS(
+        config={
+            "name": "bench",
+            "system_database_url": url,
+            "log_level": "ERROR",
+            "run_admin_server": False,
+        }
+    )
 
     async def main() -> T:
         DBOS.launch()
@@ -181,7 +189,9 @@ def go_on(path: str) -> Figures:
 
 
 def kill(tries: int) -> Figures:
-    """SIGKILL on the first line of a step, then a fresh process: how many steps that had returned run again?"""
+    """SIGKILL on the first line of a step, then a fresh process: how many steps that had returned
+    run again?
+    """
     return lost_steps("peer_dbos", ("die",), tries, DIES_AT)
 
 

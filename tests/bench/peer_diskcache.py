@@ -25,7 +25,10 @@ def costs() -> Figures:
         return round(taken.cpu / N * 1e6, 2)
 
     with diskcache.Cache(str(folder() / "cache")) as cache:
-        return {"set_us": cost(lambda key: cache.set(key, ANSWER, expire=300)), "file_hit_us": cost(cache.get)}
+        return {
+            "set_us": cost(lambda key: cache.set(key, ANSWER, expire=300)),
+            "file_hit_us": cost(cache.get),
+        }
 
 
 def versions() -> str:

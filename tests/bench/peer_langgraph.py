@@ -1,10 +1,14 @@
-"""LangGraph, with its SQLite checkpointer, on the same work. Needs ``langgraph`` and ``langgraph-checkpoint-sqlite``.
+"""LangGraph, with its SQLite checkpointer, on the same work. Needs ``langgraph`` and
+``langgraph-checkpoint-sqlite``.
 
-Usage, with that environment's Python: ``python -m tests.bench.peer_langgraph steps API N SYNC | fan API N | flows API RUNS N
+Usage, with that environment's Python: ``python -m tests.bench.peer_langgraph steps API N SYNC | fan
+    API N | flows API RUNS N
 | approve API N SYNC | resume API N | kill API TRIES``
 
-API is ``graph`` (a node that leads back to itself) or ``func`` (``@task`` and ``@entrypoint``); durability is "sync" in both. SYNC is
-SQLite's setting: FULL is the checkpointer's default, NORMAL is ours. With ``func`` a task may return before it is on disk.
+API is ``graph`` (a node that leads back to itself) or ``func`` (``@task`` and ``@entrypoint``);
+durability is "sync" in both. SYNC is
+SQLite's setting: FULL is the checkpointer's default, NORMAL is ours. With ``func`` a task may
+    return before it is on disk.
 """
 
 from __future__ import annotations
@@ -90,7 +94,9 @@ def looping(made: AsyncSqliteSaver, body: Callable[[int], None], *, asks: bool =
     graph.add_node("ask", ask)
     graph.add_edge(START, "step")
     after = "ask" if asks else END
-    graph.add_conditional_edges("step", lambda state: "step" if state["i"] < state["n"] else after, ["step", after])
+    graph.add_conditional_edges(
+        "step", lambda state: "step" if state["i"] < state["n"] else after, ["step", after]
+    )
     graph.add_edge("ask", END)
     return graph.compile(checkpointer=made)
 
@@ -152,7 +158,9 @@ def fan(api: str, n: int) -> Figures:
 
         made_of = StateGraph(Fan)
         made_of.add_node("work", work)
-        made_of.add_conditional_edges(START, lambda state: [Send("work", {"i": i}) for i in range(state["n"])], ["work"])
+        made_of.add_conditional_edges(
+            START, lambda state: [Send("work", {"i": i}) for i in range(state["n"])], ["work"]
+        )
         made_of.add_edge("work", END)
         return made_of.compile(checkpointer=made)
 
@@ -185,7 +193,9 @@ def flows(api: str, runs: int, n: int) -> Figures:
         async with saver("FULL") as made:
             app = APIS[api](made, stamp)
             with Taken() as taken:
-                await asyncio.gather(*(invoke(app, {"i": 0, "n": n}, thread(f"{i}", n)) for i in range(runs)))
+                await asyncio.gather(
+                    *(invoke(app, {"i": 0, "n": n}, thread(f"{i}", n)) for i in range(runs))
+                )
         return taken
 
     return at_once(asyncio.run(main()))
@@ -228,7 +238,9 @@ def prepare(api: str, path: str, n: int) -> None:
 
 
 def go_on(api: str, path: str, n: int) -> Figures:
-    """Takes up what :func:`prepare` left. Nothing waits here: it reads the question, then replays up to it when it is answered."""
+    """Takes up what :func:`prepare` left. Nothing waits here: it reads the question, then replays
+    up to it when it is answered.
+    """
 
     async def main() -> Figures:
         async with saver("FULL", path) as made:
@@ -237,13 +249,18 @@ def go_on(api: str, path: str, n: int) -> Figures:
                 assert (await app.aget_state(thread("one"))).tasks
             with Taken() as taken:
                 await invoke(app, Command(resume=True), thread("one", n))
-        return {"see_question_cpu_ms": round(looked.cpu * 1e3, 2), "replay_cpu_ms": round(taken.cpu * 1e3, 2)}
+        return {
+            "see_question_cpu_ms": round(looked.cpu * 1e3, 2),
+            "replay_cpu_ms": round(taken.cpu * 1e3, 2),
+        }
 
     return asyncio.run(main())
 
 
 def kill(api: str, tries: int) -> Figures:
-    """SIGKILL on the first line of a step, then a fresh process: how many steps that had returned run again?"""
+    """SIGKILL on the first line of a step, then a fresh process: how many steps that had returned
+    run again?
+    """
     return lost_steps("peer_langgraph", ("die", api), tries, DIES_AT)
 
 

@@ -1,13 +1,17 @@
-"""Measures how well the index finds what answers, and how fast: ``python -m tests.bench.retrieval [--set NAME] [--ablation] [--speed]``.
+"""Measures how well the index finds what answers, and how fast:
+``python -m tests.bench.retrieval [--set NAME] [--ablation] [--speed]``.
 
-All goes through the public :class:`sentient_kernel.index.store.Index`: documents are put, questions are asked, passages come back.
+All goes through the public :class:`sentient_kernel.index.store.Index`: documents are put, questions
+are asked, passages come back.
 
-- A *document* set (SciFact, MuSiQue, HotpotQA, XQuAD, PubMedQA): documents in the order of their best passage among the 100 first.
-  nDCG@10 with gains of 1; R@k = share of the gold documents among the k first; MRR = 1 / place of the first gold one.
-- COVID-QA is a set of *passages*: a hit at k is a passage among the k first that comes from the gold paper and touches the marked
-  answer there; "whole" counts only passages that hold all of it. Touching is what a reader needs to find the place, and some
-  answers are longer than a passage. Plain FTS5 over passages of 180 words gives .718 / .814 touched and .697 / .790 whole: the
-  .715 / .808 of RESEARCH.md is the first reading.
+- A *document* set (SciFact, MuSiQue, HotpotQA, XQuAD, PubMedQA): documents in the order of their
+  best passage among the 100 first. nDCG@10 with gains of 1; R@k = share of the gold documents among
+  the k first; MRR = 1 / place of the first gold one.
+- COVID-QA is a set of *passages*: a hit at k is a passage among the k first that comes from the
+  gold paper and touches the marked answer there; "whole" counts only passages that hold all of it.
+  Touching is what a reader needs to find the place, and some answers are longer than a passage.
+  Plain FTS5 over passages of 180 words gives .718 / .814 touched and .697 / .790 whole: the .715 /
+  .808 of RESEARCH.md is the first reading.
 """
 
 from __future__ import annotations
@@ -58,7 +62,10 @@ def index_of(name: str) -> Iterator[Index]:
 
 def documents(name: str) -> list[Document]:
     """Returns the documents of a set."""
-    return [Document(title=each["title"], uri=each["id"], text=each["text"], source=name) for each in _data.docs(name)]
+    return [
+        Document(title=each["title"], uri=each["id"], text=each["text"], source=name)
+        for each in _data.docs(name)
+    ]
 
 
 def score(name: str, question: dict[str, Any], passages: list[Passage]) -> dict[str, float]:
@@ -67,9 +74,20 @@ def score(name: str, question: dict[str, Any], passages: list[Passage]) -> dict[
     if name == "covidqa":
         start, length = question["span"]
         own = [(at, each) for at, each in enumerate(passages) if each.uri in gold]
-        touched = min((at for at, each in own if each.start < start + length and start < each.end), default=DEPTH)
-        whole = min((at for at, each in own if each.start <= start and start + length <= each.end), default=DEPTH)
-        return {"Hits@4": touched < 4, "Hits@10": touched < 10, "whole@4": whole < 4, "whole@10": whole < 10}
+        touched = min(
+            (at for at, each in own if each.start < start + length and start < each.end),
+            default=DEPTH,
+        )
+        whole = min(
+            (at for at, each in own if each.start <= start and start + length <= each.end),
+            default=DEPTH,
+        )
+        return {
+            "Hits@4": touched < 4,
+            "Hits@10": touched < 10,
+            "whole@4": whole < 4,
+            "whole@10": whole < 10,
+        }
     found = [each.uri for each in by_document(passages)]
     gained = sum(1 / math.log2(at + 2) for at, uri in enumerate(found[:10]) if uri in gold)
     ideal = sum(1 / math.log2(at + 2) for at in range(min(10, len(gold))))
@@ -83,7 +101,10 @@ def score(name: str, question: dict[str, Any], passages: list[Passage]) -> dict[
 
 def measure(index: Index, name: str) -> dict[str, float]:
     """Returns the means of a set's measures over its questions."""
-    rows = [score(name, question, index.search(question["text"], k=DEPTH)) for question in _data.queries(name)]
+    rows = [
+        score(name, question, index.search(question["text"], k=DEPTH))
+        for question in _data.queries(name)
+    ]
     return {key: statistics.fmean(row[key] for row in rows) for key in SHOWN[name]}
 
 
@@ -92,18 +113,30 @@ def figures() -> dict[str, float]:
     found: dict[str, float] = {}
     for name in _data.SETS:
         with index_of(name) as index:
-            found |= {f"{name} {key}": round(value, 4) for key, value in measure(index, name).items()}
+            found |= {
+                f"{name} {key}": round(value, 4) for key, value in measure(index, name).items()
+            }
     return found
 
 
 def speed(copies: int) -> None:
-    """Prints what putting one document and asking cost, with all sets in the index ``copies`` times."""
+    """Prints what putting one document and asking cost, with all sets in the index ``copies``
+    times.
+    """
     texts = [each for name in _data.SETS for each in documents(name)]
     questions = [each["text"] for name in _data.SETS for each in _data.queries(name)[:40]]
     with tempfile.TemporaryDirectory() as folder, Index(Path(folder) / "index.db") as index:
         cpu = time.process_time()
         for copy in range(copies):
-            index.put("all", (replace(each, uri=f"{copy}/{each.source}/{each.uri}", text=f"{each.text}\n{copy}") for each in texts))
+            index.put(
+                "all",
+                (
+                    replace(
+                        each, uri=f"{copy}/{each.source}/{each.uri}", text=f"{each.text}\n{copy}"
+                    )
+                    for each in texts
+                ),
+            )
         cpu = time.process_time() - cpu
         passages = index.counts()["all"][1]
         size = sum(each.stat().st_size for each in Path(folder).iterdir())
@@ -123,7 +156,8 @@ def speed(copies: int) -> None:
             print(
                 f"  {label:12} "
                 + " · ".join(
-                    f"{kind} p50 {_at(taken, 50, of):5.1f} p95 {_at(taken, 95, of):5.1f} ms" for of, kind in ((0, "CPU"), (1, "wall"))
+                    f"{kind} p50 {_at(taken, 50, of):5.1f} p95 {_at(taken, 95, of):5.1f} ms"
+                    for of, kind in ((0, "CPU"), (1, "wall"))
                 )
             )
 
@@ -141,8 +175,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.retrieval")
     parser.add_argument("what", nargs="?", choices=["figures"], help="print all as one JSON line")
     parser.add_argument("--set", choices=_data.SETS, action="append")
-    parser.add_argument("--ablation", action="store_true", help="leave out each part of the ranking in turn")
-    parser.add_argument("--speed", type=int, metavar="COPIES", nargs="?", const=1, help="time 12,000 passages, COPIES times over, instead")
+    parser.add_argument(
+        "--ablation", action="store_true", help="leave out each part of the ranking in turn"
+    )
+    parser.add_argument(
+        "--speed",
+        type=int,
+        metavar="COPIES",
+        nargs="?",
+        const=1,
+        help="time 12,000 passages, COPIES times over, instead",
+    )
     given = parser.parse_args(arguments)
     if not _data.available():
         print("SENTIENT_BENCH_DATA must be the folder of the measuring sets.", file=sys.stderr)

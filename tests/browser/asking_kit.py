@@ -1,4 +1,6 @@
-"""Notebooks in which runs ask: their cells, the page's clicks, and what the journal says of them."""
+"""Notebooks in which runs ask: their cells, the page's clicks, and what the journal says of
+them.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ async def held(ctx, x):
     await ctx.emit("half way", progress=0.5)
     return await ctx.step(hold, x)
 """
-"""The first cell: a workbench in a folder of its own, and workflows that ask or are held until ``go`` is set."""
+"""The first cell: a workbench in a folder of its own, and workflows that ask or are held until
+``go`` is set.
+"""
 NOTE_CLICKS = """() => {
     window.clicked = [];
     document.addEventListener("click", (event) => {
@@ -55,14 +59,19 @@ def write(server: Lab, name: str, cells: Sequence[str]) -> str:
     """Writes a notebook whose first cell is :data:`SETUP` and returns its file's name."""
     code = [nbformat.v4.new_code_cell(cell) for cell in (SETUP.format(name=name), *cells)]
     book = nbformat.v4.new_notebook(
-        cells=code, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        cells=code,
+        metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+        },
     )
     nbformat.write(book, server.folder / f"{name}.ipynb")
     return f"{name}.ipynb"
 
 
 def user_sets(server: Lab, settings: Mapping[str, Mapping[str, Any]]) -> None:
-    """Writes what the user has set, for pages that are opened from now on; the settings that are not given are the defaults."""
+    """Writes what the user has set, for pages that are opened from now on; the settings that are
+    not given are the defaults.
+    """
     folder = server.folder.parent / "settings"
     for plugin in ("@jupyterlab/apputils-extension:kernels-settings",):
         package, _, name = plugin.partition(":")
@@ -72,8 +81,12 @@ def user_sets(server: Lab, settings: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def card(book: Notebook, question: str) -> Any:
-    """Returns the live card of a question, once it is in the page. Cards stand in live views only."""
-    found = book.page.locator("[data-sk-view] [data-approval]").filter(has=book.page.get_by_text(question, exact=True))
+    """Returns the live card of a question, once it is in the page. Cards stand in live views
+    only.
+    """
+    found = book.page.locator("[data-sk-view] [data-approval]").filter(
+        has=book.page.get_by_text(question, exact=True)
+    )
     return there(book, found.first) and found
 
 
@@ -84,19 +97,27 @@ def shown(book: Notebook, index: int, status: str = "") -> Any:
 
 
 def there(book: Notebook, found: Any) -> Any:
-    """Returns something once it is in sight. Raises AssertionError with what the notebook says when it does not come."""
+    """Returns something once it is in sight. Raises AssertionError with what the notebook says when
+    it does not come.
+    """
     from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
     try:
         found.wait_for(timeout=30_000)
     except PlaywrightTimeout as error:
-        cells = [f"{prompt} {said(book, index)[-300:]}" for index, prompt in enumerate(book.prompts())]
-        raise AssertionError("\n".join([str(error), *cells, *outputs(book), *book.complaints])) from None
+        cells = [
+            f"{prompt} {said(book, index)[-300:]}" for index, prompt in enumerate(book.prompts())
+        ]
+        raise AssertionError(
+            "\n".join([str(error), *cells, *outputs(book), *book.complaints])
+        ) from None
     return found
 
 
 def outputs(book: Notebook) -> list[str]:
-    """Returns for each output that stands in the page its cell, what kind of thing it is, and what can be read in it."""
+    """Returns for each output that stands in the page its cell, what kind of thing it is, and what
+    can be read in it.
+    """
     found: list[str] = book.page.locator(".jp-OutputArea-output").evaluate_all(
         """(all) => all.map((el) => `output of ${el.closest(".jp-Cell")?.dataset.windowedListIndex}: ${el.className} `
             + `${el.querySelector("[data-sk-view]")?.outerHTML.slice(0, 200) ?? "no view"} | ${el.innerText.slice(0, 200)}`)"""
@@ -129,15 +150,25 @@ def journal(server: Lab, name: str, *kinds: str) -> list[Record]:
 
 
 def took(book: Notebook, decided: Sequence[Record]) -> list[float]:
-    """Returns the milliseconds between each click and its answer in the journal, by the one clock of this machine."""
-    at = {record.event.approval: record.at / 1000 for record in decided if isinstance(record.event, ApprovalDecided)}
+    """Returns the milliseconds between each click and its answer in the journal, by the one clock
+    of this machine.
+    """
+    at = {
+        record.event.approval: record.at / 1000
+        for record in decided
+        if isinstance(record.event, ApprovalDecided)
+    }
     return [at[approval] - when for approval, when in book.page.evaluate("() => window.clicked")]
 
 
 def said(book: Notebook, index: int) -> str:
-    """Returns what a code cell has printed, and the text of its result and its error, from the notebook itself."""
+    """Returns what a code cell has printed, and the text of its result and its error, from the
+    notebook itself.
+    """
     outputs: list[dict[str, Any]] = book.page.evaluate(
-        f"(i) => {IN_APP}.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code')[i].model.outputs.toJSON()", index
+        f"(i) => {IN_APP}.shell.currentWidget.content.widgets.filter(cell => cell.model.type ==="
+        " 'code')[i].model.outputs.toJSON()",
+        index,
     )
     texts: list[str] = []
     for output in outputs:
@@ -163,4 +194,6 @@ def wait_for_prompt(book: Notebook, index: int, seconds: float = 30) -> None:
 
 def picture(book: Notebook, folder: Path, name: str) -> None:
     """Takes a screenshot, to look at; pytest keeps the folder of each test for a while."""
-    (folder / f"{name}.png").write_bytes(book.page.screenshot())  # given a path, it would leave a thread behind
+    (folder / f"{name}.png").write_bytes(
+        book.page.screenshot()
+    )  # given a path, it would leave a thread behind

@@ -1,4 +1,6 @@
-"""Views in a page without Jupyter: a stand-in for the widget's model, JupyterLab's colours, and messages given by hand."""
+"""Views in a page without Jupyter: a stand-in for the widget's model, JupyterLab's colours, and
+messages given by hand.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +19,42 @@ WIDE, NARROW = 920, 360
 # What JupyterLab 4.6 sets for its two themes, resolved.
 THEMES = {
     "light": {
-        "layout-color0": "#fff", "layout-color1": "#fff", "layout-color2": "#eee", "layout-color3": "#bdbdbd",
-        "border-color0": "#bdbdbd", "border-color1": "#bdbdbd", "border-color2": "#e0e0e0", "border-color3": "#eee",
-        "ui-font-color0": "#000", "ui-font-color1": "rgba(0,0,0,.87)", "ui-font-color2": "rgba(0,0,0,.54)",
-        "ui-font-color3": "rgba(0,0,0,.38)", "brand-color1": "#1976d2", "success-color1": "#388e3c", "warn-color1": "#f57c00",
+        "layout-color0": "#fff",
+        "layout-color1": "#fff",
+        "layout-color2": "#eee",
+        "layout-color3": "#bdbdbd",
+        "border-color0": "#bdbdbd",
+        "border-color1": "#bdbdbd",
+        "border-color2": "#e0e0e0",
+        "border-color3": "#eee",
+        "ui-font-color0": "#000",
+        "ui-font-color1": "rgba(0,0,0,.87)",
+        "ui-font-color2": "rgba(0,0,0,.54)",
+        "ui-font-color3": "rgba(0,0,0,.38)",
+        "brand-color1": "#1976d2",
+        "success-color1": "#388e3c",
+        "warn-color1": "#f57c00",
         "error-color1": "#d32f2f",
     },
     "dark": {
-        "layout-color0": "#111", "layout-color1": "#212121", "layout-color2": "#424242", "layout-color3": "#616161",
-        "border-color0": "#616161", "border-color1": "#616161", "border-color2": "#424242", "border-color3": "#212121",
-        "ui-font-color0": "#fff", "ui-font-color1": "rgba(255,255,255,.87)", "ui-font-color2": "rgba(255,255,255,.54)",
-        "ui-font-color3": "rgba(255,255,255,.38)", "brand-color1": "#2196f3", "success-color1": "#4caf50", "warn-color1": "#ff9800",
+        "layout-color0": "#111",
+        "layout-color1": "#212121",
+        "layout-color2": "#424242",
+        "layout-color3": "#616161",
+        "border-color0": "#616161",
+        "border-color1": "#616161",
+        "border-color2": "#424242",
+        "border-color3": "#212121",
+        "ui-font-color0": "#fff",
+        "ui-font-color1": "rgba(255,255,255,.87)",
+        "ui-font-color2": "rgba(255,255,255,.54)",
+        "ui-font-color3": "rgba(255,255,255,.38)",
+        "brand-color1": "#2196f3",
+        "success-color1": "#4caf50",
+        "warn-color1": "#ff9800",
         "error-color1": "#f44336",
     },
-}  # fmt: skip
+}
 FONTS = {
     "ui-font-family": 'system-ui,-apple-system,"Segoe UI",helvetica,arial,sans-serif',
     "code-font-family": 'menlo,consolas,"DejaVu Sans Mono",monospace',
@@ -73,7 +97,12 @@ class Face:
         self.n = 0
         self.complaints: list[str] = []
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console",
+            lambda message: (
+                self.complaints.append(message.text) if message.type == "error" else None
+            ),
+        )
         page.on("request", lambda request: self._outside(request.url))
 
     def _outside(self, url: str) -> None:
@@ -108,7 +137,11 @@ class Face:
     def sent(self, kind: str = "") -> list[dict[str, Any]]:
         """Returns what the page sent, without the name of the page; all of it or one kind."""
         found: list[dict[str, Any]] = self.page.evaluate("() => window.sent")
-        return [{k: v for k, v in message.items() if k != "page"} for message in found if not kind or message["kind"] == kind]
+        return [
+            {k: v for k, v in message.items() if k != "page"}
+            for message in found
+            if not kind or message["kind"] == kind
+        ]
 
     def picture(self, path: Path) -> Path:
         """Takes a picture of the view, to look at."""
@@ -120,16 +153,23 @@ def page_html(theme: str, width: int, extra: str = "") -> str:
     """Returns the page that views are drawn in."""
     colours = ";".join(f"--jp-{name}:{value}" for name, value in (THEMES[theme] | FONTS).items())
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>views</title><style>{style()}</style>'
-        f"<style>body{{{colours};margin:0;background:var(--jp-layout-color0);font-family:var(--jp-ui-font-family);font-size:13px;"
-        f'color:var(--jp-ui-font-color1)}}</style><body data-jp-theme-light="{"true" if theme == "light" else "false"}">'
-        f'{extra}<div id="cell" style="width:{width}px;padding:8px;box-sizing:content-box"></div></body></html>'
+        '<!doctype html><html lang="en"><meta'
+        f' charset="utf-8"><title>views</title><style>{style()}</style><style>body{{{colours};margin:0;background:var(--jp-layout-color0);font-family:var(--jp-ui-font-family);font-size:13px;color:var(--jp-ui-font-color1)}}</style><body'
+        f' data-jp-theme-light="{"true" if theme == "light" else "false"}">{extra}<div id="cell"'
+        f' style="width:{width}px;padding:8px;box-sizing:content-box"></div></body></html>'
     )
 
 
 @contextmanager
 def face(
-    chrome: Any, view: str, *, theme: str = "light", width: int = WIDE, code: str = "", extra: str = "", motion: str = "no-preference"
+    chrome: Any,
+    view: str,
+    *,
+    theme: str = "light",
+    width: int = WIDE,
+    code: str = "",
+    extra: str = "",
+    motion: str = "no-preference",
 ) -> Iterator[Face]:
     """Opens a view, which has said hello and waits for its snapshot; afterwards the page is gone.
 
@@ -142,7 +182,9 @@ def face(
         extra: HTML that stands in the page before the view.
         motion: ``reduce`` for people who want no movement.
     """
-    context = chrome.new_context(viewport={"width": width + 16, "height": 900}, color_scheme=theme, reduced_motion=motion)
+    context = chrome.new_context(
+        viewport={"width": width + 16, "height": 900}, color_scheme=theme, reduced_motion=motion
+    )
     try:
         opened = Face(context.new_page(), view)
         opened.page.set_default_timeout(5_000)
@@ -155,17 +197,47 @@ def face(
 
 
 def run_state(**changes: Any) -> dict[str, Any]:
-    """Returns the state of a view "run": a research that reads; keys of ``run`` and of the state can be given."""
+    """Returns the state of a view "run": a research that reads; keys of ``run`` and of the state
+    can be given.
+    """
     run = {
-        "id": "0199b8a2-7c1e", "status": "running", "word": "Reading", "sign": "●", "colour": "run",
-        "title": "Does adding biochar to sandy soil raise its water-holding capacity, and for how long?",
-        "name": "", "workflow": "research", "started": NOW - 72_000, "updated": NOW, "ended": None, "seconds": 72.0, "progress": None,
-        "message": "", "done": 5, "running": 2, "failed": 0, "retried": 1, "recoveries": 0, "counts": "5 done · 2 running · 1 retried",
-        "cancelling": False, "finishing": False, "alive": True, "trouble": None, "cost": "$0.03 of $0.50",
-    }  # fmt: skip
+        "id": "0199b8a2-7c1e",
+        "status": "running",
+        "word": "Reading",
+        "sign": "●",
+        "colour": "run",
+        "title": (
+            "Does adding biochar to sandy soil raise its water-holding capacity, and for how long?"
+        ),
+        "name": "",
+        "workflow": "research",
+        "started": NOW - 72_000,
+        "updated": NOW,
+        "ended": None,
+        "seconds": 72.0,
+        "progress": None,
+        "message": "",
+        "done": 5,
+        "running": 2,
+        "failed": 0,
+        "retried": 1,
+        "recoveries": 0,
+        "counts": "5 done · 2 running · 1 retried",
+        "cancelling": False,
+        "finishing": False,
+        "alive": True,
+        "trouble": None,
+        "cost": "$0.03 of $0.50",
+    }
     state = {
-        "run": run, "phases": [], "steps": {}, "approvals": {}, "sources": {}, "texts": {}, "report": None,
-    }  # fmt: skip
+        "run": run,
+        "phases": [],
+        "steps": {},
+        "approvals": {},
+        "sources": {},
+        "texts": {},
+        "report": None,
+    }
     for key, value in changes.items():
         (state if key in state else run)[key] = value
     return state
@@ -176,9 +248,20 @@ def step(i: int, title: str, status: str = "completed", **changes: Any) -> dict[
     begun = NOW - 72_000 + i * 1_000
     ended = None if status in ("running", "retrying") else begun + 900
     row = {
-        "key": f"k{i}", "i": i, "title": title, "name": title.split(" ")[0], "depth": 0, "status": status, "tries": "", "attempts": 1,
-        "started": begun, "ended": ended, "seconds": None if ended is None else 0.9, "why": "", "effect": "pure",
-    }  # fmt: skip
+        "key": f"k{i}",
+        "i": i,
+        "title": title,
+        "name": title.split(" ")[0],
+        "depth": 0,
+        "status": status,
+        "tries": "",
+        "attempts": 1,
+        "started": begun,
+        "ended": ended,
+        "seconds": None if ended is None else 0.9,
+        "why": "",
+        "effect": "pure",
+    }
     return row | changes
 
 
@@ -190,15 +273,30 @@ def keyed_by(rows: list[dict[str, Any]], key: str) -> dict[str, dict[str, Any]]:
 def approval(payload: Any, **changes: Any) -> dict[str, Any]:
     """Returns an open approval."""
     row = {
-        "id": "a1b2", "i": 0, "run": "0199b8a2-7c1e", "ask": "plan", "question": "Go ahead with this plan?", "payload": payload,
-        "digest": "7c1e90af55aa", "form": None, "status": "open", "requested": NOW - 5_000, "expires": None, "decided": None, "by": "",
-        "reason": "", "answer": None, "title": "Does biochar help?",
-    }  # fmt: skip
+        "id": "a1b2",
+        "i": 0,
+        "run": "0199b8a2-7c1e",
+        "ask": "plan",
+        "question": "Go ahead with this plan?",
+        "payload": payload,
+        "digest": "7c1e90af55aa",
+        "form": None,
+        "status": "open",
+        "requested": NOW - 5_000,
+        "expires": None,
+        "decided": None,
+        "by": "",
+        "reason": "",
+        "answer": None,
+        "title": "Does biochar help?",
+    }
     return row | changes
 
 
 def keep_pictures() -> Path | None:
-    """Returns the folder that pictures of views go to when somebody wants to look at them, else None."""
+    """Returns the folder that pictures of views go to when somebody wants to look at them, else
+    None.
+    """
     folder = os.environ.get("FACE_PICTURES")
     return Path(folder) if folder else None
 

@@ -1,4 +1,6 @@
-"""Texts that want to run, to fetch, to look like something else or to break what is around them; and what notices when one does."""
+"""Texts that want to run, to fetch, to look like something else or to break what is around them;
+and what notices when one does.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# HIT calls window.hit, URL asks another machine, MADE marks an element: none of them may happen. Each text ends in its own mark.
+# HIT calls window.hit, URL asks another machine, MADE marks an element: none of them may happen.
+# Each text ends in its own mark.
 FORMS = {
     # scripts, however they are spelled
     "script": "<script MADE>HIT</script>",
@@ -33,45 +36,82 @@ FORMS = {
     "picture over lines": "<img\nMADE\tsrc=x\r\nonerror\n=\nHIT>",
     "picture, broken": "<<img MADE src=x onerror=HIT//<b>",
     "picture from elsewhere": '<img MADE src="URL" alt="">',
-    "pictures to choose from": '<picture MADE><source srcset="URL 1x"><img srcset="URL 2x"></picture>',
-    "attributes": '" onmouseover="HIT" onfocus="HIT" autofocus tabindex="0" style="position:fixed;inset:0',
+    "pictures to choose from": (
+        '<picture MADE><source srcset="URL 1x"><img srcset="URL 2x"></picture>'
+    ),
+    "attributes": (
+        '" onmouseover="HIT" onfocus="HIT" autofocus tabindex="0" style="position:fixed;inset:0'
+    ),
     "attributes in single quotes": "' onmouseover='HIT' onfocus='HIT' autofocus='",
     "field with a focus": "<input MADE autofocus onfocus=HIT onblur=HIT>",
     "details": "<details MADE open ontoggle=HIT><summary>x</summary></details>",
     "body": "<body MADE onload=HIT onpageshow=HIT>",
     "marquee": "<marquee MADE onstart=HIT loop=1>x</marquee>",
-    "video": '<video MADE src="URL" poster="URL" onerror=HIT autoplay><source src=x onerror=HIT></video>',
+    "video": (
+        '<video MADE src="URL" poster="URL" onerror=HIT autoplay><source src=x onerror=HIT></video>'
+    ),
     "sound": '<audio MADE src="URL" onerror=HIT autoplay></audio>',
     "animation": "<b MADE style='animation:spin 1s' onanimationstart=HIT ontransitionend=HIT>x</b>",
     # drawings and formulas
     "drawing": "<svg MADE onload=HIT></svg>",
     "script in a drawing": '<svg MADE><script href="URL">HIT</script></svg>',
     "animated drawing": "<svg MADE><animate onbegin=HIT attributeName=x dur=1s></svg>",
-    "link that turns bad": "<svg MADE><a><animate attributeName=href values=javascript:HIT /><text y=20>x</text></a></svg>",
+    "link that turns bad": (
+        "<svg MADE><a><animate attributeName=href values=javascript:HIT /><text"
+        " y=20>x</text></a></svg>"
+    ),
     "drawing from elsewhere": '<svg MADE><use href="URL#x"/><image href="URL"/></svg>',
-    "page in a drawing": '<svg MADE><foreignObject><iframe srcdoc="<script>parent.HIT</script>"></iframe></foreignObject></svg>',
-    "math": "<math MADE><mtext><table><mglyph><style><!--</style><img src=x onerror=HIT></mglyph></table></mtext></math>",
+    "page in a drawing": (
+        "<svg MADE><foreignObject><iframe"
+        ' srcdoc="<script>parent.HIT</script>"></iframe></foreignObject></svg>'
+    ),
+    "math": (
+        "<math MADE><mtext><table><mglyph><style><!--</style><img src=x"
+        " onerror=HIT></mglyph></table></mtext></math>"
+    ),
     "math link": '<math MADE href="javascript:HIT"><mi xlink:href="javascript:HIT">x</mi></math>',
-    "template": "<template MADE shadowrootmode=open><img src=x onerror=HIT></template><div><slot onslotchange=HIT></slot></div>",
+    "template": (
+        "<template MADE shadowrootmode=open><img src=x onerror=HIT></template><div><slot"
+        " onslotchange=HIT></slot></div>"
+    ),
     # pages in the page
     "frame": '<iframe MADE src="javascript:parent.HIT"></iframe>',
-    "frame with its page": '<iframe MADE srcdoc="<script>parent.HIT</script><img src=URL>"></iframe>',
-    "frame from elsewhere": '<iframe MADE src="URL" onload=HIT></iframe><frameset onload=HIT><frame src="URL"></frameset>',
-    "object": '<object MADE data="URL" onerror=HIT><param name=src value="javascript:HIT"></object>',
+    "frame with its page": (
+        '<iframe MADE srcdoc="<script>parent.HIT</script><img src=URL>"></iframe>'
+    ),
+    "frame from elsewhere": (
+        '<iframe MADE src="URL" onload=HIT></iframe><frameset onload=HIT><frame'
+        ' src="URL"></frameset>'
+    ),
+    "object": (
+        '<object MADE data="URL" onerror=HIT><param name=src value="javascript:HIT"></object>'
+    ),
     "embedded": '<embed MADE src="URL" onload=HIT>',
     "page elsewhere": '<meta MADE http-equiv=refresh content="0;url=URL">',
     "base": '<base MADE href="URL/"><script src="hit.js"></script>',
-    "style sheet": '<link MADE rel=stylesheet href="URL"><link rel=preload as=script href="URL"><link rel=dns-prefetch href="URL">',
-    "form": '<form MADE action="URL"><button formaction="javascript:HIT" autofocus onfocus=HIT>x</button></form>',
-    "buttons of others": '<button MADE form=x formaction="URL">Approve</button><input type=image src="URL">',
+    "style sheet": (
+        '<link MADE rel=stylesheet href="URL"><link rel=preload as=script href="URL"><link'
+        ' rel=dns-prefetch href="URL">'
+    ),
+    "form": (
+        '<form MADE action="URL"><button formaction="javascript:HIT" autofocus'
+        " onfocus=HIT>x</button></form>"
+    ),
+    "buttons of others": (
+        '<button MADE form=x formaction="URL">Approve</button><input type=image src="URL">'
+    ),
     # style
     "style import": "<style MADE>@import url(URL);</style>",
     "style url": '<div MADE style="background:url(URL);list-style:url(URL)">x</div>',
-    "style expression": '<div MADE style="width:expression(HIT);-moz-binding:url(URL);behavior:url(URL)">x</div>',
+    "style expression": (
+        '<div MADE style="width:expression(HIT);-moz-binding:url(URL);behavior:url(URL)">x</div>'
+    ),
     "style breakout": "red;}*{background:url(URL)}.x{color:",
     # links
     "link": '<a MADE href="javascript:HIT">x</a>',
-    "link with a tab": '<a MADE href="jav&#x09;ascript:HIT">x</a> <a MADE href=" &#14; javascript:HIT">x</a>',
+    "link with a tab": (
+        '<a MADE href="jav&#x09;ascript:HIT">x</a> <a MADE href=" &#14; javascript:HIT">x</a>'
+    ),
     "link to data": '<a MADE href="data:text/html,<script>opener.HIT</script>">x</a>',
     "link to another script": '<a MADE href="vbscript:HIT">x</a>',
     "address": "javascript:HIT//https://example.org/",
@@ -86,11 +126,23 @@ FORMS = {
     # Markdown and formulas
     "Markdown link": "[x](javascript:HIT) [y](<javascript:HIT>) [z]: javascript:HIT",
     "Markdown picture": "![x](URL) [![y](URL)](URL) ![z][w]\n\n[w]: URL",
-    "Markdown block": "x\n\n<div MADE onclick=HIT>\n\n```\n</div>\n~~~\n<img MADE src=x onerror=HIT>\n# x\n> y\n- z\n| a |\n|---|",
+    "Markdown block": (
+        "x\n\n<div MADE onclick=HIT>\n\n```\n</div>\n~~~\n<img MADE src=x onerror=HIT>\n# x\n> y\n-"
+        " z\n| a |\n|---|"
+    ),
     "autolink": "<javascript:HIT> <URL> www.beacon.invalid mailto:a@beacon.invalid",
-    "formula link": "$\\href{javascript:HIT}{x}$ $$\\href{URL}{y}$$ \\(\\href{javascript:HIT}{z}\\) \\[\\href{URL}{w}\\]",
-    "formula look": "$\\class{made}{x}$ $\\cssId{made}{x}$ $\\style{position:fixed;background:url(URL)}{x}$ $\\rule{99em}{99em}$",
-    "formula environment": "\\begin{equation}\\require{html}\\unicode{x41}\\href{URL}{x}\\end{equation} \\begin{align}a&b\\end{align}",
+    "formula link": (
+        "$\\href{javascript:HIT}{x}$ $$\\href{URL}{y}$$ \\(\\href{javascript:HIT}{z}\\)"
+        " \\[\\href{URL}{w}\\]"
+    ),
+    "formula look": (
+        "$\\class{made}{x}$ $\\cssId{made}{x}$ $\\style{position:fixed;background:url(URL)}{x}$"
+        " $\\rule{99em}{99em}$"
+    ),
+    "formula environment": (
+        "\\begin{equation}\\require{html}\\unicode{x41}\\href{URL}{x}\\end{equation}"
+        " \\begin{align}a&b\\end{align}"
+    ),
     # programs and templates
     "string": "';HIT;//\";HIT;//`;HIT;//${HIT}\\';HIT;//",
     "template words": "{{constructor.constructor('HIT')()}} ${HIT} <%= HIT %> #{HIT} {%- raw -%}",
@@ -101,14 +153,34 @@ FORMS = {
     "nothing to see": "ad\u200bmin\u2060 \ufeff\u00ad\u180e\U000e0041",
     "terminal": "\x1b[2J\x1b[31mred\x1b[0m \x1b]8;;URL\x07x\x1b]8;;\x07 \x9b31m\x07\x08",
     # Jupyter
-    "kept view": '<div MADE class="sk-kept jp-OutputArea-child" data-kept="inbox" data-sk-view="run" data-approval="x">x</div>',
-    "command": '<button MADE data-commandlinker-command="notebook:run-all-cells" data-commandlinker-args="{}">Approve</button>',
-    "cell": '<div MADE class="jp-Cell jp-mod-active jp-Dialog" style="position:fixed;inset:0" contenteditable>x</div>',
+    "kept view": (
+        '<div MADE class="sk-kept jp-OutputArea-child" data-kept="inbox" data-sk-view="run"'
+        ' data-approval="x">x</div>'
+    ),
+    "command": (
+        '<button MADE data-commandlinker-command="notebook:run-all-cells"'
+        ' data-commandlinker-args="{}">Approve</button>'
+    ),
+    "cell": (
+        '<div MADE class="jp-Cell jp-mod-active jp-Dialog" style="position:fixed;inset:0"'
+        " contenteditable>x</div>"
+    ),
     "widget": '{"application/vnd.jupyter.widget-view+json":{"version_major":2,"model_id":"x"}}',
-    "widget script": '<script MADE type="application/vnd.jupyter.widget-state+json">{"state":{}}</script>',
+    "widget script": (
+        '<script MADE type="application/vnd.jupyter.widget-state+json">{"state":{}}</script>'
+    ),
     "magic": "%%javascript\nHIT\n%%html\n<img MADE src=x onerror=HIT>",
 }
-KEYS = ("__proto__", "constructor", "prototype", "hasOwnProperty", "toString", "__defineGetter__", "valueOf", "")
+KEYS = (
+    "__proto__",
+    "constructor",
+    "prototype",
+    "hasOwnProperty",
+    "toString",
+    "__defineGetter__",
+    "valueOf",
+    "",
+)
 """Names that are something else in JavaScript."""
 HITS = """
 window.hits = [];
@@ -116,7 +188,8 @@ window.hit = (mark) => { window.hits.push(mark); };
 window.alert = window.prompt = window.confirm = (text) => { window.hits.push(`alert ${text}`); };
 void 0;
 """
-# Everything in sight once: folds opened, lists scrolled through, citations turned, texts edited, the mouse over each element.
+# Everything in sight once: folds opened, lists scrolled through, citations turned, texts edited,
+# the mouse over each element.
 WALK = """async (within) => {
     const seen = {};
     const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
@@ -176,7 +249,11 @@ def texts() -> list[str]:
     made = []
     for place, form in enumerate(FORMS.values()):
         own = mark(place)
-        form = form.replace("HIT", f"hit('{own}')").replace("URL", f"https://beacon.invalid/{own}").replace("MADE", "class=made")
+        form = (
+            form.replace("HIT", f"hit('{own}')")
+            .replace("URL", f"https://beacon.invalid/{own}")
+            .replace("MADE", "class=made")
+        )
         made.append(f"{form} {own}")
     return made
 
@@ -216,11 +293,21 @@ class Watched:
 
 
 def write_texts(folder: Path) -> None:
-    """Writes the texts, and the keys, for a notebook to read; and a folder of files that are called so and say so."""
+    """Writes the texts, and the keys, for a notebook to read; and a folder of files that are called
+    so and say so.
+    """
     (folder / "texts.json").write_text(json.dumps({"texts": texts(), "keys": KEYS}))
     files = folder / "files"
     files.mkdir(exist_ok=True)
     for place, text in enumerate(texts()):
-        name = text.replace("/", "\u2215").replace("\0", "").encode("utf-8")[:180].decode("utf-8", "ignore")
-        body = f"# {text}\n\nThe zorblax of valley {place} weighs {place + 10} kilograms, says {text}\n\n{text}\n"
+        name = (
+            text.replace("/", "\u2215")
+            .replace("\0", "")
+            .encode("utf-8")[:180]
+            .decode("utf-8", "ignore")
+        )
+        body = (
+            f"# {text}\n\nThe zorblax of valley {place} weighs {place + 10} kilograms, says"
+            f" {text}\n\n{text}\n"
+        )
         (files / f"{place:02} {name}.md").write_text(body, encoding="utf-8")

@@ -1,4 +1,6 @@
-"""A real JupyterLab or Notebook in a real browser: its own folders, its own port, a token, and commands instead of menus."""
+"""A real JupyterLab or Notebook in a real browser: its own folders, its own port, a token, and
+commands instead of menus.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +22,33 @@ from typing import Any
 from kernels_kit import add_kernels
 
 ROOT = Path(__file__).parents[2]
-NO_NEWS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
-NO_SUBSHELLS = {"@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": "disabled"}}
-"""What a user sets to have comm messages wait behind a cell that runs: ``lab(folder, settings=NO_SUBSHELLS)``."""
-PLACES = {"lab": "/lab/tree/{name}?token={token}&reset", "notebook": "/notebooks/{name}?token={token}"}
+NO_NEWS = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+}
+NO_SUBSHELLS = {
+    "@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": "disabled"}
+}
+"""What a user sets to have comm messages wait behind a cell that runs:
+``lab(folder, settings=NO_SUBSHELLS)``.
+"""
+PLACES = {
+    "lab": "/lab/tree/{name}?token={token}&reset",
+    "notebook": "/notebooks/{name}?token={token}",
+}
 """Where an application shows a notebook."""
-ITS_OWN = ("Cannot read properties of undefined (reading 'schema')", "Command 'filebrowser:open-path' not registered.")
-"""What Notebook 7.6 raises by itself, an empty notebook too: while it loads its settings, and when JupyterLab has left it a workspace."""
+ITS_OWN = (
+    "Cannot read properties of undefined (reading 'schema')",
+    "Command 'filebrowser:open-path' not registered.",
+)
+"""What Notebook 7.6 raises by itself, an empty notebook too: while it loads its settings, and when
+JupyterLab has left it a workspace.
+"""
 IN_APP = "window.jupyterapp"
 KERNEL = f"{IN_APP}?.shell?.currentWidget?.context?.sessionContext?.session?.kernel"
-CONNECTED = f"() => {KERNEL}?.connectionStatus === 'connected' && ['idle', 'busy'].includes({KERNEL}?.status)"
+CONNECTED = (
+    f"() => {KERNEL}?.connectionStatus === 'connected' && ['idle',"
+    f" 'busy'].includes({KERNEL}?.status)"
+)
 READY = f"() => {KERNEL}?.connectionStatus === 'connected' && {KERNEL}?.status === 'idle'"
 
 
@@ -43,8 +62,14 @@ class Lab:
 
 
 @contextmanager
-def lab(folder: Path, *, kernels: Sequence[str] = (), settings: Mapping[str, Mapping[str, Any]] | None = None) -> Iterator[Lab]:
-    """Starts JupyterLab, which serves Notebook too, on ``folder / "work"`` and ends it; on failure the end of its log is in the error.
+def lab(
+    folder: Path,
+    *,
+    kernels: Sequence[str] = (),
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Iterator[Lab]:
+    """Starts JupyterLab, which serves Notebook too, on ``folder / "work"`` and ends it; on failure
+    the end of its log is in the error.
 
     Args:
         folder: A new folder, for everything it reads and writes.
@@ -74,13 +99,23 @@ def lab(folder: Path, *, kernels: Sequence[str] = (), settings: Mapping[str, Map
         "JUPYTER_TOKEN": token,
     }
     words = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
-        "--expose-app-in-browser", "--JupyterNotebookApp.expose_app_in_browser=True",
-        "--ServerApp.port_retries=0", f"--ServerApp.root_dir={work}",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--expose-app-in-browser",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={work}",
+    ]
     log = folder / "lab.log"
     with log.open("w") as out:
-        process = subprocess.Popen(words, cwd=work, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            words, cwd=work, env=environment, stdout=out, stderr=subprocess.STDOUT
+        )
         try:
             _wait_until_up(process, f"http://127.0.0.1:{port}/api/status?token={token}", log)
             yield Lab(f"http://127.0.0.1:{port}", token, work)
@@ -111,7 +146,8 @@ class Notebook:
     Args:
         page: Playwright's page.
         url: Where it is.
-        complaints: Errors that the page raised or wrote to its console; not those of the application itself.
+        complaints: Errors that the page raised or wrote to its console; not those of the
+            application itself.
     """
 
     page: Any
@@ -119,11 +155,23 @@ class Notebook:
     complaints: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.on("pageerror", lambda error: None if str(error) in ITS_OWN else self.complaints.append(f"error: {error}"))
-        self.page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
-        self.page.on("dialog", lambda dialog: dialog.accept())  # "leave this page?", when it was not saved
+        self.page.on(
+            "pageerror",
+            lambda error: (
+                None if str(error) in ITS_OWN else self.complaints.append(f"error: {error}")
+            ),
+        )
+        self.page.on(
+            "console",
+            lambda message: (
+                self.complaints.append(message.text) if message.type == "error" else None
+            ),
+        )
+        self.page.on(
+            "dialog", lambda dialog: dialog.accept()
+        )  # "leave this page?", when it was not saved
 
-    # -- the page ------------------------------------------------------------------------------------------------------
+    # -- the page ----------------------------------------------------------------------------------
 
     def open(self) -> None:
         """Loads the notebook and waits until its kernel is ready; also after :meth:`close`."""
@@ -150,7 +198,7 @@ class Notebook:
         """Waits until the page is connected with its kernel, and by default until that is idle."""
         self.page.wait_for_function(READY if idle else CONNECTED, timeout=60_000)
 
-    # -- the notebook --------------------------------------------------------------------------------------------------
+    # -- the notebook ------------------------------------------------------------------------------
 
     def save(self) -> None:
         """Saves the notebook."""
@@ -159,23 +207,33 @@ class Notebook:
 
     def restart(self) -> None:
         """Restarts the kernel, as the menu does once one has said yes."""
-        self.page.evaluate(f"() => {IN_APP}.shell.currentWidget.context.sessionContext.session.kernel.restart()")
+        self.page.evaluate(
+            f"() => {IN_APP}.shell.currentWidget.context.sessionContext.session.kernel.restart()"
+        )
         self.wait_for_kernel()
 
     def interrupt(self) -> None:
         """Interrupts the kernel, as the button does."""
-        self.page.evaluate(f"() => {IN_APP}.shell.currentWidget.context.sessionContext.session.kernel.interrupt()")
+        self.page.evaluate(
+            f"() => {IN_APP}.shell.currentWidget.context.sessionContext.session.kernel.interrupt()"
+        )
 
     def python(self, code: str) -> None:
-        """Runs code in the kernel beside the notebook, and waits for it; behind a cell that runs it has to wait its turn."""
+        """Runs code in the kernel beside the notebook, and waits for it; behind a cell that runs it
+        has to wait its turn.
+        """
         self.page.evaluate(
-            f"(code) => {IN_APP}.shell.currentWidget.context.sessionContext.session.kernel.requestExecute({{code}}).done.then(() => null)",
+            "(code) =>"
+            f" {IN_APP}.shell.currentWidget.context.sessionContext.session.kernel.requestExecute({{code}}).done.then(()"
+            " => null)",
             code,
         )
 
     def command(self, name: str, **arguments: Any) -> Any:
         """Runs a command of JupyterLab and waits for it."""
-        return self.page.evaluate(f"([name, arguments]) => {IN_APP}.commands.execute(name, arguments)", [name, arguments])
+        return self.page.evaluate(
+            f"([name, arguments]) => {IN_APP}.commands.execute(name, arguments)", [name, arguments]
+        )
 
     def run_all(self) -> None:
         """Runs all cells, as the menu does, and does not wait."""
@@ -184,14 +242,17 @@ class Notebook:
     def run_above(self, index: int) -> None:
         """Runs all cells before one, as the menu does, and does not wait."""
         self.page.evaluate(
-            f"(i) => {{ {IN_APP}.shell.currentWidget.content.activeCellIndex = i; {IN_APP}.commands.execute('notebook:run-all-above'); }}",
+            f"(i) => {{ {IN_APP}.shell.currentWidget.content.activeCellIndex = i;"
+            f" {IN_APP}.commands.execute('notebook:run-all-above'); }}",
             index,
         )
 
     def run_cell(self, index: int) -> None:
         """Runs one cell and does not wait."""
         self.page.evaluate(
-            f"(i) => {{ {IN_APP}.shell.currentWidget.content.activeCellIndex = i; {IN_APP}.commands.execute('notebook:run-cell'); }}", index
+            f"(i) => {{ {IN_APP}.shell.currentWidget.content.activeCellIndex = i;"
+            f" {IN_APP}.commands.execute('notebook:run-cell'); }}",
+            index,
         )
 
     def prompts(self) -> list[str]:
@@ -224,7 +285,9 @@ def browser(executable: Path) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chrome = playwright.chromium.launch(executable_path=str(executable), args=["--no-sandbox", "--headless=new"])
+        chrome = playwright.chromium.launch(
+            executable_path=str(executable), args=["--no-sandbox", "--headless=new"]
+        )
         try:
             yield chrome
         finally:
@@ -233,21 +296,32 @@ def browser(executable: Path) -> Iterator[Any]:
 
 @contextmanager
 def opened(
-    chrome: Any, server: Lab, name: str, *, app: str = "lab", kernel: str = "", width: int = 1280, height: int = 900
+    chrome: Any,
+    server: Lab,
+    name: str,
+    *,
+    app: str = "lab",
+    kernel: str = "",
+    width: int = 1280,
+    height: int = 900,
 ) -> Iterator[Notebook]:
-    """Opens a notebook in a page of its own, its kernel ready; afterwards its pages and all kernels are gone.
+    """Opens a notebook in a page of its own, its kernel ready; afterwards its pages and all kernels
+    are gone.
 
     Args:
         name: Its path from the server's folder.
         app: ``"lab"`` or ``"notebook"``.
-        kernel: The kernel spec to run it on, written into its metadata; by default what it says itself.
+        kernel: The kernel spec to run it on, written into its metadata; by default what it says
+            itself.
         width, height: Of the page.
     """
     if kernel:
         on_kernel(server.folder / name, kernel)
     context = chrome.new_context(viewport={"width": width, "height": height})
     try:
-        notebook = Notebook(context.new_page(), server.url + PLACES[app].format(name=name, token=server.token))
+        notebook = Notebook(
+            context.new_page(), server.url + PLACES[app].format(name=name, token=server.token)
+        )
         notebook.open()
         yield notebook
     finally:
@@ -256,7 +330,8 @@ def opened(
 
 
 def barriers(page: Any, within: str) -> list[str]:
-    """Returns what axe finds in a part of a page that shuts people out: the rule, what it is about, and where.
+    """Returns what axe finds in a part of a page that shuts people out: the rule, what it is about,
+    and where.
 
     Args:
         page: Playwright's page.
@@ -265,7 +340,11 @@ def barriers(page: Any, within: str) -> list[str]:
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(page, context=within).response["violations"]
-    return [f"{rule['id']}: {rule['help']}: {', '.join(str(node['target'][-1]) for node in rule['nodes'])}" for rule in found]
+    return [
+        f"{rule['id']}: {rule['help']}:"
+        f" {', '.join(str(node['target'][-1]) for node in rule['nodes'])}"
+        for rule in found
+    ]
 
 
 def on_kernel(path: Path, name: str) -> None:
@@ -278,9 +357,13 @@ def on_kernel(path: Path, name: str) -> None:
 def end_kernels(server: Lab) -> None:
     """Ends all kernels; a notebook that is opened afterwards gets a new one."""
     headers = {"Authorization": f"token {server.token}"}
-    with urllib.request.urlopen(urllib.request.Request(f"{server.url}/api/sessions", headers=headers), timeout=10) as answer:
+    with urllib.request.urlopen(
+        urllib.request.Request(f"{server.url}/api/sessions", headers=headers), timeout=10
+    ) as answer:
         sessions = json.load(answer)
     for session in sessions:
-        request = urllib.request.Request(f"{server.url}/api/sessions/{session['id']}", headers=headers, method="DELETE")
+        request = urllib.request.Request(
+            f"{server.url}/api/sessions/{session['id']}", headers=headers, method="DELETE"
+        )
         with urllib.request.urlopen(request, timeout=20):
             pass

@@ -1,4 +1,6 @@
-"""Load on live views in a real JupyterLab, and what it comes to; for the tests, and for the figures."""
+"""Load on live views in a real JupyterLab, and what it comes to; for the tests, and for the
+figures.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,9 @@ Figures = dict[str, Any]
 
 
 def stream(book: Notebook, server: Lab) -> Figures:
-    """Lets ten agents write at once; returns texts as sent and as held in the page, and how the page fared. Cell 0 has run."""
+    """Lets ten agents write at once; returns texts as sent and as held in the page, and how the
+    page fared. Cell 0 has run.
+    """
     book.page.evaluate(WATCH)
     book.run_cell(1)
     wait_for(book, "run", "Object.keys(probe.store.state?.approvals ?? {}).length")
@@ -79,10 +83,14 @@ def stream(book: Notebook, server: Lab) -> Figures:
     gaps, long = book.page.evaluate("() => [window.gaps.slice(5), window.long]")
     moments = [now for kind, now in told if kind in ("patch", "snapshot", "beat")]
     return {
-        "sent": sent, "held": {by: one["text"] for by, one in held.items()}, "snapshots": sum(kind == "snapshot" for kind, _ in told),
-        "messages_a_second": busiest_second(moments), "frame_gap_p95_ms": round(share(gaps, 0.95), 1),
-        "long_tasks_ms": round(sum(long)), "longest_task_ms": round(max(long, default=0)),
-    }  # fmt: skip
+        "sent": sent,
+        "held": {by: one["text"] for by, one in held.items()},
+        "snapshots": sum(kind == "snapshot" for kind, _ in told),
+        "messages_a_second": busiest_second(moments),
+        "frame_gap_p95_ms": round(share(gaps, 0.95), 1),
+        "long_tasks_ms": round(sum(long)),
+        "longest_task_ms": round(max(long, default=0)),
+    }
 
 
 def events(chrome: Any, book: Notebook, server: Lab) -> Figures:
@@ -105,17 +113,28 @@ def events(chrome: Any, book: Notebook, server: Lab) -> Figures:
         region.get_by_role("searchbox").fill("")
         figures.get_by_text(f"{EVENTS:,} events", exact=True).wait_for()
     return {
-        "heap_mb": round(after - before, 1), "scroll_task_ms": round(max(scrolling), 1), "filter_task_ms": round(max(filtering), 1),
-        "tasks": len(scrolling), "kept": kept, "rows_in_page": region.locator(".sk-event").count(),
-    }  # fmt: skip
+        "heap_mb": round(after - before, 1),
+        "scroll_task_ms": round(max(scrolling), 1),
+        "filter_task_ms": round(max(filtering), 1),
+        "tasks": len(scrolling),
+        "kept": kept,
+        "rows_in_page": region.locator(".sk-event").count(),
+    }
 
 
 def redraw(book: Notebook) -> Figures:
-    """Shows a run of 10,000 events a second time; returns how long that took from hello to drawn. Cell 0 has run."""
+    """Shows a run of 10,000 events a second time; returns how long that took from hello to drawn.
+    Cell 0 has run.
+    """
     run_cells(book, 4, 5)
     before = book.page.evaluate("() => (window.probes.run ?? []).length")
     first = before - 1
-    wait_for(book, "run", f"probe.drawn && Object.keys(probe.store.state.steps).length === {STEPS}", which=first)
+    wait_for(
+        book,
+        "run",
+        f"probe.drawn && Object.keys(probe.store.state.steps).length === {STEPS}",
+        which=first,
+    )
     took = [probed(book, "run", "probe.drawn - probe.begun", which=first)]
     for again in (1, 2):
         run_cells(book, 5)

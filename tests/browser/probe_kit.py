@@ -1,4 +1,6 @@
-"""What tests want to know of live views in a real JupyterLab: what their stores hold, when they drew, and what a kernel says."""
+"""What tests want to know of live views in a real JupyterLab: what their stores hold, when they
+drew, and what a kernel says.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def _probed(view, plain=_store.bundle):
 
 _store.bundle = _probed
 """
-"""Run in a kernel before its first view: each view then stands in ``window.probes[name]`` with its store and what it was told."""
+"""Run in a kernel before its first view: each view then stands in ``window.probes[name]`` with its
+store and what it was told.
+"""
 SETUP = """
 import asyncio, json, time
 from pathlib import Path
@@ -56,10 +60,18 @@ WATCH = """() => {
 
 
 def write(server: Lab, name: str, *cells: str) -> None:
-    """Writes a notebook whose first cell makes ``wb``, a workbench in a home of its own, with probes in its views."""
+    """Writes a notebook whose first cell makes ``wb``, a workbench in a home of its own, with
+    probes in its views.
+    """
     first = f"HOME = {name!r}\n" + SETUP + PROBE
     code = [nbformat.v4.new_code_cell(text.strip("\n")) for text in (first, *cells)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    kernel = {
+        "kernelspec": {
+            "name": "python3",
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+        }
+    }
     nbformat.write(nbformat.v4.new_notebook(cells=code, metadata=kernel), server.folder / name)
 
 
@@ -72,7 +84,9 @@ def said(book: Notebook, server: Lab, expression: str) -> Any:
 
 
 def run_cells(book: Notebook, *indices: int, seconds: float = 60) -> None:
-    """Runs cells one after the other and waits for each. Raises AssertionError with what a cell raised."""
+    """Runs cells one after the other and waits for each. Raises AssertionError with what a cell
+    raised.
+    """
     for index in indices:
         book.run_cell(index)
         raised = book.page.wait_for_function(
@@ -89,13 +103,18 @@ def run_cells(book: Notebook, *indices: int, seconds: float = 60) -> None:
 
 def wait_for(book: Notebook, view: str, what: str, *, seconds: float = 60, which: int = 0) -> None:
     """Waits until a JavaScript expression on ``probe``, the probe of a view, holds."""
-    script = f"() => {{ const probe = window.probes?.['{view}']?.[{which}]; return Boolean(probe && ({what})); }}"
+    script = (
+        f"() => {{ const probe = window.probes?.['{view}']?.[{which}]; return Boolean(probe &&"
+        f" ({what})); }}"
+    )
     book.page.wait_for_function(script, timeout=seconds * 1000)
 
 
 def probed(book: Notebook, view: str, what: str, *, which: int = 0) -> Any:
     """Returns a JavaScript expression on ``probe``."""
-    return book.page.evaluate(f"() => {{ const probe = window.probes['{view}'][{which}]; return {what}; }}")
+    return book.page.evaluate(
+        f"() => {{ const probe = window.probes['{view}'][{which}]; return {what}; }}"
+    )
 
 
 def busiest_second(moments: list[float]) -> int:
@@ -129,14 +148,26 @@ def heap(page: Any) -> float:
 
 @contextmanager
 def traced(chrome: Any, page: Any) -> Iterator[list[float]]:
-    """Gives a list that is filled, at the end, with how much of the processor each task of the page took, ms."""
+    """Gives a list that is filled, at the end, with how much of the processor each task of the page
+    took, ms.
+    """
     times: list[float] = []
-    chrome.start_tracing(page=page, categories=["toplevel", "disabled-by-default-devtools.timeline"])
+    chrome.start_tracing(
+        page=page, categories=["toplevel", "disabled-by-default-devtools.timeline"]
+    )
     try:
         yield times
     finally:
         found = json.loads(chrome.stop_tracing())["traceEvents"]
     # Chromium has a process for each page; the page's own is the one that did most.
-    mains = {(e["pid"], e["tid"]) for e in found if e.get("name") == "thread_name" and e["args"]["name"] == "CrRendererMain"}
-    tasks = [e for e in found if str(e.get("name", "")).endswith("RunTask") and (e["pid"], e["tid"]) in mains]
+    mains = {
+        (e["pid"], e["tid"])
+        for e in found
+        if e.get("name") == "thread_name" and e["args"]["name"] == "CrRendererMain"
+    }
+    tasks = [
+        e
+        for e in found
+        if str(e.get("name", "")).endswith("RunTask") and (e["pid"], e["tid"]) in mains
+    ]
     times += [e.get("tdur", 0) / 1_000 for e in tasks]

@@ -1,4 +1,6 @@
-"""Live views in a real JupyterLab for everybody: no barriers, no mouse, no key that does harm, and a fault that stays where it is."""
+"""Live views in a real JupyterLab for everybody: no barriers, no mouse, no key that does harm, and
+a fault that stays where it is.
+"""
 
 from __future__ import annotations
 
@@ -53,10 +55,17 @@ while not all(run.view.approvals for run in asked) or failed.status != "failed":
     time.sleep(0.05)
 """
 SHOWS = {
-    "working": "working", "waiting": "asked[0]", "editing": "asked[1]", "done": "done", "failed": "failed", "inbox": "wb.approvals",
-    "events": "shown('events', working)", "errors": "wb.errors", "sources": "shown('sources', done)",
+    "working": "working",
+    "waiting": "asked[0]",
+    "editing": "asked[1]",
+    "done": "done",
+    "failed": "failed",
+    "inbox": "wb.approvals",
+    "events": "shown('events', working)",
+    "errors": "wb.errors",
+    "sources": "shown('sources', done)",
     "report": "shown('report', done, done.result().to_html())",
-}  # fmt: skip
+}
 STATIC = """
 from IPython.display import HTML, display
 from sentient_kernel.projections.drawing.views import approvals_html, errors_html
@@ -69,7 +78,10 @@ for form in forms:
 """
 PLACES = {name: place for place, name in enumerate(SHOWS, 2)}
 LAST = len(SHOWS) + 2
-CELLS = "window.jupyterapp.shell.currentWidget.content.widgets.map((cell) => [cell.model.type, cell.model.sharedModel.getSource()])"
+CELLS = (
+    "window.jupyterapp.shell.currentWidget.content.widgets.map((cell) => [cell.model.type,"
+    " cell.model.sharedModel.getSource()])"
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +123,9 @@ def here(book: Notebook) -> str:
 
 
 def enter(book: Notebook, name: str) -> None:
-    """Puts the focus on the first thing in a view that takes it, as somebody who tabs through the notebook does."""
+    """Puts the focus on the first thing in a view that takes it, as somebody who tabs through the
+    notebook does.
+    """
     view(book, name).evaluate(
         """(root) => [...root.querySelectorAll('button, input, textarea, summary, [tabindex="0"]')]
             .find((one) => !one.disabled && one.checkVisibility()).focus()"""
@@ -138,13 +152,17 @@ def press(book: Notebook, *keys: str) -> None:
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_no_view_shuts_anybody_out(book: Notebook, theme: str, tmp_path: Path) -> None:
     book.command("apputils:change-theme", theme=theme)
-    book.page.wait_for_function("(light) => document.body.dataset.jpThemeLight === light", arg=str("Light" in theme).lower())
+    book.page.wait_for_function(
+        "(light) => document.body.dataset.jpThemeLight === light", arg=str("Light" in theme).lower()
+    )
     edit = view(book, "editing").get_by_role("button", name="Edit", exact=True)
     if edit.count():
         edit.click()
     for name in SHOWS:
         view(book, name).evaluate("(root) => root.scrollIntoView()")
-        (tmp_path / f"{name}.png").write_bytes(view(book, name).screenshot())  # to look at: pytest keeps tmp_path
+        (tmp_path / f"{name}.png").write_bytes(
+            view(book, name).screenshot()
+        )  # to look at: pytest keeps tmp_path
     (tmp_path / "still.png").write_bytes(book.cell(LAST).screenshot())
     for part in (".sk-root", ".still"):
         # That two runs in one notebook are both called so is no barrier.
@@ -168,11 +186,16 @@ def test_a_question_is_edited_and_approved_without_a_mouse(book: Notebook, serve
     tab_to(book, "pages")
     press(book, "Enter", "NumpadEnter")
     book.page.wait_for_timeout(300)
-    assert said(book, server, "asked[0].approvals[0].status") == "open", "Enter in a field approves nothing"
+    assert said(book, server, "asked[0].approvals[0].status") == "open", (
+        "Enter in a field approves nothing"
+    )
     tab_to(book, "Approve with 1 edit")
     press(book, "Enter")
     view(book, "waiting").get_by_text("recorded").wait_for()
-    assert said(book, server, "asked[0].approvals[0].answer")["questions"] == ["How much? In sand?", "How long?"]
+    assert said(book, server, "asked[0].approvals[0].answer")["questions"] == [
+        "How much? In sand?",
+        "How long?",
+    ]
 
 
 def test_a_question_is_rejected_with_a_reason_without_a_mouse(book: Notebook, server: Lab) -> None:
@@ -188,12 +211,17 @@ def test_a_question_is_rejected_with_a_reason_without_a_mouse(book: Notebook, se
     book.page.keyboard.type("too many pages")
     press(book, "Enter")
     book.page.wait_for_timeout(300)
-    assert said(book, server, "asked[2].approvals[0].status") == "open", "Enter in a field answers nothing"
+    assert said(book, server, "asked[2].approvals[0].status") == "open", (
+        "Enter in a field answers nothing"
+    )
     press(book, "Tab")
     assert here(book) == "Reject"
     press(book, "Space")
     card.get_by_text("recorded").wait_for()
-    assert said(book, server, "[asked[2].approvals[0].status, asked[2].approvals[0].reason]") == ["rejected", "too many pages"]
+    assert said(book, server, "[asked[2].approvals[0].status, asked[2].approvals[0].reason]") == [
+        "rejected",
+        "too many pages",
+    ]
 
 
 def test_lists_are_walked_and_an_event_is_opened_without_a_mouse(book: Notebook) -> None:
@@ -203,7 +231,10 @@ def test_lists_are_walked_and_an_event_is_opened_without_a_mouse(book: Notebook)
     side = view(book, "events").locator(".sk-events-side")
     side.get_by_text('"seq"').wait_for()
     press(book, "Escape")
-    assert not side.is_visible() and view(book, "events").locator(".sk-events-list :focus").count() == 1
+    assert (
+        not side.is_visible()
+        and view(book, "events").locator(".sk-events-list :focus").count() == 1
+    )
     enter(book, "working")
     tab_to(book, "Steps")
     steps = view(book, "working").locator(".sk-steplist.sk-virtual")
@@ -237,7 +268,8 @@ def test_letters_on_a_focused_control_never_reach_the_notebook(book: Notebook) -
     before = book.page.evaluate(f"() => {CELLS}")
     for name in SHOWS:
         book.page.evaluate(
-            "(i) => { const lab = window.jupyterapp.shell.currentWidget.content; lab.activeCellIndex = i; lab.mode = 'command'; }",
+            "(i) => { const lab = window.jupyterapp.shell.currentWidget.content;"
+            " lab.activeCellIndex = i; lab.mode = 'command'; }",
             PLACES[name],
         )
         held = view(book, name).locator("button, summary, [tabindex='0'], input, textarea, select")
@@ -251,14 +283,19 @@ def test_letters_on_a_focused_control_never_reach_the_notebook(book: Notebook) -
             if not one.evaluate("(el) => el === document.activeElement"):
                 continue
             press(book, *LETTERS)
-            if one.evaluate("(el) => el.matches('input:not([type=checkbox]), textarea') && !el.readOnly"):
+            if one.evaluate(
+                "(el) => el.matches('input:not([type=checkbox]), textarea') && !el.readOnly"
+            ):
                 press(book, *["Backspace"] * len(LETTERS))
     assert book.page.evaluate(f"() => {CELLS}") == before
 
 
 def test_focus_and_what_is_written_stay_while_the_run_goes_on(book: Notebook) -> None:
     shown = view(book, "working")
-    told = "window.probes.run.find(({ store }) => store.state.run.name === 'Read thirty pages').told.length"
+    told = (
+        "window.probes.run.find(({ store }) => store.state.run.name === 'Read thirty"
+        " pages').told.length"
+    )
     for name in ("Steer the run", "Pause"):
         enter(book, "working")
         tab_to(book, name)
@@ -295,16 +332,26 @@ def test_a_run_is_paused_resumed_and_cancelled_without_a_mouse(book: Notebook, s
 # ---- a fault -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_view_that_throws_says_so_and_can_be_drawn_again_while_the_others_go_on(book: Notebook, server: Lab, tmp_path: Path) -> None:
+def test_a_view_that_throws_says_so_and_can_be_drawn_again_while_the_others_go_on(
+    book: Notebook, server: Lab, tmp_path: Path
+) -> None:
     stores = "wb._output._widgets._stores"
-    give = f"[s for (v, r), s in {stores}.items() if v == 'errors'][0].give({{'kind': 'patch', 'set': {{'errors': ENTRY}}}})"
-    book.python(give.replace("ENTRY", "{'poison': {'fingerprint': 'poison', 'frames': 7, 'runs': None}}"))
+    give = (
+        f"[s for (v, r), s in {stores}.items() if v == 'errors'][0].give({{'kind': 'patch', 'set':"
+        " {'errors': ENTRY}})"
+    )
+    book.python(
+        give.replace("ENTRY", "{'poison': {'fingerprint': 'poison', 'frames': 7, 'runs': None}}")
+    )
     shown = view(book, "errors")
     card = shown.get_by_role("alert")
     card.wait_for()
     assert "This view stopped" in card.inner_text()
     (tmp_path / "stopped.png").write_bytes(book.page.screenshot())
-    assert "Nothing waits" in view(book, "inbox").inner_text() or "waiting" in view(book, "inbox").inner_text()
+    assert (
+        "Nothing waits" in view(book, "inbox").inner_text()
+        or "waiting" in view(book, "inbox").inner_text()
+    )
     assert view(book, "report").get_by_role("complementary", name="Evidence").count() == 1
     book.page.wait_for_timeout(500)
     found = said(book, server, "[[e.type, e.where] for e in wb.errors if e.code == 'view_error']")

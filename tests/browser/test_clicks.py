@@ -1,4 +1,6 @@
-"""A click on Approve in a real JupyterLab: how soon it reaches the run, whatever the cell is at, and which answers count."""
+"""A click on Approve in a real JupyterLab: how soon it reaches the run, whatever the cell is at,
+and which answers count.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,19 @@ from statistics import median
 from typing import Any
 
 import pytest
-from asking_kit import AT_ONCE, approve, card, journal, note_clicks, picture, said, took, user_sets, wait_for_prompt, write
+from asking_kit import (
+    AT_ONCE,
+    approve,
+    card,
+    journal,
+    note_clicks,
+    picture,
+    said,
+    took,
+    user_sets,
+    wait_for_prompt,
+    write,
+)
 from kernels_kit import LINES
 from lab_kit import KERNEL, NO_SUBSHELLS, Lab, Notebook, browser, lab, opened
 
@@ -32,14 +46,23 @@ def chrome(needs_browser: Path) -> Iterator[Any]:
         yield running
 
 
-# By what a real front end does without us, 7.0 to 7.3 have no await form with comms over subshells off. Ours has: while a cell awaits a
-# run, the kernel's loop leaves its messages to us.
+# By what a real front end does without us, 7.0 to 7.3 have no await form with comms over subshells
+# off. Ours has: while a cell awaits a run, the kernel's loop leaves its messages to us.
 @pytest.mark.parametrize(
     ("kernel", "settings", "app"),
     [
-        pytest.param(kernel, settings, app, id=f"{kernel}, comms over subshells {'off' if settings else 'on'}, {app}")
+        pytest.param(
+            kernel,
+            settings,
+            app,
+            id=f"{kernel}, comms over subshells {'off' if settings else 'on'}, {app}",
+        )
         for kernel, settings, app in [
-            *((kernel, settings, "lab") for kernel in ("python3", *LINES) for settings in ({}, NO_SUBSHELLS)),
+            *(
+                (kernel, settings, "lab")
+                for kernel in ("python3", *LINES)
+                for settings in ({}, NO_SUBSHELLS)
+            ),
             ("python3", {}, "notebook"),
         ]
     ],
@@ -61,14 +84,18 @@ def test_a_click_is_recorded_at_once_while_a_cell_waits_or_awaits_or_was_interru
     waiting = len(cells) - 1
     user_sets(server, settings)
     with opened(chrome, server, write(server, name, cells), kernel=kernel, app=app) as book:
-        assert book.page.evaluate(f"() => {KERNEL}.commsOverSubshells === 'disabled'") == bool(settings)
+        assert book.page.evaluate(f"() => {KERNEL}.commsOverSubshells === 'disabled'") == bool(
+            settings
+        )
         note_clicks(book)
         book.run_all()
         for what in ("Blocked", "Awaited"):
             for i in range(3):
                 approve(book, f"{what}, question {i}?")
         card(book, "Free, question 0?")
-        assert said(book, waiting - 1).startswith(str(list(range(2 * QUEUED)))), "the queued cells ran in order"
+        assert said(book, waiting - 1).startswith(str(list(range(2 * QUEUED)))), (
+            "the queued cells ran in order"
+        )
         interrupt(book, waiting)
         for i in range(3):
             approve(book, f"Free, question {i}?")
@@ -79,7 +106,10 @@ def test_a_click_is_recorded_at_once_while_a_cell_waits_or_awaits_or_was_interru
         times = took(book, journal(server, name, "approval_decided"))
         assert book.complaints == []
     assert len(times) == 9
-    figures = {what: round(median(times[3 * i : 3 * i + 3])) for i, what in enumerate(("waits", "awaits", "is idle"))}
+    figures = {
+        what: round(median(times[3 * i : 3 * i + 3]))
+        for i, what in enumerate(("waits", "awaits", "is idle"))
+    }
     print(f"{name}: a click takes {figures} ms, at most {max(times):.0f}")  # pytest -rP shows it
     assert max(figures.values()) < AT_ONCE, times
 
@@ -95,8 +125,14 @@ def interrupt(book: Notebook, index: int) -> None:
     assert len(lines) == 2 and "goes on in the background" in lines[1], lines
 
 
-def test_a_question_stands_there_again_after_a_restart_and_is_answered_there(chrome: Any, server: Lab, tmp_path: Path) -> None:
-    cells = ["run = wb.start(asks, 'Kept', 2, name='kept')\nrun", "run.result()", "wb.run(wb.runs[-1].id).resume()"]
+def test_a_question_stands_there_again_after_a_restart_and_is_answered_there(
+    chrome: Any, server: Lab, tmp_path: Path
+) -> None:
+    cells = [
+        "run = wb.start(asks, 'Kept', 2, name='kept')\nrun",
+        "run.result()",
+        "wb.run(wb.runs[-1].id).resume()",
+    ]
     with opened(chrome, server, write(server, "restart", cells)) as book:
         for index in (0, 1, 2):
             book.run_cell(index)
@@ -111,7 +147,9 @@ def test_a_question_stands_there_again_after_a_restart_and_is_answered_there(chr
         assert asked(book, "Kept, question 0?", live) == first
         picture(book, tmp_path, "resumed")
         live.get_by_role("button", name="Approve", exact=True).click()
-        second = asked(book, "Kept, question 1?", book.cell(3).locator("[data-sk-view] [data-approval]").last)
+        second = asked(
+            book, "Kept, question 1?", book.cell(3).locator("[data-sk-view] [data-approval]").last
+        )
         book.restart()
         for index in (0, 1, 2):
             book.run_cell(index)
@@ -122,7 +160,9 @@ def test_a_question_stands_there_again_after_a_restart_and_is_answered_there(chr
         assert "'i': 0" in said(book, 2) and "'i': 1" in said(book, 2)
         picture(book, tmp_path, "ran again")
         assert book.complaints == []
-        assert [record.event.approval for record in journal(server, "restart", "approval_decided")] == [first[0], second[0]]
+        assert [
+            record.event.approval for record in journal(server, "restart", "approval_decided")
+        ] == [first[0], second[0]]
         assert len(journal(server, "restart", "approval_requested")) == 2, "it was not asked anew"
 
 
@@ -134,7 +174,9 @@ def asked(book: Notebook, question: str, live: Any = None) -> tuple[str, str]:
 
 
 class Tab:
-    """Stands between a page and its kernel: holds back what the kernel says, as a slow line does, and alters what the page says."""
+    """Stands between a page and its kernel: holds back what the kernel says, as a slow line does,
+    and alters what the page says.
+    """
 
     def __init__(self, page: Any) -> None:
         self.slow = False
@@ -145,7 +187,11 @@ class Tab:
     def _connect(self, route: Any) -> None:
         kernel = route.connect_to_server()
         route.on_message(lambda message: kernel.send(self._altered(message)))
-        kernel.on_message(lambda message: self._held.append((route, message)) if self.slow else route.send(message))
+        kernel.on_message(
+            lambda message: (
+                self._held.append((route, message)) if self.slow else route.send(message)
+            )
+        )
 
     def _altered(self, message: Any) -> Any:
         if self.alter is None or not isinstance(message, bytes):
@@ -185,7 +231,9 @@ def test_the_second_answer_is_refused_and_says_who_was_first_and_so_is_one_to_wh
         tab.catch_up()
         late.get_by_text("Your answer was not recorded").wait_for()
         picture(other, tmp_path, "refused")
-        assert re.search(r"Approved by \S+ · \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", late.inner_text()), late.inner_text()
+        assert re.search(
+            r"Approved by \S+ · \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", late.inner_text()
+        ), late.inner_text()
         assert "already approved by" in late.inner_text()
 
         late = card(other, "Twice, question 1?").first
@@ -194,10 +242,15 @@ def test_the_second_answer_is_refused_and_says_who_was_first_and_so_is_one_to_wh
         late.get_by_role("button", name="Approve", exact=True).click()
         tab.catch_up()
         late.get_by_text("Your answer was not recorded").wait_for()
-        assert all(words in late.inner_text() for words in ("already rejected by", "Rejected by", "from Python")), late.inner_text()
+        assert all(
+            words in late.inner_text()
+            for words in ("already rejected by", "Rejected by", "from Python")
+        ), late.inner_text()
         picture(other, tmp_path, "refused too")
 
-        stale = card(other, "Go ahead with this plan?").first  # what its page showed was not what is asked
+        stale = card(
+            other, "Go ahead with this plan?"
+        ).first  # what its page showed was not what is asked
         digest = stale.locator("code").last.get_attribute("title")
         tab.alter = (digest, "0" * len(digest))
         stale.get_by_role("button", name="Approve", exact=True).click()
@@ -219,5 +272,7 @@ def test_the_second_answer_is_refused_and_says_who_was_first_and_so_is_one_to_wh
         assert book.complaints == other.complaints == []
         decided = [record.event for record in journal(server, "twice", "approval_decided")]
         assert [(event.decision, event.edited, event.reason) for event in decided] == [
-            ("approve", False, ""), ("reject", False, "from Python"), ("approve", True, ""),
-        ]  # fmt: skip
+            ("approve", False, ""),
+            ("reject", False, "from Python"),
+            ("approve", True, ""),
+        ]

@@ -1,4 +1,6 @@
-"""A notebook that is left and looked at again in a real JupyterLab: reloaded, in two tabs, restarted, reopened, exported; and floods."""
+"""A notebook that is left and looked at again in a real JupyterLab: reloaded, in two tabs,
+restarted, reopened, exported; and floods.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ new MutationObserver((_, observer) => {
   requestAnimationFrame(() => setTimeout(() => (window.drawn = performance.now())));
 }).observe(document, { childList: true, subtree: true });
 """
-"""Notes in a page when each custom message of a widget comes, and when the first hello goes out and its view is drawn and painted."""
+"""Notes in a page when each custom message of a widget comes, and when the first hello goes out and
+its view is drawn and painted.
+"""
 
 FLOOD = """
 @sk.workflow
@@ -84,8 +88,15 @@ def chrome(needs_browser: Path) -> Iterator[Any]:
         yield running
 
 
-def test_a_reloaded_page_and_a_second_tab_show_what_is_and_their_clicks_arrive_once(chrome: Any, server: Lab, tmp_path: Path) -> None:
-    cells = ["run = wb.start(asks, 'Back', 4)\nrun", "run.result()", "order.append('queued')", "print(order)"]
+def test_a_reloaded_page_and_a_second_tab_show_what_is_and_their_clicks_arrive_once(
+    chrome: Any, server: Lab, tmp_path: Path
+) -> None:
+    cells = [
+        "run = wb.start(asks, 'Back', 4)\nrun",
+        "run.result()",
+        "order.append('queued')",
+        "print(order)",
+    ]
     with opened(chrome, server, write(server, "reload", cells)) as book:
         for index in (0, 1, 2, 3):
             book.run_cell(index)
@@ -112,7 +123,9 @@ def test_a_reloaded_page_and_a_second_tab_show_what_is_and_their_clicks_arrive_o
         second.page.close()
         assert len(journal(server, "reload", "approval_decided")) == 4, "each click came once"
         book.run_cell(4)
-        book.cell(4).get_by_text("['queued']").wait_for()  # the queue ran, though the page that asked for it is gone
+        book.cell(4).get_by_text(
+            "['queued']"
+        ).wait_for()  # the queue ran, though the page that asked for it is gone
         book.save()
         book.reload()
         shown(book, 1, "completed")
@@ -121,7 +134,9 @@ def test_a_reloaded_page_and_a_second_tab_show_what_is_and_their_clicks_arrive_o
         assert book.complaints == []
 
 
-def test_a_view_whose_kernel_has_died_is_read_only_and_its_run_is_shown_again_as_it_was(chrome: Any, server: Lab, tmp_path: Path) -> None:
+def test_a_view_whose_kernel_has_died_is_read_only_and_its_run_is_shown_again_as_it_was(
+    chrome: Any, server: Lab, tmp_path: Path
+) -> None:
     cells = [
         "go.set()\ndone = wb.start(held, 7)\ndone",
         "open = wb.start(asks, 'Lost')\nopen",
@@ -132,15 +147,24 @@ def test_a_view_whose_kernel_has_died_is_read_only_and_its_run_is_shown_again_as
         for index in (0, 1, 2):
             book.run_cell(index)
         before = shown(book, 1, "completed").inner_text()
-        click = card(book, "Lost, question 0?").first.get_by_role("button", name="Approve", exact=True)
-        book.page.evaluate(f"() => {{ {KERNEL}.requestExecute({{code: 'import os; os._exit(1)'}}); }}")
-        book.page.wait_for_function(f"() => {KERNEL}.status !== 'idle' && {KERNEL}.status !== 'busy'")
+        click = card(book, "Lost, question 0?").first.get_by_role(
+            "button", name="Approve", exact=True
+        )
+        book.page.evaluate(
+            f"() => {{ {KERNEL}.requestExecute({{code: 'import os; os._exit(1)'}}); }}"
+        )
+        book.page.wait_for_function(
+            f"() => {KERNEL}.status !== 'idle' && {KERNEL}.status !== 'busy'"
+        )
         begun = time.monotonic()
         click.click(force=True)  # JupyterLab may have its own word on this in front
         book.cell(2).get_by_text(GONE).wait_for(timeout=20_000)
         clicked = time.monotonic() - begun
         book.cell(1).get_by_text(GONE).wait_for(timeout=20_000)
-        print(f"read only {clicked:.1f} s after the click, {time.monotonic() - begun:.1f} s where nobody clicked")
+        print(
+            f"read only {clicked:.1f} s after the click, {time.monotonic() - begun:.1f} s where"
+            " nobody clicked"
+        )
         picture(book, tmp_path, "died")
         assert click.is_disabled()
         buttons = book.page.locator("[data-sk-view] button[data-sk-do]")
@@ -158,7 +182,9 @@ def test_a_view_whose_kernel_has_died_is_read_only_and_its_run_is_shown_again_as
         picture(book, tmp_path, "shown again")
         assert journal(server, "died", "approval_decided") == []
         waits.get_by_role("button", name="Approve", exact=True).click()
-        shown(book, 4, "paused").get_by_role("button", name="Resume", exact=True).click()  # answered, and nobody has taken it up
+        shown(book, 4, "paused").get_by_role(
+            "button", name="Resume", exact=True
+        ).click()  # answered, and nobody has taken it up
         shown(book, 4, "completed")
         picture(book, tmp_path, "taken up again")
         assert book.complaints == []
@@ -168,7 +194,14 @@ def test_closing_the_workbench_leaves_every_view_readable_also_one_that_nobody_h
     chrome: Any, server: Lab, tmp_path: Path
 ) -> None:
     far = "\n".join(f"# line {i}" for i in range(120))
-    cells = ["run = wb.start(asks, 'Closing', 1)\nrun", far, RESEARCH, "research.result()", "research.events", "wb.close()"]
+    cells = [
+        "run = wb.start(asks, 'Closing', 1)\nrun",
+        far,
+        RESEARCH,
+        "research.result()",
+        "research.events",
+        "wb.close()",
+    ]
     with opened(chrome, server, write(server, "closing", cells)) as book:
         for index in (0, 1):
             book.run_cell(index)
@@ -206,28 +239,57 @@ def test_a_saved_notebook_shows_what_is_kept_with_a_new_kernel_and_as_a_file_tha
         book.open()
         kept = book.cell(1).locator(".sk-kept")
         kept.wait_for()
-        assert kept.get_by_role("region", name="Report").is_visible() and "kilomet" in kept.inner_text()
+        assert (
+            kept.get_by_role("region", name="Report").is_visible()
+            and "kilomet" in kept.inner_text()
+        )
         picture(book, tmp_path, "reopened, ended")
         kept = book.cell(3).locator(".sk-kept")
         assert f"wb.run('{run}')" in kept.inner_text() and "Waiting for you" in kept.inner_text()
         book.page.get_by_text("Error displaying widget").first.wait_for(state="attached")
         picture(book, tmp_path, "reopened, not ended")
         assert not book.page.get_by_text("Error displaying widget").first.is_visible()
-        assert [said for said in book.complaints if "widget model not found" not in said] == [], "what JupyterLab itself says of it"
+        assert [said for said in book.complaints if "widget model not found" not in said] == [], (
+            "what JupyterLab itself says of it"
+        )
     page = sk.to_html(server.folder / "kept.ipynb", tmp_path / "kept.html")
     text = offline(chrome, page, tmp_path / "to_html.png")
     assert "kilomet" in text and f"wb.run('{run}')" in text and "'supported'" in text
 
 
-def test_a_notebook_that_nobody_watched_shows_its_runs_also_as_a_plain_page_of_nbconvert(chrome: Any, server: Lab, tmp_path: Path) -> None:
-    path = server.folder / write(server, "unwatched", [RESEARCH, "research.result()", "go.set()\nwb.start(held, 7).result()"])
-    words = [sys.executable, "-m", "jupyter", "execute", "--inplace", "--timeout=60", str(path)]  # by nbclient
+def test_a_notebook_that_nobody_watched_shows_its_runs_also_as_a_plain_page_of_nbconvert(
+    chrome: Any, server: Lab, tmp_path: Path
+) -> None:
+    path = server.folder / write(
+        server, "unwatched", [RESEARCH, "research.result()", "go.set()\nwb.start(held, 7).result()"]
+    )
+    words = [
+        sys.executable,
+        "-m",
+        "jupyter",
+        "execute",
+        "--inplace",
+        "--timeout=60",
+        str(path),
+    ]  # by nbclient
     subprocess.run(words, check=True, capture_output=True, cwd=server.folder, timeout=90)
-    words = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "html", "--output-dir", str(tmp_path), str(path)]
+    words = [
+        sys.executable,
+        "-m",
+        "jupyter",
+        "nbconvert",
+        "--to",
+        "html",
+        "--output-dir",
+        str(tmp_path),
+        str(path),
+    ]
     subprocess.run(words, check=True, capture_output=True, timeout=60)
     text = offline(chrome, tmp_path / "unwatched.html", tmp_path / "nbconvert.png", asks=True)
     assert "kilomet" in text and "Loading" not in text and "Error" not in text
-    assert "Searching" not in text and text.count("Done") >= 4, "also where it was shown while it worked"
+    assert "Searching" not in text and text.count("Done") >= 4, (
+        "also where it was shown while it worked"
+    )
 
 
 def offline(chrome: Any, path: Path, shot: Path, *, asks: bool = False) -> str:
@@ -264,21 +326,28 @@ def offline(chrome: Any, path: Path, shot: Path, *, asks: bool = False) -> str:
 def test_a_run_of_ten_thousand_events_is_back_within_a_second_and_a_storm_of_as_many_comes_in_few_messages(
     chrome: Any, server: Lab, tmp_path: Path
 ) -> None:
-    run, flood = "run = wb.start(many, 5_000, name='many')\nrun", "wild = wb.start(storm, 10_000)\nwild"
+    run, flood = (
+        "run = wb.start(many, 5_000, name='many')\nrun",
+        "wild = wb.start(storm, 10_000)\nwild",
+    )
     cells = [FLOOD, run, flood, PAGES, "print(len(run.events))"]
     with opened(chrome, server, write(server, "flood", cells)) as book:
         for index in (0, 1, 2):
             book.run_cell(index)
         shown(book, 2, "completed")
         for _ in range(3):  # cleared and run again: nothing of what was there listens any more
-            book.page.evaluate(f"() => {{ {IN_APP}.shell.currentWidget.content.activeCellIndex = 2; }}")
+            book.page.evaluate(
+                f"() => {{ {IN_APP}.shell.currentWidget.content.activeCellIndex = 2; }}"
+            )
             book.command("notebook:clear-cell-output")
             book.run_cell(2)
             shown(book, 2, "completed")
         book.run_cell(4)
         wait_for_prompt(book, 4)
         assert said(book, 4) == "[1]\n"
-        assert book.page.evaluate("() => document.head.innerHTML.split('[data-kept=').length") == 2 + 1, "one style, which names it twice"
+        assert (
+            book.page.evaluate("() => document.head.innerHTML.split('[data-kept=').length") == 2 + 1
+        ), "one style, which names it twice"
         book.run_cell(5)
         wait_for_prompt(book, 5)
         book.save()
@@ -303,7 +372,11 @@ def test_a_run_of_ten_thousand_events_is_back_within_a_second_and_a_storm_of_as_
         by_view: dict[str, list[float]] = {}
         for comm, at in book.page.evaluate("() => window.told"):
             by_view.setdefault(comm, []).append(at)
-        most = max(sum(at <= other < at + 1000 for other in times) for times in by_view.values() for at in times)
+        most = max(
+            sum(at <= other < at + 1000 for other in times)
+            for times in by_view.values()
+            for at in times
+        )
         print(f"at most {most} messages to a view in a second")
         assert most <= 20
         assert book.complaints == []

@@ -1,4 +1,6 @@
-"""What holds of the card that asks a person: answers, edits, and forms made from schemas; in a page without Jupyter."""
+"""What holds of the card that asks a person: answers, edits, and forms made from schemas; in a page
+without Jupyter.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,11 @@ def run(chrome: Any) -> Iterator[Face]:
 def ask(run: Face, payload: Any, *more: dict[str, Any], **changes: Any) -> Any:
     """Shows a question and returns its card."""
     asked = keyed_by([approval(payload, **changes), *more], "id")
-    run.snapshot(run_state(status="waiting", word="Waiting for you", sign="◆", colour="asks", approvals=asked))
+    run.snapshot(
+        run_state(
+            status="waiting", word="Waiting for you", sign="◆", colour="asks", approvals=asked
+        )
+    )
     return run.page.get_by_role("region", name="Approval")
 
 
@@ -55,13 +61,30 @@ def edited(run: Face, payload: Any, form: dict[str, Any] | None = None) -> None:
 # ---- answers ---------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_card_says_what_is_asked_what_will_be_done_and_what_the_answer_binds_to(run: Face) -> None:
-    card = ask(run, {"to": ["a@x.org"], "body": "line one\nline two", "count": 2}, ask="effect", expires=NOW + 23 * 3_600_000)
+def test_a_card_says_what_is_asked_what_will_be_done_and_what_the_answer_binds_to(
+    run: Face,
+) -> None:
+    card = ask(
+        run,
+        {"to": ["a@x.org"], "body": "line one\nline two", "count": 2},
+        ask="effect",
+        expires=NOW + 23 * 3_600_000,
+    )
     text = card.inner_text()
-    for part in ("Go ahead with this plan?", "effect", "a@x.org", "line one\nline two", "count", "2", "7c1e·90af", "expires in"):
+    for part in (
+        "Go ahead with this plan?",
+        "effect",
+        "a@x.org",
+        "line one\nline two",
+        "count",
+        "2",
+        "7c1e·90af",
+        "expires in",
+    ):
         assert part in text, part
     assert card.get_by_role("button").evaluate_all(
-        "all => all.filter(one => one.checkVisibility()).map(one => one.ariaLabel ?? one.textContent)"
+        "all => all.filter(one => one.checkVisibility()).map(one => one.ariaLabel ??"
+        " one.textContent)"
     ) == [
         "Approve",
         "Edit",
@@ -73,9 +96,16 @@ def test_recorded_is_said_only_after_the_kernel_has_said_so(run: Face) -> None:
     card = ask(run, PLAN)
     click(run, "Approve")
     assert answer(run) == {
-        "kind": "do", "what": "decide", "approval": "a1b2", "run": "0199b8a2-7c1e", "decision": "approve", "edited": False, "payload": None,
-        "reason": "", "digest": "7c1e90af55aa",
-    }  # fmt: skip
+        "kind": "do",
+        "what": "decide",
+        "approval": "a1b2",
+        "run": "0199b8a2-7c1e",
+        "decision": "approve",
+        "edited": False,
+        "payload": None,
+        "reason": "",
+        "digest": "7c1e90af55aa",
+    }
     assert "recorded" not in card.inner_text()
     assert card.get_by_role("button", name="Approve").get_attribute("aria-busy") == "true"
     assert not card.get_by_role("button", name="Reject").is_enabled()
@@ -83,7 +113,11 @@ def test_recorded_is_said_only_after_the_kernel_has_said_so(run: Face) -> None:
     assert "✓ Approved · recorded" in card.inner_text()
     assert not card.get_by_role("button", name="Approve").is_visible()
     run.patch(set={"approvals": {"a1b2": approval(PLAN, status="approved", by="ada", decided=NOW)}})
-    assert "Approved by ada" in card.inner_text() and "UTC" in card.inner_text() and "recorded" in card.inner_text()
+    assert (
+        "Approved by ada" in card.inner_text()
+        and "UTC" in card.inner_text()
+        and "recorded" in card.inner_text()
+    )
 
 
 def test_a_refusal_shows_its_sentence_and_leaves_the_form_as_it_was(run: Face) -> None:
@@ -127,8 +161,19 @@ def test_enter_in_a_field_never_approves(run: Face) -> None:
 
 def test_who_was_faster_is_shown(run: Face) -> None:
     card = ask(run, PLAN)
-    run.patch(set={"approvals": {"a1b2": approval(PLAN, status="rejected", by="grace", decided=NOW, reason="too dear")}})
-    assert "✕ Rejected by grace: too dear" in card.inner_text() and not card.get_by_role("button", name="Approve").is_visible()
+    run.patch(
+        set={
+            "approvals": {
+                "a1b2": approval(
+                    PLAN, status="rejected", by="grace", decided=NOW, reason="too dear"
+                )
+            }
+        }
+    )
+    assert (
+        "✕ Rejected by grace: too dear" in card.inner_text()
+        and not card.get_by_role("button", name="Approve").is_visible()
+    )
     assert "recorded" not in card.inner_text(), "nobody answered here"
 
 
@@ -142,14 +187,22 @@ def test_when_the_question_changes_edits_of_the_old_one_are_not_sent(run: Face) 
 
 
 def test_several_questions_stand_above_the_steps_each_with_its_own_answer(run: Face) -> None:
-    cards = ask(run, PLAN, approval({"usd": 0.5}, id="c3", i=1, ask="spend", question="Spend more?", digest="abcd1234"))
+    cards = ask(
+        run,
+        PLAN,
+        approval(
+            {"usd": 0.5}, id="c3", i=1, ask="spend", question="Spend more?", digest="abcd1234"
+        ),
+    )
     assert cards.count() == 2
     cards.nth(1).get_by_role("button", name="Approve").click()
     assert (answer(run)["approval"], answer(run)["digest"]) == ("c3", "abcd1234")
 
 
 def test_a_long_payload_is_there_whole_and_scrolls_inside_its_card(run: Face) -> None:
-    card = ask(run, {"body": "word " * 20_000 + "THE END", "list": [f"item {i}" for i in range(500)]})
+    card = ask(
+        run, {"body": "word " * 20_000 + "THE END", "list": [f"item {i}" for i in range(500)]}
+    )
     assert "THE END" in card.inner_text() and "item 499" in card.inner_text()
     box = card.locator(".sk-payload")
     assert box.bounding_box()["height"] < 400
@@ -169,7 +222,9 @@ def test_edits_are_counted_and_marked_in_place_when_the_editor_is_closed(run: Fa
     click(run, "Remove item 3")
     assert run.page.get_by_role("button", name="Approve with 2 edits").is_visible()
     click(run, "Done editing")
-    assert run.page.locator("ins").all_inner_texts() == ["more "] and run.page.locator("del").all_inner_texts() == ["What does it cost?"]
+    assert run.page.locator("ins").all_inner_texts() == ["more "] and run.page.locator(
+        "del"
+    ).all_inner_texts() == ["What does it cost?"]
     click(run, "Approve with 2 edits")
     assert answer(run)["edited"] is True
     assert answer(run)["payload"] == ["How much more water does it hold?", "For how long?"]
@@ -204,7 +259,9 @@ def test_a_list_is_edited_by_keyboard_alone(run: Face) -> None:
     keys = run.page.keyboard
     assert run.page.evaluate("() => document.activeElement.value") == PLAN[0]
     keys.press("Alt+ArrowDown")
-    assert run.page.evaluate("() => document.activeElement.value") == PLAN[0], "the focus goes with the row"
+    assert run.page.evaluate("() => document.activeElement.value") == PLAN[0], (
+        "the focus goes with the row"
+    )
     keys.press("Alt+ArrowDown")
     keys.press("Enter")
     keys.type("And for clay?")
@@ -222,18 +279,37 @@ SCHEMA = {
         "subject": {"type": "string", "maxLength": 20},
         "copies": {"type": "integer", "minimum": 1, "maximum": 5},
         "urgent": {"type": "boolean"},
-        "priority": {"enum": ["low", "normal", "high"], "default": "normal", "description": "How it is marked"},
+        "priority": {
+            "enum": ["low", "normal", "high"],
+            "default": "normal",
+            "description": "How it is marked",
+        },
         "note": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
         "where": {"$ref": "#/$defs/Place"},
         "people": {"type": "array", "items": {"$ref": "#/$defs/Person"}, "minItems": 1},
         "odd": {"type": "array", "prefixItems": [{"type": "string"}]},
     },
     "$defs": {
-        "Place": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-        "Person": {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "number"}}, "required": ["name"]},
+        "Place": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+        },
+        "Person": {
+            "type": "object",
+            "properties": {"name": {"type": "string"}, "age": {"type": "number"}},
+            "required": ["name"],
+        },
     },
 }
-MAIL = {"subject": "Hi", "copies": 2, "urgent": False, "where": {"city": "Bern"}, "people": [{"name": "Ada", "age": 36}], "odd": ["x", 1]}
+MAIL = {
+    "subject": "Hi",
+    "copies": 2,
+    "urgent": False,
+    "where": {"city": "Bern"},
+    "people": [{"name": "Ada", "age": 36}],
+    "odd": ["x", 1],
+}
 
 
 def test_a_form_is_made_from_the_schema(run: Face) -> None:
@@ -252,9 +328,15 @@ def test_a_form_is_made_from_the_schema(run: Face) -> None:
     assert page.get_by_text("How it is marked").is_visible()
     page.get_by_role("button", name="Approve with 9 edits").click()
     assert answer(run)["payload"] == {
-        "subject": "Hello", "copies": 3, "urgent": True, "priority": "high", "note": "soon", "where": {"city": "Basel"},
-        "people": [{"name": "Ada", "age": 36}, {"name": "Grace"}], "odd": ["y", 2],
-    }  # fmt: skip
+        "subject": "Hello",
+        "copies": 3,
+        "urgent": True,
+        "priority": "high",
+        "note": "soon",
+        "where": {"city": "Basel"},
+        "people": [{"name": "Ada", "age": 36}, {"name": "Grace"}],
+        "odd": ["y", 2],
+    }
 
 
 def test_what_was_not_given_and_not_touched_is_not_sent(run: Face) -> None:
@@ -275,7 +357,9 @@ def test_what_was_not_given_and_not_touched_is_not_sent(run: Face) -> None:
         ("odd as JSON", "[1,", "This is not JSON"),
     ],
 )
-def test_what_does_not_fit_is_said_and_not_sent(run: Face, label: str, wrong: str, sentence: str) -> None:
+def test_what_does_not_fit_is_said_and_not_sent(
+    run: Face, label: str, wrong: str, sentence: str
+) -> None:
     edited(run, MAIL, SCHEMA)
     field = run.page.get_by_label(label, exact=True)
     field.fill(wrong)
@@ -289,7 +373,15 @@ def test_what_does_not_fit_is_said_and_not_sent(run: Face, label: str, wrong: st
 
 
 def test_without_a_schema_the_form_is_made_from_the_payload(run: Face) -> None:
-    payload = {"title": "T", "n": 1.5, "on": True, "tags": ["a"], "rows": [{"x": 1}, {"x": 2}], "mixed": [1, "a"], "none": None}
+    payload = {
+        "title": "T",
+        "n": 1.5,
+        "on": True,
+        "tags": ["a"],
+        "rows": [{"x": 1}, {"x": 2}],
+        "mixed": [1, "a"],
+        "none": None,
+    }
     edited(run, payload)
     page = run.page
     page.get_by_label("title", exact=True).fill("U")
@@ -310,9 +402,16 @@ def test_without_a_schema_the_form_is_made_from_the_payload(run: Face) -> None:
 
 
 @pytest.mark.parametrize(
-    "form", [{"$ref": "#/$defs/Loop", "$defs": {"Loop": {"$ref": "#/$defs/Loop"}}}, {"$ref": "https://x.org/s"}, {"not": {}}]
+    "form",
+    [
+        {"$ref": "#/$defs/Loop", "$defs": {"Loop": {"$ref": "#/$defs/Loop"}}},
+        {"$ref": "https://x.org/s"},
+        {"not": {}},
+    ],
 )
-def test_a_schema_that_no_form_can_be_made_of_is_edited_as_json(run: Face, form: dict[str, Any]) -> None:
+def test_a_schema_that_no_form_can_be_made_of_is_edited_as_json(
+    run: Face, form: dict[str, Any]
+) -> None:
     edited(run, {"a": 1}, form)
     run.page.get_by_label("Value as JSON").fill('{"a": 2}')
     click(run, "Approve with 1 edit")
@@ -329,14 +428,27 @@ def test_numbers_beyond_what_javascript_holds_are_shown_and_sent_digit_by_digit(
     card = ask(run, marked(payload))
     assert str(BIG) in card.inner_text() and str(-(2**53) - 1) in card.inner_text()
     click(run, "Edit")
-    assert card.get_by_role("button", name="Approve", exact=True).is_visible(), "nothing was edited yet"
+    assert card.get_by_role("button", name="Approve", exact=True).is_visible(), (
+        "nothing was edited yet"
+    )
     assert card.get_by_label("id").input_value() == str(BIG)
     card.get_by_label("count").fill("2")
     run.drawn()
     click(run, "Approve with 1 edit")
     assert unmarked(answer(run)["payload"]) == payload | {"count": 2}
     run.reply()
-    run.patch(set={"approvals": {"a1b2": approval(marked(payload), status="edited", answer=marked(payload | {"count": 2}), decided=NOW)}})
+    run.patch(
+        set={
+            "approvals": {
+                "a1b2": approval(
+                    marked(payload),
+                    status="edited",
+                    answer=marked(payload | {"count": 2}),
+                    decided=NOW,
+                )
+            }
+        }
+    )
     card.get_by_text("What was asked").click()
     assert str(BIG) in card.inner_text()
 
@@ -352,5 +464,7 @@ def test_a_number_beyond_what_javascript_holds_can_be_written(run: Face) -> None
 
 def test_numbers_of_a_long_list_stand_on_one_line(run: Face) -> None:
     edited(run, [f"item {i}" for i in range(120)])
-    heights = run.page.locator(".sk-item > .sk-num").evaluate_all("all => all.map(one => one.getBoundingClientRect().height)")
+    heights = run.page.locator(".sk-item > .sk-num").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect().height)"
+    )
     assert len(heights) == 120 and max(heights) == min(heights)

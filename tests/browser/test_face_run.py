@@ -1,4 +1,6 @@
-"""What holds of the view of a run, of the cards that ask, and of the kit under them; in a page without Jupyter."""
+"""What holds of the view of a run, of the cards that ask, and of the kit under them; in a page
+without Jupyter.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def click(run: Face, name: str) -> None:
 
 def names(run: Face) -> list[str]:
     """Returns the accessible names of the buttons in sight."""
-    found: list[str] = run.page.get_by_role("button").evaluate_all("all => all.map(one => one.ariaLabel ?? one.textContent)")
+    found: list[str] = run.page.get_by_role("button").evaluate_all(
+        "all => all.map(one => one.ariaLabel ?? one.textContent)"
+    )
     return found
 
 
@@ -54,7 +58,10 @@ def test_a_view_says_hello_once_and_draws_what_it_is_given(run: Face) -> None:
     assert run.page.get_by_text("Loading").is_visible()
     run.snapshot(run_state())
     shown = run.page.get_by_role("region", name="Run", exact=True)
-    assert (shown.get_attribute("data-run"), shown.get_attribute("data-status")) == ("0199b8a2-7c1e", "running")
+    assert (shown.get_attribute("data-run"), shown.get_attribute("data-status")) == (
+        "0199b8a2-7c1e",
+        "running",
+    )
     assert "Reading" in shown.inner_text() and "$0.03 of $0.50" in shown.inner_text()
     assert run.page.locator("[data-sk-view=run]").count() == 1
 
@@ -62,7 +69,9 @@ def test_a_view_says_hello_once_and_draws_what_it_is_given(run: Face) -> None:
 def test_a_patch_changes_what_it_names_and_nothing_else(run: Face) -> None:
     run.snapshot(run_state(steps=keyed_by([step(0, "plan"), step(1, "search", "running")], "key")))
     run.patch(set={"steps": {"k1": step(1, "search"), "k2": step(2, "read", "running")}})
-    assert [row.split("\n")[0] for row in run.page.locator(".sk-step .sk-name").all_inner_texts()] == ["plan", "search", "read"]
+    assert [
+        row.split("\n")[0] for row in run.page.locator(".sk-step .sk-name").all_inner_texts()
+    ] == ["plan", "search", "read"]
     assert run.page.locator("[data-step=k1]").get_attribute("data-status") == "completed"
     run.patch(set={"steps": {"k2": None}})
     assert run.page.locator(".sk-step").count() == 2
@@ -104,7 +113,9 @@ def test_a_view_redraws_only_what_its_selector_changed(chrome: Any) -> None:
         assert run.page.evaluate("window.counts") == {"word": 1, "steps": 1, "pair": 1, "one": 1}
         run.patch(set={"steps": {"k1": step(1, "b", "failed")}})
         assert run.page.evaluate("window.counts") == {"word": 1, "steps": 2, "pair": 1, "one": 1}
-        run.snapshot(state | {"steps": state["steps"] | {"k1": step(1, "b", "failed")}})  # what another tab asked for
+        run.snapshot(
+            state | {"steps": state["steps"] | {"k1": step(1, "b", "failed")}}
+        )  # what another tab asked for
         assert run.page.evaluate("window.counts") == {"word": 1, "steps": 2, "pair": 1, "one": 1}
         run.give("beat")
         assert run.page.evaluate("window.counts.word") == 1
@@ -112,7 +123,12 @@ def test_a_view_redraws_only_what_its_selector_changed(chrome: Any) -> None:
 
 def test_many_messages_in_one_frame_are_drawn_once(chrome: Any) -> None:
     with face(
-        chrome, "run", code=probe("store.select((s) => s.run.message, () => (window.draws = (window.draws ?? 0) + 1), signal);")
+        chrome,
+        "run",
+        code=probe(
+            "store.select((s) => s.run.message, () => (window.draws = (window.draws ?? 0) + 1),"
+            " signal);"
+        ),
     ) as run:
         run.snapshot(run_state())
         run.page.evaluate(
@@ -128,7 +144,9 @@ def probe(draw: str) -> str:
     """Returns the kit with a view of the test's own; ``draw`` may use root, store, link, signal."""
     from sentient_kernel.widgets.bundle import bundle
 
-    return bundle("run").replace('mount("run", drawRun)', f'mount("probe", (root, store, link, signal) => {{ {draw} }})')
+    return bundle("run").replace(
+        'mount("run", drawRun)', f'mount("probe", (root, store, link, signal) => {{ {draw} }})'
+    )
 
 
 # ---- what a person does stays ------------------------------------------------------------------------------------------------
@@ -139,16 +157,22 @@ def test_focus_and_what_is_typed_survive_updates(run: Face) -> None:
     field = run.page.get_by_label("Steer the run")
     field.fill("look at clay too")
     field.evaluate("one => one.setSelectionRange(5, 7)")
-    run.patch(set={"run": asking(word="Reading")["run"], "steps": {"k1": step(1, "more", "running")}})
+    run.patch(
+        set={"run": asking(word="Reading")["run"], "steps": {"k1": step(1, "more", "running")}}
+    )
     run.snapshot(asking(approval(PLAN), approval(["x"], id="b2", i=1, digest="other")))
-    now = run.page.evaluate("() => [document.activeElement.ariaLabel, document.activeElement.value, document.activeElement.selectionStart]")
+    now = run.page.evaluate(
+        "() => [document.activeElement.ariaLabel, document.activeElement.value,"
+        " document.activeElement.selectionStart]"
+    )
     assert now == ["Steer the run", "look at clay too", 5]
 
 
 def test_a_selection_in_text_that_grows_stays(run: Face) -> None:
     run.snapshot(run_state(texts={"a": {"by": "a", "text": "Three field trials", "at": 0}}))
     run.page.evaluate(
-        "() => { const node = document.querySelector('.sk-words').firstChild; getSelection().setBaseAndExtent(node, 6, node, 11); }"
+        "() => { const node = document.querySelector('.sk-words').firstChild;"
+        " getSelection().setBaseAndExtent(node, 6, node, 11); }"
     )
     run.patch(text={"a": [18, " report a rise"]})
     assert run.page.evaluate("() => String(getSelection())") == "field"
@@ -163,7 +187,10 @@ def test_keyed_children_keep_their_elements_and_the_focus_in_another_order(chrom
     """)
     with face(chrome, "run", code=code) as run:
         run.snapshot(run_state())
-        run.page.evaluate("() => { order(['a', 'b', 'c', 'd']); box = document.querySelectorAll('input'); box[2].focus(); }")
+        run.page.evaluate(
+            "() => { order(['a', 'b', 'c', 'd']); box = document.querySelectorAll('input');"
+            " box[2].focus(); }"
+        )
         run.page.evaluate("() => order(['d', 'c', 'x', 'a'])")
         found = run.page.evaluate(
             """() => [[...document.querySelectorAll('input')].map(one => one.value), document.activeElement.value,
@@ -175,7 +202,9 @@ def test_keyed_children_keep_their_elements_and_the_focus_in_another_order(chrom
 # ---- a fault in a view -------------------------------------------------------------------------------------------------------
 
 
-def test_a_view_that_throws_shows_a_card_reports_the_error_and_can_be_drawn_again(chrome: Any) -> None:
+def test_a_view_that_throws_shows_a_card_reports_the_error_and_can_be_drawn_again(
+    chrome: Any,
+) -> None:
     code = probe("""
       if (!window.mended) throw new TypeError("no such thing");
       root.append(h("p", {}, "drawn"));
@@ -187,7 +216,10 @@ def test_a_view_that_throws_shows_a_card_reports_the_error_and_can_be_drawn_agai
         card = run.page.get_by_role("alert")
         assert "This view stopped." in card.inner_text() and "no such thing" in card.inner_text()
         [error] = run.sent("error")
-        assert (error["where"], error["message"]) == ("probe", "no such thing") and "TypeError" in error["stack"]
+        assert (error["where"], error["message"]) == (
+            "probe",
+            "no such thing",
+        ) and "TypeError" in error["stack"]
         run.page.evaluate("() => { window.mended = true; }")
         click(run, "Draw again")
         assert run.page.get_by_text("drawn").is_visible()
@@ -197,7 +229,11 @@ def test_a_view_that_throws_shows_a_card_reports_the_error_and_can_be_drawn_agai
         assert run.page.get_by_role("alert").is_visible(), "a stopped view is not drawn"
         click(run, "Draw again")
         click(run, "Press")
-        assert [one["message"] for one in run.sent("error")] == ["no such thing", "in an update", "in a handler"]
+        assert [one["message"] for one in run.sent("error")] == [
+            "no such thing",
+            "in an update",
+            "in a handler",
+        ]
 
 
 def test_a_fault_in_one_part_leaves_the_others_as_they_are(run: Face) -> None:
@@ -214,7 +250,11 @@ def test_a_working_run_offers_pause_finish_now_cancel_and_a_line_to_steer(run: F
     run.snapshot(run_state())
     assert names(run) == ["Pause", "Finish now", "Cancel", "Send"]
     click(run, "Pause")
-    assert {k: v for k, v in run.sent("do")[-1].items() if k != "id"} == {"kind": "do", "what": "pause", "run": "0199b8a2-7c1e"}
+    assert {k: v for k, v in run.sent("do")[-1].items() if k != "id"} == {
+        "kind": "do",
+        "what": "pause",
+        "run": "0199b8a2-7c1e",
+    }
     assert run.page.get_by_role("button", name="Pause").is_disabled(), "until there is an answer"
     run.reply()
     run.page.get_by_role("button", name="Pause", disabled=False).wait_for()
@@ -241,7 +281,9 @@ def test_cancel_asks_once_more_in_place(run: Face) -> None:
 
 
 @pytest.mark.parametrize("status", ["paused", "failed", "crashed", "cancelled"])
-def test_a_run_that_stands_still_offers_resume_and_says_how_to_go_on(run: Face, status: str) -> None:
+def test_a_run_that_stands_still_offers_resume_and_says_how_to_go_on(
+    run: Face, status: str
+) -> None:
     trouble = {
         "heading": "It stopped",
         "text": "Because.",
@@ -249,7 +291,14 @@ def test_a_run_that_stands_still_offers_resume_and_says_how_to_go_on(run: Face, 
         "next": "Say `run.resume()` to go on.",
         "soft": status == "paused",
     }
-    run.snapshot(run_state(status=status, word=status.capitalize(), ended=None if status == "paused" else NOW, trouble=trouble))
+    run.snapshot(
+        run_state(
+            status=status,
+            word=status.capitalize(),
+            ended=None if status == "paused" else NOW,
+            trouble=trouble,
+        )
+    )
     assert "Resume" in names(run) and "Pause" not in names(run) and "Send" not in names(run)
     assert run.page.locator("code", has_text="run.resume()").count() == 1
     click(run, "Resume")
@@ -262,7 +311,9 @@ def test_time_ticks_while_a_run_works(run: Face) -> None:
     run.snapshot(run_state(started=NOW - 10_000))
     timer = run.page.get_by_role("timer")
     before = timer.inner_text()
-    run.page.wait_for_function("(before) => document.querySelector('[role=timer]').innerText !== before", arg=before)
+    run.page.wait_for_function(
+        "(before) => document.querySelector('[role=timer]').innerText !== before", arg=before
+    )
 
 
 def test_states_are_said_in_words_and_politely(run: Face) -> None:
@@ -271,21 +322,38 @@ def test_states_are_said_in_words_and_politely(run: Face) -> None:
     assert live.count() == 1
     run.patch(set={"approvals": {"a1b2": approval(PLAN)}})
     assert run.page.locator("[aria-live=polite]", has_text="Go ahead with this plan?").count() == 1
-    assert run.page.locator(".sk-words[aria-live], [aria-live] .sk-words").count() == 0, "not for every token"
+    assert run.page.locator(".sk-words[aria-live], [aria-live] .sk-words").count() == 0, (
+        "not for every token"
+    )
 
 
 # ---- steps and texts -----------------------------------------------------------------------------------------------------------
 
 
 def test_few_steps_are_all_there_with_why_and_tries(run: Face) -> None:
-    rows = [step(0, "plan"), step(1, "read", "failed", depth=1, tries="3 tries", why="Server answered 503")]
+    rows = [
+        step(0, "plan"),
+        step(1, "read", "failed", depth=1, tries="3 tries", why="Server answered 503"),
+    ]
     run.snapshot(run_state(steps=keyed_by(rows, "key")))
     text = run.page.get_by_role("list", name="Steps").inner_text()
-    assert "3 tries" in text and "Server answered 503" in text and "failed" in text and "0.9 s" in text
+    assert (
+        "3 tries" in text and "Server answered 503" in text and "failed" in text and "0.9 s" in text
+    )
 
 
-def test_five_thousand_steps_are_drawn_well_under_a_second_and_those_to_look_at_are_a_click_away(run: Face) -> None:
-    rows = [step(i, f"read page {i}", "failed" if i == 40 else "completed", why="HTTP 404" if i == 40 else "") for i in range(5_000)]
+def test_five_thousand_steps_are_drawn_well_under_a_second_and_those_to_look_at_are_a_click_away(
+    run: Face,
+) -> None:
+    rows = [
+        step(
+            i,
+            f"read page {i}",
+            "failed" if i == 40 else "completed",
+            why="HTTP 404" if i == 40 else "",
+        )
+        for i in range(5_000)
+    ]
     state = run_state(steps=keyed_by(rows, "key"))
     took = run.page.evaluate(
         """async (state) => { const begun = performance.now();
@@ -296,12 +364,16 @@ def test_five_thousand_steps_are_drawn_well_under_a_second_and_those_to_look_at_
     run.n = 1
     assert took < 1_000
     assert run.page.locator(".sk-step").count() < 60
-    assert run.page.locator("[data-step=k4999]").count() == 1, "the newest are in sight while it works"
+    assert run.page.locator("[data-step=k4999]").count() == 1, (
+        "the newest are in sight while it works"
+    )
     click(run, "✕ 1 failed")
     run.drawn()
     found = run.page.locator("[data-step=k40]")
     assert (
-        "HTTP 404" in found.inner_text() and found.get_attribute("aria-posinset") == "41" and found.get_attribute("aria-setsize") == "5000"
+        "HTTP 404" in found.inner_text()
+        and found.get_attribute("aria-posinset") == "41"
+        and found.get_attribute("aria-setsize") == "5000"
     )
 
 
@@ -320,7 +392,10 @@ def test_a_list_of_a_hundred_thousand_rows_keeps_few_of_them_in_the_page(chrome:
         run.page.get_by_role("list", name="Rows").focus()
         run.page.keyboard.press("End")
         run.drawn()
-        assert rows.last.inner_text() == "row 99999" and rows.last.get_attribute("aria-posinset") == "100000"
+        assert (
+            rows.last.inner_text() == "row 99999"
+            and rows.last.get_attribute("aria-posinset") == "100000"
+        )
         run.page.evaluate("() => list.show(50000)")
         run.drawn()
         assert run.page.get_by_text("row 50000", exact=True).is_visible() and rows.count() < 40
@@ -346,17 +421,26 @@ def test_at_most_four_texts_are_shown_and_their_end_is_in_sight(run: Face) -> No
 
 
 @pytest.mark.timeout(60)
-def test_two_thousand_tokens_a_second_in_ten_panes_leave_the_page_idle_most_of_the_time(run: Face) -> None:
+def test_two_thousand_tokens_a_second_in_ten_panes_leave_the_page_idle_most_of_the_time(
+    run: Face,
+) -> None:
     session = run.page.context.new_cdp_session(run.page)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})  # processor time: a busy machine does not count
+    session.send(
+        "Performance.enable", {"timeDomain": "threadTicks"}
+    )  # processor time: a busy machine does not count
 
     def spent() -> float:
-        return next(one["value"] for one in session.send("Performance.getMetrics")["metrics"] if one["name"] == "TaskDuration")
+        return next(
+            one["value"]
+            for one in session.send("Performance.getMetrics")["metrics"]
+            if one["name"] == "TaskDuration"
+        )
 
-    run.snapshot(run_state(texts={f"w{i}": {"by": f"w{i}", "text": "", "at": 0} for i in range(10)}))
+    run.snapshot(
+        run_state(texts={f"w{i}": {"by": f"w{i}", "text": "", "at": 0} for i in range(10)})
+    )
     before = spent()
-    run.page.evaluate(
-        """async () => {
+    run.page.evaluate("""async () => {
           const at = Array(10).fill(0);
           for (let n = 2; n < 32; n++) {   // three seconds, a batch every 100 ms
             const text = {};
@@ -364,8 +448,7 @@ def test_two_thousand_tokens_a_second_in_ten_panes_leave_the_page_idle_most_of_t
             window.give({kind: "patch", n, seq: n, now: 0, text});
             await new Promise((done) => setTimeout(done, 100));
           }
-        }"""
-    )
+        }""")
     assert run.page.locator(".sk-words").first.inner_text().count("token") == 600
     assert spent() - before < 0.9  # of three seconds; it was a third of that
 
@@ -388,9 +471,15 @@ def test_when_sending_fails_everything_is_read_only_until_the_kernel_is_heard(ru
     assert run.page.get_by_role("button", name="Approve", exact=True).is_enabled()
 
 
-def test_fifteen_seconds_of_silence_mean_that_the_kernel_is_gone_and_beats_prevent_that(run: Face) -> None:
+def test_fifteen_seconds_of_silence_mean_that_the_kernel_is_gone_and_beats_prevent_that(
+    run: Face,
+) -> None:
     run.page.clock.install()
-    run.page.evaluate("(text) => { unmount(); document.getElementById('cell').replaceChildren(); return window.show(text); }", run_bundle())
+    run.page.evaluate(
+        "(text) => { unmount(); document.getElementById('cell').replaceChildren(); return"
+        " window.show(text); }",
+        run_bundle(),
+    )
     run.snapshot(run_state(), drawn=False)
     for _ in range(4):
         run.page.clock.run_for(5_000)
@@ -413,7 +502,9 @@ def test_a_closed_workbench_is_called_that_and_not_a_kernel_that_is_gone(run: Fa
     assert not run.page.get_by_text("Kernel gone").count()
 
 
-def test_a_view_that_comes_when_the_workbench_is_closed_leaves_the_place_to_what_is_kept(run: Face) -> None:
+def test_a_view_that_comes_when_the_workbench_is_closed_leaves_the_place_to_what_is_kept(
+    run: Face,
+) -> None:
     run.give("closed")
     assert run.page.get_by_text("Workbench closed: read only").is_visible()
     assert not run.page.get_by_text("Loading").count()
@@ -444,14 +535,16 @@ def test_plain_keys_stay_in_the_view_and_combinations_leave_it(run: Face) -> Non
     run.page.keyboard.press("Control+s")
     assert "s" in run.page.evaluate("() => window.reached")
     bare = run.page.evaluate(
-        "() => [...document.querySelectorAll('button, input, textarea, select, summary, [tabindex]')]"
-        ".filter(one => one.dataset.lmSuppressShortcuts !== 'true').length"
+        "() => [...document.querySelectorAll('button, input, textarea, select, summary,"
+        " [tabindex]')].filter(one => one.dataset.lmSuppressShortcuts !== 'true').length"
     )
     assert bare == 0
 
 
 def test_kept_static_views_of_the_run_are_hidden_while_the_live_one_is_there(chrome: Any) -> None:
-    output = '<div class="jp-OutputArea-child" id="kept"><div data-kept="0199b8a2-7c1e">old</div></div>'
+    output = (
+        '<div class="jp-OutputArea-child" id="kept"><div data-kept="0199b8a2-7c1e">old</div></div>'
+    )
     extra = output + '<div data-kept="another" id="other">x</div>'
     with face(chrome, "run", extra=extra) as run:
         assert run.page.locator("#kept").is_visible()
@@ -465,15 +558,29 @@ def test_kept_static_views_of_the_run_are_hidden_while_the_live_one_is_there(chr
 
 def test_what_others_wrote_stays_text(run: Face) -> None:
     rows = [step(0, HOSTILE, "failed", why=HOSTILE)]
-    trouble = {"heading": HOSTILE, "text": HOSTILE, "where": HOSTILE, "next": HOSTILE, "soft": False}
+    trouble = {
+        "heading": HOSTILE,
+        "text": HOSTILE,
+        "where": HOSTILE,
+        "next": HOSTILE,
+        "soft": False,
+    }
     state = asking(
         approval({HOSTILE: [HOSTILE, {"deep": "x" * 100_000}]}, question=HOSTILE, by=HOSTILE),
-        title=HOSTILE, word=HOSTILE, message=HOSTILE, cost=HOSTILE, name=HOSTILE, counts=HOSTILE, trouble=trouble,
+        title=HOSTILE,
+        word=HOSTILE,
+        message=HOSTILE,
+        cost=HOSTILE,
+        name=HOSTILE,
+        counts=HOSTILE,
+        trouble=trouble,
         steps=keyed_by(rows, "key"),
         texts={HOSTILE: {"by": HOSTILE, "text": HOSTILE * 50, "at": 0}},
-        sources={HOSTILE: {"source": HOSTILE, "i": 0, "holds": HOSTILE, "gave": HOSTILE, "why": HOSTILE}},
+        sources={
+            HOSTILE: {"source": HOSTILE, "i": 0, "holds": HOSTILE, "gave": HOSTILE, "why": HOSTILE}
+        },
         phases=[{"name": HOSTILE, "label": HOSTILE, "state": "now", "said": HOSTILE}],
-    )  # fmt: skip
+    )
     run.snapshot(state)
     click(run, "Edit")
     assert run.page.locator("#cell img, #cell script").count() == 0
@@ -490,7 +597,9 @@ def test_attributes_that_run_code_are_refused_and_links_are_safe(chrome: Any) ->
     with face(chrome, "run", code=code) as run:
         run.snapshot(run_state())
         assert run.page.evaluate("window.refused") == ["onclick", "srcdoc", "src"]
-        links = run.page.locator("a").evaluate_all("all => all.map(one => [one.getAttribute('href'), one.rel])")
+        links = run.page.locator("a").evaluate_all(
+            "all => all.map(one => [one.getAttribute('href'), one.rel])"
+        )
         assert links == [[None, ""], ["https://example.org", "noopener noreferrer"]]
 
 
@@ -519,16 +628,29 @@ CONTRAST = """() => {
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_words_stand_out_and_nothing_overflows_in_both_themes_and_widths(chrome: Any, theme: str, width: int) -> None:
+def test_words_stand_out_and_nothing_overflows_in_both_themes_and_widths(
+    chrome: Any, theme: str, width: int
+) -> None:
     rows = [
-        step(i, f"read {i}", status, why="why") for i, status in enumerate(["completed", "failed", "retrying", "running", "interrupted"])
+        step(i, f"read {i}", status, why="why")
+        for i, status in enumerate(["completed", "failed", "retrying", "running", "interrupted"])
     ]
     state = asking(
-        approval({"plan": PLAN, "usd": 0.5}, expires=NOW + 5_000), approval(PLAN, id="b", i=1, digest="other"),
-        steps=keyed_by(rows, "key"), texts={"a": {"by": "a", "text": "words", "at": 0}},
-        trouble={"heading": "Bad", "text": "Because.", "where": "a.py", "next": "Go on with `x`.", "soft": False},
-        sources={"web": {"source": "web", "i": 0, "holds": "", "gave": "nothing", "why": "rate limited"}},
-    )  # fmt: skip
+        approval({"plan": PLAN, "usd": 0.5}, expires=NOW + 5_000),
+        approval(PLAN, id="b", i=1, digest="other"),
+        steps=keyed_by(rows, "key"),
+        texts={"a": {"by": "a", "text": "words", "at": 0}},
+        trouble={
+            "heading": "Bad",
+            "text": "Because.",
+            "where": "a.py",
+            "next": "Go on with `x`.",
+            "soft": False,
+        },
+        sources={
+            "web": {"source": "web", "i": 0, "holds": "", "gave": "nothing", "why": "rate limited"}
+        },
+    )
     with face(chrome, "run", theme=theme, width=width, motion="reduce") as run:
         run.snapshot(state)
         cards = run.page.get_by_role("region", name="Approval")
@@ -539,7 +661,12 @@ def test_words_stand_out_and_nothing_overflows_in_both_themes_and_widths(chrome:
         run.drawn()
         assert run.page.evaluate(CONTRAST) == []
         assert run.page.evaluate("() => document.getElementById('cell').scrollWidth") <= width + 16
-        assert run.page.locator(".sk-cursor").first.evaluate("one => getComputedStyle(one).animationName") == "none"
+        assert (
+            run.page.locator(".sk-cursor").first.evaluate(
+                "one => getComputedStyle(one).animationName"
+            )
+            == "none"
+        )
         assert run.complaints == []
 
 
@@ -548,15 +675,28 @@ def test_words_stand_out_and_nothing_overflows_in_both_themes_and_widths(chrome:
 
 FOREIGN = {
     "heading": "This run comes from a file that was opened here",
-    "text": "Before anything of it is executed here, you are asked whether it may go on with what it names.",
-    "names": {"workflow": "sentient_kernel.research", "sources": [f"papers: {HOSTILE}"], "model": "openai:theirs"},
+    "text": (
+        "Before anything of it is executed here, you are asked whether it may go on with what it"
+        " names."
+    ),
+    "names": {
+        "workflow": "sentient_kernel.research",
+        "sources": [f"papers: {HOSTILE}"],
+        "model": "openai:theirs",
+    },
 }
 
 
 def test_a_run_from_elsewhere_says_so_and_what_it_names_before_it_asks(run: Face) -> None:
     run.snapshot(run_state(status="paused", foreign=FOREIGN))
     note = run.page.get_by_role("note", name="From elsewhere")
-    for named in ("comes from a file that was opened here", "you are asked whether", "openai:theirs", "<img src=x", "[U+202E]"):
+    for named in (
+        "comes from a file that was opened here",
+        "you are asked whether",
+        "openai:theirs",
+        "<img src=x",
+        "[U+202E]",
+    ):
         assert named in note.inner_text()
     run.patch(set={"approvals": keyed_by([approval(FOREIGN["names"], ask="open")], "id")})
     assert "openai:theirs" not in note.inner_text()  # the question lists it now
@@ -567,7 +707,9 @@ def test_a_run_from_elsewhere_says_so_and_what_it_names_before_it_asks(run: Face
 
 def test_what_a_run_from_elsewhere_names_is_approved_or_rejected_and_not_edited(run: Face) -> None:
     run.snapshot(asking(approval(FOREIGN["names"], ask="open"), foreign=FOREIGN))
-    buttons = run.page.get_by_role("region", name="Approval").get_by_role("button").all_inner_texts()
+    buttons = (
+        run.page.get_by_role("region", name="Approval").get_by_role("button").all_inner_texts()
+    )
     assert ("Approve" in buttons, "Edit" in buttons) == (True, False)
     assert "from elsewhere" in run.page.get_by_role("region", name="Approval").inner_text()
     click(run, "Approve")

@@ -1,4 +1,6 @@
-"""Texts of others in every place where one can stand: none of them runs, none of them asks another machine for anything."""
+"""Texts of others in every place where one can stand: none of them runs, none of them asks another
+machine for anything.
+"""
 
 from __future__ import annotations
 
@@ -118,7 +120,16 @@ report.save("report.html")
 found.result().save("found.html")
 wb.document(found.result().citations[0].document) if found.result().citations else found.result()
 """
-SHOWS = ("run", "shown('events', run)", "wb.approvals", "wb.errors", "shown('sources', run)", "reported", "failed[0]", "found")
+SHOWS = (
+    "run",
+    "shown('events', run)",
+    "wb.approvals",
+    "wb.errors",
+    "shown('sources', run)",
+    "reported",
+    "failed[0]",
+    "found",
+)
 REPORT_LIVE = "shown('report', reported, report.to_html())"
 
 
@@ -153,18 +164,30 @@ def saved(chrome: Any, server: Lab) -> dict[str, Any]:
         texts = probed(book, "run", "Object.keys(probe.store.state.texts)")
         snapshots = probed(book, "run", "probe.told.filter(([kind]) => kind === 'snapshot').length")
         edits = _edited(book, server)
-        failures = said(book, server, "[[e.type, e.message] for e in wb.errors if e.code == 'view_error']")
+        failures = said(
+            book, server, "[[e.type, e.message] for e in wb.errors if e.code == 'view_error']"
+        )
         pictures = book.page.screenshot()
         book.save()
         return {
-            "seen": seen, "happened": happened | watched.happened(book.page), "texts": texts, "failures": failures, "edits": edits,
-            "snapshots": snapshots,            "complaints": book.complaints, "picture": pictures,
-        }  # fmt: skip
+            "seen": seen,
+            "happened": happened | watched.happened(book.page),
+            "texts": texts,
+            "failures": failures,
+            "edits": edits,
+            "snapshots": snapshots,
+            "complaints": book.complaints,
+            "picture": pictures,
+        }
 
 
 def _edited(book: Notebook, server: Lab) -> dict[str, Any]:
-    """Edits one text of a question in the page and approves it; returns the payload as it was and as it came out."""
-    place = list(FORMS).index("picture over lines")  # its line ends are none that a browser would write
+    """Edits one text of a question in the page and approves it; returns the payload as it was and
+    as it came out.
+    """
+    place = list(FORMS).index(
+        "picture over lines"
+    )  # its line ends are none that a browser would write
     asked = said(book, server, f"(lambda a: [a.id, a.payload])(run.approvals[{place}])")
     card = book.page.locator(f'[data-sk-view="run"] [data-approval="{asked[0]}"]').first
     card.get_by_role("textbox", name="__proto__", exact=True).fill("changed")
@@ -176,7 +199,9 @@ def _edited(book: Notebook, server: Lab) -> dict[str, Any]:
 
 def told(happened: dict[str, Any]) -> str:
     """Returns what happened, a little of each kind."""
-    return json.dumps({what: [*dict.fromkeys(those)][:12] for what, those in happened.items()}, indent=1)
+    return json.dumps(
+        {what: [*dict.fromkeys(those)][:12] for what, those in happened.items()}, indent=1
+    )
 
 
 def test_nothing_runs_and_nothing_leaves_from_live_views_and_outputs(saved: dict[str, Any]) -> None:
@@ -190,7 +215,8 @@ def test_every_text_was_there_to_be_seen(saved: dict[str, Any]) -> None:
     for view in ("run", "events", "inbox", "errors", "sources", "report"):
         assert marks - set(saved["seen"][view]) == set(), view
     assert set(KEYS) <= set(saved["texts"])
-    # One for each cell that shows it, and one because a text came that was longer than what is kept; none because of an author's name.
+    # One for each cell that shows it, and one because a text came that was longer than what is
+    # kept; none because of an author's name.
     assert saved["snapshots"] == 3
 
 
@@ -201,7 +227,9 @@ def test_a_payload_comes_back_as_it_was_but_for_what_was_edited(saved: dict[str,
 
 
 @pytest.mark.parametrize("trusted", [True, False], ids=["trusted", "not trusted"])
-def test_nothing_happens_when_the_saved_notebook_is_opened_again(saved: dict[str, Any], chrome: Any, server: Lab, trusted: bool) -> None:
+def test_nothing_happens_when_the_saved_notebook_is_opened_again(
+    saved: dict[str, Any], chrome: Any, server: Lab, trusted: bool
+) -> None:
     name = NAME
     if not trusted:
         name = "from-a-colleague.ipynb"
@@ -210,7 +238,10 @@ def test_nothing_happens_when_the_saved_notebook_is_opened_again(saved: dict[str
         (server.folder / name).write_text(json.dumps(notebook), encoding="utf-8")
     with opened(chrome, server, name) as book:
         watched = Watched(book.page.context, server.url)
-        book.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.at(-1).node.scrollIntoView()")
+        book.page.evaluate(
+            "() =>"
+            " window.jupyterapp.shell.currentWidget.content.widgets.at(-1).node.scrollIntoView()"
+        )
         cells = "window.jupyterapp.shell.currentWidget.content.widgets"
         assert book.page.evaluate(f"() => {cells}.every((cell) => cell.model.trusted)") is trusted
         book.page.locator(".jp-OutputArea section").first.wait_for(state="attached")
@@ -220,7 +251,9 @@ def test_nothing_happens_when_the_saved_notebook_is_opened_again(saved: dict[str
         assert not happened, told(happened)
 
 
-def test_nothing_happens_in_files_that_are_given_to_others(saved: dict[str, Any], chrome: Any, server: Lab) -> None:
+def test_nothing_happens_in_files_that_are_given_to_others(
+    saved: dict[str, Any], chrome: Any, server: Lab
+) -> None:
     import sentient_kernel as sk
 
     page = sk.to_html(server.folder / NAME, server.folder / "notebook.html")

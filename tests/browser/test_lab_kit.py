@@ -1,4 +1,6 @@
-"""The test ground itself: each line of ipykernel, both applications, and what a person does to a page."""
+"""The test ground itself: each line of ipykernel, both applications, and what a person does to a
+page.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def write(server: Lab, name: str, *cells: str) -> str:
 
 
 @pytest.mark.parametrize("kernel", LINES)
-def test_a_notebook_runs_on_the_line_of_ipykernel_that_its_metadata_names(chrome: Any, server: Lab, kernel: str) -> None:
+def test_a_notebook_runs_on_the_line_of_ipykernel_that_its_metadata_names(
+    chrome: Any, server: Lab, kernel: str
+) -> None:
     with opened(chrome, server, write(server, f"{kernel}.ipynb", VERSION), kernel=kernel) as book:
         book.run_cell(0)
         book.cell(0).get_by_text(f"ipykernel {LINES[kernel]}").wait_for()
@@ -55,7 +59,9 @@ def test_a_notebook_runs_in_the_notebook_application_too(chrome: Any, server: La
         assert book.complaints == []
 
 
-def test_a_page_is_reloaded_shared_left_and_opened_again_and_its_kernel_restarted(chrome: Any, server: Lab) -> None:
+def test_a_page_is_reloaded_shared_left_and_opened_again_and_its_kernel_restarted(
+    chrome: Any, server: Lab
+) -> None:
     name = write(server, "pages.ipynb", "import os\nthis = os.getpid()", "print('kernel', this)")
     with opened(chrome, server, name, kernel="python3") as book:
         book.run_all()
@@ -67,7 +73,9 @@ def test_a_page_is_reloaded_shared_left_and_opened_again_and_its_kernel_restarte
         second = book.another()
         second.run_cell(1)
         second.wait_for_the_end()
-        assert second.cell(1).locator(".jp-OutputArea-output").inner_text() == said, "another kernel"
+        assert second.cell(1).locator(".jp-OutputArea-output").inner_text() == said, (
+            "another kernel"
+        )
         assert second.page.url != "about:blank" and second.complaints == []
         second.page.close()
         book.python("this = 'changed beside the notebook'")
@@ -84,13 +92,22 @@ def test_a_page_is_reloaded_shared_left_and_opened_again_and_its_kernel_restarte
 
 def test_what_a_user_sets_is_set(chrome: Any, server: Lab) -> None:
     with opened(chrome, server, write(server, "settings.ipynb", "0"), kernel="python3") as book:
-        found = book.page.evaluate(f"() => {IN_APP}.serviceManager.kernels.commsOverSubshells ?? null")
-        kernel = book.page.evaluate(f"() => {IN_APP}.shell.currentWidget.context.sessionContext.session.kernel.commsOverSubshells ?? null")
+        found = book.page.evaluate(
+            f"() => {IN_APP}.serviceManager.kernels.commsOverSubshells ?? null"
+        )
+        kernel = book.page.evaluate(
+            "() =>"
+            f" {IN_APP}.shell.currentWidget.context.sessionContext.session.kernel.commsOverSubshells"
+            " ?? null"
+        )
         assert "disabled" in (found, kernel), (found, kernel)
 
 
 def test_what_shuts_people_out_is_found_where_it_is(chrome: Any, server: Lab) -> None:
-    drawn = '<section class="bad"><button></button></section><section class="good"><button>Approve</button></section>'
+    drawn = (
+        '<section class="bad"><button></button></section><section'
+        ' class="good"><button>Approve</button></section>'
+    )
     cell = f"from IPython.display import HTML\nHTML({drawn!r})"
     with opened(chrome, server, write(server, "barriers.ipynb", cell), kernel="python3") as book:
         book.run_cell(0)

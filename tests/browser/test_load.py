@@ -1,4 +1,6 @@
-"""Load on live views in a real JupyterLab: nothing is lost, little is sent, and the page stays quick."""
+"""Load on live views in a real JupyterLab: nothing is lost, little is sent, and the page stays
+quick.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +39,13 @@ def book(chrome: Any, server: Lab, request: pytest.FixtureRequest) -> Iterator[N
         assert found.complaints == []
 
 
-# What depends on the clock is printed, and judged with a wide margin: a machine that has other things to do is no fault.
+# What depends on the clock is printed, and judged with a wide margin: a machine that has other
+# things to do is no fault.
 
 
-def test_ten_agents_write_200_words_a_second_each_and_every_word_arrives(book: Notebook, server: Lab) -> None:
+def test_ten_agents_write_200_words_a_second_each_and_every_word_arrives(
+    book: Notebook, server: Lab
+) -> None:
     figures = stream(book, server)
     sent, held = figures.pop("sent"), figures.pop("held")
     print("stream", figures)
@@ -54,14 +59,22 @@ def test_ten_agents_write_200_words_a_second_each_and_every_word_arrives(book: N
     assert figures["frame_gap_p95_ms"] < 340
 
 
-def test_a_hundred_thousand_events_are_held_scrolled_and_filtered_with_ease(chrome: Any, book: Notebook, server: Lab) -> None:
+def test_a_hundred_thousand_events_are_held_scrolled_and_filtered_with_ease(
+    chrome: Any, book: Notebook, server: Lab
+) -> None:
     figures = events(chrome, book, server)
     print("events", figures)
     assert figures["heap_mb"] < 60
     assert figures["rows_in_page"] < 60
-    passing = sum("42" in f"{i % 97} {i} {i + 2}" for i in range(EVENTS - 2))  # its chapter, its place, its seq
+    passing = sum(
+        "42" in f"{i % 97} {i} {i + 2}" for i in range(EVENTS - 2)
+    )  # its chapter, its place, its seq
     assert figures["kept"] == f"{passing:,} events of {EVENTS:,}"
-    assert figures["tasks"] > 60 and figures["scroll_task_ms"] < 150 and figures["filter_task_ms"] < 150
+    assert (
+        figures["tasks"] > 60
+        and figures["scroll_task_ms"] < 150
+        and figures["filter_task_ms"] < 150
+    )
 
 
 def test_a_run_of_ten_thousand_events_is_drawn_soon_after_hello(book: Notebook) -> None:

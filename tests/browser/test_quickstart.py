@@ -1,4 +1,6 @@
-"""The tutorials as they are installed, and a run that shows itself, in a real JupyterLab in a real browser."""
+"""The tutorials as they are installed, and a run that shows itself, in a real JupyterLab in a real
+browser.
+"""
 
 from __future__ import annotations
 
@@ -52,14 +54,25 @@ def chrome(needs_browser: Path) -> Iterator[Any]:
 
 
 def write(server: Lab, name: str, cells: list[Any]) -> None:
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    kernel = {
+        "kernelspec": {
+            "name": "python3",
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+        }
+    }
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), server.folder / name)
 
 
 def errors(book: Notebook) -> int:
     """Returns how many outputs of the notebook are errors."""
-    cells = f"{IN_APP}.shell.currentWidget.content.model.sharedModel.cells.filter(cell => cell.cell_type === 'code')"
-    found: int = book.page.evaluate(f"() => {cells}.flatMap(cell => cell.outputs).filter(o => o.output_type === 'error').length")
+    cells = (
+        f"{IN_APP}.shell.currentWidget.content.model.sharedModel.cells.filter(cell =>"
+        " cell.cell_type === 'code')"
+    )
+    found: int = book.page.evaluate(
+        f"() => {cells}.flatMap(cell => cell.outputs).filter(o => o.output_type === 'error').length"
+    )
     return found
 
 
@@ -82,7 +95,11 @@ def test_tutorial_runs_as_installed_and_its_views_work_on_also_without_their_ker
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    shows = next(i for i, cell in enumerate(notebook.cells) if re.search(r"^report$|^%%research|wb\.research(?s:.*)\nrun$", cell.source))
+    shows = next(
+        i
+        for i, cell in enumerate(notebook.cells)
+        if re.search(r"^report$|^%%research|wb\.research(?s:.*)\nrun$", cell.source)
+    )
     write(server, f"{name}.ipynb", notebook.cells)
     with opened(chrome, server, f"{name}.ipynb", kernel=KERNEL) as book:
         book.run_all()
@@ -91,12 +108,17 @@ def test_tutorial_runs_as_installed_and_its_views_work_on_also_without_their_ker
         book.wait_for_the_end(90)
         assert errors(book) == 0 and "*" not in "".join(book.prompts())
         # Beside the live view stands what is kept of it, which that one hides.
-        live, kept = book.cell(shows).locator("[data-sk-view]"), book.cell(shows).locator("[data-kept]")
+        live, kept = (
+            book.cell(shows).locator("[data-sk-view]"),
+            book.cell(shows).locator("[data-kept]"),
+        )
         report = live.get_by_role("region", name="Report").first
         report.wait_for()
         assert kept.last.is_hidden() and not book.page.get_by_text("read only").count()
         mark = kept.last.locator("a.cite").first
-        assert kept.last.locator(mark.get_attribute("href")).count() == 1, "a mark leads to its quote"
+        assert kept.last.locator(mark.get_attribute("href")).count() == 1, (
+            "a mark leads to its quote"
+        )
         for theme in ("JupyterLab Light", "JupyterLab Dark"):
             book.command("apputils:change-theme", theme=theme)
             assert report.bounding_box()["width"] > 500
@@ -111,28 +133,48 @@ def test_tutorial_runs_as_installed_and_its_views_work_on_also_without_their_ker
         assert book.complaints == []
 
 
-def test_a_run_is_redrawn_where_it_is_shown_also_after_its_cell_has_ended(chrome: Any, server: Lab) -> None:
+def test_a_run_is_redrawn_where_it_is_shown_also_after_its_cell_has_ended(
+    chrome: Any, server: Lab
+) -> None:
     code = nbformat.v4.new_code_cell
-    write(server, "live.ipynb", [code(WORK), code("run = wb.start(held, 7)\nrun"), code("run.result()"), code("'next'")])
+    write(
+        server,
+        "live.ipynb",
+        [code(WORK), code("run = wb.start(held, 7)\nrun"), code("run.result()"), code("'next'")],
+    )
     with opened(chrome, server, "live.ipynb") as book:
         for index in (0, 1, 2):
             book.run_cell(index)
         shown = book.cell(1).locator('[data-sk-view] [aria-label="Run"]')
-        book.page.wait_for_function("() => document.querySelector('[data-run]')?.dataset.status === 'running'")
+        book.page.wait_for_function(
+            "() => document.querySelector('[data-run]')?.dataset.status === 'running'"
+        )
         assert "half way" in shown.inner_text()
         first = shown.locator(".sk-bar").first.inner_text()
-        book.page.wait_for_function("(before) => document.querySelector('[data-run] .sk-bar').innerText !== before", arg=first)
+        book.page.wait_for_function(
+            "(before) => document.querySelector('[data-run] .sk-bar').innerText !== before",
+            arg=first,
+        )
         begun = time.monotonic()
         book.command("notebook:interrupt-kernel")
         waiting = book.cell(2)
-        waiting.get_by_text("Detached. Run('held') goes on in the background").wait_for(timeout=5_000)
+        waiting.get_by_text("Detached. Run('held') goes on in the background").wait_for(
+            timeout=5_000
+        )
         assert time.monotonic() - begun < 3
-        assert waiting.locator(".jp-RenderedText").last.inner_text().count("\n") == 0, "more than one line of traceback"
+        assert waiting.locator(".jp-RenderedText").last.inner_text().count("\n") == 0, (
+            "more than one line of traceback"
+        )
         assert book.cell(1).locator('[data-run][data-status="running"]').count() == 1
         book.page.evaluate(
-            "() => window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.requestExecute({code: 'go.set()'}).done"
+            "() =>"
+            " window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.requestExecute({code:"
+            " 'go.set()'}).done"
         )
-        book.page.wait_for_function("() => document.querySelector('[data-run]')?.dataset.status === 'completed'", timeout=10_000)
+        book.page.wait_for_function(
+            "() => document.querySelector('[data-run]')?.dataset.status === 'completed'",
+            timeout=10_000,
+        )
         book.run_cell(3)
         book.page.wait_for_function("() => document.body.innerText.includes(\"'next'\")")
         assert book.complaints == []

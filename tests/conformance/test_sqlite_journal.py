@@ -1,4 +1,6 @@
-"""The SQLite journal keeps what every store promises, whether the disk confirms each commit or not."""
+"""The SQLite journal keeps what every store promises, whether the disk confirms each commit or
+not.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class TestSqliteJournal(JournalConformance, WritingConformance, HoldingConforman
         with ExitStack() as opened:
 
             def open_(clock: Clock | None = None) -> Journal:
-                journal = SqliteJournal(tmp_path / "home" / "journal.db", clock=clock, durability=self.durability)
+                journal = SqliteJournal(
+                    tmp_path / "home" / "journal.db", clock=clock, durability=self.durability
+                )
                 return opened.enter_context(closing(journal))
 
             yield open_

@@ -15,7 +15,9 @@ _NAMES = count()
 
 
 class _File(apsw.VFSFile):
-    """A file of the disk; every operation that changes it is asked for first and told of afterwards."""
+    """A file of the disk; every operation that changes it is asked for first and told of
+    afterwards.
+    """
 
     def __init__(self, disk: Disk, name: str | apsw.URIFilename, flags: list[int]) -> None:
         self._disk = disk
@@ -39,7 +41,9 @@ class _File(apsw.VFSFile):
 
 
 class Disk:
-    """A disk that works. Use ``name`` as the ``vfs`` of a journal; close it when no journal is open any more."""
+    """A disk that works. Use ``name`` as the ``vfs`` of a journal; close it when no journal is open
+    any more.
+    """
 
     def __init__(self) -> None:
         self.name = f"disk-{next(_NAMES)}"
@@ -97,7 +101,9 @@ class FullDisk(Disk):
 
 
 class PoweredDisk(Disk):
-    """A disk that knows what it would still hold if the power failed now: what was confirmed, and by chance some of what came since."""
+    """A disk that knows what it would still hold if the power failed now: what was confirmed, and
+    by chance some of what came since.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,7 +123,9 @@ class PoweredDisk(Disk):
         self._since.pop(name, None)
 
     def power_failure(self, chance: random.Random) -> dict[str, bytes]:
-        """Returns the files as they would be found. Changes that were not confirmed are there all, or none, or as chance has it."""
+        """Returns the files as they would be found. Changes that were not confirmed are there all,
+        or none, or as chance has it.
+        """
         keep = chance.choice([0.0, 1.0, chance.random()])
         with self.lock:
             images = {name: bytearray(image) for name, image in self._safe.items()}

@@ -1,4 +1,5 @@
-"""A process that writes a journal and is killed: ``python journal_writer.py PATH ROWS [--full-every N] [--big]``.
+"""A process that writes a journal and is killed:
+``python journal_writer.py PATH ROWS [--full-every N] [--big]``.
 
 Prints a line ``seq`` for each acknowledged row, and waits at the end to be killed.
 """

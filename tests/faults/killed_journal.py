@@ -15,14 +15,18 @@ WRITER = Path(__file__).with_name("journal_writer.py")
 
 
 class Killed(NamedTuple):
-    """What a killed process left: the folder, the seqs that were acknowledged, and those of them that the disk had confirmed."""
+    """What a killed process left: the folder, the seqs that were acknowledged, and those of them
+    that the disk had confirmed.
+    """
 
     home: Path
     acknowledged: list[int]
     confirmed: list[int]
 
     def copy(self, to: Path) -> Path:
-        """Copies what it left, without the shared memory that does not outlive a machine; returns the journal's path."""
+        """Copies what it left, without the shared memory that does not outlive a machine; returns
+        the journal's path.
+        """
         shutil.rmtree(to, ignore_errors=True)
         to.mkdir(parents=True)
         for name in ("journal.db", "journal.db-wal", "journal.head"):
@@ -30,9 +34,22 @@ class Killed(NamedTuple):
         return to / "journal.db"
 
 
-def leave_behind(home: Path, rows: int, *, full_every: int = 0, size: int = 20, kill_after: int | None = None) -> Killed:
-    """Lets a process write rows, and kills it when it has acknowledged so many; default: all of them."""
-    command = [sys.executable, str(WRITER), str(home / "journal.db"), str(rows), "--full-every", str(full_every), "--size", str(size)]
+def leave_behind(
+    home: Path, rows: int, *, full_every: int = 0, size: int = 20, kill_after: int | None = None
+) -> Killed:
+    """Lets a process write rows, and kills it when it has acknowledged so many; default: all of
+    them.
+    """
+    command = [
+        sys.executable,
+        str(WRITER),
+        str(home / "journal.db"),
+        str(rows),
+        "--full-every",
+        str(full_every),
+        "--size",
+        str(size),
+    ]
     acknowledged, confirmed = [1], []
     environment = {**os.environ, "PYTHONPATH": str(Path(sentient_kernel.__file__).parents[1])}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:

@@ -1,4 +1,6 @@
-"""What the children of the fault tests do with their lives. Everything they did is in files, written before anything can kill them."""
+"""What the children of the fault tests do with their lives. Everything they did is in files,
+written before anything can kill them.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def notes(file: str) -> list[str]:
 
 
 class Person:
-    """Answers what is asked about effects by looking whether they happened, and everything else with yes."""
+    """Answers what is asked about effects by looking whether they happened, and everything else
+    with yes.
+    """
 
     def __init__(self) -> None:
         self.engine: Engine | None = None
@@ -55,7 +59,9 @@ class Person:
     def __call__(self, records: Sequence[Record]) -> None:
         for record in records:
             if record.kind == "approval_requested":
-                threading.Thread(target=self.answer, args=(record.run, record.event), daemon=True).start()
+                threading.Thread(
+                    target=self.answer, args=(record.run, record.event), daemon=True
+                ).start()
 
     def look(self, run: RunId) -> None:
         """Answers what was asked before this life."""
@@ -68,9 +74,16 @@ class Person:
         fields: dict[str, Any] = {}
         if asked.ask == "effect":
             name = asked.question.split("'")[1]
-            fields = {"payload": {"happened": f"did {name}" in notes("effects"), "result": "seen"}, "edited": True}
+            fields = {
+                "payload": {"happened": f"did {name}" in notes("effects"), "result": "seen"},
+                "edited": True,
+            }
         try:
-            self.engine.command(DecideApproval(run=run, approval=asked.approval, decision="approve", by="person", **fields))
+            self.engine.command(
+                DecideApproval(
+                    run=run, approval=asked.approval, decision="approve", by="person", **fields
+                )
+            )
         except AnswerRefused:
             pass  # it was answered in a former life
 
@@ -88,11 +101,15 @@ def opened(folder: str, person: Person | None = None, **settings: Any) -> Engine
 def see(engine: Engine, run: RunId, seconds: float = 30) -> str:
     """Waits for a run's end, writes what it was, and returns it."""
     end = engine.watch(run).result(seconds)
-    note("ends", f"{end} {json.dumps(engine.result(run)) if end == 'completed' else repr(engine.error(run))}")
+    note(
+        "ends",
+        f"{end}"
+        f" {json.dumps(engine.result(run)) if end == 'completed' else repr(engine.error(run))}",
+    )
     return end
 
 
-# -- F01: fifty steps -----------------------------------------------------------------------------------------------------
+# -- F01: fifty steps ------------------------------------------------------------------------------
 
 
 async def pure_work(i: int) -> int:
@@ -137,7 +154,9 @@ async def fifty(ctx: Context, n: int, pause: float) -> int:
 
 
 def fifty_steps(folder: str, lease_ttl: float = 15.0, pause: float = 0.004) -> None:
-    """Begins the run of fifty steps, or goes on with it; an effect happens so many seconds behind its intent."""
+    """Begins the run of fifty steps, or goes on with it; an effect happens so many seconds behind
+    its intent.
+    """
     person = Person()
     engine = opened(folder, person, lease_ttl=lease_ttl)
     run = engine.start(fifty, (50, pause), name="fifty")
@@ -146,7 +165,7 @@ def fifty_steps(folder: str, lease_ttl: float = 15.0, pause: float = 0.004) -> N
     engine.close()
 
 
-# -- F02: named points ----------------------------------------------------------------------------------------------------
+# -- F02: named points -----------------------------------------------------------------------------
 
 
 async def act(idempotency_key: str = "") -> str:
@@ -167,14 +186,16 @@ def act_and_die(folder: str, effect: str, mode: Any = "kill9", point: str | None
     """Lives through one step, or dies at a named point of its life."""
     person = Person()
     name = {"asked": "Shall it act?", "answered": "Shall it act?"}.get(point or "", "act")
-    engine = opened(folder, person, fault_hook=ChaosMonkey(mode, point=point, name=name) if point else None)
+    engine = opened(
+        folder, person, fault_hook=ChaosMonkey(mode, point=point, name=name) if point else None
+    )
     run = engine.start(acting, (effect,), name="acting")
     person.look(run)
     see(engine, run)
     engine.close()
 
 
-# -- F03: five ways to die in a step ----------------------------------------------------------------------------------------
+# -- F03: five ways to die in a step ---------------------------------------------------------------
 
 
 def dies(mode: str) -> str:
@@ -206,7 +227,7 @@ def die_in_a_step(folder: str, mode: str) -> None:
     engine.close()
 
 
-# -- F06, F07: an open question ---------------------------------------------------------------------------------------------
+# -- F06, F07: an open question --------------------------------------------------------------------
 
 
 @workflow
@@ -226,25 +247,40 @@ def asked(engine: Engine, name: str) -> tuple[RunId, ApprovalRequested]:
 
 
 def open_question(folder: str) -> None:
-    """Asks, or asks again after a restart, and writes what a person would see; then it is killed."""
+    """Asks, or asks again after a restart, and writes what a person would see; then it is
+    killed.
+    """
     _, shown = asked(opened(folder), "question")
     note("shown", shown.model_dump_json())
     signal.pause()
 
 
 def answer_and_die(folder: str, name: str, after: float) -> None:
-    """Answers the open question and is killed that many seconds later; writes when the answer counts as recorded."""
+    """Answers the open question and is killed that many seconds later; writes when the answer
+    counts as recorded.
+    """
     engine = opened(folder)
     run, shown = asked(engine, name)
     ChaosMonkey("kill9").after(after)
     payload = {"amount": 7, "answer": name}
-    engine.command(DecideApproval(run=run, approval=shown.approval, decision="approve", payload=payload, edited=True, by="ada"))
+    engine.command(
+        DecideApproval(
+            run=run,
+            approval=shown.approval,
+            decision="approve",
+            payload=payload,
+            edited=True,
+            by="ada",
+        )
+    )
     note("recorded", name)
     signal.pause()
 
 
 def go_on(folder: str, name: str) -> None:
-    """Goes on with a run that asks: to its end when it was answered, else until its question is open again."""
+    """Goes on with a run that asks: to its end when it was answered, else until its question is
+    open again.
+    """
     engine = opened(folder)
     run = engine.start(asking, (1,), name=name)
     while not (end := engine.watch(run)).done() and not engine.live[run].answers:
@@ -253,7 +289,7 @@ def go_on(folder: str, name: str) -> None:
     engine.close()
 
 
-# -- two kernels --------------------------------------------------------------------------------------------------------------------
+# -- two kernels -----------------------------------------------------------------------------------
 
 
 def executes(folder: str) -> None:
@@ -272,7 +308,7 @@ async def talking(ctx: Context) -> list[Any]:
     return [said, heard]
 
 
-# -- homes from elsewhere -----------------------------------------------------------------------------------------------------------
+# -- homes from elsewhere --------------------------------------------------------------------------
 
 
 @workflow
@@ -303,19 +339,40 @@ async def sending(ctx: Context) -> str:
 
 
 def send_as(folder: str, state: str, answers: list[str]) -> None:
-    """Begins a run that sends something, or goes on with it, as the user of a state folder; gives yes to these kinds of questions."""
+    """Begins a run that sends something, or goes on with it, as the user of a state folder; gives
+    yes to these kinds of questions.
+    """
     os.environ["XDG_STATE_HOME"] = state
     engine = opened(folder)
     run = engine.start(sending, (), name="sending")
     for ask in answers:
-        while not (asks := [one.request for one in engine.live[run].state.open_approvals if one.request.ask == ask]):
+        while not (
+            asks := [
+                one.request
+                for one in engine.live[run].state.open_approvals
+                if one.request.ask == ask
+            ]
+        ):
             time.sleep(0.001)
         note("asked", ask)
-        engine.command(DecideApproval(run=run, approval=asks[0].approval, decision="approve", by=state[-1]))
+        engine.command(
+            DecideApproval(run=run, approval=asks[0].approval, decision="approve", by=state[-1])
+        )
     until = time.monotonic() + 0.5
-    while run in engine.live and not engine.live[run].state.open_approvals and time.monotonic() < until:
+    while (
+        run in engine.live
+        and not engine.live[run].state.open_approvals
+        and time.monotonic() < until
+    ):
         time.sleep(0.001)
-    note("waits for", " ".join(one.request.ask for one in engine.live[run].state.open_approvals) if run in engine.live else "nothing")
+    note(
+        "waits for",
+        (
+            " ".join(one.request.ask for one in engine.live[run].state.open_approvals)
+            if run in engine.live
+            else "nothing"
+        ),
+    )
     engine.close()
 
 
@@ -326,11 +383,13 @@ def approve_and_die(folder: str, state: str) -> None:
     run = engine.start(sending, (), name="sending")
     while not (asks := engine.live[run].state.open_approvals):
         time.sleep(0.001)
-    engine.command(DecideApproval(run=run, approval=asks[0].request.approval, decision="approve", by="them"))
+    engine.command(
+        DecideApproval(run=run, approval=asks[0].request.approval, decision="approve", by="them")
+    )
     signal.pause()
 
 
-# -- F33: fork ------------------------------------------------------------------------------------------------------------------------
+# -- F33: fork -------------------------------------------------------------------------------------
 
 
 def forks(folder: str) -> None:
@@ -341,7 +400,9 @@ def forks(folder: str) -> None:
         "start": lambda: engine.start(fifty, (1, 0.0)),
         "resume": lambda: engine.resume(run),
         "watch": lambda: engine.watch(run),
-        "command": lambda: engine.command(DecideApproval(run=run, approval=ApprovalId("a"), decision="approve")),
+        "command": lambda: engine.command(
+            DecideApproval(run=run, approval=ApprovalId("a"), decision="approve")
+        ),
         "start_soon": lambda: engine.start_soon(lambda: asyncio.sleep(0)),
         "alive": lambda: engine.alive(RunId("another")),
         "result": lambda: engine.result(run),

@@ -1,9 +1,11 @@
-"""A process that has imported everything and opened nothing: it forks children that are then to be killed.
+"""A process that has imported everything and opened nothing: it forks children that are then to be
+killed.
 
-Starting an interpreter for every death would cost more than the death. Reads one JSON request a line and writes one answer a line:
-``{"do": name, "with": {...}, "out": path}`` forks a child that calls that function of :mod:`lives` and answers with its pid;
-``{"wait": pid}`` answers with the child's exit status, negative for the signal that ended it; ``{"load": [...]}`` imports modules first,
-and what they define can be called too.
+Starting an interpreter for every death would cost more than the death. Reads one JSON request a
+line and writes one answer a line: ``{"do": name, "with": {...}, "out": path}`` forks a child that
+calls that function of :mod:`lives` and answers with its pid; ``{"wait": pid}`` answers with the
+child's exit status, negative for the signal that ended it; ``{"load": [...]}`` imports modules
+first, and what they define can be called too.
 """
 
 from __future__ import annotations
@@ -22,14 +24,18 @@ KNOWN: list[ModuleType] = [lives]
 
 
 def child(request: dict[str, Any]) -> NoReturn:
-    """Calls what was asked for, with its output in a file; a normal end runs what is registered for the end of an interpreter."""
+    """Calls what was asked for, with its output in a file; a normal end runs what is registered for
+    the end of an interpreter.
+    """
     sys.stdin.close()
     out = os.open(request["out"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(out, 1)
     os.dup2(out, 2)
     code = 1
     try:
-        next(getattr(one, request["do"]) for one in KNOWN if hasattr(one, request["do"]))(**request["with"])
+        next(getattr(one, request["do"]) for one in KNOWN if hasattr(one, request["do"]))(
+            **request["with"]
+        )
         code = 0
     except SystemExit as left:
         code = left.code if isinstance(left.code, int) else 1

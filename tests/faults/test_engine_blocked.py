@@ -51,7 +51,9 @@ def burning() -> None:
 
 @pytest.mark.parametrize("cell", [sleeping, burning])
 def test_cell_that_blocks_the_main_thread_does_not_stop_a_run(engine: Engine, cell: Any) -> None:
-    """F22: the user's cell sleeps, or computes; the run goes on in its own thread, keeps its lease, and no step times out."""
+    """F22: the user's cell sleeps, or computes; the run goes on in its own thread, keeps its lease,
+    and no step times out.
+    """
     run = engine.start(beating, (BLOCK + 0.5,))
     cell()
     assert engine.watch(run).result(BLOCK + 10) == "completed"
@@ -91,7 +93,9 @@ async def unknown(ctx: Context) -> str:
 
 @pytest.mark.parametrize("which", ["without_await", "unknown"])
 def test_watchdog_names_the_step_and_where_it_stands(engine: Engine, which: str) -> None:
-    """F23: within two seconds the log names the step; the journal keeps it, also when the engine's loop itself was blocked."""
+    """F23: within two seconds the log names the step; the journal keeps it, also when the engine's
+    loop itself was blocked.
+    """
     named = threading.Event()
     step = "without_await" if which == "without_await" else "unknown_to_block"
 
@@ -113,15 +117,21 @@ def test_watchdog_names_the_step_and_where_it_stands(engine: Engine, which: str)
         watchdog.log.warning = before  # type: ignore[method-assign]
     events = [record.event for record in engine.journal.read(run=run, kinds=["loop_blocked"])]
     until = time.monotonic() + 5
-    while not events and time.monotonic() < until:  # told when the loop turns again, which may be after the end of the run
+    while (
+        not events and time.monotonic() < until
+    ):  # told when the loop turns again, which may be after the end of the run
         events = [record.event for record in engine.journal.read(run=run, kinds=["loop_blocked"])]
     assert [event.step for event in events] == [step]
     assert any("test_engine_blocked.py" in place for place in events[0].stack)
 
 
 @pytest.mark.parametrize("blocks", [blocking, unknown])
-def test_function_that_blocked_the_loop_once_stalls_no_other_run_again(engine: Engine, blocks: Any) -> None:
-    """F23: what nobody could know is learnt; from then on other runs' steps keep their pace (p99 at most 250 ms)."""
+def test_function_that_blocked_the_loop_once_stalls_no_other_run_again(
+    engine: Engine, blocks: Any
+) -> None:
+    """F23: what nobody could know is learnt; from then on other runs' steps keep their pace (p99 at
+    most 250 ms).
+    """
     engine.watch(engine.start(blocks, name="first")).result(BLOCK + 10)
     other = engine.start(beating, (BLOCK + 0.5,))
     engine.watch(engine.start(blocks, name="second")).result(BLOCK + 10)

@@ -1,4 +1,6 @@
-"""P8: kernels that share a journal hear of each other within a second; a forked one is told that it cannot (F33)."""
+"""P8: kernels that share a journal hear of each other within a second; a forked one is told that it
+cannot (F33).
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,16 @@ def heard() -> list[tuple[float, Any]]:
 
 
 @pytest.fixture
-def engine(tmp_path: Path, heard: list[tuple[float, Any]], monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setattr(lives, "FOLDER", tmp_path, raising=False)  # it may take over what a life began
-    engine = Engine(SqliteJournal(tmp_path / "journal.db"), on_commit=lambda records: heard.extend((time.time(), r) for r in records))
+def engine(
+    tmp_path: Path, heard: list[tuple[float, Any]], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Engine]:
+    monkeypatch.setattr(
+        lives, "FOLDER", tmp_path, raising=False
+    )  # it may take over what a life began
+    engine = Engine(
+        SqliteJournal(tmp_path / "journal.db"),
+        on_commit=lambda records: heard.extend((time.time(), r) for r in records),
+    )
     yield engine
     engine.close()
 
@@ -59,7 +68,9 @@ def test_answer_and_message_of_one_process_reach_the_run_in_another_within_a_sec
     assert run not in engine.live
     assert engine.start(lives.talking, (), name="talking") == run
     before = time.time()
-    engine.command(DecideApproval(run=run, approval=asked.event.approval, decision="approve", by="here"))
+    engine.command(
+        DecideApproval(run=run, approval=asked.event.approval, decision="approve", by="here")
+    )
     engine.command(SendMessage(run=run, to="", message="hello", by="here"))
     assert watched.result(20) == "completed"
     assert life.wait() == 0
@@ -68,14 +79,20 @@ def test_answer_and_message_of_one_process_reach_the_run_in_another_within_a_sec
         delays[f"{what} there"] = float(when) - before
     at, ended = wait(heard, "run_completed")
     delays["end here"] = at - ended.at / 1e6
-    print("\n" + ", ".join(f"{what} after {seconds * 1e3:.0f} ms" for what, seconds in delays.items()))
+    print(
+        "\n" + ", ".join(f"{what} after {seconds * 1e3:.0f} ms" for what, seconds in delays.items())
+    )
     assert max(delays.values()) < 1
     assert engine.result(run) == [{"a": 1}, "hello"]
     assert lines(tmp_path, "ends") == ['completed [{"a": 1}, "hello"]']
-    assert [row.kind for _, row in heard] == [row.kind for row in engine.journal.read()], "each event was heard of once, in order"
+    assert [row.kind for _, row in heard] == [row.kind for row in engine.journal.read()], (
+        "each event was heard of once, in order"
+    )
 
 
-def test_watcher_is_told_when_the_process_that_executed_a_run_dies(nursery: Nursery, tmp_path: Path, engine: Engine) -> None:
+def test_watcher_is_told_when_the_process_that_executed_a_run_dies(
+    nursery: Nursery, tmp_path: Path, engine: Engine
+) -> None:
     life = nursery.begin("fifty_steps", tmp_path)
     while not (rows := engine.journal.runs(name="fifty")):
         time.sleep(0.002)
@@ -86,7 +103,9 @@ def test_watcher_is_told_when_the_process_that_executed_a_run_dies(nursery: Nurs
     assert not engine.alive(rows[0].run)
 
 
-def test_run_of_a_process_that_died_is_taken_over_at_once(nursery: Nursery, tmp_path: Path, engine: Engine) -> None:
+def test_run_of_a_process_that_died_is_taken_over_at_once(
+    nursery: Nursery, tmp_path: Path, engine: Engine
+) -> None:
     """Its lease has not run out, but its lock is gone."""
     life = nursery.begin("fifty_steps", tmp_path, lease_ttl=600.0, pause=0.0)
     while not lines(tmp_path, "effects"):
@@ -99,13 +118,19 @@ def test_run_of_a_process_that_died_is_taken_over_at_once(nursery: Nursery, tmp_
     print(f"\ntaken over after {(time.monotonic() - before) * 1e3:.0f} ms")
 
 
-def test_two_answers_from_two_processes_count_once(nursery: Nursery, tmp_path: Path, engine: Engine) -> None:
+def test_two_answers_from_two_processes_count_once(
+    nursery: Nursery, tmp_path: Path, engine: Engine
+) -> None:
     life = nursery.begin("answer_and_die", tmp_path, name="a", after=30.0)
     while not (asked := engine.journal.read(kinds=["approval_requested"])):
         time.sleep(0.001)
     refused = 0
     try:
-        engine.command(DecideApproval(run=asked[0].run, approval=asked[0].event.approval, decision="reject", by="here"))
+        engine.command(
+            DecideApproval(
+                run=asked[0].run, approval=asked[0].event.approval, decision="reject", by="here"
+            )
+        )
     except AnswerRefused as error:
         refused = 1
         assert "already approved by ada" in str(error)
@@ -117,7 +142,9 @@ def test_two_answers_from_two_processes_count_once(nursery: Nursery, tmp_path: P
     assert (decided[0].by == "ada") == (refused == 1)
 
 
-def test_f33_forked_process_is_told_and_the_parent_goes_on(nursery: Nursery, tmp_path: Path) -> None:
+def test_f33_forked_process_is_told_and_the_parent_goes_on(
+    nursery: Nursery, tmp_path: Path
+) -> None:
     assert nursery.live("forks", tmp_path) == 0
     said = lines(tmp_path, "child")
     unusable = [line for line in said if "JournalUnusable" in line and "fork" in line]
@@ -143,7 +170,9 @@ def _in_a_worker(number: int) -> str:
     return "no error"
 
 
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded, use of fork:DeprecationWarning"
+)
 def test_f33_worker_of_a_forked_pool_is_told(engine: Engine) -> None:
     global _shared
     _shared = engine

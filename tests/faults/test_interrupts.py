@@ -1,6 +1,8 @@
-"""F24 in full: a hundred interrupts at random points of a wait, on this ipykernel and on its older lines.
+"""F24 in full: a hundred interrupts at random points of a wait, on this ipykernel and on its older
+lines.
 
-The older ones are installed into folders of their own, without what they need: that is here already.
+The older ones are installed into folders of their own, without what they need: that is here
+already.
 """
 
 from __future__ import annotations
@@ -15,14 +17,29 @@ import pytest
 from kernel_kit import prepared
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
-TRACE = ["Detached. Run('held') goes on in the background: run.pause(), run.cancel(), or run.result() to wait again."]
+TRACE = [
+    "Detached. Run('held') goes on in the background: run.pause(), run.cancel(), or run.result() to"
+    " wait again."
+]
 
 
 def line(version: str, folder: Path) -> list[Path]:
-    """Returns where an ipykernel of that version is found; nothing for the one that is installed."""
+    """Returns where an ipykernel of that version is found; nothing for the one that is
+    installed.
+    """
     if version == "installed":
         return []
-    words = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder), f"ipykernel=={version}"]
+    words = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--target",
+        str(folder),
+        f"ipykernel=={version}",
+    ]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
         pytest.skip(f"ipykernel {version} cannot be had here: {done.stderr.strip()[-200:]}")
@@ -65,5 +82,7 @@ def test_all_that_holds_of_waiting_holds_on_older_lines_too(tmp_path: Path, vers
     tests = Path(__file__).parents[1] / "integration" / "test_run_waiting.py"
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)]
     environment = os.environ | {"IPYKERNEL_FROM": str(folder)}
-    done = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False, env=environment)
+    done = subprocess.run(
+        words, capture_output=True, text=True, timeout=240, check=False, env=environment
+    )
     assert done.returncode == 0, done.stdout[-4000:]

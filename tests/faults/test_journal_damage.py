@@ -1,4 +1,6 @@
-"""Damage is reported, never papered over (F11, F12, F13); what can be saved is saved; an acknowledged row survives the process (P1)."""
+"""Damage is reported, never papered over (F11, F12, F13); what can be saved is saved; an
+acknowledged row survives the process (P1).
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ def test_journal_of_a_killed_process_opens_whole(killed: Killed, tmp_path: Path)
 @pytest.mark.parametrize("full_every", [0, 5])
 def test_acknowledged_rows_survive_kill_9(tmp_path: Path, full_every: int) -> None:
     for attempt in range(5):
-        left = leave_behind(tmp_path / f"{attempt}", 100_000, full_every=full_every, kill_after=40 + 90 * attempt)
+        left = leave_behind(
+            tmp_path / f"{attempt}", 100_000, full_every=full_every, kill_after=40 + 90 * attempt
+        )
         with SqliteJournal(left.home / "journal.db") as journal:
             assert journal.verify().ok
             have = [record.seq for record in journal.read()]
@@ -91,7 +95,9 @@ def test_damaged_log_leaves_a_prefix_and_the_missing_tail_is_reported(
                 assert journal.opened.ok
                 seen["whole"] += 1
                 continue
-            assert [(found.first, found.last) for found in journal.opened.damage] == [(len(records) + 1, ROWS)]
+            assert [(found.first, found.last) for found in journal.opened.damage] == [
+                (len(records) + 1, ROWS)
+            ]
             assert "journal.db-wal" in journal.opened.damage[0].what
             assert not journal.verify().ok
             seen["reported"] += 1
@@ -107,9 +113,17 @@ def test_rows_behind_a_flipped_bit_are_saved_by_a_repair(killed: Killed, tmp_pat
         log.write_bytes(flip(log.read_bytes(), chance))
         with SqliteJournal(path) as journal:
             reachable = len(journal.read())
-        before = {file.name: file.read_bytes() for file in path.parent.iterdir() if file.suffix != ".db-shm"}
+        before = {
+            file.name: file.read_bytes()
+            for file in path.parent.iterdir()
+            if file.suffix != ".db-shm"
+        }
         saved = repair(path, tmp_path / f"saved-{n}.db")
-        assert {file.name: file.read_bytes() for file in path.parent.iterdir() if file.suffix != ".db-shm"} == before
+        assert {
+            file.name: file.read_bytes()
+            for file in path.parent.iterdir()
+            if file.suffix != ".db-shm"
+        } == before
         assert saved.rows >= reachable
         more += saved.rows > reachable
         with SqliteJournal(tmp_path / f"saved-{n}.db") as journal:
@@ -138,7 +152,11 @@ def flip_the_page_size(data: bytearray) -> None:
 
 
 def scramble_a_page_of_rows(data: bytearray) -> None:
-    start = next(at for at in range(PAGE, len(data), PAGE) if data[at] == 0x0D and data.find(b"2 xxxx", at, at + PAGE) > 0)
+    start = next(
+        at
+        for at in range(PAGE, len(data), PAGE)
+        if data[at] == 0x0D and data.find(b"2 xxxx", at, at + PAGE) > 0
+    )
     data[start : start + PAGE] = random.Random(2).randbytes(PAGE)
 
 
@@ -224,7 +242,9 @@ def test_lost_shared_memory_costs_nothing(killed: Killed, tmp_path: Path) -> Non
 def test_junk_is_refused_in_a_sentence(tmp_path: Path) -> None:
     chance = random.Random(1)
     magic = b"SQLite format 3\0"
-    for n, junk in enumerate([b"x", chance.randbytes(5000), magic + chance.randbytes(9000), magic + bytes(9000)]):
+    for n, junk in enumerate(
+        [b"x", chance.randbytes(5000), magic + chance.randbytes(9000), magic + bytes(9000)]
+    ):
         path = tmp_path / f"{n}.db"
         path.write_bytes(junk)
         with pytest.raises(JournalError):

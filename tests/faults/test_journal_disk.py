@@ -1,4 +1,6 @@
-"""A disk that fails (F04), fills up, or loses power (F05): what was acknowledged is there, what was not is not half there."""
+"""A disk that fails (F04), fills up, or loses power (F05): what was acknowledged is there, what was
+not is not half there.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ async def use(journal: SqliteJournal, acknowledged: list[str]) -> int:
         try:
             if n % 6 == 5:
                 lease = journal.acquire(RunId(f"run-{n}"), ttl=30)
-                await journal.append(RunId(f"run-{n}"), [note(text)], lease=lease, unique=f"key {n}")
+                await journal.append(
+                    RunId(f"run-{n}"), [note(text)], lease=lease, unique=f"key {n}"
+                )
             else:
                 await journal.append(RUN, [note(text)], full=n % 4 == 3)
             acknowledged.append(text)
@@ -50,7 +54,9 @@ def found(path: Path) -> list[str]:
 
 
 def with_failure(home: Path, fails: int, error: type[apsw.Error]) -> tuple[int, int]:
-    """Opens and uses a journal on a disk that fails once; returns how many changes were made and how many writes failed."""
+    """Opens and uses a journal on a disk that fails once; returns how many changes were made and
+    how many writes failed.
+    """
     disk, acknowledged, failed = FailingDisk(fails, error), [], 0
     path = home / f"{fails}" / "journal.db"
     try:
@@ -75,13 +81,19 @@ def changes(tmp_path_factory: pytest.TempPathFactory) -> int:
 
 
 @pytest.mark.parametrize("error", [apsw.IOError, apsw.FullError])
-def test_failure_of_some_changes_loses_nothing_that_was_acknowledged(tmp_path: Path, changes: int, error: type[apsw.Error]) -> None:
-    assert sum(with_failure(tmp_path, fails, error)[1] > 0 for fails in range(1, changes + 1, 17)) > 3
+def test_failure_of_some_changes_loses_nothing_that_was_acknowledged(
+    tmp_path: Path, changes: int, error: type[apsw.Error]
+) -> None:
+    assert (
+        sum(with_failure(tmp_path, fails, error)[1] > 0 for fails in range(1, changes + 1, 17)) > 3
+    )
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("error", [apsw.IOError, apsw.FullError])
-def test_failure_of_any_change_loses_nothing_that_was_acknowledged(tmp_path: Path, changes: int, error: type[apsw.Error]) -> None:
+def test_failure_of_any_change_loses_nothing_that_was_acknowledged(
+    tmp_path: Path, changes: int, error: type[apsw.Error]
+) -> None:
     assert sum(with_failure(tmp_path, fails, error)[1] > 0 for fails in range(1, changes + 1)) > 50
 
 
@@ -98,7 +110,9 @@ def on(disk: Disk, path: Path, main: Callable[[SqliteJournal], object]) -> None:
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_full_disk_refuses_writes_and_takes_them_again_when_there_is_room(tmp_path: Path, full: bool) -> None:
+def test_full_disk_refuses_writes_and_takes_them_again_when_there_is_room(
+    tmp_path: Path, full: bool
+) -> None:
     disk = FullDisk()
 
     async def main(journal: SqliteJournal) -> None:
@@ -134,7 +148,9 @@ def test_what_a_full_disk_kept_waiting_is_written_at_the_close(tmp_path: Path) -
 
 
 def lose_power(home: Path, seed: int, *, big: bool) -> tuple[int, int]:
-    """Lets the power fail at a chance moment; returns how many rows were lost and how many were confirmed."""
+    """Lets the power fail at a chance moment; returns how many rows were lost and how many were
+    confirmed.
+    """
     home.mkdir(parents=True)
     chance, disk = random.Random(seed), PoweredDisk()
     path = home / "before" / "journal.db"
@@ -147,7 +163,11 @@ def lose_power(home: Path, seed: int, *, big: bool) -> tuple[int, int]:
         moment = chance.randrange(1, 120)
         for n in range(moment):
             answer = chance.random() < 0.1
-            event = ApprovalDecided(approval=ApprovalId(f"{n}"), decision="approve") if answer else note("x" * (60_000 if big else 50))
+            event = (
+                ApprovalDecided(approval=ApprovalId(f"{n}"), decision="approve")
+                if answer
+                else note("x" * (60_000 if big else 50))
+            )
             full = chance.random() < 0.05
             written = await journal.append(RUN, [event], full=full)
             if answer or full:
@@ -172,7 +192,9 @@ def lose_power(home: Path, seed: int, *, big: bool) -> tuple[int, int]:
         assert have == list(range(1, len(have) + 1))
         assert set(confirmed) <= set(have)
         lost = written - len(have)
-        assert [(damage.first, damage.last) for damage in journal.opened.damage] == ([(len(have) + 1, written)] if lost else [])
+        assert [(damage.first, damage.last) for damage in journal.opened.damage] == (
+            [(len(have) + 1, written)] if lost else []
+        )
         if lost:
             assert journal.acknowledge().ok
         assert journal.verify().ok
@@ -180,7 +202,9 @@ def lose_power(home: Path, seed: int, *, big: bool) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("big", [False, True])
-def test_power_failure_costs_only_a_suffix_that_nobody_confirmed_and_it_is_counted(tmp_path: Path, big: bool) -> None:
+def test_power_failure_costs_only_a_suffix_that_nobody_confirmed_and_it_is_counted(
+    tmp_path: Path, big: bool
+) -> None:
     results = [lose_power(tmp_path / f"{seed}", seed, big=big) for seed in range(12)]
     assert sum(lost for lost, _ in results) > 0, "no row was lost: the test tests nothing"
     assert sum(confirmed for _, confirmed in results) > 10
@@ -188,6 +212,8 @@ def test_power_failure_costs_only_a_suffix_that_nobody_confirmed_and_it_is_count
 
 @pytest.mark.faults
 @pytest.mark.parametrize("big", [False, True])
-def test_two_hundred_power_failures_lose_nothing_that_was_confirmed(tmp_path: Path, big: bool) -> None:
+def test_two_hundred_power_failures_lose_nothing_that_was_confirmed(
+    tmp_path: Path, big: bool
+) -> None:
     results = [lose_power(tmp_path / f"{seed}", 1_000 + seed, big=big) for seed in range(200)]
     assert sum(confirmed for _, confirmed in results) > 500

@@ -1,4 +1,6 @@
-"""A home that cannot be written is refused, never replaced by memory (F14). As another user: an administrator may write anywhere."""
+"""A home that cannot be written is refused, never replaced by memory (F14). As another user: an
+administrator may write anywhere.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,23 @@ from sentient_kernel.journal import SqliteJournal
 
 def as_nobody(code: str, *args: Path) -> str:
     """Runs code without the rights of an administrator, who may write anywhere."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(sentient_kernel.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
-    drop = "import os; os.setgroups([]) if os.getuid() == 0 else 0; os.setgid(65534) if os.getuid() == 0 else 0; "
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(sentient_kernel.__file__).parents[1]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    drop = (
+        "import os; os.setgroups([]) if os.getuid() == 0 else 0; os.setgid(65534) if os.getuid() =="
+        " 0 else 0; "
+    )
     drop += "os.setuid(65534) if os.getuid() == 0 else 0\n"
-    drop += "import tempfile; os.environ['XDG_STATE_HOME'] = tempfile.mkdtemp()\n"  # nor may it read our state folder
-    imports = "import sys\nfrom pathlib import Path\nfrom sentient_kernel.journal.sqlite.store import SqliteJournal\n"
+    drop += (  # nor may it read our state folder
+        "import tempfile; os.environ['XDG_STATE_HOME'] = tempfile.mkdtemp()\n"
+    )
+    imports = (
+        "import sys\nfrom pathlib import Path\nfrom sentient_kernel.journal.sqlite.store import"
+        " SqliteJournal\n"
+    )
     command = [sys.executable, "-c", imports + drop + code, *map(str, args)]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     return result.stdout + result.stderr
@@ -43,7 +57,9 @@ def reachable(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_folder_that_cannot_be_written_is_said_and_nothing_is_kept_in_memory(reachable: Path) -> None:
+def test_folder_that_cannot_be_written_is_said_and_nothing_is_kept_in_memory(
+    reachable: Path,
+) -> None:
     home = reachable / "home"
     SqliteJournal(home / "journal.db").close()
     home.chmod(0o555)

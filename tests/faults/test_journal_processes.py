@@ -1,4 +1,6 @@
-"""Several processes on one journal (F15), and processes that were forked from one that has it open (F33)."""
+"""Several processes on one journal (F15), and processes that were forked from one that has it open
+(F33).
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
 def child(code: str, *args: object) -> Iterator[subprocess.Popen[str]]:
     """Runs code in a process of its own that ends with the block."""
     command = [sys.executable, "-c", code, *map(str, args)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+    ) as process:
         try:
             yield process
         finally:
@@ -69,7 +73,9 @@ def test_four_processes_writing_at_once_meet_no_lock_and_lose_nothing(tmp_path: 
     path, count = tmp_path / "journal.db", 500
     with ExitStack() as running:
         writers = [running.enter_context(child(WRITE, path, f"run-{n}", count)) for n in range(4)]
-        assert [says(writer) for writer in writers] == ["ready\n"] * 4  # all of them made or opened the same new file
+        assert [says(writer) for writer in writers] == [
+            "ready\n"
+        ] * 4  # all of them made or opened the same new file
         for writer in writers:
             assert writer.stdin is not None
             writer.stdin.write("go\n")
@@ -80,11 +86,16 @@ def test_four_processes_writing_at_once_meet_no_lock_and_lose_nothing(tmp_path: 
         assert journal.verify().ok
         assert journal.head() == 4 * count
         for n in range(4):
-            assert [record.event.message for record in journal.read(run=RunId(f"run-{n}"))] == [f"{i}" for i in range(count)]
+            assert [record.event.message for record in journal.read(run=RunId(f"run-{n}"))] == [
+                f"{i}" for i in range(count)
+            ]
 
 
 def test_four_processes_opening_a_new_journal_at_once_make_one(tmp_path: Path) -> None:
-    make = "import sys; from sentient_kernel.journal import SqliteJournal as J; sys.stdin.readline(); J(sys.argv[1]).close(); print('made')"
+    make = (
+        "import sys; from sentient_kernel.journal import SqliteJournal as J; sys.stdin.readline();"
+        " J(sys.argv[1]).close(); print('made')"
+    )
     with ExitStack() as running:
         makers = [running.enter_context(child(make, tmp_path / "journal.db")) for _ in range(4)]
         for maker in makers:
@@ -110,7 +121,9 @@ asyncio.run(main())
 """
 
 
-def test_lease_of_a_process_that_died_is_free_at_once_and_that_of_one_that_lives_is_not(tmp_path: Path) -> None:
+def test_lease_of_a_process_that_died_is_free_at_once_and_that_of_one_that_lives_is_not(
+    tmp_path: Path,
+) -> None:
     async def main() -> None:
         with SqliteJournal(tmp_path / "journal.db") as journal:
             journal.bind(asyncio.get_running_loop(), lambda records: None)
@@ -129,7 +142,9 @@ def test_lease_of_a_process_that_died_is_free_at_once_and_that_of_one_that_lives
 
 
 def uses(journal: SqliteJournal) -> list[str]:
-    """Tries everything that a child could do with its parent's journal; returns what it was told."""
+    """Tries everything that a child could do with its parent's journal; returns what it was
+    told.
+    """
     said = []
     for call in (
         lambda: journal.read(),
@@ -194,7 +209,9 @@ def in_fork() -> list[str]:
 
 
 @pytest.mark.parametrize("children", [in_fork, in_process, in_pool])
-def test_forked_child_is_told_and_does_its_parent_no_harm(tmp_path: Path, children: Callable[[], list[str]]) -> None:
+def test_forked_child_is_told_and_does_its_parent_no_harm(
+    tmp_path: Path, children: Callable[[], list[str]]
+) -> None:
     async def main() -> None:
         with SqliteJournal(tmp_path / "journal.db") as journal:
             open_journal[:] = [journal]
@@ -206,7 +223,9 @@ def test_forked_child_is_told_and_does_its_parent_no_harm(tmp_path: Path, childr
                 assert said
                 assert all("forked" in text for text in said), said
                 for n in range(100):
-                    await journal.append(RunId("r"), [ProgressUpdated(message=f"{n}")], full=n % 20 == 0)
+                    await journal.append(
+                        RunId("r"), [ProgressUpdated(message=f"{n}")], full=n % 20 == 0
+                    )
             assert journal.verify().ok
             assert len(journal.read(after=Seq(1))) == 300
 
@@ -241,7 +260,9 @@ asyncio.run(main())
 
 def test_forked_child_that_ends_orderly_takes_nothing_along(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(tmp_path / "journal.db")]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=60, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=ENVIRONMENT, timeout=60, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     with SqliteJournal(tmp_path / "journal.db") as journal:
         assert journal.opened.ok

@@ -1,6 +1,8 @@
-"""Research with a model over the web when all that it needs goes wrong: it ends in a report or a named cause, and says what it lacks.
+"""Research with a model over the web when all that it needs goes wrong: it ends in a report or a
+named cause, and says what it lacks.
 
-Real HTTP on this machine: a web and a model's server, in a process of their own, misbehave on cue. Then the kernel itself is killed at
+Real HTTP on this machine: a web and a model's server, in a process of their own, misbehave on cue.
+    Then the kernel itself is killed at
 random moments, and what was answered is asked no second time.
 """
 
@@ -41,7 +43,13 @@ LAG = 0.050
 BEAT = 0.005
 DEATHS = 4
 """Of one run: eight in a row at the same place would be taken for the fault of what runs there."""
-LIBRARIES = ["research_lives", "openai", "pydantic_ai.direct", "pydantic_ai.models.openai", "pydantic_ai.providers.openai"]
+LIBRARIES = [
+    "research_lives",
+    "openai",
+    "pydantic_ai.direct",
+    "pydantic_ai.models.openai",
+    "pydantic_ai.providers.openai",
+]
 
 
 class Gauge:
@@ -63,7 +71,10 @@ class Gauge:
     def told(self, since: int = 0) -> str:
         """What was measured, in a line."""
         lags = sorted(self.lags[since:]) or [0.0]
-        late = f"p50 {1000 * lags[len(lags) // 2]:.1f}, p99 {1000 * p99(lags):.1f}, worst {1000 * lags[-1]:.1f} ms of {len(lags):,} beats"
+        late = (
+            f"p50 {1000 * lags[len(lags) // 2]:.1f}, p99 {1000 * p99(lags):.1f}, worst"
+            f" {1000 * lags[-1]:.1f} ms of {len(lags):,} beats"
+        )
         return f"loop lag {late}; memory +{(self.peak - self.base) / 1e6:.1f} MB"
 
 
@@ -89,7 +100,9 @@ class Bench:
     @property
     def asked(self) -> Counter[str]:
         """What the servers were asked, how often each; robots.txt is no page."""
-        return Counter(line for line in lines(self.folder, "asked") if not line.endswith("/robots.txt"))
+        return Counter(
+            line for line in lines(self.folder, "asked") if not line.endswith("/robots.txt")
+        )
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +114,9 @@ def warm() -> Iterator[Nursery]:
     made.close()
 
 
-def served(warm: Nursery, folder: Path, faults: str = "none", latency: float = 0.0) -> dict[str, Any]:
+def served(
+    warm: Nursery, folder: Path, faults: str = "none", latency: float = 0.0
+) -> dict[str, Any]:
     """Begins to serve and returns where."""
     warm.begin("serve", folder, faults=faults, latency=latency)
     while not (found := lines(folder, "where")):
@@ -112,7 +127,9 @@ def served(warm: Nursery, folder: Path, faults: str = "none", latency: float = 0
 
 @pytest.fixture(scope="module")
 def gauge(warm: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gauge]:
-    """Measures from the second research of the process on: the first one loads the model's libraries."""
+    """Measures from the second research of the process on: the first one loads the model's
+    libraries.
+    """
     folder = tmp_path_factory.mktemp("first")
     where = served(warm, folder)
     with pytest.MonkeyPatch.context() as patch:
@@ -130,7 +147,9 @@ def point_to(patch: pytest.MonkeyPatch, where: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def opened(gauge: Gauge, nursery: Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Bench]]:
+def opened(
+    gauge: Gauge, nursery: Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Bench]]:
     """Opens servers and a workbench whose loop is measured while it works."""
     monkeypatch.setattr(retry, "MOST", 0.05)  # pauses that no server asked for
     closing: list[Callable[[], Any]] = []
@@ -159,7 +178,10 @@ def honest(report: Report, wb: sk.Workbench) -> None:
             assert claim.verdict in ("unsupported", "misplaced") and claim.reason, claim
     assert written.count("*(unsupported: ") >= len(report.unsupported)
     for citation in report.citations:
-        assert not citation.verified or wb.document(citation.document).text[citation.start : citation.end] == citation.quote
+        assert (
+            not citation.verified
+            or wb.document(citation.document).text[citation.start : citation.end] == citation.quote
+        )
     if not report.claims:
         assert report.abstained and report.answer
         assert report.unanswered and all(gap.reason for gap in report.unanswered)
@@ -168,20 +190,29 @@ def honest(report: Report, wb: sk.Workbench) -> None:
 
 def right(report: Report) -> bool:
     """Whether the report says where the inventor was born, on evidence."""
-    return any(f"{NAMES[0]}dorf" in claim.text and claim.verdict == "supported" for claim in report.claims)
+    return any(
+        f"{NAMES[0]}dorf" in claim.text and claim.verdict == "supported" for claim in report.claims
+    )
 
 
-# -- what the web and the model do ---------------------------------------------------------------------------------------------------
+# -- what the web and the model do -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("faults", [name for name in FAULTS if name != "none"])
-def test_every_fault_ends_in_a_report_or_a_named_cause(opened: Callable[..., Bench], faults: str) -> None:
+def test_every_fault_ends_in_a_report_or_a_named_cause(
+    opened: Callable[..., Bench], faults: str
+) -> None:
     end = FAULTS[faults][2]
-    bench = opened(faults, **({"model_timeout": 0.25, "page_timeout": 0.4} if "hang" in faults else {}))
+    bench = opened(
+        faults, **({"model_timeout": 0.25, "page_timeout": 0.4} if "hang" in faults else {})
+    )
     began = time.perf_counter()
     run = bench.ask()
     report = run.result(30)
-    print(f"\n{faults}: {len(report.claims)} claims after {time.perf_counter() - began:.2f} s and {bench.asked.total()} requests")
+    print(
+        f"\n{faults}: {len(report.claims)} claims after {time.perf_counter() - began:.2f} s and"
+        f" {bench.asked.total()} requests"
+    )
     honest(report, bench.wb)
     assert (run.status, run.error) == ("completed", None)
     assert bool(report.claims) == (end != "nothing")
@@ -192,14 +223,18 @@ def test_every_fault_ends_in_a_report_or_a_named_cause(opened: Callable[..., Ben
     assert ("The model did not help to write" in told) == (end == "own words")
     (note,) = report.sources
     if "pages" in faults or "bombs" in faults:
-        assert note.refused and all(why for _, why in note.refused), "what could not be read is listed"
+        assert note.refused and all(why for _, why in note.refused), (
+            "what could not be read is listed"
+        )
 
 
 @pytest.mark.parametrize("calls", [2, None])
 def test_orders_in_a_page_reach_nobody_even_when_the_model_obeys(
     opened: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, calls: int | None
 ) -> None:
-    """The worst case: the model does all that a page tells it. The person approves the plan that is shown, and no more calls."""
+    """The worst case: the model does all that a page tells it. The person approves the plan that is
+    shown, and no more calls.
+    """
     places, names = set[Any](), set[Any]()
     connect, look_up = socket.socket.connect, socket.getaddrinfo
 
@@ -225,29 +260,56 @@ def test_orders_in_a_page_reach_nobody_even_when_the_model_obeys(
     honest(report, bench.wb)
     decided = bench.wb.journal.read(run=run.id, kinds=["approval_decided"])
     assert asked == ["plan", "spend"][: 2 if calls else 1]
-    assert [row.event.decision for row in decided] == ["approve", "reject"][: len(asked)], "nothing was approved by itself"
+    assert [row.event.decision for row in decided] == ["approve", "reject"][: len(asked)], (
+        "nothing was approved by itself"
+    )
     assert not [line for line in bench.asked if line.startswith("stranger")]
-    assert {(host, port) for host, port, *_ in places if port} <= {("127.0.0.1", port) for port in bench.where["hosts"]}
+    assert {(host, port) for host, port, *_ in places if port} <= {
+        ("127.0.0.1", port) for port in bench.where["hosts"]
+    }
     assert names <= {"127.0.0.1"}
     read = {re.sub(r"\?.*", "", line.split()[1]) for line in bench.asked if line.startswith("web")}
     assert any(path.startswith("/evil/") for path in read), "the page with the orders was read"
-    assert all(path.startswith(("/evil/", "/hive/", "/born/", "/other/", "/searxng/")) for path in read)
+    assert all(
+        path.startswith(("/evil/", "/hive/", "/born/", "/other/", "/searxng/")) for path in read
+    )
     drawn = re.findall(r"<(\w+)([^>]*)>", report.to_html())
     assert not {tag for tag, _ in drawn} & {"img", "script", "iframe", "link"}
     links = re.findall(r'(?:href|src)="([^"]*)"', " ".join(rest for _, rest in drawn))
-    assert all(link.startswith(("#", f"http://127.0.0.1:{bench.where['hosts'][0]}/")) for link in links), links
+    assert all(
+        link.startswith(("#", f"http://127.0.0.1:{bench.where['hosts'][0]}/")) for link in links
+    ), links
     if calls is None:
         own = any("sources' own sentences" in note for note in report.notes)
         assert (report.unsupported or own) and "DONE" not in {claim.text for claim in report.claims}
-    print(f"\norders: {report!r}; {len(places)} connections, all to the two servers, {len(names)} names looked up")
+    print(
+        f"\norders: {report!r}; {len(places)} connections, all to the two servers, {len(names)}"
+        " names looked up"
+    )
 
 
 @pytest.mark.timeout(240)
-def test_all_that_takes_little_memory_and_leaves_the_loop_free(opened: Callable[..., Bench], gauge: Gauge) -> None:
-    """Over all the faults, in a process of their own: what a thousand other tests left behind in this one says nothing of them."""
+def test_all_that_takes_little_memory_and_leaves_the_loop_free(
+    opened: Callable[..., Bench], gauge: Gauge
+) -> None:
+    """Over all the faults, in a process of their own: what a thousand other tests left behind in
+    this one says nothing of them.
+    """
     if ALONE not in os.environ:
-        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "every_fault or little_memory"]
-        done = subprocess.run(words, env=os.environ | {ALONE: "1"}, capture_output=True, text=True, check=False)
+        words = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            __file__,
+            "-k",
+            "every_fault or little_memory",
+        ]
+        done = subprocess.run(
+            words, env=os.environ | {ALONE: "1"}, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout[-3_000:]
         return
     assert len(gauge.lags) > 500, "the faults were measured before"
@@ -255,7 +317,7 @@ def test_all_that_takes_little_memory_and_leaves_the_loop_free(opened: Callable[
     assert p99(gauge.lags) < LAG, gauge.told()
 
 
-# -- what happens to the kernel --------------------------------------------------------------------------------------------------------
+# -- what happens to the kernel --------------------------------------------------------------------
 
 
 def repeated(folder: Path) -> Counter[str]:
@@ -268,9 +330,15 @@ def repeated(folder: Path) -> Counter[str]:
     return found
 
 
-@pytest.mark.parametrize("deaths", [8, pytest.param(150, marks=[pytest.mark.faults, pytest.mark.timeout(1200)])])
-def test_kills_at_random_repeat_no_finished_call(nursery: Nursery, tmp_path: Path, deaths: int) -> None:
-    """SIGKILL at random moments of a research with a model; the same named question goes on each time, no id typed."""
+@pytest.mark.parametrize(
+    "deaths", [8, pytest.param(150, marks=[pytest.mark.faults, pytest.mark.timeout(1200)])]
+)
+def test_kills_at_random_repeat_no_finished_call(
+    nursery: Nursery, tmp_path: Path, deaths: int
+) -> None:
+    """SIGKILL at random moments of a research with a model; the same named question goes on each
+    time, no id typed.
+    """
     chance = random.Random(4)
     found: Counter[str] = Counter()
     while found["kills"] < deaths:
@@ -284,12 +352,16 @@ def test_kills_at_random_repeat_no_finished_call(nursery: Nursery, tmp_path: Pat
             if lines(folder, "ends"):
                 break
         (end,) = (json.loads(line) for line in lines(folder, "ends"))
-        assert end[0] == "completed" and f"{NAMES[found['questions'] % len(NAMES)]}dorf" in json.dumps(end), end
+        assert end[
+            0
+        ] == "completed" and f"{NAMES[found['questions'] % len(NAMES)]}dorf" in json.dumps(end), end
         asked = Counter(line for line in lines(folder, "asked") if not line.endswith("/robots.txt"))
         begun = Counter(line for line in lines(folder, "calls") if line.startswith("began"))
         found["calls"] += len(begun)
         found["cut off by a kill, and made again"] += begun.total() - len(begun)
-        assert asked.total() - len(asked) <= begun.total() - len(begun), "the servers saw no repetition but of calls that a kill cut off"
+        assert asked.total() - len(asked) <= begun.total() - len(begun), (
+            "the servers saw no repetition but of calls that a kill cut off"
+        )
         found["finished and made again"] += repeated(folder).total()
         found["asked in a new process"] += asked_anew(nursery, folder, asks, end)
         found["questions"] += 1
@@ -298,7 +370,9 @@ def test_kills_at_random_repeat_no_finished_call(nursery: Nursery, tmp_path: Pat
 
 
 def ended(life: Life, folder: Path, after: float) -> bool:
-    """Kills a life so many seconds after its run has begun, if it has not ended by itself; returns whether it was killed."""
+    """Kills a life so many seconds after its run has begun, if it has not ended by itself; returns
+    whether it was killed.
+    """
     before = len(lines(folder, "begun"))
     while len(lines(folder, "begun")) == before and not lines(folder, "ends"):
         time.sleep(0.002)
@@ -325,4 +399,7 @@ def test_two_runs_of_one_question_at_once_ask_everything_once(opened: Callable[.
     assert runs[0] != runs[1] and first.claims == second.claims and right(first)
     assert bench.asked.total() > 10 and bench.asked.most_common(1)[0][1] == 1, bench.asked
     lines_ = [line for run in runs for line in run.cost]
-    assert (sum(line.calls for line in lines_), sum(line.kept for line in lines_)) == (3, 3), "each call is paid by one of the two"
+    assert (sum(line.calls for line in lines_), sum(line.kept for line in lines_)) == (
+        3,
+        3,
+    ), "each call is paid by one of the two"

@@ -34,8 +34,12 @@ class Done(NamedTuple):
 Cli = Callable[..., Done]
 
 
-def inside(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Returns what runs commands in this process, on a home and in a working directory of their own."""
+def inside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Cli:
+    """Returns what runs commands in this process, on a home and in a working directory of their
+    own.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SENTIENT_HOME", str(tmp_path / "home"))
 
@@ -55,7 +59,9 @@ def command(*words: str | Path) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Returns the environment for such a process: this package is found there without being installed."""
+    """Returns the environment for such a process: this package is found there without being
+    installed.
+    """
     return os.environ | {"PYTHONPATH": str(ROOT)} | more
 
 
@@ -67,7 +73,9 @@ def as_somebody(*words: str) -> Done:
             pytest.skip("root may read everything, and there is no setpriv to change that")
         less = "-dac_override,-dac_read_search"
         words_ = ["setpriv", f"--bounding-set={less}", f"--inh-caps={less}", *words_]
-    done = subprocess.run(words_, capture_output=True, text=True, timeout=60, check=False, env=environment())
+    done = subprocess.run(
+        words_, capture_output=True, text=True, timeout=60, check=False, env=environment()
+    )
     return Done(done.returncode, done.stdout, done.stderr)
 
 

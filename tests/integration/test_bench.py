@@ -1,4 +1,6 @@
-"""The benches: what the plan names is there, targets are judged as they are stated, and a run leaves nothing behind."""
+"""The benches: what the plan names is there, targets are judged as they are stated, and a run
+leaves nothing behind.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def test_every_name_that_the_benches_use_is_where_they_look(name: str) -> None:
         (Target(what="", key="a", at_most=1), [], [], None),
     ],
 )
-def test_targets_are_judged_by_medians(target: Target, ours: list[float], theirs: list[float], held: bool | None) -> None:
+def test_targets_are_judged_by_medians(
+    target: Target, ours: list[float], theirs: list[float], held: bool | None
+) -> None:
     cases = {who: made(who, who) for who in ("ours", "other")}
     bench = Bench(title="", cases=cases, targets=(target,), asked=False)
     taken = {cases["ours"].key: {"a": ours}, cases["other"].key: {"a": theirs}}
@@ -75,14 +79,28 @@ def test_table_says_what_is_held_missed_and_open() -> None:
 def test_a_peer_that_is_not_here_is_skipped_and_said(capsys: pytest.CaptureFixture[str]) -> None:
     taken, failed = _taking.rounds(["G1"], 0, {})
     assert (dict(taken), failed) == ({}, {})
-    assert "skipped: diskcache peer_diskcache costs (no environment of diskcache)" in capsys.readouterr().err
+    assert (
+        "skipped: diskcache peer_diskcache costs (no environment of diskcache)"
+        in capsys.readouterr().err
+    )
 
 
-LEAVES = "import subprocess, sys, tempfile; tempfile.mkdtemp(); p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(99)'])"
+LEAVES = (
+    "import subprocess, sys, tempfile; tempfile.mkdtemp(); p = subprocess.Popen([sys.executable,"
+    " '-c', 'import time; time.sleep(99)'])"
+)
 
 
-@pytest.mark.parametrize("then", ["print(p.pid, file=sys.stderr); sys.exit(1)", "print(p.pid, file=sys.stderr, flush=True); p.wait()"])
-def test_a_case_that_fails_or_hangs_is_ended_with_all_that_it_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str) -> None:
+@pytest.mark.parametrize(
+    "then",
+    [
+        "print(p.pid, file=sys.stderr); sys.exit(1)",
+        "print(p.pid, file=sys.stderr, flush=True); p.wait()",
+    ],
+)
+def test_a_case_that_fails_or_hangs_is_ended_with_all_that_it_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     program = tmp_path / "python"
@@ -97,18 +115,31 @@ def test_a_case_that_fails_or_hangs_is_ended_with_all_that_it_left(tmp_path: Pat
 
 def _alive(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0] != "Z"
+        return (
+            Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0]
+            != "Z"
+        )
     except FileNotFoundError:
         return False
 
 
 @pytest.mark.parametrize("names", [["G2", "A4"], ["A4", "G2"]])
-def test_benches_run_in_any_order_and_leave_nothing_behind(tmp_path: Path, names: list[str]) -> None:
+def test_benches_run_in_any_order_and_leave_nothing_behind(
+    tmp_path: Path, names: list[str]
+) -> None:
     folder, out = tmp_path / "tmp", tmp_path / "figures.json"
     folder.mkdir()
     words = [sys.executable, "-m", "tests.bench", *names, "--rounds", "2", "--json", str(out)]
     environment = {**os.environ, "TMPDIR": str(folder)}
-    done = subprocess.run(words, cwd=HERE.parents[1], env=environment, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(
+        words,
+        cwd=HERE.parents[1],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
     assert done.returncode in (0, 1), done.stderr
     said = json.loads(out.read_text())
     assert not said["failed"]

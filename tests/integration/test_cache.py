@@ -1,4 +1,6 @@
-"""The cache under load and under fire: loops, threads, processes, clocks, full disks, broken files, kill -9."""
+"""The cache under load and under fire: loops, threads, processes, clocks, full disks, broken files,
+kill -9.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,7 @@ def whole(value: bytes) -> bool:
     return sha256(value[32:]).digest() == value[:32]
 
 
-# -- what is served --------------------------------------------------------------------------------------------------------
+# -- what is served --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [0, 1, 31_999, 32_001, 300_000, 2_000_000])
@@ -194,7 +196,9 @@ def test_a_failure_is_everybodys_and_nothing_is_kept(cache: Cache) -> None:
         raise SourceError("The engine is down.")
 
     async def main() -> list[Any]:
-        return await asyncio.gather(*(cache.call(KEY, fails) for _ in range(8)), return_exceptions=True)
+        return await asyncio.gather(
+            *(cache.call(KEY, fails) for _ in range(8)), return_exceptions=True
+        )
 
     errors = run(main())
     assert [str(error) for error in errors] == ["The engine is down."] * 8
@@ -211,7 +215,9 @@ def test_a_failure_that_nobody_waited_for_is_not_complained_about(cache: Cache) 
         raise SourceError("The engine is down.")
 
     async def main() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        asyncio.get_running_loop().set_exception_handler(
+            lambda loop, context: complaints.append(context)
+        )
         only = asyncio.create_task(cache.call(KEY, fails))
         await asyncio.sleep(0)
         only.cancel()
@@ -252,7 +258,10 @@ def test_loops_of_several_threads_share_one_call(path: Path) -> None:
 
     with Cache(path) as cache:
         hits: list[Hit] = []
-        threads = [threading.Thread(target=lambda: hits.append(run(cache.call(KEY, slow)))) for _ in range(8)]
+        threads = [
+            threading.Thread(target=lambda: hits.append(run(cache.call(KEY, slow))))
+            for _ in range(8)
+        ]
         threads[0].start()
         assert begun.wait(10)
         for thread in threads[1:]:
@@ -266,7 +275,9 @@ def test_loops_of_several_threads_share_one_call(path: Path) -> None:
     assert [hit.data for hit in hits] == [b"an answer"] * 8
 
 
-def test_when_the_loop_of_a_call_ends_somebody_else_makes_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_the_loop_of_a_call_ends_somebody_else_makes_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun, joined = threading.Event(), threading.Event()
 
     async def never() -> bytes:
@@ -293,7 +304,7 @@ def test_when_the_loop_of_a_call_ends_somebody_else_makes_it(path: Path, monkeyp
     assert hits[0].data == b"an answer"
 
 
-# -- how long ----------------------------------------------------------------------------------------------------------------
+# -- how long --------------------------------------------------------------------------------------
 
 
 def test_an_answer_is_served_for_its_time(cache: Cache) -> None:
@@ -316,7 +327,9 @@ def test_a_caller_may_want_it_newer(cache: Cache) -> None:
 
 
 @pytest.mark.parametrize("moved", [-HOUR, DAY, -365 * DAY, 365 * DAY])
-def test_a_clock_that_is_set_does_not_matter_to_who_has_the_answer_in_memory(cache: Cache, moved: float) -> None:
+def test_a_clock_that_is_set_does_not_matter_to_who_has_the_answer_in_memory(
+    cache: Cache, moved: float
+) -> None:
     world = World()
     run(cache.call(KEY, world))
     clock = clock_of(cache)
@@ -341,12 +354,16 @@ def test_an_answer_from_the_future_grows_old_from_when_it_is_seen(path: Path, ba
 
 
 @pytest.mark.parametrize("memory", [True, False])
-def test_an_answer_is_too_old_when_its_time_is_over_to_the_second(cache: Cache, memory: bool) -> None:
+def test_an_answer_is_too_old_when_its_time_is_over_to_the_second(
+    cache: Cache, memory: bool
+) -> None:
     world = World(b"old", b"new")
     first = run(cache.call(KEY, world))
     assert first.at == clock_of(cache).now_us() / 1e6
     clock_of(cache).advance(DAY)
-    assert run((cache if memory else forget(cache)).call(KEY, world)) == Hit(b"new", first.at + DAY, True)
+    assert run((cache if memory else forget(cache)).call(KEY, world)) == Hit(
+        b"new", first.at + DAY, True
+    )
 
 
 def test_a_clock_that_is_a_little_behind_changes_no_time(path: Path) -> None:
@@ -361,7 +378,7 @@ def test_a_clock_that_is_a_little_behind_changes_no_time(path: Path) -> None:
             assert run(cache.call(KEY, World())).at == pytest.approx(seen)
 
 
-# -- in memory ---------------------------------------------------------------------------------------------------------------
+# -- in memory -------------------------------------------------------------------------------------
 
 
 class Looks:
@@ -384,7 +401,9 @@ class Looks:
         return self.count - before
 
 
-def test_what_was_served_lately_is_in_memory_up_to_16_mb(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_served_lately_is_in_memory_up_to_16_mb(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keys = [Key("page", n) for n in range(17)]
     with Cache(path) as cache:
         looks = Looks(cache, monkeypatch)
@@ -397,7 +416,9 @@ def test_what_was_served_lately_is_in_memory_up_to_16_mb(path: Path, monkeypatch
         assert looks.during(cache, keys[1]) == 1
 
 
-def test_an_answer_over_1_mb_is_read_from_its_file_each_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_over_1_mb_is_read_from_its_file_each_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Cache(path) as cache:
         looks = Looks(cache, monkeypatch)
         run(cache.call(KEY, World(b"x" * 1_000_001)))
@@ -405,7 +426,9 @@ def test_an_answer_over_1_mb_is_read_from_its_file_each_time(path: Path, monkeyp
         assert cache.stats.hits == 2
 
 
-def test_an_answer_that_is_asked_for_anew_takes_its_room_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_is_asked_for_anew_takes_its_room_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Cache(path) as cache:
         looks = Looks(cache, monkeypatch)
         run(cache.call(KEY, World()))
@@ -430,17 +453,23 @@ def test_connections_are_lent_again_and_again(path: Path, monkeypatch: pytest.Mo
     assert len(opened) == 3, "one to make the file, one to read, one to write"
 
 
-# -- live, record, replay ------------------------------------------------------------------------------------------------------
+# -- live, record, replay --------------------------------------------------------------------------
 
 
 def test_recording_asks_once_each_time_it_is_opened_and_keeps_the_newest(path: Path) -> None:
     world = World(b"one", b"two", b"three")
     for answer in (b"one", b"two"):
         with Cache(path, mode="record") as cache:
-            assert [run(cache.call(KEY, world))[::2] for _ in range(3)] == [(answer, True), (answer, False), (answer, False)]
+            assert [run(cache.call(KEY, world))[::2] for _ in range(3)] == [
+                (answer, True),
+                (answer, False),
+                (answer, False),
+            ]
             assert run(forget(cache).call(KEY, world)).data == answer
     with Cache(path, mode="replay") as cache:
-        assert run(cache.call(KEY, world)) == Hit(b"two", pytest.approx(time.time(), abs=600), False)
+        assert run(cache.call(KEY, world)) == Hit(
+            b"two", pytest.approx(time.time(), abs=600), False
+        )
     assert world.asked == 2
 
 
@@ -459,7 +488,9 @@ def test_a_recording_that_many_ask_for_at_once_is_made_once(path: Path) -> None:
     world = World(b"one", b"two")
 
     async def main() -> None:
-        assert [hit.data for hit in await asyncio.gather(*(cache.call(KEY, world) for _ in range(4)))] == [b"one"] * 4
+        assert [
+            hit.data for hit in await asyncio.gather(*(cache.call(KEY, world) for _ in range(4)))
+        ] == [b"one"] * 4
         assert (await cache.call(KEY, world)).data == b"one"
 
     with Cache(path, mode="record") as cache:
@@ -467,7 +498,9 @@ def test_a_recording_that_many_ask_for_at_once_is_made_once(path: Path) -> None:
     assert world.asked == 1
 
 
-def test_what_it_knows_to_have_recorded_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_knows_to_have_recorded_is_bounded(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(store_module, "RECORDED", 2)
     world, keys = World(), [Key("search", {"query": str(n)}) for n in range(3)]
     with Cache(path, mode="record") as cache:
@@ -476,8 +509,13 @@ def test_what_it_knows_to_have_recorded_is_bounded(path: Path, monkeypatch: pyte
         assert [run(cache.call(key, world)).fresh for key in reversed(keys)] == [False, False, True]
 
 
-@pytest.mark.parametrize("how", [{"mode": "replay"}, {"mode": "live", "offline": True}, {"mode": "record", "offline": True}])
-def test_a_replay_serves_what_is_kept_whatever_its_age_and_asks_nobody(path: Path, how: Any) -> None:
+@pytest.mark.parametrize(
+    "how",
+    [{"mode": "replay"}, {"mode": "live", "offline": True}, {"mode": "record", "offline": True}],
+)
+def test_a_replay_serves_what_is_kept_whatever_its_age_and_asks_nobody(
+    path: Path, how: Any
+) -> None:
     world, clock = World(), FakeClock()
     with Cache(path, clock=clock) as cache:
         run(cache.call(KEY, world))
@@ -491,7 +529,7 @@ def test_a_replay_serves_what_is_kept_whatever_its_age_and_asks_nobody(path: Pat
     assert "record" in caught.value.hint
 
 
-# -- many at once --------------------------------------------------------------------------------------------------------------
+# -- many at once ----------------------------------------------------------------------------------
 
 
 def test_with_eight_threads_writing_it_stays_within_its_bound(path: Path) -> None:
@@ -523,7 +561,9 @@ def test_with_eight_threads_writing_it_stays_within_its_bound(path: Path) -> Non
         for thread in threads:
             thread.join()
         stats = cache.stats
-        files = sum(file.stat().st_size for file in path.with_suffix(".values").rglob("*") if file.is_file())
+        files = sum(
+            file.stat().st_size for file in path.with_suffix(".values").rglob("*") if file.is_file()
+        )
     assert errors == []
     assert max(seen) <= most
     assert files <= most
@@ -535,7 +575,9 @@ def test_with_eight_threads_writing_it_stays_within_its_bound(path: Path) -> Non
 def sums(path: Path) -> tuple[int, int]:
     """Returns entries and bytes, counted."""
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    found: tuple[int, int] = db.execute("SELECT count(*), coalesce(sum(size + 200), 0) FROM entry WHERE imported = 0").get
+    found: tuple[int, int] = db.execute(
+        "SELECT count(*), coalesce(sum(size + 200), 0) FROM entry WHERE imported = 0"
+    ).get
     db.close()
     return found
 
@@ -561,9 +603,16 @@ def test_an_answer_bigger_than_all_may_be_is_given_and_not_kept(path: Path) -> N
         run(cache.call(Key("page", "small"), World(b"x" * 100)))
         assert run(cache.call(KEY, World(b"x" * 5_000))).data == b"x" * 5_000
         assert cache.stats.entries == 1
-        assert not cache.load(KEY.digest, b"sentient-cache 1 page 1 51\n" + b"x" * 51)  # beyond a quarter, with the 200 that each takes
+        assert not cache.load(
+            KEY.digest, b"sentient-cache 1 page 1 51\n" + b"x" * 51
+        )  # beyond a quarter, with the 200 that each takes
         assert cache.load(KEY.digest, b"sentient-cache 1 page 1 50\n" + b"x" * 50)
-        assert (cache.stats.entries, cache.stats.imported, cache.stats.imported_bytes, cache.stats.evicted) == (1, 1, 250, 0)
+        assert (
+            cache.stats.entries,
+            cache.stats.imported,
+            cache.stats.imported_bytes,
+            cache.stats.evicted,
+        ) == (1, 1, 250, 0)
 
 
 CHILD = """
@@ -587,7 +636,9 @@ with Cache(sys.argv[1], most_bytes=int(sys.argv[5])) as cache:
 """
 
 
-def child(path: Path, me: str, count: int, what: str = "same", most: int = 10**9) -> subprocess.Popen[str]:
+def child(
+    path: Path, me: str, count: int, what: str = "same", most: int = 10**9
+) -> subprocess.Popen[str]:
     words = [sys.executable, "-W", "error", "-c", CHILD, str(path), me, str(count), what, str(most)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -642,11 +693,13 @@ def test_a_process_that_is_killed_while_it_writes_leaves_no_half_answer(path: Pa
         run(cache.call(Key("page", "one more"), World(b"y" * 40_000)))
     left = {file.name for file in path.with_suffix(".values").rglob("*") if file.is_file()}
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    assert left == {name.hex() for (name,) in db.execute("SELECT hash FROM entry WHERE data IS NULL")}
+    assert left == {
+        name.hex() for (name,) in db.execute("SELECT hash FROM entry WHERE data IS NULL")
+    }
     db.close()
 
 
-# -- who never pauses ---------------------------------------------------------------------------------------------------------
+# -- who never pauses ------------------------------------------------------------------------------
 
 BUSY = """
 import asyncio, logging, sys
@@ -667,20 +720,33 @@ MANY = 4_000
 
 
 @pytest.mark.parametrize(("size", "writers"), [(1_000, "a"), (31_000, "a"), (1_000, "ab")])
-def test_who_keeps_many_answers_without_a_pause_is_not_told_that_they_are_lost(path: Path, size: int, writers: str) -> None:
+def test_who_keeps_many_answers_without_a_pause_is_not_told_that_they_are_lost(
+    path: Path, size: int, writers: str
+) -> None:
     begin = [sys.executable, "-W", "error", "-c", BUSY, str(path)]
     processes = [
-        subprocess.Popen([*begin, me, str(MANY), str(size)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for me in writers
+        subprocess.Popen(
+            [*begin, me, str(MANY), str(size)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for me in writers
     ]
     told = [process.communicate(timeout=120) for process in processes]
-    print(f"\n{MANY:,} answers of {size:,} bytes by {len(writers)}: {sum(out.count('ALARM') for out, _ in told)} alarms")
+    print(
+        f"\n{MANY:,} answers of {size:,} bytes by {len(writers)}:"
+        f" {sum(out.count('ALARM') for out, _ in told)} alarms"
+    )
     assert told == [("", "")] * len(writers)
 
     async def look(cache: Cache) -> int:
         world = World()
         return sum(
             [
-                (await cache.call(Key("page", f"{me} {n}"), world)).data.startswith(f"{me} {n} ".encode())
+                (await cache.call(Key("page", f"{me} {n}"), world)).data.startswith(
+                    f"{me} {n} ".encode()
+                )
                 for me in writers
                 for n in range(MANY)
             ]
@@ -698,7 +764,10 @@ def test_who_is_locked_out_is_told_to_wait_and_not_to_delete_anything(
         run(cache.call(KEY, World()))
         other = apsw.Connection(str(path))
         other.execute("BEGIN IMMEDIATE")
-        assert run(cache.call(Key("page", 1), World(b"given all the same"))).data == b"given all the same"
+        assert (
+            run(cache.call(Key("page", 1), World(b"given all the same"))).data
+            == b"given all the same"
+        )
         other.execute("ROLLBACK")
         other.close()
         assert run(cache.call(Key("page", 1), World())).fresh
@@ -728,7 +797,7 @@ def test_only_a_broken_file_is_to_be_deleted(error: Exception, says: str, delete
     assert (hint(error, "Delete the file; it is made anew.").startswith("Delete")) == deletes
 
 
-# -- what breaks ----------------------------------------------------------------------------------------------------------------
+# -- what breaks -----------------------------------------------------------------------------------
 
 
 def test_an_answer_whose_file_was_cut_or_is_gone_is_asked_for_again(path: Path) -> None:
@@ -752,10 +821,14 @@ def test_an_answer_with_a_flipped_bit_is_asked_for_again(path: Path) -> None:
     at = data.index(b"as it was given")
     path.write_bytes(data[:at] + b"b" + data[at + 1 :])
     with Cache(path) as cache:
-        assert run(cache.call(KEY, world)) == Hit(world.answers[0], pytest.approx(time.time(), abs=600), True)
+        assert run(cache.call(KEY, world)) == Hit(
+            world.answers[0], pytest.approx(time.time(), abs=600), True
+        )
 
 
-@pytest.mark.parametrize("broken", [b"no database, this", b"SQLite format 3\0" + b"\xff" * 5_000, b"\0" * 10_000])
+@pytest.mark.parametrize(
+    "broken", [b"no database, this", b"SQLite format 3\0" + b"\xff" * 5_000, b"\0" * 10_000]
+)
 def test_a_broken_file_is_put_aside_and_made_anew(path: Path, broken: bytes) -> None:
     path.write_bytes(broken)
     with Cache(path) as cache:
@@ -775,7 +848,9 @@ def test_a_file_that_breaks_while_it_is_open_is_made_anew(path: Path) -> None:
                 file.seek(4096 * page)
                 file.write(b"\xff" * 4096)
         Path(f"{path}-wal").write_bytes(b"")
-        answers = [run(forget(cache).call(Key("page", n), World(b"x" * 500))).data for n in range(200)]
+        answers = [
+            run(forget(cache).call(Key("page", n), World(b"x" * 500))).data for n in range(200)
+        ]
         assert answers == [b"x" * 500] * 200
         assert run(forget(cache).call(Key("page", 199), World())).data == b"x" * 500
 
@@ -804,7 +879,9 @@ def test_names_in_a_file_from_elsewhere_lead_nowhere(path: Path, tmp_path: Path)
     assert victim.read_text() == "precious"
 
 
-def test_a_disk_that_does_not_take_it_costs_the_copy_not_the_answer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_does_not_take_it_costs_the_copy_not_the_answer(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*args: Any, **kwargs: Any) -> Any:
         raise SourceError("The cache cannot be written: the disk is full.")
 
@@ -814,7 +891,9 @@ def test_a_disk_that_does_not_take_it_costs_the_copy_not_the_answer(path: Path, 
             if mode == "live":
                 assert run(cache.call(KEY, World())).data == b"an answer"
             else:
-                with pytest.raises(SourceError, match="full"):  # a recording that is not kept is none
+                with pytest.raises(
+                    SourceError, match="full"
+                ):  # a recording that is not kept is none
                     run(cache.call(KEY, World()))
 
 
@@ -847,7 +926,9 @@ def test_a_closed_cache_serves_nothing_from_memory_either(path: Path) -> None:
     with pytest.raises(UsageError, match="closed"):
         run(cache.call(KEY, World()))
     with Cache(path) as cache:
-        assert cache.stats == CacheStats(hits=0, misses=0, joined=0, stored=0, evicted=0, entries=1, bytes=209)
+        assert cache.stats == CacheStats(
+            hits=0, misses=0, joined=0, stored=0, evicted=0, entries=1, bytes=209
+        )
 
 
 def test_folders_on_the_way_to_the_file_are_made_for_nobody_else(tmp_path: Path) -> None:
@@ -866,14 +947,19 @@ def test_files_that_a_crash_left_are_swept_up_once(path: Path) -> None:
         (values / name[:2] / name).write_bytes(b"left")
     with Cache(path) as cache:
         run(cache.call(Key("page", 1), World(b"y" * 50_000)))
-        assert sorted(len(file.read_bytes()) for file in values.rglob("*") if file.is_file()) == [50_000, 50_000]
+        assert sorted(len(file.read_bytes()) for file in values.rglob("*") if file.is_file()) == [
+            50_000,
+            50_000,
+        ]
         (values / "ab" / "late").write_bytes(b"late")
         run(cache.call(Key("page", 2), World(b"z" * 50_000)))
         assert (values / "ab" / "late").exists()
         assert not run(forget(cache).call(KEY, World())).fresh
 
 
-def test_a_big_answer_that_cannot_be_written_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_big_answer_that_cannot_be_written_leaves_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(self: Path, target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
@@ -964,7 +1050,9 @@ def test_answers_are_kept_while_somebody_else_moves_the_log_into_the_file(
     with Cache(path, mode=mode) as cache:
         run(cache.call(KEY, World(b"x")))
         words = [sys.executable, "-c", HOLDS_THE_CHECKPOINT, str(path)]
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        with subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as other:
             assert other.stdout is not None and other.stdout.readline() == "held\n"
             for n in range(40):
                 assert run(cache.call(Key("page", n), World(b"x" * 8_000))).fresh
@@ -973,7 +1061,7 @@ def test_answers_are_kept_while_somebody_else_moves_the_log_into_the_file(
     assert not caplog.records
 
 
-# -- to another home and back -----------------------------------------------------------------------------------------------------
+# -- to another home and back ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [10, 50_000])

@@ -1,4 +1,6 @@
-"""Every command of the command line: results on stdout, progress on stderr, exit codes that say how it ended."""
+"""Every command of the command line: results on stdout, progress on stderr, exit codes that say how
+it ended.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,21 @@ def test_a_report_goes_to_stdout_and_progress_to_stderr(cli: Cli) -> None:
     done = cli("research", QUESTION, "--source", BEES)
     assert done.code == DONE
     assert done.out.startswith(f"# {QUESTION}\n")
-    assert re.search(r"Verify · answers the question · \d+ of \d+ quotes stand at their place", done.err)
+    assert re.search(
+        r"Verify · answers the question · \d+ of \d+ quotes stand at their place", done.err
+    )
     assert str(BEES) not in done.err
 
 
-def test_a_report_as_json_is_all_that_stdout_holds_and_every_quote_stands_in_its_snapshot(cli: Cli, tmp_path: Path) -> None:
+def test_a_report_as_json_is_all_that_stdout_holds_and_every_quote_stands_in_its_snapshot(
+    cli: Cli, tmp_path: Path
+) -> None:
     report = cli("research", QUESTION, "--source", BEES, "--format", "json").json
-    assert (report["question"], report["abstained"], report["sources"][0]["source"]) == (QUESTION, False, "bees")
+    assert (report["question"], report["abstained"], report["sources"][0]["source"]) == (
+        QUESTION,
+        False,
+        "bees",
+    )
     cited = [c for claim in report["claims"] for c in claim["citations"]]
     assert cited
     with sk.Workbench(tmp_path / "home") as wb:
@@ -50,8 +60,14 @@ def test_a_report_as_html_is_one_element(cli: Cli) -> None:
 
 
 WRITTEN = [
-    ("r.md", "# How"), ("r.html", "<!doctype"), ("r.json", "{"), ("r.docx", "PK"), ("r.ipynb", "{"), ("r.bib", "@"), ("r.csl.json", "["),
-]  # fmt: skip
+    ("r.md", "# How"),
+    ("r.html", "<!doctype"),
+    ("r.json", "{"),
+    ("r.docx", "PK"),
+    ("r.ipynb", "{"),
+    ("r.bib", "@"),
+    ("r.csl.json", "["),
+]
 
 
 @pytest.mark.parametrize(("name", "begins"), WRITTEN)
@@ -62,27 +78,46 @@ def test_a_report_is_written_as_its_ending_says(cli: Cli, name: str, begins: str
     assert f"Written to {name}." in done.err
 
 
-@pytest.mark.parametrize(("form", "begins"), [("md", "# How"), ("html", "<!doctype"), ("json", "{")])
-def test_a_format_that_is_named_counts_more_than_an_ending(cli: Cli, form: str, begins: str) -> None:
+@pytest.mark.parametrize(
+    ("form", "begins"), [("md", "# How"), ("html", "<!doctype"), ("json", "{")]
+)
+def test_a_format_that_is_named_counts_more_than_an_ending(
+    cli: Cli, form: str, begins: str
+) -> None:
     done = cli("research", QUESTION, "--source", BEES, "--format", form, "--out", "report.txt")
     assert (done.code, done.out) == (DONE, "")
     assert Path("report.txt").read_text().startswith(begins)
 
 
-def test_an_unanswerable_question_ends_with_3_and_the_reason_of_each_source(cli: Cli, tmp_path: Path) -> None:
+def test_an_unanswerable_question_ends_with_3_and_the_reason_of_each_source(
+    cli: Cli, tmp_path: Path
+) -> None:
     (tmp_path / "ants.md").write_text("Ants follow trails of scent.")
-    done = cli("research", UNANSWERABLE, "--source", BEES, "--source", "ants.md", "--format", "json")
+    done = cli(
+        "research", UNANSWERABLE, "--source", BEES, "--source", "ants.md", "--format", "json"
+    )
     assert (done.code, done.json["abstained"], done.json["claims"]) == (NOTHING, True, [])
     last = done.err.splitlines()[-1]
     assert "bees: " in last and "ants.md: " in last
-    assert {source for gap in done.json["unanswered"] for source, _ in gap["sources"]} == {"bees", "ants.md"}
+    assert {source for gap in done.json["unanswered"] for source, _ in gap["sources"]} == {
+        "bees",
+        "ants.md",
+    }
 
 
 def test_demo_asks_the_installed_packages(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     from sentient_kernel.sources.local import packages
 
-    monkeypatch.setattr(packages, "installed", lambda paths: [one for one in INSTALLED(paths) if one.name == "pluggy"])
-    monkeypatch.setattr(packages, "standard_library", lambda: next(one for one in INSTALLED(SYS_PATH) if one.name == "iniconfig"))
+    monkeypatch.setattr(
+        packages,
+        "installed",
+        lambda paths: [one for one in INSTALLED(paths) if one.name == "pluggy"],
+    )
+    monkeypatch.setattr(
+        packages,
+        "standard_library",
+        lambda: next(one for one in INSTALLED(SYS_PATH) if one.name == "iniconfig"),
+    )
     done = cli("demo", "What does a plugin manager register?")
     assert done.code == DONE
     assert "no key needed" in done.err and "pluggy" in done.out
@@ -120,14 +155,20 @@ def test_runs_and_show_tell_what_happened(cli: Cli) -> None:
     assert shown.code == DONE
     assert "✓ plan" in shown.out and f"# {QUESTION}" in shown.out
     as_json = cli("show", row["id"], "--json").json
-    assert (as_json["status"], {step["status"] for step in as_json["steps"]}) == ("completed", {"completed"})
+    assert (as_json["status"], {step["status"] for step in as_json["steps"]}) == (
+        "completed",
+        {"completed"},
+    )
     report = cli("resume", row["id"], "--format", "json").json
     assert report["run_id"] == row["id"]
     assert len(cli("runs", "--json").json) == 1
 
 
 def test_a_named_question_is_not_researched_twice(cli: Cli) -> None:
-    first, second = (cli("research", QUESTION, "--source", BEES, "--name", "far", "--format", "json") for _ in range(2))
+    first, second = (
+        cli("research", QUESTION, "--source", BEES, "--name", "far", "--format", "json")
+        for _ in range(2)
+    )
     assert first.json == second.json
     (row,) = cli("runs", "--json").json
     assert row["recoveries"] == 0
@@ -146,7 +187,12 @@ def asked(cli: Cli, *more: str) -> tuple[str, str]:
 def test_a_question_nobody_can_answer_here_ends_with_4_and_waits(cli: Cli) -> None:
     approval, run = asked(cli)
     (row,) = cli("approvals", "--json").json
-    assert (row["id"], row["run"], row["status"], row["payload"]) == (approval, run, "open", [QUESTION])
+    assert (row["id"], row["run"], row["status"], row["payload"]) == (
+        approval,
+        run,
+        "open",
+        [QUESTION],
+    )
     assert approval in cli("approvals").out
     assert cli("resume", run).code == WAITING
     done = cli("approve", approval)
@@ -174,7 +220,9 @@ def test_an_edited_plan_is_what_is_followed(cli: Cli) -> None:
 
 def test_a_no_ends_the_run_with_1_and_its_reason(cli: Cli) -> None:
     approval, run = asked(cli)
-    assert "at most 2,000 characters" in one_sentence(cli("reject", approval, "--reason", "no" * 1_001).err)
+    assert "at most 2,000 characters" in one_sentence(
+        cli("reject", approval, "--reason", "no" * 1_001).err
+    )
     assert cli("reject", approval, "--reason", "not today").code == DONE
     done = cli("resume", run)
     assert (done.code, done.out) == (FAILED, "")
@@ -186,7 +234,9 @@ def test_a_no_ends_the_run_with_1_and_its_reason(cli: Cli) -> None:
 
 @pytest.fixture
 def point(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModelServer], None]:
-    """Returns what makes a server the one that OpenAI's models are asked at, with a key that is wrong."""
+    """Returns what makes a server the one that OpenAI's models are asked at, with a key that is
+    wrong.
+    """
 
     def to(server: ModelServer) -> None:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
@@ -195,27 +245,48 @@ def point(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModelServer], None]:
     return to
 
 
-def test_a_model_that_did_not_help_is_told_beside_the_report(cli: Cli, point: Callable[[ModelServer], None]) -> None:
+def test_a_model_that_did_not_help_is_told_beside_the_report(
+    cli: Cli, point: Callable[[ModelServer], None]
+) -> None:
     with ModelServer(api_key="the right one") as server:
         point(server)
         done = cli("research", QUESTION, "--source", BEES, "--model", "openai:gpt-5-mini")
     assert done.code == DONE
     assert done.out.startswith(f"# {QUESTION}\n")
     told = [line for line in done.err.splitlines() if line.startswith("sentient-kernel: ")]
-    assert len(told) == len(set(told)) and any("did not help to write" in line and "refuses the key" in line for line in told)
+    assert len(told) == len(set(told)) and any(
+        "did not help to write" in line and "refuses the key" in line for line in told
+    )
     assert "a wrong one" not in done.err
 
 
-def test_a_budget_that_was_not_raised_is_told_beside_the_report(cli: Cli, point: Callable[[ModelServer], None]) -> None:
+def test_a_budget_that_was_not_raised_is_told_beside_the_report(
+    cli: Cli, point: Callable[[ModelServer], None]
+) -> None:
     with ModelServer('{"questions": [], "enough": true, "claims": [], "missing": []}') as server:
         point(server)
-        done = cli("research", QUESTION, "--source", BEES, "--model", "openai:gpt-5-mini", "--approve", "deny", "--budget-usd", "0")
+        done = cli(
+            "research",
+            QUESTION,
+            "--source",
+            BEES,
+            "--model",
+            "openai:gpt-5-mini",
+            "--approve",
+            "deny",
+            "--budget-usd",
+            "0",
+        )
     assert (done.code, done.out.splitlines()[0]) == (DONE, f"# {QUESTION}")
-    assert "sentient-kernel: The budget was not raised, so the model got no more requests." in done.err
+    assert (
+        "sentient-kernel: The budget was not raised, so the model got no more requests." in done.err
+    )
 
 
 @pytest.mark.parametrize("approve", ["auto", "deny"])
-def test_a_question_that_the_policy_answers_is_nobody_else_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, approve: str) -> None:
+def test_a_question_that_the_policy_answers_is_nobody_else_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, approve: str
+) -> None:
     decide, unanswered, looked = Engine.decide, sk.Run.unanswered, threading.Event()
     seen: list[str] = []
 
@@ -239,17 +310,24 @@ def test_a_question_that_the_policy_answers_is_nobody_else_s(tmp_path: Path, mon
 
 
 def test_a_run_that_stopped_says_what_stopped_it(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    full = sk.JournalError("journal.db could not be written: the disk is full.", hint="Free some space.")
+    full = sk.JournalError(
+        "journal.db could not be written: the disk is full.", hint="Free some space."
+    )
     monkeypatch.setattr("sentient_kernel.cli.terminal.follow", lambda run: "crashed")
     monkeypatch.setattr("sentient_kernel.engine.engine.Engine.error", lambda engine, run: full)
     done = cli("research", QUESTION, "--source", BEES)
     assert (done.code, done.out) == (FAILED, "")
-    assert "is crashed: journal.db could not be written: the disk is full. Free some space. `sentient-kernel resume" in done.err
+    assert (
+        "is crashed: journal.db could not be written: the disk is full. Free some space."
+        " `sentient-kernel resume" in done.err
+    )
 
 
 def test_approve_auto_and_deny_answer_by_themselves(cli: Cli) -> None:
     assert cli("research", QUESTION, "--source", BEES, "--approve", "auto").code == DONE
-    assert cli("research", QUESTION, "--source", BEES, "--approve", "deny").code == DONE  # nothing is asked unless one wants it
+    assert (
+        cli("research", QUESTION, "--source", BEES, "--approve", "deny").code == DONE
+    )  # nothing is asked unless one wants it
 
 
 def test_doctor_and_verify(cli: Cli) -> None:
@@ -262,7 +340,10 @@ def test_doctor_and_verify(cli: Cli) -> None:
     verdict = cli("verify", "--json").json
     assert verdict["ok"] and verdict["rows"] > 10 and verdict["damage"] == []
     said = cli("verify").out
-    assert "The journal is whole" in said and "an older copy that was put in its place is whole too" in said
+    assert (
+        "The journal is whole" in said
+        and "an older copy that was put in its place is whole too" in said
+    )
 
 
 def test_verify_ends_with_1_where_the_journal_was_altered(cli: Cli, tmp_path: Path) -> None:
@@ -270,7 +351,12 @@ def test_verify_ends_with_1_where_the_journal_was_altered(cli: Cli, tmp_path: Pa
 
     cli("research", QUESTION, "--source", BEES)
     connection = apsw.Connection(str(tmp_path / "home" / "journal.db"))
-    (table,) = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'event%'")]
+    (table,) = [
+        name
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'event%'"
+        )
+    ]
     connection.execute(f"UPDATE {table} SET body = replace(body, 'Planning', 'Plotting')")
     connection.close()
     done = cli("verify", "--json")
@@ -281,7 +367,20 @@ def test_verify_ends_with_1_where_the_journal_was_altered(cli: Cli, tmp_path: Pa
 def test_version_and_help_say_enough(cli: Cli) -> None:
     assert cli("--version").out.strip() == sk.__version__
     shown = cli("--help").out
-    for command in ("research", "search", "runs", "show", "resume", "approvals", "approve", "reject", "lab", "demo", "doctor", "verify"):
+    for command in (
+        "research",
+        "search",
+        "runs",
+        "show",
+        "resume",
+        "approvals",
+        "approve",
+        "reject",
+        "lab",
+        "demo",
+        "doctor",
+        "verify",
+    ):
         assert command in shown
         assert cli(command, "--help").code == DONE
     assert "4 waiting" in shown

@@ -25,7 +25,10 @@ from workbench_kit import BEES, QUESTION
 import sentient_kernel as sk
 from sentient_kernel.journal.sqlite.store import SqliteJournal
 
-WORDS = "foragers nectar pollen distance kilometres heather farmland waggle dance brood cluster varroa mites colony hive winter".split()
+WORDS = (
+    "foragers nectar pollen distance kilometres heather farmland waggle dance brood cluster varroa"
+    " mites colony hive winter".split()
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +37,21 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("library")
     for i in range(1_500):
         words = [WORDS[(i * 7 + j * 3) % len(WORDS)] for j in range(12)]
-        (folder / f"note{i:04}.md").write_text(f"# Note {i}\n\nHoney bees fly {i} metres for {' '.join(words)}.\n")
+        (folder / f"note{i:04}.md").write_text(
+            f"# Note {i}\n\nHoney bees fly {i} metres for {' '.join(words)}.\n"
+        )
     return folder
 
 
 def start(*words: str | Path, **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=environment(), **more
+        command(*words),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env=environment(),
+        **more,
     )
 
 
@@ -73,14 +84,18 @@ def wait_for(process: subprocess.Popen[str], enough: Callable[[], bool]) -> None
 
 
 def test_stdout_is_the_report_alone_and_can_be_piped_into_a_program(tmp_path: Path) -> None:
-    code, out, err = finished(start("research", QUESTION, "--source", BEES, "--home", tmp_path, "--format", "json"))
+    code, out, err = finished(
+        start("research", QUESTION, "--source", BEES, "--home", tmp_path, "--format", "json")
+    )
     assert code == 0
     assert json.loads(out)["question"] == QUESTION
     assert len(err.splitlines()) <= 8
     assert "Traceback" not in err
 
 
-def test_progress_is_a_few_lines_with_counts_where_a_source_takes_its_time(tmp_path: Path, library: Path) -> None:
+def test_progress_is_a_few_lines_with_counts_where_a_source_takes_its_time(
+    tmp_path: Path, library: Path
+) -> None:
     begun = time.monotonic()
     code, _, err = finished(start("research", QUESTION, "--source", library, "--home", tmp_path))
     took = time.monotonic() - begun
@@ -89,7 +104,9 @@ def test_progress_is_a_few_lines_with_counts_where_a_source_takes_its_time(tmp_p
     assert len(phases) <= 6 + 2 + took / 2
     with SqliteJournal(tmp_path / "journal.db", readonly=True) as journal:
         told = [record.event.message for record in journal.read(kinds=["research_updated"])]
-    assert any(re.fullmatch(r"Reading library0, \d[\d,]* of 1,500 files", message) for message in told)
+    assert any(
+        re.fullmatch(r"Reading library0, \d[\d,]* of 1,500 files", message) for message in told
+    )
     assert err.splitlines()[-1].startswith("Verify · ")
 
 
@@ -106,8 +123,11 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
 def test_a_stdout_that_cannot_hold_a_character_shows_its_code(tmp_path: Path) -> None:
     done = subprocess.run(
         command("research", QUESTION, "--source", BEES, "--home", tmp_path),
-        capture_output=True, timeout=60, check=False, env=environment(PYTHONIOENCODING="ascii"),
-    )  # fmt: skip
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env=environment(PYTHONIOENCODING="ascii"),
+    )
     assert done.returncode == 0
     assert b"\\u201c" in done.stdout
 
@@ -116,7 +136,9 @@ def in_terminal(*words: str | Path, columns: int = 100) -> str:
     """Returns what a command shows in a terminal of so many columns."""
     main, other = pty.openpty()
     fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    process = subprocess.Popen(command(*words), stdin=other, stdout=other, stderr=other, env=environment(TERM="xterm"))
+    process = subprocess.Popen(
+        command(*words), stdin=other, stdout=other, stderr=other, env=environment(TERM="xterm")
+    )
     os.close(other)
     seen = b""
     while select.select([main], [], [], 60)[0]:
@@ -136,7 +158,9 @@ def test_a_terminal_gets_one_moving_line_and_a_drawn_report(tmp_path: Path) -> N
     seen = in_terminal("research", QUESTION, "--source", BEES, "--home", tmp_path, columns=60)
     assert "\x1b[2K" in seen, "the line does not move"
     drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen).rpartition(QUESTION)[2]
-    assert "kilometre" in drawn and "[1]" in drawn and "Evidence\r\n" in drawn and "    │ “" in drawn
+    assert (
+        "kilometre" in drawn and "[1]" in drawn and "Evidence\r\n" in drawn and "    │ “" in drawn
+    )
     assert not re.search(r"^#|\*\*|\[\^|^- ", drawn, re.M), "this is Markdown"
     assert max(map(len, drawn.split("\r\n"))) <= 60
 
@@ -153,11 +177,27 @@ def test_markdown_is_printed_as_it_is_where_a_format_or_a_pipe_wants_it(tmp_path
 
 def test_a_person_at_the_terminal_is_asked_and_can_edit_the_plan(tmp_path: Path) -> None:
     main, other = pty.openpty()
-    words = command("research", QUESTION, "--source", BEES, "--home", tmp_path, "--approve", "ask", "--format", "json")
-    process = subprocess.Popen(words, stdin=other, stdout=subprocess.PIPE, stderr=other, env=environment(TERM="dumb"))
+    words = command(
+        "research",
+        QUESTION,
+        "--source",
+        BEES,
+        "--home",
+        tmp_path,
+        "--approve",
+        "ask",
+        "--format",
+        "json",
+    )
+    process = subprocess.Popen(
+        words, stdin=other, stdout=subprocess.PIPE, stderr=other, env=environment(TERM="dumb")
+    )
     os.close(other)
     said = b""
-    for prompt, answer in ((b"[r]eject: ", b"e\n"), (b"line of JSON: ", b'["How does a colony keep warm in winter?"]\n')):
+    for prompt, answer in (
+        (b"[r]eject: ", b"e\n"),
+        (b"line of JSON: ", b'["How does a colony keep warm in winter?"]\n'),
+    ):
         until = time.monotonic() + 30
         while prompt not in said and time.monotonic() < until:
             if select.select([main], [], [], 1)[0]:
@@ -174,8 +214,15 @@ def test_a_person_at_the_terminal_is_asked_and_can_edit_the_plan(tmp_path: Path)
 
 
 def test_ctrl_c_says_how_to_go_on_and_resume_finishes(tmp_path: Path, library: Path) -> None:
-    process = start("research", QUESTION, "--source", library, "--home", tmp_path, start_new_session=True)
-    wait_for(process, lambda: any("of 1,500 files" in event.message for event in rows(tmp_path, "research_updated")))
+    process = start(
+        "research", QUESTION, "--source", library, "--home", tmp_path, start_new_session=True
+    )
+    wait_for(
+        process,
+        lambda: any(
+            "of 1,500 files" in event.message for event in rows(tmp_path, "research_updated")
+        ),
+    )
     begun = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     code, out, err = finished(process)
@@ -192,7 +239,9 @@ def test_ctrl_c_says_how_to_go_on_and_resume_finishes(tmp_path: Path, library: P
 
 
 @pytest.mark.parametrize("finished_steps", [1, 2, 4])
-def test_a_killed_research_goes_on_where_it_was(tmp_path: Path, library: Path, finished_steps: int) -> None:
+def test_a_killed_research_goes_on_where_it_was(
+    tmp_path: Path, library: Path, finished_steps: int
+) -> None:
     process = start("research", QUESTION, "--source", library, "--home", tmp_path)
     wait_for(process, lambda: len(rows(tmp_path, "step_completed")) >= finished_steps)
     process.kill()
@@ -213,8 +262,14 @@ def test_a_killed_research_goes_on_where_it_was(tmp_path: Path, library: Path, f
 
 
 def test_two_at_once_on_one_home_get_in_nobodys_way(tmp_path: Path) -> None:
-    questions = [QUESTION, "How does a colony keep warm in winter?", "How do bees tell the distance of food?"]
-    processes = [start("research", question, "--source", BEES, "--home", tmp_path) for question in questions]
+    questions = [
+        QUESTION,
+        "How does a colony keep warm in winter?",
+        "How do bees tell the distance of food?",
+    ]
+    processes = [
+        start("research", question, "--source", BEES, "--home", tmp_path) for question in questions
+    ]
     for process, question in zip(processes, questions, strict=True):
         code, out, err = finished(process)
         assert (code, out.splitlines()[0]) == (0, f"# {question}"), err
@@ -222,11 +277,20 @@ def test_two_at_once_on_one_home_get_in_nobodys_way(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("closed", ["1", "2"])
-def test_an_output_that_was_closed_before_the_start_costs_nothing_else(tmp_path: Path, closed: str) -> None:
+def test_an_output_that_was_closed_before_the_start_costs_nothing_else(
+    tmp_path: Path, closed: str
+) -> None:
     words = command("research", QUESTION, "--source", BEES, "--home", tmp_path, "--format", "md")
     shell = ["sh", "-c", f'exec "$@" {closed}>&-', "sh", *words]
     code, out, err = finished(
-        subprocess.Popen(shell, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=environment())
+        subprocess.Popen(
+            shell,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            env=environment(),
+        )
     )
     assert (code, "Traceback" in err) == (0, False)
     assert out.startswith("# ") is (closed == "2")

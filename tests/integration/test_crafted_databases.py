@@ -1,4 +1,6 @@
-"""A home may come from somebody else: a database with anything in it that is not ours is refused, or set aside, before it is read."""
+"""A home may come from somebody else: a database with anything in it that is not ours is refused,
+or set aside, before it is read.
+"""
 
 from __future__ import annotations
 
@@ -24,28 +26,40 @@ from sentient_kernel.journal.sqlite.tables import known_tables
 
 JOURNALS: dict[str, Craft] = {
     **crafted("events", "body", "seq"),
-    "names that move the cursor": sql(f"UPDATE runs SET id = 'x' || char(27) || '[2J{SHOWN}' WHERE no = 1"),
+    "names that move the cursor": sql(
+        f"UPDATE runs SET id = 'x' || char(27) || '[2J{SHOWN}' WHERE no = 1"
+    ),
     "a name with a NUL": sql(f"UPDATE runs SET id = 'x' || char(0) || '{SHOWN}' WHERE no = 1"),
     "a name that breaks JSON": sql(f"""UPDATE runs SET id = 'x","kind":"{SHOWN}' WHERE no = 1"""),
     "a name that is a path": sql(f"UPDATE runs SET id = '../../{SHOWN}' WHERE no = 1"),
-    "a name of a megabyte": sql(f"UPDATE runs SET id = '{SHOWN}' || hex(zeroblob(500000)) WHERE no = 1"),
+    "a name of a megabyte": sql(
+        f"UPDATE runs SET id = '{SHOWN}' || hex(zeroblob(500000)) WHERE no = 1"
+    ),
     "a name that is bytes": sql(f"UPDATE runs SET id = CAST('{SHOWN}' AS BLOB) WHERE no = 1"),
     "a kind that breaks JSON": sql(f"""INSERT INTO kinds(name) VALUES ('x","run":"{SHOWN}')"""),
-    "a kind of a megabyte": sql(f"INSERT INTO kinds(name) VALUES ('{SHOWN.lower()}' || hex(zeroblob(500000)))"),
+    "a kind of a megabyte": sql(
+        f"INSERT INTO kinds(name) VALUES ('{SHOWN.lower()}' || hex(zeroblob(500000)))"
+    ),
     "a birth that is a text": sql(f"UPDATE meta SET value = '{SHOWN}' WHERE name = 'born'"),
     "an id that is a text": sql(f"UPDATE meta SET value = '{SHOWN}' WHERE name = 'id'"),
     "no birth": sql("DELETE FROM meta WHERE name = 'born'"),
     "a loss of all numbers": sql(f"INSERT INTO gaps VALUES (1, 9223372036854775807, 0, '{SHOWN}')"),
     "a loss that is a text": sql(f"INSERT INTO gaps VALUES (1, '{SHOWN}', 0, 'x')"),
     "a row at the end of all numbers": sql(
-        "INSERT INTO events SELECT 9223372036854775807, run, kind, at, chain, body, mark FROM events LIMIT 1"
+        "INSERT INTO events SELECT 9223372036854775807, run, kind, at, chain, body, mark FROM"
+        " events LIMIT 1"
     ),
     "another program": sql("PRAGMA application_id=1"),
     "a later version with a trigger": sql(
-        "PRAGMA user_version=999", f"CREATE TRIGGER t AFTER INSERT ON events BEGIN SELECT '{SHOWN}'; END"
+        "PRAGMA user_version=999",
+        f"CREATE TRIGGER t AFTER INSERT ON events BEGIN SELECT '{SHOWN}'; END",
     ),
-    "a later version with a computed column": sql("PRAGMA user_version=999", f"ALTER TABLE runs ADD COLUMN more AS ('{SHOWN}')"),
-    "a later version with a virtual table": sql("PRAGMA user_version=999", "CREATE VIRTUAL TABLE f USING fts5 (x)"),
+    "a later version with a computed column": sql(
+        "PRAGMA user_version=999", f"ALTER TABLE runs ADD COLUMN more AS ('{SHOWN}')"
+    ),
+    "a later version with a virtual table": sql(
+        "PRAGMA user_version=999", "CREATE VIRTUAL TABLE f USING fts5 (x)"
+    ),
     "a version below all": sql("PRAGMA user_version=-1"),
     "no version": sql("PRAGMA user_version=0"),
 }
@@ -123,12 +137,16 @@ INDEXES = {
     **crafted("document", "title", "id"),
     "another version": sql("PRAGMA user_version=1"),
     "another ranking": sql("INSERT INTO words (words, rank) VALUES ('rank', 'bm25(10.0)')"),
-    "settings of the full-text table": sql("INSERT INTO words (words, rank) VALUES ('automerge', 2)"),
+    "settings of the full-text table": sql(
+        "INSERT INTO words (words, rank) VALUES ('automerge', 2)"
+    ),
 }
 
 
 @pytest.mark.parametrize("name", CACHES)
-def test_a_crafted_cache_is_set_aside_with_a_sentence(copy: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_crafted_cache_is_set_aside_with_a_sentence(
+    copy: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     path = copy / "cache.db"
     craft(path, CACHES[name])
     crafted_bytes = path.read_bytes()
@@ -139,7 +157,9 @@ def test_a_crafted_cache_is_set_aside_with_a_sentence(copy: Path, name: str, cap
 
 
 @pytest.mark.parametrize("name", INDEXES)
-def test_a_crafted_index_is_set_aside_with_a_sentence(copy: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_crafted_index_is_set_aside_with_a_sentence(
+    copy: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     path = copy / "index.db"
     craft(path, INDEXES[name])
     crafted_bytes = path.read_bytes()
@@ -149,15 +169,21 @@ def test_a_crafted_index_is_set_aside_with_a_sentence(copy: Path, name: str, cap
 
 
 def set_aside(path: Path, crafted_bytes: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    assert path.with_name(path.name + ".broken").read_bytes() == crafted_bytes  # nothing of theirs ran
-    said = [record.getMessage() for record in caplog.records if record.name.startswith("sentient_kernel.")]
+    assert (
+        path.with_name(path.name + ".broken").read_bytes() == crafted_bytes
+    )  # nothing of theirs ran
+    said = [
+        record.getMessage()
+        for record in caplog.records
+        if record.name.startswith("sentient_kernel.")
+    ]
     assert len(said) == 1
     assert "a new one was begun" in said[0]
     assert SHOWN.lower() not in said[0].lower()
     assert said[0].isprintable()
 
 
-# -- what a home that somebody else filled makes us believe ---------------------------------------------------------------------------
+# -- what a home that somebody else filled makes us believe ----------------------------------------
 
 
 def elsewhere(copy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -223,7 +249,9 @@ def test_a_forged_size_makes_no_answer_go_and_lifts_no_bound(copy: Path, size: s
         assert cache.stats.bytes <= 1_000_000
 
 
-def test_an_index_of_a_copied_home_is_not_believed(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_of_a_copied_home_is_not_believed(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     forged = "Honey bees fly ninety kilometres, says the forger of this index."
     with Index(copy / "index.db") as index:
         uris = [row for row in index.stamps(str(BEES))]
@@ -242,22 +270,32 @@ def test_a_document_of_the_index_is_the_one_that_its_id_says(copy: Path) -> None
         document = index.search(QUESTION)[0].document
         assert index.document(document) is not None
     db = apsw.Connection(str(copy / "index.db"))
-    db.execute("UPDATE body SET snapshot = (SELECT snapshot FROM body WHERE document = (SELECT max(document) FROM body))")
+    db.execute(
+        "UPDATE body SET snapshot = (SELECT snapshot FROM body WHERE document = (SELECT"
+        " max(document) FROM body))"
+    )
     db.close()
     with Index(copy / "index.db") as index:
         found = index.document(document)
         assert found is None or found.id == document
 
 
-# -- places -------------------------------------------------------------------------------------------------------------------------
+# -- places ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
 @pytest.mark.parametrize("kind", ["link", "dangling", "pipe"])
 @pytest.mark.parametrize(
-    "name", [f"{base}{ending}" for base in ("journal.db", "index.db", "cache.db") for ending in ("", "-wal", "-shm", "-journal")]
+    "name",
+    [
+        f"{base}{ending}"
+        for base in ("journal.db", "index.db", "cache.db")
+        for ending in ("", "-wal", "-shm", "-journal")
+    ],
 )
-def test_what_stands_in_the_place_of_a_file_and_is_none_is_not_followed(copy: Path, tmp_path: Path, name: str, kind: str) -> None:
+def test_what_stands_in_the_place_of_a_file_and_is_none_is_not_followed(
+    copy: Path, tmp_path: Path, name: str, kind: str
+) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
     place = copy / name
@@ -272,7 +310,9 @@ def test_what_stands_in_the_place_of_a_file_and_is_none_is_not_followed(copy: Pa
     else:
         with sk.Workbench(copy) as wb:
             assert wb.search(QUESTION, sources=BEES)
-            assert asyncio.run(wb.library.cache.call(Key("page", "y"), answer)).data == b"the owner's"
+            assert (
+                asyncio.run(wb.library.cache.call(Key("page", "y"), answer)).data == b"the owner's"
+            )
     assert victim.read_text() == "precious"
     assert not (tmp_path / "new").exists()
 
@@ -281,14 +321,21 @@ NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")
 
 
 @pytest.mark.parametrize("name", ["journal.db", "index.db", "cache.db"])
-def test_a_rollback_journal_that_names_another_file_is_never_played_back(copy: Path, tmp_path: Path, name: str) -> None:
+def test_a_rollback_journal_that_names_another_file_is_never_played_back(
+    copy: Path, tmp_path: Path, name: str
+) -> None:
     """SQLite would read that file, and remove it, as older versions do for any name."""
     victim = tmp_path / "thesis.txt"
     victim.write_text("precious")
     named = str(victim).encode()
     size = (copy / name).stat().st_size // 4096
     head = NAMES_ANOTHER + b"".join(n.to_bytes(4, "big") for n in (0, 0, size, 512, 4096))
-    tail = (0x40000000 // 4096 + 1).to_bytes(4, "big") + named + len(named).to_bytes(4, "big") + sum(named).to_bytes(4, "big")
+    tail = (
+        (0x40000000 // 4096 + 1).to_bytes(4, "big")
+        + named
+        + len(named).to_bytes(4, "big")
+        + sum(named).to_bytes(4, "big")
+    )
     (copy / f"{name}-journal").write_bytes(head.ljust(512, b"\0") + tail + NAMES_ANOTHER)
     if name == "journal.db":
         assert "names another file" in refused(lambda: sk.Workbench(copy))

@@ -54,8 +54,17 @@ def test_approved_payload_is_what_was_shown(engine: Engine, payload: Any) -> Non
     run = engine.start(asks, (payload,))
     answer(engine, run, by="ada")
     assert outcome(engine, run) == payload
-    (asked,), (said,) = events(engine, run, "approval_requested"), events(engine, run, "approval_decided")
-    assert (asked.question, asked.payload, said.decision, said.by, said.edited) == ("Go ahead?", payload, "approve", "ada", False)
+    (asked,), (said,) = (
+        events(engine, run, "approval_requested"),
+        events(engine, run, "approval_decided"),
+    )
+    assert (asked.question, asked.payload, said.decision, said.by, said.edited) == (
+        "Go ahead?",
+        payload,
+        "approve",
+        "ada",
+        False,
+    )
     assert said.digest == asked.digest != ""
 
 
@@ -83,9 +92,13 @@ def test_model_approved_as_shown_reaches_the_workflow_as_its_type(engine: Engine
 
 
 @pytest.mark.parametrize(
-    ("payload", "named"), [({"steps": "b"}, "steps: "), ({"steps": [], "budget": -1}, "budget: "), ([], "the payload: ")], ids=str
+    ("payload", "named"),
+    [({"steps": "b"}, "steps: "), ({"steps": [], "budget": -1}, "budget: "), ([], "the payload: ")],
+    ids=str,
 )
-def test_edited_payload_that_does_not_fit_is_refused_and_nothing_is_recorded(engine: Engine, payload: Any, named: str) -> None:
+def test_edited_payload_that_does_not_fit_is_refused_and_nothing_is_recorded(
+    engine: Engine, payload: Any, named: str
+) -> None:
     run = engine.start(plans)
     with pytest.raises(AnswerRefused, match=f"does not fit: {named}"):
         answer(engine, run, payload=payload)
@@ -95,7 +108,9 @@ def test_edited_payload_that_does_not_fit_is_refused_and_nothing_is_recorded(eng
 
 
 def test_edited_payload_that_another_process_did_not_check_is_asked_for_again(home: Home) -> None:
-    """Who answers from elsewhere does not know the type; the run looks itself and says what was wrong."""
+    """Who answers from elsewhere does not know the type; the run looks itself and says what was
+    wrong.
+    """
     first, second = home.engine(), home.engine()
     run = first.start(plans)
     answer(second, run, payload={"steps": 1})
@@ -106,7 +121,9 @@ def test_edited_payload_that_another_process_did_not_check_is_asked_for_again(ho
     assert first.journal.verify().ok
 
 
-def test_payload_that_does_not_fit_its_own_schema_is_a_mistake_of_the_workflow(engine: Engine) -> None:
+def test_payload_that_does_not_fit_its_own_schema_is_a_mistake_of_the_workflow(
+    engine: Engine,
+) -> None:
     @workflow
     async def wrong(ctx: Context) -> Any:
         return await ctx.approve("Go?", {"steps": 1}, schema=Plan)
@@ -115,7 +132,7 @@ def test_payload_that_does_not_fit_its_own_schema_is_a_mistake_of_the_workflow(e
         finish(engine, wrong, approve={"default": "auto"})
 
 
-# -- who answers, and when ----------------------------------------------------------------------------------------------
+# -- who answers, and when -------------------------------------------------------------------------
 
 
 def test_second_answer_is_refused_and_says_who_answered_when(engine: Engine) -> None:
@@ -127,9 +144,14 @@ def test_second_answer_is_refused_and_says_who_answered_when(engine: Engine) -> 
     run = engine.start(waits_on)
     answer(engine, run, by="ada")
     wait_for(engine, run, "approval_requested", 2)
-    (first, _) = events(engine, run, "approval_requested")
-    with pytest.raises(AnswerRefused, match=r"was already approved by ada at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\+00:00"):
-        engine.command(DecideApproval(run=run, approval=first.approval, decision="reject", by="bob"))
+    first, _ = events(engine, run, "approval_requested")
+    with pytest.raises(
+        AnswerRefused,
+        match=r"was already approved by ada at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\+00:00",
+    ):
+        engine.command(
+            DecideApproval(run=run, approval=first.approval, decision="reject", by="bob")
+        )
     answer(engine, run, count=2)
     assert ended(engine, run) == "completed"
 
@@ -142,8 +164,21 @@ def test_of_two_answers_at_once_one_wins_and_the_other_is_told(home: Home) -> No
         told: list[str] = []
         together = threading.Barrier(4)
 
-        def say(n: int, run: Any = run, asked: Any = asked, told: list[str] = told, together: threading.Barrier = together) -> None:
-            command = DecideApproval(run=run, approval=asked.approval, decision="approve", payload=n, edited=True, by=f"p{n}")
+        def say(
+            n: int,
+            run: Any = run,
+            asked: Any = asked,
+            told: list[str] = told,
+            together: threading.Barrier = together,
+        ) -> None:
+            command = DecideApproval(
+                run=run,
+                approval=asked.approval,
+                decision="approve",
+                payload=n,
+                edited=True,
+                by=f"p{n}",
+            )
             together.wait()
             try:
                 engines[n % 2].command(command)
@@ -175,8 +210,12 @@ def test_stale_answer_is_refused(engine: Engine) -> None:
     [("Pay?", {"price": 1}, False), ("Go?", {"price": 2}, False), ("Go?", {"price": 1}, True)],
     ids=["another question", "another payload", "another form"],
 )
-def test_answer_to_what_was_shown_elsewhere_is_refused(engine: Engine, question: str, payload: Any, with_form: bool) -> None:
-    """The answer is bound to the question, to its payload, and to the form that an edited payload has to fit."""
+def test_answer_to_what_was_shown_elsewhere_is_refused(
+    engine: Engine, question: str, payload: Any, with_form: bool
+) -> None:
+    """The answer is bound to the question, to its payload, and to the form that an edited payload
+    has to fit.
+    """
 
     @workflow
     async def shows(ctx: Context, question: str, payload: Any, with_form: bool) -> Any:
@@ -199,7 +238,7 @@ def test_answer_to_a_question_that_is_not_there_is_refused(engine: Engine) -> No
         engine.command(DecideApproval(run=run, approval=ApprovalId("a0"), decision="approve"))
 
 
-# -- expiry ---------------------------------------------------------------------------------------------------------------
+# -- expiry ----------------------------------------------------------------------------------------
 
 
 def test_question_expires_when_its_time_is_over_and_not_before(home: Home) -> None:
@@ -257,7 +296,7 @@ def test_time_goes_on_while_nobody_runs_the_question(home: Home) -> None:
     assert ended(second, run) == "completed"
 
 
-# -- restarts -----------------------------------------------------------------------------------------------------------------
+# -- restarts --------------------------------------------------------------------------------------
 
 
 def test_open_question_is_the_same_after_a_restart_and_asked_once(home: Home) -> None:
@@ -313,10 +352,12 @@ def test_same_question_asked_twice_needs_two_answers(engine: Engine) -> None:
     assert outcome(engine, run) == ["x", "y"]
 
 
-# -- withdrawal -----------------------------------------------------------------------------------------------------------------
+# -- withdrawal ------------------------------------------------------------------------------------
 
 
-def test_question_is_withdrawn_when_its_run_is_cancelled_and_asked_anew_when_it_goes_on(engine: Engine) -> None:
+def test_question_is_withdrawn_when_its_run_is_cancelled_and_asked_anew_when_it_goes_on(
+    engine: Engine,
+) -> None:
     run = engine.start(asks, (1,))
     first = wait_for(engine, run, "approval_requested")
     engine.command(CancelRun(run=run, reason="enough"))
@@ -331,7 +372,9 @@ def test_question_is_withdrawn_when_its_run_is_cancelled_and_asked_anew_when_it_
 
 
 @pytest.mark.parametrize("end", ["completed", "failed"])
-def test_question_that_nobody_waits_for_any_more_is_withdrawn_at_the_end(engine: Engine, end: str) -> None:
+def test_question_that_nobody_waits_for_any_more_is_withdrawn_at_the_end(
+    engine: Engine, end: str
+) -> None:
     @workflow
     async def gives_up(ctx: Context) -> None:
         try:
@@ -346,7 +389,7 @@ def test_question_that_nobody_waits_for_any_more_is_withdrawn_at_the_end(engine:
     assert kinds(engine, run)[-2:] == ["approval_withdrawn", f"run_{end}"]
 
 
-# -- policies -------------------------------------------------------------------------------------------------------------------
+# -- policies --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -359,7 +402,9 @@ def test_question_that_nobody_waits_for_any_more_is_withdrawn_at_the_end(engine:
         ({"default": "auto"}, "effect", "completed"),
     ],
 )
-def test_policy_answers_for_people(engine: Engine, policy: dict[str, str], ask: Any, end: str) -> None:
+def test_policy_answers_for_people(
+    engine: Engine, policy: dict[str, str], ask: Any, end: str
+) -> None:
     @workflow
     async def asks_kind(ctx: Context) -> Any:
         return await ctx.approve("Go?", 1, ask=ask)

@@ -1,4 +1,6 @@
-"""A forgotten await is named: what was called, in which line; before the run starts where the code shows it, else when the run ends."""
+"""A forgotten await is named: what was called, in which line; before the run starts where the code
+shows it, else when the run ends.
+"""
 
 from __future__ import annotations
 
@@ -106,17 +108,27 @@ async def in_a_helper(ctx: Any) -> str:
 
 BEFORE = {
     "ctx.step(...) is not awaited in line {} of 'bare_step': ctx.step(work, \"a\")": bare_step,
-    "ctx.emit(...) is not awaited in line {} of 'bare_emit_in_a_branch': ctx.emit(\"half way\")": bare_emit_in_a_branch,
+    "ctx.emit(...) is not awaited in line {} of 'bare_emit_in_a_branch': ctx.emit(\"half way\")": (
+        bare_emit_in_a_branch
+    ),
     "helper(...) is not awaited in line {} of 'bare_helper': helper(ctx, 1)": bare_helper,
     "asyncio.sleep(...) is not awaited in line {} of 'bare_sleep': asyncio.sleep(1)": bare_sleep,
     "child(...) is not awaited in line {} of 'bare_child': child(ctx)": bare_child,
 }
 AFTER = {
     "ctx.step(...) is not awaited in line {} of 'assigned': plan = ctx.step(work, \"a\")": assigned,
-    "ctx.approve(...) is not awaited in line {} of 'iterated': plan = ctx.approve(\"Go ahead?\", [1])": iterated,
-    "ctx.receive(...) is not awaited in line {} of 'returned': return ctx.receive(timeout=1)": returned,
-    "ctx.run(...) is not awaited in line {} of 'inside_a_result': return {{\"all\": [ctx.run(child)]}}": inside_a_result,
-    "ctx.step(...) is not awaited in line {} of 'passed_on': first = ctx.step(work, \"a\")": passed_on,
+    "ctx.approve(...) is not awaited in line {} of 'iterated': plan = ctx.approve(\"Go ahead?\", [1])": (
+        iterated
+    ),
+    "ctx.receive(...) is not awaited in line {} of 'returned': return ctx.receive(timeout=1)": (
+        returned
+    ),
+    "ctx.run(...) is not awaited in line {} of 'inside_a_result': return {{\"all\": [ctx.run(child)]}}": (
+        inside_a_result
+    ),
+    "ctx.step(...) is not awaited in line {} of 'passed_on': first = ctx.step(work, \"a\")": (
+        passed_on
+    ),
     "ctx.gather(...) is not awaited in line {} of 'gathered': outcomes = ctx.gather(": gathered,
     "child(...) is not awaited in line {} of 'called_child': return [child(ctx)]": called_child,
     "ctx.send(...) is not awaited in line {} of 'inner': sent = ctx.send(\"me\", 1)": in_a_helper,
@@ -131,11 +143,17 @@ def wb(tmp_path: Path) -> Iterator[sk.Workbench]:
 
 def line_of(flow: Any, text: str) -> int:
     lines, first = inspect.getsourcelines(flow.fn)
-    return first + next(i for i, line in enumerate(lines) if text.rpartition("': ")[2].replace("{{", "{").replace("}}", "}") in line)
+    return first + next(
+        i
+        for i, line in enumerate(lines)
+        if text.rpartition("': ")[2].replace("{{", "{").replace("}}", "}") in line
+    )
 
 
 @pytest.mark.parametrize("said", BEFORE)
-def test_a_call_that_stands_alone_is_told_before_the_run_starts(wb: sk.Workbench, said: str) -> None:
+def test_a_call_that_stands_alone_is_told_before_the_run_starts(
+    wb: sk.Workbench, said: str
+) -> None:
     with pytest.raises(sk.UsageError) as raised:
         wb.start(BEFORE[said])
     assert said.format(line_of(BEFORE[said], said)) in str(raised.value)
@@ -144,7 +162,9 @@ def test_a_call_that_stands_alone_is_told_before_the_run_starts(wb: sk.Workbench
 
 
 @pytest.mark.parametrize("said", AFTER)
-def test_a_call_that_nobody_awaited_fails_the_run_with_its_line(wb: sk.Workbench, said: str) -> None:
+def test_a_call_that_nobody_awaited_fails_the_run_with_its_line(
+    wb: sk.Workbench, said: str
+) -> None:
     with warnings.catch_warnings(record=True) as warned, pytest.raises(sk.RunFailed) as raised:
         warnings.simplefilter("always")
         wb.start(AFTER[said]).result(20)
@@ -152,7 +172,9 @@ def test_a_call_that_nobody_awaited_fails_the_run_with_its_line(wb: sk.Workbench
     assert expected in str(raised.value)
     assert not [one for one in warned if "never awaited" in str(one.message)], "it is said once"
     (run,) = wb.runs
-    assert run.error is not None and run.error.type == "UsageError" and expected in run.error.message
+    assert (
+        run.error is not None and run.error.type == "UsageError" and expected in run.error.message
+    )
 
 
 MADE: list[Any] = []
@@ -174,9 +196,15 @@ async def returns_a_helper(ctx: Any) -> Any:
 
 
 def test_an_async_function_of_ones_own_is_named_where_its_result_is_used(wb: sk.Workbench) -> None:
-    with pytest.raises(sk.RunFailed, match=r"An `await` is missing .* at test_engine_awaits\.py:\d+ uses_a_helper\."):
+    with pytest.raises(
+        sk.RunFailed,
+        match=r"An `await` is missing .* at test_engine_awaits\.py:\d+ uses_a_helper\.",
+    ):
         wb.start(uses_a_helper).result(20)
-    with pytest.raises(sk.RunFailed, match=r"it\[0\] is of type builtins\.coroutine\. An `await` is missing before helper\."):
+    with pytest.raises(
+        sk.RunFailed,
+        match=r"it\[0\] is of type builtins\.coroutine\. An `await` is missing before helper\.",
+    ):
         wb.start(returns_a_helper).result(20)
     MADE.pop().close()
 
@@ -209,8 +237,16 @@ def test_what_is_awaited_in_any_way_is_left_alone(wb: sk.Workbench) -> None:
 
 
 def test_every_method_of_the_context_that_has_to_be_awaited_is_watched() -> None:
-    annotated = {name: inspect.signature(method).return_annotation for name, method in vars(Context).items() if inspect.isfunction(method)}
-    given = {name for name, method in vars(Context).items() if inspect.iscoroutinefunction(inspect.unwrap(method))}
+    annotated = {
+        name: inspect.signature(method).return_annotation
+        for name, method in vars(Context).items()
+        if inspect.isfunction(method)
+    }
+    given = {
+        name
+        for name, method in vars(Context).items()
+        if inspect.iscoroutinefunction(inspect.unwrap(method))
+    }
     given |= {name for name, returns in annotated.items() if str(returns).startswith("Awaitable")}
     assert given == awaits.METHODS
 
@@ -229,14 +265,23 @@ TAKEN_FOR_A_REPORT: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", TAKEN_FOR_A_REPORT)
-def test_a_run_that_is_taken_for_its_report_says_what_is_missing(wb: sk.Workbench, name: str) -> None:
+def test_a_run_that_is_taken_for_its_report_says_what_is_missing(
+    wb: sk.Workbench, name: str
+) -> None:
     run = wb.research(QUESTION, sources=BEES)
-    with pytest.raises(AttributeError, match=rf"is the run, not its report: write report = run\.result\(\).* report\.{name}\."):
+    with pytest.raises(
+        AttributeError,
+        match=rf"is the run, not its report: write report = run\.result\(\).* report\.{name}\.",
+    ):
         TAKEN_FOR_A_REPORT[name](run)
     for looks in (lambda: run["claims"], lambda: list(run)):
         with pytest.raises(TypeError, match=r"not its result: write run\.result\(\), or await run"):
             looks()
-    assert not hasattr(run, "clams") and not hasattr(run, "_repr_markdown_") and isinstance(run, Awaitable)
+    assert (
+        not hasattr(run, "clams")
+        and not hasattr(run, "_repr_markdown_")
+        and isinstance(run, Awaitable)
+    )
     with pytest.raises(sk.ValueNotStorable, match="An `await` is missing before Run"):
         wb.start(child_of, run)
     run.result(60)

@@ -7,7 +7,18 @@ from typing import Any
 
 import engine_kit
 import pytest
-from engine_kit import Calls, Home, answer, children_of, ended, events, finish, kinds, outcome, wait_for
+from engine_kit import (
+    Calls,
+    Home,
+    answer,
+    children_of,
+    ended,
+    events,
+    finish,
+    kinds,
+    outcome,
+    wait_for,
+)
 from pydantic import BaseModel
 
 from sentient_kernel.commands import CancelRun, ContinueRun, FinishRun, PauseRun, SteerRun
@@ -69,7 +80,9 @@ def child_of(engine: Engine, run: RunId) -> RunId:
 
 
 @pytest.mark.parametrize("deadly", [False, True])
-def test_result_of_a_child_is_typed_on_first_run_and_on_replay(engine: Engine, deadly: bool) -> None:
+def test_result_of_a_child_is_typed_on_first_run_and_on_replay(
+    engine: Engine, deadly: bool
+) -> None:
     run = engine.start(parent, (deadly,))
     if deadly:
         assert ended(engine, run) == "crashed"
@@ -260,7 +273,10 @@ def test_what_is_no_workflow_cannot_be_a_child(engine: Engine) -> None:
 
     with pytest.raises(UsageError, match="is not a workflow"):
         finish(engine, wrong)
-    with pytest.raises(UsageError, match="cannot be started with these arguments: missing a required argument: 'title'"):
+    with pytest.raises(
+        UsageError,
+        match="cannot be started with these arguments: missing a required argument: 'title'",
+    ):
         finish(engine, wrong_arguments)
 
 

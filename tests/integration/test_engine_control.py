@@ -1,4 +1,6 @@
-"""What a person can do to a run that works: cancel, pause, steer, finish, close the workbench under it."""
+"""What a person can do to a run that works: cancel, pause, steer, finish, close the workbench under
+it.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,9 @@ async def busy(ctx: Context, how: str) -> str:
     return "done"
 
 
-@pytest.mark.parametrize("how", ["async step", "thread step", "approve", "receive", "retry", "gather", "sleep"])
+@pytest.mark.parametrize(
+    "how", ["async step", "thread step", "approve", "receive", "retry", "gather", "sleep"]
+)
 def test_run_is_cancelled_whatever_it_is_at(home: Home, how: str) -> None:
     clock = FakeClock()
     engine = home.engine(clock=clock)
@@ -91,7 +95,9 @@ def test_run_is_cancelled_whatever_it_is_at(home: Home, how: str) -> None:
     assert ended(engine, run) == "cancelled"
     assert events(engine, run, "run_cancelled")[0].reason == "enough"
     assert calls["cleaned up"] == calls["endless"]
-    assert "approval_requested" not in kinds(engine, run) or "approval_withdrawn" in kinds(engine, run)
+    assert "approval_requested" not in kinds(engine, run) or "approval_withdrawn" in kinds(
+        engine, run
+    )
     with pytest.raises(Refused, match="has ended"):
         engine.command(CancelRun(run=run))
 
@@ -122,7 +128,11 @@ def test_run_that_nobody_executes_can_be_cancelled(home: Home) -> None:
     for run in (crashed, waiting):
         second.command(CancelRun(run=run, reason="not needed any more"))
         assert ended(second, run) == "cancelled"
-    assert kinds(second, waiting)[-3:] == ["cancel_requested", "approval_withdrawn", "run_cancelled"]
+    assert kinds(second, waiting)[-3:] == [
+        "cancel_requested",
+        "approval_withdrawn",
+        "run_cancelled",
+    ]
     assert not second.alive(crashed)
 
 
@@ -133,7 +143,7 @@ async def dies(ctx: Context) -> str:
     return "done"
 
 
-# -- pause ----------------------------------------------------------------------------------------------------------------
+# -- pause -----------------------------------------------------------------------------------------
 
 
 def test_paused_run_finishes_what_it_is_at_and_begins_nothing(engine: Engine) -> None:
@@ -169,7 +179,7 @@ def test_paused_run_can_be_cancelled(engine: Engine) -> None:
     assert ended(engine, run) == "cancelled"
 
 
-# -- finish and steer -----------------------------------------------------------------------------------------------------
+# -- finish and steer ------------------------------------------------------------------------------
 
 
 @workflow
@@ -269,7 +279,9 @@ def test_what_comes_while_nobody_works_is_seen_behind_what_was_done_before(engin
     assert outcome(engine, run) == [[], ["to the left"]]
 
 
-def test_what_comes_while_nobody_works_is_seen_behind_an_answer_that_was_the_last_thing(engine: Engine) -> None:
+def test_what_comes_while_nobody_works_is_seen_behind_an_answer_that_was_the_last_thing(
+    engine: Engine,
+) -> None:
     @workflow
     async def looks(ctx: Context) -> list[str]:
         await ctx.approve("Go?")
@@ -285,10 +297,12 @@ def test_what_comes_while_nobody_works_is_seen_behind_an_answer_that_was_the_las
     assert outcome(engine, run) == ["to the left"]
 
 
-# -- close ----------------------------------------------------------------------------------------------------------------
+# -- close -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["async step", "thread step", "approve", "receive", "retry", "gather", "sleep"])
+@pytest.mark.parametrize(
+    "how", ["async step", "thread step", "approve", "receive", "retry", "gather", "sleep"]
+)
 def test_closed_workbench_leaves_its_runs_resumable(home: Home, how: str) -> None:
     first = home.engine(clock=FakeClock())
     run = first.start(busy, (how,))
@@ -307,7 +321,9 @@ def test_closed_workbench_leaves_its_runs_resumable(home: Home, how: str) -> Non
 
 
 def test_closing_is_no_crash(home: Home) -> None:
-    """However often a workbench is closed under a run, the run is not declared to have killed it."""
+    """However often a workbench is closed under a run, the run is not declared to have killed
+    it.
+    """
     run: RunId | None = None
     for _ in range(12):
         engine = home.engine()
@@ -340,7 +356,11 @@ def test_closed_workbench_says_so(home: Home) -> None:
 
 def test_run_that_is_not_there_is_named(engine: Engine) -> None:
     nowhere = RunId("nowhere")
-    for call in (lambda: engine.resume(nowhere), lambda: engine.watch(nowhere), lambda: engine.command(CancelRun(run=nowhere))):
+    for call in (
+        lambda: engine.resume(nowhere),
+        lambda: engine.watch(nowhere),
+        lambda: engine.command(CancelRun(run=nowhere)),
+    ):
         with pytest.raises(NotFound, match="There is no run 'nowhere' here"):
             call()
 

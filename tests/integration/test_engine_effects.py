@@ -1,4 +1,6 @@
-"""Effects say what they are: pure ones may repeat, idempotent ones carry a key, those that may happen once never repeat silently."""
+"""Effects say what they are: pure ones may repeat, idempotent ones carry a key, those that may
+happen once never repeat silently.
+"""
 
 from __future__ import annotations
 
@@ -77,9 +79,15 @@ def test_effect_once_writes_its_intent_before_it_happens(engine: Engine) -> None
 
 
 @pytest.mark.parametrize(
-    ("payload", "result", "sent"), [(None, "sent 2", 2), ({"happened": True, "result": "seen in the outbox"}, "seen in the outbox", 1)]
+    ("payload", "result", "sent"),
+    [
+        (None, "sent 2", 2),
+        ({"happened": True, "result": "seen in the outbox"}, "seen in the outbox", 1),
+    ],
 )
-def test_effect_once_that_was_cut_off_asks_a_person(engine: Engine, payload: Any, result: str, sent: int) -> None:
+def test_effect_once_that_was_cut_off_asks_a_person(
+    engine: Engine, payload: Any, result: str, sent: int
+) -> None:
     run = engine.start(mailing, ("cut off",))
     assert ended(engine, run) == "crashed"
     engine.resume(run)

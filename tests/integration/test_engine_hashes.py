@@ -1,4 +1,6 @@
-"""What a step is known by is the same in every process, although each has another order of its sets."""
+"""What a step is known by is the same in every process, although each has another order of its
+sets.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +42,18 @@ print(json.dumps([list(tags), said]))
 def test_arguments_and_code_have_one_hash_in_every_process() -> None:
     orders, hashes = [], []
     for seed in ("1", "2"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])}
-        said = subprocess.run([sys.executable, "-c", SAYS], capture_output=True, text=True, check=True, env=environment)
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path]),
+        }
+        said = subprocess.run(
+            [sys.executable, "-c", SAYS],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        )
         order, found = json.loads(said.stdout)
         orders.append(order)
         hashes.append(found)

@@ -1,4 +1,6 @@
-"""What a workflow tells and hears: progress, messages, each once however often the run is taken up again."""
+"""What a workflow tells and hears: progress, messages, each once however often the run is taken up
+again.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ async def slow(i: int) -> int:
     return i
 
 
-# -- progress -----------------------------------------------------------------------------------------------------------
+# -- progress --------------------------------------------------------------------------------------
 
 
 def test_emitted_progress_is_written_once_over_replays(engine: Engine) -> None:
@@ -53,11 +55,18 @@ def test_emitted_progress_is_written_once_over_replays(engine: Engine) -> None:
         engine.resume(run)
     assert ended(engine, run) == "completed"
     told = [(e.message, e.progress, e.data) for e in events(engine, run, "progress_updated")]
-    assert told == [("begun", 0.0, {"total": 3}), ("half way", 0.5, None), ("half way", 0.5, None), ("done", 1.0, None)]
+    assert told == [
+        ("begun", 0.0, {"total": 3}),
+        ("half way", 0.5, None),
+        ("half way", 0.5, None),
+        ("done", 1.0, None),
+    ]
     assert kinds(engine, run).count("research_updated") == 1
 
 
-def test_what_concurrent_parts_emit_is_not_mixed_up_when_they_come_in_another_order(engine: Engine) -> None:
+def test_what_concurrent_parts_emit_is_not_mixed_up_when_they_come_in_another_order(
+    engine: Engine,
+) -> None:
     @workflow
     async def two(ctx: Context) -> None:
         async def part(i: int) -> None:
@@ -75,7 +84,10 @@ def test_what_concurrent_parts_emit_is_not_mixed_up_when_they_come_in_another_or
     engine.command(DecideApproval(run=run, approval=one.approval, decision="approve"))
     engine.resume(run)
     assert ended(engine, run) == "completed"
-    assert sorted(e.message for e in events(engine, run, "progress_updated")) == ["part 1 done", "part 2 done"]
+    assert sorted(e.message for e in events(engine, run, "progress_updated")) == [
+        "part 1 done",
+        "part 2 done",
+    ]
 
 
 def test_edited_message_is_told_although_as_many_were_told_before(engine: Engine) -> None:
@@ -95,7 +107,9 @@ def test_edited_message_is_told_although_as_many_were_told_before(engine: Engine
     assert [e.message for e in events(engine, run, "progress_updated")] == ["one", "two", "deux"]
 
 
-def test_progress_told_from_inside_a_step_does_not_count_as_the_workflow_s_own(engine: Engine) -> None:
+def test_progress_told_from_inside_a_step_does_not_count_as_the_workflow_s_own(
+    engine: Engine,
+) -> None:
     @workflow
     async def notes(ctx: Context) -> None:
         async def work() -> None:
@@ -136,7 +150,7 @@ def test_data_of_progress_that_cannot_be_kept_is_named(engine: Engine) -> None:
         finish(engine, wrong)
 
 
-# -- messages -----------------------------------------------------------------------------------------------------------
+# -- messages --------------------------------------------------------------------------------------
 
 
 @workflow
@@ -161,7 +175,9 @@ async def editor(ctx: Context, deadly: bool = False) -> Any:
 
 
 @pytest.mark.parametrize("deadly", [False, True])
-def test_parent_and_child_send_each_other_messages_in_order_and_once(engine: Engine, deadly: bool) -> None:
+def test_parent_and_child_send_each_other_messages_in_order_and_once(
+    engine: Engine, deadly: bool
+) -> None:
     run = engine.start(editor, (deadly,))
     if deadly:
         assert ended(engine, run) == "crashed"

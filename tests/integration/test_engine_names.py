@@ -1,4 +1,6 @@
-"""Named runs attach: the same name and the same inputs are the same run, whatever has become of it."""
+"""Named runs attach: the same name and the same inputs are the same run, whatever has become of
+it.
+"""
 
 from __future__ import annotations
 
@@ -94,10 +96,17 @@ def test_cancelled_run_stays_cancelled_until_it_is_taken_up(engine: Engine) -> N
 
 @pytest.mark.parametrize(
     ("flow", "args", "kwargs", "name"),
-    [(named, ("other",), {}, "daily"), (named, ("well",), {}, "weekly"), (named, ("well",), {}, None), (other, ("well",), {}, "daily")],
+    [
+        (named, ("other",), {}, "daily"),
+        (named, ("well",), {}, "weekly"),
+        (named, ("well",), {}, None),
+        (other, ("well",), {}, "daily"),
+    ],
     ids=["other inputs", "other name", "no name", "other workflow"],
 )
-def test_anything_else_is_another_run(engine: Engine, flow: Any, args: Any, kwargs: Any, name: str | None) -> None:
+def test_anything_else_is_another_run(
+    engine: Engine, flow: Any, args: Any, kwargs: Any, name: str | None
+) -> None:
     run = engine.start(named, ("well",), name="daily")
     another = engine.start(flow, args, kwargs, name=name)
     assert another != run
@@ -113,7 +122,10 @@ def test_order_of_keys_does_not_make_other_inputs(engine: Engine) -> None:
 def test_two_engines_that_start_one_name_at_once_start_one_run(home: Home) -> None:
     engines = [home.engine(), home.engine()]
     for n in range(10):
-        with_both = [engine.start_soon(lambda e=engine, n=n: e.launch(named, ("well",), name=f"n{n}")) for engine in engines]
+        with_both = [
+            engine.start_soon(lambda e=engine, n=n: e.launch(named, ("well",), name=f"n{n}"))
+            for engine in engines
+        ]
         runs = {future.result(20) for future in with_both}
         assert len(runs) == 1
         assert [outcome(engine, *runs) for engine in engines] == ["well", "well"]
@@ -133,7 +145,9 @@ def test_second_engine_watches_a_run_that_the_first_executes(home: Home) -> None
     assert "run_resumed" not in kinds(second, run)
 
 
-def test_run_that_another_engine_completes_in_the_moment_it_is_taken_up_is_left_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_that_another_engine_completes_in_the_moment_it_is_taken_up_is_left_alone(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = home.engine(), home.engine()
     run = first.start(named, (), {"ask": True}, name="daily")
     asked = wait_for(first, run, "approval_requested")

@@ -1,4 +1,6 @@
-"""A workflow edited in a cell and run again: what is unchanged is reused, what changed runs; counted."""
+"""A workflow edited in a cell and run again: what is unchanged is reused, what changed runs;
+counted.
+"""
 
 from __future__ import annotations
 
@@ -74,13 +76,40 @@ def test_cell_run_again_unchanged_returns_the_finished_run(engine: Engine, cells
         (lambda s: s.replace("    pages =", "    # says why\n    pages ="), 30, 3, 3),
         (lambda s: s.replace("i * 10", "i * 100"), 300, 3, 6),
         (lambda s: s.replace("return scale(i)", "return scale(i) + 1"), 33, 3, 6),
-        (lambda s: s.replace('    calls(("fetch", i))\n    return i', '    calls(("fetch", i))\n    return i + 1'), 60, 6, 4),
+        (
+            lambda s: s.replace(
+                '    calls(("fetch", i))\n    return i', '    calls(("fetch", i))\n    return i + 1'
+            ),
+            60,
+            6,
+            4,
+        ),
         (lambda s: s.replace("range(n)]", "range(n + 1)]"), 60, 4, 4),
         (lambda s: s.replace("range(n)]", "reversed(range(n))]"), 30, 3, 3),
-        (lambda s: s.replace("    notes = [", "    await ctx.step(fetch, 99)\n    notes = ["), 30, 4, 3),
-        (lambda s: s.replace("[await ctx.step(fetch, i) for i in range(n)]", "list(range(n))"), 30, 3, 3),
+        (
+            lambda s: s.replace("    notes = [", "    await ctx.step(fetch, 99)\n    notes = ["),
+            30,
+            4,
+            3,
+        ),
+        (
+            lambda s: s.replace("[await ctx.step(fetch, i) for i in range(n)]", "list(range(n))"),
+            30,
+            3,
+            3,
+        ),
     ],
-    ids=["the end", "a comment", "a helper", "a step", "an early step", "one step more", "the order", "a step between", "a step less"],
+    ids=[
+        "the end",
+        "a comment",
+        "a helper",
+        "a step",
+        "an early step",
+        "one step more",
+        "the order",
+        "a step between",
+        "a step less",
+    ],
 )
 def test_edited_cell_runs_what_changed_and_nothing_else(
     engine: Engine, cells: Cells, edit: Any, result: int, fetched: int, digested: int
@@ -90,10 +119,14 @@ def test_edited_cell_runs_what_changed_and_nothing_else(
     assert engine.start(cells.run(edit(CELL))["study"], (3,), name="s") == run
     assert outcome(engine, run) == result
     assert (counted("fetch"), counted("digest")) == (fetched, digested)
-    assert kinds(engine, run).count("run_resumed") == (0 if result == 30 and edit(CELL).count("#") else 1)
+    assert kinds(engine, run).count("run_resumed") == (
+        0 if result == 30 and edit(CELL).count("#") else 1
+    )
 
 
-def test_cell_edited_to_mend_a_failure_goes_on_behind_what_was_done(engine: Engine, cells: Cells) -> None:
+def test_cell_edited_to_mend_a_failure_goes_on_behind_what_was_done(
+    engine: Engine, cells: Cells
+) -> None:
     broken = CELL.replace("return scale(i)", "return scale(i) / (i - 1)")
     run = engine.start(cells.run(broken)["study"], (3,), name="s")
     assert ended(engine, run) == "failed"
@@ -102,7 +135,9 @@ def test_cell_edited_to_mend_a_failure_goes_on_behind_what_was_done(engine: Engi
     assert counted("fetch") == 3
 
 
-def test_effect_that_happened_is_not_repeated_by_an_edit_of_its_function(engine: Engine, cells: Cells) -> None:
+def test_effect_that_happened_is_not_repeated_by_an_edit_of_its_function(
+    engine: Engine, cells: Cells
+) -> None:
     source = """
 async def send(to):
     calls(("send", to))
@@ -146,7 +181,9 @@ def test_crash_after_an_edit_is_no_contradiction(engine: Engine, cells: Cells) -
 
 def test_stored_run_finds_the_newest_definition_of_its_workflow(home: Home, cells: Cells) -> None:
     first = home.engine()
-    run = first.start(cells.run(CELL.replace("return sum(notes)", "raise ValueError"))["study"], (3,))
+    run = first.start(
+        cells.run(CELL.replace("return sum(notes)", "raise ValueError"))["study"], (3,)
+    )
     assert ended(first, run) == "failed"
     first.close()
     cells.run(CELL)
@@ -167,7 +204,9 @@ def test_functions_without_source_work_too(engine: Engine) -> None:
     assert outcome(engine, run) == 300
 
 
-def test_in_a_real_kernel_an_edited_cell_and_a_restart_run_only_what_changed(tmp_path: Path) -> None:
+def test_in_a_real_kernel_an_edited_cell_and_a_restart_run_only_what_changed(
+    tmp_path: Path,
+) -> None:
     log = tmp_path / "calls.txt"
     opening = f"""
 import sys
@@ -179,7 +218,10 @@ def calls(what):
     with open({str(log)!r}, "a") as file:
         file.write(what[0] + "\\n")
 """
-    begin = "run = engine.start(study, (3,), name='s'); print(engine.watch(run).result(30), engine.result(run))"
+    begin = (
+        "run = engine.start(study, (3,), name='s'); print(engine.watch(run).result(30),"
+        " engine.result(run))"
+    )
     edited = CELL.replace("i * 10", "i * 100")
     shut = "engine.close()"
     first = printed(tmp_path, opening, CELL, begin, CELL, begin, edited, begin, shut)
@@ -192,8 +234,12 @@ def calls(what):
 
 def printed(folder: Path, *sources: str) -> list[str]:
     """Runs cells in a fresh kernel and returns the lines they print."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    NotebookClient(notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in sources]
+    )
+    NotebookClient(
+        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
     outputs = [output for cell in notebook.cells for output in cell.outputs]
     assert all(output.output_type == "stream" for output in outputs), outputs
     return [line for output in outputs for line in output.text.splitlines()]

@@ -1,4 +1,6 @@
-"""Whatever a workflow is made of, and wherever its kernel dies: it ends as if nothing had been, and nothing happens twice."""
+"""Whatever a workflow is made of, and wherever its kernel dies: it ends as if nothing had been, and
+nothing happens twice.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,19 @@ from sentient_kernel.errors import AnswerRefused, StepFailed
 from sentient_kernel.events import Record
 from sentient_kernel.journal.sqlite.store import SqliteJournal
 
-LEAVES = ("async", "sync", "quick", "once", "same key", "ask", "emit", "fails", "flaky", "look", "message")
+LEAVES = (
+    "async",
+    "sync",
+    "quick",
+    "once",
+    "same key",
+    "ask",
+    "emit",
+    "fails",
+    "flaky",
+    "look",
+    "message",
+)
 ALL = st.recursive(
     st.tuples(st.sampled_from(LEAVES), st.integers(0, 3)),
     lambda inner: (
@@ -36,7 +50,9 @@ ALL = st.recursive(
 
 
 class World:
-    """What happens outside, and when the kernel is to die: before or after the n-th effect, counted over all lives."""
+    """What happens outside, and when the kernel is to die: before or after the n-th effect, counted
+    over all lives.
+    """
 
     def __init__(self, deaths: Sequence[tuple[int, bool]]) -> None:
         self.deaths = set(deaths)
@@ -63,7 +79,11 @@ class World:
             name = asked.question.split("'")[1]
             fields = {"edited": True, "payload": {"happened": self.did[name] > 0, "result": name}}
         try:
-            engine.command(DecideApproval(run=row.run, approval=asked.approval, decision="approve", by="person", **fields))  # type: ignore[arg-type]
+            engine.command(
+                DecideApproval(
+                    run=row.run, approval=asked.approval, decision="approve", by="person", **fields
+                )
+            )  # type: ignore[arg-type]
         except AnswerRefused:
             pass  # answered in a former life
 
@@ -110,7 +130,9 @@ async def execute(ctx: Context, tree: Sequence[Any], path: str) -> Any:
     if what == "one by one":
         return [await execute(ctx, part, f"{path}:{i}") for i, part in enumerate(of)]
     if what == "at once":
-        outcomes = await ctx.gather(*(execute(ctx, part, f"{path}:{i}") for i, part in enumerate(of)), limit=tree[2])
+        outcomes = await ctx.gather(
+            *(execute(ctx, part, f"{path}:{i}") for i, part in enumerate(of)), limit=tree[2]
+        )
         return [o.value if o.ok else type(o.error).__name__ for o in outcomes]
     if what == "child":
         return await ctx.run(program, list(of), f"{path}/")
@@ -140,7 +162,13 @@ def expected(tree: Sequence[Any], path: str) -> Any:
     what, of = tree[0], tree[1]
     if what in ("one by one", "at once"):
         return [expected(part, f"{path}:{i}") for i, part in enumerate(of)]
-    simple = {"ask": {"path": path}, "emit": of, "look": [False, 0], "message": of, "fails": "ValueError"}
+    simple = {
+        "ask": {"path": path},
+        "emit": of,
+        "look": [False, 0],
+        "message": of,
+        "fails": "ValueError",
+    }
     return expected(of, f"{path}/") if what == "child" else simple.get(what, f"{what} {of} {path}")
 
 
@@ -181,23 +209,36 @@ def check(tree: Any, deaths: list[tuple[int, bool]], reopen: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         result, rows = lived(folder, tree, reopen)
     assert result == expected(tree, "r")
-    completed = Counter((row.run, row.event.key) for row in rows if row.kind in ("step_completed", "step_failed"))
+    completed = Counter(
+        (row.run, row.event.key) for row in rows if row.kind in ("step_completed", "step_failed")
+    )
     assert all(n == 1 for n in completed.values())
     told = Counter(row.event.message for row in rows if row.kind == "progress_updated")
     assert all(n == 1 for n in told.values())
-    assert all(n == 1 for n in Counter(row.event.key for row in rows if row.kind == "message_sent").values())
+    assert all(
+        n == 1
+        for n in Counter(row.event.key for row in rows if row.kind == "message_sent").values()
+    )
     for what, n in world.did.items():
-        most = 1 if what.startswith("once") else (2 if what.startswith("flaky") else 1) + len(deaths)
+        most = (
+            1 if what.startswith("once") else (2 if what.startswith("flaky") else 1) + len(deaths)
+        )
         assert n <= most, (what, n)
 
 
-DEATHS = st.lists(st.tuples(st.integers(1, 12), st.booleans()), max_size=CRASH_LOOP - 2, unique=True)
-QUIETLY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+DEATHS = st.lists(
+    st.tuples(st.integers(1, 12), st.booleans()), max_size=CRASH_LOOP - 2, unique=True
+)
+QUIETLY = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 @given(ALL, DEATHS, st.booleans())
 @settings(QUIETLY, max_examples=40)
-def test_any_program_ends_as_if_nothing_had_been(tree: Any, deaths: list[tuple[int, bool]], reopen: bool) -> None:
+def test_any_program_ends_as_if_nothing_had_been(
+    tree: Any, deaths: list[tuple[int, bool]], reopen: bool
+) -> None:
     check(tree, deaths, reopen)
 
 
@@ -205,5 +246,7 @@ def test_any_program_ends_as_if_nothing_had_been(tree: Any, deaths: list[tuple[i
 @pytest.mark.timeout(1800)
 @given(ALL, DEATHS, st.booleans())
 @settings(QUIETLY, max_examples=3000)
-def test_any_of_many_programs_ends_as_if_nothing_had_been(tree: Any, deaths: list[tuple[int, bool]], reopen: bool) -> None:
+def test_any_of_many_programs_ends_as_if_nothing_had_been(
+    tree: Any, deaths: list[tuple[int, bool]], reopen: bool
+) -> None:
     check(tree, deaths, reopen)

@@ -1,4 +1,6 @@
-"""Replay: the same results as before, a contradiction where there is one, and none where there is not."""
+"""Replay: the same results as before, a contradiction where there is one, and none where there is
+not.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,7 @@ def die(name: str = "die") -> None:
         raise SystemExit
 
 
-# -- results ------------------------------------------------------------------------------------------------------------
+# -- results ---------------------------------------------------------------------------------------
 
 
 def paper() -> Paper:
@@ -90,7 +92,9 @@ def book() -> str:
 
 
 def table() -> pd.DataFrame:
-    return pd.DataFrame({"p": [0.1 + 0.2, math.nan], "t": pd.to_datetime(["2024-01-01", None]), "s": ["a", None]})
+    return pd.DataFrame(
+        {"p": [0.1 + 0.2, math.nan], "t": pd.to_datetime(["2024-01-01", None]), "s": ["a", None]}
+    )
 
 
 def papers() -> list[Paper]:
@@ -152,7 +156,7 @@ def test_result_of_a_run_is_the_same_for_who_waited_and_for_who_asks_later(home:
     assert home.engine().result(run) == [paper()]
 
 
-# -- contradictions -----------------------------------------------------------------------------------------------------
+# -- contradictions --------------------------------------------------------------------------------
 
 
 @workflow
@@ -162,12 +166,16 @@ async def by_chance(ctx: Context) -> None:
     await ctx.step(die)
 
 
-def test_random_argument_is_found_when_the_run_is_resumed_before_anything_runs_twice(engine: Engine) -> None:
+def test_random_argument_is_found_when_the_run_is_resumed_before_anything_runs_twice(
+    engine: Engine,
+) -> None:
     run = engine.start(by_chance)
     assert ended(engine, run) == "crashed"
     before = dict(calls.counts)
     engine.resume(run)
-    with pytest.raises(NondeterminismError, match="calls step 'work' with other arguments than its record holds") as raised:
+    with pytest.raises(
+        NondeterminismError, match="calls step 'work' with other arguments than its record holds"
+    ) as raised:
         outcome(engine, run)
     assert dict(calls.counts) == before
     assert [e["kind"] for e in raised.value.story] == ["step_started", "step_completed"]
@@ -233,7 +241,12 @@ def test_gathered_chains_that_go_on_in_another_order_are_no_contradiction(engine
     engine.close()
     again = Engine(type(engine.journal)(engine.journal.path))  # type: ignore[attr-defined,call-arg]
     try:
-        for one in (asked[0], asked[2], asked[3], asked[5]):  # answered while nobody ran it: the first part is now ahead of the others
+        for one in (
+            asked[0],
+            asked[2],
+            asked[3],
+            asked[5],
+        ):  # answered while nobody ran it: the first part is now ahead of the others
             again.command(DecideApproval(run=run, approval=one.approval, decision="approve"))
         again.resume(run)
         assert ended(again, run) == "crashed"
@@ -334,10 +347,12 @@ def test_step_given_up_by_the_workflow_is_no_contradiction(engine: Engine) -> No
     assert outcome(engine, run) == "in time"
 
 
-# -- crash loops --------------------------------------------------------------------------------------------------------
+# -- crash loops -----------------------------------------------------------------------------------
 
 
-def test_run_that_keeps_killing_its_kernel_is_declared_failed_and_can_be_mended(engine: Engine) -> None:
+def test_run_that_keeps_killing_its_kernel_is_declared_failed_and_can_be_mended(
+    engine: Engine,
+) -> None:
     mended: list[bool] = []
 
     def kills() -> str:
@@ -366,9 +381,13 @@ def test_run_that_keeps_killing_its_kernel_is_declared_failed_and_can_be_mended(
     assert calls["work", "before"] == 1
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), MemoryError("too much")], ids=repr)
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), MemoryError("too much")], ids=repr
+)
 @pytest.mark.parametrize("where", ["sync step", "async step", "settled step", "workflow", "child"])
-def test_what_ends_a_process_leaves_a_crashed_run_that_names_it_and_resumes(engine: Engine, error: BaseException, where: str) -> None:
+def test_what_ends_a_process_leaves_a_crashed_run_that_names_it_and_resumes(
+    engine: Engine, error: BaseException, where: str
+) -> None:
     def raises() -> None:
         if calls("raises") == 1:
             raise error
@@ -436,7 +455,9 @@ def _forged(engine: Engine, name: str) -> None:
     from sentient_kernel.ids import RunId
 
     async def write() -> None:
-        await engine.journal.append(RunId(name), [RunStarted(workflow=name, inputs={"args": [], "kwargs": {}})])
+        await engine.journal.append(
+            RunId(name), [RunStarted(workflow=name, inputs={"args": [], "kwargs": {}})]
+        )
 
     engine.start_soon(write).result(10)
     engine.resume(RunId(name))

@@ -56,7 +56,11 @@ async def doubles(ctx: Context, n: int, deadly: bool = False) -> list[int]:
 def test_step_is_recorded_once_and_returns_its_result(engine: Engine) -> None:
     run = engine.start(doubles, (3,))
     assert outcome(engine, run) == [0, 2, 4]
-    assert kinds(engine, run) == ["run_started", *["step_started", "step_completed"] * 3, "run_completed"]
+    assert kinds(engine, run) == [
+        "run_started",
+        *["step_started", "step_completed"] * 3,
+        "run_completed",
+    ]
     assert engine.journal.verify().ok
 
 
@@ -101,7 +105,18 @@ def test_sync_step_runs_in_a_thread_and_async_one_on_the_loop(engine: Engine) ->
     assert finish(engine, both) == [[1, "sentient-step-in_thread"], "sentient-engine"]
 
 
-@pytest.mark.parametrize("kind", ["partial", "method", "callable", "async callable", "lambda of coroutine", "decorated", "builtin"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "partial",
+        "method",
+        "callable",
+        "async callable",
+        "lambda of coroutine",
+        "decorated",
+        "builtin",
+    ],
+)
 def test_every_kind_of_callable_can_be_a_step_also_a_second_time(engine: Engine, kind: str) -> None:
     class Tool:
         async def use(self, i: int) -> int:
@@ -184,7 +199,7 @@ def test_functions_of_one_name_are_told_apart(engine: Engine) -> None:
     assert outcome(engine, run) == {"First": "first", "Second": "second"}
 
 
-# -- gather -------------------------------------------------------------------------------------------------------------
+# -- gather ----------------------------------------------------------------------------------------
 
 
 def test_gather_keeps_order_and_gives_failures_as_values(engine: Engine) -> None:
@@ -197,9 +212,17 @@ def test_gather_keeps_order_and_gives_failures_as_values(engine: Engine) -> None
     @workflow
     async def some(ctx: Context) -> list[Any]:
         outcomes = await ctx.gather(*(ctx.step(odd_only, i) for i in range(5)))
-        return [o.value if o.ok else f"{type(o.error).__name__}: {o.error.cause_type}" for o in outcomes]  # type: ignore[union-attr]
+        return [
+            o.value if o.ok else f"{type(o.error).__name__}: {o.error.cause_type}" for o in outcomes
+        ]  # type: ignore[union-attr]
 
-    assert finish(engine, some) == ["StepFailed: ValueError", 1, "StepFailed: ValueError", 3, "StepFailed: ValueError"]
+    assert finish(engine, some) == [
+        "StepFailed: ValueError",
+        1,
+        "StepFailed: ValueError",
+        3,
+        "StepFailed: ValueError",
+    ]
 
 
 def test_gather_runs_no_more_than_its_limit_at_once(engine: Engine) -> None:
@@ -215,7 +238,10 @@ def test_gather_runs_no_more_than_its_limit_at_once(engine: Engine) -> None:
 
     @workflow
     async def limited(ctx: Context, limit: int) -> list[Any]:
-        return [o.value for o in await ctx.gather(*(ctx.step(counted, i) for i in range(10)), limit=limit)]
+        return [
+            o.value
+            for o in await ctx.gather(*(ctx.step(counted, i) for i in range(10)), limit=limit)
+        ]
 
     assert finish(engine, limited, 3) == list(range(10))
     assert most == 3
@@ -251,7 +277,7 @@ def test_exit_inside_a_gathered_coroutine_ends_the_run_and_not_the_engine(engine
     assert finish(engine, doubles, 2) == [0, 2]
 
 
-# -- retries ------------------------------------------------------------------------------------------------------------
+# -- retries ---------------------------------------------------------------------------------------
 
 
 class Busy(Exception):
@@ -271,7 +297,9 @@ def test_failed_step_is_tried_again_after_growing_waits(home: Home) -> None:
 
     @workflow
     async def tries(ctx: Context) -> int:
-        return await ctx.step(flaky, retry=Retry(attempts=5, delay=10, factor=3, longest=60, jitter=0))
+        return await ctx.step(
+            flaky, retry=Retry(attempts=5, delay=10, factor=3, longest=60, jitter=0)
+        )
 
     run = engine.start(tries)
     for n, wait in enumerate((10, 30, 60), start=1):
@@ -282,7 +310,11 @@ def test_failed_step_is_tried_again_after_growing_waits(home: Home) -> None:
         assert calls["flaky"] == n
         clock.advance(1)
     assert outcome(engine, run) == 4
-    assert [(e.attempt, e.delay) for e in events(engine, run, "step_retried")] == [(2, 10), (3, 30), (4, 60)]
+    assert [(e.attempt, e.delay) for e in events(engine, run, "step_retried")] == [
+        (2, 10),
+        (3, 30),
+        (4, 60),
+    ]
 
 
 def test_error_that_asks_for_a_longer_wait_gets_it(home: Home) -> None:
@@ -308,7 +340,12 @@ def test_error_that_asks_for_a_longer_wait_gets_it(home: Home) -> None:
 
 @pytest.mark.parametrize(
     ("error", "tries"),
-    [(Busy(), 3), (KeyError("x"), 1), (NotFound("not retryable"), 1), (StepTimedOut("retryable"), 3)],
+    [
+        (Busy(), 3),
+        (KeyError("x"), 1),
+        (NotFound("not retryable"), 1),
+        (StepTimedOut("retryable"), 3),
+    ],
     ids=["meant", "another", "says no", "says yes"],
 )
 def test_retry_is_for_the_errors_it_names(home: Home, error: Exception, tries: int) -> None:
@@ -326,7 +363,11 @@ def test_retry_is_for_the_errors_it_names(home: Home, error: Exception, tries: i
         finish(engine, stubborn)
     assert calls["fails"] == tries
     assert raised.value.cause_type.rpartition(".")[2] == type(error).__name__
-    assert [e["kind"] for e in raised.value.story] == ["step_started", *["step_retried"] * (tries - 1), "step_failed"]
+    assert [e["kind"] for e in raised.value.story] == [
+        "step_started",
+        *["step_retried"] * (tries - 1),
+        "step_failed",
+    ]
 
 
 def test_attempts_are_counted_over_restarts(home: Home) -> None:
@@ -345,7 +386,9 @@ def test_attempts_are_counted_over_restarts(home: Home) -> None:
     engine.resume(run)
     with pytest.raises(StepFailed, match="failed after 3 attempts"):
         outcome(engine, run)
-    assert calls["fails"] == 4  # one of them ended with the process, which is no attempt that failed
+    assert (
+        calls["fails"] == 4
+    )  # one of them ended with the process, which is no attempt that failed
 
 
 def test_recorded_failure_is_raised_again_on_replay_without_a_try(engine: Engine) -> None:
@@ -387,7 +430,7 @@ def test_failed_run_taken_up_again_tries_its_failed_step_again_and_no_other(engi
     assert (calls["double"], calls["fails_once"]) == (1, 2)
 
 
-# -- timeouts -----------------------------------------------------------------------------------------------------------
+# -- timeouts --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["async", "sync"])
@@ -439,7 +482,9 @@ def test_sync_step_does_not_time_out_while_it_waits_for_a_thread(engine: Engine)
 
     @workflow
     async def many(ctx: Context) -> Any:
-        outcomes = await ctx.gather(*(ctx.step(holds, i) for i in range(SYNC_SLOTS)), ctx.step(in_thread, 1, timeout=0.2))
+        outcomes = await ctx.gather(
+            *(ctx.step(holds, i) for i in range(SYNC_SLOTS)), ctx.step(in_thread, 1, timeout=0.2)
+        )
         return outcomes[-1].value
 
     run = engine.start(many)
@@ -473,7 +518,9 @@ def test_cancellation_that_a_body_causes_itself_is_a_failure_of_its_step(engine:
     assert finish(engine, goes_on, True).endswith("CancelledError")
 
 
-def test_workflow_that_raises_cancelled_error_without_being_cancelled_has_failed(engine: Engine) -> None:
+def test_workflow_that_raises_cancelled_error_without_being_cancelled_has_failed(
+    engine: Engine,
+) -> None:
     @workflow
     async def confused(ctx: Context) -> None:
         raise asyncio.CancelledError
@@ -481,7 +528,7 @@ def test_workflow_that_raises_cancelled_error_without_being_cancelled_has_failed
     assert ended(engine, engine.start(confused)) == "failed"
 
 
-# -- what cannot be a step ------------------------------------------------------------------------------------------------
+# -- what cannot be a step -------------------------------------------------------------------------
 
 
 def test_argument_that_cannot_be_kept_is_named_at_the_call(engine: Engine) -> None:
@@ -489,7 +536,12 @@ def test_argument_that_cannot_be_kept_is_named_at_the_call(engine: Engine) -> No
     async def wrong(ctx: Context) -> None:
         await ctx.step(double, lambda: 1)
 
-    with pytest.raises(ValueNotStorable, match=r"Argument 1 of step 'double' cannot be kept as JSON: it is of type builtins\.function"):
+    with pytest.raises(
+        ValueNotStorable,
+        match=(
+            r"Argument 1 of step 'double' cannot be kept as JSON: it is of type builtins\.function"
+        ),
+    ):
         finish(engine, wrong)
 
 
@@ -508,7 +560,10 @@ def test_result_that_cannot_be_kept_fails_its_step_and_is_named_each_time(engine
         return said
 
     for said in finish(engine, wrong):
-        assert said.startswith("ValueNotStorable: Step 'opens' failed: ValueNotStorable: The result of step 'opens' cannot be kept")
+        assert said.startswith(
+            "ValueNotStorable: Step 'opens' failed: ValueNotStorable: The result of step 'opens'"
+            " cannot be kept"
+        )
         assert "it['file'] is of type builtins.object" in said
 
 
@@ -516,9 +571,19 @@ def test_result_that_cannot_be_kept_fails_its_step_and_is_named_each_time(engine
 def test_what_is_no_step_is_refused_with_advice(engine: Engine, what: str) -> None:
     @workflow
     async def wrong(ctx: Context) -> None:
-        await ctx.step({"workflow": doubles, "coroutine": double(1) if what == "coroutine" else None, "value": 7}[what], 1)
+        await ctx.step(
+            {
+                "workflow": doubles,
+                "coroutine": double(1) if what == "coroutine" else None,
+                "value": 7,
+            }[what],
+            1,
+        )
 
-    with pytest.raises(UsageError, match=r"ctx\.run" if what == "workflow" else r"Give the function and its arguments"):
+    with pytest.raises(
+        UsageError,
+        match=r"ctx\.run" if what == "workflow" else r"Give the function and its arguments",
+    ):
         finish(engine, wrong)
 
 

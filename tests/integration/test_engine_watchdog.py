@@ -1,4 +1,6 @@
-"""What keeps the loop from turning is named: which step, of which run, where it stands; and nobody is blamed for nothing."""
+"""What keeps the loop from turning is named: which step, of which run, where it stands; and nobody
+is blamed for nothing.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ def test_workflow_that_blocks_itself_is_named(engine: Engine) -> None:
 
     assert ended(engine, engine.start(thoughtless)) == "completed"
     until, named = time.monotonic() + 10, []
-    while not named and time.monotonic() < until:  # told when the loop turns again, which may be after the end of the run
+    while (
+        not named and time.monotonic() < until
+    ):  # told when the loop turns again, which may be after the end of the run
         named = [row.event for row in engine.journal.read(kinds=["loop_blocked"]) if row.event.step]
         time.sleep(0.005)
     assert [(event.step, event.key) for event in named] == [("thoughtless", None)]
@@ -99,7 +103,9 @@ def test_decorated_function_that_blocked_does_not_come_back_to_the_loop(engine: 
     assert threads[1].startswith("sentient-step-")
 
 
-def test_function_that_did_well_once_does_not_stay_on_the_loop_when_it_blocks(engine: Engine) -> None:
+def test_function_that_did_well_once_does_not_stay_on_the_loop_when_it_blocks(
+    engine: Engine,
+) -> None:
     threads: list[str] = []
 
     async def moody(i: int) -> int:
@@ -119,7 +125,9 @@ def test_function_that_did_well_once_does_not_stay_on_the_loop_when_it_blocks(en
     assert threads[2].startswith("sentient-step-")
 
 
-def test_async_step_that_blocks_is_named_while_it_blocks(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+def test_async_step_that_blocks_is_named_while_it_blocks(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     freed = threading.Event()
 
     async def without_await() -> str:
@@ -140,8 +148,12 @@ def test_async_step_that_blocks_is_named_while_it_blocks(engine: Engine, caplog:
     assert ended(engine, run) == "completed"
 
 
-def test_busy_interpreter_and_slow_sync_step_are_blamed_on_nobody(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchdog, "BLOCKED_AFTER", 0.4)  # on a machine with much to do the loop itself may lose a tenth of a second
+def test_busy_interpreter_and_slow_sync_step_are_blamed_on_nobody(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        watchdog, "BLOCKED_AFTER", 0.4
+    )  # on a machine with much to do the loop itself may lose a tenth of a second
 
     def slow() -> None:
         threading.Event().wait(0.9)
@@ -186,7 +198,10 @@ engine.close()
 
 def test_process_that_was_stopped_blames_nobody(tmp_path: Any) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-c", STOPPED, str(tmp_path / "journal.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", STOPPED, str(tmp_path / "journal.db")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     with child:
         assert child.stdout is not None

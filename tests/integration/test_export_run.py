@@ -80,7 +80,10 @@ def long_text(x: int) -> str:
 @sk.workflow
 async def twice(ctx: sk.Context) -> list[Any]:
     """Asks two questions."""
-    return [await ctx.approve("One?", {"usd": 1}), await ctx.approve("Two?", {"usd": 2}, ask="spend")]
+    return [
+        await ctx.approve("One?", {"usd": 1}),
+        await ctx.approve("Two?", {"usd": 2}, ask="spend"),
+    ]
 
 
 def done(run: sk.Run, steps: int) -> None:
@@ -95,7 +98,7 @@ def kinds(run: sk.Run) -> list[str]:
     return [event.kind for event in run.events]
 
 
-# -- there and back --------------------------------------------------------------------------------------------------------
+# -- there and back --------------------------------------------------------------------------------
 
 
 def test_a_finished_research_gives_the_same_report_with_every_quote_at_its_place(
@@ -116,7 +119,9 @@ def test_a_finished_research_gives_the_same_report_with_every_quote_at_its_place
     assert again.to_markdown() == report.to_markdown()
 
 
-def test_children_and_big_results_come_along(here: sk.Workbench, there: sk.Workbench, file: Path) -> None:
+def test_children_and_big_results_come_along(
+    here: sk.Workbench, there: sk.Workbench, file: Path
+) -> None:
     run = here.start(family, 3)
     value = run.result()
     child = next(row for row in here.runs if row.id != run.id)
@@ -128,8 +133,12 @@ def test_children_and_big_results_come_along(here: sk.Workbench, there: sk.Workb
     assert there.verify().ok
 
 
-@pytest.mark.parametrize("name", ["far and where", "Bienen: wie weit? \U0001f41d", "a" * 200, 'x"\n/../y'])
-def test_a_run_with_a_name_comes_with_it(here: sk.Workbench, there: sk.Workbench, file: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["far and where", "Bienen: wie weit? \U0001f41d", "a" * 200, 'x"\n/../y']
+)
+def test_a_run_with_a_name_comes_with_it(
+    here: sk.Workbench, there: sk.Workbench, file: Path, name: str
+) -> None:
     run = here.start(family, 3, name=name)
     run.result(20)
     here.export(run.id, file)
@@ -147,7 +156,9 @@ def test_the_same_run_makes_the_same_file(here: sk.Workbench, file: Path) -> Non
     assert [path.name for path in file.parent.glob("*.part")] == []
 
 
-def test_opening_a_file_twice_or_where_it_comes_from_changes_nothing(here: sk.Workbench, there: sk.Workbench, file: Path) -> None:
+def test_opening_a_file_twice_or_where_it_comes_from_changes_nothing(
+    here: sk.Workbench, there: sk.Workbench, file: Path
+) -> None:
     run = here.start(twice, approve="auto")
     run.result()
     here.export(run.id, file)
@@ -159,7 +170,9 @@ def test_opening_a_file_twice_or_where_it_comes_from_changes_nothing(here: sk.Wo
     assert run.result() == [{"usd": 1}, {"usd": 2}]
 
 
-def test_an_older_state_is_not_overwritten_and_a_newer_one_is_left_alone(here: sk.Workbench, there: sk.Workbench, tmp_path: Path) -> None:
+def test_an_older_state_is_not_overwritten_and_a_newer_one_is_left_alone(
+    here: sk.Workbench, there: sk.Workbench, tmp_path: Path
+) -> None:
     run = here.start(waiting)
     tell(run, 1)
     done(run, 1)
@@ -174,13 +187,17 @@ def test_an_older_state_is_not_overwritten_and_a_newer_one_is_left_alone(here: s
     assert here.open_export(early).status == "completed"
 
 
-def test_a_run_that_waits_is_paused_and_goes_on_when_somebody_resumes_it(here: sk.Workbench, there: sk.Workbench, file: Path) -> None:
+def test_a_run_that_waits_is_paused_and_goes_on_when_somebody_resumes_it(
+    here: sk.Workbench, there: sk.Workbench, file: Path
+) -> None:
     run = here.start(waiting)
     for value in (1, 2):
         tell(run, value)
     done(run, 2)
     here.export(run.id, file)
-    there.start(doubled, 1).result()  # other events come first: every event gets another number here
+    there.start(
+        doubled, 1
+    ).result()  # other events come first: every event gets another number here
     calls.clear()
     opened = there.open_export(file)
     assert opened.status == "paused"
@@ -196,7 +213,9 @@ def test_a_run_that_waits_is_paused_and_goes_on_when_somebody_resumes_it(here: s
     assert calls == [5, 6]  # what was done there is not done again
 
 
-def test_cache_entries_that_its_steps_used_come_along_for_a_replay(tmp_path: Path, file: Path) -> None:
+def test_cache_entries_that_its_steps_used_come_along_for_a_replay(
+    tmp_path: Path, file: Path
+) -> None:
     async def answer() -> bytes:
         return b"an answer"
 
@@ -207,7 +226,9 @@ def test_cache_entries_that_its_steps_used_come_along_for_a_replay(tmp_path: Pat
         run = wb.start(notes, [key.digest for key in keys[:2]] + ["f" * 64])
         run.result()
         wb.export(run.id, file)
-    assert [name[6:] for name in zipfile.ZipFile(file).namelist() if name.startswith("cache/")] == sorted(k.digest for k in keys[:2])
+    assert [
+        name[6:] for name in zipfile.ZipFile(file).namelist() if name.startswith("cache/")
+    ] == sorted(k.digest for k in keys[:2])
     with sk.Workbench(tmp_path / "there") as wb:
         wb.open_export(file)
     with Cache(tmp_path / "there" / "cache.db", mode="replay") as cache:
@@ -225,7 +246,9 @@ async def notes(ctx: sk.Context, digests: list[str]) -> int:
     return len(digests)
 
 
-def test_a_document_that_is_no_longer_kept_is_taken_from_the_index_or_missed(here: sk.Workbench, file: Path) -> None:
+def test_a_document_that_is_no_longer_kept_is_taken_from_the_index_or_missed(
+    here: sk.Workbench, file: Path
+) -> None:
     here.add(BEES)
     run = here.research(QUESTION)
     citation = run.result().citations[0]
@@ -239,7 +262,9 @@ def test_a_document_that_is_no_longer_kept_is_taken_from_the_index_or_missed(her
 
 
 @pytest.mark.parametrize("where", ["", "no/such/folder/run.zip"])
-def test_a_place_that_cannot_be_written_is_said_so(here: sk.Workbench, tmp_path: Path, where: str) -> None:
+def test_a_place_that_cannot_be_written_is_said_so(
+    here: sk.Workbench, tmp_path: Path, where: str
+) -> None:
     run = here.start(doubled, 3)
     run.result()
     with pytest.raises(sk.UsageError):
@@ -248,10 +273,12 @@ def test_a_place_that_cannot_be_written_is_said_so(here: sk.Workbench, tmp_path:
         here.export("nobody", tmp_path / "run.zip")
 
 
-# -- answers from elsewhere --------------------------------------------------------------------------------------------------
+# -- answers from elsewhere ------------------------------------------------------------------------
 
 
-def test_what_was_approved_elsewhere_has_to_be_approved_here(here: sk.Workbench, there: sk.Workbench, file: Path) -> None:
+def test_what_was_approved_elsewhere_has_to_be_approved_here(
+    here: sk.Workbench, there: sk.Workbench, file: Path
+) -> None:
     run = here.start(twice, approve={"default": "ask"})
     while not run.approvals:
         run.wait(0.05)
@@ -280,7 +307,10 @@ def test_what_was_approved_elsewhere_has_to_be_approved_here(here: sk.Workbench,
 
 def test_a_policy_from_elsewhere_answers_nothing_here(there: sk.Workbench, file: Path) -> None:
     started = RunStarted(
-        workflow=asking.name, code=asking.code, inputs={"args": [1], "kwargs": {}}, approve={"default": "auto", "plan": "auto"}
+        workflow=asking.name,
+        code=asking.code,
+        inputs={"args": [1], "kwargs": {}},
+        approve={"default": "auto", "plan": "auto"},
     )
     forge(file, [started])
     opened = there.open_export(file)
@@ -291,14 +321,18 @@ def test_a_policy_from_elsewhere_answers_nothing_here(there: sk.Workbench, file:
     asked.reject("no")
 
 
-def test_a_question_that_shows_something_else_than_it_approves_is_asked_anew(there: sk.Workbench, file: Path) -> None:
+def test_a_question_that_shows_something_else_than_it_approves_is_asked_anew(
+    there: sk.Workbench, file: Path
+) -> None:
     from sentient_kernel.engine import codec, identity
 
     shown = codec.encode({"x": 1}, "it").json
     key = identity.occurrence_key(b"\0".join((b"approve", b"", b"Go ahead?", shown)), 0)
     approval = identity.approval_id(RUN, key)
     started = RunStarted(workflow=asking.name, code=asking.code, inputs={"args": [1], "kwargs": {}})
-    forged = ApprovalRequested(approval=approval, key=key, question="Go ahead?", payload={"x": "harmless"}, digest="0" * 16)
+    forged = ApprovalRequested(
+        approval=approval, key=key, question="Go ahead?", payload={"x": "harmless"}, digest="0" * 16
+    )
     forge(file, [started, forged])
     opened = there.open_export(file)
     opened.resume()
@@ -308,10 +342,12 @@ def test_a_question_that_shows_something_else_than_it_approves_is_asked_anew(the
     asked.reject("no")
 
 
-# -- the command line -----------------------------------------------------------------------------------------------------------
+# -- the command line ------------------------------------------------------------------------------
 
 
-def test_the_command_writes_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_writes_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     cli = inside(tmp_path, capsys, monkeypatch)
     with sk.Workbench(tmp_path / "home") as wb:
         run = wb.start(doubled, 3)
@@ -331,33 +367,58 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
         run = wb.start(doubled, 3)
         run.result()
     (tmp_path / "closed").mkdir(mode=0o500)
-    failed = as_somebody("export", str(run.id), str(tmp_path / "closed" / "run.zip"), "--home", str(tmp_path / "home"))
+    failed = as_somebody(
+        "export",
+        str(run.id),
+        str(tmp_path / "closed" / "run.zip"),
+        "--home",
+        str(tmp_path / "home"),
+    )
     assert failed.code == 2
     assert "cannot be written" in one_sentence(failed.err)
 
 
-# -- files of strangers ----------------------------------------------------------------------------------------------------------
+# -- files of strangers ----------------------------------------------------------------------------
 
 
-def forge(path: Path, facts: list[Fact | tuple[str, Fact]], blobs: dict[str, bytes] | None = None, entries: Any = ()) -> Path:
+def forge(
+    path: Path,
+    facts: list[Fact | tuple[str, Fact]],
+    blobs: dict[str, bytes] | None = None,
+    entries: Any = (),
+) -> Path:
     """Writes a file whose every hash is right: what is wrong with it is what it says."""
     pairs = [fact if isinstance(fact, tuple) else (RUN, fact) for fact in facts]
-    records = [Record(Seq(n), RunId(run), AT + n, fact.kind, fact.body()) for n, (run, fact) in enumerate(pairs, 1)]
+    records = [
+        Record(Seq(n), RunId(run), AT + n, fact.kind, fact.body())
+        for n, (run, fact) in enumerate(pairs, 1)
+    ]
     run_file.write(path, RUN, records, sorted((blobs or {}).items()), entries, "0.1.0")
     return path
 
 
-STARTED = RunStarted(workflow="sentient_kernel.research", inputs={"args": ["q"], "kwargs": {"sources": [], "depth": 1}})
+STARTED = RunStarted(
+    workflow="sentient_kernel.research",
+    inputs={"args": ["q"], "kwargs": {"sources": [], "depth": 1}},
+)
 
 
 def honest() -> bytes:
     """Returns a sound file."""
-    return forge(Path("forged.zip"), [RunStarted(workflow="w", inputs={"args": [], "kwargs": {}}), RunCompleted(result=1)]).read_bytes()
+    return forge(
+        Path("forged.zip"),
+        [RunStarted(workflow="w", inputs={"args": [], "kwargs": {}}), RunCompleted(result=1)],
+    ).read_bytes()
 
 
-def packed(parts: list[tuple[str | zipfile.ZipInfo, bytes]], how: int = zipfile.ZIP_DEFLATED) -> bytes:
+def packed(
+    parts: list[tuple[str | zipfile.ZipInfo, bytes]], how: int = zipfile.ZIP_DEFLATED
+) -> bytes:
     out = io.BytesIO()
-    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(out, "w") as archive:  # of names that occur twice
+    with (
+        warnings.catch_warnings(action="ignore"),
+        zipfile.ZipFile(out, "w") as archive,
+    ):  # of names that occur twice
         for name, data in parts:
             archive.writestr(name, data, how)
     return out.getvalue()
@@ -369,7 +430,9 @@ def parts_of(data: bytes) -> dict[str, bytes]:
 
 
 def again(change: Callable[[dict[str, Any], dict[str, bytes]], None]) -> bytes:
-    """Returns the sound file with changes to its manifest and its parts; the hashes of the parts are made right again."""
+    """Returns the sound file with changes to its manifest and its parts; the hashes of the parts
+    are made right again.
+    """
     parts = parts_of(honest())
     manifest = json.loads(parts.pop(MANIFEST))
     change(manifest, parts)
@@ -407,9 +470,21 @@ class Bomb:
 
 
 def report(quote: str, document: str, **more: Any) -> RunCompleted:
-    citation = {"document": document, "title": "T", "uri": "u", "start": 0, "end": len(quote), "quote": quote, "verified": True} | more
+    citation = {
+        "document": document,
+        "title": "T",
+        "uri": "u",
+        "start": 0,
+        "end": len(quote),
+        "quote": quote,
+        "verified": True,
+    } | more
     return RunCompleted(
-        result={"question": "q", "answer": "a", "claims": [{"text": quote, "verdict": "supported", "citations": [citation]}]}
+        result={
+            "question": "q",
+            "answer": "a",
+            "claims": [{"text": quote, "verdict": "supported", "citations": [citation]}],
+        }
     )
 
 
@@ -443,7 +518,11 @@ def swapped(old: bytes, new: bytes) -> bytes:
 def end_record(**changes: int) -> bytes:
     data = honest()
     fields = dict(
-        zip(["sign", "disk", "start", "here", "all", "size", "offset", "comment"], struct.unpack("<4s4H2LH", data[-22:]), strict=True)
+        zip(
+            ["sign", "disk", "start", "here", "all", "size", "offset", "comment"],
+            struct.unpack("<4s4H2LH", data[-22:]),
+            strict=True,
+        )
     )
     return data[:-22] + struct.pack("<4s4H2LH", *(fields | changes).values())
 
@@ -472,13 +551,19 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "65,535 parts": lambda: end_record(here=65_535, all=65_535),
     "a directory of 4 GB": lambda: end_record(size=2**32 - 1),
     "a directory elsewhere": lambda: end_record(offset=0),
-    "too many parts": lambda: packed([(f"blobs/{n:064x}", b"") for n in range(run_file.MOST_MEMBERS + 1)], zipfile.ZIP_STORED),
+    "too many parts": lambda: packed(
+        [(f"blobs/{n:064x}", b"") for n in range(run_file.MOST_MEMBERS + 1)], zipfile.ZIP_STORED
+    ),
     "a bomb": lambda: member(f"blobs/{sha256(bytes(50_000_000)).hexdigest()}", bytes(50_000_000)),
     "a bomb as the log": lambda: again(lambda m, p: p.update({EVENTS: b"\n" * 30_000_000})),
     "a bomb as the manifest": lambda: packed([(EVENTS, b""), (MANIFEST, b"[" * 7_000_000)]),
-    "a size that is not so": lambda: swapped(struct.pack("<L", len(parts_of(honest())[EVENTS])), struct.pack("<L", 7)),
+    "a size that is not so": lambda: swapped(
+        struct.pack("<L", len(parts_of(honest())[EVENTS])), struct.pack("<L", 7)
+    ),
     "LZMA": lambda: packed([*parts_of(honest()).items()], zipfile.ZIP_LZMA),
-    "encrypted": lambda: (lambda d: d.replace(b"PK\1\2\x14\3\x14\0\0\0", b"PK\1\2\x14\3\x14\0\1\0"))(honest()),
+    "encrypted": lambda: (
+        lambda d: d.replace(b"PK\1\2\x14\3\x14\0\0\0", b"PK\1\2\x14\3\x14\0\1\0")
+    )(honest()),
     # names
     "../": lambda: member("../victim.txt"),
     "an absolute name": lambda: member("/tmp/victim.txt"),
@@ -486,15 +571,26 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a name of Windows": lambda: member("blobs\\..\\victim.txt"),
     "a name with a line break": lambda: member("blobs/" + "0" * 63 + "\n"),
     "a folder": lambda: member("blobs/"),
-    "a symbolic link": lambda: member(named(f"blobs/{sha256(b'/etc/passwd').hexdigest()}", external_attr=0o120777 << 16), b"/etc/passwd"),
+    "a symbolic link": lambda: member(
+        named(f"blobs/{sha256(b'/etc/passwd').hexdigest()}", external_attr=0o120777 << 16),
+        b"/etc/passwd",
+    ),
     "one name twice": lambda: packed([*parts_of(honest()).items(), *parts_of(honest()).items()]),
-    "a part that the manifest does not know": lambda: packed([*parts_of(honest()).items(), ("blobs/" + "0" * 64, b"x")]),
-    "a part that is not there": lambda: again(lambda m, p: m["members"].update({"blobs/" + "0" * 64: {"size": 1, "sha256": "0" * 64}})),
+    "a part that the manifest does not know": lambda: packed(
+        [*parts_of(honest()).items(), ("blobs/" + "0" * 64, b"x")]
+    ),
+    "a part that is not there": lambda: again(
+        lambda m, p: m["members"].update({"blobs/" + "0" * 64: {"size": 1, "sha256": "0" * 64}})
+    ),
     "a value that is named otherwise": lambda: member("blobs/" + "0" * 64, b"x"),
     # the manifest
     "no manifest": lambda: packed([(EVENTS, b"")]),
-    "a manifest that is no JSON": lambda: packed([(EVENTS, b""), (MANIFEST, b"__import__('os').system('touch ran')")]),
-    "a manifest with no bottom": lambda: packed([(EVENTS, b""), (MANIFEST, b"[" * 9_000 + os.urandom(3_000).hex().encode())]),
+    "a manifest that is no JSON": lambda: packed(
+        [(EVENTS, b""), (MANIFEST, b"__import__('os').system('touch ran')")]
+    ),
+    "a manifest with no bottom": lambda: packed(
+        [(EVENTS, b""), (MANIFEST, b"[" * 9_000 + os.urandom(3_000).hex().encode())]
+    ),
     "a manifest that is a list": lambda: packed([(EVENTS, b""), (MANIFEST, b"[]")]),
     "a manifest of something else": lambda: again(set_manifest(format="notebook")),
     "a later version": lambda: again(set_manifest(version=2)),
@@ -502,51 +598,106 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a run that is a path": lambda: again(set_manifest(run="../../etc/cron.d/x")),
     "a run that is SQL": lambda: again(set_manifest(run="x'; DROP TABLE events; --")),
     "members that are none": lambda: again(set_manifest(members=[["events.jsonl", 1]])),
-    "a number with too many digits": lambda: packed([(EVENTS, b""), (MANIFEST, b'{"version": ' + b"9" * 9_000 + b"}")]),
+    "a number with too many digits": lambda: packed(
+        [(EVENTS, b""), (MANIFEST, b'{"version": ' + b"9" * 9_000 + b"}")]
+    ),
     # the log
     "another chain": lambda: again(set_manifest(chain="0" * 64)),
-    "a missing event": lambda: again(lambda m, p: p.update({EVENTS: p[EVENTS].split(b"\n")[0] + b"\n"})),
-    "events in another order": lambda: again(lambda m, p: p.update({EVENTS: b"\n".join(p[EVENTS].split(b"\n")[1::-1]) + b"\n"})),
-    "a changed event": lambda: again(lambda m, p: p.update({EVENTS: p[EVENTS].replace(b'"w"', b'"v"')})),
+    "a missing event": lambda: again(
+        lambda m, p: p.update({EVENTS: p[EVENTS].split(b"\n")[0] + b"\n"})
+    ),
+    "events in another order": lambda: again(
+        lambda m, p: p.update({EVENTS: b"\n".join(p[EVENTS].split(b"\n")[1::-1]) + b"\n"})
+    ),
+    "a changed event": lambda: again(
+        lambda m, p: p.update({EVENTS: p[EVENTS].replace(b'"w"', b'"v"')})
+    ),
     "no events": lambda: with_events([]),
     "seqs that fall": lambda: with_events([event(2), event(1, "run_completed", {})]),
-    "a kind that is not known": lambda: with_events([event(), event(2, "shell_executed", {"command": "rm"})]),
+    "a kind that is not known": lambda: with_events(
+        [event(), event(2, "shell_executed", {"command": "rm"})]
+    ),
     "a kind that is only sent": lambda: with_events([event(), event(2, "heartbeat", {})]),
-    "a kind in the body": lambda: with_events([event(), event(2, "run_completed", {"kind": "approval_decided"})]),
+    "a kind in the body": lambda: with_events(
+        [event(), event(2, "run_completed", {"kind": "approval_decided"})]
+    ),
     "a time far away": lambda: with_events([event(at=10**18)]),
     "a time before all": lambda: with_events([event(at=-1)]),
     "a run inside JSON": lambda: with_events([event(run='","kind":"x')]),
     "a body that is no object": lambda: with_events([event(body=[1])]),
-    "not a number": lambda: with_events([event(), event(2, "run_completed", {"result": float("nan")})]),
-    "a body with no bottom": lambda: again(lambda m, p: p.update({EVENTS: b"0" * 64 + b' {"seq":1,"body":' + b"[" * 90_000 + b"\n"})),
-    "half a character": lambda: with_events([event(), event(2, "run_completed", {"result": "\ud800"})]),
+    "not a number": lambda: with_events(
+        [event(), event(2, "run_completed", {"result": float("nan")})]
+    ),
+    "a body with no bottom": lambda: again(
+        lambda m, p: p.update({EVENTS: b"0" * 64 + b' {"seq":1,"body":' + b"[" * 90_000 + b"\n"})
+    ),
+    "half a character": lambda: with_events(
+        [event(), event(2, "run_completed", {"result": "\ud800"})]
+    ),
     "an id that moves the cursor": lambda: forged(STARTED, StepStarted(key="\x1b[2J", name="x")),  # type: ignore[arg-type]
     "a pickle as a result": lambda: forged(
-        STARTED, RunCompleted(blob=sha256(PICKLE).hexdigest(), type="pickle"), blobs={sha256(PICKLE).hexdigest(): PICKLE}
+        STARTED,
+        RunCompleted(blob=sha256(PICKLE).hexdigest(), type="pickle"),
+        blobs={sha256(PICKLE).hexdigest(): PICKLE},
     ),
     # what it says
     "no beginning": lambda: forged(RunCompleted(result=1)),
     "two beginnings": lambda: forged(STARTED, STARTED),
     "a run of somebody else": lambda: forged(STARTED, (OTHER, STARTED)),
     "a parent that is elsewhere": lambda: forged(STARTED.model_copy(update={"parent": OTHER})),
-    "a run that is its own parent": lambda: forged(STARTED, (OTHER, STARTED.model_copy(update={"parent": OTHER}))),
-    "a message that nobody sent": lambda: forged(STARTED, MessageReceived(key="0" * 16, message=Seq(1))),  # type: ignore[arg-type]
-    "a value that is not there": lambda: forged(STARTED, StepCompleted(key="0" * 16, blob="a" * 64)),  # type: ignore[arg-type]
-    "a value that is a path": lambda: forged(STARTED, StepCompleted(key="0" * 16, blob="../../victim.txt")),  # type: ignore[arg-type]
-    "a value that nothing points to": lambda: forged(STARTED, blobs={sha256(b"x").hexdigest(): b"x"}),
-    "an answer that nothing used": lambda: forged(STARTED, entries=[("0" * 64, b"sentient-cache 1 page 1 1\nx")]),
-    "an answer that is none": lambda: forged(STARTED, ProgressUpdated(data={"cache": ["0" * 64]}), entries=[("0" * 64, PICKLE)]),
-    "a report that is none": lambda: forged(STARTED, RunCompleted(result={"question": ["__class__"]})),
+    "a run that is its own parent": lambda: forged(
+        STARTED, (OTHER, STARTED.model_copy(update={"parent": OTHER}))
+    ),
+    "a message that nobody sent": lambda: forged(
+        STARTED, MessageReceived(key="0" * 16, message=Seq(1))
+    ),  # type: ignore[arg-type]
+    "a value that is not there": lambda: forged(
+        STARTED, StepCompleted(key="0" * 16, blob="a" * 64)
+    ),  # type: ignore[arg-type]
+    "a value that is a path": lambda: forged(
+        STARTED, StepCompleted(key="0" * 16, blob="../../victim.txt")
+    ),  # type: ignore[arg-type]
+    "a value that nothing points to": lambda: forged(
+        STARTED, blobs={sha256(b"x").hexdigest(): b"x"}
+    ),
+    "an answer that nothing used": lambda: forged(
+        STARTED, entries=[("0" * 64, b"sentient-cache 1 page 1 1\nx")]
+    ),
+    "an answer that is none": lambda: forged(
+        STARTED, ProgressUpdated(data={"cache": ["0" * 64]}), entries=[("0" * 64, PICKLE)]
+    ),
+    "a report that is none": lambda: forged(
+        STARTED, RunCompleted(result={"question": ["__class__"]})
+    ),
     "a report that is a number": lambda: forged(STARTED, RunCompleted(result=7)),
     "a quote that stands nowhere": lambda: forged(
         STARTED, report("Bees fly ninety kilometres.", DOCUMENT.id), blobs={DOCUMENT.id: SNAPSHOT}
     ),
-    "a quote from the end": lambda: forged(STARTED, report("kilometres.", DOCUMENT.id, start=-11, end=25), blobs={DOCUMENT.id: SNAPSHOT}),
+    "a quote from the end": lambda: forged(
+        STARTED,
+        report("kilometres.", DOCUMENT.id, start=-11, end=25),
+        blobs={DOCUMENT.id: SNAPSHOT},
+    ),
     "a document that is not there": lambda: forged(STARTED, report("Bees fly.", "a" * 64)),
-    "a document that is none": lambda: forged(STARTED, report("x", sha256(PICKLE).hexdigest()), blobs={sha256(PICKLE).hexdigest(): PICKLE}),
+    "a document that is none": lambda: forged(
+        STARTED, report("x", sha256(PICKLE).hexdigest()), blobs={sha256(PICKLE).hexdigest(): PICKLE}
+    ),
     "a document with more to it": lambda: (
-        lambda data: forged(STARTED, report("x", sha256(data).hexdigest()), blobs={sha256(data).hexdigest(): data})
-    )(json.dumps({"title": "", "uri": "", "source": "", "text": "x", "meta": {}, "__class__": "os.system"}).encode()),
+        lambda data: forged(
+            STARTED, report("x", sha256(data).hexdigest()), blobs={sha256(data).hexdigest(): data}
+        )
+    )(
+        json.dumps(
+            {
+                "title": "",
+                "uri": "",
+                "source": "",
+                "text": "x",
+                "meta": {},
+                "__class__": "os.system",
+            }
+        ).encode()
+    ),
 }
 
 
@@ -574,15 +725,23 @@ def test_a_hostile_file_ends_in_a_sentence_and_leaves_nothing(
 
 def written(home: Path) -> dict[str, int]:
     """Returns the files of a home and their sizes, but for the logs of databases."""
-    return {str(path): path.stat().st_size for path in home.rglob("*") if path.is_file() and not path.name.endswith(("-wal", "-shm"))}
+    return {
+        str(path): path.stat().st_size
+        for path in home.rglob("*")
+        if path.is_file() and not path.name.endswith(("-wal", "-shm"))
+    }
 
 
-def test_the_sound_file_that_others_are_made_of_opens(there: sk.Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sound_file_that_others_are_made_of_opens(
+    there: sk.Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "sound.zip"
     file.write_bytes(again(lambda manifest, parts: None))
     assert there.open_export(file).result() == 1
-    good = forge(tmp_path / "report.zip", [STARTED, report("Bees fly", DOCUMENT.id)], {DOCUMENT.id: SNAPSHOT})
+    good = forge(
+        tmp_path / "report.zip", [STARTED, report("Bees fly", DOCUMENT.id)], {DOCUMENT.id: SNAPSHOT}
+    )
     with sk.Workbench(tmp_path / "third") as wb:
         assert wb.open_export(good).result().citations[0].quote == "Bees fly"
         assert wb.document(DOCUMENT.id) == DOCUMENT
@@ -593,13 +752,18 @@ def test_a_run_that_is_here_is_never_overwritten(here: sk.Workbench, tmp_path: P
     run.result()
     mine = here.export(run.id, tmp_path / "mine.zip")
     with run_reading.opened(mine) as sound:
-        records = [r._replace(body=RunCompleted(result=666).body()) if r.kind == "run_completed" else r for r in sound.records()]
+        records = [
+            r._replace(body=RunCompleted(result=666).body()) if r.kind == "run_completed" else r
+            for r in sound.records()
+        ]
     run_file.write(tmp_path / "other.zip", run.id, records, [], [], "0.1.0")
     with pytest.raises(sk.Refused, match="another one"):
         here.open_export(tmp_path / "other.zip")
     assert run.result() == 6
     child = [Record(Seq(1), RUN, AT, "run_started", STARTED.body())]
-    child.append(Record(Seq(2), run.id, AT, "run_started", STARTED.model_copy(update={"parent": RUN}).body()))
+    child.append(
+        Record(Seq(2), run.id, AT, "run_started", STARTED.model_copy(update={"parent": RUN}).body())
+    )
     run_file.write(tmp_path / "child.zip", RUN, child, [], [], "0.1.0")
     with pytest.raises(sk.Refused, match="already"):
         here.open_export(tmp_path / "child.zip")

@@ -1,4 +1,6 @@
-"""Services, pages and objects that answer at length: what they say is cut where it arrives, and costs no more than what is kept."""
+"""Services, pages and objects that answer at length: what they say is cut where it arrives, and
+costs no more than what is kept.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,17 @@ from sentient_kernel.documents import Document, Health, Passage
 from sentient_kernel.errors import SentientError
 from sentient_kernel.redaction import hold
 from sentient_kernel.settings import Settings
-from sentient_kernel.sources.parser.bounds import ADDRESS, DEEPEST, FIELD, FIELDS, ITEMS, NAME, TITLE, VALUES, bounded
+from sentient_kernel.sources.parser.bounds import (
+    ADDRESS,
+    DEEPEST,
+    FIELD,
+    FIELDS,
+    ITEMS,
+    NAME,
+    TITLE,
+    VALUES,
+    bounded,
+)
 from sentient_kernel.testing import FakeWeb
 from tests.remote_kit import ABSTRACT, QUESTION, TIDES
 
@@ -42,7 +54,11 @@ def web() -> Iterator[FakeWeb]:
                 licence="https://example.org/" + "l" * 50_000,
             )
             web.article(
-                f"/tides{n}", f"{LONG} {n}", TIDES, author="; ".join([LONG[:50_000], *(f"A {i}" for i in range(3_000))]), licence=LONG
+                f"/tides{n}",
+                f"{LONG} {n}",
+                TIDES,
+                author="; ".join([LONG[:50_000], *(f"A {i}" for i in range(3_000))]),
+                licence=LONG,
             )
         web.article("/" + "a" * 3_000, "Tides of Fundy", TIDES)
         web.wiki("Bay of Fundy " + "x" * 200, TIDES)
@@ -75,10 +91,14 @@ def check(passage: Passage, document: Document) -> None:
 
 
 @pytest.mark.parametrize("service", [*PAPERS, *ENGINES, "wikipedia", "page"])
-def test_whatever_a_service_says_is_as_long_as_it_may_be(web: FakeWeb, tmp_path: Path, service: str) -> None:
+def test_whatever_a_service_says_is_as_long_as_it_may_be(
+    web: FakeWeb, tmp_path: Path, service: str
+) -> None:
     with bench(web, tmp_path) as wb:
         spec = f"{web.url}/tides0" if service == "page" else service
-        wb.search(QUESTION, sources=[f"{web.url}/bread"] if service == "page" else [spec])  # children and clients are there
+        wb.search(
+            QUESTION, sources=[f"{web.url}/bread"] if service == "page" else [spec]
+        )  # children and clients are there
         begun = time.process_time()
         found = wb.search("How high does the tide rise at Fundy?", sources=[spec])
         report = wb.research(QUESTION, sources=[spec]).result(60)
@@ -89,7 +109,13 @@ def test_whatever_a_service_says_is_as_long_as_it_may_be(web: FakeWeb, tmp_path:
         assert not report.abstained
         for citation in report.citations:
             assert len(citation.title) <= TITLE + 2
-        for text in (report.to_html(), report.to_markdown(), json.dumps(report.to_dict()), repr(report), repr(wb.runs)):
+        for text in (
+            report.to_html(),
+            report.to_markdown(),
+            json.dumps(report.to_dict()),
+            repr(report),
+            repr(wb.runs),
+        ):
             assert len(text) < 500_000
         assert sum(len(record.body) for record in wb.journal.read()) < 1_000_000
     assert not any(len(request.path) > ADDRESS for request in web.requests)
@@ -97,19 +123,37 @@ def test_whatever_a_service_says_is_as_long_as_it_may_be(web: FakeWeb, tmp_path:
 
 WORDS: dict[str, Callable[[str], bytes]] = {
     "text": lambda long: long.encode(),
-    "json": lambda long: json.dumps({"error": {"message": long, "code": 9}, "message": long, "detail": long}).encode(),
+    "json": (
+        lambda long: json.dumps(
+            {"error": {"message": long, "code": 9}, "message": long, "detail": long}
+        ).encode()
+    ),
     "page": lambda long: f"<title>{long}</title><p>{long}</p>".encode(),
 }
 PLACES = {
-    "searxng": "/searxng/search", "brave": "/brave/res/v1/web/search", "tavily": "/tavily/search", "arxiv": "/arxiv/api/query",
-    "openalex": "/openalex/works", "crossref": "/crossref/works", "pubmed": "/pubmed/esearch.fcgi", "wikipedia": "/wikipedia/w/api.php",
-}  # fmt: skip
+    "searxng": "/searxng/search",
+    "brave": "/brave/res/v1/web/search",
+    "tavily": "/tavily/search",
+    "arxiv": "/arxiv/api/query",
+    "openalex": "/openalex/works",
+    "crossref": "/crossref/works",
+    "pubmed": "/pubmed/esearch.fcgi",
+    "wikipedia": "/wikipedia/w/api.php",
+}
 
 
 @pytest.mark.parametrize("words", WORDS)
 @pytest.mark.parametrize("service", PLACES)
-def test_what_a_service_says_of_its_error_is_cut(web: FakeWeb, tmp_path: Path, service: str, words: str) -> None:
-    web.page(PLACES[service], WORDS[words]("no\x1b[2J" * 400_000), kind="application/json", status=400, headers={"x-error": "e" * 5_000})
+def test_what_a_service_says_of_its_error_is_cut(
+    web: FakeWeb, tmp_path: Path, service: str, words: str
+) -> None:
+    web.page(
+        PLACES[service],
+        WORDS[words]("no\x1b[2J" * 400_000),
+        kind="application/json",
+        status=400,
+        headers={"x-error": "e" * 5_000},
+    )
     with bench(web, tmp_path) as wb:
         begun = time.process_time()
         report = wb.research(QUESTION, sources=[service]).result(60)
@@ -122,18 +166,36 @@ def test_what_a_service_says_of_its_error_is_cut(web: FakeWeb, tmp_path: Path, s
 
 
 def test_what_a_source_of_somebody_else_gives_is_cut(tmp_path: Path) -> None:
-    document = Document(title=LONG, uri="https://example.org/" + "u" * 9_000, source="odd", text=TIDES * 5_000, meta={})
+    document = Document(
+        title=LONG,
+        uri="https://example.org/" + "u" * 9_000,
+        source="odd",
+        text=TIDES * 5_000,
+        meta={},
+    )
 
     class Odd:
         name = "odd"
-        health = Health(source="odd", reason="r" * 900_000, refused=(("u" * 900_000, "w" * 900_000),))
+        health = Health(
+            source="odd", reason="r" * 900_000, refused=(("u" * 900_000, "w" * 900_000),)
+        )
 
         async def refresh(self, progress: Any = None) -> Health:
             return self.health
 
         async def search(self, query: str, *, k: int = 10) -> list[Passage]:
             whole = len(document.text)
-            return [Passage(document=document.id, title=LONG, uri=document.uri, start=0, end=whole, text=document.text, score=9.0)]
+            return [
+                Passage(
+                    document=document.id,
+                    title=LONG,
+                    uri=document.uri,
+                    start=0,
+                    end=whole,
+                    text=document.text,
+                    score=9.0,
+                )
+            ]
 
         def document(self, one: Any) -> Document | None:
             return document if one == document.id else None
@@ -141,14 +203,18 @@ def test_what_a_source_of_somebody_else_gives_is_cut(tmp_path: Path) -> None:
     with sk.Workbench(tmp_path) as wb:
         begun = time.process_time()
         (passage,) = wb.search(QUESTION, sources=[Odd()])
-        assert (len(passage.title) <= TITLE + 2, passage.uri, len(passage.text)) == (True, "", 10_000)
+        assert (len(passage.title) <= TITLE + 2, passage.uri, len(passage.text)) == (
+            True,
+            "",
+            10_000,
+        )
         assert wb.document(passage.document).text[passage.start : passage.end] == passage.text
         wb.research(QUESTION, sources=[Odd()]).result(60)
         assert time.process_time() - begun < SECONDS
         assert sum(len(record.body) for record in wb.journal.read()) < 1_000_000
 
 
-# -- the bounds themselves -----------------------------------------------------------------------------------------------------
+# -- the bounds themselves -------------------------------------------------------------------------
 
 
 def nested(deep: int) -> Any:

@@ -1,4 +1,6 @@
-"""A home that somebody made to hurt: names in it that are paths, patterns, escapes or endless reach nothing outside of it."""
+"""A home that somebody made to hurt: names in it that are paths, patterns, escapes or endless reach
+nothing outside of it.
+"""
 
 from __future__ import annotations
 
@@ -41,15 +43,18 @@ from sentient_kernel.journal.sqlite.holders import machine
 SECONDS = 60.0
 """In which each thing that is done with such a home is done, on a machine that others use too."""
 TOUCHES = frozenset(
-    "open os.remove os.rename os.mkdir os.rmdir os.listdir os.scandir os.link os.symlink os.truncate os.chmod os.utime glob.glob "
-    "shutil.rmtree shutil.move shutil.copyfile pathlib.Path.glob pathlib.Path.rglob sqlite3.connect subprocess.Popen os.system".split()
+    "open os.remove os.rename os.mkdir os.rmdir os.listdir os.scandir os.link os.symlink"
+    " os.truncate os.chmod os.utime glob.glob shutil.rmtree shutil.move shutil.copyfile"
+    " pathlib.Path.glob pathlib.Path.rglob sqlite3.connect subprocess.Popen os.system".split()
 )
 
 _watched: list[tuple[Path, list[str]]] = []
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    """Notes what is done with a path below a folder that is watched. It cannot be taken off again, so there is one."""
+    """Notes what is done with a path below a folder that is watched. It cannot be taken off again,
+    so there is one.
+    """
     if _watched and event in TOUCHES:
         folder, touched = _watched[-1]
         for arg in args[:2]:
@@ -66,7 +71,15 @@ sys.addaudithook(_hook)
 def outside(tmp_path: Path) -> Iterator[tuple[Path, list[str]]]:
     """A folder that hostile names lead to, and what is done in it."""
     folder = tmp_path / "outside"
-    for name in ("thesis.txt", "thesis.lock", "journal.db", "ab/cdef", "x.lock", f"{machine()}.1.0123456789ab.lock", "thesis"):
+    for name in (
+        "thesis.txt",
+        "thesis.lock",
+        "journal.db",
+        "ab/cdef",
+        "x.lock",
+        f"{machine()}.1.0123456789ab.lock",
+        "thesis",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("precious")
     touched: list[str] = []
@@ -80,7 +93,10 @@ def outside(tmp_path: Path) -> Iterator[tuple[Path, list[str]]]:
 
 def state(folder: Path) -> dict[str, Any]:
     """Returns what is in a folder, and when it was changed."""
-    return {str(path): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"") for path in sorted(folder.rglob("*"))}
+    return {
+        str(path): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in sorted(folder.rglob("*"))
+    }
 
 
 def names(outside: Path) -> dict[str, str]:
@@ -110,17 +126,52 @@ def names(outside: Path) -> dict[str, str]:
 
 def events(name: str) -> list[Writable]:
     """Returns events that say a name wherever they can."""
-    error = ErrorInfo(type=name, message=name, code=name, hint=name, fingerprint=name, where=name, frames=((name, 1, name),))
-    citation = {"document": name, "title": name, "uri": name, "start": 0, "end": 4, "quote": name, "verified": True}
-    report = {"question": name, "answer": name, "claims": [{"text": name, "verdict": "supported", "citations": [citation]}]}
+    error = ErrorInfo(
+        type=name,
+        message=name,
+        code=name,
+        hint=name,
+        fingerprint=name,
+        where=name,
+        frames=((name, 1, name),),
+    )
+    citation = {
+        "document": name,
+        "title": name,
+        "uri": name,
+        "start": 0,
+        "end": 4,
+        "quote": name,
+        "verified": True,
+    }
+    report = {
+        "question": name,
+        "answer": name,
+        "claims": [{"text": name, "verdict": "supported", "citations": [citation]}],
+    }
     key = StepKey("0" * 16)
     return [
-        RunStarted(workflow=name, code=name, name=name, session=name, user=name, parent=RunId(name), inputs={"args": [name], "kwargs": {}}),
+        RunStarted(
+            workflow=name,
+            code=name,
+            name=name,
+            session=name,
+            user=name,
+            parent=RunId(name),
+            inputs={"args": [name], "kwargs": {}},
+        ),
         StepStarted(key=key, name=name, scope=name, title=name),
         ProgressUpdated(message=name, data={"document": name, name: name}, inside=StepKey(name)),
         SourceReported(source=name, query=name, reason=name, refused=((name, name),)),
         ResearchUpdated(phase=name, message=name, data=name),
-        ApprovalRequested(approval=ApprovalId(name), key=key, question=name, payload={name: name}, digest=name, form={"title": name}),
+        ApprovalRequested(
+            approval=ApprovalId(name),
+            key=key,
+            question=name,
+            payload={name: name},
+            digest=name,
+            form={"title": name},
+        ),
         MessageSent(to=name, message=name, sender=name),
         ErrorRecorded(error=error, origin=name),
         StepCompleted(key=key, blob=BlobId(name), type=name),
@@ -145,8 +196,14 @@ def hostile(home: Path, name: str) -> list[RunId]:
     db = apsw.Connection(str(home / "journal.db"))
     for n, run in enumerate(runs):
         now = time.time_ns() // 1000
-        db.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)", (run, text, n + 1, now, 3_000_000_000))
-        db.execute("UPDATE runs SET parent = ?, name = ?, session = ? WHERE id = ?", (runs[(n + 1) % 3], text, text, run))
+        db.execute(
+            "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)",
+            (run, text, n + 1, now, 3_000_000_000),
+        )
+        db.execute(
+            "UPDATE runs SET parent = ?, name = ?, session = ? WHERE id = ?",
+            (runs[(n + 1) % 3], text, text, run),
+        )
     db.execute("INSERT INTO gaps VALUES (900, 901, 0, ?)", (text,))
     db.close()
     return runs
@@ -154,7 +211,11 @@ def hostile(home: Path, name: str) -> list[RunId]:
 
 @pytest.mark.parametrize("which", list(names(Path("/x"))))
 def test_names_in_a_home_reach_nothing_outside_of_it(
-    tmp_path: Path, outside: tuple[Path, list[str]], which: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    outside: tuple[Path, list[str]],
+    which: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     name = names(outside[0])[which]
     runs = hostile(tmp_path / "home", name)
@@ -176,13 +237,28 @@ def test_names_in_a_home_reach_nothing_outside_of_it(
             told(look)
         for run in map(wb.run, runs):
             for look in (
-                lambda run=run: [run.status, run.progress, run.error, repr(run), run.view, run._repr_html_()],
-                lambda run=run: [repr(run.events), repr(run.steps), repr(run.sources), repr(run.approvals), repr(run.cost)],
+                lambda run=run: [
+                    run.status,
+                    run.progress,
+                    run.error,
+                    repr(run),
+                    run.view,
+                    run._repr_html_(),
+                ],
+                lambda run=run: [
+                    repr(run.events),
+                    repr(run.steps),
+                    repr(run.sources),
+                    repr(run.approvals),
+                    repr(run.cost),
+                ],
                 run.resume,
                 lambda run=run: run.result(timeout=0.2),
                 run.cancel,
                 lambda run=run: wb.export(run.id, tmp_path / "home" / "out.run"),
-                lambda: wb.view_source.answer({"kind": "do", "what": "decide", "run": name, "approval": name}),
+                lambda: wb.view_source.answer(
+                    {"kind": "do", "what": "decide", "run": name, "approval": name}
+                ),
             ):
                 told(look)
         mine = wb.start(doubled, 2)
@@ -215,7 +291,7 @@ def told(look: Any) -> None:
         pass
 
 
-# -- links out of a home -----------------------------------------------------------------------------------------------------------------
+# -- links out of a home ---------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -239,9 +315,21 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["locks", "blobs", "cache.values", "blobs/*", "cache.values/*", "blobs/*/*", "cache.values/*/*", "journal.head"]
+    "name",
+    [
+        "locks",
+        "blobs",
+        "cache.values",
+        "blobs/*",
+        "cache.values/*",
+        "blobs/*/*",
+        "cache.values/*/*",
+        "journal.head",
+    ],
 )
-def test_links_in_a_home_lead_nowhere(tmp_path: Path, full: Path, outside: tuple[Path, list[str]], name: str) -> None:
+def test_links_in_a_home_lead_nowhere(
+    tmp_path: Path, full: Path, outside: tuple[Path, list[str]], name: str
+) -> None:
     home = Path(shutil.copytree(full, tmp_path / "home"))
     for place in sorted(home.glob(name)) if "*" in name else [home / name]:
         is_file = name == "journal.head" or name.count("/") == 2
@@ -263,7 +351,10 @@ def test_links_in_a_home_lead_nowhere(tmp_path: Path, full: Path, outside: tuple
             lambda: [wb.resume(run.id) for run in wb.runs],
             lambda: wb.journal.blobs.put(b"another value"),
             lambda: wb.journal.blobs.put(b"a value"),
-            lambda: [wb.document(citation.document) for citation in wb.research(QUESTION, sources=BEES).result(timeout=30).citations],
+            lambda: [
+                wb.document(citation.document)
+                for citation in wb.research(QUESTION, sources=BEES).result(timeout=30).citations
+            ],
             lambda: asyncio.run(fill(wb)),
         ):
             told(look)
@@ -289,7 +380,11 @@ def test_what_stands_where_an_older_journal_is_copied_to_is_not_followed(
     db = apsw.Connection(str(home / "journal.db"))
     db.execute("ALTER TABLE events DROP COLUMN mark; PRAGMA user_version = 1")
     db.close()
-    for place in (home / "journal.db.v1", home / "journal.db.v1-wal", home / "journal.db.v1-journal"):
+    for place in (
+        home / "journal.db.v1",
+        home / "journal.db.v1-wal",
+        home / "journal.db.v1-journal",
+    ):
         match what:
             case "link":
                 place.symlink_to(outside[0] / "thesis.txt")
@@ -308,7 +403,10 @@ def test_what_stands_where_an_older_journal_is_copied_to_is_not_followed(
     else:
         with sk.Workbench(home) as wb:
             assert len(wb.runs) == 3
-        db = apsw.Connection(f"file:{home / 'journal.db.v1'}?immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+        db = apsw.Connection(
+            f"file:{home / 'journal.db.v1'}?immutable=1",
+            flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
+        )
         assert db.execute("SELECT count(*) FROM runs").get == 3
         db.close()
 
@@ -321,12 +419,20 @@ def test_a_home_itself_may_be_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "disk" / "journal.db").exists()
 
 
-NAMES = [f"{file}.db{end}" for file in ("journal", "index", "cache") for end in ("", "-wal", "-shm", "-journal")]
+NAMES = [
+    f"{file}.db{end}"
+    for file in ("journal", "index", "cache")
+    for end in ("", "-wal", "-shm", "-journal")
+]
 
 
 @pytest.mark.parametrize("name", [*NAMES, "journal.head"])
-def test_a_file_that_has_another_name_elsewhere_is_not_written(tmp_path: Path, full: Path, name: str) -> None:
-    """A hard link: an archive, or another program of the same user, makes one, and no path tells."""
+def test_a_file_that_has_another_name_elsewhere_is_not_written(
+    tmp_path: Path, full: Path, name: str
+) -> None:
+    """A hard link: an archive, or another program of the same user, makes one, and no path
+    tells.
+    """
     home, elsewhere = tmp_path / "copy", tmp_path / "elsewhere"
     shutil.copytree(full, home)
     elsewhere.write_bytes(b"precious" * 300)

@@ -1,4 +1,6 @@
-"""Rows that somebody made up, with the right chain: what they hold is shown as it is, or refused in a sentence, and never a crash."""
+"""Rows that somebody made up, with the right chain: what they hold is shown as it is, or refused in
+a sentence, and never a crash.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ from sentient_kernel.feeds.feeds import EventsFeed, InboxFeed, RunFeed
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal import SqliteJournal
 
-BEGUN = ("run_started", json.dumps({"workflow": doubled.name, "inputs": {"args": [1], "kwargs": {}}}))
+BEGUN = (
+    "run_started",
+    json.dumps({"workflow": doubled.name, "inputs": {"args": [1], "kwargs": {}}}),
+)
 KEY = "0123456789abcdef"
 ERROR = '{"type":"E","message":"m","code":"c"}'
 BODIES = [
@@ -59,7 +64,10 @@ def numbers(number: str) -> list[tuple[str, str]]:
         ("step_retried", f'{{"key":"{KEY}","attempt":{whole},"delay":{number},"error":{ERROR}}}'),
         ("usage_recorded", f'{{"model":"m","usd":{number},"seconds":{number},"prompt":{whole}}}'),
         ("direction_taken", f'{{"look":{whole},"steers":{whole}}}'),
-        ("approval_requested", f'{{"approval":"a1","key":"{KEY}","question":"q","payload":{{"n":{number}}},"expires_at":{whole}}}'),
+        (
+            "approval_requested",
+            f'{{"approval":"a1","key":"{KEY}","question":"q","payload":{{"n":{number}}},"expires_at":{whole}}}',
+        ),
         ("loop_blocked", f'{{"seconds":{number}}}'),
     ]
 
@@ -68,8 +76,15 @@ CASES = {
     **{f"{kind} {body[:40]}": [BEGUN, (kind, body)] for kind, body in BODIES},
     **{f"numbers such as {number}": [BEGUN, *numbers(number)] for number in NUMBERS},
     "a workflow that is a number": [("run_started", '{"workflow":5}')],
-    "inputs that are a number": [("run_started", json.dumps({"workflow": doubled.name, "inputs": 5}))],
-    "inputs of the wrong types": [("run_started", json.dumps({"workflow": doubled.name, "inputs": {"args": {}, "kwargs": []}}))],
+    "inputs that are a number": [
+        ("run_started", json.dumps({"workflow": doubled.name, "inputs": 5}))
+    ],
+    "inputs of the wrong types": [
+        (
+            "run_started",
+            json.dumps({"workflow": doubled.name, "inputs": {"args": {}, "kwargs": []}}),
+        )
+    ],
     "no inputs": [("run_started", json.dumps({"workflow": doubled.name}))],
 }
 
@@ -93,7 +108,9 @@ def looks(wb: sk.Workbench, home: Path) -> list[Callable[[], Any]]:
     return [
         lambda: (run.view, run.progress, run.error, repr(run), run._repr_html_()),
         *(
-            lambda name=name: (lambda table: (repr(table), table._repr_html_(), table.to_frame()))(getattr(run, name))  # type: ignore[misc]
+            lambda name=name: (lambda table: (repr(table), table._repr_html_(), table.to_frame()))(
+                getattr(run, name)
+            )  # type: ignore[misc]
             for name in ("events", "steps", "sources", "cost", "approvals")
         ),
         *(
@@ -101,9 +118,17 @@ def looks(wb: sk.Workbench, home: Path) -> list[Callable[[], Any]]:
             for name in ("runs", "approvals", "errors")
         ),  # type: ignore[misc]
         lambda: json.dumps(
-            [RunFeed(source, run.id).snapshot(), EventsFeed(source, run.id).snapshot(), InboxFeed(source).snapshot()], allow_nan=False
+            [
+                RunFeed(source, run.id).snapshot(),
+                EventsFeed(source, run.id).snapshot(),
+                InboxFeed(source).snapshot(),
+            ],
+            allow_nan=False,
         ),
-        *(lambda seq=seq: source.answer({"kind": "need", "what": "event", "seq": seq}) for seq in (1, 2)),  # type: ignore[misc]
+        *(
+            lambda seq=seq: source.answer({"kind": "need", "what": "event", "seq": seq})
+            for seq in (1, 2)
+        ),  # type: ignore[misc]
         wb.verify,
         lambda: wb.export(run.id, home / "out.run"),
         lambda: run.steer("only bees"),
@@ -169,7 +194,9 @@ def test_a_row_of_no_run_or_kind_is_told_when_it_is_read(tmp_path: Path, case: s
 
 
 @pytest.mark.parametrize("change", COLUMNS)
-def test_a_list_of_runs_of_other_types_is_refused_before_it_is_read(tmp_path: Path, change: str) -> None:
+def test_a_list_of_runs_of_other_types_is_refused_before_it_is_read(
+    tmp_path: Path, change: str
+) -> None:
     home = altered(written(tmp_path, [BEGUN]), f"UPDATE runs SET {change}")
     for readonly in (False, True):
         with pytest.raises(sk.JournalDamaged, match="in a form that this program never writes"):
@@ -178,6 +205,12 @@ def test_a_list_of_runs_of_other_types_is_refused_before_it_is_read(tmp_path: Pa
 
 def test_rows_of_a_kind_that_a_later_version_knows_stay_as_they_are(tmp_path: Path) -> None:
     home = written(tmp_path, [BEGUN, ("progress_updated", '{"message":"a"}')])
-    altered(home, "UPDATE kinds SET name = 'of_tomorrow' WHERE name = 'progress_updated'; PRAGMA user_version = 99")
+    altered(
+        home,
+        "UPDATE kinds SET name = 'of_tomorrow' WHERE name = 'progress_updated'; PRAGMA user_version"
+        " = 99",
+    )
     with SqliteJournal(home / "journal.db", readonly=True) as journal:
-        assert [(record.kind, record.body) for record in journal.read(after=Seq(1))] == [("of_tomorrow", b'{"message":"a"}')]
+        assert [(record.kind, record.body) for record in journal.read(after=Seq(1))] == [
+            ("of_tomorrow", b'{"message":"a"}')
+        ]

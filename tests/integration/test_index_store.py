@@ -1,4 +1,6 @@
-"""The index over a real SQLite file: what is put comes back, whoever else is at it, whatever is asked."""
+"""The index over a real SQLite file: what is put comes back, whoever else is at it, whatever is
+asked.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ from sentient_kernel.index.store import Index
 from sentient_kernel.sources.base import Document
 
 BEES = "Honey bees dance to show where food is. The dance tells direction and distance. " * 3
-LONG = " ".join(f"Paragraph {n} of the hive record tells of comb {n * 7} and queen {n * 13}." for n in range(200))
+LONG = " ".join(
+    f"Paragraph {n} of the hive record tells of comb {n * 7} and queen {n * 13}."
+    for n in range(200)
+)
 
 
 def doc(uri: str, text: str, title: str = "", source: str = "notes") -> Document:
@@ -41,7 +46,11 @@ def uris(index: Index, query: str, **given: object) -> list[str]:
 
 
 def test_what_is_put_is_found_and_comes_back_exactly(index: Index) -> None:
-    documents = [doc("bees.txt", BEES), doc("hive.txt", LONG), doc("moon.txt", "The moon is far away.")]
+    documents = [
+        doc("bees.txt", BEES),
+        doc("hive.txt", LONG),
+        doc("moon.txt", "The moon is far away."),
+    ]
     assert index.put("notes", documents, stamps={"bees.txt": "v1"}) == 3
     found = index.search("Where do bees find food?")
     assert found[0].uri == "bees.txt"
@@ -66,7 +75,10 @@ def test_unchanged_document_is_not_cut_again(index: Index, monkeypatch: pytest.M
     cut: list[str] = []
     real = records.chunks
     monkeypatch.setattr(records, "chunks", lambda text: (cut.append(text), real(text))[1])
-    assert index.put("notes", [doc("a", BEES), doc("b", "New words.")], stamps={"a": "2", "b": "2"}) == 1
+    assert (
+        index.put("notes", [doc("a", BEES), doc("b", "New words.")], stamps={"a": "2", "b": "2"})
+        == 1
+    )
     assert cut == ["New words."]
     assert index.stamps("notes") == {"a": "2", "b": "2"}
 
@@ -101,7 +113,10 @@ def test_removed_and_dropped_documents_are_gone(index: Index) -> None:
 def test_search_stays_in_the_sources_it_is_given(index: Index) -> None:
     for name in ("one", "two", "three"):
         index.put(name, [doc("a", f"walrus in {name}", source=name)])
-    assert {each.source for each in index.search("walrus", sources=["one", "three"])} == {"one", "three"}
+    assert {each.source for each in index.search("walrus", sources=["one", "three"])} == {
+        "one",
+        "three",
+    }
     assert {each.source for each in index.search("walrus")} == {"one", "two", "three"}
     assert index.search("walrus", sources=["unknown"]) == []
     assert index.search("walrus", sources=[]) == []
@@ -115,15 +130,26 @@ def test_words_of_the_source_filter_are_not_found_in_texts(index: Index) -> None
 
 
 def test_document_named_in_the_best_passage_is_found_without_a_shared_word(index: Index) -> None:
-    fillers = [doc(f"filler{n}", f"An unrelated note about stones and number {n}.") for n in range(30)]
-    first = doc("film", "The film Arrow of Glass was directed by Mira Quellenstein and shot in winter.", title="Arrow of Glass (film)")
+    fillers = [
+        doc(f"filler{n}", f"An unrelated note about stones and number {n}.") for n in range(30)
+    ]
+    first = doc(
+        "film",
+        "The film Arrow of Glass was directed by Mira Quellenstein and shot in winter.",
+        title="Arrow of Glass (film)",
+    )
     second = doc("person", "She was born in Basel and studied painting.", title="Mira Quellenstein")
     index.put("notes", [*fillers, first, second])
-    assert uris(index, "Which city does the maker of Arrow of Glass come from?", k=2) == ["film", "person"]
+    assert uris(index, "Which city does the maker of Arrow of Glass come from?", k=2) == [
+        "film",
+        "person",
+    ]
 
 
 def test_scripts_without_spaces_are_found_by_part_of_a_sentence(index: Index) -> None:
-    index.put("notes", [doc("ja", "今日は天気がいいから散歩しましょう。"), doc("en", "Walk today.")])
+    index.put(
+        "notes", [doc("ja", "今日は天気がいいから散歩しましょう。"), doc("en", "Walk today.")]
+    )
     assert uris(index, "天気") == ["ja"]
     found = index.search("散歩")[0]
     assert found.text == "今日は天気がいいから散歩しましょう。"
@@ -132,7 +158,14 @@ def test_scripts_without_spaces_are_found_by_part_of_a_sentence(index: Index) ->
 SMALL = """" ' ""|OR a|AND NEAR(a|b) title:x * ^a a*|b -a ( bees|NOT|dance {title}|:|bees
 \\ ? % 🐝 🐝🐝 the|of|and 今日 пчёлы نحل '; -- DROP|TABLE""".split()
 ODD = ["", " ", "\n", "\0", "bees\0dance", "\ud800", "\u202e"]
-HUGE = ["a" * 100_000, "bees " * 20_000, '"' * 100_000, "x y " * 25_000, "e\u0301" * 50_000, "今" * 50_000]
+HUGE = [
+    "a" * 100_000,
+    "bees " * 20_000,
+    '"' * 100_000,
+    "x y " * 25_000,
+    "e\u0301" * 50_000,
+    "今" * 50_000,
+]
 HOSTILE = [*(text.replace("|", " ") for text in SMALL), *ODD, *HUGE]
 
 
@@ -148,14 +181,18 @@ def test_any_text_may_be_asked(index: Index, query: str) -> None:
     assert uris(index, "bees dance")[0] == "a"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     text=st.text(st.characters(), max_size=300),
     title=st.text(st.characters(), max_size=20),
     uri=st.text(st.characters(), max_size=20),
     query=st.text(),
 )
-def test_any_document_comes_back_exactly(index: Index, text: str, title: str, uri: str, query: str) -> None:
+def test_any_document_comes_back_exactly(
+    index: Index, text: str, title: str, uri: str, query: str
+) -> None:
     document = Document(title=title, uri=uri, text=text, source="any", meta={"k": [1, None, text]})
     index.put("any", [document])
     assert index.document(document.id) == document
@@ -171,12 +208,18 @@ def test_same_question_gives_the_same_passages_in_any_order_of_threads(index: In
     expected = index.search("walrus rock", k=20)
     assert len({each.uri for each in expected}) == 20
     with ThreadPoolExecutor(4) as pool:
-        assert all(found == expected for found in pool.map(lambda _: index.search("walrus rock", k=20), range(40)))
+        assert all(
+            found == expected
+            for found in pool.map(lambda _: index.search("walrus rock", k=20), range(40))
+        )
 
 
 def test_threads_may_put_and_search_at_once(index: Index) -> None:
     def work(n: int) -> int:
-        index.put(f"source{n % 2}", [doc(f"{n}/{i}", f"walrus {n} {i}", source=f"source{n % 2}") for i in range(10)])
+        index.put(
+            f"source{n % 2}",
+            [doc(f"{n}/{i}", f"walrus {n} {i}", source=f"source{n % 2}") for i in range(10)],
+        )
         return len(index.search(f"walrus {n}", k=100))
 
     with ThreadPoolExecutor(6) as pool:
@@ -198,7 +241,10 @@ with Index(path) as index:
 
 def test_processes_may_open_put_and_search_at_once(tmp_path: Path) -> None:
     path = tmp_path / "index.db"
-    children = [subprocess.Popen([sys.executable, "-c", WORKER, str(path), str(n)], stderr=subprocess.PIPE) for n in range(4)]
+    children = [
+        subprocess.Popen([sys.executable, "-c", WORKER, str(path), str(n)], stderr=subprocess.PIPE)
+        for n in range(4)
+    ]
     errors = [child.communicate(timeout=60)[1] for child in children]
     assert [child.returncode for child in children] == [0] * 4, errors
     with Index(path) as index:
@@ -268,7 +314,9 @@ def test_index_that_cannot_be_kept_says_where_and_why(tmp_path: Path) -> None:
 def test_full_disk_is_told_as_that_and_costs_nothing_that_was_there(index: Index) -> None:
     index.put("notes", [doc("a", BEES)])
     (connection,) = index._database._idle
-    connection.db.pragma("max_page_count", connection.db.pragma("page_count"))  # SQLite's own "disk full"
+    connection.db.pragma(
+        "max_page_count", connection.db.pragma("page_count")
+    )  # SQLite's own "disk full"
     with pytest.raises(SourceError, match="the disk is full") as refused:
         index.put("notes", [doc(f"{n}", f"{n} {LONG}") for n in range(40)])
     assert "Free some space" in str(refused.value) and "delete" not in str(refused.value)

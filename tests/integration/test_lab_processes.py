@@ -1,4 +1,6 @@
-"""`sentient-kernel lab` as a process: it serves the quickstart with the options given, and ends all that it started when it is stopped."""
+"""`sentient-kernel lab` as a process: it serves the quickstart with the options given, and ends all
+that it started when it is stopped.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ import pytest
 from cli_kit import command, environment
 
 pytestmark = [
-    pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="this system does not list processes"),
+    pytest.mark.skipif(
+        not os.path.isdir("/proc/self"), reason="this system does not list processes"
+    ),
     pytest.mark.timeout(150),
 ]
 TOKEN = "only-for-this-test"
@@ -34,7 +38,16 @@ class Lab:
 
     def __init__(self, folder: Path, port: int) -> None:
         self.port = port
-        words = command("lab", folder, "--no-browser", "--port", str(port), "--ip", "127.0.0.1", f"--IdentityProvider.token={TOKEN}")
+        words = command(
+            "lab",
+            folder,
+            "--no-browser",
+            "--port",
+            str(port),
+            "--ip",
+            "127.0.0.1",
+            f"--IdentityProvider.token={TOKEN}",
+        )
         names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "HOME")
         own = {name: str(folder.parent / name.lower()) for name in names}
         self.pid, self.terminal = pty.fork()
@@ -44,7 +57,9 @@ class Lab:
     def ask(self, path: str, **body: Any) -> Any:
         data = json.dumps(body).encode() if body else None
         headers = {"Authorization": f"token {TOKEN}"}
-        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, headers), timeout=10) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, headers), timeout=10
+        ) as answer:
             return json.loads(answer.read())
 
     def wait(self, seconds: float = 60) -> None:
@@ -71,7 +86,9 @@ class Lab:
 
 
 def below(pid: int) -> dict[int, str]:
-    """Returns the living processes that a process has started, and those that these have, with their command lines."""
+    """Returns the living processes that a process has started, and those that these have, with
+    their command lines.
+    """
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -84,12 +101,17 @@ def below(pid: int) -> dict[int, str]:
     found = {pid}
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
-    return {child: Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode() for child in found - {pid}}
+    return {
+        child: Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        for child in found - {pid}
+    }
 
 
 def alive(pid: int, words: str) -> bool:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode() == words != ""
+        return (
+            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode() == words != ""
+        )
     except OSError:
         return False
 
@@ -134,6 +156,15 @@ def test_everything_that_it_started_ends_when_it_is_stopped(lab: Lab, way: str) 
 
 
 def test_it_ends_as_jupyterlab_does_when_that_cannot_start(tmp_path: Path) -> None:
-    words = command("lab", tmp_path / "tutorials", "--no-browser", "--ServerApp.root_dir=/nowhere/at/all")
-    done = subprocess.run(words, env=environment(HOME=str(tmp_path)), capture_output=True, text=True, timeout=60, check=False)
+    words = command(
+        "lab", tmp_path / "tutorials", "--no-browser", "--ServerApp.root_dir=/nowhere/at/all"
+    )
+    done = subprocess.run(
+        words,
+        env=environment(HOME=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 1 and "Traceback" not in done.stderr.splitlines()[-1]

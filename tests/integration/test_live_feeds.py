@@ -1,4 +1,6 @@
-"""What live views are told: everything at first, then only what has changed, in step with a real journal."""
+"""What live views are told: everything at first, then only what has changed, in step with a real
+journal.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +96,9 @@ def test_patches_on_a_snapshot_give_what_a_new_snapshot_gives(wb: sk.Workbench) 
         pass
     patch = feed.patch()
     assert patch is not None
-    assert set(patch["set"]["steps"]) == {run.steps[-1].key}, "steps that did not change are not told again"
+    assert set(patch["set"]["steps"]) == {run.steps[-1].key}, (
+        "steps that did not change are not told again"
+    )
     merged(state, patch)
     go.set()
     assert run.result(10) == [0, 1, 2, 7]
@@ -128,7 +132,12 @@ def test_events_come_in_chunks_and_in_order(wb: sk.Workbench) -> None:
     while patch := feed.patch():
         merged(state, patch)
     assert [row[0] for row in state["events"]] == [event.seq for event in run.events]
-    assert {row[2] for row in state["events"]} >= {"run_started", "step_completed", "approval_decided", "run_completed"}
+    assert {row[2] for row in state["events"]} >= {
+        "run_started",
+        "step_completed",
+        "approval_decided",
+        "run_completed",
+    }
     assert next(row[4] for row in state["events"] if row[2] == "progress_updated") == "begun"
 
 
@@ -137,31 +146,56 @@ def test_events_of_a_step_say_which_one_it_is(wb: sk.Workbench) -> None:
     run = wb.start(work, 1)
     run.wait(10)
     rows = EventsFeed(wb.view_source, run.id).snapshot()["events"]
-    assert [row[4] for row in rows if row[2] in ("step_started", "step_completed")] == ["quick", "quick · 0"]
+    assert [row[4] for row in rows if row[2] in ("step_started", "step_completed")] == [
+        "quick",
+        "quick · 0",
+    ]
     failed = wb.start(fails)
     failed.wait(10)
     feed = EventsFeed(wb.view_source, failed.id)
     for rows in (feed.snapshot()["events"], feed.snapshot()["events"]):
-        assert [row[4] for row in rows if row[2] == "step_failed"] == ["wrong · ValueError: no such column"]
+        assert [row[4] for row in rows if row[2] == "step_failed"] == [
+            "wrong · ValueError: no such column"
+        ]
 
 
-def test_a_number_beyond_what_javascript_holds_is_told_and_taken_digit_by_digit(wb: sk.Workbench) -> None:
+def test_a_number_beyond_what_javascript_holds_is_told_and_taken_digit_by_digit(
+    wb: sk.Workbench,
+) -> None:
     run = wb.start(asks, {"id": 2**63 + 1, "n": 1})
     run.wait(10)
     (row,) = RunFeed(wb.view_source, run.id).snapshot()["approvals"].values()
     assert row["payload"] == {"id": {"$int": str(2**63 + 1)}, "n": 1}
-    decision = {"approval": row["id"], "decision": "approve", "edited": True, "payload": row["payload"] | {"n": 2}, "digest": row["digest"]}
+    decision = {
+        "approval": row["id"],
+        "decision": "approve",
+        "edited": True,
+        "payload": row["payload"] | {"n": 2},
+        "digest": row["digest"],
+    }
     wb.view_source.answer({"kind": "do", "what": "decide", "run": run.id, **decision})
     assert run.result(10) == {"id": 2**63 + 1, "n": 2}
 
 
-@pytest.mark.parametrize("digest", [{}, {"digest": ""}, {"digest": None}, {"digest": "0" * 16}, {"digest": "another"}], ids=str)
+@pytest.mark.parametrize(
+    "digest",
+    [{}, {"digest": ""}, {"digest": None}, {"digest": "0" * 16}, {"digest": "another"}],
+    ids=str,
+)
 @pytest.mark.parametrize("decision", ["approve", "reject"])
-def test_an_answer_from_a_page_that_does_not_say_what_was_shown_is_not_recorded(wb: sk.Workbench, digest: Row, decision: str) -> None:
+def test_an_answer_from_a_page_that_does_not_say_what_was_shown_is_not_recorded(
+    wb: sk.Workbench, digest: Row, decision: str
+) -> None:
     run = wb.start(asks, {"n": 1})
     run.wait(10)
     (row,) = RunFeed(wb.view_source, run.id).snapshot()["approvals"].values()
-    said = {"kind": "do", "what": "decide", "run": run.id, "approval": row["id"], "decision": decision}
+    said = {
+        "kind": "do",
+        "what": "decide",
+        "run": run.id,
+        "approval": row["id"],
+        "decision": decision,
+    }
     with pytest.raises(sk.AnswerRefused) as refused:
         wb.view_source.answer(said | digest)
     assert "shown" in str(refused.value) + refused.value.hint
@@ -179,7 +213,9 @@ def test_python_answers_without_naming_what_it_was_shown(wb: sk.Workbench) -> No
     assert (first.result(10), second.result(10)) == (1, 2)
 
 
-def test_a_run_that_ended_with_a_no_says_that_going_on_would_end_there_again(wb: sk.Workbench) -> None:
+def test_a_run_that_ended_with_a_no_says_that_going_on_would_end_there_again(
+    wb: sk.Workbench,
+) -> None:
     run = wb.start(asks, 1)
     run.wait(10)
     run.approvals[0].reject("not today")
@@ -195,11 +231,18 @@ def test_the_inbox_lists_open_questions_and_then_those_answered_last(wb: sk.Work
     feed = InboxFeed(wb.view_source)
     state = feed.snapshot()
     assert [row["status"] for row in state["approvals"].values()] == ["open", "open"]
-    assert {row["run"] for row in state["approvals"].values()} == set(state["runs"]) == {first.id, second.id}
+    assert (
+        {row["run"] for row in state["approvals"].values()}
+        == set(state["runs"])
+        == {first.id, second.id}
+    )
     first.approvals[0].reject("too dear")
     merged(state, feed.patch())
     rows = sorted(state["approvals"].values(), key=lambda row: row["status"])
-    assert [(row["status"], row["reason"]) for row in rows] == [("open", ""), ("rejected", "too dear")]
+    assert [(row["status"], row["reason"]) for row in rows] == [
+        ("open", ""),
+        ("rejected", "too dear"),
+    ]
 
 
 def test_errors_are_told_by_group_with_figures(wb: sk.Workbench) -> None:
@@ -214,13 +257,17 @@ def test_errors_are_told_by_group_with_figures(wb: sk.Workbench) -> None:
     assert [failure["type"] for failure in state["recent"]] == ["ValueError", "ValueError"]
 
 
-def test_a_failed_run_tells_its_trouble_and_a_research_its_report(wb: sk.Workbench, tmp_path: Path) -> None:
+def test_a_failed_run_tells_its_trouble_and_a_research_its_report(
+    wb: sk.Workbench, tmp_path: Path
+) -> None:
     run = wb.start(fails)
     run.wait(10)
     trouble = RunFeed(wb.view_source, run.id).snapshot()["run"]["trouble"]
     assert "no such column" in trouble["heading"]
     assert "wb.resume" in trouble["next"]
-    (tmp_path / "bees.txt").write_text("Honey bees forage up to five kilometres from their hive in summer.\n")
+    (tmp_path / "bees.txt").write_text(
+        "Honey bees forage up to five kilometres from their hive in summer.\n"
+    )
     wb.add(tmp_path / "bees.txt")
     research = wb.research("How far do honey bees forage from their hive?")
     report = research.result(30)
@@ -229,7 +276,9 @@ def test_a_failed_run_tells_its_trouble_and_a_research_its_report(wb: sk.Workben
     assert [c["quote"] for c in state["report"]["citations"]] == [c.quote for c in report.citations]
     assert [phase["state"] for phase in state["phases"]] == ["done"] * 6
     cited = state["report"]["citations"][0]
-    around = wb.view_source.answer({"kind": "need", "what": "quote", **{k: cited[k] for k in ("document", "start", "end")}})
+    around = wb.view_source.answer(
+        {"kind": "need", "what": "quote", **{k: cited[k] for k in ("document", "start", "end")}}
+    )
     assert around["quote"] == cited["quote"]
 
 
@@ -249,10 +298,40 @@ def test_a_failed_run_tells_its_trouble_and_a_research_its_report(wb: sk.Workben
         {"kind": "do", "what": "steer", "run": "r", "text": "x" * 4_001},
         {"kind": "do", "what": "steer", "run": "r", "text": ["x"]},
         {"kind": "do", "what": "cancel", "run": "r", "reason": "x" * 2_001},
-        {"kind": "do", "what": "decide", "run": "r", "approval": "a", "decision": "maybe", "digest": "d"},
-        {"kind": "do", "what": "decide", "run": "r", "approval": "a", "decision": "approve", "digest": ["d"]},
-        {"kind": "do", "what": "decide", "run": "r", "approval": "a", "decision": "reject", "digest": "d", "reason": "x" * 2_001},
-        {"kind": "do", "what": "decide", "run": "r", "approval": "a", "decision": "approve", "digest": "d", "payload": ["x" * 1_000_000]},
+        {
+            "kind": "do",
+            "what": "decide",
+            "run": "r",
+            "approval": "a",
+            "decision": "maybe",
+            "digest": "d",
+        },
+        {
+            "kind": "do",
+            "what": "decide",
+            "run": "r",
+            "approval": "a",
+            "decision": "approve",
+            "digest": ["d"],
+        },
+        {
+            "kind": "do",
+            "what": "decide",
+            "run": "r",
+            "approval": "a",
+            "decision": "reject",
+            "digest": "d",
+            "reason": "x" * 2_001,
+        },
+        {
+            "kind": "do",
+            "what": "decide",
+            "run": "r",
+            "approval": "a",
+            "decision": "approve",
+            "digest": "d",
+            "payload": ["x" * 1_000_000],
+        },
         {"kind": "need"},
         {},
     ],
@@ -267,7 +346,12 @@ def test_what_a_page_asks_wrongly_is_refused_in_a_sentence(wb: sk.Workbench, mes
 
 
 def test_what_a_page_complains_of_is_cut(wb: sk.Workbench) -> None:
-    said = {"kind": "error", "where": "w" * 5_000_000, "message": "m " * 2_500_000, "stack": "at draw\n" * 500_000}
+    said = {
+        "kind": "error",
+        "where": "w" * 5_000_000,
+        "message": "m " * 2_500_000,
+        "stack": "at draw\n" * 500_000,
+    }
     begun = time.process_time()
     wb.view_source.answer(said)
     assert time.process_time() - begun < 0.5
@@ -277,7 +361,9 @@ def test_what_a_page_complains_of_is_cut(wb: sk.Workbench) -> None:
 
 
 def test_a_page_does_not_say_what_a_view_is_of(wb: sk.Workbench) -> None:
-    store = Store("run", RunFeed(wb.view_source, wb.start(asks, 1).id), lambda store, message: None, "")
+    store = Store(
+        "run", RunFeed(wb.view_source, wb.start(asks, 1).id), lambda store, message: None, ""
+    )
     before = store.get_state()
     store.set_state({"view": "inbox" * 1_000_000, "run": "another", "_esm": "alert(1)"})
     assert store.get_state() == before
@@ -285,7 +371,14 @@ def test_a_page_does_not_say_what_a_view_is_of(wb: sk.Workbench) -> None:
 
 def test_what_fails_in_a_page_is_in_the_error_tracker(wb: sk.Workbench) -> None:
     for _ in range(2):
-        wb.view_source.answer({"kind": "error", "where": "events", "message": "cannot read <b>seq</b>", "stack": "at draw (x:1)"})
+        wb.view_source.answer(
+            {
+                "kind": "error",
+                "where": "events",
+                "message": "cannot read <b>seq</b>",
+                "stack": "at draw (x:1)",
+            }
+        )
     while not len(wb.errors) or wb.errors[0].count < 2:
         pass
     assert (wb.errors[0].type, wb.errors[0].where) == ("ViewError", "view events")

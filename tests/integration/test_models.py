@@ -37,10 +37,16 @@ from sentient_kernel.testing import Asked, Fault, ModelServer, Said, ScriptedMod
 from sentient_kernel.transport import Fetcher
 
 KEY = "sk-canary-0123456789abcdef"
-ASK = (Message(role="system", text="Be brief."), Message(role="user", text="How do bees find food?"))
+ASK = (
+    Message(role="system", text="Be brief."),
+    Message(role="user", text="How do bees find food?"),
+)
 SCHEMA = {
     "type": "object",
-    "properties": {"queries": {"type": "array", "items": {"type": "string"}}, "depth": {"type": "integer"}},
+    "properties": {
+        "queries": {"type": "array", "items": {"type": "string"}},
+        "depth": {"type": "integer"},
+    },
     "required": ["queries", "depth"],
 }
 PLAN = {"queries": ["bees dance", "bees in winter"], "depth": 2}
@@ -69,8 +75,14 @@ class Pauses:
 
 @pytest.fixture(autouse=True)
 def providers(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModelServer], None]:
-    """Takes the providers' variables of whoever runs the tests away; returns what points them to a server."""
-    for name in [name for name in os.environ if name.split("_")[0] in ("OPENAI", "ANTHROPIC", "OLLAMA", "DEEPSEEK", "OPENROUTER")]:
+    """Takes the providers' variables of whoever runs the tests away; returns what points them to a
+    server.
+    """
+    for name in [
+        name
+        for name in os.environ
+        if name.split("_")[0] in ("OPENAI", "ANTHROPIC", "OLLAMA", "DEEPSEEK", "OPENROUTER")
+    ]:
         monkeypatch.delenv(name)
 
     def point(server: ModelServer) -> None:
@@ -105,7 +117,13 @@ def ask(
     async def go() -> Reply:
         async with Fetcher(settings) as fetcher:
             model = open_model(
-                name, settings, fetcher, clock=clock or Pauses(), limits=limits or SHORT, rng=random.Random(1), prices=prices
+                name,
+                settings,
+                fetcher,
+                clock=clock or Pauses(),
+                limits=limits or SHORT,
+                rng=random.Random(1),
+                prices=prices,
             )
             for _ in range(times - 1):
                 await model.complete(messages, **given)
@@ -115,22 +133,44 @@ def ask(
 
 
 @pytest.mark.parametrize("name", ["openai:local-1", "anthropic:claude-sonnet-5-5", "ollama:qwen3"])
-def test_text_comes_in_pieces_and_whole_with_its_usage_and_its_reasoning_apart(name: str, providers: Point) -> None:
+def test_text_comes_in_pieces_and_whole_with_its_usage_and_its_reasoning_apart(
+    name: str, providers: Point
+) -> None:
     pieces: list[str] = []
-    with ModelServer(Said(text=TEXT, reasoning="They dance, I think.", prompt=40, completion=12, cached=5)) as server:
+    with ModelServer(
+        Said(text=TEXT, reasoning="They dance, I think.", prompt=40, completion=12, cached=5)
+    ) as server:
         reply = ask(server, providers, name=name, on_text=pieces.append)
     assert reply.text == TEXT == "".join(pieces) and len(pieces) == 7
-    assert reply.reasoning == "They dance, I think." and reply.model == "scripted-1" and reply.value is None
+    assert (
+        reply.reasoning == "They dance, I think."
+        and reply.model == "scripted-1"
+        and reply.value is None
+    )
     read = 45 if name.startswith("anthropic") else 40  # there, what is cached comes on top
     assert (reply.usage.prompt, reply.usage.completion, reply.usage.cached) == (read, 12, 5)
-    assert server.calls == 1 and [role for role, _ in server.requests[0].messages] == ["system", "user"]
+    assert server.calls == 1 and [role for role, _ in server.requests[0].messages] == [
+        "system",
+        "user",
+    ]
 
 
 def test_pieces_are_shown_before_the_answer_is_whole(providers: Point) -> None:
     pieces: list[str] = []
-    with ModelServer(TEXT, faults=lambda _: Fault(kind="hang", after=4)) as server, pytest.raises(ModelTimedOut):
+    with (
+        ModelServer(TEXT, faults=lambda _: Fault(kind="hang", after=4)) as server,
+        pytest.raises(ModelTimedOut),
+    ):
         ask(server, providers, on_text=pieces.append)
-    assert pieces == ["Bees", " dance", " to", "", "Bees", " dance", " to"]  # "" says that the text begins again
+    assert pieces == [
+        "Bees",
+        " dance",
+        " to",
+        "",
+        "Bees",
+        " dance",
+        " to",
+    ]  # "" says that the text begins again
 
 
 @pytest.mark.parametrize("name", ["openai:local-1", "anthropic:claude-sonnet-5-5", "ollama:qwen3"])
@@ -146,15 +186,29 @@ def test_a_local_server_gets_bounds_for_every_text_and_list(providers: Point) ->
     with ModelServer(PLAN) as server:
         ask(server, providers, schema=SCHEMA)
     asked = server.requests[0].schema
-    assert asked is not None and asked["properties"]["queries"]["maxItems"] and asked["properties"]["queries"]["items"]["maxLength"]
+    assert (
+        asked is not None
+        and asked["properties"]["queries"]["maxItems"]
+        and asked["properties"]["queries"]["items"]["maxLength"]
+    )
 
 
-def test_a_server_without_response_format_is_asked_in_the_prompt_and_remembered(providers: Point) -> None:
+def test_a_server_without_response_format_is_asked_in_the_prompt_and_remembered(
+    providers: Point,
+) -> None:
     with ModelServer(PLAN, structured="none") as server:
         reply = ask(server, providers, schema=SCHEMA, times=3)
     assert reply.value == PLAN and server.calls == 4
-    assert ["response_format" in asked.body for asked in server.requests] == [True, False, False, False]
-    assert '"queries"' in server.requests[1].messages[0][1] and server.requests[1].messages[0][0] == "system"
+    assert ["response_format" in asked.body for asked in server.requests] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert (
+        '"queries"' in server.requests[1].messages[0][1]
+        and server.requests[1].messages[0][0] == "system"
+    )
 
 
 @pytest.mark.parametrize("structured", ["json_schema", "none"])
@@ -165,19 +219,31 @@ def test_json_in_prose_is_found(structured: Any, providers: Point) -> None:
 
 
 def test_plain_lines_are_read_where_they_can_only_mean_one_thing(providers: Point) -> None:
-    schema = {"type": "object", "properties": {"queries": SCHEMA["properties"]["queries"]}, "required": ["queries"]}  # type: ignore[index]
+    schema = {
+        "type": "object",
+        "properties": {"queries": SCHEMA["properties"]["queries"]},
+        "required": ["queries"],
+    }  # type: ignore[index]
     with ModelServer("1. bees dance\n2. bees in winter", structured="none") as server:
-        assert ask(server, providers, schema=schema).value == {"queries": ["bees dance", "bees in winter"]}
+        assert ask(server, providers, schema=schema).value == {
+            "queries": ["bees dance", "bees in winter"]
+        }
 
 
 def test_a_schema_that_is_no_object_comes_back_as_it_is(providers: Point) -> None:
     with ModelServer(lambda asked: {"value": ["a"]} if asked.schema else ["b"]) as server:
-        assert ask(server, providers, schema={"type": "array", "items": {"type": "string"}}).value == ["a"]
+        assert ask(
+            server, providers, schema={"type": "array", "items": {"type": "string"}}
+        ).value == ["a"]
     with ModelServer(["b"]) as server:  # it does not hold to the schema
-        assert ask(server, providers, schema={"type": "array", "items": {"type": "string"}}).value == ["b"]
+        assert ask(
+            server, providers, schema={"type": "array", "items": {"type": "string"}}
+        ).value == ["b"]
 
 
-def test_an_answer_that_does_not_fit_is_asked_for_once_more_and_both_are_counted(providers: Point) -> None:
+def test_an_answer_that_does_not_fit_is_asked_for_once_more_and_both_are_counted(
+    providers: Point,
+) -> None:
     pieces: list[str] = []
     answers = iter([{"queries": ["bees"]}, PLAN])
     with ModelServer(lambda _: next(answers)) as server:
@@ -185,10 +251,15 @@ def test_an_answer_that_does_not_fit_is_asked_for_once_more_and_both_are_counted
     assert reply.value == PLAN and server.calls == 2
     assert "'depth' is missing in the answer." in server.requests[1].said
     assert "".join(pieces[pieces.index("") + 1 :]) == reply.text
-    assert reply.usage.prompt == sum(len(text.split()) for asked in server.requests for _, text in asked.messages)
+    assert reply.usage.prompt == sum(
+        len(text.split()) for asked in server.requests for _, text in asked.messages
+    )
 
 
-@pytest.mark.parametrize("said", ["I cannot do that.", '{"queries": ["a"]}', '{"queries": ["a", "b"', "", "null", "[1, 2]"])
+@pytest.mark.parametrize(
+    "said",
+    ["I cannot do that.", '{"queries": ["a"]}', '{"queries": ["a", "b"', "", "null", "[1, 2]"],
+)
 def test_what_never_fits_is_an_error(said: str, providers: Point) -> None:
     with ModelServer(said) as server, pytest.raises(ModelError) as caught:
         ask(server, providers, schema=SCHEMA)
@@ -215,21 +286,32 @@ STREAM = [
 
 
 @pytest.mark.parametrize("name", ["openai:local-1", "anthropic:claude-sonnet-5-5"])
-@pytest.mark.parametrize(("fault", "error"), STREAM, ids=lambda value: f"{value.kind}-{value.after}" if isinstance(value, Fault) else "")
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    STREAM,
+    ids=lambda value: f"{value.kind}-{value.after}" if isinstance(value, Fault) else "",
+)
 def test_a_fault_that_stays_is_a_named_error_and_never_half_an_answer(
     fault: Fault, error: type[ModelError], name: str, providers: Point
 ) -> None:
     with ModelServer(TEXT, faults=lambda _: fault) as server, pytest.raises(error) as caught:
         ask(server, providers, name=name)
-    assert type(caught.value).__module__ == "sentient_kernel.errors" and str(caught.value).count("\n") == 0
+    assert (
+        type(caught.value).__module__ == "sentient_kernel.errors"
+        and str(caught.value).count("\n") == 0
+    )
     assert server.calls <= 5 and KEY not in told(caught.value)
 
 
 @pytest.mark.parametrize("name", ["openai:local-1", "anthropic:claude-sonnet-5-5"])
 @pytest.mark.parametrize(
-    ("fault", "error"), [each for each in STREAM if each[0].kind != "length"], ids=lambda value: getattr(value, "kind", "")
+    ("fault", "error"),
+    [each for each in STREAM if each[0].kind != "length"],
+    ids=lambda value: getattr(value, "kind", ""),
 )
-def test_a_fault_that_passes_ends_in_the_answer(fault: Fault, error: type[ModelError], name: str, providers: Point) -> None:
+def test_a_fault_that_passes_ends_in_the_answer(
+    fault: Fault, error: type[ModelError], name: str, providers: Point
+) -> None:
     with ModelServer(TEXT, faults=[fault]) as server:
         assert ask(server, providers, name=name).text == TEXT
     assert server.calls == 2
@@ -239,14 +321,21 @@ def test_a_fault_that_passes_ends_in_the_answer(fault: Fault, error: type[ModelE
 @pytest.mark.parametrize("structured", ["json_schema", "none"])
 def test_json_that_was_cut_is_asked_for_again(kind: Any, structured: Any, providers: Point) -> None:
     cut = Fault(kind=kind, after=3)
-    with ModelServer(PLAN, structured=structured, faults=[cut] if structured == "json_schema" else [None, cut]) as server:
+    with ModelServer(
+        PLAN, structured=structured, faults=[cut] if structured == "json_schema" else [None, cut]
+    ) as server:
         assert ask(server, providers, schema=SCHEMA).value == PLAN
-    with ModelServer(PLAN, structured=structured, faults=lambda _: cut) as server, pytest.raises(ModelError):
+    with (
+        ModelServer(PLAN, structured=structured, faults=lambda _: cut) as server,
+        pytest.raises(ModelError),
+    ):
         ask(server, providers, schema=SCHEMA)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_a_server_that_fails_a_few_times_is_asked_again_after_growing_pauses(count: int, providers: Point) -> None:
+def test_a_server_that_fails_a_few_times_is_asked_again_after_growing_pauses(
+    count: int, providers: Point
+) -> None:
     clock = Pauses()
     with ModelServer(TEXT, faults=[Fault(kind="status", status=500)] * count) as server:
         assert ask(server, providers, clock=clock).text == TEXT
@@ -254,23 +343,36 @@ def test_a_server_that_fails_a_few_times_is_asked_again_after_growing_pauses(cou
     assert all(0 < pause <= 8 for pause in clock.taken) and clock.taken == sorted(clock.taken)
 
 
-@pytest.mark.parametrize(("header", "value", "seconds"), [("Retry-After", "7", 7.0), ("retry-after-ms", "1500", 1.5)])
-def test_a_server_that_names_a_pause_gets_it(header: str, value: str, seconds: float, providers: Point) -> None:
+@pytest.mark.parametrize(
+    ("header", "value", "seconds"), [("Retry-After", "7", 7.0), ("retry-after-ms", "1500", 1.5)]
+)
+def test_a_server_that_names_a_pause_gets_it(
+    header: str, value: str, seconds: float, providers: Point
+) -> None:
     clock = Pauses()
-    with ModelServer(TEXT, faults=[Fault(kind="status", status=429, headers={header: value})]) as server:
+    with ModelServer(
+        TEXT, faults=[Fault(kind="status", status=429, headers={header: value})]
+    ) as server:
         assert ask(server, providers, clock=clock).text == TEXT
     assert sum(clock.taken) == pytest.approx(seconds) and server.calls == 2
 
 
-def test_a_pause_that_one_call_is_told_holds_for_all_calls_to_that_provider(providers: Point) -> None:
+def test_a_pause_that_one_call_is_told_holds_for_all_calls_to_that_provider(
+    providers: Point,
+) -> None:
     clock = Pauses()
-    with ModelServer(TEXT, faults=[Fault(kind="status", status=429, headers={"Retry-After": "7"})]) as server:
+    with ModelServer(
+        TEXT, faults=[Fault(kind="status", status=429, headers={"Retry-After": "7"})]
+    ) as server:
         providers(server)
         settings = Settings(_env_file=None)
 
         async def go() -> None:
             async with Fetcher(settings) as fetcher:
-                first, second = (open_model(f"openai:{name}", settings, fetcher, clock=clock, limits=SHORT) for name in ("a", "b"))
+                first, second = (
+                    open_model(f"openai:{name}", settings, fetcher, clock=clock, limits=SHORT)
+                    for name in ("a", "b")
+                )
                 await first.complete(ASK)
                 before = clock.monotonic()
                 await second.complete(ASK)
@@ -285,7 +387,9 @@ def test_tokens_of_an_answer_that_broke_off_are_counted(providers: Point) -> Non
         whole = ask(server, providers)
     with ModelServer(TEXT) as server:
         plain = ask(server, providers)
-    assert whole.usage.prompt > plain.usage.prompt and whole.usage.completion > plain.usage.completion
+    assert (
+        whole.usage.prompt > plain.usage.prompt and whole.usage.completion > plain.usage.completion
+    )
     with ModelServer(TEXT, faults=lambda _: broken) as server, pytest.raises(ModelCut) as caught:
         ask(server, providers)
     assert caught.value.usage is not None and caught.value.usage.completion >= 5 * server.calls
@@ -297,7 +401,9 @@ def test_what_a_server_does_not_say_is_guessed(providers: Point) -> None:
     assert reply.usage.prompt > 0 and reply.usage.completion == -(-len(TEXT) // 4)
 
 
-@pytest.mark.parametrize("said", ['"12a"', '"12"', "-5", "NaN", "1e300", "1" + "0" * 40, "null", "[]", "true"])
+@pytest.mark.parametrize(
+    "said", ['"12a"', '"12"', "-5", "NaN", "1e300", "1" + "0" * 40, "null", "[]", "true"]
+)
 @pytest.mark.parametrize("name", ["openai:local-1", "anthropic:claude-sonnet-5-5"])
 def test_a_count_of_tokens_that_is_no_number_costs_the_count_and_not_the_answer(
     name: str, said: str, providers: Point, monkeypatch: pytest.MonkeyPatch
@@ -305,14 +411,22 @@ def test_a_count_of_tokens_that_is_no_number_costs_the_count_and_not_the_answer(
     def written(value: Any) -> str:
         return json.dumps(value).replace('_tokens": 77', f'_tokens": {said}')
 
-    monkeypatch.setattr("sentient_kernel.testing.model_wire.json", SimpleNamespace(dumps=written, loads=json.loads))
+    monkeypatch.setattr(
+        "sentient_kernel.testing.model_wire.json", SimpleNamespace(dumps=written, loads=json.loads)
+    )
     for prompt, completion in ((77, 5), (5, 77), (77, 77)):
         with ModelServer(Said(text=TEXT, prompt=prompt, completion=completion)) as server:
             reply = ask(server, providers, name=name)
         assert reply.text == TEXT and server.calls == 1
         assert 0 <= reply.usage.prompt < 100 and 0 <= reply.usage.completion < 100
     bad = json.loads(said)
-    call = ServerCall(deadlines=Deadlines(), status=200, sent=40, seen=8, usage={"prompt_tokens": bad, "completion_tokens": bad})
+    call = ServerCall(
+        deadlines=Deadlines(),
+        status=200,
+        sent=40,
+        seen=8,
+        usage={"prompt_tokens": bad, "completion_tokens": bad},
+    )
     assert (call.used().prompt, call.used().completion) == (10, 2)
 
 
@@ -320,7 +434,9 @@ def test_every_request_for_an_answer_is_counted(providers: Point) -> None:
     broken = [Fault(kind="status", status=500), Fault(kind="reset")]
     with ModelServer(TEXT, faults=broken) as server:
         assert ask(server, providers).usage.requests == server.calls == 3
-    with ModelServer(lambda asked: "no JSON" if len(asked.messages) < 3 else json.dumps(PLAN)) as server:
+    with ModelServer(
+        lambda asked: "no JSON" if len(asked.messages) < 3 else json.dumps(PLAN)
+    ) as server:
         assert ask(server, providers, schema=SCHEMA).usage.requests == server.calls == 2
     with ModelServer(json.dumps(PLAN), structured="none") as server:
         assert ask(server, providers, schema=SCHEMA).usage.requests == server.calls == 2
@@ -330,7 +446,11 @@ def test_every_request_for_an_answer_is_counted(providers: Point) -> None:
 def test_no_more_requests_are_sent_than_were_allowed(most: int, providers: Point) -> None:
     token = MOST_REQUESTS.set(most)
     try:
-        for given in ({"faults": lambda _: Fault(kind="status", status=500)}, {"answer": "no JSON"}, {"structured": "none", "answer": "x"}):
+        for given in (
+            {"faults": lambda _: Fault(kind="status", status=500)},
+            {"answer": "no JSON"},
+            {"structured": "none", "answer": "x"},
+        ):
             with ModelServer(**given) as server, pytest.raises(ModelError) as caught:
                 ask(server, providers, schema=SCHEMA)
             assert server.calls == most
@@ -344,8 +464,16 @@ def test_no_more_requests_are_sent_than_were_allowed(most: int, providers: Point
     [
         ("openai:x", {}, ""),
         ("openai:x", {"OPENAI_BASE_URL": "https://api.openai.com/v1/"}, ""),
-        ("openai:x", {"OPENAI_BASE_URL": "https://me:secret@Here.example/v1/?key=secret"}, "https://here.example/v1"),
-        ("openai-responses:x", {"OPENAI_BASE_URL": "http://127.0.0.1:8000/v1"}, "http://127.0.0.1:8000/v1"),
+        (
+            "openai:x",
+            {"OPENAI_BASE_URL": "https://me:secret@Here.example/v1/?key=secret"},
+            "https://here.example/v1",
+        ),
+        (
+            "openai-responses:x",
+            {"OPENAI_BASE_URL": "http://127.0.0.1:8000/v1"},
+            "http://127.0.0.1:8000/v1",
+        ),
         ("openai:x", {"OPENAI_ORG_ID": "org-7"}, "org-7"),
         ("ollama:x", {"OLLAMA_BASE_URL": "http://127.0.0.1:11434"}, ""),
         ("ollama:x", {"OLLAMA_BASE_URL": "http://gpu:11434"}, "http://gpu:11434/v1"),
@@ -370,9 +498,17 @@ async def test_a_model_is_told_apart_by_where_it_is_asked_and_by_no_secret(
 async def test_a_model_tells_what_a_call_would_cost(providers: Point) -> None:
     settings, usage = Settings(_env_file=None), Usage(prompt=1_000_000, completion=100_000)
     async with Fetcher(settings) as fetcher:
-        for name, usd in (("openai:gpt-4o-mini", 0.21), ("openai:mine", 3.0), ("ollama:qwen3", None)):
-            model = open_model(name, settings, fetcher, prices={"openai:mine": Price(prompt=2.0, completion=10.0)})
-            assert isinstance(model, LanguageModel) and model.cost(usage) == (usd and pytest.approx(usd))
+        for name, usd in (
+            ("openai:gpt-4o-mini", 0.21),
+            ("openai:mine", 3.0),
+            ("ollama:qwen3", None),
+        ):
+            model = open_model(
+                name, settings, fetcher, prices={"openai:mine": Price(prompt=2.0, completion=10.0)}
+            )
+            assert isinstance(model, LanguageModel) and model.cost(usage) == (
+                usd and pytest.approx(usd)
+            )
 
 
 def test_no_usage_costs_less_than_nothing() -> None:
@@ -384,28 +520,49 @@ def test_no_usage_costs_less_than_nothing() -> None:
 def test_prices_are_known_named_or_unknown(providers: Point) -> None:
     said = Said(text=TEXT, prompt=1_000_000, completion=100_000, cached=0)
     with ModelServer(said) as server:
-        assert ask(server, providers, name="openai:gpt-4o-mini").usage.usd == pytest.approx(0.15 + 0.06)
+        assert ask(server, providers, name="openai:gpt-4o-mini").usage.usd == pytest.approx(
+            0.15 + 0.06
+        )
         assert ask(server, providers, name="ollama:qwen3").usage.usd is None
         named = {"ollama:qwen3": Price(prompt=1.0, completion=2.0)}
-        assert ask(server, providers, name="ollama:qwen3", prices=named).usage.usd == pytest.approx(1.2)
+        assert ask(server, providers, name="ollama:qwen3", prices=named).usage.usd == pytest.approx(
+            1.2
+        )
 
 
 @pytest.mark.parametrize("finish", [None, "content_filter", "tool_calls"])
 def test_an_answer_that_did_not_finish_is_none(finish: str | None, providers: Point) -> None:
-    with ModelServer(Said(text=TEXT, finish=finish), faults=lambda _: Fault(kind="ends", after=99)) as server, pytest.raises(ModelError):
+    with (
+        ModelServer(
+            Said(text=TEXT, finish=finish), faults=lambda _: Fault(kind="ends", after=99)
+        ) as server,
+        pytest.raises(ModelError),
+    ):
         ask(server, providers)
 
 
 def test_an_empty_answer_is_none(providers: Point) -> None:
-    with ModelServer(Said(text="", reasoning="I thought long.")) as server, pytest.raises(ModelCut, match="but its reasoning"):
+    with (
+        ModelServer(Said(text="", reasoning="I thought long.")) as server,
+        pytest.raises(ModelCut, match="but its reasoning"),
+    ):
         ask(server, providers)
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(400, "refuses the request"), (401, "refuses the key"), (404, "does not know"), (422, "refuses")]
+    ("status", "words"),
+    [
+        (400, "refuses the request"),
+        (401, "refuses the key"),
+        (404, "does not know"),
+        (422, "refuses"),
+    ],
 )
 def test_what_will_not_change_is_not_asked_twice(status: int, words: str, providers: Point) -> None:
-    with ModelServer(faults=lambda _: Fault(kind="status", status=status)) as server, pytest.raises(ModelRefused, match=words) as caught:
+    with (
+        ModelServer(faults=lambda _: Fault(kind="status", status=status)) as server,
+        pytest.raises(ModelRefused, match=words) as caught,
+    ):
         ask(server, providers)
     assert server.calls == 1 and not caught.value.retryable
 
@@ -426,7 +583,10 @@ def test_so_many_calls_are_made_at_once_and_no_more(providers: Point) -> None:
 
         async def go() -> None:
             async with Fetcher(settings) as fetcher:
-                models = [open_model(f"openai:{n}", settings, fetcher, limits=ModelLimits(at_once=3)) for n in range(4)]
+                models = [
+                    open_model(f"openai:{n}", settings, fetcher, limits=ModelLimits(at_once=3))
+                    for n in range(4)
+                ]
                 await asyncio.gather(*(model.complete(ASK) for model in models * 5))
 
         asyncio.run(go())
@@ -490,16 +650,24 @@ def test_what_is_missing_is_said_in_a_sentence(name: str, words: str) -> None:
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
 
 
-def test_a_server_of_ones_own_needs_no_key(providers: Point, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_of_ones_own_needs_no_key(
+    providers: Point, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with ModelServer(TEXT) as server:
         providers(server)
         for key in ("", None):
-            monkeypatch.setenv("OPENAI_API_KEY", "") if key == "" else monkeypatch.delenv("OPENAI_API_KEY")
+            (
+                monkeypatch.setenv("OPENAI_API_KEY", "")
+                if key == ""
+                else monkeypatch.delenv("OPENAI_API_KEY")
+            )
             assert ask(server, lambda _: None).text == TEXT
 
 
 @pytest.mark.parametrize("key", ["", "  ", "sk-\u201cquoted\u201d", "sk-a\nb"])
-def test_a_key_that_is_none_is_never_sent(key: str, providers: Point, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_is_none_is_never_sent(
+    key: str, providers: Point, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with ModelServer(TEXT) as server:
         settings = Settings(_env_file=None)
         providers(server)
@@ -519,13 +687,19 @@ def test_a_key_that_is_none_is_never_sent(key: str, providers: Point, monkeypatc
 def test_a_missing_extra_is_said_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydantic_ai", None)
     settings = Settings(_env_file=None)
-    with pytest.raises(ConfigurationError, match=r"needs the extra 'llm'\. pip install 'sentient-kernel\[llm\]'"):
+    with pytest.raises(
+        ConfigurationError, match=r"needs the extra 'llm'\. pip install 'sentient-kernel\[llm\]'"
+    ):
         check("openai:gpt-x", Fetcher(settings))
-    assert repr(open_model("openai:gpt-x", settings, Fetcher(settings))) == "<model openai:gpt-x>", "a replay needs no more"
+    assert (
+        repr(open_model("openai:gpt-x", settings, Fetcher(settings))) == "<model openai:gpt-x>"
+    ), "a replay needs no more"
 
 
 @pytest.mark.parametrize("provider", COMMON)
-def test_what_is_said_before_a_run_of_a_common_provider_is_what_pydantic_ai_would_say(provider: str) -> None:
+def test_what_is_said_before_a_run_of_a_common_provider_is_what_pydantic_ai_would_say(
+    provider: str,
+) -> None:
     fetcher = Fetcher(Settings(_env_file=None))
     said = []
     for tries in (check, build):
@@ -538,21 +712,40 @@ def test_what_is_said_before_a_run_of_a_common_provider_is_what_pydantic_ai_woul
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"), [("opneai:gpt-5", "openai"), ("antropic:claude", "anthropic"), ("Olama:q", "ollama"), ("gorq:x", "groq")]
+    ("name", "meant"),
+    [
+        ("opneai:gpt-5", "openai"),
+        ("antropic:claude", "anthropic"),
+        ("Olama:q", "ollama"),
+        ("gorq:x", "groq"),
+    ],
 )
-def test_a_misspelt_provider_is_asked_about_and_the_known_ones_are_listed(name: str, meant: str) -> None:
-    with pytest.raises(UnknownModel, match=f"Did you mean '{meant}'\\? Known are anthropic, azure, .*openai") as caught:
+def test_a_misspelt_provider_is_asked_about_and_the_known_ones_are_listed(
+    name: str, meant: str
+) -> None:
+    with pytest.raises(
+        UnknownModel, match=f"Did you mean '{meant}'\\? Known are anthropic, azure, .*openai"
+    ) as caught:
         check(name, Fetcher(Settings(_env_file=None)))
     assert isinstance(caught.value, ConfigurationError)
 
 
 def told(error: BaseException) -> str:
     """Everything that an error says, with what it hangs together with."""
-    return repr(error) + "".join(traceback.format_exception(error)) + repr(error.__context__) + repr(error.__cause__) + repr(vars(error))
+    return (
+        repr(error)
+        + "".join(traceback.format_exception(error))
+        + repr(error.__context__)
+        + repr(error.__cause__)
+        + repr(vars(error))
+    )
 
 
 def test_no_secret_is_in_an_error_or_a_repr(providers: Point) -> None:
-    with ModelServer(TEXT, api_key="another") as server, pytest.raises(ModelRefused, match="refuses the key") as caught:
+    with (
+        ModelServer(TEXT, api_key="another") as server,
+        pytest.raises(ModelRefused, match="refuses the key") as caught,
+    ):
         ask(server, providers)
     assert "Incorrect API key provided: …" in str(caught.value) and KEY not in told(caught.value)
     settings = Settings(_env_file=None)
@@ -568,7 +761,10 @@ def test_no_secret_is_in_an_error_or_a_repr(providers: Point) -> None:
 def test_nothing_is_asked_when_the_network_is_switched_off(providers: Point) -> None:
     with ModelServer(TEXT) as server:
         providers(server)
-        for settings in (Settings(_env_file=None, offline=True), Settings(_env_file=None, mode="replay")):
+        for settings in (
+            Settings(_env_file=None, offline=True),
+            Settings(_env_file=None, mode="replay"),
+        ):
 
             async def go(settings: Settings = settings) -> None:
                 async with Fetcher(settings) as fetcher:
@@ -580,7 +776,9 @@ def test_nothing_is_asked_when_the_network_is_switched_off(providers: Point) -> 
 
 
 def test_a_redirect_is_not_followed(providers: Point) -> None:
-    away = Fault(kind="status", status=307, headers={"Location": "http://169.254.169.254/latest"}, body="{}")
+    away = Fault(
+        kind="status", status=307, headers={"Location": "http://169.254.169.254/latest"}, body="{}"
+    )
     with ModelServer(TEXT, faults=lambda _: away) as server, pytest.raises(SentientError) as caught:
         ask(server, providers)
     assert isinstance(caught.value, ModelError | Blocked) and server.calls == 1
@@ -597,7 +795,9 @@ settings = Settings(_env_file=None)
 print(llm.open_model("openai:gpt-x", settings, Fetcher(settings)))
 print([name for name in ("pydantic_ai", "openai", "anthropic", "genai_prices", "tiktoken", "httpx", "httpx2") if name in sys.modules])
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout.splitlines() == ["<model openai:gpt-x>", "[]"]
 
 
@@ -630,13 +830,29 @@ def test_scripts_are_told_apart() -> None:
 
     same = ScriptedModel([TEXT, PLAN, ModelError("No.")]).identity
     assert same == ScriptedModel(iter([TEXT, PLAN, ModelError("No.")])).identity
-    assert len({same, ScriptedModel([TEXT]).identity, ScriptedModel({"bees": TEXT}).identity, ScriptedModel(script).identity}) == 4
+    assert (
+        len(
+            {
+                same,
+                ScriptedModel([TEXT]).identity,
+                ScriptedModel({"bees": TEXT}).identity,
+                ScriptedModel(script).identity,
+            }
+        )
+        == 4
+    )
 
 
 def test_usages_add_up() -> None:
-    assert Usage(prompt=1, usd=0.5) + Usage(completion=2, usd=0.25) == Usage(prompt=1, completion=2, usd=0.75)
+    assert Usage(prompt=1, usd=0.5) + Usage(completion=2, usd=0.25) == Usage(
+        prompt=1, completion=2, usd=0.75
+    )
     assert (Usage(prompt=1, usd=0.5) + Usage(prompt=1)).usd is None
-    assert Usage() + Usage(prompt=1, usd=0.5) == Usage(prompt=1, usd=0.5) == Usage(prompt=1, usd=0.5) + Usage(usd=0.0)
+    assert (
+        Usage() + Usage(prompt=1, usd=0.5)
+        == Usage(prompt=1, usd=0.5)
+        == Usage(prompt=1, usd=0.5) + Usage(usd=0.0)
+    )
 
 
 @pytest.mark.parametrize("path", ["/chat/completions", "/messages"])
@@ -644,9 +860,20 @@ def test_the_server_answers_in_one_piece_too(path: str) -> None:
     import httpx
 
     with ModelServer(lambda asked: f"You said {asked.said}", model="m") as server:
-        answer = httpx.post(server.url + path, json={"messages": [{"role": "user", "content": "hi"}]}).json()
-        streamed = httpx.post(server.url + path, json={"messages": [{"role": "user", "content": "hi"}], "stream": True})
-    said = answer["content"][0]["text"] if path == "/messages" else answer["choices"][0]["message"]["content"]
+        answer = httpx.post(
+            server.url + path, json={"messages": [{"role": "user", "content": "hi"}]}
+        ).json()
+        streamed = httpx.post(
+            server.url + path,
+            json={"messages": [{"role": "user", "content": "hi"}], "stream": True},
+        )
+    said = (
+        answer["content"][0]["text"]
+        if path == "/messages"
+        else answer["choices"][0]["message"]["content"]
+    )
     assert said == "You said hi" and answer["model"] == "m"
     assert streamed.headers["content-type"].startswith("text/event-stream")
-    assert server.requests[0] == Asked(path="/v1" + path, headers=server.requests[0].headers, body=server.requests[0].body)
+    assert server.requests[0] == Asked(
+        path="/v1" + path, headers=server.requests[0].headers, body=server.requests[0].body
+    )

@@ -1,4 +1,6 @@
-"""Every notebook that is shipped: it runs headless, keeps what is checked, and a second Run All repeats no step and shows the same."""
+"""Every notebook that is shipped: it runs headless, keeps what is checked, and a second Run All
+repeats no step and shows the same.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def code_cells(notebook: Any) -> list[Any]:
 
 
 def shown(cell: Any) -> list[tuple[str, str]]:
-    """Returns what a cell shows, by MIME type; of a view that moves while its run works, only that there is one."""
+    """Returns what a cell shows, by MIME type; of a view that moves while its run works, only that
+    there is one.
+    """
     found = []
     for output in cell.outputs:
         texts = output.get("data", {}) or {"stream": output.get("text", "")}
@@ -48,9 +52,16 @@ def shown(cell: Any) -> list[tuple[str, str]]:
 
 def test_notebook_keeps_outputs_that_are_checked(path: Path) -> None:
     cells = code_cells(nbformat.read(path, as_version=4))
-    checked = [cell for cell in cells if shown(cell) and not re.search(r"NBVAL_(IGNORE_OUTPUT|SKIP|RAISES_EXCEPTION)", cell.source)]
+    checked = [
+        cell
+        for cell in cells
+        if shown(cell)
+        and not re.search(r"NBVAL_(IGNORE_OUTPUT|SKIP|RAISES_EXCEPTION)", cell.source)
+    ]
     assert len(checked) >= len(cells) / 2, "nbval compares nothing where no output is kept"
-    assert all(cell.execution_count for cell in cells), "nbval compares nothing in a cell that was never run"
+    assert all(cell.execution_count for cell in cells), (
+        "nbval compares nothing in a cell that was never run"
+    )
     moving = [cell for cell in cells if ("text/html", "a view that moves") in shown(cell)]
     assert len(moving) <= 1
 
@@ -66,7 +77,9 @@ def test_notebook_keeps_nothing_of_the_machine_it_was_made_on(path: Path) -> Non
 
 
 def run_all(path: Path, folder: Path) -> tuple[Any, int]:
-    """Runs a notebook from top to bottom, where nobody can answer; returns it, and how many steps have begun in all its homes so far."""
+    """Runs a notebook from top to bottom, where nobody can answer; returns it, and how many steps
+    have begun in all its homes so far.
+    """
     notebook = nbformat.read(path, as_version=4)
     os.environ["PYTHONPATH"] = str(ROOT)
     NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(folder)}}).execute()
@@ -79,7 +92,9 @@ def run_all(path: Path, folder: Path) -> tuple[Any, int]:
 
 
 @pytest.mark.timeout(150)
-def test_second_run_all_repeats_no_step_and_shows_the_same(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_run_all_repeats_no_step_and_shows_the_same(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """F25 and F26."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     shutil.copytree(path.parent / "data", tmp_path / "data")
@@ -102,11 +117,32 @@ def test_notebook_gives_its_outputs_on_an_older_ipykernel_too(path: Path, tmp_pa
     shutil.copy(path, tmp_path)
     add_kernels(tmp_path / "jupyter", ["ipykernel631"])
     words = [
-        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-c", os.devnull, path.name,
-        "--nbval", f"--nbval-sanitize-with={path.parent / 'nbval.cfg'}", "--nbval-cell-timeout=60", "--nbval-kernel-name=ipykernel631",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        "-c",
+        os.devnull,
+        path.name,
+        "--nbval",
+        f"--nbval-sanitize-with={path.parent / 'nbval.cfg'}",
+        "--nbval-cell-timeout=60",
+        "--nbval-kernel-name=ipykernel631",
+    ]
     environment = os.environ | {"JUPYTER_PATH": str(tmp_path / "jupyter")}
-    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=140, check=False)
+    done = subprocess.run(
+        words,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=140,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-4000:]
     cells = len(code_cells(nbformat.read(path, as_version=4)))
     assert re.search(rf"^{cells} passed", done.stdout, re.M), done.stdout[-500:]

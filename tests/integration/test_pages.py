@@ -15,7 +15,11 @@ from pages_kit import PAGES, ROOT, examples, papers, run_cells
 from sentient_kernel.cli.main import main
 from sentient_kernel.testing import ModelServer
 
-WITH_WORDS = [page for page in (ROOT / "SKILL.md", ROOT / "docs/quickstart.md", ROOT / "docs/how-to/shell.md") if page.exists()]
+WITH_WORDS = [
+    page
+    for page in (ROOT / "SKILL.md", ROOT / "docs/quickstart.md", ROOT / "docs/how-to/shell.md")
+    if page.exists()
+]
 """Pages whose commands for a shell run here, too."""
 
 
@@ -27,19 +31,35 @@ def named(page: Path) -> str:
 def test_examples_of_a_page_run_and_print_what_it_says(page: Path, tmp_path: Path) -> None:
     blocks = [block for block in examples(page) if block.language == "python"]
     with ModelServer(say) as server:
-        shown = run_cells([block.code for block in blocks], tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="none")
+        shown = run_cells(
+            [block.code for block in blocks],
+            tmp_path,
+            OPENAI_BASE_URL=server.url,
+            OPENAI_API_KEY="none",
+        )
     for block, printed in zip(blocks, shown, strict=True):
         if block.prints is not None:
             assert printed == block.prints, block.code
 
 
 @pytest.mark.parametrize("page", WITH_WORDS, ids=named)
-def test_commands_of_a_page_work(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_commands_of_a_page_work(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
     """``RUN`` and ``ID`` stand for the newest run and the first open question."""
     monkeypatch.chdir(tmp_path)
     papers(tmp_path)
-    lines = [line for block in examples(page) if block.language == "sh" for line in block.code.splitlines()]
-    ours = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("sentient-kernel ")]
+    lines = [
+        line
+        for block in examples(page)
+        if block.language == "sh"
+        for line in block.code.splitlines()
+    ]
+    ours = [
+        shlex.split(line, comments=True)[1:]
+        for line in lines
+        if line.startswith("sentient-kernel ")
+    ]
     assert ours
     for words in ours:
         meant = [newest(capsys, word) if word in ("RUN", "ID") else word for word in words]

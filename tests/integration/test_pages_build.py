@@ -42,7 +42,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if importlib.util.find_spec(name) is None:
             missing(f"{name} (pip install -e '.[docs]')")
     folder = tmp_path_factory.mktemp("pages")
-    words = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", str(folder / "read"), "docs", str(folder / "html")]
+    words = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-q",
+        "-W",
+        "--keep-going",
+        "-d",
+        str(folder / "read"),
+        "docs",
+        str(folder / "html"),
+    ]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder / "html"

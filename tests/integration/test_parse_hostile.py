@@ -1,4 +1,6 @@
-"""Files made to hurt: each ends in one typed sentence within its limits, and the parser goes on with the next file."""
+"""Files made to hurt: each ends in one typed sentence within its limits, and the parser goes on
+with the next file.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ LIMITS = ParserLimits(wall=20.0, cpu=2, memory=1 << 29, file=50 << 20, character
 WORD = '<w:document xmlns:w="w"><w:body><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:body></w:document>'
 ENTITIES = (
     '<!DOCTYPE x [<!ENTITY a "ha">'
-    + "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+    + "".join(
+        f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+    )
     + "]>"
 )
 
@@ -34,7 +38,13 @@ def zipped(entries: dict[str, str | bytes]) -> bytes:
     return file.getvalue()
 
 
-def small_pdf(text: str = "They dance in the dark hive.", *, kids: str = "3 0 R", trailer: str = "", extra: str = "") -> bytes:
+def small_pdf(
+    text: str = "They dance in the dark hive.",
+    *,
+    kids: str = "3 0 R",
+    trailer: str = "",
+    extra: str = "",
+) -> bytes:
     stream = f"BT /F1 12 Tf 72 700 Td ({text}) Tj ET"
     return f"""%PDF-1.4
 1 0 obj << /Type /Catalog /Pages 2 0 R >> endobj
@@ -65,34 +75,90 @@ def endless_pages() -> bytes:
     return small_pdf(kids="2 0 R " * 50).replace(b"/Count 1", b"/Count 1000000")
 
 
-ENCRYPT = "6 0 obj << /Filter /Standard /V 1 /R 2 /O <" + "41" * 32 + "> /U <" + "42" * 32 + "> /P -44 >> endobj"
+ENCRYPT = (
+    "6 0 obj << /Filter /Standard /V 1 /R 2 /O <"
+    + "41" * 32
+    + "> /U <"
+    + "42" * 32
+    + "> /P -44 >> endobj"
+)
 NOISE = random.Random(7).randbytes(100_000)
 
 HOSTILE: dict[str, tuple[str, bytes, str]] = {
-    "zip bomb": (".docx", zipped({"word/document.xml": WORD.format("0" * 120_000_000)}), "zip bomb"),
-    "bomb under the ratio": (".docx", zipped({"word/document.xml": WORD.format(os.urandom(8).hex() * 700_000)}), "zip bomb"),
+    "zip bomb": (
+        ".docx",
+        zipped({"word/document.xml": WORD.format("0" * 120_000_000)}),
+        "zip bomb",
+    ),
+    "bomb under the ratio": (
+        ".docx",
+        zipped({"word/document.xml": WORD.format(os.urandom(8).hex() * 700_000)}),
+        "zip bomb",
+    ),
     "many entries": (".docx", zipped({f"{number}": b"" for number in range(10_001)}), "entries"),
-    "entity bomb": (".docx", zipped({"word/document.xml": f"{ENTITIES}<x>&i;</x>"}), "document type"),
-    "external entity": (
-        ".pptx",
-        zipped({"ppt/slides/slide1.xml": '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x>&e;</x>'}),
+    "entity bomb": (
+        ".docx",
+        zipped({"word/document.xml": f"{ENTITIES}<x>&i;</x>"}),
         "document type",
     ),
-    "entity bomb in utf-16": (".docx", zipped({"word/document.xml": f"{ENTITIES}<x>&i;</x>".encode("utf-16")}), "document type"),
-    "deep xml": (".xlsx", zipped({"xl/worksheets/sheet1.xml": "<a>" * 100_000}), "nested too deeply"),
-    "names that climb": (".docx", zipped({"../../etc/cron.d/x": "x", "word/document.xml": WORD.format("x")}), "lead out"),
-    "absolute names": (".docx", zipped({"/etc/passwd": "x", "word/document.xml": WORD.format("x")}), "lead out"),
-    "locked zip": (".docx", with_encrypted_flag(zipped({"word/document.xml": WORD.format("x")})), "password"),
-    "old or locked office file": (".docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + NOISE[:4096], "password"),
+    "external entity": (
+        ".pptx",
+        zipped(
+            {
+                "ppt/slides/slide1.xml": (
+                    '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x>&e;</x>'
+                )
+            }
+        ),
+        "document type",
+    ),
+    "entity bomb in utf-16": (
+        ".docx",
+        zipped({"word/document.xml": f"{ENTITIES}<x>&i;</x>".encode("utf-16")}),
+        "document type",
+    ),
+    "deep xml": (
+        ".xlsx",
+        zipped({"xl/worksheets/sheet1.xml": "<a>" * 100_000}),
+        "nested too deeply",
+    ),
+    "names that climb": (
+        ".docx",
+        zipped({"../../etc/cron.d/x": "x", "word/document.xml": WORD.format("x")}),
+        "lead out",
+    ),
+    "absolute names": (
+        ".docx",
+        zipped({"/etc/passwd": "x", "word/document.xml": WORD.format("x")}),
+        "lead out",
+    ),
+    "locked zip": (
+        ".docx",
+        with_encrypted_flag(zipped({"word/document.xml": WORD.format("x")})),
+        "password",
+    ),
+    "old or locked office file": (
+        ".docx",
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + NOISE[:4096],
+        "password",
+    ),
     "cut zip": (".docx", zipped({"word/document.xml": WORD.format("x" * 1000)})[:150], "damaged"),
     "not the xml it says": (".docx", zipped({"word/document.xml": NOISE}), "cannot be read"),
     "missing part": (".docx", zipped({"other.xml": "x"}), "it has no word/document.xml"),
-    "a book without contents": (".epub", zipped({"META-INF/container.xml": "<c/>"}), "names no contents"),
+    "a book without contents": (
+        ".epub",
+        zipped({"META-INF/container.xml": "<c/>"}),
+        "names no contents",
+    ),
     "noise as pdf": (".pdf", NOISE, "not a readable PDF"),
     "noise as docx": (".docx", NOISE, "not a readable Word"),
     "noise as html": (".html", NOISE, "not text"),
     "cut pdf": (".pdf", small_pdf()[:200], "not a readable PDF"),
-    "locked pdf": (".pdf", small_pdf(trailer="/Encrypt 6 0 R /ID [<41><41>]", extra=ENCRYPT), "password"),
+    "locked pdf": (
+        ".pdf",
+        small_pdf(trailer="/Encrypt 6 0 R /ID [<41><41>]", extra=ENCRYPT),
+        "password",
+    ),
     "endless page tree": (".pdf", endless_pages(), "pages"),
     "pdf without text": (".pdf", small_pdf(text=""), "holds no text"),
     "deep html": (".html", b"<div>" * 300_000 + b"x", "nested too deeply|crashed|processor time"),
@@ -100,7 +166,11 @@ HOSTILE: dict[str, tuple[str, bytes, str]] = {
     "broken json": (".json", b'{"a": ', "not valid JSON"),
     "notebook of wrong types": (".ipynb", b'{"cells": {"cell_type": 3}}', "no list of cells"),
     "notebook that is a list": (".ipynb", b"[1, 2]", "no list of cells"),
-    "notebook without text": (".ipynb", json.dumps({"cells": [None, 1, {"cell_type": [], "source": {}}]}).encode(), "holds no text"),
+    "notebook without text": (
+        ".ipynb",
+        json.dumps({"cells": [None, 1, {"cell_type": [], "source": {}}]}).encode(),
+        "holds no text",
+    ),
     "table with nul": (".csv", b"a,b\n1,\0\n", "NUL"),
     "endless field": (".csv", b'a,b\n"' + b"x" * 3_000_000, "not a readable table"),
     "control characters": (".txt", bytes(range(1, 9)) * 500, "not text"),
@@ -148,7 +218,11 @@ NAMES |= {".lie": "lie", ".chatter": "chatter"}
 
 def own_parser(folder: Path, limits: ParserLimits) -> Parser:
     (folder / "hostile_parsers.py").write_text(PARSERS)
-    return Parser(limits, formats={suffix: f"hostile_parsers:{name}" for suffix, name in NAMES.items()}, paths=[str(folder)])
+    return Parser(
+        limits,
+        formats={suffix: f"hostile_parsers:{name}" for suffix, name in NAMES.items()},
+        paths=[str(folder)],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +232,9 @@ def parser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parser]:
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_a_hostile_file_ends_in_one_sentence_and_the_next_is_read(parser: Parser, case: str) -> None:
+def test_a_hostile_file_ends_in_one_sentence_and_the_next_is_read(
+    parser: Parser, case: str
+) -> None:
     suffix, data, why = HOSTILE[case]
     before = psutil.Process().memory_info().rss
     with pytest.raises(ParseError, match=why) as caught:
@@ -183,7 +259,10 @@ def test_a_child_lives_over_many_files_and_leaves_nothing_behind() -> None:
     before = set(psutil.Process().children())
     with Parser(LIMITS) as parser:
         for number in range(50):
-            assert parser.parse([f"text {number}".encode()], suffix=".txt", name="x").text == f"text {number}"
+            assert (
+                parser.parse([f"text {number}".encode()], suffix=".txt", name="x").text
+                == f"text {number}"
+            )
         assert parser.starts == 1
         (child,) = set(psutil.Process().children()) - before
     assert not child.is_running()
@@ -196,7 +275,11 @@ def test_what_a_parser_prints_is_lost_and_of_its_parents_environment_it_sees_no_
     with own_parser(tmp_path, LIMITS) as parser:
         found = parser.parse([b"x"], suffix=".chatter", name="x")
     assert found.text == "fine"
-    assert not [key for key in found.meta["keys"] if key not in ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH")]
+    assert not [
+        key
+        for key in found.meta["keys"]
+        if key not in ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH")
+    ]
 
 
 def test_a_huge_line_is_read_up_to_the_limit_and_marked(parser: Parser) -> None:
@@ -224,7 +307,9 @@ def test_an_error_of_whoever_gives_the_bytes_passes_and_ends_the_child(parser: P
 
 
 def test_a_child_that_is_ended_from_outside_is_not_the_fault_of_the_file(tmp_path: Path) -> None:
-    (tmp_path / "victims.py").write_text("import os, signal\ndef victim(data): os.kill(os.getpid(), signal.SIGKILL)\n")
+    (tmp_path / "victims.py").write_text(
+        "import os, signal\ndef victim(data): os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
     with Parser(LIMITS, formats={".victim": "victims:victim"}, paths=[str(tmp_path)]) as parser:
         with pytest.raises(SourceError, match="ended from outside") as caught:
             parser.parse([b"x"], suffix=".victim", name="x")
@@ -247,7 +332,9 @@ def test_an_unknown_kind_is_refused_without_a_child() -> None:
     assert parser.starts == 0
 
 
-def test_a_child_is_ready_within_a_tenth_of_a_second_of_processor_time_and_loads_nothing_heavy(tmp_path: Path) -> None:
+def test_a_child_is_ready_within_a_tenth_of_a_second_of_processor_time_and_loads_nothing_heavy(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "modules.py").write_text(
         "import sys\nfrom sentient_kernel.sources.parser.common import ParsedText\n"
         "def look(data): return ParsedText('x', '', {'modules': sorted(sys.modules)})\n"
@@ -258,7 +345,20 @@ def test_a_child_is_ready_within_a_tenth_of_a_second_of_processor_time_and_loads
         loaded = parser.parse([b"x"], suffix=".look", name="x").meta["modules"]
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.1
-    heavy = {"pydantic", "anyio", "apsw", "httpx", "pandas", "numpy", "pypdfium2", "selectolax", "asyncio", "ast", "zipfile", "email"}
+    heavy = {
+        "pydantic",
+        "anyio",
+        "apsw",
+        "httpx",
+        "pandas",
+        "numpy",
+        "pypdfium2",
+        "selectolax",
+        "asyncio",
+        "ast",
+        "zipfile",
+        "email",
+    }
     assert not heavy & {name.partition(".")[0] for name in loaded}
     assert {name for name in loaded if name.startswith("sentient_kernel")} == {
         "sentient_kernel",

@@ -1,4 +1,6 @@
-"""Memory of the process that reads files: little more than the text that is kept, whatever they hold."""
+"""Memory of the process that reads files: little more than the text that is kept, whatever they
+hold.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,17 @@ from tests.big_files_kit import CLEAR, FILES
 
 MOST = 60_000_000
 """Bytes over what the process took before."""
-WHOLE = ["five million astral characters", "a docx of astral characters", "six million wide characters", "a docx of 80 MB of text"]
+WHOLE = [
+    "five million astral characters",
+    "a docx of astral characters",
+    "six million wide characters",
+    "a docx of 80 MB of text",
+]
 """Those that are read into an index as well."""
 
-pytestmark = pytest.mark.skipif(not CLEAR.exists(), reason="this system does not tell the peak of a process")
+pytestmark = pytest.mark.skipif(
+    not CLEAR.exists(), reason="this system does not tell the peak of a process"
+)
 Figures = dict[str, tuple[int, str]]
 
 
@@ -26,9 +35,18 @@ def measured(how: str, folder: Path, names: list[str]) -> Figures:
     for name, file in zip(names, files, strict=True):
         file.write_bytes(FILES[name][1]())
     command = [sys.executable, "-m", "tests.big_files_kit", how, *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=Path(big_files_kit.__file__).parents[1])
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        cwd=Path(big_files_kit.__file__).parents[1],
+    )
     assert done.returncode == 0, done.stderr
-    found = {name: tuple(json.loads(line)) for name, line in zip(names, done.stdout.splitlines(), strict=True)}
+    found = {
+        name: tuple(json.loads(line))
+        for name, line in zip(names, done.stdout.splitlines(), strict=True)
+    }
     for name, (taken, said) in found.items():
         print(f"{how} {name}: +{taken / 1e6:.1f} MB, {said}")
     return found
@@ -41,7 +59,10 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> Figures:
 
 @pytest.fixture(scope="module")
 def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Figures:
-    return {name: measured("refresh", tmp_path_factory.mktemp("refresh"), [name])[name] for name in WHOLE}
+    return {
+        name: measured("refresh", tmp_path_factory.mktemp("refresh"), [name])[name]
+        for name in WHOLE
+    }
 
 
 @pytest.mark.parametrize("name", FILES)

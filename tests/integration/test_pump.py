@@ -1,4 +1,5 @@
-"""Clicks reach Python while a cell waits, on each line of ipykernel; what else arrives is handled afterwards, in order.
+"""Clicks reach Python while a cell waits, on each line of ipykernel; what else arrives is handled
+afterwards, in order.
 
 The older lines are tried with what must hold first; ``pytest -m faults`` tries them with all of it.
 """
@@ -20,7 +21,9 @@ first = pytest.mark.parametrize("one_kernel", LINES, indirect=True, scope="modul
 later = pytest.mark.parametrize("one_kernel", LATER, indirect=True, scope="module")
 ways = pytest.mark.parametrize("way", ["r.result()", "await r", "r.wait()"])
 AT_ONCE = 0.2
-"""Seconds from a click to its handler. On a busy machine a single one may take longer; what waits for the cell takes for ever."""
+"""Seconds from a click to its handler. On a busy machine a single one may take longer; what waits
+for the cell takes for ever.
+"""
 
 PAGE = """
 heard, order, marks = [], [], []
@@ -48,19 +51,30 @@ import sentient_kernel.notebook.interaction as frontend, sentient_kernel.noteboo
 
 
 @pytest.fixture(scope="module")
-def one_kernel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+def one_kernel(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Kernel]:
     before = [] if request.param == LINES[0] else [line(request.param)]
     with prepared(tmp_path_factory.mktemp("kernel"), before=before) as kernel:
         kernel.value(PAGE + "1")
-        kernel.run("threading.Timer(0.2, go.set).start(); wb.start(held, 0).result()", stdin=True)  # the first view takes a moment to load
+        kernel.run(
+            "threading.Timer(0.2, go.set).start(); wb.start(held, 0).result()", stdin=True
+        )  # the first view takes a moment to load
         yield kernel
 
 
 @pytest.fixture
 def kernel(one_kernel: Kernel) -> Kernel:
-    """The kernel with a page that is open, from which nothing was heard yet, and a run ``r`` that works until it is let go."""
-    one_kernel.value("go.set(); [wb.run(v.id).result() for v in wb.runs if v.status == 'running']; 1")
-    one_kernel.value("wb._output.watched = lambda run: False; go.clear(); begun.clear(); r = wb.start(held, 7); begun.wait(30)")
+    """The kernel with a page that is open, from which nothing was heard yet, and a run ``r`` that
+    works until it is let go.
+    """
+    one_kernel.value(
+        "go.set(); [wb.run(v.id).result() for v in wb.runs if v.status == 'running']; 1"
+    )
+    one_kernel.value(
+        "wb._output.watched = lambda run: False; go.clear(); begun.clear(); r = wb.start(held, 7);"
+        " begun.wait(30)"
+    )
     one_kernel.open_comm("page", "page")
     one_kernel.value("frontend.UNHEARD = 0.5; heard.clear(); order.clear(); marks.clear(); 1")
     return one_kernel
@@ -98,12 +112,14 @@ def value(kernel: Kernel, code: str) -> Any:
     return ast.literal_eval(kernel.value(code))
 
 
-# -- what must hold on every line ------------------------------------------------------------------------------------------------
+# -- what must hold on every line ------------------------------------------------------------------
 
 
 @first
 @ways
-def test_clicks_come_at_once_and_what_is_queued_behind_runs_in_order(kernel: Kernel, way: str) -> None:
+def test_clicks_come_at_once_and_what_is_queued_behind_runs_in_order(
+    kernel: Kernel, way: str
+) -> None:
     cell = waiting(kernel, f"{way}; order.append('waited')")
     queued = [kernel.send(f"order.append({n})") for n in range(20)]
     for n in range(8):
@@ -192,7 +208,9 @@ def test_a_page_that_is_heard_from_is_asked_by_clicks_alone(kernel: Kernel) -> N
 
 @first
 @pytest.mark.parametrize("way", ["q.result()", "await q"])
-def test_where_no_page_is_heard_from_the_cell_asks_after_a_moment_and_a_click_still_counts(kernel: Kernel, way: str) -> None:
+def test_where_no_page_is_heard_from_the_cell_asks_after_a_moment_and_a_click_still_counts(
+    kernel: Kernel, way: str
+) -> None:
     cell = kernel.send(f"q = wb.start(asks, 1); {way}", stdin=True)
     assert kernel.asked().startswith("[a]pprove")
     rest(kernel, 0.5)
@@ -203,7 +221,7 @@ def test_where_no_page_is_heard_from_the_cell_asks_after_a_moment_and_a_click_st
     assert_at_once(clicks(kernel))
 
 
-# -- what holds beside ------------------------------------------------------------------------------------------------------------
+# -- what holds beside -----------------------------------------------------------------------------
 
 
 @later
@@ -238,7 +256,10 @@ def test_a_handler_that_raises_costs_nothing_but_itself(kernel: Kernel, way: str
     click(kernel, "go", do="go.set()")
     assert kernel.finish(cell).status == "ok", cell.error
     assert [n for n, _ in clicks(kernel)][-1] == "go"
-    assert all(word in each.text for word, each in zip(["ZeroDivisionError", "AttributeError"], failed, strict=True)), "told as ever"
+    assert all(
+        word in each.text
+        for word, each in zip(["ZeroDivisionError", "AttributeError"], failed, strict=True)
+    ), "told as ever"
 
 
 @later
@@ -282,17 +303,27 @@ def test_two_workbenches_wait_within_one_another(kernel: Kernel) -> None:
 
 @later
 @ways
-def test_a_click_is_answered_by_busy_and_idle_and_what_the_cell_prints_stays_its_own(kernel: Kernel, way: str) -> None:
-    kernel.value("get_ipython().events.register('post_execute', mark := lambda: marks.append('cell')); 1")
+def test_a_click_is_answered_by_busy_and_idle_and_what_the_cell_prints_stays_its_own(
+    kernel: Kernel, way: str
+) -> None:
+    kernel.value(
+        "get_ipython().events.register('post_execute', mark := lambda: marks.append('cell')); 1"
+    )
     cell = waiting(kernel, f"print('before', end='', flush=False); {way}; print(' after')")
     sent = [click(kernel, n, do="print('of the click')") for n in range(3)]
     kernel.pump(lambda: all(each.idle for each in sent), 2)
     assert not cell.done
     click(kernel, "go", do="marks.append('go'); go.set()")
     kernel.finish(cell)
-    assert cell.text.startswith("begun\nbefore") and " after" in cell.text and "click" not in cell.text
+    assert (
+        cell.text.startswith("begun\nbefore") and " after" in cell.text and "click" not in cell.text
+    )
     marks = value(kernel, "get_ipython().events.unregister('post_execute', mark); marks")
-    assert marks[:3] == ["cell", "go", "cell"], "what IPython does after a cell, it does not after a click while one runs"
+    assert marks[:3] == [
+        "cell",
+        "go",
+        "cell",
+    ], "what IPython does after a cell, it does not after a click while one runs"
 
 
 @later
@@ -322,12 +353,15 @@ def test_a_flood_keeps_no_wait_from_its_own_work(kernel: Kernel) -> None:
 @later
 @pytest.mark.parametrize("way", ["r.result()", "await r", "r.wait()"])
 def test_messages_from_a_subshell_come_at_once_too(kernel: Kernel, way: str) -> None:
-    """JupyterLab sends clicks to a subshell; ipykernel 7.4 brings those of a widget that was made in a cell back to the main shell."""
+    """JupyterLab sends clicks to a subshell; ipykernel 7.4 brings those of a widget that was made
+    in a cell back to the main shell.
+    """
     if kernel.value("hasattr(get_ipython().kernel, 'shell_channel_thread')") == "False":
         pytest.skip("ipykernel 6 has no subshells")
     shell = kernel.subshell()
     kernel.value(
-        f"import comm; made = comm.create_comm(target_name='here', comm_id='made {shell}'); page(made, {{'content': {{'data': {{}}}}}})"
+        f"import comm; made = comm.create_comm(target_name='here', comm_id='made {shell}');"
+        " page(made, {'content': {'data': {}}})"
     )
     cell = waiting(kernel, way)
     for n in range(5):
@@ -364,12 +398,15 @@ def test_where_the_names_are_missing_cells_wait_all_the_same(kernel: Kernel, way
 
 @later
 @pytest.mark.parametrize("way", ["r.result()", "await r", "r.wait()"])
-def test_names_that_mean_something_else_are_left_alone_from_then_on(kernel: Kernel, way: str) -> None:
+def test_names_that_mean_something_else_are_left_alone_from_then_on(
+    kernel: Kernel, way: str
+) -> None:
     kernel.value("publish = get_ipython().kernel._publish_status; 1")
     try:
         cell = waiting(
             kernel,
-            f"get_ipython().kernel._publish_status = lambda: None\ntry:\n    {way}\nfinally:\n    del get_ipython().kernel._publish_status",
+            f"get_ipython().kernel._publish_status = lambda: None\ntry:\n    {way}\nfinally:\n   "
+            " del get_ipython().kernel._publish_status",
         )
         queued = kernel.send("order.append(1)")
         click(kernel, "lost")
@@ -378,7 +415,10 @@ def test_names_that_mean_something_else_are_left_alone_from_then_on(kernel: Kern
         kernel.interrupt()
         assert kernel.finish(cell).error is not None
         assert kernel.finish(queued).status == "aborted"
-        assert kernel.value("pump._Line.broken, pump._Line.open, r.status") == "(True, None, 'running')"
+        assert (
+            kernel.value("pump._Line.broken, pump._Line.open, r.status")
+            == "(True, None, 'running')"
+        )
         assert kernel.value("go.set(); r.result()") == "7"
     finally:
         kernel.value("pump._Line.broken = False; 1")

@@ -1,4 +1,6 @@
-"""In a replay one's own answers count before all that opened files have brought; where a brought one was served, the report says so."""
+"""In a replay one's own answers count before all that opened files have brought; where a brought
+one was served, the report says so.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,10 @@ def notes(tmp_path: Path) -> Path:
 
 def theirs(tmp_path: Path, sources: Any, identity: str, **settings: Any) -> Path:
     """Returns an exported run of another installation, whose model says what is false."""
-    with another_installation(tmp_path / "state"), sk.Workbench(tmp_path / "theirs", settings=sk.Settings.load(**settings)) as wb:
+    with (
+        another_installation(tmp_path / "state"),
+        sk.Workbench(tmp_path / "theirs", settings=sk.Settings.load(**settings)) as wb,
+    ):
         run = wb.research(QUESTION, sources=sources, model=Writing(FALSE, identity))
         run.result(60)
         return wb.export(run.id, tmp_path / "theirs.run")
@@ -50,7 +55,9 @@ def theirs(tmp_path: Path, sources: Any, identity: str, **settings: Any) -> Path
 
 @pytest.mark.parametrize("other", IDENTITIES)
 @pytest.mark.parametrize("own", IDENTITIES)
-def test_own_answers_count_first_under_whatever_name_they_were_given(tmp_path: Path, notes: Path, own: str, other: str) -> None:
+def test_own_answers_count_first_under_whatever_name_they_were_given(
+    tmp_path: Path, notes: Path, own: str, other: str
+) -> None:
     file = theirs(tmp_path, [notes], other)
     home = tmp_path / "home"
     with sk.Workbench(home) as wb:
@@ -61,18 +68,26 @@ def test_own_answers_count_first_under_whatever_name_they_were_given(tmp_path: P
             model = Writing("not asked", asked)
             report = wb.research(QUESTION, sources=[notes], model=model).result(60)
             assert [claim.text for claim in report.claims] == [TRUE], (own, other, asked)
-            assert model.calls == [] and not [note for note in report.notes if "opened here" in note]
+            assert model.calls == [] and not [
+                note for note in report.notes if "opened here" in note
+            ]
 
 
 def test_a_report_tells_which_of_its_answers_came_with_an_opened_file(tmp_path: Path) -> None:
     with FakeWeb() as web:
         web.article("/hive", "The waggle hive", f"{TRUE} {FALSE}")
         file = theirs(tmp_path, ["searxng"], "", **web.settings)
-        with sk.Workbench(tmp_path / "home", settings=sk.Settings.load(**web.settings, mode="replay")) as wb:
+        with sk.Workbench(
+            tmp_path / "home", settings=sk.Settings.load(**web.settings, mode="replay")
+        ) as wb:
             wb.open_export(file)
             before = len(web.requests)
-            report = wb.research(QUESTION, sources=["searxng"], model=Writing("not asked", "")).result(60)
+            report = wb.research(
+                QUESTION, sources=["searxng"], model=Writing("not asked", "")
+            ).result(60)
             assert FALSE in [claim.text for claim in report.claims]
             said = [note for note in report.notes if "a file that was opened here" in note]
-            assert len(said) == 2 and "Answers of a model" in said[0] and "searxng" in said[1], report.notes
+            assert len(said) == 2 and "Answers of a model" in said[0] and "searxng" in said[1], (
+                report.notes
+            )
         assert len(web.requests) == before

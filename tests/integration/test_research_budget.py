@@ -1,4 +1,6 @@
-"""What a research with a model may spend, what it is said to have spent, and that what was paid for is served to whom it belongs."""
+"""What a research with a model may spend, what it is said to have spent, and that what was paid for
+is served to whom it belongs.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,13 @@ def wb(tmp_path: Path) -> Any:
 
 
 class Priced(ScriptedModel):
-    """Takes so many dollars for each call, and so long; tells its price before where it knows it."""
+    """Takes so many dollars for each call, and so long; tells its price before where it knows
+    it.
+    """
 
-    def __init__(self, usd: float | None, *, seconds: float = 0.0, told: float | None = None, **usage: Any) -> None:
+    def __init__(
+        self, usd: float | None, *, seconds: float = 0.0, told: float | None = None, **usage: Any
+    ) -> None:
         inner = scripted(plan=plans, gaps=hops, write=good_report)
         super().__init__(inner._answer, name=inner.name)
         self.usage = Usage(**{"prompt": 1_000, "completion": 100, "usd": usd, **usage})
@@ -60,13 +66,25 @@ def paid(*runs: sk.Run) -> tuple[int, float]:
     return sum(line.calls for line in lines), sum(line.usd or 0.0 for line in lines)
 
 
-# -- at the limit ----------------------------------------------------------------------------------------------------------
+# -- at the limit ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "answer", [{"usd": -1}, {"usd": None}, {"usd": math.inf}, {"usd": "much"}, {"usd": True}, {"dollars": 3}, ["x"], 7]
+    "answer",
+    [
+        {"usd": -1},
+        {"usd": None},
+        {"usd": math.inf},
+        {"usd": "much"},
+        {"usd": True},
+        {"dollars": 3},
+        ["x"],
+        7,
+    ],
 )
-def test_an_answer_that_does_not_fit_is_refused_and_lifts_no_limit(wb: sk.Workbench, answer: Any) -> None:
+def test_an_answer_that_does_not_fit_is_refused_and_lifts_no_limit(
+    wb: sk.Workbench, answer: Any
+) -> None:
     model = Priced(3.0)
     question = waiting(run := wb.research(QUESTION, model=model, budget=sk.Budget(usd=0.01)))
     with pytest.raises(sk.UsageError):
@@ -76,7 +94,9 @@ def test_an_answer_that_does_not_fit_is_refused_and_lifts_no_limit(wb: sk.Workbe
     assert run.result(20).claims
 
 
-def test_a_limit_that_an_answer_leaves_out_stays_and_a_number_in_words_of_digits_counts(wb: sk.Workbench) -> None:
+def test_a_limit_that_an_answer_leaves_out_stays_and_a_number_in_words_of_digits_counts(
+    wb: sk.Workbench,
+) -> None:
     model = Priced(3.0)
     run = wb.research(QUESTION, model=model, budget=sk.Budget(usd=0.01, calls=2))
     waiting(run).approve({"usd": "50"})
@@ -94,11 +114,15 @@ def test_a_call_whose_price_is_known_is_asked_about_before_it_is_made(wb: sk.Wor
     question.reject()
     assert run.result(20).claims and model.asked == 0
     enough = Priced(3.0, told=4.0)
-    report = wb.research(QUESTION, model=enough, budget=sk.Budget(usd=10.0), approve={"spend": "deny"}, name="enough").result(20)
+    report = wb.research(
+        QUESTION, model=enough, budget=sk.Budget(usd=10.0), approve={"spend": "deny"}, name="enough"
+    ).result(20)
     assert enough.asked == 3 and report.notes == ()
 
 
-def test_a_server_s_price_is_reserved_too(wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_s_price_is_reserved_too(
+    wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with ModelServer("{}") as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         monkeypatch.setenv("OPENAI_API_KEY", "none")
@@ -116,7 +140,10 @@ def test_what_is_proposed_is_enough_to_go_on(wb: sk.Workbench) -> None:
         asked[-1].approve()
     assert model.asked == 3 and len(asked) <= 3, [one.question for one in asked]
     unknown = wb.research(QUESTION, model=Priced(3.0), budget=sk.Budget(usd=0.01), name="unknown")
-    said = "The budget allows $0.01: $3.00 used, $3.00 more needed. What the next call costs is not known. Go on with a budget of this?"
+    said = (
+        "The budget allows $0.01: $3.00 used, $3.00 more needed. What the next call costs is not"
+        " known. Go on with a budget of this?"
+    )
     question = waiting(unknown)
     assert question.question == said and question.payload == {"usd": 6.0}
     unknown.cancel()
@@ -130,14 +157,22 @@ def test_yes_to_everything_goes_over_a_budget_once(wb: sk.Workbench) -> None:
     assert any("spend" in note and "once" in note for note in report.notes), report.notes
     assert [one.status for one in run.approvals if one.ask == "spend"] == ["approved", "rejected"]
     named = Priced(1.0, told=1.0)
-    wb.research(QUESTION, model=named, budget=sk.Budget(usd=0.1), approve={"spend": "auto", "default": "auto"}, name="named").result(20)
+    wb.research(
+        QUESTION,
+        model=named,
+        budget=sk.Budget(usd=0.1),
+        approve={"spend": "auto", "default": "auto"},
+        name="named",
+    ).result(20)
     assert named.asked == 3
 
 
-# -- what is booked --------------------------------------------------------------------------------------------------------
+# -- what is booked --------------------------------------------------------------------------------
 
 
-def test_a_call_whose_run_was_cancelled_is_booked_by_who_is_served_it_next_and_once(wb: sk.Workbench) -> None:
+def test_a_call_whose_run_was_cancelled_is_booked_by_who_is_served_it_next_and_once(
+    wb: sk.Workbench,
+) -> None:
     model = Priced(1.0, seconds=0.5)
     first = wb.research(QUESTION, model=model)
     while not model.asked:
@@ -152,7 +187,9 @@ def test_a_call_whose_run_was_cancelled_is_booked_by_who_is_served_it_next_and_o
     assert paid(third) == (0, 0.0)
 
 
-def test_a_call_whose_run_was_cancelled_while_others_waited_for_it_is_booked_once(wb: sk.Workbench) -> None:
+def test_a_call_whose_run_was_cancelled_while_others_waited_for_it_is_booked_once(
+    wb: sk.Workbench,
+) -> None:
     model = Priced(1.0, seconds=0.5)
     first = wb.research(QUESTION, model=model)
     while not model.asked:
@@ -165,7 +202,9 @@ def test_a_call_whose_run_was_cancelled_while_others_waited_for_it_is_booked_onc
     assert paid(first, *others) == (model.asked, 3.0) == (3, 3.0)
 
 
-def test_a_call_that_failed_after_its_run_was_cancelled_is_booked_by_who_waited(wb: sk.Workbench) -> None:
+def test_a_call_that_failed_after_its_run_was_cancelled_is_booked_by_who_waited(
+    wb: sk.Workbench,
+) -> None:
     class Failing(Priced):
         async def complete(self, messages: Sequence[Message], **given: Any) -> Reply:
             await super().complete(messages, **given)
@@ -182,42 +221,73 @@ def test_a_call_that_failed_after_its_run_was_cancelled_is_booked_by_who_waited(
     assert paid(first, second) == (model.asked, float(model.asked))
 
 
-def test_every_request_counts_and_none_goes_over_the_calls_that_are_left(wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_request_counts_and_none_goes_over_the_calls_that_are_left(
+    wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     with ModelServer("no JSON") as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        run = wb.research(QUESTION, model="openai:bad", budget=sk.Budget(calls=1), approve={"spend": "deny"})
+        run = wb.research(
+            QUESTION, model="openai:bad", budget=sk.Budget(calls=1), approve={"spend": "deny"}
+        )
         run.result(20)
         assert server.calls == 1 == paid(run)[0]
-    with ModelServer(lambda asked: json.dumps({"questions": []}), faults=[Fault(kind="status", status=500)]) as server:
+    with ModelServer(
+        lambda asked: json.dumps({"questions": []}), faults=[Fault(kind="status", status=500)]
+    ) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        run = wb.research(QUESTION, model="openai:late", budget=sk.Budget(calls=2), approve={"spend": "deny"}, name="late")
+        run = wb.research(
+            QUESTION,
+            model="openai:late",
+            budget=sk.Budget(calls=2),
+            approve={"spend": "deny"},
+            name="late",
+        )
         run.result(20)
         assert server.calls == 2 == paid(run)[0]
 
 
-@pytest.mark.parametrize("usage", [{"prompt": -5}, {"prompt": "12a"}, {"completion": math.nan}, {"usd": -3.0}, {"usd": math.nan}])
-def test_a_model_that_says_nonsense_of_what_it_used_is_served_all_the_same(wb: sk.Workbench, usage: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "usage",
+    [{"prompt": -5}, {"prompt": "12a"}, {"completion": math.nan}, {"usd": -3.0}, {"usd": math.nan}],
+)
+def test_a_model_that_says_nonsense_of_what_it_used_is_served_all_the_same(
+    wb: sk.Workbench, usage: dict[str, Any]
+) -> None:
     model = Priced(**{"usd": None, **usage})
     run = wb.research(QUESTION, model=model, budget=sk.Budget(usd=1.0, tokens=10**6))
     assert [claim.verdict for claim in run.result(20).claims] == ["supported", "supported"]
-    assert all(line.tokens_in >= 0 and line.tokens_out >= 0 and (line.usd or 0.0) >= 0 for line in run.cost)
+    assert all(
+        line.tokens_in >= 0 and line.tokens_out >= 0 and (line.usd or 0.0) >= 0 for line in run.cost
+    )
 
 
-# -- whose answer it is ----------------------------------------------------------------------------------------------------
+# -- whose answer it is ----------------------------------------------------------------------------
 
 
 def city(town: str) -> Any:
     def say(asked: Asked) -> Any:
         lines = [line for line in asked.said.splitlines() if line.startswith("[") and town in line]
-        texts = {"Dornbirn": "Johann Imker was born in Dornbirn in 1844.", "Graz": "He first showed the waggle hive at Graz in 1871."}
-        claims = [{"text": texts[town], "cites": [int(line[1 : line.index("]")]) for line in lines[:1]]}]
-        return {"questions": [], "enough": True, "claims": claims if asked.said.startswith("Write a report") else [], "missing": []}
+        texts = {
+            "Dornbirn": "Johann Imker was born in Dornbirn in 1844.",
+            "Graz": "He first showed the waggle hive at Graz in 1871.",
+        }
+        claims = [
+            {"text": texts[town], "cites": [int(line[1 : line.index("]")]) for line in lines[:1]]}
+        ]
+        return {
+            "questions": [],
+            "enough": True,
+            "claims": claims if asked.said.startswith("Write a report") else [],
+            "missing": [],
+        }
 
     return say
 
 
-def test_another_server_of_the_same_model_is_asked_itself(tmp_path: Path, wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_server_of_the_same_model_is_asked_itself(
+    tmp_path: Path, wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answers, files = {}, {}
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     wb.close()
@@ -233,15 +303,22 @@ def test_another_server_of_the_same_model_is_asked_itself(tmp_path: Path, wb: sk
     monkeypatch.delenv("OPENAI_BASE_URL")
     monkeypatch.delenv("OPENAI_API_KEY")
     for town, file in files.items():  # on another machine, where nobody knows of either server
-        with sk.Workbench(tmp_path / f"there {town}", settings=sk.Settings.load(mode="replay")) as there:
+        with sk.Workbench(
+            tmp_path / f"there {town}", settings=sk.Settings.load(mode="replay")
+        ) as there:
             there.open_export(file)
-            report = there.research(QUESTION, sources=tmp_path / "texts", model="openai:x").result(20)
+            report = there.research(QUESTION, sources=tmp_path / "texts", model="openai:x").result(
+                20
+            )
             note = next(note for note in report.notes if "a file that was opened here" in note)
             assert report.to_markdown().replace(f"**Note:** {note}\n\n", "") == answers[town]
 
 
 def test_two_scripts_of_one_name_are_asked_each(wb: sk.Workbench) -> None:
-    scripts = [{"Write a report": {"claims": [], "missing": [what]}, "": {"questions": [], "enough": True}} for what in ("this", "that")]
+    scripts = [
+        {"Write a report": {"claims": [], "missing": [what]}, "": {"questions": [], "enough": True}}
+        for what in ("this", "that")
+    ]
     for n, script in enumerate(scripts):
         model = ScriptedModel(script)
         wb.research(QUESTION, model=model, name=f"run {n}").result(20)
@@ -251,7 +328,7 @@ def test_two_scripts_of_one_name_are_asked_each(wb: sk.Workbench) -> None:
         assert not again.calls
 
 
-# -- what is shown while it is written ---------------------------------------------------------------------------------------
+# -- what is shown while it is written -------------------------------------------------------------
 
 
 def shown(text: str, size: int) -> str:
@@ -267,7 +344,9 @@ def test_sentences_are_shown_whole_in_whatever_pieces_they_come(size: int) -> No
     texts = ['Say "bees" \\ twice.', "", "Ünïcode 🐝 and\nlines.", "\\", "End"]
     written = json.dumps({"claims": [{"text": text, "cites": [1]} for text in texts]})
     assert shown(written, size) == 'Say "bees" \\ twice. Ünïcode 🐝 and\nlines. \\ End'
-    assert shown('{"text" : "a \\uZZZZZZ b", "text":"c \\ud83d d\\ud83d"', size).startswith("a \\uZZZZZZ b c ")
+    assert shown('{"text" : "a \\uZZZZZZ b", "text":"c \\ud83d d\\ud83d"', size).startswith(
+        "a \\uZZZZZZ b c "
+    )
 
 
 def test_a_long_sentence_is_shown_in_time_that_grows_with_it() -> None:

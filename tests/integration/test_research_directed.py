@@ -1,4 +1,6 @@
-"""What becomes of a research that people direct while it works: told to finish, out of time, its plan edited, steered."""
+"""What becomes of a research that people direct while it works: told to finish, out of time, its
+plan edited, steered.
+"""
 
 from __future__ import annotations
 
@@ -58,12 +60,24 @@ def cut(report: sk.Report) -> list[str]:
 
 @pytest.mark.parametrize(
     ("slow", "what"),
-    [("Split the question", "planning with the model"), ("Do these quotes", "looking for gaps"), ("not borne out", "rewriting")],
+    [
+        ("Split the question", "planning with the model"),
+        ("Do these quotes", "looking for gaps"),
+        ("not borne out", "rewriting"),
+    ],
 )
-def test_finish_now_waits_for_no_answer_that_it_can_do_without(wb: sk.Workbench, slow: str, what: str) -> None:
+def test_finish_now_waits_for_no_answer_that_it_can_do_without(
+    wb: sk.Workbench, slow: str, what: str
+) -> None:
     def doubtful(messages: Sequence[Message]) -> Any:
         report = good_report(messages)
-        return {**report, "claims": [{**report["claims"][0], "text": "Johann Imker sold honey in Vienna."}, *report["claims"][1:]]}
+        return {
+            **report,
+            "claims": [
+                {**report["claims"][0], "text": "Johann Imker sold honey in Vienna."},
+                *report["claims"][1:],
+            ],
+        }
 
     model = Slow(slow, plan=plans, gaps=hops, write=doubtful)
     run = wb.research(QUESTION, model=model)
@@ -78,7 +92,9 @@ def test_finish_now_waits_for_no_answer_that_it_can_do_without(wb: sk.Workbench,
     assert not wb.errors
 
 
-def test_finish_now_gives_the_model_a_moment_to_write_in_and_no_more(wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finish_now_gives_the_model_a_moment_to_write_in_and_no_more(
+    wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sentient_kernel.research.model_calls.LAST_WORD", 0.3)
     model = Slow("Write a report", plan=plans, gaps=hops, write=good_report)
     run = wb.research(QUESTION, model=model)
@@ -89,7 +105,9 @@ def test_finish_now_gives_the_model_a_moment_to_write_in_and_no_more(wb: sk.Work
     assert "writing with the model" in cut(report)[0]
 
 
-def test_what_was_not_waited_for_is_not_waited_for_in_a_replay(tmp_path: Path, wb: sk.Workbench) -> None:
+def test_what_was_not_waited_for_is_not_waited_for_in_a_replay(
+    tmp_path: Path, wb: sk.Workbench
+) -> None:
     model = Slow("Do these quotes", plan=plans, gaps=hops, write=good_report)
     run = wb.research(QUESTION, model=model, approve={"spend": "ask"}, budget=sk.Budget(calls=2))
     model.wait()
@@ -108,11 +126,15 @@ def test_a_run_whose_time_is_over_says_what_it_left_out(wb: sk.Workbench) -> Non
     model = Slow("Do these quotes", plan=plans, gaps=hops, write=good_report)
     report = wb.research(QUESTION, model=model, budget=sk.Budget(seconds=0.5)).result(30)
     (note,) = cut(report)
-    assert note.startswith("Its 0.5 s were over before all was done.") and "looking for gaps" in note
+    assert (
+        note.startswith("Its 0.5 s were over before all was done.") and "looking for gaps" in note
+    )
     assert note in report.to_markdown()
 
 
-def test_a_run_that_was_asked_to_finish_and_leaves_nothing_out_says_nothing(wb: sk.Workbench) -> None:
+def test_a_run_that_was_asked_to_finish_and_leaves_nothing_out_says_nothing(
+    wb: sk.Workbench,
+) -> None:
     run = wb.research("When was Johann Imker born?", approve={"plan": "ask"})
     run.wait(20)
     run.finish_now()
@@ -149,11 +171,18 @@ def test_without_a_model_what_people_say_is_searched_for_too(wb: sk.Workbench) -
 
 
 def test_a_report_says_which_versions_read_and_asked(wb: sk.Workbench) -> None:
-    asked = wb.research(QUESTION, model=scripted(plan=plans, gaps=hops, write=good_report)).result(20).made_with
+    asked = (
+        wb.research(QUESTION, model=scripted(plan=plans, gaps=hops, write=good_report))
+        .result(20)
+        .made_with
+    )
     read = wb.research(QUESTION).result(20).made_with
     for name in ("python", "trafilatura", "pypdfium2"):
         version = platform.python_version() if name == "python" else metadata.version(name)
-        assert f"{name} {version}" in asked["sentient_kernel"] and f"{name} {version}" in read["sentient_kernel"]
+        assert (
+            f"{name} {version}" in asked["sentient_kernel"]
+            and f"{name} {version}" in read["sentient_kernel"]
+        )
     assert f"pydantic-ai-slim {metadata.version('pydantic-ai-slim')}" in asked["sentient_kernel"]
     assert "pydantic" not in read["sentient_kernel"]
     assert read["sentient_kernel"].startswith(f"{sk.__version__} (")
@@ -164,4 +193,7 @@ def test_what_people_say_too_late_is_told_to_have_made_no_difference(wb: sk.Work
     run = wb.research(QUESTION, model=model)
     model.wait()
     run.steer("Only sources from Graz.")
-    assert "This was told too late to make a difference: “Only sources from Graz.”" in run.result(20).notes
+    assert (
+        "This was told too late to make a difference: “Only sources from Graz.”"
+        in run.result(20).notes
+    )

@@ -1,4 +1,6 @@
-"""An embedder, where one is set, finds sentences that say the same as their quotes in other words."""
+"""An embedder, where one is set, finds sentences that say the same as their quotes in other
+words.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,13 @@ TEXTS = {
 }
 SAME = "The waggle hive earned its inventor an award."
 OTHER = "The waggle hive ruined its inventor with debts."
-TOPICS = ("medal award silver earned won graz capital", "glass sides", "painted white", "weighs kilograms", "ruined debts lawsuits")
+TOPICS = (
+    "medal award silver earned won graz capital",
+    "glass sides",
+    "painted white",
+    "weighs kilograms",
+    "ruined debts lawsuits",
+)
 
 
 def vector(text: str) -> list[float]:
@@ -39,7 +47,10 @@ class Served(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         type(self).asked.append(body["input"])
-        data = [{"object": "embedding", "index": n, "embedding": vector(text)} for n, text in enumerate(body["input"])]
+        data = [
+            {"object": "embedding", "index": n, "embedding": vector(text)}
+            for n, text in enumerate(body["input"])
+        ]
         told = {
             "object": "list",
             "model": body["model"],
@@ -74,8 +85,15 @@ def writes(messages: Sequence[Message]) -> Any:
     text = messages[-1].text
     if not text.startswith("Write a report"):
         return {"questions": [], "enough": True, "claims": []}
-    number = next(int(line[1 : line.index("]")]) for line in text.splitlines() if line.startswith("[") and "silver medal" in line)
-    return {"claims": [{"text": SAME, "cites": [number]}, {"text": OTHER, "cites": [number]}], "missing": []}
+    number = next(
+        int(line[1 : line.index("]")])
+        for line in text.splitlines()
+        if line.startswith("[") and "silver medal" in line
+    )
+    return {
+        "claims": [{"text": SAME, "cites": [number]}, {"text": OTHER, "cites": [number]}],
+        "missing": [],
+    }
 
 
 def ask(tmp_path: Path, embedder: str, name: str) -> Any:
@@ -86,12 +104,23 @@ def ask(tmp_path: Path, embedder: str, name: str) -> Any:
     settings = sk.Settings.load(embedder=embedder)
     with sk.Workbench(tmp_path / "home", settings=settings) as wb:
         model = ScriptedModel(writes, name=name)
-        return wb.research("What did the waggle hive bring Johann Imker?", sources=folder, model=model).result(60)
+        return wb.research(
+            "What did the waggle hive bring Johann Imker?", sources=folder, model=model
+        ).result(60)
 
 
-def test_what_means_the_same_is_borne_out_and_said_to_be_so_by_the_embedder(tmp_path: Path, served: type[Served]) -> None:
+def test_what_means_the_same_is_borne_out_and_said_to_be_so_by_the_embedder(
+    tmp_path: Path, served: type[Served]
+) -> None:
     without = ask(tmp_path, "", "one")
-    assert not [claim.text for claim in without.claims if claim.text in (SAME, OTHER) and claim.verdict == "supported"] and not served.asked
+    assert (
+        not [
+            claim.text
+            for claim in without.claims
+            if claim.text in (SAME, OTHER) and claim.verdict == "supported"
+        ]
+        and not served.asked
+    )
     report = ask(tmp_path, "openai:meaning-1", "two")
     verdicts = {claim.text: claim.verdict for claim in report.claims}
     assert (verdicts[SAME], verdicts[OTHER]) == ("supported", "unsupported")
@@ -101,7 +130,9 @@ def test_what_means_the_same_is_borne_out_and_said_to_be_so_by_the_embedder(tmp_
     assert len(served.asked) == asked == 1
 
 
-def test_embedder_that_answers_half_costs_nothing_but_a_note(tmp_path: Path, served: type[Served]) -> None:
+def test_embedder_that_answers_half_costs_nothing_but_a_note(
+    tmp_path: Path, served: type[Served]
+) -> None:
     served.broken = True
     report = ask(tmp_path, "openai:meaning-1", "one")
     assert report.claims and any("embedder did not help" in note for note in report.notes)

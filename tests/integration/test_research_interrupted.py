@@ -1,4 +1,6 @@
-"""A research that is interrupted goes on in another process with all that it had found, and its report is the same."""
+"""A research that is interrupted goes on in another process with all that it had found, and its
+report is the same.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,14 @@ from sentient_kernel.testing import FakeWeb, Fault, ModelServer
 from sentient_kernel.testing.models import Asked
 
 QUESTION = "In which town was the inventor of the waggle hive born?"
-HIVE = "The waggle hive was invented by Johann Imker. The waggle hive has glass on two sides. Its frames were made of lime wood."
-BORN = "Johann Imker, the inventor of the waggle hive, was born in the town of Dornbirn in 1844. He kept bees from the age of nine."
+HIVE = (
+    "The waggle hive was invented by Johann Imker. The waggle hive has glass on two sides. Its"
+    " frames were made of lime wood."
+)
+BORN = (
+    "Johann Imker, the inventor of the waggle hive, was born in the town of Dornbirn in 1844. He"
+    " kept bees from the age of nine."
+)
 MODEL = "openai:scripted-1"
 CHILD = """
 import sys, sentient_kernel as sk
@@ -39,21 +47,36 @@ def kind(asked: Asked) -> str:
 def say(asked: Asked) -> Any:
     """Plans one search, finds nothing missing, and writes where he was born."""
     lines = str(asked.body["messages"][-1]["content"]).splitlines()
-    cites = [int(line[1 : line.index("]")]) for line in lines if line.startswith("[") and "Dornbirn" in line][:1]
+    cites = [
+        int(line[1 : line.index("]")])
+        for line in lines
+        if line.startswith("[") and "Dornbirn" in line
+    ][:1]
     return {
-        "plan": {"questions": [{"question": "Where was Johann Imker born?", "query": "Johann Imker born"}]},
+        "plan": {
+            "questions": [
+                {"question": "Where was Johann Imker born?", "query": "Johann Imker born"}
+            ]
+        },
         "gaps": {"enough": True, "questions": []},
-        "write": {"claims": [{"text": "Johann Imker was born in Dornbirn in 1844.", "cites": cites}], "missing": []},
+        "write": {
+            "claims": [{"text": "Johann Imker was born in Dornbirn in 1844.", "cites": cites}],
+            "missing": [],
+        },
     }.get(kind(asked), {"claims": []})
 
 
 class Outside:
-    """A web and a model on this machine; the model can be told to keep silent at a kind of question."""
+    """A web and a model on this machine; the model can be told to keep silent at a kind of
+    question.
+    """
 
     def __init__(self) -> None:
         self.silent = ""
         self.web = FakeWeb()
-        self.model = ModelServer(say, faults=lambda asked: Fault(kind="hang") if kind(asked) == self.silent else None)
+        self.model = ModelServer(
+            say, faults=lambda asked: Fault(kind="hang") if kind(asked) == self.silent else None
+        )
 
     @property
     def asked(self) -> list[str]:
@@ -78,19 +101,26 @@ class Outside:
 def outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Outside]:
     outside = Outside()
     with outside.web as web, outside.model as model:
-        for place, title, text in (("hive", "The waggle hive", HIVE), ("imker", "Johann Imker", BORN)):
+        for place, title, text in (
+            ("hive", "The waggle hive", HIVE),
+            ("imker", "Johann Imker", BORN),
+        ):
             web.article(f"/{place}", title, text)
             web.wiki(title, text)
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("OPENAI_BASE_URL", model.url)
         monkeypatch.setenv("OPENAI_API_KEY", "none")
         for name, value in web.settings.items():
-            monkeypatch.setenv(f"SENTIENT_{name.upper()}", ",".join(value) if isinstance(value, tuple) else value)
+            monkeypatch.setenv(
+                f"SENTIENT_{name.upper()}", ",".join(value) if isinstance(value, tuple) else value
+            )
         yield outside
 
 
 def sources(outside: Outside, what: str) -> list[str]:
-    return [f"{outside.web.url}/hive", f"{outside.web.url}/imker"] if what == "addresses" else [what]
+    return (
+        [f"{outside.web.url}/hive", f"{outside.web.url}/imker"] if what == "addresses" else [what]
+    )
 
 
 def told(report: sk.Report) -> dict[str, Any]:
@@ -116,7 +146,10 @@ def test_killed_between_search_and_report_it_goes_on_with_all_that_it_had_found(
     given = sources(outside, what)
     expected = whole(outside, tmp_path / "whole", sources=given)
     outside.silent = at
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path / "home"), QUESTION, MODEL, *given], env=environment())
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(tmp_path / "home"), QUESTION, MODEL, *given],
+        env=environment(),
+    )
     outside.wait(at)
     child.send_signal(signal.SIGKILL)
     child.wait()
@@ -130,12 +163,35 @@ def test_killed_between_search_and_report_it_goes_on_with_all_that_it_had_found(
     assert set(outside.read.values()) == {1}, outside.read
 
 
-def test_approved_by_one_command_and_gone_on_with_by_another(outside: Outside, tmp_path: Path) -> None:
-    words = ["research", QUESTION, "--source", "web", "--model", MODEL, "--budget-usd", "0.001", "--approve", "ask", "--format", "json"]
+def test_approved_by_one_command_and_gone_on_with_by_another(
+    outside: Outside, tmp_path: Path
+) -> None:
+    words = [
+        "research",
+        QUESTION,
+        "--source",
+        "web",
+        "--model",
+        MODEL,
+        "--budget-usd",
+        "0.001",
+        "--approve",
+        "ask",
+        "--format",
+        "json",
+    ]
     env = environment(SENTIENT_HOME=str(tmp_path / "home"), SENTIENT_MODEL_PRICES=f"{MODEL}=50/50")
 
     def call(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command(*words), env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+        return subprocess.run(
+            command(*words),
+            env=env,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
 
     done = call(*words)
     while done.returncode == 4:
@@ -148,20 +204,32 @@ def test_approved_by_one_command_and_gone_on_with_by_another(outside: Outside, t
     assert Counter(outside.asked) == {"plan": 1, "gaps": 1, "write": 1}
 
 
-def test_waiting_for_an_answer_when_the_workbench_is_closed(outside: Outside, tmp_path: Path) -> None:
+def test_waiting_for_an_answer_when_the_workbench_is_closed(
+    outside: Outside, tmp_path: Path
+) -> None:
     expected = whole(outside, tmp_path / "whole", sources="web")
     with sk.Workbench(tmp_path / "home") as wb:
-        run = wb.research(QUESTION, model=MODEL, sources="web", budget=sk.Budget(calls=1), approve={"spend": "ask"})
+        run = wb.research(
+            QUESTION,
+            model=MODEL,
+            sources="web",
+            budget=sk.Budget(calls=1),
+            approve={"spend": "ask"},
+        )
         assert run.wait(20) == "waiting"
     with sk.Workbench(tmp_path / "home") as wb:
         assert wb.runs[0].status == "waiting"
         wb.approvals[0].approve({"calls": 20})
         report = wb.resume(run.id).result(30)
-    assert [claim.text for claim in report.claims] == [claim["text"] for claim in expected["claims"]]
+    assert [claim.text for claim in report.claims] == [
+        claim["text"] for claim in expected["claims"]
+    ]
     assert Counter(outside.asked) == {"plan": 1, "gaps": 1, "write": 1}
 
 
-def test_what_is_gone_from_the_cache_is_read_again_and_where_it_cannot_be_the_report_says_so(outside: Outside, tmp_path: Path) -> None:
+def test_what_is_gone_from_the_cache_is_read_again_and_where_it_cannot_be_the_report_says_so(
+    outside: Outside, tmp_path: Path
+) -> None:
     expected = whole(outside, tmp_path / "whole", sources="web")
     for there in (True, False):
         home = tmp_path / str(there)
@@ -203,7 +271,9 @@ def test_a_workbench_that_is_closed_while_a_model_is_asked_leaves_the_call_to_be
     assert Counter(outside.asked) == {"plan": 1, "gaps": 1, "write": 1, at: 2}
 
 
-def test_a_workbench_that_is_closed_while_a_page_is_read_does_not_blame_the_page(outside: Outside, tmp_path: Path) -> None:
+def test_a_workbench_that_is_closed_while_a_page_is_read_does_not_blame_the_page(
+    outside: Outside, tmp_path: Path
+) -> None:
     expected = whole(outside, tmp_path / "whole", sources="web")
     outside.web.fault("/imker", "hang")
     with sk.Workbench(tmp_path / "home") as wb:

@@ -1,4 +1,6 @@
-"""Waiting for a run in a real kernel: it shows itself, interrupts give the prompt back, questions are asked where somebody can answer."""
+"""Waiting for a run in a real kernel: it shows itself, interrupts give the prompt back, questions
+are asked where somebody can answer.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +11,39 @@ from collections.abc import Iterator
 import pytest
 from kernel_kit import Cell, Kernel, prepared
 
-DETACHED = "Detached. Run('held') goes on in the background: run.pause(), run.cancel(), or run.result() to wait again."
+DETACHED = (
+    "Detached. Run('held') goes on in the background: run.pause(), run.cancel(), or run.result() to"
+    " wait again."
+)
 
 
 @pytest.fixture(scope="module")
 def one_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     with prepared(tmp_path_factory.mktemp("kernel")) as kernel:
-        kernel.value("import sentient_kernel.notebook.interaction; sentient_kernel.notebook.interaction.UNHEARD = 0.2; 1")
+        kernel.value(
+            "import sentient_kernel.notebook.interaction;"
+            " sentient_kernel.notebook.interaction.UNHEARD = 0.2; 1"
+        )
         yield kernel
 
 
 @pytest.fixture
 def kernel(one_kernel: Kernel) -> Kernel:
     """The kernel of this module, with a run ``r`` that works until it is let go."""
-    one_kernel.value("go.set(); [run.result() for run in map(lambda view: wb.run(view.id), wb.runs) if run.status == 'running']; 1")
+    one_kernel.value(
+        "go.set(); [run.result() for run in map(lambda view: wb.run(view.id), wb.runs) if"
+        " run.status == 'running']; 1"
+    )
     one_kernel.value("go.clear(); begun.clear(); r = wb.start(held, 7); begun.wait(30)")
     return one_kernel
 
 
-def interrupted(kernel: Kernel, code: str, after: float, *, times: int = 1, stdin: bool = False) -> tuple[Cell, float]:
-    """Runs a cell that waits, interrupts it some time after it has begun, and returns it with the seconds until the prompt was back."""
+def interrupted(
+    kernel: Kernel, code: str, after: float, *, times: int = 1, stdin: bool = False
+) -> tuple[Cell, float]:
+    """Runs a cell that waits, interrupts it some time after it has begun, and returns it with the
+    seconds until the prompt was back.
+    """
     cell = kernel.send(f"print('begun', flush=True)\n{code}", stdin=stdin)
     kernel.pump(lambda: "begun" in cell.text)
     if after:
@@ -46,13 +61,19 @@ def assert_detached(cell: Cell, seconds: float, limit: float) -> None:
     assert seconds <= limit
 
 
-@pytest.mark.parametrize(("code", "limit"), [("r.result()", 1.0), ("await r", 1.5), ("r.wait()", 1.0)])
-def test_an_interrupt_gives_the_prompt_back_and_the_run_goes_on(kernel: Kernel, code: str, limit: float) -> None:
+@pytest.mark.parametrize(
+    ("code", "limit"), [("r.result()", 1.0), ("await r", 1.5), ("r.wait()", 1.0)]
+)
+def test_an_interrupt_gives_the_prompt_back_and_the_run_goes_on(
+    kernel: Kernel, code: str, limit: float
+) -> None:
     """F24, thirty points, every third with a second interrupt right behind the first."""
     chance = random.Random(code)
     threads = set()
     for n in range(10):
-        cell, seconds = interrupted(kernel, code, chance.uniform(0, 0.4), times=2 if n % 3 == 2 else 1, stdin=n % 2 == 1)
+        cell, seconds = interrupted(
+            kernel, code, chance.uniform(0, 0.4), times=2 if n % 3 == 2 else 1, stdin=n % 2 == 1
+        )
         assert_detached(cell, seconds, limit)
         assert kernel.value("r.status, 1 + 1") == "('running', 2)"
         threads.add(kernel.value("at_work()"))
@@ -63,7 +84,9 @@ def test_an_interrupt_gives_the_prompt_back_and_the_run_goes_on(kernel: Kernel, 
 
 
 @pytest.mark.parametrize("code", ["r.result()", "await r", "r.wait()"])
-def test_cells_that_were_queued_behind_are_left_out_and_later_ones_run(kernel: Kernel, code: str) -> None:
+def test_cells_that_were_queued_behind_are_left_out_and_later_ones_run(
+    kernel: Kernel, code: str
+) -> None:
     waiting = kernel.send(f"print('begun', flush=True)\n{code}")
     queued = [kernel.send(f"print({n})") for n in range(3)]
     kernel.pump(lambda: "begun" in waiting.text)
@@ -78,18 +101,24 @@ def test_cells_that_were_queued_behind_are_left_out_and_later_ones_run(kernel: K
 def test_an_interrupt_in_what_follows_the_wait_is_the_cells_own(kernel: Kernel) -> None:
     cell, _ = interrupted(kernel, "go.set(); r.result()\ntime.sleep(30)", 0.3)
     assert cell.error is not None and cell.error[0] == "KeyboardInterrupt"
-    assert kernel.value("import signal; signal.getsignal(signal.SIGINT) is signal.default_int_handler") == "True"
+    assert (
+        kernel.value("import signal; signal.getsignal(signal.SIGINT) is signal.default_int_handler")
+        == "True"
+    )
 
 
 def test_a_timeout_a_failure_and_a_refusal_are_one_line_each(kernel: Kernel) -> None:
     cell = kernel.run("r.result(timeout=0.1)")
     assert cell.error is not None
-    assert cell.error[2] == ["RunTimedOut: Run('held') is not done after 0.1 s; it goes on. Call result() again to wait on."]
+    assert cell.error[2] == [
+        "RunTimedOut: Run('held') is not done after 0.1 s; it goes on. Call result() again to"
+        " wait on."
+    ]
     cell = kernel.run("wb.run('nope')")
     assert cell.error is not None and len(cell.error[2]) == 1
 
 
-# -- what a cell shows ---------------------------------------------------------------------------------------------------------
+# -- what a cell shows -----------------------------------------------------------------------------
 
 
 def status(html: str) -> str:
@@ -118,7 +147,11 @@ def test_waiting_shows_the_run_until_it_is_done_and_leaves_one_line(kernel: Kern
     assert (states[0], states[-1], cell.text) == ("running", "completed", "7")
     assert [o.kind for o in cell.outputs].count("display_data") == 1
     last = cell.html[-1]
-    assert len(last) < 1_000 and "held" in last and not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}|\d s", last)
+    assert (
+        len(last) < 1_000
+        and "held" in last
+        and not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}|\d s", last)
+    )
 
 
 def test_where_nobody_looks_only_that_line_is_drawn(kernel: Kernel) -> None:
@@ -144,12 +177,14 @@ def test_a_run_that_another_cell_shows_is_not_shown_twice(kernel: Kernel) -> Non
 
 def test_an_interrupted_cell_goes_on_showing_the_run(kernel: Kernel) -> None:
     cell, _ = interrupted(kernel, "r.result()", 0.2, stdin=True)
-    shown = next(o for o in cell.outputs if o.kind == "display_data").content["transient"]["display_id"]
+    shown = next(o for o in cell.outputs if o.kind == "display_data").content["transient"][
+        "display_id"
+    ]
     kernel.run("go.set(); time.sleep(1)")
     assert status(kernel.drawn(shown)[-1].data["text/html"]) == "completed"
 
 
-# -- questions -----------------------------------------------------------------------------------------------------------------
+# -- questions -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("code", ["q.result()", "await q"])

@@ -1,4 +1,6 @@
-"""Twelve canaries go through runs that fail in many ways; none is in anything that is written or shown."""
+"""Twelve canaries go through runs that fail in many ways; none is in anything that is written or
+shown.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,22 @@ from sentient_kernel.testing.models import ModelServer
 
 QUESTION = "What is known about the waggle hive?"
 INSTEAD = [
-    "[hidden:ACME_API_KEY]", "[hidden:SENTIENT_TAVILY_API_KEY]", "[hidden:OPENAI_API_KEY]", "[hidden:REPORTS_URL]", "[hidden:address]",
-    "[hidden:MY_SERVICE_TOKEN]", "[hidden:BASIC_PASSWORD]", "[hidden:STREAM_SECRET]", "[hidden:PAGE_TOKEN]", "api_key=…", "Set-Cookie: …",
+    "[hidden:ACME_API_KEY]",
+    "[hidden:SENTIENT_TAVILY_API_KEY]",
+    "[hidden:OPENAI_API_KEY]",
+    "[hidden:REPORTS_URL]",
+    "[hidden:address]",
+    "[hidden:MY_SERVICE_TOKEN]",
+    "[hidden:BASIC_PASSWORD]",
+    "[hidden:STREAM_SECRET]",
+    "[hidden:PAGE_TOKEN]",
+    "api_key=…",
+    "Set-Cookie: …",
     "CHILD_API_TOKEN=…",
-]  # fmt: skip
-"""What stands in place of the twelve, so that each was met; the last three are not known, and found by what they look like."""
+]
+"""What stands in place of the twelve, so that each was met; the last three are not known, and found
+by what they look like.
+"""
 
 
 @pytest.fixture
@@ -58,7 +71,7 @@ def log(place: Path) -> Iterator[Path]:
     handler.close()
 
 
-# -- steps that fail ---------------------------------------------------------------------------------------------------------
+# -- steps that fail -------------------------------------------------------------------------------
 
 
 def raises(how: str) -> None:
@@ -72,7 +85,10 @@ def raises_encoded() -> None:
 
 
 def raises_unknown() -> None:
-    raise RuntimeError(f"login failed: api_key={CANARIES['exception']}, Set-Cookie: session={CANARIES['cookie']}; HttpOnly")
+    raise RuntimeError(
+        f"login failed: api_key={CANARIES['exception']}, Set-Cookie: session={CANARIES['cookie']};"
+        " HttpOnly"
+    )
 
 
 def raises_within() -> None:
@@ -84,16 +100,27 @@ def raises_within() -> None:
 
 
 def runs_a_child() -> None:
-    code = "import os, sys; sys.exit('CHILD_API_TOKEN=' + os.environ['CHILD_API_TOKEN'] + ' ' + os.environ['ACME_API_KEY'])"
+    code = (
+        "import os, sys; sys.exit('CHILD_API_TOKEN=' + os.environ['CHILD_API_TOKEN'] + ' ' +"
+        " os.environ['ACME_API_KEY'])"
+    )
     child = {**os.environ, "CHILD_API_TOKEN": CANARIES["subprocess"]}
-    done = subprocess.run([sys.executable, "-c", code], env=child, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=child, capture_output=True, text=True, check=False
+    )
     raise OSError(f"the child said: {done.stderr.strip()}")
 
 
 FAILING = {
-    "environment": (raises, "environment"), "settings": (raises, "settings"), "query": (raises, "query"), "page": (raises, "page"),
-    "encoded": (raises_encoded,), "unknown": (raises_unknown,), "within": (raises_within,), "child": (runs_a_child,),
-}  # fmt: skip
+    "environment": (raises, "environment"),
+    "settings": (raises, "settings"),
+    "query": (raises, "query"),
+    "page": (raises, "page"),
+    "encoded": (raises_encoded,),
+    "unknown": (raises_unknown,),
+    "within": (raises_within,),
+    "child": (runs_a_child,),
+}
 
 
 def leaks(how: str) -> dict[str, Any]:
@@ -101,7 +128,13 @@ def leaks(how: str) -> dict[str, Any]:
 
 
 def streams(ctx: Any) -> str:
-    for piece in ("It says ", CANARIES["stream"][:6], CANARIES["stream"][6:13], CANARIES["stream"][13:], " and ends."):
+    for piece in (
+        "It says ",
+        CANARIES["stream"][:6],
+        CANARIES["stream"][6:13],
+        CANARIES["stream"][13:],
+        " and ends.",
+    ):
         ctx.stream(piece, by="writer")
     return "done"
 
@@ -111,12 +144,27 @@ async def failing(ctx: Any) -> list[str]:
     """Fails in all ways, and goes on."""
     told = []
     for name, (fn, *args) in FAILING.items():
-        outcome = (await ctx.gather(ctx.step(fn, *args, title=f"{name} {CANARIES['environment']}", retry=sk.Retry(attempts=2, delay=0))))[0]
+        outcome = (
+            await ctx.gather(
+                ctx.step(
+                    fn,
+                    *args,
+                    title=f"{name} {CANARIES['environment']}",
+                    retry=sk.Retry(attempts=2, delay=0),
+                )
+            )
+        )[0]
         told.append(type(outcome.error).__name__)
-        logging.getLogger("sentient_kernel.user").error("a step failed: %s", outcome.error, exc_info=outcome.error)
+        logging.getLogger("sentient_kernel.user").error(
+            "a step failed: %s", outcome.error, exc_info=outcome.error
+        )
     await ctx.emit(f"using {CANARIES['environment']}", progress=0.5, key=CANARIES["settings"])
     await ctx.step(lambda: streams(ctx), version="1")
-    for what in (ctx.step(leaks, "environment"), ctx.step(leaks, "page"), ctx.send("x", CANARIES["settings"])):
+    for what in (
+        ctx.step(leaks, "environment"),
+        ctx.step(leaks, "page"),
+        ctx.send("x", CANARIES["settings"]),
+    ):
         told.append(type((await ctx.gather(what))[0].error).__name__)
     try:
         await ctx.approve("Go on?", {"with": CANARIES["environment"]})
@@ -132,7 +180,9 @@ async def dying(ctx: Any) -> None:
 
 
 def dump(logger: logging.Logger) -> None:
-    logger.debug("sent %s with %s", CANARIES["settings"], {"authorization": f"Bearer {CANARIES['header']}"})
+    logger.debug(
+        "sent %s with %s", CANARIES["settings"], {"authorization": f"Bearer {CANARIES['header']}"}
+    )
     try:
         raises_within()
     except ExceptionGroup:
@@ -143,9 +193,19 @@ def echo(asked: Asked) -> Any:
     """A model that repeats the key it was asked with, in what it writes."""
     text = json.dumps([str(message) for message in asked.messages])
     if "Do these quotes" in text:
-        return {"enough": False, "questions": [{"question": f"Is {CANARIES['header']} it?", "query": f"hive {CANARIES['header']}"}]}
+        return {
+            "enough": False,
+            "questions": [
+                {"question": f"Is {CANARIES['header']} it?", "query": f"hive {CANARIES['header']}"}
+            ],
+        }
     if "Write a report" in text:
-        return {"claims": [{"text": f"The waggle hive is kept with {CANARIES['header']}.", "cites": [1]}], "missing": []}
+        return {
+            "claims": [
+                {"text": f"The waggle hive is kept with {CANARIES['header']}.", "cites": [1]}
+            ],
+            "missing": [],
+        }
     return {"questions": []}
 
 
@@ -153,14 +213,26 @@ def research(wb: sk.Workbench, web: FakeWeb, place: Path) -> list[Any]:
     """Runs that read own documents, pages that echo keys, and models that do."""
     folder = place / "own"
     folder.mkdir(exist_ok=True)
-    filler = "\n\n".join(f"Paragraph {n} speaks of something else, and of nothing in particular. " * 15 for n in range(4))
-    shown, key = "The waggle hive was shown at Graz.", f"Its waggle hive key is {CANARIES['environment']}."
+    filler = "\n\n".join(
+        f"Paragraph {n} speaks of something else, and of nothing in particular. " * 15
+        for n in range(4)
+    )
+    shown, key = (
+        "The waggle hive was shown at Graz.",
+        f"Its waggle hive key is {CANARIES['environment']}.",
+    )
     (folder / "notes.txt").write_text(f"{shown}\n\n{filler}\n\n{key}\n")
-    web.article("/hive", "The waggle hive", f"The waggle hive is of glass. The waggle hive answers to {CANARIES['page']} alone.")
+    web.article(
+        "/hive",
+        "The waggle hive",
+        f"The waggle hive is of glass. The waggle hive answers to {CANARIES['page']} alone.",
+    )
     web.page("/broken", "no", status=500, headers={"set-cookie": f"session={CANARIES['cookie']}"})
     asked = [
         wb.research(QUESTION, sources=[folder, "searxng"], model="openai:echo", approve="auto"),
-        wb.research(QUESTION, sources=[folder, "brave", f"{web.url}/hive?token={CANARIES['query']}"]),
+        wb.research(
+            QUESTION, sources=[folder, "brave", f"{web.url}/hive?token={CANARIES['query']}"]
+        ),
         wb.research(QUESTION, sources=[f"{web.url}/broken?api_key={CANARIES['query']}", "tavily"]),
     ]
     return asked
@@ -174,7 +246,11 @@ def test_no_canary_is_in_anything_that_is_written_or_shown(
     seen: list[bytes] = []
     with FakeWeb() as web, ModelServer(echo) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        given = {**web.settings, "brave_api_key": CANARIES["settings"], "tavily_api_key": CANARIES["settings"]}
+        given = {
+            **web.settings,
+            "brave_api_key": CANARIES["settings"],
+            "tavily_api_key": CANARIES["settings"],
+        }
         settings = sk.Settings.load(**given, log_level="DEBUG")
         with sk.Workbench(home, settings=settings) as wb:
             live = wb.hub.subscribe()
@@ -183,12 +259,20 @@ def test_no_canary_is_in_anything_that_is_written_or_shown(
             run.steer(f"with {CANARIES['dotenv']}")
             waited(run).approve()
             told = run.result(60)
-            assert told == ["StepFailed"] * len(FAILING) + ["StepFailed", "StepFailed", "HoldsSecret", "HoldsSecret"]
+            assert told == ["StepFailed"] * len(FAILING) + [
+                "StepFailed",
+                "StepFailed",
+                "HoldsSecret",
+                "HoldsSecret",
+            ]
             dead = wb.start(dying)
             with pytest.raises(sk.RunFailed) as caught:
                 dead.result(60)
             seen.append("".join(traceback.format_exception(caught.value)).encode())
-            for refused in (lambda: wb.start(failing, name=f"n {CANARIES['page']}"), lambda: wb.research(f"Is {CANARIES['page']} it?")):
+            for refused in (
+                lambda: wb.start(failing, name=f"n {CANARIES['page']}"),
+                lambda: wb.research(f"Is {CANARIES['page']} it?"),
+            ):
                 with pytest.raises(sk.HoldsSecret) as no:
                     refused()
                 seen.append(str(no.value).encode())
@@ -198,22 +282,55 @@ def test_no_canary_is_in_anything_that_is_written_or_shown(
                 for ending in ("md", "html", "docx", "ipynb", "json", "bib", "csl.json"):
                     report.save(out / f"{one.id}.{ending}")
                 wb.export(one.id, out / f"{one.id}.run")
-                print(report, one, one.error, report.notes, one.steps, one.sources, one.events, one.approvals)
+                print(
+                    report,
+                    one,
+                    one.error,
+                    report.notes,
+                    one.steps,
+                    one.sources,
+                    one.events,
+                    one.approvals,
+                )
                 seen.append((one._repr_html_() or "").encode())
             wb.export(run.id, out / "failing.run")
             dump(logging.getLogger("a.user"))
             dump(logging.getLogger("sentient_kernel.x"))
-            print(wb.errors, wb.runs, run, run.steps, run.events, run.approvals, run.error, wb.settings)
-            print(json.dumps(wb.doctor(), default=str), [list(run.events)], [list(wb.errors)], repr(settings))
-            seen += [str(wb.texts.of(run.id)).encode(), wb.errors._repr_html_().encode(), run._repr_html_().encode()]
-            sent = asyncio.run(anext(live))  # all of it was in the hub's memory, also what is not stored
+            print(
+                wb.errors,
+                wb.runs,
+                run,
+                run.steps,
+                run.events,
+                run.approvals,
+                run.error,
+                wb.settings,
+            )
+            print(
+                json.dumps(wb.doctor(), default=str),
+                [list(run.events)],
+                [list(wb.errors)],
+                repr(settings),
+            )
+            seen += [
+                str(wb.texts.of(run.id)).encode(),
+                wb.errors._repr_html_().encode(),
+                run._repr_html_().encode(),
+            ]
+            sent = asyncio.run(
+                anext(live)
+            )  # all of it was in the hub's memory, also what is not stored
             live.close()
             assert {"text_streamed", "run_started"} <= {record.kind for record in sent}
             seen += [record.to_json() for record in sent]
             text = wb.document(own_document(wb, out)).text
     assert CANARIES["environment"] in text, "one's own document stays word for word"
     own = {"index.db", "index.db-wal"}
-    assert {name: held for name, held in found_below(home).items() if name not in own and not is_own(home / name)} == {}
+    assert {
+        name: held
+        for name, held in found_below(home).items()
+        if name not in own and not is_own(home / name)
+    } == {}
     assert {name: held for name, held in found_below(out).items() if not only_own(out / name)} == {}
     assert [found_in(one) for one in seen if found_in(one)] == []
     assert found_in(log.read_bytes()) == set()
@@ -246,14 +363,18 @@ def is_own(path: Path) -> bool:
 
 
 def only_own(path: Path) -> bool:
-    """Tells whether all that an exported run holds of secrets is in the snapshot of one's own document."""
+    """Tells whether all that an exported run holds of secrets is in the snapshot of one's own
+    document.
+    """
     import zipfile
 
     if path.suffix != ".run":
         return False
     with zipfile.ZipFile(path) as file:
         members = {name: file.read(name) for name in file.namelist()}
-    return not any(found_in(data) for data in members.values() if b'"title":"notes.txt"' not in data)
+    return not any(
+        found_in(data) for data in members.values() if b'"title":"notes.txt"' not in data
+    )
 
 
 def test_the_search_for_canaries_finds_them_wherever_they_are() -> None:
@@ -271,7 +392,7 @@ def test_the_search_for_canaries_finds_them_wherever_they_are() -> None:
             assert found_in(data) == {name}
 
 
-# -- other doors -------------------------------------------------------------------------------------------------------------
+# -- other doors -----------------------------------------------------------------------------------
 
 SCRIPT = """
 import os, sys, tempfile
@@ -292,8 +413,14 @@ with sk.Workbench(tempfile.mkdtemp()) as wb:
 
 
 def test_a_program_that_dies_of_it_shows_a_traceback_without_it(place: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, check=False, timeout=100)
-    assert done.returncode == 1 and b"is no key" in done.stderr and b"[hidden:ACME_API_KEY]" in done.stderr, done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, check=False, timeout=100
+    )
+    assert (
+        done.returncode == 1
+        and b"is no key" in done.stderr
+        and b"[hidden:ACME_API_KEY]" in done.stderr
+    ), done.stderr
     assert found_in(done.stdout + done.stderr) == set()
 
 
@@ -301,10 +428,27 @@ def test_the_command_line_shows_none(place: Path) -> None:
     """A model's server that refuses the key and repeats it; an address with a key in it."""
     with ModelServer("no", api_key="another") as server, FakeWeb() as web:
         page = web.page("/broken", "no", status=500) + f"?api_key={CANARIES['query']}"
-        more = {"OPENAI_BASE_URL": server.url, "SENTIENT_ALLOW_HOSTS": web.host, "SENTIENT_LOG_LEVEL": "DEBUG"}
-        words = ["research", QUESTION, "--source", page, "--model", "openai:x", "--home", str(place / "home")]
+        more = {
+            "OPENAI_BASE_URL": server.url,
+            "SENTIENT_ALLOW_HOSTS": web.host,
+            "SENTIENT_LOG_LEVEL": "DEBUG",
+        }
+        words = [
+            "research",
+            QUESTION,
+            "--source",
+            page,
+            "--model",
+            "openai:x",
+            "--home",
+            str(place / "home"),
+        ]
         done = subprocess.run(
-            [sys.executable, "-m", "sentient_kernel", *words], capture_output=True, check=False, env=os.environ | more, timeout=100
+            [sys.executable, "-m", "sentient_kernel", *words],
+            capture_output=True,
+            check=False,
+            env=os.environ | more,
+            timeout=100,
         )
     assert done.returncode in (1, 3) and b"Traceback" not in done.stderr, done.stderr
     assert found_in(done.stdout + done.stderr) == set()
@@ -334,7 +478,9 @@ def test_a_notebook_keeps_none_in_its_outputs(place: Path) -> None:
     from nbclient import NotebookClient
 
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    NotebookClient(book, timeout=100, allow_errors=True, resources={"metadata": {"path": str(place)}}).execute()
+    NotebookClient(
+        book, timeout=100, allow_errors=True, resources={"metadata": {"path": str(place)}}
+    ).execute()
     written = nbformat.writes(book)
     assert "[hidden:ACME_API_KEY]" in written and "HoldsSecret" in written
     assert found_in(written.encode()) == set()
@@ -344,7 +490,9 @@ def test_a_notebook_keeps_none_in_its_outputs(place: Path) -> None:
     nbformat.write(book, place / "own.ipynb")
     page = sk.to_html(place / "own.ipynb").read_bytes()
     assert found_in(page) == set() and b"[hidden:ACME_API_KEY]" in page
-    assert CANARIES["environment"] in (place / "own.ipynb").read_text(), "the notebook is the user's own"
+    assert CANARIES["environment"] in (place / "own.ipynb").read_text(), (
+        "the notebook is the user's own"
+    )
 
 
 def test_a_resumed_run_does_not_tell_again_what_was_told_without_its_secret(place: Path) -> None:
@@ -373,7 +521,9 @@ def test_a_step_may_be_given_a_secret_and_what_people_answer_may_hold_none(place
     with sk.Workbench(place / "home") as wb:
         run = wb.start(using)
         asked = waited(run)
-        with pytest.raises(sk.HoldsSecret, match=r"The answer holds the secret ACME_API_KEY, at it\['text'\]"):
+        with pytest.raises(
+            sk.HoldsSecret, match=r"The answer holds the secret ACME_API_KEY, at it\['text'\]"
+        ):
             asked.approve({"text": CANARIES["environment"]})
         asked.approve({"text": "nothing"})
         assert run.result(60) == [len(CANARIES["environment"]), {"text": "nothing"}]
@@ -389,13 +539,19 @@ def test_what_is_refused_names_the_step_and_the_place(place: Path) -> None:
         run = wb.start(leaking)
         with pytest.raises(sk.RunFailed) as caught:
             run.result(60)
-    said = "The result of step 'leaks' holds the secret ACME_API_KEY, at it['headers'][0][1]; secrets are not kept."
+    said = (
+        "The result of step 'leaks' holds the secret ACME_API_KEY, at it['headers'][0][1]; secrets"
+        " are not kept."
+    )
     assert said in str(caught.value)
 
 
 def test_a_source_whose_address_held_a_key_is_added_again_to_go_on(place: Path) -> None:
     with FakeWeb() as web:
-        url = web.page("/hive", "<title>A hive</title><p>The waggle hive is of glass.</p>") + f"?token={CANARIES['query']}"
+        url = (
+            web.page("/hive", "<title>A hive</title><p>The waggle hive is of glass.</p>")
+            + f"?token={CANARIES['query']}"
+        )
         settings = sk.Settings.load(**web.settings)
         with sk.Workbench(place / "home", settings=settings) as wb:
             run = wb.research(QUESTION, sources=url, approve={"plan": "ask"})
@@ -422,9 +578,13 @@ def test_no_shape_of_a_result_carries_a_secret(place: Path, shape: str) -> None:
     def made() -> Any:
         secret = os.environ["ACME_API_KEY"]
         shapes = {
-            "text": secret, "key of a dict": {secret: 1}, "bytes": b"Basic " + secret.encode(), "model": Found(header=secret),
-            "frame": pandas.DataFrame({"n": [1, 2], "s": ["a", secret]}), "nested": [{"a": [(secret,)]}] * 100,
-        }  # fmt: skip
+            "text": secret,
+            "key of a dict": {secret: 1},
+            "bytes": b"Basic " + secret.encode(),
+            "model": Found(header=secret),
+            "frame": pandas.DataFrame({"n": [1, 2], "s": ["a", secret]}),
+            "nested": [{"a": [(secret,)]}] * 100,
+        }
         return shapes[shape]
 
     @sk.workflow
@@ -437,12 +597,17 @@ def test_no_shape_of_a_result_carries_a_secret(place: Path, shape: str) -> None:
 
     with sk.Workbench(place / "home") as wb:
         for flow, what in ((one, "step 'made'"), (whole, "workflow")):
-            with pytest.raises(sk.RunFailed, match=f"HoldsSecret: The result of {what}.* holds the secret ACME_API_KEY, at it"):
+            with pytest.raises(
+                sk.RunFailed,
+                match=f"HoldsSecret: The result of {what}.* holds the secret ACME_API_KEY, at it",
+            ):
                 wb.start(flow).result(60)
     assert found_below(place / "home") == {}
 
 
-def test_a_variable_that_is_set_while_a_run_works_counts_at_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_is_set_while_a_run_works_counts_at_once(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def load() -> int:
         monkeypatch.setenv("LATE_API_KEY", "late-4Fy1Hu6Sj9Zh")
         return 1
@@ -465,20 +630,33 @@ def test_a_child_run_is_given_no_secret_to_keep(place: Path) -> None:
     async def parent(ctx: Any) -> Any:
         return await ctx.run(child, os.environ["ACME_API_KEY"])
 
-    with sk.Workbench(place / "home") as wb, pytest.raises(sk.RunFailed, match="Argument 1 of the workflow holds the secret ACME_API_KEY"):
+    with (
+        sk.Workbench(place / "home") as wb,
+        pytest.raises(
+            sk.RunFailed, match="Argument 1 of the workflow holds the secret ACME_API_KEY"
+        ),
+    ):
         wb.start(parent).result(60)
     assert found_below(place / "home") == {}
 
 
-def test_a_secret_that_is_a_number_or_has_several_lines_is_kept_nowhere(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = [base64.b64encode(bytes((i * i * n + 7 * i) % 251 for i in range(48))).decode() for n in (3, 5, 7)]
+def test_a_secret_that_is_a_number_or_has_several_lines_is_kept_nowhere(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [
+        base64.b64encode(bytes((i * i * n + 7 * i) % 251 for i in range(48))).decode()
+        for n in (3, 5, 7)
+    ]
     pem = "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----"])
     monkeypatch.setenv("DEPLOY_PRIVATE_KEY", pem)
     monkeypatch.setenv("BANK_TOKEN", "92837465102938475610293847")
     shapes = {
-        "set in": pem.replace("\n", "\n    "), "joined": " ".join(pem.split()), "body": "".join(lines), "CRLF": pem.replace("\n", "\r\n"),
+        "set in": pem.replace("\n", "\n    "),
+        "joined": " ".join(pem.split()),
+        "body": "".join(lines),
+        "CRLF": pem.replace("\n", "\r\n"),
         "middle": lines[1],
-    }  # fmt: skip
+    }
 
     def failing_with(shape: str) -> None:
         raise ValueError(f"bad key {shapes[shape]}")
@@ -489,13 +667,22 @@ def test_a_secret_that_is_a_number_or_has_several_lines_is_kept_nowhere(place: P
     @sk.workflow
     async def flow(ctx: Any) -> list[bool]:
         await ctx.emit("half", data={"account": int(os.environ["BANK_TOKEN"])})
-        asked = [ctx.step(step, shape, version="1") for step in (failing_with, giving) for shape in shapes]
+        asked = [
+            ctx.step(step, shape, version="1")
+            for step in (failing_with, giving)
+            for shape in shapes
+        ]
         return ["HoldsSecret" in str(one.error) for one in await ctx.gather(*asked)]
 
     with sk.Workbench(place / "home") as wb:
         run = wb.start(flow)
         assert run.result(60) == [False] * 5 + [True] * 5
         shown = str(run._repr_html_()) + str(run.events._repr_html_()) + str(list(run.events))
-    everything = shown.encode() + b"".join(path.read_bytes() for path in (place / "home").rglob("*") if path.is_file())
-    parts = [os.environ["BANK_TOKEN"], *(part for line in lines for part in (line[:20], line[-20:]))]
+    everything = shown.encode() + b"".join(
+        path.read_bytes() for path in (place / "home").rglob("*") if path.is_file()
+    )
+    parts = [
+        os.environ["BANK_TOKEN"],
+        *(part for line in lines for part in (line[:20], line[-20:])),
+    ]
     assert [part for part in parts if part.encode() in everything] == []

@@ -1,4 +1,6 @@
-"""Pages and search engines as sources, over real HTTP: what is read, what is not and why, and what is asked for twice."""
+"""Pages and search engines as sources, over real HTTP: what is read, what is not and why, and what
+is asked for twice.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,15 @@ from typing import Any
 import pytest
 
 import sentient_kernel as sk
-from sentient_kernel.errors import Blocked, ConfigurationError, NotRecorded, ParseError, ServerBusy, SourceError, UsageError
+from sentient_kernel.errors import (
+    Blocked,
+    ConfigurationError,
+    NotRecorded,
+    ParseError,
+    ServerBusy,
+    SourceError,
+    UsageError,
+)
 from sentient_kernel.settings import Settings
 from sentient_kernel.sources.local.parse import ParserLimits
 from sentient_kernel.sources.web.fetch import Readers
@@ -27,17 +37,26 @@ LICENCE = "https://creativecommons.org/licenses/by-sa/4.0/"
 @pytest.fixture
 def web() -> Iterator[FakeWeb]:
     with FakeWeb() as web:
-        web.article("/tides", "Tides of Fundy", TIDES, author="Ada Byron; Ben Sample", date="2021-03-04", licence=LICENCE)
+        web.article(
+            "/tides",
+            "Tides of Fundy",
+            TIDES,
+            author="Ada Byron; Ben Sample",
+            date="2021-03-04",
+            licence=LICENCE,
+        )
         web.article("/bread", "Bread", "Flour, water, salt and time make a bread.")
         yield web
 
 
-# -- what is read ----------------------------------------------------------------------------------------------------------
+# -- what is read ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @on_a_loop
-async def test_pages_that_an_engine_finds_are_read(web: FakeWeb, tmp_path: Path, engine: str) -> None:
+async def test_pages_that_an_engine_finds_are_read(
+    web: FakeWeb, tmp_path: Path, engine: str
+) -> None:
     async with reaching(web, tmp_path) as outside:
         (best, *_), source = await searched(outside, engine)
         assert (best.title, best.uri, best.source) == ("Tides of Fundy", web.url + "/tides", engine)
@@ -46,7 +65,9 @@ async def test_pages_that_an_engine_finds_are_read(web: FakeWeb, tmp_path: Path,
 
 
 @on_a_loop
-async def test_a_page_says_who_wrote_it_when_and_under_which_licence(web: FakeWeb, tmp_path: Path) -> None:
+async def test_a_page_says_who_wrote_it_when_and_under_which_licence(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     async with reaching(web, tmp_path) as outside:
         (best, *_), source = await searched(outside, web.url + "/tides")
         document = source.document(best.document)
@@ -74,7 +95,10 @@ async def test_a_journal_page_gives_its_doi_and_journal(web: FakeWeb, tmp_path: 
             ("citation_journal_title", "Sea"),
         )
     )
-    url = web.page("/paper", f"<html><head><title>x - Sea</title>{head}</head><body><p>{TIDES}</p></body></html>")
+    url = web.page(
+        "/paper",
+        f"<html><head><title>x - Sea</title>{head}</head><body><p>{TIDES}</p></body></html>",
+    )
     async with reaching(web, tmp_path) as outside:
         (best, *_), source = await searched(outside, url)
         document = source.document(best.document)
@@ -89,7 +113,9 @@ async def test_a_journal_page_gives_its_doi_and_journal(web: FakeWeb, tmp_path: 
 
 
 @on_a_loop
-async def test_tavily_gives_text_along_and_where_it_does_not_the_page_is_read(web: FakeWeb, tmp_path: Path) -> None:
+async def test_tavily_gives_text_along_and_where_it_does_not_the_page_is_read(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     async with reaching(web, tmp_path) as outside:
         await searched(outside, "tavily")
         assert web.counts["/tides"] == 0
@@ -98,7 +124,10 @@ async def test_tavily_gives_text_along_and_where_it_does_not_the_page_is_read(we
     plain = web_search.SERVICES["tavily"]
 
     def without_text(web: FakeWeb, request: Any, rest: str) -> Any:
-        asked = type(request)(**{name: getattr(request, name) for name in request.__slots__} | {"body": b'{"query": "tide fundy"}'})
+        asked = type(request)(
+            **{name: getattr(request, name) for name in request.__slots__}
+            | {"body": b'{"query": "tide fundy"}'}
+        )
         return plain(web, asked, rest)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -110,7 +139,9 @@ async def test_tavily_gives_text_along_and_where_it_does_not_the_page_is_read(we
 
 
 @on_a_loop
-async def test_a_pdf_is_read_by_its_bytes_whatever_the_server_calls_it(web: FakeWeb, tmp_path: Path) -> None:
+async def test_a_pdf_is_read_by_its_bytes_whatever_the_server_calls_it(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     data = small_pdf("The tide in the Bay of Fundy rises by sixteen metres.")
     url = web.page("/tides.pdf", data, kind="application/pdf")
     other = web.page("/download", data, kind="text/html")
@@ -123,10 +154,14 @@ async def test_a_pdf_is_read_by_its_bytes_whatever_the_server_calls_it(web: Fake
 
 
 @on_a_loop
-async def test_text_is_read_in_the_charset_that_the_server_names(web: FakeWeb, tmp_path: Path) -> None:
+async def test_text_is_read_in_the_charset_that_the_server_names(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     url = web.page(
         "/kaffee",
-        "<html><body><p>Прилив поднимает воду на шестнадцать метров.</p></body></html>".encode("koi8-r"),
+        "<html><body><p>Прилив поднимает воду на шестнадцать метров.</p></body></html>".encode(
+            "koi8-r"
+        ),
         kind="text/html; charset=KOI8-R",
     )
     async with reaching(web, tmp_path) as outside:
@@ -141,7 +176,12 @@ async def test_at_most_five_pages_are_read_for_a_query(web: FakeWeb, tmp_path: P
     async with reaching(web, tmp_path) as outside:
         _, source = await searched(outside, "searxng")
         assert source.health.documents == 5
-        assert sum(count for path, count in web.counts.items() if path.startswith(("/more/", "/tides"))) == 5
+        assert (
+            sum(
+                count for path, count in web.counts.items() if path.startswith(("/more/", "/tides"))
+            )
+            == 5
+        )
 
 
 def test_pages_are_read_at_the_same_time(tmp_path: Path) -> None:
@@ -177,12 +217,19 @@ async def test_web_is_the_engine_that_is_set(web: FakeWeb, tmp_path: Path) -> No
         ("brave", "SENTIENT_BRAVE_API_KEY"),
     ],
 )
-def test_what_is_not_set_is_said_when_the_source_is_added(tmp_path: Path, spec: str, variable: str) -> None:
-    with sk.Workbench(tmp_path, settings=Settings(_env_file=None)) as wb, pytest.raises(ConfigurationError, match=variable):
+def test_what_is_not_set_is_said_when_the_source_is_added(
+    tmp_path: Path, spec: str, variable: str
+) -> None:
+    with (
+        sk.Workbench(tmp_path, settings=Settings(_env_file=None)) as wb,
+        pytest.raises(ConfigurationError, match=variable),
+    ):
         wb.add(spec)
 
 
-@pytest.mark.parametrize("url", ["localhost:8080", "file:///etc", "https://user:secret@example.org"])
+@pytest.mark.parametrize(
+    "url", ["localhost:8080", "file:///etc", "https://user:secret@example.org"]
+)
 def test_a_base_url_that_is_none_is_said_when_the_source_is_added(tmp_path: Path, url: str) -> None:
     with (
         sk.Workbench(tmp_path, settings=Settings(_env_file=None, searxng_url=url)) as wb,
@@ -192,7 +239,7 @@ def test_a_base_url_that_is_none_is_said_when_the_source_is_added(tmp_path: Path
     assert "secret" not in str(caught.value)
 
 
-# -- what is not read, and why -----------------------------------------------------------------------------------------------
+# -- what is not read, and why ---------------------------------------------------------------------
 
 
 @on_a_loop
@@ -210,7 +257,9 @@ def test_searxng_without_json_says_what_its_owner_has_to_do(tmp_path: Path) -> N
         async def search() -> None:
             async with reaching(web, tmp_path) as outside:
                 source = opened(outside, "searxng")
-                with pytest.raises(SourceError, match=r"refuses to answer in JSON.*search\.formats"):
+                with pytest.raises(
+                    SourceError, match=r"refuses to answer in JSON.*search\.formats"
+                ):
                     await source.search(QUESTION)
                 assert "JSON" in source.health.reason
 
@@ -219,7 +268,9 @@ def test_searxng_without_json_says_what_its_owner_has_to_do(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("engine", ["tavily", "brave"])
 @on_a_loop
-async def test_a_wrong_key_is_named_by_its_setting_and_never_shown(web: FakeWeb, tmp_path: Path, engine: str) -> None:
+async def test_a_wrong_key_is_named_by_its_setting_and_never_shown(
+    web: FakeWeb, tmp_path: Path, engine: str
+) -> None:
     async with reaching(web, tmp_path, **{f"{engine}_api_key": "canary-7291"}) as outside:
         source = opened(outside, engine)
         with pytest.raises(SourceError, match=f"SENTIENT_{engine.upper()}_API_KEY") as caught:
@@ -229,7 +280,9 @@ async def test_a_wrong_key_is_named_by_its_setting_and_never_shown(web: FakeWeb,
 
 
 @on_a_loop
-async def test_who_asks_for_a_moment_gets_it_and_who_asks_for_an_hour_is_left_alone(web: FakeWeb, tmp_path: Path) -> None:
+async def test_who_asks_for_a_moment_gets_it_and_who_asks_for_an_hour_is_left_alone(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     async with reaching(web, tmp_path) as outside:
         web.fault("/searxng", "status", times=1, status=429, headers={"Retry-After": "0"})
         found, _ = await searched(outside, "searxng")
@@ -257,16 +310,27 @@ async def test_robots_txt_is_respected_and_said(web: FakeWeb, tmp_path: Path) ->
     async with reaching(web, tmp_path) as outside:
         found, source = await searched(outside, "searxng", "tide Fundy")
         assert found == []
-        assert "none could be read" in source.health.reason and "does not allow this page" in source.health.reason
+        assert (
+            "none could be read" in source.health.reason
+            and "does not allow this page" in source.health.reason
+        )
         assert source.health.refused[0][0] == web.url + "/tides"
         assert web.counts["/tides"] == 0
 
 
 @pytest.mark.parametrize(
-    ("fault", "why"), [("big", "10,000,000 bytes"), ("bomb", "10,000,000 bytes"), ("hang", "in time"), ("cut", "broke off")]
+    ("fault", "why"),
+    [
+        ("big", "10,000,000 bytes"),
+        ("bomb", "10,000,000 bytes"),
+        ("hang", "in time"),
+        ("cut", "broke off"),
+    ],
 )
 @on_a_loop
-async def test_one_bad_page_costs_nothing_but_itself(web: FakeWeb, tmp_path: Path, fault: Any, why: str) -> None:
+async def test_one_bad_page_costs_nothing_but_itself(
+    web: FakeWeb, tmp_path: Path, fault: Any, why: str
+) -> None:
     bad = web.article("/bad", "Tide of Fundy", TIDES)
     web.fault("/bad", fault)
     async with reaching(web, tmp_path, page_timeout=1.0 if fault == "hang" else 20.0) as outside:
@@ -286,13 +350,17 @@ async def test_invalid_utf_8_is_read_as_far_as_it_can_be(web: FakeWeb, tmp_path:
 
 
 @on_a_loop
-async def test_markup_that_kills_its_parser_kills_a_child_and_nothing_else(web: FakeWeb, tmp_path: Path) -> None:
+async def test_markup_that_kills_its_parser_kills_a_child_and_nothing_else(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     readers = Readers(ParserLimits(wall=3.0, cpu=2))
     page = b"{}\n" + b"<div>" * 3_000_000
     try:
         with pytest.raises(ParseError, match=r"deeply|memory|seconds|parser|no text"):
             await readers.read([page], suffix=".page", name="It")
-        assert (await readers.read([b"{}\n<p>Tides rise.</p>"], suffix=".page", name="It")).text == "Tides rise."
+        assert (
+            await readers.read([b"{}\n<p>Tides rise.</p>"], suffix=".page", name="It")
+        ).text == "Tides rise."
     finally:
         await asyncio.to_thread(readers.close)
 
@@ -309,14 +377,22 @@ async def test_orders_in_a_page_stay_text(web: FakeWeb, tmp_path: Path) -> None:
 
 
 @on_a_loop
-async def test_addresses_of_this_network_and_denied_domains_are_not_read(web: FakeWeb, tmp_path: Path) -> None:
+async def test_addresses_of_this_network_and_denied_domains_are_not_read(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     from sentient_kernel.sources.web.web import SearchHit, WebSource
 
     class Found(WebSource):
         service, setting = "Test", "searxng_url"
 
         async def _hits(self, query: str, calls: Any) -> list[SearchHit]:
-            addresses = ("http://10.0.0.1/", "http://bad.example/", "file:///etc/passwd", web.url + "/tides", web.url + "/tides#again")
+            addresses = (
+                "http://10.0.0.1/",
+                "http://bad.example/",
+                "file:///etc/passwd",
+                web.url + "/tides",
+                web.url + "/tides#again",
+            )
             return [SearchHit(url=url) for url in addresses]
 
     async with reaching(web, tmp_path, deny_domains=("bad.example",)) as outside:
@@ -344,27 +420,44 @@ async def test_an_engine_of_strangers_sends_nobody_to_the_hosts_of_ones_own(
 
     monkeypatch.setattr(module.WebSource, "_hits", hits)
     monkeypatch.setattr(module, "read_page", read)
-    why = "Not fetching from '127.0.0.1': the hosts of SENTIENT_ALLOW_HOSTS are yours, and not for what {} finds."
+    why = (
+        "Not fetching from '127.0.0.1': the hosts of SENTIENT_ALLOW_HOSTS are yours, and not for"
+        " what {} finds."
+    )
     for engine, base in (("brave", NO_WAY), ("searxng", "https://searx.example.org")):
         async with reaching(web, tmp_path, **{f"{engine}_url": base}) as outside:
             source = opened(outside, engine)
             assert await source.search(QUESTION) == []
             told = why.format({"brave": "Brave", "searxng": "SearXNG"}[engine])
-            assert source.health.refused == ((web.url + "/tides", told), ("https://example.org/away", told))
+            assert source.health.refused == (
+                (web.url + "/tides", told),
+                ("https://example.org/away", told),
+            )
     named = (web.host, "searx.example.org")
-    async with reaching(web, tmp_path, searxng_url="https://searx.example.org", allow_hosts=named) as outside:
+    async with reaching(
+        web, tmp_path, searxng_url="https://searx.example.org", allow_hosts=named
+    ) as outside:
         assert await opened(outside, "searxng").search(QUESTION)
 
 
 def test_an_address_that_is_never_asked_is_refused_when_it_is_added(tmp_path: Path) -> None:
-    with sk.Workbench(tmp_path, settings=Settings(_env_file=None, deny_domains=("example.com",))) as wb:
-        for address in ("http://127.0.0.1/", "https://user:secret@example.org/", "https://example.com/", "ftp://example.org/"):
+    with sk.Workbench(
+        tmp_path, settings=Settings(_env_file=None, deny_domains=("example.com",))
+    ) as wb:
+        for address in (
+            "http://127.0.0.1/",
+            "https://user:secret@example.org/",
+            "https://example.com/",
+            "ftp://example.org/",
+        ):
             with pytest.raises(UsageError):
                 wb.add(address)
 
 
 @on_a_loop
-async def test_a_page_of_ones_own_that_cannot_be_read_says_why(web: FakeWeb, tmp_path: Path) -> None:
+async def test_a_page_of_ones_own_that_cannot_be_read_says_why(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     async with reaching(web, tmp_path) as outside:
         source = opened(outside, web.url + "/nowhere")
         health = await source.refresh()
@@ -375,7 +468,9 @@ async def test_a_page_of_ones_own_that_cannot_be_read_says_why(web: FakeWeb, tmp
 
 
 @on_a_loop
-async def test_a_redirect_to_a_private_address_is_refused_and_not_remembered(web: FakeWeb, tmp_path: Path) -> None:
+async def test_a_redirect_to_a_private_address_is_refused_and_not_remembered(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     url = web.redirect("/away", "http://169.254.169.254/latest/")
     async with reaching(web, tmp_path) as outside:
         source = opened(outside, url)
@@ -384,12 +479,14 @@ async def test_a_redirect_to_a_private_address_is_refused_and_not_remembered(web
         assert outside.cache.stats.entries == 0
 
 
-# -- what is asked twice -------------------------------------------------------------------------------------------------------
+# -- what is asked twice ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @on_a_loop
-async def test_the_same_query_again_asks_nothing_also_in_another_process(web: FakeWeb, tmp_path: Path, engine: str) -> None:
+async def test_the_same_query_again_asks_nothing_also_in_another_process(
+    web: FakeWeb, tmp_path: Path, engine: str
+) -> None:
     async with reaching(web, tmp_path) as outside:
         first, _ = await searched(outside, engine)
         count = len(web.requests)
@@ -402,7 +499,9 @@ async def test_the_same_query_again_asks_nothing_also_in_another_process(web: Fa
 
 @pytest.mark.parametrize("engine", ["tavily", "brave"])
 @on_a_loop
-async def test_what_was_recorded_with_a_key_is_replayed_without_one(web: FakeWeb, tmp_path: Path, engine: str) -> None:
+async def test_what_was_recorded_with_a_key_is_replayed_without_one(
+    web: FakeWeb, tmp_path: Path, engine: str
+) -> None:
     async with reaching(web, tmp_path) as outside:
         first, _ = await searched(outside, engine)
     async with reaching(web, tmp_path, mode="replay", **{f"{engine}_api_key": NO_WAY}) as outside:
@@ -413,7 +512,9 @@ async def test_what_was_recorded_with_a_key_is_replayed_without_one(web: FakeWeb
 
 @pytest.mark.parametrize("engine", ENGINES)
 @on_a_loop
-async def test_what_one_base_url_answers_is_not_served_for_another(web: FakeWeb, tmp_path: Path, engine: str) -> None:
+async def test_what_one_base_url_answers_is_not_served_for_another(
+    web: FakeWeb, tmp_path: Path, engine: str
+) -> None:
     with FakeWeb() as other:
         for one in (web, other):
             async with reaching(one, tmp_path) as outside:
@@ -422,16 +523,26 @@ async def test_what_one_base_url_answers_is_not_served_for_another(web: FakeWeb,
 
 
 @on_a_loop
-async def test_queries_at_once_that_lead_to_one_page_fetch_it_once(web: FakeWeb, tmp_path: Path) -> None:
+async def test_queries_at_once_that_lead_to_one_page_fetch_it_once(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     web.latency = {"/tides": 0.2}
     async with reaching(web, tmp_path) as outside:
         queries = ("tide Fundy", "spring tide moon", "harbour masters tables", "tide sea")
-        await asyncio.gather(*(searched(outside, engine, query) for query in queries for engine in ("searxng", "brave")))
+        await asyncio.gather(
+            *(
+                searched(outside, engine, query)
+                for query in queries
+                for engine in ("searxng", "brave")
+            )
+        )
         assert web.counts["/tides"] == 1
 
 
 @on_a_loop
-async def test_a_page_that_failed_for_now_is_asked_again_and_nothing_of_it_is_kept(web: FakeWeb, tmp_path: Path) -> None:
+async def test_a_page_that_failed_for_now_is_asked_again_and_nothing_of_it_is_kept(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     web.fault("/tides", "cut")
     async with reaching(web, tmp_path) as outside:
         assert (await searched(outside, "searxng"))[0] == []
@@ -440,7 +551,9 @@ async def test_a_page_that_failed_for_now_is_asked_again_and_nothing_of_it_is_ke
 
 
 @on_a_loop
-async def test_offline_and_replay_serve_what_was_recorded_and_name_what_was_not(web: FakeWeb, tmp_path: Path) -> None:
+async def test_offline_and_replay_serve_what_was_recorded_and_name_what_was_not(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     async with reaching(web, tmp_path) as outside:
         first, _ = await searched(outside, "searxng")
     count = len(web.requests)
@@ -455,7 +568,9 @@ async def test_offline_and_replay_serve_what_was_recorded_and_name_what_was_not(
 
 
 @on_a_loop
-async def test_a_page_that_changes_while_it_is_recorded_is_replayed_as_it_was_served(web: FakeWeb, tmp_path: Path) -> None:
+async def test_a_page_that_changes_while_it_is_recorded_is_replayed_as_it_was_served(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     url = web.article("/now", "Now", "The tide in the Bay of Fundy rises by fifteen metres.")
     async with reaching(web, tmp_path) as outside:  # what was kept before is not what is recorded
         await opened(outside, url).refresh()
@@ -471,7 +586,9 @@ async def test_a_page_that_changes_while_it_is_recorded_is_replayed_as_it_was_se
 
 
 @on_a_loop
-async def test_documents_are_found_by_a_later_process_and_never_in_another_form(web: FakeWeb, tmp_path: Path) -> None:
+async def test_documents_are_found_by_a_later_process_and_never_in_another_form(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     async with reaching(web, tmp_path) as outside:
         (best, *_), _ = await searched(outside, "searxng")
     async with reaching(web, tmp_path) as outside:
@@ -482,7 +599,9 @@ async def test_documents_are_found_by_a_later_process_and_never_in_another_form(
 
 
 @on_a_loop
-async def test_what_is_held_in_memory_is_bounded(web: FakeWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_held_in_memory_is_bounded(
+    web: FakeWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sentient_kernel.sources.web.fetch.HELD", 1_000)
     for number in range(4):
         web.article(f"/more/{number}", f"Tides {number}", f"{TIDES} Number {number}.")
@@ -492,22 +611,30 @@ async def test_what_is_held_in_memory_is_bounded(web: FakeWeb, tmp_path: Path, m
         assert all(source.document(passage.document) for passage in found)
 
 
-# -- in a workbench ---------------------------------------------------------------------------------------------------------
+# -- in a workbench --------------------------------------------------------------------------------
 
 
 def bench(web: FakeWeb, home: Path, **settings: Any) -> sk.Workbench:
     return sk.Workbench(home, settings=Settings(_env_file=None, **{**web.settings, **settings}))
 
 
-def test_a_research_over_the_web_cites_stored_snapshots_with_what_a_bibliography_needs(web: FakeWeb, tmp_path: Path) -> None:
+def test_a_research_over_the_web_cites_stored_snapshots_with_what_a_bibliography_needs(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     with bench(web, tmp_path / "home") as wb:
         wb.add("web")
         report = wb.research(QUESTION).result(60)
         assert not report.abstained
         for citation in report.citations:
-            assert wb.document(citation.document).text[citation.start : citation.end] == citation.quote
+            assert (
+                wb.document(citation.document).text[citation.start : citation.end] == citation.quote
+            )
         best = report.claims[0].citations[0]
-        assert best.meta == {"authors": ["Ada Byron", "Ben Sample"], "date": "2021-03-04", "licence": "CC BY-SA 4.0"}
+        assert best.meta == {
+            "authors": ["Ada Byron", "Ben Sample"],
+            "date": "2021-03-04",
+            "licence": "CC BY-SA 4.0",
+        }
         bib = report.save(tmp_path / "report.bib").read_text()
         assert "author = {Ada Byron and Ben Sample}" in bib and "year = {2021}" in bib
         count = len(web.requests)
@@ -517,7 +644,9 @@ def test_a_research_over_the_web_cites_stored_snapshots_with_what_a_bibliography
         assert len(web.requests) == count
 
 
-def test_a_cell_that_searches_and_a_run_ask_on_loops_of_their_own(web: FakeWeb, tmp_path: Path) -> None:
+def test_a_cell_that_searches_and_a_run_ask_on_loops_of_their_own(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     with bench(web, tmp_path) as wb:
         run = wb.research(QUESTION, sources=["searxng"])
         assert wb.search("Fundy", sources=["brave", web.url + "/tides"])
@@ -533,16 +662,20 @@ def test_a_search_engine_that_is_down_is_named_in_the_report(web: FakeWeb, tmp_p
         assert any(note.source == "web" and "HTTP 500" in note.reason for note in report.sources)
 
 
-def test_an_exported_run_carries_the_answers_that_it_is_made_of(web: FakeWeb, tmp_path: Path) -> None:
+def test_an_exported_run_carries_the_answers_that_it_is_made_of(
+    web: FakeWeb, tmp_path: Path
+) -> None:
     with bench(web, tmp_path) as wb:
         run = wb.research(QUESTION, sources=["web"])
         run.result(60)
         steps = [str(record.event) for record in wb.journal.read(run=run.id)]
         digests = wb.library.source(["web", "web", "web"]).health.cache
-        assert len(digests) >= 2 and all(any(digest in step for step in steps) for digest in digests)
+        assert len(digests) >= 2 and all(
+            any(digest in step for step in steps) for digest in digests
+        )
 
 
-# -- plug-ins ---------------------------------------------------------------------------------------------------------------
+# -- plug-ins --------------------------------------------------------------------------------------
 
 PLUGIN = """
 from sentient_kernel.sources import Health
@@ -566,7 +699,8 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (site / "library_kit.py").write_text(PLUGIN)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: library-kit\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[sentient_kernel.sources]\nlibrary = library_kit:Library\nhalf = library_kit:Half\nbroken = library_kit:Nothing\n"
+        "[sentient_kernel.sources]\nlibrary = library_kit:Library\nhalf = library_kit:Half\nbroken"
+        " = library_kit:Nothing\n"
     )
     monkeypatch.syspath_prepend(str(site))
     yield
@@ -577,25 +711,39 @@ def test_a_package_brings_a_source_by_its_word(plugin: None, tmp_path: Path) -> 
     with sk.Workbench(tmp_path / "home", settings=Settings(_env_file=None)) as wb:
         assert "library_kit" not in sys.modules
         source: Any = wb.add("library:maps")
-        assert (source.spec, len(wb.search("tides", sources=["library:maps"]))) == ("library:maps", 0)
+        assert (source.spec, len(wb.search("tides", sources=["library:maps"]))) == (
+            "library:maps",
+            0,
+        )
         (ref,) = wb.library.references(["library:maps"])
-        assert (wb.library.owns(ref), wb.library.sends(ref)) == (True, True), "it says nothing of itself"
+        assert (wb.library.owns(ref), wb.library.sends(ref)) == (
+            True,
+            True,
+        ), "it says nothing of itself"
         source.public = True
         assert (wb.library.owns(ref), wb.library.sends(ref)) == (False, True)
-        with pytest.raises(ConfigurationError, match="'broken' of the package 'library-kit' cannot be opened: AttributeError"):
+        with pytest.raises(
+            ConfigurationError,
+            match="'broken' of the package 'library-kit' cannot be opened: AttributeError",
+        ):
             wb.add("broken")
-        with pytest.raises(ConfigurationError, match="'half' of the package 'library-kit' is not a source: it lacks refresh"):
+        with pytest.raises(
+            ConfigurationError,
+            match="'half' of the package 'library-kit' is not a source: it lacks refresh",
+        ):
             wb.add("half")
 
 
-# -- without trafilatura ------------------------------------------------------------------------------------------------------
+# -- without trafilatura ---------------------------------------------------------------------------
 
 
 @on_a_loop
 async def test_without_trafilatura_pages_are_read_all_the_same_and_health_says_so(
     web: FakeWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sentient_kernel.sources.web.web.boilerplate_note", lambda: "No trafilatura.")
+    monkeypatch.setattr(
+        "sentient_kernel.sources.web.web.boilerplate_note", lambda: "No trafilatura."
+    )
     async with reaching(web, tmp_path) as outside:
         found, source = await searched(outside, "searxng")
         assert found
@@ -626,7 +774,10 @@ async def test_a_page_that_another_reader_read_is_read_again_but_in_a_replay(
 def test_the_page_reader_needs_no_trafilatura(monkeypatch: pytest.MonkeyPatch) -> None:
     from sentient_kernel.sources.parser import page
 
-    text = "The tide rises twice a day in most harbours of the world, and nobody has found a way to stop it. " * 5
+    text = (
+        "The tide rises twice a day in most harbours of the world, and nobody has found a way to"
+        " stop it. " * 5
+    )
     data = f"{{}}\n<html><title>T</title><body><nav>Home</nav><main><p>{text}</p></main><footer>Cookies</footer></body></html>".encode()
     with_it = page.page(data)
     monkeypatch.setattr(page, "reader", lambda: "selectolax")

@@ -1,4 +1,6 @@
-"""The fetcher against a real server: no private address is connected to, and others are asked politely, safely and by SDKs."""
+"""The fetcher against a real server: no private address is connected to, and others are asked
+politely, safely and by SDKs.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,10 @@ async def test_the_listener_would_notice(web: FakeWeb) -> None:
 async def test_no_spelling_of_a_private_host_is_connected_to(web: FakeWeb) -> None:
     async with fetcher(answers=[["127.0.0.1"], ["::1"]]) as fetch:
         for host in (*LOOPBACK, *PRIVATE):
-            for call in (fetch.get(with_port(host, web.port)), fetch.post(with_port(host, web.port), json={})):
+            for call in (
+                fetch.get(with_port(host, web.port)),
+                fetch.post(with_port(host, web.port), json={}),
+            ):
                 with pytest.raises(Blocked):
                     await call
     assert web.connections == 0
@@ -60,7 +65,9 @@ async def test_no_spelling_of_a_private_host_is_connected_to(web: FakeWeb) -> No
 
 @on_a_loop
 async def test_no_redirect_is_followed_to_a_private_host(web: FakeWeb) -> None:
-    with FakeWeb() as public:  # named by the user, so that it can be asked at all; what it redirects to is not
+    with (
+        FakeWeb() as public
+    ):  # named by the user, so that it can be asked at all; what it redirects to is not
         async with fetcher(public, answers=[["127.0.0.1"]]) as fetch:
             for number, host in enumerate([*LOOPBACK, *PRIVATE]):
                 for status in (301, 302, 303, 307, 308):
@@ -82,7 +89,9 @@ async def test_no_name_is_connected_to_at_a_private_address(web: FakeWeb) -> Non
 
 
 @on_a_loop
-async def test_a_name_that_changes_its_address_gains_nothing(web: FakeWeb, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_name_that_changes_its_address_gains_nothing(
+    web: FakeWeb, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dialled: list[str] = []
 
     class Backend:
@@ -99,17 +108,25 @@ async def test_a_name_that_changes_its_address_gains_nothing(web: FakeWeb, monke
         self._backend = Backend()
 
     monkeypatch.setattr(Dialer, "__init__", nowhere)
-    for answers in ([["93.184.215.14"], ["127.0.0.1"]], [["127.0.0.1"], ["93.184.215.14"]], [["93.184.215.14"], ["::1", "1.1.1.1"]]):
+    for answers in (
+        [["93.184.215.14"], ["127.0.0.1"]],
+        [["127.0.0.1"], ["93.184.215.14"]],
+        [["93.184.215.14"], ["::1", "1.1.1.1"]],
+    ):
         async with fetcher(answers=answers) as fetch:
             for _ in range(20):
                 with pytest.raises(FetchFailed):
                     await fetch.get(f"http://rebind.example:{web.port}/secret")
-    assert set(dialled) == {"93.184.215.14"} and len(dialled) >= 30, "what was checked is what was connected to"
+    assert set(dialled) == {"93.184.215.14"} and len(dialled) >= 30, (
+        "what was checked is what was connected to"
+    )
     assert web.connections == 0
 
 
 @on_a_loop
-async def test_normal_urls_are_asked_at_the_address_that_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_normal_urls_are_asked_at_the_address_that_was_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     dialled: list[str] = []
 
     async def connect(self: Dialer, host: str, port: int, *rest: Any, **more: Any) -> Any:
@@ -117,7 +134,9 @@ async def test_normal_urls_are_asked_at_the_address_that_was_checked(monkeypatch
         raise ConnectionRefusedError
 
     monkeypatch.setattr(Dialer, "connect_tcp", connect)
-    async with fetcher(answers=[[address] for address in PUBLIC], tls=ssl.create_default_context()) as fetch:
+    async with fetcher(
+        answers=[[address] for address in PUBLIC], tls=ssl.create_default_context()
+    ) as fetch:
         for url in NORMAL:
             with pytest.raises(Unreachable):
                 await fetch.get(url, attempts=1)
@@ -136,7 +155,9 @@ async def test_a_page_elsewhere_does_not_lead_to_what_only_the_call_trusts(web: 
             with pytest.raises(Blocked):
                 await fetch.get(url, trusted=(other.url,))
             assert (await fetch.get(url, trusted=(other.url, web.host))).text == "found"
-            with pytest.raises(Blocked):  # and the connection that is open now is not for other calls
+            with pytest.raises(
+                Blocked
+            ):  # and the connection that is open now is not for other calls
                 await fetch.get(f"{web.url}/secret")
     assert web.connections == 1
 
@@ -156,7 +177,11 @@ def test_offline_nothing_is_asked(web: FakeWeb, given: dict[str, Any]) -> None:
     @on_a_loop
     async def inside() -> None:
         async with fetcher(web, **given) as fetch:
-            for call in (fetch.get(web.url), fetch.post(web.url, json={}), fetch.client(web.url).get("/")):
+            for call in (
+                fetch.get(web.url),
+                fetch.post(web.url, json={}),
+                fetch.client(web.url).get("/"),
+            ):
                 with pytest.raises(Offline, match="switches the network off"):
                     await call
 
@@ -197,18 +222,27 @@ async def test_robots_that_cannot_be_had_mean_not_now(web: FakeWeb) -> None:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a key and a certificate for pages.example, in one file."""
     folder = tmp_path_factory.mktemp("tls")
-    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=pages.example -addext"
+    words = (
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj"
+        " /CN=pages.example -addext"
+    )
     words += " subjectAltName=DNS:pages.example -keyout key.pem -out cert.pem"
     try:
-        subprocess.run(["openssl", *words.split()], cwd=folder, check=True, capture_output=True, timeout=60)
+        subprocess.run(
+            ["openssl", *words.split()], cwd=folder, check=True, capture_output=True, timeout=60
+        )
     except FileNotFoundError:
         missing("openssl (Debian: apt-get install openssl)")
-    (folder / "both.pem").write_text((folder / "key.pem").read_text() + (folder / "cert.pem").read_text())
+    (folder / "both.pem").write_text(
+        (folder / "key.pem").read_text() + (folder / "cert.pem").read_text()
+    )
     return folder / "both.pem"
 
 
 @on_a_loop
-async def test_the_name_stays_in_tls_and_host_while_the_connection_goes_to_the_address(certificate: Path) -> None:
+async def test_the_name_stays_in_tls_and_host_while_the_connection_goes_to_the_address(
+    certificate: Path,
+) -> None:
     asked: list[str | None] = []
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(certificate)
@@ -220,7 +254,11 @@ async def test_the_name_stays_in_tls_and_host_while_the_connection_goes_to_the_a
         named = (f"pages.example:{web.port}", f"wrong.example:{web.port}", plain.host)
         async with fetcher(answers=[["127.0.0.1"]], tls=mine, allow_hosts=named) as fetch:
             got = await fetch.get(f"https://pages.example:{web.port}/a")
-            assert got.text == "safe" and asked == ["pages.example"] and web.requests[0].headers["host"] == f"pages.example:{web.port}"
+            assert (
+                got.text == "safe"
+                and asked == ["pages.example"]
+                and web.requests[0].headers["host"] == f"pages.example:{web.port}"
+            )
             with pytest.raises(Unreachable, match="its TLS or its certificate is not valid"):
                 await fetch.get(f"https://wrong.example:{web.port}/a", attempts=1)
             with pytest.raises(Blocked, match="without TLS"):
@@ -234,7 +272,12 @@ async def test_the_name_stays_in_tls_and_host_while_the_connection_goes_to_the_a
 @pytest.mark.parametrize("library", ["httpx", "httpx2"])
 def test_a_client_for_sdks_is_guarded_and_bounded(web: FakeWeb, library: Any) -> None:
     package = pytest.importorskip(library)
-    web.page("/v1/models", '{"data": []}', kind="application/json", headers={"set-cookie": "a=b", "Set-Cookie2": "c=d"})
+    web.page(
+        "/v1/models",
+        '{"data": []}',
+        kind="application/json",
+        headers={"set-cookie": "a=b", "Set-Cookie2": "c=d"},
+    )
     web.redirect("/v1/moved", "/v1/models")
     for kind in ("reset", "hang", "bomb"):
         web.page(f"/v1/{kind}", "x")
@@ -247,9 +290,18 @@ def test_a_client_for_sdks_is_guarded_and_bounded(web: FakeWeb, library: Any) ->
                 client = fetch.client(f"{web.url}/v1", library=library, most_bytes=5 * MB)
                 assert isinstance(client, package.AsyncClient)
                 listed = await client.get("/models")
-                assert listed.json() == {"data": []} and not {"set-cookie", "set-cookie2"} & {name.lower() for name in listed.headers}
-                assert (await client.get("/moved")).status_code == 302 and "cookie" not in web.requests[-1].headers
-                for url in (other.url, f"http://localhost:{other.port}/", "http://169.254.169.254/", "http://me:word@a.example/"):
+                assert listed.json() == {"data": []} and not {"set-cookie", "set-cookie2"} & {
+                    name.lower() for name in listed.headers
+                }
+                assert (
+                    await client.get("/moved")
+                ).status_code == 302 and "cookie" not in web.requests[-1].headers
+                for url in (
+                    other.url,
+                    f"http://localhost:{other.port}/",
+                    "http://169.254.169.254/",
+                    "http://me:word@a.example/",
+                ):
                     with pytest.raises(Blocked):
                         await client.get(url)
                 with pytest.raises(package.TransportError):

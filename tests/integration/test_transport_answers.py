@@ -1,4 +1,6 @@
-"""What the fetcher makes of answers: nothing grows, hangs or leaks, and what passes is asked again."""
+"""What the fetcher makes of answers: nothing grows, hangs or leaks, and what passes is asked
+again.
+"""
 
 from __future__ import annotations
 
@@ -41,14 +43,32 @@ MB = 1_000_000
 
 @on_a_loop
 async def test_an_answer_comes_whole_with_what_is_known_of_it(web: FakeWeb) -> None:
-    web.page("/a", "café".encode("latin-1"), kind='Text/HTML; Charset="ISO-8859-1"', headers={"set-cookie": "id=1", "etag": "x"})
+    web.page(
+        "/a",
+        "café".encode("latin-1"),
+        kind='Text/HTML; Charset="ISO-8859-1"',
+        headers={"set-cookie": "id=1", "etag": "x"},
+    )
     web.redirect("/b", "/a?ü")
     async with fetcher(web) as fetch:
         got = await fetch.get(f"{web.url}/b#part", params={"q": "a b", "n": [1, 2]})
-    assert (got.url, got.status, got.kind, got.charset, got.text) == (f"{web.url}/a?%C3%BC", 200, "text/html", "iso-8859-1", "café")
-    assert got.hops == (f"{web.url}/b?q=a+b&n=1&n=2",) and got.headers["etag"] == "x" and "set-cookie" not in got.headers
+    assert (got.url, got.status, got.kind, got.charset, got.text) == (
+        f"{web.url}/a?%C3%BC",
+        200,
+        "text/html",
+        "iso-8859-1",
+        "café",
+    )
+    assert (
+        got.hops == (f"{web.url}/b?q=a+b&n=1&n=2",)
+        and got.headers["etag"] == "x"
+        and "set-cookie" not in got.headers
+    )
     first = web.requests[0]
-    assert first.headers["user-agent"].startswith("sentient-kernel/") and first.headers["accept-encoding"] == "gzip, deflate"
+    assert (
+        first.headers["user-agent"].startswith("sentient-kernel/")
+        and first.headers["accept-encoding"] == "gzip, deflate"
+    )
     assert "cookie" not in web.requests[1].headers and "café" not in repr(got)
 
 
@@ -66,15 +86,26 @@ async def test_json_is_posted_and_read(web: FakeWeb) -> None:
     web.article("/tides", "Tides", "The moon pulls the sea.")
     async with fetcher(web) as fetch:
         got = await fetch.post(
-            f"{web.url}/tavily/search", json={"query": "moon ü"}, headers={"Authorization": "Bearer key-of-the-fake-web"}
+            f"{web.url}/tavily/search",
+            json={"query": "moon ü"},
+            headers={"Authorization": "Bearer key-of-the-fake-web"},
         )
-    assert got.json()["results"][0]["url"] == f"{web.url}/tides" and web.requests[0].headers["content-type"] == "application/json"
+    assert (
+        got.json()["results"][0]["url"] == f"{web.url}/tides"
+        and web.requests[0].headers["content-type"] == "application/json"
+    )
 
 
 @on_a_loop
 async def test_credentials_do_not_go_to_another_origin(web: FakeWeb) -> None:
     web.page("/end", "x")
-    secret = {"Authorization": "Bearer s", "X-Api-Key": "s", "Cookie": "s=1", "X-Any": "s", "Accept-Language": "en"}
+    secret = {
+        "Authorization": "Bearer s",
+        "X-Api-Key": "s",
+        "Cookie": "s=1",
+        "X-Any": "s",
+        "Accept-Language": "en",
+    }
     with FakeWeb() as other:
         other.redirect("/there", f"{web.url}/end")
         web.redirect("/here", "/end")
@@ -101,7 +132,9 @@ async def test_credentials_do_not_go_to_another_origin(web: FakeWeb) -> None:
         ("application/zip", "any", True),
     ],
 )
-def test_only_the_kind_that_was_asked_for_is_read(web: FakeWeb, kind: str, accept: Any, good: bool) -> None:
+def test_only_the_kind_that_was_asked_for_is_read(
+    web: FakeWeb, kind: str, accept: Any, good: bool
+) -> None:
     @on_a_loop
     async def inside() -> None:
         web.page("/a", "[1]", kind=kind)
@@ -129,16 +162,24 @@ def test_only_the_kind_that_was_asked_for_is_read(web: FakeWeb, kind: str, accep
         ("hang", FetchTimedOut, "deadline"),
     ],
 )
-def test_an_answer_without_end_costs_neither_memory_nor_time(web: FakeWeb, kind: Any, error: type[Exception], reason: str) -> None:
+def test_an_answer_without_end_costs_neither_memory_nor_time(
+    web: FakeWeb, kind: Any, error: type[Exception], reason: str
+) -> None:
     web.page("/a", "x")
     web.fault("/a", kind)
 
     @on_a_loop
     async def inside() -> None:
         async with fetcher(web) as fetch:
-            with pytest.raises(error) as caught:  # the first time makes the bomb, which is not ours to count
+            with pytest.raises(
+                error
+            ) as caught:  # the first time makes the bomb, which is not ours to count
                 await fetch.get(f"{web.url}/a", deadline=0.3 if reason == "deadline" else 30.0)
-            assert isinstance(caught.value, FetchFailed) and caught.value.reason_code == reason and "'127.0.0.1'" in str(caught.value)
+            assert (
+                isinstance(caught.value, FetchFailed)
+                and caught.value.reason_code == reason
+                and "'127.0.0.1'" in str(caught.value)
+            )
             gc.collect()
             tracemalloc.start()
             try:
@@ -161,8 +202,13 @@ async def test_eight_bombs_at_once_stay_within_sixty_megabytes(web: FakeWeb) -> 
             await fetch.get(f"{web.url}/a")
         tracemalloc.start()
         try:
-            outcomes = await asyncio.gather(*(fetch.get(f"{web.url}/a", most_bytes=5 * MB) for _ in range(8)), return_exceptions=True)
-            assert {type(outcome) for outcome in outcomes} == {TooBig} and tracemalloc.get_traced_memory()[1] < 60 * MB
+            outcomes = await asyncio.gather(
+                *(fetch.get(f"{web.url}/a", most_bytes=5 * MB) for _ in range(8)),
+                return_exceptions=True,
+            )
+            assert {type(outcome) for outcome in outcomes} == {
+                TooBig
+            } and tracemalloc.get_traced_memory()[1] < 60 * MB
         finally:
             tracemalloc.stop()
 
@@ -204,9 +250,15 @@ async def test_five_redirects_are_followed_and_no_more(web: FakeWeb) -> None:
 
 @pytest.mark.parametrize(
     ("headers", "pauses"),
-    [({"Retry-After": "7"}, [7.0]), ({"retry-after-ms": "1500", "Retry-After": "9"}, [1.5]), ({"Retry-After": "0"}, [])],
+    [
+        ({"Retry-After": "7"}, [7.0]),
+        ({"retry-after-ms": "1500", "Retry-After": "9"}, [1.5]),
+        ({"Retry-After": "0"}, []),
+    ],
 )
-def test_a_busy_server_is_asked_again_when_it_says(web: FakeWeb, headers: dict[str, str], pauses: list[float]) -> None:
+def test_a_busy_server_is_asked_again_when_it_says(
+    web: FakeWeb, headers: dict[str, str], pauses: list[float]
+) -> None:
     web.page("/a", "done")
     web.fault("/a", "status", times=1, status=429, headers=headers)
     clock = Pauses()
@@ -221,18 +273,28 @@ def test_a_busy_server_is_asked_again_when_it_says(web: FakeWeb, headers: dict[s
 
 
 @on_a_loop
-async def test_a_server_that_asks_for_more_time_than_there_is_is_not_waited_for(web: FakeWeb) -> None:
+async def test_a_server_that_asks_for_more_time_than_there_is_is_not_waited_for(
+    web: FakeWeb,
+) -> None:
     web.fault("/a", "status", status=429, headers={"Retry-After": "50"})
     clock = Pauses()
     async with fetcher(web, clock=clock) as fetch:
         with pytest.raises(ServerBusy, match=r"too many requests \(HTTP 429\)") as caught:
             await fetch.get(f"{web.url}/a", deadline=30)
-    assert clock.slept == [] and caught.value.answered == 429 and caught.value.headers["retry-after"] == "50"
+    assert (
+        clock.slept == []
+        and caught.value.answered == 429
+        and caught.value.headers["retry-after"] == "50"
+    )
 
 
 @on_a_loop
-async def test_while_a_host_rests_nobody_asks_it(web: FakeWeb, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "pace", lambda target: Pace(2, 0.0))  # as for a host that is not the user's own
+async def test_while_a_host_rests_nobody_asks_it(
+    web: FakeWeb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        http, "pace", lambda target: Pace(2, 0.0)
+    )  # as for a host that is not the user's own
     for number in range(6):
         web.page(f"/{number}", "done")
     web.fault("/0", "status", times=1, status=429, headers={"Retry-After": "20"})
@@ -276,7 +338,9 @@ def test_a_fault_that_passes_is_not_noticed(web: FakeWeb, kind: Any) -> None:
         ("cut_gzip", WrongKind, "cut", 2),
     ],
 )
-def test_a_fault_that_stays_is_named_and_never_taken_for_an_answer(web: FakeWeb, kind: Any, error: Any, reason: str, asked: int) -> None:
+def test_a_fault_that_stays_is_named_and_never_taken_for_an_answer(
+    web: FakeWeb, kind: Any, error: Any, reason: str, asked: int
+) -> None:
     web.page("/a", '{"results": [1, 2, 3]}', kind="application/json")
     web.fault("/a", kind)
 
@@ -297,7 +361,11 @@ async def test_a_no_is_told_at_once_with_what_was_said(web: FakeWeb) -> None:
     async with fetcher(web) as fetch:
         with pytest.raises(StatusError, match=r"'127\.0\.0\.1' says no \(HTTP 404\)") as caught:
             await fetch.get(f"{web.url}/a?key=secret")
-        assert (caught.value.answered, caught.value.body, caught.value.retryable) == (404, b"gone", False)
+        assert (caught.value.answered, caught.value.body, caught.value.retryable) == (
+            404,
+            b"gone",
+            False,
+        )
         assert "secret" not in str(caught.value)
         assert (await fetch.get(f"{web.url}/a", expect=(404,))).text == "gone"
     assert web.counts["/a"] == 2
@@ -331,11 +399,15 @@ def test_a_caller_who_leaves_leaves_nothing_behind(web: FakeWeb, kind: Any) -> N
                 calls.append(asyncio.create_task(fetch.get(f"{web.url}/a", most_bytes=10**12)))
                 while len(web.requests) < asked:
                     await asyncio.sleep(0)
-                if kind == "big":  # a quick machine would have read it to its end before the last one has asked
+                if (
+                    kind == "big"
+                ):  # a quick machine would have read it to its end before the last one has asked
                     calls[-1].cancel()
             for call in calls:
                 call.cancel()
-            assert {type(outcome) for outcome in await asyncio.gather(*calls, return_exceptions=True)} <= {asyncio.CancelledError, TooBig}
+            assert {
+                type(outcome) for outcome in await asyncio.gather(*calls, return_exceptions=True)
+            } <= {asyncio.CancelledError, TooBig}
             await asyncio.to_thread(web.wait_until_left)
             await settle()
             assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -418,14 +490,20 @@ async def test_of_many_big_answers_few_are_read_at_once() -> None:
 
 @asynccontextmanager
 async def sending(body: bytes, after: bytes, headers: bytes = b"") -> AsyncIterator[str]:
-    """Serves a body, and behind it these bytes again and again; /good ends. Yields host and port."""
+    """Serves a body, and behind it these bytes again and again; /good ends. Yields host and
+    port.
+    """
     answering = set[asyncio.Task[Any]]()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answering.add(asyncio.current_task())  # type: ignore[arg-type]
         try:
             asked = await reader.readuntil(b"\r\n\r\n")
-            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ntransfer-encoding: chunked\r\n" + headers + b"\r\n")
+            writer.write(
+                b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ntransfer-encoding: chunked\r\n"
+                + headers
+                + b"\r\n"
+            )
             writer.write(b"%x\r\n%b\r\n" % (len(body), body))
             while b" /good" not in asked:
                 await writer.drain()
@@ -451,13 +529,20 @@ async def test_big_pages_that_drip_keep_no_other_out(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(body_limit, "LOOK", 0.1)
     monkeypatch.setattr(body_limit, "LEAST", 5_000)
     async with sending(b"a" * 1_200_000, b"a") as host, fetcher(allow_hosts=(host,)) as fetch:
-        drips = [asyncio.create_task(fetch.get(f"http://{host}/bad", deadline=50, attempts=1)) for _ in range(2)]
+        drips = [
+            asyncio.create_task(fetch.get(f"http://{host}/bad", deadline=50, attempts=1))
+            for _ in range(2)
+        ]
         while not fetch._body_limit._places.locked():
             await asyncio.sleep(0.01)
-        pages = await asyncio.gather(*(fetch.get(f"http://{host}/good", deadline=15, attempts=1) for _ in range(3)))
+        pages = await asyncio.gather(
+            *(fetch.get(f"http://{host}/good", deadline=15, attempts=1) for _ in range(3))
+        )
         assert [len(page.body) for page in pages] == [1_200_000] * 3
         lost = [drip.exception() for drip in drips if drip.done()]
-        assert lost and all(isinstance(error, FetchTimedOut) and error.reason_code == "slow" for error in lost)
+        assert lost and all(
+            isinstance(error, FetchTimedOut) and error.reason_code == "slow" for error in lost
+        )
         for drip in drips:
             drip.cancel()
         await asyncio.gather(*drips, return_exceptions=True)

@@ -1,4 +1,6 @@
-"""Names that hang: they hold up neither other names, nor other work in threads, nor the end of the process."""
+"""Names that hang: they hold up neither other names, nor other work in threads, nor the end of the
+process.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from sentient_kernel.transport.dns import Resolver
 
 
 class FakeResolver:
-    """Stands for this machine's resolver: names that end in .hangs.example wait until they are let go."""
+    """Stands for this machine's resolver: names that end in .hangs.example wait until they are let
+    go.
+    """
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -51,14 +55,20 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeResolver]:
 
 
 @on_a_loop
-async def test_names_that_hang_hold_up_no_other_name_and_no_other_work(resolver: FakeResolver) -> None:
-    many = (os.cpu_count() or 1) + 5  # more than the threads of a loop, of which there are at most 32
+async def test_names_that_hang_hold_up_no_other_name_and_no_other_work(
+    resolver: FakeResolver,
+) -> None:
+    many = (
+        os.cpu_count() or 1
+    ) + 5  # more than the threads of a loop, of which there are at most 32
     names = [f"{number}.hangs.example" for number in range(min(many, 30))]
     with FakeWeb() as web:
         web.page("/", "here")
         settings = Settings(_env_file=None, allow_hosts=(f"here.example:{web.port}",))
         async with Fetcher(settings, ports=range(1, 65_536)) as fetch:
-            hanging = [asyncio.create_task(fetch.get(f"http://{name}/", attempts=1)) for name in names]
+            hanging = [
+                asyncio.create_task(fetch.get(f"http://{name}/", attempts=1)) for name in names
+            ]
             while len(resolver.asked) < len(names):
                 await asyncio.sleep(0.01)
             assert await asyncio.wait_for(asyncio.to_thread(lambda: "done"), 5) == "done"
@@ -81,10 +91,14 @@ async def test_a_name_that_hangs_is_given_up_and_not_asked_twice_at_the_same_tim
 
 
 @on_a_loop
-async def test_threads_are_few_and_whom_nobody_waits_for_is_not_asked(resolver: FakeResolver, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_threads_are_few_and_whom_nobody_waits_for_is_not_asked(
+    resolver: FakeResolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dns, "THREADS", 2)
     names = Resolver()
-    lookups = [asyncio.create_task(names.resolve(f"{number}.hangs.example", 80)) for number in range(4)]
+    lookups = [
+        asyncio.create_task(names.resolve(f"{number}.hangs.example", 80)) for number in range(4)
+    ]
     last = asyncio.create_task(names.resolve("here.example", 80))
     while len(resolver.asked) < 2:
         await asyncio.sleep(0.01)
@@ -124,5 +138,7 @@ async def main():
 asyncio.run(main())
 print("over")
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "over\n", "")

@@ -1,4 +1,6 @@
-"""What somebody else wrote becomes one's own when one says so, after a look; `.env` files of folders redirect nothing before."""
+"""What somebody else wrote becomes one's own when one says so, after a look; `.env` files of
+folders redirect nothing before.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,15 @@ from pathlib import Path
 
 import pytest
 from cli_kit import Cli, command, environment, inside, one_sentence
-from foreign_kit import another_installation, copied, done, forge, open_question, research_inputs, sends
+from foreign_kit import (
+    another_installation,
+    copied,
+    done,
+    forge,
+    open_question,
+    research_inputs,
+    sends,
+)
 from workbench_kit import asking, doubled
 
 import sentient_kernel as sk
@@ -22,7 +32,9 @@ from sentient_kernel.testing import FakeWeb, ModelServer
 
 
 @pytest.fixture
-def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+def cli(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Cli]:
     settings._told.clear()
     done.clear()
     yield inside(tmp_path, capsys, monkeypatch)
@@ -38,7 +50,11 @@ def home(tmp_path: Path) -> Path:
         open_question(run, "tool")
     inputs = research_inputs(["papers", "/home/victim/papers", "papers"], model="openai:theirs")
     other = "0190c0de-0000-7000-8000-00000000000b"
-    forge(tmp_path / "theirs" / "journal.db", other, RunStarted(workflow="sentient_kernel.research", inputs=inputs, user="m\x1b[2Jallory"))
+    forge(
+        tmp_path / "theirs" / "journal.db",
+        other,
+        RunStarted(workflow="sentient_kernel.research", inputs=inputs, user="m\x1b[2Jallory"),
+    )
     with another_installation(tmp_path / "their state"), sk.Workbench(tmp_path / "theirs") as wb:
         wb.approvals[0].approve()
     return copied(tmp_path / "theirs", tmp_path / "copy")
@@ -83,7 +99,11 @@ def test_all_that_counts_is_shown_before_it_counts(cli: Cli, tmp_path: Path) -> 
             open_question(run, "question").approve()
             run.result(20)
         for n in range(25):
-            run = wb.start(sends, f"letter {n}", approve={"default": "ask", "fetch": "auto" if n == 24 else "ask"})
+            run = wb.start(
+                sends,
+                f"letter {n}",
+                approve={"default": "ask", "fetch": "auto" if n == 24 else "ask"},
+            )
             open_question(run, "tool")
     with another_installation(tmp_path / "their state"), sk.Workbench(tmp_path / "theirs") as wb:
         for one in [one for one in wb.approvals if one.status == "open"]:
@@ -92,7 +112,9 @@ def test_all_that_counts_is_shown_before_it_counts(cli: Cli, tmp_path: Path) -> 
     assert [n for n in range(25) if f"letter {n}\n" not in shown.out] == []
     assert "fetch: auto" in shown.out
     assert shown.out.index("fetch: auto") < shown.out.index("answered in runs that are completed")
-    assert "1 policies that answer by themselves" in shown.out.splitlines()[-1], "how much there was stands at the end"
+    assert "1 policies that answer by themselves" in shown.out.splitlines()[-1], (
+        "how much there was stands at the end"
+    )
     inputs = {"args": ["x" * 3_000 + "/home/victim" + "y" * 3_000], "kwargs": {}}
     other = "0190c0de-0000-7000-8000-00000000000b"
     forge(tmp_path / "copy" / "journal.db", other, RunStarted(workflow="w", inputs=inputs))
@@ -100,7 +122,9 @@ def test_all_that_counts_is_shown_before_it_counts(cli: Cli, tmp_path: Path) -> 
     assert refused.code == 2 and "longer than can be shown" in one_sentence(refused.err)
 
 
-def test_what_was_asked_again_here_stays_so_when_the_home_is_trusted_later(cli: Cli, home: Path) -> None:
+def test_what_was_asked_again_here_stays_so_when_the_home_is_trusted_later(
+    cli: Cli, home: Path
+) -> None:
     with sk.Workbench(home) as wb:
         run = wb.run(next(run.id for run in wb.runs if run.workflow.endswith(":sends")))
         run.resume()
@@ -119,18 +143,27 @@ def test_a_home_that_was_altered_is_refused(cli: Cli, home: Path) -> None:
     import apsw
 
     database = apsw.Connection(str(home / "journal.db"))
-    database.execute('UPDATE events SET body = CAST(\'{"workflow":"other"}\' AS BLOB) WHERE seq = 1')
+    database.execute(
+        'UPDATE events SET body = CAST(\'{"workflow":"other"}\' AS BLOB) WHERE seq = 1'
+    )
     database.close()
     refused = cli("trust", home, "--yes")
     assert (refused.code, refused.out) == (1, "")
     assert "not what was written" in one_sentence(refused.err)
 
 
-@pytest.mark.parametrize(("answer", "code"), [("yes\n", 0), ("YES\n", 0), ("y\n", 1), ("\n", 1), ("no\n", 1)])
+@pytest.mark.parametrize(
+    ("answer", "code"), [("yes\n", 0), ("YES\n", 0), ("y\n", 1), ("\n", 1), ("no\n", 1)]
+)
 def test_a_terminal_is_asked(home: Path, answer: str, code: int) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        command("trust", home), stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+        command("trust", home),
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
     )
     os.write(ours, answer.encode())
     out, err = process.communicate(timeout=60)
@@ -142,26 +175,46 @@ def test_a_terminal_is_asked(home: Path, answer: str, code: int) -> None:
 
 
 @pytest.mark.parametrize("path", ["nowhere", "empty"])
-def test_a_folder_that_holds_nothing_to_trust_is_wrong_usage(cli: Cli, tmp_path: Path, path: str) -> None:
+def test_a_folder_that_holds_nothing_to_trust_is_wrong_usage(
+    cli: Cli, tmp_path: Path, path: str
+) -> None:
     (tmp_path / "empty").mkdir()
     refused = cli("trust", path, "--yes")
     assert (refused.code, path in one_sentence(refused.err)) == (2, True)
 
 
-# -- .env ----------------------------------------------------------------------------------------------------------------------
+# -- .env ------------------------------------------------------------------------------------------
 
 
-def test_every_line_of_a_project_file_is_shown_and_what_can_do_harm_first(cli: Cli, tmp_path: Path) -> None:
-    harmless = ["OFFLINE=false", "LOG_LEVEL=INFO", "DENY_DOMAINS=ads.example", "PAGE_TIMEOUT=9", "CACHE_TTL=90000", "MODE=replay"]
+def test_every_line_of_a_project_file_is_shown_and_what_can_do_harm_first(
+    cli: Cli, tmp_path: Path
+) -> None:
+    harmless = [
+        "OFFLINE=false",
+        "LOG_LEVEL=INFO",
+        "DENY_DOMAINS=ads.example",
+        "PAGE_TIMEOUT=9",
+        "CACHE_TTL=90000",
+        "MODE=replay",
+    ]
     hosts = ",".join(f"h{n}.example:80" for n in range(200)) + ",169.254.169.254:80"
-    urls = [f"{name}_URL=https://{name.lower()}.example" for name in ("ARXIV", "OPENALEX", "CROSSREF", "WIKIPEDIA", "PUBMED", "BRAVE")]
+    urls = [
+        f"{name}_URL=https://{name.lower()}.example"
+        for name in ("ARXIV", "OPENALEX", "CROSSREF", "WIKIPEDIA", "PUBMED", "BRAVE")
+    ]
     rest = ["EXECUTOR=local", "HOME=.sentient", "DURABILITY=process", "MODEL_RATE=9"]
     evil = ["TAVILY_URL=https://evil.example", "APPROVE=auto", f"ALLOW_HOSTS={hosts}"]
-    (tmp_path / ".env").write_text("\n".join(f"SENTIENT_{line}" for line in harmless + urls + rest + evil))
+    (tmp_path / ".env").write_text(
+        "\n".join(f"SENTIENT_{line}" for line in harmless + urls + rest + evil)
+    )
     shown = cli("trust", ".").out
-    assert [line for line in harmless + urls + rest + evil if line.replace("=", " = ", 1) not in shown] == []
+    assert [
+        line for line in harmless + urls + rest + evil if line.replace("=", " = ", 1) not in shown
+    ] == []
     assert "169.254.169.254:80" in shown and "…" not in shown
-    place = {line: shown.index(f"SENTIENT_{line.partition('=')[0]} =") for line in (*evil, *harmless)}
+    place = {
+        line: shown.index(f"SENTIENT_{line.partition('=')[0]} =") for line in (*evil, *harmless)
+    }
     assert max(place[line] for line in evil) < min(place[line] for line in harmless)
     (tmp_path / ".env").write_text(f"SENTIENT_ALLOW_HOSTS={hosts},{'x' * 6_000}")
     refused = cli("trust", ".", "--yes")
@@ -174,7 +227,10 @@ def test_a_project_file_is_shown_and_counts_until_it_changes(cli: Cli, tmp_path:
         "SENTIENT_TAVILY_URL=https://me:word@mirror.example\nSENTIENT_TAVILY_API_KEY=tvly-very-secret\nOPENAI_API_KEY=sk-other\nCOLOUR=blue\n"
     )
     asked = cli("runs")
-    begins = ".env sets SENTIENT_TAVILY_URL, SENTIENT_TAVILY_API_KEY and OPENAI_API_KEY, which count only from"
+    begins = (
+        ".env sets SENTIENT_TAVILY_URL, SENTIENT_TAVILY_API_KEY and OPENAI_API_KEY, which count"
+        " only from"
+    )
     assert one_sentence(asked.err).startswith(begins)
     assert cli("doctor", "--json").json["settings"][0].startswith(begins)
     shown = cli("trust", ".")
@@ -199,7 +255,10 @@ def test_a_project_file_is_shown_and_counts_until_it_changes(cli: Cli, tmp_path:
 def test_a_home_and_a_file_in_one_folder_are_trusted_together(cli: Cli, home: Path) -> None:
     (home / ".env").write_text("SENTIENT_MODEL=openai:theirs\n")
     trusted = cli("trust", home, "--yes")
-    assert ("rows count as written here" in trusted.out, ".env counts from now on" in trusted.out) == (True, True)
+    assert (
+        "rows count as written here" in trusted.out,
+        ".env counts from now on" in trusted.out,
+    ) == (True, True)
 
 
 SEARCH = """
@@ -212,7 +271,12 @@ with sk.Workbench("home") as wb:
 
 
 def test_a_project_file_sends_no_key_of_ours_to_another_host(tmp_path: Path) -> None:
-    with FakeWeb() as mine, FakeWeb() as evil, ModelServer("no") as model, ModelServer("no") as theirs:
+    with (
+        FakeWeb() as mine,
+        FakeWeb() as evil,
+        ModelServer("no") as model,
+        ModelServer("no") as theirs,
+    ):
         for web in (mine, evil):
             web.article("/bees", "Bees", "Honey bees fly five kilometres.")
         (tmp_path / ".env").write_text(
@@ -226,9 +290,18 @@ def test_a_project_file_sends_no_key_of_ours_to_another_host(tmp_path: Path) -> 
             "OPENAI_API_KEY": "sk-mine",
             "OPENAI_BASE_URL": model.url,
         }
-        for given in (ours, {name: value for name, value in ours.items() if not name.endswith("_URL")}):
+        for given in (
+            ours,
+            {name: value for name, value in ours.items() if not name.endswith("_URL")},
+        ):
             subprocess.run(
-                [sys.executable, "-c", SEARCH, "tavily", "openai:mine" if "OPENAI_BASE_URL" in given else ""],
+                [
+                    sys.executable,
+                    "-c",
+                    SEARCH,
+                    "tavily",
+                    "openai:mine" if "OPENAI_BASE_URL" in given else "",
+                ],
                 cwd=tmp_path,
                 env=environment(**given),
                 capture_output=True,
@@ -241,19 +314,25 @@ def test_a_project_file_sends_no_key_of_ours_to_another_host(tmp_path: Path) -> 
         assert model.requests
 
 
-def test_a_notebook_is_told_once_through_the_log(cli: Cli, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_notebook_is_told_once_through_the_log(
+    cli: Cli, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / ".env").write_text("SENTIENT_MODEL=openai:x\n")
     for _ in range(2):
         with sk.Workbench(tmp_path / "home") as wb:
             assert wb.settings.model is None
             assert any("SENTIENT_MODEL" in line for line in wb.doctor()["settings"])
-    assert [record.getMessage() for record in caplog.records if "SENTIENT_MODEL" in record.getMessage()] == settings.ignored()
+    assert [
+        record.getMessage() for record in caplog.records if "SENTIENT_MODEL" in record.getMessage()
+    ] == settings.ignored()
 
 
-# -- the command line, run by run ------------------------------------------------------------------------------------------------
+# -- the command line, run by run ------------------------------------------------------------------
 
 
-def test_without_a_terminal_a_run_from_elsewhere_waits_and_goes_on_when_it_was_answered(cli: Cli, tmp_path: Path) -> None:
+def test_without_a_terminal_a_run_from_elsewhere_waits_and_goes_on_when_it_was_answered(
+    cli: Cli, tmp_path: Path
+) -> None:
     bees = tmp_path / "bees"
     bees.mkdir()
     (bees / "bees.txt").write_text("Honey bees fly five kilometres from the hive. Bees fly far.\n")
@@ -263,7 +342,9 @@ def test_without_a_terminal_a_run_from_elsewhere_waits_and_goes_on_when_it_was_a
     forge(
         tmp_path / "home" / "journal.db",
         run,
-        RunStarted(workflow="sentient_kernel.research", inputs=research_inputs(["b", str(bees), "b"])),
+        RunStarted(
+            workflow="sentient_kernel.research", inputs=research_inputs(["b", str(bees), "b"])
+        ),
     )
     assert "comes from another installation" in cli("show", run).out
     waits = cli("resume", run)

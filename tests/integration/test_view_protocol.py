@@ -1,4 +1,6 @@
-"""The protocol of live views is written down once, for the pages; what the kernel sends is held against it."""
+"""The protocol of live views is written down once, for the pages; what the kernel sends is held
+against it.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,18 @@ from sentient_kernel.feeds.feeds import ErrorsFeed, EventsFeed, Feed, InboxFeed,
 from sentient_kernel.feeds.sender import Sender
 from sentient_kernel.widgets.bundle import STATIC
 
-TEXT = re.sub(r"/\*\*.*?\*/|//[^\n]*", "", (STATIC / "kit" / "state.d.ts").read_text(encoding="utf-8"), flags=re.DOTALL)
+TEXT = re.sub(
+    r"/\*\*.*?\*/|//[^\n]*",
+    "",
+    (STATIC / "kit" / "state.d.ts").read_text(encoding="utf-8"),
+    flags=re.DOTALL,
+)
 TYPES = {name: said.strip() for name, said in re.findall(r"export type (\w+) = (.*?);", TEXT)}
 SHAPES = {
     name: re.findall(r"(\w+\??|\[\w+: string\]|\[field: string\]): (.*?)(?:;|$)", body.strip())
-    for name, body in re.findall(r"export interface (\w+) \{(.*?)\n?\}\s*(?=export|$)", TEXT, re.DOTALL)
+    for name, body in re.findall(
+        r"export interface (\w+) \{(.*?)\n?\}\s*(?=export|$)", TEXT, re.DOTALL
+    )
 }
 PLAIN = {"string": str, "number": (int, float), "boolean": bool, "null": type(None), "any": object}
 
@@ -30,10 +39,18 @@ def fits(value: Any, said: str) -> bool:
     """Tells whether a JSON value is of a type as TypeScript writes it."""
     said = said.strip()
     if said.startswith("{ ["):  # a map
-        return isinstance(value, dict) and all(fits(one, said.split("]:", 1)[1].rstrip(" }")) for one in value.values() if one is not None)
+        return isinstance(value, dict) and all(
+            fits(one, said.split("]:", 1)[1].rstrip(" }"))
+            for one in value.values()
+            if one is not None
+        )
     if said.startswith("["):  # a tuple
         parts = said[1:-1].split(", ")
-        return isinstance(value, list | tuple) and len(value) == len(parts) and all(map(fits, value, parts))
+        return (
+            isinstance(value, list | tuple)
+            and len(value) == len(parts)
+            and all(map(fits, value, parts))
+        )
     if " | " in said:
         return any(fits(value, one) for one in said.split(" | "))
     if said.endswith("[]"):
@@ -51,8 +68,16 @@ def misfits(value: dict[str, Any], name: str) -> list[str]:
     """Returns the fields of a JSON object that an interface has otherwise."""
     known = {field.rstrip("?"): (said, field.endswith("?")) for field, said in SHAPES[name]}
     open_ended = any(field.startswith("[") for field in known)
-    wrong = [field for field, one in value.items() if not (fits(one, known[field][0]) if field in known else open_ended)]
-    return wrong + [field for field, (_, optional) in known.items() if not (optional or field.startswith("[") or field in value)]
+    wrong = [
+        field
+        for field, one in value.items()
+        if not (fits(one, known[field][0]) if field in known else open_ended)
+    ]
+    return wrong + [
+        field
+        for field, (_, optional) in known.items()
+        if not (optional or field.startswith("[") or field in value)
+    ]
 
 
 @pytest.fixture
@@ -71,14 +96,21 @@ def test_what_a_page_is_sent_is_what_the_protocol_says(wb: sk.Workbench) -> None
     wb.texts.add(asks.id, "writer", "Be ")
     source, sent = wb.view_source, list[dict[str, Any]]()
     feeds: list[Feed] = [RunFeed(source, run.id) for run in (research, failed, asks)]
-    feeds += [EventsFeed(source, asks.id), EventsFeed(source, None), InboxFeed(source), ErrorsFeed(source)]
+    feeds += [
+        EventsFeed(source, asks.id),
+        EventsFeed(source, None),
+        InboxFeed(source),
+        ErrorsFeed(source),
+    ]
     sender = Sender(source.answer, source.failed)
     channels = [Channel("run", feed, sent.append) for feed in feeds]
     for channel in channels:
         sender.add(channel)
         sender.hear(channel, {"kind": "hello", "page": "p"})
     sender.hear(channels[0], {"kind": "need", "page": "p", "id": "p-1", "what": "event", "seq": 1})
-    sender.hear(channels[0], {"kind": "do", "page": "p", "id": "p-2", "what": "dance", "run": asks.id})
+    sender.hear(
+        channels[0], {"kind": "do", "page": "p", "id": "p-2", "what": "dance", "run": asks.id}
+    )
     until = time.monotonic() + 20
     while time.monotonic() < until and [message["kind"] for message in sent].count("reply") < 2:
         time.sleep(0.02)
@@ -89,12 +121,18 @@ def test_what_a_page_is_sent_is_what_the_protocol_says(wb: sk.Workbench) -> None
     assert {message["kind"] for message in sent} == {"snapshot", "patch", "reply", "closed"}
     found: set[str] = set()
     for message in sent:
-        name = {"snapshot": "Snapshot", "patch": "Patch", "reply": "Reply", "closed": "Closed"}[message["kind"]]
+        name = {"snapshot": "Snapshot", "patch": "Patch", "reply": "Reply", "closed": "Closed"}[
+            message["kind"]
+        ]
         state = message.get("state") or message.get("set") or {}
         wrong = {part: value for part, value in state.items() if misfits({part: value}, "State")}
         assert (misfits(message, name), wrong) == ([], {})
-        found |= {part for part, value in state.items() if value} | {part for part in ("text", "events") if message.get(part)}
-    assert found >= {"text"} | {field.rstrip("?") for field, _ in SHAPES["State"]} - {"dropped"}, "each part was seen with something in it"
+        found |= {part for part, value in state.items() if value} | {
+            part for part in ("text", "events") if message.get(part)
+        }
+    assert found >= {"text"} | {field.rstrip("?") for field, _ in SHAPES["State"]} - {"dropped"}, (
+        "each part was seen with something in it"
+    )
 
 
 def test_a_row_that_differs_is_found() -> None:

@@ -1,4 +1,6 @@
-"""What CONTRACT promises of the workbench itself: its home, its end, its doctor, searches and documents."""
+"""What CONTRACT promises of the workbench itself: its home, its end, its doctor, searches and
+documents.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,10 @@ def test_search_returns_the_passages_that_fit_best(bees: sk.Workbench) -> None:
     assert {"document", "title", "uri", "start", "end", "text", "score"} <= set(found.columns)
 
 
-@pytest.mark.parametrize(("query", "k"), [("", 10), ("  \n", 10), ("bees " * 1000, 10), ("bees", 0), ("bees", -1), (7, 10)])
+@pytest.mark.parametrize(
+    ("query", "k"),
+    [("", 10), ("  \n", 10), ("bees " * 1000, 10), ("bees", 0), ("bees", -1), (7, 10)],
+)
 def test_search_refuses_what_cannot_be_searched_for(bees: sk.Workbench, query: Any, k: int) -> None:
     with pytest.raises(sk.UsageError):
         bees.search(query, k=k)
@@ -80,7 +85,10 @@ def test_a_stored_run_is_all_there_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_two_workbenches_in_one_process_know_nothing_of_each_other(tmp_path: Path) -> None:
-    with sk.Workbench(tmp_path / "one", sources=[BEES]) as one, sk.Workbench(tmp_path / "two") as two:
+    with (
+        sk.Workbench(tmp_path / "one", sources=[BEES]) as one,
+        sk.Workbench(tmp_path / "two") as two,
+    ):
         runs = [one.research(QUESTION), two.start(doubled, 1)]
         results = [run.result() for run in runs]
         assert (len(one.runs), len(two.runs), results[1]) == (1, 1, 2)
@@ -129,11 +137,24 @@ def test_close_is_safe_twice_and_leaves_runs_resumable(tmp_path: Path) -> None:
 
 
 def test_a_workbench_that_nobody_closed_does_not_keep_a_script_from_ending(tmp_path: Path) -> None:
-    code = f"import sentient_kernel as sk; wb = sk.Workbench({str(tmp_path / 'home')!r}); wb.add({str(BEES)!r}); wb.research({QUESTION!r})"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    code = (
+        f"import sentient_kernel as sk; wb = sk.Workbench({str(tmp_path / 'home')!r});"
+        f" wb.add({str(BEES)!r}); wb.research({QUESTION!r})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     with sk.Workbench(tmp_path / "home") as wb:
-        assert wb.resume(wb.runs[0].id).result().citations if wb.runs[0].status != "completed" else True
+        assert (
+            wb.resume(wb.runs[0].id).result().citations
+            if wb.runs[0].status != "completed"
+            else True
+        )
 
 
 def test_closing_cuts_off_what_is_under_way_and_that_is_no_crash(tmp_path: Path) -> None:
@@ -154,7 +175,11 @@ def test_closing_cuts_off_what_is_under_way_and_that_is_no_crash(tmp_path: Path)
     go_on.set()
     with sk.Workbench(tmp_path / "home") as wb:
         again = wb.run(run.id)
-        assert (again.status, again.error, [step.status for step in again.steps]) == ("paused", None, ["interrupted"])
+        assert (again.status, again.error, [step.status for step in again.steps]) == (
+            "paused",
+            None,
+            ["interrupted"],
+        )
         assert again.resume().result() == 1
 
 
@@ -206,7 +231,11 @@ def test_a_forked_child_is_told_to_open_its_own(tmp_path: Path) -> None:
                     use(wb, run)
                     said.append(f"{name}: worked")
                 except sk.JournalError as error:
-                    said.append("" if "parent" in str(error) and "Open" in str(error) else f"{name}: {error}")
+                    said.append(
+                        ""
+                        if "parent" in str(error) and "Open" in str(error)
+                        else f"{name}: {error}"
+                    )
                 except BaseException as error:  # noqa: BLE001 - told to the parent
                     said.append(f"{name}: {type(error).__name__}: {error}")
             wb.close()
@@ -220,7 +249,9 @@ def test_a_forked_child_is_told_to_open_its_own(tmp_path: Path) -> None:
         assert wb.verify().ok
 
 
-def test_home_comes_from_argument_then_environment_then_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_home_comes_from_argument_then_environment_then_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SENTIENT_HOME", str(tmp_path / "set"))
     for given, home in ((tmp_path / "given", "given"), (None, "set")):
@@ -234,7 +265,9 @@ def test_home_comes_from_argument_then_environment_then_working_directory(tmp_pa
         assert wb.home == tmp_path / "from settings"
 
 
-def test_a_setting_that_does_not_fit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_that_does_not_fit_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SENTIENT_MODE", "sideways")
     with pytest.raises(sk.ConfigurationError, match="SENTIENT_MODE"):
         sk.Workbench(tmp_path)
@@ -256,7 +289,9 @@ def test_a_setting_that_does_not_fit_is_named(tmp_path: Path, monkeypatch: pytes
         ("ALLOW_HOSTS", "127.0.0.1:80 127.0.0.1:81"),
     ],
 )
-def test_a_place_that_is_none_is_told_at_once(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_a_place_that_is_none_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     monkeypatch.setenv(f"SENTIENT_{name}", value)
     with pytest.raises(sk.ConfigurationError, match=f"SENTIENT_{name}") as caught:
         sk.Settings.load()
@@ -264,12 +299,17 @@ def test_a_place_that_is_none_is_told_at_once(monkeypatch: pytest.MonkeyPatch, n
 
 
 def test_places_of_every_form_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTIENT_ALLOW_HOSTS", "127.0.0.1:8080, http://127.0.0.1:8080/search/,[::1]:80,searx.lan,[::1],127.1:1")
+    monkeypatch.setenv(
+        "SENTIENT_ALLOW_HOSTS",
+        "127.0.0.1:8080, http://127.0.0.1:8080/search/,[::1]:80,searx.lan,[::1],127.1:1",
+    )
     monkeypatch.setenv("SENTIENT_SEARXNG_URL", " HTTP://127.0.0.1:8080/searxng/ ")
     assert len(sk.Settings.load().allow_hosts) == 6
 
 
-def test_doctor_tells_of_names_that_are_no_settings_and_of_hosts_without_a_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_tells_of_names_that_are_no_settings_and_of_hosts_without_a_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path(".env").write_text("SENTIENT_ALOW_HOSTS=127.0.0.1:80\nsentient_mode=live\nOTHER=1\n")
     monkeypatch.setenv("SENTIENT_XYZZY", "1")
@@ -278,13 +318,21 @@ def test_doctor_tells_of_names_that_are_no_settings_and_of_hosts_without_a_port(
         assert wb.doctor()["settings"] == [
             "There is no setting SENTIENT_ALOW_HOSTS. Did you mean SENTIENT_ALLOW_HOSTS?",
             "There is no setting SENTIENT_XYZZY.",
-            ".env sets SENTIENT_MODE (other than replay), which counts only from the environment, ~/.config/sentient-kernel/.env, "
-            "or a file that you trust (`sentient-kernel trust .`): ignored.",
-            "SENTIENT_ALLOW_HOSTS names '127.0.0.1' without a port: only ports 80 and 443 of it are allowed.",
+            (
+                ".env sets SENTIENT_MODE (other than replay), which counts only from the"
+                " environment, ~/.config/sentient-kernel/.env, or a file that you trust"
+                " (`sentient-kernel trust .`): ignored."
+            ),
+            (
+                "SENTIENT_ALLOW_HOSTS names '127.0.0.1' without a port: only ports 80 and 443 of it"
+                " are allowed."
+            ),
         ]
 
 
-def test_a_database_url_says_where_the_journal_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_url_says_where_the_journal_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SENTIENT_DATABASE_URL", f"sqlite:///{tmp_path}/elsewhere/log.db")
     with sk.Workbench(tmp_path / "home") as wb:
         assert wb.start(doubled, 1).result() == 2
@@ -301,19 +349,27 @@ def test_a_home_that_cannot_be_used_is_a_clear_no(tmp_path: Path) -> None:
     assert threading.active_count() == threads
 
 
-def test_doctor_tells_versions_health_and_which_keys_are_there_but_no_key(wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_tells_versions_health_and_which_keys_are_there_but_no_key(
+    wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
     found = wb.doctor()
     assert found["keys_present"] == ["OPENAI_API_KEY"]
     assert "canary" not in str(found)
     assert found["journal"]["ok"] and found["sqlite"]["ok"]
     assert found["versions"]["sentient-kernel"]
-    assert (found["front_end"], found["network"]["model"], found["someone_can_answer"]) == ("none", None, False)
+    assert (found["front_end"], found["network"]["model"], found["someone_can_answer"]) == (
+        "none",
+        None,
+        False,
+    )
     assert {"python", "platform", "home", "runs"} <= set(found)
 
 
 def test_nested_loops_are_not_needed_inside_a_workflow(wb: sk.Workbench) -> None:
-    """Whoever calls the workbench from inside an async step is told, instead of waiting for himself."""
+    """Whoever calls the workbench from inside an async step is told, instead of waiting for
+    himself.
+    """
 
     async def clumsy() -> int:
         return int(wb.start(doubled, 1).result())

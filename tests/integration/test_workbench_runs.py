@@ -10,7 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from workbench_kit import BEES, QUESTION, UNANSWERABLE, asking, awaited, calls, double, doubled, picky, tell, waiting
+from workbench_kit import (
+    BEES,
+    QUESTION,
+    UNANSWERABLE,
+    asking,
+    awaited,
+    calls,
+    double,
+    doubled,
+    picky,
+    tell,
+    waiting,
+)
 
 import sentient_kernel as sk
 from sentient_kernel.workbench.fold_cache import FoldCache
@@ -50,25 +62,50 @@ def test_tables_are_sequences_with_frames_and_views(bees: sk.Workbench) -> None:
     run.result()
     with pytest.raises(sk.RunFailed):
         bees.start(picky, 1).result()
-    tables = [run.events, run.steps, run.sources, run.cost, run.approvals, bees.runs, bees.approvals, bees.errors, bees.search("bees")]
+    tables = [
+        run.events,
+        run.steps,
+        run.sources,
+        run.cost,
+        run.approvals,
+        bees.runs,
+        bees.approvals,
+        bees.errors,
+        bees.search("bees"),
+    ]
     for table in tables:
         frame = table.to_frame()
         assert (len(frame), list(frame.columns)) == (len(table), list(table.columns))
         assert list(table) == [table[i] for i in range(len(table))]
         assert table._repr_html_().startswith("<style>")
         assert "0x" not in repr(table)
-    assert [len(table) > 0 for table in tables] == [True, True, True, False, False, True, False, True, True]
+    assert [len(table) > 0 for table in tables] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        True,
+        False,
+        True,
+        True,
+    ]
     with pytest.raises(AttributeError):
         run.steps[0].name = "other"  # type: ignore[misc]
 
 
-def test_a_failed_run_says_why_and_can_be_taken_up_again(wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_run_says_why_and_can_be_taken_up_again(
+    wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = wb.start(picky, 1)
     with pytest.raises(sk.RunFailed, match="no 1") as caught:
         run.result()
     assert isinstance(caught.value.__cause__, sk.StepFailed)
     assert caught.value.story[-1]["kind"] == "run_failed"
-    assert (run.status, run.error and run.error.message) == ("failed", "Step 'fail' failed: ValueError: no 1")
+    assert (run.status, run.error and run.error.message) == (
+        "failed",
+        "Step 'fail' failed: ValueError: no 1",
+    )
     (error,) = wb.errors
     assert (error.count, "ValueError" in error.type or "no 1" in error.message) == (1, True)
     with pytest.raises(sk.RunFailed):
@@ -121,7 +158,9 @@ def test_waiting_for_a_run_has_an_end(wb: sk.Workbench) -> None:
     assert run.result(timeout=0) == []
 
 
-def test_who_waits_looks_only_when_something_came(wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_looks_only_when_something_came(
+    wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     looks: list[str] = []
     of = FoldCache.of
     monkeypatch.setattr(FoldCache, "of", lambda folds, run: looks.append(run) or of(folds, run))
@@ -161,7 +200,9 @@ def test_texts_that_a_run_is_told_have_an_end(wb: sk.Workbench) -> None:
             told(7)  # type: ignore[arg-type]
         assert (len(run.events), len(asked.events), len(wb.runs)) == before
     run.steer("x" * 4_000)
-    assert [len(record.event.text) for record in wb.journal.read(run=run.id, kinds=["run_steered"])] == [4_000]
+    assert [
+        len(record.event.text) for record in wb.journal.read(run=run.id, kinds=["run_steered"])
+    ] == [4_000]
     wb.start(doubled, 1, name="n" * 200).result()
     question.reject("x" * 2_000)
     run.cancel("x" * 2_000)
@@ -230,8 +271,12 @@ def test_many_await_at_once_and_a_cancelled_wait_is_only_a_wait(wb: sk.Workbench
 def test_map_gives_one_row_each_and_a_failure_costs_one(wb: sk.Workbench) -> None:
     table = wb.map(picky, range(5), concurrency=2)
     assert [(row.item, row.status, row.value) for row in table] == [
-        (0, "completed", 0), (1, "failed", None), (2, "completed", 4), (3, "failed", None), (4, "completed", 8),
-    ]  # fmt: skip
+        (0, "completed", 0),
+        (1, "failed", None),
+        (2, "completed", 4),
+        (3, "failed", None),
+        (4, "completed", 8),
+    ]
     assert "no 3" in table[3].error
     assert list(table.to_frame()["status"]) == [row.status for row in table]
     assert len(wb.map(doubled, [])) == 0
@@ -255,7 +300,10 @@ def test_map_begins_no_question_when_one_of_them_cannot_be_asked(bees: sk.Workbe
 
 @pytest.mark.parametrize("name", ["", " ", 5])
 def test_a_name_is_a_few_words(wb: sk.Workbench, name: Any) -> None:
-    for begin in (lambda: wb.research(QUESTION, name=name), lambda: wb.start(doubled, 1, name=name)):
+    for begin in (
+        lambda: wb.research(QUESTION, name=name),
+        lambda: wb.start(doubled, 1, name=name),
+    ):
         with pytest.raises(sk.UsageError, match="name must be a few words"):
             begin()
     assert len(wb.runs) == 0
@@ -271,13 +319,20 @@ def test_start_refuses_what_is_no_workflow_or_does_not_fit(wb: sk.Workbench) -> 
 
 
 def test_a_question_waits_and_is_answered_by_either_door(wb: sk.Workbench) -> None:
-    for answer in (lambda a: a.approve({"x": 7}), lambda a: wb.decide(a.id, "approve", payload={"x": 7})):
+    for answer in (
+        lambda a: a.approve({"x": 7}),
+        lambda a: wb.decide(a.id, "approve", payload={"x": 7}),
+    ):
         run = wb.start(asking, 1)
         with pytest.raises(sk.RunWaiting):
             run.result()
         assert (run.status, run.progress.message) == ("waiting", "half way")
         (approval,) = wb.approvals
-        assert (approval.question, approval.payload, approval.run) == ("Go ahead?", {"x": 1}, run.id)
+        assert (approval.question, approval.payload, approval.run) == (
+            "Go ahead?",
+            {"x": 1},
+            run.id,
+        )
         answer(approval)
         assert run.result() == {"x": 7}
         assert (run.approvals[0].status, len(wb.approvals)) == ("edited", 0)
@@ -295,7 +350,9 @@ def test_a_timeout_waits_for_an_answer_from_elsewhere(wb: sk.Workbench) -> None:
     assert run.wait() == "completed"
 
 
-def test_show_prints_a_line_where_there_is_no_notebook(wb: sk.Workbench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_a_line_where_there_is_no_notebook(
+    wb: sk.Workbench, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = wb.start(doubled, 1)
     run.result()
     run.show()
@@ -304,7 +361,10 @@ def test_show_prints_a_line_where_there_is_no_notebook(wb: sk.Workbench, capsys:
 
 
 def test_a_no_reaches_the_workflow_with_its_reason(wb: sk.Workbench) -> None:
-    for answer in (lambda a: a.reject("too dear"), lambda a: wb.decide(a.id, "reject", reason="too dear")):
+    for answer in (
+        lambda a: a.reject("too dear"),
+        lambda a: wb.decide(a.id, "reject", reason="too dear"),
+    ):
         run = wb.start(asking, 1)
         with pytest.raises(sk.RunWaiting):
             run.result()
@@ -343,7 +403,9 @@ def test_a_second_and_a_stale_answer_are_refused(wb: sk.Workbench) -> None:
         ({"default": "auto"}, "completed"),
     ],
 )
-def test_policies_answer_as_they_say_and_nobody_hangs(wb: sk.Workbench, approve: Any, ends: str) -> None:
+def test_policies_answer_as_they_say_and_nobody_hangs(
+    wb: sk.Workbench, approve: Any, ends: str
+) -> None:
     run = wb.start(asking, 1, approve=approve)
     if ends == "completed":
         assert run.result() == {"x": 1}
@@ -353,8 +415,12 @@ def test_policies_answer_as_they_say_and_nobody_hangs(wb: sk.Workbench, approve:
     assert run.status == ends
 
 
-@pytest.mark.parametrize(("setting", "ends"), [("auto", "completed"), ("deny", "failed"), ("ask", "waiting")])
-def test_the_setting_answers_where_nobody_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, ends: str) -> None:
+@pytest.mark.parametrize(
+    ("setting", "ends"), [("auto", "completed"), ("deny", "failed"), ("ask", "waiting")]
+)
+def test_the_setting_answers_where_nobody_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, ends: str
+) -> None:
     monkeypatch.setenv("SENTIENT_APPROVE", setting)
     with sk.Workbench(tmp_path / "home") as wb:
         run = wb.start(asking, 1)

@@ -23,7 +23,9 @@ COPIES: dict[str, Callable[[Any], Any]] = {
     "copied": copy.copy,
     "copied deeply": copy.deepcopy,
 }
-A_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?! ?UTC|Z|[+-]\d\d:?\d\d)(?![\d:.])")
+A_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?! ?UTC|Z|[+-]\d\d:?\d\d)(?![\d:.])"
+)
 
 
 @sk.workflow
@@ -39,7 +41,11 @@ async def fails(ctx: Any) -> None:
 @sk.workflow
 async def counts(ctx: Any, given: Any) -> Any:
     await ctx.emit("counting", progress=np.float32(0.5), seen=np.array([1, 2]))
-    return {"given": given, "sum": await ctx.step(np.sum, np.arange(4)), "mean": await ctx.step(np.mean, [1, 2])}
+    return {
+        "given": given,
+        "sum": await ctx.step(np.sum, np.arange(4)),
+        "mean": await ctx.step(np.mean, [1, 2]),
+    }
 
 
 @pytest.fixture
@@ -63,7 +69,9 @@ def values(wb: sk.Workbench) -> dict[str, Any]:
     report = run.result()
     with pytest.raises(sk.RunFailed) as failed:
         named(wb, "fails").result()
-    tables = {name: getattr(run, name) for name in ("steps", "events", "sources", "cost", "approvals")}
+    tables = {
+        name: getattr(run, name) for name in ("steps", "events", "sources", "cost", "approvals")
+    }
     return tables | {
         "report": report,
         "claim": report.claims[0],
@@ -90,7 +98,9 @@ def test_value_can_be_pickled_and_copied(wb: sk.Workbench, way: str) -> None:
         assert str(again) == str(value), name
         if not isinstance(value, Exception):
             assert again == value, name
-            assert getattr(again, "_repr_html_", str)() == getattr(value, "_repr_html_", str)(), name
+            assert getattr(again, "_repr_html_", str)() == getattr(value, "_repr_html_", str)(), (
+                name
+            )
 
 
 def test_pickled_report_is_read_in_another_process(wb: sk.Workbench, tmp_path: Path) -> None:
@@ -98,7 +108,9 @@ def test_pickled_report_is_read_in_another_process(wb: sk.Workbench, tmp_path: P
     (tmp_path / "report.pickle").write_bytes(pickle.dumps(report))
     code = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb')).to_markdown(), end='')"
     words = [sys.executable, "-c", code, str(tmp_path / "report.pickle")]
-    done = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        words, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.stdout == report.to_markdown(), done.stderr
 
 
@@ -111,7 +123,9 @@ def test_copied_approval_can_be_answered_and_a_pickled_one_says_how(wb: sk.Workb
 
 
 @pytest.mark.parametrize("what", ["run", "workbench"])
-def test_what_belongs_to_this_process_says_so_when_it_is_pickled(wb: sk.Workbench, what: str) -> None:
+def test_what_belongs_to_this_process_says_so_when_it_is_pickled(
+    wb: sk.Workbench, what: str
+) -> None:
     value = named(wb, "report") if what == "run" else wb
     with pytest.raises(sk.UsageError, match=r"sk\.Workbench\(home\)"):
         pickle.dumps(value)
@@ -128,17 +142,36 @@ def test_numbers_of_numpy_are_taken_wherever_a_number_is(wb: sk.Workbench) -> No
     assert report.claims and len(wb.search("bees", k=np.int64(2))) == 2
     mapped = wb.map(counts, np.array([1, 2]), concurrency=np.int64(2))
     assert [row.value["given"] for row in mapped] == [1, 2] and str(mapped)
-    with pytest.raises(sk.ValueNotStorable, match=r"The answer cannot be kept as JSON: it\['x'\] is of type builtins\.object"):
+    with pytest.raises(
+        sk.ValueNotStorable,
+        match=r"The answer cannot be kept as JSON: it\['x'\] is of type builtins\.object",
+    ):
         wb.decide(named(wb, "asks").approvals[0].id, "approve", payload={"x": object()})
 
 
 def test_every_time_that_is_shown_says_its_zone(wb: sk.Workbench) -> None:
-    shown = {name: f"{value} {value!r} {getattr(value, '_repr_html_', str)()}" for name, value in values(wb).items()}
+    shown = {
+        name: f"{value} {value!r} {getattr(value, '_repr_html_', str)()}"
+        for name, value in values(wb).items()
+    }
     shown |= {name: named(wb, name)._repr_html_() for name in ("report", "asks", "fails")}
-    for words in (["runs"], ["approvals"], ["show", named(wb, "asks").id], ["runs", "--json"], ["show", named(wb, "fails").id, "--json"]):
-        done = subprocess.run(command(*words, "--home", wb.home), env=environment(TZ="Asia/Kathmandu"), capture_output=True, text=True)
+    for words in (
+        ["runs"],
+        ["approvals"],
+        ["show", named(wb, "asks").id],
+        ["runs", "--json"],
+        ["show", named(wb, "fails").id, "--json"],
+    ):
+        done = subprocess.run(
+            command(*words, "--home", wb.home),
+            env=environment(TZ="Asia/Kathmandu"),
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stderr
         shown[" ".join(words)] = done.stdout
     for name, text in shown.items():
         assert not A_TIME.search(text), f"{name}: {A_TIME.search(text)}"
-    assert re.search(r"\d\d:\d\d:\d\d UTC", shown["runs"]) and re.search(r"\d\d:\d\d:\d\d UTC", shown["inbox"])
+    assert re.search(r"\d\d:\d\d:\d\d UTC", shown["runs"]) and re.search(
+        r"\d\d:\d\d:\d\d UTC", shown["inbox"]
+    )

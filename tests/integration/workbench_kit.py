@@ -1,4 +1,6 @@
-"""Workflows and questions for the tests of the workbench; steps are a module's functions, whose code does not count in their identity."""
+"""Workflows and questions for the tests of the workbench; steps are a module's functions, whose
+code does not count in their identity.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ async def asking(ctx: sk.Context, x: int) -> Any:
 
 @sk.workflow
 async def waiting(ctx: sk.Context) -> list[str]:
-    """Takes one message at a time, until it is told to finish; what it was steered by is its result."""
+    """Takes one message at a time, until it is told to finish; what it was steered by is its
+    result.
+    """
     while not ctx.finishing:
         await ctx.step(double, await ctx.receive(timeout=30))
     return list(ctx.steers)

@@ -9,13 +9,23 @@ from sentient_kernel.events import Heartbeat, RunCompleted, Written
 from sentient_kernel.ids import Seq
 from sentient_kernel.journal.base import Lease
 from sentient_kernel.testing.clock import FakeClock
-from sentient_kernel.testing.journal_conformance import A, B, Open, bound, note, refused, run, said, started
+from sentient_kernel.testing.journal_conformance import (
+    A,
+    B,
+    Open,
+    bound,
+    note,
+    refused,
+    run,
+    said,
+    started,
+)
 
 
 class HoldingConformance:
     """What may happen once happens once, a run has one holder, and a refusal says so."""
 
-    # -- keys ----------------------------------------------------------------------------------------------------------
+    # -- keys --------------------------------------------------------------------------------------
 
     def test_of_all_who_write_with_a_key_at_once_one_wins(self, open_journal: Open) -> None:
         async def main() -> None:
@@ -23,11 +33,17 @@ class HoldingConformance:
             for journal in journals:
                 bound(journal)
             for n in range(20):
-                tries = [journal.append(A, [note(f"{n}")], unique=f"key {n}", full=n % 2 == 0) for journal in journals for _ in range(3)]
+                tries = [
+                    journal.append(A, [note(f"{n}")], unique=f"key {n}", full=n % 2 == 0)
+                    for journal in journals
+                    for _ in range(3)
+                ]
                 results = await asyncio.gather(*tries, return_exceptions=True)
                 seqs = [result for result in results if isinstance(result, int)]
                 assert len(seqs) == 1
-                assert {error.seq for error in results if isinstance(error, DuplicateKey)} == set(seqs)
+                assert {error.seq for error in results if isinstance(error, DuplicateKey)} == set(
+                    seqs
+                )
             assert said(journals[0].read()) == [f"{n}" for n in range(20)]
 
         run(main)
@@ -50,7 +66,7 @@ class HoldingConformance:
 
         run(main)
 
-    # -- leases --------------------------------------------------------------------------------------------------------
+    # -- leases ------------------------------------------------------------------------------------
 
     def test_lease_that_is_prolonged_is_kept(self, open_journal: Open) -> None:
         async def main() -> None:
@@ -93,7 +109,9 @@ class HoldingConformance:
 
         run(main)
 
-    def test_new_run_begins_with_its_lease_and_gives_it_back_with_its_end(self, open_journal: Open) -> None:
+    def test_new_run_begins_with_its_lease_and_gives_it_back_with_its_end(
+        self, open_journal: Open
+    ) -> None:
         async def main() -> None:
             ours, theirs = open_journal(), open_journal()
             bound(ours)
@@ -122,16 +140,20 @@ class HoldingConformance:
                 await journal.begin(B, started(), ttl=30, unique="name")[1]
             assert set(journal.leases()) == {A}
             results = await asyncio.gather(
-                journal.begin(A, started(), ttl=30)[1], journal.append(B, [note("beside it")]), return_exceptions=True
+                journal.begin(A, started(), ttl=30)[1],
+                journal.append(B, [note("beside it")]),
+                return_exceptions=True,
             )
             assert [type(result) for result in results] == [LeaseLost, int]
             assert [row.run for row in journal.runs()] == [A]
 
         run(main)
 
-    # -- refusals, blobs, the end --------------------------------------------------------------------------------------
+    # -- refusals, blobs, the end ------------------------------------------------------------------
 
-    def test_events_that_are_only_sent_and_kinds_that_are_unknown_are_refused(self, open_journal: Open) -> None:
+    def test_events_that_are_only_sent_and_kinds_that_are_unknown_are_refused(
+        self, open_journal: Open
+    ) -> None:
         async def main() -> None:
             journal = open_journal()
             bound(journal)
@@ -149,7 +171,11 @@ class HoldingConformance:
             with refused(UsageError):
                 journal.append(A, [note("before it was bound")])
             bound(journal)
-            for call in (lambda: journal.append(A, [note("x")]), lambda: journal.post(A, note("x")), lambda: journal.acquire(A, ttl=30)):
+            for call in (
+                lambda: journal.append(A, [note("x")]),
+                lambda: journal.post(A, note("x")),
+                lambda: journal.acquire(A, ttl=30),
+            ):
                 with refused(UsageError):
                     await asyncio.to_thread(call)
             assert journal.head() == 0
@@ -170,6 +196,11 @@ class HoldingConformance:
     def test_empty_journal_is_empty(self, open_journal: Open) -> None:
         journal = open_journal()
         assert journal.head() == 0
-        assert journal.read() == journal.read(run=A) == journal.read(kinds=["run_started"], after=Seq(5)) == []
+        assert (
+            journal.read()
+            == journal.read(run=A)
+            == journal.read(kinds=["run_started"], after=Seq(5))
+            == []
+        )
         assert journal.runs() == []
         assert journal.leases() == {}

@@ -16,17 +16,22 @@ from sentient_kernel.testing.journal_conformance import A, B, Open, bound, note,
 class WritingConformance:
     """What is written is read, and told, as it was written, whoever else writes."""
 
-    # -- what counts here ----------------------------------------------------------------------------------------------
+    # -- what counts here --------------------------------------------------------------------------
 
     def test_what_is_written_here_counts_wherever_it_is_read(self, open_journal: Open) -> None:
         async def main() -> None:
             first, second = open_journal(), open_journal()
             told, heard = bound(first), bound(second)
             await first.append(A, [started(), note("one")])
-            await second.append(A, [ApprovalDecided(approval=ApprovalId("a"), decision="approve")], full=True)
+            await second.append(
+                A, [ApprovalDecided(approval=ApprovalId("a"), decision="approve")], full=True
+            )
             first.poll()
             second.poll()
-            assert {record.origin for record in (*told, *heard, *first.read(), *second.read(), *open_journal().read())} == {""}
+            assert {
+                record.origin
+                for record in (*told, *heard, *first.read(), *second.read(), *open_journal().read())
+            } == {""}
             assert told == heard == first.read()
             assert first.verify().foreign == 0
 
@@ -39,18 +44,22 @@ class WritingConformance:
             decided = ApprovalDecided(approval=ApprovalId("a"), decision="approve", by="somebody")
             await journal.append(B, [started()])
             facts = (started(approve={"default": "auto"}), decided)
-            await journal.adopt(lambda first: [Record(Seq(0), A, 7, fact.kind, fact.body()) for fact in facts])
+            await journal.adopt(
+                lambda first: [Record(Seq(0), A, 7, fact.kind, fact.body()) for fact in facts]
+            )
             await journal.append(A, [note("of here")])
             other.poll()
             origins = ["", "file", "file", ""]
             for records in (told, heard, journal.read(), open_journal().read()):
                 assert [record.origin for record in records] == origins
-            assert [record.origin for record in journal.read(run=A, kinds=["approval_decided"])] == ["file"]
+            assert [
+                record.origin for record in journal.read(run=A, kinds=["approval_decided"])
+            ] == ["file"]
             assert (journal.verify().ok, journal.verify().foreign) == (True, 2)
 
         run(main)
 
-    # -- what is written is read ---------------------------------------------------------------------------------------
+    # -- what is written is read -------------------------------------------------------------------
 
     def test_known_secrets_are_neither_written_nor_told(self, open_journal: Open) -> None:
         hold("conformance-9fK2-secret", "A_KEY")
@@ -60,11 +69,15 @@ class WritingConformance:
             told = bound(journal)
             journal.post(A, note("with conformance-9fK2-secret"))
             await journal.append(A, [note("and conformance-9fK2-secret")])
-            assert said(journal.read()) == said(told) == ["with [hidden:A_KEY]", "and [hidden:A_KEY]"]
+            assert (
+                said(journal.read()) == said(told) == ["with [hidden:A_KEY]", "and [hidden:A_KEY]"]
+            )
 
         run(main)
 
-    def test_posted_event_is_written_before_what_is_appended_later(self, open_journal: Open) -> None:
+    def test_posted_event_is_written_before_what_is_appended_later(
+        self, open_journal: Open
+    ) -> None:
         async def main() -> None:
             journal = open_journal()
             bound(journal)
@@ -88,7 +101,9 @@ class WritingConformance:
 
         run(main)
 
-    def test_confirmed_and_unconfirmed_writes_keep_the_order_they_came_in(self, open_journal: Open) -> None:
+    def test_confirmed_and_unconfirmed_writes_keep_the_order_they_came_in(
+        self, open_journal: Open
+    ) -> None:
         async def main() -> None:
             journal = open_journal()
             told = bound(journal)
@@ -116,7 +131,9 @@ class WritingConformance:
             await asyncio.gather(*(write(n) for n in range(300)))
             records = journal.read(run=A)
             assert len(records) == 600
-            assert sorted(record.event.result for record in records if record.kind == "step_completed") == list(range(300))
+            assert sorted(
+                record.event.result for record in records if record.kind == "step_completed"
+            ) == list(range(300))
 
         run(main)
 
@@ -136,21 +153,38 @@ class WritingConformance:
             chance = random.Random(7)
             runs = [RunId(f"run-{n}") for n in range(9)]
             for _ in range(700):
-                event = chance.choice([note("n"), StepStarted(key=StepKey("k"), name="s"), StepCompleted(key=StepKey("k"))])
+                event = chance.choice(
+                    [
+                        note("n"),
+                        StepStarted(key=StepKey("k"), name="s"),
+                        StepCompleted(key=StepKey("k")),
+                    ]
+                )
                 journal.post(chance.choice(runs), event)
             await journal.append(runs[0], [RunCompleted()])
             everything = journal.read()
             assert len(everything) == 701
             for _ in range(200):
                 of = chance.choice([None, *runs, RunId("nobody")])
-                kinds = chance.choice([None, ["step_started"], ["step_started", "run_completed"], ["run_failed"], []])
-                after, limit = Seq(chance.choice([0, chance.randrange(720)])), chance.choice([None, 0, 1, 50])
-                wanted = [r for r in everything if of in (None, r.run) and (kinds is None or r.kind in kinds) and r.seq > after][:limit]
+                kinds = chance.choice(
+                    [None, ["step_started"], ["step_started", "run_completed"], ["run_failed"], []]
+                )
+                after, limit = (
+                    Seq(chance.choice([0, chance.randrange(720)])),
+                    chance.choice([None, 0, 1, 50]),
+                )
+                wanted = [
+                    r
+                    for r in everything
+                    if of in (None, r.run) and (kinds is None or r.kind in kinds) and r.seq > after
+                ][:limit]
                 assert journal.read(run=of, kinds=kinds, after=after, limit=limit) == wanted
 
         run(main)
 
-    def test_reading_on_other_threads_goes_on_while_the_loop_writes(self, open_journal: Open) -> None:
+    def test_reading_on_other_threads_goes_on_while_the_loop_writes(
+        self, open_journal: Open
+    ) -> None:
         async def main() -> None:
             journal = open_journal()
             bound(journal)
@@ -161,7 +195,9 @@ class WritingConformance:
                 seen = 0
                 while not stop.is_set():
                     records = journal.read(after=Seq(seen), limit=50)
-                    if [record.seq for record in records] != list(range(seen + 1, seen + 1 + len(records))):
+                    if [record.seq for record in records] != list(
+                        range(seen + 1, seen + 1 + len(records))
+                    ):
                         problems.append(records)
                     seen += len(records)
 
@@ -183,7 +219,9 @@ class WritingConformance:
             bound(journal)
             journal.post(RunId(""), note("the workbench itself"))
             await journal.append(A, [started(name="weekly", session="s1", user="ada")])
-            await journal.append(B, [started(workflow="part", parent=A, session="s1", user="bob"), note("b")])
+            await journal.append(
+                B, [started(workflow="part", parent=A, session="s1", user="bob"), note("b")]
+            )
             await journal.append(A, [note("a")])
             first, second = journal.runs()
             assert first[:6] == (A, "weekly", "compare", None, "s1", "ada")
@@ -197,13 +235,15 @@ class WritingConformance:
 
         run(main)
 
-    # -- who is told ---------------------------------------------------------------------------------------------------
+    # -- who is told -------------------------------------------------------------------------------
 
     def test_on_commit_that_raises_costs_nobody_a_write(self, open_journal: Open) -> None:
         async def main() -> None:
             journal = open_journal()
             complaints: list[Exception] = []
-            asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context["exception"]))
+            asyncio.get_running_loop().set_exception_handler(
+                lambda loop, context: complaints.append(context["exception"])
+            )
 
             def fail(records: Sequence[Record]) -> None:
                 raise ValueError("no")
@@ -241,7 +281,13 @@ class WritingConformance:
             ours, theirs = open_journal(), open_journal()
             bound(ours)
             bound(theirs)
-            done = await asyncio.gather(*(j.append(A, [note(f"{n}")], full=n % 9 == 0) for n in range(150) for j in (ours, theirs)))
+            done = await asyncio.gather(
+                *(
+                    j.append(A, [note(f"{n}")], full=n % 9 == 0)
+                    for n in range(150)
+                    for j in (ours, theirs)
+                )
+            )
             assert sorted(done) == list(range(1, 301))
             assert sorted(said(ours.read())) == sorted(f"{n}" for n in range(150) for _ in range(2))
             assert ours.verify().ok

@@ -1,12 +1,16 @@
-"""Do the tests notice a small fault? Draws faults from a seed, puts each into a copy of the package, and runs the tests of its module.
+"""Do the tests notice a small fault? Draws faults from a seed, puts each into a copy of the
+package, and runs the tests of its module.
 
 Usage::
 
-    python -m pytest -s -m mutation                                 # 60 faults of seed 1; MUTATION_SEED, _COUNT and _JOBS say otherwise
+    python -m pytest -s -m mutation                                 # 60 faults of seed 1;
+                                                                    MUTATION_SEED, _COUNT and _JOBS
+                                                                    say otherwise
     python tests/mutation/test_mutation.py --seed 7 --count 60 --jobs 2 --room rules
 
-Prints a line per fault, a diff for each that no test noticed, and the share that was found; the test fails, and the script exits 1,
-when that is under 95%. Nothing is changed in the checkout: every fault has a copy of its own, which is removed.
+Prints a line per fault, a diff for each that no test noticed, and the share that was found; the
+test fails, and the script exits 1, when that is under 95%. Nothing is changed in the checkout:
+every fault has a copy of its own, which is removed.
 """
 
 from __future__ import annotations
@@ -34,13 +38,23 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "sentient_kernel"
-COPIED = ("sentient_kernel", "tests", "notebooks", "pyproject.toml", "README.md", "CHANGELOG.md", "docs")
+COPIED = (
+    "sentient_kernel",
+    "tests",
+    "notebooks",
+    "pyproject.toml",
+    "README.md",
+    "CHANGELOG.md",
+    "docs",
+)
 LEAST = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Modules that belong together, the tests that concern them, and the seconds that these may take."""
+    """Modules that belong together, the tests that concern them, and the seconds that these may
+    take.
+    """
 
     modules: str
     tests: str
@@ -52,44 +66,51 @@ ROOMS = {
         "engine/state.py engine/cursor.py",
         "unit/test_engine_state.py unit/test_engine_cursor.py unit/test_projection_foreign.py"
         " integration/test_engine_control.py integration/test_engine_replay.py"
-        " integration/test_engine_effects.py integration/test_engine_messages.py integration/test_engine_approvals.py"
-        " integration/test_engine_steps.py",
+        " integration/test_engine_effects.py integration/test_engine_messages.py"
+        " integration/test_engine_approvals.py integration/test_engine_steps.py",
     ),
     "approvals": Room(
         "engine/questions.py",
-        "integration/test_engine_approvals.py integration/test_engine_effects.py integration/test_engine_control.py"
-        " integration/test_foreign_runs.py integration/test_research_budget.py",
+        "integration/test_engine_approvals.py integration/test_engine_effects.py"
+        " integration/test_engine_control.py integration/test_foreign_runs.py"
+        " integration/test_research_budget.py",
     ),
     "rules": Room(
-        "research/verify/claims.py research/verify/rules.py research/verify/contradictions.py research/verify/quantities.py",
-        "unit/test_evidence_sense.py unit/test_evidence_quantities.py unit/test_evidence_support.py unit/test_evidence_write.py"
-        " integration/test_research_embedder.py",
+        "research/verify/claims.py research/verify/rules.py research/verify/contradictions.py"
+        " research/verify/quantities.py",
+        "unit/test_evidence_sense.py unit/test_evidence_quantities.py unit/test_evidence_support.py"
+        " unit/test_evidence_write.py integration/test_research_embedder.py",
     ),
     "budget": Room(
         "budget.py ledger.py research/model_calls.py research/spending.py",
-        "unit/test_ledger.py integration/test_research_budget.py integration/test_research_model_answers.py"
-        " integration/test_research_with_model.py integration/test_research_interrupted.py",
+        "unit/test_ledger.py integration/test_research_budget.py"
+        " integration/test_research_model_answers.py integration/test_research_with_model.py"
+        " integration/test_research_interrupted.py",
         seconds=600,
     ),
     "cache": Room(
-        "cache/store.py cache/keys.py cache/shared.py cache/in_flight.py cache/recent.py cache/files.py cache/tables.py"
-        " cache/database.py cache/entries.py",
+        "cache/store.py cache/keys.py cache/shared.py cache/in_flight.py cache/recent.py"
+        " cache/files.py cache/tables.py cache/database.py cache/entries.py",
         "unit/test_cache_keys.py integration/test_cache.py",
     ),
     "guard": Room(
         "transport/guard.py transport/dns.py transport/redirects.py transport/robots.py",
-        "unit/test_transport_guard.py unit/test_transport_polite.py integration/test_transport_names.py"
-        " integration/test_transport.py integration/test_transport_answers.py",
+        "unit/test_transport_guard.py unit/test_transport_polite.py"
+        " integration/test_transport_names.py integration/test_transport.py"
+        " integration/test_transport_answers.py",
     ),
     "leases": Room(
         "journal/sqlite/leases.py journal/sqlite/holders.py",
-        "unit/test_journal_leases.py unit/test_journal_holders.py unit/test_journal_adopt.py conformance/test_sqlite_journal.py",
+        "unit/test_journal_leases.py unit/test_journal_holders.py unit/test_journal_adopt.py"
+        " conformance/test_sqlite_journal.py",
     ),
 }
 """What is drawn from, and who has to notice: the one place to change when modules or tests move."""
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {}
-"""Faults that change nothing that anybody could see, by module, operator and the code before: why."""
+"""Faults that change nothing that anybody could see, by module, operator and the code before:
+why.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +137,25 @@ class Fault:
     def diff(self) -> str:
         """Returns the fault as a diff."""
         source, name = (PACKAGE / self.module).read_bytes(), f"sentient_kernel/{self.module}"
-        sides = [text.decode().splitlines(keepends=True) for text in (source, self.put_into(source))]
-        return "".join(difflib.unified_diff(*sides, fromfile=name, tofile=f"{name} ({self.operator})", n=2))
+        sides = [
+            text.decode().splitlines(keepends=True) for text in (source, self.put_into(source))
+        ]
+        return "".join(
+            difflib.unified_diff(*sides, fromfile=name, tofile=f"{name} ({self.operator})", n=2)
+        )
 
 
-# -- operators: each gives, for a node of the tree, what could stand in its place ----------------------------------------------------
+# -- operators: each gives, for a node of the tree, what could stand in its place ------------------
 
-_FLIPPED = dict([(ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot), (ast.In, ast.NotIn)])
+_FLIPPED = dict(
+    [
+        (ast.Lt, ast.LtE),
+        (ast.Gt, ast.GtE),
+        (ast.Eq, ast.NotEq),
+        (ast.Is, ast.IsNot),
+        (ast.In, ast.NotIn),
+    ]
+)
 _FLIPPED |= {other: one for one, other in _FLIPPED.items()}
 _OTHER_WAY = dict([(ast.Add, ast.Sub), (ast.Mult, ast.Div), (ast.BitAnd, ast.BitOr)])
 _OTHER_WAY |= {other: one for one, other in _OTHER_WAY.items()}
@@ -136,12 +169,20 @@ _SYMMETRIC = ("opposed", "_common", "_opposite")
 def comparison(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Compare):
         for i, op in enumerate(node.ops):
-            yield ast.Compare(node.left, [*node.ops[:i], _FLIPPED[type(op)](), *node.ops[i + 1 :]], node.comparators)
+            yield ast.Compare(
+                node.left,
+                [*node.ops[:i], _FLIPPED[type(op)](), *node.ops[i + 1 :]],
+                node.comparators,
+            )
 
 
 def negation(node: ast.AST) -> Iterator[ast.AST]:
-    """Turns a condition round; one that is a comparison or has a ``not`` is the business of the others."""
-    if isinstance(node, ast.If | ast.While | ast.IfExp) and not isinstance(node.test, ast.Compare | ast.UnaryOp):
+    """Turns a condition round; one that is a comparison or has a ``not`` is the business of the
+    others.
+    """
+    if isinstance(node, ast.If | ast.While | ast.IfExp) and not isinstance(
+        node.test, ast.Compare | ast.UnaryOp
+    ):
         yield ast.UnaryOp(ast.Not(), node.test)
 
 
@@ -159,7 +200,13 @@ def constant(node: ast.AST) -> Iterator[ast.AST]:
     """Counts a small whole number one up, doubles another number, turns True round."""
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         small = not node.value or (isinstance(node.value, int) and node.value < 100)
-        yield ast.Constant(not node.value if isinstance(node.value, bool) else node.value + 1 if small else node.value * 2)
+        yield ast.Constant(
+            not node.value
+            if isinstance(node.value, bool)
+            else node.value + 1
+            if small
+            else node.value * 2
+        )
 
 
 def arithmetic(node: ast.AST) -> Iterator[ast.AST]:
@@ -171,9 +218,13 @@ def arithmetic(node: ast.AST) -> Iterator[ast.AST]:
 
 def dropped(node: ast.AST) -> Iterator[ast.AST]:
     """Leaves out a statement that does something but names nothing new."""
-    names = isinstance(node, ast.Assign) and any(isinstance(target, ast.Name | ast.Tuple) for target in node.targets)
+    names = isinstance(node, ast.Assign) and any(
+        isinstance(target, ast.Name | ast.Tuple) for target in node.targets
+    )
     does = isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant | ast.Yield)
-    if does or (isinstance(node, ast.AugAssign | ast.Assign | ast.Delete | ast.Raise) and not names):
+    if does or (
+        isinstance(node, ast.AugAssign | ast.Assign | ast.Delete | ast.Raise) and not names
+    ):
         yield ast.Pass()
 
 
@@ -185,13 +236,19 @@ def swapped(node: ast.AST) -> Iterator[ast.AST]:
         yield ast.Call(ast.Name(_NEIGHBOURS[node.func.id]), node.args, node.keywords)
         return
     match node.args:
-        case [one, other, *rest] if ast.dump(one) != ast.dump(other) and not isinstance(one, ast.Starred):
+        case [one, other, *rest] if ast.dump(one) != ast.dump(other) and not isinstance(
+            one, ast.Starred
+        ):
             yield ast.Call(node.func, [other, one, *rest], node.keywords)
 
 
 def early_return(node: ast.AST) -> Iterator[ast.AST]:
     """Gives nothing back, or leaves off before the last statement of a function."""
-    gives = isinstance(node, ast.Return) and node.value is not None and not isinstance(node.value, ast.Constant)
+    gives = (
+        isinstance(node, ast.Return)
+        and node.value is not None
+        and not isinstance(node.value, ast.Constant)
+    )
     does = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and len(node.body) > 2
     if gives or (does and not isinstance(node.body[-1], ast.Return | ast.Raise)):
         yield ast.Return()
@@ -215,26 +272,38 @@ OPERATORS: tuple[Callable[[ast.AST], Iterator[ast.AST]], ...] = (
     jump,
 )
 
-# -- drawing -------------------------------------------------------------------------------------------------------------------------
+# -- drawing ---------------------------------------------------------------------------------------
 
 
 def executed(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yields the nodes that do something when a module is used: no hints, no names of types, no reprs, no texts of errors."""
+    """Yields the nodes that do something when a module is used: no hints, no names of types, no
+    reprs, no texts of errors.
+    """
     todo: list[ast.AST] = [tree]
     while todo:
         node = todo.pop()
         yield node
         if isinstance(node, ast.Raise):
             continue  # that it is raised counts, not its words
-        elsewhere = isinstance(node, ast.If) and "win32" in ast.unparse(node.test) and sys.platform != "win32"
+        elsewhere = (
+            isinstance(node, ast.If)
+            and "win32" in ast.unparse(node.test)
+            and sys.platform != "win32"
+        )
         for name, value in [("orelse", node.orelse)] if elsewhere else ast.iter_fields(node):
             if name not in ("annotation", "returns", "decorator_list", "bases"):
                 children = value if isinstance(value, list) else [value]
-                todo += [child for child in children if isinstance(child, ast.AST) and not _does_nothing(child)]
+                todo += [
+                    child
+                    for child in children
+                    if isinstance(child, ast.AST) and not _does_nothing(child)
+                ]
 
 
 def _does_nothing(node: ast.AST) -> bool:
-    """Tells whether a node is for readers, for type checkers, for fault tests, or to catch mistakes that nothing makes."""
+    """Tells whether a node is for readers, for type checkers, for fault tests, or to catch mistakes
+    that nothing makes.
+    """
     if isinstance(node, ast.If):
         return ast.unparse(node.test) == "TYPE_CHECKING"
     if isinstance(node, ast.Subscript):
@@ -258,11 +327,16 @@ def faults_in(room: str, module: str) -> Iterator[Fault]:
                 place = _place(node, operator)
                 start = lines[place.lineno - 1] + place.col_offset
                 end = lines[(place.end_lineno or 1) - 1] + (place.end_col_offset or 0)
-                before, after = source[start:end].decode(), ast.unparse(ast.fix_missing_locations(changed))
+                before, after = (
+                    source[start:end].decode(),
+                    ast.unparse(ast.fix_missing_locations(changed)),
+                )
                 if isinstance(changed, ast.expr):
                     after = f"({after})"
                 if (module, operator.__name__, " ".join(before.split())) not in EQUIVALENT:
-                    yield Fault(room, module, operator.__name__, start, end, place.lineno, before, after)
+                    yield Fault(
+                        room, module, operator.__name__, start, end, place.lineno, before, after
+                    )
 
 
 def _place(node: ast.AST, operator: object) -> ast.expr | ast.stmt:
@@ -276,7 +350,9 @@ def _place(node: ast.AST, operator: object) -> ast.expr | ast.stmt:
 
 
 def draw(seed: int, count: int, rooms: Sequence[str]) -> list[Fault]:
-    """Draws faults: from the rooms in turn, in each an operator, and of that a place. The same for the same seed and code."""
+    """Draws faults: from the rooms in turn, in each an operator, and of that a place. The same for
+    the same seed and code.
+    """
     chance = random.Random(seed)
     left: dict[str, dict[str, list[Fault]]] = {}
     for room in rooms:
@@ -295,33 +371,69 @@ def draw(seed: int, count: int, rooms: Sequence[str]) -> list[Fault]:
     return drawn
 
 
-# -- trying --------------------------------------------------------------------------------------------------------------------------
+# -- trying ----------------------------------------------------------------------------------------
 
 
 def attempt(room: Room, fault: Fault | None) -> str:
-    """Puts a fault into a copy and runs the tests that concern it; returns which failed first, or nothing."""
+    """Puts a fault into a copy and runs the tests that concern it; returns which failed first, or
+    nothing.
+    """
     with tempfile.TemporaryDirectory(prefix="mutation-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         for part in COPIED:
             if (ROOT / part).is_dir():
-                shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", ".sentient*", ".*cache"))
+                shutil.copytree(
+                    ROOT / part,
+                    folder / part,
+                    ignore=shutil.ignore_patterns("__pycache__", ".sentient*", ".*cache"),
+                )
             else:
                 shutil.copy2(ROOT / part, folder / part)
         modules = room.modules.split() if fault is None else [fault.module]
         if fault is not None:
             module = folder / "sentient_kernel" / fault.module
             module.write_bytes(fault.put_into(module.read_bytes()))
-        return check(folder, [f"sentient_kernel/{one}" for one in modules] + [f"tests/{one}" for one in room.tests.split()], room.seconds)
+        return check(
+            folder,
+            [f"sentient_kernel/{one}" for one in modules]
+            + [f"tests/{one}" for one in room.tests.split()],
+            room.seconds,
+        )
 
 
 def check(folder: Path, where: Sequence[str], seconds: int) -> str:
-    """Runs tests, and the examples of modules, in a copy; returns which failed first, or nothing."""
+    """Runs tests, and the examples of modules, in a copy; returns which failed first, or
+    nothing.
+    """
     (folder / "tmp").mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(folder / "tmp")}
-    words = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "--tb=no", "-o", "addopts=", "--doctest-modules", "--timeout=60"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TMPDIR": str(folder / "tmp"),
+    }
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-rfE",
+        "--tb=no",
+        "-o",
+        "addopts=",
+        "--doctest-modules",
+        "--timeout=60",
+    ]
     words += ["-p", "no:cacheprovider", "-m", "not faults and not llm and not mutation", *where]
     process = subprocess.Popen(
-        words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        words,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
     try:
         said, _ = process.communicate(timeout=seconds)
@@ -329,25 +441,46 @@ def check(folder: Path, where: Sequence[str], seconds: int) -> str:
         return f"more than {seconds} s"
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # also what a test has started and a fault has kept from ending
+            os.killpg(
+                process.pid, signal.SIGKILL
+            )  # also what a test has started and a fault has kept from ending
         process.communicate()
     first = re.search(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
     last = said.strip().splitlines()[-1:]
-    return "" if process.returncode == 0 else first[1] if first else f"exit {process.returncode}: {last}"
+    return (
+        ""
+        if process.returncode == 0
+        else first[1]
+        if first
+        else f"exit {process.returncode}: {last}"
+    )
 
 
 def survey(faults: Sequence[Fault], jobs: int) -> list[Fault]:
-    """Tries faults, so many at once, prints what becomes of each, and returns those that no test noticed."""
+    """Tries faults, so many at once, prints what becomes of each, and returns those that no test
+    noticed.
+    """
     survivors: list[Fault] = []
     with ThreadPoolExecutor(jobs) as pool:
         rooms = sorted({fault.room for fault in faults})
-        for room, failed in zip(rooms, pool.map(lambda room: attempt(ROOMS[room], None), rooms), strict=True):
+        for room, failed in zip(
+            rooms, pool.map(lambda room: attempt(ROOMS[room], None), rooms), strict=True
+        ):
             if failed:
-                raise SystemExit(f"The tests of {room!r} fail without any fault, so nothing can be said: {failed}")
+                raise SystemExit(
+                    f"The tests of {room!r} fail without any fault, so nothing can be said:"
+                    f" {failed}"
+                )
         began = time.monotonic()
-        for fault, by in zip(faults, pool.map(lambda fault: attempt(ROOMS[fault.room], fault), faults), strict=True):
+        for fault, by in zip(
+            faults, pool.map(lambda fault: attempt(ROOMS[fault.room], fault), faults), strict=True
+        ):
             survivors += [] if by else [fault]
-            print(f"{time.monotonic() - began:5.0f} s  {fault}: {f'found by {by}' if by else 'SURVIVED'}", flush=True)
+            print(
+                f"{time.monotonic() - began:5.0f} s  {fault}:"
+                f" {f'found by {by}' if by else 'SURVIVED'}",
+                flush=True,
+            )
     for fault in survivors:
         print(f"\n{fault.diff()}", flush=True)
     tried, missed = (Counter(fault.room for fault in some) for some in (faults, survivors))
@@ -359,7 +492,10 @@ def survey(faults: Sequence[Fault], jobs: int) -> list[Fault]:
 @pytest.mark.mutation
 @pytest.mark.timeout(0)
 def test_small_faults_are_noticed() -> None:
-    seed, count, jobs = (int(os.environ.get(f"MUTATION_{name}", value)) for name, value in (("SEED", 1), ("COUNT", 60), ("JOBS", 1)))
+    seed, count, jobs = (
+        int(os.environ.get(f"MUTATION_{name}", value))
+        for name, value in (("SEED", 1), ("COUNT", 60), ("JOBS", 1))
+    )
     faults = draw(seed, count, tuple(ROOMS))
     assert len(survey(faults, jobs)) <= (1 - LEAST) * len(faults)
 
@@ -371,7 +507,9 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=1, help="faults tried at the same time")
     parser.add_argument("--room", choices=ROOMS, action="append")
-    parser.add_argument("--list", action="store_true", help="print the faults instead of trying them")
+    parser.add_argument(
+        "--list", action="store_true", help="print the faults instead of trying them"
+    )
     given = parser.parse_args()
     faults = draw(given.seed, given.count, given.room or tuple(ROOMS))
     if given.list:

@@ -1,4 +1,6 @@
-"""Style, types and the directions between the rooms hold for the whole tree, so that `pytest` alone says whether a change is sound."""
+"""Style, types and the directions between the rooms hold for the whole tree, so that `pytest` alone
+says whether a change is sound.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def check(*arguments: str) -> None:
-    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     if done.returncode:
         pytest.fail(f"{done.stdout}\n{done.stderr}", pytrace=False)
 

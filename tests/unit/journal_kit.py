@@ -28,7 +28,9 @@ def bound(journal: SqliteJournal) -> list[Record]:
     return told
 
 
-def with_journal(path: Path, main: Callable[[SqliteJournal], Coroutine[Any, Any, None]], **options: Any) -> None:
+def with_journal(
+    path: Path, main: Callable[[SqliteJournal], Coroutine[Any, Any, None]], **options: Any
+) -> None:
     """Opens a journal, binds it, and runs a coroutine with it."""
 
     async def inside() -> None:

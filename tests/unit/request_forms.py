@@ -1,7 +1,9 @@
-"""Requests as people write them, each with what it is about: half to make the rule by, half to judge it by.
+"""Requests as people write them, each with what it is about: half to make the rule by, half to
+judge it by.
 
-They were written before the rule. ``OPEN`` may be looked at while it is changed; ``ASIDE`` only counts (``test_request_form.py``).
-A request in ``SAME`` has words of form that belong to its subject, so that nothing may be taken from it.
+They were written before the rule. ``OPEN`` may be looked at while it is changed; ``ASIDE`` only
+counts (``test_request_form.py``). A request in ``SAME`` has words of form that belong to its
+subject, so that nothing may be taken from it.
 """
 
 from __future__ import annotations
@@ -14,8 +16,14 @@ OPEN: tuple[tuple[str, str], ...] = (
     ("1. How far do honey bees fly?", "How far do honey bees fly?"),
     ("Q3: What limits the yield of barley?", "What limits the yield of barley?"),
     ("a) Which enzymes break down starch?", "Which enzymes break down starch?"),
-    ("Which isolation levels does PostgreSQL support, in a table", "Which isolation levels does PostgreSQL support"),
-    ("Please tell me how old the university of Bologna is.", "how old the university of Bologna is"),
+    (
+        "Which isolation levels does PostgreSQL support, in a table",
+        "Which isolation levels does PostgreSQL support",
+    ),
+    (
+        "Please tell me how old the university of Bologna is.",
+        "how old the university of Bologna is",
+    ),
     ("Could you please explain how vaccines work in simple terms?", "how vaccines work"),
     ("I would like to know whether biochar helps sandy soil.", "whether biochar helps sandy soil"),
     ("Give me an overview of coral bleaching with sources.", "coral bleaching"),
@@ -35,8 +43,14 @@ OPEN: tuple[tuple[str, str], ...] = (
     ("Écris un court rapport sur le phare d'Ormsea.", "le phare d'Ormsea"),
     ("Dis-moi quand le pont a été ouvert, s'il te plaît.", "quand le pont a été ouvert"),
     ("Escribe un breve informe sobre el faro de Ormsea.", "el faro de Ormsea"),
-    ("Answer the two questions: (a) how far do bees fly and (b) when do they sleep?", "how far do bees fly and when do they sleep?"),
-    ("How far do bees fly? Use only the documents, do not make anything up.", "How far do bees fly?"),
+    (
+        "Answer the two questions: (a) how far do bees fly and (b) when do they sleep?",
+        "how far do bees fly and when do they sleep?",
+    ),
+    (
+        "How far do bees fly? Use only the documents, do not make anything up.",
+        "How far do bees fly?",
+    ),
     # Those below were added when the rule was widened; none of ASIDE was looked at for it.
     ("[1] How do bees sleep?", "How do bees sleep?"),
     ("Hey, quick question: how long do cats live?", "how long do cats live?"),
@@ -48,20 +62,38 @@ OPEN: tuple[tuple[str, str], ...] = (
     ("Write a 500-word essay on the history of tea", "the history of tea"),
     ("Write me something about whales", "whales"),
     ("Act as an expert chemist. What is osmosis?", "What is osmosis?"),
-    ("What is the difference between TCP and UDP? Explain like I'm five.", "What is the difference between TCP and UDP?"),
+    (
+        "What is the difference between TCP and UDP? Explain like I'm five.",
+        "What is the difference between TCP and UDP?",
+    ),
     ("How do bees sleep (in German please)", "How do bees sleep"),
-    ("Good morning! Could you look up when the bridge opened? Many thanks, Anna", "when the bridge opened?"),
-    ("Fasse die wichtigsten Erkenntnisse über Biochar zusammen.", "die wichtigsten Erkenntnisse über Biochar"),
+    (
+        "Good morning! Could you look up when the bridge opened? Many thanks, Anna",
+        "when the bridge opened?",
+    ),
+    (
+        "Fasse die wichtigsten Erkenntnisse über Biochar zusammen.",
+        "die wichtigsten Erkenntnisse über Biochar",
+    ),
     ("Qu'est-ce que l'osmose ? En deux phrases, s'il vous plaît.", "Qu'est-ce que l'osmose ?"),
-    ("Discuss the role of iron in oxygen transport, citing sources.", "the role of iron in oxygen transport"),
-    ("Answer with a single number: how many transects were surveyed?", "how many transects were surveyed?"),
+    (
+        "Discuss the role of iron in oxygen transport, citing sources.",
+        "the role of iron in oxygen transport",
+    ),
+    (
+        "Answer with a single number: how many transects were surveyed?",
+        "how many transects were surveyed?",
+    ),
     ("Give a single number: how many fish were counted?", "how many fish were counted?"),
     ("Name just the year: when was the castle built?", "when was the castle built?"),
     ("Yes or no: is thymol effective?", "is thymol effective?"),
     ("How many buoys are needed? Just the number, please.", "How many buoys are needed?"),
     ("What did the harbour cost? Give figures and cite sources.", "What did the harbour cost?"),
     ("What did the harbour cost? No explanations.", "What did the harbour cost?"),
-    ("Write two paragraphs comparing oxalic acid and formic acid.", "comparing oxalic acid and formic acid."),
+    (
+        "Write two paragraphs comparing oxalic acid and formic acid.",
+        "comparing oxalic acid and formic acid.",
+    ),
     ("Draft an email about the harbour.", "the harbour."),
     ("Draft an email to my boss about the harbour.", "the harbour."),
     ("Write a letter to the mayor about parking.", "parking."),
@@ -73,7 +105,10 @@ OPEN: tuple[tuple[str, str], ...] = (
     ("I am a beekeeper. What does oxalic acid do to mites?", "What does oxalic acid do to mites?"),
     ("For a school project, when was the castle built?", "when was the castle built?"),
     ("Quote the sentence that says when the castle was built.", "when the castle was built."),
-    ("Compare oxalic acid and formic acid in a table with two columns.", "Compare oxalic acid and formic acid"),
+    (
+        "Compare oxalic acid and formic acid in a table with two columns.",
+        "Compare oxalic acid and formic acid",
+    ),
     ("Gib mir eine kurze Zusammenfassung der Riffstudie.", "Riffstudie."),
 )
 
@@ -82,7 +117,10 @@ ASIDE: tuple[tuple[str, str], ...] = (
     ("Please write a brief summary of the Treaty of Verdun.", "the Treaty of Verdun"),
     ("Tell me everything you know about the harbour of Ormsea.", "the harbour of Ormsea"),
     ("2) Which metals melt below 100 degrees?", "Which metals melt below 100 degrees?"),
-    ("Question 4: Who painted the ceiling of the chapel?", "Who painted the ceiling of the chapel?"),
+    (
+        "Question 4: Who painted the ceiling of the chapel?",
+        "Who painted the ceiling of the chapel?",
+    ),
     ("(b) Why do leaves turn red?", "Why do leaves turn red?"),
     ("Compare heat pumps and gas boilers, as a table.", "Compare heat pumps and gas boilers"),
     ("Would you kindly describe the life cycle of the eel?", "the life cycle of the eel"),
@@ -93,7 +131,10 @@ ASIDE: tuple[tuple[str, str], ...] = (
     ("Hello, how do I rotate a PDF? Thank you!", "how do I rotate a PDF?"),
     ("What is entropy? Be brief.", "What is entropy?"),
     ("How are pearls formed? Please include references.", "How are pearls formed?"),
-    ("What is the boiling point of tungsten? Answer with one number only.", "What is the boiling point of tungsten?"),
+    (
+        "What is the boiling point of tungsten? Answer with one number only.",
+        "What is the boiling point of tungsten?",
+    ),
     ("Show me how glaciers move.", "how glaciers move"),
     ("Name three causes of the famine in bullet points.", "three causes of the famine"),
     ("Based on the provided sources, when did the mine close?", "when did the mine close?"),
@@ -106,8 +147,14 @@ ASIDE: tuple[tuple[str, str], ...] = (
     ("Explique-moi la photosynthèse en deux phrases.", "la photosynthèse"),
     ("Quand le pont a-t-il été ouvert ? Réponds en français.", "Quand le pont a-t-il été ouvert ?"),
     ("Háblame del faro de Ormsea, por favor.", "del faro de Ormsea"),
-    ("Please answer: 1) how hot is the sun and 2) how old is it?", "how hot is the sun and how old is it?"),
-    ("What is the incubation period? Limit your answer to the given documents.", "What is the incubation period?"),
+    (
+        "Please answer: 1) how hot is the sun and 2) how old is it?",
+        "how hot is the sun and how old is it?",
+    ),
+    (
+        "What is the incubation period? Limit your answer to the given documents.",
+        "What is the incubation period?",
+    ),
 )
 
 SAME_OPEN: tuple[str, ...] = (

@@ -1,4 +1,6 @@
-"""Answers over documentation lead with what a thing is; parameters and examples do not pass for statements."""
+"""Answers over documentation lead with what a thing is; parameters and examples do not pass for
+statements.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,27 @@ from sentient_kernel.text.words import titled
 
 
 def passage(title: str, text: str, score: float = 5.0) -> Passage:
-    return Passage(document=DocumentId(title), title=f"{title} (lib 1)", uri=title, start=0, end=len(text), text=text, score=score)
+    return Passage(
+        document=DocumentId(title),
+        title=f"{title} (lib 1)",
+        uri=title,
+        start=0,
+        end=len(text),
+        text=text,
+        score=score,
+    )
 
 
 LOC = passage(
-    "lib.Frame.loc", "Frame.loc: Access rows and columns by their labels.\n\nkey (label): The loc of the row, where iloc takes its number."
+    "lib.Frame.loc",
+    "Frame.loc: Access rows and columns by their labels.\n\nkey (label): The loc of the row, where"
+    " iloc takes its number.",
 )
-ILOC = passage("lib.Frame.iloc", "Frame.iloc: Access rows and columns by integer position.\n\nkey (int): The iloc of the row.", 4.0)
+ILOC = passage(
+    "lib.Frame.iloc",
+    "Frame.iloc: Access rows and columns by integer position.\n\nkey (int): The iloc of the row.",
+    4.0,
+)
 GET = passage("lib.Index.get_loc", "Index.get_loc: Get the integer location of a label.", 3.0)
 
 
@@ -31,7 +47,11 @@ def test_an_answer_to_a_comparison_says_what_each_side_is() -> None:
     parts = plan(question)
     found = {part.id: [LOC, ILOC, GET] for part in parts}
     report = write(question, parts, collect(parts, found), found=found)
-    assert report.answer == "Frame.loc: Access rows and columns by their labels. Frame.iloc: Access rows and columns by integer position."
+    assert (
+        report.answer
+        == "Frame.loc: Access rows and columns by their labels. Frame.iloc: Access rows and columns"
+        " by integer position."
+    )
 
 
 def test_what_a_thing_is_comes_before_its_parameters() -> None:
@@ -47,8 +67,22 @@ def test_a_summary_names_what_its_document_is_about() -> None:
 
 
 def test_entries_of_lists_are_told_from_sentences() -> None:
-    entries = ("sep (str, default ','): What parts fields.", "- left: keys of the left.", "Raises KeyError: If it is missing.")
-    assert all(map(entry, (*entries, "limit: How many at most.", "Changed in version 3.0: It is gone.", "If True: rows are kept.")))
+    entries = (
+        "sep (str, default ','): What parts fields.",
+        "- left: keys of the left.",
+        "Raises KeyError: If it is missing.",
+    )
+    assert all(
+        map(
+            entry,
+            (
+                *entries,
+                "limit: How many at most.",
+                "Changed in version 3.0: It is gone.",
+                "If True: rows are kept.",
+            ),
+        )
+    )
     sentences = (
         "The key is looked up.",
         "Results: We found bees.",
@@ -61,13 +95,24 @@ def test_entries_of_lists_are_told_from_sentences() -> None:
 
 
 def test_entries_of_lists_do_not_contradict_each_other() -> None:
-    one = passage("lib.merge", "- left: use keys from left frame that are in right frame, similar to an outer join.")
-    other = passage("lib.join", "- anti: use keys from left frame that are not in right frame, similar to an outer join.")
-    assert disagreements(select("Which keys from the left frame does a join use?", [one, other])) == ()
+    one = passage(
+        "lib.merge",
+        "- left: use keys from left frame that are in right frame, similar to an outer join.",
+    )
+    other = passage(
+        "lib.join",
+        "- anti: use keys from left frame that are not in right frame, similar to an outer join.",
+    )
+    assert (
+        disagreements(select("Which keys from the left frame does a join use?", [one, other])) == ()
+    )
 
 
 def test_examples_do_not_answer() -> None:
-    code = passage("lib.Index", "Index: Finds texts.\n\n```\n>>> index.put('honey bees live long in winter')\n```")
+    code = passage(
+        "lib.Index",
+        "Index: Finds texts.\n\n```\n>>> index.put('honey bees live long in winter')\n```",
+    )
     assert not supported("How long do honey bees live in winter?", [code]).ok
 
 

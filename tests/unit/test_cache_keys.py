@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from sentient_kernel.cache import Cache, Key
 from sentient_kernel.errors import UsageError, ValueNotStorable
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda part: st.lists(part) | st.dictionaries(st.text(), part))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda part: st.lists(part) | st.dictionaries(st.text(), part),
+)
 
 
 def shuffled(value: Any) -> Any:
@@ -45,7 +48,13 @@ def same(one: Any, other: Any) -> bool:
 
 def test_kind_identity_and_version_count() -> None:
     what = {"query": "bees"}
-    keys = [Key("search", what), Key("page", what), Key("search", what, "ana"), Key("search", what, "", "2"), Key("search", what, "2")]
+    keys = [
+        Key("search", what),
+        Key("page", what),
+        Key("search", what, "ana"),
+        Key("search", what, "", "2"),
+        Key("search", what, "2"),
+    ]
     assert len(set(keys)) == len(keys)
 
 
@@ -59,7 +68,9 @@ def test_half_characters_are_a_key_like_others() -> None:
     assert Key("page", "\ud800") != Key("page", "\ud801")
 
 
-@pytest.mark.parametrize("what", [b"bytes", {1: "a"}, {"a": {None: 1}}, float("nan"), object(), {"a": {1, 2}}])
+@pytest.mark.parametrize(
+    "what", [b"bytes", {1: "a"}, {"a": {None: 1}}, float("nan"), object(), {"a": {1, 2}}]
+)
 def test_what_is_no_json_is_no_key(what: Any) -> None:
     with pytest.raises(ValueNotStorable):
         Key("page", what)
@@ -105,7 +116,10 @@ def test_identity_is_shown_nowhere() -> None:
 
 
 def test_a_label_is_one_short_line() -> None:
-    assert Key("search", {"query": "How far\ndo \u202ebees fly?"}).label == "search call 'How far do [U+202E]bees fly?'"
+    assert (
+        Key("search", {"query": "How far\ndo \u202ebees fly?"}).label
+        == "search call 'How far do [U+202E]bees fly?'"
+    )
     assert Key("page", {"url": "https://example.org/" + "x" * 500}).label.endswith("…'")
     assert Key("page", {"url": "x" * 120}).label == f"page call {'x' * 120!r}"
     assert Key("page", {"url": "x" * 121}).label == f"page call {'x' * 119 + '…'!r}"
@@ -121,7 +135,11 @@ async def answer() -> bytes:
 
 def test_nothing_of_a_key_but_its_digest_is_on_disk(tmp_path: Path) -> None:
     with Cache(tmp_path / "cache.db") as cache:
-        key = Key("page", {"url": "https://example.org/canary-one", "headers": {"x": "canary-two"}}, identity="canary-three")
+        key = Key(
+            "page",
+            {"url": "https://example.org/canary-one", "headers": {"x": "canary-two"}},
+            identity="canary-three",
+        )
         asyncio.run(cache.call(key, answer))
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"an answer" in written

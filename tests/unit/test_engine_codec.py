@@ -1,4 +1,6 @@
-"""Values in and out of the journal: what comes back is what went in, on the first run as on every replay."""
+"""Values in and out of the journal: what comes back is what went in, on the first run as on every
+replay.
+"""
 
 from __future__ import annotations
 
@@ -128,8 +130,12 @@ KEPT_AS_THEY_ARE: list[tuple[Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "fn"), KEPT_AS_THEY_ARE, ids=lambda v: repr(v)[:40] if not callable(v) else "")
-def test_result_comes_back_equal_on_first_run_and_on_replay(value: Any, fn: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(
+    ("value", "fn"), KEPT_AS_THEY_ARE, ids=lambda v: repr(v)[:40] if not callable(v) else ""
+)
+def test_result_comes_back_equal_on_first_run_and_on_replay(
+    value: Any, fn: Callable[..., Any]
+) -> None:
     first, replay = both(value, fn)
     assert first == replay == value
     assert type(first) is type(replay) is type(value)
@@ -143,18 +149,36 @@ def test_nan_stays_a_number(fn: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [{"mean": math.nan}, [1.0, math.nan], Paper(title="A", score=math.nan), [Paper(title="A", score=math.nan)]]
+    "value",
+    [
+        {"mean": math.nan},
+        [1.0, math.nan],
+        Paper(title="A", score=math.nan),
+        [Paper(title="A", score=math.nan)],
+    ],
 )
 def test_nan_inside_a_value_stays_a_number(value: Any) -> None:
     first, replay = both(value, says_nothing)
     for got in (first, replay):
-        inner = got["mean"] if isinstance(got, dict) else got.score if isinstance(got, Paper) else got[-1]
+        inner = (
+            got["mean"]
+            if isinstance(got, dict)
+            else got.score
+            if isinstance(got, Paper)
+            else got[-1]
+        )
         assert math.isnan(inner.score if isinstance(inner, Paper) else inner)
 
 
 @pytest.mark.parametrize(
     ("value", "kept"),
-    [((1, 2), [1, 2]), ({2, 1}, [1, 2]), (Pair(1, "x"), [1, "x"]), (dt.date(2024, 1, 1), "2024-01-01"), ({1: "a"}, {"1": "a"})],
+    [
+        ((1, 2), [1, 2]),
+        ({2, 1}, [1, 2]),
+        (Pair(1, "x"), [1, "x"]),
+        (dt.date(2024, 1, 1), "2024-01-01"),
+        ({1: "a"}, {"1": "a"}),
+    ],
     ids=repr,
 )
 def test_result_without_annotation_is_plain_both_times(value: Any, kept: Any) -> None:
@@ -198,7 +222,9 @@ OF_NUMPY_AND_PANDAS: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("value", "kept"), OF_NUMPY_AND_PANDAS, ids=lambda v: repr(v)[:40])
-def test_numbers_times_and_arrays_of_numpy_and_pandas_are_plain_both_times(value: Any, kept: Any) -> None:
+def test_numbers_times_and_arrays_of_numpy_and_pandas_are_plain_both_times(
+    value: Any, kept: Any
+) -> None:
     for got in both(value, says_nothing):
         assert got == kept and type(got) is type(kept)
     first, replay = both([value, {"deep": value}], says_nothing)
@@ -206,7 +232,10 @@ def test_numbers_times_and_arrays_of_numpy_and_pandas_are_plain_both_times(value
 
 
 def test_number_of_numpy_that_is_no_number_stays_so() -> None:
-    for got in (*both(np.float64(math.nan), says_nothing), *both(np.float32(math.nan), says_nothing)):
+    for got in (
+        *both(np.float64(math.nan), says_nothing),
+        *both(np.float32(math.nan), says_nothing),
+    ):
         assert type(got) is float and math.isnan(got)
 
 
@@ -216,7 +245,11 @@ def test_number_of_numpy_in_a_model_or_a_dataclass_comes_back() -> None:
 
 
 def test_number_of_numpy_counts_as_the_same_argument_as_that_of_python() -> None:
-    for ours, theirs in ((3, np.int64(3)), ([1, 2], np.array([1, 2])), ({"a": 0.5}, {"a": np.float32(0.5)})):
+    for ours, theirs in (
+        (3, np.int64(3)),
+        ([1, 2], np.array([1, 2])),
+        ({"a": 0.5}, {"a": np.float32(0.5)}),
+    ):
         assert _codec.canonical(ours, "argument 1") == _codec.canonical(theirs, "argument 1")
 
 
@@ -243,14 +276,21 @@ def test_callable_without_hash_is_typed_by_its_values() -> None:
 
 def test_big_result_goes_to_a_blob_and_comes_back() -> None:
     text, blobs = "é" * 100_000, Blobs()
-    fact = _codec.result_fact("step_completed", StepKey("k"), _codec.encode(text, "the result"), blobs)
+    fact = _codec.result_fact(
+        "step_completed", StepKey("k"), _codec.encode(text, "the result"), blobs
+    )
     assert len(fact.body()) < 100
     assert len(blobs.kept) == 1
     assert _codec.stored_result(fact.body(), blobs, None) == text
 
 
 def test_result_event_is_the_event_of_the_vocabulary() -> None:
-    fact = _codec.result_fact("step_completed", StepKey("0123456789abcdef"), _codec.encode(Paper(title="A"), "the result"), Blobs())
+    fact = _codec.result_fact(
+        "step_completed",
+        StepKey("0123456789abcdef"),
+        _codec.encode(Paper(title="A"), "the result"),
+        Blobs(),
+    )
     event = Record(Seq(1), RunId("r"), 0, fact.kind, fact.body()).event
     assert (event.key, event.type, event.result["title"]) == ("0123456789abcdef", "Paper", "A")
 
@@ -305,11 +345,18 @@ def test_argument_that_can_be_read_only_once_is_refused_before_it_is_read() -> N
     assert list(numbers) == [0, 1, 2]
 
 
-# -- arguments of a workflow ------------------------------------------------------------------------------------------
+# -- arguments of a workflow -----------------------------------------------------------------------
 
 
 async def takes(
-    ctx: Any, day: dt.date, raw: bytes, *points: Point, share: float, limit: int = 3, papers: list[Paper] | None = None, **more: set[int]
+    ctx: Any,
+    day: dt.date,
+    raw: bytes,
+    *points: Point,
+    share: float,
+    limit: int = 3,
+    papers: list[Paper] | None = None,
+    **more: set[int],
 ) -> None: ...
 
 
@@ -333,11 +380,14 @@ def test_input_that_does_not_fit_its_annotation_is_handed_on_as_it_is() -> None:
 
 
 def test_frame_as_input_is_refused_with_advice() -> None:
-    with pytest.raises(ValueNotStorable, match=r"Argument 'table' of the workflow is a DataFrame\. Load it in a step"):
+    with pytest.raises(
+        ValueNotStorable,
+        match=r"Argument 'table' of the workflow is a DataFrame\. Load it in a step",
+    ):
         _codec.inputs_of((), {"table": pd.DataFrame({"a": [1]})})
 
 
-# -- canonical form: what stands for arguments in a step's identity ----------------------------------------------------
+# -- canonical form: what stands for arguments in a step's identity --------------------------------
 
 
 def test_canonical_form_ignores_the_order_of_keys_and_members() -> None:
@@ -352,8 +402,15 @@ def test_canonical_form_ignores_the_order_of_keys_and_members() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(codec="utf-8")),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -370,7 +427,9 @@ def test_every_json_value_survives(value: Any) -> None:
 @given(JSON, st.randoms())
 @settings(max_examples=40, deadline=None)
 def test_canonical_form_does_not_depend_on_insertion_order(value: Any, chance: Any) -> None:
-    assert _codec.canonical(_shuffled(value, chance), "argument 1") == _codec.canonical(value, "argument 1")
+    assert _codec.canonical(_shuffled(value, chance), "argument 1") == _codec.canonical(
+        value, "argument 1"
+    )
 
 
 def _texts(value: Any) -> list[str]:
@@ -389,33 +448,60 @@ def _shuffled(value: Any, chance: Any) -> Any:
     return [_shuffled(v, chance) for v in value] if isinstance(value, list) else value
 
 
-# -- tables ------------------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------
 
 DAYS = pd.DatetimeIndex([pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-02 03:04:05.123456789")])
 
 FRAMES = {
-    "floats to the last bit": pd.DataFrame({"p": [1e-20, 0.1 + 0.2, 1e300, math.nan, math.inf, -0.0]}),
+    "floats to the last bit": pd.DataFrame(
+        {"p": [1e-20, 0.1 + 0.2, 1e300, math.nan, math.inf, -0.0]}
+    ),
     "big integers": pd.DataFrame({"a": [1, -2, 2**62]}),
-    "small types": pd.DataFrame({"u": pd.array([255], "uint8"), "f": pd.Series([0.1], dtype="float32"), "b": [True]}),
+    "small types": pd.DataFrame(
+        {"u": pd.array([255], "uint8"), "f": pd.Series([0.1], dtype="float32"), "b": [True]}
+    ),
     "texts with gaps": pd.DataFrame({"a": ["x", None, "é", "NaN"]}),
     "nullable": pd.DataFrame(
-        {"i": pd.array([1, None], "Int64"), "s": pd.array(["x", None], "string"), "b": pd.array([True, None], "boolean")}
+        {
+            "i": pd.array([1, None], "Int64"),
+            "s": pd.array(["x", None], "string"),
+            "b": pd.array([True, None], "boolean"),
+        }
     ),
-    "times": pd.DataFrame({"n": DAYS, "gap": [pd.NaT, DAYS[0]], "tz": DAYS.tz_localize("Europe/Berlin"), "us": DAYS.as_unit("us")}),
+    "times": pd.DataFrame(
+        {
+            "n": DAYS,
+            "gap": [pd.NaT, DAYS[0]],
+            "tz": DAYS.tz_localize("Europe/Berlin"),
+            "us": DAYS.as_unit("us"),
+        }
+    ),
     "durations": pd.DataFrame({"a": pd.to_timedelta(["1 days", None])}),
-    "categories": pd.DataFrame({"a": pd.Categorical(["x", None, "x"], categories=["z", "y", "x"], ordered=True)}),
+    "categories": pd.DataFrame(
+        {"a": pd.Categorical(["x", None, "x"], categories=["z", "y", "x"], ordered=True)}
+    ),
     "columns of one name": pd.DataFrame([[1, "a"]], columns=["c", "c"]),
-    "columns of two levels": pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")], names=["k", None])),
+    "columns of two levels": pd.DataFrame(
+        [[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")], names=["k", None])
+    ),
     "numbers as columns": pd.DataFrame({0: [1], 2: [2]}),
     "named index": pd.DataFrame({"v": [1, 2]}, index=pd.Index(["a", "b"], name="key")),
-    "index of two levels": pd.DataFrame({"v": [1, 2]}, index=pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["k", "n"])),
+    "index of two levels": pd.DataFrame(
+        {"v": [1, 2]}, index=pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["k", "n"])
+    ),
     "index of times": pd.DataFrame({"v": [1, 2]}, index=DAYS.tz_localize("UTC")),
     "labels that repeat": pd.DataFrame({"v": [1, 2]}, index=[1, 1]),
     "part of a range": pd.DataFrame({"a": range(5)})[1::2],
-    "JSON in cells": pd.DataFrame({"a": [[1, 2], {"x": None}, "t", 1, 2.5, True, None, math.nan, math.inf]}, dtype=object),
+    "JSON in cells": pd.DataFrame(
+        {"a": [[1, 2], {"x": None}, "t", 1, 2.5, True, None, math.nan, math.inf]}, dtype=object
+    ),
     "empty": pd.DataFrame(),
-    "no rows": pd.DataFrame({"a": pd.Series([], dtype="float64"), "b": pd.Series([], dtype="datetime64[ns]")}),
-    "numbers of numpy in cells": pd.DataFrame({"a": pd.Series([np.int64(1), "x", np.float64(0.5)], dtype=object)}),
+    "no rows": pd.DataFrame(
+        {"a": pd.Series([], dtype="float64"), "b": pd.Series([], dtype="datetime64[ns]")}
+    ),
+    "numbers of numpy in cells": pd.DataFrame(
+        {"a": pd.Series([np.int64(1), "x", np.float64(0.5)], dtype=object)}
+    ),
     "name of columns": pd.DataFrame({"a": [1]}).rename_axis(columns="what"),
 }
 
@@ -426,11 +512,20 @@ def test_table_comes_back_as_it_was(frame: pd.DataFrame) -> None:
         pd.testing.assert_frame_equal(got, frame, check_exact=True, check_freq=False)
 
 
-@pytest.mark.parametrize("column", [column for frame in FRAMES.values() for _, column in frame.items()], ids=lambda c: str(c.name))
+@pytest.mark.parametrize(
+    "column",
+    [column for frame in FRAMES.values() for _, column in frame.items()],
+    ids=lambda c: str(c.name),
+)
 def test_series_comes_back_as_it_was(column: Any) -> None:
     for got in (*both(column, says(pd.Series)), *both(column.rename(None), says_nothing)):
-        pd.testing.assert_series_equal(got, column.rename(got.name), check_exact=True, check_freq=False)
-    assert both(column, None)[1].name == column.name and both(column.rename(None), None)[1].name is None
+        pd.testing.assert_series_equal(
+            got, column.rename(got.name), check_exact=True, check_freq=False
+        )
+    assert (
+        both(column, None)[1].name == column.name
+        and both(column.rename(None), None)[1].name is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -440,7 +535,10 @@ def test_series_comes_back_as_it_was(column: Any) -> None:
             pd.DataFrame({"c": pd.period_range("2020-01", periods=1, freq="M")}),
             "Column 'c' of the result cannot be kept: it holds type period",
         ),
-        (pd.DataFrame({"c": [1 + 2j]}), "Column 'c' of the result cannot be kept: it holds type complex128"),
+        (
+            pd.DataFrame({"c": [1 + 2j]}),
+            "Column 'c' of the result cannot be kept: it holds type complex128",
+        ),
         (pd.DataFrame({"c": [dt.date(2020, 1, 1)]}), "holds a value of type datetime.date"),
         (pd.DataFrame({"c": [object()]}), "holds a value of type builtins.object"),
         (pd.DataFrame({"c": [(1, 2)]}), "holds a value of type builtins.tuple"),

@@ -24,7 +24,9 @@ Step = tuple[str, int]
 
 
 def state_of(facts: list[Any]) -> RunState:
-    return fold(RUN, [Record(Seq(n), RUN, n, f.kind, f.body()) for n, f in enumerate(facts, start=1)])
+    return fold(
+        RUN, [Record(Seq(n), RUN, n, f.kind, f.body()) for n, f in enumerate(facts, start=1)]
+    )
 
 
 class Play:
@@ -50,12 +52,18 @@ class Play:
             self.ran.append(key)
             if verdict.step is None:
                 self.facts.append(ev.StepStarted(key=key, name=name))
-            self.facts.append(ev.StepEndedFailed(key=key, error=OOPS) if fails else ev.StepCompleted(key=key, result=1))
+            self.facts.append(
+                ev.StepEndedFailed(key=key, error=OOPS)
+                if fails
+                else ev.StepCompleted(key=key, result=1)
+            )
         return verdict.what
 
 
 def played(steps: list[tuple[Step, bool]]) -> list[Any]:
-    """The record of a workflow that did these steps one after the other; some failed, and it went on."""
+    """The record of a workflow that did these steps one after the other; some failed, and it went
+    on.
+    """
     play = Play([START])
     for step, fails in steps:
         assert play.step(step, fails=fails) == "run"
@@ -68,7 +76,9 @@ PROGRAMS = st.lists(st.tuples(STEPS, st.booleans()), max_size=12)
 
 @given(PROGRAMS, st.integers(0, 30))
 @settings(max_examples=200, deadline=None)
-def test_unchanged_workflow_takes_up_wherever_its_record_was_cut_and_runs_nothing_twice(program: list[tuple[Step, bool]], cut: int) -> None:
+def test_unchanged_workflow_takes_up_wherever_its_record_was_cut_and_runs_nothing_twice(
+    program: list[tuple[Step, bool]], cut: int
+) -> None:
     facts = played(program)[: max(1, cut)]
     ended = {f.key for f in facts if isinstance(f, (ev.StepCompleted, ev.StepEndedFailed))}
     play = Play(facts)
@@ -81,7 +91,9 @@ def test_unchanged_workflow_takes_up_wherever_its_record_was_cut_and_runs_nothin
 
 @given(PROGRAMS, st.integers(0, 11))
 @settings(max_examples=200, deadline=None)
-def test_step_asked_for_with_another_argument_contradicts_the_record_before_it_runs(program: list[tuple[Step, bool]], at: int) -> None:
+def test_step_asked_for_with_another_argument_contradicts_the_record_before_it_runs(
+    program: list[tuple[Step, bool]], at: int
+) -> None:
     play = Play(played(program))
     for i, ((name, argument), _) in enumerate(program):
         if i == at:
@@ -94,7 +106,9 @@ def test_step_asked_for_with_another_argument_contradicts_the_record_before_it_r
 
 @given(PROGRAMS, st.randoms(use_true_random=False))
 @settings(max_examples=200, deadline=None)
-def test_steps_side_by_side_may_come_in_any_order(program: list[tuple[Step, bool]], random: Any) -> None:
+def test_steps_side_by_side_may_come_in_any_order(
+    program: list[tuple[Step, bool]], random: Any
+) -> None:
     play = Play(played(program), main=False)
     steps = [step for step, _ in program]
     random.shuffle(steps)
@@ -131,7 +145,9 @@ def test_record_is_complete_for_the_next_replay(program: list[tuple[Step, bool]]
 
 
 @pytest.mark.parametrize(("under_way", "verdict"), [(0, "contradiction"), (1, "run")])
-def test_effect_beside_others_is_held_against_the_record_when_nothing_is_under_way(under_way: int, verdict: str) -> None:
+def test_effect_beside_others_is_held_against_the_record_when_nothing_is_under_way(
+    under_way: int, verdict: str
+) -> None:
     cursor = ReplayCursor(state_of(played([(("a", 1), False)])), {})
     cursor.under_way = under_way
     key = cursor.occurrence(b"other")
@@ -142,7 +158,9 @@ def test_effect_beside_others_is_held_against_the_record_when_nothing_is_under_w
 
 def test_step_that_began_and_did_not_end_is_run_again_with_what_is_known_of_it() -> None:
     key = occurrence_key(b"a\x001", 0)
-    cursor = ReplayCursor(state_of([START, ev.StepStarted(key=key, name="a"), ev.EffectIntended(key=key)]), {})
+    cursor = ReplayCursor(
+        state_of([START, ev.StepStarted(key=key, name="a"), ev.EffectIntended(key=key)]), {}
+    )
     verdict = cursor.step(key, "a", once=True)
     assert verdict.what == "run"
     assert verdict.step is not None
@@ -151,8 +169,12 @@ def test_step_that_began_and_did_not_end_is_run_again_with_what_is_known_of_it()
 
 @given(st.lists(st.integers(0, 9), max_size=8), st.integers(0, 8))
 @settings(max_examples=100, deadline=None)
-def test_direction_is_seen_at_the_same_look_by_every_replay(given_at: list[int], looks: int) -> None:
-    """People steer between looks; a replay knows all of it at once, and sees each part when the first run did."""
+def test_direction_is_seen_at_the_same_look_by_every_replay(
+    given_at: list[int], looks: int
+) -> None:
+    """People steer between looks; a replay knows all of it at once, and sees each part when the
+    first run did.
+    """
     first, seen, facts = ReplayCursor(state_of([START]), {}), [], [START]
     for n in range(1, looks + 1):
         steers = sum(at < n for at in given_at)
@@ -179,9 +201,14 @@ def test_question_and_message_that_are_recorded_are_replayed_and_others_are_new(
     assert not cursor.replaying
 
 
-@given(st.lists(st.sampled_from(["x", "y"]), max_size=6), st.lists(st.sampled_from(["x", "y"]), max_size=6))
+@given(
+    st.lists(st.sampled_from(["x", "y"]), max_size=6),
+    st.lists(st.sampled_from(["x", "y"]), max_size=6),
+)
 @settings(max_examples=100, deadline=None)
-def test_each_event_that_was_emitted_before_is_left_out_once(before: list[str], now: list[str]) -> None:
+def test_each_event_that_was_emitted_before_is_left_out_once(
+    before: list[str], now: list[str]
+) -> None:
     facts = [START, *(ev.ProgressUpdated(message=m) for m in before)]
     cursor, left = ReplayCursor(state_of(facts), {}), list(before)
     for message in now:

@@ -58,10 +58,14 @@ def test_key_tells_calls_apart_by_name_arguments_and_occurrence() -> None:
 
 def test_order_of_keyword_arguments_does_not_matter() -> None:
     assert key(installed, x=1, y=2) == key(installed, y=2, x=1)
-    assert key(functools.partial(installed, x=1, y=2)) == key(functools.partial(installed, y=2, x=1))
+    assert key(functools.partial(installed, x=1, y=2)) == key(
+        functools.partial(installed, y=2, x=1)
+    )
 
 
-@given(st.lists(st.text(st.characters(codec="utf-8"))), st.lists(st.text(st.characters(codec="utf-8"))))
+@given(
+    st.lists(st.text(st.characters(codec="utf-8"))), st.lists(st.text(st.characters(codec="utf-8")))
+)
 def test_no_text_can_be_mistaken_for_two(a: list[str], b: list[str]) -> None:
     assert (key(installed, *a) == key(installed, *b)) == (a == b)
 
@@ -69,8 +73,12 @@ def test_no_text_can_be_mistaken_for_two(a: list[str], b: list[str]) -> None:
 def test_object_bound_to_a_partial_counts_by_its_type_when_it_cannot_be_kept() -> None:
     class Client: ...
 
-    assert key(functools.partial(installed, Client()), 1) == key(functools.partial(installed, Client()), 1)
-    assert key(functools.partial(installed, Client()), 1) != key(functools.partial(installed, object()), 1)
+    assert key(functools.partial(installed, Client()), 1) == key(
+        functools.partial(installed, Client()), 1
+    )
+    assert key(functools.partial(installed, Client()), 1) != key(
+        functools.partial(installed, object()), 1
+    )
 
 
 def test_argument_that_cannot_be_kept_is_named() -> None:
@@ -78,7 +86,10 @@ def test_argument_that_cannot_be_kept_is_named() -> None:
         key(installed, 1, object())
     with pytest.raises(ValueNotStorable, match="Argument 'b' of step 'installed'"):
         key(installed, 1, b=object())
-    with pytest.raises(ValueNotStorable, match="Argument 1 of step 'installed' cannot be kept as JSON: it holds half a surrogate"):
+    with pytest.raises(
+        ValueNotStorable,
+        match="Argument 1 of step 'installed' cannot be kept as JSON: it holds half a surrogate",
+    ):
         key(installed, "\ud800")
 
 
@@ -90,7 +101,10 @@ def test_name_of_a_function_is_what_people_call_it() -> None:
 
     def inner() -> None: ...
 
-    assert [identity.name_of(f) for f in (installed, Tool().use, Tool(), inner, functools.partial(installed, 1), len)] == [
+    assert [
+        identity.name_of(f)
+        for f in (installed, Tool().use, Tool(), inner, functools.partial(installed, 1), len)
+    ] == [
         "installed",
         "use",
         "Tool",
@@ -100,7 +114,7 @@ def test_name_of_a_function_is_what_people_call_it() -> None:
     ]
 
 
-# -- code of a notebook -------------------------------------------------------------------------------------------------
+# -- code of a notebook ----------------------------------------------------------------------------
 
 CELL = """
 def helper(i):
@@ -136,7 +150,9 @@ def test_code_of_a_notebook_counts_and_installed_code_does_not() -> None:
     assert identity.defined_in_notebook(space["work"])
     assert not identity.defined_in_notebook(installed)
     assert key(space["work"], 1) != key(Cells().run(CELL.replace("i + 1", "i + 2"))["work"], 1)
-    assert identity.code_of(space["work"], version="2") == identity.code_of(Cells().run(CELL.replace("i + 1", "i"))["work"], version="2")
+    assert identity.code_of(space["work"], version="2") == identity.code_of(
+        Cells().run(CELL.replace("i + 1", "i"))["work"], version="2"
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,9 +164,17 @@ def test_code_of_a_notebook_counts_and_installed_code_does_not() -> None:
         lambda s: s + "\n\ndef unused():\n    return 1\n",
         lambda s: s.replace("i * 2", "i * 3"),
     ],
-    ids=["layout and comments", "docstring", "another function", "a new function", "a class it does not use"],
+    ids=[
+        "layout and comments",
+        "docstring",
+        "another function",
+        "a new function",
+        "a class it does not use",
+    ],
 )
-def test_what_does_not_change_what_a_function_does_does_not_change_its_fingerprint(edit: Any) -> None:
+def test_what_does_not_change_what_a_function_does_does_not_change_its_fingerprint(
+    edit: Any,
+) -> None:
     assert fingerprint(edit(CELL)) == fingerprint(CELL)
 
 
@@ -170,7 +194,9 @@ def test_what_changes_what_a_function_does_changes_its_fingerprint(edit: Any, na
 
 def test_method_of_a_notebook_counts_its_whole_class() -> None:
     changed = CELL.replace("i * 2", "i * 3")
-    assert identity.fingerprint(Cells().run(CELL)["Tool"]().use) != identity.fingerprint(Cells().run(changed)["Tool"]().use)
+    assert identity.fingerprint(Cells().run(CELL)["Tool"]().use) != identity.fingerprint(
+        Cells().run(changed)["Tool"]().use
+    )
 
 
 def test_functions_that_call_each_other_have_a_fingerprint() -> None:
@@ -178,7 +204,7 @@ def test_functions_that_call_each_other_have_a_fingerprint() -> None:
     assert fingerprint(source, "a") != fingerprint(source.replace("else 0", "else 1"), "a")
 
 
-# -- ids ----------------------------------------------------------------------------------------------------------------
+# -- ids -------------------------------------------------------------------------------------------
 
 
 def test_ids_of_questions_and_children_follow_from_run_and_key() -> None:
@@ -187,13 +213,26 @@ def test_ids_of_questions_and_children_follow_from_run_and_key() -> None:
     assert child == identity.child_id(run, step) != identity.child_id(run, key(installed, 2))
     assert re.fullmatch("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}", child)
     assert child[:13] == run[:13]
-    assert identity.approval_id(run, step) == identity.approval_id(run, step) != identity.approval_id(RunId("x"), step)
+    assert (
+        identity.approval_id(run, step)
+        == identity.approval_id(run, step)
+        != identity.approval_id(RunId("x"), step)
+    )
 
 
 def test_digest_binds_to_exactly_what_was_shown() -> None:
     shown = ("Go?", {"a": 1, "b": [1, 2]}, None)
     assert identity.digest(*shown) == identity.digest("Go?", {"b": [1, 2], "a": 1}, None)
-    assert len({identity.digest(*shown), identity.digest("Go!", *shown[1:]), identity.digest("Go?", {"a": 1, "b": [2, 1]}, None)}) == 3
+    assert (
+        len(
+            {
+                identity.digest(*shown),
+                identity.digest("Go!", *shown[1:]),
+                identity.digest("Go?", {"a": 1, "b": [2, 1]}, None),
+            }
+        )
+        == 3
+    )
 
 
 def test_functions_of_one_decorator_are_told_apart_also_without_wraps() -> None:
@@ -208,7 +247,10 @@ def test_functions_of_one_decorator_are_told_apart_also_without_wraps() -> None:
 
 
 def test_what_a_decorated_function_of_a_notebook_does_counts() -> None:
-    source = "def deco(fn):\n    def wrapper(i):\n        return fn(i)\n    return wrapper\n\n@deco\ndef work(i):\n    return i + 1\n"
+    source = (
+        "def deco(fn):\n    def wrapper(i):\n        return fn(i)\n    return wrapper\n\n@deco\ndef"
+        " work(i):\n    return i + 1\n"
+    )
     assert fingerprint(source) == fingerprint(source)
     assert fingerprint(source) != fingerprint(source.replace("i + 1", "i + 2"))
     assert fingerprint(source) != fingerprint(source.replace("return fn(i)", "return -fn(i)"))
@@ -228,7 +270,9 @@ def test_methods_of_two_unchangeable_objects_are_told_apart_and_those_of_others_
         def read(self) -> None: ...
 
     assert key(Folder("a").read) == key(Folder("a").read) != key(Folder("b").read)
-    assert key(Counting(1).read) == key(Counting(2).read), "what changes while a run works must not make its steps other ones"
+    assert key(Counting(1).read) == key(Counting(2).read), (
+        "what changes while a run works must not make its steps other ones"
+    )
 
 
 def test_functions_that_enclose_each_other_have_a_key() -> None:

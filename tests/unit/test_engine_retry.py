@@ -35,13 +35,23 @@ def test_jitter_spreads_to_both_sides() -> None:
 def test_no_wait_is_negative_or_longer_than_the_longest(
     delay: float, factor: float, longest: float, jitter: float, failed: int, chance: float
 ) -> None:
-    wait = Retry(attempts=1, delay=delay, factor=factor, longest=longest, jitter=jitter).wait(failed, chance)
+    wait = Retry(attempts=1, delay=delay, factor=factor, longest=longest, jitter=jitter).wait(
+        failed, chance
+    )
     assert 0 <= wait <= longest
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"attempts": 0}, {"delay": -1}, {"factor": 0.5}, {"jitter": 1.1}, {"jitter": -0.1}, {"longest": -1}, {"delay": math.nan}],
+    [
+        {"attempts": 0},
+        {"delay": -1},
+        {"factor": 0.5},
+        {"jitter": 1.1},
+        {"jitter": -0.1},
+        {"longest": -1},
+        {"delay": math.nan},
+    ],
     ids=str,
 )
 def test_numbers_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
@@ -67,5 +77,9 @@ class Permanent(ValueError):
     ],
     ids=repr,
 )
-def test_another_try_depends_on_the_error_and_the_count(error: Exception, failed: int, again: bool) -> None:
-    assert Retry(attempts=3, on=(ValueError, ModelError, StepTimedOut)).again(error, failed) is again
+def test_another_try_depends_on_the_error_and_the_count(
+    error: Exception, failed: int, again: bool
+) -> None:
+    assert (
+        Retry(attempts=3, on=(ValueError, ModelError, StepTimedOut)).again(error, failed) is again
+    )

@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentient_kernel import events as ev
-from sentient_kernel.commands import CancelRun, Command, ContinueRun, DecideApproval, FinishRun, PauseRun, SendMessage, SteerRun
+from sentient_kernel.commands import (
+    CancelRun,
+    Command,
+    ContinueRun,
+    DecideApproval,
+    FinishRun,
+    PauseRun,
+    SendMessage,
+    SteerRun,
+)
 from sentient_kernel.engine.state import (
     CRASH_LOOP,
     TAKEN,
@@ -35,7 +44,10 @@ OOPS = ev.ErrorInfo(type="ValueError")
 
 def records(facts: Iterable[Any], at: int = 1_700_000_000_000_000) -> list[Record]:
     """Facts as rows of a journal."""
-    return [Record(Seq(n), RUN, at + n * 1_000_000, fact.kind, fact.body()) for n, fact in enumerate(facts, start=1)]
+    return [
+        Record(Seq(n), RUN, at + n * 1_000_000, fact.kind, fact.body())
+        for n, fact in enumerate(facts, start=1)
+    ]
 
 
 def state(*facts: Any, code: str = "c1") -> RunState:
@@ -44,7 +56,9 @@ def state(*facts: Any, code: str = "c1") -> RunState:
 
 
 def asked(approval: ApprovalId = A, **fields: Any) -> ev.ApprovalRequested:
-    return ev.ApprovalRequested(approval=approval, key=K, question="Go?", payload={"n": 1}, digest="d1", **fields)
+    return ev.ApprovalRequested(
+        approval=approval, key=K, question="Go?", payload={"n": 1}, digest="d1", **fields
+    )
 
 
 def decided(approval: ApprovalId = A) -> ev.ApprovalDecided:
@@ -67,7 +81,7 @@ def failed(key: StepKey = K) -> ev.StepEndedFailed:
     return ev.StepEndedFailed(key=key, error=OOPS)
 
 
-# -- apply ------------------------------------------------------------------------------------------------------------
+# -- apply -----------------------------------------------------------------------------------------
 
 
 def key_in(body: bytes) -> str:
@@ -75,7 +89,13 @@ def key_in(body: bytes) -> str:
 
 
 def test_key_is_found_in_every_kind_of_step_event_without_parsing_it() -> None:
-    facts = [started(), done(), failed(), ev.StepRetried(key=K, attempt=2, error=OOPS), ev.EffectIntended(key=K)]
+    facts = [
+        started(),
+        done(),
+        failed(),
+        ev.StepRetried(key=K, attempt=2, error=OOPS),
+        ev.EffectIntended(key=K),
+    ]
     assert {fact.kind for fact in facts} == ev.STEPS
     assert {key_in(fact.body()) for fact in facts} == {K}
     assert key_in(b'{"name":"x","key":"short"}') == "short"
@@ -110,8 +130,17 @@ def test_steps_that_begin_alike_are_read_once() -> None:
 
 
 def test_step_goes_from_started_over_retried_to_completed() -> None:
-    after = state(started(title="T", effect="once"), ev.StepRetried(key=K, attempt=2, error=OOPS), done()).steps[K]
-    assert (after.name, after.effect, after.attempt, after.began, after.done, after.failed) == ("work", "once", 1, 2, 4, None)
+    after = state(
+        started(title="T", effect="once"), ev.StepRetried(key=K, attempt=2, error=OOPS), done()
+    ).steps[K]
+    assert (after.name, after.effect, after.attempt, after.began, after.done, after.failed) == (
+        "work",
+        "once",
+        1,
+        2,
+        4,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +150,16 @@ def test_step_goes_from_started_over_retried_to_completed() -> None:
         ([started(), ev.EffectIntended(key=K)], 1),
         ([started(), ev.EffectIntended(key=K), ev.StepRetried(key=K, attempt=2, error=OOPS)], 1),
         ([started(), ev.EffectIntended(key=K), resumed(), ev.EffectIntended(key=K)], 2),
-        ([started(), ev.EffectIntended(key=K), failed(), ev.RunEndedFailed(error=OOPS), resumed(retry_failed=True)], 1),
+        (
+            [
+                started(),
+                ev.EffectIntended(key=K),
+                failed(),
+                ev.RunEndedFailed(error=OOPS),
+                resumed(retry_failed=True),
+            ],
+            1,
+        ),
     ],
     ids=["none", "one", "survives a retry", "two lives", "survives a failure"],
 )
@@ -130,14 +168,27 @@ def test_intents_of_an_effect_are_never_forgotten(facts: list[Any], intents: int
 
 
 def test_retry_of_a_failed_run_forgets_failed_steps_and_keeps_the_rest() -> None:
-    after = state(started(), failed(), started(L), done(L), ev.RunEndedFailed(error=OOPS), resumed(retry_failed=True))
+    after = state(
+        started(),
+        failed(),
+        started(L),
+        done(L),
+        ev.RunEndedFailed(error=OOPS),
+        resumed(retry_failed=True),
+    )
     assert list(after.steps) == [L]
     assert after.ended == ""
 
 
 def test_failed_effect_that_may_have_happened_is_tried_anew_and_stays_on_the_record() -> None:
-    tried = [started(effect="once"), ev.StepRetried(key=K, attempt=3, error=OOPS), ev.EffectIntended(key=K)]
-    after = state(*tried, failed(), ev.RunEndedFailed(error=OOPS), resumed(retry_failed=True)).steps[K]
+    tried = [
+        started(effect="once"),
+        ev.StepRetried(key=K, attempt=3, error=OOPS),
+        ev.EffectIntended(key=K),
+    ]
+    after = state(
+        *tried, failed(), ev.RunEndedFailed(error=OOPS), resumed(retry_failed=True)
+    ).steps[K]
     assert (after.attempt, after.done, after.failed, after.intents) == (0, 0, None, 1)
 
 
@@ -158,7 +209,9 @@ def test_who_wants_the_end_is_known() -> None:
 
 @pytest.mark.parametrize("policy", [None, {}, {"plan": "auto"}])
 def test_policy_is_that_of_the_beginning(policy: dict[str, str] | None) -> None:
-    assert fold(RUN, records([ev.RunStarted(workflow="w", approve=policy)])).policy == (policy or {})
+    assert fold(RUN, records([ev.RunStarted(workflow="w", approve=policy)])).policy == (
+        policy or {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -188,7 +241,9 @@ def test_policy_answers_by_kind_and_yes_to_everything_is_not_yes_to_a_second_eff
     ],
     ids=["same code", "edited", "edited before", "taken up after its end", "paused"],
 )
-def test_step_need_not_be_asked_for_again_after_an_edit_or_an_end(facts: list[Any], loose: bool) -> None:
+def test_step_need_not_be_asked_for_again_after_an_edit_or_an_end(
+    facts: list[Any], loose: bool
+) -> None:
     assert state(started(), done(), *facts).steps[K].loose is loose
 
 
@@ -235,18 +290,30 @@ def test_emitted_events_are_remembered_by_what_they_say() -> None:
 
 
 def test_end_of_a_run_is_undone_when_it_is_taken_up_again() -> None:
-    before = state(ev.CancelRequested(reason="enough"), ev.FinishRequested(), ev.RunEndedCancelled())
-    assert (before.ended, before.cancelling, before.cancel_reason, before.finishing) == ("cancelled", True, "enough", True)
+    before = state(
+        ev.CancelRequested(reason="enough"), ev.FinishRequested(), ev.RunEndedCancelled()
+    )
+    assert (before.ended, before.cancelling, before.cancel_reason, before.finishing) == (
+        "cancelled",
+        True,
+        "enough",
+        True,
+    )
     after = state(ev.CancelRequested(), ev.FinishRequested(), ev.RunEndedCancelled(), resumed())
     assert (after.ended, after.cancelling, after.finishing) == ("", False, False)
     assert state(ev.FinishRequested(), resumed()).finishing
 
 
-def test_expired_question_is_asked_anew_when_a_failed_run_is_retried_and_a_rejection_stands() -> None:
+def test_expired_question_is_asked_anew_when_a_failed_run_is_retried_and_a_rejection_stands() -> (
+    None
+):
     no = ev.ApprovalDecided(approval=B, decision="reject", by="ada")
     expired = [asked(), asked(B), ev.ApprovalExpired(approval=A), no]
     assert state(*expired).approvals[A].closed == "approval_expired"
-    assert (state(*expired).approvals[A].answered_at, state(*expired).approvals[B].answered_at > 0) == (0, True)
+    assert (
+        state(*expired).approvals[A].answered_at,
+        state(*expired).approvals[B].answered_at > 0,
+    ) == (0, True)
     after = state(*expired, ev.RunEndedFailed(error=OOPS), resumed(retry_failed=True))
     assert after.approvals[A].closed == "approval_withdrawn"
     assert after.approvals[B].answer == no
@@ -258,16 +325,19 @@ def test_nothing_was_received_where_the_wait_ended_without_a_message() -> None:
 
 def test_messages_steers_and_directions_are_kept_in_order() -> None:
     after = state(
-        ev.MessageSent(to="x", message=1, key=K), ev.RunSteered(text="left"), ev.RunSteered(text="right"),
-        ev.MessageReceived(key=L, message=Seq(2)), ev.DirectionTaken(look=3, steers=2),
-    )  # fmt: skip
+        ev.MessageSent(to="x", message=1, key=K),
+        ev.RunSteered(text="left"),
+        ev.RunSteered(text="right"),
+        ev.MessageReceived(key=L, message=Seq(2)),
+        ev.DirectionTaken(look=3, steers=2),
+    )
     assert after.messages[Seq(2)].message == 1
     assert (after.sent, after.received) == ({K}, {L: 2})
     assert after.steers == [(3, "left"), (4, "right")]
     assert after.directions == [(3, False, 2)]
 
 
-# -- decide -----------------------------------------------------------------------------------------------------------
+# -- decide ----------------------------------------------------------------------------------------
 
 ENDS = [ev.RunCompleted(), ev.RunEndedFailed(error=OOPS), ev.RunEndedCancelled()]
 REQUESTS: list[Command] = [
@@ -281,7 +351,9 @@ REQUESTS: list[Command] = [
 
 
 def approve(approval: ApprovalId = A, **fields: Any) -> DecideApproval:
-    return DecideApproval(run=RUN, approval=approval, by="bob", decision=fields.pop("decision", "approve"), **fields)
+    return DecideApproval(
+        run=RUN, approval=approval, by="bob", decision=fields.pop("decision", "approve"), **fields
+    )
 
 
 @pytest.mark.parametrize(
@@ -303,11 +375,15 @@ def approve(approval: ApprovalId = A, **fields: Any) -> DecideApproval:
     ],
     ids=lambda v: getattr(v, "kind", None) or str([getattr(f, "kind", f) for f in v]),
 )
-def test_command_becomes_the_events_that_say_so(facts: list[Any], command: Command, kinds: list[str]) -> None:
+def test_command_becomes_the_events_that_say_so(
+    facts: list[Any], command: Command, kinds: list[str]
+) -> None:
     outcome = decide(state(*facts), command)
     assert not isinstance(outcome, Refusal)
     assert [fact.kind for fact in outcome] == kinds
-    assert all(getattr(fact, "by", "") or getattr(fact, "sender", "") == command.by for fact in outcome)
+    assert all(
+        getattr(fact, "by", "") or getattr(fact, "sender", "") == command.by for fact in outcome
+    )
 
 
 @pytest.mark.parametrize("command", REQUESTS, ids=lambda c: c.kind)
@@ -322,17 +398,36 @@ def test_run_that_has_ended_refuses_every_request(command: Command, end: Any) ->
     ("facts", "command", "says"),
     [
         ([], approve(), "has no approval 'a1'"),
-        ([asked(), decided()], approve(), "was already approved by ada at 2023-11-14 22:13:23+00:00"),
-        ([asked(), ev.ApprovalDecided(approval=A, decision="reject")], approve(), "was already rejected by somebody"),
+        (
+            [asked(), decided()],
+            approve(),
+            "was already approved by ada at 2023-11-14 22:13:23+00:00",
+        ),
+        (
+            [asked(), ev.ApprovalDecided(approval=A, decision="reject")],
+            approve(),
+            "was already rejected by somebody",
+        ),
         ([asked(), ev.ApprovalExpired(approval=A)], approve(), "has expired"),
         ([asked(), ev.ApprovalWithdrawn(approval=A)], approve(), "was withdrawn"),
         ([asked(), ev.RunEndedCancelled()], approve(), "has ended (cancelled)"),
         ([asked()], approve(digest="d0"), "asks something else now"),
         ([asked(), asked(B), decided(B)], approve(B), "was already approved"),
     ],
-    ids=["unknown", "second", "second after no", "late", "withdrawn", "ended", "stale", "second of two"],
+    ids=[
+        "unknown",
+        "second",
+        "second after no",
+        "late",
+        "withdrawn",
+        "ended",
+        "stale",
+        "second of two",
+    ],
 )
-def test_answer_that_may_not_count_is_refused_with_the_reason(facts: list[Any], command: DecideApproval, says: str) -> None:
+def test_answer_that_may_not_count_is_refused_with_the_reason(
+    facts: list[Any], command: DecideApproval, says: str
+) -> None:
     outcome = decide(state(*facts), command)
     assert isinstance(outcome, Refusal)
     assert outcome.about_answer
@@ -341,10 +436,17 @@ def test_answer_that_may_not_count_is_refused_with_the_reason(facts: list[Any], 
 
 @pytest.mark.parametrize(
     ("payload", "edited", "kept"),
-    [(None, False, (None, False)), ({"n": 2}, True, ({"n": 2}, True)), ({"n": 1}, True, (None, False)), (None, True, (None, True))],
+    [
+        (None, False, (None, False)),
+        ({"n": 2}, True, ({"n": 2}, True)),
+        ({"n": 1}, True, (None, False)),
+        (None, True, (None, True)),
+    ],
     ids=["as shown", "edited", "edited to the same", "edited to nothing"],
 )
-def test_only_a_payload_that_differs_from_what_was_shown_counts_as_edited(payload: Any, edited: bool, kept: Any) -> None:
+def test_only_a_payload_that_differs_from_what_was_shown_counts_as_edited(
+    payload: Any, edited: bool, kept: Any
+) -> None:
     outcome = decide(state(asked()), approve(payload=payload, edited=edited))
     assert not isinstance(outcome, Refusal)
     (fact,) = outcome
@@ -357,24 +459,53 @@ def test_steer_without_words_is_refused() -> None:
 
 
 def test_run_that_is_not_there_refuses_everything() -> None:
-    assert all(isinstance(decide(RunState(RUN), command), Refusal) for command in [*REQUESTS, approve()])
+    assert all(
+        isinstance(decide(RunState(RUN), command), Refusal) for command in [*REQUESTS, approve()]
+    )
 
 
 FACTS = st.sampled_from(
     [
-        started(), started(L, effect="once"), done(), done(L), failed(), failed(L), ev.EffectIntended(key=L),
-        ev.StepRetried(key=L, attempt=2, error=OOPS), asked(), asked(B), decided(), decided(B), ev.ApprovalExpired(approval=B),
-        ev.ApprovalWithdrawn(approval=A), resumed(), resumed("c2"), resumed(retry_failed=True), *ENDS, ev.RunPaused(), ev.RunContinued(),
-        ev.CancelRequested(), ev.FinishRequested(), ev.RunSteered(text="t"), ev.DirectionTaken(look=1), ev.MessageSent(to="x"),
-        ev.MessageReceived(key=K), ev.ProgressUpdated(message="m"), ev.LoopBlocked(seconds=1.0),
+        started(),
+        started(L, effect="once"),
+        done(),
+        done(L),
+        failed(),
+        failed(L),
+        ev.EffectIntended(key=L),
+        ev.StepRetried(key=L, attempt=2, error=OOPS),
+        asked(),
+        asked(B),
+        decided(),
+        decided(B),
+        ev.ApprovalExpired(approval=B),
+        ev.ApprovalWithdrawn(approval=A),
+        resumed(),
+        resumed("c2"),
+        resumed(retry_failed=True),
+        *ENDS,
+        ev.RunPaused(),
+        ev.RunContinued(),
+        ev.CancelRequested(),
+        ev.FinishRequested(),
+        ev.RunSteered(text="t"),
+        ev.DirectionTaken(look=1),
+        ev.MessageSent(to="x"),
+        ev.MessageReceived(key=K),
+        ev.ProgressUpdated(message="m"),
+        ev.LoopBlocked(seconds=1.0),
     ]
-)  # fmt: skip
-COMMANDS = st.sampled_from([*REQUESTS, approve(), approve(B, decision="reject"), approve(digest="other")])
+)
+COMMANDS = st.sampled_from(
+    [*REQUESTS, approve(), approve(B, decision="reject"), approve(digest="other")]
+)
 
 
 @given(st.lists(FACTS | COMMANDS, max_size=40))
 @settings(max_examples=120, deadline=None)
-def test_whatever_happens_an_accepted_command_holds_and_a_question_has_one_answer(story: list[Any]) -> None:
+def test_whatever_happens_an_accepted_command_holds_and_a_question_has_one_answer(
+    story: list[Any],
+) -> None:
     run = state()
     for n, item in enumerate(story, start=2):
         facts = [item] if isinstance(item, ev.Fact) else decide(run, item)

@@ -62,11 +62,22 @@ class AsyncTool:
     ],
     ids=lambda v: str(v) if isinstance(v, bool) else getattr(v, "__name__", type(v).__name__),
 )
-def test_async_functions_run_on_the_loop_and_sync_ones_in_threads(fn: Any, on_the_loop: bool) -> None:
+def test_async_functions_run_on_the_loop_and_sync_ones_in_threads(
+    fn: Any, on_the_loop: bool
+) -> None:
     assert is_async(fn) is on_the_loop
 
 
-@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), SystemExit(3), StopIteration(1), asyncio.CancelledError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("x"),
+        KeyboardInterrupt(),
+        SystemExit(3),
+        StopIteration(1),
+        asyncio.CancelledError(),
+    ],
+)
 def test_whatever_a_thread_raises_reaches_who_waits(error: BaseException) -> None:
     def raises() -> None:
         raise error
@@ -79,4 +90,6 @@ def test_whatever_a_thread_raises_reaches_who_waits(error: BaseException) -> Non
         return "nothing"
 
     with asyncio.Runner() as runner:
-        assert runner.run(waits()) == ("RuntimeError" if isinstance(error, StopIteration) else type(error).__name__)
+        assert runner.run(waits()) == (
+            "RuntimeError" if isinstance(error, StopIteration) else type(error).__name__
+        )

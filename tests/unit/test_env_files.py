@@ -1,4 +1,6 @@
-"""A project's ``.env`` may narrow what is done; it redirects nothing before its user has said that it is theirs."""
+"""A project's ``.env`` may narrow what is done; it redirects nothing before its user has said that
+it is theirs.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,9 @@ def test_every_setting_is_one_or_the_other() -> None:
     assert {*EVERY, *HARMLESS} == set(sk.Settings.model_fields)
 
 
-def test_what_could_do_harm_is_ignored_and_named_once_without_its_value(project: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_could_do_harm_is_ignored_and_named_once_without_its_value(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (project / ".env").write_text(lines(EVERY))
     defaults = sk.Settings(_env_file=None)  # type: ignore[call-arg]
     assert sk.Settings.load() == defaults == sk.Settings()
@@ -93,7 +97,11 @@ def test_what_could_do_harm_is_ignored_and_named_once_without_its_value(project:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_each_is_ignored_alone_and_in_any_spelling(project: Path, name: str) -> None:
-    for spelt in (f"SENTIENT_{name.upper()}", f"sentient_{name}", f"export Sentient_{name.title()}"):
+    for spelt in (
+        f"SENTIENT_{name.upper()}",
+        f"sentient_{name}",
+        f"export Sentient_{name.title()}",
+    ):
         (project / ".env").write_text(f"{spelt} = '{EVERY[name]}'\n")
         assert getattr(sk.Settings.load(), name) == getattr(sk.Settings(_env_file=None), name)  # type: ignore[call-arg]
         assert f"SENTIENT_{name.upper()}" in settings.ignored()[0]
@@ -102,7 +110,12 @@ def test_each_is_ignored_alone_and_in_any_spelling(project: Path, name: str) -> 
 def test_what_narrows_counts(project: Path) -> None:
     (project / ".env").write_text(lines(HARMLESS))
     found = sk.Settings.load()
-    assert (found.cache_ttl, found.cache_max_size, found.mode, found.offline) == (90_000, 2_000_000_000, "replay", True)
+    assert (found.cache_ttl, found.cache_max_size, found.mode, found.offline) == (
+        90_000,
+        2_000_000_000,
+        "replay",
+        True,
+    )
     assert (found.page_timeout, found.model_timeout) == (3, 400)
     assert (found.deny_domains, found.log_level) == (("a.example", "b.example"), "ERROR")
     assert found.remarks() == []
@@ -110,23 +123,54 @@ def test_what_narrows_counts(project: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("cache_max_size", "2000"), ("cache_max_size", "1"), ("cache_ttl", "1e-9"), ("cache_ttl", "86399"), ("model_timeout", "0.01")],
+    [
+        ("cache_max_size", "2000"),
+        ("cache_max_size", "1"),
+        ("cache_ttl", "1e-9"),
+        ("cache_ttl", "86399"),
+        ("model_timeout", "0.01"),
+    ],
 )
 def test_it_throws_away_nothing_that_was_paid_for(project: Path, name: str, value: str) -> None:
     (project / ".env").write_text(lines({name: value}))
     assert getattr(sk.Settings.load(), name) == sk.Settings.model_fields[name].default
-    assert f"SENTIENT_{name.upper()} (below its default), which counts only from" in settings.ignored()[0]
+    assert (
+        f"SENTIENT_{name.upper()} (below its default), which counts only from"
+        in settings.ignored()[0]
+    )
     users(lines({name: value}))
     assert getattr(sk.Settings.load(), name) == float(value), "of one's own it counts"
 
 
-def test_it_loosens_nothing_that_the_user_or_the_environment_says(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = {"offline": "false", "page_timeout": "900", "model_timeout": "900", "deny_domains": "", "mode": "replay"}
+def test_it_loosens_nothing_that_the_user_or_the_environment_says(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = {
+        "offline": "false",
+        "page_timeout": "900",
+        "model_timeout": "900",
+        "deny_domains": "",
+        "mode": "replay",
+    }
     (project / ".env").write_text(lines(theirs))
-    users(lines({"offline": "true", "page_timeout": "2", "deny_domains": "bad.example", "model": "ollama:mine"}))
+    users(
+        lines(
+            {
+                "offline": "true",
+                "page_timeout": "2",
+                "deny_domains": "bad.example",
+                "model": "ollama:mine",
+            }
+        )
+    )
     monkeypatch.setenv("SENTIENT_PAGE_TIMEOUT", "1")
     found = sk.Settings.load()
-    assert (found.offline, found.page_timeout, found.deny_domains, found.model) == (True, 1, ("bad.example",), "ollama:mine")
+    assert (found.offline, found.page_timeout, found.deny_domains, found.model) == (
+        True,
+        1,
+        ("bad.example",),
+        "ollama:mine",
+    )
     assert (found.model_timeout, found.mode) == (900, "replay")
     assert sk.Settings.load(page_timeout=5.0).page_timeout == 5
 
@@ -144,7 +188,11 @@ def test_a_trusted_file_counts_whole_until_it_changes(project: Path) -> None:
     file.write_text(lines(EVERY))
     trust_file(file, file.read_bytes())
     found = sk.Settings.load()
-    assert (found.tavily_url, found.model, found.remarks()) == ("https://evil.example", "openai:theirs", [])
+    assert (found.tavily_url, found.model, found.remarks()) == (
+        "https://evil.example",
+        "openai:theirs",
+        [],
+    )
     users("SENTIENT_MODEL=ollama:mine\n")
     assert sk.Settings.load().model == "ollama:mine"
     file.write_text(lines({**EVERY, "tavily_url": "https://worse.example"}))
@@ -153,7 +201,9 @@ def test_a_trusted_file_counts_whole_until_it_changes(project: Path) -> None:
     assert sk.Settings.load().tavily_url == "https://evil.example"
 
 
-def test_trust_is_of_one_place(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trust_is_of_one_place(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = project / ".env"
     file.write_text("SENTIENT_MODEL=openai:x\n")
     trust_file(file, file.read_bytes())
@@ -178,8 +228,13 @@ def test_a_file_that_a_program_names_counts_whole(project: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="files of POSIX")
-@pytest.mark.parametrize("kind", ["link", "dangling link", "fifo", "folder", "huge", "device", "not UTF-8", "unreadable", "NUL"])
-def test_a_file_that_is_none_is_a_sentence_and_costs_nothing(project: Path, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    ["link", "dangling link", "fifo", "folder", "huge", "device", "not UTF-8", "unreadable", "NUL"],
+)
+def test_a_file_that_is_none_is_a_sentence_and_costs_nothing(
+    project: Path, tmp_path: Path, kind: str
+) -> None:
     file = project / ".env"
     (tmp_path / "target").write_text("SENTIENT_OFFLINE=true\n")
     match kind:
@@ -216,7 +271,9 @@ def test_a_file_that_is_none_is_a_sentence_and_costs_nothing(project: Path, tmp_
 
 
 def test_odd_lines_flood_nothing(project: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (project / ".env").write_text("'\n" * 20_000 + "".join(f"SENTIENT_X{n}=1\n" for n in range(1_500)))
+    (project / ".env").write_text(
+        "'\n" * 20_000 + "".join(f"SENTIENT_X{n}=1\n" for n in range(1_500))
+    )
     found = sk.Settings.load()
     assert len(caplog.records) == 0
     assert len(found.remarks()) == settings.MOST_NAMES
@@ -237,7 +294,7 @@ def test_a_folder_that_is_gone_has_no_file(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
 
 
-# -- keys and addresses of model providers -------------------------------------------------------------
+# -- keys and addresses of model providers ---------------------------------------------------------
 
 
 @pytest.fixture
@@ -264,13 +321,18 @@ def test_a_providers_key_and_address_are_ignored_and_named_until_the_file_is_tru
     assert [record.getMessage() for record in caplog.records] == [said]
     trust_file(file, file.read_bytes())
     assert sk.Settings.load().remarks() == []
-    assert (os.environ["OPENAI_API_KEY"], os.environ["OPENAI_BASE_URL"]) == ("sk-theirs", "https://theirs.example/v1")
+    assert (os.environ["OPENAI_API_KEY"], os.environ["OPENAI_BASE_URL"]) == (
+        "sk-theirs",
+        "https://theirs.example/v1",
+    )
     file.write_text(provider + "# changed\n")
     assert "OPENAI_API_KEY" in sk.Settings.load().remarks()[0]
     assert "OPENAI_API_KEY" not in os.environ
 
 
-def test_the_users_own_file_sets_a_provider_and_the_environment_wins(project: Path, provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_file_sets_a_provider_and_the_environment_wins(
+    project: Path, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     users(provider)
     (project / ".env").write_text("OPENAI_API_KEY=sk-of-the-project\n")
     trust_file(project / ".env", (project / ".env").read_bytes())

@@ -13,7 +13,9 @@ from sentient_kernel.sources.base import Document, Passage
 
 def passage(text: str, title: str = "Notes") -> Passage:
     document = Document(title=title, uri="n.txt", text=text)
-    return Passage(document=document.id, title=title, uri="n.txt", start=0, end=len(text), text=text, score=3.0)
+    return Passage(
+        document=document.id, title=title, uri="n.txt", start=0, end=len(text), text=text, score=3.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -23,7 +25,11 @@ def passage(text: str, title: str = "Notes") -> Passage:
         ("How long does a queen live?", "for four years", "within one kilometre of it"),
         ("How long is the bridge?", "a bridge of 300 metres", "built by 300 people"),
         ("How old is the university?", "it was founded in 1088", "it has 80,000 students"),
-        ("How often is the hive opened?", "it is opened twice a week", "it is opened by two people"),
+        (
+            "How often is the hive opened?",
+            "it is opened twice a week",
+            "it is opened by two people",
+        ),
         ("How heavy is a swarm?", "a swarm of 2 kg", "a swarm of 20 000 bees"),
         ("How warm is the cluster?", "near 35 degrees Celsius", "of 10 000 bees"),
         ("How high is the tower?", "a tower of 64 m", "a tower of 64 steps"),
@@ -41,13 +47,22 @@ def test_question_without_a_measure_asks_for_none(question: str) -> None:
 
 
 def test_sentence_with_the_measure_comes_before_one_without() -> None:
-    text = "Bees fly in summer, and never when it rains. Bees stay within two kilometres when they fly."
+    text = (
+        "Bees fly in summer, and never when it rains. Bees stay within two kilometres when they"
+        " fly."
+    )
     assert select("How far do bees fly?", [passage(text)], limit=1)[0].quote.startswith("Bees stay")
 
 
 def test_sentence_counts_what_its_heading_says() -> None:
-    text = "Winter losses\n\nMost colonies die of mites in spring.\n\nSwarms\n\nMost colonies die of swarming in spring."
-    assert select("What do colonies die of in winter?", [passage(text)], limit=1)[0].quote == "Most colonies die of mites in spring."
+    text = (
+        "Winter losses\n\nMost colonies die of mites in spring.\n\nSwarms\n\nMost colonies die of"
+        " swarming in spring."
+    )
+    assert (
+        select("What do colonies die of in winter?", [passage(text)], limit=1)[0].quote
+        == "Most colonies die of mites in spring."
+    )
 
 
 @pytest.mark.parametrize("piece", ["1", "one ", "a ", "1.", "1 -", "half an ", "per "])

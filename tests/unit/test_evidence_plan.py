@@ -31,8 +31,14 @@ def test_question_that_asks_one_thing_stays_whole(question: str) -> None:
 @pytest.mark.parametrize(
     ("question", "parts"),
     [
-        ("Does biochar hold water in sand, and for how long?", ["Does biochar hold water in sand?", "For how long?"]),
-        ("When was the bridge built and who designed it?", ["When was the bridge built?", "Who designed it?"]),
+        (
+            "Does biochar hold water in sand, and for how long?",
+            ["Does biochar hold water in sand?", "For how long?"],
+        ),
+        (
+            "When was the bridge built and who designed it?",
+            ["When was the bridge built?", "Who designed it?"],
+        ),
         ("What is apsw? How is it installed?", ["What is apsw?", "How is it installed?"]),
         ("What is the difference between loc and iloc?", ["loc", "iloc"]),
         ("What is the difference between json.dump and json.dumps?", ["json.dump", "json.dumps"]),
@@ -40,13 +46,20 @@ def test_question_that_asks_one_thing_stays_whole(question: str) -> None:
         ("Is aspirin stronger than ibuprofen?", ["aspirin", "ibuprofen"]),
     ],
 )
-def test_parts_and_sides_are_appended_after_the_whole_question(question: str, parts: list[str]) -> None:
+def test_parts_and_sides_are_appended_after_the_whole_question(
+    question: str, parts: list[str]
+) -> None:
     assert [part.text for part in plan(question)] == [question, *parts]
 
 
 def test_form_of_a_request_is_shown_and_not_searched_for() -> None:
-    whole, first, second = plan("1. Please tell me when the bridge was built and who designed it. Answer in German.")
-    assert whole.text.startswith("1. Please") and whole.query == "when the bridge was built and who designed it."
+    whole, first, second = plan(
+        "1. Please tell me when the bridge was built and who designed it. Answer in German."
+    )
+    assert (
+        whole.text.startswith("1. Please")
+        and whole.query == "when the bridge was built and who designed it."
+    )
     assert (first.text, second.text) == ("When the bridge was built?", "Who designed it?")
 
 
@@ -57,7 +70,13 @@ def test_numbered_questions_are_parts() -> None:
     ]
 
 
-@pytest.mark.parametrize("question", ["What is the difference between loc and iloc?", "Compare bees and wasps, and when do they sleep?"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the difference between loc and iloc?",
+        "Compare bees and wasps, and when do they sleep?",
+    ],
+)
 def test_sides_have_ids_in_order(question: str) -> None:
     parts = plan(question)
     assert len(parts) > 2 and [part.id for part in parts] == list(range(len(parts)))
@@ -76,7 +95,9 @@ def test_any_text_gives_itself_first_then_a_few_parts_with_ids_in_order(text: st
     assert all(content(part.query) for part in parts[1:])
 
 
-@pytest.mark.parametrize("piece", ["and what ", "between a and ", "vs ", ", and ", "? ", "is a better than "])
+@pytest.mark.parametrize(
+    "piece", ["and what ", "between a and ", "vs ", ", and ", "? ", "is a better than "]
+)
 def test_hostile_repetition_is_planned_in_no_time(piece: str) -> None:
     started = time.process_time()
     plan(piece * 20_000)

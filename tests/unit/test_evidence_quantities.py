@@ -1,4 +1,6 @@
-"""Numbers as sentences state them: the same one written otherwise, and another one that looks alike."""
+"""Numbers as sentences state them: the same one written otherwise, and another one that looks
+alike.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,10 @@ import pytest
 from sentient_kernel.research.verify.quantities import quantities, unheld, worded
 from sentient_kernel.research.verify.rules import CUT, likeness
 
-TABLE = "Cash flows (Millions) 2018 2017 Purchases of property, plant and equipment (1,577) (1,373) Net sales 32,765 31,657"
+TABLE = (
+    "Cash flows (Millions) 2018 2017 Purchases of property, plant and equipment (1,577) (1,373) Net"
+    " sales 32,765 31,657"
+)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +79,9 @@ def test_another_number_is_not(claim: str, evidence: str, said: str) -> None:
         ("2 trillion", 2e12, 1e12),
     ],
 )
-def test_number_is_read_with_its_scale_and_as_exactly_as_it_is_written(text: str, value: float, grain: float) -> None:
+def test_number_is_read_with_its_scale_and_as_exactly_as_it_is_written(
+    text: str, value: float, grain: float
+) -> None:
     (found,) = quantities(f"It was {text}.")
     assert (found.said, found.value, found.grain) == (text, value, grain)
     assert found.scaled is (grain >= 100)
@@ -95,7 +102,9 @@ def test_number_is_read_with_its_scale_and_as_exactly_as_it_is_written(text: str
         ("990", "", 1, False),
     ],
 )
-def test_number_is_a_measure_a_year_or_neither(text: str, kind: str, factor: float, year: bool) -> None:
+def test_number_is_a_measure_a_year_or_neither(
+    text: str, kind: str, factor: float, year: bool
+) -> None:
     (found,) = quantities(text)
     assert (found.kind, found.year) == (kind, year)
     assert not kind or found.factor == factor
@@ -169,7 +178,9 @@ def test_scale_may_be_left_to_the_heading_of_a_table(claim: str, evidence: str, 
 
 
 def test_a_number_in_a_name_is_the_names() -> None:
-    assert [one.said for one in quantities("3M sold vitamin B12 against COVID-19 in H1N1 times")] == []
+    assert [
+        one.said for one in quantities("3M sold vitamin B12 against COVID-19 in H1N1 times")
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -184,20 +195,31 @@ def test_no_quote_bears_out_that_a_text_is_silent(claim: str) -> None:
     assert likeness(claim, TABLE) < CUT
 
 
-def test_a_right_number_scores_above_a_wrong_one_and_a_wrong_one_never_counts_as_borne_out() -> None:
-    right = likeness("Purchases of property, plant and equipment were $1,577 million in 2018.", TABLE)
-    wrong = likeness("Purchases of property, plant and equipment were $1,673 million in 2018.", TABLE)
+def test_a_right_number_scores_above_a_wrong_one_and_a_wrong_one_never_counts_as_borne_out() -> (
+    None
+):
+    right = likeness(
+        "Purchases of property, plant and equipment were $1,577 million in 2018.", TABLE
+    )
+    wrong = likeness(
+        "Purchases of property, plant and equipment were $1,673 million in 2018.", TABLE
+    )
     assert wrong < CUT < right
 
 
-@pytest.mark.parametrize("text", ["Pi is 3." + "14159" * 80, "x " + "9" * 400, "1" * 31 + ",5", "." + "0" * 400 + "1", "½ 7%"])
+@pytest.mark.parametrize(
+    "text",
+    ["Pi is 3." + "14159" * 80, "x " + "9" * 400, "1" * 31 + ",5", "." + "0" * 400 + "1", "½ 7%"],
+)
 def test_numbers_of_any_length_are_looked_at_without_harm(text: str) -> None:
     assert likeness(text, text) > 0.9
     likeness(text, text[:-1] + "8")
 
 
 def test_parts_of_a_whole_may_be_words() -> None:
-    assert not unheld("Three quarters of them, and a quarter of those.", "75% of them, 25% of those")
+    assert not unheld(
+        "Three quarters of them, and a quarter of those.", "75% of them, 25% of those"
+    )
     assert unheld("Three quarters of them.", "70% of them")
 
 
@@ -206,7 +228,10 @@ def test_parts_of_a_whole_may_be_words() -> None:
     [
         ("A fifth, 20%, of the hives died.", "Of 60 hives 12 died."),
         ("Yield rose by 50%.", "Yield rose from 12 kg to 18 kg."),
-        ("Yield rose by 25%, from 12 to 15 tonnes.", "Yields: 9, 12, 15, 18, 21, 24 and 30 tonnes."),
+        (
+            "Yield rose by 25%, from 12 to 15 tonnes.",
+            "Yields: 9, 12, 15, 18, 21, 24 and 30 tonnes.",
+        ),
         ("The trial lasted 19 years.", "The trial began in 1990 and ended in 2009."),
         ("Together they held 42 hives.", "She held 12 hives, and he 30."),
         ("The ratio is 0.48.", "Assets were 120, debts 250."),

@@ -13,28 +13,59 @@ from sentient_kernel.research.extractive.evidence import Evidence, SentenceWeigh
 from sentient_kernel.research.extractive.plan import SubQuestion, plan
 from sentient_kernel.sources.base import Document, Passage
 
-SAND = "Sandy soil drains fast. Biochar raised the water held by sand by 45% on average. The plots were in Spain."
-CLAY = "Clay holds water well. Biochar changed the water held by clay by 2% only. The trial ran for nine years."
+SAND = (
+    "Sandy soil drains fast. Biochar raised the water held by sand by 45% on average. The plots"
+    " were in Spain."
+)
+CLAY = (
+    "Clay holds water well. Biochar changed the water held by clay by 2% only. The trial ran for"
+    " nine years."
+)
 CAKE = "Bake the cake for an hour. Butter makes it soft. Serve it with cream and berries."
 
 
 def passages(*texts: str, score: float = 5.0) -> list[Passage]:
-    documents = [Document(title=text.split()[0], uri=f"{at}.txt", text=text) for at, text in enumerate(texts)]
+    documents = [
+        Document(title=text.split()[0], uri=f"{at}.txt", text=text) for at, text in enumerate(texts)
+    ]
     return [
-        Passage(document=one.id, title=one.title, uri=one.uri, start=start, end=end, text=one.text[start:end], score=score - at)
+        Passage(
+            document=one.id,
+            title=one.title,
+            uri=one.uri,
+            start=start,
+            end=end,
+            text=one.text[start:end],
+            score=score - at,
+        )
         for at, one in enumerate(documents)
         for start, end in chunks(one.text)
     ]
 
 
 @settings(max_examples=150, deadline=None)
-@given(text=st.text(min_size=1, max_size=600), question=st.text(max_size=80), cut=st.integers(0, 40))
-def test_every_quote_stands_verbatim_at_its_place_in_any_unicode_text(text: str, question: str, cut: int) -> None:
+@given(
+    text=st.text(min_size=1, max_size=600), question=st.text(max_size=80), cut=st.integers(0, 40)
+)
+def test_every_quote_stands_verbatim_at_its_place_in_any_unicode_text(
+    text: str, question: str, cut: int
+) -> None:
     document = Document(title="t", uri="u", text=text)
-    passage = Passage(document=document.id, title="t", uri="u", start=min(cut, len(text)), end=len(text), text=text[cut:], score=1.0)
+    passage = Passage(
+        document=document.id,
+        title="t",
+        uri="u",
+        start=min(cut, len(text)),
+        end=len(text),
+        text=text[cut:],
+        score=1.0,
+    )
     for one in select(f"{question} {text[:30]}", [passage]):
         assert document.text[one.start : one.end] == one.quote
-        assert document.text[one.start - len(one.before) : one.end + len(one.after)] == one.before + one.quote + one.after
+        assert (
+            document.text[one.start - len(one.before) : one.end + len(one.after)]
+            == one.before + one.quote + one.after
+        )
 
 
 def test_sentence_that_answers_comes_first() -> None:
@@ -49,14 +80,24 @@ def test_document_that_shares_nothing_with_the_question_is_left_out() -> None:
 
 def test_no_more_than_the_limit_and_fewer_when_the_rest_is_weak() -> None:
     assert len(select("biochar water sand", passages(SAND, CLAY), limit=2)) == 2
-    strict = select("biochar water sand", passages(SAND, CLAY), limit=10, weights=SentenceWeights(floor=0.99))
+    strict = select(
+        "biochar water sand", passages(SAND, CLAY), limit=10, weights=SentenceWeights(floor=0.99)
+    )
     assert len(strict) == 1
 
 
 def test_overlapping_passages_give_each_sentence_once() -> None:
     one = passages(SAND)[0]
     cut = one.text.index("Biochar")
-    tail = Passage(document=one.document, title=one.title, uri=one.uri, start=cut, end=one.end, text=one.text[cut:], score=4.0)
+    tail = Passage(
+        document=one.document,
+        title=one.title,
+        uri=one.uri,
+        start=cut,
+        end=one.end,
+        text=one.text[cut:],
+        score=4.0,
+    )
     places = [(found.document, found.start) for found in select("biochar water sand", [one, tail])]
     assert len(places) == len(set(places)) > 1
 

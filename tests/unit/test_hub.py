@@ -1,4 +1,6 @@
-"""Each subscriber gets each record once, in order, whatever the others do; who is late is told and reads on from the journal."""
+"""Each subscriber gets each record once, in order, whatever the others do; who is late is told and
+reads on from the journal.
+"""
 
 from __future__ import annotations
 
@@ -83,11 +85,17 @@ def test_late_subscriber_gets_everything_behind_its_place_first(tmp_path: Path, 
     with_hub(tmp_path, main)
 
 
-def test_late_subscriber_of_a_journal_that_was_opened_again_reads_the_journal(tmp_path: Path) -> None:
+def test_late_subscriber_of_a_journal_that_was_opened_again_reads_the_journal(
+    tmp_path: Path,
+) -> None:
     with_hub(tmp_path, lambda journal, hub: write(journal, 700))
 
     async def main(journal: SqliteJournal, hub: Hub) -> None:
-        async with hub.subscribe(after=Seq(0)) as early, hub.subscribe(after=Seq(650)) as late, hub.subscribe() as now:
+        async with (
+            hub.subscribe(after=Seq(0)) as early,
+            hub.subscribe(after=Seq(650)) as late,
+            hub.subscribe() as now,
+        ):
             await write(journal, 9)
             assert seqs(await take(early, 711)) == list(range(1, 712))
             assert seqs(await take(late, 61)) == list(range(651, 712))
@@ -140,7 +148,11 @@ def test_subscriber_follows_its_run_and_its_kinds_only(tmp_path: Path) -> None:
     async def main(journal: SqliteJournal, hub: Hub) -> None:
         other = RunId("other")
         starts_only = ["run_started"]
-        of_run, starts, both = hub.subscribe(run=RUN), hub.subscribe(kinds=starts_only), hub.subscribe(run=RUN, kinds=starts_only)
+        of_run, starts, both = (
+            hub.subscribe(run=RUN),
+            hub.subscribe(kinds=starts_only),
+            hub.subscribe(run=RUN, kinds=starts_only),
+        )
         async with of_run, starts, both:
             for run in (other, RUN, other, RUN):
                 await journal.append(run, [RunStarted(workflow="w"), note()])
@@ -164,15 +176,23 @@ def test_subscriber_of_a_quiet_run_is_not_taken_for_slow(tmp_path: Path) -> None
     with_hub(tmp_path, main, capacity=64)
 
 
-def test_subscriber_follows_a_session_a_user_or_a_research_with_all_it_began(tmp_path: Path) -> None:
+def test_subscriber_follows_a_session_a_user_or_a_research_with_all_it_began(
+    tmp_path: Path,
+) -> None:
     async def main(journal: SqliteJournal, hub: Hub) -> None:
-        root, child, grandchild, stranger = (RunId(name) for name in ("root", "child", "grandchild", "stranger"))
+        root, child, grandchild, stranger = (
+            RunId(name) for name in ("root", "child", "grandchild", "stranger")
+        )
         await journal.append(root, [RunStarted(workflow="research", session="s1", user="ada")])
         topics = {"session": "s1", "user": "bob", "research": root}
         subscribers = {name: hub.subscribe(**{name: value}) for name, value in topics.items()}  # type: ignore[arg-type]
-        await journal.append(child, [RunStarted(workflow="part", parent=root, session="s1", user="bob")])
+        await journal.append(
+            child, [RunStarted(workflow="part", parent=root, session="s1", user="bob")]
+        )
         await journal.append(stranger, [RunStarted(workflow="w", session="s2", user="bob")])
-        await journal.append(grandchild, [RunStarted(workflow="part", parent=child, session="s3", user="eve")])
+        await journal.append(
+            grandchild, [RunStarted(workflow="part", parent=child, session="s3", user="eve")]
+        )
         for run in (root, child, grandchild, stranger):
             await journal.append(run, [note(run)])
         expected = {
@@ -181,7 +201,9 @@ def test_subscriber_follows_a_session_a_user_or_a_research_with_all_it_began(tmp
             "research": ["child", "grandchild", "root", "child", "grandchild"],
         }
         for name, subscriber in subscribers.items():
-            assert [record.run for record in await take(subscriber, len(expected[name]))] == expected[name]
+            assert [
+                record.run for record in await take(subscriber, len(expected[name]))
+            ] == expected[name]
             subscriber.close()
 
     with_hub(tmp_path, main)
@@ -194,7 +216,11 @@ def test_events_that_are_only_sent_reach_those_who_follow_now(tmp_path: Path) ->
             hub.send(TextStreamed(key=StepKey("k"), text="llo", offset=2), RUN)
             await journal.append(RUN, [note("stored")])
             records = await anext(subscriber)
-            assert [record.kind for record in records] == ["text_streamed", "text_streamed", "progress_updated"]
+            assert [record.kind for record in records] == [
+                "text_streamed",
+                "text_streamed",
+                "progress_updated",
+            ]
             assert seqs(records) == [0, 0, 1]
             assert await anext(all_) == records
         async with hub.subscribe(run=RUN, after=Seq(0)) as late:
@@ -296,13 +322,16 @@ def test_subscribers_on_other_loops_get_the_same(tmp_path: Path) -> None:
     with_hub(tmp_path, main, capacity=128)
 
 
-# -- wake-ups ----------------------------------------------------------------------------------------------------------
+# -- wake-ups --------------------------------------------------------------------------------------
 
 
 def test_news_wakes_who_looks_at_all_and_who_looks_at_that_run(tmp_path: Path) -> None:
     async def main(journal: SqliteJournal, hub: Hub) -> None:
         woken: list[str] = []
-        ends = [hub.on_news(lambda: woken.append("all")), hub.on_news(lambda: woken.append("run"), RUN)]
+        ends = [
+            hub.on_news(lambda: woken.append("all")),
+            hub.on_news(lambda: woken.append("run"), RUN),
+        ]
         await journal.append(RunId("other"), [note()])
         assert woken == ["all"]
         await journal.append(RUN, [note()])
@@ -356,10 +385,16 @@ def test_on_every_path_at_once_nothing_is_lost_doubled_or_out_of_order(tmp_path:
 
         async def follow(n: int) -> None:
             mine = random.Random(n)
-            topic: dict[str, Any] = mine.choice([{}, {"run": mine.choice(runs)}, {"kinds": ["progress_updated"]}, {"session": ""}])
+            topic: dict[str, Any] = mine.choice(
+                [{}, {"run": mine.choice(runs)}, {"kinds": ["progress_updated"]}, {"session": ""}]
+            )
             async with hub.subscribe(after=Seq(0), **topic) as subscriber:
                 got: list[Record] = []
-                wanted = [r for r in everything if topic.get("run") in (None, r.run)] if done.is_set() else None
+                wanted = (
+                    [r for r in everything if topic.get("run") in (None, r.run)]
+                    if done.is_set()
+                    else None
+                )
                 while wanted is None or len(got) < len(wanted):
                     for _ in range(mine.choice([0, 0, 1, 40])):
                         await asyncio.sleep(0)

@@ -12,7 +12,20 @@ import pytest
 
 import sentient_kernel
 
-HEAVY = {"IPython", "anywidget", "apsw", "distributed", "fastapi", "httpx", "ipywidgets", "numpy", "pandas", "psycopg", "pydantic", "rich"}
+HEAVY = {
+    "IPython",
+    "anywidget",
+    "apsw",
+    "distributed",
+    "fastapi",
+    "httpx",
+    "ipywidgets",
+    "numpy",
+    "pandas",
+    "psycopg",
+    "pydantic",
+    "rich",
+}
 LAZY = HEAVY - {"pydantic", "apsw"}
 NO_SOCKETS = """
 import socket, sys
@@ -23,14 +36,24 @@ socket.socket.__init__ = socket.getaddrinfo = refuse
 
 def fresh(code: str) -> str:
     """Runs code in a Python of its own and returns what it prints."""
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def modules_after(code: str) -> set[str]:
     """Returns the names of the modules that are loaded once the code has run in a fresh Python."""
-    return set(json.loads(fresh(f"{NO_SOCKETS}\n{code}\nimport json; print(json.dumps(list(sys.modules)))")))
+    return set(
+        json.loads(
+            fresh(f"{NO_SOCKETS}\n{code}\nimport json; print(json.dumps(list(sys.modules)))")
+        )
+    )
 
 
 def test_public_names_are_sorted_and_unique() -> None:
@@ -47,7 +70,12 @@ def test_public_name_resolves_and_is_documented(name: str) -> None:
 def test_type_checkers_see_the_names_that_python_finds() -> None:
     tree = ast.parse(Path(sentient_kernel.__file__).read_text())
     (guard,) = [node for node in tree.body if isinstance(node, ast.If)]
-    seen = {alias.name: node.module for node in guard.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    seen = {
+        alias.name: node.module
+        for node in guard.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
     assert sorted(seen) == sentient_kernel.__all__
     for name, module in seen.items():
         assert getattr(sys.modules[module or ""], name) is getattr(sentient_kernel, name)
@@ -67,11 +95,17 @@ def test_import_loads_nothing_heavy_and_opens_no_socket() -> None:
 
 
 def test_using_every_public_name_loads_nothing_heavy_and_opens_no_socket() -> None:
-    loaded = modules_after("import sentient_kernel\nfor name in sentient_kernel.__all__: getattr(sentient_kernel, name)")
+    loaded = modules_after(
+        "import sentient_kernel\nfor name in sentient_kernel.__all__: getattr(sentient_kernel,"
+        " name)"
+    )
     assert loaded & LAZY == set()
 
 
 def test_import_costs_at_most_150_modules_over_pydantic() -> None:
     pydantic = modules_after("import asyncio, pydantic, pydantic_settings")
-    ours = modules_after("import asyncio, pydantic, pydantic_settings, sentient_kernel as sk\nfor name in sk.__all__: getattr(sk, name)")
+    ours = modules_after(
+        "import asyncio, pydantic, pydantic_settings, sentient_kernel as sk\nfor name in"
+        " sk.__all__: getattr(sk, name)"
+    )
     assert len(ours - pydantic) <= 150

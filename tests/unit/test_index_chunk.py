@@ -43,17 +43,29 @@ def told(text: str) -> list[str]:
     ("text", "expected"),
     [
         ("Dr. No weighs 3.5 kg. He sleeps.", ["Dr. No weighs 3.5 kg.", "He sleeps."]),
-        ("See Fig. 2 and Smith et al. (2010). It works.", ["See Fig. 2 and Smith et al. (2010).", "It works."]),
+        (
+            "See Fig. 2 and Smith et al. (2010). It works.",
+            ["See Fig. 2 and Smith et al. (2010).", "It works."],
+        ),
         ("J. R. R. Tolkien wrote. We read.", ["J. R. R. Tolkien wrote.", "We read."]),
-        ("Oranges hold vitamin C. The rest do not.", ["Oranges hold vitamin C.", "The rest do not."]),
+        (
+            "Oranges hold vitamin C. The rest do not.",
+            ["Oranges hold vitamin C.", "The rest do not."],
+        ),
         ("Bees, wasps, etc. They fly.", ["Bees, wasps, etc.", "They fly."]),
         ("Some, e.g. bees, fly. p = 0.05 holds.", ["Some, e.g. bees, fly. p = 0.05 holds."]),
         ("“It is.” She left! Did she? Yes…", ["“It is.”", "She left!", "Did she?", "Yes…"]),
         ("15-45% [1] . Without it", ["15-45% [1] .", "Without it"]),
         ("# Head\nText goes\non. More", ["# Head", "Text goes\non.", "More"]),
-        ("Intro:\n- one\n- two. Three\n1. First\n2. Second", ["Intro:", "- one", "- two.", "Three", "1. First", "2. Second"]),
+        (
+            "Intro:\n- one\n- two. Three\n1. First\n2. Second",
+            ["Intro:", "- one", "- two.", "Three", "1. First", "2. Second"],
+        ),
         ("A para without a stop\n\nAnother", ["A para without a stop", "Another"]),
-        ("Do:\n```py\na = 1. \nB = 2\n\nc\n```\nDone.", ["Do:", "```py\na = 1. \nB = 2\n\nc\n```", "Done."]),
+        (
+            "Do:\n```py\na = 1. \nB = 2\n\nc\n```\nDone.",
+            ["Do:", "```py\na = 1. \nB = 2\n\nc\n```", "Done."],
+        ),
         (">>> f(1)\n1\n>>> g()\n2", [">>> f(1)\n1", ">>> g()\n2"]),
         ("今日は。元気です！はい", ["今日は。", "元気です！", "はい"]),
         ("", []),
@@ -74,7 +86,9 @@ def test_every_visible_character_lies_in_exactly_one_sentence(text: str) -> None
 
 
 @given(TEXTS, st.integers(min_value=2, max_value=40), st.integers(min_value=0, max_value=10))
-def test_passages_cover_the_text_in_order_and_are_not_too_long(text: str, size: int, overlap: int) -> None:
+def test_passages_cover_the_text_in_order_and_are_not_too_long(
+    text: str, size: int, overlap: int
+) -> None:
     spans = chunks(text, size=size, overlap=min(overlap, size // 2))
     covered = [False] * len(text)
     for start, end in spans:
@@ -85,10 +99,14 @@ def test_passages_cover_the_text_in_order_and_are_not_too_long(text: str, size: 
 
 
 def test_passages_are_whole_sentences_of_about_equal_length_that_overlap_a_little() -> None:
-    text = " ".join(f"Sentence number {n} speaks of the bee and what it does all day." for n in range(120))
+    text = " ".join(
+        f"Sentence number {n} speaks of the bee and what it does all day." for n in range(120)
+    )
     spans = chunks(text)
     bounds = sentences(text)
-    assert all(start in {s for s, _ in bounds} and end in {e for _, e in bounds} for start, end in spans)
+    assert all(
+        start in {s for s, _ in bounds} and end in {e for _, e in bounds} for start, end in spans
+    )
     lengths = [words(text[start:end]) for start, end in spans]
     assert all(0.75 * WORDS <= length <= 1.25 * WORDS for length in lengths), lengths
     shared = [words(text[after[0] : before[1]]) for before, after in pairwise(spans)]
@@ -105,19 +123,46 @@ def test_short_text_stays_one_passage() -> None:
 def test_passage_never_begins_with_a_whole_earlier_one() -> None:
     text = "Two words. Then four words come. And three more."
     spans = chunks(text, size=4, overlap=2)
-    assert [text[start:end] for start, end in spans] == ["Two words.", "Then four words come.", "And three more."]
+    assert [text[start:end] for start, end in spans] == [
+        "Two words.",
+        "Then four words come.",
+        "And three more.",
+    ]
 
 
 def test_sentence_longer_than_a_passage_is_cut_between_words() -> None:
     text = "word " * 2_000
     spans = chunks(text)
     assert len(spans) > 5
-    assert all(text[start:end].startswith("word") and text[start:end].endswith("word") for start, end in spans)
+    assert all(
+        text[start:end].startswith("word") and text[start:end].endswith("word")
+        for start, end in spans
+    )
 
 
 @pytest.mark.parametrize(
     "seed",
-    ["a ", "a", ". ", "\n", "(", "A. ", "```\n", "?!", " ", "1.", "今", "- \n", "\"' ", "。", "e.g. ", "\t#", "[1] . ", "\x00", "\u202e. "],
+    [
+        "a ",
+        "a",
+        ". ",
+        "\n",
+        "(",
+        "A. ",
+        "```\n",
+        "?!",
+        " ",
+        "1.",
+        "今",
+        "- \n",
+        "\"' ",
+        "。",
+        "e.g. ",
+        "\t#",
+        "[1] . ",
+        "\x00",
+        "\u202e. ",
+    ],
 )
 def test_hostile_text_costs_time_in_proportion_to_its_length(seed: str) -> None:
     def cost(length: int) -> float:

@@ -31,7 +31,9 @@ from sentient_kernel.sources.base import Passage
 NOTHING = Weights(form=0, pairs=0, likeness=0, link=0)
 
 
-def candidate(key: int, text: str, *, score: float = 1.0, document: int | None = None, title: str = "") -> Candidate:
+def candidate(
+    key: int, text: str, *, score: float = 1.0, document: int | None = None, title: str = ""
+) -> Candidate:
     words, names = text.split(), title.split()
     return Candidate(key, key if document is None else document, score, words, words, names, names)
 
@@ -59,11 +61,19 @@ def test_possessive_is_dropped_and_length_bounded() -> None:
     assert len(clean("x" * 100_000)) == 4_000
 
 
-@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=8))
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1),
+        min_size=1,
+        max_size=8,
+    )
+)
 def test_match_expression_is_valid_whatever_the_words(words: list[str]) -> None:
     db = apsw.Connection(":memory:")
     db.execute("CREATE VIRTUAL TABLE t USING fts5(x)")
-    assert db.execute("SELECT count(*) FROM t WHERE t MATCH ?", (match_expression(words),)).fetchall() == [(0,)]
+    assert db.execute(
+        "SELECT count(*) FROM t WHERE t MATCH ?", (match_expression(words),)
+    ).fetchall() == [(0,)]
 
 
 def test_rarity_falls_with_frequency_and_is_never_negative() -> None:
@@ -73,14 +83,25 @@ def test_rarity_falls_with_frequency_and_is_never_negative() -> None:
 
 
 def test_without_weights_the_order_is_that_of_bm25() -> None:
-    found = [candidate(1, "x bees", score=1.0), candidate(2, "bees food", score=3.0), candidate(3, "", score=2.0)]
+    found = [
+        candidate(1, "x bees", score=1.0),
+        candidate(2, "bees food", score=3.0),
+        candidate(3, "", score=2.0),
+    ]
     asked = build_query(["bees", "food"], ["bees", "food"])
-    assert order(second_pass(first_pass(asked, found, {"bees": 2.0, "food": 1.0}, NOTHING), found, {1: 1.0}, NOTHING)) == [2, 3, 1]
+    assert order(
+        second_pass(
+            first_pass(asked, found, {"bees": 2.0, "food": 1.0}, NOTHING), found, {1: 1.0}, NOTHING
+        )
+    ) == [2, 3, 1]
 
 
 def test_words_that_stand_close_together_count_more() -> None:
     asked = build_query(["bees", "food"], ["bees", "food"])
-    near, far = candidate(1, "bees find food " + "x " * 40), candidate(2, "bees " + "x " * 41 + "food")
+    near, far = (
+        candidate(1, "bees find food " + "x " * 40),
+        candidate(2, "bees " + "x " * 41 + "food"),
+    )
     scores = first_pass(asked, [near, far], {"bees": 2.0, "food": 1.0}, replace(NOTHING, pairs=1.0))
     assert scores[1] > scores[2] == 1.0
 
@@ -101,7 +122,12 @@ def test_passage_that_resembles_the_best_rises() -> None:
         candidate(4, "q", score=0.5),
     ]
     scores = {each.key: each.score for each in found}
-    assert order(second_pass(scores, found, {}, replace(NOTHING, likeness=0.5, models=1))) == [1, 3, 2, 4]
+    assert order(second_pass(scores, found, {}, replace(NOTHING, likeness=0.5, models=1))) == [
+        1,
+        3,
+        2,
+        4,
+    ]
 
 
 def test_passages_of_one_document_do_not_lift_each_other() -> None:
@@ -110,12 +136,21 @@ def test_passages_of_one_document_do_not_lift_each_other() -> None:
         candidate(2, "q honey wax", score=1.0, document=7),
         candidate(3, "q z", score=1.0),
     ]
-    scores = second_pass({each.key: each.score for each in found}, found, {}, replace(NOTHING, likeness=1.0, models=1))
+    scores = second_pass(
+        {each.key: each.score for each in found},
+        found,
+        {},
+        replace(NOTHING, likeness=1.0, models=1),
+    )
     assert scores[2] == 1.0
 
 
 def test_document_that_is_named_rises_even_from_nothing() -> None:
-    found = [candidate(1, "q", score=10.0), candidate(2, "q", score=1.5), candidate(3, "other", score=0.0)]
+    found = [
+        candidate(1, "q", score=10.0),
+        candidate(2, "q", score=1.5),
+        candidate(3, "other", score=0.0),
+    ]
     scores = second_pass({1: 10.0, 2: 1.5}, found, {3: 1.0}, replace(NOTHING, link=0.2))
     assert order(scores) == [1, 3, 2]
     assert scores[3] == 2.0
@@ -143,8 +178,16 @@ def test_title_is_named_without_its_bracket() -> None:
 
 
 def test_fusing_scales_each_list() -> None:
-    assert fuse([{"a": 9.0, "b": 5.0, "c": 1.0}, {"b": 0.9, "c": 0.2}]) == [("b", 1.5), ("a", 1.0), ("c", 0.0)]
-    assert fuse([{"a": 9.0, "b": 1.0}, {"b": 0.9, "c": 0.2}], [1.0, 0.5]) == [("a", 1.0), ("b", 0.5), ("c", 0.0)]
+    assert fuse([{"a": 9.0, "b": 5.0, "c": 1.0}, {"b": 0.9, "c": 0.2}]) == [
+        ("b", 1.5),
+        ("a", 1.0),
+        ("c", 0.0),
+    ]
+    assert fuse([{"a": 9.0, "b": 1.0}, {"b": 0.9, "c": 0.2}], [1.0, 0.5]) == [
+        ("a", 1.0),
+        ("b", 0.5),
+        ("c", 0.0),
+    ]
     assert fuse([]) == []
     assert fuse([{}, {"a": 4.0}]) == [("a", 1.0)]
 
@@ -156,10 +199,24 @@ def test_fusing_needs_a_weight_for_each_list() -> None:
 
 def test_best_passage_stands_for_its_document() -> None:
     def passage(document: str, start: int) -> Passage:
-        return Passage(document=DocumentId(document), title="", uri="", start=start, end=start, text="", score=1.0)
+        return Passage(
+            document=DocumentId(document),
+            title="",
+            uri="",
+            start=start,
+            end=start,
+            text="",
+            score=1.0,
+        )
 
-    assert by_document([passage("a", 0), passage("b", 1), passage("a", 2)]) == [passage("a", 0), passage("b", 1)]
+    assert by_document([passage("a", 0), passage("b", 1), passage("a", 2)]) == [
+        passage("a", 0),
+        passage("b", 1),
+    ]
 
 
 def test_defaults_are_round() -> None:
-    assert all(round(value * 20) == value * 20 for value in (DEFAULT.form, DEFAULT.pairs, DEFAULT.likeness, DEFAULT.link))
+    assert all(
+        round(value * 20) == value * 20
+        for value in (DEFAULT.form, DEFAULT.pairs, DEFAULT.likeness, DEFAULT.link)
+    )

@@ -1,4 +1,6 @@
-"""The key of an installation: made once, however many processes begin at once; one that others could know is not used."""
+"""The key of an installation: made once, however many processes begin at once; one that others
+could know is not used.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ import pytest
 from sentient_kernel import installation as module
 from sentient_kernel.installation import installation
 
-SAY = "from sentient_kernel.installation import installation; print(installation().key.hex(), bool(installation().problem))"
+SAY = (
+    "from sentient_kernel.installation import installation; print(installation().key.hex(),"
+    " bool(installation().problem))"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -32,14 +37,20 @@ def test_the_key_lies_in_the_state_folder_for_its_owner_alone(state: Path) -> No
     assert (state / "key").read_bytes() == made.key
     assert [path.name for path in state.iterdir()] == ["key"]
     if os.name == "posix":
-        assert ((state / "key").stat().st_mode & 0o777, state.stat().st_mode & 0o777) == (0o600, 0o700)
+        assert ((state / "key").stat().st_mode & 0o777, state.stat().st_mode & 0o777) == (
+            0o600,
+            0o700,
+        )
     module._of.cache_clear()
     assert installation().key == made.key
     assert made.key.hex() not in repr(made) + str(made)
 
 
 def test_of_processes_that_begin_at_once_all_have_one_key(state: Path) -> None:
-    processes = [subprocess.Popen([sys.executable, "-c", SAY], stdout=subprocess.PIPE, text=True) for _ in range(8)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", SAY], stdout=subprocess.PIPE, text=True)
+        for _ in range(8)
+    ]
     said = {process.communicate(timeout=60)[0].strip() for process in processes}
     assert said == {f"{(state / 'key').read_bytes().hex()} False"}
     assert [path.name for path in state.iterdir()] == ["key"]
@@ -53,9 +64,23 @@ def test_another_user_has_another_key(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 @pytest.mark.parametrize(
-    "fault", ["short", "long", "empty", "readable", "writable", "group", "folder", "a folder", "unreadable", "no room"]
+    "fault",
+    [
+        "short",
+        "long",
+        "empty",
+        "readable",
+        "writable",
+        "group",
+        "folder",
+        "a folder",
+        "unreadable",
+        "no room",
+    ],
 )
-def test_a_key_that_cannot_be_relied_on_is_not_used_and_said_once(state: Path, fault: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_key_that_cannot_be_relied_on_is_not_used_and_said_once(
+    state: Path, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
     stored = installation().key
     module._of.cache_clear()
     key = state / "key"
@@ -88,7 +113,9 @@ def test_a_key_that_cannot_be_relied_on_is_not_used_and_said_once(state: Path, f
     assert stored.hex() not in said
 
 
-def test_a_relative_folder_is_no_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_relative_folder_is_no_state_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "state")
     monkeypatch.setenv("HOME", str(tmp_path))
     if os.name == "posix" and sys.platform != "darwin":

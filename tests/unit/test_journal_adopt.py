@@ -1,4 +1,6 @@
-"""A journal takes in runs of another one: all of them or none, at their times, under numbers of its own."""
+"""A journal takes in runs of another one: all of them or none, at their times, under numbers of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ STARTED, COMPLETED = RunStarted(workflow="w"), RunCompleted(result=1)
 def stranger(*runs: str) -> Callable[[Seq], list[Record]]:
     """Returns what makes the events of runs that began and ended in 1970."""
     return lambda first: [
-        Record(Seq(0), RunId(run), 1_000_000 * n, fact.kind, fact.body()) for run in runs for n, fact in enumerate((STARTED, COMPLETED), 1)
+        Record(Seq(0), RunId(run), 1_000_000 * n, fact.kind, fact.body())
+        for run in runs
+        for n, fact in enumerate((STARTED, COMPLETED), 1)
     ]
 
 
@@ -49,7 +53,12 @@ def test_events_keep_their_times_and_get_numbers_of_here(tmp_path: Path) -> None
         assert await journal.adopt(make) == 4
         await journal.append(RunId("mine"), [COMPLETED])
         assert seen == [2]
-        assert [(r.seq, r.run, r.at) for r in told[1:5]] == [(2, "a", 1e6), (3, "a", 2e6), (4, "b", 1e6), (5, "b", 2e6)]
+        assert [(r.seq, r.run, r.at) for r in told[1:5]] == [
+            (2, "a", 1e6),
+            (3, "a", 2e6),
+            (4, "b", 1e6),
+            (5, "b", 2e6),
+        ]
         assert journal.read() == told
         assert [r.seq for r in told] == [1, 2, 3, 4, 5, 6]
         assert [row.workflow for row in journal.runs(run=RunId("b"))] == ["w"]
@@ -94,9 +103,14 @@ def test_it_belongs_to_the_loop_like_other_writes(tmp_path: Path) -> None:
         journal.adopt(stranger("a"))
 
 
-def test_many_rows_are_handed_over_a_portion_at_a_time_and_before_what_was_written_behind_them(tmp_path: Path) -> None:
+def test_many_rows_are_handed_over_a_portion_at_a_time_and_before_what_was_written_behind_them(
+    tmp_path: Path,
+) -> None:
     rows = [Record(Seq(0), RunId("a"), 1_000_000, STARTED.kind, STARTED.body())]
-    rows += [Record(Seq(0), RunId("a"), 1_000_000, "progress_updated", b'{"message":"%d"}' % n) for n in range(3_000)]
+    rows += [
+        Record(Seq(0), RunId("a"), 1_000_000, "progress_updated", b'{"message":"%d"}' % n)
+        for n in range(3_000)
+    ]
 
     async def main(journal: SqliteJournal, told: list[Record]) -> None:
         adopting = journal.adopt(lambda first: rows)
@@ -117,7 +131,10 @@ def test_many_rows_are_handed_over_a_portion_at_a_time_and_before_what_was_writt
 
 def test_a_journal_that_is_closed_at_once_tells_what_it_has_written(tmp_path: Path) -> None:
     rows = [Record(Seq(0), RunId("a"), 1_000_000, STARTED.kind, STARTED.body())]
-    rows += [Record(Seq(0), RunId("a"), 1_000_000, "progress_updated", b'{"message":"%d"}' % n) for n in range(500)]
+    rows += [
+        Record(Seq(0), RunId("a"), 1_000_000, "progress_updated", b'{"message":"%d"}' % n)
+        for n in range(500)
+    ]
 
     async def main(journal: SqliteJournal, told: list[Record]) -> None:
         adopting = journal.adopt(lambda first: rows)

@@ -83,10 +83,14 @@ def test_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_many_threads_putting_the_same_values_leave_each_once_and_whole(tmp_path: Path) -> None:
     store = BlobStore(tmp_path)
     values = [bytes([n]) * 50_000 for n in range(8)]
-    threads = [threading.Thread(target=lambda: [store.put(value) for value in values]) for _ in range(6)]
+    threads = [
+        threading.Thread(target=lambda: [store.put(value) for value in values]) for _ in range(6)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(file.parent.name + file.name for file in files(store)) == sorted(hashlib.sha256(value).hexdigest() for value in values)
+    assert sorted(file.parent.name + file.name for file in files(store)) == sorted(
+        hashlib.sha256(value).hexdigest() for value in values
+    )
     assert all(store.get(BlobId(hashlib.sha256(value).hexdigest())) == value for value in values)

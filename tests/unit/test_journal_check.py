@@ -1,4 +1,6 @@
-"""What a check finds, what it passes over when told, and that nobody writes behind damage unknowingly."""
+"""What a check finds, what it passes over when told, and that nobody writes behind damage
+unknowingly.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def test_sound_journal_has_nothing_wrong(path: Path) -> None:
 
 @pytest.mark.parametrize("column", ["run", "kind", "at", "chain", "body"])
 def test_altered_row_is_named_whatever_was_altered(path: Path, column: str) -> None:
-    other = {"run": 7, "kind": 3, "at": 12345, "chain": b"12345678", "body": b'{"message":"fake"}'}[column]
+    other = {"run": 7, "kind": 3, "at": 12345, "chain": b"12345678", "body": b'{"message":"fake"}'}[
+        column
+    ]
     tamper(path, f"UPDATE events SET {column} = ? WHERE seq = 50", other)
     assert (50, 50) in places(checked(path))
     assert {first for first, _ in places(checked(path))} <= {0, 50, 51}
@@ -57,7 +61,9 @@ def test_value_of_a_wrong_type_is_found_and_never_taken_for_data(path: Path, val
     saved = repair(path, path.with_name("saved.db"))
     assert [(lost.first, lost.last) for lost in saved.lost] == [(50, 50)]
     with SqliteJournal(path.with_name("saved.db")) as journal:
-        assert [record.event.message for record in journal.read()] == [f"{n}" for n in range(1, 101) if n != 50]
+        assert [record.event.message for record in journal.read()] == [
+            f"{n}" for n in range(1, 101) if n != 50
+        ]
 
 
 def test_run_that_was_renamed_is_found(path: Path) -> None:
@@ -68,7 +74,9 @@ def test_run_that_was_renamed_is_found(path: Path) -> None:
 def test_rows_that_were_deleted_are_named(path: Path) -> None:
     tamper(path, "DELETE FROM events WHERE seq BETWEEN 40 AND 44")
     assert places(checked(path)) == [(40, 44)]
-    assert checked(path, full=False).damage == (Damage(Seq(40), Seq(44), "Rows 40 to 44 are missing."),)
+    assert checked(path, full=False).damage == (
+        Damage(Seq(40), Seq(44), "Rows 40 to 44 are missing."),
+    )
 
 
 def test_newest_rows_that_were_deleted_are_named(path: Path) -> None:
@@ -105,7 +113,9 @@ def test_head_record_of_another_journal_is_found(path: Path, tmp_path: Path) -> 
 
 def test_newest_row_rewritten_with_a_chain_that_is_right_in_itself_is_found(path: Path) -> None:
     connection = apsw.Connection(str(path))
-    ((before,), (kind, at)) = connection.execute("SELECT chain FROM events WHERE seq = 99; SELECT kind, at FROM events WHERE seq = 100")
+    (before,), (kind, at) = connection.execute(
+        "SELECT chain FROM events WHERE seq = 99; SELECT kind, at FROM events WHERE seq = 100"
+    )
     born = connection.execute("SELECT value FROM meta WHERE name = 'born'").get
     connection.close()
     forged = b'{"message":"forged"}'
@@ -116,7 +126,9 @@ def test_newest_row_rewritten_with_a_chain_that_is_right_in_itself_is_found(path
     assert "journal.head" in damage.what
 
 
-def test_damaged_journal_is_read_but_not_written_until_the_damage_is_acknowledged(path: Path) -> None:
+def test_damaged_journal_is_read_but_not_written_until_the_damage_is_acknowledged(
+    path: Path,
+) -> None:
     tamper(path, "DELETE FROM events WHERE seq > 95")
 
     async def main() -> None:
@@ -165,7 +177,9 @@ def test_acknowledging_a_sound_journal_changes_nothing(path: Path) -> None:
 def test_damage_to_the_file_itself_cannot_be_acknowledged_away(path: Path) -> None:
     data = bytearray(path.read_bytes())
     connection = apsw.Connection(str(path))
-    page = connection.execute("SELECT max(pageno) FROM dbstat WHERE name = 'events' AND pagetype = 'leaf'").get
+    page = connection.execute(
+        "SELECT max(pageno) FROM dbstat WHERE name = 'events' AND pagetype = 'leaf'"
+    ).get
     connection.close()
     data[(page - 1) * 4096 : page * 4096] = b"\xa5" * 4096
     path.write_bytes(data)
@@ -173,7 +187,8 @@ def test_damage_to_the_file_itself_cannot_be_acknowledged_away(path: Path) -> No
         with pytest.raises(JournalDamaged):
             journal.acknowledge()
         with pytest.raises(JournalDamaged):
-            journal.bind(None, lambda records: None)  # type: ignore[arg-type]  # refused before it is looked at
+            # refused before it is looked at
+            journal.bind(None, lambda records: None)  # type: ignore[arg-type]
 
 
 def test_repair_keeps_runs_keys_and_places(tmp_path: Path) -> None:
@@ -184,7 +199,9 @@ def test_repair_keeps_runs_keys_and_places(tmp_path: Path) -> None:
             bound(journal)
             for n in range(200):
                 unique = f"key {n}" if n % 10 == 0 else None
-                await journal.append(RunId(f"run-{n % 7}"), [note("x" * (n * 97 % 9000))], unique=unique)
+                await journal.append(
+                    RunId(f"run-{n % 7}"), [note("x" * (n * 97 % 9000))], unique=unique
+                )
 
     asyncio.run(main())
     saved = repair(path, tmp_path / "saved.db", clock=SystemClock())
@@ -198,7 +215,9 @@ def test_repair_keeps_runs_keys_and_places(tmp_path: Path) -> None:
     for name in ("journal.db", "saved.db"):
         connection = apsw.Connection(str(tmp_path / name))
         for table in ("runs", "keys", "kinds", "spans"):
-            tables[name, table] = connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
+            tables[name, table] = connection.execute(
+                f"SELECT * FROM {table} ORDER BY 1, 2"
+            ).fetchall()
         connection.close()
     for table in ("runs", "keys", "kinds", "spans"):
         assert tables["journal.db", table] == tables["saved.db", table]
@@ -234,6 +253,10 @@ def test_stored_values_that_rows_point_to_are_checked_too(tmp_path: Path) -> Non
     places[2].unlink()
     places[3].unlink()
     found = checked(path).damage
-    assert [(damage.first, damage.what.split()[-1]) for damage in found] == [(2, "altered."), (3, "missing."), (4, "missing.")]
+    assert [(damage.first, damage.what.split()[-1]) for damage in found] == [
+        (2, "altered."),
+        (3, "missing."),
+        (4, "missing."),
+    ]
     assert all(blob in damage.what for blob, damage in zip(ids[1:], found, strict=True))
     assert checked(path, full=False).ok

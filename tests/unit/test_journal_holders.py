@@ -1,4 +1,6 @@
-"""Who is alive: by a lock that the system drops when a process ends, and by a time to live for those whose locks do not tell."""
+"""Who is alive: by a lock that the system drops when a process ends, and by a time to live for
+those whose locks do not tell.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def elsewhere(tmp_path: Path):  # type: ignore[no-untyped-def]
     """Another process that holds a lock: the process and its holder's name."""
     environment = {**os.environ, "PYTHONPATH": str(Path(sentient_kernel.__file__).parents[1])}
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
         assert process.stdout is not None
         yield process, process.stdout.readline().strip()
         process.kill()
@@ -47,14 +51,18 @@ def test_own_holder_lives_and_looking_at_it_does_not_drop_its_lock(tmp_path: Pat
         sweep(tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(Path(sentient_kernel.__file__).parents[1])}
     command = [sys.executable, "-c", LOOK, holder.name, str(tmp_path)]
-    seen = subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
+    seen = subprocess.run(
+        command, capture_output=True, text=True, env=environment, check=True
+    ).stdout
     assert seen == "True\n"
     holder.close()
     assert not is_alive(holder.name, tmp_path, fresh=True)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_holder_lives_as_long_as_its_process(elsewhere: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
+def test_holder_lives_as_long_as_its_process(
+    elsewhere: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
     process, name = elsewhere
     assert is_alive(name, tmp_path, fresh=True)
     sweep(tmp_path)
@@ -67,7 +75,9 @@ def test_holder_lives_as_long_as_its_process(elsewhere: tuple[subprocess.Popen[s
     assert list(tmp_path.iterdir()) == []
 
 
-def test_frozen_holder_is_given_up_when_its_lease_has_run_out(elsewhere: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
+def test_frozen_holder_is_given_up_when_its_lease_has_run_out(
+    elsewhere: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
     assert not is_alive(elsewhere[1], tmp_path, fresh=False)
 
 
@@ -91,7 +101,9 @@ def test_forked_child_neither_holds_nor_drops_what_its_parent_holds(tmp_path: Pa
     holder.close()
 
 
-def test_sweep_removes_what_crashed_processes_left(elsewhere: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
+def test_sweep_removes_what_crashed_processes_left(
+    elsewhere: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
     process, _ = elsewhere
     (tmp_path / "another-machine.1.0123456789ab.lock").write_bytes(b"")
     process.kill()
@@ -100,6 +112,11 @@ def test_sweep_removes_what_crashed_processes_left(elsewhere: tuple[subprocess.P
     assert [path.name for path in tmp_path.iterdir()] == ["another-machine.1.0123456789ab.lock"]
 
 
-@pytest.mark.parametrize(("now", "expected"), [(100, True), (129, True), (130, False), (71, True), (70, False), (-10_000, False)])
-def test_lease_is_fresh_within_its_time_to_live_whichever_way_the_clock_went(now: int, expected: bool) -> None:
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [(100, True), (129, True), (130, False), (71, True), (70, False), (-10_000, False)],
+)
+def test_lease_is_fresh_within_its_time_to_live_whichever_way_the_clock_went(
+    now: int, expected: bool
+) -> None:
     assert leases.fresh(100, 30, now) is expected

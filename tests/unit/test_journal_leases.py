@@ -1,4 +1,6 @@
-"""Leases of one journal: tokens that only grow, times that run out both ways, locks that leave nothing behind."""
+"""Leases of one journal: tokens that only grow, times that run out both ways, locks that leave
+nothing behind.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def opened(path: Path, clock: FakeClock | None = None) -> SqliteJournal:
 
 
 @contextmanager
-def pair(path: Path, clock: FakeClock | None = None) -> Iterator[tuple[SqliteJournal, SqliteJournal]]:
+def pair(
+    path: Path, clock: FakeClock | None = None
+) -> Iterator[tuple[SqliteJournal, SqliteJournal]]:
     """Opens two journals on one file."""
     with opened(path, clock) as ours, opened(path, clock) as theirs:
         yield ours, theirs
@@ -48,9 +52,13 @@ async def test_each_lease_of_a_run_has_the_next_token(tmp_path: Path) -> None:
         assert (tokens, other.token) == ([1, 2, 3], 1)
 
 
-@pytest.mark.parametrize(("seconds", "alive"), [(29, True), (30, False), (-29, True), (-30, False), (-4_000, False)])
+@pytest.mark.parametrize(
+    ("seconds", "alive"), [(29, True), (30, False), (-29, True), (-30, False), (-4_000, False)]
+)
 @on_a_loop
-async def test_lease_runs_out_whichever_way_the_clock_goes(tmp_path: Path, seconds: int, alive: bool) -> None:
+async def test_lease_runs_out_whichever_way_the_clock_goes(
+    tmp_path: Path, seconds: int, alive: bool
+) -> None:
     clock = FakeClock()
     with pair(tmp_path / "journal.db", clock) as (ours, theirs):
         ours.acquire(A, ttl=30)
@@ -82,7 +90,11 @@ async def test_closing_gives_back_what_is_held_and_nothing_of_others(tmp_path: P
 
 def locks_open() -> list[str]:
     """Returns the locks that this process holds open."""
-    return [target for fd in os.listdir("/proc/self/fd") if (target := _target(fd)).endswith((".lock", ".new"))]
+    return [
+        target
+        for fd in os.listdir("/proc/self/fd")
+        if (target := _target(fd)).endswith((".lock", ".new"))
+    ]
 
 
 def _target(fd: str) -> str:
@@ -92,9 +104,13 @@ def _target(fd: str) -> str:
         return ""
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this system does not tell which files are open")
+@pytest.mark.skipif(
+    not os.path.isdir("/proc/self/fd"), reason="this system does not tell which files are open"
+)
 @on_a_loop
-async def test_locks_are_for_their_user_alone_and_gone_when_the_journal_is_closed(tmp_path: Path) -> None:
+async def test_locks_are_for_their_user_alone_and_gone_when_the_journal_is_closed(
+    tmp_path: Path,
+) -> None:
     with opened(tmp_path / "home" / "journal.db") as journal:
         assert not (tmp_path / "home" / "locks").exists()
         journal.acquire(A, ttl=30)
@@ -110,7 +126,9 @@ async def test_locks_are_for_their_user_alone_and_gone_when_the_journal_is_close
     assert locks_open() == []
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this system does not tell which files are open")
+@pytest.mark.skipif(
+    not os.path.isdir("/proc/self/fd"), reason="this system does not tell which files are open"
+)
 def test_looking_at_locks_of_the_dead_leaves_none_open(tmp_path: Path) -> None:
     dead = f"{machine()}.1.{'0' * 12}"
     for _ in range(3):
@@ -147,7 +165,12 @@ def test_forked_child_sees_when_its_parent_lets_go(tmp_path: Path) -> None:
     os.close(writing)
 
 
-@pytest.mark.parametrize(("host", "name"), [("bee", "bee"), ("my_host.example.org", "my-host-example-org"), ("a" * 50, "a" * 40)])
-def test_name_of_a_machine_is_one_word(monkeypatch: pytest.MonkeyPatch, host: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("bee", "bee"), ("my_host.example.org", "my-host-example-org"), ("a" * 50, "a" * 40)],
+)
+def test_name_of_a_machine_is_one_word(
+    monkeypatch: pytest.MonkeyPatch, host: str, name: str
+) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: host)
     assert machine() == name

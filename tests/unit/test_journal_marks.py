@@ -37,14 +37,24 @@ def origins(path: Path, key: bytes = OURS, **options: Any) -> list[str]:
 
 
 def forge(path: Path, run: RunId, kind: str, body: bytes) -> None:
-    """Appends a row as anybody can who may write to the file: with a chain hash that is right, and the mark of the row before."""
+    """Appends a row as anybody can who may write to the file: with a chain hash that is right, and
+    the mark of the row before.
+    """
     database = apsw.Connection(str(path))
-    seq, chain, at, mark = database.execute("SELECT seq, chain, at, mark FROM events ORDER BY seq DESC LIMIT 1").fetchone()
-    born, journal = (database.execute("SELECT value FROM meta WHERE name = ?", (name,)).get for name in ("born", "id"))
+    seq, chain, at, mark = database.execute(
+        "SELECT seq, chain, at, mark FROM events ORDER BY seq DESC LIMIT 1"
+    ).fetchone()
+    born, journal = (
+        database.execute("SELECT value FROM meta WHERE name = ?", (name,)).get
+        for name in ("born", "id")
+    )
     code = database.execute("SELECT code FROM kinds WHERE name = ?", (kind,)).get
     number = database.execute("SELECT no FROM runs WHERE id = ?", (run,)).get
     chain = link(chain, seq + 1, at + born + 1, code, run.encode(), body)
-    database.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", (seq + 1, number, code, at + 1, chain, body, mark))
+    database.execute(
+        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (seq + 1, number, code, at + 1, chain, body, mark),
+    )
     for key in (number, -code):
         database.execute("INSERT OR IGNORE INTO spans VALUES (?, ?)", (key, (seq + 1) // 64))
     database.close()
@@ -119,7 +129,9 @@ def test_a_row_that_was_altered_or_moved_is_foreign(tmp_path: Path, change: str)
     ],
     ids=["another run's id", "another time to count from", "another kind's number"],
 )
-def test_what_a_row_borrows_from_other_tables_is_covered(tmp_path: Path, changes: list[str]) -> None:
+def test_what_a_row_borrows_from_other_tables_is_covered(
+    tmp_path: Path, changes: list[str]
+) -> None:
     path = tmp_path / "journal.db"
     write(path, [note("one")])
     for change in changes:
@@ -175,7 +187,7 @@ def test_repair_of_a_file_of_the_version_before_saves_its_rows(tmp_path: Path) -
     assert set(origins(tmp_path / "saved.db", readonly=True)) == {"elsewhere"}
 
 
-# -- taking a journal for one's own ------------------------------------------------------------------------------------------
+# -- taking a journal for one's own ----------------------------------------------------------------
 
 
 def test_trust_marks_what_was_seen_as_own(tmp_path: Path) -> None:

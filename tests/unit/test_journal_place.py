@@ -9,7 +9,14 @@ from pathlib import Path
 import apsw
 import pytest
 
-from sentient_kernel.errors import ConfigurationError, JournalDamaged, JournalTooNew, JournalUnusable, SentientError, UsageError
+from sentient_kernel.errors import (
+    ConfigurationError,
+    JournalDamaged,
+    JournalTooNew,
+    JournalUnusable,
+    SentientError,
+    UsageError,
+)
 from sentient_kernel.journal import SqliteJournal
 from sentient_kernel.journal.sqlite.location import NETWORK, filesystem_of, pick_mount, translate
 from sentient_kernel.journal.sqlite.schema import check_library
@@ -44,13 +51,28 @@ def test_this_machine_tells_the_file_system_of_a_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
-def test_network_file_system_is_refused_before_anything_is_written(tmp_path: Path, kind: str) -> None:
+def test_network_file_system_is_refused_before_anything_is_written(
+    tmp_path: Path, kind: str
+) -> None:
     with pytest.raises(JournalUnusable, match=f"network file system \\({kind}\\).*SENTIENT_HOME"):
         SqliteJournal(tmp_path / "home" / "journal.db", filesystem=lambda path: kind)
     assert not (tmp_path / "home").exists()
 
 
-NAMES = ["my home", "größe 🐉", "what?", "a#b", "100%", "%41", "file:x", ":memory:", "a'b\"c", "a;b", "-x", "new\nline"]
+NAMES = [
+    "my home",
+    "größe 🐉",
+    "what?",
+    "a#b",
+    "100%",
+    "%41",
+    "file:x",
+    ":memory:",
+    "a'b\"c",
+    "a;b",
+    "-x",
+    "new\nline",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -63,7 +85,9 @@ def test_path_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
             assert journal.head() == 0
 
 
-def test_relative_path_is_fixed_when_the_journal_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_path_is_fixed_when_the_journal_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with SqliteJournal(":memory:") as journal:
         (tmp_path / "elsewhere").mkdir()
@@ -77,10 +101,18 @@ def test_home_is_for_the_owner_only(tmp_path: Path) -> None:
     try:
         with SqliteJournal(tmp_path / "home" / "journal.db") as journal:
             journal.blobs.put(b"x")
-            modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "home").rglob("*")}
+            modes = {
+                path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "home").rglob("*")
+            }
     finally:
         os.umask(before)
-    assert {path.name for path in modes} >= {"journal.db", "journal.db-wal", "journal.db-shm", "journal.head", "blobs"}
+    assert {path.name for path in modes} >= {
+        "journal.db",
+        "journal.db-wal",
+        "journal.db-shm",
+        "journal.head",
+        "blobs",
+    }
     assert all(mode == (0o700 if path.is_dir() else 0o600) for path, mode in modes.items())
     assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
 
@@ -112,12 +144,17 @@ def test_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
     again.close()
 
 
-@pytest.mark.parametrize(("number", "fine"), [(3_040_001, False), (3_051_002, False), (3_051_003, True), (3_054_000, True)])
+@pytest.mark.parametrize(
+    ("number", "fine"),
+    [(3_040_001, False), (3_051_002, False), (3_051_003, True), (3_054_000, True)],
+)
 def test_sqlite_that_may_lose_rows_is_refused(number: int, fine: bool) -> None:
     if fine:
         check_library(number)
     else:
-        with pytest.raises(ConfigurationError, match=f"3\\.{number // 1000 % 1000}\\.{number % 1000}.*pip install"):
+        with pytest.raises(
+            ConfigurationError, match=f"3\\.{number // 1000 % 1000}\\.{number % 1000}.*pip install"
+        ):
             check_library(number)
 
 
@@ -133,7 +170,9 @@ def test_sqlite_that_may_lose_rows_is_refused(number: int, fine: bool) -> None:
         (apsw.SQLError("no such table"), SentientError, "no such table"),
     ],
 )
-def test_errors_of_sqlite_become_sentences_of_ours(error: Exception, ours: type[SentientError], says: str) -> None:
+def test_errors_of_sqlite_become_sentences_of_ours(
+    error: Exception, ours: type[SentientError], says: str
+) -> None:
     found = translate(error, Path("/srv/journal.db"))
     assert type(found) is ours or ours is SentientError
     assert says in str(found)
@@ -152,5 +191,6 @@ def test_later_version_is_read_and_not_written(tmp_path: Path) -> None:
         assert journal.head() == 0
         assert journal.read() == []
         with pytest.raises(JournalTooNew, match="version 99"):
-            journal.bind(None, lambda records: None)  # type: ignore[arg-type]  # refused before it is looked at
+            # refused before it is looked at
+            journal.bind(None, lambda records: None)  # type: ignore[arg-type]
     assert path.read_bytes() == before

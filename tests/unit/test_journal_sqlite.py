@@ -1,4 +1,6 @@
-"""What is particular to the SQLite journal: when it commits, what it costs, how it opens, who may use it."""
+"""What is particular to the SQLite journal: when it commits, what it costs, how it opens, who may
+use it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,14 @@ import pytest
 from journal_kit import RUN, bound, fill, note, tamper, with_journal
 
 from sentient_kernel.errors import DuplicateKey, JournalUnusable
-from sentient_kernel.events import ApprovalDecided, EffectIntended, RunStarted, StepCompleted, StepStarted, Written
+from sentient_kernel.events import (
+    ApprovalDecided,
+    EffectIntended,
+    RunStarted,
+    StepCompleted,
+    StepStarted,
+    Written,
+)
 from sentient_kernel.ids import ApprovalId, RunId, StepKey
 from sentient_kernel.journal import SqliteJournal
 from sentient_kernel.journal.sqlite import schema
@@ -19,18 +28,24 @@ from sentient_kernel.testing import FakeClock
 
 
 class Commits:
-    """A VFS that counts commits: each one writes one header-sized piece to the log, and is confirmed by a sync or not."""
+    """A VFS that counts commits: each one writes one header-sized piece to the log, and is
+    confirmed by a sync or not.
+    """
 
     def __init__(self, name: str) -> None:
         counts = self
 
         class File(apsw.VFSFile):
             def __init__(self, name: str | apsw.URIFilename, flags: list[int]) -> None:
-                self.is_log = str(name.filename() if isinstance(name, apsw.URIFilename) else name).endswith("-wal")
+                self.is_log = str(
+                    name.filename() if isinstance(name, apsw.URIFilename) else name
+                ).endswith("-wal")
                 super().__init__("", name, flags)
 
             def xWrite(self, data: bytes, offset: int) -> None:
-                if self.is_log and len(data) == 24 and data[4:8] != bytes(4):  # the last frame of a transaction holds the file's size
+                if (
+                    self.is_log and len(data) == 24 and data[4:8] != bytes(4)
+                ):  # the last frame of a transaction holds the file's size
                     counts.threads.append(threading.current_thread().name)
                 super().xWrite(data, offset)
 
@@ -66,7 +81,9 @@ def commits(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
     counts.close()
 
 
-def test_thousand_steps_that_end_within_20_ms_take_few_commits(tmp_path: Path, commits: Commits) -> None:
+def test_thousand_steps_that_end_within_20_ms_take_few_commits(
+    tmp_path: Path, commits: Commits
+) -> None:
     async def main(journal: SqliteJournal) -> None:
         async def step(n: int) -> None:
             key = StepKey(f"{n}")
@@ -77,17 +94,24 @@ def test_thousand_steps_that_end_within_20_ms_take_few_commits(tmp_path: Path, c
         commits.clear()
         await asyncio.gather(*(step(n) for n in range(1_000)))
         assert len(journal.read()) == 2_000
-        assert len(commits.threads) <= 40  # 15 on a quiet machine; the loop's timers spread when it is busy
+        assert (
+            len(commits.threads) <= 40
+        )  # 15 on a quiet machine; the loop's timers spread when it is busy
 
     with_journal(tmp_path / "journal.db", main, vfs=commits.name)
 
 
-def test_one_who_writes_alone_is_never_made_to_wait_for_company(tmp_path: Path, commits: Commits) -> None:
+def test_one_who_writes_alone_is_never_made_to_wait_for_company(
+    tmp_path: Path, commits: Commits
+) -> None:
     async def main(journal: SqliteJournal) -> None:
         later: list[float] = []
         loop = asyncio.get_running_loop()
         call_later = loop.call_later
-        loop.call_later = lambda delay, *args, **kwargs: (later.append(delay), call_later(delay, *args, **kwargs))[1]  # type: ignore[method-assign,assignment]
+        loop.call_later = lambda delay, *args, **kwargs: (
+            later.append(delay),
+            call_later(delay, *args, **kwargs),
+        )[1]  # type: ignore[method-assign,assignment]
         commits.clear()
         for n in range(100):
             journal.post(RUN, StepStarted(key=StepKey(f"{n}"), name="work"))
@@ -148,7 +172,9 @@ def test_what_must_survive_the_power_is_confirmed_by_the_disk_on_another_thread(
     with_journal(tmp_path / "journal.db", main, vfs=commits.name)
 
 
-def test_what_must_survive_the_process_only_is_not_confirmed_by_the_disk(tmp_path: Path, commits: Commits) -> None:
+def test_what_must_survive_the_process_only_is_not_confirmed_by_the_disk(
+    tmp_path: Path, commits: Commits
+) -> None:
     async def main(journal: SqliteJournal) -> None:
         commits.clear()
         for _ in range(50):
@@ -243,7 +269,9 @@ def test_what_waits_when_the_loop_has_ended_is_written_at_the_close(tmp_path: Pa
 
 
 def test_failed_write_leaves_no_trace_in_what_is_remembered(tmp_path: Path) -> None:
-    """A run, a key and a block that were new in a transaction that failed are written again by the next one."""
+    """A run, a key and a block that were new in a transaction that failed are written again by the
+    next one.
+    """
     path = tmp_path / "journal.db"
 
     async def main(journal: SqliteJournal) -> None:
@@ -254,7 +282,9 @@ def test_failed_write_leaves_no_trace_in_what_is_remembered(tmp_path: Path) -> N
         assert await journal.append(RUN, [note("kept")], unique="k") == 1
         with pytest.raises(DuplicateKey):
             await journal.append(RUN, [note("again")], unique="k")
-        assert [record.event.message for record in journal.read(run=RUN, kinds=["progress_updated"])] == ["kept"]
+        assert [
+            record.event.message for record in journal.read(run=RUN, kinds=["progress_updated"])
+        ] == ["kept"]
         assert journal.verify().ok
 
     with_journal(path, main)
@@ -268,13 +298,16 @@ def test_reading_only_changes_no_row(tmp_path: Path) -> None:
         assert len(journal.read()) == 20
         assert journal.verify().ok
         with pytest.raises(JournalUnusable, match="reading only"):
-            journal.bind(None, lambda records: None)  # type: ignore[arg-type]  # refused before it is looked at
+            # refused before it is looked at
+            journal.bind(None, lambda records: None)  # type: ignore[arg-type]
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
     wal = tmp_path / "journal.db-wal"
     assert not wal.exists() or not wal.stat().st_size
 
 
-def test_older_journal_is_brought_up_to_date_after_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_older_journal_is_brought_up_to_date_after_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "journal.db"
     fill(path, 50)
 

@@ -1,4 +1,6 @@
-"""`sentient-kernel lab`: where the tutorials come from, where they go, and the command that is started."""
+"""`sentient-kernel lab`: where the tutorials come from, where they go, and the command that is
+started.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,12 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 def packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installed package, with tutorials in it and no clone around it."""
     package = tmp_path / "site-packages" / "sentient_kernel"
-    for name in ("00_quickstart.ipynb", "data/bees/winter.md", ".sentient-quickstart/journal.db", ".ipynb_checkpoints/old.ipynb"):
+    for name in (
+        "00_quickstart.ipynb",
+        "data/bees/winter.md",
+        ".sentient-quickstart/journal.db",
+        ".ipynb_checkpoints/old.ipynb",
+    ):
         file = package / "_tutorials" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(name)
@@ -45,7 +52,9 @@ def test_a_clone_opens_the_quickstart_among_its_own_notebooks(started: list[list
     assert (folder / lab.QUICKSTART).is_file()
 
 
-def test_root_is_allowed_to_serve(started: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_is_allowed_to_serve(
+    started: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     main(["lab"])
     assert started[0][3] == "--allow-root"
@@ -64,7 +73,9 @@ def test_root_is_allowed_to_serve(started: list[list[str]], monkeypatch: pytest.
         (["--notebook-dir", "elsewhere"], ["--notebook-dir", "elsewhere"]),
     ],
 )
-def test_options_go_to_jupyterlab_as_they_are(started: list[list[str]], packed: Path, words: list[str], handed_on: list[str]) -> None:
+def test_options_go_to_jupyterlab_as_they_are(
+    started: list[list[str]], packed: Path, words: list[str], handed_on: list[str]
+) -> None:
     main(["lab", *words])
     assert started[0][-len(handed_on) :] == handed_on
     names = [word.partition("=")[0] for word in started[0]]
@@ -73,14 +84,24 @@ def test_options_go_to_jupyterlab_as_they_are(started: list[list[str]], packed: 
     assert Path("mine").is_dir() == (words[0] == "mine")
 
 
-def test_an_installed_package_puts_the_tutorials_beside_ones_work(started: list[list[str]], packed: Path, tmp_path: Path) -> None:
+def test_an_installed_package_puts_the_tutorials_beside_ones_work(
+    started: list[list[str]], packed: Path, tmp_path: Path
+) -> None:
     main(["lab"])
     target = tmp_path / "sentient-tutorials"
-    assert started[0][-2:] == [f"--ServerApp.root_dir={target}", "--LabApp.default_url=/lab/tree/00_quickstart.ipynb"]
-    assert sorted(str(p.relative_to(target)) for p in target.rglob("*") if p.is_file()) == ["00_quickstart.ipynb", "data/bees/winter.md"]
+    assert started[0][-2:] == [
+        f"--ServerApp.root_dir={target}",
+        "--LabApp.default_url=/lab/tree/00_quickstart.ipynb",
+    ]
+    assert sorted(str(p.relative_to(target)) for p in target.rglob("*") if p.is_file()) == [
+        "00_quickstart.ipynb",
+        "data/bees/winter.md",
+    ]
 
 
-def test_what_was_changed_is_left_as_it_is_and_what_is_missing_comes_back(packed: Path, tmp_path: Path) -> None:
+def test_what_was_changed_is_left_as_it_is_and_what_is_missing_comes_back(
+    packed: Path, tmp_path: Path
+) -> None:
     target = lab.tutorials(str(tmp_path / "mine"))
     (target / "00_quickstart.ipynb").write_text("my own")
     (target / "data" / "bees" / "winter.md").unlink()

@@ -29,7 +29,13 @@ def test_without_a_budget_nothing_is_short_and_all_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("budget", "what"), [(Budget(calls=1), "calls"), (Budget(tokens=100), "tokens"), (Budget(usd=0.5), "usd"), (Budget(calls=0), "calls")]
+    ("budget", "what"),
+    [
+        (Budget(calls=1), "calls"),
+        (Budget(tokens=100), "tokens"),
+        (Budget(usd=0.5), "usd"),
+        (Budget(calls=0), "calls"),
+    ],
 )
 def test_what_is_short_is_named(budget: Budget, what: str) -> None:
     ledger = Ledger(budget)
@@ -45,7 +51,11 @@ def test_what_is_short_says_so_in_a_sentence() -> None:
     ledger.settle(reserved(ledger, 1, 0, 0.3), usd=0.25)
     held = reserved(ledger, 1, 0, 0.2)
     short = ledger.reserve(usd=0.1)
-    assert str(short) == "The budget allows $0.50: $0.25 used, $0.20 set aside for calls under way, $0.10 more needed."
+    assert (
+        str(short)
+        == "The budget allows $0.50: $0.25 used, $0.20 set aside for calls under way, $0.10 more"
+        " needed."
+    )
     assert isinstance(short, Short)
     assert not short.final
     ledger.settle(held)
@@ -102,7 +112,9 @@ def test_a_reservation_is_settled_once_and_where_it_was_made() -> None:
     assert ledger.spent.calls == 2
 
 
-@pytest.mark.parametrize("amounts", [(-1, 0, 0.0), (0, -1, 0.0), (0, 0, -0.1), (0, 0, math.nan), (0, 0, math.inf)])
+@pytest.mark.parametrize(
+    "amounts", [(-1, 0, 0.0), (0, -1, 0.0), (0, 0, -0.1), (0, 0, math.nan), (0, 0, math.inf)]
+)
 def test_amounts_that_cannot_be_are_refused_and_nothing_is_counted(amounts: Any) -> None:
     ledger = Ledger(Budget(calls=2))
     with pytest.raises(UsageError):
@@ -130,7 +142,9 @@ def test_a_run_that_is_taken_up_again_begins_with_what_it_spent() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)), max_size=60), st.integers(0, 100))
-def test_the_limit_holds_however_many_calls_are_under_way(calls: list[tuple[int, int]], limit: int) -> None:
+def test_the_limit_holds_however_many_calls_are_under_way(
+    calls: list[tuple[int, int]], limit: int
+) -> None:
     ledger = Ledger(Budget(tokens=limit))
     high = 0
 
@@ -180,14 +194,29 @@ def test_waiting_helps_while_what_is_spent_leaves_room() -> None:
 @pytest.mark.parametrize(
     ("short", "said"),
     [
-        (Short("usd", 0.00005, 0.5, 0, 0.5), "The budget allows $0.50: $0.50 used, $0.0001 more needed."),
+        (
+            Short("usd", 0.00005, 0.5, 0, 0.5),
+            "The budget allows $0.50: $0.50 used, $0.0001 more needed.",
+        ),
         (Short("usd", 0.00004, 0.5, 0, 0.5), "The budget allows $0.50: $0.50 used."),
-        (Short("usd", 0.00007, 0.5, 0, 0.5), "The budget allows $0.50: $0.50 used, $0.0001 more needed."),
-        (Short("calls", 1, 0, 0, 0), "The budget allows 0 calls: 0 calls used, 1 call more needed."),
-        (Short("tokens", 0.00001, 1, 0, 1), "The budget allows 1 token: 1 token used, 0 tokens more needed."),
+        (
+            Short("usd", 0.00007, 0.5, 0, 0.5),
+            "The budget allows $0.50: $0.50 used, $0.0001 more needed.",
+        ),
+        (
+            Short("calls", 1, 0, 0, 0),
+            "The budget allows 0 calls: 0 calls used, 1 call more needed.",
+        ),
+        (
+            Short("tokens", 0.00001, 1, 0, 1),
+            "The budget allows 1 token: 1 token used, 0 tokens more needed.",
+        ),
         (
             Short("tokens", 12_000, 1, 2, 9_000),
-            "The budget allows 9,000 tokens: 1 token used, 2 tokens set aside for calls under way, 12,000 tokens more needed.",
+            (
+                "The budget allows 9,000 tokens: 1 token used, 2 tokens set aside for calls under"
+                " way, 12,000 tokens more needed."
+            ),
         ),
     ],
 )

@@ -1,4 +1,6 @@
-"""Text from outside in Markdown: whatever it is, every reader draws just that text; and where it is plain, it stands as it was."""
+"""Text from outside in Markdown: whatever it is, every reader draws just that text; and where it is
+plain, it stands as it was.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +44,35 @@ PLACES = [
 ]
 FRAGMENTS = [
     *"*_`~[]()<>#+-=|!&;:@/\\$ .1a\n\t{}^\u00a0\u2028é漢\u0301\u202e",
-    "**", "__", "~~", "~~~", "```", "<b>", "</b>", "<!--", "-->", "&amp;", "&#60;", "](x)", "[^1]", "![", "http://a.bc", "www.a.bc",
-    "ftp://x", "a@b.cd", "mailto:", "1. ", "- ", "---", "===", "| a |\n|---|\n", "\\(", "javascript:", "<a@b>", "//a.bc",
-]  # fmt: skip
+    "**",
+    "__",
+    "~~",
+    "~~~",
+    "```",
+    "<b>",
+    "</b>",
+    "<!--",
+    "-->",
+    "&amp;",
+    "&#60;",
+    "](x)",
+    "[^1]",
+    "![",
+    "http://a.bc",
+    "www.a.bc",
+    "ftp://x",
+    "a@b.cd",
+    "mailto:",
+    "1. ",
+    "- ",
+    "---",
+    "===",
+    "| a |\n|---|\n",
+    "\\(",
+    "javascript:",
+    "<a@b>",
+    "//a.bc",
+]
 mixed = st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join)
 
 
@@ -91,7 +119,9 @@ def test_text_is_drawn_as_itself_wherever_it_stands(outside: str, place: str, re
     st.sampled_from(PLACES),
     st.sampled_from(sorted(READERS)),
 )
-def test_any_text_is_drawn_as_itself_and_adds_no_markup(outside: str, place: str, reader: str) -> None:
+def test_any_text_is_drawn_as_itself_and_adds_no_markup(
+    outside: str, place: str, reader: str
+) -> None:
     if visible(outside):
         test_text_is_drawn_as_itself_wherever_it_stands(outside, place, reader)
 

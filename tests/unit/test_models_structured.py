@@ -1,4 +1,6 @@
-"""What a model wrote is read as the JSON that was asked for: in prose, with small faults, never when it is cut."""
+"""What a model wrote is read as the JSON that was asked for: in prose, with small faults, never
+when it is cut.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,12 @@ from sentient_kernel.models.structured import instruction, loads, read, repair, 
 PLAN: dict[str, Any] = {
     "type": "object",
     "properties": {
-        "queries": {"type": "array", "items": {"type": "string", "maxLength": 80}, "minItems": 1, "maxItems": 5},
+        "queries": {
+            "type": "array",
+            "items": {"type": "string", "maxLength": 80},
+            "minItems": 1,
+            "maxItems": 5,
+        },
         "depth": {"type": "integer", "minimum": 0, "maximum": 3},
         "mode": {"enum": ["wide", "deep"]},
         "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
@@ -26,7 +33,9 @@ PLAN: dict[str, Any] = {
     "required": ["queries"],
     "additionalProperties": False,
 }
-QUERIES = {k: PLAN[k] for k in ("type", "required")} | {"properties": {"queries": PLAN["properties"]["queries"]}}
+QUERIES = {k: PLAN[k] for k in ("type", "required")} | {
+    "properties": {"queries": PLAN["properties"]["queries"]}
+}
 GOOD = '{"queries": ["bees dance", "bees in winter"], "depth": 2}'
 
 
@@ -77,21 +86,37 @@ def test_what_does_not_fit_is_named(value: dict[str, Any], problem: str) -> None
 
 
 def test_small_slips_are_put_right_and_nothing_is_made_up() -> None:
-    assert fit({"queries": "one", "mode": "Wide", "note": None}, PLAN) == ({"queries": ["one"], "mode": "wide", "note": None}, [])
-    assert fit({"queries": ["a"], "depth": None}, PLAN) == ({"queries": ["a"]}, [])  # null for "not there"
+    assert fit({"queries": "one", "mode": "Wide", "note": None}, PLAN) == (
+        {"queries": ["one"], "mode": "wide", "note": None},
+        [],
+    )
+    assert fit({"queries": ["a"], "depth": None}, PLAN) == (
+        {"queries": ["a"]},
+        [],
+    )  # null for "not there"
     assert fit(3.0, {"type": "integer"}) == (3, [])
     assert fit("yes", {"type": "boolean"}) == (True, [])
-    assert fit("3", {"anyOf": [{"type": "integer"}, {"type": "string"}]}) == ("3", [])  # as it is goes before as it may be meant
+    assert fit("3", {"anyOf": [{"type": "integer"}, {"type": "string"}]}) == (
+        "3",
+        [],
+    )  # as it is goes before as it may be meant
 
 
 def test_references_are_followed_and_circles_end() -> None:
     tree = {
         "$ref": "#/$defs/node",
-        "$defs": {"node": {"type": "object", "properties": {"kids": {"type": "array", "items": {"$ref": "#/$defs/node"}}}}},
+        "$defs": {
+            "node": {
+                "type": "object",
+                "properties": {"kids": {"type": "array", "items": {"$ref": "#/$defs/node"}}},
+            }
+        },
     }
     assert fit({"kids": [{"kids": []}]}, tree) == ({"kids": [{"kids": []}]}, [])
     assert fit({"kids": [{"kids": None}]}, tree | {"required": ["kids"]})[1] == []
-    assert fit({"kids": [{"kids": True}]}, tree)[1] == ["'kids' in item 1 of 'kids' must be array, not boolean."]
+    assert fit({"kids": [{"kids": True}]}, tree)[1] == [
+        "'kids' in item 1 of 'kids' must be array, not boolean."
+    ]
     assert fit(1, {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}) == (1, [])
     deep: Any = {}
     for _ in range(200):
@@ -102,18 +127,36 @@ def test_references_are_followed_and_circles_end() -> None:
 @pytest.mark.parametrize(
     ("text", "schema", "value"),
     [
-        ("1. bees dance\n2) bees in winter\n- hive", QUERIES, {"queries": ["bees dance", "bees in winter", "hive"]}),
-        ('Here are some searches:\n* "bees dance"\n* honey', QUERIES, {"queries": ["bees dance", "honey"]}),
+        (
+            "1. bees dance\n2) bees in winter\n- hive",
+            QUERIES,
+            {"queries": ["bees dance", "bees in winter", "hive"]},
+        ),
+        (
+            'Here are some searches:\n* "bees dance"\n* honey',
+            QUERIES,
+            {"queries": ["bees dance", "honey"]},
+        ),
         ("I would say: supported.", {"enum": ["supported", "refuted"]}, "supported"),
-        ("Yes, it does.", {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}, {"ok": True}),
+        (
+            "Yes, it does.",
+            {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]},
+            {"ok": True},
+        ),
         (
             "Bees dance.",
-            {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]},
+            {
+                "type": "object",
+                "properties": {"answer": {"type": "string"}},
+                "required": ["answer"],
+            },
             {"answer": "Bees dance."},
         ),
     ],
 )
-def test_plain_text_is_read_where_the_schema_leaves_no_doubt(text: str, schema: dict[str, Any], value: Any) -> None:
+def test_plain_text_is_read_where_the_schema_leaves_no_doubt(
+    text: str, schema: dict[str, Any], value: Any
+) -> None:
     assert read(text, schema).value == value
 
 
@@ -122,12 +165,21 @@ def test_plain_text_is_read_where_the_schema_leaves_no_doubt(text: str, schema: 
     [
         ("supported, or perhaps refuted", {"enum": ["supported", "refuted"]}),
         ("Bees dance.", PLAN["properties"]["depth"]),
-        ("Bees dance.", {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}, "required": ["a", "b"]}),
+        (
+            "Bees dance.",
+            {
+                "type": "object",
+                "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+                "required": ["a", "b"],
+            },
+        ),
         ("\n".join(f"- line {n}" for n in range(9)), QUERIES),  # more than the schema allows
         ("", QUERIES),
     ],
 )
-def test_plain_text_is_not_read_where_it_could_mean_several_things(text: str, schema: dict[str, Any]) -> None:
+def test_plain_text_is_not_read_where_it_could_mean_several_things(
+    text: str, schema: dict[str, Any]
+) -> None:
     assert not read(text, schema).ok
 
 
@@ -135,21 +187,45 @@ def test_every_text_and_list_gets_a_bound_and_keeps_its_own() -> None:
     made = bounded(PLAN | {"$defs": {"x": {"type": "array", "items": {"type": "string"}}}})
     assert made["properties"]["queries"] == PLAN["properties"]["queries"]
     assert made["properties"]["note"]["anyOf"][0] == {"type": "string", "maxLength": 2_000}
-    assert made["$defs"]["x"] == {"type": "array", "items": {"type": "string", "maxLength": 2_000}, "maxItems": 32}
-    assert bounded({"properties": {"type": {"type": "string"}}})["properties"]["type"]["maxLength"] == 2_000  # a member called type
+    assert made["$defs"]["x"] == {
+        "type": "array",
+        "items": {"type": "string", "maxLength": 2_000},
+        "maxItems": 32,
+    }
+    assert (
+        bounded({"properties": {"type": {"type": "string"}}})["properties"]["type"]["maxLength"]
+        == 2_000
+    )  # a member called type
     assert fit("x" * 30_000, {"type": "string"})[1]
     assert fit(list(range(2_000)), {"type": "array"})[1]
 
 
 def test_a_schema_that_is_no_object_is_wrapped_for_servers() -> None:
-    asked, was = wrapped({"type": "array", "items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"type": "string"}}})
-    assert was and asked["properties"]["value"]["type"] == "array" and asked["$defs"] == {"a": {"type": "string"}}
+    asked, was = wrapped(
+        {"type": "array", "items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"type": "string"}}}
+    )
+    assert (
+        was
+        and asked["properties"]["value"]["type"] == "array"
+        and asked["$defs"] == {"a": {"type": "string"}}
+    )
     assert wrapped(PLAN) == (PLAN, False)
     assert json.dumps(PLAN, separators=(",", ":")) in instruction(PLAN)
 
 
 @pytest.mark.parametrize(
-    "text", ["{1, 2}", "b'x'", "NaN", '{"a": Infinity}', '{"a": 1e999}', "[" * 100_000, "{'a': " * 5_000, "x" * 10, "{a: 1}"]
+    "text",
+    [
+        "{1, 2}",
+        "b'x'",
+        "NaN",
+        '{"a": Infinity}',
+        '{"a": 1e999}',
+        "[" * 100_000,
+        "{'a': " * 5_000,
+        "x" * 10,
+        "{a: 1}",
+    ],
 )
 def test_what_is_not_json_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not JSON|nested"):
@@ -170,7 +246,9 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=9),
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+        ),
         max_leaves=12,
     )
 )
@@ -182,7 +260,14 @@ def test_what_comes_out_fits(value: Any) -> None:
 
 
 def test_brackets_without_end_take_no_time() -> None:
-    for text in ("[" * 200_000, "{" * 200_000, "[]" * 100_000, '{"a":' * 50_000, '"' * 100_001 + "{", "{}" * 100 + "x" * 100_000):
+    for text in (
+        "[" * 200_000,
+        "{" * 200_000,
+        "[]" * 100_000,
+        '{"a":' * 50_000,
+        '"' * 100_001 + "{",
+        "{}" * 100 + "x" * 100_000,
+    ):
         read(text, PLAN)
 
 
@@ -190,8 +275,14 @@ CHUNKS = [
     b'data: {"model": "m", "choices": [{"delta": {"content": "<thi"}}]}\n\n',
     b'data: {"choices": [{"delta": {"content": "nk>hm</th"}}]}\n\n',
     ': ping\n\ndata: {"choices": [{"delta": {"content": "ink> Honig süß"}}], "usage": null}\r\n\r\n'.encode(),
-    b'data: {"choices": [{"delta": {"reasoning_content": "aha"}}]}\n\ndata: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n',
-    b'data: {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}\n\ndata: [DONE]\n\n',
+    (
+        b'data: {"choices": [{"delta": {"reasoning_content": "aha"}}]}\n\ndata: {"choices":'
+        b' [{"delta": {}, "finish_reason": "stop"}]}\n\n'
+    ),
+    (
+        b'data: {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}\n\ndata:'
+        b" [DONE]\n\n"
+    ),
 ]
 
 
@@ -201,7 +292,9 @@ def test_a_stream_is_gathered_however_it_is_cut_into_packets(size: int) -> None:
     events, gatherer = Events(), ChatGatherer()
     shown = []
     for at in range(0, len(stream), size):
-        shown += [text for data in events.feed(stream[at : at + size]) if (text := gatherer.feed(data))]
+        shown += [
+            text for data in events.feed(stream[at : at + size]) if (text := gatherer.feed(data))
+        ]
     body = gatherer.body()
     assert gatherer.ended and gatherer.closed
     assert body["choices"][0] == {
@@ -209,7 +302,10 @@ def test_a_stream_is_gathered_however_it_is_cut_into_packets(size: int) -> None:
         "message": {"role": "assistant", "content": "Honig süß", "reasoning_content": "hmaha"},
         "finish_reason": "stop",
     }
-    assert body["usage"] == {"prompt_tokens": 7, "completion_tokens": 3} and "".join(shown) == "Honig süß"
+    assert (
+        body["usage"] == {"prompt_tokens": 7, "completion_tokens": 3}
+        and "".join(shown) == "Honig süß"
+    )
 
 
 @pytest.mark.parametrize("text", ["<", "<b>bold</b>", "  <thinking", "a <think>b</think>"])
@@ -223,8 +319,14 @@ def test_text_that_only_looks_like_thinking_is_text(text: str) -> None:
 
 def test_a_thought_that_never_ends_is_no_answer() -> None:
     gatherer = ChatGatherer()
-    assert gatherer.feed(json.dumps({"choices": [{"delta": {"content": "<think>on and on"}}]})) == ""
-    assert gatherer.body()["choices"][0]["message"] == {"role": "assistant", "content": "", "reasoning_content": "on and on"}
+    assert (
+        gatherer.feed(json.dumps({"choices": [{"delta": {"content": "<think>on and on"}}]})) == ""
+    )
+    assert gatherer.body()["choices"][0]["message"] == {
+        "role": "assistant",
+        "content": "",
+        "reasoning_content": "on and on",
+    }
 
 
 def test_what_a_server_says_beside_its_answer_is_cut() -> None:
@@ -232,9 +334,22 @@ def test_what_a_server_says_beside_its_answer_is_cut() -> None:
     deep: Any = {"cached_tokens": 5}
     for _ in range(900):
         deep = {"d": deep}
-    usage = {"prompt_tokens": 3, "completion_tokens": 2, "details": deep, "told": [long], "word": long} | usage
+    usage = {
+        "prompt_tokens": 3,
+        "completion_tokens": 2,
+        "details": deep,
+        "told": [long],
+        "word": long,
+    } | usage
     choice = {"delta": {"content": "Yes", "refusal": long}, "finish_reason": long}
-    said = {"model": long, "id": long, "object": long, "choices": [choice], "usage": usage, "extra": long}
+    said = {
+        "model": long,
+        "id": long,
+        "object": long,
+        "choices": [choice],
+        "usage": usage,
+        "extra": long,
+    }
     chat = ChatGatherer()
     for _ in range(3):
         chat.feed(json.dumps(said))
@@ -242,7 +357,15 @@ def test_what_a_server_says_beside_its_answer_is_cut() -> None:
     told = {"id": long, "model": long, "content": [long], "usage": usage, "extra": long}
     messages.feed(json.dumps({"type": "message_start", "message": told}))
     for n in range(50):
-        messages.feed(json.dumps({"type": "message_delta", "delta": {"stop_reason": long}, "usage": {f"{n} {i}": i for i in range(50)}}))
+        messages.feed(
+            json.dumps(
+                {
+                    "type": "message_delta",
+                    "delta": {"stop_reason": long},
+                    "usage": {f"{n} {i}": i for i in range(50)},
+                }
+            )
+        )
     for body in (chat.body(), messages.body()):
         assert len(json.dumps(body)) < 30_000
         assert len(body["model"]) == 200
@@ -296,7 +419,10 @@ REPORT: dict[str, Any] = {
             "type": "array",
             "items": {
                 "type": "object",
-                "properties": {"text": {"type": "string"}, "cites": {"type": "array", "items": {"type": "integer", "minimum": 1}}},
+                "properties": {
+                    "text": {"type": "string"},
+                    "cites": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+                },
                 "required": ["text", "cites"],
                 "additionalProperties": False,
             },
@@ -323,7 +449,11 @@ REPORT: dict[str, Any] = {
     ],
 )
 def test_numbers_of_quotes_are_read_in_any_shape(cites: str) -> None:
-    found = read(f'Here you are [2]:\n{{"claims": [{{"text": "A sentence.", "cites": {cites}}}], "missing": []}}', REPORT)
+    found = read(
+        f'Here you are [2]:\n{{"claims": [{{"text": "A sentence.", "cites": {cites}}}], "missing":'
+        " []}",
+        REPORT,
+    )
     assert found.value == {"claims": [{"text": "A sentence.", "cites": [1, 3]}], "missing": []}
 
 
@@ -338,10 +468,23 @@ def test_numbers_of_quotes_are_read_in_any_shape(cites: str) -> None:
     ],
 )
 def test_a_list_in_place_of_its_object_and_a_list_that_was_left_out_are_read(text: str) -> None:
-    assert read(text, REPORT).value == {"claims": [{"text": "A sentence.", "cites": [1]}], "missing": []}
+    assert read(text, REPORT).value == {
+        "claims": [{"text": "A sentence.", "cites": [1]}],
+        "missing": [],
+    }
 
 
-@pytest.mark.parametrize("text", ["{}", '{"text": "A sentence.", "cites": [1]}', "[1, 2]", '["a"]', '{"claims": [{"cites": [1]}]}', "[]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        '{"text": "A sentence.", "cites": [1]}',
+        "[1, 2]",
+        '["a"]',
+        '{"claims": [{"cites": [1]}]}',
+        "[]",
+    ],
+)
 def test_what_only_resembles_the_object_is_not_read(text: str) -> None:
     assert not read(text, REPORT).ok
 

@@ -1,4 +1,6 @@
-"""Other libraries may call asyncio.run in a cell once the user has asked for it; nothing changes before."""
+"""Other libraries may call asyncio.run in a cell once the user has asked for it; nothing changes
+before.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ print(asyncio.run(cell()))
 
 def run_cell(before: str) -> subprocess.CompletedProcess[str]:
     code = IN_A_CELL.format(before=before)
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_asyncio_run_works_in_a_running_loop_after_asking() -> None:
@@ -47,5 +51,7 @@ def test_without_a_running_loop_it_says_that_nothing_is_needed() -> None:
         ((3, 13), ("nest_asyncio",), "nest_asyncio"),
     ],
 )
-def test_the_library_that_works_on_this_python_goes_first(python: tuple[int, int], loaded: tuple[str, ...], first: str) -> None:
+def test_the_library_that_works_on_this_python_goes_first(
+    python: tuple[int, int], loaded: tuple[str, ...], first: str
+) -> None:
     assert _candidates(python, loaded=loaded)[0] == first

@@ -16,7 +16,18 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 README = (ROOT / "README.md").read_text()
 PROJECT_PAGES = ROOT / "docs" / "project"
-CORE = {"anyio", "apsw", "httpx", "nest-asyncio", "pandas", "pydantic", "pydantic-settings", "pypdfium2", "rich", "selectolax"}
+CORE = {
+    "anyio",
+    "apsw",
+    "httpx",
+    "nest-asyncio",
+    "pandas",
+    "pydantic",
+    "pydantic-settings",
+    "pypdfium2",
+    "rich",
+    "selectolax",
+}
 ONLY_CONDA = {"python", "pip", "libsqlite"}
 
 
@@ -31,7 +42,9 @@ def floors(requirements: list[str]) -> dict[str, str]:
 
 
 def conda_requirements() -> list[str]:
-    lines = [line.split("#")[0].strip() for line in (ROOT / "environment.yml").read_text().splitlines()]
+    lines = [
+        line.split("#")[0].strip() for line in (ROOT / "environment.yml").read_text().splitlines()
+    ]
     return [line.removeprefix("- ") for line in lines if line.startswith("- ") and ">=" in line]
 
 
@@ -68,8 +81,17 @@ def test_who_runs_the_tests_can_build_the_pages() -> None:
 
 def test_a_page_says_of_each_dependency_what_it_is_for() -> None:
     page = (PROJECT_PAGES / "dependencies.md").read_text()
-    named = {name for row in re.findall(r"^\| (.+?) \|", page, re.M) for name in re.findall(r"`([a-z0-9-]+)`", row)}
-    needed = {name for extra in EXTRAS.values() for line in extra for name in re.findall(r"^[a-z0-9-]+", line)} - {"sentient-kernel"}
+    named = {
+        name
+        for row in re.findall(r"^\| (.+?) \|", page, re.M)
+        for name in re.findall(r"`([a-z0-9-]+)`", row)
+    }
+    needed = {
+        name
+        for extra in EXTRAS.values()
+        for line in extra
+        for name in re.findall(r"^[a-z0-9-]+", line)
+    } - {"sentient-kernel"}
     assert (CORE | needed) - named == set()
 
 
@@ -88,18 +110,26 @@ def test_readme_has_two_commands_for_a_fresh_machine() -> None:
 def test_ci_runs_the_test_command_of_the_readme() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     (extract,) = re.findall(r"^command=\$\((.+)\)$", script, re.M)
-    printed = subprocess.run(["bash", "-c", extract], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        ["bash", "-c", extract], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert printed.strip() == commands()[1]
 
 
 def test_every_promise_names_tests_that_exist() -> None:
-    rows = [row for row in (PROJECT_PAGES / "promises.md").read_text().splitlines() if row.startswith("| ")]
+    rows = [
+        row
+        for row in (PROJECT_PAGES / "promises.md").read_text().splitlines()
+        if row.startswith("| ")
+    ]
     tests = [re.findall(r"`(tests/[\w/.-]+?)(?:::(\w+))?`", row) for row in rows[1:]]
     assert len(tests) > 20 and all(tests), "a promise names no test that holds it"
     for path, test in (one for named in tests for one in named):
         assert (ROOT / path).exists(), path
         if test:
-            assert re.search(rf"^\s*(async )?(def|class) {test}\b", (ROOT / path).read_text(), re.M), f"{path}::{test}"
+            assert re.search(
+                rf"^\s*(async )?(def|class) {test}\b", (ROOT / path).read_text(), re.M
+            ), f"{path}::{test}"
 
 
 def test_readme_fits_on_two_screens_and_its_links_lead_somewhere() -> None:
@@ -110,9 +140,15 @@ def test_readme_fits_on_two_screens_and_its_links_lead_somewhere() -> None:
 
 
 def test_changelog_knows_this_version() -> None:
-    assert re.search(rf"^## {re.escape(sentient_kernel.__version__)} \(", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert re.search(
+        rf"^## {re.escape(sentient_kernel.__version__)} \(",
+        (ROOT / "CHANGELOG.md").read_text(),
+        re.M,
+    )
 
 
-@pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "environment.yml", ".gitignore", "sentient_kernel/py.typed"])
+@pytest.mark.parametrize(
+    "name", ["LICENSE", "CHANGELOG.md", "environment.yml", ".gitignore", "sentient_kernel/py.typed"]
+)
 def test_repository_has_what_tooling_looks_for(name: str) -> None:
     assert (ROOT / name).is_file()

@@ -10,7 +10,14 @@ import pytest
 from projection_log import BROKEN, START, Log, started
 
 from sentient_kernel.errors import NothingFound
-from sentient_kernel.events import ErrorInfo, ErrorRecorded, Record, RunEndedFailed, StepEndedFailed, StepRetried
+from sentient_kernel.events import (
+    ErrorInfo,
+    ErrorRecorded,
+    Record,
+    RunEndedFailed,
+    StepEndedFailed,
+    StepRetried,
+)
 from sentient_kernel.ids import RunId, Seq, StepKey
 from sentient_kernel.projections.base import fold
 from sentient_kernel.projections.errors import GROUP_RUNS, MINUTES, OTHER, TYPES, Errors, describe
@@ -18,7 +25,12 @@ from sentient_kernel.projections.errors import GROUP_RUNS, MINUTES, OTHER, TYPES
 K = StepKey("k")
 
 
-def raised(source: str, name: str = "boom", file: str = "/home/me/site-packages/pkg/mod.py", module: str = "pkg.mod") -> Exception:
+def raised(
+    source: str,
+    name: str = "boom",
+    file: str = "/home/me/site-packages/pkg/mod.py",
+    module: str = "pkg.mod",
+) -> Exception:
     """Returns what a function of that source raises, with its traceback."""
     space: dict[str, object] = {"__name__": module}
     exec(compile(source, file, "exec"), space)
@@ -47,9 +59,15 @@ def test_failures_with_one_fingerprint_are_one_group_whatever_their_messages() -
 
 
 def test_a_failure_that_is_passed_on_by_step_and_run_counts_once() -> None:
-    passed_on = ErrorInfo(type="StepFailed", code="step_failed", message="Step 'read' failed", fingerprint="other")
-    log = started()(1, StepRetried(key=K, attempt=2, error=BROKEN))(2, StepEndedFailed(key=K, attempt=2, error=BROKEN))
-    log(3, RunEndedFailed(error=passed_on))(4, StepEndedFailed(key=StepKey("parent"), error=passed_on))
+    passed_on = ErrorInfo(
+        type="StepFailed", code="step_failed", message="Step 'read' failed", fingerprint="other"
+    )
+    log = started()(1, StepRetried(key=K, attempt=2, error=BROKEN))(
+        2, StepEndedFailed(key=K, attempt=2, error=BROKEN)
+    )
+    log(3, RunEndedFailed(error=passed_on))(
+        4, StepEndedFailed(key=StepKey("parent"), error=passed_on)
+    )
     assert fold(Errors(), log.records).stats.total == 2
     assert fold(Errors(), log(5, RunEndedFailed(error=BROKEN)).records).stats.total == 3
 
@@ -80,19 +98,34 @@ def test_runs_and_types_concerned_are_bounded() -> None:
     for i in range(TYPES + 50):
         log(i, ErrorRecorded(error=BROKEN.model_copy(update={"type": f"T{i}"})), RunId(f"r{i}"))
     errors = fold(Errors(), log.records)
-    assert errors.table[0].runs == tuple(f"r{i}" for i in range(TYPES + 50 - GROUP_RUNS, TYPES + 50))
+    assert errors.table[0].runs == tuple(
+        f"r{i}" for i in range(TYPES + 50 - GROUP_RUNS, TYPES + 50)
+    )
     assert dict(errors.stats.by_type)[OTHER] == 50
     assert len(errors.stats.by_type) == TYPES + 1
 
 
-@pytest.mark.parametrize("mark", [lambda i: "same", lambda i: f"{i:x}"], ids=["one group", "a group each"])
+@pytest.mark.parametrize(
+    "mark", [lambda i: "same", lambda i: f"{i:x}"], ids=["one group", "a group each"]
+)
 def test_tracker_stays_under_five_megabytes(mark: Callable[[int], str]) -> None:
     def record(i: int) -> Record:
         frames = tuple((f"package/module_{n}/file_{i}.py", n, f"function_{n}") for n in range(30))
         info = ErrorInfo(
-            type=f"E{i}", message=f"{i} " + "\U0001f600" * 1_900, hint="h" * 300, fingerprint=mark(i), where="a.py:1 f", frames=frames
+            type=f"E{i}",
+            message=f"{i} " + "\U0001f600" * 1_900,
+            hint="h" * 300,
+            fingerprint=mark(i),
+            where="a.py:1 f",
+            frames=frames,
         )
-        return Record(Seq(i + 1), RunId(f"run-{i:030d}"), START + i * 1_000_000, "error_recorded", ErrorRecorded(error=info).body())
+        return Record(
+            Seq(i + 1),
+            RunId(f"run-{i:030d}"),
+            START + i * 1_000_000,
+            "error_recorded",
+            ErrorRecorded(error=info).body(),
+        )
 
     tracemalloc.start()
     try:
@@ -115,7 +148,10 @@ def test_fingerprint_survives_other_messages_and_shifted_lines() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [BOOM.replace("ValueError", "KeyError"), "def inner():\n    raise ValueError('row 7')\ndef boom():\n    inner()\n"],
+    [
+        BOOM.replace("ValueError", "KeyError"),
+        "def inner():\n    raise ValueError('row 7')\ndef boom():\n    inner()\n",
+    ],
     ids=["type", "place"],
 )
 def test_fingerprint_tells_another_type_or_place(other: str) -> None:
@@ -165,7 +201,12 @@ def test_messages_are_cut_escaped_and_redacted_before_they_are_cut() -> None:
 
 def test_errors_of_ours_keep_code_and_hint_and_foreign_ones_their_module() -> None:
     info = describe(NothingFound("No source holds it.", hint="Add one."))
-    assert (info.type, info.code, info.message, info.hint) == ("NothingFound", "nothing_found", "No source holds it.", "Add one.")
+    assert (info.type, info.code, info.message, info.hint) == (
+        "NothingFound",
+        "nothing_found",
+        "No source holds it.",
+        "Add one.",
+    )
     assert describe(linecacheless()).type == "test_projection_errors.Odd"
 
 

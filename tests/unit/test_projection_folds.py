@@ -37,7 +37,9 @@ FOLDS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
 @pytest.mark.parametrize("name", FOLDS)
 @settings(max_examples=25, deadline=None)
 @given(records=journals(), at=st.integers(0, 40))
-def test_folding_in_two_halves_gives_what_folding_at_once_gives(name: str, records: list[Record], at: int) -> None:
+def test_folding_in_two_halves_gives_what_folding_at_once_gives(
+    name: str, records: list[Record], at: int
+) -> None:
     make, look = FOLDS[name]
     halved = fold(make(), records[:at])
     seen = look(halved)
@@ -69,7 +71,9 @@ def test_counts_of_a_run_agree_with_its_steps(records: list[Record]) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(records=journals())
-def test_a_run_waits_exactly_when_a_question_is_open_and_nothing_is_under_way(records: list[Record]) -> None:
+def test_a_run_waits_exactly_when_a_question_is_open_and_nothing_is_under_way(
+    records: list[Record],
+) -> None:
     own = [r for r in records if r.run == "r1"]
     run, approvals = fold(RunFold(RunId("r1")), own).view, fold(Approvals(), own).open
     if run.ended is None:
@@ -83,7 +87,9 @@ def test_a_run_waits_exactly_when_a_question_is_open_and_nothing_is_under_way(re
 
 def test_the_key_of_a_step_is_found_without_parsing_its_result() -> None:
     for key in ("0123456789abcdef", 'odd"key\\', "é"):
-        record = Log()(0, StepCompleted(key=StepKey(key), result={"a": [1, '"key":"x"']})).records[0]
+        record = Log()(0, StepCompleted(key=StepKey(key), result={"a": [1, '"key":"x"']})).records[
+            0
+        ]
         assert key_of(record) == key
     not_first = Record(Seq(1), RUN, START, "step_completed", b'{"result":1,"key":"k"}')
     assert key_of(not_first) == "k"
@@ -97,8 +103,9 @@ def test_history_shows_every_event_with_its_fields() -> None:
 
 def test_showing_needs_no_pandas_and_no_widgets() -> None:
     code = (
-        "import sys, sentient_kernel.projections.drawing.views, sentient_kernel.projections.drawing.frames;"
-        "bad = {'pandas', 'ipywidgets', 'IPython', 'numpy', 'apsw'} & set(sys.modules); sys.exit(str(bad) if bad else 0)"
+        "import sys, sentient_kernel.projections.drawing.views,"
+        " sentient_kernel.projections.drawing.frames;bad = {'pandas', 'ipywidgets', 'IPython',"
+        " 'numpy', 'apsw'} & set(sys.modules); sys.exit(str(bad) if bad else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

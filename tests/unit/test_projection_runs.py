@@ -77,7 +77,9 @@ def test_status_follows_the_events(events: list[Fact], status: str) -> None:
         ([BEGIN, RunEndedFailed(error=BROKEN)], "failed"),
     ],
 )
-def test_a_run_that_nobody_executes_has_crashed_unless_it_rests_for_a_reason(events: list[Fact], status: str) -> None:
+def test_a_run_that_nobody_executes_has_crashed_unless_it_rests_for_a_reason(
+    events: list[Fact], status: str
+) -> None:
     log = started()
     for event in events:
         log(1, event)
@@ -89,7 +91,9 @@ def test_a_run_that_somebody_executes_is_not_pending() -> None:
 
 
 def test_counts_follow_steps_through_retry_failure_and_second_start() -> None:
-    log = started()(1, BEGIN)(2, StepRetried(key=K, attempt=2, error=BROKEN))(3, StepEndedFailed(key=K, attempt=2, error=BROKEN))
+    log = started()(1, BEGIN)(2, StepRetried(key=K, attempt=2, error=BROKEN))(
+        3, StepEndedFailed(key=K, attempt=2, error=BROKEN)
+    )
     view = log.view()
     assert (view.done, view.running, view.failed, view.retried) == (0, 0, 1, 1)
     view = log(4, BEGIN)(5, StepCompleted(key=K)).view()
@@ -129,14 +133,22 @@ def test_wishes_are_shown_while_they_are_open() -> None:
 def test_title_is_the_question_of_a_research_else_name_else_workflow() -> None:
     assert started("Why?").view().title == "Why?"
     assert title_of(RunStarted(workflow="m:f", inputs={"question": "How?"})) == "How?"
-    assert title_of(RunStarted(workflow="m:f", name="soil", inputs={"args": [1], "kwargs": {}})) == "soil"
+    assert (
+        title_of(RunStarted(workflow="m:f", name="soil", inputs={"args": [1], "kwargs": {}}))
+        == "soil"
+    )
     assert title_of(RunStarted(workflow="pkg.mod:Outer.inner")) == "inner"
 
 
 def test_runs_keeps_every_run_with_its_parent_in_order_of_their_first_event() -> None:
-    log = started()(1, RunStarted(workflow="m:child", parent=RUN), RunId("child"))(2, BEGIN)(3, RunCompleted(), RunId("child"))
+    log = started()(1, RunStarted(workflow="m:child", parent=RUN), RunId("child"))(2, BEGIN)(
+        3, RunCompleted(), RunId("child")
+    )
     runs = fold(Runs(), log.records)
-    assert [(r.id, r.parent, r.status) for r in runs.table] == [(RUN, None, "running"), ("child", RUN, "completed")]
+    assert [(r.id, r.parent, r.status) for r in runs.table] == [
+        (RUN, None, "running"),
+        ("child", RUN, "completed"),
+    ]
     assert runs.get(RunId("none")) is None
 
 

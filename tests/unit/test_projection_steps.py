@@ -36,7 +36,13 @@ from sentient_kernel.projections.steps import Steps, StepView
 K = StepKey("0" * 16)
 BEGIN = StepStarted(key=K, name="read", title="read a page", effect="idempotent")
 ASK = ApprovalRequested(
-    approval=ApprovalId("a1"), key=K, ask="plan", question="ok?", payload=["x"], digest="d1", expires_at=START + 60_000_000
+    approval=ApprovalId("a1"),
+    key=K,
+    ask="plan",
+    question="ok?",
+    payload=["x"],
+    digest="d1",
+    expires_at=START + 60_000_000,
 )
 
 
@@ -48,7 +54,12 @@ def step(log: Log) -> StepView:
 
 def test_a_step_goes_from_running_over_retrying_to_completed() -> None:
     log = started()(1, BEGIN)
-    assert (step(log).status, step(log).seconds, step(log).title, step(log).effect) == ("running", None, "read a page", "idempotent")
+    assert (step(log).status, step(log).seconds, step(log).title, step(log).effect) == (
+        "running",
+        None,
+        "read a page",
+        "idempotent",
+    )
     log(3, StepRetried(key=K, attempt=2, error=BROKEN))
     assert (step(log).status, step(log).attempts, step(log).error) == ("retrying", 2, BROKEN)
     log(5, StepCompleted(key=K, result="x" * 1000))
@@ -63,7 +74,12 @@ def test_a_step_that_goes_on_after_a_crash_is_under_way_from_its_next_sign() -> 
 
 def test_a_failed_step_keeps_its_error_and_attempts() -> None:
     failed = step(started()(1, BEGIN)(2, StepEndedFailed(key=K, attempt=3, error=BROKEN)))
-    assert (failed.status, failed.attempts, failed.error, failed.seconds) == ("failed", 3, BROKEN, 1.0)
+    assert (failed.status, failed.attempts, failed.error, failed.seconds) == (
+        "failed",
+        3,
+        BROKEN,
+        1.0,
+    )
 
 
 @pytest.mark.parametrize("end", [RunEndedCancelled(), RunCompleted(), RunResumed()])
@@ -82,7 +98,12 @@ def test_steps_stand_in_the_order_in_which_they_began() -> None:
 
 
 def test_phases_before_the_present_one_are_done_and_count_what_they_were_told() -> None:
-    log = started()(1, ResearchUpdated(phase="read", message="reading", progress=0.4, data={"done": 9, "total": 14}))
+    log = started()(
+        1,
+        ResearchUpdated(
+            phase="read", message="reading", progress=0.4, data={"done": 9, "total": 14}
+        ),
+    )
     view = fold(Progress(), log.records).view
     assert [p.state for p in view.phases] == ["done", "done", "now", "todo", "todo", "todo"]
     assert (view.phases[2].done, view.phases[2].total) == (9, 14)
@@ -98,7 +119,9 @@ def test_phases_that_are_not_told_count_their_own_steps() -> None:
     assert view.fraction == pytest.approx(1 / 6)
 
 
-@pytest.mark.parametrize(("told", "shown"), [(2.0, 1.0), (-1.0, 0.0), (math.nan, None), (math.inf, 1.0)])
+@pytest.mark.parametrize(
+    ("told", "shown"), [(2.0, 1.0), (-1.0, 0.0), (math.nan, None), (math.inf, 1.0)]
+)
 def test_progress_is_a_share_whatever_was_told(told: float, shown: float | None) -> None:
     log = Log()(0, ProgressUpdated(progress=told))
     assert fold(Progress(), log.records).view.fraction == shown
@@ -108,22 +131,41 @@ def test_progress_is_a_share_whatever_was_told(told: float, shown: float | None)
     ("answer", "status"),
     [
         (ApprovalDecided(approval=ASK.approval, decision="approve", by="ada"), "approved"),
-        (ApprovalDecided(approval=ASK.approval, decision="approve", by="ada", edited=True, payload=["y"]), "edited"),
-        (ApprovalDecided(approval=ASK.approval, decision="reject", by="ada", reason="no"), "rejected"),
+        (
+            ApprovalDecided(
+                approval=ASK.approval, decision="approve", by="ada", edited=True, payload=["y"]
+            ),
+            "edited",
+        ),
+        (
+            ApprovalDecided(approval=ASK.approval, decision="reject", by="ada", reason="no"),
+            "rejected",
+        ),
         (ApprovalExpired(approval=ASK.approval), "expired"),
         (ApprovalWithdrawn(approval=ASK.approval, reason="changed"), "withdrawn"),
     ],
 )
-def test_an_approval_is_open_until_it_is_answered_and_the_first_answer_stands(answer: Fact, status: str) -> None:
+def test_an_approval_is_open_until_it_is_answered_and_the_first_answer_stands(
+    answer: Fact, status: str
+) -> None:
     log = started()(1, ASK)
     (asked,) = fold(Approvals(), log.records).open
-    assert (asked.status, asked.payload, asked.digest, asked.ask, asked.run) == ("open", ["x"], "d1", "plan", RUN)
+    assert (asked.status, asked.payload, asked.digest, asked.ask, asked.run) == (
+        "open",
+        ["x"],
+        "d1",
+        "plan",
+        RUN,
+    )
     assert asked.expires_at is not None
     assert asked.requested is not None
     assert (asked.expires_at - asked.requested).total_seconds() == 59
     log(2, answer)(3, ApprovalDecided(approval=ASK.approval, decision="reject", by="bob"))
     (closed,) = fold(Approvals(), log.records).table
-    assert (closed.status, closed.by) == (status, "ada" if isinstance(answer, ApprovalDecided) else "")
+    assert (closed.status, closed.by) == (
+        status,
+        "ada" if isinstance(answer, ApprovalDecided) else "",
+    )
     assert closed.answer == (["y"] if status == "edited" else None)
     assert not fold(Approvals(), log.records).open
 
@@ -164,8 +206,23 @@ def test_an_approval_answers_through_its_door_with_the_digest_of_what_it_shows()
 def test_sources_add_up_over_reports_and_keep_a_bounded_list_of_refusals() -> None:
     log = started()
     for i in range(60):
-        log(i, SourceReported(source="papers/", query=f"q{i}", found=2, documents=48, refused=((f"{i}.pdf", "encrypted"),)))
+        log(
+            i,
+            SourceReported(
+                source="papers/",
+                query=f"q{i}",
+                found=2,
+                documents=48,
+                refused=((f"{i}.pdf", "encrypted"),),
+            ),
+        )
     (one,) = fold(Sources(), log(99, SourceReported(source="papers/", reason="gone")).records).table
-    assert (one.asked, one.found, one.documents, one.reason, one.refusals) == (61, 120, 48, "gone", 60)
+    assert (one.asked, one.found, one.documents, one.reason, one.refusals) == (
+        61,
+        120,
+        48,
+        "gone",
+        60,
+    )
     assert len(one.refused) == REFUSED
     assert one.refused[-1] == ("59.pdf", "encrypted")

@@ -32,13 +32,23 @@ from sentient_kernel.ids import ApprovalId, RunId, StepKey
 from sentient_kernel.projections.approvals import Approvals
 from sentient_kernel.projections.base import fold
 from sentient_kernel.projections.drawing.style import _DARK, _LIGHT, CSS, escape, line, plain
-from sentient_kernel.projections.drawing.views import STEP_ROWS, approvals_html, errors_html, run_html, run_text
+from sentient_kernel.projections.drawing.views import (
+    STEP_ROWS,
+    approvals_html,
+    errors_html,
+    run_html,
+    run_text,
+)
 from sentient_kernel.projections.errors import Errors
 from sentient_kernel.projections.runs import Runs
 
 BEGIN = StepStarted(key=StepKey("k"), name="read", title="read a page")
 ASK = ApprovalRequested(
-    approval=ApprovalId("a1f0"), key=StepKey("q"), ask="plan", question="Go ahead?", payload={"questions": ["Why?", "How?"]}
+    approval=ApprovalId("a1f0"),
+    key=StepKey("q"),
+    ask="plan",
+    question="Go ahead?",
+    payload={"questions": ["Why?", "How?"]},
 )
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -54,8 +64,13 @@ HOSTILE = [
     "`${alert(1)}` {{7*7}} %s {0}",
     "url(http://x.test/c);}body{display:none",
 ]
-TAGS = set("section div span p strong b i bdi ol ul li dl dt dd table thead tbody tr th td code details summary br style".split())
-ATTRIBUTES = set("class style title scope colspan role tabindex data-run data-status data-approval".split())
+TAGS = set(
+    "section div span p strong b i bdi ol ul li dl dt dd table thead tbody tr th td code details"
+    " summary br style".split()
+)
+ATTRIBUTES = set(
+    "class style title scope colspan role tabindex data-run data-status data-approval".split()
+)
 
 
 class Seen(HTMLParser):
@@ -88,12 +103,32 @@ class Seen(HTMLParser):
 
 def hostile_log(evil: str) -> Log:
     """Returns a run in which everything that comes from outside says the same."""
-    info = ErrorInfo(type=evil, message=evil, hint=evil, where=evil, fingerprint=evil.encode("utf-8", "replace").hex(), code="x")
-    log = Log(RunId(evil))(0, RunStarted(workflow="m:research", name=evil + "n", inputs={"kwargs": {"question": evil}}))
-    log(1, ResearchUpdated(phase="read", message=evil))(1, StepStarted(key=StepKey("k"), name=evil, title=evil, scope=evil))
-    log(2, StepEndedFailed(key=StepKey("k"), error=info))(2, SourceReported(source=evil, reason=evil, refused=((evil, evil),)))
+    info = ErrorInfo(
+        type=evil,
+        message=evil,
+        hint=evil,
+        where=evil,
+        fingerprint=evil.encode("utf-8", "replace").hex(),
+        code="x",
+    )
+    log = Log(RunId(evil))(
+        0, RunStarted(workflow="m:research", name=evil + "n", inputs={"kwargs": {"question": evil}})
+    )
+    log(1, ResearchUpdated(phase="read", message=evil))(
+        1, StepStarted(key=StepKey("k"), name=evil, title=evil, scope=evil)
+    )
+    log(2, StepEndedFailed(key=StepKey("k"), error=info))(
+        2, SourceReported(source=evil, reason=evil, refused=((evil, evil),))
+    )
     return log(
-        3, ApprovalRequested(approval=ApprovalId(evil), key=StepKey("q"), question=evil, digest=evil, payload=[evil, {evil: [evil]}])
+        3,
+        ApprovalRequested(
+            approval=ApprovalId(evil),
+            key=StepKey("q"),
+            question=evil,
+            digest=evil,
+            payload=[evil, {evil: [evil]}],
+        ),
     )
 
 
@@ -106,16 +141,32 @@ def safe(text: str) -> str:
 def test_outside_text_stays_text_in_every_view(evil: str) -> None:
     evil = safe(evil)
     log = hostile_log(evil)
-    ended = hostile_log(evil)(4, RunEndedFailed(error=ErrorInfo(type=evil, message=evil, hint=evil, where=evil, fingerprint="1")))
+    ended = hostile_log(evil)(
+        4,
+        RunEndedFailed(
+            error=ErrorInfo(type=evil, message=evil, hint=evil, where=evil, fingerprint="1")
+        ),
+    )
     cancelled = hostile_log(evil)(4, RunEndedCancelled(reason=evil))
-    views = [run_html(*one.all()) for one in (log, ended, cancelled)] + [run_html(*log.all(alive=False))]
-    views += [approvals_html(fold(Approvals(), log.records).table), errors_html(fold(Errors(), ended.records).table)]
-    views += [table._repr_html_() for table in (fold(Runs(), log.records).table, *log.all()[1:2], *log.all()[3:])]
+    views = [run_html(*one.all()) for one in (log, ended, cancelled)] + [
+        run_html(*log.all(alive=False))
+    ]
+    views += [
+        approvals_html(fold(Approvals(), log.records).table),
+        errors_html(fold(Errors(), ended.records).table),
+    ]
+    views += [
+        table._repr_html_()
+        for table in (fold(Runs(), log.records).table, *log.all()[1:2], *log.all()[3:])
+    ]
     for html in views:
         seen = Seen(html)
         assert seen.tags <= TAGS
         assert {a for a in seen.attributes if not a.startswith("aria-")} <= ATTRIBUTES
-        assert all(re.fullmatch(r"(left|width):[\d.]+%(;width:[\d.]+%)?", style) for style in seen.attributes.get("style", ()))
+        assert all(
+            re.fullmatch(r"(left|width):[\d.]+%(;width:[\d.]+%)?", style)
+            for style in seen.attributes.get("style", ())
+        )
         assert plain(html) == html, "a hidden character came through"
     assert line(evil, 60).rstrip("…") in Seen(views[0]).text
 
@@ -130,15 +181,28 @@ def test_text_views_hold_no_control_sequence(evil: str) -> None:
 
 def test_escape_works_on_what_json_cannot_carry() -> None:
     assert escape("\ud800\U000e0041a") == "[U+D800][U+E0041]a"
-    assert escape("\u0915\u094d\u200d\u0937, newline \n and e\u0301 stay") == "\u0915\u094d\u200d\u0937, newline \n and e\u0301 stay"
+    assert (
+        escape("\u0915\u094d\u200d\u0937, newline \n and e\u0301 stay")
+        == "\u0915\u094d\u200d\u0937, newline \n and e\u0301 stay"
+    )
 
 
 @pytest.mark.parametrize(
     ("events", "alive", "status", "says"),
     [
         ([], True, "running", ["Running"]),
-        ([ResearchUpdated(phase="read", data={"done": 9, "total": 14}), BEGIN], True, "running", ["Reading", "Read 9 of 14", "1 running"]),
-        ([BEGIN, StepCompleted(key=StepKey("k")), ASK], True, "waiting", ["Waiting for you", "Go ahead?", "Why?", "1 done"]),
+        (
+            [ResearchUpdated(phase="read", data={"done": 9, "total": 14}), BEGIN],
+            True,
+            "running",
+            ["Reading", "Read 9 of 14", "1 running"],
+        ),
+        (
+            [BEGIN, StepCompleted(key=StepKey("k")), ASK],
+            True,
+            "waiting",
+            ["Waiting for you", "Go ahead?", "Why?", "1 done"],
+        ),
         ([BEGIN, RunPaused()], True, "paused", ["Paused", "run.resume()"]),
         (
             [BEGIN, RunEndedFailed(error=BROKEN)],
@@ -147,11 +211,23 @@ def test_escape_works_on_what_json_cannot_carry() -> None:
             ["Failed", "ReadTimeout: no answer", "sources/web.py:88 fetch", "wb.resume("],
         ),
         ([BEGIN], False, "crashed", ["Crashed", "Cut off: read a page", "wb.resume(", "1 cut off"]),
-        ([BEGIN, RunEndedCancelled(reason="wrong question")], None, "cancelled", ["Cancelled", "wrong question"]),
-        ([BEGIN, StepCompleted(key=StepKey("k")), RunCompleted()], None, "completed", ["Done", "1 done"]),
+        (
+            [BEGIN, RunEndedCancelled(reason="wrong question")],
+            None,
+            "cancelled",
+            ["Cancelled", "wrong question"],
+        ),
+        (
+            [BEGIN, StepCompleted(key=StepKey("k")), RunCompleted()],
+            None,
+            "completed",
+            ["Done", "1 done"],
+        ),
     ],
 )
-def test_html_and_text_say_how_the_run_is(events: list[Fact], alive: bool | None, status: str, says: list[str]) -> None:
+def test_html_and_text_say_how_the_run_is(
+    events: list[Fact], alive: bool | None, status: str, says: list[str]
+) -> None:
     log = started("Why is the sky blue?")
     for i, event in enumerate(events):
         log(i + 1, event)
@@ -182,8 +258,12 @@ def test_an_open_question_says_exactly_how_to_answer_it() -> None:
 
 
 def test_a_payload_that_is_cut_says_so() -> None:
-    long = started()(1, ASK.model_copy(update={"payload": {"all": [f"item {i}" for i in range(3_000)]}}))
-    assert "Not all of it fits here: see run.approvals[0].payload" in Seen(run_html(*long.all())).text
+    long = started()(
+        1, ASK.model_copy(update={"payload": {"all": [f"item {i}" for i in range(3_000)]}})
+    )
+    assert (
+        "Not all of it fits here: see run.approvals[0].payload" in Seen(run_html(*long.all())).text
+    )
     assert "more lines in run.approvals[0].payload" in run_text(*long.all())
     wide = started()(1, ASK.model_copy(update={"payload": "x" * 9_000}))
     assert "Not all of it fits here" in Seen(run_html(*wide.all())).text
@@ -192,7 +272,12 @@ def test_a_payload_that_is_cut_says_so() -> None:
 
 def test_a_crash_whose_cause_is_known_says_it() -> None:
     run, *rest = started()(1, BEGIN).all(alive=False)
-    known = replace(run, error=ErrorInfo(type="Crashed", code="crashed", message="The step asked for more memory than there is."))
+    known = replace(
+        run,
+        error=ErrorInfo(
+            type="Crashed", code="crashed", message="The step asked for more memory than there is."
+        ),
+    )
     assert "more memory than there is" in Seen(run_html(known, *rest)).text
     assert "more memory than there is" in run_text(known, *rest)
 
@@ -213,7 +298,14 @@ def test_a_long_run_shows_the_steps_that_need_a_look_and_counts_the_others() -> 
     log = started()
     for i in range(200):
         log(i, StepStarted(key=StepKey(f"k{i}"), name="read", title=f"page {i}"))
-        log(i, StepEndedFailed(key=StepKey(f"k{i}"), error=BROKEN) if i == 7 else StepCompleted(key=StepKey(f"k{i}")))
+        log(
+            i,
+            (
+                StepEndedFailed(key=StepKey(f"k{i}"), error=BROKEN)
+                if i == 7
+                else StepCompleted(key=StepKey(f"k{i}"))
+            ),
+        )
     html, text = run_html(*log.all()), run_text(*log.all())
     for view in (html, text):
         assert "page 7" in view
@@ -231,7 +323,9 @@ def test_a_report_comes_first_and_the_run_folds_below_it() -> None:
 
 
 def test_a_workflow_that_is_no_research_shows_a_meter() -> None:
-    log = Log()(0, RunStarted(workflow="m:f", name="soil"))(1, ProgressUpdated(message="half way", progress=0.5))
+    log = Log()(0, RunStarted(workflow="m:f", name="soil"))(
+        1, ProgressUpdated(message="half way", progress=0.5)
+    )
     seen = Seen(run_html(*log.all()))
     assert seen.attributes["aria-valuenow"] == {"50"}
     assert "half way" in seen.text
@@ -280,14 +374,33 @@ JUPYTER = {
 
 @pytest.mark.parametrize(
     ("theme", "name"),
-    list(product(["own light", "own dark", "jupyter light", "jupyter dark"], ["text", "soft", "accent", "ok", "ask", "bad"])),
+    list(
+        product(
+            ["own light", "own dark", "jupyter light", "jupyter dark"],
+            ["text", "soft", "accent", "ok", "ask", "bad"],
+        )
+    ),
 )
 def test_words_stand_out_from_their_ground_in_every_theme(theme: str, name: str) -> None:
-    colours = {"own light": _LIGHT, "own dark": _DARK, "jupyter light": JUPYTER["light"], "jupyter dark": JUPYTER["dark"]}[theme]
+    colours = {
+        "own light": _LIGHT,
+        "own dark": _DARK,
+        "jupyter light": JUPYTER["light"],
+        "jupyter dark": JUPYTER["dark"],
+    }[theme]
     rgb = {k: _rgb(v) for k, v in colours.items()}
-    share = {n: int(found) / 100 for n, found in re.findall(r"--sk-(accent|ok|ask|bad):color-mix\([^%]*?(\d+)%", CSS)}
+    share = {
+        n: int(found) / 100
+        for n, found in re.findall(r"--sk-(accent|ok|ask|bad):color-mix\([^%]*?(\d+)%", CSS)
+    }
     text, ground = rgb["text"], rgb["bg"]
-    colour = text if name == "text" else _mix(text, ground, 0.68) if name == "soft" else _mix(rgb[name], text, share[name])
+    colour = (
+        text
+        if name == "text"
+        else _mix(text, ground, 0.68)
+        if name == "soft"
+        else _mix(rgb[name], text, share[name])
+    )
     assert _contrast(colour, ground) >= 4.5
 
 

@@ -31,7 +31,9 @@ def _generated() -> Any:
 
 
 made = _generated()
-PAGES = {page.stem: made.take_in(page.read_text()) for page in sorted((DOCS / "reference").glob("*.md"))}
+PAGES = {
+    page.stem: made.take_in(page.read_text()) for page in sorted((DOCS / "reference").glob("*.md"))
+}
 TEXT = "\n".join(PAGES.values())
 
 
@@ -43,7 +45,11 @@ def documented() -> Iterator[tuple[str, str, str]]:
             if kind == "currentmodule":
                 module = name
             else:
-                yield kind, name if name.startswith("sentient_kernel.") else f"{module}.{name}", options
+                yield (
+                    kind,
+                    name if name.startswith("sentient_kernel.") else f"{module}.{name}",
+                    options,
+                )
 
 
 def found(full_name: str) -> Any:
@@ -75,13 +81,21 @@ def test_what_is_shown_of_a_class_says_what_it_is(kind: str, name: str, options:
     assert inspect.getdoc(value)
     if ":members:\n" in options:
         for member, what in vars(value).items():
-            if not member.startswith("_") and (callable(what) or isinstance(what, (property, classmethod, staticmethod))):
+            if not member.startswith("_") and (
+                callable(what) or isinstance(what, (property, classmethod, staticmethod))
+            ):
                 assert inspect.getdoc(getattr(value, member, what)), f"{name}.{member}"
 
 
-@pytest.mark.parametrize("name", ["Workbench", "Run", "Context", "Report", "Budget", "Retry", "Outcome"])
+@pytest.mark.parametrize(
+    "name", ["Workbench", "Run", "Context", "Report", "Budget", "Retry", "Outcome"]
+)
 def test_all_that_these_can_do_is_shown(name: str) -> None:
-    assert [":members:\n" in options for _, full, options in ENTRIES if full == f"sentient_kernel.{name}"] == [True]
+    assert [
+        ":members:\n" in options
+        for _, full, options in ENTRIES
+        if full == f"sentient_kernel.{name}"
+    ] == [True]
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -103,8 +117,13 @@ def test_every_error_has_its_place_with_what_programs_go_by() -> None:
     assert {cls.__name__ for cls in tree} >= {"SentientError", "Detached", "NotFound"}
     for cls in tree:
         assert f".. autoexception:: {cls.__module__}.{cls.__name__}\n" in PAGES["errors"]
-        assert f"{cls.__name__} " in inspect.getdoc(importlib.import_module("sentient_kernel.errors")), cls
-    assert made.error_facts(sk.NotFound) == "``sk.NotFound``. Code ``not_found``, HTTP status 404, not retryable."
+        assert f"{cls.__name__} " in inspect.getdoc(
+            importlib.import_module("sentient_kernel.errors")
+        ), cls
+    assert (
+        made.error_facts(sk.NotFound)
+        == "``sk.NotFound``. Code ``not_found``, HTTP status 404, not retryable."
+    )
 
 
 @pytest.mark.parametrize("name", made.subcommands())
@@ -115,7 +134,14 @@ def test_every_command_has_its_place(name: str) -> None:
 
 
 def test_every_exit_code_has_its_place() -> None:
-    codes = {arguments.DONE, arguments.FAILED, arguments.USAGE, arguments.NOTHING, arguments.WAITING, 130}
+    codes = {
+        arguments.DONE,
+        arguments.FAILED,
+        arguments.USAGE,
+        arguments.NOTHING,
+        arguments.WAITING,
+        130,
+    }
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", PAGES["cli"], re.MULTILINE)} == codes
 
 
@@ -132,4 +158,6 @@ def test_every_word_for_a_source_has_its_place(word: str) -> None:
 
 
 def test_the_test_kit_is_shown_whole() -> None:
-    assert {name for _, name, _ in ENTRIES} >= {f"sentient_kernel.testing.{name}" for name in testing.__all__}
+    assert {name for _, name, _ in ENTRIES} >= {
+        f"sentient_kernel.testing.{name}" for name in testing.__all__
+    }

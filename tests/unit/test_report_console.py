@@ -1,4 +1,6 @@
-"""What a report looks like in a terminal: drawn, wrapped, and the same words whether there are colours or not."""
+"""What a report looks like in a terminal: drawn, wrapped, and the same words whether there are
+colours or not.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +33,19 @@ def words(text: str) -> str:
 
 def test_headings_quotations_lists_and_marks_are_drawn_and_no_markdown_is_left() -> None:
     shown = drawn(report("Bees fly far."), 90)
-    assert shown.startswith("Bees fly far.\n\nBees fly far.[1][2]\n\n1 of 2 quotes stand at their place · 1 sentence unsupported\n")
+    assert shown.startswith(
+        "Bees fly far.\n\nBees fly far.[1][2]\n\n1 of 2 quotes stand at their place · 1 sentence"
+        " unsupported\n"
+    )
     assert "\n    │ “Bees fly far.”\n    https://example.org/a · characters 3 to 9\n" in shown
-    assert "[2] Bees fly far. · at its place" in shown and "[1] Bees fly far. · not at its place" in shown
-    assert "\n  - Bees fly far.: 2 documents, 3 passages found, 1 cited, 1 not read. Bees fly far.\n" in shown
+    assert (
+        "[2] Bees fly far. · at its place" in shown
+        and "[1] Bees fly far. · not at its place" in shown
+    )
+    assert (
+        "\n  - Bees fly far.: 2 documents, 3 passages found, 1 cited, 1 not read. Bees fly far.\n"
+        in shown
+    )
     assert "(unsupported: Bees fly far.)" in shown
     assert not re.search(r"^#|\*\*|\[\^|\\|</?\w", shown, re.M)
 

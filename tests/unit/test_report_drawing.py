@@ -1,4 +1,6 @@
-"""What a report looks like to a browser and to a Markdown reader, also when everything in it is hostile."""
+"""What a report looks like to a browser and to a Markdown reader, also when everything in it is
+hostile.
+"""
 
 from __future__ import annotations
 
@@ -37,11 +39,27 @@ HOSTILE = [
     "<a href=javascript:alert(1)>x</a>",
     "\\<b>\\",
 ]
-LINKS = ["javascript:alert(1)", "data:text/html,<script>", "vbscript:x", "file:///etc/passwd", "//evil.example", "https://a@evil.example/"]
+LINKS = [
+    "javascript:alert(1)",
+    "data:text/html,<script>",
+    "vbscript:x",
+    "file:///etc/passwd",
+    "//evil.example",
+    "https://a@evil.example/",
+]
 
 
 def report(outside: str = "Plain text.", uri: str = "https://example.org/a") -> Report:
-    first = Citation(document=DocumentId("d1"), title=outside, uri=uri, start=3, end=9, quote=outside, before=outside, after=outside)
+    first = Citation(
+        document=DocumentId("d1"),
+        title=outside,
+        uri=uri,
+        start=3,
+        end=9,
+        quote=outside,
+        before=outside,
+        after=outside,
+    )
     second = replace(first, document=DocumentId("d2"), start=5, placed=True, verified=True)
     claims = (
         Claim(text=outside, verdict="supported", citations=(first, second), lead=True),
@@ -53,7 +71,16 @@ def report(outside: str = "Plain text.", uri: str = "https://example.org/a") -> 
         answer=outside,
         claims=claims,
         parts=(outside, outside),
-        sources=(SourceNote(source=outside, documents=2, found=3, cited=1, refused=((outside, outside),), reason=outside),),
+        sources=(
+            SourceNote(
+                source=outside,
+                documents=2,
+                found=3,
+                cited=1,
+                refused=((outside, outside),),
+                reason=outside,
+            ),
+        ),
         unanswered=(Gap(question=outside, reason=outside, sources=((outside, outside),)),),
         disagreements=(Disagreement(kind="number", why=outside, sides=(claims[0], claims[2])),),
     )
@@ -86,21 +113,31 @@ def test_only_plain_http_addresses_are_links(uri: str) -> None:
 
 @pytest.mark.parametrize("outside", HOSTILE)
 def test_hostile_text_becomes_no_markup_in_markdown(outside: str) -> None:
-    reader = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable(["table", "strikethrough"])
+    reader = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable(
+        ["table", "strikethrough"]
+    )
 
     def shape(text: str) -> list[str]:
         kinds = []
         for token in reader.parse(report(text, uri="notes/a.txt").to_markdown()):
             kinds.append(token.type)
-            kinds += [child.type for child in token.children or [] if child.type not in ("text", "text_special")]
+            kinds += [
+                child.type
+                for child in token.children or []
+                if child.type not in ("text", "text_special")
+            ]
         return kinds
 
     assert shape(outside) == shape("x" * 8)
 
 
-@pytest.mark.parametrize("outside", ["https://evil.example/beacon", "www.evil.example and me@evil.example"])
+@pytest.mark.parametrize(
+    "outside", ["https://evil.example/beacon", "www.evil.example and me@evil.example"]
+)
 def test_bare_addresses_are_broken_up_for_readers_that_link_them(outside: str) -> None:
-    assert not re.search(r"https://evil|www\.evil|\w@evil", report(outside, uri="a.txt").to_markdown())
+    assert not re.search(
+        r"https://evil|www\.evil|\w@evil", report(outside, uri="a.txt").to_markdown()
+    )
 
 
 def test_characters_that_reorder_or_hide_text_are_spelled_out() -> None:
@@ -145,7 +182,9 @@ def test_html_is_the_same_each_time_and_loads_nothing() -> None:
 
 def test_unsupported_sentence_is_marked_and_counted() -> None:
     html = tree(report("Odd."))
-    assert html.css_first(".weak").text() == "Odd." and "unsupported" in html.css_first(".tag").text()
+    assert (
+        html.css_first(".weak").text() == "Odd." and "unsupported" in html.css_first(".tag").text()
+    )
     assert "1 sentence unsupported" in html.css_first(".bar").text()
     assert "*(unsupported" in report("Odd.").to_markdown()
 
@@ -156,7 +195,11 @@ def test_notes_on_disagreement_gaps_and_sources_are_there() -> None:
 
 
 def test_report_that_abstains_says_so_first() -> None:
-    made = Report(question="Why?", answer="Nothing in the sources answers this. The search found nothing.", abstained=True)
+    made = Report(
+        question="Why?",
+        answer="Nothing in the sources answers this. The search found nothing.",
+        abstained=True,
+    )
     html = tree(made)
     assert html.css_first(".lead").text().startswith("Nothing in the sources answers this.")
     assert html.css_first(".state").text() == "Nothing found" and not html.css("aside")
@@ -169,14 +212,26 @@ def test_plain_address_stays_a_link(uri: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", [*LINKS, "https://", "https://exa mple.org", "http://[bad", "https://x.org:port/", "https://x.org/\nb", "HTTPS:/x"]
+    "uri",
+    [
+        *LINKS,
+        "https://",
+        "https://exa mple.org",
+        "http://[bad",
+        "https://x.org:port/",
+        "https://x.org/\nb",
+        "HTTPS:/x",
+    ],
 )
 def test_odd_address_is_no_link(uri: str) -> None:
     assert link(uri) == ""
 
 
 def test_a_search_engine_is_not_said_to_hold_no_documents() -> None:
-    found, none = SourceNote(source="web", found=2, cited=1), SourceNote(source="papers", reason="It is empty.")
+    found, none = (
+        SourceNote(source="web", found=2, cited=1),
+        SourceNote(source="papers", reason="It is empty."),
+    )
     drawn = replace(report(), sources=(found, none)).to_markdown()
     assert "- **web**: 2 passages found, 1 cited." in drawn
     assert "- **papers**: 0 documents, 0 passages found, 0 cited. It is empty." in drawn

@@ -1,4 +1,6 @@
-"""Reports as Word files and notebooks: they open, they hold every sentence and quote, and hostile text stays text."""
+"""Reports as Word files and notebooks: they open, they hold every sentence and quote, and hostile
+text stays text.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,13 @@ def test_a_word_file_holds_every_sentence_and_every_quote(tmp_path: Path) -> Non
 def test_a_word_file_takes_hostile_text_as_text_and_holds_no_link(tmp_path: Path) -> None:
     made = report()
     claims = tuple(
-        replace(claim, text=HOSTILE, citations=tuple(replace(c, title=HOSTILE, uri="javascript:alert(1)") for c in claim.citations))
+        replace(
+            claim,
+            text=HOSTILE,
+            citations=tuple(
+                replace(c, title=HOSTILE, uri="javascript:alert(1)") for c in claim.citations
+            ),
+        )
         for claim in made.claims
     )
     path = replace(made, claims=claims, question=HOSTILE).save(tmp_path / "r.docx")
@@ -44,7 +52,10 @@ def test_a_word_file_takes_hostile_text_as_text_and_holds_no_link(tmp_path: Path
 
 def test_the_same_report_gives_a_notebook_that_is_valid_and_the_same(tmp_path: Path) -> None:
     made = replace(report(), run_id="0199-run")
-    first, second = made.save(tmp_path / "a.ipynb").read_text(), made.save(tmp_path / "b.ipynb").read_text()
+    first, second = (
+        made.save(tmp_path / "a.ipynb").read_text(),
+        made.save(tmp_path / "b.ipynb").read_text(),
+    )
     assert first == second
     notebook = nbformat.reads(first, as_version=4)
     nbformat.validate(notebook)
@@ -55,5 +66,7 @@ def test_the_same_report_gives_a_notebook_that_is_valid_and_the_same(tmp_path: P
 
 @pytest.mark.parametrize("name", ["r.docx", "r.ipynb"])
 def test_an_abstained_report_can_be_saved_too(tmp_path: Path, name: str) -> None:
-    made = replace(report(), claims=(), abstained=True, answer="Nothing in the sources answers this.")
+    made = replace(
+        report(), claims=(), abstained=True, answer="Nothing in the sources answers this."
+    )
     assert made.save(tmp_path / name).stat().st_size > 100

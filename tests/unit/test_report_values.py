@@ -10,14 +10,31 @@ import pytest
 
 from sentient_kernel.errors import UsageError
 from sentient_kernel.ids import DocumentId, RunId
-from sentient_kernel.report.report import Citation, Claim, Cost, Disagreement, Gap, Report, SourceNote
+from sentient_kernel.report.report import (
+    Citation,
+    Claim,
+    Cost,
+    Disagreement,
+    Gap,
+    Report,
+    SourceNote,
+)
 from sentient_kernel.research.verify.claims import check_report
 
 TEXT = "Biochar holds water. Sand does not."
 
 
-def citation(start: int, end: int, document: str = "d1", uri: str = "https://example.org/a") -> Citation:
-    return Citation(document=DocumentId(document), title="A {trial} & more", uri=uri, start=start, end=end, quote=TEXT[start:end])
+def citation(
+    start: int, end: int, document: str = "d1", uri: str = "https://example.org/a"
+) -> Citation:
+    return Citation(
+        document=DocumentId(document),
+        title="A {trial} & more",
+        uri=uri,
+        start=start,
+        end=end,
+        quote=TEXT[start:end],
+    )
 
 
 def report() -> Report:
@@ -31,9 +48,17 @@ def report() -> Report:
         question="Does biochar hold water?",
         answer="Biochar holds water.",
         claims=claims,
-        sources=(SourceNote(source="papers/", documents=2, found=2, cited=2, refused=(("c.pdf", "broken"),)),),
-        unanswered=(Gap(question="For how long?", reason="Nothing.", sources=(("papers/", "None."),)),),
-        disagreements=(Disagreement(kind="number", why="They differ.", sides=(claims[0], claims[1])),),
+        sources=(
+            SourceNote(
+                source="papers/", documents=2, found=2, cited=2, refused=(("c.pdf", "broken"),)
+            ),
+        ),
+        unanswered=(
+            Gap(question="For how long?", reason="Nothing.", sources=(("papers/", "None."),)),
+        ),
+        disagreements=(
+            Disagreement(kind="number", why="They differ.", sides=(claims[0], claims[1])),
+        ),
         cost=Cost(seconds=1.5),
         run_id=RunId("r1"),
         parts=("Does biochar hold water?",),
@@ -112,8 +137,13 @@ def test_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_repr_is_one_stable_line() -> None:
-    assert repr(report()) == "Report('Does biochar hold water?', 3 claims, 2 citations, 0 unsupported)"
-    assert "\n" not in repr(replace(report(), question="a\nb" * 100)) and len(repr(replace(report(), question="a\nb" * 100))) < 140
+    assert (
+        repr(report()) == "Report('Does biochar hold water?', 3 claims, 2 citations, 0 unsupported)"
+    )
+    assert (
+        "\n" not in repr(replace(report(), question="a\nb" * 100))
+        and len(repr(replace(report(), question="a\nb" * 100))) < 140
+    )
     assert repr(Report(question="Why?", abstained=True)) == "Report('Why?', nothing found)"
 
 

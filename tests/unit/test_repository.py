@@ -23,10 +23,16 @@ OF_A_MACHINE = re.compile(
 
 
 def tracked() -> list[Path]:
-    done = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, check=False)
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, check=False
+    )
     if done.returncode:
         pytest.skip("this is no checkout")
-    return [path for name in done.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()]
+    return [
+        path
+        for name in done.stdout.decode().split("\0")
+        if name and (path := ROOT / name).is_file()
+    ]
 
 
 def contents(path: Path) -> list[str]:

@@ -1,4 +1,6 @@
-"""What a request wants to know, told from how it wants it: list numbers, courtesy, wishes for length, layout and language."""
+"""What a request wants to know, told from how it wants it: list numbers, courtesy, wishes for
+length, layout and language.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,16 @@ def test_question_that_is_about_form_stays_whole(question: str) -> None:
 
 
 def test_rule_holds_for_requests_that_it_was_not_made_by() -> None:
-    assert sum(right(request, wanted) for request, wanted in ASIDE) >= 29  # of 30: "del" of "Háblame del faro" is taken off too
+    assert (
+        sum(right(request, wanted) for request, wanted in ASIDE) >= 29
+    )  # of 30: "del" of "Háblame del faro" is taken off too
     assert sum(subject(question) == question for question in SAME_ASIDE) == len(SAME_ASIDE)
 
 
-@pytest.mark.parametrize("question", ["HOW FAR DO HONEY BEES FLY?", "How Far Do Honey Bees Fly?", "how far do honey bees fly?"])
+@pytest.mark.parametrize(
+    "question",
+    ["HOW FAR DO HONEY BEES FLY?", "How Far Do Honey Bees Fly?", "how far do honey bees fly?"],
+)
 def test_capitals_throughout_make_no_names(question: str) -> None:
     assert asked(subject(question)) == asked("How far do honey bees fly?")
 
@@ -44,7 +51,9 @@ def test_capital_that_begins_a_sentence_makes_no_name() -> None:
 
 
 def test_wishes_that_sentences_of_the_sources_cannot_follow_are_told() -> None:
-    assert read("How far do bees fly? Answer in German, in two sentences.").unmet == ("Answer in German, in two sentences.",)
+    assert read("How far do bees fly? Answer in German, in two sentences.").unmet == (
+        "Answer in German, in two sentences.",
+    )
     assert read("Which bees sting, in a table").unmet == ("in a table",)
     assert read("How far do bees fly? Cite your sources, please.").unmet == ()
 
@@ -55,7 +64,9 @@ def test_any_request_keeps_a_subject(request_: str) -> None:
     assert bool(content(left)) == bool(content(request_)) and len(left) <= len(request_)
 
 
-PIECES = """in a |(a) |please |with the |a|write a short |: |as an |tell me everything |- |1) |in """.split("|")
+PIECES = """in a |(a) |please |with the |a|write a short |: |as an |tell me everything |- |1) |in """.split(
+    "|"
+)
 PIECES += ["in at most ten short ", "i would like to ", "what do the the "]
 
 

@@ -1,4 +1,6 @@
-"""Citations as models write them, in a sentence or beside it, lead to the quotes that they number."""
+"""Citations as models write them, in a sentence or beside it, lead to the quotes that they
+number.
+"""
 
 from __future__ import annotations
 
@@ -66,17 +68,33 @@ def test_a_number_in_parentheses_is_said_where_numbers_stand_beside_the_sentence
 
 
 def test_a_number_beyond_the_last_quote_is_taken_out_and_leads_nowhere() -> None:
-    assert claims_of({"claims": [{"text": f"{BUILT[:-1]} [99].", "cites": [1]}]}, 5) == [(BUILT, (0,))]
+    assert claims_of({"claims": [{"text": f"{BUILT[:-1]} [99].", "cites": [1]}]}, 5) == [
+        (BUILT, (0,))
+    ]
 
 
 @pytest.mark.parametrize(
-    "value", [None, True, {}, [], "In 1874", "one", {"a": {"b": {"c": {"d": {"e": 1}}}}}, [[[[[[1]]]]]], -1, float("nan")]
+    "value",
+    [
+        None,
+        True,
+        {},
+        [],
+        "In 1874",
+        "one",
+        {"a": {"b": {"c": {"d": {"e": 1}}}}},
+        [[[[[[1]]]]]],
+        -1,
+        float("nan"),
+    ],
 )
 def test_what_is_no_number_of_a_quote_leads_nowhere(value: Any) -> None:
     assert claims_of({"claims": [{"text": BUILT, "cites": value}]}, 5) == [(BUILT, ())]
 
 
-@pytest.mark.parametrize("bad", ["[" * 600, "(1" * 300, "[1" * 300, "1," * 300, "¹" * 600, "[1, " * 150, "【1†" * 200])
+@pytest.mark.parametrize(
+    "bad", ["[" * 600, "(1" * 300, "[1" * 300, "1," * 300, "¹" * 600, "[1, " * 150, "【1†" * 200]
+)
 def test_no_text_takes_long(bad: str) -> None:
     began = time.perf_counter()
     for _ in range(10):
@@ -85,21 +103,40 @@ def test_no_text_takes_long(bad: str) -> None:
     assert time.perf_counter() - began < 0.5
 
 
-# -- what else comes back --------------------------------------------------------------------------------------------------
+# -- what else comes back --------------------------------------------------------------------------
 
-KNOWN = [SubQuestion(id=0, text="Where was the buyer of Lumen born?", query="Where was the buyer of Lumen born?")]
+KNOWN = [
+    SubQuestion(
+        id=0, text="Where was the buyer of Lumen born?", query="Where was the buyer of Lumen born?"
+    )
+]
 
 
 def test_a_follow_up_with_known_words_and_a_new_query_is_searched() -> None:
-    asked = {"questions": [{"question": KNOWN[0].text, "query": "Brightwell born"}, {"question": "", "query": "Lumen bought"}]}
-    assert [(part.text, part.query, part.taint) for part in further(asked, KNOWN, 3, ("notes",))] == [
+    asked = {
+        "questions": [
+            {"question": KNOWN[0].text, "query": "Brightwell born"},
+            {"question": "", "query": "Lumen bought"},
+        ]
+    }
+    assert [
+        (part.text, part.query, part.taint) for part in further(asked, KNOWN, 3, ("notes",))
+    ] == [
         ("Brightwell born", "Brightwell born", ("notes",)),
         ("Lumen bought", "Lumen bought", ("notes",)),
     ]
 
 
 def test_a_query_is_searched_once() -> None:
-    asked = {"questions": [{"question": "Other words?", "query": "where was the buyer of lumen born"}, {"question": "A", "query": "b"}] * 2}
+    asked = {
+        "questions": (
+            [
+                {"question": "Other words?", "query": "where was the buyer of lumen born"},
+                {"question": "A", "query": "b"},
+            ]
+            * 2
+        )
+    }
     assert [part.query for part in further(asked, KNOWN, 3, ("notes",))] == ["b"]
 
 

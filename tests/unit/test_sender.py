@@ -1,4 +1,6 @@
-"""The thread that brings news to live views: what fails for one of them, or for a moment, silences nothing."""
+"""The thread that brings news to live views: what fails for one of them, or for a moment, silences
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -50,13 +52,17 @@ def failures() -> list[str]:
 
 
 @pytest.fixture
-def sending(monkeypatch: pytest.MonkeyPatch, failures: list[str]) -> Iterator[Callable[[Pages], Sender]]:
+def sending(
+    monkeypatch: pytest.MonkeyPatch, failures: list[str]
+) -> Iterator[Callable[[Pages], Sender]]:
     monkeypatch.setattr(sender, "REST", 0.05)
     monkeypatch.setattr(sender, "LOCKED", 0.05)
     begun: list[Sender] = []
 
     def begin(pages: Pages) -> Sender:
-        begun.append(Sender(lambda message: {}, lambda error, where: failures.append(f"{where}: {error}")))
+        begun.append(
+            Sender(lambda message: {}, lambda error, where: failures.append(f"{where}: {error}"))
+        )
         begun[-1].add(pages)
         begun[-1].hear(pages, {"kind": "hello", "page": "one"})
         return begun[-1]
@@ -86,7 +92,9 @@ def test_a_page_that_said_hello_gets_its_snapshot_though_the_first_one_failed(
     assert failures == ([] if isinstance(error, OSError) else ["view run: ours"] * 2)
 
 
-def test_a_reply_that_cannot_be_sent_silences_nothing(sending: Callable[[Pages], Sender], failures: list[str]) -> None:
+def test_a_reply_that_cannot_be_sent_silences_nothing(
+    sending: Callable[[Pages], Sender], failures: list[str]
+) -> None:
     pages = Pages(Feed())
     one = sending(pages)
     wait_for(pages, "snapshot")
@@ -100,8 +108,12 @@ def test_a_reply_that_cannot_be_sent_silences_nothing(sending: Callable[[Pages],
     assert failures == ["view run: the line is gone"]
 
 
-@pytest.mark.parametrize("page", [None, "", 7, ["one"], "x" * 61, "../one", "one\n", "\x1b[2J"], ids=repr)
-def test_a_page_without_a_name_or_with_an_odd_one_is_not_heard(sending: Callable[[Pages], Sender], page: Any) -> None:
+@pytest.mark.parametrize(
+    "page", [None, "", 7, ["one"], "x" * 61, "../one", "one\n", "\x1b[2J"], ids=repr
+)
+def test_a_page_without_a_name_or_with_an_odd_one_is_not_heard(
+    sending: Callable[[Pages], Sender], page: Any
+) -> None:
     pages = Pages(Feed())
     one = sending(pages)
     wait_for(pages, "snapshot")
@@ -120,7 +132,9 @@ def test_of_many_pages_the_newest_count(sending: Callable[[Pages], Sender]) -> N
 
 
 @pytest.mark.parametrize("name", [None, 7, "x" * 61, {"a": 1}], ids=repr)
-def test_what_a_page_asks_under_an_odd_name_is_done_and_not_answered(sending: Callable[[Pages], Sender], name: Any) -> None:
+def test_what_a_page_asks_under_an_odd_name_is_done_and_not_answered(
+    sending: Callable[[Pages], Sender], name: Any
+) -> None:
     pages = Pages(Feed())
     one = sending(pages)
     one.hear(pages, {"kind": "do", "page": "one", "id": name})
@@ -139,7 +153,9 @@ class Counter(Feed):
         return None if self.quiet else {"set": {"looks": self.looks}}
 
 
-def test_what_follows_news_gathers_for_a_tenth_of_a_second(sending: Callable[[Pages], Sender]) -> None:
+def test_what_follows_news_gathers_for_a_tenth_of_a_second(
+    sending: Callable[[Pages], Sender],
+) -> None:
     pages = Pages(Counter())
     one = sending(pages)
     wait_for(pages, "snapshot")
@@ -154,7 +170,9 @@ def test_what_follows_news_gathers_for_a_tenth_of_a_second(sending: Callable[[Pa
     assert patches <= (time.monotonic() - begun) / sender.EVERY + 2
 
 
-def test_without_news_a_view_is_looked_at_once_a_heartbeat(sending: Callable[[Pages], Sender], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_news_a_view_is_looked_at_once_a_heartbeat(
+    sending: Callable[[Pages], Sender], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sender, "TICK", 30)
     feed = Counter()
     feed.quiet = True

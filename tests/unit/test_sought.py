@@ -15,7 +15,9 @@ from sentient_kernel.sources.base import Document, Passage
 
 def passage(text: str, title: str = "Notes") -> Passage:
     document = Document(title=title, uri="n.txt", text=text)
-    return Passage(document=document.id, title=title, uri="n.txt", start=0, end=len(text), text=text, score=3.0)
+    return Passage(
+        document=document.id, title=title, uri="n.txt", start=0, end=len(text), text=text, score=3.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,9 @@ def test_kind_of_answer_and_words_that_join_need_not_stand_there(question: str, 
     ],
 )
 def test_thing_that_is_asked_about_has_to_stand_there(question: str) -> None:
-    assert not supported(question, [passage("Honey is sold for 4 euros. Man zahlt eine Führung auf der Burg.")]).ok
+    assert not supported(
+        question, [passage("Honey is sold for 4 euros. Man zahlt eine Führung auf der Burg.")]
+    ).ok
 
 
 @pytest.mark.parametrize(
@@ -98,12 +102,18 @@ def test_verb_and_adjective_are_told_by_their_place(question: str, words: set[st
 
 
 def test_deed_is_asked_for_by_a_question_of_yes_or_no() -> None:
-    assert deed("Did Clara Weidmann study in Zurich?") == {"study"} and not deed("Where did Clara study?")
+    assert deed("Did Clara Weidmann study in Zurich?") == {"study"} and not deed(
+        "Where did Clara study?"
+    )
 
 
 def test_stem_of_another_language_may_differ_in_its_ending() -> None:
-    assert "führung" in reader("Wie lange dauert eine Führung auf der Burg?")("Führungen dauern lange.")
-    assert "führung" not in reader("Wie lange dauert eine Führung auf der Burg?")("Der Führer dauert.")
+    assert "führung" in reader("Wie lange dauert eine Führung auf der Burg?")(
+        "Führungen dauern lange."
+    )
+    assert "führung" not in reader("Wie lange dauert eine Führung auf der Burg?")(
+        "Der Führer dauert."
+    )
     assert reader("How far do bees fly?")("Bees fly.") == ["bee", "fly"]
 
 
@@ -116,7 +126,9 @@ def test_numbers_of_a_question_stay() -> None:
     }
 
 
-@pytest.mark.parametrize("piece", ["what is the ", "how much does ", "der die ", "a b ", "pros and ", "1 "])
+@pytest.mark.parametrize(
+    "piece", ["what is the ", "how much does ", "der die ", "a b ", "pros and ", "1 "]
+)
 def test_hostile_question_is_read_in_no_time(piece: str) -> None:
     text = piece * (20_000 // len(piece))
     start = time.process_time()

@@ -1,4 +1,6 @@
-"""Docstrings of all styles become text that people read, and no docstring, however odd, stops or slows that."""
+"""Docstrings of all styles become text that people read, and no docstring, however odd, stops or
+slows that.
+"""
 
 from __future__ import annotations
 
@@ -131,13 +133,21 @@ def test_fields_take_their_types_from_fields_of_their_own() -> None:
 
 
 def test_marks_inside_a_line_are_resolved() -> None:
-    assert inline("Use :meth:`~DataFrame.loc` or :ref:`the guide <basics>`, ``x[1]`` and `this <https://a.b>`__ [2]_.") == (
-        "Use `loc` or the guide, `x[1]` and this."
+    assert (
+        inline(
+            "Use :meth:`~DataFrame.loc` or :ref:`the guide <basics>`, ``x[1]`` and `this"
+            " <https://a.b>`__ [2]_."
+        )
+        == "Use `loc` or the guide, `x[1]` and this."
     )
-    assert inline("*args and **kwargs, a * b * c, 2**3**4, but *this* and **that**; ``*a*`` stays") == (
-        "*args and **kwargs, a * b * c, 2**3**4, but this and that; `*a*` stays"
+    assert (
+        inline("*args and **kwargs, a * b * c, 2**3**4, but *this* and **that**; ``*a*`` stays")
+        == "*args and **kwargs, a * b * c, 2**3**4, but this and that; `*a*` stays"
     )
-    assert inline(r"A \*star\*, :pep:`484`, |settings.x|, a|b|c, [`Field`][lib.Field]") == "A *star*, PEP 484, settings.x, a|b|c, `Field`"
+    assert (
+        inline(r"A \*star\*, :pep:`484`, |settings.x|, a|b|c, [`Field`][lib.Field]")
+        == "A *star*, PEP 484, settings.x, a|b|c, `Field`"
+    )
 
 
 def test_directives_are_worded_or_dropped_and_their_code_is_code() -> None:
@@ -199,17 +209,28 @@ def test_examples_are_blocks_of_their_own_that_no_sentence_crosses() -> None:
 
 
 def test_long_code_is_cut_into_blocks_that_are_shorter_than_a_passage() -> None:
-    text = render("Code::\n\n" + "\n".join(f"    value_{n} = compute({n}, {n + 1}) + rest" for n in range(200)))
+    text = render(
+        "Code::\n\n"
+        + "\n".join(f"    value_{n} = compute({n}, {n + 1}) + rest" for n in range(200))
+    )
     blocks = text.split("\n\n")[1:]
-    assert all(block.startswith("```\n") and block.endswith("\n```") and len(block.split()) <= 110 for block in blocks)
+    assert all(
+        block.startswith("```\n") and block.endswith("\n```") and len(block.split()) <= 110
+        for block in blocks
+    )
     assert "".join(blocks).count("compute(") == 200
 
 
 def test_tables_name_their_columns() -> None:
     simple = (
-        "Modes:\n\n====  ==========\nMark  Meaning\n====  ==========\n'r'   read it\n'w'   write it,\n      anew\n====  ==========\n\nEnd."
+        "Modes:\n\n====  ==========\nMark  Meaning\n====  ==========\n'r'   read it\n'w'   write"
+        " it,\n      anew\n====  ==========\n\nEnd."
     )
-    assert render(simple).split("\n\n") == ["Modes:", "| Mark: 'r' | Meaning: read it |\n| Mark: 'w' | Meaning: write it, anew |", "End."]
+    assert render(simple).split("\n\n") == [
+        "Modes:",
+        "| Mark: 'r' | Meaning: read it |\n| Mark: 'w' | Meaning: write it, anew |",
+        "End.",
+    ]
     grid = "+---+-----+\n| a | b   |\n+===+=====+\n| 1 | two |\n|   | or  |\n+---+-----+\n"
     assert render(grid) == "| a: 1 | b: two or |"
     columns = "Marks are:\n    '.'    Any character\n           but one.\n    '^'    The start.\n"
@@ -217,22 +238,44 @@ def test_tables_name_their_columns() -> None:
 
 
 def test_lists_keep_their_items_and_what_is_nested_in_them() -> None:
-    doc = "Kinds:\n\n* one\n  goes on\n\n  - inner *a*\n  - inner b\n* **two** - lazy\nline\n\n1. first\n2. second\n"
-    assert render(doc) == "Kinds:\n\n- one goes on\n  - inner a\n  - inner b\n- two - lazy line\n1. first\n2. second"
+    doc = (
+        "Kinds:\n\n* one\n  goes on\n\n  - inner *a*\n  - inner b\n* **two** - lazy\nline\n\n1."
+        " first\n2. second\n"
+    )
+    assert (
+        render(doc)
+        == "Kinds:\n\n- one goes on\n  - inner a\n  - inner b\n- two - lazy line\n1. first\n2."
+        " second"
+    )
 
 
 def test_headings_lose_their_underlines_and_boxes_of_markdown_their_marks() -> None:
-    assert render("=====\nTitle\n=====\n\nText.\n\nPart\n~~~~\nMore.\n\n-----\n\nEnd.") == "Title\n\nText.\n\nPart\n\nMore.\n\nEnd."
-    assert render('!!! note "Mind"\n    This.\n\n!!! abstract "Usage"\n    [x](y)\n\nEnd.') == "Note: Mind\n\nThis.\n\nEnd."
+    assert (
+        render("=====\nTitle\n=====\n\nText.\n\nPart\n~~~~\nMore.\n\n-----\n\nEnd.")
+        == "Title\n\nText.\n\nPart\n\nMore.\n\nEnd."
+    )
+    assert (
+        render('!!! note "Mind"\n    This.\n\n!!! abstract "Usage"\n    [x](y)\n\nEnd.')
+        == "Note: Mind\n\nThis.\n\nEnd."
+    )
 
 
 def test_a_document_begins_with_the_signature_and_then_says_what_the_thing_is() -> None:
     assert (
-        described("os.walk", "os.walk(top)", "Yields\nfolders.\n\nMore.") == "```\nos.walk(top)\n```\n\nos.walk: Yields folders.\n\nMore."
+        described("os.walk", "os.walk(top)", "Yields\nfolders.\n\nMore.")
+        == "```\nos.walk(top)\n```\n\nos.walk: Yields folders.\n\nMore."
     )
-    assert described("numpy.array", "", "array(object)\n\nMakes one.") == "```\narray(object)\n```\n\nnumpy.array: Makes one."
+    assert (
+        described("numpy.array", "", "array(object)\n\nMakes one.")
+        == "```\narray(object)\n```\n\nnumpy.array: Makes one."
+    )
     assert described("a.b", "", ">>> b()\n1").startswith("a.b\n\n```\n>>> b()")
-    assert [short_name(name) for name in ("lib", "lib.x.y.Cls.meth", "lib.x.Cls", "lib.x.go")] == ["lib", "Cls.meth", "x.Cls", "x.go"]
+    assert [short_name(name) for name in ("lib", "lib.x.y.Cls.meth", "lib.x.Cls", "lib.x.go")] == [
+        "lib",
+        "Cls.meth",
+        "x.Cls",
+        "x.go",
+    ]
 
 
 @given(st.text(alphabet=" \t\nab:.`*-=~|>+[]()#@_\\{}'\"1,x", max_size=400))
@@ -247,7 +290,13 @@ PIECES = """Parameters|----------|x : int|    What it is.|Args:|    y (str): Tex
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(("", "", "    ", "        ")), st.sampled_from([*re.split(r"[|\n]", PIECES), "| a |"])), max_size=14)
+    st.lists(
+        st.tuples(
+            st.sampled_from(("", "", "    ", "        ")),
+            st.sampled_from([*re.split(r"[|\n]", PIECES), "| a |"]),
+        ),
+        max_size=14,
+    )
 )
 def test_any_mixture_of_marks_is_rendered(lines: list[tuple[str, str]]) -> None:
     text = render("\n".join(indent + piece for indent, piece in lines))
@@ -290,23 +339,47 @@ def test_words_of_a_docstring_are_kept() -> None:
 
 
 def passage(name: str, *, start: int = 0, score: float = 1.0) -> Passage:
-    return Passage(document=DocumentId(name), title=f"{name} (lib 1)", uri=name, start=start, end=start + 4, text="text", score=score)
+    return Passage(
+        document=DocumentId(name),
+        title=f"{name} (lib 1)",
+        uri=name,
+        start=start,
+        end=start + 4,
+        text="text",
+        score=score,
+    )
 
 
 def test_what_a_question_names_counts_more_and_errors_less() -> None:
     asked = AskedNames("What is the difference between loc and iloc?")
-    weights = {name: asked.weight(passage(name), {"exported": True}) for name in ("lib.Frame.loc", "lib.Frame.iat", "lib.IatError")}
+    weights = {
+        name: asked.weight(passage(name), {"exported": True})
+        for name in ("lib.Frame.loc", "lib.Frame.iat", "lib.IatError")
+    }
     assert weights["lib.Frame.loc"] > weights["lib.Frame.iat"] > weights["lib.IatError"]
-    assert AskedNames("Which error?").weight(passage("lib.LocError"), {}) > AskedNames("Which one?").weight(passage("lib.LocError"), {})
-    first, later = (AskedNames("How?").weight(passage("lib.go", start=start), {}) for start in (0, 900))
-    assert first > later > AskedNames("How?").weight(passage("lib.go", start=900), {"exported": False})
-    assert AskedNames("httpx redirects").weight(passage("httpx.get"), {}) > AskedNames("redirects").weight(passage("httpx.get"), {})
+    assert AskedNames("Which error?").weight(passage("lib.LocError"), {}) > AskedNames(
+        "Which one?"
+    ).weight(passage("lib.LocError"), {})
+    first, later = (
+        AskedNames("How?").weight(passage("lib.go", start=start), {}) for start in (0, 900)
+    )
+    assert (
+        first > later > AskedNames("How?").weight(passage("lib.go", start=900), {"exported": False})
+    )
+    assert AskedNames("httpx redirects").weight(passage("httpx.get"), {}) > AskedNames(
+        "redirects"
+    ).weight(passage("httpx.get"), {})
 
 
 def test_a_document_with_several_fitting_passages_leads_and_shows_what_it_is() -> None:
     many = [passage("lib.many", start=start) for start in (500, 900, 0)]
     one = passage("lib.one")
-    assert ordered([(3.0, one), (2.9, many[0]), (2.0, many[1]), (0.1, many[2])]) == [many[0], many[2], one, many[1]]
+    assert ordered([(3.0, one), (2.9, many[0]), (2.0, many[1]), (0.1, many[2])]) == [
+        many[0],
+        many[2],
+        one,
+        many[1],
+    ]
     assert ordered([]) == []
 
 

@@ -16,7 +16,9 @@ SECRET = b"the secret outside"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder with a file, beside a sibling of the same prefix with a secret, and all kinds of links to that."""
+    """A folder with a file, beside a sibling of the same prefix with a secret, and all kinds of
+    links to that.
+    """
     (tmp_path / "data2").mkdir()
     (tmp_path / "data2" / "secret.txt").write_bytes(SECRET)
     (tmp_path / "secret.txt").write_bytes(SECRET)
@@ -138,7 +140,9 @@ def test_a_walk_follows_no_link_and_names_those_that_lead_out(root: Path) -> Non
     }
 
 
-def test_a_link_that_stays_inside_is_passed_over_since_its_target_is_found_itself(tmp_path: Path) -> None:
+def test_a_link_that_stays_inside_is_passed_over_since_its_target_is_found_itself(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "a.txt").write_text("a")
     (tmp_path / "b.txt").symlink_to("a.txt")
     assert [one.relative for one in walk(tmp_path.resolve())] == ["a.txt"]

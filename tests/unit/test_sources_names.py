@@ -13,7 +13,9 @@ LONG = "Says at some length what it does, so that it is worth keeping."
 
 def names(**sources: str) -> Names:
     """Names of a distribution given as name__of__module="source"."""
-    texts = {key.replace("__", "."): textwrap.dedent(text).encode() for key, text in sources.items()}
+    texts = {
+        key.replace("__", "."): textwrap.dedent(text).encode() for key, text in sources.items()
+    }
     packages = {name for name in texts if any(other.startswith(f"{name}.") for other in texts)}
     return Names(texts, lambda name: read_module(texts[name], name, name in packages))
 
@@ -24,7 +26,10 @@ def public(found: Names) -> dict[str, tuple[str, bool]]:
 
 def test_what_a_package_exports_carries_its_public_name() -> None:
     found = names(
-        lib="from lib.core.api import Frame\nfrom ._inner import make as build\n__all__ = ['Frame', 'build']",
+        lib=(
+            "from lib.core.api import Frame\nfrom ._inner import make as build\n__all__ = ['Frame',"
+            " 'build']"
+        ),
         lib__core="",
         lib__core__api="from .frame import *",
         lib__core__frame="class Frame: 'A frame.'\nclass Hidden: 'Not exported.'",
@@ -40,7 +45,11 @@ def test_what_a_package_exports_carries_its_public_name() -> None:
 
 def test_a_computed_list_of_exports_is_only_a_part_of_them() -> None:
     found = names(
-        lib="from . import _a\nfrom ._a import mean\n__all__ = ['one', 'two', 'three'] + list(_a.more)", lib___a="def mean(): 'Averages.'"
+        lib=(
+            "from . import _a\nfrom ._a import mean\n__all__ = ['one', 'two', 'three'] +"
+            " list(_a.more)"
+        ),
+        lib___a="def mean(): 'Averages.'",
     )
     assert public(found) == {"lib.mean": ("lib._a:mean", True)}
 
@@ -63,7 +72,16 @@ def test_names_under_type_checking_and_fallbacks_count() -> None:
 
 
 def test_a_circle_of_imports_ends() -> None:
-    assert public(names(lib="from ._a import x", lib___a="from ._b import x", lib___b="from ._a import x\nfrom lib import *")) == {}
+    assert (
+        public(
+            names(
+                lib="from ._a import x",
+                lib___a="from ._b import x",
+                lib___b="from ._a import x\nfrom lib import *",
+            )
+        )
+        == {}
+    )
 
 
 def test_internal_modules_count_where_a_package_exports_nothing() -> None:
@@ -85,11 +103,17 @@ def test_a_public_class_offers_what_private_bases_give_it_and_their_docstrings()
             class Methods:
                 def upper(self): 'Makes letters big.'
         """,
-        lib___i="class Mixin:\n    def loc(self): 'Locates.'\n    def head(self, n): 'First rows.'\n    def _no(self): 'Private.'",
+        lib___i=(
+            "class Mixin:\n    def loc(self): 'Locates.'\n    def head(self, n): 'First rows.'\n   "
+            " def _no(self): 'Private.'"
+        ),
     )
     items = {item.public: item for item in found.all()}
     classes = {(item.module, item.qualname) for item in items.values()}
-    offered = {name: f"{module}:{qualname}" for module, qualname, name, _ in found.members(items["lib.Frame"], classes)}
+    offered = {
+        name: f"{module}:{qualname}"
+        for module, qualname, name, _ in found.members(items["lib.Frame"], classes)
+    }
     assert offered == {
         "own": "lib._f:Frame.own",
         "str.upper": "lib._f:Methods.upper",
@@ -103,7 +127,9 @@ def test_signatures_are_written_without_self_and_long_ones_without_annotations()
         b"class A:\n    def __init__(self, x: int = 1) -> None: 'Makes.'\n"
         b"    @property\n    def p(self): 'P.'\n    @staticmethod\n    def s(self): 'S.'\n"
         b"async def go(a, /, *b: 'str', c=[1,  2], **d) -> int: 'Goes.'\n"
-        b"def long(" + b", ".join(b"argument%d: dict[str, list[int]] = None" % n for n in range(30)) + b"): 'Long.'\n",
+        b"def long("
+        + b", ".join(b"argument%d: dict[str, list[int]] = None" % n for n in range(30))
+        + b"): 'Long.'\n",
         "lib",
         False,
     )
@@ -127,7 +153,11 @@ def test_docstrings_given_to_things_in_c_are_found() -> None:
         "x",
         False,
     )
-    assert module.newdocs == [("numpy._core", "array", "Makes\none."), ("numpy", "ndarray.sort", "Sorts."), ("torch", "abs", "Abs.")]
+    assert module.newdocs == [
+        ("numpy._core", "array", "Makes\none."),
+        ("numpy", "ndarray.sort", "Sorts."),
+        ("torch", "abs", "Abs."),
+    ]
 
 
 def test_tests_copies_and_data_are_no_modules() -> None:
@@ -154,11 +184,23 @@ def test_tests_copies_and_data_are_no_modules() -> None:
 
 
 def test_what_is_left_out_is_named_like_it() -> None:
-    assert [left_out(name) for name in ("a.tests.b", "a.test_b", "a.b_test", "a.conftest", "a.vendor.b", "a.testing", "latest")] == [
-        True
-    ] * 5 + [False] * 2
+    assert [
+        left_out(name)
+        for name in (
+            "a.tests.b",
+            "a.test_b",
+            "a.b_test",
+            "a.conftest",
+            "a.vendor.b",
+            "a.testing",
+            "latest",
+        )
+    ] == [True] * 5 + [False] * 2
 
 
 def test_badges_are_no_part_of_a_readme() -> None:
-    text = "# Lib\n[![CI](https://x/badge.svg)](https://x)\n<p align='center'>\n.. image:: x.png\n   :target: y\nLib does <b>this</b>.\n<https://x.example>\n"
+    text = (
+        "# Lib\n[![CI](https://x/badge.svg)](https://x)\n<p align='center'>\n.. image:: x.png\n  "
+        " :target: y\nLib does <b>this</b>.\n<https://x.example>\n"
+    )
     assert _undecorated(text) == "# Lib\nLib does <b>this</b>.\n<https://x.example>\n"

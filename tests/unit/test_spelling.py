@@ -1,4 +1,6 @@
-"""What is misspelt is asked about: sources, files, settings, commands, options and magics; providers of models are in test_models."""
+"""What is misspelt is asked about: sources, files, settings, commands, options and magics;
+providers of models are in test_models.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def wb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sk.Workbench:
         ("heahtland", "heathland"),
     ],
 )
-def test_a_misspelt_source_is_asked_about_and_nothing_begins(wb: sk.Workbench, given: str, meant: str) -> None:
+def test_a_misspelt_source_is_asked_about_and_nothing_begins(
+    wb: sk.Workbench, given: str, meant: str
+) -> None:
     with wb:
         wb.add("papers", name="heathland")
         said = rf"There is no source, file or folder '{given}'\. Did you mean '{meant}'\?"
@@ -45,12 +49,20 @@ def test_a_misspelt_source_is_asked_about_and_nothing_begins(wb: sk.Workbench, g
 
 
 def test_a_source_that_is_like_none_is_told_what_there_could_be(wb: sk.Workbench) -> None:
-    with wb, pytest.raises(sk.UsageError, match=r"'quux'\. Give a folder, a file, an address, 'packages', 'web'"):
+    with (
+        wb,
+        pytest.raises(
+            sk.UsageError, match=r"'quux'\. Give a folder, a file, an address, 'packages', 'web'"
+        ),
+    ):
         wb.add("quux")
 
 
 def test_a_misspelt_setting_is_told_once_and_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SENTIENT_MODLE", "openai:x")
@@ -59,11 +71,15 @@ def test_a_misspelt_setting_is_told_once_and_in_a_sentence(
     settings._told.clear()
     for _ in range(2):
         sk.Workbench(tmp_path / "home").close()
-    assert [(one.name, one.levelname, one.message) for one in caplog.records] == [("sentient_kernel", "WARNING", said)]
+    assert [(one.name, one.levelname, one.message) for one in caplog.records] == [
+        ("sentient_kernel", "WARNING", said)
+    ]
     settings._told.clear()
     assert main(["runs"]) == 0
     assert capsys.readouterr().err == f"sentient-kernel: {said}\n"
-    with pytest.raises(sk.ConfigurationError, match=r"There is no setting 'modle'\. Did you mean 'model'\?"):
+    with pytest.raises(
+        sk.ConfigurationError, match=r"There is no setting 'modle'\. Did you mean 'model'\?"
+    ):
         sk.Settings.load(modle="openai:x")
 
 
@@ -78,7 +94,9 @@ def test_a_misspelt_setting_is_told_once_and_in_a_sentence(
         (["research", "Why?", "--approve", "aks"], "'ask'"),
     ],
 )
-def test_a_misspelt_command_or_option_is_asked_about(words: list[str], meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_misspelt_command_or_option_is_asked_about(
+    words: list[str], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         main(words)
     err = capsys.readouterr().err

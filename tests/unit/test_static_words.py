@@ -1,4 +1,5 @@
-"""What is left of a static view where styles, classes and colours are taken away: the same words, apart from each other, in their order.
+"""What is left of a static view where styles, classes and colours are taken away: the same words,
+apart from each other, in their order.
 
 So read it an untrusted notebook, GitHub, mail, and whoever copies the text.
 """
@@ -25,7 +26,9 @@ BEES = Path(__file__).parents[2] / "notebooks" / "data" / "bees"
 async def asks(ctx: Any) -> Any:
     await ctx.emit("half way", progress=0.5)
     await ctx.step(int, "1")
-    return await ctx.approve("Open these?", {"hives": ["oak", "heath"], "at": {"noon": True}}, expires=60)
+    return await ctx.approve(
+        "Open these?", {"hives": ["oak", "heath"], "at": {"noon": True}}, expires=60
+    )
 
 
 @sk.workflow
@@ -46,7 +49,9 @@ def bare(drawn: str) -> str:
 
 
 def read(drawn: str) -> str:
-    """Returns the text of a view, with all of its elements taken out and nothing put in their place."""
+    """Returns the text of a view, with all of its elements taken out and nothing put in their
+    place.
+    """
     return re.sub(r"\s+", " ", LexborHTMLParser(bare(drawn)).body.text()).strip()  # type: ignore[union-attr]
 
 
@@ -74,16 +79,30 @@ def test_no_two_words_run_into_one_without_styles(wb: sk.Workbench) -> None:
         "inbox": approvals_html(wb.approvals),
         "errors": errors_html(*wb._folds.errors()[:2]),
     }
-    views |= {name: table._repr_html_() for name, table in (("runs", wb.runs), ("steps", failing.steps), ("sources", research.sources))}
+    views |= {
+        name: table._repr_html_()
+        for name, table in (
+            ("runs", wb.runs),
+            ("steps", failing.steps),
+            ("sources", research.sources),
+        )
+    }
     for name, drawn in views.items():
         assert drawn and re.findall(r"\w+", read(drawn)) == apart(drawn), name
-    assert "Partly answered · How far do honey bees fly, and what is tungsten? " in read(views["report"])
-    assert re.search(r"answers 1 of 2 parts · \d of \d quotes stand at their place · 1 source asked", read(views["report"]))
+    assert "Partly answered · How far do honey bees fly, and what is tungsten? " in read(
+        views["report"]
+    )
+    assert re.search(
+        r"answers 1 of 2 parts · \d of \d quotes stand at their place · 1 source asked",
+        read(views["report"]),
+    )
     assert re.search(r"\w\. \[1\] \w", read(views["report"]))
     assert "Evidence: 2 [1] Some text., not at its place" in read(views["all kinds of notes"])
     assert "Some text. (unsupported) " in read(views["all kinds of notes"])
     assert "Partly answered · How far do honey bees fly" in read(views["line"])
-    assert "Waiting for you · asks" in read(views["run that asks"]) and " · 50% · " in read(views["run that asks"])
+    assert "Waiting for you · asks" in read(views["run that asks"]) and " · 50% · " in read(
+        views["run that asks"]
+    )
     assert "Steps: 1 failed · 1 retried" in read(views["run that failed"])
     asking.cancel()
 

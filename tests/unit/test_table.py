@@ -33,12 +33,25 @@ class Thing:
     _decide: object = None
 
 
-ONE = Thing(name="a", count=7, share=0.5, at=NOON, error=BROKEN, parts=(("x", 1),), given={"k": [1, Thing(name="in")]})
+ONE = Thing(
+    name="a",
+    count=7,
+    share=0.5,
+    at=NOON,
+    error=BROKEN,
+    parts=(("x", 1),),
+    given={"k": [1, Thing(name="in")]},
+)
 
 
 def test_a_table_is_an_immutable_sequence() -> None:
     table = Table([Thing(name="a"), Thing(name="b"), Thing(name="c")])
-    assert (table[0].name, table[-1].name, len(table), [t.name for t in table]) == ("a", "c", 3, ["a", "b", "c"])
+    assert (table[0].name, table[-1].name, len(table), [t.name for t in table]) == (
+        "a",
+        "c",
+        3,
+        ["a", "b", "c"],
+    )
     assert table[1:] == Table([Thing(name="b"), Thing(name="c")])
     assert isinstance(table[1:], Table)
     assert hash(table[:1]) == hash(Table([Thing(name="a")]))
@@ -59,11 +72,17 @@ def test_text_is_aligned_bounded_and_without_address() -> None:
     assert lines[-1] == "… and 5 more"
     assert (repr(table), repr(table[:1])) == ("Table of 25 things", "Table of 1 thing")
     assert str(Table((), Thing)) == "No things."
-    assert " at 0x" not in str(Table([Thing(name="o", given=object())])) + Table([Thing(name="o", given=object())])._repr_html_()
+    assert (
+        " at 0x"
+        not in str(Table([Thing(name="o", given=object())]))
+        + Table([Thing(name="o", given=object())])._repr_html_()
+    )
 
 
 def test_text_stays_aligned_with_wide_characters_and_in_one_line_with_hostile_ones() -> None:
-    lines = str(Table([Thing(name="土壤", count=1), Thing(name="ab\ncd\x1b[2J\u202e", count=2)])).splitlines()
+    lines = str(
+        Table([Thing(name="土壤", count=1), Thing(name="ab\ncd\x1b[2J\u202e", count=2)])
+    ).splitlines()
     assert len(lines) == 3
     assert lines[1] == "土壤" + " " * 26 + "1"
     assert lines[2] == "ab cd[U+001B][2J[U+202E]" + " " * 6 + "2"
@@ -103,7 +122,9 @@ def test_rows_may_be_named_tuples_models_and_values_of_other_rooms() -> None:
     record = Record(Seq(1), RunId("r"), 5, "heartbeat", b"{}")
     assert Table([record]).columns == ("seq", "run", "at", "kind", "body", "origin")
     assert Table([BROKEN]).to_frame()["type"][0] == "httpx.ReadTimeout"
-    passage = Passage(document=DocumentId("d"), title="T", uri="u", start=0, end=3, text="abc", score=0.25)
+    passage = Passage(
+        document=DocumentId("d"), title="T", uri="u", start=0, end=3, text="abc", score=0.25
+    )
     assert Table([passage]).to_frame()["score"][0] == 0.25
     assert repr(Table((), Passage)) == "Table of 0 passages"
 

@@ -10,7 +10,11 @@ R = RunId("r")
 
 def test_pieces_of_one_author_follow_one_another_and_others_stand_apart() -> None:
     texts = Texts()
-    assert [texts.add(R, "a", "one ").at, texts.add(R, "b", "x").at, texts.add(R, "a", "two").at] == [0, 0, 4]
+    assert [
+        texts.add(R, "a", "one ").at,
+        texts.add(R, "b", "x").at,
+        texts.add(R, "a", "two").at,
+    ] == [0, 0, 4]
     assert {by: text.text for by, text in texts.of(R).items()} == {"a": "one two", "b": "x"}
     assert texts.of(RunId("other")) == {}
 

@@ -1,4 +1,6 @@
-"""Every spelling of a private address is refused, every normal URL is let through, in one spelling."""
+"""Every spelling of a private address is refused, every normal URL is let through, in one
+spelling.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,14 @@ def rules(**given: Any) -> Rules:
 
 @pytest.mark.parametrize("host", [*LOOPBACK, *PRIVATE])
 def test_no_spelling_of_a_private_host_is_let_through(host: str) -> None:
-    for url in (f"http://{host}/", f"https://{host}/", f"http://{host}:8080/", f"HTTP://{host}?x", f"http://{host}#x", f" http://{host} "):
+    for url in (
+        f"http://{host}/",
+        f"https://{host}/",
+        f"http://{host}:8080/",
+        f"HTTP://{host}?x",
+        f"http://{host}#x",
+        f" http://{host} ",
+    ):
         with pytest.raises(Blocked) as caught:
             check_url(url, ANY_PORT)
         assert caught.value.reason_code in ("private", "spelling", "userinfo", "port")
@@ -38,7 +47,15 @@ def test_the_spellings_are_many() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", [*NO_URLS, "", "http://a b.example/", "http://a.example/\r\nx: y", "http://a.example/\x00", "http://a\t.example/"]
+    "url",
+    [
+        *NO_URLS,
+        "",
+        "http://a b.example/",
+        "http://a.example/\r\nx: y",
+        "http://a.example/\x00",
+        "http://a\t.example/",
+    ],
 )
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(Blocked):
@@ -46,7 +63,13 @@ def test_what_is_no_url_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://a.example/\ud800", "http://\ud800.example/", "http://a.example/" + "x" * 9_000, "http://" + "a" * 64 + ".example/"]
+    "url",
+    [
+        "http://a.example/\ud800",
+        "http://\ud800.example/",
+        "http://a.example/" + "x" * 9_000,
+        "http://" + "a" * 64 + ".example/",
+    ],
 )
 def test_what_no_server_could_be_sent_is_refused(url: str) -> None:
     with pytest.raises(Blocked):
@@ -119,7 +142,9 @@ def test_one_spelling_is_handed_on(url: str, spelled: str) -> None:
         ("me:secret@8.8.8.8", "carries a user name or password"),
     ],
 )
-def test_host_that_is_no_name_and_no_address_is_refused_and_says_why(host: str, reason: str) -> None:
+def test_host_that_is_no_name_and_no_address_is_refused_and_says_why(
+    host: str, reason: str
+) -> None:
     with pytest.raises(Blocked, match=reason):
         check_url(f"http://{host}/", ANY_PORT)
 
@@ -150,12 +175,27 @@ def test_public_addresses_are_let_through(address: str) -> None:
 @example(IPv4Address("192.0.0.10"))
 def test_an_ipv4_address_means_the_same_wherever_it_hides(address: IPv4Address) -> None:
     value = int(address)
-    inside = [f"::ffff:{address}", f"64:ff9b::{address}", f"2002:{value >> 16:x}:{value & 0xFFFF:x}::", f"2600::5efe:{address}"]
+    inside = [
+        f"::ffff:{address}",
+        f"64:ff9b::{address}",
+        f"2002:{value >> 16:x}:{value & 0xFFFF:x}::",
+        f"2600::5efe:{address}",
+    ]
     assert {verdict(form) for form in inside} == {verdict(address)}
-    assert not (verdict(address) == "" and (address.is_private or address.is_multicast or address.is_reserved or not address.is_global))
+    assert not (
+        verdict(address) == ""
+        and (
+            address.is_private
+            or address.is_multicast
+            or address.is_reserved
+            or not address.is_global
+        )
+    )
 
 
-@given(st.ip_addresses(v=4), st.sampled_from(["{0}", "{0:#x}", "0{0:o}", "{1}.{4}", "{1:#x}.{4:#o}"]))
+@given(
+    st.ip_addresses(v=4), st.sampled_from(["{0}", "{0:#x}", "0{0:o}", "{1}.{4}", "{1:#x}.{4:#o}"])
+)
 def test_numbers_are_read_as_the_address_they_are(address: IPv4Address, form: str) -> None:
     first, *_ = address.packed
     text = form.format(int(address), first, 0, 0, int(address) & 0xFFFFFF).replace("0o", "0")
@@ -180,19 +220,38 @@ def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
 
 @pytest.mark.parametrize("port", [22, 25, 6379, 8080])
 def test_other_ports_are_refused_unless_allowed(port: int) -> None:
-    with pytest.raises(Blocked, match=rf"Not fetching from 'example\.org': port {port} is not one of 80, 443\. Name host and port"):
+    with pytest.raises(
+        Blocked,
+        match=(
+            rf"Not fetching from 'example\.org': port {port} is not one of 80, 443\. Name host and"
+            r" port"
+        ),
+    ):
         check_url(f"http://example.org:{port}/", Rules())
     assert check_url(f"http://example.org:{port}/", ANY_PORT).port == port
 
 
 @pytest.mark.parametrize(
-    "named", ["127.0.0.1:8080", "127.1:8080", "http://127.0.0.1:8080", "http://127.0.0.1:8080/search/", " 127.0.0.1:8080 "]
+    "named",
+    [
+        "127.0.0.1:8080",
+        "127.1:8080",
+        "http://127.0.0.1:8080",
+        "http://127.0.0.1:8080/search/",
+        " 127.0.0.1:8080 ",
+    ],
 )
 def test_host_and_port_that_settings_name_are_trusted_and_nothing_else(named: str) -> None:
     mine = rules(allow_hosts=(named,))
     assert check_url("http://127.0.0.1:8080/x", mine).trusted
     assert check_url("https://2130706433:8080/x", mine).trusted
-    for url in ("http://127.0.0.1/", "http://127.0.0.1:8081/", "http://127.0.0.2:8080/", "http://localhost:8080/", "http://[::1]:8080/"):
+    for url in (
+        "http://127.0.0.1/",
+        "http://127.0.0.1:8081/",
+        "http://127.0.0.2:8080/",
+        "http://localhost:8080/",
+        "http://[::1]:8080/",
+    ):
         with pytest.raises(Blocked):
             check_url(url, mine)
 
@@ -219,7 +278,12 @@ def test_a_setting_that_is_no_host_says_so() -> None:
 
 def test_domains_match_by_whole_labels() -> None:
     mine = rules(allow_domains=("Example.org", "*.münchen.de"), deny_domains=("bad.example.org",))
-    for url in ("https://example.org/", "https://a.b.example.org/", "https://www.xn--mnchen-3ya.de/", "https://münchen.de/"):
+    for url in (
+        "https://example.org/",
+        "https://a.b.example.org/",
+        "https://www.xn--mnchen-3ya.de/",
+        "https://münchen.de/",
+    ):
         assert check_url(url, mine)
     for url in (
         "https://notexample.org/",
@@ -234,7 +298,10 @@ def test_domains_match_by_whole_labels() -> None:
 
 def test_a_denied_domain_is_denied_though_trusted() -> None:
     with pytest.raises(Blocked, match="SENTIENT_DENY_DOMAINS"):
-        check_url("http://searx.example.org/", rules(allow_hosts=("searx.example.org",), deny_domains=("example.org",)))
+        check_url(
+            "http://searx.example.org/",
+            rules(allow_hosts=("searx.example.org",), deny_domains=("example.org",)),
+        )
 
 
 def test_a_refusal_never_shows_credentials() -> None:
@@ -250,7 +317,12 @@ def test_a_refusal_never_shows_credentials() -> None:
         assert "secret" not in str(caught.value)
 
 
-def hop(url: str = "https://a.example/x", *, trusted: frozenset[tuple[str, int]] = frozenset(), **more: Any) -> Hop:
+def hop(
+    url: str = "https://a.example/x",
+    *,
+    trusted: frozenset[tuple[str, int]] = frozenset(),
+    **more: Any,
+) -> Hop:
     named = Rules(trusted=trusted)
     headers = {
         "authorization": "Bearer s",
@@ -260,15 +332,24 @@ def hop(url: str = "https://a.example/x", *, trusted: frozenset[tuple[str, int]]
         "user-agent": "us",
         "content-type": "application/json",
     }
-    return Hop(check_url(url, named), named, more.get("method", "GET"), headers, more.get("content"))
+    return Hop(
+        check_url(url, named), named, more.get("method", "GET"), headers, more.get("content")
+    )
 
 
 def test_credentials_stay_with_their_origin() -> None:
     assert hop().redirected(302, "/y").headers == hop().headers
-    for there in ("https://b.example/", "https://a.example:80/", "https://a.example.b.example/", "//c.example/"):
+    for there in (
+        "https://b.example/",
+        "https://a.example:80/",
+        "https://a.example.b.example/",
+        "//c.example/",
+    ):
         followed = hop().redirected(302, there)
         assert followed.headers == {"accept": "*/*", "user-agent": "us"}
-        assert followed.redirected(302, "https://a.example/x").headers == followed.headers, "what was taken off does not come back"
+        assert followed.redirected(302, "https://a.example/x").headers == followed.headers, (
+            "what was taken off does not come back"
+        )
 
 
 def test_a_secure_page_does_not_lead_to_one_without_tls() -> None:
@@ -284,15 +365,26 @@ def test_what_is_posted_stays_with_its_origin() -> None:
     assert posted.redirected(307, "/y").headers["content-type"] == "application/json"
     for status in (301, 302, 303):
         followed = posted.redirected(status, "/y")
-        assert (followed.method, followed.content, "content-type" in followed.headers) == ("GET", None, False)
-    assert posted.redirected(303, "https://b.example/").method == "GET" and posted.redirected(302, "/y").content is None
+        assert (followed.method, followed.content, "content-type" in followed.headers) == (
+            "GET",
+            None,
+            False,
+        )
+    assert (
+        posted.redirected(303, "https://b.example/").method == "GET"
+        and posted.redirected(302, "/y").content is None
+    )
     with pytest.raises(Blocked, match=r"is meant for 'a\.example'"):
         posted.redirected(308, "https://b.example/")
 
 
 def test_a_page_of_a_stranger_does_not_lead_to_what_the_user_trusts() -> None:
     mine = frozenset({("127.0.0.1", 8080), ("127.0.0.1", 8081)})
-    assert hop("http://127.0.0.1:8080/", trusted=mine).redirected(302, "http://127.0.0.1:8081/").target.trusted
+    assert (
+        hop("http://127.0.0.1:8080/", trusted=mine)
+        .redirected(302, "http://127.0.0.1:8081/")
+        .target.trusted
+    )
     stranger = hop("http://127.0.0.1:8080/", trusted=mine).redirected(302, "https://a.example/")
     for step in (stranger, stranger.redirected(302, "/y")):
         with pytest.raises(Blocked):

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from loop_kit import on_a_loop, settle
 
-from sentient_kernel.errors import Blocked, FetchFailed, ServerBusy, StatusError, TooBig, Unreachable, WrongKind
+from sentient_kernel.errors import (
+    Blocked,
+    FetchFailed,
+    ServerBusy,
+    StatusError,
+    TooBig,
+    Unreachable,
+    WrongKind,
+)
 from sentient_kernel.testing import FakeClock
 from sentient_kernel.transport import Rules, check_url
 from sentient_kernel.transport import robots as _robots
@@ -76,7 +84,10 @@ async def test_a_host_that_asks_for_a_rest_gets_it_from_all_at_once() -> None:
     turns = Turns(clock)
     visits = [asyncio.create_task(visit("first", 30))]
     await settle()
-    visits += [asyncio.create_task(visit(name, patience)) for name, patience in (("a", 30), ("hasty", 20), ("b", 30))]
+    visits += [
+        asyncio.create_task(visit(name, patience))
+        for name, patience in (("a", 30), ("hasty", 20), ("b", 30))
+    ]
     for _ in range(30):
         await settle()
         clock.advance(1)
@@ -86,7 +97,9 @@ async def test_a_host_that_asks_for_a_rest_gets_it_from_all_at_once() -> None:
 
 
 @on_a_loop
-async def test_who_had_a_place_when_a_rest_was_asked_for_rests_too_and_nobody_longer_than_a_minute() -> None:
+async def test_who_had_a_place_when_a_rest_was_asked_for_rests_too_and_nobody_longer_than_a_minute() -> (
+    None
+):
     clock, started = FakeClock(), list[float]()
 
     async def visit() -> None:
@@ -112,7 +125,11 @@ async def test_who_had_a_place_when_a_rest_was_asked_for_rests_too_and_nobody_lo
 @on_a_loop
 async def test_other_hosts_do_not_wait() -> None:
     turns = Turns(FakeClock())
-    async with turns.turn("a.example", Pace(1, 9.0)), turns.turn("b.example", Pace(1, 9.0)), turns.turn("a.example", Pace(0, 0.0)):
+    async with (
+        turns.turn("a.example", Pace(1, 9.0)),
+        turns.turn("b.example", Pace(1, 9.0)),
+        turns.turn("a.example", Pace(0, 0.0)),
+    ):
         pass
 
 
@@ -128,7 +145,10 @@ async def test_hosts_of_long_ago_are_forgotten() -> None:
 def test_services_with_terms_are_asked_as_those_say_and_the_users_own_at_any_pace() -> None:
     assert pace(check_url("https://export.arxiv.org/api/query", Rules())) == Pace(1, 3.0)
     assert pace(TARGET) == Pace(2, 0.1)
-    assert pace(check_url("http://127.0.0.1:1/", Rules(trusted=frozenset({("127.0.0.1", 1)})))).most == 0
+    assert (
+        pace(check_url("http://127.0.0.1:1/", Rules(trusted=frozenset({("127.0.0.1", 1)})))).most
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -178,17 +198,25 @@ def test_a_robots_txt_says_what_is_allowed(text: str, path: str, allowed: bool) 
 
 
 def test_a_hostile_robots_txt_takes_no_time() -> None:
-    rules = read_robots("User-agent: *\n" + "Disallow: /" + "*a" * 5_000 + "$\n" + "Disallow: /*x\n" * 50_000, "us")
+    rules = read_robots(
+        "User-agent: *\n" + "Disallow: /" + "*a" * 5_000 + "$\n" + "Disallow: /*x\n" * 50_000, "us"
+    )
     assert len(rules.rules) == 2_000 and rules.allows("/" + "a" * 4_000 + "b")
 
 
-def test_groups_of_others_cost_nothing_however_many_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_groups_of_others_cost_nothing_however_many_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     spelled = list[str]()
     monkeypatch.setattr(_robots, "_spelled", lambda path: spelled.append(path) or path)
-    others = "".join(f"User-agent: a{number}\n" for number in range(2_000)) + "Disallow: /x\n" * 2_000
+    others = (
+        "".join(f"User-agent: a{number}\n" for number in range(2_000)) + "Disallow: /x\n" * 2_000
+    )
     assert read_robots(others, "us").rules == () and not spelled
     many = "User-agent: *\nUser-agent: us\n" * 1_000 + "Disallow: /x\n" * 2_000
-    assert len(read_robots(many, "US").rules) == 2_000 and len(spelled) == 4_000, "once for each of the two groups"
+    assert len(read_robots(many, "US").rules) == 2_000 and len(spelled) == 4_000, (
+        "once for each of the two groups"
+    )
 
 
 def test_a_delay_is_kept_up_to_ten_seconds() -> None:
@@ -199,7 +227,10 @@ def test_a_delay_is_kept_up_to_ten_seconds() -> None:
     assert read_robots("User-agent: *\nDisallow: /x", "us").delay == 0.0
 
 
-@pytest.mark.parametrize("missing", [StatusError("", answered=404), StatusError("", answered=403), WrongKind(""), Blocked("")])
+@pytest.mark.parametrize(
+    "missing",
+    [StatusError("", answered=404), StatusError("", answered=403), WrongKind(""), Blocked("")],
+)
 @on_a_loop
 async def test_without_a_robots_txt_everything_is_allowed(missing: FetchFailed) -> None:
     async def read(url: str) -> bytes:
@@ -245,7 +276,9 @@ async def test_a_robots_txt_is_read_once_an_hour_by_many() -> None:
     clock.advance(1)
     outcomes = await asyncio.gather(*checks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError, *[Blocked] * 4]
-    assert len(asked) == 2 and await robots.check(check_url("https://a.example/open", Rules())) == 1.0
+    assert (
+        len(asked) == 2 and await robots.check(check_url("https://a.example/open", Rules())) == 1.0
+    )
     clock.advance(3_601)
     again = asyncio.create_task(robots.check(check_url("https://a.example/open", Rules())))
     await settle()
@@ -272,9 +305,13 @@ BODY = b"The moon pulls the sea. " * 9_000
 @pytest.mark.parametrize("step", [7, 1_000, 10_000_000])
 def test_bodies_are_decoded_in_pieces_of_any_size(encoding: str, data: bytes, step: int) -> None:
     decoder = Decoder(encoding)
-    pieces = [piece for at in range(0, len(data), step) for piece in decoder.feed(data[at : at + step])]
+    pieces = [
+        piece for at in range(0, len(data), step) for piece in decoder.feed(data[at : at + step])
+    ]
     decoder.finish()
-    assert b"".join(pieces) == BODY and (not decoder.compressed or max(map(len, pieces)) <= 128 * 1024)
+    assert b"".join(pieces) == BODY and (
+        not decoder.compressed or max(map(len, pieces)) <= 128 * 1024
+    )
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, gzip", "nonsense"])
@@ -302,7 +339,10 @@ def test_a_bomb_goes_off_in_small_pieces() -> None:
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_what_follows_a_body_is_not_kept(encoding: str) -> None:
     decoder = Decoder(encoding)
-    assert b"".join(decoder.feed(gzip.compress(BODY) if encoding == "gzip" else zlib.compress(BODY))) == BODY
+    assert (
+        b"".join(decoder.feed(gzip.compress(BODY) if encoding == "gzip" else zlib.compress(BODY)))
+        == BODY
+    )
     tracemalloc.start()
     try:
         for _ in range(100):
@@ -315,7 +355,10 @@ def test_what_follows_a_body_is_not_kept(encoding: str) -> None:
 
 def test_many_members_are_read_and_millions_are_not() -> None:
     decoder = Decoder("gzip", "a.example")
-    assert b"".join(decoder.feed(gzip.compress(b"") * 4_000 + gzip.compress(b"word ") * 4_000)) == b"word " * 4_000
+    assert (
+        b"".join(decoder.feed(gzip.compress(b"") * 4_000 + gzip.compress(b"word ") * 4_000))
+        == b"word " * 4_000
+    )
     decoder.finish()
     for content in (b"", b"x"):
         with pytest.raises(WrongKind, match="not compressed as it says"):

@@ -11,20 +11,69 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_kernel.errors import Blocked, FetchTimedOut, Offline, ServerBusy, StatusError, TooBig, Unreachable, WrongKind
+from sentient_kernel.errors import (
+    Blocked,
+    FetchTimedOut,
+    Offline,
+    ServerBusy,
+    StatusError,
+    TooBig,
+    Unreachable,
+    WrongKind,
+)
 from sentient_kernel.transport import again
 from sentient_kernel.transport.retry import ATTEMPTS, MOST, PATIENCE, asked_to_wait
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("outcome", [429, 500, 502, 503, 504, 529, 408, ConnectionResetError(), TimeoutError(), EOFError(), OSError()])
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        429,
+        500,
+        502,
+        503,
+        504,
+        529,
+        408,
+        ConnectionResetError(),
+        TimeoutError(),
+        EOFError(),
+        OSError(),
+    ],
+)
 def test_what_passes_is_asked_again_with_growing_pauses(outcome: int | BaseException) -> None:
-    assert [again(outcome, attempt, attempts=8) for attempt in range(1, 9)] == [0.5, 1, 2, 4, 8, 8, 8, None]
+    assert [again(outcome, attempt, attempts=8) for attempt in range(1, 9)] == [
+        0.5,
+        1,
+        2,
+        4,
+        8,
+        8,
+        8,
+        None,
+    ]
 
 
 @pytest.mark.parametrize(
-    "outcome", [200, 301, 400, 401, 403, 404, 410, 422, 501, ValueError(), KeyError(), Blocked(""), Offline(""), TooBig("")]
+    "outcome",
+    [
+        200,
+        301,
+        400,
+        401,
+        403,
+        404,
+        410,
+        422,
+        501,
+        ValueError(),
+        KeyError(),
+        Blocked(""),
+        Offline(""),
+        TooBig(""),
+    ],
 )
 def test_what_stays_is_not_asked_again(outcome: int | BaseException) -> None:
     assert again(outcome, 1) is None
@@ -42,7 +91,9 @@ def test_what_stays_is_not_asked_again(outcome: int | BaseException) -> None:
         (WrongKind("", reason_code="kind"), [None, None, None]),
     ],
 )
-def test_own_errors_say_themselves_whether_they_pass(error: Exception, pauses: list[float | None]) -> None:
+def test_own_errors_say_themselves_whether_they_pass(
+    error: Exception, pauses: list[float | None]
+) -> None:
     assert [again(error, attempt) for attempt in (1, 2, 3)] == pauses
 
 
@@ -61,14 +112,36 @@ def test_own_errors_say_themselves_whether_they_pass(error: Exception, pauses: l
 )
 def test_a_server_says_when_to_come_back(headers: Mapping[str, str], seconds: float) -> None:
     assert asked_to_wait(headers, now=NOW) == seconds
-    assert again(429, 1, headers, now=NOW) == again(ServerBusy("", answered=429, headers=dict(headers)), 1, now=NOW) == seconds
+    assert (
+        again(429, 1, headers, now=NOW)
+        == again(ServerBusy("", answered=429, headers=dict(headers)), 1, now=NOW)
+        == seconds
+    )
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "-1", "nan", "inf", "1e3", "٣", "1_0", "0x1", "1.", ".5", "9" * 13, "Fri, 99 Jan 2026 03:04:15 GMT"]
+    "text",
+    [
+        "",
+        "soon",
+        "-1",
+        "nan",
+        "inf",
+        "1e3",
+        "٣",
+        "1_0",
+        "0x1",
+        "1.",
+        ".5",
+        "9" * 13,
+        "Fri, 99 Jan 2026 03:04:15 GMT",
+    ],
 )
 def test_what_cannot_be_read_is_no_wish(text: str) -> None:
-    assert asked_to_wait({"retry-after": text}) is None and asked_to_wait({"retry-after-ms": text}) is None
+    assert (
+        asked_to_wait({"retry-after": text}) is None
+        and asked_to_wait({"retry-after-ms": text}) is None
+    )
     assert again(429, 1, {"Retry-After": text}) == 0.5
 
 
@@ -79,7 +152,10 @@ def test_who_asks_for_too_much_patience_is_not_asked_again() -> None:
 
 @given(st.integers(0, 2**31), st.integers(1, 50))
 def test_jitter_shortens_a_pause_by_half_at_most(seed: int, attempt: int) -> None:
-    pause, longest = again(503, attempt, rng=Random(seed), attempts=100), again(503, attempt, attempts=100)
+    pause, longest = (
+        again(503, attempt, rng=Random(seed), attempts=100),
+        again(503, attempt, attempts=100),
+    )
     assert pause is not None and longest is not None and longest / 2 <= pause <= longest <= MOST
 
 

@@ -1,7 +1,8 @@
 """Live fan-out: what was just written goes to everyone who follows it.
 
 There are two ways to follow. A subscriber (:meth:`Hub.subscribe`) gets every record once, in order,
-from the seq that it names: for streams that somebody else reads. :meth:`Hub.on_news` only wakes: for
+from the seq that it names: for streams that somebody else reads. :meth:`Hub.on_news` only wakes:
+    for
 whoever then looks at a projection, as live views, a terminal or a call that waits do.
 
 A subscriber is a place in one shared ring buffer of the newest records, so that a hundred of them
@@ -65,14 +66,21 @@ class Hub:
         clock: Clock | None = None,
     ) -> None:
         self._lock = threading.Lock()
-        self._backlog = Backlog(Ring(capacity, max_bytes), journal, Families(journal), self._lock, clock or SystemClock())
+        self._backlog = Backlog(
+            Ring(capacity, max_bytes),
+            journal,
+            Families(journal),
+            self._lock,
+            clock or SystemClock(),
+        )
         self._waiters = Waiters(self._lock)
         self._calls: tuple[tuple[RunId | None, Callable[[], None]], ...] = ()
 
-    # -- giving -------------------------------------------------------------------------------------------------------
+    # -- giving ------------------------------------------------------------------------------------
 
     def publish(self, records: Sequence[Record]) -> None:
-        """Gives records to all who follow them; a journal's ``on_commit``. Any thread, one at a time.
+        """Gives records to all who follow them; a journal's ``on_commit``. Any thread, one at a
+        time.
 
         Args:
             records: What was written, in the order of seq.
@@ -90,10 +98,12 @@ class Hub:
                 call()
 
     def send(self, event: Writable, run: RunId = RunId("")) -> None:
-        """Gives an event that is not stored, such as a piece of text, to all who follow the run now; any thread."""
+        """Gives an event that is not stored, such as a piece of text, to all who follow the run
+        now; any thread.
+        """
         self.publish((self._backlog.transient(event, run),))
 
-    # -- following ----------------------------------------------------------------------------------------------------
+    # -- following ---------------------------------------------------------------------------------
 
     def subscribe(
         self,
@@ -122,7 +132,9 @@ class Hub:
         """
         topic = Topic(run, session, user, research, None if kinds is None else frozenset(kinds))
         cursor = Cursor(self._backlog, topic, after)
-        first = [self._backlog.transient(SubscriberConnected(after=Seq(cursor.seq)))] if greet else []
+        first = (
+            [self._backlog.transient(SubscriberConnected(after=Seq(cursor.seq)))] if greet else []
+        )
         subscriber = Subscriber(self._backlog, self._waiters, cursor, first)
         self._waiters.subscribers.add(subscriber)
         return subscriber
@@ -176,7 +188,12 @@ class Following:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._end()
 
     @property

@@ -1,4 +1,6 @@
-"""The shared memory of the hub: a ring buffer of the newest records, and where each subscriber stands in it. Locked by the hub."""
+"""The shared memory of the hub: a ring buffer of the newest records, and where each subscriber
+stands in it. Locked by the hub.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,23 @@ MOST_RUNS: Final = 10_000
 class Ring:
     """The newest records, at most ``capacity`` of them and ``max_bytes`` of their bodies.
 
-    A place is counted from the hub's beginning; records that are only sent have a place too. ``floor`` is the newest seq that is no
-    longer here: whoever has seen it finds everything behind it in the ring. None until something was published.
+    A place is counted from the hub's beginning; records that are only sent have a place too.
+    ``floor`` is the newest seq that is no
+    longer here: whoever has seen it finds everything behind it in the ring. None until something
+        was published.
     """
 
-    __slots__ = ("bytes", "capacity", "end", "floor", "last", "max_bytes", "newest", "slots", "start")
+    __slots__ = (
+        "bytes",
+        "capacity",
+        "end",
+        "floor",
+        "last",
+        "max_bytes",
+        "newest",
+        "slots",
+        "start",
+    )
 
     def __init__(self, capacity: int, max_bytes: int) -> None:
         self.capacity, self.max_bytes = capacity, max_bytes
@@ -36,7 +50,9 @@ class Ring:
         self.floor: int | None = None
         self.last = 0
         self.newest: tuple[int, Any] = (0, None)
-        """The end behind the newest record, and that record: together, so that another thread never sees one without the other."""
+        """The end behind the newest record, and that record: together, so that another thread never
+        sees one without the other.
+        """
 
     def put(self, records: Sequence[Record]) -> None:
         """Adds records, and lets go of the oldest."""
@@ -74,12 +90,16 @@ class Ring:
         return self.slots[a:b] if a < b else self.slots[a:] + self.slots[:b]
 
     def behind(self, seq: int) -> int | None:
-        """Returns the place from which on everything behind a seq is here, None when some of it is not."""
+        """Returns the place from which on everything behind a seq is here, None when some of it is
+        not.
+        """
         if self.floor is None or seq >= self.last:
             return self.end
         if seq < self.floor:
             return None
-        return next(self.start + i for i, record in enumerate(self.since(self.start)) if record.seq > seq)
+        return next(
+            self.start + i for i, record in enumerate(self.since(self.start)) if record.seq > seq
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +137,11 @@ class Families:
     def pick(self, records: Sequence[Record], topic: Topic) -> list[Record]:
         """Returns the records that fit a topic."""
         run, kinds = topic.run, topic.kinds
-        chosen = [r for r in records if (run is None or r.run == run) and (kinds is None or r.kind in kinds)]
+        chosen = [
+            r
+            for r in records
+            if (run is None or r.run == run) and (kinds is None or r.kind in kinds)
+        ]
         if not topic.by_family:
             return chosen
         for record in records:
@@ -148,7 +172,9 @@ class Families:
         body = json.loads(record.body)
         self._keep(record.run, body.get("session", ""), body.get("user", ""), body.get("parent"))
 
-    def _keep(self, run: RunId, session: str, user: str, parent: RunId | None) -> tuple[str, str, RunId | None]:
+    def _keep(
+        self, run: RunId, session: str, user: str, parent: RunId | None
+    ) -> tuple[str, str, RunId | None]:
         if len(self._known) >= MOST_RUNS:
             self._known.clear()
         self._known[run] = found = (session, user, parent)
@@ -171,7 +197,8 @@ class Backlog:
 
 
 class Cursor:
-    """Where a subscriber stands: at a place in the ring, or behind a seq in the journal (``place`` is None).
+    """Where a subscriber stands: at a place in the ring, or behind a seq in the journal (``place``
+    is None).
 
     Args:
         backlog: What it reads from.
@@ -199,7 +226,8 @@ class Cursor:
     def next(self) -> list[Record] | None:
         """Returns what came since the last time, None when the journal has to be asked.
 
-        Takes no lock: the ring lets go of a record before it gives its slot to another one, so a look at ``start`` behind the reading
+        Takes no lock: the ring lets go of a record before it gives its slot to another one, so a
+            look at ``start`` behind the reading
         tells whether what was read is whole.
         """
         ring, place = self._ring, self.place
@@ -233,12 +261,18 @@ class Cursor:
         return records
 
     def catch_up(self) -> list[Record]:
-        """Returns the next page from the journal, and takes a place in the ring when it has come that far. Reads; any thread."""
+        """Returns the next page from the journal, and takes a place in the ring when it has come
+        that far. Reads; any thread.
+        """
         topic, journal = self.topic, self._backlog.journal
         head = journal.head()
         kinds = None if topic.kinds is None else sorted(topic.kinds)
         records = journal.read(run=topic.run, after=Seq(self.seq), kinds=kinds, limit=PAGE)
-        self.seq = records[-1].seq if len(records) == PAGE else max([self.seq, head, *(record.seq for record in records[-1:])])
+        self.seq = (
+            records[-1].seq
+            if len(records) == PAGE
+            else max([self.seq, head, *(record.seq for record in records[-1:])])
+        )
         with self._backlog.lock:
             self._join()
         return self._backlog.families.pick(records, topic)
@@ -248,7 +282,9 @@ class Cursor:
         return self.place == self._ring.end
 
     def woken(self, place: int, seq: int) -> None:
-        """Moves on to where something came that it waited for; nothing before was for it. Under the hub's lock."""
+        """Moves on to where something came that it waited for; nothing before was for it. Under the
+        hub's lock.
+        """
         self.place = place
         self.seq = max(self.seq, seq)
 

@@ -1,4 +1,6 @@
-"""Who reads from the hub: an async iterator over what a topic brings, and where those stand that wait for more."""
+"""Who reads from the hub: an async iterator over what a topic brings, and where those stand that
+wait for more.
+"""
 
 from __future__ import annotations
 
@@ -72,8 +74,12 @@ class Waiters:
             if waiter in line.waiters:
                 line.waiters.remove(waiter)
 
-    def take(self, records: Sequence[Record], place: int) -> list[tuple[asyncio.AbstractEventLoop, list[Waiter]]]:
-        """Returns those whom records wake, by loop; who waits for one run moves on to their place. Under the lock."""
+    def take(
+        self, records: Sequence[Record], place: int
+    ) -> list[tuple[asyncio.AbstractEventLoop, list[Waiter]]]:
+        """Returns those whom records wake, by loop; who waits for one run moves on to their place.
+        Under the lock.
+        """
         found = [(line.loop, line.leave()) for line in self.lines.values()]
         if self.apart:
             for run in {record.run for record in records}:
@@ -107,7 +113,9 @@ class Waiters:
             waiters = waiters[:]
         set_all(waiters)
 
-    def _on(self, loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: list[Waiter]) -> None:
+    def _on(
+        self, loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: list[Waiter]
+    ) -> None:
         """Calls something on a loop, at once when this is it."""
         try:
             here = asyncio.get_running_loop()
@@ -123,11 +131,25 @@ class Waiters:
 
 
 class Subscriber:
-    """Follows a topic: ``async for batch in subscriber``. It belongs to the task that iterates; made by :meth:`Hub.subscribe`."""
+    """Follows a topic: ``async for batch in subscriber``. It belongs to the task that iterates;
+    made by :meth:`Hub.subscribe`.
+    """
 
-    __slots__ = ("__weakref__", "_backlog", "_closed", "_first", "_line", "_ring", "_waiter", "_waiters", "cursor")
+    __slots__ = (
+        "__weakref__",
+        "_backlog",
+        "_closed",
+        "_first",
+        "_line",
+        "_ring",
+        "_waiter",
+        "_waiters",
+        "cursor",
+    )
 
-    def __init__(self, backlog: Backlog, waiters: Waiters, cursor: Cursor, first: list[Record]) -> None:
+    def __init__(
+        self, backlog: Backlog, waiters: Waiters, cursor: Cursor, first: list[Record]
+    ) -> None:
         self.cursor = cursor
         self._backlog = backlog
         self._ring = backlog.ring
@@ -150,13 +172,19 @@ class Subscriber:
         """
         cursor, ring = self.cursor, self._ring
         while not self._closed:
-            if (place := cursor.place) == ring.end:  # a hundred subscribers pass here with every event: few calls, no lock
+            if (
+                place := cursor.place
+            ) == ring.end:  # a hundred subscribers pass here with every event: few calls, no lock
                 if (line := self._line) is None:
                     waiter = self._stand_apart()
                 else:
                     self._waiter = waiter = line.future()
                     line.join(waiter)
-                if place == ring.end:  # otherwise it came in between; whoever gives puts it into the ring before looking at the line
+                if (
+                    place == ring.end
+                    # otherwise it came in between; whoever gives puts it into the ring before looking
+                    # at the line
+                ):
                     try:
                         await waiter
                     except BaseException:
@@ -175,7 +203,9 @@ class Subscriber:
         raise StopAsyncIteration
 
     async def _otherwise(self) -> list[Record]:
-        """Returns what does not come from the ring: a greeting, the news that it was too slow, a page of the journal."""
+        """Returns what does not come from the ring: a greeting, the news that it was too slow, a
+        page of the journal.
+        """
         first, self._first = self._first, []
         if first:
             return first
@@ -226,7 +256,12 @@ class Subscriber:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
 
 

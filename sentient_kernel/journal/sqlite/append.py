@@ -132,7 +132,9 @@ class Appender:
         """
         state = self._state
         busy = state.waiting or state.away or state.telling
-        alone = not busy and (at_once or self.grouping.alone(current_task(self.loop), 1 + (size >> 12)))
+        alone = not busy and (
+            at_once or self.grouping.alone(current_task(self.loop), 1 + (size >> 12))
+        )
         state.waiting += 1
         self._gather(pending, full)
         if alone:
@@ -149,7 +151,10 @@ class Appender:
             JournalUnusable: Too much waits already: the disk has been full for long.
         """
         if len(self._state.gathered) >= MOST_UNSAVED:
-            raise JournalUnusable(f"{MOST_UNSAVED:,} events wait to be written already.", hint="Free some space on the journal's disk.")
+            raise JournalUnusable(
+                f"{MOST_UNSAVED:,} events wait to be written already.",
+                hint="Free some space on the journal's disk.",
+            )
         self._gather(pending, full)
 
     def _gather(self, pending: Pending, full: bool) -> None:
@@ -222,7 +227,7 @@ class Appender:
             while self._late:
                 self._catch_up()
 
-    # -- committing ---------------------------------------------------------------------------------------------------
+    # -- committing --------------------------------------------------------------------------------
 
     def _flush(self) -> None:
         """Once a turn of the loop: commits what has gathered, or holds it back for company."""
@@ -270,7 +275,9 @@ class Appender:
         self._state.away += 1
         self._writer.put(Group(group, full))
 
-    def _completed(self, groups: int, pendings: list[Pending], outcome: Committed | JournalError) -> None:
+    def _completed(
+        self, groups: int, pendings: list[Pending], outcome: Committed | JournalError
+    ) -> None:
         """On the thread: sends home what became of groups."""
         self._arrived.append((groups, pendings, outcome))
         try:
@@ -287,18 +294,26 @@ class Appender:
             else:
                 self._succeed(pendings, outcome)
 
-    # -- telling ------------------------------------------------------------------------------------------------------
+    # -- telling -----------------------------------------------------------------------------------
 
     def _succeed(self, group: list[Pending], outcome: Committed) -> None:
         """Tells what was written, then whoever waits."""
         if outcome.records and (self._late or outcome.records[0].seq - self._told > PORTION):
-            self._late.append((group, outcome))  # much was written elsewhere in between: that comes first
+            self._late.append(
+                (group, outcome)
+            )  # much was written elsewhere in between: that comes first
             if not self._state.closed:
                 self._look()
             return
         records: Sequence[Record] = outcome.records
-        if records and records[0].seq != self._told + 1:  # others wrote in between: each record comes once, in order
-            others = self._reader.read(after=Seq(self._told), until=records[0].seq - 1) if records[0].seq > self._told else []
+        if (
+            records and records[0].seq != self._told + 1
+        ):  # others wrote in between: each record comes once, in order
+            others = (
+                self._reader.read(after=Seq(self._told), until=records[0].seq - 1)
+                if records[0].seq > self._told
+                else []
+            )
             records = [*others, *(record for record in records if record.seq > self._told)]
         if records:
             self._hand_on(records)
@@ -332,8 +347,11 @@ class Appender:
         self._state.telling = True
         try:
             self._on_commit(records)
-        except Exception as error:  # noqa: BLE001 - the border of delivery: what is written is written, whoever cannot bear to hear it
-            self.loop.call_exception_handler({"message": "on_commit of a journal failed", "exception": error})
+        except Exception as error:  # noqa: BLE001
+            # the border of delivery: what is written is written, whoever cannot bear to hear it
+            self.loop.call_exception_handler(
+                {"message": "on_commit of a journal failed", "exception": error}
+            )
         finally:
             self._state.telling = False
 

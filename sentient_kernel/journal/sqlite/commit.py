@@ -1,7 +1,8 @@
 """Writes a group of appends in one transaction; leases and unique keys are checked inside.
 
-A :class:`Committer` owns one connection and what it remembers of the file: the newest row, who holds which lease, which numbers runs
-have. It believes its memory as long as SQLite says that no other connection has written since.
+A :class:`Committer` owns one connection and what it remembers of the file: the newest row, who
+holds which lease, which numbers runs have. It believes its memory as long as SQLite says that no
+other connection has written since.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ class Pending(NamedTuple):
     lease: Lease | None = None
     unique: str | None = None
     future: Future[Seq] | None = None
-    grant: tuple[str, int] | None = None  # the holder who gets the new run's lease, and for how many microseconds
+    grant: tuple[str, int] | None = (
+        None  # the holder who gets the new run's lease, and for how many microseconds
+    )
 
 
 _NOTED: Final = frozenset({*ENDS, RunStarted.KIND})
@@ -59,7 +62,9 @@ _Row = tuple[int, int, int, int, bytes, bytes, bytes]
 
 
 class Committed(NamedTuple):
-    """What became of a group: the records written, and for each pending its last seq or the error that refuses it."""
+    """What became of a group: the records written, and for each pending its last seq or the error
+    that refuses it.
+    """
 
     records: list[Record]
     results: list[Result]
@@ -88,7 +93,9 @@ class Committer:
         marker: Makes the marks of rows that are written here.
     """
 
-    def __init__(self, connection: apsw.Connection, wrote: Callable[[int, bytes], None], marker: Marker) -> None:
+    def __init__(
+        self, connection: apsw.Connection, wrote: Callable[[int, bytes], None], marker: Marker
+    ) -> None:
         self.connection = connection
         self.marker = marker
         self.execute = connection.cursor().execute
@@ -106,14 +113,17 @@ class Committer:
         self._marked: set[int] = set()  # the keys that are known to occur in the newest block
         self._next_block = 0
         kinds = self.execute("SELECT code, name FROM kinds")
-        self._codes: dict[str, tuple[int, bytes]] = {str(name): (int(code), kind_word(name)) for code, name in kinds}
+        self._codes: dict[str, tuple[int, bytes]] = {
+            str(name): (int(code), kind_word(name)) for code, name in kinds
+        }
         self._born = int(self.execute("SELECT value FROM meta WHERE name = 'born'").get)
 
     def commit(self, group: Sequence[Pending]) -> Committed:
         """Writes a group in one transaction.
 
         Args:
-            group: What waits, in order. What is refused by its lease or its unique key does not hinder the others.
+            group: What waits, in order. What is refused by its lease or its unique key does not
+                hinder the others.
 
         Returns:
             What became of it.
@@ -142,7 +152,8 @@ class Committer:
         return outcome
 
     def adopt(self, make: Callable[[Seq], Iterable[Record]]) -> int:
-        """Writes runs of another journal in one transaction, a few rows at a time; returns how many rows.
+        """Writes runs of another journal in one transaction, a few rows at a time; returns how many
+        rows.
 
         Raises:
             DuplicateKey: One of the runs is here already.
@@ -176,16 +187,29 @@ class Committer:
         if (found := self.execute("SELECT first FROM runs WHERE id = ?", (run,)).get) is not None:
             raise DuplicateKey(f"Run {run!r} is in this journal already.", seq=int(found))
 
-    def _gather(self, group: Sequence[Pending], *, from_file: bool = False) -> tuple[list[_Row], Committed]:
-        """Makes the rows and records of a group; whatever else it changes, it changes in the open transaction."""
-        seq, chain, codes, numbers, marked, born = self._seq, self._chain, self._codes, self._numbers, self._marked, self._born
+    def _gather(
+        self, group: Sequence[Pending], *, from_file: bool = False
+    ) -> tuple[list[_Row], Committed]:
+        """Makes the rows and records of a group; whatever else it changes, it changes in the open
+        transaction.
+        """
+        seq, chain, codes, numbers, marked, born = (
+            self._seq,
+            self._chain,
+            self._codes,
+            self._numbers,
+            self._marked,
+            self._born,
+        )
         begun, origin = self.marker.begun, "file" if from_file else ""
         rows: list[_Row] = []
         records: list[Record] = []
         results: list[Result] = []
         for pending in group:
             run, events, at, lease, unique, _, grant = pending
-            checked = (lease is None or lease is self._good_lease) and unique is None and grant is None
+            checked = (
+                (lease is None or lease is self._good_lease) and unique is None and grant is None
+            )
             if not checked and (refusal := self._refusal(pending, seq)) is not None:
                 results.append(refusal)
                 continue
@@ -197,7 +221,17 @@ class Committer:
                 chain = blake2b(chain + covered, digest_size=CHAIN).digest()
                 marking = begun()
                 marking.update(chain + word + covered)
-                rows.append((seq, number, code, at - born, chain, body, FROM_FILE if from_file else marking.digest()))
+                rows.append(
+                    (
+                        seq,
+                        number,
+                        code,
+                        at - born,
+                        chain,
+                        body,
+                        FROM_FILE if from_file else marking.digest(),
+                    )
+                )
                 records.append(record_of((seq, run, at, kind, body, origin)))
                 if seq >= self._next_block or number not in marked or -code not in marked:
                     self._mark(number, code, seq)
@@ -216,7 +250,10 @@ class Committer:
             if pending.grant is not None:
                 holder, ttl = pending.grant
                 grant = (pending.run, holder, pending.at, ttl)
-                self.execute("INSERT INTO leases(run, holder, token, beat, ttl) VALUES (?, ?, 1, ?, ?)", grant)
+                self.execute(
+                    "INSERT INTO leases(run, holder, token, beat, ttl) VALUES (?, ?, 1, ?, ?)",
+                    grant,
+                )
                 self._tokens[pending.run] = (holder, 1)
         elif pending.lease is not None and pending.lease.run == pending.run:
             give_back(self.execute, pending.lease)
@@ -227,26 +264,41 @@ class Committer:
         """Returns why a pending may not be written; otherwise claims its key."""
         if pending.lease is not None:
             if not self._holds(pending.lease):
-                return LeaseLost(f"Run {pending.lease.run!r} was taken over by another kernel; what this one wrote was refused.")
+                return LeaseLost(
+                    f"Run {pending.lease.run!r} was taken over by another kernel; what this one"
+                    " wrote was refused."
+                )
             self._good_lease = pending.lease
-        if pending.grant is not None and self.execute("SELECT 1 FROM leases WHERE run = ?", (pending.run,)).get is not None:
+        if (
+            pending.grant is not None
+            and self.execute("SELECT 1 FROM leases WHERE run = ?", (pending.run,)).get is not None
+        ):
             return LeaseLost(f"Run {pending.run!r} has begun already.")
         if pending.unique is not None:
             found = self.execute("SELECT seq FROM keys WHERE key = ?", (pending.unique,)).fetchone()
             if found is not None:
-                return DuplicateKey(f"{pending.unique!r} was written before, at {found[0]}.", seq=found[0])
-            self.execute("INSERT INTO keys(key, seq) VALUES (?, ?)", (pending.unique, seq + len(pending.rows)))
+                return DuplicateKey(
+                    f"{pending.unique!r} was written before, at {found[0]}.", seq=found[0]
+                )
+            self.execute(
+                "INSERT INTO keys(key, seq) VALUES (?, ?)",
+                (pending.unique, seq + len(pending.rows)),
+            )
         return None
 
     def _holds(self, lease: Lease) -> bool:
         held = self._tokens.get(lease.run)
         if held is None:
-            row = self.execute("SELECT holder, token FROM leases WHERE run = ?", (lease.run,)).fetchone()
+            row = self.execute(
+                "SELECT holder, token FROM leases WHERE run = ?", (lease.run,)
+            ).fetchone()
             held = self._tokens[lease.run] = row or ("", 0)
         return held == (lease.holder, lease.token)
 
     def transact(self, work: Callable[[Callable[..., Any]], T]) -> T:
-        """Runs work in a write transaction; what it changes is seen by the next commit, as if another connection had written it."""
+        """Runs work in a write transaction; what it changes is seen by the next commit, as if
+        another connection had written it.
+        """
         self.execute("BEGIN IMMEDIATE")
         try:
             result = work(self.execute)
@@ -276,7 +328,9 @@ class Committer:
     def _number(self, run: RunId, first: int) -> tuple[int, bytes]:
         number = self.execute("SELECT no FROM runs WHERE id = ?", (run,)).get
         if number is None:
-            number = self.execute("INSERT INTO runs(id, first) VALUES (?, ?) RETURNING no", (run, first)).get
+            number = self.execute(
+                "INSERT INTO runs(id, first) VALUES (?, ?) RETURNING no", (run, first)
+            ).get
         self._numbers[run] = found = (int(number), run.encode())
         return found
 
@@ -286,12 +340,23 @@ class Committer:
         if seq >= self._next_block:
             self._marked.clear()
             self._next_block = (block + 1) * BLOCK
-        self._many("INSERT OR IGNORE INTO spans(key, block) VALUES (?, ?)", [(number, block), (-code, block)])
+        self._many(
+            "INSERT OR IGNORE INTO spans(key, block) VALUES (?, ?)",
+            [(number, block), (-code, block)],
+        )
         self._marked |= {number, -code}
 
     def _describe(self, number: int, body: dict[str, Any]) -> None:
         """Keeps in ``runs`` what lists of runs ask for."""
         self.execute(
-            "UPDATE runs SET workflow = ?, name = ?, parent = ?, session = ?, user = ? WHERE no = ?",
-            (body.get("workflow", ""), body.get("name"), body.get("parent"), body.get("session", ""), body.get("user", ""), number),
+            "UPDATE runs SET workflow = ?, name = ?, parent = ?, session = ?, user = ? WHERE"
+            " no = ?",
+            (
+                body.get("workflow", ""),
+                body.get("name"),
+                body.get("parent"),
+                body.get("session", ""),
+                body.get("user", ""),
+                number,
+            ),
         )

@@ -14,14 +14,18 @@ MANY: Final = 16
 """Steps under way from which on a commit waits for company."""
 
 LONGEST_STREAK: Final = 32
-"""Commits in a row (big ones count more) after which one who writes alone lets the loop turn, so that others are not starved."""
+"""Commits in a row (big ones count more) after which one who writes alone lets the loop turn, so
+that others are not starved.
+"""
 
 
 class Grouping:
-    """Keeps what the decision needs: who wrote last, how many steps are under way, when the last commit was.
+    """Keeps what the decision needs: who wrote last, how many steps are under way, when the last
+    commit was.
 
-    A commit costs about as much as the hop through the loop that waiting for company takes. So one who writes alone, and again and
-    again, commits inside its own call; a thousand steps that end within 20 ms are written in a dozen commits.
+    A commit costs about as much as the hop through the loop that waiting for company takes. So one
+    who writes alone, and again and again, commits inside its own call; a thousand steps that end
+    within 20 ms are written in a dozen commits.
     """
 
     def __init__(self) -> None:
@@ -32,7 +36,9 @@ class Grouping:
         self._committed = 0.0
 
     def alone(self, writer: object, weight: int = 1) -> bool:
-        """Tells whether to commit at once what this writer (its task) brings, when nobody else waits."""
+        """Tells whether to commit at once what this writer (its task) brings, when nobody else
+        waits.
+        """
         if writer is not self._last or self._streak >= LONGEST_STREAK:
             self._last = writer
             return False
@@ -54,7 +60,8 @@ class Grouping:
 
         Args:
             now: When, in seconds on the loop's clock.
-            waited_for_one: Whether it was held back and nobody came: then steps were counted that will never end.
+            waited_for_one: Whether it was held back and nobody came: then steps were counted that
+                will never end.
         """
         self._committed = now
         if waited_for_one:

@@ -1,9 +1,11 @@
 """Tells whether the process that holds a lease is still alive, by a lock on a file.
 
-Each open journal that takes leases holds a lock on a small file of its own name. The system drops the lock when the process ends, however
-it ends, so a crash is noticed at once. A process that is merely frozen keeps its lock; it loses its leases when their time to live has
-passed. POSIX locks do not hold against the process that has them, and closing *any* handle on the file drops them: the names of this
-process's own holders are kept in memory, and their files are never opened a second time.
+Each open journal that takes leases holds a lock on a small file of its own name. The system drops
+the lock when the process ends, however it ends, so a crash is noticed at once. A process that is
+merely frozen keeps its lock; it loses its leases when their time to live has passed. POSIX locks do
+not hold against the process that has them, and closing *any* handle on the file drops them: the
+names of this process's own holders are kept in memory, and their files are never opened a second
+time.
 """
 
 from __future__ import annotations
@@ -80,8 +82,12 @@ class Holder:
         self._path = folder / f"{self.name}.lock"
         make_folder(folder)
         with _GUARD:
-            unlocked = self._path.with_suffix(".new")  # under its own name only when locked: a sweep would take it for a dead one's
-            self._fd = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+            unlocked = self._path.with_suffix(
+                ".new"
+            )  # under its own name only when locked: a sweep would take it for a dead one's
+            self._fd = os.open(
+                unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600
+            )
             os.write(self._fd, b"\n")
             _lock(self._fd)
             unlocked.rename(self._path)
@@ -108,7 +114,8 @@ def is_alive(name: str, folder: Path, *, fresh: bool) -> bool:
         fresh: Whether it prolonged its lease within the lease's time to live.
 
     Returns:
-        Whether its lease is fresh and, for one on this machine, its lock is held. The locks of other machines cannot be seen from here.
+        Whether its lease is fresh and, for one on this machine, its lock is held. The locks of
+        other machines cannot be seen from here.
     """
     if not fresh or not is_name(name):
         return False
@@ -125,7 +132,12 @@ def sweep(folder: Path) -> None:
         name = entry.removesuffix(".lock")
         with _GUARD:
             ours = name in _OURS
-        if entry.endswith(".lock") and is_name(name) and name.partition(".")[0] == machine() and not ours:
+        if (
+            entry.endswith(".lock")
+            and is_name(name)
+            and name.partition(".")[0] == machine()
+            and not ours
+        ):
             _locked(folder / entry, remove=True)
 
 

@@ -20,7 +20,9 @@ Execute = Callable[..., Any]
 Work = Callable[[Execute], T]
 
 LONGEST_TTL = 3_600_000_000
-"""Microseconds that a lease holds at most without being prolonged: one that says more was written by nobody here."""
+"""Microseconds that a lease holds at most without being prolonged: one that says more was written
+by nobody here.
+"""
 CLOSING = 5.0
 """Seconds that closing waits for other writers."""
 _MOST = 1 << 62
@@ -43,7 +45,8 @@ def held(row: Sequence[Any]) -> Held:
 
     Example:
         >>> held(("../../thesis", 7, 0, 15_000_000)), held(("here.42.0123456789ab", 2, "x", 1))
-        (Held(holder='', token=7, beat=0, ttl=15000000), Held(holder='here.42.0123456789ab', token=2, beat=0, ttl=0))
+        (Held(holder='', token=7, beat=0, ttl=15000000), Held(holder='here.42.0123456789ab',
+        token=2, beat=0, ttl=0))
     """
     holder, token, beat, ttl = row
     return Held(
@@ -63,14 +66,18 @@ class Holding:
         now: Returns microseconds since 1970.
     """
 
-    def __init__(self, folder: Path, transact: Callable[[Work[Any], float], Any], now: Callable[[], int]) -> None:
+    def __init__(
+        self, folder: Path, transact: Callable[[Work[Any], float], Any], now: Callable[[], int]
+    ) -> None:
         self._folder = folder
         self._transact = transact
         self._now = now
         self._holder: Holder | None = None
 
     def name(self) -> str:
-        """Returns the name that leases are held under, and lets it be seen from now on that it lives."""
+        """Returns the name that leases are held under, and lets it be seen from now on that it
+        lives.
+        """
         if self._holder is None:
             try:
                 make_folder(self._folder)
@@ -78,19 +85,28 @@ class Holding:
                 self._holder = Holder(self._folder)
             except OSError as error:
                 why = error.strerror or error
-                raise JournalUnusable(f"No lock can be kept in {self._folder}: {why}.", hint="Choose another home folder.") from error
+                raise JournalUnusable(
+                    f"No lock can be kept in {self._folder}: {why}.",
+                    hint="Choose another home folder.",
+                ) from error
         return self._holder.name
 
     def acquire(self, run: RunId, ttl: float, patience: float) -> Lease | None:
         """Takes a run's lease unless a holder that lives has it; ``ttl`` in seconds."""
         name, now = self.name(), self._now()
-        lease: Lease | None = self._transact(lambda do: take(do, run, name, now, int(ttl * 1e6), self._is_alive), patience)
+        lease: Lease | None = self._transact(
+            lambda do: take(do, run, name, now, int(ttl * 1e6), self._is_alive), patience
+        )
         return lease
 
     def renew(self, leases: Sequence[Lease], ttl: float, patience: float) -> list[Lease]:
         """Prolongs leases; returns those that were lost."""
         now = self._now()
-        lost: list[Lease] = self._transact(lambda do: prolong(do, leases, now, int(ttl * 1e6)), patience) if leases else []
+        lost: list[Lease] = (
+            self._transact(lambda do: prolong(do, leases, now, int(ttl * 1e6)), patience)
+            if leases
+            else []
+        )
         return lost
 
     def release(self, lease: Lease, patience: float) -> None:
@@ -102,7 +118,12 @@ class Holding:
         now = self._now()
         found = {RunId(run): held(rest) for run, *rest in rows if isinstance(run, str)}
         return {
-            run: LeaseInfo(run, one.holder, one.token, self._is_alive(one.holder, fresh(one.beat, one.ttl, now)))
+            run: LeaseInfo(
+                run,
+                one.holder,
+                one.token,
+                self._is_alive(one.holder, fresh(one.beat, one.ttl, now)),
+            )
             for run, one in found.items()
             if one.holder
         }
@@ -122,7 +143,8 @@ class Holding:
 
 
 def fresh(beat: int, ttl: int, now: int) -> bool:
-    """Tells whether a lease was prolonged within its time to live; a clock that was set back counts like one that went on.
+    """Tells whether a lease was prolonged within its time to live; a clock that was set back counts
+    like one that went on.
 
     Args:
         beat: When it was prolonged last, in microseconds since 1970.
@@ -132,7 +154,14 @@ def fresh(beat: int, ttl: int, now: int) -> bool:
     return abs(now - beat) < ttl
 
 
-def take(execute: Execute, run: RunId, holder: str, now: int, ttl: int, is_alive: Callable[[str, bool], bool]) -> Lease | None:
+def take(
+    execute: Execute,
+    run: RunId,
+    holder: str,
+    now: int,
+    ttl: int,
+    is_alive: Callable[[str, bool], bool],
+) -> Lease | None:
     """Takes a lease with a token higher than all before, unless a holder other than this one lives.
 
     Args:
@@ -141,14 +170,20 @@ def take(execute: Execute, run: RunId, holder: str, now: int, ttl: int, is_alive
         holder: Who wants it.
         now: Microseconds since 1970.
         ttl: Microseconds that it holds without being prolonged.
-        is_alive: Told a holder's name and whether its lease is fresh; says whether it can still be at work.
+        is_alive: Told a holder's name and whether its lease is fresh; says whether it can still be
+            at work.
     """
     row = execute("SELECT holder, token, beat, ttl FROM leases WHERE run = ?", (run,)).fetchone()
     there = held(row) if row is not None else Held("", 0, 0, 0)
-    if there.holder not in ("", holder) and is_alive(there.holder, fresh(there.beat, there.ttl, now)):
+    if there.holder not in ("", holder) and is_alive(
+        there.holder, fresh(there.beat, there.ttl, now)
+    ):
         return None
     token = there.token + 1
-    execute("INSERT OR REPLACE INTO leases(run, holder, token, beat, ttl) VALUES (?, ?, ?, ?, ?)", (run, holder, token, now, ttl))
+    execute(
+        "INSERT OR REPLACE INTO leases(run, holder, token, beat, ttl) VALUES (?, ?, ?, ?, ?)",
+        (run, holder, token, now, ttl),
+    )
     return Lease(run, holder, token)
 
 
@@ -156,7 +191,10 @@ def prolong(execute: Execute, leases: Sequence[Lease], now: int, ttl: int) -> li
     """Prolongs leases; returns those that somebody else has taken."""
     lost = []
     for lease in leases:
-        sql = "UPDATE leases SET beat = ?, ttl = ? WHERE run = ? AND holder = ? AND token = ? RETURNING 1"
+        sql = (
+            "UPDATE leases SET beat = ?, ttl = ? WHERE run = ? AND holder = ? AND token = ?"
+            " RETURNING 1"
+        )
         if execute(sql, (now, ttl, lease.run, lease.holder, lease.token)).fetchone() is None:
             lost.append(lease)
     return lost
@@ -164,7 +202,10 @@ def prolong(execute: Execute, leases: Sequence[Lease], now: int, ttl: int) -> li
 
 def give_back(execute: Execute, lease: Lease) -> None:
     """Gives a lease back; its token stays, so that the next one is higher."""
-    execute("UPDATE leases SET holder = '' WHERE run = ? AND holder = ? AND token = ?", (lease.run, lease.holder, lease.token))
+    execute(
+        "UPDATE leases SET holder = '' WHERE run = ? AND holder = ? AND token = ?",
+        (lease.run, lease.holder, lease.token),
+    )
 
 
 def give_all_back(execute: Execute, holder: str) -> None:

@@ -13,10 +13,12 @@ from sentient_kernel.errors import JournalDamaged, JournalError, JournalUnusable
 from sentient_kernel.files.sqlite import Foreign, check_places, make_file
 
 NETWORK: frozenset[str] = frozenset(
-    "9p afs afpfs beegfs ceph cifs coda davfs fuse.glusterfs fuse.rclone fuse.s3fs fuse.sshfs glusterfs gpfs lustre ncpfs "
-    "nfs nfs4 panfs prl_fs pvfs2 smb2 smb3 smbfs vboxsf webdav".split()
+    "9p afs afpfs beegfs ceph cifs coda davfs fuse.glusterfs fuse.rclone fuse.s3fs fuse.sshfs"
+    " glusterfs gpfs lustre ncpfs nfs nfs4 panfs prl_fs pvfs2 smb2 smb3 smbfs vboxsf webdav".split()
 )
-"""File systems on which locks and shared memory do not work between machines, so that SQLite cannot keep its promises there."""
+"""File systems on which locks and shared memory do not work between machines, so that SQLite cannot
+keep its promises there.
+"""
 
 
 _SMALLEST = 512
@@ -26,7 +28,9 @@ _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 def filesystem_of(path: Path) -> str:
-    """Returns the name of the file system that holds a path, as the system's list of mounts calls it; empty when that is not known."""
+    """Returns the name of the file system that holds a path, as the system's list of mounts calls
+    it; empty when that is not known.
+    """
     if sys.platform == "win32":
         return "cifs" if str(path).startswith("\\\\") else ""
     try:
@@ -72,7 +76,8 @@ def make_room(path: Path, filesystem: str, *, readonly: bool = False) -> None:
         raise UsageError("The path of a journal cannot hold a NUL character.")
     if filesystem in NETWORK:
         raise JournalUnusable(
-            f"{path} is on a network file system ({filesystem}), where locks do not hold and a journal would be damaged.",
+            f"{path} is on a network file system ({filesystem}), where locks do not hold and a"
+            " journal would be damaged.",
             hint="Put the workbench's home on a local disk: Workbench(home=...) or SENTIENT_HOME.",
         )
     if os.path.isdir(path):  # unlike Path.is_dir, it does not raise for a name that is too long
@@ -80,7 +85,10 @@ def make_room(path: Path, filesystem: str, *, readonly: bool = False) -> None:
     try:
         check_places(path)
     except Foreign as error:
-        raise JournalUnusable(f"{path} {error}.", hint="Look where it comes from; a journal's files stand beside each other.") from None
+        raise JournalUnusable(
+            f"{path} {error}.",
+            hint="Look where it comes from; a journal's files stand beside each other.",
+        ) from None
     if readonly:
         if not os.path.exists(path):
             raise JournalUnusable(f"There is no journal at {path}.")
@@ -90,8 +98,12 @@ def make_room(path: Path, filesystem: str, *, readonly: bool = False) -> None:
         make_file(path)
         size = os.stat(path).st_size
     except OSError as error:
-        raise JournalUnusable(f"{path} cannot be written: {error.strerror or error}.", hint=_ELSEWHERE) from error
-    if 0 < size < _SMALLEST:  # SQLite takes a file of a few bytes for an empty one, and would write over it
+        raise JournalUnusable(
+            f"{path} cannot be written: {error.strerror or error}.", hint=_ELSEWHERE
+        ) from error
+    if (
+        0 < size < _SMALLEST
+    ):  # SQLite takes a file of a few bytes for an empty one, and would write over it
         raise _not_ours(path)
     if not os.access(path, os.R_OK | os.W_OK):
         raise JournalUnusable(f"{path} cannot be written: Permission denied.", hint=_ELSEWHERE)
@@ -108,8 +120,8 @@ def translate(error: Exception, path: Path, doing: str = "written") -> JournalEr
         doing: What could not be done to it, as a past participle.
 
     Returns:
-        JournalDamaged when the file is not what it was, JournalUnusable when the disk, the folder or another process is in the way,
-        JournalError otherwise; the original error is its cause.
+        JournalDamaged when the file is not what it was, JournalUnusable when the disk, the folder
+        or another process is in the way, JournalError otherwise; the original error is its cause.
     """
     ours = _translate(error, path, doing)
     ours.__cause__ = error
@@ -117,7 +129,10 @@ def translate(error: Exception, path: Path, doing: str = "written") -> JournalEr
 
 
 def _not_ours(path: Path) -> JournalDamaged:
-    saving = "If it was, sentient_kernel.journal.repair(path, into) saves every row that can be read into a new file."
+    saving = (
+        "If it was, sentient_kernel.journal.repair(path, into) saves every row that can be read"
+        " into a new file."
+    )
     return JournalDamaged(f"{path} is damaged, or never was a journal.", hint=saving)
 
 
@@ -125,14 +140,28 @@ def _translate(error: Exception, path: Path, doing: str) -> JournalError:
     what = f"{path} could not be {doing}"
     match error:
         case apsw.FullError():
-            return JournalUnusable(f"{what}: the disk is full.", hint="Free some space; nothing that was confirmed is lost.")
+            return JournalUnusable(
+                f"{what}: the disk is full.",
+                hint="Free some space; nothing that was confirmed is lost.",
+            )
         case apsw.CorruptError() | apsw.NotADBError():
             return _not_ours(path)
         case apsw.BusyError() | apsw.LockedError():
-            return JournalUnusable(f"{what}: another process has kept it locked.", hint="Try again, or end that process.")
-        case apsw.ReadOnlyError() | apsw.PermissionsError() | apsw.CantOpenError() | apsw.AuthError():
-            return JournalUnusable(f"{what}: it is not accessible.", hint="Check the permissions of the file and its folder.")
+            return JournalUnusable(
+                f"{what}: another process has kept it locked.",
+                hint="Try again, or end that process.",
+            )
+        case (
+            apsw.ReadOnlyError() | apsw.PermissionsError() | apsw.CantOpenError() | apsw.AuthError()
+        ):
+            return JournalUnusable(
+                f"{what}: it is not accessible.",
+                hint="Check the permissions of the file and its folder.",
+            )
         case apsw.IOError():
-            return JournalUnusable(f"{what}: the disk reports an error ({error}).", hint="Check the disk; then try again.")
+            return JournalUnusable(
+                f"{what}: the disk reports an error ({error}).",
+                hint="Check the disk; then try again.",
+            )
         case _:
             return JournalError(f"{what}: {error}.")

@@ -1,8 +1,9 @@
 """Marks of rows: a keyed hash (MAC) beside each row that this installation has written.
 
-The chain of hashes (``commit``) shows that a row is missing or altered; whoever makes up a whole journal can make its chain too, as
-nothing in it is secret. The mark is made with a key that lies outside every home (``sentient_kernel.installation``). It covers all that a
-record says and the row's chain hash, so a row that was altered, or moved to another place, has no mark that fits.
+The chain of hashes (``commit``) shows that a row is missing or altered; whoever makes up a whole
+journal can make its chain too, as nothing in it is secret. The mark is made with a key that lies
+outside every home (``sentient_kernel.installation``). It covers all that a record says and the
+row's chain hash, so a row that was altered, or moved to another place, has no mark that fits.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ MARK: Final = 8
 """Bytes of a mark."""
 
 FROM_FILE: Final = b""
-"""What stands in the place of a mark for a row that came out of an opened file. It only says so; nothing relies on it."""
+"""What stands in the place of a mark for a row that came out of an opened file. It only says so;
+nothing relies on it.
+"""
 
 _ABOUT = Struct(">QqHH").pack
 
@@ -38,7 +41,9 @@ def content(seq: int, at: int, code: int, run: bytes, body: bytes) -> bytes:
 
 
 def kind_word(kind: str) -> bytes:
-    """Returns a kind as a mark covers it: by its name, since in a made-up journal any number can stand for it."""
+    """Returns a kind as a mark covers it: by its name, since in a made-up journal any number can
+    stand for it.
+    """
     name = kind.encode()
     return bytes([min(len(name), 255)]) + name
 
@@ -53,7 +58,9 @@ class Marker:
     __slots__ = ("begun",)
 
     def __init__(self, key: bytes) -> None:
-        self.begun: Callable[[], Any] = blake2b(key=key, digest_size=MARK, person=b"journal row").copy
+        self.begun: Callable[[], Any] = blake2b(
+            key=key, digest_size=MARK, person=b"journal row"
+        ).copy
         """Returns a hash that has taken in the key; cheaper than to take it in again."""
 
     def mark(self, chain: bytes, word: bytes, content: bytes) -> bytes:
@@ -63,11 +70,25 @@ class Marker:
         mark: bytes = hashed.digest()
         return mark
 
-    def origin(self, found: Any, chain: bytes, word: bytes, seq: int, at: int, code: int, run: bytes, body: bytes) -> Origin:
+    def origin(
+        self,
+        found: Any,
+        chain: bytes,
+        word: bytes,
+        seq: int,
+        at: int,
+        code: int,
+        run: bytes,
+        body: bytes,
+    ) -> Origin:
         """Returns where a row comes from, beside which ``found`` stands."""
         if found == FROM_FILE:
             return "file"
         try:
-            return "" if found == self.mark(chain, word, content(seq, at, code, run, body)) else "elsewhere"
+            return (
+                ""
+                if found == self.mark(chain, word, content(seq, at, code, run, body))
+                else "elsewhere"
+            )
         except (TypeError, StructError):  # what is stored is not of the types that were written
             return "elsewhere"

@@ -36,7 +36,15 @@ class Opened:
     had_wal: bool
 
 
-def open_journal(path: Path, *, filesystem: str, now: Callable[[], int], readonly: bool, vfs: str | None, marker: Marker) -> Opened:
+def open_journal(
+    path: Path,
+    *,
+    filesystem: str,
+    now: Callable[[], int],
+    readonly: bool,
+    vfs: str | None,
+    marker: Marker,
+) -> Opened:
     """Opens a journal, made if there is none, and looks at its last 1,000 rows.
 
     Args:
@@ -67,7 +75,9 @@ def open_journal(path: Path, *, filesystem: str, now: Callable[[], int], readonl
     while True:
         try:
             return _open(path, now, readonly, vfs, had_wal, marker)
-        except apsw.BusyError as error:  # others are making or closing it; SQLite does not wait for them in every place
+        except (
+            apsw.BusyError
+        ) as error:  # others are making or closing it; SQLite does not wait for them in every place
             if time.monotonic() > deadline:
                 raise translate(error, path, "opened") from error
             time.sleep(0.005)
@@ -75,15 +85,30 @@ def open_journal(path: Path, *, filesystem: str, now: Callable[[], int], readonl
             raise translate(error, path, "opened") from error
 
 
-def _open(path: Path, now: Callable[[], int], readonly: bool, vfs: str | None, had_wal: bool, marker: Marker) -> Opened:
+def _open(
+    path: Path,
+    now: Callable[[], int],
+    readonly: bool,
+    vfs: str | None,
+    had_wal: bool,
+    marker: Marker,
+) -> Opened:
     connection = connect(path, readonly=readonly, vfs=vfs)
     head: HeadFile | None = None
     try:
         check_ours(connection, path)
         if readonly:
-            verdict = check(connection, path, read_head(head_path(path)), full=False, had_wal=had_wal)
+            verdict = check(
+                connection, path, read_head(head_path(path)), full=False, had_wal=had_wal
+            )
             connection.close()
-            return Opened(None, None, verdict, JournalUnusable(f"{path} was opened for reading only."), had_wal)
+            return Opened(
+                None,
+                None,
+                verdict,
+                JournalUnusable(f"{path} was opened for reading only."),
+                had_wal,
+            )
 
         def made(journal: bytes) -> None:
             first = HeadFile(head_path(path), journal)
@@ -93,13 +118,19 @@ def _open(path: Path, now: Callable[[], int], readonly: bool, vfs: str | None, h
         _use_wal(connection, path)
         new = prepare(connection, path, now(), made)
         record = read_head(head_path(path))
-        verdict = Verdict(0, Seq(0), ()) if new else check(connection, path, record, full=False, had_wal=had_wal)
+        verdict = (
+            Verdict(0, Seq(0), ())
+            if new
+            else check(connection, path, record, full=False, had_wal=had_wal)
+        )
         refusal = damaged(path, verdict)
         if refusal is not None:  # what is left of the log may still be saved from it
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         else:
             add_kinds(connection)
-        head = HeadFile(head_path(path), connection.execute("SELECT value FROM meta WHERE name = 'id'").get)
+        head = HeadFile(
+            head_path(path), connection.execute("SELECT value FROM meta WHERE name = 'id'").get
+        )
         return Opened(Committer(connection, head.write, marker), head, verdict, refusal, had_wal)
     except JournalTooNew as error:
         connection.close()
@@ -107,7 +138,10 @@ def _open(path: Path, now: Callable[[], int], readonly: bool, vfs: str | None, h
     except OSError as error:
         connection.close()
         place = head_path(path)
-        raise JournalUnusable(f"{place} cannot be used: {error.strerror or error}.", hint=f"Look where {place.name} comes from.") from error
+        raise JournalUnusable(
+            f"{place} cannot be used: {error.strerror or error}.",
+            hint=f"Look where {place.name} comes from.",
+        ) from error
     except BaseException:
         connection.close()
         if head is not None:
@@ -118,7 +152,10 @@ def _open(path: Path, now: Callable[[], int], readonly: bool, vfs: str | None, h
 def _use_wal(connection: apsw.Connection, path: Path) -> None:
     """Sets the journal mode."""
     if connection.pragma("journal_mode", "wal") != "wal":
-        raise JournalUnusable(f"SQLite cannot keep a write-ahead log for {path}.", hint="Put the workbench's home on a local disk.")
+        raise JournalUnusable(
+            f"SQLite cannot keep a write-ahead log for {path}.",
+            hint="Put the workbench's home on a local disk.",
+        )
 
 
 def damaged(path: Path, verdict: Verdict) -> JournalDamaged | None:
@@ -129,5 +166,8 @@ def damaged(path: Path, verdict: Verdict) -> JournalDamaged | None:
     also = f" And {more:,} more: `sentient-kernel verify` tells all." if more > 0 else ""
     return JournalDamaged(
         f"{path} is damaged: {' '.join(damage.what for damage in told)}{also}",
-        hint="It can be read. repair(path, into) saves what can be saved into a new file; acknowledge() notes the damage and goes on.",
+        hint=(
+            "It can be read. repair(path, into) saves what can be saved into a new file;"
+            " acknowledge() notes the damage and goes on."
+        ),
     )

@@ -1,6 +1,7 @@
 """Reads SQLite's file format (sqlite.org/fileformat2.html), to save rows of a broken file.
 
-Every page is looked at for itself, in the file and in the write-ahead log, whether or not anything points to it. What is found is only a
+Every page is looked at for itself, in the file and in the write-ahead log, whether or not anything
+points to it. What is found is only a
 candidate: whether it is a row of the journal, the chain decides.
 """
 
@@ -28,20 +29,26 @@ class PageRecord(NamedTuple):
 
 
 def page_size(header: bytes) -> int:
-    """Returns the page size that a file's header names, or the usual one when it names none that can be."""
+    """Returns the page size that a file's header names, or the usual one when it names none that
+    can be.
+    """
     size = int.from_bytes(header[16:18], "big")
     size = 65_536 if size == 1 else size
     return size if 512 <= size <= 65_536 and size & (size - 1) == 0 else PAGE
 
 
 def file_pages(data: bytes, size: int) -> Iterator[tuple[int, bytes]]:
-    """Returns the pages of a database file with their numbers; the last one filled up when it was cut."""
+    """Returns the pages of a database file with their numbers; the last one filled up when it was
+    cut.
+    """
     for number, start in enumerate(range(0, len(data), size), 1):
         yield number, data[start : start + size].ljust(size, b"\0")
 
 
 def log_pages(data: bytes, size: int) -> Iterator[tuple[int, bytes]]:
-    """Returns the pages of a write-ahead log with their numbers, oldest first, whatever its checksums say."""
+    """Returns the pages of a write-ahead log with their numbers, oldest first, whatever its
+    checksums say.
+    """
     for start in range(32, len(data), size + 24):
         number = int.from_bytes(data[start : start + 4], "big")
         page = data[start + 24 : start + 24 + size]
@@ -66,7 +73,9 @@ def records(number: int, page: bytes, fetch: Fetch) -> Iterator[PageRecord]:
     for place in range(pointers, min(pointers + 2 * cells, len(page) - 1), 2):
         start = int.from_bytes(page[place : place + 2], "big")
         try:
-            yield from _cell(page, start + (4 if kind == _INNER_INDEX else 0), kind == _LEAF_TABLE, fetch)
+            yield from _cell(
+                page, start + (4 if kind == _INNER_INDEX else 0), kind == _LEAF_TABLE, fetch
+            )
         except (IndexError, ValueError):
             continue
 
@@ -85,12 +94,16 @@ def _cell(page: bytes, at: int, table: bool, fetch: Fetch) -> Iterator[PageRecor
     here = least + (length - least) % (usable - 4)
     here = here if here <= most else least
     start = page[at : at + here]
-    for rest in _overflow(int.from_bytes(page[at + here : at + here + 4], "big"), length - here, usable, fetch):
+    for rest in _overflow(
+        int.from_bytes(page[at + here : at + here + 4], "big"), length - here, usable, fetch
+    ):
         yield PageRecord(rowid, values(start + rest))
 
 
 def _overflow(first: int, length: int, usable: int, fetch: Fetch) -> Iterator[bytes]:
-    """Follows a chain of overflow pages; where pages have several versions, the chain is followed once in each."""
+    """Follows a chain of overflow pages; where pages have several versions, the chain is followed
+    once in each.
+    """
     for nth in range(sum(1 for _ in fetch(first))):
         parts, seen, at, left = [], set(), first, length
         while left > 0 and at not in seen and (pages := list(fetch(at))):

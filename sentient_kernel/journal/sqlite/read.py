@@ -22,7 +22,10 @@ from sentient_kernel.journal.sqlite.tables import RUN
 MOST_REMEMBERED: Final = 10_000
 """Runs whose ids are kept in memory."""
 
-ALL: Final = "SELECT seq, run, at, kind, body, chain, mark FROM events WHERE seq > :after AND seq <= :until ORDER BY seq LIMIT :limit"
+ALL: Final = (
+    "SELECT seq, run, at, kind, body, chain, mark FROM events WHERE seq > :after AND seq <= :until"
+    " ORDER BY seq LIMIT :limit"
+)
 
 BY_RUN: Final = """
 SELECT e.seq, e.run, e.at, e.kind, e.body, e.chain, e.mark
@@ -108,14 +111,21 @@ class Reader:
         """Returns the records that match, in the order of seq."""
         if run is not None and not RUN.fullmatch(run):
             return []
-        values: dict[str, Any] = {"after": after, "until": until, "limit": -1 if limit is None else limit, "size": BLOCK}
+        values: dict[str, Any] = {
+            "after": after,
+            "until": until,
+            "limit": -1 if limit is None else limit,
+            "size": BLOCK,
+        }
         if run is not None:
             numbers = self.query("SELECT no FROM runs WHERE id = ?", (run,))
             if not numbers:
                 return []
             values["run"] = numbers[0][0]
         if kinds is not None:
-            values["kinds"] = json.dumps([code for code, (name, _) in self._learn_kinds().items() if name in kinds])
+            values["kinds"] = json.dumps(
+                [code for code, (name, _) in self._learn_kinds().items() if name in kinds]
+            )
         if run is None:
             return self._records(self.query(ALL if kinds is None else BY_KINDS, values))
         return self._records(self.query(BY_RUN if kinds is None else BY_BOTH, values))
@@ -134,9 +144,14 @@ class Reader:
                 at += self._born
                 where = origin(mark, chain, word, seq, at, code, name, body)
                 record = record_of((seq, run, at, kind, body, where))
-                rows[n] = record.in_own_words() if where else record  # in its place: no event is held twice
+                rows[n] = (
+                    record.in_own_words() if where else record
+                )  # in its place: no event is held twice
         except (KeyError, TypeError) as error:
-            what = f"Row {seq} of the journal is of a run or a kind that is not there, or not of the form that rows have."
+            what = (
+                f"Row {seq} of the journal is of a run or a kind that is not there, or not of the"
+                " form that rows have."
+            )
             raise JournalDamaged(what, hint="`sentient-kernel verify` tells more.") from error
         return rows
 
@@ -144,14 +159,19 @@ class Reader:
         """Returns the kinds by their numbers, each with the word that marks cover."""
         if anew or not self._kinds:
             self._born = int(self.query("SELECT value FROM meta WHERE name = 'born'")[0][0])
-            self._kinds = {code: (name, kind_word(name)) for code, name in self.query("SELECT code, name FROM kinds")}
+            self._kinds = {
+                code: (name, kind_word(name))
+                for code, name in self.query("SELECT code, name FROM kinds")
+            }
         return self._kinds
 
     def _learn_runs(self, rows: list[Any]) -> dict[int, tuple[RunId, bytes]]:
         """Returns the ids of all runs that rows are of, and of others that were read lately."""
         wanted = json.dumps(list({row[1]: None for row in rows if type(row[1]) is int}))
         runs = self._runs if len(self._runs) < MOST_REMEMBERED else {}
-        for number, name in self.query("SELECT no, id FROM runs WHERE no IN (SELECT value FROM json_each(?))", (wanted,)):
+        for number, name in self.query(
+            "SELECT no, id FROM runs WHERE no IN (SELECT value FROM json_each(?))", (wanted,)
+        ):
             runs[number] = name, name.encode()
         self._runs = runs
         return runs
@@ -162,7 +182,11 @@ class Reader:
 
     def runs(self, **wanted: str | None) -> list[RunRow]:
         """Returns the runs whose columns equal all that is given and not None."""
-        if not all(RUN.fullmatch(id_) for name in ("run", "parent") if (id_ := wanted.get(name)) is not None):
+        if not all(
+            RUN.fullmatch(id_)
+            for name in ("run", "parent")
+            if (id_ := wanted.get(name)) is not None
+        ):
             return []
         return [RunRow(*row) for row in self.query(RUNS, {**wanted, "size": BLOCK})]
 

@@ -21,7 +21,14 @@ from sentient_kernel.journal.sqlite import pages as _pages
 from sentient_kernel.journal.sqlite.check import sound
 from sentient_kernel.journal.sqlite.check_rows import META
 from sentient_kernel.journal.sqlite.marks import Marker, kind_word
-from sentient_kernel.journal.sqlite.schema import APPLICATION_ID, BLOCK, CREATE, VERSION, add_kinds, connect
+from sentient_kernel.journal.sqlite.schema import (
+    APPLICATION_ID,
+    BLOCK,
+    CREATE,
+    VERSION,
+    add_kinds,
+    connect,
+)
 from sentient_kernel.journal.sqlite.tables import KIND, RUN
 from sentient_kernel.journal.sqlite.watermark import HeadFile, head_path, read_head
 
@@ -50,11 +57,28 @@ class _Candidates:
     def take(self, found: _pages.PageRecord, page: bytes) -> None:
         """Sorts a record by its shape; what comes from an index is kept page by page."""
         match found.rowid, found.values:
-            case int(seq), (None, int(run), int(kind), int(at), bytes(chain), bytes(body), (bytes() | None) as mark):
+            case int(seq), (
+                None,
+                int(run),
+                int(kind),
+                int(at),
+                bytes(chain),
+                bytes(body),
+                (bytes() | None) as mark,
+            ):
                 self.events[seq].add((seq, run, kind, at, chain, body, mark))
-            case int(seq), (None, int(run), int(kind), int(at), bytes(chain), bytes(body)):  # of a file of version 1
+            case int(seq), (
+                None,
+                int(run),
+                int(kind),
+                int(at),
+                bytes(chain),
+                bytes(body),
+            ):  # of a file of version 1
                 self.events[seq].add((seq, run, kind, at, chain, body, None))
-            case int(no), (None, str(name), int(first), *rest) if len(rest) == 5 and RUN.fullmatch(name):
+            case int(no), (None, str(name), int(first), *rest) if len(rest) == 5 and RUN.fullmatch(
+                name
+            ):
                 self.runs[no] = (name, first, *rest)
                 self.names[no].add(name)
             case int(code), (None, str(name)) if KIND.fullmatch(name):
@@ -63,7 +87,9 @@ class _Candidates:
                 self.gaps[first] = (first, last, at, what)
             case None, (str(name), value):
                 self.pairs[page].add((name, value))
-                if isinstance(value, int) and RUN.fullmatch(name):  # the index of run ids has this shape too
+                if isinstance(value, int) and RUN.fullmatch(
+                    name
+                ):  # the index of run ids has this shape too
                     self.names[value].add(name)
 
     def meta(self, name: str) -> list[Any]:
@@ -71,7 +97,9 @@ class _Candidates:
         return [value for pairs in self.pairs.values() for key, value in pairs if key == name]
 
     def keys(self) -> set[tuple[str, int]]:
-        """Returns the unique keys and their seqs: the pairs of pages that are neither ``meta`` nor an index of runs or kinds."""
+        """Returns the unique keys and their seqs: the pairs of pages that are neither ``meta`` nor
+        an index of runs or kinds.
+        """
         return {
             (key, value)
             for pairs in self.pairs.values()
@@ -81,14 +109,20 @@ class _Candidates:
         }
 
     def _indexed(self, key: str, value: Any) -> bool:
-        return self.kinds.get(value) == key or (value in self.runs and key in (self.runs[value][i] for i in (0, 3, 4)))
+        return self.kinds.get(value) == key or (
+            value in self.runs and key in (self.runs[value][i] for i in (0, 3, 4))
+        )
 
 
-def repair(path: str | os.PathLike[str], into: str | os.PathLike[str], *, clock: Clock | None = None) -> Repaired:
-    """Saves every row that can be read, and is what was written, into a new journal; the old one is not touched.
+def repair(
+    path: str | os.PathLike[str], into: str | os.PathLike[str], *, clock: Clock | None = None
+) -> Repaired:
+    """Saves every row that can be read, and is what was written, into a new journal; the old one is
+    not touched.
 
-    It looks at every page of the file and of the write-ahead log beside it, also at those that SQLite no longer reaches, and keeps the rows
-    that the chain of hashes confirms. Rows keep their seq and their marks; what is lost is noted in the new journal as acknowledged.
+    It looks at every page of the file and of the write-ahead log beside it, also at those that
+    SQLite no longer reaches, and keeps the rows that the chain of hashes confirms. Rows keep their
+    seq and their marks; what is lost is noted in the new journal as acknowledged.
 
     Args:
         path: The damaged journal; nobody should be writing to it.
@@ -118,8 +152,16 @@ def repair(path: str | os.PathLike[str], into: str | os.PathLike[str], *, clock:
     known = {(first, last): what for first, last, _, what in found.gaps.values()}
     lost = tuple(_lost([row[0] for row in rows], max(went, *found.events), unsound))
     now = (clock or SystemClock()).now_us()
-    _write(target, found, born, rows, [(d.first, d.last, now, known.get((d.first, d.last), d.what)) for d in lost])
-    return Repaired(len(rows), tuple(damage for damage in lost if (damage.first, damage.last) not in known))
+    _write(
+        target,
+        found,
+        born,
+        rows,
+        [(d.first, d.last, now, known.get((d.first, d.last), d.what)) for d in lost],
+    )
+    return Repaired(
+        len(rows), tuple(damage for damage in lost if (damage.first, damage.last) not in known)
+    )
 
 
 def _gather(path: Path) -> _Candidates:
@@ -146,14 +188,19 @@ def _gather(path: Path) -> _Candidates:
 def _confirmed(found: _Candidates, born: int, marker: Marker) -> tuple[list[Row], set[int]]:
     """Returns the rows that are what was written, and the places where there are only others.
 
-    A row behind a lost one cannot be checked against it. It is kept when the row behind it continues from it, or when it is the last. Of
-    several that differ in their mark alone, the one that carries this installation's is kept.
+    A row behind a lost one cannot be checked against it. It is kept when the row behind it
+    continues from it, or when it is the last. Of several that differ in their mark alone, the one
+    that carries this installation's is kept.
     """
     rows: list[Row] = []
     unsound: set[int] = set()
     for seq in sorted(found.events):
         before, gap = (rows[-1][4], rows[-1][0] != seq - 1) if rows else (b"", seq != 1)
-        candidates = [row for row in found.events[seq] if row[1] in found.names and row[2] in found.kinds and _is_json(row[5])]
+        candidates = [
+            row
+            for row in found.events[seq]
+            if row[1] in found.names and row[2] in found.kinds and _is_json(row[5])
+        ]
         good = [row for row in candidates if _fits(found, row, before, born)]
         if not good and gap:
             good = [row for row in candidates if _is_continued(found, row, born)]
@@ -165,7 +212,9 @@ def _confirmed(found: _Candidates, born: int, marker: Marker) -> tuple[list[Row]
 
 
 def _fits(found: _Candidates, row: Row, before: bytes, born: int) -> bool:
-    """Checks the chain; of several names that a run's number could have, the one that fits is the run's."""
+    """Checks the chain; of several names that a run's number could have, the one that fits is the
+    run's.
+    """
     for name in found.names[row[1]]:
         if sound(row[:6], before, {row[1]: name.encode()}, born):
             found.names[row[1]] = {name}
@@ -176,12 +225,16 @@ def _fits(found: _Candidates, row: Row, before: bytes, born: int) -> bool:
 def _origin(found: _Candidates, row: Row, marker: Marker, born: int) -> Origin:
     seq, run, kind, at, chain, body, mark = row
     name = next(iter(found.names[run])).encode()
-    return marker.origin(mark, chain, kind_word(found.kinds[kind]), seq, born + at, kind, name, body)
+    return marker.origin(
+        mark, chain, kind_word(found.kinds[kind]), seq, born + at, kind, name, body
+    )
 
 
 def _is_continued(found: _Candidates, row: Row, born: int) -> bool:
     behind = found.events.get(row[0] + 1)
-    return not behind or any(_fits(found, next_, row[4], born) for next_ in behind if next_[1] in found.names)
+    return not behind or any(
+        _fits(found, next_, row[4], born) for next_ in behind if next_[1] in found.names
+    )
 
 
 def _is_json(body: bytes) -> bool:
@@ -192,16 +245,28 @@ def _is_json(body: bytes) -> bool:
 
 
 def _lost(have: list[int], last: int, unsound: set[int]) -> Iterator[Damage]:
-    """Returns the stretches of rows that are not among those we have, up to the last one there was."""
+    """Returns the stretches of rows that are not among those we have, up to the last one there
+    was.
+    """
     before = 0
     for seq in [*have, last + 1]:
         if seq > before + 1:
             what = "altered" if any(one in unsound for one in range(before + 1, seq)) else "lost"
-            yield Damage(Seq(before + 1), Seq(seq - 1), f"Rows {before + 1} to {seq - 1} were {what} before a repair.")
+            yield Damage(
+                Seq(before + 1),
+                Seq(seq - 1),
+                f"Rows {before + 1} to {seq - 1} were {what} before a repair.",
+            )
         before = seq
 
 
-def _write(target: Path, found: _Candidates, born: int, rows: list[Row], gaps: list[tuple[int, int, int, str]]) -> None:
+def _write(
+    target: Path,
+    found: _Candidates,
+    born: int,
+    rows: list[Row],
+    gaps: list[tuple[int, int, int, str]],
+) -> None:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     connection = connect(target, synchronous="FULL")
@@ -210,9 +275,15 @@ def _write(target: Path, found: _Candidates, born: int, rows: list[Row], gaps: l
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(CREATE)
         journal = os.urandom(8)
-        connection.execute("INSERT INTO meta VALUES ('born', ?), ('id', ?), ('checkpoints', 0)", (born, journal))
+        connection.execute(
+            "INSERT INTO meta VALUES ('born', ?), ('id', ?), ('checkpoints', 0)", (born, journal)
+        )
         connection.executemany("INSERT INTO kinds(code, name) VALUES (?, ?)", found.kinds.items())
-        connection.executemany("INSERT INTO events(seq, run, kind, at, chain, body, mark) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany(
+            "INSERT INTO events(seq, run, kind, at, chain, body, mark) VALUES (?, ?, ?, ?, ?,"
+            " ?, ?)",
+            rows,
+        )
         _write_runs(connection, found)
         connection.execute("INSERT INTO spans SELECT DISTINCT run, seq / ? FROM events", (BLOCK,))
         connection.execute("INSERT INTO spans SELECT DISTINCT -kind, seq / ? FROM events", (BLOCK,))
@@ -231,15 +302,33 @@ def _write(target: Path, found: _Candidates, born: int, rows: list[Row], gaps: l
 
 
 def _write_runs(connection: apsw.Connection, found: _Candidates) -> None:
-    """Writes the runs that rows belong to; what a lost line said of one is read from its first event again."""
-    firsts: list[Any] = connection.execute("SELECT run, min(seq) FROM events GROUP BY run").fetchall()
+    """Writes the runs that rows belong to; what a lost line said of one is read from its first
+    event again.
+    """
+    firsts: list[Any] = connection.execute(
+        "SELECT run, min(seq) FROM events GROUP BY run"
+    ).fetchall()
     for number, first in firsts:
         name = next(iter(found.names[number]))
         kept = found.runs.get(number)
         if kept is None or kept[0] != name:
-            started = "SELECT body FROM events WHERE run = ? AND kind = (SELECT code FROM kinds WHERE name = 'run_started')"
+            started = (
+                "SELECT body FROM events WHERE run = ? AND kind = (SELECT code FROM kinds WHERE"
+                " name = 'run_started')"
+            )
             body = connection.execute(started, (number,)).get
             said = json.loads(body) if body else {}
-            kept = (name, first, said.get("workflow"), said.get("name"), said.get("parent"), said.get("session", ""), said.get("user", ""))
-        sql = "INSERT INTO runs(no, id, first, workflow, name, parent, session, user) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            kept = (
+                name,
+                first,
+                said.get("workflow"),
+                said.get("name"),
+                said.get("parent"),
+                said.get("session", ""),
+                said.get("user", ""),
+            )
+        sql = (
+            "INSERT INTO runs(no, id, first, workflow, name, parent, session, user) VALUES (?, ?,"
+            " ?, ?, ?, ?, ?, ?)"
+        )
         connection.execute(sql, (number, *kept))

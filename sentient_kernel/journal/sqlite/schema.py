@@ -1,9 +1,12 @@
-"""The tables of the SQLite journal, how a connection to them is opened, and how older files are brought up to date.
+"""The tables of the SQLite journal, how a connection to them is opened, and how older files are
+brought up to date.
 
-A row of ``events`` is what a step costs, so it is small: its run and its kind are numbers (``runs`` and ``kinds`` say which), its time
-counts from the birth of the journal. ``spans`` is a coarse index: it says in which blocks of 64 neighbouring rows a run (key > 0) or a
-kind (key < 0) occurs at all. A run that writes alone costs one entry for 64 rows instead of 64, and one that writes among a thousand
-others is found by reading 64 rows for each of its own.
+A row of ``events`` is what a step costs, so it is small: its run and its kind are numbers (``runs``
+    and ``kinds`` say which), its time
+counts from the birth of the journal. ``spans`` is a coarse index: it says in which blocks of 64
+neighbouring rows a run (key > 0) or a kind (key < 0) occurs at all. A run that writes alone costs
+one entry for 64 rows instead of 64, and one that writes among a thousand others is found by reading
+64 rows for each of its own.
 """
 
 from __future__ import annotations
@@ -23,7 +26,9 @@ from sentient_kernel.files.sqlite import harden
 APPLICATION_ID: Final = 0x53454E54  # "SENT"
 BLOCK: Final = 64
 FLOOR: Final = 3_051_003
-"""The first SQLite that cannot lose committed rows when two connections write and checkpoint at once (sqlite.org/wal.html)."""
+"""The first SQLite that cannot lose committed rows when two connections write and checkpoint at
+once (sqlite.org/wal.html).
+"""
 
 _PRAGMAS: Final = (
     "PRAGMA cell_size_check=ON",
@@ -56,12 +61,16 @@ CREATE VIEW readable AS
 
 
 def _add_marks(connection: apsw.Connection) -> None:
-    """To version 2: rows carry a mark of who wrote them. Those that are there have none, and so come from elsewhere."""
+    """To version 2: rows carry a mark of who wrote them. Those that are there have none, and so
+    come from elsewhere.
+    """
     connection.execute("ALTER TABLE events ADD COLUMN mark BLOB")
 
 
 MIGRATIONS: Final[tuple[Callable[[apsw.Connection], None], ...]] = (_add_marks,)
-"""``MIGRATIONS[n]`` takes a file from version n + 1 to n + 2; each runs inside one transaction, after a copy of the file was made."""
+"""``MIGRATIONS[n]`` takes a file from version n + 1 to n + 2; each runs inside one transaction,
+after a copy of the file was made.
+"""
 
 VERSION: Final = len(MIGRATIONS) + 1
 
@@ -70,32 +79,42 @@ def check_library(number: int | None = None) -> None:
     """Raises ConfigurationError when the SQLite that apsw carries may lose committed rows.
 
     Args:
-        number: The version to judge, as SQLite's C source writes it; default: the one that is loaded.
+        number: The version to judge, as SQLite's C source writes it; default: the one that is
+            loaded.
     """
     have = apsw.SQLITE_VERSION_NUMBER if number is None else number
     if have < FLOOR:
         raise ConfigurationError(
-            f"SQLite {have // 1_000_000}.{have // 1000 % 1000}.{have % 1000} can lose committed rows; 3.51.3 or later is needed.",
+            f"SQLite {have // 1_000_000}.{have // 1000 % 1000}.{have % 1000} can lose committed"
+            " rows; 3.51.3 or later is needed.",
             hint="pip install --upgrade apsw",
         )
 
 
 def connect(
-    path: Path, *, synchronous: Literal["NORMAL", "FULL"] = "NORMAL", readonly: bool = False, vfs: str | None = None
+    path: Path,
+    *,
+    synchronous: Literal["NORMAL", "FULL"] = "NORMAL",
+    readonly: bool = False,
+    vfs: str | None = None,
 ) -> apsw.Connection:
     """Opens one connection; the path is taken as it is, whatever characters it holds.
 
     Args:
         path: The file.
         synchronous: ``NORMAL`` (survives the process) or ``FULL`` (survives the power).
-        readonly: Whether the connection refuses to write. Where nobody can write, and no write-ahead log is there, the file is taken
-            for one that does not change.
+        readonly: Whether the connection refuses to write. Where nobody can write, and no
+            write-ahead log is there, the file is taken for one that does not change.
         vfs: The name of a registered SQLite VFS to go through; default: the system's.
 
     Raises:
         apsw.Error: whatever SQLite says; callers translate it.
     """
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
+    connection = apsw.Connection(
+        str(path),
+        flags=apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE,
+        vfs=vfs,
+    )
     try:
         harden(connection)
         if readonly and not _opens(connection) and not path.with_name(f"{path.name}-wal").exists():
@@ -116,7 +135,8 @@ def connect(
 
 
 def connect_to_read(path: Path, *, vfs: str | None = None) -> apsw.Connection:
-    """Opens a connection that only reads; a file of version 1 that nobody has brought up to date reads as one of today.
+    """Opens a connection that only reads; a file of version 1 that nobody has brought up to date
+    reads as one of today.
 
     Args:
         path: The file.
@@ -136,7 +156,9 @@ def connect_to_read(path: Path, *, vfs: str | None = None) -> apsw.Connection:
 
 
 def let_go(connection: apsw.Connection) -> None:
-    """Closes a connection. The last one moves the log into the file; when the disk does not take it, the log stays and nothing is lost."""
+    """Closes a connection. The last one moves the log into the file; when the disk does not take
+    it, the log stays and nothing is lost.
+    """
     try:
         connection.close()
     except apsw.Error:
@@ -146,19 +168,26 @@ def let_go(connection: apsw.Connection) -> None:
 def _opens(connection: apsw.Connection) -> bool:
     try:
         connection.execute("SELECT count(*) FROM sqlite_schema")
-    except (apsw.CantOpenError, apsw.ReadOnlyError):  # the shared memory of the log cannot be made here
+    except (
+        apsw.CantOpenError,
+        apsw.ReadOnlyError,
+    ):  # the shared memory of the log cannot be made here
         return False
     return True
 
 
-def prepare(connection: apsw.Connection, path: Path, born: int, made: Callable[[bytes], None]) -> bool:
-    """Makes the tables of a new file, or brings an older file up to date; a file that is current is only looked at.
+def prepare(
+    connection: apsw.Connection, path: Path, born: int, made: Callable[[bytes], None]
+) -> bool:
+    """Makes the tables of a new file, or brings an older file up to date; a file that is current is
+    only looked at.
 
     Args:
         connection: A connection that may write.
         path: The file, of which a copy is made before a migration.
         born: The time that rows of a new file count from, in microseconds since 1970.
-        made: Told the eight bytes that a new journal is known by, before anybody else can see the tables.
+        made: Told the eight bytes that a new journal is known by, before anybody else can see the
+            tables.
 
     Returns:
         True when the tables are new.
@@ -178,7 +207,10 @@ def prepare(connection: apsw.Connection, path: Path, born: int, made: Callable[[
         if not found:
             journal = os.urandom(8)
             connection.execute(CREATE)
-            connection.execute("INSERT INTO meta VALUES ('born', ?), ('id', ?), ('checkpoints', 0)", (born, journal))
+            connection.execute(
+                "INSERT INTO meta VALUES ('born', ?), ('id', ?), ('checkpoints', 0)",
+                (born, journal),
+            )
             connection.pragma("application_id", APPLICATION_ID)
             made(journal)
         else:
@@ -191,7 +223,9 @@ def prepare(connection: apsw.Connection, path: Path, born: int, made: Callable[[
             connection.execute("ROLLBACK")
         raise
     try:
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)  # the file itself says from now on what it is
+        connection.wal_checkpoint(
+            mode=apsw.SQLITE_CHECKPOINT_PASSIVE
+        )  # the file itself says from now on what it is
     except apsw.BusyError:
         pass  # another process is at it
     return not found
@@ -203,19 +237,24 @@ def _version_of(connection: apsw.Connection, path: Path) -> int:
     if not found and not connection.execute("SELECT count(*) FROM sqlite_schema").get:
         return 0
     if connection.pragma("application_id") != APPLICATION_ID:
-        raise JournalUnusable(f"{path} is a database of another program.", hint="Choose another path.")
+        raise JournalUnusable(
+            f"{path} is a database of another program.", hint="Choose another path."
+        )
     if found > VERSION:
         raise JournalTooNew(
-            f"{path} has version {found} of the journal's format; this program writes version {VERSION}.",
+            f"{path} has version {found} of the journal's format; this program writes version"
+            f" {VERSION}.",
             hint="It can be read as it is; to go on with it, install the later sentient-kernel.",
         )
     return found
 
 
 def _copy(connection: apsw.Connection, target: Path) -> None:
-    """Copies a journal as it stands, through SQLite, so that what is in its write-ahead log comes along.
+    """Copies a journal as it stands, through SQLite, so that what is in its write-ahead log comes
+    along.
 
-    It is written under a name that nobody knows before, and then put in its place: what stands there may be a link to a file elsewhere.
+    It is written under a name that nobody knows before, and then put in its place: what stands
+    there may be a link to a file elsewhere.
     """
     place = target.with_name(f"{target.name}.{os.urandom(8).hex()}")
     os.close(open_regular(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL))

@@ -1,4 +1,6 @@
-"""The journal in one SQLite file: the default, for one person's workbench and any number of kernels on one machine."""
+"""The journal in one SQLite file: the default, for one person's workbench and any number of kernels
+on one machine.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,13 @@ from typing import Literal, ParamSpec, Self, TypeVar
 import apsw
 
 from sentient_kernel.clock import Clock, SystemClock
-from sentient_kernel.errors import JournalDamaged, JournalError, JournalLocked, JournalUnusable, UsageError
+from sentient_kernel.errors import (
+    JournalDamaged,
+    JournalError,
+    JournalLocked,
+    JournalUnusable,
+    UsageError,
+)
 from sentient_kernel.events import (
     TRANSIENT,
     ApprovalDecided,
@@ -67,36 +75,45 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Kinds(dict[str, tuple[bool, int]]):
-    """Of each kind: whether the disk always confirms it, and how it changes the number of steps under way."""
+    """Of each kind: whether the disk always confirms it, and how it changes the number of steps
+    under way.
+    """
 
     def __missing__(self, kind: str) -> tuple[bool, int]:
         raise UsageError(f"{kind!r} is not a kind of event that is stored.")
 
 
 class SqliteJournal:
-    """An append-only log in one SQLite file, shared by any number of journals, in this process or in others on this machine.
+    """An append-only log in one SQLite file, shared by any number of journals, in this process or
+    in others on this machine.
 
-    Commits that need not be confirmed by the disk are made on the loop itself: that takes a third of the time of a hop to another thread.
-    The others, and whatever finds the file locked, go to a thread of their own; order is kept.
+    Commits that need not be confirmed by the disk are made on the loop itself: that takes a third
+    of the time of a hop to another thread. The others, and whatever finds the file locked, go to a
+    thread of their own; order is kept.
 
-    A journal whose newest rows were lost (a power failure, a log that was cut) opens, says so in ``opened``, and can be read. It refuses
-    to be written until :meth:`acknowledge` was called, so that nobody goes on without knowing. Numbers that were lost are not given again.
+    A journal whose newest rows were lost (a power failure, a log that was cut) opens, says so in
+    ``opened``, and can be read. It refuses to be written until :meth:`acknowledge` was called, so
+    that nobody goes on without knowing. Numbers that were lost are not given again.
 
     Args:
-        path: The file; it and its folder are made, for the owner only, when they are not there. Beside it are ``journal.head`` and,
-            once a run was executed, ``locks/``.
+        path: The file; it and its folder are made, for the owner only, when they are not there.
+            Beside it are ``journal.head`` and, once a run was executed, ``locks/``.
         blobs_dir: The folder for big values; default: ``blobs`` beside the file.
         clock: Where time comes from.
-        durability: ``power`` lets the disk confirm every commit, ``process`` only those of ``full_kinds`` and those with ``full=True``.
+        durability: ``power`` lets the disk confirm every commit, ``process`` only those of
+            ``full_kinds`` and those with ``full=True``.
         full_kinds: Kinds that the disk always confirms.
-        readonly: Whether to read only; then no row changes, and beside the file there is at most SQLite's shared memory.
+        readonly: Whether to read only; then no row changes, and beside the file there is at most
+            SQLite's shared memory.
         filesystem: Tells the name of the file system that a path is on.
-        vfs: The name of a registered SQLite VFS that every access goes through; tests inject faults there.
+        vfs: The name of a registered SQLite VFS that every access goes through; tests inject faults
+            there.
         key: What tells rows that count here from others; default: this installation's.
 
     Raises:
         JournalUnusable: It cannot live there; says why and what to do.
-        JournalDamaged: SQLite cannot open the file at all; :func:`sentient_kernel.journal.repair` may save its rows.
+        JournalDamaged: SQLite cannot open the file at all; :func:`sentient_kernel.journal.repair`
+            may save its rows.
 
     Example:
         >>> import asyncio, tempfile
@@ -126,13 +143,30 @@ class SqliteJournal:
         self._now = (clock or SystemClock()).now_us
         self._marker = Marker(installation().key if key is None else key)
         place = filesystem(self.path)
-        opened = open_journal(self.path, filesystem=place, now=self._now, readonly=readonly, vfs=vfs, marker=self._marker)
+        opened = open_journal(
+            self.path,
+            filesystem=place,
+            now=self._now,
+            readonly=readonly,
+            vfs=vfs,
+            marker=self._marker,
+        )
         self.opened: Verdict = opened.verdict
         """What was found when the journal was opened."""
         self.blobs = BlobStore(blobs_dir or self.path.parent / "blobs", sync=durability == "power")
-        self._committer, self._head, self._refusal, self._had_wal = opened.committer, opened.head, opened.refusal, opened.had_wal
+        self._committer, self._head, self._refusal, self._had_wal = (
+            opened.committer,
+            opened.head,
+            opened.refusal,
+            opened.had_wal,
+        )
         confirmed = classes().keys() if durability == "power" else full_kinds
-        self._kinds = _Kinds({kind: (kind in confirmed, _STEPS.get(kind, 0)) for kind in classes().keys() - TRANSIENT})
+        self._kinds = _Kinds(
+            {
+                kind: (kind in confirmed, _STEPS.get(kind, 0))
+                for kind in classes().keys() - TRANSIENT
+            }
+        )
         self._open: Callable[[], apsw.Connection] = lambda: connect(self.path, vfs=vfs)
         self._reader = Reader(lambda: connect_to_read(self.path, vfs=vfs), self._marker)
         self._appender: Appender | None = None
@@ -148,21 +182,36 @@ class SqliteJournal:
         """Is told in a forked child that this journal is its parent's."""
         self._shut = True
 
-    def bind(self, loop: asyncio.AbstractEventLoop, on_commit: Callable[[Sequence[Record]], None]) -> None:
+    def bind(
+        self, loop: asyncio.AbstractEventLoop, on_commit: Callable[[Sequence[Record]], None]
+    ) -> None:
         """Ties appends to a loop; see :meth:`sentient_kernel.journal.base.Journal.bind`.
 
         Raises:
-            JournalDamaged, JournalTooNew, JournalUnusable: The journal cannot be written; the message says why.
+            JournalDamaged, JournalTooNew, JournalUnusable: The journal cannot be written; the
+                message says why.
         """
         committer, head = self._writable()
         if self._appender is not None:
             self._appender.close()
-        self._appender = Appender(loop, on_commit, committer, self._reader, self._open, head.write, head.sync, self._translate)
+        self._appender = Appender(
+            loop,
+            on_commit,
+            committer,
+            self._reader,
+            self._open,
+            head.write,
+            head.sync,
+            self._translate,
+        )
 
-    # -- writing ------------------------------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------
 
-    def begin(self, run: RunId, started: Writable, *, ttl: float, unique: str | None = None) -> tuple[Lease, asyncio.Future[Seq]]:
-        """Writes the first event of a new run and takes its lease; see :meth:`sentient_kernel.journal.base.Journal.begin`.
+    def begin(
+        self, run: RunId, started: Writable, *, ttl: float, unique: str | None = None
+    ) -> tuple[Lease, asyncio.Future[Seq]]:
+        """Writes the first event of a new run and takes its lease; see
+        :meth:`sentient_kernel.journal.base.Journal.begin`.
 
         Raises:
             UsageError, JournalDamaged, JournalTooNew, JournalUnusable: as :meth:`append`.
@@ -173,18 +222,32 @@ class SqliteJournal:
         return Lease(run, name, 1), future
 
     def append(
-        self, run: RunId, events: Iterable[Writable], *, lease: Lease | None = None, unique: str | None = None, full: bool = False
+        self,
+        run: RunId,
+        events: Iterable[Writable],
+        *,
+        lease: Lease | None = None,
+        unique: str | None = None,
+        full: bool = False,
     ) -> asyncio.Future[Seq]:
         """Writes events, all or none; see :meth:`sentient_kernel.journal.base.Journal.append`.
 
         Raises:
-            UsageError: It was not called on the loop that the journal is bound to, or an event's kind is not one that is stored.
-            JournalDamaged, JournalTooNew, JournalUnusable: The journal cannot be written; the message says why.
+            UsageError: It was not called on the loop that the journal is bound to, or an event's
+                kind is not one that is stored.
+            JournalDamaged, JournalTooNew, JournalUnusable: The journal cannot be written; the
+                message says why.
         """
         return self._write(run, events, lease, unique, full, None)
 
     def _write(
-        self, run: RunId, events: Iterable[Writable], lease: Lease | None, unique: str | None, full: bool, grant: tuple[str, int] | None
+        self,
+        run: RunId,
+        events: Iterable[Writable],
+        lease: Lease | None,
+        unique: str | None,
+        full: bool,
+        grant: tuple[str, int] | None,
     ) -> asyncio.Future[Seq]:
         appender, kinds = self._here(), self._kinds
         if run not in self._known:
@@ -200,11 +263,17 @@ class SqliteJournal:
         appender.grouping.under_way += steps
         future: asyncio.Future[Seq] = appender.loop.create_future()
         at_once = unique is not None and grant is None  # an answer: somebody has clicked
-        appender.append(Pending(run, rows, self._now(), lease, unique, future, grant), full, size, at_once=at_once)
+        appender.append(
+            Pending(run, rows, self._now(), lease, unique, future, grant),
+            full,
+            size,
+            at_once=at_once,
+        )
         return future
 
     def post(self, run: RunId, event: Writable, *, lease: Lease | None = None) -> None:
-        """Writes an event with the next commit; see :meth:`sentient_kernel.journal.base.Journal.post`.
+        """Writes an event with the next commit; see
+        :meth:`sentient_kernel.journal.base.Journal.post`.
 
         Raises:
             UsageError, JournalDamaged, JournalTooNew, JournalUnusable: as :meth:`append`.
@@ -225,7 +294,8 @@ class SqliteJournal:
         self._known.add(run)
 
     def adopt(self, make: Callable[[Seq], Iterable[Record]]) -> asyncio.Future[int]:
-        """Writes runs that another journal holds; see :meth:`sentient_kernel.journal.base.Journal.adopt`.
+        """Writes runs that another journal holds; see
+        :meth:`sentient_kernel.journal.base.Journal.adopt`.
 
         Raises:
             UsageError, JournalDamaged, JournalTooNew, JournalUnusable: as :meth:`append`.
@@ -243,7 +313,9 @@ class SqliteJournal:
         return appender.adopt(checked)
 
     def poll(self) -> None:
-        """Hands over what other processes wrote; a few microseconds when there is nothing. Loop thread."""
+        """Hands over what other processes wrote; a few microseconds when there is nothing. Loop
+        thread.
+        """
         appender = self._here()
         self._reading(appender.poll)
 
@@ -254,13 +326,20 @@ class SqliteJournal:
             self._usable()
             self._writable()
             hint = "Call bind() first; from another thread, ask the loop."
-            raise UsageError("This call belongs to the loop that the journal is bound to.", hint=hint)
+            raise UsageError(
+                "This call belongs to the loop that the journal is bound to.", hint=hint
+            )
         return appender
 
-    # -- reading ------------------------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------
 
     def read(
-        self, *, run: RunId | None = None, after: Seq = Seq(0), kinds: Sequence[str] | None = None, limit: int | None = None
+        self,
+        *,
+        run: RunId | None = None,
+        after: Seq = Seq(0),
+        kinds: Sequence[str] | None = None,
+        limit: int | None = None,
     ) -> list[Record]:
         """Returns records in the order of seq; any thread.
 
@@ -283,7 +362,9 @@ class SqliteJournal:
         parent: RunId | None = None,
     ) -> list[RunRow]:
         """Returns the runs that match all that is given, oldest first; any thread."""
-        return self._reading(self._reader.runs, run=run, name=name, session=session, user=user, parent=parent)
+        return self._reading(
+            self._reader.runs, run=run, name=name, session=session, user=user, parent=parent
+        )
 
     def _reading(self, what: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         if self._shut:
@@ -293,14 +374,18 @@ class SqliteJournal:
         except apsw.Error as error:
             raise translate(error, self.path, "read") from error
 
-    # -- leases -------------------------------------------------------------------------------------------------------
+    # -- leases ------------------------------------------------------------------------------------
 
     def acquire(self, run: RunId, *, ttl: float, patience: float = PATIENCE) -> Lease | None:
-        """Takes the lease of a run, or returns None when a holder that lives has it. Loop thread; raises JournalLocked."""
+        """Takes the lease of a run, or returns None when a holder that lives has it. Loop thread;
+        raises JournalLocked.
+        """
         self._here()
         return self._holding.acquire(run, ttl, patience)
 
-    def renew(self, leases: Sequence[Lease], *, ttl: float, patience: float = PATIENCE) -> list[Lease]:
+    def renew(
+        self, leases: Sequence[Lease], *, ttl: float, patience: float = PATIENCE
+    ) -> list[Lease]:
         """Prolongs leases and returns those that were lost. Loop thread; raises JournalLocked."""
         self._here()
         return self._holding.renew(leases, ttl, patience)
@@ -313,10 +398,18 @@ class SqliteJournal:
     def leases(self, runs: Sequence[RunId] | None = None) -> dict[RunId, LeaseInfo]:
         """Returns who executes which run; any thread."""
         wanted = None if runs is None else set(runs)
-        return self._holding.infos([row for row in self._reading(self._reader.leases) if wanted is None or row[0] in wanted])
+        return self._holding.infos(
+            [
+                row
+                for row in self._reading(self._reader.leases)
+                if wanted is None or row[0] in wanted
+            ]
+        )
 
     def _transact(self, work: Callable[[_leases.Execute], T], patience: float = PATIENCE) -> T:
-        """Runs work in a write transaction on the loop's connection; waits so many seconds for other writers, and the loop with it."""
+        """Runs work in a write transaction on the loop's connection; waits so many seconds for
+        other writers, and the loop with it.
+        """
         committer, _ = self._writable(even_damaged=True)
         deadline = time.monotonic() + patience
         while True:
@@ -329,18 +422,25 @@ class SqliteJournal:
             except apsw.Error as error:
                 raise self._translate(error) from error
 
-    # -- care ---------------------------------------------------------------------------------------------------------
+    # -- care --------------------------------------------------------------------------------------
 
     def verify(self, *, full: bool = True) -> Verdict:
-        """Checks that no row is missing or altered: all of them, or the last 1,000; any thread. What was acknowledged is left out.
+        """Checks that no row is missing or altered: all of them, or the last 1,000; any thread.
+        What was acknowledged is left out.
 
-        In full, the values and snapshots that rows point to are checked as well, and rows are counted by who wrote them.
+        In full, the values and snapshots that rows point to are checked as well, and rows are
+        counted by who wrote them.
         """
         record = read_head(head_path(self.path))
         verdict = self._reading(self._checked, record, full)
         if not full or not verdict.ok:
             return verdict
-        return Verdict(verdict.rows, verdict.head, tuple(check_blobs(self.read, self.blobs)), self._foreign(verdict.head))
+        return Verdict(
+            verdict.rows,
+            verdict.head,
+            tuple(check_blobs(self.read, self.blobs)),
+            self._foreign(verdict.head),
+        )
 
     def _checked(self, record: Head | None, full: bool) -> Verdict:
         with self._reader.lend() as connection:
@@ -355,20 +455,26 @@ class SqliteJournal:
         return found
 
     def acknowledge(self) -> Verdict:
-        """Notes the damage that was found at opening, so that work can go on behind it; the numbers of lost rows stay unused.
+        """Notes the damage that was found at opening, so that work can go on behind it; the numbers
+        of lost rows stay unused.
 
         Returns:
             What a check of the last 1,000 rows says afterwards.
 
         Raises:
-            JournalDamaged: What is wrong cannot be passed over: the file itself is damaged, not only the newest rows.
+            JournalDamaged: What is wrong cannot be passed over: the file itself is damaged, not
+                only the newest rows.
         """
         self._usable()
         if self._refusal is None:
             return self.opened
         committer, head = self._writable(even_damaged=True)
         damage, now = self.opened.damage, self._now()
-        seq, chain = self._transact(lambda do: _leases.note(do, [(one.first, one.last, now, one.what) for one in damage if one.first]))
+        seq, chain = self._transact(
+            lambda do: _leases.note(
+                do, [(one.first, one.last, now, one.what) for one in damage if one.first]
+            )
+        )
         head.write(seq, chain)
         head.write(seq, chain)  # both places: the other one may hold what another journal left
         verdict = self.verify(full=False)
@@ -387,10 +493,12 @@ class SqliteJournal:
             return newest(connection)
 
     def trust(self, seen: Seen) -> int:
-        """Marks all rows up to what a person has seen as this installation's own, and returns how many were not.
+        """Marks all rows up to what a person has seen as this installation's own, and returns how
+        many were not.
 
         Raises:
-            JournalDamaged, Refused: A row is not what was written, or the journal is not the one that was seen. Nothing was marked.
+            JournalDamaged, Refused: A row is not what was written, or the journal is not the one
+                that was seen. Nothing was marked.
         """
         self._writable()
         connection = self._open()
@@ -402,7 +510,9 @@ class SqliteJournal:
             let_go(connection)
 
     def close(self) -> None:
-        """Writes what waits, gives leases back and lets go of every file; on the loop, or when the loop has ended."""
+        """Writes what waits, gives leases back and lets go of every file; on the loop, or when the
+        loop has ended.
+        """
         if self._closed or os.getpid() != self._pid:
             return
         if self._appender is not None:
@@ -420,7 +530,8 @@ class SqliteJournal:
         """Says why the journal cannot be used from here, if it cannot."""
         if os.getpid() != self._pid:
             raise JournalUnusable(
-                f"{self.path} was opened by the parent of this process and cannot be used in a forked one.",
+                f"{self.path} was opened by the parent of this process and cannot be used in a"
+                " forked one.",
                 hint="Open it anew there, or start processes with the 'spawn' method.",
             )
         if self._closed:
@@ -441,7 +552,12 @@ class SqliteJournal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -1,6 +1,7 @@
 """Checks that the tables of a file are those of a journal, and names in them well-formed.
 
-Looked at before anything else of a file is read: it may come from somebody else, and texts in it become parts of sentences, of JSON and
+Looked at before anything else of a file is read: it may come from somebody else, and texts in it
+    become parts of sentences, of JSON and
 of what a terminal shows.
 """
 
@@ -67,9 +68,15 @@ SELECT count(*) FROM meta WHERE (name = 'born' AND typeof(value) = 'integer' AND
 _FAR: Final = """
 SELECT 1 FROM gaps WHERE typeof(first) != 'integer' OR typeof(last) != 'integer' OR typeof(what) != 'text'
                       OR first < 1 OR last < first OR last >= 1 << 53 LIMIT 1"""
-_ROWS_FAR: Final = "SELECT 1 FROM (SELECT min(seq) AS low, max(seq) AS high FROM events) WHERE low < 1 OR high >= 1 << 53"
+_ROWS_FAR: Final = (
+    "SELECT 1 FROM (SELECT min(seq) AS low, max(seq) AS high FROM events) WHERE low < 1 OR high >="
+    " 1 << 53"
+)
 _COMPUTES: Final = re.compile(r"\b(?:VIRTUAL|GENERATED|AS|CHECK|TRIGGER)\b", re.IGNORECASE)
-_SAVED: Final = "sentient_kernel.journal.repair(path, into) saves its events into a new file; from somebody else, ask for an exported run."
+_SAVED: Final = (
+    "sentient_kernel.journal.repair(path, into) saves its events into a new file; from somebody"
+    " else, ask for an exported run."
+)
 
 
 def check_ours(connection: apsw.Connection, path: Path) -> None:
@@ -80,19 +87,26 @@ def check_ours(connection: apsw.Connection, path: Path) -> None:
         path: The file, for messages.
 
     Raises:
-        JournalUnusable: It is a database of another program, or holds tables, views or triggers that are not ours.
+        JournalUnusable: It is a database of another program, or holds tables, views or triggers
+            that are not ours.
         JournalDamaged: Names in it have a form that this program never writes.
         apsw.Error: SQLite cannot read it.
     """
     try:
         found = tables_of(connection)
         if found:
-            _check_tables(found, int(connection.pragma("user_version")), int(connection.pragma("application_id")))
+            _check_tables(
+                found,
+                int(connection.pragma("user_version")),
+                int(connection.pragma("application_id")),
+            )
             _check_names(connection, path)
     except Foreign as error:
         raise JournalUnusable(f"{path} {error}; nothing of it was read.", hint=_SAVED) from None
     except apsw.SQLError as error:  # its text holds names out of the file
-        raise JournalUnusable(f"{path} holds tables that are not ours; nothing of it was read.", hint=_SAVED) from error
+        raise JournalUnusable(
+            f"{path} holds tables that are not ours; nothing of it was read.", hint=_SAVED
+        ) from error
 
 
 def _check_tables(found: Tables, version: int, application: int) -> None:
@@ -106,13 +120,18 @@ def _check_tables(found: Tables, version: int, application: int) -> None:
 
 
 def _plain(entry: SchemaEntry) -> bool:
-    """Tells whether an entry of a later version's schema does nothing by itself; views are switched off."""
-    return entry.type == "view" or (entry.type in ("table", "index") and not _COMPUTES.search(entry.sql or ""))
+    """Tells whether an entry of a later version's schema does nothing by itself; views are switched
+    off.
+    """
+    return entry.type == "view" or (
+        entry.type in ("table", "index") and not _COMPUTES.search(entry.sql or "")
+    )
 
 
 @cache
 def known_tables(version: int, create: str, migrations: Migrations) -> tuple[Tables, ...]:
-    """Returns the schemas that a journal of a version may have: made as such, or brought up from an earlier one.
+    """Returns the schemas that a journal of a version may have: made as such, or brought up from an
+    earlier one.
 
     Args:
         version: The version.
@@ -121,7 +140,9 @@ def known_tables(version: int, create: str, migrations: Migrations) -> tuple[Tab
     """
     made = {1: _FIRST, len(migrations) + 1: create}
     return tuple(
-        tables_made_by(partial(_make, text, migrations[first - 1 : version - 1])) for first, text in made.items() if first <= version
+        tables_made_by(partial(_make, text, migrations[first - 1 : version - 1]))
+        for first, text in made.items()
+        if first <= version
     )
 
 
@@ -133,11 +154,19 @@ def _make(create: str, migrations: Migrations, connection: apsw.Connection) -> N
 
 def _check_names(connection: apsw.Connection, path: Path) -> None:
     if connection.execute(_META).get != 2:
-        raise JournalDamaged(f"{path} does not say when it was made, or by which id it is known.", hint=_SAVED)
+        raise JournalDamaged(
+            f"{path} does not say when it was made, or by which id it is known.", hint=_SAVED
+        )
     far = connection.execute(_FAR).get
     with suppress(apsw.CorruptError):  # rows that cannot be read are told of as such
         far = far or connection.execute(_ROWS_FAR).get
     if far is not None:
-        raise JournalDamaged(f"{path} numbers its rows, or those that it lost, as this program never does.", hint=_SAVED)
+        raise JournalDamaged(
+            f"{path} numbers its rows, or those that it lost, as this program never does.",
+            hint=_SAVED,
+        )
     if connection.execute(_ODD).get is not None:
-        raise JournalDamaged(f"{path} names a run, or a kind of event, in a form that this program never writes.", hint=_SAVED)
+        raise JournalDamaged(
+            f"{path} names a run, or a kind of event, in a form that this program never writes.",
+            hint=_SAVED,
+        )

@@ -11,11 +11,16 @@ from sentient_kernel.ids import Seq
 from sentient_kernel.journal.sqlite.check import sound
 from sentient_kernel.journal.sqlite.marks import Marker, content, kind_word
 
-_ROWS: Final = "SELECT seq, run, kind, at, chain, body, mark FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 10000"
+_ROWS: Final = (
+    "SELECT seq, run, kind, at, chain, body, mark FROM events WHERE seq > ? AND seq <= ? ORDER BY"
+    " seq LIMIT 10000"
+)
 
 
 class Seen(NamedTuple):
-    """How far a journal went when a person looked at it: the newest row and its chain hash, which covers all rows before it."""
+    """How far a journal went when a person looked at it: the newest row and its chain hash, which
+    covers all rows before it.
+    """
 
     seq: Seq
     chain: bytes
@@ -23,12 +28,15 @@ class Seen(NamedTuple):
 
 def newest(connection: apsw.Connection) -> Seen:
     """Returns how far a journal goes."""
-    row = connection.execute("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1").fetchone() or (0, b"")
+    row = connection.execute(
+        "SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1"
+    ).fetchone() or (0, b"")
     return Seen(Seq(row[0]), row[1])
 
 
 def trust(connection: apsw.Connection, marker: Marker, seen: Seen) -> int:
-    """Marks every row up to what was seen as written here: all of them or, where anything is wrong, none.
+    """Marks every row up to what was seen as written here: all of them or, where anything is wrong,
+    none.
 
     Args:
         connection: A connection that may write, and that nobody else uses meanwhile.
@@ -54,8 +62,13 @@ def trust(connection: apsw.Connection, marker: Marker, seen: Seen) -> int:
 
 
 def _mark_all(connection: apsw.Connection, marker: Marker, seen: Seen) -> int:
-    runs = {number: str(name).encode() for number, name in connection.execute("SELECT no, id FROM runs")}
-    kinds = {code: kind_word(str(name)) for code, name in connection.execute("SELECT code, name FROM kinds")}
+    runs = {
+        number: str(name).encode() for number, name in connection.execute("SELECT no, id FROM runs")
+    }
+    kinds = {
+        code: kind_word(str(name))
+        for code, name in connection.execute("SELECT code, name FROM kinds")
+    }
     born = int(connection.execute("SELECT value FROM meta WHERE name = 'born'").get)
     last, before, marked = 0, b"", 0
     while rows := connection.execute(_ROWS, (last, seen.seq)).fetchall():
@@ -63,9 +76,13 @@ def _mark_all(connection: apsw.Connection, marker: Marker, seen: Seen) -> int:
         row: tuple[Any, ...]
         for row in rows:
             seq, run, kind, at, chain, body, beside = row
-            # Behind a gap that somebody has acknowledged there is nothing to compare with; the next row tells.
+            # Behind a gap that somebody has acknowledged there is nothing to compare with; the next
+            # row tells.
             if kind not in kinds or (seq == last + 1 and not sound(row[:6], before, runs, born)):
-                raise JournalDamaged(f"Row {seq} is not what was written.", hint="`sentient-kernel verify` tells more.")
+                raise JournalDamaged(
+                    f"Row {seq} is not what was written.",
+                    hint="`sentient-kernel verify` tells more.",
+                )
             ours = marker.mark(chain, kinds[kind], content(seq, at + born, kind, runs[run], body))
             if ours != beside:
                 changed.append((ours, seq))
@@ -73,5 +90,8 @@ def _mark_all(connection: apsw.Connection, marker: Marker, seen: Seen) -> int:
         connection.executemany("UPDATE events SET mark = ? WHERE seq = ?", changed)
         marked += len(changed)
     if (last, before) != seen:
-        raise Refused("The journal has changed since it was shown.", hint="Nothing was marked; look at it again.")
+        raise Refused(
+            "The journal has changed since it was shown.",
+            hint="Nothing was marked; look at it again.",
+        )
     return marked

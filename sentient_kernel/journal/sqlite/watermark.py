@@ -1,12 +1,15 @@
 """The head record: a small file beside the journal that says how far the journal went.
 
-SQLite opens a write-ahead log that was cut, or in which a bit fell over, without a word: the rows behind the spot are gone, and every
-check it has says that all is well. So each commit also notes the newest seq and its chain hash here. The note is made in memory that the
-operating system keeps for the file (SQLite does the same with ``-shm``), so it costs no call; it outlives the process, and after a power
+SQLite opens a write-ahead log that was cut, or in which a bit fell over, without a word: the rows
+behind the spot are gone, and every check it has says that all is well. So each commit also notes
+the newest seq and its chain hash here. The note is made in memory that the operating system keeps
+for the file (SQLite does the same with ``-shm``), so it costs no call; it outlives the process, and
+after a power
 failure it may be ahead of the rows: then it says how many were lost.
 
-The file has two places that are written in turn, each with a checksum, so that a torn write leaves the other one. Two processes that
-commit within the same microseconds may write theirs in the wrong order; the next commit puts that right.
+The file has two places that are written in turn, each with a checksum, so that a torn write leaves
+the other one. Two processes that commit within the same microseconds may write theirs in the wrong
+order; the next commit puts that right.
 """
 
 from __future__ import annotations
@@ -42,7 +45,11 @@ def head_path(path: Path) -> Path:
         >>> head_path(Path("home/journal.db")).name
         'journal.head'
     """
-    return path.with_suffix(".head") if path.suffix not in ("", ".head") else path.with_name(path.name + ".head")
+    return (
+        path.with_suffix(".head")
+        if path.suffix not in ("", ".head")
+        else path.with_name(path.name + ".head")
+    )
 
 
 def read_head(path: Path) -> Head | None:
@@ -57,7 +64,9 @@ def read_head(path: Path) -> Head | None:
     except (OSError, ValueError):  # not there, a link, or a name that no file can have
         return None
     places = [unpack(data[start : start + _PLACE.size]) for start in (0, _PLACE.size)]
-    return max((place for place in places if place is not None), key=lambda place: place.seq, default=None)
+    return max(
+        (place for place in places if place is not None), key=lambda place: place.seq, default=None
+    )
 
 
 def unpack(data: bytes) -> Head | None:

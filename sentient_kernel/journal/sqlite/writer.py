@@ -54,7 +54,8 @@ class Writer:
         wrote: What its committer calls after each commit.
         confirmed: Called when the disk has confirmed rows and nothing has come for a while.
         translate: Turns an error of SQLite into one of ours.
-        completed: Told, on the thread, how many groups a transaction held, what was in them, and what became of it.
+        completed: Told, on the thread, how many groups a transaction held, what was in them, and
+            what became of it.
         marker: What its committer marks rows with.
     """
 
@@ -80,7 +81,9 @@ class Writer:
         self._thread: threading.Thread | None = None
 
     def put(self, group: Group) -> None:
-        """Hands a group over; groups are written in the order they come, those that wait together in one transaction."""
+        """Hands a group over; groups are written in the order they come, those that wait together
+        in one transaction.
+        """
         self._queue.put(group)
         self._start()
 
@@ -142,7 +145,9 @@ class Writer:
             yield self._queue.get()
 
     def _note(self) -> None:
-        """Lets the disk have what is noted of confirmed rows, when there is nothing better to do: the rows themselves do not need it."""
+        """Lets the disk have what is noted of confirmed rows, when there is nothing better to do:
+        the rows themselves do not need it.
+        """
         if self._unnoted:
             self._unnoted = False
             self._confirmed()
@@ -153,7 +158,8 @@ class Writer:
     def _adopt(self, make: Callable[[Seq], Iterable[Record]]) -> int | Exception:
         try:
             return self._patiently(False, lambda committer: committer.adopt(make))
-        except Exception as error:  # noqa: BLE001 - what makes the rows may fail in any way; told to whoever handed it over
+        except Exception as error:  # noqa: BLE001
+            # what makes the rows may fail in any way; told to whoever handed it over
             return error
 
     def _patiently(self, full: bool, act: Callable[[Committer], T]) -> T | JournalError:
@@ -163,7 +169,9 @@ class Writer:
             try:
                 committer = self._connected()
                 if full is not self._full:
-                    committer.execute("PRAGMA synchronous=FULL" if full else "PRAGMA synchronous=NORMAL")
+                    committer.execute(
+                        "PRAGMA synchronous=FULL" if full else "PRAGMA synchronous=NORMAL"
+                    )
                     self._full = full
                 return act(committer)
             except apsw.BusyError as error:
@@ -173,11 +181,14 @@ class Writer:
                 return self._translate(error)
 
     def _do_checkpoint(self) -> None:
-        """Moves the log into the file: most of it beside the loop's commits, the rest with them kept out; kept out, they come here.
+        """Moves the log into the file: most of it beside the loop's commits, the rest with them
+        kept out; kept out, they come here.
 
-        The commit at the end begins the log anew. The frames that were moved would still count otherwise, and if they were damaged
-        later, older pages among them would hide newer ones in the file. The log keeps its length: writing over it is cheaper than growing.
-        Readers are not waited for while others are kept out: when one is busy for long, the rest is left to a later checkpoint.
+        The commit at the end begins the log anew. The frames that were moved would still count
+        otherwise, and if they were damaged later, older pages among them would hide newer ones in
+        the file. The log keeps its length: writing over it is cheaper than growing.
+        Readers are not waited for while others are kept out: when one is busy for long, the rest is
+            left to a later checkpoint.
         """
         try:
             connection = self._connected().connection

@@ -1,7 +1,8 @@
-"""Whole numbers that a page would round: JavaScript's numbers hold them exactly up to 2^53, the journal's to any length.
+"""Whole numbers that a page would round: JavaScript's numbers hold them exactly up to 2^53, the
+journal's to any length.
 
-Between kernel and page such a number goes as ``{"$int": "9007199254740993"}``. Only values that somebody approves or looks through whole
-are written so; all else that is sent is smaller.
+Between kernel and page such a number goes as ``{"$int": "9007199254740993"}``. Only values that
+somebody approves or looks through whole are written so; all else that is sent is smaller.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ def marked(value: Any) -> Any:
         return [marked(part) for part in value]
     if isinstance(value, dict):
         found = {name: marked(part) for name, part in value.items()}
-        return {MARK: found} if set(found) == {MARK} else found  # one that looks like a mark is wrapped in one
+        return (
+            {MARK: found} if set(found) == {MARK} else found
+        )  # one that looks like a mark is wrapped in one
     return value
 
 

@@ -1,4 +1,6 @@
-"""Tables as DataFrames. The one module that knows pandas, and it is loaded when somebody asks for a frame."""
+"""Tables as DataFrames. The one module that knows pandas, and it is loaded when somebody asks for a
+frame.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +26,19 @@ def frame(rows: Sequence[Any], columns: Sequence[str], of: type | None) -> pd.Da
     Args:
         rows: Values of one class.
         columns: The fields to take, in order.
-        of: The class; its annotations give the types of columns, so that an empty frame has the same as a full one.
+        of: The class; its annotations give the types of columns, so that an empty frame has the
+            same as a full one.
 
     Returns:
-        One row for each value. Times are ``datetime64[us, UTC]``, missing numbers NaN, texts objects.
+        One row for each value. Times are ``datetime64[us, UTC]``, missing numbers NaN, texts
+        objects.
     """
     import pandas as pd
 
     hints = get_type_hints(of) if of is not None else {}
-    made = {name: _column([getattr(row, name) for row in rows], hints.get(name)) for name in columns}
+    made = {
+        name: _column([getattr(row, name) for row in rows], hints.get(name)) for name in columns
+    }
     return pd.DataFrame(made, columns=list(columns))
 
 
@@ -44,7 +50,11 @@ def _column(values: list[Any], hint: Any) -> pd.Series[Any]:
         return pd.Series(pd.to_datetime(values, utc=True)).astype("datetime64[us, UTC]")
     if optional and kind in (int, float):
         return pd.Series([float("nan") if v is None else v for v in values], dtype="float64")
-    if kind in _DTYPES and not optional and not (kind is int and any(abs(v) >= 1 << 63 for v in values)):
+    if (
+        kind in _DTYPES
+        and not optional
+        and not (kind is int and any(abs(v) >= 1 << 63 for v in values))
+    ):
         return pd.Series(values, dtype=_DTYPES[kind])
     return pd.Series([_value(v) for v in values], dtype="object")
 
@@ -61,5 +71,7 @@ def _kind(hint: Any) -> tuple[Any, bool]:
 def _value(value: Any) -> Any:
     if isinstance(value, ErrorInfo):
         return f"{value.type}: {value.message}"
-    nested = isinstance(value, BaseModel | dict | list | tuple | set | frozenset) or (value is not None and fields_of(type(value)))
+    nested = isinstance(value, BaseModel | dict | list | tuple | set | frozenset) or (
+        value is not None and fields_of(type(value))
+    )
     return as_json(value) if nested else value

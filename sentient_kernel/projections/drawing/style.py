@@ -1,7 +1,8 @@
 """The look that all static views share, and the only ways in which outside text enters them.
 
-``CSS`` is one calm language for run, report, approvals, errors and tables. Every rule hangs on ``.sk``, every class begins
-with ``sk-``, colours come from JupyterLab's variables with fallbacks for light and dark, and nothing is fetched.
+``CSS`` is one calm language for run, report, approvals, errors and tables. Every rule hangs on
+``.sk``, every class begins with ``sk-``, colours come from JupyterLab's variables with fallbacks
+for light and dark, and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -27,11 +28,16 @@ def line(text: object, limit: int = 120) -> str:
     """
     raw = str(text)
     short = plain(_SPACE.sub(" ", raw[: limit * 4]).strip())
-    return short if len(short) <= limit and len(raw) <= limit * 4 else short[: limit - 1].rstrip() + "…"
+    return (
+        short
+        if len(short) <= limit and len(raw) <= limit * 4
+        else short[: limit - 1].rstrip() + "…"
+    )
 
 
 def escape(text: object) -> str:
-    """Returns the text so that it is only text in HTML, also inside a quoted attribute; hidden characters made visible.
+    """Returns the text so that it is only text in HTML, also inside a quoted attribute; hidden
+    characters made visible.
 
     Example:
         >>> escape('<b onclick="x">')
@@ -41,7 +47,8 @@ def escape(text: object) -> str:
 
 
 def apart(mark: str) -> str:
-    """Returns what stands between two parts for readers without styles: GitHub, mail, a notebook that is not trusted.
+    """Returns what stands between two parts for readers without styles: GitHub, mail, a notebook
+    that is not trusted.
 
     Example:
         >>> apart(" · ")
@@ -51,7 +58,8 @@ def apart(mark: str) -> str:
 
 
 def spaced(drawn: str) -> str:
-    """Returns HTML of ours with a line break behind each block, so that also the bare text of it has its words apart.
+    """Returns HTML of ours with a line break behind each block, so that also the bare text of it
+    has its words apart.
 
     Example:
         >>> spaced("<p>One.</p><p>Two <b>words</b>.</p>")
@@ -72,7 +80,11 @@ def duration(seconds: float | None) -> str:
     if seconds < 59.95:
         return f"{max(seconds, 0.0):.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
     whole = round(seconds)
-    for big, small, size, part in (("d", "h", 86_400, 3_600), ("h", "min", 3_600, 60), ("min", "s", 60, 1)):
+    for big, small, size, part in (
+        ("d", "h", 86_400, 3_600),
+        ("h", "min", 3_600, 60),
+        ("min", "s", 60, 1),
+    ):
         if whole >= size:
             rest = whole % size // part
             return f"{whole // size} {big} {rest} {small}" if rest else f"{whole // size} {big}"
@@ -80,7 +92,8 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(at: datetime | None) -> str:
-    """Returns a point in time to the second, in UTC; empty for None, without a zone where none is known.
+    """Returns a point in time to the second, in UTC; empty for None, without a zone where none is
+    known.
 
     Example:
         >>> from sentient_kernel.clock import as_datetime
@@ -90,7 +103,9 @@ def moment(at: datetime | None) -> str:
     if at is None:
         return ""
     known = at.utcoffset() is not None
-    return (at.astimezone(UTC) if known else at).strftime("%Y-%m-%d %H:%M:%S UTC" if known else "%Y-%m-%d %H:%M:%S")
+    return (at.astimezone(UTC) if known else at).strftime(
+        "%Y-%m-%d %H:%M:%S UTC" if known else "%Y-%m-%d %H:%M:%S"
+    )
 
 
 _COLOURS = """--sk-bg:var(--jp-layout-color1,{bg});--sk-sunk:color-mix(in srgb,var(--jp-layout-color2,{sunk}) 50%,var(--sk-bg));
@@ -99,15 +114,23 @@ _COLOURS = """--sk-bg:var(--jp-layout-color1,{bg});--sk-sunk:color-mix(in srgb,v
 --sk-ok:color-mix(in srgb,var(--jp-success-color1,{ok}) 78%,var(--sk-text));
 --sk-ask:color-mix(in srgb,var(--jp-warn-color1,{ask}) 64%,var(--sk-text));
 --sk-bad:color-mix(in srgb,var(--jp-error-color1,{bad}) 84%,var(--sk-text));--sk-soft:color-mix(in srgb,var(--sk-text) 68%,var(--sk-bg));"""
-# The hues are mixed with the text colour because JupyterLab's own warn orange stands at 2.7:1 on white, too pale for words.
+# The hues are mixed with the text colour because JupyterLab's own warn orange stands at 2.7:1 on
+# white, too pale for words.
 _LIGHT = {"bg": "#fff", "sunk": "#ebedf1", "line": "#e0e3e8", "text": "#1c2127"} | {
-    "accent": "#1874dd", "ok": "#1f8f58", "ask": "#dd7b00", "bad": "#cb261c"
-}  # fmt: skip
+    "accent": "#1874dd",
+    "ok": "#1f8f58",
+    "ask": "#dd7b00",
+    "bad": "#cb261c",
+}
 _DARK = {"bg": "#16191e", "sunk": "#282f37", "line": "#333a44", "text": "#e6e9ee"} | {
-    "accent": "#66a5ff", "ok": "#4fc98f", "ask": "#f0981f", "bad": "#ff7d73"
-}  # fmt: skip
+    "accent": "#66a5ff",
+    "ok": "#4fc98f",
+    "ask": "#f0981f",
+    "bad": "#ff7d73",
+}
 
-# `.sk.sk` outweighs what notebook front ends say about tables, lists and paragraphs inside an output.
+# `.sk.sk` outweighs what notebook front ends say about tables, lists and paragraphs inside an
+# output.
 _RULES = """
 .sk.sk{box-sizing:border-box;max-width:920px;overflow:hidden;container-type:inline-size;color:var(--sk-text);background:var(--sk-bg);
 border:1px solid var(--sk-line);border-radius:8px;font:13px/1.5 var(--sk-ui);text-align:left;overflow-wrap:anywhere;margin:2px 0 8px}
@@ -197,8 +220,9 @@ flex:0 0 auto;min-width:16%;font-size:11px;padding-top:5px}
 """
 
 CSS = (
-    '.sk{--sk-ui:var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif);'
-    '--sk-code:var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);'
+    '.sk{--sk-ui:var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu'
+    ' Sans",sans-serif);--sk-code:var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans'
+    ' Mono",monospace);'
     + _COLOURS.format(**_LIGHT)
     + "}\n@media (prefers-color-scheme:dark){.sk{"
     + _COLOURS.format(**_DARK)
@@ -208,8 +232,9 @@ CSS = (
 """The style sheet of every static view."""
 
 VERBATIM = "mathjax_ignore tex2jax_ignore"
-"""Classes by which notebook front ends leave dollar signs and backslashes alone. Without them a price becomes a formula, and a text
-from outside can draw a link, or over what stands around it."""
+"""Classes by which notebook front ends leave dollar signs and backslashes alone. Without them a
+price becomes a formula, and a text from outside can draw a link, or over what stands around it.
+"""
 
 STYLE = f"<style>{CSS}</style>"
 """The same, ready to stand in front of a view."""

@@ -29,11 +29,13 @@ CELL = 48
 class Table(Sequence[T], Generic[T]):
     """An immutable sequence of values of one class: dataclasses, named tuples or pydantic models.
 
-    A class may say which of its fields a narrow view shows (``SHOW``) and what one of it is called (``NOUN``).
+    A class may say which of its fields a narrow view shows (``SHOW``) and what one of it is called
+    (``NOUN``).
 
     Args:
         rows: The values.
-        of: Their class; needed where there are no rows, so that an empty table still knows its columns.
+        of: Their class; needed where there are no rows, so that an empty table still knows its
+            columns.
         show: Shows the table live; see :meth:`with_renderer`.
 
     Example:
@@ -52,7 +54,9 @@ class Table(Sequence[T], Generic[T]):
 
     __slots__ = ("_of", "_rows", "_show")
 
-    def __init__(self, rows: Iterable[T] = (), of: type[T] | None = None, *, show: LocalCall | None = None) -> None:
+    def __init__(
+        self, rows: Iterable[T] = (), of: type[T] | None = None, *, show: LocalCall | None = None
+    ) -> None:
         self._rows: tuple[T, ...] = tuple(rows)
         self._of: type[T] | None = of or (type(self._rows[0]) if self._rows else None)
         self._show = show
@@ -61,7 +65,8 @@ class Table(Sequence[T], Generic[T]):
         """Returns the same table with a way to show itself live.
 
         Args:
-            show: Shows a table in the cell that runs; returns False where only a picture of it will do.
+            show: Shows a table in the cell that runs; returns False where only a picture of it will
+                do.
         """
         return Table(self._rows, self._of, show=LocalCall(show))
 
@@ -114,12 +119,17 @@ class Table(Sequence[T], Generic[T]):
     @property
     def noun(self) -> str:
         """What one row is called."""
-        return str(getattr(self._of, "NOUN", "") or (self._of.__name__.removesuffix("View").lower() if self._of else "row"))
+        return str(
+            getattr(self._of, "NOUN", "")
+            or (self._of.__name__.removesuffix("View").lower() if self._of else "row")
+        )
 
     def to_frame(self) -> pd.DataFrame:
-        """Returns the table as a DataFrame with a column for each field, also when it is empty; imports pandas then.
+        """Returns the table as a DataFrame with a column for each field, also when it is empty;
+        imports pandas then.
 
-        Times are aware, in UTC; a nested value becomes a dict or a list, an error its one-line text.
+        Times are aware, in UTC; a nested value becomes a dict or a list, an error its one-line
+        text.
         """
         from sentient_kernel.projections.drawing.frames import frame
 
@@ -147,12 +157,18 @@ def counted(n: int, noun: str) -> str:
     if n == 1:
         return f"1 {noun}"
     ends_in_y = noun.endswith("y") and noun[-2:-1] not in tuple("aeiou")
-    plural = noun[:-1] + "ies" if ends_in_y else noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+    plural = (
+        noun[:-1] + "ies"
+        if ends_in_y
+        else noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+    )
     return f"{n:,} {plural}"
 
 
 def cell(value: Any, limit: int = CELL) -> str:
-    """Returns a value as one short line that is the same each time: no address, no local time, no line break."""
+    """Returns a value as one short line that is the same each time: no address, no local time, no
+    line break.
+    """
     if value is None or (isinstance(value, tuple) and not value):
         return ""
     if isinstance(value, datetime):
@@ -184,20 +200,33 @@ def as_json(value: Any) -> Any:
 
 
 def table_html(table: Table[Any], *, label: str = "", limit: int = HTML_ROWS) -> str:
-    """Returns a table as HTML without the style sheet; every value is escaped, rows beyond the limit are counted."""
+    """Returns a table as HTML without the style sheet; every value is escaped, rows beyond the
+    limit are counted.
+    """
     names, rows = table.shown, table[:limit]
     texts = {name: [cell(getattr(row, name), CELL * 5) for row in rows] for name in names}
     columns = [(name, f' class="{_look(texts[name], _all_numbers(rows, name))}"') for name in names]
-    head = "".join(f'<th scope="col"{mark}>{escape(name.replace("_", " "))}</th>' for name, mark in columns)
+    head = "".join(
+        f'<th scope="col"{mark}>{escape(name.replace("_", " "))}</th>' for name, mark in columns
+    )
     body = "".join(
-        "<tr>" + "".join(f"<td{mark}>{escape(texts[name][i])}</td>" for name, mark in columns) + "</tr>" for i in range(len(rows))
+        "<tr>"
+        + "".join(f"<td{mark}>{escape(texts[name][i])}</td>" for name, mark in columns)
+        + "</tr>"
+        for i in range(len(rows))
     )
     more = f", the first {len(rows)} shown" if len(rows) < len(table) else ""
     foot = counted(len(table), table.noun) + more if rows else f"No {counted(0, table.noun)[2:]}."
-    grid = f'<table class="sk-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>' if rows else ""
+    grid = (
+        f'<table class="sk-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        if rows
+        else ""
+    )
     return spaced(
-        f'<section class="sk {VERBATIM}" role="region" aria-label="{escape(label or counted(0, table.noun)[2:].capitalize())}">'
-        f'<div class="sk-scroll" tabindex="0">{grid}</div><div class="sk-foot sk-num">{escape(foot)}</div></section>'
+        f'<section class="sk {VERBATIM}" role="region"'
+        f' aria-label="{escape(label or counted(0, table.noun)[2:].capitalize())}"><div'
+        f' class="sk-scroll" tabindex="0">{grid}</div><div class="sk-foot'
+        f' sk-num">{escape(foot)}</div></section>'
     )
 
 
@@ -205,10 +234,15 @@ def _as_text(table: Table[Any]) -> str:
     names, rows = table.shown, table[:TEXT_ROWS]
     if not rows:
         return f"No {counted(0, table.noun)[2:]}."
-    cells = [[name.replace("_", " ") for name in names]] + [[cell(getattr(row, name)) for name in names] for row in rows]
+    cells = [[name.replace("_", " ") for name in names]] + [
+        [cell(getattr(row, name)) for name in names] for row in rows
+    ]
     widths = [max(_width(line[i]) for line in cells) for i in range(len(names))]
     right = [_all_numbers(rows, name) for name in names]
-    lines = ["  ".join(_pad(text, w, r) for text, w, r in zip(row, widths, right, strict=True)).rstrip() for row in cells]
+    lines = [
+        "  ".join(_pad(text, w, r) for text, w, r in zip(row, widths, right, strict=True)).rstrip()
+        for row in cells
+    ]
     if len(rows) < len(table):
         lines.append(f"… and {len(table) - len(rows):,} more")
     return "\n".join(lines)
@@ -220,8 +254,12 @@ def _all_numbers(rows: Iterable[Any], name: str) -> bool:
 
 
 def _look(texts: list[str], numbers: bool) -> str:
-    """Returns the class of a column: numbers stand right, short texts (ids, times, states) stay on one line, long ones get room."""
-    return "sk-right" if numbers else "sk-keep" if max(map(len, texts), default=0) <= 36 else "sk-wide"
+    """Returns the class of a column: numbers stand right, short texts (ids, times, states) stay on
+    one line, long ones get room.
+    """
+    return (
+        "sk-right" if numbers else "sk-keep" if max(map(len, texts), default=0) <= 36 else "sk-wide"
+    )
 
 
 def _width(text: str) -> int:

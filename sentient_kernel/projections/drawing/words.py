@@ -58,8 +58,8 @@ _PHASE_STATES = {"done": "done", "now": "under way", "todo": "to come"}
 def state(run: RunView) -> tuple[str, str, str]:
     """Returns sign, word and colour for how a run is.
 
-    The word says what it does while it works, whom it waits for while it waits, and of a research that is done
-    whether it answers what was asked.
+    The word says what it does while it works, whom it waits for while it waits, and of a research
+    that is done whether it answers what was asked.
     """
     sign, word, colour = STATES[run.status]
     if run.status == "completed":
@@ -81,7 +81,9 @@ def phase_words(phase: PhaseView) -> tuple[str, str]:
     """
     label = phase.name.capitalize()
     if phase.total is not None:
-        label += f" {phase.done} of {phase.total}" if phase.done < phase.total else f" {phase.total}"
+        label += (
+            f" {phase.done} of {phase.total}" if phase.done < phase.total else f" {phase.total}"
+        )
     elif phase.done > 1:
         label += f" {phase.done}"
     return label, _PHASE_STATES[phase.state]
@@ -100,14 +102,25 @@ def step_counts(run: RunView, cut: int = 0) -> str:
 
 
 def settled(steps: Sequence[StepView], run: RunView) -> list[StepView]:
-    """Returns the steps as they are once the run's status is known: what a crash or an end cut off is not under way."""
+    """Returns the steps as they are once the run's status is known: what a crash or an end cut off
+    is not under way.
+    """
     if run.status not in ("crashed", "failed", "cancelled", "completed"):
         return list(steps)
-    return [replace(s, status="interrupted", ended=run.updated) if s.status in ("running", "retrying") else s for s in steps]
+    return [
+        (
+            replace(s, status="interrupted", ended=run.updated)
+            if s.status in ("running", "retrying")
+            else s
+        )
+        for s in steps
+    ]
 
 
 def chosen(steps: Sequence[StepView], limit: int) -> list[StepView]:
-    """Returns at most ``limit`` steps in their order: those that need a look first, then the newest."""
+    """Returns at most ``limit`` steps in their order: those that need a look first, then the
+    newest.
+    """
     if len(steps) <= limit:
         return list(steps)
     rank = {"failed": 0, "retrying": 0, "running": 1, "interrupted": 1, "completed": 2}
@@ -116,13 +129,30 @@ def chosen(steps: Sequence[StepView], limit: int) -> list[StepView]:
 
 
 def step_note(step: StepView) -> tuple[str, str]:
-    """Returns what there is to say beside a step's title: why it failed, and which try it is; empty where nothing is."""
-    why = error_line(step.error, 240) if step.error is not None and step.status in ("failed", "retrying") else ""
-    return why, f"try {step.attempts}" if step.status == "retrying" else f"{step.attempts} tries" if step.attempts > 1 else ""
+    """Returns what there is to say beside a step's title: why it failed, and which try it is; empty
+    where nothing is.
+    """
+    why = (
+        error_line(step.error, 240)
+        if step.error is not None and step.status in ("failed", "retrying")
+        else ""
+    )
+    return (
+        why,
+        (
+            f"try {step.attempts}"
+            if step.status == "retrying"
+            else f"{step.attempts} tries"
+            if step.attempts > 1
+            else ""
+        ),
+    )
 
 
 def error_line(error: ErrorInfo, limit: int = 160) -> str:
-    """Returns an error on one line; the class, without its module, only where the message is not a sentence of ours."""
+    """Returns an error on one line; the class, without its module, only where the message is not a
+    sentence of ours.
+    """
     kind = error.type.rpartition(".")[2]
     if error.message and error.code != "error":
         return line(error.message, limit)
@@ -140,15 +170,26 @@ def source_words(source: SourceView) -> tuple[str, str, str]:
 
 
 def foreign_words(run: RunView, foreign: ForeignView) -> tuple[str, str]:
-    """Returns what there is to know of a run that comes from elsewhere: where it comes from, and what follows from that."""
+    """Returns what there is to know of a run that comes from elsewhere: where it comes from, and
+    what follows from that.
+    """
     if foreign.opened:
-        text = f"That it goes on here, with what it names, was approved by {line(foreign.by, 80) or 'somebody'}."
+        text = (
+            "That it goes on here, with what it names, was approved by"
+            f" {line(foreign.by, 80) or 'somebody'}."
+        )
     elif run.status == "completed":
         text = "It is shown as it was written there; what it names was used there."
     elif foreign.cut:
-        text = f"It names more than can be shown ({', '.join(foreign.cut)}), so it does not go on here. Ask anew for what you want of it."
+        text = (
+            f"It names more than can be shown ({', '.join(foreign.cut)}), so it does not go on"
+            " here. Ask anew for what you want of it."
+        )
     else:
-        text = "Before anything of it is executed here, you are asked whether it may go on with what it names."
+        text = (
+            "Before anything of it is executed here, you are asked whether it may go on with what"
+            " it names."
+        )
     return comes_from(foreign), text
 
 
@@ -157,14 +198,24 @@ def ways_to_answer(approval: ApprovalView, index: int, holder: str) -> list[tupl
     ident = shlex.quote(plain(approval.id))
     ways = [
         ("Approve", f"{holder}.approvals[{index}].approve()", f"sentient-kernel approve {ident}"),
-        ("Edit", f"{holder}.approvals[{index}].approve(payload)", f"sentient-kernel approve {ident} --payload FILE"),
-        ("Reject", f'{holder}.approvals[{index}].reject("reason")', f'sentient-kernel reject {ident} --reason "..."'),
+        (
+            "Edit",
+            f"{holder}.approvals[{index}].approve(payload)",
+            f"sentient-kernel approve {ident} --payload FILE",
+        ),
+        (
+            "Reject",
+            f'{holder}.approvals[{index}].reject("reason")',
+            f'sentient-kernel reject {ident} --reason "..."',
+        ),
     ]
     return [way for way in ways if way[0] != "Edit" or editable(approval)]
 
 
 def editable(approval: ApprovalView) -> bool:
-    """Tells whether the payload of a question may be edited: what a run from elsewhere names stands as it is."""
+    """Tells whether the payload of a question may be edited: what a run from elsewhere names stands
+    as it is.
+    """
     return approval.ask != "open"
 
 
@@ -172,8 +223,14 @@ def payload_lines(value: Any, where: str, limit: int = 2_000) -> list[str]:
     """Returns a payload as indented lines; beyond the limit it says where the whole one is."""
     if value is None:
         return []
-    shown = exact(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)).splitlines()
-    return shown if len(shown) <= limit else [*shown[:limit], f"… {len(shown) - limit:,} more lines in {where}"]
+    shown = exact(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    ).splitlines()
+    return (
+        shown
+        if len(shown) <= limit
+        else [*shown[:limit], f"… {len(shown) - limit:,} more lines in {where}"]
+    )
 
 
 def what_now(run: RunView) -> str:
@@ -182,30 +239,63 @@ def what_now(run: RunView) -> str:
     if run.status == "paused":
         return f"`run.resume()` goes on, and so does `sentient-kernel resume {shlex.quote(ident)}`."
     if was_refused(run):
-        return "The answer is kept, so going on would end here again. Started under another name it asks anew."
+        return (
+            "The answer is kept, so going on would end here again. Started under another name it"
+            " asks anew."
+        )
     if run.status in ("failed", "crashed", "cancelled"):
-        return f"Finished steps are kept. `wb.resume({ident!r})` or `sentient-kernel resume {shlex.quote(ident)}` goes on from there."
+        return (
+            f"Finished steps are kept. `wb.resume({ident!r})` or `sentient-kernel resume"
+            f" {shlex.quote(ident)}` goes on from there."
+        )
     return ""
 
 
 def was_refused(run: RunView) -> bool:
-    """True for a run that ended because somebody said no: the record answers for them when it is taken up again."""
-    return run.status == "failed" and run.error is not None and run.error.code == ApprovalRejected.code
+    """True for a run that ended because somebody said no: the record answers for them when it is
+    taken up again.
+    """
+    return (
+        run.status == "failed" and run.error is not None and run.error.code == ApprovalRejected.code
+    )
 
 
 def trouble(run: RunView, steps: Sequence[StepView]) -> tuple[str, str, str]:
-    """Returns what went wrong with a run: a heading, an explanation, a place in the code; empty texts where nothing did."""
+    """Returns what went wrong with a run: a heading, an explanation, a place in the code; empty
+    texts where nothing did.
+    """
     if run.status == "failed" and run.error is not None:
-        cause = next((s.error for s in steps if s.status == "failed" and s.error and s.error.message in run.error.message), run.error)
+        cause = next(
+            (
+                s.error
+                for s in steps
+                if s.status == "failed" and s.error and s.error.message in run.error.message
+            ),
+            run.error,
+        )
         return error_line(run.error, 400), run.error.hint, cause.where
     if run.status == "crashed":
         cut = [line(s.title, 60) for s in steps if s.status == "interrupted"]
-        known = line(run.error.message, 300) if run.error is not None else f"Cut off: {_listed(cut)}." if cut else ""
+        known = (
+            line(run.error.message, 300)
+            if run.error is not None
+            else f"Cut off: {_listed(cut)}."
+            if cut
+            else ""
+        )
         return "Nobody executes this run any more", known, ""
     if run.status == "cancelled":
         return "Cancelled", line(run.reason, 300), ""
     if run.status == "paused":
-        return ("Answered, and not taken up yet" if run.answered and not run.foreign else "Paused: no further step begins"), "", ""
+        return (
+            (
+                "Answered, and not taken up yet"
+                if run.answered and not run.foreign
+                else "Paused: no further step begins"
+            ),
+            "",
+            "",
+        )
     return "", "", ""
 
 

@@ -19,7 +19,9 @@ from sentient_kernel.text.words import content, titled
 __all__ = ["collect"]
 
 OWN = 0.6
-"""A sentence under a part holds at least this share of the part's own words that the best one holds."""
+"""A sentence under a part holds at least this share of the part's own words that the best one
+holds.
+"""
 
 LEAST = 0.01
 """How much of a part a sentence holds at least that stands under it."""
@@ -53,7 +55,9 @@ def collect(
         count = 0
         # To hold all of "loc" is not to hold all of "the difference between loc and iloc".
         share = min(1.0, _weight(part) / whole) if whole else 1.0
-        picked = select(part.query, found.get(part.id, ()), limit=limit, part=part.id, weights=weights)
+        picked = select(
+            part.query, found.get(part.id, ()), limit=limit, part=part.id, weights=weights
+        )
         for one, fit in _fitting(part, picked, sides):
             place = (one.document, one.start, one.end)
             if place not in chosen:
@@ -73,7 +77,9 @@ def _weight(part: SubQuestion) -> float:
     return sum(sought(part.query).values())
 
 
-def _fitting(part: SubQuestion, picked: Sequence[Evidence], sides: Mapping[int, _Side]) -> list[tuple[Evidence, float]]:
+def _fitting(
+    part: SubQuestion, picked: Sequence[Evidence], sides: Mapping[int, _Side]
+) -> list[tuple[Evidence, float]]:
     """Returns the sentences that are about a part, with how much of it each holds.
 
     That a document is about the part is not enough.
@@ -93,7 +99,8 @@ def _fitting(part: SubQuestion, picked: Sequence[Evidence], sides: Mapping[int, 
         if fit and fit >= least:
             fitting.append((one, fit / sum(own.values())))
         elif fit and not own.keys() & titled(one.title):
-            # No title brought it, so a few words do: who is named in one text is told of in another.
+            # No title brought it, so a few words do: who is named in one text is told of in
+            # another.
             fitting.append((one, 0.0))
     return fitting
 
@@ -114,7 +121,8 @@ class _Side:
 def _compares(one: Evidence, sides: Collection[_Side]) -> bool:
     """Tells whether a sentence is about things compared.
 
-    Of a document that is called like one of them it has to name one; of another, both and not itself.
+    Of a document that is called like one of them it has to name one; of another, both and not
+    itself.
     """
     bag = frozenset(content(one.quote))
     if any(one.document in side.documents for side in sides):
@@ -124,7 +132,9 @@ def _compares(one: Evidence, sides: Collection[_Side]) -> bool:
     return both <= bag and (itself <= both or not itself <= bag)
 
 
-def _sides(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]]) -> dict[int, _Side]:
+def _sides(
+    parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]]
+) -> dict[int, _Side]:
     """Returns the things compared, by sub-question, where each has documents that are called so.
 
     Where some are of one family (``pandas.merge`` and ``pandas.concat``), those alone.
@@ -134,7 +144,9 @@ def _sides(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]])
     for part in parts:
         if part.kind == "side":
             called = ((family(one.title, part.query), one.document) for one in everything)
-            named[part.id] = [(family, document) for family, document in called if family is not None]
+            named[part.id] = [
+                (family, document) for family, document in called if family is not None
+            ]
     if not all(named.values()):
         return {}
     families = [{family for family, _ in some} for some in named.values()]
@@ -142,7 +154,9 @@ def _sides(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]])
     return {
         part.id: _Side(
             frozenset(content(part.query)),
-            frozenset(document for family, document in named[part.id] if family in shared or not shared),
+            frozenset(
+                document for family, document in named[part.id] if family in shared or not shared
+            ),
         )
         for part in parts
         if part.id in named

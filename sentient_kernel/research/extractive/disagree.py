@@ -1,4 +1,6 @@
-"""Finds statements of different documents that contradict each other. Pure; by rule; rather misses one than makes one up."""
+"""Finds statements of different documents that contradict each other. Pure; by rule; rather misses
+one than makes one up.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,17 @@ from sentient_kernel.research.extractive.evidence import Evidence
 from sentient_kernel.research.extractive.features import entry
 from sentient_kernel.research.extractive.noise import noisy
 from sentient_kernel.research.verify.contradictions import opposed
-from sentient_kernel.text.words import NEGATIONS, NUMBER, WORD, asked, content, negated, numbers, plain, stem
+from sentient_kernel.text.words import (
+    NEGATIONS,
+    NUMBER,
+    WORD,
+    asked,
+    content,
+    negated,
+    numbers,
+    plain,
+    stem,
+)
 
 __all__ = ["disagreements"]
 
@@ -29,7 +41,8 @@ _HEDGE = re.compile(r"\b(?:whether|if|unclear|unknown|may or may not|compared|ve
 
 
 def disagreements(evidence: Sequence[Evidence]) -> tuple[Disagreement, ...]:
-    """Returns pairs of statements on the same thing that differ in sense, in direction or in a number.
+    """Returns pairs of statements on the same thing that differ in sense, in direction or in a
+    number.
 
     Args:
         evidence: Sentences of several documents.
@@ -39,33 +52,61 @@ def disagreements(evidence: Sequence[Evidence]) -> tuple[Disagreement, ...]:
     """
     found: list[Disagreement] = []
     used: set[int] = set()
-    able = [(at, one, frozenset(content(one.quote))) for at, one in enumerate(evidence) if not _unfit(one.quote)]
+    able = [
+        (at, one, frozenset(content(one.quote)))
+        for at, one in enumerate(evidence)
+        if not _unfit(one.quote)
+    ]
     for (i, one, terms), (j, other, others) in combinations(able, 2):
-        if one.document == other.document or {i, j} & used or not _same_thing(one.quote, terms, other.quote, others):
+        if (
+            one.document == other.document
+            or {i, j} & used
+            or not _same_thing(one.quote, terms, other.quote, others)
+        ):
             continue
-        verdict = _negation(one.quote, other.quote) or _direction(one.quote, other.quote) or _number(one.quote, other.quote)
+        verdict = (
+            _negation(one.quote, other.quote)
+            or _direction(one.quote, other.quote)
+            or _number(one.quote, other.quote)
+        )
         if verdict:
             used |= {i, j}
-            first, second = (Claim(text=clean(side.quote), citations=(side.citation,), part=side.part) for side in (one, other))
+            first, second = (
+                Claim(text=clean(side.quote), citations=(side.citation,), part=side.part)
+                for side in (one, other)
+            )
             found.append(Disagreement(kind=verdict[0], why=verdict[1], sides=(first, second)))
     return tuple(found[:MOST])
 
 
 def _unfit(quote: str) -> bool:
     """Tells whether a sentence states nothing that another could contradict."""
-    return noisy(quote) or entry(quote) or quote.rstrip().endswith("?") or bool(_HEDGE.search(quote)) or len(quote.split()) > 45
+    return (
+        noisy(quote)
+        or entry(quote)
+        or quote.rstrip().endswith("?")
+        or bool(_HEDGE.search(quote))
+        or len(quote.split()) > 45
+    )
 
 
 def _same_thing(one: str, terms: frozenset[str], other: str, others: frozenset[str]) -> bool:
-    """Tells whether two sentences are about the same thing: most words shared, and no name that only one has."""
+    """Tells whether two sentences are about the same thing: most words shared, and no name that
+    only one has.
+    """
     digits = numbers(one) | numbers(other)
-    left, right = (frozenset(term for term in bag if term not in digits and not term.isdigit()) for bag in (terms, others))
+    left, right = (
+        frozenset(term for term in bag if term not in digits and not term.isdigit())
+        for bag in (terms, others)
+    )
     shared = left & right
     if len(shared) < SHARED or len(shared) < OVERLAP * min(len(left), len(right)):
         return False
     weights, weights_other = asked(one), asked(other)
     names = {term for term, value in weights.items() if value == 2.0 and not term[0].isdigit()}
-    names_other = {term for term, value in weights_other.items() if value == 2.0 and not term[0].isdigit()}
+    names_other = {
+        term for term, value in weights_other.items() if value == 2.0 and not term[0].isdigit()
+    }
     return not (names and names_other and names ^ names_other and not names & names_other)
 
 
@@ -75,11 +116,17 @@ def _negation(one: str, other: str) -> tuple[str, str] | None:
         return None
     denying, saying = (one, other) if negated(one) else (other, one)
     denied = _denied(denying)
-    return ("negation", "One says what the other denies.") if denied and denied in content(saying) else None
+    return (
+        ("negation", "One says what the other denies.")
+        if denied and denied in content(saying)
+        else None
+    )
 
 
 def _denied(text: str) -> str:
-    """Returns the stem that the only negation of a sentence stands before; empty when there are several, or a title holds it."""
+    """Returns the stem that the only negation of a sentence stands before; empty when there are
+    several, or a title holds it.
+    """
     found = [match for match in WORD.finditer(text) if plain(match.group().lower()) in NEGATIONS]
     if len(found) != 1 or (found[0].group()[0].isupper() and found[0].start() > 0):
         return ""
@@ -107,13 +154,17 @@ def _number(one: str, other: str) -> tuple[str, str] | None:
 
 
 def _figures(text: str) -> dict[str, list[str]]:
-    """Returns the numbers of a text by their units, the stems of the words that follow them; years apart."""
+    """Returns the numbers of a text by their units, the stems of the words that follow them; years
+    apart.
+    """
     found: dict[str, list[str]] = {}
     for match in NUMBER.finditer(text):
         unit = _UNIT.match(text, match.end())
         if unit and not _YEAR.fullmatch(match.group()):
             name = unit.group(1).lower()
-            found.setdefault(name if len(name) < 4 else stem(name), []).extend(numbers(match.group()))
+            found.setdefault(name if len(name) < 4 else stem(name), []).extend(
+                numbers(match.group())
+            )
     return found
 
 

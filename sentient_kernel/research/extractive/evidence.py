@@ -1,8 +1,10 @@
-"""Picks, from the passages that a search found, the sentences that answer a question. Pure; no model.
+"""Picks, from the passages that a search found, the sentences that answer a question. Pure; no
+model.
 
-Every sentence is scored by what it says (how much of the question it covers, rare words counting more), by what stands around
-it (its passage's rank, its title, its neighbours) and by whether it uses the words that the best sentences share. The weights
-are few, round, and measured on several kinds of text at once (``tests/bench/evidence.py``).
+Every sentence is scored by what it says (how much of the question it covers, rare words counting
+more), by what stands around it (its passage's rank, its title, its neighbours) and by whether it
+uses the words that the best sentences share. The weights are few, round, and measured on several
+kinds of text at once (``tests/bench/evidence.py``).
 """
 
 from __future__ import annotations
@@ -15,9 +17,26 @@ from dataclasses import dataclass, field
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.report.report import Citation
-from sentient_kernel.research.extractive.features import body, defines, entry, heading, pointing, row, study, topic, wanted
+from sentient_kernel.research.extractive.features import (
+    body,
+    defines,
+    entry,
+    heading,
+    pointing,
+    row,
+    study,
+    topic,
+    wanted,
+)
 from sentient_kernel.research.extractive.measures import measures
-from sentient_kernel.research.extractive.noise import NEVER, Kind, excused, lists_works, noise, transcripts
+from sentient_kernel.research.extractive.noise import (
+    NEVER,
+    Kind,
+    excused,
+    lists_works,
+    noise,
+    transcripts,
+)
 from sentient_kernel.research.extractive.sought import Reading, reader, sought
 from sentient_kernel.research.extractive.tables import Row, read_row
 from sentient_kernel.sources.base import Passage
@@ -28,7 +47,8 @@ __all__ = ["WEIGHTS", "Evidence", "SentenceWeights", "select"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """A sentence of a document that bears on a question: ``document.text[start:end] == quote``, to the letter.
+    """A sentence of a document that bears on a question: ``document.text[start:end] == quote``, to
+    the letter.
 
     Args:
         document: The document's snapshot.
@@ -45,10 +65,13 @@ class Evidence:
         reach: The same for the whole passage.
         before: What stands directly before the quote in its passage.
         after: What stands directly after it.
-        shown: How it is read where not as it stands: a row of a table with the names of its columns.
+        shown: How it is read where not as it stands: a row of a table with the names of its
+            columns.
         lead: So many characters before the quote it is read with: from the names of the columns on.
-        own: Whether its document is a person's own. Whoever makes one has to say: what a model reads of own text decides what leaves.
-        origin: The host that own text came from, where a search engine found it; "" for the source itself.
+        own: Whether its document is a person's own. Whoever makes one has to say: what a model
+            reads of own text decides what leaves.
+        origin: The host that own text came from, where a search engine found it; "" for the source
+            itself.
     """
 
     document: DocumentId
@@ -105,7 +128,8 @@ class SentenceWeights:
         summary: It says of the thing that its document is about, by name, what it is.
         entry: It is an entry of a list, such as a parameter with what it means.
         noise: It is no statement: an address, a licence, a menu, code.
-        floor: A sentence with less than this share of the best score is left out: a shorter report is better than a padded one.
+        floor: A sentence with less than this share of the best score is left out: a shorter report
+            is better than a padded one.
         other: The same for documents that hold neither the best sentence nor the best passage.
         document: Such a document is left out when its best sentence has less than this share.
         twin: Of two sentences that share more than this share of their words one is enough.
@@ -190,7 +214,12 @@ class _Sentence:
 
 
 def select(
-    question: str, passages: Sequence[Passage], *, limit: int = 10, part: int = 0, weights: SentenceWeights = WEIGHTS
+    question: str,
+    passages: Sequence[Passage],
+    *,
+    limit: int = 10,
+    part: int = 0,
+    weights: SentenceWeights = WEIGHTS,
 ) -> tuple[Evidence, ...]:
     """Returns the sentences that answer a question best, best first.
 
@@ -220,22 +249,34 @@ def select(
     for one in _worthy(pool, weights):
         if len(chosen) == limit:
             break
-        twins = [other for other in chosen if len(one.body & other.body) > weights.twin * len(one.body | other.body)]
+        twins = [
+            other
+            for other in chosen
+            if len(one.body & other.body) > weights.twin * len(one.body | other.body)
+        ]
         witness = len(twins) == 1 and twins[0].passage.document != one.passage.document
-        if known & (one.bag | one.around | one.over) and (not twins or witness):  # a second witness is worth having
+        if known & (one.bag | one.around | one.over) and (
+            not twins or witness
+        ):  # a second witness is worth having
             chosen.append(one)
     return tuple([one.evidence(part) for one in chosen])
 
 
 def _pool(passages: Sequence[Passage], about: frozenset[Kind], read: Reading) -> list[_Sentence]:
-    """Returns the sentences of all passages once each, in reading order, with what stands around them; none that is never evidence."""
+    """Returns the sentences of all passages once each, in reading order, with what stands around
+    them; none that is never evidence.
+    """
     best: dict[tuple[DocumentId, int, int], _Sentence] = {}
     for passage in passages:
         for start, end in sentences(passage.text):
             place = (passage.document, passage.start + start, passage.start + end)
             if place not in best or passage.score > best[place].passage.score:
                 text = passage.text[start:end]
-                table = read_row(passage.text, start, end, whole=passage.start == 0) if row(text) else None
+                table = (
+                    read_row(passage.text, start, end, whole=passage.start == 0)
+                    if row(text)
+                    else None
+                )
                 if row(text) and table is None:
                     continue
                 listed = entry(passage.text[passage.text.rfind("\n", 0, start) + 1 : end][:LINE])
@@ -256,7 +297,11 @@ def _pool(passages: Sequence[Passage], about: frozenset[Kind], read: Reading) ->
         one.body = one.bag if said == one.text else frozenset(read(said))
         documents.setdefault(one.passage.document, []).append(one)
     for group in documents.values():
-        reports, over, works = sum([study(one.text) for one in group]) > 0.3 * len(group), frozenset[str](), False
+        reports, over, works = (
+            sum([study(one.text) for one in group]) > 0.3 * len(group),
+            frozenset[str](),
+            False,
+        )
         bags = [frozenset[str](), *[one.bag for one in group], frozenset[str]()]
         for at, one in enumerate(group):
             one.around = bags[at] | bags[at + 2]
@@ -278,11 +323,15 @@ def _pool(passages: Sequence[Passage], about: frozenset[Kind], read: Reading) ->
     return [one for one in pool if one.noise not in NEVER]
 
 
-def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weights: SentenceWeights) -> None:
+def _score(
+    question: str, terms: Sequence[str], pool: Sequence[_Sentence], weights: SentenceWeights
+) -> None:
     """Gives every sentence its score."""
     rarity, known = idf([one.terms for one in pool]), frozenset(terms)
     unseen = math.log(1 + 2 * len(pool))
-    for term, telling in sought(question).items():  # "happen" may be rare among the sentences and still say little
+    for term, telling in sought(
+        question
+    ).items():  # "happen" may be rare among the sentences and still say little
         rarity[term] = rarity.get(term, unseen) * min(telling, 1.0)
     rare = rarity.__getitem__
     total = math.fsum(map(rare, terms))
@@ -291,7 +340,10 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
     top, low = max(scores), min(scores)
     kinds, named, scales = wanted(question), topic(question), measures(question)
     read = reader(question)
-    titles = {one.passage.title: titled(one.passage.title) | frozenset(read(one.passage.title)) for one in pool}
+    titles = {
+        one.passage.title: titled(one.passage.title) | frozenset(read(one.passage.title))
+        for one in pool
+    }
     whole: dict[Passage, frozenset[str]] = {}
     for one in pool:
         one.cover = math.fsum(map(rare, known & one.bag)) / total
@@ -304,7 +356,11 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
         one.cover = said + by_title
         one.reach = math.fsum(map(rare, known & (whole[one.passage] | title))) / total
         damp = 1.2 * (0.25 + 0.75 * len(one.terms) / mean)
-        held = [rarity[term] * counts[term] * 2.2 / (counts[term] + damp) for term in terms if term in one.bag]
+        held = [
+            rarity[term] * counts[term] * 2.2 / (counts[term] + damp)
+            for term in terms
+            if term in one.bag
+        ]
         one.score = (
             weights.cover * said
             + weights.bm25 * sum(held) / total
@@ -317,13 +373,21 @@ def _score(question: str, terms: Sequence[str], pool: Sequence[_Sentence], weigh
             + weights.kind * any(sign.search(one.text) for sign in kinds)
             + weights.measure * any(sign.search(one.text) for sign in scales)
             + weights.pointing * pointing(one.text)
-            + (weights.summary if one.body is not one.bag or defines(one.text, named) else weights.entry * one.entry)
+            + (
+                weights.summary
+                if one.body is not one.bag or defines(one.text, named)
+                else weights.entry * one.entry
+            )
             + weights.noise * bool(one.noise)
         )
 
 
-def _shared(known: frozenset[str], pool: Sequence[_Sentence], rarity: dict[str, float], top: float) -> dict[str, float]:
-    """Returns the words, other than the question's, that the best sentences share, with their shares (they sum to 1)."""
+def _shared(
+    known: frozenset[str], pool: Sequence[_Sentence], rarity: dict[str, float], top: float
+) -> dict[str, float]:
+    """Returns the words, other than the question's, that the best sentences share, with their
+    shares (they sum to 1).
+    """
     weighed: dict[str, float] = {}
     firsts = [one.cover + 0.6 * (one.passage.score / top if top > 0 else 1.0) for one in pool]
     for at in sorted(range(len(pool)), key=firsts.__getitem__, reverse=True)[:10]:
@@ -335,11 +399,18 @@ def _shared(known: frozenset[str], pool: Sequence[_Sentence], rarity: dict[str, 
 
 
 def _worthy(pool: Sequence[_Sentence], weights: SentenceWeights) -> Iterator[_Sentence]:
-    """Yields the sentences that come near the best, best first; what stands elsewhere has to come nearer."""
+    """Yields the sentences that come near the best, best first; what stands elsewhere has to come
+    nearer.
+    """
     ranked = sorted(pool, key=lambda one: -one.score)
     top, best = ranked[0].score, dict[DocumentId, float]()
-    near = {ranked[0].passage.document, max(pool, key=lambda one: one.passage.score).passage.document}
+    near = {
+        ranked[0].passage.document,
+        max(pool, key=lambda one: one.passage.score).passage.document,
+    }
     for one in ranked:
         first, home = best.setdefault(one.passage.document, one.score), one.passage.document in near
-        if one.score >= (weights.floor if home else weights.other) * top and (home or first >= weights.document * top):
+        if one.score >= (weights.floor if home else weights.other) * top and (
+            home or first >= weights.document * top
+        ):
             yield one

@@ -1,4 +1,6 @@
-"""Signs on the surface of a sentence: that it reports a study, points back, or holds what a question asks for. Pure."""
+"""Signs on the surface of a sentence: that it reports a study, points back, or holds what a
+question asks for. Pure.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,10 @@ from collections.abc import Sequence
 from sentient_kernel.text.words import content, words
 
 _STUDY = re.compile(
-    r"\b(?:we (?:\w+ )?(?:show|found|find|demonstrat|report|identif|observ|propos|conclud|reveal|examin|investigat|us|perform|compar"
-    r"|assess|stud|test|analy)\w*|results?|methods?|conclusions?|in this study|background|patients|p ?[<=] ?0?\.\d)\b",
+    r"\b(?:we (?:\w+"
+    r" )?(?:show|found|find|demonstrat|report|identif|observ|propos|conclud|reveal|examin|investigat|us|perform|compar"
+    r"|assess|stud|test|analy)\w*|results?|methods?|conclusions?|in this"
+    r" study|background|patients|p ?[<=] ?0?\.\d)\b",
     re.I,
 )
 _ENTRY = re.compile(
@@ -19,13 +23,20 @@ _ENTRY = re.compile(
 )
 _SUMMARY = re.compile(r"(\w{1,80}(?:\.\w{1,80}){1,9})(?:\([^:\n]{0,60}\))?: ")
 _DEFINES = re.compile(
-    r"(?:Note: |[^\w\s]{1,3}\s?)?(?:The |An? )?(.{1,60}?)(?:\(\d\w?\))?\s(?:is|are|was|were|means|refers to|describes|denotes|lets|provides"
+    r"(?:Note: |[^\w\s]{1,3}\s?)?(?:The |An?"
+    r" )?(.{1,60}?)(?:\(\d\w?\))?\s(?:is|are|was|were|means|refers"
+    r" to|describes|denotes|lets|provides"
     r"|[-\u2013\u2014])\s"
 )
-_TOPIC = re.compile(r"(?:what|who) (?:is|are|was|were) (?:an? |the )?(?P<one>[\w.-]+(?: [\w.-]+){0,3})\W*$", re.I)
-_POINTING = re.compile(r"[\"'(\u201c]?(?:It|This|These|They|He|She|Such|Those|That|Its|Their|His|Her)\b")
+_TOPIC = re.compile(
+    r"(?:what|who) (?:is|are|was|were) (?:an? |the )?(?P<one>[\w.-]+(?: [\w.-]+){0,3})\W*$", re.I
+)
+_POINTING = re.compile(
+    r"[\"'(\u201c]?(?:It|This|These|They|He|She|Such|Those|That|Its|Their|His|Her)\b"
+)
 _QUANTITY = re.compile(
-    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|billion|half|third|dozen)\b", re.I
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|billion|half|third|dozen)\b",
+    re.I,
 )
 _DATE = re.compile(
     r"\b(?:1[0-9]{3}|20[0-9]{2})\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December"
@@ -35,18 +46,28 @@ _NAME = re.compile(r"(?<=\S )[A-Z][a-z]+")
 _IS = re.compile(r"\b(?:is|are|was|were|refers? to|known as|defined|called|means?)\b")
 _ASKED = (
     (
-        r"\bhow (?:many|much|long|old|often|far|large|big|high|tall)\b|\b(?:what|which) (?:percent|number|proportion|fraction|rate)",
+        (
+            r"\bhow (?:many|much|long|old|often|far|large|big|high|tall)\b|\b(?:what|which)"
+            r" (?:percent|number|proportion|fraction|rate)"
+        ),
         _QUANTITY,
     ),
     (r"\bwhen\b|\b(?:what|which) (?:year|date|day|month|century|decade)\b", _DATE),
-    (r"\bwho(?:m|se)?\b|\bwhere\b|\b(?:what|which) (?:city|country|state|place|region|continent|person|company)\b", _NAME),
+    (
+        (
+            r"\bwho(?:m|se)?\b|\bwhere\b|\b(?:what|which)"
+            r" (?:city|country|state|place|region|continent|person|company)\b"
+        ),
+        _NAME,
+    ),
     (r"^what (?:is|are) (?:an? |the )?[\w-]+(?: [\w-]+){0,2}\?*$", _IS),
 )
 _KINDS = tuple((re.compile(question, re.I), sign) for question, sign in _ASKED)
 _ENDING = re.compile(r"\.(?:txt|md|rst|html?|pdf|docx|ipynb)$|\(\d\w?\)$", re.I)
 _SET_APART = re.compile(r"[./:]")
 ASKS = frozenset(
-    "what who whom whose when where why which how does do did is are was were can could should will would has have had".split()
+    "what who whom whose when where why which how does do did is are was were can could should will"
+    " would has have had".split()
 )
 """Words that make a question of a few words."""
 DEEPEST = 3
@@ -67,11 +88,14 @@ def wanted(question: str, *, first: bool = False) -> list[re.Pattern[str]]:
 
     Args:
         question: What is asked.
-        first: Whether only its first words count: "how do bees tell where food is" asks for no place.
+        first: Whether only its first words count: "how do bees tell where food is" asks for no
+            place.
     """
     text = question[:_BEGINNING]
     within = len(" ".join(text.split(" ")[:FIRST])) if first else len(text)
-    return [sign for asked, sign in _KINDS if (match := asked.search(text)) and match.start() <= within]
+    return [
+        sign for asked, sign in _KINDS if (match := asked.search(text)) and match.start() <= within
+    ]
 
 
 def pointing(text: str) -> bool:
@@ -80,17 +104,22 @@ def pointing(text: str) -> bool:
 
 
 def entry(text: str) -> bool:
-    """Tells whether a line is an entry of a list, such as a parameter with what it means: its sentences say little by themselves."""
+    """Tells whether a line is an entry of a list, such as a parameter with what it means: its
+    sentences say little by themselves.
+    """
     return bool(_ENTRY.match(text))
 
 
 def summary(text: str, title: str) -> bool:
-    """Tells whether a sentence says of the thing that its document is about what it is: ``os.walk: Generates ...``."""
+    """Tells whether a sentence says of the thing that its document is about what it is:
+    ``os.walk: Generates ...``.
+    """
     return body(text, title) != text
 
 
 def body(text: str, title: str) -> str:
-    """Returns a sentence without the name of what its document is about before it; as it is where there is none.
+    """Returns a sentence without the name of what its document is about before it; as it is where
+    there is none.
 
     Example:
         >>> body("os.walk: Generates the names of files.", "os.walk (python 3.11)")
@@ -109,7 +138,9 @@ def topic(question: str) -> tuple[str, ...]:
     match = _TOPIC.match(question)
     text = match["one"] if match else question.strip()
     said = words(text)
-    bare = match or (len(said) <= 4 and not question.rstrip().endswith("?") and not ASKS & frozenset(said))
+    bare = match or (
+        len(said) <= 4 and not question.rstrip().endswith("?") and not ASKS & frozenset(said)
+    )
     return tuple(said) if bare and content(text) else ()
 
 
@@ -136,7 +167,9 @@ def heading(quote: str, after: str) -> bool:
         quote: The words.
         after: What follows them.
     """
-    return quote.startswith("#") or (after.startswith("\n\n") and len(quote.split()) <= 12 and quote.rstrip()[-1:].isalnum())
+    return quote.startswith("#") or (
+        after.startswith("\n\n") and len(quote.split()) <= 12 and quote.rstrip()[-1:].isalnum()
+    )
 
 
 def family(title: str, name: str) -> tuple[str, ...] | None:

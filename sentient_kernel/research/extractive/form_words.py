@@ -8,9 +8,21 @@ from __future__ import annotations
 import re
 
 __all__ = [
-    "ASKING", "COURTESY", "FORM", "GREETING", "LABEL", "LAYOUT", "MADE", "MANNER", "PARTING",
-    "ROLE", "TOLD", "TONGUE", "UNMET", "WISH",
-]  # fmt: skip
+    "ASKING",
+    "COURTESY",
+    "FORM",
+    "GREETING",
+    "LABEL",
+    "LAYOUT",
+    "MADE",
+    "MANNER",
+    "PARTING",
+    "ROLE",
+    "TOLD",
+    "TONGUE",
+    "UNMET",
+    "WISH",
+]
 
 
 def _any(listed: str) -> str:
@@ -27,11 +39,9 @@ _LANGUAGES = """english german french spanish italian portuguese dutch polish ru
     italienisch français anglais allemand espagnol italien español inglés alemán francés italiano
     inglese tedesco portugués português inglês alemão"""
 
-ASKING = _any(
-    """what|who|whom|whose|when|where|why|which|how|whether|if|wie|was|wer|wo|wann|warum
+ASKING = _any("""what|who|whom|whose|when|where|why|which|how|whether|if|wie|was|wer|wo|wann|warum
     |welche[rsn]?|ob|quand|comment|pourquoi|combien|quel(?:le)?s?|qui|où|si|cuándo|cómo|dónde
-    |quién(?:es)?|cuál(?:es)?|qué|cuánt[oa]s?"""
-)
+    |quién(?:es)?|cuál(?:es)?|qué|cuánt[oa]s?""")
 """Words that a question begins with."""
 
 LABEL = re.compile(
@@ -96,7 +106,9 @@ _READER = _any(
     |editor|neighbou?rs?|five[- ]year[- ]old)"""
 )
 _TO = rf"(?: (?:to|for) {_READER})?"
-_SAYING = _any("""(?:that |which )?(?:explain|describ|summari[sz]|discuss|outlin|cover|list)(?:s|es|ing)""")
+_SAYING = _any(
+    """(?:that |which )?(?:explain|describ|summari[sz]|discuss|outlin|cover|list)(?:s|es|ing)"""
+)
 _ON = _any(
     """about|on|of|for|regarding|concerning|über|zu|zum|zur|von|vom|sur|de|du|des|d['’]|sobre|del
     |acerca de|su|di|del|der"""
@@ -105,10 +117,8 @@ _DOCUMENTS = (
     r"(?:(?:only|just) )?(?:"
     + _any("the|these|those|my|our|your|all|given|provided|attached|available|above|following")
     + " ){1,4}"
-    + _any(
-        """documents?|sources?|papers?|files?|texts?|literature|articles?|notes?|studies|evidence
-        |context|material|data"""
-    )
+    + _any("""documents?|sources?|papers?|files?|texts?|literature|articles?|notes?|studies|evidence
+        |context|material|data""")
 )
 _MAKE = _any(
     """write|give|make|create|prepare|provide|produce|draft|compose|compile|generate|present
@@ -127,12 +137,10 @@ _TELL = _any(
     |explique-me|fale"""
 )
 _KNOW = r"(?: (?:you|we|they|is|are)(?: (?:know|have|known|say|said|there|found))?)?"
-_KNOWN = _any(
-    rf"""(?:everything|all|anything|something|what)(?: that)?{_KNOW} (?:about|on)
+_KNOWN = _any(rf"""(?:everything|all|anything|something|what)(?: that)?{_KNOW} (?:about|on)
     |(?:the )?(?:(?:main|key|current|latest) )?(?:findings?|evidence|literature|research|results
     |facts|knowledge|points) (?:about|on|regarding)
-    |etwas|alles|about|über|von|sur|sobre|de la|de|del|di"""
-)
+    |etwas|alles|about|über|von|sur|sobre|de la|de|del|di""")
 _SOME = "the|all|some|every|any|several|two|three|four|five|six|seven|eight|nine|ten|\\d{1,3}"
 
 _TRADE = (
@@ -175,13 +183,19 @@ COURTESY = _compiled(
         r"(?:quiero|quisiera|me gustaría) saber\s+|puoi dirmi\s+|vorrei sapere\s+",
         r"(?:gostaria de|quero) saber\s+|você pode me dizer\s+",
         rf"(?:in a nutshell|in short|in brief|briefly|quickly|simply|just)[,:]?\s+(?={ASKING}\b)",
-        r"what (?:should|do|does|must|can|would) (?:i|we|one|you|people|everyone|anyone|an? [\w-]{1,20})"
-        r"(?: (?:need|have|want|ought) to)? (?:know|learn|understand|remember|consider|keep in mind)"
+        r"what (?:should|do|does|must|can|would) (?:i|we|one|you|people|everyone|anyone|an?"
+        r" [\w-]{1,20})"
+        r"(?: (?:need|have|want|ought) to)? (?:know|learn|understand|remember|consider|keep in"
+        r" mind)"
         r" (?:about|on|of|when it comes to)\s+",
-        rf"as an? (?:[\w-]{{1,20}} ){{0,2}}{_TRADE},\s+(?=[^.?!]{{0,200}}\b(?:i|we|me|us|my|our)\b)",
+        (
+            r"as an? (?:[\w-]{1,20}"
+            rf" ){{0,2}}{_TRADE},\s+(?=[^.?!]{{0,200}}\b(?:i|we|me|us|my|our)\b)"
+        ),
         rf"(?:i am|i['’]m|we are|we['’]re) (?:an? )?(?:[\w-]{{1,20}} ){{0,2}}{_TRADE}(?:,? and |, )"
         r"(?=(?:i|we|want|need|would|my|our|what|how|when|which|who|is|are|do|can)\b)",
-        r"for (?:an?|my|our|the) (?:[\w-]{1,20} ){0,2}(?:project|report|essay|paper|presentation|article"
+        r"for (?:an?|my|our|the) (?:[\w-]{1,20}"
+        r" ){0,2}(?:project|report|essay|paper|presentation|article"
         r"|class|homework|assignment|talk|meeting|newsletter|post|thesis|exam),\s+",
     )
 )
@@ -189,7 +203,8 @@ COURTESY = _compiled(
 
 MADE = _compiled(
     (
-        rf"{_MAKE}{_ME}(?: {_PLEASE})?(?: {_DET}| {_AMOUNT})?(?: {_HOW}){{0,3}} {_PIECE}(?: {_HOW})?"
+        rf"{_MAKE}{_ME}(?: {_PLEASE})?(?: {_DET}| {_AMOUNT})?(?: {_HOW}){{0,3}} {_PIECE}(?:"
+        rf" {_HOW})?"
         rf"{_TO} (?:{_ON}|{_SAYING})\b\s*",
         rf"{_MAKE}{_ME}(?: {_DET}| {_AMOUNT})?(?: {_HOW}){{0,3}} (?:{_PIECE}{_TO} )?"
         r"(?=compar|contrasting)",
@@ -204,8 +219,12 @@ MADE = _compiled(
 
 TOLD = _compiled(
     (
-        rf"(?-i:(?!EXPLAIN\b|DESCRIBE\b)){_TELL}{_ME}{_TO}(?: {_PLEASE})?(?:[,:]? {_KNOWN})?[,:]?\s+",
-        r"(?:quote|find|give|show)(?: me| us)? (?:the|an?|every|all) (?:sentence|passage|line|paragraph)s?"
+        (
+            rf"(?-i:(?!EXPLAIN\b|DESCRIBE\b)){_TELL}{_ME}{_TO}(?: {_PLEASE})?(?:[,:]?"
+            rf" {_KNOWN})?[,:]?\s+"
+        ),
+        r"(?:quote|find|give|show)(?: me| us)? (?:the|an?|every|all)"
+        r" (?:sentence|passage|line|paragraph)s?"
         r" (?:that|which|where it) (?:says?|tells?|states?|explains?|mentions?)(?: us| me)?\s+",
         rf"(?:list|name)(?: me)? (?=(?:{_SOME})\b)",
         r"define (?=(?:(?:the|an?) )?[\w-]{1,40}(?: [\w-]{1,40}){0,2}[.?!]?$)",
@@ -231,8 +250,7 @@ _AUDIENCE = _any(
     |friends?|professor|teacher|supervisor|grandm(?:a|other)|parents?|newsletter|blog|presentation"""
 )
 MANNER = re.compile(
-    _any(
-        rf"""(?:in|within|en|with) (?:{_AT_MOST} )?{_COUNT}(?: {_HOW})? {_SIZE}|{_PLEASE}|briefly
+    _any(rf"""(?:in|within|en|with) (?:{_AT_MOST} )?{_COUNT}(?: {_HOW})? {_SIZE}|{_PLEASE}|briefly
     |in brief|in short|concisely|kurz|brièvement|brevemente
     |in (?:(?:great(?:er)?|more|some) )?detail
     |in (?:very )?(?:simple|plain|easy|other|your own|layman['’]?s?) (?:terms|words|language
@@ -242,8 +260,7 @@ MANNER = re.compile(
     |thanks?(?: you)?(?: (?:very|so) much|\sa lot)?(?: in advance)?|danke(?: schön)?
     |merci(?: beaucoup|\sd['’]avance)?|(?:muchas )?gracias|grazie|obrigad[oa]
     |if (?:possible|you can)|zusammen|in a nutshell|in a few words
-    |for (?:my|our) {_AUDIENCE}|(?:based on|according to) {_DOCUMENTS}"""
-    ),
+    |for (?:my|our) {_AUDIENCE}|(?:based on|according to) {_DOCUMENTS}"""),
     re.I,
 )
 """How an answer is wanted, at the end of a request; no question is about that."""
@@ -276,7 +293,9 @@ LAYOUT = re.compile(
 "How do I sort rows in a table" is about one.
 """
 
-TONGUE = re.compile(r"(?:in|auf|en)(?: (?:the|la|le|l['’]))? ?" + _any("|".join(_LANGUAGES.split())), re.I)
+TONGUE = re.compile(
+    r"(?:in|auf|en)(?: (?:the|la|le|l['’]))? ?" + _any("|".join(_LANGUAGES.split())), re.I
+)
 """The language that an answer is wanted in."""
 
 WISH = frozenset(

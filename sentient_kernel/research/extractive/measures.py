@@ -8,7 +8,8 @@ __all__ = ["measures", "named_measures"]
 
 _NUMBER = (
     r"(?:\d[\d.,]{0,12}[\s-]{0,3}|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
-    r"|fifteen|twenty|thirty|forty|fifty|hundreds?|thousands?|millions?|half an?|several|an?)[\s-]{1,3})"
+    r"|fifteen|twenty|thirty|forty|fifty|hundreds?|thousands?|millions?|half"
+    r" an?|several|an?)[\s-]{1,3})"
 )
 _LENGTH = (
     r"(?:kilomet(?:re|er)s?|(?:centi|milli)?met(?:re|er)s?|miles?|feet|foot|inch(?:es)?|yards?"
@@ -37,19 +38,27 @@ _SIGNS = (
 _MONEY = (
     r"[$\u20ac\u00a3\u00a5] ?\d|\b\d[\d.,]{0,12}(?: ?(?:thousand|million|billion|m|bn|k))?[ -]?"
     r"(?:[$\u20ac\u00a3\u00a5]|(?:dollars?|euros?|pounds?|cents?|francs?|franken|yen|yuan|rupees?|pence|pesos?"
-    r"|crowns?|kron(?:er|or)|USD|EUR|GBP|CHF)\b)|\bfree(?: of charge)?\b(?! (?:of|from|to)\b)|\bkostenlos\b|\bgratis\b"
+    r"|crowns?|kron(?:er|or)|USD|EUR|GBP|CHF)\b)|\bfree(?: of charge)?\b(?!"
+    r" (?:of|from|to)\b)|\bkostenlos\b|\bgratis\b"
 )
 _SHARE = (
-    r"\d ?%|\bper ?cent\b|\bprozent\b|\b\d[\d,]{0,9} (?:out )?of (?:the |all |his |her |its |their )?\d"
+    r"\d ?%|\bper ?cent\b|\bprozent\b|\b\d[\d,]{0,9} (?:out )?of (?:the |all |his |her |its |their"
+    r" )?\d"
     r"|\b(?:half|(?:a|one|two) thirds?|(?:a|one|three) quarters?|one in \w+|all|none) of\b"
 )
-_DOSE = r"\b\d[\d.,]{0,8} ?(?:mg|g|\u00b5g|\u03bcg|mcg|ml|iu|units?|(?:milli|micro)?grams?|millilit(?:re|er)s?|tablets?|drops?|%)(?!\w)"
+_DOSE = (
+    r"\b\d[\d.,]{0,8}"
+    r" ?(?:mg|g|\u00b5g|\u03bcg|mcg|ml|iu|units?|(?:milli|micro)?grams?|millilit(?:re|er)s?|tablets?|drops?|%)(?!\w)"
+)
 _SPEED = r"\d ?(?:km/h|kph|mph|m/s|knots?)\b|\b(?:per|an?) (?:second|minute|hour|day)\b"
 _VERSION = r"\b\d{1,4}\.\d{1,4}"
 _OFTEN_SAID = "(?:exact|total|average|mean|median|maximum|minimum|approximate|overall|normal|usual|annual|current|recommended)"
 _NOUNS = (
     ("percentage|percent|per cent|proportion|fraction|share|prozentsatz|anteil", _SHARE),
-    ("price|cost|fee|fare|salary|wage|rent|budget|preis|eintrittspreis|prix|tarif|precio|coût", _MONEY),
+    (
+        "price|cost|fee|fare|salary|wage|rent|budget|preis|eintrittspreis|prix|tarif|precio|coût",
+        _MONEY,
+    ),
     ("dose|dosage", _DOSE),
     ("version", _VERSION),
     ("temperature", rf"\b{_NUMBER}{_HEAT}|\d ?\u00b0"),
@@ -68,22 +77,35 @@ _VERBS = (
     (r"what (?:do|does|did|will|would)\b[^?.;]{1,120}?\b(?P<said>cost|charge)\b", _MONEY),
     (r"(?:was|wie ?viel) (?P<said>kostet|kosten)\b", _MONEY),
     (r"(?:how|wie) (?P<said>expensive|cheap|costly|teuer)\b", _MONEY),
-    (r"how much (?:do|does|did|will|would)\b[^?.;]{1,120}?\b(?P<said>weigh)\b", rf"\b{_NUMBER}{_WEIGHT}"),
+    (
+        r"how much (?:do|does|did|will|would)\b[^?.;]{1,120}?\b(?P<said>weigh)\b",
+        rf"\b{_NUMBER}{_WEIGHT}",
+    ),
     (r"(?P<said>in per ?cent(?:age)?|how many per ?cent)\b", _SHARE),
     (r"wie lange\b", rf"\b{_NUMBER}{_TIME}"),
     (r"how (?P<said>fast)\b", _SPEED),
-    (r"how (?:many|much)\b[^?.;]{1,120}?\b(?:each|per|every) (?:year|month|week|day|hour|minute|second)\b", _RATE),
+    (
+        (
+            r"how (?:many|much)\b[^?.;]{1,120}?\b(?:each|per|every)"
+            r" (?:year|month|week|day|hour|minute|second)\b"
+        ),
+        _RATE,
+    ),
     (r"how (?P<said>efficient)\b", _SHARE),
 )
 _MEASURED = (
-    *((re.compile(rf"\bhow (?:{asked})\b", re.I), re.compile(sign, re.I)) for asked, sign in _SIGNS),
+    *(
+        (re.compile(rf"\bhow (?:{asked})\b", re.I), re.compile(sign, re.I))
+        for asked, sign in _SIGNS
+    ),
     *(
         (
             re.compile(
                 r"\b(?:what|which|welche[rsn]?|quel(?:le)?s?|cuál)"
                 r"(?: (?:(?:is|are|was|were) the|est l[ea]|es (?:el|la)))?"
                 rf"(?: {_OFTEN_SAID}| [\w-]{{1,20}})? (?P<said>{noun})s?\b"
-                rf"|^(?:what|wie) (?:is|are|was|were|ist|sind|war) (?:the|der|die)(?: [\w-]{{1,20}}){{0,3}} (?P<said2>{noun})s?\b",
+                r"|^(?:what|wie) (?:is|are|was|were|ist|sind|war) (?:the|der|die)(?:"
+                rf" [\w-]{{1,20}}){{0,3}} (?P<said2>{noun})s?\b",
                 re.I,
             ),
             re.compile(sign, re.I),
@@ -106,7 +128,8 @@ def measures(question: str) -> list[re.Pattern[str]]:
 
 
 def named_measures(question: str) -> list[str]:
-    """Returns the words by which a question names its measure: an answer has the measure, not the word.
+    """Returns the words by which a question names its measure: an answer has the measure, not the
+    word.
 
     Example:
         >>> named_measures("What is the price of honey?"), named_measures("Who sells honey?")

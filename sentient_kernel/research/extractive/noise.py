@@ -14,7 +14,18 @@ from sentient_kernel.text.words import STOP, WORD
 
 __all__ = ["NEVER", "Kind", "excused", "lists_works", "noise", "noisy", "transcripts"]
 
-Kind = Literal["", "order", "legal", "reference", "address", "navigation", "code", "transcript", "figures", "fragment"]
+Kind = Literal[
+    "",
+    "order",
+    "legal",
+    "reference",
+    "address",
+    "navigation",
+    "code",
+    "transcript",
+    "figures",
+    "fragment",
+]
 
 NEVER: frozenset[Kind] = frozenset(("order", "legal", "reference", "navigation", "transcript"))
 """Kinds that are no evidence, not even where there is nothing else."""
@@ -38,13 +49,15 @@ _ORDER = re.compile(
 """What only whoever wants to give a model orders writes."""
 _LEGAL = re.compile(
     r"(?<![^\W\d_])\u00a9|\bcopyright (?:\(c\)|holders?|owners?|\d{4}|by\b)|\ball rights reserved\b"
-    r"|\babove copyright notice\b|^.{0,40}\blicen[cs]ed under\b|\bSPDX-|\bcc[- ]by\b|\blicen[cs]e: ?\S"
+    r"|\babove copyright notice\b|^.{0,40}\blicen[cs]ed under\b|\bSPDX-|\bcc[-"
+    r" ]by\b|\blicen[cs]e: ?\S"
     r"|\bunder (?:the )?terms of (?:the |this |either )?"
     r"(?:licen|gnu|gpl|apache|mit|bsd|creative|cc)"
     r"|\bpermission (?:is hereby granted|to use, copy)"
     r"|\bredistributions? (?:and use|of source|in binary)\b"
     r"|\bredistribute (?:it|this|and)\b|\bprovided [\"\u201c']{0,2}as[- ]is\b"
-    r"|\bwithout (?:any )?warranty\b|\bwarrant(?:y|ies) of (?:merch|fitness|any)|\bin no event (?:shall|will)\b"
+    r"|\bwithout (?:any )?warranty\b|\bwarrant(?:y|ies) of (?:merch|fitness|any)|\bin no event"
+    r" (?:shall|will)\b"
     r"|\bliable (?:for|to) any\b|\bterms (?:of (?:use|service)|and conditions)\b"
     r"|\bprivacy policy\b|\bopen[- ]access article\b|\bcreative commons\b"
     r"|\blicen[cs]e (?:agreement|terms|file|notice|text)\b|\b(?:registered )?trademarks? of\b"
@@ -52,7 +65,8 @@ _LEGAL = re.compile(
     r"|\b(?:no|any) part of (?:this|the)\b.{0,60}\bbe (?:reproduced|reprinted|copied)\b"
     r"|\breprint(?:ing|s)? (?:is |are )?(?:prohibited|forbidden|permitted)|\bISSN:? ?\d"
     r"|^(?:(?:self-)?published|printed|edited|distributed|typeset) by [^,;]{1,80}$"
-    r"|\bis in the public domain\b|\bcookie (?:settings|policy)\b|^imprint\b|\bregistered trade ?mark"
+    r"|\bis in the public domain\b|\bcookie (?:settings|policy)\b|^imprint\b|\bregistered trade"
+    r" ?mark"
     r"|\balle rechte vorbehalten\b|\bnachdruck\b.{0,60}\b(?:verboten|untersagt|genehmigung)"
     r"|^(?:gerichtsstand|impressum|haftungsausschluss|datenschutz)\b|\btous droits réservés\b"
     r"|\b(?:todos los derechos reservados|tutti i diritti riservati|todos os direitos reservados)\b"
@@ -76,7 +90,8 @@ _REFERENCE = re.compile(
 _WORK = re.compile(
     r"(?:\[?\d{1,3}[.\])] ?)?(?:[A-Z\u00c0-\u00dd][\w'\u2019-]{1,30} [A-Z]{1,3}"
     r"(?:,? et al\b|(?:, [A-Z\u00c0-\u00dd][\w'\u2019-]{1,30} [A-Z]{1,3}){1,30}(?:\.|,? et al\b))"
-    r"|[A-Z\u00c0-\u00dd][\w'\u2019-]{1,30}, (?:[A-Z]\. ?){1,3}(?:,? ?(?:&|and|et al)|, ?[A-Z\u00c0-\u00dd]|\())"
+    r"|[A-Z\u00c0-\u00dd][\w'\u2019-]{1,30}, (?:[A-Z]\. ?){1,3}(?:,? ?(?:&|and|et al)|,"
+    r" ?[A-Z\u00c0-\u00dd]|\())"
 )
 """How an entry of a list of works begins: "Drake C, et al." or "Doe, J. (2010)"."""
 _WORKS = re.compile(
@@ -86,22 +101,37 @@ _WORKS = re.compile(
     re.I,
 )
 _PROMPT = re.compile(
-    r"(?m)^[ \t]*(?:[\w.-]{1,40}@[\w.-]{1,40}:\S{0,60}[$#] |[$%] \S|[\w.-]{1,30}[$#] \S|PS [A-Z]:\\|[A-Z]:\\[^\n>]{0,80}>)"
+    r"(?m)^[ \t]*(?:[\w.-]{1,40}@[\w.-]{1,40}:\S{0,60}[$#] |[$%] \S|[\w.-]{1,30}[$#] \S|PS"
+    r" [A-Z]:\\|[A-Z]:\\[^\n>]{0,80}>)"
 )
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|\b[\w.+-]{1,40}@[\w.-]{1,60}\.\w+|https?:\S*", re.I)
-_REFERENCE_HINTS = ("doi", ";", "pmid", "isbn", "arxiv", "access", "retrieved", "sha:", "author", "see")
+_REFERENCE_HINTS = (
+    "doi",
+    ";",
+    "pmid",
+    "isbn",
+    "arxiv",
+    "access",
+    "retrieved",
+    "sha:",
+    "author",
+    "see",
+)
 _ADDRESS_HINTS = ("@", "http", "www.", "tel", "fax", "mail", "phone")
 _CONTACT = re.compile(r"\b(?:tel|fax|phone|e-?mail)\.?:", re.I)
 _NAVIGATION = re.compile(
     r"^(?:skip to (?:main )?content|table of contents|back to top|on this page|quick search"
-    r"|read more|click here|edit this page|page \d+ of \d+|(?:sign in|sign up|log ?in|subscribe)(?: \S+){0,3}$"
+    r"|read more|click here|edit this page|page \d+ of \d+|(?:sign in|sign up|log ?in|subscribe)(?:"
+    r" \S+){0,3}$"
     r"|share (?:this|on)|(?:previous|next) (?:topic|page)|this page was last"
     r"|last (?:updated|modified)|created (?:using|with)|powered by)\b"
     r"|\b(?:we|site|website) uses? cookies\b|\baccept (?:all )?cookies\b"
     r"|\benable javascript\b|\bbrowser does not support\b",
     re.I,
 )
-_MENU = re.compile(r"^[^|\u00bb\u203a>.]{1,40}(?: (?:[|\u00bb\u203a]|-?>) [^|\u00bb\u203a>.]{1,40}){2,}$")
+_MENU = re.compile(
+    r"^[^|\u00bb\u203a>.]{1,40}(?: (?:[|\u00bb\u203a]|-?>) [^|\u00bb\u203a>.]{1,40}){2,}$"
+)
 _LISTING = re.compile(
     r"```|>>>|# doctest|^\w*(?:Error|Warning): |#include\b|\bfrom \w[\w.]* import\b"
     r"|\bdef \w+\(|\w\(.{0,80}\) as \w+:|\bexcept \w[\w.]*:"
@@ -124,19 +154,27 @@ _SIGNS = re.compile(
 )
 """What sentences about programs have too; a listing has hardly a word that only joins."""
 _TAG = re.compile(r"</?[a-z][\w-]{0,20}(?:\s[^<>]{0,80})?>")
-_COMMAND = re.compile(r"\s*(?:[$%] )?(?:sudo|apt-get|pip|npm|git|cd|curl) [a-z-]+(?: \S+){0,8}(?<![.!?])\s*$")
-_JOINING = STOP - frozenset("for if while do in and or not is as with from where i a use to by on".split())
+_COMMAND = re.compile(
+    r"\s*(?:[$%] )?(?:sudo|apt-get|pip|npm|git|cd|curl) [a-z-]+(?: \S+){0,8}(?<![.!?])\s*$"
+)
+_JOINING = STOP - frozenset(
+    "for if while do in and or not is as with from where i a use to by on".split()
+)
 """Words that only join, without those of programming languages; two of them make a sentence."""
 
 _ABOUT: tuple[tuple[str, Kind], ...] = (
     (
         r"\blicen[cs]|\bcopyright|\bwarrant|\bliab|\blegal|\bpermi(?:t|ssion)|\bredistribut"
-        r"|\bterms\b|\btrademark|\bdisclaim|\bconflicts? of|\bpublished by|\bpublishe[rs]|\bwho published"
+        r"|\bterms\b|\btrademark|\bdisclaim|\bconflicts? of|\bpublished by|\bpublishe[rs]|\bwho"
+        r" published"
         r"|\brechte\b|\bgerichtsstand|\breproduc",
         "legal",
     ),
     (
-        r"\b(?:commands?|code|syntax|examples?|snippets?|options?|flags?|listings?|shell|type in)\b",
+        (
+            r"\b(?:commands?|code|syntax|examples?|snippets?|options?|flags?|listings?|shell|type"
+            r" in)\b"
+        ),
         "code",
     ),
     (

@@ -19,30 +19,41 @@ __all__ = ["Reading", "counted", "deed", "loose", "of_form", "reader", "sought"]
 _JOINING: Mapping[str, frozenset[str]] = {
     language: frozenset(listed.split())
     for language, listed in {
-        "german": """der die das den dem des ein eine einer eines einem einen und oder aber auf in im am an
+        "german": (
+            """der die das den dem des ein eine einer eines einem einen und oder aber auf in im am an
             zu zum zur von vom mit für bei beim nach aus über unter ist sind war waren wird werden wurde
             wurden hat haben hatte hatten kann können konnte soll sollte muss müssen darf dürfen wie was
             wer wo wann warum welche welcher welches welchen nicht auch sich es er sie wir ihr man als
             dass durch um bis vor seit gibt lange viel viele vielen hoch groß oft weit alt ich du mein
-            meine ihre seine dieser diese dieses wofür womit wozu woher worauf""",
-        "french": """le la les l un une des du de d et ou mais dans en sur sous par pour avec sans est sont
+            meine ihre seine dieser diese dieses wofür womit wozu woher worauf"""
+        ),
+        "french": (
+            """le la les l un une des du de d et ou mais dans en sur sous par pour avec sans est sont
             était étaient a ont avait peut faut doit que qui quoi quand comment pourquoi combien quel
             quelle quels quelles où il elle ils elles on nous vous ce cette ces son sa ses leur leurs ne
-            pas plus au aux se s y temps t""",
-        "spanish": """el la los las un una unos unas y o pero en de del al por para con sin sobre es son era
+            pas plus au aux se s y temps t"""
+        ),
+        "spanish": (
+            """el la los las un una unos unas y o pero en de del al por para con sin sobre es son era
             eran fue fueron ha han había puede debe que qué quién quiénes cuándo cómo dónde cuál cuáles
-            cuánto cuántos cuánta cuántas se su sus lo le les no más este esta estos estas tiempo hay""",
+            cuánto cuántos cuánta cuántas se su sus lo le les no más este esta estos estas tiempo hay"""
+        ),
     }.items()
 }
 """Words that only join, by language; ``STOP`` has those of English."""
-_MARKS = frozenset("der die das den dem des ein eine einer und auf für ist wird wurde kostet wann le la les des du est quel quelle "
-                   "el los las una del es qué cuál cuándo cómo dónde cuánto cuántos cuánta combien wie viele".split())  # fmt: skip
+_MARKS = frozenset(
+    "der die das den dem des ein eine einer und auf für ist wird wurde kostet wann le la les des du"
+    " est quel quelle el los las una del es qué cuál cuándo cómo dónde cuánto cuántos cuánta"
+    " combien wie viele".split()
+)
 _OF_FORM = re.compile(
     r"\b(?:(?:main|key|major|biggest|important) )?(?:pros|cons|upsides?|downsides?|takeaways?"
     r"|highlights?|gist|essence)\b"
-    r"|\b(?:(?:main|key|major|biggest|important) )?(?:advantages?|disadvantages?|benefits?|drawbacks?"
+    r"|\b(?:(?:main|key|major|biggest|important)"
+    r" )?(?:advantages?|disadvantages?|benefits?|drawbacks?"
     r"|strengths?|weaknesses|findings?|conclusions?"
-    r"|side effects|lessons|points|facts|details|aspects|reasons|steps)\b(?=(?: (?:and|or) \w+)? (?:of|from|in|for|to|about)\b)",
+    r"|side effects|lessons|points|facts|details|aspects|reasons|steps)\b(?=(?: (?:and|or) \w+)?"
+    r" (?:of|from|in|for|to|about)\b)",
     re.I,
 )
 """Words for a kind of answer that no text calls itself by."""
@@ -50,7 +61,9 @@ _DOING = frozenset("do does did can could will would should may might must".spli
 _BEING = frozenset("is are was were be been being has have had".split())
 _COUNTED = re.compile(r"\bhow (?:many|much)\s+", re.I)
 _PRONOUNS = frozenset("i you he she it we they".split())
-_PARTICIPLE = re.compile(r"(?:ed|en|wn|burnt|built|made|lost|found|sold|held|kept|told|said|paid|led|lit|won)$")
+_PARTICIPLE = re.compile(
+    r"(?:ed|en|wn|burnt|built|made|lost|found|sold|held|kept|told|said|paid|led|lit|won)$"
+)
 Reading = Callable[[str], list[str]]
 """A way in which a text is read: its stems."""
 _ENDINGS = frozenset(
@@ -80,8 +93,14 @@ def _sought(question: str) -> Mapping[str, float]:
     found = asked(question)
     joining = _JOINING.get(language(question), frozenset())
     dropped = {term for word in joining for term in content(word)}
-    kinds = frozenset(term for word in (*named_measures(question), *_of_form(question)) for term in content(word))
-    left = {term: min(worth, KIND) if term in kinds else worth for term, worth in found.items() if term not in dropped}
+    kinds = frozenset(
+        term for word in (*named_measures(question), *_of_form(question)) for term in content(word)
+    )
+    left = {
+        term: min(worth, KIND) if term in kinds else worth
+        for term, worth in found.items()
+        if term not in dropped
+    }
     return left or found
 
 
@@ -111,18 +130,24 @@ def reader(question: str) -> Reading:
     """
     if not language(question):
         forms = {form: term for term in sought(question) for form in _other_forms(term)}
-        return (lambda text: [forms.get(word, word) for word in content(text)]) if forms else content
+        return (
+            (lambda text: [forms.get(word, word) for word in content(text)]) if forms else content
+        )
     terms = [term for term in sought(question) if not term[0].isdigit()]
     known: dict[str, str] = {}
 
     def read(text: str) -> list[str]:
-        return [known.get(word) or known.setdefault(word, _form(word, terms)) for word in content(text)]
+        return [
+            known.get(word) or known.setdefault(word, _form(word, terms)) for word in content(text)
+        ]
 
     return read
 
 
 def _other_forms(term: str) -> Iterator[str]:
-    """Yields what the stemmer makes of other forms of a word: "studied" of "study", "died" of "die"."""
+    """Yields what the stemmer makes of other forms of a word: "studied" of "study", "died" of
+    "die".
+    """
     if len(term) > 3 and term.endswith("y"):
         yield term[:-1]
     elif term.endswith("e"):
@@ -156,16 +181,28 @@ def loose(question: str) -> frozenset[str]:
 
 
 def deed(question: str) -> frozenset[str]:
-    """Returns the verb or adjective of a question that is answered by yes or no; none of another."""
+    """Returns the verb or adjective of a question that is answered by yes or no; none of
+    another.
+    """
     said = words(question[:2_000])
     return loose(question) if said and said[0] in _DOING | _BEING else frozenset()
 
 
 def counted(question: str) -> frozenset[str]:
-    """Returns the stems of what a question wants counted or measured: "how much *coral cover* did ..."."""
+    """Returns the stems of what a question wants counted or measured: "how much *coral cover* did
+    ...".
+    """
     match = _COUNTED.search(question[:2_000])
-    said = next(_runs([(word, word.lower()) for word in words(question[match.end() :])]), ("", [])) if match else ("", [])
-    return frozenset(term for word in said[1] for term in content(word)) if match and not said[0] else frozenset()
+    said = (
+        next(_runs([(word, word.lower()) for word in words(question[match.end() :])]), ("", []))
+        if match
+        else ("", [])
+    )
+    return (
+        frozenset(term for word in said[1] for term in content(word))
+        if match and not said[0]
+        else frozenset()
+    )
 
 
 def _loose(question: str) -> list[str]:

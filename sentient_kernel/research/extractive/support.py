@@ -1,4 +1,6 @@
-"""Whether there is enough to answer with. Pure; by rule; rather an honest "not found" than an answer to something else."""
+"""Whether there is enough to answer with. Pure; by rule; rather an honest "not found" than an
+answer to something else.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from sentient_kernel.text.words import KIND, content, titled
 __all__ = ["ENOUGH", "Support", "listed", "supported", "supports"]
 
 ENOUGH = 2.85
-"""From this score on the passages answer the question; measured so that 95 of 100 answerable questions pass (tests/bench/evidence.py)."""
+"""From this score on the passages answer the question; measured so that 95 of 100 answerable
+questions pass (tests/bench/evidence.py).
+"""
 FEW = 5
 """A search that finds fewer passages found rare words."""
 RARE = 2
@@ -55,9 +59,10 @@ class Support(NamedTuple):
 def supported(question: str, passages: Sequence[Passage]) -> Support:
     """Tells whether what a search found can answer a question, or only shares a word with it.
 
-    Four signs count: how much of the question one sentence (with its title) holds, how many of its words meet there, how much of
-    it stands nowhere at all, and how far the best passage stands out from the others; a list without a peak is what a search
-    returns when it has nothing.
+    Four signs count: how much of the question one sentence (with its title) holds, how many of its
+        words meet there, how much of
+    it stands nowhere at all, and how far the best passage stands out from the others; a list
+    without a peak is what a search returns when it has nothing.
 
     Args:
         question: What is asked.
@@ -69,14 +74,23 @@ def supported(question: str, passages: Sequence[Passage]) -> Support:
     if not terms:
         return Support(False, "The question names nothing to look for.")
     total = sum(terms.values())
-    titles = {passage.title: titled(passage.title) | frozenset(read(passage.title)) for passage in passages}
+    titles = {
+        passage.title: titled(passage.title) | frozenset(read(passage.title))
+        for passage in passages
+    }
     said = [(one, _shown(one, a, b)) for one in passages for a, b in sentences(one.text)]
-    said = [(one, text) for one, text in said if not text.startswith("```")]  # an example is about anything
+    said = [
+        (one, text) for one, text in said if not text.startswith("```")
+    ]  # an example is about anything
     bags = [frozenset(read(text)) | titles[one.title] for one, text in said]
-    best = max(sum(value for term, value in terms.items() if term in bag) for bag in bags or [frozenset()])
+    best = max(
+        sum(value for term, value in terms.items() if term in bag) for bag in bags or [frozenset()]
+    )
     everything = frozenset().union(*bags)
     absent = {term: value for term, value in terms.items() if term not in everything}
-    missing = tuple(_spelled(question, {term: value for term, value in absent.items() if value >= 1}))
+    missing = tuple(
+        _spelled(question, {term: value for term, value in absent.items() if value >= 1})
+    )
     names = tuple(_spelled(question, {term: value for term, value in absent.items() if value == 2}))
     held = 1.6 * best / total + 0.3 * min(best, 4.0) - 0.8 * sum(absent.values()) / total
     score = round(held + _peak([passage.score for passage in passages]), 4)
@@ -88,25 +102,43 @@ def supported(question: str, passages: Sequence[Passage]) -> Support:
         held_by.setdefault(one, Counter()).update(bag)
     near = not names and _near(question, terms, passages, held_by)
     if missing:
-        return Support(False, f"Nothing that was found mentions {listed(missing)}.", score, missing, names, near)
-    why = "What was found shares words with the question but no " + ("sentence" if near else "passage")
+        return Support(
+            False,
+            f"Nothing that was found mentions {listed(missing)}.",
+            score,
+            missing,
+            names,
+            near,
+        )
+    why = "What was found shares words with the question but no " + (
+        "sentence" if near else "passage"
+    )
     return Support(False, f"{why} brings them together.", score, near=near)
 
 
-def _near(question: str, terms: Mapping[str, float], passages: Sequence[Passage], bags: Mapping[Passage, Counter[str]]) -> bool:
+def _near(
+    question: str,
+    terms: Mapping[str, float],
+    passages: Sequence[Passage],
+    bags: Mapping[Passage, Counter[str]],
+) -> bool:
     """Tells whether one passage has all that a question names, but for a verb or an adjective.
 
     And it tells of it: a search in much text finds passages for "the symptoms" too.
     """
     otherwise = loose(question)
-    needed = frozenset(term for term, value in terms.items() if value >= 1 and term not in otherwise)
+    needed = frozenset(
+        term for term, value in terms.items() if value >= 1 and term not in otherwise
+    )
     fit = [one for one, bag in bags.items() if needed <= bag.keys()]
     fit = [one for one in fit if len(otherwise - bags[one].keys()) <= bool(otherwise)]
     if not needed or not fit:
         return False
     if len(passages) < FEW:
         return True
-    tells = any(needed & titled(one.title) or min(bags[one][term] for term in needed) > 1 for one in fit)
+    tells = any(
+        needed & titled(one.title) or min(bags[one][term] for term in needed) > 1 for one in fit
+    )
     return tells and len(fit) <= RARE
 
 
@@ -119,10 +151,13 @@ def _shown(passage: Passage, start: int, end: int) -> str:
     return table.text if table else text
 
 
-def supports(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]]) -> dict[int, Support]:
+def supports(
+    parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]]
+) -> dict[int, Support]:
     """Returns for each part of a question, by id, whether what was found can answer it.
 
-    A comparison is answered by what was found for it, or by documents that are called like each of the things compared.
+    A comparison is answered by what was found for it, or by documents that are called like each of
+    the things compared.
 
     Args:
         parts: What is asked.
@@ -130,7 +165,10 @@ def supports(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]
     """
     each = {part.id: supported(part.query, found.get(part.id, ())) for part in parts}
     sides = [part for part in parts if part.kind == "side"]
-    told = [any(family(one.title, side.query) is not None for one in found.get(side.id, ())) for side in sides]
+    told = [
+        any(family(one.title, side.query) is not None for one in found.get(side.id, ()))
+        for side in sides
+    ]
     for part in parts:
         known = each[part.id]
         if part.kind == "whole" and sides and all(told) and not known.names:
@@ -139,8 +177,12 @@ def supports(parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]
 
 
 def _peak(scores: Sequence[float]) -> float:
-    """Returns how far the best score stands above the mean of the others, 1 to 2; 1.3 for lists too short to say."""
-    ranked = sorted(scores, reverse=True)[:LIST]  # a longer list has a longer tail, not a higher peak
+    """Returns how far the best score stands above the mean of the others, 1 to 2; 1.3 for lists too
+    short to say.
+    """
+    ranked = sorted(scores, reverse=True)[
+        :LIST
+    ]  # a longer list has a longer tail, not a higher peak
     rest = sum(ranked[1:])
     if len(ranked) < 5 or rest <= 0:
         return 1.3
@@ -148,7 +190,9 @@ def _peak(scores: Sequence[float]) -> float:
 
 
 def _spelled(question: str, terms: Mapping[str, float]) -> list[str]:
-    """Returns the words of a question that stand for terms, as a person wrote them, names and numbers first."""
+    """Returns the words of a question that stand for terms, as a person wrote them, names and
+    numbers first.
+    """
     found: dict[str, str] = {}
     for word in question.split():
         shown = word.strip("\"'?!.,;:()[]")

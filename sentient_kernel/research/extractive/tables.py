@@ -52,12 +52,20 @@ def read_row(text: str, start: int, end: int, *, whole: bool = True) -> Row | No
     if sum(": " in cell for cell in cells) * 2 > len(cells):  # its cells have their names in them
         return Row("; ".join(cell for cell in cells if cell), start)
     top = _top(text, start)
-    block = [line for line in text[top:].split("\n\n", 1)[0].splitlines() if line.lstrip().startswith("|")]
+    block = [
+        line
+        for line in text[top:].split("\n\n", 1)[0].splitlines()
+        if line.lstrip().startswith("|")
+    ]
     ruled = len(block) > 1 and bool(_RULE.fullmatch(block[1].strip()))
     rows = [_cells(line) for line in block if not _RULE.fullmatch(line.strip())]
     known = ruled or ((whole or top > 0) and _names(rows))
     if known and start - top > 0 and start - top <= FARTHEST and len(rows[0]) >= len(cells):
-        named = (f"{name}: {cell}" if name else cell for name, cell in zip(rows[0], cells, strict=False) if cell)
+        named = (
+            f"{name}: {cell}" if name else cell
+            for name, cell in zip(rows[0], cells, strict=False)
+            if cell
+        )
         return Row("; ".join(named), top)
     if not known and len(cells) == 2 and all(cells):  # a name and what it has: "Height", "214 m"
         return Row(": ".join(cells), start)
@@ -80,12 +88,18 @@ def _top(text: str, start: int) -> int:
 
 
 def _names(rows: Sequence[Sequence[str]]) -> bool:
-    """Tells whether the first row has the names of the columns: below it stand things of one kind."""
+    """Tells whether the first row has the names of the columns: below it stand things of one
+    kind.
+    """
     first, rest = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
     if not rest or not all(_FIGURE.sub("", cell).strip() for cell in first[1:]):
         return False
     for at in range(1, len(first)):
         kinds = {_FIGURE.sub("0", row[at]) for row in rest}
-        if len(kinds) == 1 and "0" in next(iter(kinds)) and _FIGURE.sub("0", first[at]) not in kinds:
+        if (
+            len(kinds) == 1
+            and "0" in next(iter(kinds))
+            and _FIGURE.sub("0", first[at]) not in kinds
+        ):
             return len(rest) > 1 or len(first) > 2
     return len(first) > 2 and not any(_FIGURE.search(cell) for cell in first)

@@ -1,6 +1,8 @@
-"""Whether a sentence is supported by what it cites: the exact place first, then the words, by rule. Pure; no model.
+"""Whether a sentence is supported by what it cites: the exact place first, then the words, by rule.
+Pure; no model.
 
-It is made to be wrong on the safe side: a sentence whose number, sense or subject its quotes do not carry is marked.
+It is made to be wrong on the safe side: a sentence whose number, sense or subject its quotes do not
+    carry is marked.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ from sentient_kernel.text.words import STOP, content, words
 __all__ = ["Verification", "carried", "check_claim", "check_report", "verify"]
 
 PARTLY = 0.25
-"""The least likeness at which an embedder may find a sentence supported: some of its words are there."""
+"""The least likeness at which an embedder may find a sentence supported: some of its words are
+there.
+"""
 _NAMED = 2.0
 """What names and numbers count for among the words of a sentence."""
 NOBODY: Mapping[str, str] = MappingProxyType({})
@@ -56,7 +60,8 @@ class Verification:
     Args:
         verdict: The result.
         score: Likeness of the sentence to its quotes, 0 to 1.
-        reason: Why it is not supported, or who judged so where its words alone do not say so; else empty.
+        reason: Why it is not supported, or who judged so where its words alone do not say so; else
+            empty.
         places: For each citation whether its quote stands at its place.
     """
 
@@ -74,21 +79,30 @@ def verify(
     judged: str = "",
     near: float = 0.0,
 ) -> Verification:
-    """Checks a sentence: first whether each quote stands at its place in the stored text, then whether they carry the sentence.
+    """Checks a sentence: first whether each quote stands at its place in the stored text, then
+    whether they carry the sentence.
 
     Args:
         claim: The sentence as the report shows it.
         citations: What it cites.
         text_of: Gives the text of a stored document, or None when there is no such document.
-        judged: The words of its quotes by which a model takes it for supported, where the rules find too little of its own there.
-        near: Its similarity to its quotes, as an embedder sees it (:func:`sentient_kernel.research.verify.similarity.nearness`).
+        judged: The words of its quotes by which a model takes it for supported, where the rules
+            find too little of its own there.
+        near: Its similarity to its quotes, as an embedder sees it
+            (:func:`sentient_kernel.research.verify.similarity.nearness`).
     """
     places = tuple([_stands(citation, text_of) for citation in citations])
     if not any(places):
-        reason = "Its quote does not stand in the stored document." if citations else "It cites nothing."
+        reason = (
+            "Its quote does not stand in the stored document." if citations else "It cites nothing."
+        )
         verdict: Verdict = "misplaced" if citations else "unsupported"
         return Verification(verdict=verdict, reason=reason, places=places)
-    about = {one.quote: _about(claim, one) for one, stands in zip(citations, places, strict=True) if stands}
+    about = {
+        one.quote: _about(claim, one)
+        for one, stands in zip(citations, places, strict=True)
+        if stands
+    }
     compared = [Comparison(claim, quote, title) for quote, title in about.items()]
     score = max(max([one.score() for one in compared]), _joined(claim, about))
     supported, reason = True, ""
@@ -99,7 +113,12 @@ def verify(
             reason = f"Supported: a model judged so, by the words “{judged}”."
         else:
             supported, reason = False, _reason(claim, about, compared)
-    return Verification(verdict="supported" if supported else "unsupported", score=score, reason=reason, places=places)
+    return Verification(
+        verdict="supported" if supported else "unsupported",
+        score=score,
+        reason=reason,
+        places=places,
+    )
 
 
 def _stands(citation: Cited, text_of: Callable[[DocumentId], str | None]) -> bool:
@@ -113,13 +132,19 @@ def _stands(citation: Cited, text_of: Callable[[DocumentId], str | None]) -> boo
 
 
 def _overruled(one: Comparison) -> bool:
-    """Tells whether a number, a name or the sense of a sentence speaks against it, whatever a model or an embedder says."""
+    """Tells whether a number, a name or the sense of a sentence speaks against it, whatever a model
+    or an embedder says.
+    """
     return any(rule.final and one.breaks(rule) for rule in RULES)
 
 
 def _reason(claim: str, about: Mapping[str, str], compared: Sequence[Comparison]) -> str:
     """Returns in one sentence what of a claim its quotes do not carry."""
-    together = compared if len(about) == 1 else [Comparison(claim, " ".join(about), " ".join(about.values()))]
+    together = (
+        compared
+        if len(about) == 1
+        else [Comparison(claim, " ".join(about), " ".join(about.values()))]
+    )
     for rule in RULES:
         for one in compared if rule.each else together:
             if found := one.breaks(rule):
@@ -130,8 +155,9 @@ def _reason(claim: str, about: Mapping[str, str], compared: Sequence[Comparison]
 
 
 def carried(claim: str, judged: str, quotes: Sequence[str]) -> bool:
-    """Tells whether a model may say that quotes carry a sentence in other words: the words it points to stand there, and no rule
-    speaks against it: no number or name is missing, nothing is denied, no direction turned round.
+    """Tells whether a model may say that quotes carry a sentence in other words: the words it
+    points to stand there, and no rule speaks against it: no number or name is missing, nothing is
+    denied, no direction turned round.
 
     Args:
         claim: The sentence.
@@ -148,7 +174,9 @@ def carried(claim: str, judged: str, quotes: Sequence[str]) -> bool:
     if len(content(judged)) < 2 or not any(said in " ".join(words(quote)) for quote in quotes):
         return False
     together, pointed = Comparison(claim, " ".join(quotes)), Comparison(claim, judged)
-    if together.unheld or any(rule.final and rule.group in ("denial", "sense") and pointed.breaks(rule) for rule in RULES):
+    if together.unheld or any(
+        rule.final and rule.group in ("denial", "sense") and pointed.breaks(rule) for rule in RULES
+    ):
         return False
     return all(term in together.held for term, worth in together.terms.items() if worth == _NAMED)
 
@@ -156,22 +184,29 @@ def carried(claim: str, judged: str, quotes: Sequence[str]) -> bool:
 def _about(claim: str, citation: Cited) -> str:
     """Returns what says whom a quote speaks of where it does not name it itself, or not in full.
 
-    That is the title of its document, and the words before one that points back ("He kept bees."). A quote that begins with somebody of
-    whom the sentence says nothing speaks of that one, whatever the title is.
+    That is the title of its document, and the words before one that points back ("He kept bees.").
+    A quote that begins with somebody of whom the sentence says nothing speaks of that one, whatever
+    the title is.
     """
     title, before = getattr(citation, "title", ""), getattr(citation, "before", "")
     first = next(iter(words(citation.quote)), "")
     if pointing(citation.quote):
         return f"{title} {before}"
-    return title if first in STOP or first in words(claim) or not citation.quote[:1].isupper() else ""
+    return (
+        title if first in STOP or first in words(claim) or not citation.quote[:1].isupper() else ""
+    )
 
 
 def _joined(claim: str, about: Mapping[str, str]) -> float:
-    """Returns how well several quotes support a sentence of several statements: each has to be supported by one of them."""
+    """Returns how well several quotes support a sentence of several statements: each has to be
+    supported by one of them.
+    """
     parts = clauses(claim)
     if len(about) < 2 or len(parts) < 2:
         return 0.0
-    return min([max([likeness(part, quote, title) for quote, title in about.items()]) for part in parts])
+    return min(
+        [max([likeness(part, quote, title) for quote, title in about.items()]) for part in parts]
+    )
 
 
 def check_report(
@@ -188,18 +223,29 @@ def check_report(
         judged: By sentence the words of its quotes by which a model takes it for supported.
         near: By sentence its similarity to its quotes, 0 to 1.
     """
-    claims = [check_claim(one, text_of, judged.get(one.text, ""), near.get(one.text, 0.0)) for one in report.claims]
+    claims = [
+        check_claim(one, text_of, judged.get(one.text, ""), near.get(one.text, 0.0))
+        for one in report.claims
+    ]
     disagreements = []
     for one in report.disagreements:
         first, second = one.sides
-        disagreements.append(replace(one, sides=(check_claim(first, text_of), check_claim(second, text_of))))
+        disagreements.append(
+            replace(one, sides=(check_claim(first, text_of), check_claim(second, text_of)))
+        )
     return replace(report, claims=tuple(claims), disagreements=tuple(disagreements))
 
 
-def check_claim(claim: Claim, text_of: Callable[[DocumentId], str | None], judged: str = "", near: float = 0.0) -> Claim:
+def check_claim(
+    claim: Claim, text_of: Callable[[DocumentId], str | None], judged: str = "", near: float = 0.0
+) -> Claim:
     """Returns a claim with its verdict; the arguments are those of :func:`verify`."""
     found = verify(claim.text, claim.citations, text_of, judged=judged, near=near)
     good = found.verdict == "supported"
     pairs = zip(claim.citations, found.places, strict=True)
-    citations = tuple([replace(one, placed=stands, verified=stands and good) for one, stands in pairs])
-    return replace(claim, verdict=found.verdict, citations=citations, support=found.score, reason=found.reason)
+    citations = tuple(
+        [replace(one, placed=stands, verified=stands and good) for one, stands in pairs]
+    )
+    return replace(
+        claim, verdict=found.verdict, citations=citations, support=found.score, reason=found.reason
+    )

@@ -1,6 +1,8 @@
-"""What a sentence says of its words: who does what to whom, which way it goes, of how many, how often. Pure; by rule.
+"""What a sentence says of its words: who does what to whom, which way it goes, of how many, how
+often. Pure; by rule.
 
-Two sentences may have all words in common and say opposite things. The rules here see the plain cases of that, and say which it is.
+Two sentences may have all words in common and say opposite things. The rules here see the plain
+cases of that, and say which it is.
 """
 
 from __future__ import annotations
@@ -9,7 +11,18 @@ import re
 
 from sentient_kernel.text.words import NEGATIONS, STOP, WORD, content, plain, words
 
-__all__ = ["clauses", "directions", "names", "opposed", "other_deed", "other_rate", "other_scope", "surer", "swapped", "turned"]
+__all__ = [
+    "clauses",
+    "directions",
+    "names",
+    "opposed",
+    "other_deed",
+    "other_rate",
+    "other_scope",
+    "surer",
+    "swapped",
+    "turned",
+]
 
 _BREAK = re.compile(
     r"[;:,()\u2013\u2014]|(?<!\w)-(?!\w)|[.!?](?=\s|$)"
@@ -18,27 +31,55 @@ _BREAK = re.compile(
 )
 
 _UP = (
-    "increas", "enhanc", "elevat", "promot", "activ", "induc", "accelerat", "stimulat", "upregulat", "strengthen", "improv",
-)  # fmt: skip
+    "increas",
+    "enhanc",
+    "elevat",
+    "promot",
+    "activ",
+    "induc",
+    "accelerat",
+    "stimulat",
+    "upregulat",
+    "strengthen",
+    "improv",
+)
 _DOWN = (
-    "decreas", "reduc", "declin", "diminish", "weaken", "worsen", "suppress", "inhibit", "block", "impair", "prevent", "downregulat",
-    "attenuat", "deplet",
-)  # fmt: skip
+    "decreas",
+    "reduc",
+    "declin",
+    "diminish",
+    "weaken",
+    "worsen",
+    "suppress",
+    "inhibit",
+    "block",
+    "impair",
+    "prevent",
+    "downregulat",
+    "attenuat",
+    "deplet",
+)
 """Stems that say which way something goes, with whatever follows them."""
-_RISES = frozenset("rais ris ros risen grow grew gain higher greater more faster larger longer".split())
+_RISES = frozenset(
+    "rais ris ros risen grow grew gain higher greater more faster larger longer".split()
+)
 _FALLS = frozenset("lower less fall fell drop slow fewer smaller shorter slower".split())
 """The same, as they stand."""
 
 _OPPOSITES = [
     frozenset(pair.split("/"))
-    for pair in """above/below accept/refuse accept/reject afterwards/before agree/disagree alive/dead allow/forbid allowed/forbidden
-    always/never approved/rejected asymptomatic/symptomatic began/ended benefit/harm beneficial/harmful best/worst better/worse
-    bought/sold cause/cure causes/cures cheaper/dearer cold/hot confirm/refute confirmed/refuted deny/confirm early/late east/west
-    effective/ineffective eastern/western fail/succeed failed/succeeded far/near female/male females/males first/last gained/lost
-    guilty/innocent import/export imports/exports legal/illegal lost/won loss/profit majority/minority maximum/minimum necessary/unnecessary
-    negative/positive negatively/positively northern/southern north/south oldest/youngest praised/criticised praised/criticized
-    present/absent rich/poor safe/unsafe safe/dangerous sensitive/resistant significant/insignificant stronger/weaker tallest/shortest
-    true/false win/lose worthless/valuable""".split()
+    for pair in """above/below accept/refuse accept/reject afterwards/before agree/disagree
+        alive/dead allow/forbid allowed/forbidden always/never approved/rejected
+        asymptomatic/symptomatic began/ended benefit/harm beneficial/harmful best/worst
+        better/worse bought/sold cause/cure causes/cures cheaper/dearer cold/hot confirm/refute
+        confirmed/refuted deny/confirm early/late east/west effective/ineffective
+        eastern/western fail/succeed failed/succeeded far/near female/male females/males
+        first/last gained/lost guilty/innocent import/export imports/exports legal/illegal
+        lost/won loss/profit majority/minority maximum/minimum necessary/unnecessary
+        negative/positive negatively/positively northern/southern north/south oldest/youngest
+        praised/criticised praised/criticized present/absent rich/poor safe/unsafe
+        safe/dangerous sensitive/resistant significant/insignificant stronger/weaker
+        tallest/shortest true/false win/lose worthless/valuable""".split()
 ]
 """Words that are never both meant."""
 _OTHER: dict[str, set[str]] = {}
@@ -46,15 +87,23 @@ for _pair in _OPPOSITES:
     for _one in _pair:
         _OTHER.setdefault(_one, set()).update(_pair - {_one})
 
-_ALL = re.compile(r"\b(?:all|every|everyone|everybody|always|each|entire|entirely|completely|exclusively|solely)\b", re.IGNORECASE)
+_ALL = re.compile(
+    r"\b(?:all|every|everyone|everybody|always|each|entire|entirely|completely|exclusively|solely)\b",
+    re.IGNORECASE,
+)
 _SOME = re.compile(
     r"\b(?:only|some|few|fewer|several|half|part|partly|partially|often|sometimes|usually|mostly|most|many|rarely|majority|minority)\b"
     r"|\d\s?%|\bpercent\b",
     re.IGNORECASE,
 )
 _FEW = re.compile(r"\b(?:few|hardly|rarely|seldom|scarcely)\b", re.IGNORECASE)
-_RARE = re.compile(r"\b(?:few|fewer|little|hardly|rarely|rare|seldom|scarce\w*|small|minority|uncommon|only|low)\b", re.IGNORECASE)
-_MAYBE = re.compile(r"\b(?:may|might|could|possibly|perhaps|presumably|unclear|uncertain)\b", re.IGNORECASE)
+_RARE = re.compile(
+    r"\b(?:few|fewer|little|hardly|rarely|rare|seldom|scarce\w*|small|minority|uncommon|only|low)\b",
+    re.IGNORECASE,
+)
+_MAYBE = re.compile(
+    r"\b(?:may|might|could|possibly|perhaps|presumably|unclear|uncertain)\b", re.IGNORECASE
+)
 _UNSURE = re.compile(
     r"\b(?:may|might|could|can|possibl[ey]|perhaps|presumably|unclear|uncertain|suggest\w*|likely|seem\w*|appear\w*|probabl[ey]|potential\w*"
     r"|hypothes\w+|suspect\w*|believed?|thought|claim\w*|whether|if)\b",
@@ -65,7 +114,15 @@ _RATE = re.compile(
     r"|\b(hourly|daily|weekly|monthly|yearly|annually|annual)\b",
     re.IGNORECASE,
 )
-_OFTEN = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "yearly": "year", "annually": "year", "annual": "year"}
+_OFTEN = {
+    "hourly": "hour",
+    "daily": "day",
+    "weekly": "week",
+    "monthly": "month",
+    "yearly": "year",
+    "annually": "year",
+    "annual": "year",
+}
 _TOKEN = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*|[.;:!?]")
 _BY = re.compile(r"\b(?:am|is|are|was|were|been|being)\s+(?:\w+ly\s+)?(\w+)\s+by\b", re.IGNORECASE)
 _FEWEST = 2
@@ -99,7 +156,9 @@ def opposed(one: str, other: str) -> bool:
 
 
 def _nearest(part: str, others: list[str]) -> list[str]:
-    """Returns those clauses that have most telling words in common with one; none when no word is."""
+    """Returns those clauses that have most telling words in common with one; none when no word
+    is.
+    """
     mine = frozenset(content(part))
     common = [len(mine & frozenset(content(other))) for other in others]
     most = max(common, default=0)
@@ -107,14 +166,21 @@ def _nearest(part: str, others: list[str]) -> list[str]:
 
 
 def turned(claim: str, evidence: str) -> bool:
-    """Tells whether a clause goes the other way than those clauses of the text that are about the same."""
+    """Tells whether a clause goes the other way than those clauses of the text that are about the
+    same.
+    """
     others = clauses(evidence)
     for part in clauses(claim):
         turned = [other for other in others if opposed(part, other)]
-        straight = frozenset(word for other in others if other not in turned for word in content(other))
+        straight = frozenset(
+            word for other in others if other not in turned for word in content(other)
+        )
         if straight:  # whom a text speaks of is said once, and meant by all its clauses
             straight |= frozenset(content(others[0])[:1])
-        if frozenset(content(part)) & frozenset(word for other in turned for word in content(other)) - straight:
+        if (
+            frozenset(content(part))
+            & frozenset(word for other in turned for word in content(other)) - straight
+        ):
             return True
         near = _nearest(part, others)
         if near and _alike(part, near[0]) and all(_opposite(part, other) for other in near):
@@ -123,26 +189,34 @@ def turned(claim: str, evidence: str) -> bool:
 
 
 def other_scope(claim: str, evidence: str) -> bool:
-    """Tells whether a sentence speaks of all where its text speaks of some, or of few where it does not."""
+    """Tells whether a sentence speaks of all where its text speaks of some, or of few where it does
+    not.
+    """
     if _FEW.search(claim) and not _RARE.search(evidence):
         return True
     others = clauses(evidence)
     return any(
-        bool(near := _nearest(part, others)) and all(_SOME.search(other) and not _ALL.search(other) for other in near)
+        bool(near := _nearest(part, others))
+        and all(_SOME.search(other) and not _ALL.search(other) for other in near)
         for part in clauses(claim)
         if _ALL.search(part)
     )
 
 
 def other_deed(claim: str, evidence: str) -> bool:
-    """Tells whether a sentence says by whom something was done that a text does not name: perhaps in other words only."""
+    """Tells whether a sentence says by whom something was done that a text does not name: perhaps
+    in other words only.
+    """
     done = _BY.search(claim)
     return done is not None and not frozenset(content(done[1])) <= frozenset(content(evidence))
 
 
 def other_rate(claim: str, evidence: str) -> bool:
     """Tells whether numbers are meant for something else: per day, not per week."""
-    often, said = ({_OFTEN.get(often.lower(), "") or per.lower() for per, often in _RATE.findall(text)} for text in (claim, evidence))
+    often, said = (
+        {_OFTEN.get(often.lower(), "") or per.lower() for per, often in _RATE.findall(text)}
+        for text in (claim, evidence)
+    )
     return bool(often and said and not often & said)
 
 
@@ -159,9 +233,15 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _opposite(one: str, other: str) -> bool:
-    """Tells whether a word stands in one clause and its opposite in the other, and neither clause has both."""
+    """Tells whether a word stands in one clause and its opposite in the other, and neither clause
+    has both.
+    """
     said, told = frozenset(words(one)), frozenset(words(other))
-    return any(word not in told and (_OTHER[word] & told) and not (_OTHER[word] & said) for word in said if word in _OTHER)
+    return any(
+        word not in told and (_OTHER[word] & told) and not (_OTHER[word] & said)
+        for word in said
+        if word in _OTHER
+    )
 
 
 def swapped(claim: str, evidence: str) -> bool:
@@ -183,7 +263,11 @@ def _order(text: str) -> set[tuple[str, str, str]]:
             last = None
         elif word[0].isupper() and not (name in STOP and (at == 0 or len(word) > 1)):
             if last is not None and last[1] != name:
-                found |= {(last[1], between.lower(), name) for between in said[last[0] + 1 : at] if between.lower() not in _GLUE}
+                found |= {
+                    (last[1], between.lower(), name)
+                    for between in said[last[0] + 1 : at]
+                    if between.lower() not in _GLUE
+                }
             last = at, name
     return found
 
@@ -200,8 +284,17 @@ def names(text: str) -> list[str]:
     """
     found: list[str] = []
     for match in WORD.finditer(text):
-        word, before = match.group(), text[max(0, match.start() - 3) : match.start()].rstrip(" \"'(\u201c\u2018")
+        word, before = (
+            match.group(),
+            text[max(0, match.start() - 3) : match.start()].rstrip(" \"'(\u201c\u2018"),
+        )
         first = not before or before[-1] in ".!?:;"
-        if not first and len(word) > 2 and word[0].isupper() and word[1:].lower() == word[1:] and word.lower() not in STOP:
+        if (
+            not first
+            and len(word) > 2
+            and word[0].isupper()
+            and word[1:].lower() == word[1:]
+            and word.lower() not in STOP
+        ):
             found.append(word)
     return [word for word in found if plain(word.lower()) not in NEGATIONS]

@@ -1,7 +1,10 @@
-"""Numbers as sentences state them: with their scale, their unit, and how exactly they are meant. Pure.
+"""Numbers as sentences state them: with their scale, their unit, and how exactly they are meant.
+Pure.
 
-A sentence may write a number otherwise than its source does: "$1.58 billion" for "1,577" in a table of millions, "12%" for "0.12",
-"2 km" for "2,000 m", "nineteen" for "19". What it may not do is state another number, or the same one of another thing.
+A sentence may write a number otherwise than its source does: "$1.58 billion" for "1,577" in a table
+    of millions, "12%" for "0.12",
+"2 km" for "2,000 m", "nineteen" for "19". What it may not do is state another number, or the same
+one of another thing.
 """
 
 from __future__ import annotations
@@ -13,17 +16,33 @@ from itertools import permutations
 __all__ = ["Quantity", "quantities", "unheld", "worded"]
 
 _SCALES = {
-    "hundred": 1e2, "thousand": 1e3, "k": 1e3, "million": 1e6, "mn": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9, "b": 1e9, "trillion": 1e12,
-}  # fmt: skip
+    "hundred": 1e2,
+    "thousand": 1e3,
+    "k": 1e3,
+    "million": 1e6,
+    "mn": 1e6,
+    "m": 1e6,
+    "billion": 1e9,
+    "bn": 1e9,
+    "b": 1e9,
+    "trillion": 1e12,
+}
 _UNITS: dict[str, tuple[str, float]] = {
     name: (kind, factor)
     for kind, names in {
-        "length": "nm 1e-9,µm 1e-6,μm 1e-6,mm .001,cm .01,m 1,metre 1,meter 1,km 1000,kilometre 1000,kilometer 1000,mile 1609.344,"
-        "foot .3048,feet .3048,ft .3048,inch .0254",
-        "mass": "ng 1e-9,µg 1e-6,μg 1e-6,mcg 1e-6,mg .001,g 1,gram 1,kg 1000,kilogram 1000,tonne 1e6,pound 453.592,lb 453.592",
+        "length": (
+            "nm 1e-9,µm 1e-6,μm 1e-6,mm .001,cm .01,m 1,metre 1,meter 1,km 1000,kilometre"
+            " 1000,kilometer 1000,mile 1609.344,foot .3048,feet .3048,ft .3048,inch .0254"
+        ),
+        "mass": (
+            "ng 1e-9,µg 1e-6,μg 1e-6,mcg 1e-6,mg .001,g 1,gram 1,kg 1000,kilogram 1000,tonne"
+            " 1e6,pound 453.592,lb 453.592"
+        ),
         "volume": "µl 1e-6,μl 1e-6,ml .001,cl .01,dl .1,l 1,litre 1,liter 1",
-        "time": "ms .001,millisecond .001,s 1,sec 1,second 1,min 60,minute 60,h 3600,hour 3600,day 86400,week 604800,month 2629746,"
-        "year 31556952,decade 315569520,century 3155695200",
+        "time": (
+            "ms .001,millisecond .001,s 1,sec 1,second 1,min 60,minute 60,h 3600,hour 3600,day"
+            " 86400,week 604800,month 2629746,year 31556952,decade 315569520,century 3155695200"
+        ),
         "share": "% 1,percent 1,percentage 1,‰ .1",
         "heat": "°c 1,celsius 1",
         "money": "$ 1,dollar 1,usd 1",
@@ -32,15 +51,19 @@ _UNITS: dict[str, tuple[str, float]] = {
         "data": "byte 1,kb 1000,mb 1e6,gb 1e9,tb 1e12",
     }.items()
     for name, factor in ((pair.split()[0], float(pair.split()[1])) for pair in names.split(","))
-}  # fmt: skip
+}
 """Units by name: what they measure, and how much of its first unit one is."""
 
-_SMALL = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_SMALL = (
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen eighteen nineteen".split()
+)
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _GROUPED = r"[0-9]{1,3}(?:[,\u00a0\u2009\u202f][0-9]{3})+(?:\.[0-9]+)?"
 _NUMBER = (
     rf"(?P<number>{_GROUPED}|[0-9]+(?:[.,][0-9]+)*|(?<![\w.])\.[0-9]+)"
-    rf"|\b(?:(?P<tens>{'|'.join(_TENS)})(?:[- ](?P<unit>one|{'|'.join(_SMALL[:8])}))?|(?P<small>{'|'.join(_SMALL)}))\b"
+    rf"|\b(?:(?P<tens>{'|'.join(_TENS)})(?:[-"
+    rf" ](?P<unit>one|{'|'.join(_SMALL[:8])}))?|(?P<small>{'|'.join(_SMALL)}))\b"
 )
 _SAID = re.compile(
     rf"(?P<mark>[$€£])?\s?(?<![^\W_])(?<![0-9][.,])(?<!(?-i:[A-Z]-))(?:{_NUMBER})"
@@ -49,7 +72,10 @@ _SAID = re.compile(
     re.IGNORECASE,
 )
 _JOINED = re.compile(r"\b(?:fy|cy|q[1-4])[\s'’]?(?=(?:19|20)[0-9]{2}\b)", re.IGNORECASE)
-_IN_SCALE = re.compile(r"\bin\s+(?:[a-z]+\s+)?(thousand|million|billion)s?\b|\(\s*(thousand|million|billion)s\b", re.IGNORECASE)
+_IN_SCALE = re.compile(
+    r"\bin\s+(?:[a-z]+\s+)?(thousand|million|billion)s?\b|\(\s*(thousand|million|billion)s\b",
+    re.IGNORECASE,
+)
 _PARTS = (
     (re.compile(r"\bthree[- ]quarters\b", re.IGNORECASE), "75%"),
     (re.compile(r"\b(?:a|one)[- ]quarter(?=\s+of\b)", re.IGNORECASE), "25%"),
@@ -57,7 +83,9 @@ _PARTS = (
 )
 """Parts of a whole that are written as words."""
 _FEW = 4
-"""Numbers that a text may hold for others to be worked out from any two of them; of more, nearly any number follows."""
+"""Numbers that a text may hold for others to be worked out from any two of them; of more, nearly
+any number follows.
+"""
 _LONGEST = 30
 """Digits of a number that is read as one; a longer one is a string of signs."""
 _CAPITALS = frozenset("KMB")
@@ -89,7 +117,8 @@ class Quantity:
 
 
 def quantities(text: str) -> list[Quantity]:
-    """Returns the numbers of a text, in order; "one" is as often no number, and a number within a name ("B12", "COVID-19") is a name's.
+    """Returns the numbers of a text, in order; "one" is as often no number, and a number within a
+    name ("B12", "COVID-19") is a name's.
 
     Example:
         >>> [(one.value, one.kind) for one in quantities("$1.5 million for nineteen km, 12% of FY2018, vitamin B12")]
@@ -99,7 +128,8 @@ def quantities(text: str) -> list[Quantity]:
     return [
         _quantity(found)
         for found in said
-        if not (found["letter"] in _CAPITALS and _is_name(found)) and len(found["number"] or "") <= _LONGEST
+        if not (found["letter"] in _CAPITALS and _is_name(found))
+        and len(found["number"] or "") <= _LONGEST
     ]
 
 
@@ -127,19 +157,35 @@ def _quantity(found: re.Match[str]) -> Quantity:
         scale = _SCALES[letter.lower()]
     elif letter:
         after = letter.lower()
-    year = bool(written and _YEAR.fullmatch(written)) and scale == 1.0 and not _UNITS.get(after.removesuffix("s"))
+    year = (
+        bool(written and _YEAR.fullmatch(written))
+        and scale == 1.0
+        and not _UNITS.get(after.removesuffix("s"))
+    )
     unit = None if year else _UNITS.get(after) or _UNITS.get(after.removesuffix("s"))
     kind, factor = unit or _UNITS.get(found["mark"] or "") or ("", 1.0)
     end = found.end() if unit or not found["after"] else found.start("after")
     said = found.group()[: end - found.start()]
-    return Quantity(said=said.strip(" -"), value=value * scale, grain=grain * scale, scaled=scale > 1, kind=kind, factor=factor, year=year)
+    return Quantity(
+        said=said.strip(" -"),
+        value=value * scale,
+        grain=grain * scale,
+        scaled=scale > 1,
+        kind=kind,
+        factor=factor,
+        year=year,
+    )
 
 
 def _spelled(found: re.Match[str]) -> int:
     if found["small"]:
         return _SMALL.index(found["small"].lower()) + 2
     unit = (found["unit"] or "").lower()
-    return 20 + 10 * _TENS.index(found["tens"].lower()) + (1 if unit == "one" else _SMALL.index(unit) + 2 if unit else 0)
+    return (
+        20
+        + 10 * _TENS.index(found["tens"].lower())
+        + (1 if unit == "one" else _SMALL.index(unit) + 2 if unit else 0)
+    )
 
 
 def _read(written: str) -> tuple[float, float]:
@@ -155,7 +201,8 @@ def _read(written: str) -> tuple[float, float]:
 def unheld(claim: str, evidence: str) -> list[str]:
     """Returns the numbers of a sentence that a text does not hold, as the sentence writes them.
 
-    A number that follows from two that are held is held: as a share, a ratio, a sum or a difference of theirs.
+    A number that follows from two that are held is held: as a share, a ratio, a sum or a difference
+        of theirs.
 
     Args:
         claim: The sentence.
@@ -177,7 +224,10 @@ def unheld(claim: str, evidence: str) -> list[str]:
     held = quantities(evidence)
     named = {_SCALES[(one or other).lower()] for one, other in _IN_SCALE.findall(evidence)}
     single = bool(_ONE.search(evidence))
-    found = {one: (one.value == 1 and single) or any(_same(one, other, named) for other in held) for one in stated}
+    found = {
+        one: (one.value == 1 and single) or any(_same(one, other, named) for other in held)
+        for one in stated
+    }
     strange = [one for one in stated if not found[one]]
     if not strange:
         return []
@@ -186,7 +236,9 @@ def unheld(claim: str, evidence: str) -> list[str]:
 
 
 def _worked_out(said: Quantity, sources: list[Quantity]) -> bool:
-    """Tells whether a number follows from two others: their sum or difference, their ratio, or by how much of it one exceeds the other."""
+    """Tells whether a number follows from two others: their sum or difference, their ratio, or by
+    how much of it one exceeds the other.
+    """
     if said.year or (_digits(said) < 2 and said.kind != "share"):
         return False
     for a, b in permutations(sources, 2):
@@ -195,7 +247,9 @@ def _worked_out(said: Quantity, sources: list[Quantity]) -> bool:
         alike = bool(a.kind and b.kind)  # "from 12 to 15 tonnes": the unit is said once
         x, y = (a.value * a.factor, b.value * b.factor) if alike else (a.value, b.value)
         ratio = x / y
-        results = [100 * ratio, 100 * (ratio - 1), 100 * (1 - ratio)] if said.kind == "share" else [ratio]
+        results = (
+            [100 * ratio, 100 * (ratio - 1), 100 * (1 - ratio)] if said.kind == "share" else [ratio]
+        )
         if a.year:
             results = [x - y] if said.kind == "time" else []
         elif said.kind in ("", a.kind, b.kind):
@@ -207,14 +261,18 @@ def _worked_out(said: Quantity, sources: list[Quantity]) -> bool:
 
 
 def _same(said: Quantity, held: Quantity, named: set[float]) -> bool:
-    """Tells whether a number is what a text says: the same, or rounded to what is written, in units that can be compared."""
+    """Tells whether a number is what a text says: the same, or rounded to what is written, in units
+    that can be compared.
+    """
     if said.kind and held.kind and said.kind != held.kind:
         return False
     ratio = held.factor / said.factor if said.kind and held.kind else 1.0
     value, grain = held.value * ratio, held.grain * ratio
     scales = [1.0]
     if not held.scaled and not held.year:
-        scales += named or ([1e3, 1e6] if said.scaled and held.value >= 100 else [])  # a table often leaves its scale to its heading
+        scales += named or (
+            [1e3, 1e6] if said.scaled and held.value >= 100 else []
+        )  # a table often leaves its scale to its heading
     if not said.scaled and not said.year and held.scaled:
         scales += [1e-3, 1e-6, 1e-9] if named else []
     if said.kind == "share" and not held.kind and held.value < 1:
@@ -227,7 +285,12 @@ def _rounds(said: Quantity, value: float, grain: float) -> bool:
     if abs(said.value - value) <= slack:
         return True
     coarse = said.scaled or _digits(said) >= 2
-    return coarse and not said.year and grain < said.grain and abs(said.value - value) <= said.grain / 2 + slack
+    return (
+        coarse
+        and not said.year
+        and grain < said.grain
+        and abs(said.value - value) <= said.grain / 2 + slack
+    )
 
 
 def _digits(one: Quantity) -> int:
@@ -247,4 +310,8 @@ def worded(text: str) -> str:
 def _left(found: re.Match[str]) -> str:
     if (found["letter"] in _CAPITALS and _is_name(found)) or len(found["number"] or "") > _LONGEST:
         return found.group()
-    return "" if not found["after"] or _quantity(found).said.endswith(found["after"]) else f" {found['after']}"
+    return (
+        ""
+        if not found["after"] or _quantity(found).said.endswith(found["after"])
+        else f" {found['after']}"
+    )

@@ -1,6 +1,8 @@
-"""The rules by which a sentence is checked against a text: one table, from which both the score and the reason are read. Pure.
+"""The rules by which a sentence is checked against a text: one table, from which both the score and
+the reason are read. Pure.
 
-A text holds a share of a sentence's words; every rule that the sentence breaks costs it a factor, the first of each group once.
+A text holds a share of a sentence's words; every rule that the sentence breaks costs it a factor,
+the first of each group once.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ _SILENT = re.compile(
 
 
 class Comparison:
-    """A sentence beside a text that is said to support it. What the rules need of both is worked out once.
+    """A sentence beside a text that is said to support it. What the rules need of both is worked
+    out once.
 
     Args:
         claim: The sentence.
@@ -54,10 +57,14 @@ class Comparison:
         self.claim = claim
         self.evidence = evidence
         self.terms = asked(worded(claim))
-        self.held = frozenset([*content(evidence), *content(worded(evidence))])  # "6MP" holds a number, and is a name
+        self.held = frozenset(
+            [*content(evidence), *content(worded(evidence))]
+        )  # "6MP" holds a number, and is a name
         self.names = {name: frozenset(content(name)) for name in names(claim)}
         self.about = frozenset(content(about))
-        self.named = self.about & frozenset().union(*self.names.values())  # what the text is about, and the sentence names
+        self.named = self.about & frozenset().union(
+            *self.names.values()
+        )  # what the text is about, and the sentence names
         self.unheld = unheld(claim, evidence)
         self._found: dict[Rule, str | bool] = {}
 
@@ -76,7 +83,10 @@ class Comparison:
         held, number = self.held | self.named, NUMBER * stated
         told = sum([value for term, value in self.terms.items() if term in held])
         missing = len(self.unheld) / stated if stated else 0.0
-        score, broken = (told + number * (1 - missing)) / (sum(self.terms.values()) + number), set[str]()
+        score, broken = (
+            (told + number * (1 - missing)) / (sum(self.terms.values()) + number),
+            set[str](),
+        )
         for rule in RULES:
             if rule.group not in broken and self.breaks(rule):
                 broken.add(rule.group)
@@ -94,7 +104,8 @@ class Rule(NamedTuple):
         cost: What the score is multiplied with.
         says: The reason, as a reader is told; ``{}`` stands for what was found.
         most: The best score of a sentence that breaks it.
-        each: Whether it is looked for in each quote by itself, when a reason is given; else in all together.
+        each: Whether it is looked for in each quote by itself, when a reason is given; else in all
+            together.
         final: Whether neither a model nor an embedder may overrule it.
     """
 
@@ -109,7 +120,8 @@ class Rule(NamedTuple):
 
 
 def likeness(claim: str, evidence: str, about: str = "") -> float:
-    """Returns how well a text supports a sentence, 0 to 1: its words are there, and its numbers, names and sense agree.
+    """Returns how well a text supports a sentence, 0 to 1: its words are there, and its numbers,
+    names and sense agree.
 
     Args:
         claim: A sentence.
@@ -138,7 +150,9 @@ def _denied_word(one: Comparison) -> bool:
 
 
 def _denied(text: str) -> frozenset[str]:
-    """Returns the stems of the words that a text denies: the first that tells something behind each negation."""
+    """Returns the stems of the words that a text denies: the first that tells something behind each
+    negation.
+    """
     found: set[str] = set()
     for part in _PARTS.split(text) if negated(text) else ():
         said = words(part)
@@ -164,12 +178,18 @@ def _name(one: Comparison) -> str:
 
 
 def _statement(one: Comparison) -> str:
-    """Returns a statement of a sentence of which next to nothing is held, though the rest may be."""
+    """Returns a statement of a sentence of which next to nothing is held, though the rest may
+    be.
+    """
     held, parts = one.held | one.named, clauses(one.claim)
     for part in parts:
         mine = {term: one.terms[term] for term in content(worded(part)) if term in one.terms}
         whole = sum(mine.values())
-        if len(mine) >= 2 and whole >= _STATEMENT and sum([mine[term] for term in mine if term in held]) < _HELD * whole:
+        if (
+            len(mine) >= 2
+            and whole >= _STATEMENT
+            and sum([mine[term] for term in mine if term in held]) < _HELD * whole
+        ):
             return f"that “{part}”" if len(parts) > 1 else "what it says"
     return ""
 
@@ -183,16 +203,76 @@ _BELOW = CUT - 0.01
 
 RULES = (
     Rule("number", "number", _number, 0.49, "The number {} is not in its quotes."),
-    Rule("denied word", "denial", _denied_word, 0.45, "It denies what its quotes say, or the other way round.", final=False),
-    Rule("denial", "denial", _denial, 0.8, "It denies what its quotes say, or the other way round."),
-    Rule("direction", "sense", _sense(contradictions.opposed), 0.49, "Its direction is the opposite of its quotes'."),
-    Rule("turned", "sense", _sense(contradictions.turned), 0.49, "Its direction is the opposite of its quote's.", each=True),
-    Rule("swapped", "sense", _sense(contradictions.swapped), 0.49, "It swaps who did what compared with its quote.", each=True),
-    Rule("deed", "sense", _sense(contradictions.other_deed), 0.49, "Its quote names another action.", each=True, final=False),
-    Rule("scope", "sense", _sense(contradictions.other_scope), 0.49, "It speaks of more, or of fewer, than its quote.", each=True),
-    Rule("rate", "sense", _sense(contradictions.other_rate), 0.49, "Its quote counts per another unit.", each=True),
-    Rule("hedge", "sense", _sense(contradictions.surer), 0.49, "It is surer than its quote.", each=True),
-    Rule("silence", "silence", _silent, 0.3, "It says that a text is silent, which no quote shows."),
+    Rule(
+        "denied word",
+        "denial",
+        _denied_word,
+        0.45,
+        "It denies what its quotes say, or the other way round.",
+        final=False,
+    ),
+    Rule(
+        "denial", "denial", _denial, 0.8, "It denies what its quotes say, or the other way round."
+    ),
+    Rule(
+        "direction",
+        "sense",
+        _sense(contradictions.opposed),
+        0.49,
+        "Its direction is the opposite of its quotes'.",
+    ),
+    Rule(
+        "turned",
+        "sense",
+        _sense(contradictions.turned),
+        0.49,
+        "Its direction is the opposite of its quote's.",
+        each=True,
+    ),
+    Rule(
+        "swapped",
+        "sense",
+        _sense(contradictions.swapped),
+        0.49,
+        "It swaps who did what compared with its quote.",
+        each=True,
+    ),
+    Rule(
+        "deed",
+        "sense",
+        _sense(contradictions.other_deed),
+        0.49,
+        "Its quote names another action.",
+        each=True,
+        final=False,
+    ),
+    Rule(
+        "scope",
+        "sense",
+        _sense(contradictions.other_scope),
+        0.49,
+        "It speaks of more, or of fewer, than its quote.",
+        each=True,
+    ),
+    Rule(
+        "rate",
+        "sense",
+        _sense(contradictions.other_rate),
+        0.49,
+        "Its quote counts per another unit.",
+        each=True,
+    ),
+    Rule(
+        "hedge",
+        "sense",
+        _sense(contradictions.surer),
+        0.49,
+        "It is surer than its quote.",
+        each=True,
+    ),
+    Rule(
+        "silence", "silence", _silent, 0.3, "It says that a text is silent, which no quote shows."
+    ),
     Rule("name", "rest", _name, 0.7, "Its quotes do not name “{}”.", _BELOW),
     Rule("statement", "rest", _statement, 0.7, "Its quotes do not hold {}.", _BELOW, final=False),
 )

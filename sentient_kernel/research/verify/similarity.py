@@ -1,7 +1,9 @@
-"""Cosine similarity of a claim to its cited quotes, normalised by its mean similarity to all quotes. Pure.
+"""Cosine similarity of a claim to its cited quotes, normalised by its mean similarity to all
+quotes. Pure.
 
-Embedders differ in how alike they find any two texts, so a likeness tells nothing by itself. What counts is how much of the way from
-the usual likeness, that of the sentence to all quotes of the research, to identity the cited ones go.
+Embedders differ in how alike they find any two texts, so a likeness tells nothing by itself. What
+counts is how much of the way from the usual likeness, that of the sentence to all quotes of the
+research, to identity the cited ones go.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ from collections.abc import Sequence
 __all__ = ["NEAR", "nearness"]
 
 NEAR = 0.4
-"""From this nearness on, a sentence of whose words only some are held may mean what its quote says. Measured on SciFact's claims with
-MiniLM: of 100 that their evidence supports 50 pass instead of 39, of those that it contradicts no more (18), of other sentences 5."""
+"""From this nearness on, a sentence of whose words only some are held may mean what its quote says.
+Measured on SciFact's claims with MiniLM: of 100 that their evidence supports 50 pass instead of 39,
+of those that it contradicts no more (18), of other sentences 5.
+"""
 
 Vector = Sequence[float]
 
@@ -24,7 +28,8 @@ def nearness(claim: Vector, cited: Sequence[Vector], others: Sequence[Vector]) -
     Args:
         claim: Of the sentence.
         cited: Of the quotes that it cites.
-        others: Of all quotes that it could cite, at least three: with fewer nobody can say what is usual.
+        others: Of all quotes that it could cite, at least three: with fewer nobody can say what is
+            usual.
 
     Example:
         >>> nearness([1.0, 0.0], [[1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])

@@ -1,4 +1,6 @@
-"""What sources on this machine share: they keep their passages in the index, read in threads and children, and say how they are."""
+"""What sources on this machine share: they keep their passages in the index, read in threads and
+children, and say how they are.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ class Work:
         if self._progress is None or (now - self._told < _BETWEEN and done != 1.0):
             return
         self._told = now
-        with suppress(RuntimeError):  # the loop is gone: its owner was stopped between the check and here
+        with suppress(
+            RuntimeError
+        ):  # the loop is gone: its owner was stopped between the check and here
             anyio.from_thread.run_sync(self._progress, message, done)
 
 
@@ -103,8 +107,12 @@ class Children:
             parser.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def map(self, read: Callable[[Parser, Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result | SourceError]]:
-        """Yields each item with what ``read`` returned or the SourceError that it raised, as they get ready, few ahead at a time."""
+    def map(
+        self, read: Callable[[Parser, Item], Result], items: Iterable[Item]
+    ) -> Iterator[tuple[Item, Result | SourceError]]:
+        """Yields each item with what ``read`` returned or the SourceError that it raised, as they
+        get ready, few ahead at a time.
+        """
         todo = iter(items)
         running: dict[Future[Result | SourceError], Item] = {}
 
@@ -135,7 +143,8 @@ class LocalSource:
     Args:
         name: What it is called in passages and in health.
         index: Where its passages are kept; may be shared with other sources.
-        key: What it is called in the index, so that it is found there under any name; its name when not given.
+        key: What it is called in the index, so that it is found there under any name; its name when
+            not given.
     """
 
     def __init__(self, name: str, index: Index, *, key: str | None = None) -> None:
@@ -159,20 +168,26 @@ class LocalSource:
         """
         work = Work(progress)
         try:
-            self._health = await anyio.to_thread.run_sync(self._locked, work, abandon_on_cancel=True)
+            self._health = await anyio.to_thread.run_sync(
+                self._locked, work, abandon_on_cancel=True
+            )
         except BaseException:
             work.stop()
             raise
         return self._health
 
     async def search(self, query: str, *, k: int = 10) -> list[Passage]:
-        """Returns the k passages that fit best, best first; when there are none, ``health.reason`` says why.
+        """Returns the k passages that fit best, best first; when there are none, ``health.reason``
+        says why.
 
         Args:
             query: A question or some words.
             k: How many passages at most.
         """
-        found = [self._shown(passage) for passage in await anyio.to_thread.run_sync(self._found, query, k)]
+        found = [
+            self._shown(passage)
+            for passage in await anyio.to_thread.run_sync(self._found, query, k)
+        ]
         if not found:
             self._health = await anyio.to_thread.run_sync(self._without, query)
         elif self._health and self._health.reason:

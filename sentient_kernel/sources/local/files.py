@@ -1,7 +1,9 @@
 """Walks a folder and opens its files without ever leaving it.
 
-Nothing is followed below the root: no link, no device, no pipe. On systems that can, each part of a path is opened relative
-to the one before it with ``O_NOFOLLOW``, so that a link that is put in place between the look and the open leads nowhere.
+Nothing is followed below the root: no link, no device, no pipe. On systems that can, each part of a
+    path is opened relative
+to the one before it with ``O_NOFOLLOW``, so that a link that is put in place between the look and
+the open leads nowhere.
 """
 
 from __future__ import annotations
@@ -21,8 +23,19 @@ LEFT_OUT = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 """Folders that are left out, besides hidden ones (whose names begin with a dot)."""
 
 _STEPWISE = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
-_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_FILE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_FOLDER = (
+    os.O_RDONLY
+    | getattr(os, "O_DIRECTORY", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+)
+_FILE = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +43,8 @@ class FoundFile:
     """A file of a folder, or what stands in its place and why it is not read.
 
     Args:
-        relative: Its path below the root, with slashes; shown, so never with a byte that is no character.
+        relative: Its path below the root, with slashes; shown, so never with a byte that is no
+            character.
         mark: What changes when the file does: time, size and identity. Empty when it is refused.
         size: Bytes.
         refused: Why it is not read, completing "NAME ...".
@@ -43,7 +57,8 @@ class FoundFile:
 
 
 def walk(root: Path, *, most: int = 50_000) -> Iterator[FoundFile]:
-    """Yields the files below a folder in a fixed order: names sorted, files of a folder before its folders.
+    """Yields the files below a folder in a fixed order: names sorted, files of a folder before its
+    folders.
 
     Args:
         root: The folder, resolved.
@@ -65,13 +80,18 @@ def walk(root: Path, *, most: int = 50_000) -> Iterator[FoundFile]:
         for found in files:
             count += 1
             if count > most:
-                yield FoundFile(here or ".", refused=f"is left out from here on: the folder holds more than {most:,} files")
+                yield FoundFile(
+                    here or ".",
+                    refused=f"is left out from here on: the folder holds more than {most:,} files",
+                )
                 return
             yield found
 
 
 def _listed(root: Path, here: str) -> tuple[list[FoundFile], list[str]]:
-    """Returns what one folder holds: its files (and what is refused), and the paths of the folders to go into."""
+    """Returns what one folder holds: its files (and what is refused), and the paths of the folders
+    to go into.
+    """
     files: list[FoundFile] = []
     below: list[str] = []
     try:
@@ -100,13 +120,19 @@ def _listed(root: Path, here: str) -> tuple[list[FoundFile], list[str]]:
 
 
 def _file(root: Path, path: str, entry: os.DirEntry[str]) -> FoundFile | None:
-    """Returns what a name stands for. A link that stays inside is passed over, since what it leads to is found by itself."""
+    """Returns what a name stands for. A link that stays inside is passed over, since what it leads
+    to is found by itself.
+    """
     if entry.is_symlink():
         try:
             target = Path(entry.path).resolve(strict=True)
         except (OSError, RuntimeError):
             return FoundFile(path, refused="is a link that leads nowhere")
-        return None if target.is_relative_to(root) else FoundFile(path, refused="is a link that leads out of the folder")
+        return (
+            None
+            if target.is_relative_to(root)
+            else FoundFile(path, refused="is a link that leads out of the folder")
+        )
     status = entry.stat(follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode):
         return FoundFile(path, refused="is not a file but a pipe, a socket or a device")
@@ -134,7 +160,9 @@ def relative_parts(relative: str) -> tuple[str, ...]:
     parts = tuple(relative.split("/"))
     climbs = any(part in ("", ".", "..") for part in parts)
     windows = PureWindowsPath(relative)
-    foreign = os.name == "nt" and (windows.drive or windows.root or "\\" in relative or ":" in relative)
+    foreign = os.name == "nt" and (
+        windows.drive or windows.root or "\\" in relative or ":" in relative
+    )
     if climbs or "\0" in relative or PurePosixPath(relative).is_absolute() or foreign:
         raise SourceError(f"{relative!r} is not a path below the folder.")
     return parts
@@ -148,7 +176,8 @@ def open_inside(root: Path, relative: str) -> int:
         relative: The file's path below it, with slashes.
 
     Raises:
-        SourceError: The path leads out of the folder, goes over a link, or does not end at a plain file.
+        SourceError: The path leads out of the folder, goes over a link, or does not end at a plain
+            file.
     """
     parts = relative_parts(relative)
     try:
@@ -183,7 +212,9 @@ def _checked(root: Path, parts: tuple[str, ...]) -> int:
 
 
 def pieces(file: int, most: int, size: int = 1 << 18) -> Iterator[bytes]:
-    """Yields the bytes of an open file in pieces. Raises SourceError when it has more than ``most``, whatever it said before."""
+    """Yields the bytes of an open file in pieces. Raises SourceError when it has more than
+    ``most``, whatever it said before.
+    """
     total = 0
     while piece := os.read(file, size):
         total += len(piece)
@@ -194,7 +225,9 @@ def pieces(file: int, most: int, size: int = 1 << 18) -> Iterator[bytes]:
 
 def too_long(size: int, most: int) -> str:
     """Says that a file is too long, completing "NAME ..."."""
-    return f"has {size / 1e6:,.0f} MB, more than the {most / 1e6:,.0f} MB that are read from one file"
+    return (
+        f"has {size / 1e6:,.0f} MB, more than the {most / 1e6:,.0f} MB that are read from one file"
+    )
 
 
 def _plain(error: Exception) -> str:

@@ -1,4 +1,6 @@
-"""Finds the distributions that are installed in an environment, and what would tell that one of them has changed."""
+"""Finds the distributions that are installed in an environment, and what would tell that one of
+them has changed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,17 @@ from sentient_kernel.sources.parser.python.naming import LEFT_OUT
 
 __all__ = ["Distribution", "installed", "normal", "standard_library"]
 
-_REMOTE = ("site-packages", "dist-packages", "idlelib", "lib2to3", "turtledemo", "ensurepip", "pydoc_data", "encodings", "config-")
+_REMOTE = (
+    "site-packages",
+    "dist-packages",
+    "idlelib",
+    "lib2to3",
+    "turtledemo",
+    "ensurepip",
+    "pydoc_data",
+    "encodings",
+    "config-",
+)
 
 
 _BUILT_ELSEWHERE = frozenset({"conda", "debian", "rpm"})
@@ -36,7 +48,8 @@ class Distribution:
         version: Its version.
         stamp: Differs whenever what is installed differs.
         request: Where its files are, for the child that reads them.
-        own: Whether it is not one that everybody may have: it is installed from a folder or a file, or from an address that is private.
+        own: Whether it is not one that everybody may have: it is installed from a folder or a file,
+            or from an address that is private.
     """
 
     name: str
@@ -57,7 +70,8 @@ def normal(name: str) -> str:
 
 
 def installed(paths: Iterable[str]) -> list[Distribution]:
-    """Returns the distributions on a path, by name; what stands earlier on the path hides what stands later.
+    """Returns the distributions on a path, by name; what stands earlier on the path hides what
+    stands later.
 
     Args:
         paths: Folders, as in ``sys.path``.
@@ -78,9 +92,15 @@ def installed(paths: Iterable[str]) -> list[Distribution]:
 
 
 def standard_library() -> Distribution:
-    """Returns Python itself: the modules of its standard library and the chapters of its language reference."""
+    """Returns Python itself: the modules of its standard library and the chapters of its language
+    reference.
+    """
     folder = Path(sysconfig.get_path("stdlib"))
-    files = [path for path in _python_files(folder, "") if path.split("/")[0].removesuffix(".py") in sys.stdlib_module_names]
+    files = [
+        path
+        for path in _python_files(folder, "")
+        if path.split("/")[0].removesuffix(".py") in sys.stdlib_module_names
+    ]
     version = platform.python_version()
     topics = folder / "pydoc_data" / "topics.py"
     request = {
@@ -92,11 +112,15 @@ def standard_library() -> Distribution:
         "summary": "The standard library and the reference of the Python language.",
         "exported": True,  # what is public in the standard library is meant for everybody
     }
-    return Distribution(name="python", version=version, stamp=f"{version}-{len(files)}", request=request)
+    return Distribution(
+        name="python", version=version, stamp=f"{version}-{len(files)}", request=request
+    )
 
 
 def _distribution(place: Path) -> Distribution | None:
-    """Returns the distribution that a folder of metadata describes, or None when it describes none."""
+    """Returns the distribution that a folder of metadata describes, or None when it describes
+    none.
+    """
     metadata = place / ("METADATA" if place.suffix == ".dist-info" else "PKG-INFO")
     name, version = _name(metadata)
     if not name:
@@ -113,21 +137,38 @@ def _distribution(place: Path) -> Distribution | None:
         tops = _read(place / "top_level.txt").split() or [name.replace("-", "_")]
         roots = [[str(place.parent), [file for top in tops for file in _below(place.parent, top)]]]
     own = bool(sources) or _is_own(place)
-    request = {"metadata": str(metadata), "record": str(record), "roots": roots, "licence": "", "topics": ""}
-    return Distribution(name=name, version=version, stamp=f"{version}-{mark}{'-own' * own}", request=request, own=own)
+    request = {
+        "metadata": str(metadata),
+        "record": str(record),
+        "roots": roots,
+        "licence": "",
+        "topics": "",
+    }
+    return Distribution(
+        name=name,
+        version=version,
+        stamp=f"{version}-{mark}{'-own' * own}",
+        request=request,
+        own=own,
+    )
 
 
 def _is_own(place: Path) -> bool:
-    """Tells where a distribution came from (PEP 610): one of an index, or of a public address, is not a person's own.
+    """Tells where a distribution came from (PEP 610): one of an index, or of a public address, is
+    not a person's own.
 
-    Which index that was is written nowhere. What conda or a system brings names the folder that it was built in, elsewhere.
+    Which index that was is written nowhere. What conda or a system brings names the folder that it
+    was built in, elsewhere.
     """
     from sentient_kernel.errors import Blocked
     from sentient_kernel.transport import Rules, check_url
 
     if place.suffix == ".egg-info" and place.parent.name not in ("site-packages", "dist-packages"):
         return True  # it lies in its project's folder
-    if not (origin := _read(place / "direct_url.json")) or _read(place / "INSTALLER").strip() in _BUILT_ELSEWHERE:
+    if (
+        not (origin := _read(place / "direct_url.json"))
+        or _read(place / "INSTALLER").strip() in _BUILT_ELSEWHERE
+    ):
         return False
     try:
         url = str(json.loads(origin)["url"])
@@ -171,21 +212,36 @@ def _editable(place: Path) -> Iterator[tuple[Path, list[str]]]:
         elif file.name.startswith("__editable__") and file.suffix == ".py":
             for top, target in _mapping(file).items():
                 folder = Path(target).parent
-                yield folder, list(_below(folder, Path(target).name)) if Path(target).name == top.split(".")[0] else []
+                yield (
+                    folder,
+                    (
+                        list(_below(folder, Path(target).name))
+                        if Path(target).name == top.split(".")[0]
+                        else []
+                    ),
+                )
     if not place.joinpath("RECORD").exists() and project.is_dir():
         yield project, _packages(project, name)
 
 
 def _packages(folder: Path, name: str) -> list[str]:
-    """Returns the Python files of the packages in a folder: of the one that is named like its distribution, else of all."""
-    tops = sorted(entry.name for entry in folder.iterdir() if (entry / "__init__.py").is_file() and entry.name not in LEFT_OUT)
+    """Returns the Python files of the packages in a folder: of the one that is named like its
+    distribution, else of all.
+    """
+    tops = sorted(
+        entry.name
+        for entry in folder.iterdir()
+        if (entry / "__init__.py").is_file() and entry.name not in LEFT_OUT
+    )
     own = [top for top in tops if normal(top) == name] or tops
     single = [f"{top}.py" for top in (name.replace("-", "_"),) if (folder / f"{top}.py").is_file()]
     return [file for top in own for file in _below(folder, top)] + single
 
 
 def _mapping(finder: Path) -> dict[str, str]:
-    """Returns the packages that the finder of an editable installation leads to: a dict that stands in its source."""
+    """Returns the packages that the finder of an editable installation leads to: a dict that stands
+    in its source.
+    """
     with suppress(SyntaxError, ValueError):
         for node in ast.parse(_read(finder)).body:
             match node:
@@ -194,7 +250,11 @@ def _mapping(finder: Path) -> dict[str, str]:
                     | ast.AnnAssign(target=ast.Name(id="MAPPING"), value=ast.expr() as value)
                 ):
                     found = ast.literal_eval(value)
-                    return {str(key): str(path) for key, path in found.items()} if isinstance(found, dict) else {}
+                    return (
+                        {str(key): str(path) for key, path in found.items()}
+                        if isinstance(found, dict)
+                        else {}
+                    )
     return {}
 
 
@@ -207,7 +267,11 @@ def _below(folder: Path, top: str) -> Iterator[str]:
 
 def _python_files(folder: Path, top: str) -> Iterator[str]:
     for here, folders, files in os.walk(folder / top):
-        folders[:] = sorted(name for name in folders if name.isidentifier() and name not in LEFT_OUT and not name.startswith(_REMOTE))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name.isidentifier() and name not in LEFT_OUT and not name.startswith(_REMOTE)
+        )
         for file in sorted(files):
             if file.endswith((".py", ".pyi")):
                 yield (Path(here) / file).relative_to(folder).as_posix()
@@ -225,7 +289,9 @@ def _marks(roots: list[list[Any]]) -> str:
     digest = hashlib.sha256()
     for folder, files in roots:
         for file in files:
-            digest.update(f"{file}:{_mark(Path(folder) / file)}\n".encode("utf-8", "surrogateescape"))
+            digest.update(
+                f"{file}:{_mark(Path(folder) / file)}\n".encode("utf-8", "surrogateescape")
+            )
     return f"-{digest.hexdigest()[:16]}"
 
 

@@ -14,12 +14,15 @@ __all__ = ["AskedNames", "expanded", "ordered"]
 _WORD = re.compile(r"[A-Za-z_][\w.]*\w|[A-Za-z]")
 _BETWEEN = re.compile(r"\bbetween `?([\w.]{1,80}?)`?(?:\(\))? and `?([\w.]{1,80}\w)`?", re.I)
 _FAULT = re.compile(r"(?:Error|Warning|Exception)$")
-_ABOUT_FAULTS = re.compile(r"\b(?:error|exception|warning|raise|raised|raises|fail|fails|failed|wrong)\b", re.I)
+_ABOUT_FAULTS = re.compile(
+    r"\b(?:error|exception|warning|raise|raised|raises|fail|fails|failed|wrong)\b", re.I
+)
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _LITTLE = frozenset(
-    """a about all an and any are as at be by can do does each for from get has have how i if in into is it its many me my no not of
-    off on once one or our same several should so some than that the them there this time to use using was way what when where which
-    who why will with you mean difference between""".split()
+    """a about all an and any are as at be by can do does each for from get has have how i if in
+        into is it its many me my no not of off on once one or our same several should so some
+        than that the them there this time to use using was way what when where which who why
+        will with you mean difference between""".split()
 )
 _SAID = dict(
     pair.split("=")
@@ -54,7 +57,9 @@ class AskedNames:
         self._lower = {word.lower() for word in self._words}
         self._named = {word for word in self._words if "." in word} | _compared(question)
         self._faults = bool(_ABOUT_FAULTS.search(question))
-        self._parts = _parts(" ".join([question, *(_SAID[word] for word in self._lower if word in _SAID)]))
+        self._parts = _parts(
+            " ".join([question, *(_SAID[word] for word in self._lower if word in _SAID)])
+        )
         self._count = len(_parts(question))
 
     def weight(self, passage: Passage, meta: Mapping[str, Any]) -> float:
@@ -66,7 +71,9 @@ class AskedNames:
         """
         name = passage.title.partition(" (")[0]
         parts = name.split(".")
-        modules = next((at for at, part in enumerate(parts) if part[:1].isupper()), max(1, len(parts) - 1))
+        modules = next(
+            (at for at, part in enumerate(parts) if part[:1].isupper()), max(1, len(parts) - 1)
+        )
         weight = SUMMARY if passage.start == 0 else 1.0
         if not meta.get("exported", True):
             weight *= INNER
@@ -87,7 +94,9 @@ class AskedNames:
 
 
 def _compared(question: str) -> set[str]:
-    """Returns the two things that a question compares, and what it consists of when that is one word: these are names for sure."""
+    """Returns the two things that a question compares, and what it consists of when that is one
+    word: these are names for sure.
+    """
     match = _BETWEEN.search(question)
     whole = question.strip(" ?`'\"")
     return set(match.groups()) if match else {whole} if _WORD.fullmatch(whole) else set()
@@ -95,7 +104,9 @@ def _compared(question: str) -> set[str]:
 
 def _parts(text: str) -> set[str]:
     """Returns the words that names and questions are made of, cut to their first letters."""
-    return {part.lower()[:_TOLD_APART] for part in _PART.findall(text) if part.lower() not in _LITTLE}
+    return {
+        part.lower()[:_TOLD_APART] for part in _PART.findall(text) if part.lower() not in _LITTLE
+    }
 
 
 def expanded(question: str) -> str:
@@ -112,9 +123,11 @@ def expanded(question: str) -> str:
 
 
 def ordered(weighed: Sequence[tuple[float, Passage]]) -> list[Passage]:
-    """Returns passages document by document, the best document first: its best passage, then the one that begins with what it is.
+    """Returns passages document by document, the best document first: its best passage, then the
+    one that begins with what it is.
 
-    Where several passages of a document fit, it is about what is asked, and counts for more than its best one.
+    Where several passages of a document fit, it is about what is asked, and counts for more than
+    its best one.
 
     Args:
         weighed: Passages with what they are worth.
@@ -122,7 +135,10 @@ def ordered(weighed: Sequence[tuple[float, Passage]]) -> list[Passage]:
     documents: dict[str, list[tuple[float, Passage]]] = {}
     for pair in sorted(weighed, key=lambda pair: -pair[0]):
         documents.setdefault(pair[1].document, []).append(pair)
-    worth = {key: sum(share * pair[0] for share, pair in zip(FURTHER, held, strict=False)) for key, held in documents.items()}
+    worth = {
+        key: sum(share * pair[0] for share, pair in zip(FURTHER, held, strict=False))
+        for key, held in documents.items()
+    }
     first: list[Passage] = []
     rest: list[tuple[float, Passage]] = []
     for key in sorted(documents, key=lambda key: -worth[key]):

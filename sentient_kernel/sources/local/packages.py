@@ -1,4 +1,6 @@
-"""The documentation of what is installed, as a source: README texts and docstrings, read with ``ast`` and never imported."""
+"""The documentation of what is installed, as a source: README texts and docstrings, read with
+``ast`` and never imported.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 from sentient_kernel.errors import SourceError
 from sentient_kernel.sources.base import Document, Health, Passage
 from sentient_kernel.sources.local.base import Children, LocalSource, Work, sentence
-from sentient_kernel.sources.local.installed import Distribution, installed, normal, standard_library
+from sentient_kernel.sources.local.installed import (
+    Distribution,
+    installed,
+    normal,
+    standard_library,
+)
 from sentient_kernel.sources.local.package_names import AskedNames, expanded, ordered
 from sentient_kernel.sources.local.parse import Parser, ParserLimits
 
@@ -22,20 +29,25 @@ __all__ = ["PackagesSource"]
 _READER = "2"  # counts up when packages are read differently, so that they are all read again
 _LIMITS = ParserLimits(wall=300.0, cpu=120, memory=2 << 30)
 _POOL = 100  # passages that are weighed again
-_LAST = "README"  # every distribution has this document; it is written last, so that its stamp says that all of them are there
+# every distribution has this document; it is written last, so that its stamp says that all of them
+# are there
+_LAST = "README"
 
 
 class PackagesSource(LocalSource):
-    """README texts and docstrings of the distributions installed in an environment, and of Python itself.
+    """README texts and docstrings of the distributions installed in an environment, and of Python
+    itself.
 
-    Things carry the names that people use, ``pandas.DataFrame.loc`` for what is defined in ``pandas.core.indexing``, and what a
-    package exports comes before what it keeps for itself. Tests, private modules and copies of others' code are left out.
+    Things carry the names that people use, ``pandas.DataFrame.loc`` for what is defined in
+    ``pandas.core.indexing``, and what a package exports comes before what it keeps for itself.
+    Tests, private modules and copies of others' code are left out.
 
     Args:
         index: Where its passages are kept.
-        names: Which distributions; all when not given. ``python`` is the standard library and the language reference.
-        paths: The environment, as in ``sys.path``, whose value it is when not given; with paths of their own, Python is left out
-            unless it is named.
+        names: Which distributions; all when not given. ``python`` is the standard library and the
+            language reference.
+        paths: The environment, as in ``sys.path``, whose value it is when not given; with paths of
+            their own, Python is left out unless it is named.
 
     Example:
         >>> PackagesSource(None, names=["pandas"])
@@ -56,13 +68,19 @@ class PackagesSource(LocalSource):
         self._paths = None if paths is None else list(paths)
 
     def _read(self, work: Work) -> Health:
-        """Compares the environment with the index, reads the distributions that differ, and forgets those that are gone."""
+        """Compares the environment with the index, reads the distributions that differ, and forgets
+        those that are gone.
+        """
         work.tell("Looking at what is installed")
         wanted, missing = self._wanted()
         refused = [(one, "It is not installed in this environment.") for one in sorted(missing)]
         held = _by_distribution(self._index.stamps(self._key))
         current = {_prefix(one) for one in wanted}
-        todo = [one for one in wanted if held.get(_prefix(one), {}).get(_prefix(one) + _LAST) != f"{_READER}:{one.stamp}"]
+        todo = [
+            one
+            for one in wanted
+            if held.get(_prefix(one), {}).get(_prefix(one) + _LAST) != f"{_READER}:{one.stamp}"
+        ]
         gone = [uri for prefix, stamps in held.items() if prefix not in current for uri in stamps]
         if gone:
             self._index.remove(self._key, gone)
@@ -70,7 +88,11 @@ class PackagesSource(LocalSource):
         if todo:
             with Children(work, len(todo) * 2, lambda: Parser(_LIMITS)) as children:
                 for number, (one, result) in enumerate(children.map(_ask, todo), 1):
-                    work.tell(f"Reading {self.name}, {number:,} of {len(todo):,} ({one.name} {one.version})", number / len(todo))
+                    work.tell(
+                        f"Reading {self.name}, {number:,} of {len(todo):,} ({one.name}"
+                        f" {one.version})",
+                        number / len(todo),
+                    )
                     before = held.get(_prefix(one), {})
                     if isinstance(result, SourceError):
                         refused.append((f"{one.name} {one.version}", sentence(result)))
@@ -80,7 +102,9 @@ class PackagesSource(LocalSource):
                     stamp = f"{_READER}:{one.stamp}"
                     if stale := before.keys() - documents.keys():
                         self._index.remove(self._key, list(stale))
-                    ordered = sorted(documents.values(), key=lambda document: document.uri.endswith("/" + _LAST))
+                    ordered = sorted(
+                        documents.values(), key=lambda document: document.uri.endswith("/" + _LAST)
+                    )
                     self._index.put(self._key, ordered, stamps=dict.fromkeys(documents, stamp))
                     read += len(documents)
         health = self._counted(Health(source=self.name, read=read, refused=tuple(refused)))
@@ -93,7 +117,9 @@ class PackagesSource(LocalSource):
             found.append(standard_library())
         if self._names is None:
             return found, set()
-        return [one for one in found if normal(one.name) in self._names], self._names - {normal(one.name) for one in found}
+        return [one for one in found if normal(one.name) in self._names], self._names - {
+            normal(one.name) for one in found
+        }
 
     def _documents(self, one: Distribution, result: dict[str, Any]) -> dict[str, Document]:
         """Returns the documents of a distribution by uri."""
@@ -113,17 +139,28 @@ class PackagesSource(LocalSource):
             if item["also"]:
                 meta["also"] = item["also"]
             title = shown if item["kind"] == "readme" else f"{item['title']} ({shown})"
-            found.setdefault(uri, Document(title=title, uri=uri, text=item["text"], source=self._key, meta=meta))
+            found.setdefault(
+                uri, Document(title=title, uri=uri, text=item["text"], source=self._key, meta=meta)
+            )
         return found
 
     def _found(self, query: str, k: int) -> list[Passage]:
-        """Asks for more than is wanted and ranks it again by what is known of the things that passages are about."""
+        """Asks for more than is wanted and ranks it again by what is known of the things that
+        passages are about.
+        """
         passages = self._index.search(expanded(query), sources=[self._key], k=max(k, _POOL))
         asked = AskedNames(query)
-        ranked = ordered([(passage.score * self._weight(passage, asked), passage) for passage in passages])
-        # Each keeps the score of its place: how far the best stands out says whether anything answers, and names must not feign that.
+        ranked = ordered(
+            [(passage.score * self._weight(passage, asked), passage) for passage in passages]
+        )
+        # Each keeps the score of its place: how far the best stands out says whether anything
+        # answers, and names must not feign that.
         return [
-            replace(passage, score=passages[place].score, own=self._meta(passage).get("own", False) is True)
+            replace(
+                passage,
+                score=passages[place].score,
+                own=self._meta(passage).get("own", False) is True,
+            )
             for place, passage in enumerate(ranked[:k])
         ]
 
@@ -138,7 +175,10 @@ class PackagesSource(LocalSource):
         """Says why there is nothing."""
         if self._names is not None and refused:
             return f"{refused[0][0]}: {refused[0][1]}"
-        return f"No installed distribution was found on {len(sys.path if self._paths is None else self._paths)} import paths."
+        return (
+            "No installed distribution was found on"
+            f" {len(sys.path if self._paths is None else self._paths)} import paths."
+        )
 
 
 def _ask(parser: Parser, one: Distribution) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""Reads the text of a file in a child process that is limited in memory, processor time and wall time.
+"""Reads the text of a file in a child process that is limited in memory, processor time and wall
+time.
 
-A parser that crashes, hangs or eats memory takes its child with it and nothing else: the caller gets a
-:class:`ParseError` of one sentence, and the next file gets a new child. A child lives over many files, because starting
-one costs more than reading most.
+A parser that crashes, hangs or eats memory takes its child with it and nothing else: the caller
+gets a :class:`ParseError` of one sentence, and the next file gets a new child. A child lives over
+many files, because starting one costs more than reading most.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ _KILLED = -getattr(signal, "SIGKILL", 9)
 _LONGEST_ANSWER = 64 << 20
 """Bytes of what is read of one installed distribution."""
 _LONGEST_HEAD = 16 << 20
-"""Bytes of what is said of a file beside its text; the works of a service's answer stand there too."""
+"""Bytes of what is said of a file beside its text; the works of a service's answer stand there
+too.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,9 @@ class ParserLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """The text of a file, the title that it gives itself (or "") and what else it says of itself."""
+    """The text of a file, the title that it gives itself (or "") and what else it says of
+    itself.
+    """
 
     text: str
     title: str = ""
@@ -70,12 +75,13 @@ class Parsed:
 class Parser:
     """One child process that reads files, started when first needed and again after it has died.
 
-    A context manager. One call at a time; :meth:`close` may come from another thread and ends a call that is under way.
+    A context manager. One call at a time; :meth:`close` may come from another thread and ends a
+    call that is under way.
 
     Args:
         limits: What one file may cost.
-        formats: Further kinds of file: suffix to "module:function"; the function takes bytes and returns
-            ``sentient_kernel.sources.parser.common.ParsedText``.
+        formats: Further kinds of file: suffix to "module:function"; the function takes bytes and
+            returns ``sentient_kernel.sources.parser.common.ParsedText``.
         paths: Folders that those modules are imported from.
 
     Example:
@@ -84,7 +90,13 @@ class Parser:
         'Bees'
     """
 
-    def __init__(self, limits: ParserLimits | None = None, *, formats: Mapping[str, str] | None = None, paths: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        limits: ParserLimits | None = None,
+        *,
+        formats: Mapping[str, str] | None = None,
+        paths: Iterable[str] = (),
+    ) -> None:
         self.limits = limits or ParserLimits()
         self.formats = {**FORMATS, **(formats or {})}
         self._further = dict(formats or {})
@@ -97,12 +109,14 @@ class Parser:
         """Returns the text of a file.
 
         Args:
-            data: Its bytes, in pieces; they are handed on one by one, so that this process never holds them all.
+            data: Its bytes, in pieces; they are handed on one by one, so that this process never
+                holds them all.
             suffix: Which kind of file it is, as ``.pdf``.
             name: What to call it in an error.
 
         Raises:
-            ParseError: It cannot be read, or not within its limits; the message begins with its name.
+            ParseError: It cannot be read, or not within its limits; the message begins with its
+                name.
             SourceError: The child was ended from outside; another time the file may be read.
         """
         if suffix.lower() not in self.formats:
@@ -113,7 +127,9 @@ class Parser:
         return parsed
 
     def package(self, request: Mapping[str, Any], *, name: str) -> dict[str, Any]:
-        """Returns what ``parser.python.packages.read_distribution`` finds in one installed distribution. Raises ParseError."""
+        """Returns what ``parser.python.packages.read_distribution`` finds in one installed
+        distribution. Raises ParseError.
+        """
         found: dict[str, Any] = self._ask({"op": "package", **request}, (), name)
         return found
 
@@ -125,11 +141,18 @@ class Parser:
     def __enter__(self) -> Parser:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def _ask(self, request: dict[str, Any], data: Iterable[bytes], name: str) -> Any:
-        """Sends one request and returns what the child found, or raises ParseError with the reason."""
+        """Sends one request and returns what the child found, or raises ParseError with the
+        reason.
+        """
         child = self._start()
         late = threading.Event()
 
@@ -156,8 +179,12 @@ class Parser:
             raise ParseError(f"{name} {str(answer.get('refused') or answer.get('dying'))[:FIELD]}.")
         return answer["ok"]
 
-    def _exchange(self, child: subprocess.Popen[bytes], request: dict[str, Any], data: Iterable[bytes]) -> dict[str, Any] | Parsed | None:
-        """Writes the request and reads the answer; None when the child died over it. What ``data`` raises passes, and ends the child."""
+    def _exchange(
+        self, child: subprocess.Popen[bytes], request: dict[str, Any], data: Iterable[bytes]
+    ) -> dict[str, Any] | Parsed | None:
+        """Writes the request and reads the answer; None when the child died over it. What ``data``
+        raises passes, and ends the child.
+        """
         stdin, stdout = cast(BinaryIO, child.stdin), cast(BinaryIO, child.stdout)
         try:
             with suppress(BrokenPipeError):  # a child that died says why when its answer is missed
@@ -174,7 +201,9 @@ class Parser:
             raise
 
     def _answer(self, stdout: BinaryIO, *, parsing: bool) -> dict[str, Any] | Parsed | None:
-        """Reads an answer, and believes nothing of it that a child might not have been made to say."""
+        """Reads an answer, and believes nothing of it that a child might not have been made to
+        say.
+        """
         body = _read(stdout, _LONGEST_HEAD if parsing else _LONGEST_ANSWER)
         answer = _object(body)
         if answer is None or not (parsing and "ok" in answer):
@@ -184,7 +213,9 @@ class Parser:
         if text is None or not isinstance(found, dict) or not isinstance(found.get("meta"), dict):
             return None
         return Parsed(
-            text=text.decode("utf-8", "replace")[: self.limits.characters], title=str(found.get("title") or ""), meta=found["meta"]
+            text=text.decode("utf-8", "replace")[: self.limits.characters],
+            title=str(found.get("title") or ""),
+            meta=found["meta"],
         )
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -197,9 +228,15 @@ class Parser:
         options = {
             "paths": [*_import_paths(), *self._paths],
             "formats": self._further,
-            **{name: value for name, value in asdict(self.limits).items() if name in ("memory", "cpu", "characters")},
+            **{
+                name: value
+                for name, value in asdict(self.limits).items()
+                if name in ("memory", "cpu", "characters")
+            },
         }
-        environment = {name: os.environ[name] for name in _PASSED if name in os.environ}  # no key of the user's goes to a parser
+        environment = {
+            name: os.environ[name] for name in _PASSED if name in os.environ
+        }  # no key of the user's goes to a parser
         self._child = subprocess.Popen(
             [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _BOOT, json.dumps(options)],
             stdin=subprocess.PIPE,
@@ -261,7 +298,10 @@ def _why_it_died(code: int, late: bool, closed: bool, limits: ParserLimits) -> s
         return f"took more than {limits.cpu} seconds of processor time to read"
     if code == _KILLED:
         return "could not be read: its parser was ended from outside, perhaps for want of memory"
-    return f"crashed its parser ({signal.Signals(-code).name if -code in list(signal.Signals) else f'exit {code}'})"
+    return (
+        "crashed its parser"
+        f" ({signal.Signals(-code).name if -code in list(signal.Signals) else f'exit {code}'})"
+    )
 
 
 def _import_paths() -> list[str]:

@@ -1,4 +1,6 @@
-"""A zip of XML, read by name and under caps: no entry is unpacked to disk, no entity is ever resolved."""
+"""A zip of XML, read by name and under caps: no entry is unpacked to disk, no entity is ever
+resolved.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _DEEPEST = 500
 
 
 class Archive:
-    """A zip that is read by name, under caps on entries, bytes and ratio, and that holds no name which leads elsewhere."""
+    """A zip that is read by name, under caps on entries, bytes and ratio, and that holds no name
+    which leads elsewhere.
+    """
 
     def __init__(self, data: bytes, what: str) -> None:
         if data.startswith(b"\xd0\xcf\x11\xe0"):
@@ -39,19 +43,33 @@ class Archive:
         self._what = what
 
     def read(self, name: str) -> bytes:
-        """Returns the bytes of an entry. Raises Unreadable when it is missing, protected, damaged or a bomb."""
+        """Returns the bytes of an entry. Raises Unreadable when it is missing, protected, damaged
+        or a bomb.
+        """
         if name not in self.names:
             raise Unreadable(f"is not a readable {self._what} file: it has no {name}")
         info = self._zip.getinfo(name)
         if info.flag_bits & 1:
             raise Unreadable("is protected by a password")
-        if info.file_size > self._left or info.file_size > max(10 << 20, info.compress_size * _HIGHEST_RATIO):
+        if info.file_size > self._left or info.file_size > max(
+            10 << 20, info.compress_size * _HIGHEST_RATIO
+        ):
             raise Unreadable("would unpack to far more than its size (a zip bomb)")
         try:
             with self._zip.open(info) as entry:
                 data = entry.read(self._left + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, RuntimeError) as error:
-            raise Unreadable(f"is not a readable {self._what} file: it is damaged ({type(error).__name__})") from None
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            NotImplementedError,
+            OSError,
+            ValueError,
+            RuntimeError,
+        ) as error:
+            raise Unreadable(
+                f"is not a readable {self._what} file: it is damaged ({type(error).__name__})"
+            ) from None
         if len(data) > self._left:
             raise Unreadable("would unpack to far more than its size (a zip bomb)")
         self._left -= len(data)
@@ -62,8 +80,16 @@ Start = Callable[[str, dict[str, str]], None]
 End = Callable[[str], None]
 
 
-def walk(data: bytes, start: Start, end: End, text: Callable[[str], None] | None = None, *, doctype: bool = False) -> None:
-    """Reads XML and calls back with local names, without namespaces. An entity is refused, and a document type unless it is usual.
+def walk(
+    data: bytes,
+    start: Start,
+    end: End,
+    text: Callable[[str], None] | None = None,
+    *,
+    doctype: bool = False,
+) -> None:
+    """Reads XML and calls back with local names, without namespaces. An entity is refused, and a
+    document type unless it is usual.
 
     Raises:
         Unreadable: Not XML, nested beyond reason, or with a document type.

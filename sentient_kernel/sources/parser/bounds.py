@@ -1,7 +1,7 @@
 """Bounds of titles, addresses and other fields from outside, cut where they arrive. Pure.
 
-Whoever makes a page, a file or an answer chooses how long its title is. Everything behind this border compares, ranks and shows titles,
-and takes it for granted that they are titles.
+Whoever makes a page, a file or an answer chooses how long its title is. Everything behind this
+border compares, ranks and shows titles, and takes it for granted that they are titles.
 """
 
 from __future__ import annotations
@@ -57,10 +57,16 @@ class Bounded:
             return None
         if isinstance(value, dict):
             names = islice((key for key in value if isinstance(key, str)), FIELDS)
-            return {key[:NAME]: self.value(value[key], key, depth + 1) for key in names if self._left > 0}
+            return {
+                key[:NAME]: self.value(value[key], key, depth + 1)
+                for key in names
+                if self._left > 0
+            }
         if isinstance(value, list | tuple):
             inside = name if name != "text" else ""
-            return [self.value(one, inside, depth + 1) for one in islice(value, ITEMS) if self._left > 0]
+            return [
+                self.value(one, inside, depth + 1) for one in islice(value, ITEMS) if self._left > 0
+            ]
         return None
 
     def _string(self, value: str, name: str) -> str:
@@ -68,7 +74,11 @@ class Bounded:
             return value[: self._text]
         if name in ("url", "uri"):
             return value if len(value) <= ADDRESS else ""
-        return value if len(value) <= (limit := TITLE if name == "title" else FIELD) else one_line(value, limit)
+        return (
+            value
+            if len(value) <= (limit := TITLE if name == "title" else FIELD)
+            else one_line(value, limit)
+        )
 
 
 def bounded(value: Any, text: int) -> Any:

@@ -9,8 +9,12 @@ from typing import Any, NamedTuple
 
 PAGE_BREAK = "\n\n"
 _GAPS = re.compile(r"\n{3,}")
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff]+")  # str.translate takes three times as long
-_CONTROLS_BYTES = bytes(code for code in [*range(0x00, 0x09), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20)])
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff]+"
+)  # str.translate takes three times as long
+_CONTROLS_BYTES = bytes(
+    code for code in [*range(0x00, 0x09), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20)]
+)
 
 
 class Unreadable(Exception):
@@ -18,7 +22,9 @@ class Unreadable(Exception):
 
 
 class ParsedText(NamedTuple):
-    """The text of a file, with the title that it gives itself ("" where it gives none) and what else is known of it."""
+    """The text of a file, with the title that it gives itself ("" where it gives none) and what
+    else is known of it.
+    """
 
     text: str
     title: str = ""
@@ -26,12 +32,18 @@ class ParsedText(NamedTuple):
 
 
 def decode(data: bytes) -> str:
-    """Returns bytes as text: by their mark, else as UTF-8, else as the Western code page that all bytes fit.
+    """Returns bytes as text: by their mark, else as UTF-8, else as the Western code page that all
+    bytes fit.
 
     Raises:
         Unreadable: The bytes are not text.
     """
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+    for mark, encoding in (
+        (b"\xef\xbb\xbf", "utf-8"),
+        (b"\xff\xfe\x00\x00", "utf-32"),
+        (b"\xff\xfe", "utf-16"),
+        (b"\xfe\xff", "utf-16"),
+    ):
         if data.startswith(mark):
             return data.decode(encoding, "replace").removeprefix("\ufeff")
     if b"\0" in data:
@@ -60,7 +72,9 @@ def _decode_damaged(data: bytes) -> str:
 
 
 def clean(text: str) -> str:
-    """Returns text with one kind of line end and without what cannot be shown or stored: controls, lone surrogates, long gaps."""
+    """Returns text with one kind of line end and without what cannot be shown or stored: controls,
+    lone surrogates, long gaps.
+    """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
     text = _CONTROLS.sub("", text)
     if not text.isascii():
@@ -87,7 +101,11 @@ def row(cells: Iterable[str]) -> str:
 def named_row(header: list[str], cells: list[str]) -> str:
     """Returns a row with the name of its column before each cell; empty cells are left out."""
     names = header + [""] * (len(cells) - len(header))
-    return row(f"{name}: {cell}" if name else cell for name, cell in zip(names, cells, strict=False) if cell.strip())
+    return row(
+        f"{name}: {cell}" if name else cell
+        for name, cell in zip(names, cells, strict=False)
+        if cell.strip()
+    )
 
 
 def joined_pages(pages: Iterable[str]) -> tuple[str, list[int]]:

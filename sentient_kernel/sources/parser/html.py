@@ -9,9 +9,9 @@ from .common import ParsedText, Unreadable, clean, decode, one_line
 
 _DROPPED = "script,style,noscript,template,nav,iframe,object,embed,svg,canvas,form,button,select,[hidden],[aria-hidden=true]"
 _BLOCKS = frozenset(
-    """
-    address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer h1 h2 h3 h4 h5 h6
-    header hgroup html li main ol p pre section summary table tbody tfoot thead tr ul""".split()
+    """address article aside blockquote body caption center dd details dialog div dl dt fieldset
+        figcaption figure footer h1 h2 h3 h4 h5 h6 header hgroup html li main ol p pre section
+        summary table tbody tfoot thead tr ul""".split()
 )
 _DEEPEST = 2_000
 Place = tuple[tuple[int, str], int, int]
@@ -19,7 +19,9 @@ _CHARSET = re.compile(rb"charset[ \t]{0,5}=[ \t]{0,5}[\"']?([-\w]{1,40})", re.IG
 
 
 def html(data: bytes) -> ParsedText:
-    """Reads HTML or XHTML: headings, paragraphs, lists and rows of tables; no scripts, styles or navigation."""
+    """Reads HTML or XHTML: headings, paragraphs, lists and rows of tables; no scripts, styles or
+    navigation.
+    """
     from selectolax.lexbor import LexborHTMLParser
 
     tree = LexborHTMLParser(_decoded(data))
@@ -36,7 +38,11 @@ def html(data: bytes) -> ParsedText:
 def _decoded(data: bytes) -> str:
     """Decodes by mark, by what the page says of itself, else as any text."""
     declared = _CHARSET.search(data, 0, 2_048)
-    if declared and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")) and b"\0" not in data:
+    if (
+        declared
+        and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"))
+        and b"\0" not in data
+    ):
         try:
             return data.decode(declared[1].decode())
         except (LookupError, UnicodeDecodeError):
@@ -45,7 +51,9 @@ def _decoded(data: bytes) -> str:
 
 
 def _blocks(body: Any) -> str:
-    """Joins the texts under a node: what stands in one block is one line, cells of a row are divided by bars."""
+    """Joins the texts under a node: what stands in one block is one line, cells of a row are
+    divided by bars.
+    """
     lines: list[str] = []
     held: list[str] = []
     here: tuple[int, str] = (0, "")
@@ -72,8 +80,8 @@ def _blocks(body: Any) -> str:
 
 
 def _places(node: Any) -> Place:
-    """Returns the block that a text stands in, as (identity, tag), the identity of its table cell, and that of its block
-    in the cell (0 outside of tables).
+    """Returns the block that a text stands in, as (identity, tag), the identity of its table cell,
+    and that of its block in the cell (0 outside of tables).
 
     What stands in a cell belongs to its row, however many paragraphs the cell holds.
     """

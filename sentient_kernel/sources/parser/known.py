@@ -7,7 +7,9 @@ from collections.abc import Iterable
 
 from .common import one_line
 
-_CC = re.compile(r"creativecommons\.org/(licenses|publicdomain)/([a-z-]{1,20})(?:/(\d\.\d))?", re.IGNORECASE)
+_CC = re.compile(
+    r"creativecommons\.org/(licenses|publicdomain)/([a-z-]{1,20})(?:/(\d\.\d))?", re.IGNORECASE
+)
 _DATE = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?(?![\d])")
 _DOI = re.compile(r"(?<![\w.])10\.\d{4,9}/[^\s\"<>]{1,200}")
 _SHORT = re.compile(r"cc-(by(?:-nc)?(?:-sa|-nd)?)")
@@ -32,7 +34,8 @@ def licence(text: str) -> str:
 
 
 def date(text: str) -> str:
-    """Returns the first date of a text as far as it is known: YYYY, YYYY-MM or YYYY-MM-DD; "" without one.
+    """Returns the first date of a text as far as it is known: YYYY, YYYY-MM or YYYY-MM-DD; ""
+    without one.
 
     Example:
         >>> date("2021/3/4"), date("Spring 2019"), date("soon")

@@ -1,9 +1,10 @@
 """The child's loop: frames in, frames out, limits before everything else.
 
-A request is a frame of JSON, then for a file the frames of its bytes and an empty one. An answer is one frame of JSON:
-``{"ok": ...}``, ``{"refused": reason}``, or ``{"dying": reason}`` after which the child ends. What was read of a file comes in two:
-the JSON says what else is known of it, and a second frame is its text in UTF-8, which no escapes make longer. A frame is four bytes
-of length, big end first, and so many bytes.
+A request is a frame of JSON, then for a file the frames of its bytes and an empty one. An answer is
+one frame of JSON: ``{"ok": ...}``, ``{"refused": reason}``, or ``{"dying": reason}`` after which
+the child ends. What was read of a file comes in two: the JSON says what else is known of it, and a
+second frame is its text in UTF-8, which no escapes make longer. A frame is four bytes of length,
+big end first, and so many bytes.
 """
 
 from __future__ import annotations
@@ -48,19 +49,29 @@ def main(options: dict[str, Any]) -> None:
     """Serves requests from standard input until it ends.
 
     Args:
-        options: ``memory`` (bytes) and ``cpu`` (seconds a request), ``characters`` (most that one file gives), ``formats``
-            (further kinds, suffix to "module:function").
+        options: ``memory`` (bytes) and ``cpu`` (seconds a request), ``characters`` (most that one
+            file gives), ``formats`` (further kinds, suffix to "module:function").
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches the whole group; the parent decides
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C in a terminal reaches the whole group; the parent decides
     source = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a library that prints must not get between the frames
-    sys.excepthook = lambda kind, error, _: _send(answers, {"dying": f"made its parser fail ({kind.__name__}: {str(error)[:200]})"})
+    os.dup2(
+        os.open(os.devnull, os.O_WRONLY), 1
+    )  # a library that prints must not get between the frames
+    sys.excepthook = lambda kind, error, _: _send(
+        answers, {"dying": f"made its parser fail ({kind.__name__}: {str(error)[:200]})"}
+    )
     _limit(options)
     formats = {**FORMATS, **options.get("formats", {})}
     while (head := read_frame(source)) is not None:
         request = json.loads(head)
-        data = b"".join(iter(lambda: read_frame(source) or b"", b"")) if request["op"] == "parse" else b""
+        data = (
+            b"".join(iter(lambda: read_frame(source) or b"", b""))
+            if request["op"] == "parse"
+            else b""
+        )
         _more_cpu(options["cpu"])
         answer, text = _answer(request, data, formats, options["characters"])
         del data
@@ -91,7 +102,9 @@ def _send_bytes(answers: BinaryIO, body: bytes) -> None:
     answers.flush()
 
 
-def _answer(request: dict[str, Any], data: bytes, formats: dict[str, str], characters: int) -> tuple[dict[str, Any], str | None]:
+def _answer(
+    request: dict[str, Any], data: bytes, formats: dict[str, str], characters: int
+) -> tuple[dict[str, Any], str | None]:
     """Does what is asked and says how it went, and what the text of a file is.
 
     What is not foreseen ends the child; its last word says what it was.
@@ -115,20 +128,30 @@ def _answer(request: dict[str, Any], data: bytes, formats: dict[str, str], chara
         meta["truncated"] = True
         if "pages" in meta:
             meta["pages"] = [start for start in meta["pages"] if start < characters]
-    return {"ok": bounded({"title": clean(found.title[: 8 * FIELD]), "meta": meta}, characters)}, text
+    return {
+        "ok": bounded({"title": clean(found.title[: 8 * FIELD]), "meta": meta}, characters)
+    }, text
 
 
 def _function(place: str) -> Callable[[bytes], ParsedText]:
-    """Returns the function that reads a kind of file; ours by short names, further ones by full names."""
+    """Returns the function that reads a kind of file; ours by short names, further ones by full
+    names.
+    """
     module, _, name = place.partition(":")
     known = module in ("plain", "html", "pdf", "office")
-    loaded = importlib.import_module(f".{module}", __package__) if known else importlib.import_module(module)
+    loaded = (
+        importlib.import_module(f".{module}", __package__)
+        if known
+        else importlib.import_module(module)
+    )
     function: Callable[[bytes], ParsedText] = getattr(loaded, name)
     return function
 
 
 def _limit(options: dict[str, Any]) -> None:
-    """Takes away what a parser never needs. On systems without such limits the parent's deadline is what remains."""
+    """Takes away what a parser never needs. On systems without such limits the parent's deadline is
+    what remains.
+    """
     try:
         import resource
     except ImportError:
@@ -145,7 +168,9 @@ def _limit(options: dict[str, Any]) -> None:
 
 
 def _more_cpu(seconds: int) -> None:
-    """Grants the next request its processor time; a request that needs more ends the child with SIGXCPU."""
+    """Grants the next request its processor time; a request that needs more ends the child with
+    SIGXCPU.
+    """
     try:
         import resource
     except ImportError:
@@ -153,4 +178,6 @@ def _more_cpu(seconds: int) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     soft = int(used.ru_utime + used.ru_stime) + 1 + seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
+    )

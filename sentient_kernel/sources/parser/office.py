@@ -13,7 +13,9 @@ from .plain import rows_as_text
 
 
 def docx(data: bytes) -> ParsedText:
-    """Reads a Word document: paragraphs, and tables row by row; footnotes at the end. What was deleted stays deleted."""
+    """Reads a Word document: paragraphs, and tables row by row; footnotes at the end. What was
+    deleted stays deleted.
+    """
     archive = Archive(data, "Word")
     title, meta = _properties(archive)
     lines, heading = _word_lines(archive.read("word/document.xml"))
@@ -44,7 +46,9 @@ def _word_lines(data: bytes) -> tuple[list[str], str]:
             state["table"] += 1
         elif name == "tc" and state["table"] == 1:
             cells.append("")
-        elif name == "pStyle" and re.match(r"(?:Title|Heading ?1|berschrift1|Titel|Titre)", attributes.get("val", "")):
+        elif name == "pStyle" and re.match(
+            r"(?:Title|Heading ?1|berschrift1|Titel|Titre)", attributes.get("val", "")
+        ):
             state["heading"] = 1
 
     def end(name: str) -> None:
@@ -78,7 +82,9 @@ def _word_lines(data: bytes) -> tuple[list[str], str]:
 
 
 def pptx(data: bytes) -> ParsedText:
-    """Reads slides in their order, each with its notes; ``meta["pages"]`` holds the offset at which each slide starts."""
+    """Reads slides in their order, each with its notes; ``meta["pages"]`` holds the offset at which
+    each slide starts.
+    """
     archive = Archive(data, "PowerPoint")
     title, meta = _properties(archive)
     names = _in_order(archive, "ppt/presentation.xml", "sldId", r"ppt/slides/slide(\d{1,6})\.xml")
@@ -87,12 +93,25 @@ def pptx(data: bytes) -> ParsedText:
     slides: list[str] = []
     for name in names:
         lines = _drawn_lines(archive.read(name))
-        notes = [target for target in _relations(archive, name).values() if "/notesSlides/" in target and target in archive.names]
-        lines += [line for note in notes for line in _drawn_lines(archive.read(note)) if not line.isdigit()]
+        notes = [
+            target
+            for target in _relations(archive, name).values()
+            if "/notesSlides/" in target and target in archive.names
+        ]
+        lines += [
+            line
+            for note in notes
+            for line in _drawn_lines(archive.read(note))
+            if not line.isdigit()
+        ]
         slides.append("\n\n".join(lines))
     content, starts = joined_pages(slides)
     first = slides[0].split("\n", 1)[0] if slides else ""
-    return ParsedText(content, title if title and title != "PowerPoint Presentation" else one_line(first), {**meta, "pages": starts})
+    return ParsedText(
+        content,
+        title if title and title != "PowerPoint Presentation" else one_line(first),
+        {**meta, "pages": starts},
+    )
 
 
 def _drawn_lines(data: bytes) -> list[str]:
@@ -123,11 +142,17 @@ def xlsx(data: bytes) -> ParsedText:
     """Reads the sheets of a workbook; every row becomes a line that names its columns."""
     archive = Archive(data, "Excel")
     title, meta = _properties(archive)
-    shared = _strings(archive.read("xl/sharedStrings.xml")) if "xl/sharedStrings.xml" in archive.names else []
+    shared = (
+        _strings(archive.read("xl/sharedStrings.xml"))
+        if "xl/sharedStrings.xml" in archive.names
+        else []
+    )
     names = _in_order(archive, "xl/workbook.xml", "sheet", r"xl/worksheets/sheet(\d{1,6})\.xml")
     if not names:
         raise Unreadable("is not a readable Excel file: it has no sheets")
-    content, starts = joined_pages(rows_as_text(_cells(archive.read(name), shared)) for name in names)
+    content, starts = joined_pages(
+        rows_as_text(_cells(archive.read(name), shared)) for name in names
+    )
     return ParsedText(content, title, {**meta, "pages": starts})
 
 
@@ -161,7 +186,9 @@ def _cells(data: bytes, shared: list[str]) -> list[list[str]]:
         if name == "row":
             rows.append([])
         elif name == "c":
-            state.update(kind=attributes.get("t", ""), column=_column(attributes.get("r", "")), value="")
+            state.update(
+                kind=attributes.get("t", ""), column=_column(attributes.get("r", "")), value=""
+            )
         elif name in ("v", "t"):
             state["inside"] = True
 
@@ -195,7 +222,9 @@ def _column(reference: str) -> int:
 
 
 def epub(data: bytes) -> ParsedText:
-    """Reads the chapters of a book in their order; ``meta["pages"]`` holds the offset at which each chapter starts."""
+    """Reads the chapters of a book in their order; ``meta["pages"]`` holds the offset at which each
+    chapter starts.
+    """
     from .html import html
 
     archive = Archive(data, "EPUB")
@@ -241,14 +270,18 @@ def _properties(archive: Archive) -> tuple[str, dict[str, Any]]:
             archive.read("docProps/core.xml"),
             lambda name, _: here.__setitem__(0, name),
             lambda _: here.__setitem__(0, ""),
-            lambda content: known.update({here[0]: known.get(here[0], "") + content}) if here[0] else None,
+            lambda content: (
+                known.update({here[0]: known.get(here[0], "") + content}) if here[0] else None
+            ),
         )
     meta = {"authors": one_line(known["creator"])} if known.get("creator", "").strip() else {}
     return one_line(known.get("title", "")), meta
 
 
 def _in_order(archive: Archive, index: str, element: str, pattern: str) -> list[str]:
-    """Returns the parts of a document in the order of its index, or by their number where the index does not say."""
+    """Returns the parts of a document in the order of its index, or by their number where the index
+    does not say.
+    """
     wanted: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
@@ -258,8 +291,12 @@ def _in_order(archive: Archive, index: str, element: str, pattern: str) -> list[
     if index in archive.names:
         walk(archive.read(index), start, lambda n: None)
     related = _relations(archive, index)
-    listed = list(dict.fromkeys(related[key] for key in wanted if related.get(key) in archive.names))
-    numbered = sorted((int(match[1]), name) for name in archive.names if (match := re.fullmatch(pattern, name)))
+    listed = list(
+        dict.fromkeys(related[key] for key in wanted if related.get(key) in archive.names)
+    )
+    numbered = sorted(
+        (int(match[1]), name) for name in archive.names if (match := re.fullmatch(pattern, name))
+    )
     return listed or [name for _, name in numbered]
 
 
@@ -283,4 +320,8 @@ def _inside(part: str, target: str) -> str:
     from urllib.parse import unquote
 
     target = unquote(target.split("#", 1)[0])
-    return posixpath.normpath(target.lstrip("/") if target.startswith("/") else posixpath.join(posixpath.dirname(part), target))
+    return posixpath.normpath(
+        target.lstrip("/")
+        if target.startswith("/")
+        else posixpath.join(posixpath.dirname(part), target)
+    )

@@ -1,7 +1,7 @@
 """Extracts the main text and the metadata of a web page, without navigation and other boilerplate.
 
-By trafilatura where it is installed, which finds the text among menus, adverts and footers; else, and for what is short or very
-long, by the reader of HTML files.
+By trafilatura where it is installed, which finds the text among menus, adverts and footers; else,
+and for what is short or very long, by the reader of HTML files.
 """
 
 from __future__ import annotations
@@ -42,14 +42,18 @@ _CONTAINER = ("citation_journal_title", "prism.publicationname", "og:site_name")
 
 
 def page(data: bytes) -> ParsedText:
-    """Reads a page. The first line is JSON, ``{"url": ..., "charset": ...}`` as the server named them; the rest is the page."""
+    """Reads a page. The first line is JSON, ``{"url": ..., "charset": ...}`` as the server named
+    them; the rest is the page.
+    """
     head, _, body = data.partition(b"\n")
     asked = json.loads(head)
     markup = _markup(body, asked.get("charset", ""))
     title, meta = _known(markup)
     found = _whole(markup) if len(markup) < _SHORT else None
     text = ""
-    if len(markup) <= _MOST and not (found and len(found.text) < _LEAST):  # the search for a text in so little takes longest
+    if len(markup) <= _MOST and not (
+        found and len(found.text) < _LEAST
+    ):  # the search for a text in so little takes longest
         text = _text(markup, asked.get("url", ""), meta)
     if not text:
         found = found or _whole(markup)
@@ -67,8 +71,12 @@ def reader() -> str:
 
 
 def _markup(body: bytes, charset: str) -> str:
-    """Decodes a page by its mark, by what the server says, by what it says itself, else as any text."""
-    if _ENCODING.fullmatch(charset) and not body.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+    """Decodes a page by its mark, by what the server says, by what it says itself, else as any
+    text.
+    """
+    if _ENCODING.fullmatch(charset) and not body.startswith(
+        (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
+    ):
         try:
             return body.decode(charset)
         except (LookupError, UnicodeError):
@@ -83,21 +91,33 @@ def _whole(markup: str) -> ParsedText:
     tree = LexborHTMLParser(markup)
     for node in tree.css(_AROUND + ",meta"):
         node.decompose()
-    return html(f'<meta charset="utf-8">{tree.html or ""}'.encode("utf-8", "replace"))  # which is what it is by now
+    return html(
+        f'<meta charset="utf-8">{tree.html or ""}'.encode("utf-8", "replace")
+    )  # which is what it is by now
 
 
 def _text(markup: str, url: str, meta: dict[str, Any]) -> str:
-    """Returns the text of a page by trafilatura, and adds what it knows of it; "" where it knows no better than others."""
+    """Returns the text of a page by trafilatura, and adds what it knows of it; "" where it knows no
+    better than others.
+    """
     if reader() != "trafilatura":
         return ""
     import trafilatura
 
     try:
-        found = trafilatura.extract(markup, url=url or None, output_format="markdown", include_formatting=False, include_comments=False)
+        found = trafilatura.extract(
+            markup,
+            url=url or None,
+            output_format="markdown",
+            include_formatting=False,
+            include_comments=False,
+        )
         if found and len(found) >= _LEAST and not ("authors" in meta and "date" in meta):
             _add(meta, markup, url)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
-        return ""  # what hostile markup does to a parser in Python; the other reader may fare better
+        return (  # what hostile markup does to a parser in Python; the other reader may fare better
+            ""
+        )
     if not found or len(found) < _LEAST:
         return ""
     meta["reader"] = "trafilatura"
@@ -112,7 +132,9 @@ def _add(meta: dict[str, Any], markup: str, url: str) -> None:
     if tree is None:
         return
     asked = {"extensive_search": False, "original_date": True}
-    told = trafilatura.extract_metadata(tree, default_url=url or None, date_config=asked, extensive=False)
+    told = trafilatura.extract_metadata(
+        tree, default_url=url or None, date_config=asked, extensive=False
+    )
     if "authors" not in meta and told.author and (names := known.authors(told.author.split(";"))):
         meta["authors"] = names
     if "date" not in meta and told.date and (day := known.date(told.date)):
@@ -120,7 +142,9 @@ def _add(meta: dict[str, Any], markup: str, url: str) -> None:
 
 
 def _paragraphs(text: str) -> str:
-    """Sets paragraphs apart by an empty line; items of a list and rows of a table follow each other."""
+    """Sets paragraphs apart by an empty line; items of a list and rows of a table follow each
+    other.
+    """
     lines: list[str] = []
     for line in text.split("\n"):
         if not line.strip() or _RULE.fullmatch(line):
@@ -139,7 +163,16 @@ def _known(markup: str) -> tuple[str, dict[str, Any]]:
     told: dict[str, list[str]] = {}
     for node in tree.css("meta[content]")[:500]:
         attributes = node.attributes
-        name = (attributes.get("name") or attributes.get("property") or attributes.get("itemprop") or "").strip().lower()
+        name = (
+            (
+                attributes.get("name")
+                or attributes.get("property")
+                or attributes.get("itemprop")
+                or ""
+            )
+            .strip()
+            .lower()
+        )
         if name and (content := one_line(attributes.get("content") or "", 500)):
             told.setdefault(name, []).append(content)
     heading = tree.css_first("title") or tree.css_first("h1")
@@ -147,8 +180,13 @@ def _known(markup: str) -> tuple[str, dict[str, Any]]:
     names = next((told[name] for name in _AUTHORS if name in told), [])
     meta: dict[str, Any] = {
         "authors": known.authors(part for name in names for part in name.split(";")),
-        "date": next((day for name in _DATE for said in told.get(name, ()) if (day := known.date(said))), ""),
-        "doi": next((number for name in _DOI for said in told.get(name, ()) if (number := known.doi(said))), ""),
+        "date": next(
+            (day for name in _DATE for said in told.get(name, ()) if (day := known.date(said))), ""
+        ),
+        "doi": next(
+            (number for name in _DOI for said in told.get(name, ()) if (number := known.doi(said))),
+            "",
+        ),
         "licence": known.licence(_licence(tree) or _first(told, _LICENCE)),
         "container": _first(told, _CONTAINER),
         "section": _first(told, ("article:section",)),

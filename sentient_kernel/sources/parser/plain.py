@@ -1,4 +1,6 @@
-"""Formats that need no library: plain text, Markdown, reStructuredText, Python, tables, JSON and notebooks."""
+"""Formats that need no library: plain text, Markdown, reStructuredText, Python, tables, JSON and
+notebooks.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from .common import ParsedText, Unreadable, clean, decode, named_row, one_line
 
 _LONGEST_OUTPUT = 4_000
 _MARKDOWN_TITLE = re.compile(r"^#{1,2}[ \t]+([^\n]{1,300})$", re.MULTILINE)
-_FIELD = re.compile(r"^(?:title[ \t]?|:title):[ \t]*(\S[^\n]{0,300})$", re.IGNORECASE | re.MULTILINE)
+_FIELD = re.compile(
+    r"^(?:title[ \t]?|:title):[ \t]*(\S[^\n]{0,300})$", re.IGNORECASE | re.MULTILINE
+)
 _UNDERLINED = re.compile(r"^([^\s=~*#\-.:][^\n]{0,200})\n([=~*#\-])\2{2,300}[ \t]*$", re.MULTILINE)
 _COOKIE = re.compile(rb"^[ \t\f]*#[^\n]{0,200}?coding[:=][ \t]*([-\w.]{1,40})")
 
@@ -35,15 +39,21 @@ def rest(data: bytes) -> ParsedText:
     """Reads reStructuredText as it is written; the first underlined line is its title."""
     content = clean(decode(data))
     heading = _UNDERLINED.search(content, 0, 20_000)
-    return ParsedText(content, _field_title(content[:2_000]) or (one_line(heading[1]) if heading else ""))
+    return ParsedText(
+        content, _field_title(content[:2_000]) or (one_line(heading[1]) if heading else "")
+    )
 
 
 def python(data: bytes) -> ParsedText:
-    """Reads the source of a Python module; nothing of it is run. The first line of its docstring is its title."""
+    """Reads the source of a Python module; nothing of it is run. The first line of its docstring is
+    its title.
+    """
     import ast
     import warnings
 
-    cookie = next((match for line in data.split(b"\n", 2)[:2] if (match := _COOKIE.match(line))), None)
+    cookie = next(
+        (match for line in data.split(b"\n", 2)[:2] if (match := _COOKIE.match(line))), None
+    )
     if cookie:
         try:
             data = data.decode(cookie[1].decode()).encode()
@@ -69,18 +79,28 @@ def table(data: bytes, delimiter: str = "") -> ParsedText:
         delimiter = max(",;\t|", key=head.count)
     csv.field_size_limit(1_000_000)
     try:
-        rows = [line for line in csv.reader(content.splitlines(keepends=True), delimiter=delimiter) if any(cell.strip() for cell in line)]
+        rows = [
+            line
+            for line in csv.reader(content.splitlines(keepends=True), delimiter=delimiter)
+            if any(cell.strip() for cell in line)
+        ]
     except csv.Error as error:
         raise Unreadable(f"is not a readable table: {error}") from None
     return ParsedText(rows_as_text(rows), "", {"rows": max(0, len(rows) - 1)})
 
 
 def rows_as_text(rows: list[list[str]]) -> str:
-    """Returns rows as lines that name their columns, where the first row reads like a header; else as they are."""
+    """Returns rows as lines that name their columns, where the first row reads like a header; else
+    as they are.
+    """
     if not rows:
         return ""
     header = [cell.strip() for cell in rows[0]]
-    if len(rows) == 1 or any(_is_number(cell) for cell in header) or sum(map(bool, header)) * 2 < max(map(len, rows)):
+    if (
+        len(rows) == 1
+        or any(_is_number(cell) for cell in header)
+        or sum(map(bool, header)) * 2 < max(map(len, rows))
+    ):
         return "\n".join(line for cells in rows if (line := named_row([], cells)))
     return "\n".join(line for cells in rows[1:] if (line := named_row(header, cells)))
 
@@ -128,13 +148,17 @@ def notebook(data: bytes) -> ParsedText:
 
 
 def _outputs(value: Any) -> list[str]:
-    """Returns the texts among the outputs of a code cell; pictures, pages and colours are left out."""
+    """Returns the texts among the outputs of a code cell; pictures, pages and colours are left
+    out.
+    """
     found: list[str] = []
     for output in value if isinstance(value, list) else []:
         if not isinstance(output, dict):
             continue
         data = output.get("data")
-        printed = _source(output.get("text")) or _source(data.get("text/plain") if isinstance(data, dict) else None)
+        printed = _source(output.get("text")) or _source(
+            data.get("text/plain") if isinstance(data, dict) else None
+        )
         if printed.strip():
             found.append(re.sub(r"\x1b\[[0-9;]{0,20}m", "", printed[:_LONGEST_OUTPUT]))
     return found
@@ -143,7 +167,9 @@ def _outputs(value: Any) -> list[str]:
 def _source(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return "".join(part for part in value if isinstance(part, str)) if isinstance(value, list) else ""
+    return (
+        "".join(part for part in value if isinstance(part, str)) if isinstance(value, list) else ""
+    )
 
 
 def _json(content: str) -> Any:

@@ -1,4 +1,6 @@
-"""Answers of scholarly services that are XML: Atom of arXiv and articles of PubMed, as lists of works in ``meta["works"]``."""
+"""Answers of scholarly services that are XML: Atom of arXiv and articles of PubMed, as lists of
+works in ``meta["works"]``.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,10 @@ from .archive import walk
 from .common import ParsedText, clean, one_line
 
 _MOST = 200
-_MONTHS = {name: str(at) for at, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_MONTHS = {
+    name: str(at)
+    for at, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)
+}
 _ARXIV = re.compile(r"arxiv\.org/abs/([\w.\-/]{1,40}?)(?:v\d+)?$")
 
 
@@ -24,7 +29,9 @@ def atom(data: bytes) -> ParsedText:
         found = _ARXIV.search(entry.text("id"))
         if found is None:  # an error, which arXiv words as an entry
             continue
-        category = next((each.attributes.get("term", "") for each in entry.all("primary_category")), "")
+        category = next(
+            (each.attributes.get("term", "") for each in entry.all("primary_category")), ""
+        )
         meta = {
             "authors": known.authors(author.text("name") for author in entry.all("author")),
             "date": known.date(entry.text("published")),
@@ -33,7 +40,14 @@ def atom(data: bytes) -> ParsedText:
             "section": category,
             "arxiv": found[1],
         }
-        works.append(_work(entry.text("title"), _joined(entry.text("summary")), f"https://arxiv.org/abs/{found[1]}", meta))
+        works.append(
+            _work(
+                entry.text("title"),
+                _joined(entry.text("summary")),
+                f"https://arxiv.org/abs/{found[1]}",
+                meta,
+            )
+        )
     return _works(works)
 
 
@@ -48,13 +62,19 @@ def pubmed(data: bytes) -> ParsedText:
         about = next(iter(article.all("MedlineCitation/Article")), None)
         if about is None or not number.isdigit():
             continue
-        ids = {each.attributes.get("IdType"): each.whole() for each in article.all("PubmedData/ArticleIdList/ArticleId")}
+        ids = {
+            each.attributes.get("IdType"): each.whole()
+            for each in article.all("PubmedData/ArticleIdList/ArticleId")
+        }
         names = [
-            f"{one.text('ForeName')} {one.text('LastName')}".strip() or one.text("CollectiveName") for one in about.all("AuthorList/Author")
+            f"{one.text('ForeName')} {one.text('LastName')}".strip() or one.text("CollectiveName")
+            for one in about.all("AuthorList/Author")
         ]
         when = next(iter(about.all("Journal/JournalIssue/PubDate")), _Node("", {}))
         month = when.text("Month")
-        date = known.joined_date(when.text("Year"), _MONTHS.get(month[:3].lower(), month), when.text("Day"))
+        date = known.joined_date(
+            when.text("Year"), _MONTHS.get(month[:3].lower(), month), when.text("Day")
+        )
         meta = {
             "authors": known.authors(names),
             "date": date or known.date(when.text("MedlineDate")),
@@ -64,7 +84,9 @@ def pubmed(data: bytes) -> ParsedText:
             "pmid": number,
         }
         title = one_line(about.text("ArticleTitle"), 500).removesuffix(".")
-        works.append(_work(title, _abstract(about), f"https://pubmed.ncbi.nlm.nih.gov/{number}/", meta))
+        works.append(
+            _work(title, _abstract(about), f"https://pubmed.ncbi.nlm.nih.gov/{number}/", meta)
+        )
     return _works(works)
 
 
@@ -80,7 +102,9 @@ def _abstract(about: _Node) -> str:
 
 def _joined(text: str) -> str:
     """Joins the lines of paragraphs, which services break anywhere."""
-    return "\n\n".join(" ".join(part.split()) for part in re.split(r"\n\s*\n", clean(text)) if part.strip())
+    return "\n\n".join(
+        " ".join(part.split()) for part in re.split(r"\n\s*\n", clean(text)) if part.strip()
+    )
 
 
 def _work(title: str, text: str, uri: str, meta: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +137,12 @@ class _Node:
         """Returns the elements at a path of names below this one."""
         found = [self]
         for name in path.split("/"):
-            found = [part for node in found for part in node.parts if isinstance(part, _Node) and part.name == name]
+            found = [
+                part
+                for node in found
+                for part in node.parts
+                if isinstance(part, _Node) and part.name == name
+            ]
         return found
 
     def text(self, path: str) -> str:
@@ -126,7 +155,9 @@ class _Node:
 
 
 def _tree(data: bytes) -> _Node:
-    """Reads XML whose document type, if it has one, is passed over; an entity of its own is refused."""
+    """Reads XML whose document type, if it has one, is passed over; an entity of its own is
+    refused.
+    """
     root = _Node("", {})
     open_ones = [root]
 

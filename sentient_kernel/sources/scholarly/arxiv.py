@@ -18,9 +18,17 @@ class ArxivSource(ScholarlySource):
 
     async def _works(self, words: list[str]) -> list[dict[str, Any]]:
         wanted = " OR ".join(f"all:{word}" if word.isalnum() else f'all:"{word}"' for word in words)
-        asked = {"search_query": wanted, "start": 0, "max_results": WORKS, "sortBy": "relevance", "sortOrder": "descending"}
+        asked = {
+            "search_query": wanted,
+            "start": 0,
+            "max_results": WORKS,
+            "sortBy": "relevance",
+            "sortOrder": "descending",
+        }
         self._outside.readers.warm()
         fetched = await self._api.get("/query", asked, xml=True)
-        parsed = await self._outside.readers.read([fetched.body], suffix=".atom", name="The answer of arXiv")
+        parsed = await self._outside.readers.read(
+            [fetched.body], suffix=".atom", name="The answer of arXiv"
+        )
         works: list[dict[str, Any]] = parsed.meta["works"]
         return works

@@ -1,4 +1,6 @@
-"""What scholarly services share: one call gives works with their abstracts, each of which is a document."""
+"""What scholarly services share: one call gives works with their abstracts, each of which is a
+document.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,18 @@ class ScholarlySource(ServiceSource):
         if not words:
             return self._no_hits(query)
         what = {self.setting: self._api.base, "query": " ".join(words), "as": 1}
-        works: list[dict[str, Any]] = (await calls.ask("search", what, partial(self._works, words))).value
+        works: list[dict[str, Any]] = (
+            await calls.ask("search", what, partial(self._works, words))
+        ).value
         if not works:
             return self._no_hits(query)
         documents = of_works(works, self._key)
         count = f"{len(works)} work{'s' if len(works) > 1 else ''}"
-        reason = "" if documents else f"{self.service} finds {count} for {shown(query)}, and gives the abstract of none."
+        reason = (
+            ""
+            if documents
+            else f"{self.service} finds {count} for {shown(query)}, and gives the abstract of none."
+        )
         own = {document.uri: "" for document in documents} if await self._api.gives_own() else {}
         return Brought(documents, (), reason, own)
 
@@ -35,10 +43,17 @@ class ScholarlySource(ServiceSource):
 
 
 def work(title: str, text: str, uri: str, **meta: Any) -> dict[str, Any]:
-    """Returns a work: its title, its abstract (or ""), where it is, and what else is known of it."""
+    """Returns a work: its title, its abstract (or ""), where it is, and what else is known of
+    it.
+    """
     from sentient_kernel.sources.parser.common import clean, one_line
 
-    return {"title": one_line(clean(title), 500), "text": clean(text).strip(), "uri": uri, "meta": kept(meta)}
+    return {
+        "title": one_line(clean(title), 500),
+        "text": clean(text).strip(),
+        "uri": uri,
+        "meta": kept(meta),
+    }
 
 
 def kept(meta: dict[str, Any]) -> dict[str, Any]:

@@ -26,20 +26,32 @@ class CrossrefSource(ScholarlySource):
     setting = "crossref_url"
 
     async def _works(self, words: list[str]) -> list[dict[str, Any]]:
-        asked = {"query.bibliographic": " ".join(words), "filter": "has-abstract:true", "rows": WORKS, "select": _SELECT}
+        asked = {
+            "query.bibliographic": " ".join(words),
+            "filter": "has-abstract:true",
+            "rows": WORKS,
+            "select": _SELECT,
+        }
         answer: Any = (await self._api.get("/works", asked)).json()
         message = answer.get("message") if isinstance(answer, dict) else None
-        return [_work(one) for one in list_of(message.get("items") if isinstance(message, dict) else None)]
+        return [
+            _work(one)
+            for one in list_of(message.get("items") if isinstance(message, dict) else None)
+        ]
 
 
 def _work(one: dict[str, Any]) -> dict[str, Any]:
     doi = known.doi(text_of(one.get("DOI")))
     names = (
-        f"{text_of(each.get('given'))} {text_of(each.get('family'))}".strip() or text_of(each.get("name"))
+        f"{text_of(each.get('given'))} {text_of(each.get('family'))}".strip()
+        or text_of(each.get("name"))
         for each in list_of(one.get("author"))
     )
     licences = list_of(one.get("license"))
-    final = next((each for each in licences if each.get("content-version") == "vor"), licences[0] if licences else {})
+    final = next(
+        (each for each in licences if each.get("content-version") == "vor"),
+        licences[0] if licences else {},
+    )
     return work(
         jats_text(_first(one, "title")).replace("\n", " "),
         jats_text(text_of(one.get("abstract"))),

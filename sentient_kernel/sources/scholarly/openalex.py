@@ -1,4 +1,6 @@
-"""OpenAlex: an open catalogue of scholarly works. It gives abstracts as an index from words to places."""
+"""OpenAlex: an open catalogue of scholarly works. It gives abstracts as an index from words to
+places.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,17 @@ class OpenalexSource(ScholarlySource):
     setting = "openalex_url"
 
     async def _works(self, words: list[str]) -> list[dict[str, Any]]:
-        asked = {"search": " OR ".join(words), "filter": "has_abstract:true", "per-page": WORKS, "select": _SELECT}
+        asked = {
+            "search": " OR ".join(words),
+            "filter": "has_abstract:true",
+            "per-page": WORKS,
+            "select": _SELECT,
+        }
         answer: Any = (await self._api.get("/works", asked)).json()
-        return [_work(one) for one in list_of(answer.get("results") if isinstance(answer, dict) else None)]
+        return [
+            _work(one)
+            for one in list_of(answer.get("results") if isinstance(answer, dict) else None)
+        ]
 
 
 def _work(one: dict[str, Any]) -> dict[str, Any]:
@@ -34,8 +44,12 @@ def _work(one: dict[str, Any]) -> dict[str, Any]:
         text_of(one.get("display_name") or one.get("title")),
         abstract_of(one.get("abstract_inverted_index")),
         f"https://doi.org/{doi}" if doi else text_of(one.get("id")),
-        authors=known.authors(text_of(_dict(each, "author").get("display_name")) for each in list_of(one.get("authorships"))),
-        date=known.date(text_of(one.get("publication_date"))) or known.date(str(one.get("publication_year") or "")),
+        authors=known.authors(
+            text_of(_dict(each, "author").get("display_name"))
+            for each in list_of(one.get("authorships"))
+        ),
+        date=known.date(text_of(one.get("publication_date")))
+        or known.date(str(one.get("publication_year") or "")),
         doi=doi,
         licence=known.licence(text_of(place.get("license") or open_place.get("license"))),
         container=text_of(_dict(place, "source").get("display_name")),

@@ -1,4 +1,6 @@
-"""PubMed: citations of the life sciences, by NCBI's E-utilities: one call finds numbers, a second one gives the articles."""
+"""PubMed: citations of the life sciences, by NCBI's E-utilities: one call finds numbers, a second
+one gives the articles.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +22,31 @@ class PubmedSource(ScholarlySource):
 
     async def _works(self, words: list[str]) -> list[dict[str, Any]]:
         shared = {"db": "pubmed", "tool": "sentient-kernel"}
-        asked = {**shared, "term": " OR ".join(words), "retmax": WORKS, "sort": "relevance", "retmode": "json"}
+        asked = {
+            **shared,
+            "term": " OR ".join(words),
+            "retmax": WORKS,
+            "sort": "relevance",
+            "retmode": "json",
+        }
         self._outside.readers.warm()
         answer: Any = (await self._api.get("/esearch.fcgi", asked)).json()
         result = answer.get("esearchresult") if isinstance(answer, dict) else None
         if not isinstance(result, dict) or "ERROR" in result:
-            said = text_of(result.get("ERROR")) if isinstance(result, dict) else "what it sent is not an answer"
+            said = (
+                text_of(result.get("ERROR"))
+                if isinstance(result, dict)
+                else "what it sent is not an answer"
+            )
             raise SourceError(f"PubMed cannot search: {said[:200]}.")
         ids = [one for one in result.get("idlist") or () if isinstance(one, str) and one.isdigit()]
         if not ids:
             return []
-        fetched = await self._api.get("/efetch.fcgi", {**shared, "id": ",".join(ids[:WORKS]), "retmode": "xml"}, xml=True)
-        parsed = await self._outside.readers.read([fetched.body], suffix=".pubmed", name="The answer of PubMed")
+        fetched = await self._api.get(
+            "/efetch.fcgi", {**shared, "id": ",".join(ids[:WORKS]), "retmode": "xml"}, xml=True
+        )
+        parsed = await self._outside.readers.read(
+            [fetched.body], suffix=".pubmed", name="The answer of PubMed"
+        )
         works: list[dict[str, Any]] = parsed.meta["works"]
         return works

@@ -30,26 +30,54 @@ class WikipediaSource(ServiceSource):
     async def _bring(self, query: str, calls: SearchCalls) -> Brought:
         words = telling_words(query)
         titles = await self._titles(" ".join(words), calls)
-        if not titles and len(words) > 1:  # it wants all words in one article, which is much for a question
+        if (
+            not titles and len(words) > 1
+        ):  # it wants all words in one article, which is much for a question
             titles = await self._titles(" OR ".join(words), calls)
         if not titles:
             return self._no_hits(query)
         outcomes = await asyncio.gather(*(self._read(title, calls) for title in titles))
         documents = [document for document, _ in outcomes if document is not None]
         refused = tuple(pair for _, pairs in outcomes for pair in pairs)
-        reason = "" if documents else f"Wikipedia finds no article for {shown(query)} that says anything: {refused[0][0]}: {refused[0][1]}"
+        reason = (
+            ""
+            if documents
+            else (
+                f"Wikipedia finds no article for {shown(query)} that says anything:"
+                f" {refused[0][0]}: {refused[0][1]}"
+            )
+        )
         own = {document.uri: "" for document in documents} if await self._api.gives_own() else {}
         return Brought(documents, refused, reason, own)
 
     async def _titles(self, query: str, calls: SearchCalls) -> list[str]:
-        asked = {"list": "search", "srsearch": query, "srlimit": AT_MOST, "srnamespace": 0, "srprop": "", "srinfo": ""}
+        asked = {
+            "list": "search",
+            "srsearch": query,
+            "srlimit": AT_MOST,
+            "srnamespace": 0,
+            "srprop": "",
+            "srinfo": "",
+        }
 
         async def ask() -> list[str]:
-            return [title for one in list_of((await self._query(asked)).get("search")) if (title := text_of(one.get("title")))]
+            return [
+                title
+                for one in list_of((await self._query(asked)).get("search"))
+                if (title := text_of(one.get("title")))
+            ]
 
-        return list((await calls.ask("search", {"wikipedia": self._api.base, "query": query, "as": 1}, ask)).value)
+        return list(
+            (
+                await calls.ask(
+                    "search", {"wikipedia": self._api.base, "query": query, "as": 1}, ask
+                )
+            ).value
+        )
 
-    async def _read(self, title: str, calls: SearchCalls) -> tuple[Document | None, tuple[tuple[str, str], ...]]:
+    async def _read(
+        self, title: str, calls: SearchCalls
+    ) -> tuple[Document | None, tuple[tuple[str, str], ...]]:
         """Returns an article, or why there is none."""
 
         async def ask() -> dict[str, Any]:
@@ -67,16 +95,28 @@ class WikipediaSource(ServiceSource):
 
         url = f"{self._api.base}/wiki/{quote(title.replace(' ', '_'))}"
         try:
-            answer = await calls.ask("page", {"wikipedia": self._api.base, "title": title, "as": 1}, ask)
+            answer = await calls.ask(
+                "page", {"wikipedia": self._api.base, "title": title, "as": 1}, ask
+            )
         except SourceError as error:
             return None, ((url, error.message),)
         found: dict[str, Any] = answer.value
         if found["disambiguation"] or not found["text"]:
-            return None, ((url, _DISAMBIGUATION if found["disambiguation"] else "It holds no text."),)
-        meta = {"format": "wiki", "container": "Wikipedia", "date": found["date"], "revision": found["revision"], "licence": self._licence}
+            return None, (
+                (url, _DISAMBIGUATION if found["disambiguation"] else "It holds no text."),
+            )
+        meta = {
+            "format": "wiki",
+            "container": "Wikipedia",
+            "date": found["date"],
+            "revision": found["revision"],
+            "licence": self._licence,
+        }
         meta = {name: value for name, value in meta.items() if value}
         uri = found["url"] or url
-        document = Document(title=found["title"] or title, uri=uri, text=found["text"], source=self._key, meta=meta)
+        document = Document(
+            title=found["title"] or title, uri=uri, text=found["text"], source=self._key, meta=meta
+        )
         return document, ()
 
     @property
@@ -90,7 +130,9 @@ class WikipediaSource(ServiceSource):
         error = answer.get("error") if isinstance(answer, dict) else {}
         if not isinstance(answer, dict) or error:
             said = text_of(error.get("info")) if isinstance(error, dict) else ""
-            raise SourceError(f"Wikipedia cannot answer: {said[:200] or 'what it sent is not an answer'}.")
+            raise SourceError(
+                f"Wikipedia cannot answer: {said[:200] or 'what it sent is not an answer'}."
+            )
         query = answer.get("query")
         return query if isinstance(query, dict) else {}
 

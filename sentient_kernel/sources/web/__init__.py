@@ -1,1 +1,3 @@
-"""Sources on other machines: pages and search services, asked through the cache and read in a child process."""
+"""Sources on other machines: pages and search services, asked through the cache and read in a child
+process.
+"""

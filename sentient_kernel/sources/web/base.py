@@ -1,4 +1,6 @@
-"""What sources on other machines share: they ask through the cache, rank what came, hold what they gave, and say how it went."""
+"""What sources on other machines share: they ask through the cache, rank what came, hold what they
+gave, and say how it went.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ class Brought:
         documents: What was found and read.
         refused: What was found and could not be read: (uri, reason).
         reason: Why there is no document, where there is none.
-        own: The uris of those documents that are a person's own, with the host that each came from, or "" for the service itself.
+        own: The uris of those documents that are a person's own, with the host that each came from,
+            or "" for the service itself.
     """
 
     documents: Sequence[Document] = ()
@@ -47,7 +50,8 @@ class RemoteSource:
     Args:
         outside: Through what.
         name: What it is called in passages and in health.
-        key: What it is called in documents, so that they are the same under any name; its name when not given.
+        key: What it is called in documents, so that they are the same under any name; its name when
+            not given.
     """
 
     service = ""
@@ -64,7 +68,8 @@ class RemoteSource:
         return self._health
 
     async def search(self, query: str, *, k: int = 10) -> list[Passage]:
-        """Returns the k passages that fit best of the documents that the service finds; without any, ``health.reason`` says why.
+        """Returns the k passages that fit best of the documents that the service finds; without
+        any, ``health.reason`` says why.
 
         Args:
             query: A question or some words.
@@ -82,13 +87,23 @@ class RemoteSource:
             brought = await self._brought(query, calls)
             found, passages = await anyio.to_thread.run_sync(fitting, query, brought.documents, k)
             chosen = {passage.document for passage in found}
-            await self._outside.hold(document for document in brought.documents if document.id in chosen)
+            await self._outside.hold(
+                document for document in brought.documents if document.id in chosen
+            )
         except SourceError as error:
             self._health = Health(source=self.name, reason=str(error))
             raise
         reason = "" if found else brought.reason or _unfit(len(brought.documents), query)
         self._health = replace(self._after(brought, calls), passages=passages, reason=reason)
-        return [replace(one, source=self.name, own=one.uri in brought.own, origin=brought.own.get(one.uri, "")) for one in found]
+        return [
+            replace(
+                one,
+                source=self.name,
+                own=one.uri in brought.own,
+                origin=brought.own.get(one.uri, ""),
+            )
+            for one in found
+        ]
 
     def document(self, document: DocumentId) -> Document | None:
         """Returns a document that a passage of this source points to, or None."""
@@ -114,12 +129,19 @@ class RemoteSource:
         )
 
     async def _brought(self, query: str, calls: SearchCalls) -> Brought:
-        """Brings what the service has; an answer of another form than it gives, as from a cache that somebody else filled, is told."""
+        """Brings what the service has; an answer of another form than it gives, as from a cache
+        that somebody else filled, is told.
+        """
         try:
             return await self._bring(query, calls)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
-            what = f"{self.service or self.name} gave an answer of another form than it should, or the cache holds such a one"
-            raise SourceError(f"{what} ({type(error).__name__}).", hint="Delete cache.db: it is made anew.") from error
+            what = (
+                f"{self.service or self.name} gave an answer of another form than it should, or the"
+                " cache holds such a one"
+            )
+            raise SourceError(
+                f"{what} ({type(error).__name__}).", hint="Delete cache.db: it is made anew."
+            ) from error
 
     async def _bring(self, query: str, calls: SearchCalls) -> Brought:
         raise NotImplementedError
@@ -129,7 +151,8 @@ class RemoteSource:
 
 
 class Service:
-    """An API at the base URL that a setting names. What the user has set is trusted, though it be private.
+    """An API at the base URL that a setting names. What the user has set is trusted, though it be
+    private.
 
     Args:
         outside: Through what.
@@ -145,19 +168,23 @@ class Service:
         settings = outside.settings
         self.base: str = getattr(settings, setting).strip().rstrip("/")
         self._usual = usual = type(settings).model_fields[setting].default
-        # A service that was added by its name need not stand in SENTIENT_ALLOW_DOMAINS, which is about what is read.
+        # A service that was added by its name need not stand in SENTIENT_ALLOW_DOMAINS, which is
+        # about what is read.
         self._trusted = (self.base,) if self.base != usual or settings.allow_domains else ()
         self._outside = outside
         try:
             check_url(self.base, Rules.of(settings, self._trusted))
         except Blocked as error:
             raise ConfigurationError(
-                f"SENTIENT_{setting.upper()} cannot be used: {error.message}", hint="Write it like https://example.org/api."
+                f"SENTIENT_{setting.upper()} cannot be used: {error.message}",
+                hint="Write it like https://example.org/api.",
             ) from None
 
     @property
     def own(self) -> bool:
-        """Whether it is on this machine or its network, as far as that shows, or at a host of ``SENTIENT_ALLOW_HOSTS``."""
+        """Whether it is on this machine or its network, as far as that shows, or at a host of
+        ``SENTIENT_ALLOW_HOSTS``.
+        """
         from sentient_kernel.transport import Rules, check_url
 
         try:
@@ -167,9 +194,11 @@ class Service:
         return self._outside.rules.trusts(target.host, target.port)
 
     async def gives_own(self) -> bool:
-        """Tells whether what it says itself is a person's own: it is, or its name leads to an address of one's own network.
+        """Tells whether what it says itself is a person's own: it is, or its name leads to an
+        address of one's own network.
 
-        A service where everybody finds it is public. A name that cannot be looked up here may be one of a network behind a proxy.
+        A service where everybody finds it is public. A name that cannot be looked up here may be
+        one of a network behind a proxy.
         """
         from sentient_kernel.transport import Rules, check_url, verdict
         from sentient_kernel.transport.dns import Resolver
@@ -184,15 +213,31 @@ class Service:
         except (OSError, TimeoutError):
             return True
 
-    async def get(self, path: str, params: Mapping[str, Any], *, headers: Mapping[str, str] | None = None, xml: bool = False) -> Fetched:
+    async def get(
+        self,
+        path: str,
+        params: Mapping[str, Any],
+        *,
+        headers: Mapping[str, str] | None = None,
+        xml: bool = False,
+    ) -> Fetched:
         """Asks it. Raises FetchFailed."""
         return await self._outside.fetcher.get(
-            self.base + path, params=params, headers=headers, accept="xml" if xml else "json", deadline=DEADLINE, trusted=self._trusted
+            self.base + path,
+            params=params,
+            headers=headers,
+            accept="xml" if xml else "json",
+            deadline=DEADLINE,
+            trusted=self._trusted,
         )
 
-    async def post(self, path: str, json: Any, *, headers: Mapping[str, str] | None = None) -> Fetched:
+    async def post(
+        self, path: str, json: Any, *, headers: Mapping[str, str] | None = None
+    ) -> Fetched:
         """Asks it with a body. Raises FetchFailed."""
-        return await self._outside.fetcher.post(self.base + path, json=json, headers=headers, deadline=DEADLINE, trusted=self._trusted)
+        return await self._outside.fetcher.post(
+            self.base + path, json=json, headers=headers, deadline=DEADLINE, trusted=self._trusted
+        )
 
 
 class ServiceSource(RemoteSource):
@@ -217,11 +262,19 @@ class ServiceSource(RemoteSource):
 
 
 def of_works(works: Sequence[Mapping[str, Any]], source: str) -> list[Document]:
-    """Returns the works that have an abstract, and are somewhere, as documents: dicts of title, text, uri and meta, each uri once."""
+    """Returns the works that have an abstract, and are somewhere, as documents: dicts of title,
+    text, uri and meta, each uri once.
+    """
     found: dict[str, Document] = {}
     for work in works:
         if work["text"].strip() and work["uri"]:
-            document = Document(title=work["title"], uri=work["uri"], text=work["text"], source=source, meta=dict(work["meta"]))
+            document = Document(
+                title=work["title"],
+                uri=work["uri"],
+                text=work["text"],
+                source=source,
+                meta=dict(work["meta"]),
+            )
             found.setdefault(document.uri, document)
     return list(found.values())
 

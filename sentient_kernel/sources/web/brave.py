@@ -23,13 +23,21 @@ class BraveSource(KeyedSource):
     setting = "brave_url"
 
     def _asked(self, query: str) -> dict[str, Any]:
-        return {"q": " ".join(query.split()[:MOST_WORDS])[:MOST_CHARACTERS], "count": HITS, "text_decorations": "false"}
+        return {
+            "q": " ".join(query.split()[:MOST_WORDS])[:MOST_CHARACTERS],
+            "count": HITS,
+            "text_decorations": "false",
+        }
 
     async def _answer(self, asked: dict[str, Any], secret: str) -> Fetched:
         self._outside.readers.warm()
-        return await self._api.get("/res/v1/web/search", asked, headers={"x-subscription-token": secret})
+        return await self._api.get(
+            "/res/v1/web/search", asked, headers={"x-subscription-token": secret}
+        )
 
     def _found(self, answer: dict[str, Any]) -> list[dict[str, str]]:
         web = answer.get("web")
         found = list_of(web.get("results") if isinstance(web, dict) else None)
-        return [{"url": text_of(one.get("url")), "title": text_of(one.get("title"))} for one in found]
+        return [
+            {"url": text_of(one.get("url")), "title": text_of(one.get("title"))} for one in found
+        ]

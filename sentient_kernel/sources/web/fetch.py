@@ -44,15 +44,19 @@ _MOST_SNAPSHOT = 64 << 20
 _CHILDREN = 2
 _FIRST = (
     b"{}\n<html><head><title>A page</title></head><body><article><h1>A page</h1>",
-    b"<p>It has a sentence or two, as pages have, so that all that reads a page is there when one comes.</p>" * 6,
+    b"<p>It has a sentence or two, as pages have, so that all that reads a page is there when one"
+    b" comes.</p>" * 6,
     b"<p>Written on 2026-01-02.</p></article></body></html>",
 )
-_PATIENCE = 1.0  # seconds: a second child takes about half of that to start, and most pages a hundredth
+_PATIENCE = (
+    1.0  # seconds: a second child takes about half of that to start, and most pages a hundredth
+)
 
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """What was answered: a JSON value, whether it was asked for now or is from the cache, the digest that it has there.
+    """What was answered: a JSON value, whether it was asked for now or is from the cache, the
+    digest that it has there.
 
     ``brought`` says that it came with an opened file.
     """
@@ -69,7 +73,8 @@ class Outside:
     Args:
         settings: The workbench's.
         cache: Where answers are kept.
-        fetcher: Asks; by default one is made for each event loop, as its connections belong to a loop.
+        fetcher: Asks; by default one is made for each event loop, as its connections belong to a
+            loop.
 
     Raises:
         ConfigurationError: A host or domain of the settings cannot be read.
@@ -97,14 +102,25 @@ class Outside:
         with self._lock:
             found = self._fetchers.get(loop) or self._given
             if found is None:
-                self._fetchers = {known: one for known, one in self._fetchers.items() if not known.is_closed()}
+                self._fetchers = {
+                    known: one for known, one in self._fetchers.items() if not known.is_closed()
+                }
                 found = self._fetchers[loop] = Fetcher(self.settings)
             return found
 
-    async def ask(self, kind: Kind, what: dict[str, Any], asking: Callable[[], Awaitable[Any]], *, ttl: float | None = None) -> KeptAnswer:
-        """Returns the answer to a call, as JSON: from the cache, or asked for now, once for all who want it.
+    async def ask(
+        self,
+        kind: Kind,
+        what: dict[str, Any],
+        asking: Callable[[], Awaitable[Any]],
+        *,
+        ttl: float | None = None,
+    ) -> KeptAnswer:
+        """Returns the answer to a call, as JSON: from the cache, or asked for now, once for all who
+        want it.
 
-        This is where answers arrive: every field of one is cut to what such a field may be (``parser.bounds``).
+        This is where answers arrive: every field of one is cut to what such a field may be
+            (``parser.bounds``).
 
         Args:
             kind: ``search`` or ``page``.
@@ -118,17 +134,26 @@ class Outside:
 
         async def compute() -> bytes:
             value = bounded(await asking(), LIMITS.characters)
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
+                "utf-8", "surrogatepass"
+            )
 
         key = Key(kind, what)
         hit = await self.cache.call(key, compute, ttl=ttl)
         try:
-            return KeptAnswer(bounded(json.loads(hit.data), LIMITS.characters), hit.fresh, key.digest, hit.brought)
+            return KeptAnswer(
+                bounded(json.loads(hit.data), LIMITS.characters), hit.fresh, key.digest, hit.brought
+            )
         except (ValueError, RecursionError):
-            raise SourceError("What the cache holds of an answer cannot be read.", hint="Delete cache.db: it is made anew.") from None
+            raise SourceError(
+                "What the cache holds of an answer cannot be read.",
+                hint="Delete cache.db: it is made anew.",
+            ) from None
 
     def owns(self, url: str) -> bool:
-        """Tells whether what stands at an address is a person's own: it is not one that everybody may ask."""
+        """Tells whether what stands at an address is a person's own: it is not one that everybody
+        may ask.
+        """
         from sentient_kernel.transport import check_url
 
         try:
@@ -136,10 +161,12 @@ class Outside:
         except Blocked:
             return True
 
-    # -- documents -----------------------------------------------------------------------------------------------------
+    # -- documents ---------------------------------------------------------------------------------
 
     async def hold(self, documents: Iterable[Document]) -> None:
-        """Holds documents in memory, and in the cache, so that a run that goes on in another process finds them."""
+        """Holds documents in memory, and in the cache, so that a run that goes on in another
+        process finds them.
+        """
         for document in documents:
             name = document.id
             with self._lock:
@@ -168,15 +195,19 @@ class Outside:
         if dumped is None:
             return None
         with suppress(zlib.error, ParseError):  # who filled the cache could write anything
-            document = Document.from_snapshot(zlib.decompressobj().decompress(dumped.partition(b"\n")[2], _MOST_SNAPSHOT))
+            document = Document.from_snapshot(
+                zlib.decompressobj().decompress(dumped.partition(b"\n")[2], _MOST_SNAPSHOT)
+            )
             return document if document.id == name else None
         return None
 
-    # -- care ----------------------------------------------------------------------------------------------------------
+    # -- care --------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def visit(self) -> AsyncIterator[None]:
-        """Lends the loop that runs here a fetcher of its own and closes it: for loops that end soon."""
+        """Lends the loop that runs here a fetcher of its own and closes it: for loops that end
+        soon.
+        """
         from sentient_kernel.transport import Fetcher
 
         loop = asyncio.get_running_loop()
@@ -190,7 +221,9 @@ class Outside:
                     self._fetchers.pop(loop, None)
 
     def hang_up(self, timeout: float = 5.0) -> None:
-        """Closes the connections on all loops that still turn; any thread. What is asked afterwards opens new ones."""
+        """Closes the connections on all loops that still turn; any thread. What is asked afterwards
+        opens new ones.
+        """
         with self._lock:
             fetchers, self._fetchers = self._fetchers, {}
         for loop, fetcher in fetchers.items():
@@ -211,7 +244,8 @@ class Outside:
 
 
 class SearchCalls:
-    """The calls of one search: which answers it is made of, and how many of them were asked for now.
+    """The calls of one search: which answers it is made of, and how many of them were asked for
+    now.
 
     Args:
         outside: Through what they go.
@@ -222,7 +256,14 @@ class SearchCalls:
         self.made = self.brought = 0
         self.digests: dict[str, None] = {}
 
-    async def ask(self, kind: Kind, what: dict[str, Any], asking: Callable[[], Awaitable[Any]], *, ttl: float | None = None) -> KeptAnswer:
+    async def ask(
+        self,
+        kind: Kind,
+        what: dict[str, Any],
+        asking: Callable[[], Awaitable[Any]],
+        *,
+        ttl: float | None = None,
+    ) -> KeptAnswer:
         """Asks as :meth:`Outside.ask` does."""
         answer = await self.outside.ask(kind, what, asking, ttl=ttl)
         self.made += answer.fresh
@@ -256,7 +297,9 @@ class Readers:
         return await asyncio.wrap_future(self._threads().submit(self._read, data, suffix, name))
 
     def warm(self) -> None:
-        """Starts the children while there is something else to wait for, and lets them read a page: the first takes a sixth of a second."""
+        """Starts the children while there is something else to wait for, and lets them read a page:
+        the first takes a sixth of a second.
+        """
         if not self._all and not self._closed:
             self._threads().submit(self._warm)
 
@@ -274,9 +317,13 @@ class Readers:
     def _threads(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._closed:
-                raise UsageError("This workbench is closed.", hint="Open a new one; stored runs are all there.")
+                raise UsageError(
+                    "This workbench is closed.", hint="Open a new one; stored runs are all there."
+                )
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(_CHILDREN + 1, "sentient-pages")  # one of them may be warming a child
+                self._pool = ThreadPoolExecutor(
+                    _CHILDREN + 1, "sentient-pages"
+                )  # one of them may be warming a child
             return self._pool
 
     def _read(self, data: Iterable[bytes], suffix: str, name: str) -> Parsed:
@@ -295,7 +342,9 @@ class Readers:
         return self._another(_CHILDREN) or self._free.get()
 
     def _warm(self) -> None:
-        """Starts all children, one after the other, and lets each read a page, before anybody has to wait for it."""
+        """Starts all children, one after the other, and lets each read a page, before anybody has
+        to wait for it.
+        """
         while (parser := self._another(_CHILDREN)) is not None:
             try:
                 parser.parse(_FIRST, suffix=".page", name="A page")

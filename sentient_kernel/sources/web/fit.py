@@ -1,7 +1,9 @@
 """Ranks the passages of a few documents for a query, as the index does. Pure but for the tokenizer.
 
-The documents were chosen by a search engine, so that most of them hold the query's words. Rarity is therefore taken as if they
-stood among a thousand passages of which no other holds them: what tells them apart still does, and scores are of the size that
+The documents were chosen by a search engine, so that most of them hold the query's words. Rarity is
+therefore taken as if they
+stood among a thousand passages of which no other holds them: what tells them apart still does, and
+    scores are of the size that
 those of an index have, next to which they are shown.
 """
 
@@ -39,7 +41,8 @@ def telling_words(query: str, most: int = 12) -> list[str]:
 
 
 def fitting(query: str, documents: Sequence[Document], k: int) -> tuple[list[Passage], int]:
-    """Returns the passages that fit best, best first, and of how many. Blocks for some milliseconds.
+    """Returns the passages that fit best, best first, and of how many. Blocks for some
+    milliseconds.
 
     Args:
         query: A question or some words.
@@ -49,7 +52,11 @@ def fitting(query: str, documents: Sequence[Document], k: int) -> tuple[list[Pas
     Returns:
         Passages; ``document.text[passage.start : passage.end] == passage.text``.
     """
-    spans = [(at, start, end) for at, document in enumerate(documents) for start, end in chunks(document.text)][:MOST_PASSAGES]
+    spans = [
+        (at, start, end)
+        for at, document in enumerate(documents)
+        for start, end in chunks(document.text)
+    ][:MOST_PASSAGES]
     words = database.Connection(":memory:")
     try:
         asked = words.words(rank.clean(query))
@@ -61,26 +68,53 @@ def fitting(query: str, documents: Sequence[Document], k: int) -> tuple[list[Pas
         candidates = []
         for key, (at, start, end) in enumerate(spans):
             held = words.words(documents[at].text[start:end])
-            candidates.append(rank.Candidate(key, at, 0.0, held, words.stems(held), titles[at], stemmed[at]))
+            candidates.append(
+                rank.Candidate(key, at, 0.0, held, words.stems(held), titles[at], stemmed[at])
+            )
     finally:
         words.close()
     scored, idf = _scored(wanted, candidates)
     scores = rank.second_pass(rank.first_pass(wanted, scored, idf), scored, {})
-    return [_passage(documents[spans[key][0]], spans[key], scores[key]) for key in rank.order(scores)[:k]], len(spans)
+    return [
+        _passage(documents[spans[key][0]], spans[key], scores[key])
+        for key in rank.order(scores)[:k]
+    ], len(spans)
 
 
-def _scored(wanted: rank.Query, candidates: Sequence[rank.Candidate]) -> tuple[list[rank.Candidate], dict[str, float]]:
-    """Returns the candidates that hold a wanted word, with their BM25, the best ones only; and how rare each stem is."""
-    counts = [Counter(each.stems) + Counter({stem: 1 for stem in each.title_stems}) for each in candidates]
+def _scored(
+    wanted: rank.Query, candidates: Sequence[rank.Candidate]
+) -> tuple[list[rank.Candidate], dict[str, float]]:
+    """Returns the candidates that hold a wanted word, with their BM25, the best ones only; and how
+    rare each stem is.
+    """
+    counts = [
+        Counter(each.stems) + Counter({stem: 1 for stem in each.title_stems}) for each in candidates
+    ]
     total = max(AROUND, len(candidates))
-    idf = {stem: rank.rarity(total, sum(1 for held in counts if stem in held)) for stem in wanted.stems}
+    idf = {
+        stem: rank.rarity(total, sum(1 for held in counts if stem in held)) for stem in wanted.stems
+    }
     usual = sum(len(each.stems) for each in candidates) / len(candidates) or 1.0
     found: list[rank.Candidate] = []
     for each, held in zip(candidates, counts, strict=True):
         damping = _K1 * (1 - _B + _B * len(each.stems) / usual)
-        score = sum(idf[stem] * held[stem] * (_K1 + 1) / (held[stem] + damping) for stem in wanted.stems if stem in held)
+        score = sum(
+            idf[stem] * held[stem] * (_K1 + 1) / (held[stem] + damping)
+            for stem in wanted.stems
+            if stem in held
+        )
         if score:
-            found.append(rank.Candidate(each.key, each.document, score, each.words, each.stems, each.title, each.title_stems))
+            found.append(
+                rank.Candidate(
+                    each.key,
+                    each.document,
+                    score,
+                    each.words,
+                    each.stems,
+                    each.title,
+                    each.title_stems,
+                )
+            )
     return sorted(found, key=lambda each: (-each.score, each.key))[:_POOL], idf
 
 

@@ -40,7 +40,9 @@ class KeyedSource(WebSource):
 
     async def _results(self, asked: dict[str, Any]) -> list[dict[str, str]]:
         try:
-            answer = await self._answer(asked, self._secret.get_secret_value() if self._secret is not None else "")
+            answer = await self._answer(
+                asked, self._secret.get_secret_value() if self._secret is not None else ""
+            )
         except StatusError as error:
             raise self._refused(error) from None
         found: Any = answer.json()
@@ -51,7 +53,10 @@ class KeyedSource(WebSource):
         if error.answered not in (401, 402, 403, 422):
             return error
         why = "the key has no calls left" if error.answered == 402 else "it does not accept the key"
-        return SourceError(f"{self.service} refuses to search: {why} (HTTP {error.answered}).", hint=f"Look at {self._variable}.")
+        return SourceError(
+            f"{self.service} refuses to search: {why} (HTTP {error.answered}).",
+            hint=f"Look at {self._variable}.",
+        )
 
     async def _answer(self, asked: dict[str, Any], secret: str) -> Fetched:
         """Asks the engine. Raises FetchFailed."""

@@ -23,7 +23,13 @@ READER = 1
 REFUSAL_HOLDS = 3_600.0
 """Seconds for which a page that said no is not asked again."""
 _PASSING = frozenset({"cut", "encoding", "not_json"})
-_SUFFIXES = {"text/plain": ".txt", "text/markdown": ".md", "text/csv": ".csv", "text/tab-separated-values": ".tsv", "text/x-rst": ".rst"}
+_SUFFIXES = {
+    "text/plain": ".txt",
+    "text/markdown": ".md",
+    "text/csv": ".csv",
+    "text/tab-separated-values": ".tsv",
+    "text/x-rst": ".rst",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +52,11 @@ class Page:
 
 
 async def read_page(calls: SearchCalls, url: str) -> Page:
-    """Reads a page, or takes it from the cache; a page that says no for good is not asked again for an hour.
+    """Reads a page, or takes it from the cache; a page that says no for good is not asked again for
+    an hour.
 
-    What another reader made of a page is served in a replay, or offline; else the page is read again.
+    What another reader made of a page is served in a replay, or offline; else the page is read
+    again.
 
     Args:
         calls: Through what.
@@ -69,7 +77,9 @@ async def read_page(calls: SearchCalls, url: str) -> Page:
 
     answer = await calls.ask("page", what, fetch)
     page = Page(**answer.value)
-    read_otherwise = page.meta.get("format") == "html" and page.meta.get("reader", "") != page_reader()
+    read_otherwise = (
+        page.meta.get("format") == "html" and page.meta.get("reader", "") != page_reader()
+    )
     if not answer.fresh and (page.refused or read_otherwise):
         holds = min(REFUSAL_HOLDS, outside.cache.ttl) if page.refused else 0.0
         page = Page(**(await calls.ask("page", what, fetch, ttl=holds)).value)
@@ -78,14 +88,18 @@ async def read_page(calls: SearchCalls, url: str) -> Page:
 
 async def _fetch(outside: Outside, url: str) -> Page:
     try:
-        fetched = await outside.fetcher.get(url, accept="page", deadline=outside.settings.page_timeout, robots=True)
+        fetched = await outside.fetcher.get(
+            url, accept="page", deadline=outside.settings.page_timeout, robots=True
+        )
         parsed = await _parse(outside, fetched)
     except ParseError as error:
         return Page(url=url, refused=error.message)
     except FetchFailed as error:
         if error.retryable or isinstance(error, Offline) or error.reason_code in _PASSING:
             raise
-        if isinstance(error, Blocked) and error.reason_code != "robots":  # what settings say may be another thing tomorrow
+        if (
+            isinstance(error, Blocked) and error.reason_code != "robots"
+        ):  # what settings say may be another thing tomorrow
             raise
         return Page(url=url, refused=error.message)
     return Page(url=fetched.url, title=parsed.title, text=parsed.text, meta=parsed.meta)
@@ -98,7 +112,9 @@ async def _parse(outside: Outside, fetched: Fetched) -> Parsed:
     if suffix == ".page":
         import json
 
-        data.insert(0, json.dumps({"url": fetched.url, "charset": fetched.charset}).encode() + b"\n")
+        data.insert(
+            0, json.dumps({"url": fetched.url, "charset": fetched.charset}).encode() + b"\n"
+        )
     parsed = await outside.readers.read(data, suffix=suffix, name=f"The page of {name!r}")
     parsed.meta["format"] = "html" if suffix == ".page" else suffix[1:]
     if suffix == ".page":
@@ -123,22 +139,31 @@ def page_document(page: Page, source: str) -> Document:
     parts = urlsplit(page.url)
     named = unquote(parts.path).rstrip("/").rpartition("/")[2] or parts.hostname or page.url
     meta = {name: value for name, value in page.meta.items() if name != "reader"}
-    return Document(title=page.title or named[:TITLE], uri=page.url, text=page.text, source=source, meta=meta)
+    return Document(
+        title=page.title or named[:TITLE], uri=page.url, text=page.text, source=source, meta=meta
+    )
 
 
 @cache
 def boilerplate_note() -> str:
-    """Says that pages are read without the library that leaves out their menus; "" where it is installed."""
+    """Says that pages are read without the library that leaves out their menus; "" where it is
+    installed.
+    """
     from importlib.util import find_spec
 
     if find_spec("trafilatura") is not None and find_spec("lxml_html_clean") is not None:
         return ""
-    return "Pages are read with their menus and footers, as trafilatura is not installed: pip install 'sentient-kernel[web]'."
+    return (
+        "Pages are read with their menus and footers, as trafilatura is not installed: pip install"
+        " 'sentient-kernel[web]'."
+    )
 
 
 @cache
 def page_reader() -> str:
-    """Returns which library reads pages here, with its version; "" for the one that is always there."""
+    """Returns which library reads pages here, with its version; "" for the one that is always
+    there.
+    """
     from importlib.metadata import version
 
     return "" if boilerplate_note() else f"trafilatura {version('trafilatura')}"

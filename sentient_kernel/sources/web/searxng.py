@@ -1,4 +1,6 @@
-"""SearXNG: a search engine that the user runs, or somebody runs for them. Its JSON has to be switched on."""
+"""SearXNG: a search engine that the user runs, or somebody runs for them. Its JSON has to be
+switched on.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,10 @@ class SearxngSource(WebSource):
 
     def __init__(self, outside: Outside, *, name: str = "", key: str = "") -> None:
         if not outside.settings.searxng_url:
-            raise ConfigurationError("SENTIENT_SEARXNG_URL is not set.", hint="Set it to your server, such as http://127.0.0.1:8080.")
+            raise ConfigurationError(
+                "SENTIENT_SEARXNG_URL is not set.",
+                hint="Set it to your server, such as http://127.0.0.1:8080.",
+            )
         super().__init__(outside, name=name, key=key)
 
     def _asked(self, query: str) -> dict[str, Any]:
@@ -39,12 +44,21 @@ class SearxngSource(WebSource):
     async def _results(self, asked: dict[str, Any]) -> list[dict[str, str]]:
         self._outside.readers.warm()
         try:
-            answer: Any = (await self._api.get("/search", {"q": asked["query"], "format": "json"})).json()
+            answer: Any = (
+                await self._api.get("/search", {"q": asked["query"], "format": "json"})
+            ).json()
         except StatusError as error:
             if error.answered == 403:
-                raise SourceError("SearXNG refuses to answer in JSON (HTTP 403).", hint=_JSON) from None
+                raise SourceError(
+                    "SearXNG refuses to answer in JSON (HTTP 403).", hint=_JSON
+                ) from None
             raise
         except WrongKind:
-            raise SourceError("What answers at SENTIENT_SEARXNG_URL is not JSON.", hint=_JSON) from None
+            raise SourceError(
+                "What answers at SENTIENT_SEARXNG_URL is not JSON.", hint=_JSON
+            ) from None
         found = list_of(answer.get("results") if isinstance(answer, dict) else None)
-        return [{"url": text_of(one.get("url")), "title": text_of(one.get("title"))} for one in found[:HITS]]
+        return [
+            {"url": text_of(one.get("url")), "title": text_of(one.get("title"))}
+            for one in found[:HITS]
+        ]

@@ -24,10 +24,18 @@ class TavilySource(KeyedSource):
     setting = "tavily_url"
 
     def _asked(self, query: str) -> dict[str, Any]:
-        return {"query": query[:MOST_CHARACTERS], "max_results": 2 * AT_MOST, "include_raw_content": True, "search_depth": "basic"}
+        return {
+            "query": query[:MOST_CHARACTERS],
+            "max_results": 2 * AT_MOST,
+            "include_raw_content": True,
+            "search_depth": "basic",
+        }
 
     async def _answer(self, asked: dict[str, Any], secret: str) -> Fetched:
         return await self._api.post("/search", asked, headers={"authorization": f"Bearer {secret}"})
 
     def _found(self, answer: dict[str, Any]) -> list[dict[str, str]]:
-        return [{name: text_of(one.get(said)) for name, said in _FIELDS} for one in list_of(answer.get("results"))]
+        return [
+            {name: text_of(one.get(said)) for name, said in _FIELDS}
+            for one in list_of(answer.get("results"))
+        ]

@@ -31,7 +31,9 @@ HITS = 10
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A result of a search engine: where, what it is called, and what it says, where the engine gives all of it."""
+    """A result of a search engine: where, what it is called, and what it says, where the engine
+    gives all of it.
+    """
 
     url: str
     title: str = ""
@@ -60,11 +62,16 @@ class UrlSource(RemoteSource):
         try:
             check_url(url, outside.rules)
         except Blocked as error:
-            raise UsageError(error.message, hint=error.hint or "Give the address of a page that everybody may read.") from None
+            raise UsageError(
+                error.message,
+                hint=error.hint or "Give the address of a page that everybody may read.",
+            ) from None
         self._url = url
 
     async def refresh(self, progress: Progress | None = None) -> Health:
-        """Reads the page, unless it was read lately. A page that cannot be read is in ``refused``, and the reason why there is nothing."""
+        """Reads the page, unless it was read lately. A page that cannot be read is in ``refused``,
+        and the reason why there is nothing.
+        """
         if progress is not None:
             progress(f"Reading {self.name}", None)
         calls = SearchCalls(self._outside)
@@ -93,16 +100,27 @@ class WebSource(ServiceSource):
         if not hits and not refused:
             return self._no_hits(query)
         reason = "" if documents else self._all_refused(query, refused)
-        return Brought(list(documents.values()), tuple(dict.fromkeys(refused)), reason, await self._own(documents, hits))
+        return Brought(
+            list(documents.values()),
+            tuple(dict.fromkeys(refused)),
+            reason,
+            await self._own(documents, hits),
+        )
 
     async def _own(self, documents: Iterable[str], hits: Sequence[SearchHit]) -> dict[str, str]:
-        """Returns which pages are a person's own, and their hosts: what an engine found did not come from it, but from there.
+        """Returns which pages are a person's own, and their hosts: what an engine found did not
+        come from it, but from there.
 
-        A page at the engine's own host may be spoken of to it. Where the engine gave the text itself, it counts whose engine it is.
+        A page at the engine's own host may be spoken of to it. Where the engine gave the text
+        itself, it counts whose engine it is.
         """
         engine = urlsplit(self._api.base).netloc
         given = {hit.url for hit in hits if hit.text}
-        own = {uri: "" for uri in given.intersection(documents)} if given and await self._api.gives_own() else {}
+        own = (
+            {uri: "" for uri in given.intersection(documents)}
+            if given and await self._api.gives_own()
+            else {}
+        )
         for uri in documents:
             if self._outside.owns(uri):
                 own[uri] = "" if (host := urlsplit(uri).netloc) == engine else host
@@ -111,7 +129,9 @@ class WebSource(ServiceSource):
     async def _hits(self, query: str, calls: SearchCalls) -> list[SearchHit]:
         asked = self._asked(query)
         what = {self._word: self._api.base, **asked, "as": 1}
-        found: list[dict[str, str]] = (await calls.ask("search", what, partial(self._results, asked))).value
+        found: list[dict[str, str]] = (
+            await calls.ask("search", what, partial(self._results, asked))
+        ).value
         return [SearchHit(**one) for one in found]
 
     def _asked(self, query: str) -> dict[str, Any]:
@@ -123,7 +143,9 @@ class WebSource(ServiceSource):
         raise NotImplementedError
 
     def _allowed(self, hits: Sequence[SearchHit]) -> tuple[list[SearchHit], Refusals]:
-        """Returns the first results that may be read, each address once, and those before them that may not."""
+        """Returns the first results that may be read, each address once, and those before them that
+        may not.
+        """
         chosen: dict[str, SearchHit] = {}
         refused: Refusals = []
         for hit in hits:
@@ -136,7 +158,8 @@ class WebSource(ServiceSource):
         return list(chosen.values()), refused
 
     def _checked(self, url: str) -> str:
-        """Returns an address as it is asked. What the settings allow though it is private is not for an engine of strangers.
+        """Returns an address as it is asked. What the settings allow though it is private is not
+        for an engine of strangers.
 
         Raises:
             Blocked: It may not be asked, or not because the engine names it.
@@ -145,14 +168,31 @@ class WebSource(ServiceSource):
 
         target = check_url(url, self._outside.rules)
         if target.trusted and not self._api.own:
-            why = f"Not fetching from {target.host!r}: the hosts of SENTIENT_ALLOW_HOSTS are yours, and not for what {self.service} finds."
-            raise Blocked(why, reason_code="private", host=target.host, hint="Add the address itself as a source.")
+            why = (
+                f"Not fetching from {target.host!r}: the hosts of SENTIENT_ALLOW_HOSTS are yours,"
+                f" and not for what {self.service} finds."
+            )
+            raise Blocked(
+                why,
+                reason_code="private",
+                host=target.host,
+                hint="Add the address itself as a source.",
+            )
         return target.url
 
     async def _read(self, hit: SearchHit, calls: SearchCalls) -> tuple[Document | None, Refusals]:
         """Returns what one result says, or why it could not be read."""
         if hit.text:
-            return Document(title=hit.title or hit.url[:TITLE], uri=hit.url, text=hit.text, source=self._key, meta={"format": "html"}), []
+            return (
+                Document(
+                    title=hit.title or hit.url[:TITLE],
+                    uri=hit.url,
+                    text=hit.text,
+                    source=self._key,
+                    meta={"format": "html"},
+                ),
+                [],
+            )
         try:
             page = await read_page(calls, hit.url)
             self._checked(page.url)  # it may have been sent on
@@ -160,12 +200,17 @@ class WebSource(ServiceSource):
             return None, [(hit.url, error.message)]
         if page.refused:
             return None, [(hit.url, page.refused)]
-        return page_document(replace(page, title=page.title or hit.title), self._key), list(_notes([page.meta]))
+        return page_document(replace(page, title=page.title or hit.title), self._key), list(
+            _notes([page.meta])
+        )
 
     def _all_refused(self, query: str, refused: Sequence[tuple[str, str]]) -> str:
         uri, why = refused[0]
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        return f"{self.service} finds pages for {shown(query)}, and none could be read: {uri}{more}: {why}"
+        return (
+            f"{self.service} finds pages for {shown(query)}, and none could be read: {uri}{more}:"
+            f" {why}"
+        )
 
 
 def configured(settings: Settings) -> str:
@@ -182,7 +227,10 @@ def configured(settings: Settings) -> str:
         return "brave"
     raise ConfigurationError(
         "Searching the web needs a search engine, and none is set.",
-        hint="Set SENTIENT_SEARXNG_URL, SENTIENT_TAVILY_API_KEY or SENTIENT_BRAVE_API_KEY; 'wikipedia' needs none.",
+        hint=(
+            "Set SENTIENT_SEARXNG_URL, SENTIENT_TAVILY_API_KEY or SENTIENT_BRAVE_API_KEY;"
+            " 'wikipedia' needs none."
+        ),
     )
 
 
@@ -201,4 +249,8 @@ def list_of(value: Any) -> list[dict[str, Any]]:
 def _notes(metas: Sequence[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     """Says once that HTML was read without trafilatura, where it was."""
     note = boilerplate_note()
-    return (("trafilatura", note),) if note and any(meta.get("format") == "html" for meta in metas) else ()
+    return (
+        (("trafilatura", note),)
+        if note and any(meta.get("format") == "html" for meta in metas)
+        else ()
+    )

@@ -1,4 +1,6 @@
-"""What a docstring is made of, line by line: headings, regions of one indentation, code, rows in two columns. Pure."""
+"""What a docstring is made of, line by line: headings, regions of one indentation, code, rows in
+two columns. Pure.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +19,34 @@ _ROW = re.compile(r"(\S(?:.{0,38}\S)?) {2,}(\S.*)$")
 
 
 def heading(lines: Sequence[str], at: int) -> str:
-    """Returns the heading that begins here: a line with a line of marks under it, maybe one above it too; else ""."""
+    """Returns the heading that begins here: a line with a line of marks under it, maybe one above
+    it too; else "".
+    """
     text = lines[at].strip()
     under = lines[at + 1].strip() if at + 1 < len(lines) else ""
     mark = ADORNMENT.match(under)
-    if mark and not ADORNMENT.match(text) and len(text) <= 100 and len(under) >= min(len(text) - 3, 3):
+    if (
+        mark
+        and not ADORNMENT.match(text)
+        and len(text) <= 100
+        and len(under) >= min(len(text) - 3, 3)
+    ):
         return text
-    if ADORNMENT.match(text) and at + 2 < len(lines) and lines[at + 2].strip() == text and under and not mark:
+    if (
+        ADORNMENT.match(text)
+        and at + 2 < len(lines)
+        and lines[at + 2].strip() == text
+        and under
+        and not mark
+    ):
         return under
     return ""
 
 
 def region_end(lines: Sequence[str], at: int, least: int) -> int:
-    """Returns where the lines end that are blank or indented by at least ``least`` (by anything, for 0); blank ones at the end stay out."""
+    """Returns where the lines end that are blank or indented by at least ``least`` (by anything,
+    for 0); blank ones at the end stay out.
+    """
     end = at
     for number in range(at, len(lines)):
         line = lines[number]
@@ -45,7 +62,10 @@ def dedent(lines: Sequence[str], lazy: bool = False) -> list[str]:
     """Takes the common indentation off; with ``lazy``, of those lines that have any."""
     depths = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
     margin = min((depth for depth in depths if depth or not lazy), default=0)
-    return [line[min(margin, len(line) - len(line.lstrip())) :] if line.strip() else "" for line in lines]
+    return [
+        line[min(margin, len(line) - len(line.lstrip())) :] if line.strip() else ""
+        for line in lines
+    ]
 
 
 def is_indented(lines: Sequence[str], at: int) -> bool:
@@ -55,20 +75,34 @@ def is_indented(lines: Sequence[str], at: int) -> bool:
 
 
 def split_head(line: str) -> tuple[tuple[str, str] | None, str]:
-    """Splits ``name (type): description`` at its colon: ((name, type), description), or (None, "") where it is no such line."""
+    """Splits ``name (type): description`` at its colon: ((name, type), description), or (None, "")
+    where it is no such line.
+    """
     deep = 0
     for at, char in enumerate(line[:300]):
         deep += (char in "([{") - (char in ")]}")
         if char == ":" and deep <= 0 and line[at + 1 : at + 2] in ("", " "):
             name, mark, what = line[:at].partition(" (")
-            named = re.fullmatch(r"[*`]{0,4}[\w.\-|\[\]]{1,80}[`*]{0,3}(?: ?(?:,|or|and|/) ?[*`]{0,4}[\w.\-|\[\]]{1,80}`{0,2}){0,8}", name)
-            return ((name, what.rstrip().removesuffix(")") if mark else ""), line[at + 1 :].strip()) if named else (None, "")
+            named = re.fullmatch(
+                r"[*`]{0,4}[\w.\-|\[\]]{1,80}[`*]{0,3}(?: ?(?:,|or|and|/)"
+                r" ?[*`]{0,4}[\w.\-|\[\]]{1,80}`{0,2}){0,8}",
+                name,
+            )
+            return (
+                ((name, what.rstrip().removesuffix(")") if mark else ""), line[at + 1 :].strip())
+                if named
+                else (None, "")
+            )
     return None, ""
 
 
 def is_open(head: str) -> bool:
     """Tells whether a bracket of a type is still open at the end of its line."""
-    return head.count("{") > head.count("}") or head.count("[") > head.count("]") or head.count("(") > head.count(")")
+    return (
+        head.count("{") > head.count("}")
+        or head.count("[") > head.count("]")
+        or head.count("(") > head.count(")")
+    )
 
 
 def rows(lines: Sequence[str]) -> str:
@@ -77,7 +111,11 @@ def rows(lines: Sequence[str]) -> str:
     heads = [line for line in filled if line[0] != " "]
     split = [_ROW.match(line[:400]) for line in heads]
     pairs = [match for match in split if match and not match[1].endswith((".", "!", "?", ":"))]
-    if len(pairs) < 2 or 2 * len(pairs) < len(heads) or any(line.startswith((">>>", "..", "$")) for line in heads):
+    if (
+        len(pairs) < 2
+        or 2 * len(pairs) < len(heads)
+        or any(line.startswith((">>>", "..", "$")) for line in heads)
+    ):
         return ""
     shown: list[str] = []
     for line in filled:
@@ -85,12 +123,16 @@ def rows(lines: Sequence[str]) -> str:
             shown[-1] += f" {line.strip()}"
         else:
             match = _ROW.match(line[:400])
-            shown.append(f"- {match[1]}: {line[match.start(2) :].strip()}" if match else f"- {line.strip()}")
+            shown.append(
+                f"- {match[1]}: {line[match.start(2) :].strip()}" if match else f"- {line.strip()}"
+            )
     return "\n".join(inline(line) for line in shown)
 
 
 def code(lines: Sequence[str]) -> list[str]:
-    """Returns lines as fenced code, long ones in several pieces, so that each is shorter than a passage."""
+    """Returns lines as fenced code, long ones in several pieces, so that each is shorter than a
+    passage.
+    """
     kept = [line.rstrip() for line in dedent(lines) if not FENCE.match(line.strip())]
     pieces: list[list[str]] = [[]]
     count = 0

@@ -1,4 +1,6 @@
-"""The small marks of docstrings: roles, emphasis and links inside a line, and tables. Pure; time grows linearly with the text."""
+"""The small marks of docstrings: roles, emphasis and links inside a line, and tables. Pure; time
+grows linearly with the text.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,16 @@ _EMPHASIS = re.compile(r"(?<![\w*\\/])\*(?=[^\s*])([^*\n]{1,120})(?<=[^\s*,(])\*
 _BARS = re.compile(r"(?<![\w|])\|([a-zA-Z~@][\w.@~-]{0,80})\|(?![\w|])")
 _ESCAPE = re.compile(r"\\([*_`|\\:<> ])")
 _PLAIN_ROLES = frozenset(
-    "ref doc term math abbr download guilabel menuselection sub sup strong emphasis dfn numref title-reference".split()
+    "ref doc term math abbr download guilabel menuselection sub sup strong emphasis dfn numref"
+    " title-reference".split()
 )
 _SIMPLE = re.compile(r"={2,}(?: +={2,})+ *$")
 _GRID = re.compile(r"\+(?:[-=]+\+)+ *$")
 
 
 def inline(text: str) -> str:
-    """Returns a stretch of prose without the marks of reStructuredText; code keeps one backtick on each side.
+    """Returns a stretch of prose without the marks of reStructuredText; code keeps one backtick on
+    each side.
 
     Example:
         >>> inline("See :class:`~pandas.DataFrame` and the `guide <https://x.org>`_: *never* ``None`` [1]_.")
@@ -84,7 +88,9 @@ def table_end(lines: Sequence[str], start: int) -> int:
         if _SIMPLE.match(lines[at].strip()):
             borders += 1
             last = at + 1
-            if borders == 3 or (borders == 2 and (at + 1 == len(lines) or not lines[at + 1].strip())):
+            if borders == 3 or (
+                borders == 2 and (at + 1 == len(lines) or not lines[at + 1].strip())
+            ):
                 return last
     return last if borders > 1 else start
 
@@ -93,7 +99,9 @@ def table(lines: Sequence[str]) -> str:
     """Returns a table as lines that name their columns."""
     grid = lines[0].lstrip().startswith("+")
     header, rows = _grid(lines) if grid else _simple(lines)
-    return "\n".join(line for cells in rows if (line := named_row(header, [inline(cell) for cell in cells])))
+    return "\n".join(
+        line for cells in rows if (line := named_row(header, [inline(cell) for cell in cells]))
+    )
 
 
 def _simple(lines: Sequence[str]) -> tuple[list[str], list[list[str]]]:
@@ -103,19 +111,25 @@ def _simple(lines: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     ends: list[int | None] = [*columns[1:], None]
     parts: list[list[list[str]]] = [[]]
     for line in lines[1:]:
-        if _SIMPLE.match(line.strip()) or (not line.strip("- ") and line.strip() and len(parts) == 1):
+        if _SIMPLE.match(line.strip()) or (
+            not line.strip("- ") and line.strip() and len(parts) == 1
+        ):
             parts.append([])
             continue
         if not line.strip("- "):
             continue
         cells = [line[start:end].strip() for start, end in zip(columns, ends, strict=True)]
         if parts[-1] and not line[indent : columns[1]].strip():  # a cell that goes on
-            parts[-1][-1] = [f"{old} {new}".strip() for old, new in zip(parts[-1][-1], cells, strict=True)]
+            parts[-1][-1] = [
+                f"{old} {new}".strip() for old, new in zip(parts[-1][-1], cells, strict=True)
+            ]
         else:
             parts[-1].append(cells)
     filled = [part for part in parts if part]
     if len(filled) > 1:
-        return [" ".join(column).strip() for column in zip(*filled[0], strict=True)], [row for part in filled[1:] for row in part]
+        return [" ".join(column).strip() for column in zip(*filled[0], strict=True)], [
+            row for part in filled[1:] for row in part
+        ]
     return [], filled[0] if filled else []
 
 
@@ -130,7 +144,10 @@ def _grid(lines: Sequence[str]) -> tuple[list[str], list[list[str]]]:
             held.append([cell.strip() for cell in text.strip("|").split("|")])
         elif held:
             width = max(map(len, held))
-            row = [" ".join(cells[at] for cells in held if at < len(cells) and cells[at]) for at in range(width)]
+            row = [
+                " ".join(cells[at] for cells in held if at < len(cells) and cells[at])
+                for at in range(width)
+            ]
             if "=" in text and not rows:
                 header = row
             else:

@@ -1,8 +1,11 @@
-"""Renders docstrings as text that people read: numpydoc, Google style, reStructuredText and plain ones alike. Pure.
+"""Renders docstrings as text that people read: numpydoc, Google style, reStructuredText and plain
+ones alike. Pure.
 
-What comes out is paragraphs of one line, lists, fenced code and rows of tables, a blank line between them, so that no sentence
-runs from prose into a heading, a parameter or an example. A parameter reads ``name (type): what it is``. Anything that is not
-understood stays as it is written. No docstring makes it slow: lines are looked at once for each level of nesting, which ends.
+What comes out is paragraphs of one line, lists, fenced code and rows of tables, a blank line
+between them, so that no sentence runs from prose into a heading, a parameter or an example. A
+parameter reads ``name (type): what it is``. Anything that is not
+understood stays as it is written. No docstring makes it slow: lines are looked at once for each
+    level of nesting, which ends.
 """
 
 from __future__ import annotations
@@ -12,7 +15,19 @@ from collections.abc import Sequence
 
 from sentient_kernel.sources.parser.common import clean
 
-from .doclines import ADORNMENT, BULLET, FENCE, code, dedent, heading, is_indented, is_open, region_end, rows, split_head
+from .doclines import (
+    ADORNMENT,
+    BULLET,
+    FENCE,
+    code,
+    dedent,
+    heading,
+    is_indented,
+    is_open,
+    region_end,
+    rows,
+    split_head,
+)
 from .docmarks import inline, table, table_end
 
 _DEEPEST = 8
@@ -27,16 +42,19 @@ _OPTION = re.compile(r":[\w-]{1,40}:")
 _BOX = re.compile(r'!!! ?([a-z]{2,20})(?: "([^"]{0,200})")?$')
 _BOLD = re.compile(r"\*\*([^*]{1,60}?):?\*\*:?$")
 _CODE = re.compile(
-    r"\w\(.*\)\s*:?$|^[\w.\[\], ]{1,60} [-+*/|&]?= |^(?:from|import|def|class|async|with|for|if|return|@|\$|%|#)\b|[{};\\]$|^[$%@#<]"
+    r"\w\(.*\)\s*:?$|^[\w.\[\], ]{1,60} [-+*/|&]?="
+    r" |^(?:from|import|def|class|async|with|for|if|return|@|\$|%|#)\b|[{};\\]$|^[$%@#<]"
 )
 _SIGNATURE = re.compile(r"[\w.]{1,80}\(.{0,600}\)(?: ?-> ?.{1,100})?$")
 
 _CODE_DIRECTIVES = frozenset(
-    "code-block code sourcecode ipython doctest testcode testoutput parsed-literal math prompt console literalinclude".split()
+    "code-block code sourcecode ipython doctest testcode testoutput parsed-literal math prompt"
+    " console literalinclude".split()
 )
 _DROPPED = frozenset(
-    """image figure plot index toctree contents currentmodule module only-html raw autosummary autoclass autofunction automodule
-    automethod highlight default-role role testsetup testcleanup include tabularcolumns meta container centered""".split()
+    """image figure plot index toctree contents currentmodule module only-html raw autosummary
+        autoclass autofunction automodule automethod highlight default-role role testsetup
+        testcleanup include tabularcolumns meta container centered""".split()
 )
 _WORDED = {
     "versionadded": "Added in version",
@@ -46,7 +64,18 @@ _WORDED = {
     "versionremoved": "Removed in version",
 }
 _SECTIONS = {
-    **dict.fromkeys(("parameters", "args", "arguments", "params", "other parameters", "keyword args", "keyword arguments"), "Parameters"),
+    **dict.fromkeys(
+        (
+            "parameters",
+            "args",
+            "arguments",
+            "params",
+            "other parameters",
+            "keyword args",
+            "keyword arguments",
+        ),
+        "Parameters",
+    ),
     **dict.fromkeys(("attributes", "variables"), "Attributes"),
     "methods": "Methods",
     **dict.fromkeys(("returns", "return"), "Returns"),
@@ -82,7 +111,8 @@ def render(doc: str) -> str:
 
 
 def described(name: str, signature: str, doc: str) -> str:
-    """Returns the text of the document of one thing: its signature as code, then its name with its summary, then the rest.
+    """Returns the text of the document of one thing: its signature as code, then its name with its
+    summary, then the rest.
 
     Args:
         name: What it is called in a sentence, as :func:`short_name` gives it.
@@ -91,7 +121,11 @@ def described(name: str, signature: str, doc: str) -> str:
     """
     body = render(doc)
     first, _, rest = body.partition("\n\n")
-    if _SIGNATURE.match(first) and first.partition("(")[0] in (name, name.rpartition(".")[2]) and rest:  # written out, as C code needs
+    if (
+        _SIGNATURE.match(first)
+        and first.partition("(")[0] in (name, name.rpartition(".")[2])
+        and rest
+    ):  # written out, as C code needs
         signature, body = signature or first, rest
     head = f"```\n{signature}\n```\n\n" if signature else ""
     return f"{head}{name}: {body}" if body and not _apart(body) else f"{head}{name}\n\n{body}"
@@ -105,7 +139,9 @@ def short_name(public: str) -> str:
         ['Series.str.split', 'pandas.DataFrame', 'ElementTree.parse', 'os.walk']
     """
     parts = public.split(".")
-    first = next((at for at, part in enumerate(parts[:-1]) if part[:1].isupper()), max(0, len(parts) - 2))
+    first = next(
+        (at for at, part in enumerate(parts[:-1]) if part[:1].isupper()), max(0, len(parts) - 2)
+    )
     return ".".join(parts[first:])
 
 
@@ -136,14 +172,19 @@ def _blocks(lines: Sequence[str], depth: int) -> list[str]:
 
 
 def _special(lines: Sequence[str], at: int, text: str, depth: int) -> tuple[int, list[str]]:
-    """Reads what begins with a mark of its own; returns where it ends (``at`` when it is none) and its blocks."""
+    """Reads what begins with a mark of its own; returns where it ends (``at`` when it is none) and
+    its blocks.
+    """
     if text.startswith(">>>"):
         end = at
         while end < len(lines) and lines[end].strip():
             end += 1
         return end, code(lines[at:end])
     if FENCE.match(text):
-        end = next((n for n in range(at + 1, len(lines)) if lines[n].strip().startswith(text[:3])), len(lines))
+        end = next(
+            (n for n in range(at + 1, len(lines)) if lines[n].strip().startswith(text[:3])),
+            len(lines),
+        )
         return min(end + 1, len(lines)), code(lines[at + 1 : end])
     if (end := table_end(lines, at)) > at:
         return end, [shown] if (shown := table(lines[at:end])) else []
@@ -162,7 +203,9 @@ def _special(lines: Sequence[str], at: int, text: str, depth: int) -> tuple[int,
         if boxed[1] == "abstract":
             return end, []  # a link to pages elsewhere
         said = [f"{boxed[1].capitalize()}: {inline(boxed[2])}"] if boxed[2] else []
-        return end, said + _directive(f".. {'topic' if said else boxed[1]}::", lines[at + 1 : end], depth)
+        return end, said + _directive(
+            f".. {'topic' if said else boxed[1]}::", lines[at + 1 : end], depth
+        )
     if text[-1] == ":" and text[:-1].lower() in _SECTIONS and is_indented(lines, at + 1):
         return _section(lines, at + 1, text[:-1], depth, underlined=False)
     if bold := _BOLD.match(text):
@@ -172,8 +215,12 @@ def _special(lines: Sequence[str], at: int, text: str, depth: int) -> tuple[int,
     return at, []
 
 
-def _section(lines: Sequence[str], start: int, title: str, depth: int, *, underlined: bool) -> tuple[int, list[str]]:
-    """Reads a section: up to the next heading where headings are underlined, else what is indented."""
+def _section(
+    lines: Sequence[str], start: int, title: str, depth: int, *, underlined: bool
+) -> tuple[int, list[str]]:
+    """Reads a section: up to the next heading where headings are underlined, else what is
+    indented.
+    """
     kind = _SECTIONS.get(title.lower(), "")
     if not kind:
         return start, [inline(title)]
@@ -194,13 +241,19 @@ def _section(lines: Sequence[str], start: int, title: str, depth: int, *, underl
 
 
 def _items(body: Sequence[str], kind: str, depth: int) -> list[str]:
-    """Returns the entries of a section: ``name (type): description``, each a block with what belongs to it after it."""
+    """Returns the entries of a section: ``name (type): description``, each a block with what
+    belongs to it after it.
+    """
     prefix = f"{kind} " if kind in _SENTENCES else ""
     heads = [line for line in body if line[:1].strip()]
     numpy = any(" : " in line or line.endswith(" :") for line in heads) or _is_split(body)
     if not numpy and not any(split_head(line)[0] for line in heads):  # no entries: prose
         blocks = _blocks(body, depth + 1) if depth < _DEEPEST else code(body)
-        return [f"{kind}: {blocks[0]}", *blocks[1:]] if prefix and blocks and not _apart(blocks[0]) else blocks
+        return (
+            [f"{kind}: {blocks[0]}", *blocks[1:]]
+            if prefix and blocks and not _apart(blocks[0])
+            else blocks
+        )
     found: list[str] = []
     at = 0
     while at < len(body):
@@ -209,7 +262,12 @@ def _items(body: Sequence[str], kind: str, depth: int) -> list[str]:
             continue
         end = region_end(body, at + 1, 1)
         head, rest = body[at], list(body[at + 1 : end])
-        if BULLET.match(head) or _DIRECTIVE.match(head) or head.startswith(">>>") or (head[0] in ":@" and _FIELD.match(head)):
+        if (
+            BULLET.match(head)
+            or _DIRECTIVE.match(head)
+            or head.startswith(">>>")
+            or (head[0] in ":@" and _FIELD.match(head))
+        ):
             end, blocks = _special(body, at, head.strip(), depth)
             found += blocks
             at = max(end, at + 1)
@@ -223,7 +281,11 @@ def _items(body: Sequence[str], kind: str, depth: int) -> list[str]:
             first = ""
         else:
             (name, what), first = split_head(head)[0] or (head, ""), split_head(head)[1]
-        described = _blocks([*([first] if first else []), *dedent(rest)], depth + 1) if depth < _DEEPEST else code(rest)
+        described = (
+            _blocks([*([first] if first else []), *dedent(rest)], depth + 1)
+            if depth < _DEEPEST
+            else code(rest)
+        )
         found += _entry(prefix + inline(name.strip().rstrip(":")), inline(what.strip()), described)
     return found
 
@@ -238,12 +300,22 @@ def _entry(name: str, what: str, blocks: list[str]) -> list[str]:
 
 
 def _see_also(body: Sequence[str]) -> list[str]:
-    """Returns one line with the names of what is related; what it does is said where it is described itself."""
+    """Returns one line with the names of what is related; what it does is said where it is
+    described itself.
+    """
     names: list[str] = []
     for line in body:
         if line[:1].strip():
-            head = re.split(r"(?<!:) ?:(?: |$)", line[:300], maxsplit=1)[0] if not line.startswith(":") else line[:300]
-            names += [shown for one in head.split(",") if (shown := inline(one).strip().strip("`").rstrip(" :."))]
+            head = (
+                re.split(r"(?<!:) ?:(?: |$)", line[:300], maxsplit=1)[0]
+                if not line.startswith(":")
+                else line[:300]
+            )
+            names += [
+                shown
+                for one in head.split(",")
+                if (shown := inline(one).strip().strip("`").rstrip(" :."))
+            ]
     if any(" " in name for name in names):
         return [f"See also: {text}"] if (text := inline(" ".join(" ".join(body).split()))) else []
     return [f"See also: {', '.join(names[:_MOST_NAMES])}."] if names else []
@@ -252,7 +324,9 @@ def _see_also(body: Sequence[str]) -> list[str]:
 def _directive(text: str, body: Sequence[str], depth: int) -> list[str]:
     """Returns what a directive shows."""
     if note := _FOOTNOTE.match(text):
-        return [f"[{note[1]}] {inline(' '.join([note[2], *(line.strip() for line in body)]).strip())}"]
+        return [
+            f"[{note[1]}] {inline(' '.join([note[2], *(line.strip() for line in body)]).strip())}"
+        ]
     named = _NAMED.match(text)
     if not named:
         return []  # a comment or a target
@@ -270,21 +344,50 @@ def _directive(text: str, body: Sequence[str], depth: int) -> list[str]:
         version, _, said = argument.partition(" ")
         blocks = _blocks([said, *rest] if said else rest, depth + 1)
         head = f"{_WORDED[kind]} {version.rstrip(':.')}".strip()
-        return [f"{head}: {blocks[0]}", *blocks[1:]] if blocks and not _apart(blocks[0]) else [f"{head}.", *blocks]
+        return (
+            [f"{head}: {blocks[0]}", *blocks[1:]]
+            if blocks and not _apart(blocks[0])
+            else [f"{head}.", *blocks]
+        )
     blocks = _blocks([argument, *rest] if argument else rest, depth + 1)
-    if kind in ("note", "warning", "caution", "important", "tip", "hint", "danger", "attention", "seealso") and blocks:
+    if (
+        kind
+        in (
+            "note",
+            "warning",
+            "caution",
+            "important",
+            "tip",
+            "hint",
+            "danger",
+            "attention",
+            "seealso",
+        )
+        and blocks
+    ):
         word = "See also" if kind == "seealso" else kind.capitalize()
-        return [f"{word}: {blocks[0]}", *blocks[1:]] if not _apart(blocks[0]) else [f"{word}:", *blocks]
+        return (
+            [f"{word}: {blocks[0]}", *blocks[1:]]
+            if not _apart(blocks[0])
+            else [f"{word}:", *blocks]
+        )
     return blocks
 
 
 def _fields(lines: Sequence[str], at: int) -> tuple[int, list[str]]:
-    """Reads a list of fields such as ``:param int x: What it is.``; a parameter's type may stand in a field of its own."""
+    """Reads a list of fields such as ``:param int x: What it is.``; a parameter's type may stand in
+    a field of its own.
+    """
     entries: list[tuple[str, str, str]] = []
     while at < len(lines) and (match := _FIELD.match(lines[at].lstrip())):
         indent = len(lines[at]) - len(lines[at].lstrip())
         end = region_end(lines, at + 1, indent + 1)
-        said = " ".join([lines[at].lstrip()[match.end() :].strip(), *(line.strip() for line in lines[at + 1 : end])])
+        said = " ".join(
+            [
+                lines[at].lstrip()[match.end() :].strip(),
+                *(line.strip() for line in lines[at + 1 : end]),
+            ]
+        )
         entries.append((match[1].lower(), match[2].strip(), inline(" ".join(said.split()))))
         at = end
     types = {name: said for kind, name, said in entries if kind in ("type", "rtype", "vartype")}
@@ -298,7 +401,12 @@ def _fields(lines: Sequence[str], at: int) -> tuple[int, list[str]]:
             headed = headed or kind in _PARAMETERS
             found += _entry(own.replace("\\", ""), inline(what or types.get(own, "")), blocks)
         elif kind in ("return", "returns"):
-            found += _entry("Returns" + (f" {types['']}" if types.get("") and len(types[""]) <= _LONGEST_TYPE else ""), "", blocks)
+            found += _entry(
+                "Returns"
+                + (f" {types['']}" if types.get("") and len(types[""]) <= _LONGEST_TYPE else ""),
+                "",
+                blocks,
+            )
         elif kind in _RAISES:
             found += _entry(f"Raises {inline(name)}".strip(), "", blocks)
         elif kind == "rtype" and not any(other in ("return", "returns") for other, _, _ in entries):
@@ -309,19 +417,32 @@ def _fields(lines: Sequence[str], at: int) -> tuple[int, list[str]]:
 
 
 def _list(lines: Sequence[str], at: int, depth: int) -> tuple[int, list[str]]:
-    """Reads a list: each item one line, what belongs to it indented below; blank lines between items do not end it."""
+    """Reads a list: each item one line, what belongs to it indented below; blank lines between
+    items do not end it.
+    """
     shown: list[str] = []
     while at < len(lines) and (match := BULLET.match(lines[at])):
         end = at + 1
-        while end < len(lines) and lines[end].strip() and not _starts(lines, end):  # lines that go on, indented or not
+        while (
+            end < len(lines) and lines[end].strip() and not _starts(lines, end)
+        ):  # lines that go on, indented or not
             end += 1
         end = region_end(lines, end, 1)
         body = [lines[at][match.end() :], *dedent(lines[at + 1 : end], lazy=True)]
-        blocks = _blocks(body, depth + 1) if depth < _DEEPEST else [" ".join(" ".join(body).split())]
+        blocks = (
+            _blocks(body, depth + 1) if depth < _DEEPEST else [" ".join(" ".join(body).split())]
+        )
         mark = match[0].strip()
         first, *rest = blocks or [""]
-        shown.append(f"{mark if mark[-1] in '.)' and mark != '#.' else '-'} {first}" if not FENCE.match(first) else first)
-        shown += [f"\n{block}\n" if FENCE.match(block) else "  " + block.replace("\n", "\n  ") for block in rest]
+        shown.append(
+            f"{mark if mark[-1] in '.)' and mark != '#.' else '-'} {first}"
+            if not FENCE.match(first)
+            else first
+        )
+        shown += [
+            f"\n{block}\n" if FENCE.match(block) else "  " + block.replace("\n", "\n  ")
+            for block in rest
+        ]
         at = end
         ahead = at
         while ahead < len(lines) and not lines[ahead].strip():
@@ -332,9 +453,15 @@ def _list(lines: Sequence[str], at: int, depth: int) -> tuple[int, list[str]]:
 
 
 def _paragraph(lines: Sequence[str], at: int, depth: int) -> tuple[int, list[str], bool]:
-    """Reads a paragraph, or a term with its definition; also returns whether code is said to follow."""
+    """Reads a paragraph, or a term with its definition; also returns whether code is said to
+    follow.
+    """
     end = at + 1
-    while end < len(lines) and lines[end].strip() and not (lines[end][0] != " " and _starts(lines, end)):
+    while (
+        end < len(lines)
+        and lines[end].strip()
+        and not (lines[end][0] != " " and _starts(lines, end))
+    ):
         if end > at and lines[end].lstrip().startswith(">>>"):
             break
         end += 1
@@ -346,7 +473,11 @@ def _paragraph(lines: Sequence[str], at: int, depth: int) -> tuple[int, list[str
             blocks = _indented(lines[at + 1 : end], False, depth)
             term = inline(taken[0].strip()).rstrip(":")
             apart = not blocks or _apart(blocks[0])
-            return end, [f"{term}:", *blocks] if apart else [f"{term}: {blocks[0]}", *blocks[1:]], False
+            return (
+                end,
+                [f"{term}:", *blocks] if apart else [f"{term}: {blocks[0]}", *blocks[1:]],
+                False,
+            )
         if taken[0].endswith(":") and own > 1:
             return at + 1, [inline(taken[0].strip())], False
     if listed := rows(taken):
@@ -359,7 +490,9 @@ def _paragraph(lines: Sequence[str], at: int, depth: int) -> tuple[int, list[str
 
 
 def _indented(region: Sequence[str], literal: bool, depth: int) -> list[str]:
-    """Returns the blocks of an indented region: code where it was announced or looks like it, else what it says."""
+    """Returns the blocks of an indented region: code where it was announced or looks like it, else
+    what it says.
+    """
     body = dedent(region)
     if literal or depth >= _DEEPEST:
         return code(body)
@@ -367,27 +500,41 @@ def _indented(region: Sequence[str], literal: bool, depth: int) -> list[str]:
         return [listed]
     lines = [line for line in body if line.strip()]
     looks = sum(bool(_CODE.search(line.strip())) for line in lines)
-    if 2 * looks >= len(lines) and not any(line.lstrip().startswith((">>>", "..", ":", "-", "*")) for line in lines):
+    if 2 * looks >= len(lines) and not any(
+        line.lstrip().startswith((">>>", "..", ":", "-", "*")) for line in lines
+    ):
         return code(body)
     return _blocks(body, depth + 1)
 
 
 def _starts(lines: Sequence[str], at: int) -> bool:
-    """Tells whether a block of another kind begins at a line, so that a paragraph ends before it."""
+    """Tells whether a block of another kind begins at a line, so that a paragraph ends before
+    it.
+    """
     text = lines[at].lstrip()
     if BULLET.match(text):
-        return text[0] in "-*+\u2022" or BULLET.match(lines[at - 1].lstrip()) is not None or text[:2] in ("1.", "1)", "(1", "a)")
+        return (
+            text[0] in "-*+\u2022"
+            or BULLET.match(lines[at - 1].lstrip()) is not None
+            or text[:2] in ("1.", "1)", "(1", "a)")
+        )
     return (
         text.startswith((">>>", "```", "~~~"))
         or bool(text[0] in ":@" and _FIELD.match(text))
         or bool(text[0] == "." and _DIRECTIVE.match(text))
         or bool(heading(lines, at))
-        or (text.rstrip()[-1:] == ":" and text.rstrip()[:-1].lower() in _SECTIONS and is_indented(lines, at + 1))
+        or (
+            text.rstrip()[-1:] == ":"
+            and text.rstrip()[:-1].lower() in _SECTIONS
+            and is_indented(lines, at + 1)
+        )
     )
 
 
 def _is_split(body: Sequence[str]) -> bool:
-    """Tells whether entries stand on lines of their own with what they mean indented below, as numpydoc has it."""
+    """Tells whether entries stand on lines of their own with what they mean indented below, as
+    numpydoc has it.
+    """
     return any(
         line[:1].strip()
         and not line.rstrip().endswith((":", "."))
@@ -399,6 +546,13 @@ def _is_split(body: Sequence[str]) -> bool:
 
 
 def _apart(body: str) -> bool:
-    """Tells whether a text begins with something that no name can stand before: code, a list, a table, a heading."""
+    """Tells whether a text begins with something that no name can stand before: code, a list, a
+    table, a heading.
+    """
     first = body.partition("\n")[0]
-    return bool(FENCE.match(first) or BULLET.match(first) or first.startswith(("|", "#")) or first in _SECTIONS.values())
+    return bool(
+        FENCE.match(first)
+        or BULLET.match(first)
+        or first.startswith(("|", "#"))
+        or first in _SECTIONS.values()
+    )

@@ -1,4 +1,5 @@
-"""What stands in a Python module, read with ``ast``: definitions with their docstrings, what it imports, what it exports.
+"""What stands in a Python module, read with ``ast``: definitions with their docstrings, what it
+imports, what it exports.
 
 Nothing is imported or run. The syntax tree is let go at once; only names and texts are kept.
 """
@@ -27,7 +28,8 @@ class Definition:
         bases: The names of a class's bases as they are written.
         members: What stands in a class, by name.
         aliases: Further names inside a class: name to the member's name.
-        parts: Attributes that hold an object of another class (an accessor): name to the class's name.
+        parts: Attributes that hold an object of another class (an accessor): name to the class's
+            name.
     """
 
     kind: str
@@ -91,7 +93,9 @@ def read_module(source: bytes, name: str, package: bool) -> Module:
 
 
 def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yields statements, those under ``if``, ``try`` and ``with`` too, since they are names of the module as well."""
+    """Yields statements, those under ``if``, ``try`` and ``with`` too, since they are names of the
+    module as well.
+    """
     for node in body:
         if isinstance(node, ast.If):
             yield from _flat(node.body)
@@ -119,7 +123,9 @@ def _take(module: Module, node: ast.stmt) -> None:
                     module.names[alias.asname or alias.name] = Imported(origin, alias.name)
         case ast.Import():
             for alias in node.names:
-                module.names.setdefault(alias.asname or alias.name.partition(".")[0], Imported(alias.name, ""))
+                module.names.setdefault(
+                    alias.asname or alias.name.partition(".")[0], Imported(alias.name, "")
+                )
         case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
             module.exports = _strings(value)
             module.partly = not _literal(value)
@@ -131,24 +137,41 @@ def _take(module: Module, node: ast.stmt) -> None:
             module.partly |= not _literal(value)
         case ast.Assign(targets=[ast.Name(id=name)], value=ast.Name(id=other)):
             module.names.setdefault(name, Imported(module.name, other))
-        case ast.Expr(value=ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)) as call) if called in _NEWDOC:
+        case ast.Expr(
+            value=ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)) as call
+        ) if called in _NEWDOC:
             module.newdocs += _newdocs(call)
 
 
-def _definition(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, kind: str) -> Definition:
+def _definition(
+    node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, kind: str
+) -> Definition:
     if isinstance(node, ast.ClassDef):
-        found = Definition("class", _doc(node), bases=[base for base in map(_dotted, node.bases) if base])
+        found = Definition(
+            "class", _doc(node), bases=[base for base in map(_dotted, node.bases) if base]
+        )
         for part in _flat(node.body):
             _member(found, part)
         first = found.members.get("__init__") or found.members.get("__new__")
-        found.signature = f"{node.name}{first.signature[first.signature.find('(') :]}" if first and "(" in first.signature else node.name
+        found.signature = (
+            f"{node.name}{first.signature[first.signature.find('(') :]}"
+            if first and "(" in first.signature
+            else node.name
+        )
         return found
-    marks = {_dotted(mark.func if isinstance(mark, ast.Call) else mark).rpartition(".")[2] for mark in node.decorator_list}
+    marks = {
+        _dotted(mark.func if isinstance(mark, ast.Call) else mark).rpartition(".")[2]
+        for mark in node.decorator_list
+    }
     if "overload" in marks:
         return Definition("overload")
-    if kind == "method" and (any("property" in mark for mark in marks) or marks & {"cache_readonly", "setter", "getter"}):
+    if kind == "method" and (
+        any("property" in mark for mark in marks) or marks & {"cache_readonly", "setter", "getter"}
+    ):
         return Definition("property", _doc(node), node.name)
-    return Definition(kind, _doc(node), _signature(node, kind == "method" and "staticmethod" not in marks))
+    return Definition(
+        kind, _doc(node), _signature(node, kind == "method" and "staticmethod" not in marks)
+    )
 
 
 def _member(found: Definition, node: ast.stmt) -> None:
@@ -157,16 +180,21 @@ def _member(found: Definition, node: ast.stmt) -> None:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             if not node.name.startswith("_") or node.name in ("__init__", "__new__", "__call__"):
                 _keep(found.members, node.name, _definition(node, "method"))
-        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Name(id=other)) if not name.startswith("_"):
-            found.aliases[name] = other
-        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(args=[ast.Constant(value=str(said)), ast.Name(id=other)])) if (
-            said == name
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Name(id=other)) if (
+            not name.startswith("_")
         ):
+            found.aliases[name] = other
+        case ast.Assign(
+            targets=[ast.Name(id=name)],
+            value=ast.Call(args=[ast.Constant(value=str(said)), ast.Name(id=other)]),
+        ) if said == name:
             found.parts[name] = other
 
 
 def _keep(names: dict[str, Kept], name: str, found: Definition) -> None:
-    """Keeps the definition of a name that says most: setters, overloads and fallbacks define it again, mostly with less."""
+    """Keeps the definition of a name that says most: setters, overloads and fallbacks define it
+    again, mostly with less.
+    """
     old = names.get(name)
     if found.kind == "overload" and old is not None:
         return
@@ -175,7 +203,9 @@ def _keep(names: dict[str, Kept], name: str, found: Definition) -> None:
 
 
 def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef, bound: bool) -> str:
-    """Returns ``name(arguments) -> result`` on one line, without ``self``; annotations go when it gets too long."""
+    """Returns ``name(arguments) -> result`` on one line, without ``self``; annotations go when it
+    gets too long.
+    """
     arguments = node.args
     positional = arguments.posonlyargs or arguments.args
     if bound and positional and positional[0].arg in ("self", "cls", "mcs", "mcls"):
@@ -187,7 +217,9 @@ def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef, bound: bool) -> str
     except (ValueError, RecursionError):
         return f"{head}{node.name}(...)"
     if len(text) + len(result) > _LONGEST_SIGNATURE:
-        names = [arg.arg for arg in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+        names = [
+            arg.arg for arg in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+        ]
         return f"{head}{node.name}({', '.join(names)[:_LONGEST_SIGNATURE]})"
     return text + result
 
@@ -209,7 +241,9 @@ def _origin(module: Module, node: ast.ImportFrom) -> str:
 
 
 def _dotted(node: ast.expr) -> str:
-    """Returns a dotted name as it is written, or "" for anything else; of ``Generic[T]`` the ``Generic``."""
+    """Returns a dotted name as it is written, or "" for anything else; of ``Generic[T]`` the
+    ``Generic``.
+    """
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -220,21 +254,35 @@ def _dotted(node: ast.expr) -> str:
 
 def _strings(node: ast.expr) -> list[str]:
     """Returns the strings that an expression lists, wherever they stand in it."""
-    return [part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    return [
+        part.value
+        for part in ast.walk(node)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    ]
 
 
 def _literal(node: ast.expr) -> bool:
     """Tells whether an expression is a plain list of strings."""
-    return isinstance(node, ast.List | ast.Tuple) and all(isinstance(part, ast.Constant) for part in node.elts)
+    return isinstance(node, ast.List | ast.Tuple) and all(
+        isinstance(part, ast.Constant) for part in node.elts
+    )
 
 
 def _newdocs(call: ast.Call) -> list[tuple[str, str, str]]:
     """Returns the docstrings of a call as ``add_newdoc("numpy", "ndarray", ("sort", "..."))``."""
     found: list[tuple[str, str, str]] = []
     match call.args[:3]:
-        case [ast.Constant(value=str(place)), ast.Constant(value=str(name)), ast.Constant(value=str(doc))]:
+        case [
+            ast.Constant(value=str(place)),
+            ast.Constant(value=str(name)),
+            ast.Constant(value=str(doc)),
+        ]:
             found.append((place, name, inspect.cleandoc(doc)))
-        case [ast.Constant(value=str(place)), ast.Constant(value=str(name)), ast.Tuple() | ast.List() as value]:
+        case [
+            ast.Constant(value=str(place)),
+            ast.Constant(value=str(name)),
+            ast.Tuple() | ast.List() as value,
+        ]:
             pairs = [value] if isinstance(value, ast.Tuple) else value.elts
             for pair in pairs:
                 if isinstance(pair, ast.Tuple) and len(texts := _strings(pair)) == 2:

@@ -1,7 +1,8 @@
-"""Finds the name that people use for a thing: ``pandas.DataFrame.loc``, not the private class and module it is defined in.
+"""Finds the name that people use for a thing: ``pandas.DataFrame.loc``, not the private class and
+module it is defined in.
 
-A thing is public when a package exports it, or when neither its own name nor a part of its module's name is private. What
-a private base class gives to a public class carries the public class's name.
+A thing is public when a package exports it, or when neither its own name nor a part of its module's
+name is private. What a private base class gives to a public class carries the public class's name.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ from dataclasses import dataclass, field
 from .modules import Definition, Imported, Module
 
 LEFT_OUT = frozenset(
-    """
-    tests test conftest vendor vendored extern externals third_party examples example benchmarks bench docs doc setup migrations
-    locale fixtures templates _vendor _vendored _extern __main__
-    """.split()
+    """tests test conftest vendor vendored extern externals third_party examples example
+        benchmarks bench docs doc setup migrations locale fixtures templates _vendor _vendored
+        _extern __main__""".split()
 )
 """Parts of a module's name that say: not for those who use the package."""
 _INTERNAL = frozenset("core internals internal impl compat backend implementation".split())
@@ -24,7 +24,9 @@ _DEEPEST = 30
 
 @dataclass(slots=True)
 class NamedDefinition:
-    """A public thing: where it is defined, what people call it, and whether a package exports it on purpose."""
+    """A public thing: where it is defined, what people call it, and whether a package exports it on
+    purpose.
+    """
 
     module: str
     qualname: str
@@ -63,17 +65,28 @@ class Names:
         return self._read[name]
 
     def all(self) -> list[NamedDefinition]:
-        """Returns everything public that is a class or a function, by name. Members of classes are asked for with :meth:`members`."""
+        """Returns everything public that is a class or a function, by name. Members of classes are
+        asked for with :meth:`members`.
+        """
         named = dict(self._named)
         for name in self.public:
             module = self.module(name)
             for own, value in module.names.items() if module else ():
-                if isinstance(value, Definition) and not own.startswith("_") and (name, own) not in named:
-                    named[name, own] = NamedDefinition(name, own, f"{name}.{own}", value, "." not in name)
+                if (
+                    isinstance(value, Definition)
+                    and not own.startswith("_")
+                    and (name, own) not in named
+                ):
+                    named[name, own] = NamedDefinition(
+                        name, own, f"{name}.{own}", value, "." not in name
+                    )
         return sorted(named.values(), key=lambda item: (item.public.count("."), item.public))
 
-    def members(self, item: NamedDefinition, public: set[tuple[str, str]]) -> Iterator[tuple[str, str, str, Definition]]:
-        """Yields what a class offers: (module, qualified name, name, definition), inherited from private bases too.
+    def members(
+        self, item: NamedDefinition, public: set[tuple[str, str]]
+    ) -> Iterator[tuple[str, str, str, Definition]]:
+        """Yields what a class offers: (module, qualified name, name, definition), inherited from
+        private bases too.
 
         Args:
             item: The class.
@@ -82,7 +95,10 @@ class Names:
         seen: dict[str, None] = {}
         bare: dict[str, tuple[str, str]] = {}
         for module, qualname, definition in self._line(item.module, item.qualname, item.definition):
-            foreign = (module, qualname) != (item.module, item.qualname) and (module, qualname) in public
+            foreign = (module, qualname) != (item.module, item.qualname) and (
+                module,
+                qualname,
+            ) in public
             for name, member in definition.members.items():
                 if name in seen or name.startswith("_"):
                     continue
@@ -101,10 +117,17 @@ class Names:
                     for inner_module, inner_name, inner in self._line(*part):
                         for method, member in inner.members.items():
                             if member.doc and not method.startswith("_"):
-                                yield inner_module, f"{inner_name}.{method}", f"{name}.{method}", member
+                                yield (
+                                    inner_module,
+                                    f"{inner_name}.{method}",
+                                    f"{name}.{method}",
+                                    member,
+                                )
 
     def exported_names(self, package: str) -> set[str]:
-        """Returns the names that a package offers, whether or not it can be seen where they come from."""
+        """Returns the names that a package offers, whether or not it can be seen where they come
+        from.
+        """
         module = self.module(package)
         return {*module.names, *(module.exports or ())} if module else set()
 
@@ -118,7 +141,9 @@ class Names:
         return (*place, value) if isinstance(value, Definition) else None
 
     def _exported(self) -> dict[tuple[str, str], NamedDefinition]:
-        """Returns what packages export, and what modules list in ``__all__``, under the shortest name that leads to it."""
+        """Returns what packages export, and what modules list in ``__all__``, under the shortest
+        name that leads to it.
+        """
         named: dict[tuple[str, str], NamedDefinition] = {}
         for package in self.public:
             module = self.module(package)
@@ -141,14 +166,21 @@ class Names:
         listed = [name for name in module.exports or () if name.isidentifier()]
         if not module.package or (module.exports is not None and not module.partly):
             return listed
-        own = [name for name, value in module.names.items() if isinstance(value, Definition) or self._ours(value)]
+        own = [
+            name
+            for name, value in module.names.items()
+            if isinstance(value, Definition) or self._ours(value)
+        ]
         for star in module.stars:
             if other := self.module(star):
                 own += other.exports if other.exports is not None else list(other.names)
         return list(dict.fromkeys([*listed, *own]))
 
     def _ours(self, value: Imported) -> bool:
-        return value.module.partition(".")[0] in {name.partition(".")[0] for name in self.public} or value.module in self._known
+        return (
+            value.module.partition(".")[0] in {name.partition(".")[0] for name in self.public}
+            or value.module in self._known
+        )
 
     def _resolve(self, module: str, name: str, depth: int) -> tuple[str, str] | None:
         key = (module, name)
@@ -163,11 +195,16 @@ class Names:
         elif isinstance(value, Imported) and value.name:
             place = self._resolve(value.module, value.name, depth + 1)
         elif value is None and read:
-            place = next((found for star in read.stars if (found := self._resolve(star, name, depth + 1))), None)
+            place = next(
+                (found for star in read.stars if (found := self._resolve(star, name, depth + 1))),
+                None,
+            )
         self._found[key] = place
         return place
 
-    def _line(self, module: str, qualname: str, definition: Definition) -> Iterator[tuple[str, str, Definition]]:
+    def _line(
+        self, module: str, qualname: str, definition: Definition
+    ) -> Iterator[tuple[str, str, Definition]]:
         """Yields a class and its bases, as far as they are of this distribution, nearest first."""
         waiting = [(module, qualname, definition)]
         seen: set[tuple[str, str]] = set()
@@ -185,7 +222,9 @@ class Names:
             waiting = bases + waiting
 
     def _through(self, module: str, first: str, rest: str) -> tuple[str, str, Definition] | None:
-        """Follows ``indexing.IndexingMixin``: a name of a module that is imported under a name of this one."""
+        """Follows ``indexing.IndexingMixin``: a name of a module that is imported under a name of
+        this one.
+        """
         read = self.module(module)
         value = read.names.get(first) if read else None
         if not isinstance(value, Imported) or "." in rest:
@@ -205,4 +244,6 @@ def left_out(name: str) -> bool:
         (True, False)
     """
     parts = name.split(".")
-    return any(part in LEFT_OUT or part.startswith("test_") or part.endswith("_test") for part in parts)
+    return any(
+        part in LEFT_OUT or part.startswith("test_") or part.endswith("_test") for part in parts
+    )

@@ -18,9 +18,19 @@ const MOST_CELLS = 1_000_000; // of the table that aligns two lists; longer ones
 export function equal(a, b) {
   if (Object.is(a, b)) return true;
   if (typeof a === "bigint" || typeof b === "bigint") return jsonOf(a) === jsonOf(b); // 1e20 is one number, however it came
-  if (!a || !b || typeof a !== "object" || typeof b !== "object" || Array.isArray(a) !== Array.isArray(b)) return false;
+  if (
+    !a ||
+    !b ||
+    typeof a !== "object" ||
+    typeof b !== "object" ||
+    Array.isArray(a) !== Array.isArray(b)
+  )
+    return false;
   const names = Object.keys(a);
-  return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && equal(a[name], b[name]));
+  return (
+    names.length === Object.keys(b).length &&
+    names.every((name) => Object.hasOwn(b, name) && equal(a[name], b[name]))
+  );
 }
 
 /**
@@ -42,13 +52,21 @@ export function countEdits(before, after) {
   if (equal(before, after)) return 0;
   if (isRecord(before) && isRecord(after)) {
     const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-    const both = (/** @type {string} */ name) => Object.hasOwn(before, name) && Object.hasOwn(after, name);
-    return [...names].reduce((n, name) => n + (both(name) ? countEdits(before[name], after[name]) : 1), 0);
+    const both = (/** @type {string} */ name) =>
+      Object.hasOwn(before, name) && Object.hasOwn(after, name);
+    return [...names].reduce(
+      (n, name) => n + (both(name) ? countEdits(before[name], after[name]) : 1),
+      0,
+    );
   }
   if (Array.isArray(before) && Array.isArray(after)) {
     const rows = aligned(before, after);
     // What was moved stands in both lists, at two places; it is one edit.
-    return rows.reduce((n, row) => n + (row.was && row.is ? countEdits(row.before, row.after) : row.moved && row.was ? 0 : 1), 0);
+    return rows.reduce(
+      (n, row) =>
+        n + (row.was && row.is ? countEdits(row.before, row.after) : row.moved && row.was ? 0 : 1),
+      0,
+    );
   }
   return 1;
 }
@@ -112,7 +130,15 @@ function paired(gone, come) {
  * @param {any} b
  */
 function kinship(a, b) {
-  const [one, other] = [a, b].map((v) => new Set(keyOf(v).slice(0, 4000).toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []));
+  const [one, other] = [a, b].map(
+    (v) =>
+      new Set(
+        keyOf(v)
+          .slice(0, 4000)
+          .toLowerCase()
+          .match(/[\p{L}\p{N}]+/gu) ?? [],
+      ),
+  );
   if (!one.size || !other.size) return 0;
   return [...one].filter((word) => other.has(word)).length / Math.max(one.size, other.size);
 }
@@ -121,7 +147,8 @@ function kinship(a, b) {
 function markMoved(rows) {
   /** @type {Map<string, Aligned[]>} */
   const gone = new Map();
-  for (const row of rows) if (!row.is) gone.set(keyOf(row.before), [...(gone.get(keyOf(row.before)) ?? []), row]);
+  for (const row of rows)
+    if (!row.is) gone.set(keyOf(row.before), [...(gone.get(keyOf(row.before)) ?? []), row]);
   for (const row of rows) {
     const twin = row.was ? undefined : gone.get(keyOf(row.after))?.shift();
     if (twin) row.moved = twin.moved = true;
@@ -139,7 +166,9 @@ const keyOf = (value) => jsonOf(value);
  * @returns {[kind: "same" | "gone" | "come", text: string][]}
  */
 export function wordEdits(before, after) {
-  const [a, b] = [before, after].map((text) => text.match(/\s+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) ?? []);
+  const [a, b] = [before, after].map(
+    (text) => text.match(/\s+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) ?? [],
+  );
   /** @type {[kind: "same" | "gone" | "come", text: string][]} */
   const parts = [];
   /** @type {(kind: "same" | "gone" | "come", text: string) => void} */
@@ -173,8 +202,9 @@ function readable(parts) {
   parts.forEach(([kind, text], i) => {
     if (kind === "gone") gone += text;
     else if (kind === "come") come += text;
-    else if (/^\s+$/.test(text) && gone && come && i < parts.length - 1) (gone += text), (come += text);
-    else give(), out.push([kind, text]);
+    else if (/^\s+$/.test(text) && gone && come && i < parts.length - 1)
+      ((gone += text), (come += text));
+    else (give(), out.push([kind, text]));
   });
   give();
   return out;
@@ -190,7 +220,12 @@ function commonRuns(a, b) {
   let start = 0;
   while (start < a.length && start < b.length && a[start] === b[start]) start++;
   let end = 0;
-  while (end < a.length - start && end < b.length - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end++;
+  while (
+    end < a.length - start &&
+    end < b.length - start &&
+    a[a.length - 1 - end] === b[b.length - 1 - end]
+  )
+    end++;
   /** @type {[number | undefined, number | undefined][]} */
   const walk = Array.from({ length: start }, (_, i) => [i, i]);
   const [n, m] = [a.length - start - end, b.length - start - end];
@@ -202,11 +237,15 @@ function commonRuns(a, b) {
     const table = Array.from({ length: n + 1 }, () => new Uint32Array(m + 1));
     for (let i = n - 1; i >= 0; i--)
       for (let j = m - 1; j >= 0; j--)
-        table[i][j] = a[start + i] === b[start + j] ? table[i + 1][j + 1] + 1 : Math.max(table[i + 1][j], table[i][j + 1]);
+        table[i][j] =
+          a[start + i] === b[start + j]
+            ? table[i + 1][j + 1] + 1
+            : Math.max(table[i + 1][j], table[i][j + 1]);
     let [i, j] = [0, 0];
     while (i < n || j < m) {
       if (i < n && j < m && a[start + i] === b[start + j]) walk.push([start + i++, start + j++]);
-      else if (j >= m || (i < n && table[i + 1][j] >= table[i][j + 1])) walk.push([start + i++, undefined]);
+      else if (j >= m || (i < n && table[i + 1][j] >= table[i][j + 1]))
+        walk.push([start + i++, undefined]);
       else walk.push([undefined, start + j++]);
     }
   }

@@ -30,8 +30,16 @@ function checkedField(input, value, check, changed) {
     look();
     changed();
   };
-  input.addEventListener(input instanceof HTMLSelectElement || input.type === "checkbox" ? "change" : "input", after);
-  return { el: h("div", { class: "sk-input" }, input, note), value, problem: look, focus: () => input.focus() };
+  input.addEventListener(
+    input instanceof HTMLSelectElement || input.type === "checkbox" ? "change" : "input",
+    after,
+  );
+  return {
+    el: h("div", { class: "sk-input" }, input, note),
+    value,
+    problem: look,
+    focus: () => input.focus(),
+  };
 }
 
 /**
@@ -44,13 +52,20 @@ function checkedField(input, value, check, changed) {
 export function textField(value, about, changed) {
   const { minLength = 0, maxLength = Infinity, pattern, format } = about.schema;
   const lines = value.includes("\n") || value.length > 400 || format === "textarea";
-  const input = h("textarea", { rows: lines ? 4 : 1, value, spellcheck: true, dir: "auto", aria: { label: about.name, required: about.needed } });
+  const input = h("textarea", {
+    rows: lines ? 4 : 1,
+    value,
+    spellcheck: true,
+    dir: "auto",
+    aria: { label: about.name, required: about.needed },
+  });
   input.defaultValue = value;
   const first = input.value; // the browser writes line ends its own way; a text that nobody touched stays as it was given
   const given = () => (input.value === first ? value : input.value);
   if (!lines) input.classList.add("sk-line-input");
   input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !lines && !event.shiftKey && !event.isComposing) event.preventDefault();
+    if (event.key === "Enter" && !lines && !event.shiftKey && !event.isComposing)
+      event.preventDefault();
   });
   const check = () => {
     const length = [...input.value].length;
@@ -85,7 +100,14 @@ export function numberField(value, about, changed) {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, type } = about.schema;
   const whole = type === "integer";
   const step = multipleOf ?? (whole ? 1 : "any");
-  const input = h("input", { type: "number", value: String(value ?? ""), min: minimum, max: maximum, step, aria: { label: about.name, required: about.needed } });
+  const input = h("input", {
+    type: "number",
+    value: String(value ?? ""),
+    min: minimum,
+    max: maximum,
+    step,
+    aria: { label: about.name, required: about.needed },
+  });
   const given = () => (Number.isNaN(input.valueAsNumber) ? null : exactNumber(input.value));
   const check = () => {
     const n = given();
@@ -108,7 +130,12 @@ export function numberField(value, about, changed) {
  */
 export function flagField(value, about, changed) {
   const input = h("input", { type: "checkbox", checked: value, aria: { label: about.name } });
-  return checkedField(input, () => input.checked, () => "", changed);
+  return checkedField(
+    input,
+    () => input.checked,
+    () => "",
+    changed,
+  );
 }
 
 /**
@@ -122,11 +149,14 @@ export function choiceField(value, about, changed) {
   const given = about.schema.enum;
   const at = given.findIndex((one) => jsonOf(one) === jsonOf(value));
   const choices = at < 0 && value !== undefined ? [value, ...given] : given;
-  const options = choices.map((one, i) => h("option", { value: String(i) }, plain(typeof one === "string" ? one : jsonOf(one))));
+  const options = choices.map((one, i) =>
+    h("option", { value: String(i) }, plain(typeof one === "string" ? one : jsonOf(one))),
+  );
   const input = h("select", { aria: { label: about.name } }, ...options);
   input.value = String(Math.max(at, 0));
   const chosen = () => choices[Number(input.value)];
-  const check = () => (given.some((one) => jsonOf(one) === jsonOf(chosen())) ? "" : "Choose one of those offered.");
+  const check = () =>
+    given.some((one) => jsonOf(one) === jsonOf(chosen())) ? "" : "Choose one of those offered.";
   return checkedField(input, chosen, check, changed);
 }
 
@@ -140,7 +170,13 @@ export function choiceField(value, about, changed) {
 export function jsonField(value, about, changed) {
   const first = jsonOf(value, 2) || "null";
   const rows = Math.min(14, Math.max(3, first.split("\n").length));
-  const input = h("textarea", { class: "sk-code", rows, value: first, spellcheck: false, aria: { label: `${plain(about.name)} as JSON` } });
+  const input = h("textarea", {
+    class: "sk-code",
+    rows,
+    value: first,
+    spellcheck: false,
+    aria: { label: `${plain(about.name)} as JSON` },
+  });
   input.defaultValue = first;
   let last = value;
   const read = () => {

@@ -29,8 +29,16 @@ import { blank, fieldFor, schemaOf } from "./schema.js";
  */
 export function formFor(schema, value, changed) {
   const whole = schema && Object.keys(schema).length ? schema : schemaOf(value);
-  const form = editorFor(whole, value, { name: "Value", schema: whole, needed: true }, { whole, changed: guarded(changed), depth: 0 });
-  return { ...form, el: h("div", { class: "sk-form", role: "group", aria: { label: "Edit" } }, form.el) };
+  const form = editorFor(
+    whole,
+    value,
+    { name: "Value", schema: whole, needed: true },
+    { whole, changed: guarded(changed), depth: 0 },
+  );
+  return {
+    ...form,
+    el: h("div", { class: "sk-form", role: "group", aria: { label: "Edit" } }, form.el),
+  };
 }
 
 /**
@@ -83,21 +91,46 @@ function recordField(value, about, context) {
     const first = given ? value[name] : blank(schema, context.whole);
     const editor = editorFor(schema, first, { name, schema, needed: required.has(name) }, context);
     // What was not given and is not needed stays away until somebody writes something there.
-    return { name, editor, schema, always: given || required.has(name), first: jsonOf(editor.value()) };
+    return {
+      name,
+      editor,
+      schema,
+      always: given || required.has(name),
+      first: jsonOf(editor.value()),
+    };
   });
   const rows = parts.map(({ name, editor, schema, always }) => {
-    const note = isRecord(schema) && schema.description ? h("p", { class: "sk-soft" }, schema.description) : null;
-    const label = h("span", {}, h("bdi", {}, name), !always && h("span", { class: "sk-soft" }, " (may stay empty)"));
-    return h("div", { class: "sk-field" }, h("div", { class: "sk-label", aria: { hidden: true } }, label), h("div", {}, editor.el, note));
+    const note =
+      isRecord(schema) && schema.description
+        ? h("p", { class: "sk-soft" }, schema.description)
+        : null;
+    const label = h(
+      "span",
+      {},
+      h("bdi", {}, name),
+      !always && h("span", { class: "sk-soft" }, " (may stay empty)"),
+    );
+    return h(
+      "div",
+      { class: "sk-field" },
+      h("div", { class: "sk-label", aria: { hidden: true } }, label),
+      h("div", {}, editor.el, note),
+    );
   });
   return {
     el: h("div", { class: "sk-record", role: "group", aria: { label: about.name } }, ...rows),
     value: () => {
-      const kept = parts.filter((part) => part.always || jsonOf(part.editor.value()) !== part.first);
+      const kept = parts.filter(
+        (part) => part.always || jsonOf(part.editor.value()) !== part.first,
+      );
       return Object.fromEntries(kept.map((part) => [part.name, part.editor.value()]));
     },
     problem: () => firstProblem(parts.map((part) => ({ ...part, about: part.name }))),
-    focus: (wrong) => focusFirst(parts.map((part) => part.editor), wrong),
+    focus: (wrong) =>
+      focusFirst(
+        parts.map((part) => part.editor),
+        wrong,
+      ),
   };
 }
 
@@ -113,14 +146,23 @@ function maybeField(value, about, inner, context) {
   const none = value === null || value === undefined;
   const editor = editorFor(inner, none ? blankOf(inner, context) : value, about, context);
   const place = h("div", { hidden: none }, editor.el);
-  const flag = h("input", { type: "checkbox", checked: !none, aria: { label: `${plain(about.name)}: give a value` } });
+  const flag = h("input", {
+    type: "checkbox",
+    checked: !none,
+    aria: { label: `${plain(about.name)}: give a value` },
+  });
   flag.addEventListener("change", () => {
     place.hidden = !flag.checked;
     if (flag.checked) editor.focus();
     context.changed();
   });
   return {
-    el: h("div", {}, h("label", { class: "sk-flag" }, flag, h("span", { class: "sk-soft" }, "give a value")), place),
+    el: h(
+      "div",
+      {},
+      h("label", { class: "sk-flag" }, flag, h("span", { class: "sk-soft" }, "give a value")),
+      place,
+    ),
     value: () => (flag.checked ? editor.value() : null),
     problem: () => (flag.checked ? editor.problem() : ""),
     focus: (wrong) => (flag.checked ? editor.focus(wrong) : flag.focus()),

@@ -72,14 +72,30 @@ export function listField(value, about, context) {
   /** @type {(one: any) => Row} */
   const make = (one) => {
     const simple = fieldFor(items, one, context.whole, context.depth).kind === "text";
-    const editor = editorFor(items, one, { name: "Item", schema: items, needed: true }, { ...context, changed });
+    const editor = editorFor(
+      items,
+      one,
+      { name: "Item", schema: items, needed: true },
+      { ...context, changed },
+    );
     const number = h("span", { class: "sk-label sk-num", aria: { hidden: true } });
     const look = { bare: true, local: true };
     const up = button("↑", () => move(row, -1), { ...look, title: "Move up" });
     const down = button("↓", () => move(row, 1), { ...look, title: "Move down" });
     const out = button("✕", () => remove(row), { ...look, title: "Remove" });
-    const el = h("li", { class: "sk-item" }, number, editor.el, h("span", { class: "sk-tools" }, up, down, out));
-    const checked = { ...editor, problem: () => editor.problem() || (simple && !editor.value().trim() ? "Write something or remove it." : "") };
+    const el = h(
+      "li",
+      { class: "sk-item" },
+      number,
+      editor.el,
+      h("span", { class: "sk-tools" }, up, down, out),
+    );
+    const checked = {
+      ...editor,
+      problem: () =>
+        editor.problem() ||
+        (simple && !editor.value().trim() ? "Write something or remove it." : ""),
+    };
     /** @type {Row} */
     const row = { editor: checked, el, number, up, down, out };
     el.addEventListener("keydown", (event) => {
@@ -87,7 +103,13 @@ export function listField(value, about, context) {
         event.preventDefault();
         event.stopPropagation();
         move(row, event.key === "ArrowUp" ? -1 : 1);
-      } else if (simple && event.key === "Enter" && !event.shiftKey && !event.isComposing && event.target instanceof HTMLTextAreaElement) {
+      } else if (
+        simple &&
+        event.key === "Enter" &&
+        !event.shiftKey &&
+        !event.isComposing &&
+        event.target instanceof HTMLTextAreaElement
+      ) {
         event.preventDefault();
         insert(rows.indexOf(row) + 1);
       }
@@ -103,15 +125,29 @@ export function listField(value, about, context) {
     changed();
     row.editor.focus();
   };
-  const add = button("Add", () => insert(rows.length), { local: true, aria: `Add an item to ${about.name}` });
+  const add = button("Add", () => insert(rows.length), {
+    local: true,
+    aria: `Add an item to ${about.name}`,
+  });
   rows = value.map(make);
   list.append(...rows.map((row) => row.el));
   arrange();
   const parts = () => rows.map((row, i) => ({ about: `item ${i + 1}`, editor: row.editor }));
   return {
-    el: h("div", { class: "sk-list-field" }, list, h("div", { class: "sk-row" }, add, hint, problemText)),
+    el: h(
+      "div",
+      { class: "sk-list-field" },
+      list,
+      h("div", { class: "sk-row" }, add, hint, problemText),
+    ),
     value: () => rows.map((row) => row.editor.value()),
     problem: () => check() || firstProblem(parts()),
-    focus: (wrong) => (rows.length ? focusFirst(rows.map((row) => row.editor), wrong) : add.focus()),
+    focus: (wrong) =>
+      rows.length
+        ? focusFirst(
+            rows.map((row) => row.editor),
+            wrong,
+          )
+        : add.focus(),
   };
 }

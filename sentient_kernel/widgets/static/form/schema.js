@@ -5,7 +5,15 @@ import { isRecord } from "./edits.js";
 /** @typedef {{[key: string]: any}} Schema */
 /** @typedef {{kind: "text" | "number" | "flag" | "choice" | "list" | "record" | "maybe" | "json", schema: Schema, inner?: Schema}} Field */
 
-const STATED = new Set(["title", "description", "default", "examples", "$defs", "definitions", "$schema"]);
+const STATED = new Set([
+  "title",
+  "description",
+  "default",
+  "examples",
+  "$defs",
+  "definitions",
+  "$schema",
+]);
 
 /**
  * Returns which field edits a value of this schema. What forms cannot do is edited as JSON.
@@ -23,13 +31,17 @@ export function fieldFor(given, value, whole, depth = 0) {
     const real = ways.filter((/** @type {Schema} */ way) => resolved(way, whole)?.type !== "null");
     if (real.length !== 1) return { kind: "json", schema };
     const inner = { ...resolved(real[0], whole), ...stated(schema) };
-    return real.length === ways.length ? fieldFor(inner, value, whole, depth) : { kind: "maybe", schema, inner };
+    return real.length === ways.length
+      ? fieldFor(inner, value, whole, depth)
+      : { kind: "maybe", schema, inner };
   }
   if (Array.isArray(schema.type)) {
     const real = schema.type.filter((/** @type {string} */ type) => type !== "null");
     if (real.length !== 1) return { kind: "json", schema };
     const inner = { ...schema, type: real[0] };
-    return real.length === schema.type.length ? fieldFor(inner, value, whole, depth) : { kind: "maybe", schema, inner };
+    return real.length === schema.type.length
+      ? fieldFor(inner, value, whole, depth)
+      : { kind: "maybe", schema, inner };
   }
   if (Array.isArray(schema.enum)) return { kind: "choice", schema };
   if ("const" in schema) return { kind: "choice", schema: { ...schema, enum: [schema.const] } };
@@ -42,7 +54,8 @@ export function fieldFor(given, value, whole, depth = 0) {
  * @returns {Field["kind"]}
  */
 function kindOf(schema, value) {
-  const fits = (/** @type {boolean} */ ok, /** @type {Field["kind"]} */ kind) => (value === undefined || ok ? kind : "json");
+  const fits = (/** @type {boolean} */ ok, /** @type {Field["kind"]} */ kind) =>
+    value === undefined || ok ? kind : "json";
   switch (schema.type) {
     case "string":
       return fits(typeof value === "string", "text");
@@ -54,7 +67,9 @@ function kindOf(schema, value) {
     case "array":
       return schema.items && !schema.prefixItems ? fits(Array.isArray(value), "list") : "json";
     case "object":
-      return schema.properties || (isRecord(value) && Object.keys(value).length) ? fits(isRecord(value), "record") : "json";
+      return schema.properties || (isRecord(value) && Object.keys(value).length)
+        ? fits(isRecord(value), "record")
+        : "json";
     default:
       return "json";
   }
@@ -72,7 +87,8 @@ function resolved(given, whole) {
     /** @type {any} */
     let next;
     if (typeof schema.$ref === "string") next = pointed(schema.$ref, whole);
-    else if (Array.isArray(schema.allOf) && schema.allOf.length === 1 && !schema.properties) next = schema.allOf[0];
+    else if (Array.isArray(schema.allOf) && schema.allOf.length === 1 && !schema.properties)
+      next = schema.allOf[0];
     else return schema;
     schema = isRecord(next) ? { ...next, ...stated(schema) } : undefined;
   }
@@ -85,8 +101,16 @@ function resolved(given, whole) {
  */
 function pointed(ref, whole) {
   if (!ref.startsWith("#")) return undefined; // nothing is fetched
-  const names = ref.slice(1).split("/").filter(Boolean).map((name) => decodeURIComponent(name).replace(/~1/g, "/").replace(/~0/g, "~"));
-  return names.reduce((/** @type {any} */ at, name) => (isRecord(at) && Object.hasOwn(at, name) ? at[name] : undefined), whole);
+  const names = ref
+    .slice(1)
+    .split("/")
+    .filter(Boolean)
+    .map((name) => decodeURIComponent(name).replace(/~1/g, "/").replace(/~0/g, "~"));
+  return names.reduce(
+    (/** @type {any} */ at, name) =>
+      isRecord(at) && Object.hasOwn(at, name) ? at[name] : undefined,
+    whole,
+  );
 }
 
 /** @param {Schema} schema */
@@ -106,10 +130,14 @@ export function schemaOf(value) {
   if (Array.isArray(value)) {
     const kinds = value.map(schemaOf);
     const first = JSON.stringify(kinds[0]);
-    return value.length && kinds.every((kind) => JSON.stringify(kind) === first) ? { type: "array", items: kinds[0] } : {};
+    return value.length && kinds.every((kind) => JSON.stringify(kind) === first)
+      ? { type: "array", items: kinds[0] }
+      : {};
   }
   if (!isRecord(value)) return {};
-  const properties = Object.fromEntries(Object.entries(value).map(([name, part]) => [name, schemaOf(part)]));
+  const properties = Object.fromEntries(
+    Object.entries(value).map(([name, part]) => [name, schemaOf(part)]),
+  );
   return { type: "object", properties, required: Object.keys(value) };
 }
 
@@ -126,13 +154,22 @@ export function blank(given, whole, depth = 0) {
   if ("const" in schema) return schema.const;
   if (Array.isArray(schema.enum)) return schema.enum[0];
   const ways = schema.anyOf ?? schema.oneOf;
-  if (ways) return ways.some((/** @type {Schema} */ way) => way.type === "null") ? null : blank(ways[0], whole, depth + 1);
-  const type = Array.isArray(schema.type) ? (schema.type.includes("null") ? "null" : schema.type[0]) : schema.type;
+  if (ways)
+    return ways.some((/** @type {Schema} */ way) => way.type === "null")
+      ? null
+      : blank(ways[0], whole, depth + 1);
+  const type = Array.isArray(schema.type)
+    ? schema.type.includes("null")
+      ? "null"
+      : schema.type[0]
+    : schema.type;
   if (type === "string") return "";
   if (type === "number" || type === "integer") return Math.max(schema.minimum ?? 0, 0);
   if (type === "boolean") return false;
   if (type === "array") return [];
   if (type !== "object" || depth > 6) return null;
-  const required = Object.entries(schema.properties ?? {}).filter(([name]) => schema.required?.includes(name));
+  const required = Object.entries(schema.properties ?? {}).filter(([name]) =>
+    schema.required?.includes(name),
+  );
   return Object.fromEntries(required.map(([name, part]) => [name, blank(part, whole, depth + 1)]));
 }

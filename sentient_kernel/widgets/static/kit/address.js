@@ -9,7 +9,12 @@ import { h, outside } from "./kit.js";
  */
 export function addressText(uri) {
   if (!mayFollow(uri)) return outside(uri, "sk-code");
-  return h("a", { href: uri, rel: "noopener noreferrer", target: "_blank" }, outside(uri), heard(" (opens a new tab)"));
+  return h(
+    "a",
+    { href: uri, rel: "noopener noreferrer", target: "_blank" },
+    outside(uri),
+    heard(" (opens a new tab)"),
+  );
 }
 
 /**
@@ -18,7 +23,12 @@ export function addressText(uri) {
  * @returns {boolean}
  */
 export function mayFollow(uri) {
-  if (!/^https?:\/\/[!-~]+$/i.test(uri) || /["'<>\\^`{|}]/.test(uri) || /^https?:\/\/[^/?#]*@/i.test(uri)) return false;
+  if (
+    !/^https?:\/\/[!-~]+$/i.test(uri) ||
+    /["'<>\\^`{|}]/.test(uri) ||
+    /^https?:\/\/[^/?#]*@/i.test(uri)
+  )
+    return false;
   try {
     return new URL(uri).hostname !== "";
   } catch {

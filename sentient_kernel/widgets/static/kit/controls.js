@@ -39,7 +39,8 @@ export function button(label, act, { main, bare, aria, title, local, disabled } 
       busyButtons.delete(el);
       el.removeAttribute("aria-busy");
       settle(el);
-      if (focused && document.activeElement === document.body && !el.disabled) el.focus({ preventScroll: true });
+      if (focused && document.activeElement === document.body && !el.disabled)
+        el.focus({ preventScroll: true });
     };
     return done.then(after, (error) => {
       after();
@@ -53,7 +54,18 @@ export function button(label, act, { main, bare, aria, title, local, disabled } 
   };
   const name = typeof aria === "string" ? { label: aria } : aria;
   const look = main ? "sk-main" : bare ? "sk-bare" : undefined;
-  const el = h("button", { type: "button", class: look, aria: name, title, on: { click: press }, data: local ? {} : { skDo: "" } }, label);
+  const el = h(
+    "button",
+    {
+      type: "button",
+      class: look,
+      aria: name,
+      title,
+      on: { click: press },
+      data: local ? {} : { skDo: "" },
+    },
+    label,
+  );
   if (context) buttonLinks.set(el, context.link);
   if (disabled) offButtons.add(el);
   settle(el);

@@ -14,7 +14,17 @@ const JOINT =
   /(?<=[\p{So}\p{Sm}\p{Sk}\u203c\u2049\u3030\u303d])[\ufe0e\ufe0f]|(?<=[0-9#*])[\ufe0e\ufe0f](?=\u20e3)|(?<=(?![\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}])(?![\u0000-\u007f])[\p{L}\p{M}])[\u200c\u200d](?=(?![\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}])(?![\u0000-\u007f])[\p{L}\p{M}])|(?<=[\p{So}\p{Sk}]|[\p{So}\p{Sm}\p{Sk}\u203c\u2049\u3030\u303d]\ufe0f)\u200d(?=[\p{So}\p{Sm}])|(?<=[\u1820-\u18aa])[\u180b-\u180d]|(?<=(?=\p{Lo})[\u3400-\u9fff\u{20000}-\u{10ffff}])[\ufe00-\ufe0d\u{e0100}-\u{e01ef}]/uy;
 const BLANKS = /(?! )[^\S\n\t]|[\u2800\p{Cn}\p{Co}]/gu;
 const FOCUSABLE = new Set(["A", "BUTTON", "INPUT", "SELECT", "SUMMARY", "TEXTAREA"]);
-const AS_PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "open", "selected", "readOnly", "indeterminate", "spellcheck"]);
+const AS_PROPERTIES = new Set([
+  "value",
+  "checked",
+  "disabled",
+  "hidden",
+  "open",
+  "selected",
+  "readOnly",
+  "indeterminate",
+  "spellcheck",
+]);
 const SAFE_LINK = /^(https?:\/\/|mailto:|#)/i;
 
 /**
@@ -25,7 +35,9 @@ const SAFE_LINK = /^(https?:\/\/|mailto:|#)/i;
 export function plain(value) {
   return String(value ?? "")
     .replace(/\r\n/g, "\n")
-    .replace(HIDDEN_CHARACTERS, (c, at, whole) => ((JOINT.lastIndex = at), JOINT.test(whole)) ? c : named(c));
+    .replace(HIDDEN_CHARACTERS, (c, at, whole) =>
+      ((JOINT.lastIndex = at), JOINT.test(whole)) ? c : named(c),
+    );
 }
 
 /**
@@ -34,7 +46,10 @@ export function plain(value) {
  * @returns {string}
  */
 export function exact(value) {
-  return String(value ?? "").replace(/\r\n/g, "\n").replace(HIDDEN_CHARACTERS, named).replace(BLANKS, named);
+  return String(value ?? "")
+    .replace(/\r\n/g, "\n")
+    .replace(HIDDEN_CHARACTERS, named)
+    .replace(BLANKS, named);
 }
 
 /**
@@ -61,13 +76,18 @@ export function h(tag, props = {}, ...children) {
     if (key === "class") el.className = value;
     else if (key === "text") el.textContent = plain(value);
     else if (key === "style") el.style.cssText = value;
-    else if (key === "on") for (const [type, act] of Object.entries(value)) listen(el, type, /** @type {any} */ (act));
-    else if (key === "data") for (const [k, v] of Object.entries(value)) v != null && (el.dataset[k] = String(v));
-    else if (key === "aria") for (const [k, v] of Object.entries(value)) v != null && el.setAttribute(`aria-${k.toLowerCase()}`, plain(v));
+    else if (key === "on")
+      for (const [type, act] of Object.entries(value)) listen(el, type, /** @type {any} */ (act));
+    else if (key === "data")
+      for (const [k, v] of Object.entries(value)) v != null && (el.dataset[k] = String(v));
+    else if (key === "aria")
+      for (const [k, v] of Object.entries(value))
+        v != null && el.setAttribute(`aria-${k.toLowerCase()}`, plain(v));
     else if (AS_PROPERTIES.has(key)) /** @type {any} */ (el)[key] = value;
     else setAttribute(el, key, value);
   }
-  if (FOCUSABLE.has(el.tagName) || el.hasAttribute("tabindex")) el.dataset.lmSuppressShortcuts = "true";
+  if (FOCUSABLE.has(el.tagName) || el.hasAttribute("tabindex"))
+    el.dataset.lmSuppressShortcuts = "true";
   for (const child of children.flat()) {
     if (child === null || child === undefined || child === false) continue;
     el.append(child instanceof Node ? child : plain(child));
@@ -95,11 +115,13 @@ export function svg(tag, attributes = {}, ...children) {
  * @param {any} value
  */
 function setAttribute(el, name, value) {
-  if (/^on|^src|^formaction$/i.test(name)) throw new TypeError(`the attribute ${name} is not for views`);
+  if (/^on|^src|^formaction$/i.test(name))
+    throw new TypeError(`the attribute ${name} is not for views`);
   if (value === false) return;
   if (name === "href") {
     if (!SAFE_LINK.test(String(value).trim())) return; // the words stay, the link does not
-    if (!String(value).startsWith("#")) el.setAttribute("rel", "noopener noreferrer"), el.setAttribute("target", "_blank");
+    if (!String(value).startsWith("#"))
+      (el.setAttribute("rel", "noopener noreferrer"), el.setAttribute("target", "_blank"));
   }
   el.setAttribute(name, value === true ? "" : name === "title" ? plain(value) : String(value));
 }
@@ -141,9 +163,17 @@ export function outside(value, name) {
  * @returns {void}
  */
 export function fill(el, ...children) {
-  const wanted = /** @type {(Node | string | number)[]} */ (children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+  const wanted = /** @type {(Node | string | number)[]} */ (
+    children.flat().filter((c) => c !== null && c !== undefined && c !== false)
+  );
   const held = [...el.childNodes].filter((node) => !isRemark(node));
-  const same = wanted.length === held.length && wanted.every((c, i) => (c instanceof Node ? c === held[i] : held[i] instanceof Text && /** @type {Text} */ (held[i]).data === plain(c)));
+  const same =
+    wanted.length === held.length &&
+    wanted.every((c, i) =>
+      c instanceof Node
+        ? c === held[i]
+        : held[i] instanceof Text && /** @type {Text} */ (held[i]).data === plain(c),
+    );
   if (same) return;
   const back = focusKeeper(el);
   el.replaceChildren(...wanted.map((c) => (c instanceof Node ? c : plain(c))));
@@ -176,7 +206,7 @@ export function reachable(el) {
   const scrolls = el.scrollHeight > el.clientHeight + 1;
   if (scrolls === el.hasAttribute("tabindex")) return;
   el.toggleAttribute("tabindex", scrolls);
-  if (scrolls) (el.tabIndex = 0), (el.dataset.lmSuppressShortcuts = "true");
+  if (scrolls) ((el.tabIndex = 0), (el.dataset.lmSuppressShortcuts = "true"));
 }
 
 /** @type {WeakMap<Element, Map<string, HTMLElement>>} */
@@ -231,7 +261,9 @@ function isRemark(node) {
 export function focusKeeper(el) {
   const active = document.activeElement;
   if (!(active instanceof HTMLElement) || !el.contains(active) || active === el) return () => {};
-  const marks = active instanceof HTMLTextAreaElement || (active instanceof HTMLInputElement && active.type === "text");
+  const marks =
+    active instanceof HTMLTextAreaElement ||
+    (active instanceof HTMLInputElement && active.type === "text");
   const range = marks ? [active.selectionStart, active.selectionEnd] : null;
   return () => {
     if (document.activeElement === active || !active.isConnected) return;

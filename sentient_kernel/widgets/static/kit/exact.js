@@ -5,7 +5,10 @@ const INT_MARK = "$int";
 const JSON_TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const WHOLE_NUMBER = /^-?\d+$/;
 const BIG_SIGN = `\u0001${Math.random().toString(36).slice(2)}:`; // stands before digits while they are a text; nobody's text begins so
-const BIG_WRITTEN = new RegExp(`"${JSON.stringify(BIG_SIGN).slice(1, -1).replace(/\\/g, "\\\\")}(-?\\d+)"`, "g");
+const BIG_WRITTEN = new RegExp(
+  `"${JSON.stringify(BIG_SIGN).slice(1, -1).replace(/\\/g, "\\\\")}(-?\\d+)"`,
+  "g",
+);
 
 /**
  * Returns the number that digits stand for, exactly.
@@ -50,7 +53,12 @@ export function toKernel(value) {
  * @returns {string}
  */
 export function jsonOf(value, indent) {
-  const written = JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${BIG_SIGN}${part}` : part), indent) ?? "";
+  const written =
+    JSON.stringify(
+      value,
+      (_, part) => (typeof part === "bigint" ? `${BIG_SIGN}${part}` : part),
+      indent,
+    ) ?? "";
   return written.replace(BIG_WRITTEN, "$1");
 }
 
@@ -69,7 +77,9 @@ export function parsedJson(text) {
     return JSON.stringify(`${BIG_SIGN}${token}`);
   });
   const revived = (/** @type {string} */ _, /** @type {any} */ part) =>
-    typeof part === "string" && part.startsWith(BIG_SIGN) ? BigInt(part.slice(BIG_SIGN.length)) : part;
+    typeof part === "string" && part.startsWith(BIG_SIGN)
+      ? BigInt(part.slice(BIG_SIGN.length))
+      : part;
   return large ? JSON.parse(sure, revived) : near;
 }
 

@@ -87,7 +87,8 @@ export function guard(el, where, link, draw) {
     begin();
     // The button that was pressed is gone; whoever works by keyboard goes on in the view.
     const next = el.querySelector("button, input, summary, [tabindex='0']");
-    if (next instanceof HTMLElement && document.activeElement === document.body) next.focus({ preventScroll: true });
+    if (next instanceof HTMLElement && document.activeElement === document.body)
+      next.focus({ preventScroll: true });
   };
   begin();
 }
@@ -98,7 +99,8 @@ export function guard(el, where, link, draw) {
  * @returns {[string, string]}
  */
 export function told(error) {
-  if (error instanceof Error) return [(error.message || error.name).slice(0, 2000), (error.stack ?? "").slice(0, 8000)];
+  if (error instanceof Error)
+    return [(error.message || error.name).slice(0, 2000), (error.stack ?? "").slice(0, 8000)];
   return [String(error).slice(0, 2000), ""];
 }
 

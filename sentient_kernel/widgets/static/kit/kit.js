@@ -30,7 +30,11 @@ export function mount(name, draw) {
       const ends = new AbortController();
       const link = new Link(model, ends.signal);
       const store = new Store();
-      const root = h("div", { class: "sk-root", data: { skView: name } }, h("p", { class: "sk-loading" }, "Loading…"));
+      const root = h(
+        "div",
+        { class: "sk-root", data: { skView: name } },
+        h("p", { class: "sk-loading" }, "Loading…"),
+      );
       const banner = h("p", { class: "sk-gone", role: "status" });
       el.append(h("div", { class: "sk-mount" }, banner, root));
       isolateKeys(root, ends.signal);
@@ -100,12 +104,18 @@ function isolateKeys(root, signal) {
  */
 function showAlive(alive, root, banner, store, link) {
   const run = store.state?.run?.id; // what is kept of it beside this view says so too, but is hidden by it
-  const back = run && h("span", { class: "sk-soft" }, " · ", h("code", {}, `wb.run('${run}')`), " shows it again");
+  const back =
+    run &&
+    h("span", { class: "sk-soft" }, " · ", h("code", {}, `wb.run('${run}')`), " shows it again");
   banner.classList.toggle("sk-closed", link.closed); // somebody closed it on purpose: nothing to be alarmed at
-  fill(banner, !alive && [link.closed ? "Workbench closed: read only" : "Kernel gone: read only", back]);
+  fill(
+    banner,
+    !alive && [link.closed ? "Workbench closed: read only" : "Kernel gone: read only", back],
+  );
   root.classList.toggle("sk-dead", !alive);
   store.stopped = alive ? null : store.now();
-  for (const el of root.querySelectorAll("button[data-sk-do]")) settle(/** @type {HTMLButtonElement} */ (el), link);
+  for (const el of root.querySelectorAll("button[data-sk-do]"))
+    settle(/** @type {HTMLButtonElement} */ (el), link);
 }
 
 /**
@@ -121,7 +131,12 @@ function hideKept(store, name, signal) {
   const hide = (/** @type {string} */ id) => {
     const kept = `[data-kept="${CSS.escape(id)}"]`;
     // A cell's output that holds a live view too is never hidden whole.
-    text(style, id ? `${kept},.jp-OutputArea-child:has(${kept}):not(:has([data-sk-view])){display:none!important}` : "");
+    text(
+      style,
+      id
+        ? `${kept},.jp-OutputArea-child:has(${kept}):not(:has([data-sk-view])){display:none!important}`
+        : "",
+    );
   };
   store.select((state) => (state ? (state.run?.id ?? name) : ""), hide, signal);
 }

@@ -86,16 +86,32 @@ export class Link {
    * @throws {Refusal} a sentence: why it was refused, or that no answer came
    */
   ask(message, ms = 10_000) {
-    if (this.closed) return Promise.reject(new Refusal("The workbench is closed, so nothing was sent.", "Run the notebook's cells again."));
-    if (!this.alive) return Promise.reject(new Refusal("The kernel is gone, so nothing was sent.", "Run the cell again."));
+    if (this.closed)
+      return Promise.reject(
+        new Refusal(
+          "The workbench is closed, so nothing was sent.",
+          "Run the notebook's cells again.",
+        ),
+      );
+    if (!this.alive)
+      return Promise.reject(
+        new Refusal("The kernel is gone, so nothing was sent.", "Run the cell again."),
+      );
     const id = `${this.page}-r${++this.asked}`;
     if (!this.send({ kind: "do", ...message, id })) {
-      return Promise.reject(new Refusal("The kernel cannot be reached, so nothing was sent.", "Run the cell again."));
+      return Promise.reject(
+        new Refusal("The kernel cannot be reached, so nothing was sent.", "Run the cell again."),
+      );
     }
     return new Promise((resolve, reject) => {
       const late = () => {
         this.open.delete(id);
-        reject(new Refusal(`No answer from the kernel within ${Math.round(ms / 1000)} s.`, "It may still come; what is shown here is up to date."));
+        reject(
+          new Refusal(
+            `No answer from the kernel within ${Math.round(ms / 1000)} s.`,
+            "It may still come; what is shown here is up to date.",
+          ),
+        );
       };
       const timer = setTimeout(late, ms);
       this.open.set(id, {
@@ -138,7 +154,14 @@ export class Link {
     const request = this.open.get(message.id);
     this.open.delete(message.id);
     if (message.ok) request?.done(message);
-    else request?.fail(new Refusal(message.message || "The kernel refused, without saying why.", message.hint, true));
+    else
+      request?.fail(
+        new Refusal(
+          message.message || "The kernel refused, without saying why.",
+          message.hint,
+          true,
+        ),
+      );
   }
 
   /** @private */
@@ -161,7 +184,10 @@ export class Link {
     this.alive = alive;
     if (!alive) {
       const who = this.closed ? "The workbench was closed" : "The kernel is gone";
-      const error = new Refusal(`${who}; whether this was done is not known.`, "Look at the run when it is back.");
+      const error = new Refusal(
+        `${who}; whether this was done is not known.`,
+        "Look at the run when it is back.",
+      );
       for (const request of this.open.values()) request.fail(error);
       this.open.clear();
     }

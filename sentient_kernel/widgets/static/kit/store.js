@@ -51,10 +51,12 @@ export class Store {
     this.n = message.n ?? null;
     this.clock(message.now);
     if (whole) {
-      this.state = this.state ? alike(this.state, withEnds(message.state)) : withEnds(message.state);
+      this.state = this.state
+        ? alike(this.state, withEnds(message.state))
+        : withEnds(message.state);
     } else if (message.kind === "patch") {
       const next = patched(this.state, message);
-      if (!next) return (this.n = null), false;
+      if (!next) return ((this.n = null), false);
       this.state = next;
     }
     if (whole || message.kind === "patch") this.schedule();
@@ -155,7 +157,13 @@ function redraw(selection, state) {
   const value = selection.selector(state);
   const last = selection.last;
   if (Object.is(value, last)) return;
-  if (Array.isArray(value) && Array.isArray(last) && value.length === last.length && value.every((v, i) => Object.is(v, last[i]))) return;
+  if (
+    Array.isArray(value) &&
+    Array.isArray(last) &&
+    value.length === last.length &&
+    value.every((v, i) => Object.is(v, last[i]))
+  )
+    return;
   selection.last = value;
   selection.draw(value);
 }
@@ -222,7 +230,9 @@ function lengthened(held, offset, more) {
  */
 function points(text) {
   let pairs = 0;
-  for (let i = 0; i < text.length; i++) if ((text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) pairs++;
+  for (let i = 0; i < text.length; i++)
+    if ((text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00)
+      pairs++;
   return text.length - pairs;
 }
 
@@ -246,7 +256,12 @@ function withEnds(state) {
   if (!state.texts) return state;
   /** @type {[string, any][]} */
   const texts = Object.entries(state.texts);
-  return { ...state, texts: Object.fromEntries(texts.map(([by, t]) => [by, { ...t, end: (t.at ?? 0) + points(t.text) }])) };
+  return {
+    ...state,
+    texts: Object.fromEntries(
+      texts.map(([by, t]) => [by, { ...t, end: (t.at ?? 0) + points(t.text) }]),
+    ),
+  };
 }
 
 /**
@@ -257,7 +272,14 @@ function withEnds(state) {
  */
 function alike(old, now) {
   if (Object.is(old, now)) return old;
-  if (!old || !now || typeof old !== "object" || typeof now !== "object" || Array.isArray(old) !== Array.isArray(now)) return now;
+  if (
+    !old ||
+    !now ||
+    typeof old !== "object" ||
+    typeof now !== "object" ||
+    Array.isArray(old) !== Array.isArray(now)
+  )
+    return now;
   if (Array.isArray(now) && now.length > 1000) return now; // events: one that grows, compared by its length
   const names = Object.keys(now);
   let same = names.length === Object.keys(old).length;

@@ -47,12 +47,18 @@ export function virtual(el, { row = 24, count: countRows, draw, label }) {
       let one = rows.get(index);
       const fresh = !one;
       if (!one) {
-        one = h("div", { class: "sk-vrow", role: "listitem", aria: { posinset: index + 1 }, style: `height:${row}px` });
+        one = h("div", {
+          class: "sk-vrow",
+          role: "listitem",
+          aria: { posinset: index + 1 },
+          style: `height:${row}px`,
+        });
         rows.set(index, one);
       }
       const top = `translateY(${index * row + squeezed}px)`;
       if (one.style.transform !== top) one.style.transform = top;
-      if (one.getAttribute("aria-setsize") !== String(n)) one.setAttribute("aria-setsize", String(n));
+      if (one.getAttribute("aria-setsize") !== String(n))
+        one.setAttribute("aria-setsize", String(n));
       if (fresh || again) draw(index, one);
       if (fresh) before ? before.after(one) : sizer.prepend(one);
       before = one;
@@ -89,7 +95,14 @@ export function virtual(el, { row = 24, count: countRows, draw, label }) {
   listen(el, "keydown", (/** @type {KeyboardEvent} */ event) => {
     if (event.target !== el || event.ctrlKey || event.metaKey || event.altKey) return;
     const first = firstRow();
-    const goal = { ArrowDown: first + 1, ArrowUp: first - 1, PageDown: first + fits() - 1, PageUp: first - fits() + 1, Home: 0, End: n - 1 }[event.key];
+    const goal = {
+      ArrowDown: first + 1,
+      ArrowUp: first - 1,
+      PageDown: first + fits() - 1,
+      PageUp: first - fits() + 1,
+      Home: 0,
+      End: n - 1,
+    }[event.key];
     if (goal === undefined) return;
     event.preventDefault();
     to(goal);

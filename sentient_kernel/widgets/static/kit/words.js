@@ -8,9 +8,14 @@
  */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "";
-  if (seconds < 59.95) return seconds < 9.95 ? `${Math.max(seconds, 0).toFixed(1)} s` : `${seconds.toFixed(0)} s`;
+  if (seconds < 59.95)
+    return seconds < 9.95 ? `${Math.max(seconds, 0).toFixed(1)} s` : `${seconds.toFixed(0)} s`;
   const whole = Math.round(seconds);
-  for (const [big, small, size, part] of /** @type {[string, string, number, number][]} */ ([["d", "h", 86400, 3600], ["h", "min", 3600, 60], ["min", "s", 60, 1]])) {
+  for (const [big, small, size, part] of /** @type {[string, string, number, number][]} */ ([
+    ["d", "h", 86400, 3600],
+    ["h", "min", 3600, 60],
+    ["min", "s", 60, 1],
+  ])) {
     if (whole < size) continue;
     const rest = Math.floor((whole % size) / part);
     return `${Math.floor(whole / size)} ${big}${rest ? ` ${rest} ${small}` : ""}`;
@@ -25,7 +30,10 @@ export function duration(seconds) {
  */
 export function roughly(seconds) {
   if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "";
-  return duration(seconds < 59.95 ? Math.max(10, Math.floor(seconds)) : seconds).replace(/^10 s$/, `${Math.max(0, Math.floor(seconds))} s`);
+  return duration(seconds < 59.95 ? Math.max(10, Math.floor(seconds)) : seconds).replace(
+    /^10 s$/,
+    `${Math.max(0, Math.floor(seconds))} s`,
+  );
 }
 
 /**
@@ -34,7 +42,9 @@ export function roughly(seconds) {
  * @returns {string}
  */
 export function moment(ms) {
-  return ms === null || ms === undefined ? "" : `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+  return ms === null || ms === undefined
+    ? ""
+    : `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
 /**

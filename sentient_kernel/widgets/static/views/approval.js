@@ -1,6 +1,18 @@
 // @ts-check
 // A question to a person: what is asked, exactly what would be done, and the ways to answer.
-import { button, duration, enable, fill, guard, h, moment, outside, Refusal, roughly, text } from "../kit/kit.js";
+import {
+  button,
+  duration,
+  enable,
+  fill,
+  guard,
+  h,
+  moment,
+  outside,
+  Refusal,
+  roughly,
+  text,
+} from "../kit/kit.js";
 import { countEdits } from "../form/edits.js";
 import { fromKernel, toKernel } from "../kit/exact.js";
 import { formFor } from "../form/form.js";
@@ -38,7 +50,12 @@ const OVER_SENTENCE = "This question is not open any more.";
  * @returns {HTMLElement} a region Approval
  */
 export function approvalCard(store, link, id, signal) {
-  const el = h("div", { class: "sk-ask", role: "region", aria: { label: "Approval" }, data: { approval: id } });
+  const el = h("div", {
+    class: "sk-ask",
+    role: "region",
+    aria: { label: "Approval" },
+    data: { approval: id },
+  });
   guard(el, "approval", link, () => drawCard(el, store, link, id, signal));
   return el;
 }
@@ -97,7 +114,14 @@ function drawCard(el, store, link, id, signal) {
     others.forEach((one) => enable(one, false));
     refused = "";
     try {
-      const message = { kind: "do", what: "decide", approval: id, run: asked.run, decision, digest: asked.digest };
+      const message = {
+        kind: "do",
+        what: "decide",
+        approval: id,
+        run: asked.run,
+        decision,
+        digest: asked.digest,
+      };
       await link.ask({ ...message, edited: false, payload: null, reason: "", ...given });
     } catch (error) {
       // The buttons and what stands beside them go when the question is over; that this answer did not count stays to be read.
@@ -113,25 +137,39 @@ function drawCard(el, store, link, id, signal) {
     if (within) outcome.focus({ preventScroll: true });
   };
 
-  const approve = button("Approve", async () => {
-    closeEditor();
-    const edited = edits() > 0;
-    await decide("approve", edited ? { edited, payload: toKernel(draft) } : {});
-  }, { main: true });
+  const approve = button(
+    "Approve",
+    async () => {
+      closeEditor();
+      const edited = edits() > 0;
+      await decide("approve", edited ? { edited, payload: toKernel(draft) } : {});
+    },
+    { main: true },
+  );
   const edit = button("Edit", async () => {
     if (editor) return closeEditor();
     editor = formFor(shown.form, draft, relabel);
     showWhat();
     editor.focus();
   });
-  const undo = button("Undo edits", () => {
-    draft = shown.payload;
-    editor = null;
-    showWhat();
-    edit.focus();
-  }, { bare: true, local: true });
+  const undo = button(
+    "Undo edits",
+    () => {
+      draft = shown.payload;
+      editor = null;
+      showWhat();
+      edit.focus();
+    },
+    { bare: true, local: true },
+  );
 
-  const reason = h("input", { type: "text", class: "sk-grow", placeholder: "Why not? (may stay empty)", maxlength: 2000, aria: { label: "Reason" } });
+  const reason = h("input", {
+    type: "text",
+    class: "sk-grow",
+    placeholder: "Why not? (may stay empty)",
+    maxlength: 2000,
+    aria: { label: "Reason" },
+  });
   const send = button("Reject", () => decide("reject", { reason: reason.value.trim() }));
   const keep = button("Back", () => rejecting(false), { bare: true, local: true });
   const reasonRow = h("div", { class: "sk-row sk-reason", hidden: true }, reason, send, keep);
@@ -141,18 +179,37 @@ function drawCard(el, store, link, id, signal) {
     reject.setAttribute("aria-expanded", String(on));
     (on ? reason : reject).focus();
   };
-  const reject = button("Reject…", () => rejecting(true), { aria: { label: "Reject", expanded: "false" } });
+  const reject = button("Reject…", () => rejecting(true), {
+    aria: { label: "Reject", expanded: "false" },
+  });
   reasonRow.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
     rejecting(false);
   });
-  const digest = h("code", { class: "sk-soft", title: "Of exactly what is shown: an answer counts for this and nothing else" });
-  const answers = h("div", { class: "sk-row sk-answers" }, approve, edit, undo, reject, h("span", { class: "sk-gap" }), timing, kind, digest);
+  const digest = h("code", {
+    class: "sk-soft",
+    title: "Of exactly what is shown: an answer counts for this and nothing else",
+  });
+  const answers = h(
+    "div",
+    { class: "sk-row sk-answers" },
+    approve,
+    edit,
+    undo,
+    reject,
+    h("span", { class: "sk-gap" }),
+    timing,
+    kind,
+    digest,
+  );
 
   const times = () => {
     if (!shown) return;
-    const left = shown.expires === null || shown.expires === undefined ? null : (shown.expires - store.now()) / 1000;
+    const left =
+      shown.expires === null || shown.expires === undefined
+        ? null
+        : (shown.expires - store.now()) / 1000;
     text(timing, left === null ? "" : left > 0 ? `expires in ${roughly(left)}` : "expired");
     timing.classList.toggle("sk-bad", left !== null && left < 60);
   };
@@ -169,38 +226,69 @@ function drawCard(el, store, link, id, signal) {
     if (refused) text(note, `Your answer was not recorded. ${refused}`);
     const [sign, colour, word] = ANSWER_WORDS[status] ?? ["–", "soft", status];
     const who = shown.by ? [" by ", outside(shown.by)] : [];
-    const waited = shown.decided && shown.requested ? ` after ${duration((shown.decided - shown.requested) / 1000)}` : "";
-    const when = shown.decided ? h("span", { class: "sk-soft sk-num" }, ` · ${moment(shown.decided)}${waited}`) : null;
+    const waited =
+      shown.decided && shown.requested
+        ? ` after ${duration((shown.decided - shown.requested) / 1000)}`
+        : "";
+    const when = shown.decided
+      ? h("span", { class: "sk-soft sk-num" }, ` · ${moment(shown.decided)}${waited}`)
+      : null;
     const why = shown.reason ? h("span", {}, ": ", outside(shown.reason)) : null;
     const sure = recorded ? h("span", { class: "sk-soft" }, " · recorded") : null;
     const said = h("span", { class: `sk-${colour}` }, h("b", {}, `${sign} ${word}`));
     fill(outcome, said, ...who, why, when, sure);
-    const after = shown.status === "edited" && shown.answer !== null ? shown.answer : recorded === "edited" ? draft : shown.payload;
+    const after =
+      shown.status === "edited" && shown.answer !== null
+        ? shown.answer
+        : recorded === "edited"
+          ? draft
+          : shown.payload;
     const whole = payloadView(shown.payload, after);
-    fill(what, shown.payload === null ? null : h("details", {}, h("summary", { class: "sk-soft" }, "What was asked"), whole));
+    fill(
+      what,
+      shown.payload === null
+        ? null
+        : h("details", {}, h("summary", { class: "sk-soft" }, "What was asked"), whole),
+    );
   };
 
   fill(el, question, outcome, note, what, answers, reasonRow);
-  store.select((state) => state.approvals?.[id], (/** @type {any} */ told) => {
-    if (!told) return; // its card is being taken away
-    const approval = { ...told, payload: fromKernel(told.payload), answer: fromKernel(told.answer), form: fromKernel(told.form) };
-    const other = shown && shown.digest !== approval.digest;
-    if (!shown || other) {
-      if (shown && countEdits(shown.payload, editor ? editor.value() : draft)) text(note, "The question has changed meanwhile; your edits of the old one were put aside.");
-      draft = approval.payload;
-      editor = null;
-      recorded = refused = "";
-    }
-    const settled = shown?.status === approval.status && !other;
-    shown = approval;
-    fill(question, h("strong", {}, outside(approval.question)));
-    text(kind, ASK_WORDS[approval.ask] ?? approval.ask);
-    edit.hidden = approval.ask === "open"; // what a run from elsewhere names stands as it is
-    text(digest, approval.digest ? `${approval.digest.slice(0, 4)}·${approval.digest.slice(4, 8)}` : "");
-    digest.title = approval.digest;
-    times();
-    if (!settled || approval.status !== "open") showState();
-  }, signal);
+  store.select(
+    (state) => state.approvals?.[id],
+    (/** @type {any} */ told) => {
+      if (!told) return; // its card is being taken away
+      const approval = {
+        ...told,
+        payload: fromKernel(told.payload),
+        answer: fromKernel(told.answer),
+        form: fromKernel(told.form),
+      };
+      const other = shown && shown.digest !== approval.digest;
+      if (!shown || other) {
+        if (shown && countEdits(shown.payload, editor ? editor.value() : draft))
+          text(
+            note,
+            "The question has changed meanwhile; your edits of the old one were put aside.",
+          );
+        draft = approval.payload;
+        editor = null;
+        recorded = refused = "";
+      }
+      const settled = shown?.status === approval.status && !other;
+      shown = approval;
+      fill(question, h("strong", {}, outside(approval.question)));
+      text(kind, ASK_WORDS[approval.ask] ?? approval.ask);
+      edit.hidden = approval.ask === "open"; // what a run from elsewhere names stands as it is
+      text(
+        digest,
+        approval.digest ? `${approval.digest.slice(0, 4)}·${approval.digest.slice(4, 8)}` : "",
+      );
+      digest.title = approval.digest;
+      times();
+      if (!settled || approval.status !== "open") showState();
+    },
+    signal,
+  );
   store.tick(times, signal);
 }
 

@@ -53,7 +53,13 @@ export function reportSentence(claim, citations, choose) {
   const look = verdict === "supported" ? undefined : "sk-weak";
   const [, start, end] = /^(.*\s)(\S{1,24})$/s.exec(claim.text) ?? [null, claim.text, ""];
   // The last word and the first mark stay together: no mark stands alone at the beginning of a line.
-  const joined = h("span", { class: "sk-nowrap" }, h("span", { class: look }, end), marks.length > 0 && "\u00a0", marks[0]);
+  const joined = h(
+    "span",
+    { class: "sk-nowrap" },
+    h("span", { class: look }, end),
+    marks.length > 0 && "\u00a0",
+    marks[0],
+  );
   const words = h(
     "bdi",
     {},
@@ -118,7 +124,8 @@ export function reportSections(report, citations, sentence) {
     citations,
   )) {
     const title = reportPart(report, group[0].part);
-    if (title && title !== above) out.push(h("div", { class: "sk-h", role: "heading", aria: { level: "3" } }, outside(title)));
+    if (title && title !== above)
+      out.push(h("div", { class: "sk-h", role: "heading", aria: { level: "3" } }, outside(title)));
     above = title;
     out.push(h("p", {}, group.map(sentence)));
   }
@@ -140,7 +147,9 @@ export function reportSections(report, citations, sentence) {
     );
   }
   for (const one of report.unanswered ?? []) {
-    const why = (one.sources ?? []).map(([name, reason]) => h("li", {}, outside(name), ": ", outside(reason, "sk-soft")));
+    const why = (one.sources ?? []).map(([name, reason]) =>
+      h("li", {}, outside(name), ": ", outside(reason, "sk-soft")),
+    );
     const reason = one.reason ? [" ", outside(one.reason, "sk-soft")] : [];
     out.push(
       h(
@@ -154,7 +163,16 @@ export function reportSections(report, citations, sentence) {
       ),
     );
   }
-  for (const note of report.notes ?? []) out.push(h("div", { class: "sk-note", role: "group", aria: { label: "Note" } }, h("b", {}, "Note:"), " ", outside(note)));
+  for (const note of report.notes ?? [])
+    out.push(
+      h(
+        "div",
+        { class: "sk-note", role: "group", aria: { label: "Note" } },
+        h("b", {}, "Note:"),
+        " ",
+        outside(note),
+      ),
+    );
   return out;
 }
 
@@ -167,8 +185,11 @@ export function reportSections(report, citations, sentence) {
 function reportParagraphs(claims, citations) {
   /** @type {Claim[][]} */
   const groups = [];
-  const ordered = [...claims].sort((a, b) => (typeof a.part === "number" && typeof b.part === "number" ? a.part - b.part : 0));
-  const key = (/** @type {Claim} */ one) => `${one.part ?? 0} ${citations.get(one.citations?.[0] ?? -1)?.document ?? ""}`;
+  const ordered = [...claims].sort((a, b) =>
+    typeof a.part === "number" && typeof b.part === "number" ? a.part - b.part : 0,
+  );
+  const key = (/** @type {Claim} */ one) =>
+    `${one.part ?? 0} ${citations.get(one.citations?.[0] ?? -1)?.document ?? ""}`;
   for (const claim of ordered) {
     const last = groups.at(-1);
     if (last && key(last[0]) === key(claim)) last.push(claim);

@@ -37,7 +37,10 @@ export function reportCopies(report) {
     title: "Copy the report as Markdown",
     local: true,
   });
-  const bibtex = button("BibTeX", copier("bibtex", "BibTeX"), { title: "Copy the works cited as BibTeX", local: true });
+  const bibtex = button("BibTeX", copier("bibtex", "BibTeX"), {
+    title: "Copy the works cited as BibTeX",
+    local: true,
+  });
   return { controls: h("span", { class: "sk-acts" }, markdown, bibtex, done), fallback };
 }
 
@@ -49,7 +52,13 @@ export function reportCopies(report) {
  * @param {() => void} back closes it
  */
 function reportSelected(box, name, copied, back) {
-  const area = h("textarea", { rows: "8", spellcheck: false, readOnly: true, value: copied, aria: { label: `${name} of the report` } });
+  const area = h("textarea", {
+    rows: "8",
+    spellcheck: false,
+    readOnly: true,
+    value: copied,
+    aria: { label: `${name} of the report` },
+  });
   const said = h(
     "p",
     { class: "sk-soft" },

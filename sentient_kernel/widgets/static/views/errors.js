@@ -2,7 +2,20 @@
 // The view "errors": what went wrong, how often, where, and what to do about it.
 import { heard } from "../kit/address.js";
 import { reachable } from "../kit/dom.js";
-import { count, duration, fill, guarded, h, keyed, listen, moment, outside, region, svg, text } from "../kit/kit.js";
+import {
+  count,
+  duration,
+  fill,
+  guarded,
+  h,
+  keyed,
+  listen,
+  moment,
+  outside,
+  region,
+  svg,
+  text,
+} from "../kit/kit.js";
 
 /**
  * @typedef {object} ErrorGroup
@@ -41,7 +54,9 @@ export function drawErrors(root, store, link, signal) {
   const kinds = h("span", { class: "sk-soft sk-num" });
   const strip = h("div", { class: "sk-strip" });
   const groups = h("div", { role: "rowgroup" });
-  const heads = ["Error", "Where", "Last seen", "Runs", "Count"].map((name) => h("div", { role: "columnheader" }, name));
+  const heads = ["Error", "Where", "Last seen", "Runs", "Count"].map((name) =>
+    h("div", { role: "columnheader" }, name),
+  );
   const table = h(
     "div",
     { class: "sk-errors", role: "table", aria: { label: "Kinds of errors" } },
@@ -49,33 +64,55 @@ export function drawErrors(root, store, link, signal) {
     groups,
   );
   const recent = h("ol", { class: "sk-recent", aria: { label: "Recent errors" } });
-  if (typeof ResizeObserver === "function") new ResizeObserver(() => reachable(recent)).observe(recent);
+  if (typeof ResizeObserver === "function")
+    new ResizeObserver(() => reachable(recent)).observe(recent);
   const types = h("dl", { class: "sk-src sk-num" });
   const evicted = h("p", { class: "sk-foot sk-num", hidden: true });
   const below = h(
     "div",
     { class: "sk-body" },
-    h("div", {}, h("div", { class: "sk-t" }, h("b", { role: "heading", aria: { level: "3" } }, "Recent")), recent),
-    h("div", {}, h("div", { class: "sk-t" }, h("b", { role: "heading", aria: { level: "3" } }, "By type")), types),
+    h(
+      "div",
+      {},
+      h("div", { class: "sk-t" }, h("b", { role: "heading", aria: { level: "3" } }, "Recent")),
+      recent,
+    ),
+    h(
+      "div",
+      {},
+      h("div", { class: "sk-t" }, h("b", { role: "heading", aria: { level: "3" } }, "By type")),
+      types,
+    ),
   );
-  fill(root, region("Errors", h("div", { class: "sk-head" }, state, kinds), strip, table, evicted, below));
+  fill(
+    root,
+    region("Errors", h("div", { class: "sk-head" }, state, kinds), strip, table, evicted, below),
+  );
 
   store.select(
     (/** @type {any} */ s) => s.stats,
     (/** @type {ErrorFigures | undefined} */ stats) => {
       const total = stats?.total ?? 0;
       state.className = `sk-state sk-${total ? "bad" : "ok"}`;
-      fill(state, h("i", { aria: { hidden: "true" } }, total ? "✕" : "✓"), total ? ` ${count(total, "error")}` : " No errors");
+      fill(
+        state,
+        h("i", { aria: { hidden: "true" } }, total ? "✕" : "✓"),
+        total ? ` ${count(total, "error")}` : " No errors",
+      );
       text(kinds, total ? count(stats?.unique ?? 0, "kind") : "");
       for (const el of [strip, table, below]) el.hidden = total === 0;
       evicted.hidden = !stats?.evicted;
-      text(evicted, stats?.evicted ? `${count(stats.evicted, "error")} of kinds that are no longer kept` : "");
+      text(
+        evicted,
+        stats?.evicted ? `${count(stats.evicted, "error")} of kinds that are no longer kept` : "",
+      );
       keyed(
         types,
         (stats?.by_type ?? []).slice(0, ERRORS_TYPES),
         ([type]) => type,
         errorType,
-        (el, [, n]) => text(/** @type {Element} */ (el.lastElementChild), n.toLocaleString("en-US")),
+        (el, [, n]) =>
+          text(/** @type {Element} */ (el.lastElementChild), n.toLocaleString("en-US")),
       );
     },
     signal,
@@ -120,12 +157,21 @@ function errorKind(type) {
 
 /** @param {[string, number]} entry */
 function errorType([type]) {
-  return h("div", { class: "sk-pair" }, h("dt", { title: type }, outside(errorKind(type))), h("dd", {}));
+  return h(
+    "div",
+    { class: "sk-pair" },
+    h("dt", { title: type }, outside(errorKind(type))),
+    h("dd", {}),
+  );
 }
 
 /** @param {Failure} one */
 function errorFailure(one) {
-  const said = [h("b", {}, outside(errorKind(one.type))), one.message ? ": " : "", outside(one.message)];
+  const said = [
+    h("b", {}, outside(errorKind(one.type))),
+    one.message ? ": " : "",
+    outside(one.message),
+  ];
   return h("li", {}, h("span", { class: "sk-soft sk-num" }, moment(one.at)), h("div", {}, said));
 }
 
@@ -147,7 +193,11 @@ function errorRow(el, one) {
     h(
       "div",
       { class: "sk-error-last", role: "cell" },
-      h("time", { class: "sk-ago", datetime: new Date(one.last).toISOString(), data: { at: one.last } }),
+      h("time", {
+        class: "sk-ago",
+        datetime: new Date(one.last).toISOString(),
+        data: { at: one.last },
+      }),
       h("span", { class: "sk-soft sk-num" }, moment(one.last)),
     ),
     h(
@@ -169,13 +219,26 @@ function errorRow(el, one) {
     h("div", { role: "cell", aria: { colspan: "5" } }, errorMore(one)),
   );
   if (fresh) {
-    const press = h("button", { type: "button", class: "sk-error-open", aria: { expanded: "false" } });
+    const press = h("button", {
+      type: "button",
+      class: "sk-error-open",
+      aria: { expanded: "false" },
+    });
     listen(press, "click", () => {
       const opened = press.getAttribute("aria-expanded") !== "true";
       press.setAttribute("aria-expanded", String(opened));
       /** @type {HTMLElement} */ (el.lastElementChild).hidden = !opened;
     });
-    fill(el, h("div", { class: "sk-error-row", role: "row" }, h("div", { class: "sk-error-said", role: "cell" }, press), cells), more);
+    fill(
+      el,
+      h(
+        "div",
+        { class: "sk-error-row", role: "row" },
+        h("div", { class: "sk-error-said", role: "cell" }, press),
+        cells,
+      ),
+      more,
+    );
   } else {
     const row = /** @type {HTMLElement} */ (el.firstElementChild);
     fill(row, row.firstElementChild, cells); // the button stays, and the focus on it
@@ -226,13 +289,16 @@ function errorMore(one) {
  * @param {number} now
  */
 function errorAges(el, now) {
-  for (const one of el.querySelectorAll(".sk-ago")) text(one, errorAgo(now - Number(/** @type {HTMLElement} */ (one).dataset.at)));
+  for (const one of el.querySelectorAll(".sk-ago"))
+    text(one, errorAgo(now - Number(/** @type {HTMLElement} */ (one).dataset.at)));
 }
 
 /** @param {number} ms */
 function errorAgo(ms) {
   if (!(ms > 1500)) return "just now";
-  return ms < 59_500 ? `${Math.round(ms / 1000)} s ago` : `${duration(ms / 1000).replace(/ \d+ s$/, "")} ago`;
+  return ms < 59_500
+    ? `${Math.round(ms / 1000)} s ago`
+    : `${duration(ms / 1000).replace(/ \d+ s$/, "")} ago`;
 }
 
 /**
@@ -254,7 +320,8 @@ function errorStrip(el, minutes, now) {
   el.dataset.mark = mark;
   const sum = [...figures.values()].reduce((a, b) => a + b, 0);
   const [at, most] = [...figures].reduce((best, one) => (one[1] > best[1] ? one : best), [0, 0]);
-  const clock = (/** @type {number} */ i) => new Date((last - ERRORS_MINUTES + 1 + i) * 60_000).toISOString().slice(11, 16);
+  const clock = (/** @type {number} */ i) =>
+    new Date((last - ERRORS_MINUTES + 1 + i) * 60_000).toISOString().slice(11, 16);
   const said = sum
     ? `${count(sum, "error")} in the last hour, most in one minute: ${most}, at ${clock(at)} UTC`
     : "No errors in the last hour";
@@ -265,7 +332,12 @@ function errorStrip(el, minutes, now) {
   const base = svg("path", { d: `M0 28.5H${ERRORS_MINUTES * 10}` });
   const picture = svg(
     "svg",
-    { viewBox: `0 0 ${ERRORS_MINUTES * 10} 29`, preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" },
+    {
+      viewBox: `0 0 ${ERRORS_MINUTES * 10} 29`,
+      preserveAspectRatio: "none",
+      "aria-hidden": "true",
+      focusable: "false",
+    },
     base,
     ...bars,
   );

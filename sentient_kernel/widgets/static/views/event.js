@@ -15,14 +15,22 @@ const EVENT_MOST = 20_000; // characters of an event that are drawn at first
  */
 export function eventDetail(row, link, { close, story }, signal) {
   const [seq, at, kind, key, said] = row;
-  const whole = h("div", { aria: { live: "off", busy: "true" } }, h("p", { class: "sk-soft" }, "Asking for the whole event…"));
+  const whole = h(
+    "div",
+    { aria: { live: "off", busy: "true" } },
+    h("p", { class: "sk-soft" }, "Asking for the whole event…"),
+  );
   const facts = [
-    ["When", `${moment(at).replace(" UTC", "")}.${String(Math.floor(at) % 1000).padStart(3, "0")} UTC`],
+    [
+      "When",
+      `${moment(at).replace(" UTC", "")}.${String(Math.floor(at) % 1000).padStart(3, "0")} UTC`,
+    ],
     key !== null && key !== "" ? ["Step", outside(key, "sk-code")] : null,
     said ? ["Says", outside(said)] : null,
   ];
   const list = h("dl", { class: "sk-facts-list" });
-  for (const fact of facts) if (fact) list.append(h("dt", {}, fact[0]), h("dd", { class: "sk-num" }, fact[1]));
+  for (const fact of facts)
+    if (fact) list.append(h("dt", {}, fact[0]), h("dd", { class: "sk-num" }, fact[1]));
   const tell = button("Story of this step", () => story(String(key)), { local: true });
   const head = h(
     "div",
@@ -30,10 +38,23 @@ export function eventDetail(row, link, { close, story }, signal) {
     h("b", { role: "heading", aria: { level: "3" } }, `Event ${seq.toLocaleString("en-US")}`),
     button("Close", close, { bare: true, local: true, title: "Close (Escape)" }),
   );
-  const told = guarded((/** @type {any} */ reply) => signal.aborted || fill(whole, eventJson(reply.data)));
+  const told = guarded(
+    (/** @type {any} */ reply) => signal.aborted || fill(whole, eventJson(reply.data)),
+  );
   const refused = guarded(
     (/** @type {any} */ error) =>
-      signal.aborted || fill(whole, h("p", { class: "sk-bad" }, "✕ ", outside(error.message), " ", outside(error.hint ?? "", "sk-soft"))),
+      signal.aborted ||
+      fill(
+        whole,
+        h(
+          "p",
+          { class: "sk-bad" },
+          "✕ ",
+          outside(error.message),
+          " ",
+          outside(error.hint ?? "", "sk-soft"),
+        ),
+      ),
   );
   link
     .ask({ kind: "need", what: "event", seq })
@@ -59,8 +80,12 @@ function eventJson(data) {
     all.slice(0, EVENT_MOST),
   );
   if (all.length <= EVENT_MOST) return [shown];
-  const rest = button(`Show all ${all.length.toLocaleString("en-US")} characters`, () => (text(shown, all), rest.remove()), {
-    local: true,
-  });
+  const rest = button(
+    `Show all ${all.length.toLocaleString("en-US")} characters`,
+    () => (text(shown, all), rest.remove()),
+    {
+      local: true,
+    },
+  );
   return [shown, rest];
 }

@@ -2,7 +2,18 @@
 // The view "events": what the journal holds, as a list that one can follow, filter, and open row by row.
 import { eventDetail } from "./event.js";
 import { eventFilter, eventKind } from "./filter.js";
-import { button, count, fill, guarded, h, listen, outside, region, text, virtual } from "../kit/kit.js";
+import {
+  button,
+  count,
+  fill,
+  guarded,
+  h,
+  listen,
+  outside,
+  region,
+  text,
+  virtual,
+} from "../kit/kit.js";
 import { Rows } from "./rows.js";
 
 /** @typedef {import("./rows.js").Row} EventRow */
@@ -36,8 +47,18 @@ export function drawEvents(root, store, link, signal) {
   let opened = null;
 
   const rows = new Rows(guarded((/** @type {boolean} */ done) => drawn(done)));
-  const filter = eventFilter(rows, () => ((narrowed = true), follow(true)), [total, older, newest], signal);
-  const body = h("div", { class: "sk-events" }, h("div", { class: "sk-events-main" }, list, none), beside);
+  const filter = eventFilter(
+    rows,
+    () => ((narrowed = true), follow(true)),
+    [total, older, newest],
+    signal,
+  );
+  const body = h(
+    "div",
+    { class: "sk-events" },
+    h("div", { class: "sk-events-main" }, list, none),
+    beside,
+  );
   fill(root, region("Events", eventHead(store, signal), filter.el, body, spoken));
   newest.hidden = true;
   const pane = virtual(list, {
@@ -58,7 +79,9 @@ export function drawEvents(root, store, link, signal) {
     list.hidden = now === 0;
     none.hidden = now !== 0;
     text(none, rows.source.length ? "No event passes this filter." : "No events yet.");
-    const said = rows.filtered ? `${count(now, "event")} of ${rows.source.length.toLocaleString("en-US")}` : count(now, "event");
+    const said = rows.filtered
+      ? `${count(now, "event")} of ${rows.source.length.toLocaleString("en-US")}`
+      : count(now, "event");
     text(total, said);
     if (narrowed && done) text(spoken, said); // and not at every event that comes
     narrowed &&= !done;
@@ -68,7 +91,10 @@ export function drawEvents(root, store, link, signal) {
 
   function drawNewest() {
     newest.hidden = following || length === 0;
-    text(newest, newer ? `Go to the newest · ${newer.toLocaleString("en-US")} new` : "Go to the newest");
+    text(
+      newest,
+      newer ? `Go to the newest · ${newer.toLocaleString("en-US")} new` : "Go to the newest",
+    );
   }
 
   /** @param {boolean} on */
@@ -122,7 +148,14 @@ export function drawEvents(root, store, link, signal) {
       const inside = event.target !== list;
       const at = inside ? cursor : following ? last + 1 : first - 1;
       /** @type {{[key: string]: number}} */
-      const goals = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: last };
+      const goals = {
+        ArrowDown: at + 1,
+        ArrowUp: at - 1,
+        PageDown: at + page,
+        PageUp: at - page,
+        Home: 0,
+        End: last,
+      };
       const goal = event.key === "Enter" && !inside ? (following ? last : first) : goals[event.key];
       if (goal === undefined) return;
       event.preventDefault();
@@ -231,7 +264,11 @@ function drawEvent(el, row, opened) {
   if (!row) return;
   const [at, sign, kind, said, key] = own.children;
   text(at, eventTime(row[1]));
-  const [, mark, look] = EVENT_SIGNS.find(([pattern]) => pattern.test(row[2])) ?? [null, "·", "sk-soft"];
+  const [, mark, look] = EVENT_SIGNS.find(([pattern]) => pattern.test(row[2])) ?? [
+    null,
+    "·",
+    "sk-soft",
+  ];
   text(sign, mark);
   const wanted = `sk-event-sign ${look}`;
   if (sign.className !== wanted) sign.className = wanted;

@@ -41,15 +41,32 @@ export function evidencePane(citations, link, choose) {
   const spoken = h("p", { class: "sk-sr", role: "status" });
   const body = h("div", {});
   let at = 0;
-  const turn = (/** @type {number} */ step) => choose(citations[(at + step + citations.length) % citations.length].n);
+  const turn = (/** @type {number} */ step) =>
+    choose(citations[(at + step + citations.length) % citations.length].n);
   const turns = h(
     "span",
     { class: "sk-turn" },
     place,
-    button("‹", () => turn(-1), { bare: true, aria: "Previous citation", title: "Previous citation (left arrow)", local: true }),
-    button("›", () => turn(1), { bare: true, aria: "Next citation", title: "Next citation (right arrow)", local: true }),
+    button("‹", () => turn(-1), {
+      bare: true,
+      aria: "Previous citation",
+      title: "Previous citation (left arrow)",
+      local: true,
+    }),
+    button("›", () => turn(1), {
+      bare: true,
+      aria: "Next citation",
+      title: "Next citation (right arrow)",
+      local: true,
+    }),
   );
-  const card = h("div", { class: "sk-evidence-card" }, h("div", { class: "sk-t" }, h("b", {}, "Evidence"), turns), spoken, body);
+  const card = h(
+    "div",
+    { class: "sk-evidence-card" },
+    h("div", { class: "sk-t" }, h("b", {}, "Evidence"), turns),
+    spoken,
+    body,
+  );
   const el = h("aside", { class: "sk-evidence", aria: { label: "Evidence" } }, card);
   let first = true;
   return {
@@ -64,7 +81,11 @@ export function evidencePane(citations, link, choose) {
       text(place, `${at + 1} of ${citations.length}`);
       fill(body, evidenceOf(one, link, own));
       // Said only when somebody chose it: the first one is shown unasked.
-      if (!first) text(spoken, `Citation ${one.n} of ${citations.length}: ${plain(one.title) || "untitled"}, ${evidenceWord(one)}`);
+      if (!first)
+        text(
+          spoken,
+          `Citation ${one.n} of ${citations.length}: ${plain(one.title) || "untitled"}, ${evidenceWord(one)}`,
+        );
       first = false;
       if (from) evidenceBeside(el, card, from);
     },
@@ -100,16 +121,34 @@ function evidenceWord(one) {
  * @param {HTMLElement | null} own
  */
 function evidenceOf(one, link, own) {
-  const quote = h("div", { class: "sk-quote", role: "group", aria: { label: "Quote in its context" } });
-  const near = () => fill(quote, ...evidenceQuote(evidenceTail(one.before), one.quote, evidenceHead(one.after)));
+  const quote = h("div", {
+    class: "sk-quote",
+    role: "group",
+    aria: { label: "Quote in its context" },
+  });
+  const near = () =>
+    fill(quote, ...evidenceQuote(evidenceTail(one.before), one.quote, evidenceHead(one.after)));
   near();
   let wide = false;
   const context = button(
     "Open in context",
     async () => {
       if (!wide) {
-        const reply = await link.ask({ kind: "need", what: "quote", document: one.document, start: one.start, end: one.end });
-        fill(quote, ...evidenceQuote(String(reply.before ?? ""), String(reply.quote ?? one.quote), String(reply.after ?? "")));
+        const reply = await link.ask({
+          kind: "need",
+          what: "quote",
+          document: one.document,
+          start: one.start,
+          end: one.end,
+        });
+        fill(
+          quote,
+          ...evidenceQuote(
+            String(reply.before ?? ""),
+            String(reply.quote ?? one.quote),
+            String(reply.after ?? ""),
+          ),
+        );
         const mark = quote.querySelector("mark");
         quote.tabIndex = 0; // it scrolls now, so the keyboard must reach it
         quote.dataset.lmSuppressShortcuts = "true";
@@ -125,14 +164,27 @@ function evidenceOf(one, link, own) {
     },
     { bare: true },
   );
-  const back = own ? button("Back to the sentence", () => own.focus(), { bare: true, local: true }) : null;
-  const place = one.end > one.start && `characters ${one.start.toLocaleString("en-US")} to ${one.end.toLocaleString("en-US")}`;
-  const where = [one.source && outside(one.source), place && h("span", { class: "sk-nowrap" }, place)];
+  const back = own
+    ? button("Back to the sentence", () => own.focus(), { bare: true, local: true })
+    : null;
+  const place =
+    one.end > one.start &&
+    `characters ${one.start.toLocaleString("en-US")} to ${one.end.toLocaleString("en-US")}`;
+  const where = [
+    one.source && outside(one.source),
+    place && h("span", { class: "sk-nowrap" }, place),
+  ];
   const number = h("span", { class: "sk-cite sk-still", aria: { hidden: "true" } }, String(one.n));
   return h(
     "div",
     {},
-    h("p", { class: "sk-evidence-title" }, number, " ", h("b", {}, outside(one.title || "untitled"))),
+    h(
+      "p",
+      { class: "sk-evidence-title" },
+      number,
+      " ",
+      h("b", {}, outside(one.title || "untitled")),
+    ),
     h(
       "p",
       { class: "sk-soft sk-num" },
@@ -158,8 +210,19 @@ function evidenceOf(one, link, own) {
  */
 function evidenceQuote(before, quote, after) {
   // The context comes word for word; where its outer white space was taken off, one blank keeps the words apart.
-  const [left, right] = [/\S$/.test(before) && /^\w/.test(quote) ? " " : "", /^\w/.test(after) ? " " : ""];
-  return [h("bdi", {}, h("span", { class: "sk-soft" }, before, left), h("mark", {}, quote), h("span", { class: "sk-soft" }, right, after))];
+  const [left, right] = [
+    /\S$/.test(before) && /^\w/.test(quote) ? " " : "",
+    /^\w/.test(after) ? " " : "",
+  ];
+  return [
+    h(
+      "bdi",
+      {},
+      h("span", { class: "sk-soft" }, before, left),
+      h("mark", {}, quote),
+      h("span", { class: "sk-soft" }, right, after),
+    ),
+  ];
 }
 
 /**
@@ -168,7 +231,9 @@ function evidenceQuote(before, quote, after) {
  */
 function evidenceTail(before) {
   const raw = before ?? "";
-  return raw.length > EVIDENCE_AROUND ? `… ${raw.slice(-EVIDENCE_AROUND).replace(/^\S*\s/, "")}` : raw;
+  return raw.length > EVIDENCE_AROUND
+    ? `… ${raw.slice(-EVIDENCE_AROUND).replace(/^\S*\s/, "")}`
+    : raw;
 }
 
 /**
@@ -177,5 +242,7 @@ function evidenceTail(before) {
  */
 function evidenceHead(after) {
   const raw = after ?? "";
-  return raw.length > EVIDENCE_AROUND ? `${raw.slice(0, EVIDENCE_AROUND).replace(/\s\S*$/, "")} …` : raw;
+  return raw.length > EVIDENCE_AROUND
+    ? `${raw.slice(0, EVIDENCE_AROUND).replace(/\s\S*$/, "")} …`
+    : raw;
 }

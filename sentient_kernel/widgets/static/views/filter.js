@@ -60,7 +60,9 @@ export function eventFilter(rows, changed, figures, signal) {
 
   function counted() {
     const known = [...rows.kinds].filter(([kind, n]) => n > 0 || rows.wanted.kinds.has(kind));
-    const some = all ? known : known.filter(([kind], i) => i < EVENT_KINDS || rows.wanted.kinds.has(kind));
+    const some = all
+      ? known
+      : known.filter(([kind], i) => i < EVENT_KINDS || rows.wanted.kinds.has(kind));
     keyed(
       kinds,
       some,
@@ -93,7 +95,13 @@ function eventChip(toggle) {
   return (/** @type {[string, number]} */ [kind]) => {
     const el = button("", () => toggle(kind), { local: true });
     el.classList.add("sk-chip");
-    fill(el, h("span", { aria: { hidden: "true" } }), outside(eventKind(kind)), " ", h("span", { class: "sk-soft sk-num" }));
+    fill(
+      el,
+      h("span", { aria: { hidden: "true" } }),
+      outside(eventKind(kind)),
+      " ",
+      h("span", { class: "sk-soft sk-num" }),
+    );
     return el;
   };
 }

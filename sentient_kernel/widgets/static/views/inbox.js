@@ -49,12 +49,16 @@ export function drawInbox(root, store, link, signal) {
     (/** @type {any} */ s) => s.approvals,
     (/** @type {{[id: string]: Asked} | undefined} */ approvals) => {
       const all = Object.values(approvals ?? {});
-      const asking = all.filter((one) => one.status === "open").sort((a, b) => (a.requested ?? 0) - (b.requested ?? 0));
+      const asking = all
+        .filter((one) => one.status === "open")
+        .sort((a, b) => (a.requested ?? 0) - (b.requested ?? 0));
       const done = all
         .filter((one) => one.status !== "open")
         .sort((a, b) => (b.decided ?? b.requested ?? 0) - (a.decided ?? a.requested ?? 0));
       state.className = `sk-state sk-${asking.length ? "asks" : "ok"}`;
-      const [sign, words] = asking.length ? ["◆", `${count(asking.length, "question")} waiting`] : ["✓", "Nothing waits for you"];
+      const [sign, words] = asking.length
+        ? ["◆", `${count(asking.length, "question")} waiting`]
+        : ["✓", "Nothing waits for you"];
       fill(state, h("i", { aria: { hidden: "true" } }, sign), ` ${words}`);
       cards(all);
       fold.hidden = done.length === 0;
@@ -62,7 +66,13 @@ export function drawInbox(root, store, link, signal) {
       keyed(answered, done, (one) => `${one.id} ${one.status}`, inboxAnswer);
       // Only what came since is read out, the newest last.
       const fresh = asking.filter((one) => known && !known.has(one.id));
-      if (fresh.length) text(spoken, fresh.map((one) => `New question from ${one.title || "a run"}: ${one.question}`).join(" "));
+      if (fresh.length)
+        text(
+          spoken,
+          fresh
+            .map((one) => `New question from ${one.title || "a run"}: ${one.question}`)
+            .join(" "),
+        );
       known = new Set(asking.map((one) => one.id));
     },
     signal,
@@ -152,8 +162,17 @@ function inboxRuns(asking) {
 
 /** @param {Asking} run */
 function inboxRun(run) {
-  const title = h("div", { class: "sk-inbox-title", role: "heading", aria: { level: "2" } }, outside(run.title || run.id));
-  return h("div", { class: "sk-inbox-run", role: "group", aria: { label: run.title || run.id } }, title, h("div", {}));
+  const title = h(
+    "div",
+    { class: "sk-inbox-title", role: "heading", aria: { level: "2" } },
+    outside(run.title || run.id),
+  );
+  return h(
+    "div",
+    { class: "sk-inbox-run", role: "group", aria: { label: run.title || run.id } },
+    title,
+    h("div", {}),
+  );
 }
 
 /** @param {Asked} one */
@@ -166,7 +185,12 @@ function inboxAnswer(one) {
     h(
       "div",
       {},
-      h("span", { class: `sk-${colour}` }, h("span", { aria: { hidden: "true" } }, `${sign} `), word),
+      h(
+        "span",
+        { class: `sk-${colour}` },
+        h("span", { aria: { hidden: "true" } }, `${sign} `),
+        word,
+      ),
       one.by ? [" by ", outside(one.by)] : null,
       when ? h("span", { class: "sk-soft sk-num" }, ` · ${moment(when)}`) : null,
     ),

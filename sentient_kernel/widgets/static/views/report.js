@@ -25,7 +25,11 @@ export function drawReport(root, store, link, signal) {
     (/** @type {any} */ s) => [s.run, s.report],
     (/** @type {[any, Report | null]} */ [run, report]) => {
       state.className = `sk-state sk-${run?.colour ?? "soft"}`;
-      fill(state, h("i", { aria: { hidden: "true" } }, run?.sign ?? "○"), ` ${run?.word ?? "No run"}`);
+      fill(
+        state,
+        h("i", { aria: { hidden: "true" } }, run?.sign ?? "○"),
+        ` ${run?.word ?? "No run"}`,
+      );
       fill(question, h("strong", {}, outside(report?.question || run?.title || "")));
       none.hidden = Boolean(report);
       text(none, report ? "" : reportMissing(run));
@@ -40,7 +44,8 @@ export function drawReport(root, store, link, signal) {
  */
 function reportMissing(run) {
   if (!run) return "There is no run to report on.";
-  if (run.ended == null) return `The report is not written yet.${run.message ? ` ${run.message}` : ""}`;
+  if (run.ended == null)
+    return `The report is not written yet.${run.message ? ` ${run.message}` : ""}`;
   return `This run ended without a report.${run.trouble?.heading ? ` ${run.trouble.heading}` : ""}`;
 }
 
@@ -103,7 +108,9 @@ function reportBox(store, link, signal, alone) {
 function reportBody(report, link) {
   const citations = new Map((report.citations ?? []).map((one) => [one.n, one]));
   const column = h("div", { class: "sk-answer" });
-  const pane = citations.size ? evidencePane([...citations.values()], link, (n) => choose(n, null)) : null;
+  const pane = citations.size
+    ? evidencePane([...citations.values()], link, (n) => choose(n, null))
+    : null;
   const rep = h("div", { class: pane ? "sk-rep" : "sk-rep sk-one" }, column, pane?.el);
   const marks = () => /** @type {HTMLElement[]} */ ([...column.querySelectorAll(".sk-cite")]);
 
@@ -117,11 +124,15 @@ function reportBody(report, link) {
       if (one.dataset.cite === String(n)) one.setAttribute("aria-current", "true");
       else one.removeAttribute("aria-current");
     }
-    for (const one of column.querySelectorAll(".sk-claim")) one.classList.toggle("sk-chosen", one.contains(own));
+    for (const one of column.querySelectorAll(".sk-claim"))
+      one.classList.toggle("sk-chosen", one.contains(own));
     pane?.show(n, from, own);
   }
 
-  fill(column, ...reportSections(report, citations, (claim) => reportSentence(claim, citations, choose)));
+  fill(
+    column,
+    ...reportSections(report, citations, (claim) => reportSentence(claim, citations, choose)),
+  );
   listen(rep, "keydown", (/** @type {KeyboardEvent} */ event) => {
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     const target = /** @type {HTMLElement} */ (event.target);

@@ -70,7 +70,8 @@ function sourceRow(el, one) {
   if (sourceDrawn.get(el) === one) return;
   sourceDrawn.set(el, one);
   const open = el.querySelector("details")?.open ?? false;
-  const focused = el.querySelector("summary") !== null && el.querySelector("summary") === document.activeElement;
+  const focused =
+    el.querySelector("summary") !== null && el.querySelector("summary") === document.activeElement;
   const facts = [
     one.documents ? `${count(one.documents, "document")} held` : null,
     one.asked ? `asked ${one.asked === 1 ? "once" : count(one.asked, "time")}` : "not asked yet",
@@ -89,7 +90,14 @@ function sourceRow(el, one) {
     ),
     h("p", { class: "sk-soft sk-num" }, facts.filter(Boolean).join(" · ")),
     one.why ? h("p", { class: "sk-asks" }, outside(one.why)) : null,
-    one.query ? h("p", {}, h("span", { class: "sk-soft" }, one.asked > 1 ? "Asked last: " : "Asked: "), outside(one.query)) : null,
+    one.query
+      ? h(
+          "p",
+          {},
+          h("span", { class: "sk-soft" }, one.asked > 1 ? "Asked last: " : "Asked: "),
+          outside(one.query),
+        )
+      : null,
     one.refused.length ? sourceRefused(one, open) : null,
   );
   if (focused) el.querySelector("summary")?.focus({ preventScroll: true });
@@ -101,8 +109,11 @@ function sourceRow(el, one) {
  */
 function sourceRefused(one, open) {
   const hidden = one.refusals - one.refused.length;
-  const rows = one.refused.map(([uri, reason]) => h("li", {}, addressText(uri), h("div", { class: "sk-soft" }, outside(reason))));
-  const more = hidden > 0 && h("p", { class: "sk-soft sk-num" }, `${count(hidden, "older one")} not listed`);
+  const rows = one.refused.map(([uri, reason]) =>
+    h("li", {}, addressText(uri), h("div", { class: "sk-soft" }, outside(reason))),
+  );
+  const more =
+    hidden > 0 && h("p", { class: "sk-soft sk-num" }, `${count(hidden, "older one")} not listed`);
   return h(
     "details",
     { open },

@@ -1,6 +1,18 @@
 // @ts-check
 // The steps of a run: each with its lane on the run's time axis, how long it took, its tries, and why it failed.
-import { button, count, duration, fill, guarded, h, keyed, listen, outside, text, virtual } from "../kit/kit.js";
+import {
+  button,
+  count,
+  duration,
+  fill,
+  guarded,
+  h,
+  keyed,
+  listen,
+  outside,
+  text,
+  virtual,
+} from "../kit/kit.js";
 
 /** @typedef {import("../kit/store.js").Store} Store */
 /** @typedef {{key: string, i: number, title: string, depth: number, status: string, tries: string, started: number | null, ended: number | null, seconds: number | null, why: string, effect: string}} Step */
@@ -37,7 +49,14 @@ export function stepsPane(store, signal) {
   const few = h("div", { class: "sk-steplist sk-num", role: "list", aria: { label: "Steps" } });
   const jumps = h("div", { class: "sk-row sk-jumps", hidden: true });
   const many = h("div", { class: "sk-steplist sk-num", hidden: true });
-  const pane = h("div", { class: "sk-steppane", hidden: true }, h("p", { class: "sk-t" }, h("b", {}, "Steps"), counts), few, jumps, many);
+  const pane = h(
+    "div",
+    { class: "sk-steppane", hidden: true },
+    h("p", { class: "sk-t" }, h("b", {}, "Steps"), counts),
+    few,
+    jumps,
+    many,
+  );
   /** @type {Step[]} */
   let steps = [];
   /** @type {ReturnType<typeof virtual> | null} */
@@ -48,7 +67,14 @@ export function stepsPane(store, signal) {
   const axis = () => {
     const { run } = store.state;
     const from = run?.started ?? steps[0]?.started ?? 0;
-    return { from, span: Math.max(1, (run?.ended ?? (run?.running ? store.now() : run?.updated) ?? store.now()) - from), now: store.now() };
+    return {
+      from,
+      span: Math.max(
+        1,
+        (run?.ended ?? (run?.running ? store.now() : run?.updated) ?? store.now()) - from,
+      ),
+      now: store.now(),
+    };
   };
   const draw = () => {
     pane.hidden = !steps.length;
@@ -56,7 +82,14 @@ export function stepsPane(store, signal) {
     few.hidden = long;
     many.hidden = jumps.hidden = !long;
     const at = axis();
-    if (!long) return void keyed(few, steps, (step) => step.key, () => stepRow(), (el, step) => drawStep(el, step, at, true));
+    if (!long)
+      return void keyed(
+        few,
+        steps,
+        (step) => step.key,
+        () => stepRow(),
+        (el, step) => drawStep(el, step, at, true),
+      );
     keyed(few, [], String, () => few);
     list ??= startList();
     list.redraw();
@@ -69,7 +102,12 @@ export function stepsPane(store, signal) {
       if (many.clientHeight) follows = below < STEP_ROW * 2;
     });
     requestAnimationFrame(guarded(() => draw())); // once more when it is in the page and has a height
-    return virtual(many, { row: STEP_ROW, count: () => steps.length, draw: (index, el) => drawRow(index, el), label: "Steps" });
+    return virtual(many, {
+      row: STEP_ROW,
+      count: () => steps.length,
+      draw: (index, el) => drawRow(index, el),
+      label: "Steps",
+    });
   };
   const drawRow = (/** @type {number} */ index, /** @type {HTMLElement} */ el) => {
     if (!el.firstChild) makeParts(el);
@@ -79,11 +117,25 @@ export function stepsPane(store, signal) {
   const drawJumps = () => {
     const wanted = LOOK_AT.filter(([status]) => steps.some((step) => step.status === status));
     jumps.hidden = !wanted.length;
-    keyed(jumps, wanted, ([status]) => status, ([status, word]) => button("", () => jump(status), { bare: true, local: true, title: `Show the next one that is ${word}` }), (el, [status, word]) => {
-      const [sign, colour] = STEP_LOOKS[status];
-      el.classList.add(`sk-${colour}`);
-      text(el, `${sign} ${steps.reduce((n, step) => n + Number(step.status === status), 0).toLocaleString("en-US")} ${word}`);
-    });
+    keyed(
+      jumps,
+      wanted,
+      ([status]) => status,
+      ([status, word]) =>
+        button("", () => jump(status), {
+          bare: true,
+          local: true,
+          title: `Show the next one that is ${word}`,
+        }),
+      (el, [status, word]) => {
+        const [sign, colour] = STEP_LOOKS[status];
+        el.classList.add(`sk-${colour}`);
+        text(
+          el,
+          `${sign} ${steps.reduce((n, step) => n + Number(step.status === status), 0).toLocaleString("en-US")} ${word}`,
+        );
+      },
+    );
   };
   const jump = (/** @type {string} */ status) => {
     const after = steps.findIndex((step, i) => i > found && step.status === status);
@@ -93,14 +145,22 @@ export function stepsPane(store, signal) {
     list?.redraw();
   };
 
-  store.select((state) => state.steps, (/** @type {{[key: string]: Step}} */ now) => {
-    steps = Object.values(now ?? {}).sort((a, b) => a.i - b.i);
-    draw();
-  }, signal);
-  store.select((state) => [state.run?.counts, state.run?.ended], ([said]) => {
-    text(counts, said ?? count(steps.length, "step"));
-    draw();
-  }, signal);
+  store.select(
+    (state) => state.steps,
+    (/** @type {{[key: string]: Step}} */ now) => {
+      steps = Object.values(now ?? {}).sort((a, b) => a.i - b.i);
+      draw();
+    },
+    signal,
+  );
+  store.select(
+    (state) => [state.run?.counts, state.run?.ended],
+    ([said]) => {
+      text(counts, said ?? count(steps.length, "step"));
+      draw();
+    },
+    signal,
+  );
   store.tick(draw, signal);
   return pane;
 }
@@ -135,7 +195,12 @@ function drawStep(el, step, axis, roomy) {
   if (at.step !== step) nameStep(el, at, step, roomy);
   const working = step.status === "running" || step.status === "retrying";
   const end = step.ended ?? (working ? axis.now : step.started);
-  text(at.took, duration(step.seconds ?? (step.started !== null && end !== null ? (end - step.started) / 1000 : null)));
+  text(
+    at.took,
+    duration(
+      step.seconds ?? (step.started !== null && end !== null ? (end - step.started) / 1000 : null),
+    ),
+  );
   at.bar.hidden = step.started === null;
   if (step.started === null || end === null) return;
   const left = Math.min(98.5, Math.max(0, (100 * (step.started - axis.from)) / axis.span));
@@ -158,10 +223,21 @@ function nameStep(el, at, step, roomy) {
   el.dataset.status = step.status;
   el.title = [step.title, step.tries, step.why].filter(Boolean).join(" · ").slice(0, 600);
   at.sign.className = `sk-sign sk-${colour}`;
-  fill(at.sign, h("span", { aria: { hidden: true } }, sign), h("span", { class: "sk-sr" }, `${step.status} `));
+  fill(
+    at.sign,
+    h("span", { aria: { hidden: true } }, sign),
+    h("span", { class: "sk-sr" }, `${step.status} `),
+  );
   at.name.className = `sk-name ${["", "sk-in", "sk-in2"][Math.min(step.depth, 2)]}`;
-  const aside = [step.tries, step.effect === "once" ? "once" : "", roomy ? "" : step.why].filter(Boolean).join(" · ").slice(0, 300);
-  fill(at.name, outside(step.title.slice(0, 300)), aside ? h("span", { class: "sk-soft" }, " · ", outside(aside)) : null);
+  const aside = [step.tries, step.effect === "once" ? "once" : "", roomy ? "" : step.why]
+    .filter(Boolean)
+    .join(" · ")
+    .slice(0, 300);
+  fill(
+    at.name,
+    outside(step.title.slice(0, 300)),
+    aside ? h("span", { class: "sk-soft" }, " · ", outside(aside)) : null,
+  );
   at.bar.className = lane;
   at.why.hidden = !roomy || !step.why;
   fill(at.why, step.why && roomy ? outside(step.why.slice(0, 2000), at.name.className) : null);

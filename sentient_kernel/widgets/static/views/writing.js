@@ -26,7 +26,13 @@ export function nowPane(store, signal, changed) {
   const panes = h("div", { class: "sk-writers" });
   const list = h("dl", { class: "sk-src sk-num" });
   const rest = h("p", { class: "sk-more" });
-  const sources = h("div", { class: "sk-part" }, h("p", { class: "sk-t" }, h("b", {}, "Sources")), list, rest);
+  const sources = h(
+    "div",
+    { class: "sk-part" },
+    h("p", { class: "sk-t" }, h("b", {}, "Sources")),
+    list,
+    rest,
+  );
   const pane = h("div", { class: "sk-now" }, head, message, panes, sources);
   /** @type {Map<string, {end: number, turn: number}>} */
   const grown = new Map();
@@ -35,8 +41,13 @@ export function nowPane(store, signal, changed) {
   /** At most four texts, those that grew last, in the order in which they began: a pane does not jump. */
   const writers = (/** @type {Written[]} */ all) => {
     turn++;
-    for (const one of all) if (grown.get(one.by)?.end !== one.end) grown.set(one.by, { end: one.end, turn });
-    const kept = new Set([...all].sort((a, b) => (grown.get(b.by)?.turn ?? 0) - (grown.get(a.by)?.turn ?? 0)).slice(0, PANES));
+    for (const one of all)
+      if (grown.get(one.by)?.end !== one.end) grown.set(one.by, { end: one.end, turn });
+    const kept = new Set(
+      [...all]
+        .sort((a, b) => (grown.get(b.by)?.turn ?? 0) - (grown.get(a.by)?.turn ?? 0))
+        .slice(0, PANES),
+    );
     return all.length > PANES ? all.filter((one) => kept.has(one)) : all;
   };
   const arrange = () => {
@@ -46,34 +57,74 @@ export function nowPane(store, signal, changed) {
     changed(hidden);
   };
 
-  store.select((state) => [state.run?.status, state.run?.message, state.texts], ([status, said, texts]) => {
-    const over = status === "completed";
-    const works = WORKS.has(status);
-    const all = over ? [] : Object.values(texts ?? {}).filter((one) => one.text);
-    const shown = writers(all);
-    text(label, works ? "Now" : "Said last");
-    text(more, all.length > shown.length ? `${count(all.length - shown.length, "more text")}` : "");
-    text(message, over ? "" : (said ?? ""));
-    message.hidden = over || !said;
-    keyed(panes, shown, (one) => one.by, makeWriter, (el, one) => drawWriter(el, one, works));
-    arrange();
-  }, signal);
-  store.select((state) => state.sources, (given) => {
-    const all = Object.values(given ?? {}).sort((a, b) => a.i - b.i);
-    keyed(list, all.slice(0, SOURCES_SHOWN), (one) => one.source, () => h("div", {}), drawSource);
-    text(rest, all.length > SOURCES_SHOWN ? `${count(all.length - SOURCES_SHOWN, "more source")}` : "");
-    sources.hidden = !all.length;
-    arrange();
-  }, signal);
+  store.select(
+    (state) => [state.run?.status, state.run?.message, state.texts],
+    ([status, said, texts]) => {
+      const over = status === "completed";
+      const works = WORKS.has(status);
+      const all = over ? [] : Object.values(texts ?? {}).filter((one) => one.text);
+      const shown = writers(all);
+      text(label, works ? "Now" : "Said last");
+      text(
+        more,
+        all.length > shown.length ? `${count(all.length - shown.length, "more text")}` : "",
+      );
+      text(message, over ? "" : (said ?? ""));
+      message.hidden = over || !said;
+      keyed(
+        panes,
+        shown,
+        (one) => one.by,
+        makeWriter,
+        (el, one) => drawWriter(el, one, works),
+      );
+      arrange();
+    },
+    signal,
+  );
+  store.select(
+    (state) => state.sources,
+    (given) => {
+      const all = Object.values(given ?? {}).sort((a, b) => a.i - b.i);
+      keyed(
+        list,
+        all.slice(0, SOURCES_SHOWN),
+        (one) => one.source,
+        () => h("div", {}),
+        drawSource,
+      );
+      text(
+        rest,
+        all.length > SOURCES_SHOWN ? `${count(all.length - SOURCES_SHOWN, "more source")}` : "",
+      );
+      sources.hidden = !all.length;
+      arrange();
+    },
+    signal,
+  );
   return pane;
 }
 
 /** @param {Written} one */
 function makeWriter(one) {
   const words = h("bdi", { class: "sk-words", dir: "auto" });
-  const scroll = h("div", { class: "sk-say sk-tail" }, words, h("span", { class: "sk-cursor", aria: { hidden: true } }));
+  const scroll = h(
+    "div",
+    { class: "sk-say sk-tail" },
+    words,
+    h("span", { class: "sk-cursor", aria: { hidden: true } }),
+  );
   const who = one.by ? h("p", { class: "sk-by sk-soft" }, outside(one.by)) : null;
-  return h("div", { class: "sk-writer", role: "group", aria: { label: one.by ? `Written by ${one.by}` : "Being written" } }, who, scroll);
+  return h(
+    "div",
+    {
+      class: "sk-writer",
+      role: "group",
+      aria: { label: one.by ? `Written by ${one.by}` : "Being written" },
+    },
+    who,
+    scroll,
+  );
 }
 
 /**
