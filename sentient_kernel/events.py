@@ -577,7 +577,8 @@ class Record(NamedTuple):
         """Returns the JSON that is sent: seq, run, at (ISO 8601), kind and the event's own
         fields.
         """
-        head = f'{{"seq":{self.seq},"run":"{self.run}","at":"{as_datetime(self.at).isoformat()}","kind":"{self.kind}"'
+        at = as_datetime(self.at).isoformat()
+        head = f'{{"seq":{self.seq},"run":"{self.run}","at":"{at}","kind":"{self.kind}"'
         return head.encode() + (b"}" if self.body == b"{}" else b"," + self.body[1:])
 
 

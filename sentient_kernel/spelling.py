@@ -17,7 +17,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
         slip.
 
     Example:
-        >>> nearest("packges", ["packages", "web"]), nearest("MODLE", ["mode", "model"]), nearest("papers", ["web"])
+        >>> nearest("packges", ["packages", "web"]), nearest("MODLE", ["mode",
+        ...     "model"]), nearest("papers", ["web"])
         ('packages', 'model', '')
     """
     from difflib import get_close_matches

@@ -72,7 +72,8 @@ CREATE INDEX entry_file ON entry (hash) WHERE data IS NULL;
 _COLUMNS: Final = "size, kind, at, hash, sign, data"
 # our own names
 _GET: Final = f"SELECT {_COLUMNS} FROM entry WHERE digest = ? AND imported = ?"  # noqa: S608
-_PUT: Final = f"INSERT INTO entry (imported, digest, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_PLACES = ", ".join("?" * 8)
+_PUT: Final = f"INSERT INTO entry (imported, digest, {_COLUMNS}) VALUES ({_PLACES})"  # noqa: S608
 _USE: Final = (
     "UPDATE entry SET id = (SELECT max(id) + 1 FROM entry) WHERE digest = ? AND imported = 0"
 )
@@ -81,7 +82,8 @@ _OLDEST: Final = (
     "SELECT id, size, hash, data IS NULL FROM entry WHERE imported = 0 AND id < ? ORDER BY id"
 )
 _TAKEN: Final = (
-    f"SELECT count(*), count(*) * {OVERHEAD} + coalesce(sum(CASE WHEN size BETWEEN 0 AND ? THEN size ELSE 0 END), 0)"  # noqa: S608
+    f"SELECT count(*), count(*) * {OVERHEAD} + "  # noqa: S608
+    "coalesce(sum(CASE WHEN size BETWEEN 0 AND ? THEN size ELSE 0 END), 0)"
     " FROM entry WHERE imported = ?"
 )
 _ABOUT: Final = Struct(">QQ6s?").pack

@@ -398,7 +398,8 @@ def _known(fn: Callable[..., Any], tag: str) -> TypeAdapter[Any] | None:
         issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls)
     ):
         return None
-    return _base64_adapter(list[cls] if tag.startswith("list:") else cls)  # type: ignore[valid-type]
+    many: Any = list[cls]  # type: ignore[valid-type]
+    return _base64_adapter(many if tag.startswith("list:") else cls)
 
 
 def _not_storable(value: Any, what: str) -> ValueNotStorable:

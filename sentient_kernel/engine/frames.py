@@ -15,7 +15,8 @@ from sentient_kernel.errors import ValueNotStorable
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _SIMPLE = re.compile(
-    r"object|bool|boolean|str|string|u?int(8|16|32|64)|U?Int(8|16|32|64)|float(16|32|64)|Float(32|64)"
+    r"object|bool|boolean|str|string|u?int(8|16|32|64)|U?Int(8|16|32|64)|float(16|32|64)|Float(32"
+    r"|64)"
 )
 _TIME = re.compile(r"(datetime64|timedelta64)\[(s|ms|us|ns)")
 

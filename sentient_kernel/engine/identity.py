@@ -112,7 +112,8 @@ def place_of(fn: Callable[..., Any]) -> str:
     inner = plain(fn)
     where = str(getattr(inner, "fixed_name", ""))
     if not where:
-        where = f"{getattr(inner, '__module__', '')}:{getattr(inner, '__qualname__', type(inner).__qualname__)}"
+        name = getattr(inner, "__qualname__", type(inner).__qualname__)
+        where = f"{getattr(inner, '__module__', '')}:{name}"
         where += "".join(f"({f.__module__}:{f.__qualname__})" for f in _enclosed(inner))
     while isinstance(fn, partial):
         bound = [*fn.args, *(part for pair in sorted(fn.keywords.items()) for part in pair)]

@@ -446,7 +446,8 @@ def answered_by(policy: Mapping[str, str], ask: str, *, by_default: bool = True)
             happen twice is approved by nobody who did not say so.
 
     Example:
-        >>> [answered_by({"default": "auto", "spend": "deny"}, ask) for ask in ("plan", "spend", "open")]
+        >>> [answered_by({"default": "auto", "spend": "deny"}, ask) for ask in ("plan", "spend",
+        ...     "open")]
         ['auto', 'deny', 'ask']
     """
     if (

@@ -29,7 +29,8 @@ _STEP = 1 << 16
 # The look behind keeps "?!?!?!..." linear: a run of marks is tried once, not once from each of its
 # marks.
 _END = re.compile(
-    r"(?<![.!?\u2026\u061f\u0964])[.!?\u2026\u061f\u0964]++[\"'\u201d\u2019)\]\u00bb]{0,3}(?=\s)|[\u3002\uff01\uff1f]++[\u300d\u300f\u201d]?"
+    r"(?<![.!?\u2026\u061f\u0964])[.!?\u2026\u061f\u0964]++[\"'\u201d\u2019)\]\u00bb]{0,3}(?=\s)"
+    r"|[\u3002\uff01\uff1f]++[\u300d\u300f\u201d]?"
 )
 _LINE = re.compile(r"[^\n]*\n?")
 _ALONE = re.compile(
@@ -46,14 +47,19 @@ def _set(listed: str) -> frozenset[str]:
 
 _LAST_WORD = re.compile(r"[^\s(\[\"'\u201c\u2018]*$")
 _ABBREVIATIONS = _set("""
-    al approx apr art assoc aug ave bros ca capt cf ch chap co col corp dec dept dr ed eds e.g eg eq eqs esp est etc ex feb fig
-    figs fr gen gov hon i.e ie inc incl jan jr jul jun lt ltd maj mar max messrs min mr mrs ms mt no nos nov nr oct op p.m a.m par
-    ph.d pp pl prof pt ref refs rep resp rev sec sect sen sep sept sgt spp sp sr st subsp suppl tab u.k u.n u.s univ var viz vol
+    al approx apr art assoc aug ave bros ca capt cf ch chap co col corp dec dept dr ed eds e.g eg \
+eq eqs esp est etc ex feb fig
+    figs fr gen gov hon i.e ie inc incl jan jr jul jun lt ltd maj mar max messrs min mr mrs ms mt \
+no nos nov nr oct op p.m a.m par
+    ph.d pp pl prof pt ref refs rep resp rev sec sect sen sep sept sgt spp sp sr st subsp suppl \
+tab u.k u.n u.s univ var viz vol
     vols vs v w.r.t usw bzw z.b d.h vgl nr
     """)
 _STARTERS = _set("""
-    A After All Although An And As At Because But By Despite During Each For From Furthermore Had Has Have He Her His How However
-    I If In It Its Moreover Most Nor Not On One Our Several She Since So Some Such That The Their Then There These They This Those
+    A After All Although An And As At Because But By Despite During Each For From Furthermore Had \
+Has Have He Her His How However
+    I If In It Its Moreover Most Nor Not On One Our Several She Since So Some Such That The Their \
+Then There These They This Those
     Thus To Today Two Under Until We What When Where Whether Which While Who Why With Yet You
     """)
 _CJK = re.compile(f"[{UNSPACED}]")

@@ -53,15 +53,18 @@ _UNSPACED = re.compile(f"([{UNSPACED}])")
 _SCHEMA = f"""
 CREATE TABLE source (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE);
 CREATE TABLE document (
-    id INTEGER PRIMARY KEY, source INTEGER NOT NULL, uri BLOB NOT NULL, hash TEXT NOT NULL, title BLOB NOT NULL, named TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, source INTEGER NOT NULL, uri BLOB NOT NULL, hash TEXT NOT NULL, title \
+BLOB NOT NULL, named TEXT NOT NULL,
     stamp TEXT NOT NULL, passages INTEGER NOT NULL, UNIQUE (source, uri)
 );
 CREATE INDEX document_hash ON document (hash);
 CREATE INDEX document_named ON document (named) WHERE named != '';
 CREATE TABLE body (document INTEGER PRIMARY KEY, snapshot BLOB NOT NULL);
-CREATE TABLE passage (id INTEGER PRIMARY KEY, document INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, text BLOB NOT NULL);
+CREATE TABLE passage (id INTEGER PRIMARY KEY, document INTEGER NOT NULL, start INTEGER NOT NULL, \
+stop INTEGER NOT NULL, text BLOB NOT NULL);
 CREATE INDEX passage_document ON passage (document);
-CREATE VIRTUAL TABLE words USING fts5 (title, text, source, content='', contentless_delete=1, tokenize='{" ".join(_TOKENIZER)}');
+CREATE VIRTUAL TABLE words USING fts5 (title, text, source, content='', contentless_delete=1, \
+tokenize='{" ".join(_TOKENIZER)}');
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, 'row');
 CREATE TABLE made (id INTEGER PRIMARY KEY CHECK (id = 1), name BLOB NOT NULL, sign BLOB NOT NULL);
 """

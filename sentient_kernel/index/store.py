@@ -42,7 +42,8 @@ class Index:
         >>> import tempfile
         >>> folder = tempfile.TemporaryDirectory()
         >>> index = Index(folder.name + "/index.db")
-        >>> index.put("notes", [Document(title="Bees", uri="bees.txt", text="Honey bees dance. They show where food is.")])
+        >>> index.put("notes", [Document(title="Bees", uri="bees.txt",
+        ...     text="Honey bees dance. They show where food is.")])
         1
         >>> [passage.title for passage in index.search("Why do bees dance?")]
         ['Bees']

@@ -113,7 +113,8 @@ def fit(value: Any, schema: dict[str, Any]) -> tuple[Any, list[str]]:
         The value, and what is wrong with it (nothing: it fits).
 
     Example:
-        >>> fit({"tags": "bees"}, {"type": "object", "properties": {"tags": {"type": "array", "items": {"type": "string"}}}})
+        >>> fit({"tags": "bees"}, {"type": "object", "properties": {"tags": {"type": "array",
+        ...     "items": {"type": "string"}}}})
         ({'tags': ['bees']}, [])
     """
     fitting = _Fitting(schema)
@@ -291,7 +292,8 @@ class _Fitting:
 
     def _number(self, value: int | float, schema: dict[str, Any], at: str) -> int | float:
         if not math.isfinite(value):
-            return self._wrong(value, f"{at} must be a finite number")  # type: ignore[no-any-return]
+            what = f"{at} must be a finite number"
+            return self._wrong(value, what)  # type: ignore[no-any-return]
         low, high = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
         above, below = (
             schema.get("exclusiveMinimum", -math.inf),

@@ -107,7 +107,8 @@ def priced(
     for name in filter(None, dict.fromkeys((answered, bare))):
         for known in ({"provider_api_url": url}, {"provider_id": by_name}):
             try:
-                return replace(usage, usd=float(calc_price(counted, name, **known).total_price))  # type: ignore[call-overload]
+                price = calc_price(counted, name, **known)  # type: ignore[call-overload]
+                return replace(usage, usd=float(price.total_price))
             except (LookupError, ValueError):
                 continue
     return usage

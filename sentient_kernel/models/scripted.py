@@ -38,7 +38,8 @@ class ScriptedModel:
     Example:
         >>> import asyncio
         >>> model = ScriptedModel({"capital of France": "Paris."})
-        >>> asyncio.run(model.complete([Message(role="user", text="What is the capital of France?")])).text
+        >>> asyncio.run(model.complete([Message(role="user",
+        ...     text="What is the capital of France?")])).text
         'Paris.'
         >>> len(model.calls)
         1

@@ -49,7 +49,8 @@ _OTHER = re.compile(
 )
 """A refusal of what is asked, of whom, or of who asks: no other form of the request changes it."""
 _REFUSES = re.compile(
-    r"\b(not|cannot|unable|unsupported|unknown|unrecogni[sz]ed|unexpected|unavailable|invalid|only|must|extra|forbidden|disallowed"
+    r"\b(not|cannot|unable|unsupported|unknown|unrecogni[sz]ed|unexpected|unavailable|invalid|only"
+    r"|must|extra|forbidden|disallowed"
     r"|instead|deprecated|disabled|should|expected|removed)\b|n't\b"
 )
 _TOO_MUCH = re.compile(
@@ -59,7 +60,8 @@ _TOO_MUCH = re.compile(
 )
 _OUTPUT = re.compile(r"\bmax_|completion|output|requested|generat|new tokens")
 _ROLE = re.compile(
-    r"\b(system|developer)['\"`]?\s+(role|message|prompt|instruction|turn)|\broles?\b.{0,120}\b(alternate|user|assistant|system|developer)\b"
+    r"\b(system|developer)['\"`]?\s+(role|message|prompt|instruction|turn)|\broles?\b.{0"
+    r",120}\b(alternate|user|assistant|system|developer)\b"
     r"|\b(unexpected|unknown|invalid|unsupported)\s+(message\s+)?role|only user and assistant"
     r"|\brole\b.{0,40}\bnot (supported|allowed|permitted)|(system|developer)['\"`]?.{0,20}\bnot"
     r" (supported|allowed|permitted|one of)"
@@ -69,7 +71,8 @@ _DEVELOPER = re.compile(
     r"\b(use|using|try|with|to)\b.{0,30}\bdeveloper\b|developer.{0,20}\binstead\b"
 )
 _FORM = re.compile(
-    r"response_?format|json.?(schema|object|mode)|structured.?output|\bgrammar\b|\bguided|output_(format|config)|\bschema\b"
+    r"response_?format|json.?(schema|object|mode)|structured.?output|\bgrammar\b|\bguided"
+    r"|output_(format|config)|\bschema\b"
 )
 _USAGE = re.compile(r"stream[_ ]?options?|include[_ ]?usage")
 _STREAM = re.compile(r"\bstream(ed|ing)?\b")
@@ -131,7 +134,8 @@ def shaped(body: dict[str, Any], manner: Manner, *, messages: bool, own: bool) -
             the limit best.
 
     Example:
-        >>> shaped({"messages": [], "max_completion_tokens": 9}, Manner(frozenset({"stream"})), messages=False, own=False)
+        >>> shaped({"messages": [], "max_completion_tokens": 9}, Manner(frozenset({"stream"})),
+        ...     messages=False, own=False)
         {'messages': [], 'stream': False, 'max_tokens': 9}
     """
     out = {
@@ -198,7 +202,8 @@ def learnt(
 
     Example:
         >>> said = b'{"error": {"message": "System role not supported"}}'
-        >>> sorted(learnt(Manner(), {"messages": [{"role": "system"}]}, 400, said, spare=False).refused)
+        >>> sorted(learnt(Manner(), {"messages": [{"role": "system"}]}, 400, said,
+        ...     spare=False).refused)
         ['developer', 'system']
     """
     if status not in _MAY_NAME:

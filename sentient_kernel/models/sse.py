@@ -17,7 +17,8 @@ class Events:
 
     Example:
         >>> events = Events()
-        >>> events.feed(b"data: on"), events.feed(b"e\\n\\n: comment\\n\\nevent: x\\ndata: two\\n\\n")
+        >>> first = events.feed(b"data: on")
+        >>> first, events.feed(b"e\\n\\n: comment\\n\\nevent: x\\ndata: two\\n\\n")
         ([], ['one', 'two'])
     """
 

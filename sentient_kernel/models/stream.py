@@ -38,7 +38,8 @@ def counted(usage: dict[str, Any], depth: int = 0) -> dict[str, Any]:
         depth: How deep inside others these are.
 
     Example:
-        >>> counted({"prompt_tokens": 3, "completion_tokens": "many", "details": {"cached_tokens": -1}})
+        >>> counted({"prompt_tokens": 3, "completion_tokens": "many",
+        ...     "details": {"cached_tokens": -1}})
         {'prompt_tokens': 3, 'details': {}}
     """
     kept: dict[str, Any] = {}

@@ -57,7 +57,8 @@ def read(text: str, schema: dict[str, Any]) -> Read:
         schema: A JSON schema.
 
     Example:
-        >>> read('Sure! {"n": "3",} Good luck.', {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}).value
+        >>> read('Sure! {"n": "3",} Good luck.', {"type": "object",
+        ...     "properties": {"n": {"type": "integer"}}, "required": ["n"]}).value
         {'n': 3}
         >>> read('{"n": 3', {"type": "object"}).problems
         ('The JSON is cut off.',)

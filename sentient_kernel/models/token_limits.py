@@ -26,7 +26,8 @@ class ReasoningRoom:
 
     Example:
         >>> room = ReasoningRoom(most=16_000, thinks=None)
-        >>> room.tokens(Manner(), spent=0, visible=500), room.widen(), room.tokens(Manner(), spent=0, visible=500)
+        >>> room.tokens(Manner(), spent=0, visible=500), room.widen(), room.tokens(Manner(),
+        ...     spent=0, visible=500)
         (16000, True, 32000)
     """
 

@@ -193,7 +193,8 @@ class CellOutput:
         from IPython.display import display
 
         self._put(view, run, label, drawn)
-        display({"text/html": kept(run or view, drawn), "text/plain": label}, raw=True)  # type: ignore[no-untyped-call]
+        data = {"text/html": kept(run or view, drawn), "text/plain": label}
+        display(data, raw=True)  # type: ignore[no-untyped-call]
         return True
 
     @property
@@ -267,7 +268,8 @@ class CellOutput:
     def _put(self, view: str, run: RunId | None, label: str, drawn: str) -> None:
         from IPython.display import display
 
-        display(self._widgets.bundle(view, run, label, drawn), raw=True)  # type: ignore[no-untyped-call]
+        data = self._widgets.bundle(view, run, label, drawn)
+        display(data, raw=True)  # type: ignore[no-untyped-call]
 
     def _shown_elsewhere(self, run: RunId) -> bool:
         here = _cell()

@@ -26,7 +26,8 @@ POLICY = (
 )
 """What the page may do, kept by the browser: what stands in it runs, and nothing is fetched."""
 PAGE = f"""{{%- extends 'lab/index.html.j2' -%}}
-{{%- block html_head_js -%}}<meta http-equiv="Content-Security-Policy" content="{POLICY}">{{%- endblock html_head_js -%}}
+{{%- block html_head_js -%}}<meta http-equiv="Content-Security-Policy" content="{POLICY}">{{%- \
+endblock html_head_js -%}}
 {{%- block jupyter_widgets -%}}{{%- endblock jupyter_widgets -%}}
 {{%- block html_head_js_mathjax -%}}{{%- endblock html_head_js_mathjax -%}}
 {{%- block html_head_js_mermaidjs -%}}{{%- endblock html_head_js_mermaidjs -%}}
@@ -143,7 +144,9 @@ def _without_secrets(notebook: Any) -> Any:
 
     data = json.dumps(notebook).encode()
     clean = look().data(data)
-    return notebook if clean is data else nbformat.from_dict(json.loads(clean))  # type: ignore[no-untyped-call]
+    if clean is data:
+        return notebook
+    return nbformat.from_dict(json.loads(clean))  # type: ignore[no-untyped-call]
 
 
 def _page(notebook: Any, path: Path) -> str:

@@ -79,9 +79,11 @@ def spent(lines: Table[UsageView]) -> str:
     """Returns what was used in a few words.
 
     Example:
-        >>> spent(Table([UsageView(purpose="write", model="m", calls=2, tokens_in=900, tokens_out=100, usd=0.031)]))
+        >>> spent(Table([UsageView(purpose="write", model="m", calls=2, tokens_in=900,
+        ...     tokens_out=100, usd=0.031)]))
         '$0.031 · 2 calls'
-        >>> spent(Table([UsageView(purpose="plan", model="m", calls=1, tokens_in=90, tokens_out=710, reasoning=700, usd=None)]))
+        >>> spent(Table([UsageView(purpose="plan", model="m", calls=1, tokens_in=90, tokens_out=710,
+        ...     reasoning=700, usd=None)]))
         '800 tokens, 700 of them reasoning · 1 call'
         >>> spent(Table((), UsageView))
         ''

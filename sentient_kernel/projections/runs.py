@@ -375,7 +375,8 @@ def title_of(start: RunStarted) -> str:
     workflow's last name.
 
     Example:
-        >>> title_of(RunStarted(workflow="m:research", inputs={"args": [], "kwargs": {"question": "Why?"}}))
+        >>> title_of(RunStarted(workflow="m:research", inputs={"args": [],
+        ...     "kwargs": {"question": "Why?"}}))
         'Why?'
         >>> title_of(RunStarted(workflow="__main__:compare"))
         'compare'

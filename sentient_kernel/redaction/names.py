@@ -18,7 +18,8 @@ _NAMED = frozenset(
 )
 _KEYS = frozenset("KEY KEYS AUTH".split())
 _OF_KEYS = frozenset(
-    "API ACCESS SECRET PRIVATE SIGNING ENCRYPTION MASTER SERVICE ACCOUNT LICENSE SUBSCRIPTION".split()
+    "API ACCESS SECRET PRIVATE SIGNING ENCRYPTION MASTER SERVICE ACCOUNT LICENSE"
+    " SUBSCRIPTION".split()
 )
 _NOT = frozenset(("PWD", "OLDPWD"))
 
@@ -27,7 +28,8 @@ def is_telling(value: str) -> bool:
     """Tells whether a value can be looked for: long enough, and no ordinary word or number.
 
     Example:
-        >>> given = ("postgres", "12345678", "a wrong one", "short1", "hunter42x", "correct horse battery")
+        >>> given = ("postgres", "12345678", "a wrong one", "short1", "hunter42x",
+        ...     "correct horse battery")
         >>> [value for value in given if is_telling(value)]
         ['hunter42x', 'correct horse battery']
     """
@@ -48,7 +50,8 @@ def is_random(value: str) -> bool:
     they do not in words and dates.
 
     Example:
-        >>> [is_random(value) for value in ("9f8e7d6c5b4a39281706", "customer_identifier_2", "report-2026-01-02-final")]
+        >>> [is_random(value) for value in ("9f8e7d6c5b4a39281706", "customer_identifier_2",
+        ...     "report-2026-01-02-final")]
         [True, False, False]
     """
     kinds = [
@@ -63,7 +66,8 @@ def is_secret(name: str, value: str) -> bool:
     anything, so its value counts too.
 
     Example:
-        >>> [is_secret(name, "a1b2c3d4") for name in ("OPENAI_API_KEY", "access-token", "PWD", "MAX_TOKENS", "MYSQL_PWD", "SORT_KEY")]
+        >>> [is_secret(name, "a1b2c3d4") for name in ("OPENAI_API_KEY", "access-token", "PWD",
+        ...     "MAX_TOKENS", "MYSQL_PWD", "SORT_KEY")]
         [True, True, False, False, True, False]
     """
     parts = set(re.split(r"[^A-Z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()))

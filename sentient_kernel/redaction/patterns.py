@@ -22,8 +22,10 @@ _TRIGGERS = tuple(
 and are done with.
 """
 _KEYS = re.compile(
-    r"((?<![\w-])(?:[spr]k|key|xai|gsk|hf|ghp|gho|ghs|github_pat|glpat|xox[abprs]|tvly)[-_])(?=[\w.*-]{0,80}[\d*])[\w.*-]{6,}"
-    r"|((?<![\w-])AKIA)[0-9A-Z]{12,}|((?<![\w-])AIza)[\w-]{30,}|((?<![\w-])eyJ)[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"
+    r"((?<![\w-])(?:[spr]k|key|xai|gsk|hf|ghp|gho|ghs|github_pat|glpat|xox[abprs]"
+    r"|tvly)[-_])(?=[\w.*-]{0,80}[\d*])[\w.*-]{6,}"
+    r"|((?<![\w-])AKIA)[0-9A-Z]{12,}|((?<![\w-])AIza)[\w-]{30,}|((?<![\w-])eyJ)[\w-]{8,}\.[\w-]{8"
+    r",}(?:\.[\w-]*)?"
 )
 _SCHEMES = re.compile(
     r"(?i)(\b(?:bearer|basic|token)\s{1,3})(?=[\w.~+/=*-]{0,80}[\d*])[\w.~+/=*-]{6,}"
@@ -34,11 +36,13 @@ _HEADERS = re.compile(
 )
 _SET = re.compile(
     r"(?i)((?:api[-_ ]?key|access[-_"
-    r" ]?key|token|secret|passw(?:or)?d|passphrase|credential)s?['\"]?\s{0,3}[:=]\s{0,3}(?:b?['\"])?)"
+    r" ]?key|token|secret|passw(?:or)?d|passphrase|credential)s?['\"]?\s{0,3}[:=]\s{0"
+    r",3}(?:b?['\"])?)"
     r"(?!\[hidden)([^\s'\",;&)\]}]{6,})"
 )
 _NEAR = re.compile(
-    r"(?i)(\b(?:key|token|secret|password)s?\b[^\w\r\n]{1,4}(?:(?:is|was|of|for)[^\w\r\n]{1,4})?)(?!\[hidden)([\w+/=.~-]{16,})"
+    r"(?i)(\b(?:key|token|secret|password)s?\b[^\w\r\n]{1,4}(?:(?:is|was|of|for)[^\w\r\n]{1"
+    r",4})?)(?!\[hidden)([\w+/=.~-]{16,})"
 )
 _USERINFO = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]{1,20}://)[^\s/?#@'\"<>]{1,300}@")
 _PARAMETER = re.compile(r"([?&;#]([\w.%-]{1,60})=)([^&#;\s'\"<>]+)")
@@ -49,7 +53,8 @@ def without_patterns(text: str) -> str:
     headers and addresses, values beside a name.
 
     Example:
-        >>> without_patterns("Incorrect API key provided: sk-abcd****wxyz at https://ada:pw@example.org/x?api_key=k3y-12345&page=2")
+        >>> address = "https://ada:pw@example.org/x?api_key=k3y-12345&page=2"
+        >>> without_patterns(f"Incorrect API key provided: sk-abcd****wxyz at {address}")
         'Incorrect API key provided: sk-… at https://…@example.org/x?api_key=…&page=2'
     """
     low = text.lower()

@@ -14,7 +14,7 @@ class StreamRedactor:
     What may be the beginning of one is held back until it is known whether it is.
 
     Example:
-        >>> stream = Stream()
+        >>> stream = StreamRedactor()
         >>> redactor = Redactor({"hunter42x-9Kd": "VAULT_TOKEN"})
         >>> [stream.take(piece, redactor) for piece in ("it is hunt", "er42x-", "9Kd.")]
         ['it is ', '', '[hidden:VAULT_TOKEN].']
@@ -33,8 +33,10 @@ class StreamRedactor:
         shown = len(self._before)
         end = max(shown, len(text) - redactor.held(text))
         pieces = list[str]()
-        for start, stop, name, _ in redactor.found(text[:end]):
-            if stop > shown:
+        for start, stop, name, whole in redactor.found(text):
+            if whole and start < end < stop:  # its end looks like the beginning of one, but it is whole
+                end = stop
+            if shown < stop <= end:
                 pieces += [text[shown:start] if start > shown else "", f"[hidden:{name}]"]
                 shown = stop
         pieces.append(text[shown:end])

@@ -29,32 +29,43 @@ REFUSED = 10
 Numbers = dict[tuple[str, int, int], int]
 
 STYLE = """
-.sk-r{--t:var(--jp-ui-font-color1,light-dark(#1c2127,#e6e9ee));--s:var(--jp-ui-font-color2,light-dark(#5c6570,#9ba5b2));
---b:var(--jp-layout-color1,light-dark(#fff,#16191e));--d:var(--jp-layout-color2,light-dark(#f5f6f8,#1f242b));
+.sk-r{--t:var(--jp-ui-font-color1,light-dark(#1c2127,#e6e9ee));
+--s:var(--jp-ui-font-color2,light-dark(#5c6570,#9ba5b2));
+--b:var(--jp-layout-color1,light-dark(#fff,#16191e));
+--d:var(--jp-layout-color2,light-dark(#f5f6f8,#1f242b));
 --l:var(--jp-border-color2,light-dark(#e0e3e8,#333a44));
 --a:color-mix(in srgb,var(--jp-brand-color1,light-dark(#1967d2,#7ab0ff)) 84%,var(--t));
 --ok:color-mix(in srgb,var(--jp-success-color1,light-dark(#1e7f4f,#6fd3a0)) 78%,var(--t));
 --w:color-mix(in srgb,var(--jp-warn-color1,light-dark(#b36b00,#f0b45c)) 64%,var(--t));
 --x:color-mix(in srgb,var(--jp-error-color1,light-dark(#b3261e,#ff8f86)) 84%,var(--t));
-font:14px/1.6 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif);
+font:14px/1.6 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu
+Sans",sans-serif);
 color:var(--t);background:var(--b);
 border:1px solid var(--l);border-radius:8px;max-width:920px;overflow:hidden;margin:2px 0 8px;
 container-type:inline-size;text-align:left;overflow-wrap:anywhere}
-[data-jp-theme-light="true"] .sk-r{color-scheme:light}[data-jp-theme-light="false"] .sk-r{color-scheme:dark}
-.sk-r *{box-sizing:border-box}.sk-r .sk-sep{display:none}.sk-r .soft{color:var(--s)}.sk-r .num{font-variant-numeric:tabular-nums}
+[data-jp-theme-light="true"] .sk-r{color-scheme:light}
+[data-jp-theme-light="false"] .sk-r{color-scheme:dark}
+.sk-r *{box-sizing:border-box}.sk-r .sk-sep{display:none}.sk-r .soft{color:var(--s)}
+.sk-r .num{font-variant-numeric:tabular-nums}
 .sk-r .ok{color:var(--ok)}.sk-r .warn{color:var(--w)}.sk-r .bad{color:var(--x)}
 .sk-r header{display:flex;gap:12px;align-items:baseline;padding:12px 16px 6px}
-.sk-r .state{display:inline-flex;gap:6px;align-items:center;white-space:nowrap;font-weight:600;font-size:12px}
+.sk-r .state{display:inline-flex;gap:6px;align-items:center;white-space:nowrap;font-weight:600;
+font-size:12px}
 .sk-r .state i{width:8px;height:8px;border-radius:50%;background:currentColor}
 .sk-r .q{font-weight:600;text-wrap:pretty}
-.sk-r .bar{display:flex;flex-wrap:wrap;gap:4px 16px;padding:0 16px 10px;font-size:12px;color:var(--s)}
-.sk-r .rep{display:grid;grid-template-columns:minmax(0,1.7fr) minmax(220px,1fr);border-top:1px solid var(--l)}
+.sk-r .bar{display:flex;flex-wrap:wrap;gap:4px 16px;padding:0 16px 10px;font-size:12px;
+color:var(--s)}
+.sk-r .rep{display:grid;grid-template-columns:minmax(0,1.7fr) minmax(220px,1fr);
+border-top:1px solid var(--l)}
 .sk-r .rep>*{padding:6px 20px 16px;min-width:0}.sk-r .rep>.one{grid-column:1/-1}
 .sk-r aside{border-left:1px solid var(--l);background:var(--d);font-size:12.5px;line-height:1.5}
-.sk-r p{margin:8px 0}.sk-r .lead{font-size:15.5px;line-height:1.5;font-weight:500;margin:10px 0 12px}
+.sk-r p{margin:8px 0}.sk-r .lead{font-size:15.5px;line-height:1.5;font-weight:500;
+margin:10px 0 12px}
 .sk-r h4{font:600 14px/1.4 inherit;font-size:13px;margin:16px 0 4px}
-.sk-r .over{font-size:11px;line-height:1.2;font-weight:600;color:var(--s);margin:8px 0;display:flex;justify-content:space-between}
-.sk-r .cite{font-weight:600;font-size:11px;line-height:1;color:var(--a);background:color-mix(in srgb,var(--a) 10%,transparent);
+.sk-r .over{font-size:11px;line-height:1.2;font-weight:600;color:var(--s);margin:8px 0;display:flex;
+justify-content:space-between}
+.sk-r .cite{font-weight:600;font-size:11px;line-height:1;color:var(--a);
+background:color-mix(in srgb,var(--a) 10%,transparent);
 border-radius:4px;padding:2px 5px;vertical-align:2px;text-decoration:none;white-space:nowrap}
 .sk-r .cite:hover,.sk-r .cite:focus-visible{outline:2px solid var(--a);outline-offset:1px}
 .sk-r .weak{text-decoration:underline dotted var(--w) 2px;text-underline-offset:3px}
@@ -64,17 +75,21 @@ border-radius:4px;padding:2px 5px;vertical-align:2px;text-decoration:none;white-
 .sk-r details{border-top:1px solid var(--l);padding:6px 0}.sk-r details:first-of-type{border-top:0}
 .sk-r .quote:target{outline:2px solid var(--a);outline-offset:3px;border-radius:4px}
 .sk-r summary{cursor:pointer;line-height:1.4}.sk-r summary b{font-weight:600}
-.sk-r .quote{border-left:3px solid var(--a);background:var(--b);padding:8px 12px;margin:6px 0;border-radius:0 6px 6px 0;
+.sk-r .quote{border-left:3px solid var(--a);background:var(--b);padding:8px 12px;margin:6px 0;
+border-radius:0 6px 6px 0;
 white-space:pre-line}
 .sk-r .quote mark{background:color-mix(in srgb,var(--a) 22%,transparent);color:inherit}
 .sk-r .at{font-size:11.5px;color:var(--s)}.sk-r .at a{color:var(--a)}
-.sk-r.sk-r table{width:100%;table-layout:auto;border-collapse:collapse;font-size:12px;border:0;border-top:1px solid var(--l);
+.sk-r.sk-r table{width:100%;table-layout:auto;border-collapse:collapse;font-size:12px;border:0;
+border-top:1px solid var(--l);
 background:transparent;color:inherit;margin:0}.sk-r.sk-r.sk-r tr{background:transparent}
-.sk-r.sk-r td,.sk-r.sk-r th{text-align:left;vertical-align:top;padding:5px 16px;border:0;border-top:1px solid var(--l);max-width:none;
+.sk-r.sk-r td,.sk-r.sk-r th{text-align:left;vertical-align:top;padding:5px 16px;border:0;
+border-top:1px solid var(--l);max-width:none;
 background:transparent;color:inherit;white-space:normal;line-height:1.5}
 .sk-r.sk-r th{white-space:nowrap;color:var(--s);font-weight:600;font-size:11px}
 .sk-r.sk-r td.n,.sk-r.sk-r th.n{text-align:right;overflow-wrap:normal}
-@container (max-width:640px){.sk-r .rep{grid-template-columns:minmax(0,1fr)}.sk-r aside{border-left:0;border-top:1px solid var(--l)}}
+@container (max-width:640px){.sk-r .rep{grid-template-columns:minmax(0,1fr)}
+.sk-r aside{border-left:0;border-top:1px solid var(--l)}}
 """
 
 

@@ -12,9 +12,13 @@ __all__ = ["cited", "lifted"]
 
 _NUMBER = r"[0-9]{1,3}(?![0-9])"
 _GROUP = rf"{_NUMBER}(?:\s*(?:,|;|&|-|\u2013|\u2014|\band\b|\bto\b)\s*(?:and\s+)?{_NUMBER})*"
-_LABEL = r"(?:\^|#|(?:quotes?|sources?|refs?|references?|citations?|cites?|evidence|documents?|docs?)\s*[:#]?\s*)?"
+_LABEL = (
+    r"(?:\^|#|(?:quotes?|sources?|refs?|references?|citations?|cites?|evidence|documents?|docs?)"
+    r"\s*[:#]?\s*)?"
+)
 _BRACKETS = re.compile(
-    rf"\s*(?:\[\s*{_LABEL}({_GROUP})\s*\](?:\([^()\s]*\))?|\u3010\s*{_LABEL}({_GROUP})(?:\u2020[^\u3011]*)?\s*\u3011)",
+    rf"\s*(?:\[\s*{_LABEL}({_GROUP})\s*\](?:\([^()\s]*\))?"
+    rf"|\u3010\s*{_LABEL}({_GROUP})(?:\u2020[^\u3011]*)?\s*\u3011)",
     re.I,
 )
 _SAID = re.compile(rf"\s*\(\s*(?:see\s+)?{_LABEL[:-1]}\s*({_GROUP})\s*\)", re.I)
@@ -56,8 +60,10 @@ def cited(value: Any) -> list[int]:
     objects that hold them.
 
     Example:
-        >>> cited([1, "2", "[3]", {"quote": 4}]), cited("quotes 1 and 3"), cited("2-4"), cited([True, None, "In 1874"])
-        ([1, 2, 3, 4], [1, 3], [2, 3, 4], [])
+        >>> cited([1, "2", "[3]", {"quote": 4}]), cited("quotes 1 and 3"), cited("2-4")
+        ([1, 2, 3, 4], [1, 3], [2, 3, 4])
+        >>> cited([True, None, "In 1874"])
+        []
     """
     return list(dict.fromkeys(_numbers(value, 0)))[:_MOST]
 
@@ -101,7 +107,8 @@ def lifted(text: str, *, most: int, beside: bool) -> tuple[str, list[int]]:
             part of what it says.
 
     Example:
-        >>> lifted("It was built in 1874 [1, 3], and is lit \u30104\u2020source\u3011.", most=9, beside=False)
+        >>> lifted("It was built in 1874 [1, 3], and is lit \u30104\u2020source\u3011.", most=9,
+        ...     beside=False)
         ('It was built in 1874, and is lit.', [1, 3, 4])
         >>> lifted("Its area is 3 km\u00b2, says the board.\u00b9", most=9, beside=False)
         ('Its area is 3 km\u00b2, says the board.', [1])

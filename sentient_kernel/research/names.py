@@ -20,7 +20,8 @@ def research_names(inputs: Any) -> dict[str, JsonValue]:
         inputs: As they stand in the run's first event; anything may stand there.
 
     Example:
-        >>> research_names({"args": ["Why?"], "kwargs": {"sources": [["notes", "/home/ada/notes", "notes"]], "depth": 1}})
+        >>> research_names({"args": ["Why?"], "kwargs": {"sources": [["notes", "/home/ada/notes",
+        ...     "notes"]], "depth": 1}})
         {'question': 'Why?', 'sources': ['notes: /home/ada/notes'], 'depth': '1'}
     """
     args, kwargs = arguments(inputs)

@@ -54,8 +54,10 @@ def quoted(
 
     Example:
         >>> text = "Lumen Optics made lenses. In 2016 Brightwell acquired the firm."
-        >>> page = Passage(document=DocumentId("d"), title="News", uri="n.txt", start=0, end=len(text), text=text, score=3.0)
-        >>> part = SubQuestion(id=0, text="Who is the buyer of Lumen?", query="Who is the buyer of Lumen?")
+        >>> page = Passage(document=DocumentId("d"), title="News", uri="n.txt", start=0,
+        ...     end=len(text), text=text, score=3.0)
+        >>> part = SubQuestion(id=0, text="Who is the buyer of Lumen?",
+        ...     query="Who is the buyer of Lumen?")
         >>> [one.quote for one in quoted([part], {0: [page]})]
         ['Lumen Optics made lenses.', 'In 2016 Brightwell acquired the firm.']
     """

@@ -95,7 +95,8 @@ def approval_question(parts: Sequence[SubQuestion], sources: Sequence[str]) -> s
         (f"these {len(parts)} searches", "them") if len(parts) > 1 else ("this search", "it")
     )
     read = _listed(joined((), (name for part in parts for name in part.taint)))
-    where = f"{_listed(sources)}{', each to all of them' if len(parts) > 1 and len(sources) > 1 else ''}"
+    each = ", each to all of them" if len(parts) > 1 and len(sources) > 1 else ""
+    where = f"{_listed(sources)}{each}"
     wrote = f"A model wrote {them} after it had read your own documents ({read})."
     return f"Send {these} to {where}? {wrote} Edit {them} or strike {them} out."
 
@@ -109,7 +110,8 @@ def agreed(parts: Sequence[SubQuestion], answer: Sequence[str]) -> dict[int, str
             sub-question.
 
     Example:
-        >>> parts = [SubQuestion(id=n, text=q, query=q) for n, q in enumerate(("one", "two", "three"))]
+        >>> parts = [SubQuestion(id=n, text=q, query=q) for n, q in enumerate(("one", "two",
+        ...     "three"))]
         >>> agreed(parts, ["one", "", "drei"]), agreed(parts, ["three"]), agreed(parts, [])
         ({0: 'one', 2: 'drei'}, {2: 'three'}, {})
     """

@@ -229,22 +229,18 @@ async def chat(
         )
         return await _whole(out, whole, fault)
 
+    piece = {**common, "object": "chat.completion.chunk"}
+
     def chunk(delta: dict[str, Any], finish: str | None = None) -> str:
         choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
-        return (
-            "data:"
-            f" {json.dumps({**common, 'object': 'chat.completion.chunk', 'choices': choices, 'usage': None})}\n\n"
-        )
+        return f"data: {json.dumps({**piece, 'choices': choices, 'usage': None})}\n\n"
 
     pieces = [chunk({"role": "assistant", "content": ""})]
     pieces += [chunk({"reasoning_content": part}) for part in _PIECE.findall(said.reasoning)]
     pieces += [chunk({"content": part}) for part in _PIECE.findall(text)]
     last = [chunk({}, finish)] if finish else []
     if said.usage and (asked.body.get("stream_options") or {}).get("include_usage"):
-        last.append(
-            "data:"
-            f" {json.dumps({**common, 'object': 'chat.completion.chunk', 'choices': [], 'usage': usage})}\n\n"
-        )
+        last.append(f"data: {json.dumps({**piece, 'choices': [], 'usage': usage})}\n\n")
     return await _stream(out, pieces, [*last, "data: [DONE]\n\n"], fault, gap)
 
 

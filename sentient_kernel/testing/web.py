@@ -262,7 +262,7 @@ class FakeWeb(Server):
                 share,
                 status,
                 dict(headers or {}),
-                Random(f"{self._seed}{path}{kind}"),
+                Random(f"{self._seed}{path}{kind}"),  # noqa: S311 - what it draws is for tests
             )
         )
 

@@ -113,11 +113,12 @@ def html(text: Article) -> str:
             f'<p style="color:#fff;font-size:1px">{escape(text.orders)}</p>\n<!--'
             f" {escape(text.orders)} -->\n"
         )
+    title = escape(text.title)
     nav = '<nav><ul><li><a href="/">Home</a></li><li><a href="/about">About us</a></li></ul></nav>'
     return (
-        '<!doctype html><html lang="en"><head><meta'
-        f' charset="utf-8"><title>{escape(text.title)}</title>{head}</head><body>{nav}<main><article><h1>{escape(text.title)}</h1>\n{body}</article></main><footer>Cookies.'
-        " All rights reserved.</footer></body></html>"
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>{head}'
+        f"</head><body>{nav}<main><article><h1>{title}</h1>\n{body}</article></main>"
+        "<footer>Cookies. All rights reserved.</footer></body></html>"
     )
 
 

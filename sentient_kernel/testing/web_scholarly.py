@@ -35,7 +35,8 @@ def _arxiv(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
         '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom"'
         ' xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/"'
         ' xmlns:arxiv="http://arxiv.org/schemas/atom">\n  <title>arXiv Query:'
-        f" search_query={escape(wanted)}&amp;id_list=&amp;start={start}&amp;max_results={most}</title>\n"
+        f" search_query={escape(wanted)}&amp;id_list=&amp;start={start}"
+        f"&amp;max_results={most}</title>\n"
         "  <id>http://arxiv.org/api/cHxbiOdZaP56ODnBPIenZhzg5f8</id>\n "
         " <updated>2024-01-01T00:00:00-05:00</updated>\n "
         f" <opensearch:totalResults>{len(found)}</opensearch:totalResults>\n "
@@ -260,7 +261,8 @@ def _pubmed_article(paper: Paper) -> str:
     authors = ""
     for name in paper.authors:
         given, _, family = name.rpartition(" ")
-        names = f"<LastName>{escape(family)}</LastName><ForeName>{escape(given)}</ForeName><Initials>{escape(given[:1])}</Initials>"
+        names = f"<LastName>{escape(family)}</LastName><ForeName>{escape(given)}</ForeName>"
+        names += f"<Initials>{escape(given[:1])}</Initials>"
         authors += f'<Author ValidYN="Y">{names}</Author>'
     first, _, rest = paper.abstract.partition(". ")
     parts = (
@@ -278,12 +280,13 @@ def _pubmed_article(paper: Paper) -> str:
         f' Version="1">{paper.the_pmid}</PMID>'
         '<Article PubModel="Print"><Journal><JournalIssue'
         f' CitedMedium="Internet">{date}</JournalIssue>'
-        f"<Title>{escape(paper.venue)}</Title></Journal><ArticleTitle>{escape(paper.title)}.</ArticleTitle>{abstract}"
-        "<AuthorList"
-        f' CompleteYN="Y">{authors}</AuthorList><Language>eng</Language></Article></MedlineCitation>'
+        f"<Title>{escape(paper.venue)}</Title></Journal>"
+        f"<ArticleTitle>{escape(paper.title)}.</ArticleTitle>{abstract}"
+        f'<AuthorList CompleteYN="Y">{authors}</AuthorList>'
+        "<Language>eng</Language></Article></MedlineCitation>"
         f'<PubmedData><ArticleIdList><ArticleId IdType="pubmed">{paper.the_pmid}</ArticleId>'
-        "<ArticleId"
-        f' IdType="doi">{escape(paper.the_doi)}</ArticleId></ArticleIdList></PubmedData></PubmedArticle>\n'
+        f'<ArticleId IdType="doi">{escape(paper.the_doi)}</ArticleId>'
+        "</ArticleIdList></PubmedData></PubmedArticle>\n"
     )
 
 

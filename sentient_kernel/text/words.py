@@ -225,7 +225,8 @@ _BROAD = frozenset(
 _KIND = re.compile(
     r"\bhow"
     r" (big|broad|cold|common|cheap|deep|dense|early|expensive|far|fast|frequent|frequently|heavy"
-    r"|high|hot|large|late|likely|long|low|near|often|old|quick|quickly|rare|severe|short|slow|small"
+    r"|high|hot|large|late|likely|long|low|near|often|old|quick|quickly|rare|severe|short|slow"
+    r"|small"
     r"|soon|strong|tall|thick|warm|wide|young)\b"
     r"|\b(?:which|what) ([a-z]{3,40}) (?=(?:is|are|was|were|do|does|did|has|have|had|can|could|will"
     r"|would|should|[a-z]{2,40}(?:s|ed))\b)",

@@ -150,7 +150,8 @@ def check_url(url: str, rules: Rules) -> Target:
         Traceback (most recent call last):
         sentient_kernel.errors.Blocked: Not fetching from '127.0.0.1': it is an address of this
             machine or its network. ...
-        >>> check_url("http://localhost:8080", Rules(trusted=frozenset({("localhost", 8080)}))).trusted
+        >>> check_url("http://localhost:8080", Rules(trusted=frozenset({("localhost",
+        ...     8080)}))).trusted
         True
     """
     text = url.strip(" \t\r\n\f")

@@ -48,7 +48,8 @@ def read_robots(text: str, agent: str) -> RobotsRules:
         The rules of the groups that name us, or else of those for everyone.
 
     Example:
-        >>> read_robots("User-agent: *\\nDisallow: /\\nAllow: /papers/*.pdf$", "us").allows("/papers/1.pdf")
+        >>> read_robots("User-agent: *\\nDisallow: /\\nAllow: /papers/*.pdf$",
+        ...     "us").allows("/papers/1.pdf")
         True
     """
     agent = agent.lower()

@@ -52,7 +52,8 @@ class Hub:
         ...     async with hub.subscribe(run="a-run") as subscriber:
         ...         await journal.append("a-run", [RunStarted(workflow="compare")])
         ...         return [record.kind for record in await anext(subscriber)]
-        >>> with tempfile.TemporaryDirectory() as home, SqliteJournal(f"{home}/journal.db") as journal:
+        >>> home = tempfile.TemporaryDirectory()
+        >>> with home as folder, SqliteJournal(f"{folder}/journal.db") as journal:
         ...     asyncio.run(follow(journal))
         ['run_started']
     """

@@ -182,7 +182,7 @@ class Subscriber:
                     line.join(waiter)
                 if (
                     place == ring.end
-                    # otherwise it came in between; whoever gives puts it into the ring before looking
+                    # else it came in between: whoever gives puts it into the ring before looking
                     # at the line
                 ):
                     try:

@@ -48,7 +48,8 @@ def pick_mount(mounts: str, path: Path) -> str:
         path: An absolute path.
 
     Example:
-        >>> pick_mount("22 1 0:21 / / rw - ext4 /dev/sda rw\\n30 22 0:40 / /data rw - nfs4 box:/x rw", Path("/data/a"))
+        >>> mounts = "22 1 0:21 / / rw - ext4 /dev/sda rw\\n30 22 0:40 / /data rw - nfs4 box:/x rw"
+        >>> pick_mount(mounts, Path("/data/a"))
         'nfs4'
     """
     best, found = -1, ""

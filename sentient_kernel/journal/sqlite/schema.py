@@ -48,15 +48,19 @@ CREATE INDEX runs_by_parent ON runs(parent) WHERE parent IS NOT NULL;
 CREATE TABLE events(
     seq INTEGER PRIMARY KEY, run INTEGER NOT NULL, kind INTEGER NOT NULL, at INTEGER NOT NULL,
     chain BLOB NOT NULL, body BLOB NOT NULL, mark BLOB);
-CREATE TABLE spans(key INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY(key, block)) WITHOUT ROWID;
+CREATE TABLE spans(key INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY(key, block)) WITHOUT \
+ROWID;
 CREATE TABLE keys(key TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE leases(
-    run TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL, beat INTEGER NOT NULL, ttl INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE gaps(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at INTEGER NOT NULL, what TEXT NOT NULL);
+    run TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL, beat INTEGER NOT NULL, ttl \
+INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE gaps(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at INTEGER NOT NULL, what TEXT \
+NOT NULL);
 CREATE VIEW readable AS
     SELECT e.seq, r.id AS run, datetime((b.value + e.at) / 1000000.0, 'unixepoch', 'subsec') AS at,
            k.name AS kind, CAST(e.body AS TEXT) AS body
-    FROM events e JOIN runs r ON r.no = e.run JOIN kinds k ON k.code = e.kind JOIN meta b ON b.name = 'born';
+    FROM events e JOIN runs r ON r.no = e.run JOIN kinds k ON k.code = e.kind JOIN meta b ON \
+b.name = 'born';
 """
 
 

@@ -121,7 +121,8 @@ class SqliteJournal:
         >>> async def write(journal):
         ...     journal.bind(asyncio.get_running_loop(), lambda records: None)
         ...     return await journal.append("a-run", [RunStarted(workflow="compare")])
-        >>> with tempfile.TemporaryDirectory() as home, SqliteJournal(f"{home}/journal.db") as journal:
+        >>> home = tempfile.TemporaryDirectory()
+        >>> with home as folder, SqliteJournal(f"{folder}/journal.db") as journal:
         ...     asyncio.run(write(journal))
         1
     """

@@ -39,34 +39,43 @@ CREATE INDEX runs_by_parent ON runs(parent) WHERE parent IS NOT NULL;
 CREATE TABLE events(
     seq INTEGER PRIMARY KEY, run INTEGER NOT NULL, kind INTEGER NOT NULL, at INTEGER NOT NULL,
     chain BLOB NOT NULL, body BLOB NOT NULL);
-CREATE TABLE spans(key INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY(key, block)) WITHOUT ROWID;
+CREATE TABLE spans(key INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY(key, block)) WITHOUT \
+ROWID;
 CREATE TABLE keys(key TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE leases(
-    run TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL, beat INTEGER NOT NULL, ttl INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE gaps(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at INTEGER NOT NULL, what TEXT NOT NULL);
+    run TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL, beat INTEGER NOT NULL, ttl \
+INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE gaps(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at INTEGER NOT NULL, what TEXT \
+NOT NULL);
 CREATE VIEW readable AS
     SELECT e.seq, r.id AS run, datetime((b.value + e.at) / 1000000.0, 'unixepoch', 'subsec') AS at,
            k.name AS kind, CAST(e.body AS TEXT) AS body
-    FROM events e JOIN runs r ON r.no = e.run JOIN kinds k ON k.code = e.kind JOIN meta b ON b.name = 'born';
+    FROM events e JOIN runs r ON r.no = e.run JOIN kinds k ON k.code = e.kind JOIN meta b ON \
+b.name = 'born';
 """
 """What made the tables of version 1: a file is known by the very words."""
 
 _ODD: Final = """
 SELECT 1 FROM (SELECT id AS name, 100 AS most, '*[^0-9A-Za-z_.:-]*' AS other FROM runs NOT INDEXED
                UNION ALL SELECT name, 60, '*[^a-z_]*' FROM kinds NOT INDEXED)
-WHERE typeof(name) != 'text' OR octet_length(name) > most OR octet_length(name) != length(name) OR name GLOB other
+WHERE typeof(name) != 'text' OR octet_length(name) > most OR octet_length(name) != length(name) OR \
+name GLOB other
 UNION ALL
 SELECT 1 FROM runs NOT INDEXED
-WHERE typeof(first) != 'integer' OR typeof(workflow) NOT IN ('text', 'null') OR typeof(name) NOT IN ('text', 'null')
+WHERE typeof(first) != 'integer' OR typeof(workflow) NOT IN ('text', 'null') OR typeof(name) NOT \
+IN ('text', 'null')
    OR typeof(session) NOT IN ('text', 'null') OR typeof(user) NOT IN ('text', 'null')
-   OR (parent IS NOT NULL AND (typeof(parent) != 'text' OR octet_length(parent) > 100 OR octet_length(parent) != length(parent)
+   OR (parent IS NOT NULL AND (typeof(parent) != 'text' OR octet_length(parent) > 100 OR \
+octet_length(parent) != length(parent)
                                OR parent GLOB '*[^0-9A-Za-z_.:-]*'))
 LIMIT 1"""
 _META: Final = """
-SELECT count(*) FROM meta WHERE (name = 'born' AND typeof(value) = 'integer' AND value BETWEEN 0 AND 253402300799000000)
+SELECT count(*) FROM meta WHERE (name = 'born' AND typeof(value) = 'integer' AND value BETWEEN 0 \
+AND 253402300799000000)
                              OR (name = 'id' AND typeof(value) = 'blob' AND length(value) = 8)"""
 _FAR: Final = """
-SELECT 1 FROM gaps WHERE typeof(first) != 'integer' OR typeof(last) != 'integer' OR typeof(what) != 'text'
+SELECT 1 FROM gaps WHERE typeof(first) != 'integer' OR typeof(last) != 'integer' OR typeof(what) \
+!= 'text'
                       OR first < 1 OR last < first OR last >= 1 << 53 LIMIT 1"""
 _ROWS_FAR: Final = (
     "SELECT 1 FROM (SELECT min(seq) AS low, max(seq) AS high FROM events) WHERE low < 1 OR high >="

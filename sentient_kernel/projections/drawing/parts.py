@@ -33,10 +33,8 @@ def state(sign: str, word: str, colour: str) -> str:
 
 def bar(facts: Sequence[str]) -> str:
     """Returns short facts in a row; they are HTML already."""
-    return (
-        "<div"
-        f' class="sk-bar">{apart(" · ").join(f"<span>{fact}</span>" for fact in facts if fact)}</div>'
-    )
+    told = apart(" · ").join(f"<span>{fact}</span>" for fact in facts if fact)
+    return f'<div class="sk-bar">{told}</div>'
 
 
 def outside(text: object, limit: int = 400) -> str:
@@ -107,10 +105,10 @@ def _step_row(step: StepView, run: RunView) -> str:
     indent = ("", ' class="sk-in"', ' class="sk-in2"')[depth]
     row = (
         f'<tr><td class="sk-{colour}"><span aria-hidden="true">{sign}</span> <span'
-        f' class="sk-sr">{step.status}</span></td><td'
-        f' title="{escape(line(step.title, 300))}"><span{indent}>{outside(step.title, 120)}</span>{aside}</td><td'
-        f' class="sk-l" aria-hidden="true">{_lane(step, run)}</td><td class="sk-s'
-        f' sk-soft">{duration(seconds)}</td></tr>'
+        f' class="sk-sr">{step.status}</span></td><td title="{escape(line(step.title, 300))}">'
+        f"<span{indent}>{outside(step.title, 120)}</span>{aside}</td>"
+        f'<td class="sk-l" aria-hidden="true">{_lane(step, run)}</td>'
+        f'<td class="sk-s sk-soft">{duration(seconds)}</td></tr>'
     )
     return row + (
         '<tr><td></td><td class="sk-why"'
@@ -152,7 +150,8 @@ def sources_list(sources: Sequence[SourceView], limit: int = 8) -> str:
         colour = ' class="sk-asks"' if why else ""
         reason = f'<dd class="sk-why sk-asks">{outside(why, 240)}</dd>' if why else ""
         rows.append(
-            f"<dt>{outside(source.source, 80)}{aside}{apart(':')}</dt><dd{colour}>{gave}</dd>{reason}"
+            f"<dt>{outside(source.source, 80)}{aside}{apart(':')}</dt>"
+            f"<dd{colour}>{gave}</dd>{reason}"
         )
     more = (
         f'<p class="sk-more">{len(sources) - limit:,} more in run.sources</p>'
@@ -189,9 +188,8 @@ def ask_block(approval: ApprovalView, index: int, holder: str) -> str:
         '<div class="sk-ask" role="region" aria-label="Approval"'
         f' data-approval="{escape(approval.id)}"><div class="sk-h" role="heading"'
         f' aria-level="3"><strong><bdi>{escape(exact(approval.question))}</bdi></strong></div><div'
-        ' class="sk-soft'
-        f' sk-num">{escape(approval.ask)}{digest}{expires}</div>{payload(approval.payload, index, holder)}<dl'
-        f' class="sk-how">{ways}</dl></div>'
+        f' class="sk-soft sk-num">{escape(approval.ask)}{digest}{expires}</div>'
+        f'{payload(approval.payload, index, holder)}<dl class="sk-how">{ways}</dl></div>'
     )
 
 

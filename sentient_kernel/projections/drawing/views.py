@@ -152,8 +152,8 @@ def _body(
     message = "" if run.status == "completed" else progress.message
     if folded:
         inside = (
-            "<div"
-            f' class="sk-body{"" if heard else " sk-one"}"><div>{rows}</div>{_column("", heard, "")}</div>'
+            f'<div class="sk-body{"" if heard else " sk-one"}">'
+            f"<div>{rows}</div>{_column('', heard, '')}</div>"
         )
         return (
             '<details><summary class="sk-foot">Steps and sources <span class="sk-num">·'
@@ -331,8 +331,8 @@ def errors_html(table: Table[ErrorView], stats: ErrorStats | None = None) -> str
         f'<section class="sk {VERBATIM}" role="region" aria-label="Errors"><div'
         f' class="sk-head">{head}</div>'
         '<div class="sk-scroll" tabindex="0">'
-        "<table"
-        f' class="sk-table"><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table></div>{foot}</section>'
+        f'<table class="sk-table"><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>'
+        f"</div>{foot}</section>"
     )
 
 

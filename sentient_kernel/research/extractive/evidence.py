@@ -235,7 +235,8 @@ def select(
 
     Example:
         >>> text = "Sand drains fast. Biochar raised the water held by sand by 45%."
-        >>> found = Passage(document=DocumentId("d"), title="Trial", uri="t.txt", start=0, end=len(text), text=text, score=3.0)
+        >>> found = Passage(document=DocumentId("d"), title="Trial", uri="t.txt", start=0,
+        ...     end=len(text), text=text, score=3.0)
         >>> [one.quote for one in select("How much water does biochar hold?", [found], limit=1)]
         ['Biochar raised the water held by sand by 45%.']
     """

@@ -11,7 +11,8 @@ from sentient_kernel.text.words import content, words
 
 _STUDY = re.compile(
     r"\b(?:we (?:\w+"
-    r" )?(?:show|found|find|demonstrat|report|identif|observ|propos|conclud|reveal|examin|investigat|us|perform|compar"
+    r" )?(?:show|found|find|demonstrat|report|identif|observ|propos|conclud|reveal|examin"
+    r"|investigat|us|perform|compar"
     r"|assess|stud|test|analy)\w*|results?|methods?|conclusions?|in this"
     r" study|background|patients|p ?[<=] ?0?\.\d)\b",
     re.I,
@@ -35,11 +36,13 @@ _POINTING = re.compile(
     r"[\"'(\u201c]?(?:It|This|These|They|He|She|Such|Those|That|Its|Their|His|Her)\b"
 )
 _QUANTITY = re.compile(
-    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|billion|half|third|dozen)\b",
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million"
+    r"|billion|half|third|dozen)\b",
     re.I,
 )
 _DATE = re.compile(
-    r"\b(?:1[0-9]{3}|20[0-9]{2})\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December"
+    r"\b(?:1[0-9]{3}|20[0-9]{2})\b|\b(?:January|February|March|April|May|June|July|August"
+    r"|September|October|November|December"
     r"|century|decade)\b"
 )
 _NAME = re.compile(r"(?<=\S )[A-Z][a-z]+")
@@ -176,7 +179,8 @@ def family(title: str, name: str) -> tuple[str, ...] | None:
     """Returns what stands before a name that a title ends with; None when it does not end with it.
 
     Example:
-        >>> family("pandas.DataFrame.merge (pandas 3.1)", "merge"), family("git-reset(1)", "git reset")
+        >>> family("pandas.DataFrame.merge (pandas 3.1)", "merge"), family("git-reset(1)",
+        ...     "git reset")
         (('pandas', 'DataFrame'), ())
         >>> family("pandas.Index.get_loc", "loc") is None
         True

@@ -242,12 +242,13 @@ _AT_MOST = _any(
     |exactly|maximum|max\.?|maximal|höchstens"""
 )
 _SIZE = _any(
-    """sentences?|words?|paragraphs?|bullet[- ]points?|bullets|number|figure|sätzen|satz|wörtern|worten|absätzen|phrases?|mots|paragraphes?
-    |frases?|palabras|párrafos?|frasi|parole|palavras"""
+    """sentences?|words?|paragraphs?|bullet[- ]points?|bullets|number|figure|sätzen|satz|wörtern
+    |worten|absätzen|phrases?|mots|paragraphes?|frases?|palabras|párrafos?|frasi|parole|palavras"""
 )
 _AUDIENCE = _any(
     """boss|manager|team|students?|class|colleagues?|customers?|clients?|readers?|kids?|children
-    |friends?|professor|teacher|supervisor|grandm(?:a|other)|parents?|newsletter|blog|presentation"""
+    |friends?|professor|teacher|supervisor|grandm(?:a|other)|parents?|newsletter|blog
+    |presentation"""
 )
 MANNER = re.compile(
     _any(rf"""(?:in|within|en|with) (?:{_AT_MOST} )?{_COUNT}(?: {_HOW})? {_SIZE}|{_PLEASE}|briefly
@@ -281,9 +282,10 @@ _WITH = (
     r"(?:(?:and )?with|including|and|citing|quoting|mit|avec|con|com)"
     r"(?: (?:the|your|all|des|les|las|i))?"
 )
+_SIZED = rf"(?: form(?:at)?)?(?: with {_COUNT} (?:columns?|rows?))?"
 LAYOUT = re.compile(
     _any(
-        rf"""{_INTO} (?:{_DET} )?(?:{_HOW} )?{_SHAPE}(?: form(?:at)?)?(?: with {_COUNT} (?:columns?|rows?))?|{_WITH} {_PROOF}|step by step
+        rf"""{_INTO} (?:{_DET} )?(?:{_HOW} )?{_SHAPE}{_SIZED}|{_WITH} {_PROOF}|step by step
         |schritt für schritt|étape par étape|paso a paso"""
     ),
     re.I,
@@ -323,7 +325,8 @@ FORM = WISH | frozenset(
     statement statements fact facts single exact exactly value values percent percentage year date
     quick numeric integer digit digits decimal decimals unit units rounded explanation explanations
     reasoning preamble introduction commentary comment comments full complete email letter amount
-    name names time day month place person all both each based according possible length need want like very much lot
+    name names time day month place person all both each based according possible length need want \
+like very much lot
     help i'd i'm it's that's let's every form way yes no mention kurz kurze kurzen knapp
     ausführlich satz sätze sätzen wort wörter wörtern worten quelle quellen quellenangaben tabelle
     liste stichpunkten dokument dokumente dokumenten mit ohne auf nur und in einer einem eine ein

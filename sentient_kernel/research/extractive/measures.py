@@ -16,8 +16,10 @@ _LENGTH = (
     r"|light[- ]years?|km|cm|mm|m|ft|mi)\b"
 )
 _TIME = (
-    r"(?:seconds?|minutes?|hours?|days?|nights?|weeks?|months?|years?|decades?|centur(?:y|ies)|sekunden?"
-    r"|minuten?|stunden?|tagen?|wochen?|monaten?|jahren?|heures?|jours?|mois|ans?|años?|meses|horas?|días?)\b"
+    r"(?:seconds?|minutes?|hours?|days?|nights?|weeks?|months?|years?|decades?|centur(?:y|ies)"
+    r"|sekunden?"
+    r"|minuten?|stunden?|tagen?|wochen?|monaten?|jahren?|heures?|jours?|mois|ans?|años?|meses"
+    r"|horas?|días?)\b"
 )
 _WEIGHT = r"(?:kilograms?|grams?|tons?|tonnes?|pounds?|ounces?|kg|g|mg|lbs?|t)\b"
 _HEAT = r"(?:degrees?\b|\u00b0|K\b)"
@@ -37,7 +39,8 @@ _SIGNS = (
 )
 _MONEY = (
     r"[$\u20ac\u00a3\u00a5] ?\d|\b\d[\d.,]{0,12}(?: ?(?:thousand|million|billion|m|bn|k))?[ -]?"
-    r"(?:[$\u20ac\u00a3\u00a5]|(?:dollars?|euros?|pounds?|cents?|francs?|franken|yen|yuan|rupees?|pence|pesos?"
+    r"(?:[$\u20ac\u00a3\u00a5]|(?:dollars?|euros?|pounds?|cents?|francs?|franken|yen|yuan|rupees?"
+    r"|pence|pesos?"
     r"|crowns?|kron(?:er|or)|USD|EUR|GBP|CHF)\b)|\bfree(?: of charge)?\b(?!"
     r" (?:of|from|to)\b)|\bkostenlos\b|\bgratis\b"
 )
@@ -48,11 +51,15 @@ _SHARE = (
 )
 _DOSE = (
     r"\b\d[\d.,]{0,8}"
-    r" ?(?:mg|g|\u00b5g|\u03bcg|mcg|ml|iu|units?|(?:milli|micro)?grams?|millilit(?:re|er)s?|tablets?|drops?|%)(?!\w)"
+    r" ?(?:mg|g|\u00b5g|\u03bcg|mcg|ml|iu|units?|(?:milli|micro)?grams?|millilit(?:re|er)s?"
+    r"|tablets?|drops?|%)(?!\w)"
 )
 _SPEED = r"\d ?(?:km/h|kph|mph|m/s|knots?)\b|\b(?:per|an?) (?:second|minute|hour|day)\b"
 _VERSION = r"\b\d{1,4}\.\d{1,4}"
-_OFTEN_SAID = "(?:exact|total|average|mean|median|maximum|minimum|approximate|overall|normal|usual|annual|current|recommended)"
+_OFTEN_SAID = (
+    "(?:exact|total|average|mean|median|maximum|minimum|approximate|overall|normal|usual|annual"
+    "|current|recommended)"
+)
 _NOUNS = (
     ("percentage|percent|per cent|proportion|fraction|share|prozentsatz|anteil", _SHARE),
     (

@@ -26,7 +26,10 @@ SIDE = 6
 chance.
 """
 
-_ASKING = r"(?:what|who|whom|whose|when|where|why|which|how|does|do|did|is|are|was|were|can|could|should|will|would|has|have|had)"
+_ASKING = (
+    r"(?:what|who|whom|whose|when|where|why|which|how|does|do|did|is|are|was|were|can|could|should"
+    r"|will|would|has|have|had)"
+)
 _LEADING = r"(?:(?:for|in|at|by|to|from|with|under)\s+)?"
 _AND_ASKS = re.compile(
     rf"\s*[,;]\s*(?:and|or|but)\s+(?={_LEADING}{_ASKING}\b)"
@@ -42,7 +45,8 @@ _STARTS = re.compile(
 _TERM = r"([^?,;]{1,80}?)"
 _COMPARISONS = (
     re.compile(
-        rf"\b(?:differences?|distinction|relationship|trade-?offs?)\s+between\s+{_TERM}\s+and\s+([^?,;]{{1,80}})",
+        r"\b(?:differences?|distinction|relationship|trade-?offs?)\s+between\s+"
+        rf"{_TERM}\s+and\s+([^?,;]{{1,80}})",
         re.I,
     ),
     re.compile(

@@ -37,7 +37,8 @@ FULL_ROW = 0.75
 """A row of a table can be the answer when it holds this share of what is asked."""
 _SEVERAL = re.compile(
     r"\bhow (?:to|can|should|do (?:i|you|we|they|people))\b|\bsteps?\b|\blist\b"
-    r"|\b(?:reasons|causes|ways|recommendations|measures|steps|items|points|rules|factors|things)\b",
+    r"|\b(?:reasons|causes|ways|recommendations|measures|steps|items|points|rules|factors"
+    r"|things)\b",
     re.I,
 )
 """Questions whose answer may be a list."""

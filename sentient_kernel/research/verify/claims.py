@@ -165,9 +165,11 @@ def carried(claim: str, judged: str, quotes: Sequence[str]) -> bool:
         quotes: What the sentence cites, each standing at its place.
 
     Example:
-        >>> carried("The device was well received.", "won a silver medal", ["The hive won a silver medal at Graz."])
+        >>> carried("The device was well received.", "won a silver medal",
+        ...     ["The hive won a silver medal at Graz."])
         True
-        >>> carried("The device won 3 medals.", "won a silver medal", ["The hive won a silver medal at Graz."])
+        >>> carried("The device won 3 medals.", "won a silver medal",
+        ...     ["The hive won a silver medal at Graz."])
         False
     """
     said = " ".join(words(judged))

@@ -88,29 +88,34 @@ for _pair in _OPPOSITES:
         _OTHER.setdefault(_one, set()).update(_pair - {_one})
 
 _ALL = re.compile(
-    r"\b(?:all|every|everyone|everybody|always|each|entire|entirely|completely|exclusively|solely)\b",
+    r"\b(?:all|every|everyone|everybody|always|each|entire|entirely|completely|exclusively"
+    r"|solely)\b",
     re.IGNORECASE,
 )
 _SOME = re.compile(
-    r"\b(?:only|some|few|fewer|several|half|part|partly|partially|often|sometimes|usually|mostly|most|many|rarely|majority|minority)\b"
+    r"\b(?:only|some|few|fewer|several|half|part|partly|partially|often|sometimes|usually|mostly"
+    r"|most|many|rarely|majority|minority)\b"
     r"|\d\s?%|\bpercent\b",
     re.IGNORECASE,
 )
 _FEW = re.compile(r"\b(?:few|hardly|rarely|seldom|scarcely)\b", re.IGNORECASE)
 _RARE = re.compile(
-    r"\b(?:few|fewer|little|hardly|rarely|rare|seldom|scarce\w*|small|minority|uncommon|only|low)\b",
+    r"\b(?:few|fewer|little|hardly|rarely|rare|seldom|scarce\w*|small|minority|uncommon|only"
+    r"|low)\b",
     re.IGNORECASE,
 )
 _MAYBE = re.compile(
     r"\b(?:may|might|could|possibly|perhaps|presumably|unclear|uncertain)\b", re.IGNORECASE
 )
 _UNSURE = re.compile(
-    r"\b(?:may|might|could|can|possibl[ey]|perhaps|presumably|unclear|uncertain|suggest\w*|likely|seem\w*|appear\w*|probabl[ey]|potential\w*"
+    r"\b(?:may|might|could|can|possibl[ey]|perhaps|presumably|unclear|uncertain|suggest\w*|likely"
+    r"|seem\w*|appear\w*|probabl[ey]|potential\w*"
     r"|hypothes\w+|suspect\w*|believed?|thought|claim\w*|whether|if)\b",
     re.IGNORECASE,
 )
 _RATE = re.compile(
-    r"(?:\bper\s+|(?<=[a-z])/|\b(?:a|an|each|every)\s+)(second|minute|hour|day|week|month|year|night|decade|person|patient|litre|liter|kg|ml)\b"
+    r"(?:\bper\s+|(?<=[a-z])/|\b(?:a|an|each|every)\s+)(second|minute|hour|day|week|month|year"
+    r"|night|decade|person|patient|litre|liter|kg|ml)\b"
     r"|\b(hourly|daily|weekly|monthly|yearly|annually|annual)\b",
     re.IGNORECASE,
 )

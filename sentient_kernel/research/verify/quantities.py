@@ -67,7 +67,8 @@ _NUMBER = (
 )
 _SAID = re.compile(
     rf"(?P<mark>[$€£])?\s?(?<![^\W_])(?<![0-9][.,])(?<!(?-i:[A-Z]-))(?:{_NUMBER})"
-    r"(?:[\s-]?(?P<scale>hundred|thousand|million|billion|trillion|mn|bn)\b|(?P<letter>(?-i:[KMB]|(?<=[0-9])[kmb]))\b)?"
+    r"(?:[\s-]?(?P<scale>hundred|thousand|million|billion|trillion|mn|bn)\b|(?P<letter>(?-i:[KMB]"
+    r"|(?<=[0-9])[kmb]))\b)?"
     r"(?:[\s-]?(?P<after>°[cf]\b|[%‰]|[a-zµμ]+))?",
     re.IGNORECASE,
 )
@@ -121,7 +122,8 @@ def quantities(text: str) -> list[Quantity]:
     name ("B12", "COVID-19") is a name's.
 
     Example:
-        >>> [(one.value, one.kind) for one in quantities("$1.5 million for nineteen km, 12% of FY2018, vitamin B12")]
+        >>> text = "$1.5 million for nineteen km, 12% of FY2018, vitamin B12"
+        >>> [(one.value, one.kind) for one in quantities(text)]
         [(1500000.0, 'money'), (19.0, 'length'), (12.0, 'share'), (2018.0, '')]
     """
     said = _SAID.finditer(_plain(text))
@@ -215,7 +217,8 @@ def unheld(claim: str, evidence: str) -> list[str]:
         []
         >>> unheld("It spent $1.85 billion in 2018.", "Spending (Millions) 2018: 1,577")
         ['$1.85 billion']
-        >>> unheld("Bees fly 2 km.", "Bees fly 2,000 m."), unheld("Bees fly 2 km.", "Bees fly 2 mm.")
+        >>> unheld("Bees fly 2 km.", "Bees fly 2,000 m."), unheld("Bees fly 2 km.",
+        ...     "Bees fly 2 mm.")
         ([], ['2 km'])
     """
     stated = quantities(claim)

@@ -31,12 +31,17 @@ _REACH = 6
 
 _PARTS = re.compile(r"[.,;:!?()]")
 _SILENT = re.compile(
-    r"\b(?:contexts?|documents?|texts?|passages?|excerpts?|quotes?|sources?|filings?|information|articles?|evidence|data)\b[^.]{0,40}?"
+    r"\b(?:contexts?|documents?|texts?|passages?|excerpts?|quotes?|sources?|filings?|information"
+    r"|articles?|evidence|data)\b[^.]{0,40}?"
     r"\b(?:(?:do|does|did)(?:\s+not|n['\u2019]t)|fails?\s+to)\s+(?:\w+\s+)?"
-    r"(?:provide|mention|contain|state|specify|say|include|disclose|give|answer|report|indicate|tell|allow)"
-    r"|\bno\s+(?:\w+\s+)?(?:information|mention|data|evidence)\b[^.]{0,30}?\b(?:provided|given|available|found|in\s+the|about|on)\b"
-    r"|\b(?:I|we|it\s+is)\s+(?:cannot|can['\u2019]?t|am\s+(?:not\s+able|unable)|are\s+(?:not\s+able|unable)|not\s+possible|impossible)\b"
-    r"|\b(?:is|are|was|were)\s+not\s+(?:\w+\s+)?(?:provided|mentioned|disclosed|specified|stated|given|available)\b"
+    r"(?:provide|mention|contain|state|specify|say|include|disclose|give|answer|report|indicate"
+    r"|tell|allow)"
+    r"|\bno\s+(?:\w+\s+)?(?:information|mention|data|evidence)\b[^.]{0,30}?\b(?:provided|given"
+    r"|available|found|in\s+the|about|on)\b"
+    r"|\b(?:I|we|it\s+is)\s+(?:cannot|can['\u2019]?t|am\s+(?:not\s+able|unable)"
+    r"|are\s+(?:not\s+able|unable)|not\s+possible|impossible)\b"
+    r"|\b(?:is|are|was|were)\s+not\s+(?:\w+\s+)?(?:provided|mentioned|disclosed|specified|stated"
+    r"|given|available)\b"
     r"|\bcannot\s+be\s+(?:determined|calculated|answered|found|computed)\b",
     re.IGNORECASE,
 )
@@ -133,7 +138,8 @@ def likeness(claim: str, evidence: str, about: str = "") -> float:
         1.0
         >>> likeness("It rose by 45%.", "It rose by 14%.") < 0.5
         True
-        >>> likeness("The trial lasted nine years and proved a cure.", "The trial lasted nine years.") < 0.5
+        >>> likeness("The trial lasted nine years and proved a cure.",
+        ...     "The trial lasted nine years.") < 0.5
         True
     """
     return Comparison(claim, evidence, about).score()

@@ -233,5 +233,6 @@ def too_long(size: int, most: int) -> str:
 def _plain(error: Exception) -> str:
     """Returns what the system says, without numbers and paths."""
     with suppress(AttributeError):
-        return str(error.strerror or error)[:1].lower() + str(error.strerror or error)[1:]  # type: ignore[attr-defined]
+        said = str(error.strerror or error)  # type: ignore[attr-defined]
+        return said[:1].lower() + said[1:]
     return str(error)

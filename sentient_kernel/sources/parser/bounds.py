@@ -89,7 +89,8 @@ def bounded(value: Any, text: int) -> Any:
         text: Characters that a field called ``text`` may have.
 
     Example:
-        >>> found = bounded({"title": "a " * 100_000, "url": "https://example.org/" + "a" * 9_000, "pages": [0, 7]}, 10)
+        >>> found = bounded({"title": "a " * 100_000, "url": "https://example.org/" + "a" * 9_000,
+        ...     "pages": [0, 7]}, 10)
         >>> len(found["title"]) <= TITLE + 2, found["url"], found["pages"]
         (True, '', [0, 7])
     """

@@ -7,7 +7,10 @@ from typing import Any
 
 from .common import ParsedText, Unreadable, clean, decode, one_line
 
-_DROPPED = "script,style,noscript,template,nav,iframe,object,embed,svg,canvas,form,button,select,[hidden],[aria-hidden=true]"
+_DROPPED = (
+    "script,style,noscript,template,nav,iframe,object,embed,svg,canvas,form,button,select,"
+    "[hidden],[aria-hidden=true]"
+)
 _BLOCKS = frozenset(
     """address article aside blockquote body caption center dd details dialog div dl dt fieldset
         figcaption figure footer h1 h2 h3 h4 h5 h6 header hgroup html li main ol p pre section

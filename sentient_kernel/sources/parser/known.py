@@ -20,7 +20,8 @@ def licence(text: str) -> str:
     """Returns the usual name of a licence where there is one, else what was said.
 
     Example:
-        >>> licence("https://creativecommons.org/licenses/by-sa/4.0/"), licence("cc-by"), licence("CC0 1.0")
+        >>> by_sa = "https://creativecommons.org/licenses/by-sa/4.0/"
+        >>> licence(by_sa), licence("cc-by"), licence("CC0 1.0")
         ('CC BY-SA 4.0', 'CC BY', 'CC0 1.0')
     """
     found = _CC.search(text)

@@ -79,7 +79,8 @@ def jats_text(markup: str) -> str:
     """Returns the text of a bit of JATS, a paragraph a line; the heading "Abstract" is left out.
 
     Example:
-        >>> jats_text("<jats:title>Abstract</jats:title><jats:p>Bees &lt;3 <jats:italic>Salvia</jats:italic>.</jats:p>")
+        >>> said = "<jats:p>Bees &lt;3 <jats:italic>Salvia</jats:italic>.</jats:p>"
+        >>> jats_text(f"<jats:title>Abstract</jats:title>{said}")
         'Bees <3 Salvia.'
     """
     text = html.unescape(_TAG.sub("", _PARAGRAPH.sub("\n\n", markup)))

@@ -13,7 +13,10 @@ from sentient_kernel.sources.web.web import list_of, text_of
 
 __all__ = ["OpenalexSource", "abstract_of"]
 
-_SELECT = "id,doi,display_name,publication_date,publication_year,primary_location,best_oa_location,authorships,abstract_inverted_index"
+_SELECT = (
+    "id,doi,display_name,publication_date,publication_year,primary_location,best_oa_location,"
+    "authorships,abstract_inverted_index"
+)
 _LONGEST = 20_000
 
 

@@ -34,7 +34,8 @@ def inline(text: str) -> str:
     each side.
 
     Example:
-        >>> inline("See :class:`~pandas.DataFrame` and the `guide <https://x.org>`_: *never* ``None`` [1]_.")
+        >>> text = "See :class:`~pandas.DataFrame` and the `guide <https://x.org>`_"
+        >>> inline(text + ": *never* ``None`` [1]_.")
         'See `DataFrame` and the guide: never `None`.'
     """
     if "`" in text:

@@ -100,7 +100,8 @@ def render(doc: str) -> str:
     """Returns a docstring, its indentation taken off, as readable text.
 
     Example:
-        >>> print(render("Adds.\\n\\nParameters\\n----------\\nx : int, optional\\n    What to\\n    add."))
+        >>> text = "Adds.\\n\\nParameters\\n----------\\nx : int, optional\\n    What to\\n    add."
+        >>> print(render(text))
         Adds.
         <BLANKLINE>
         Parameters
@@ -135,7 +136,8 @@ def short_name(public: str) -> str:
     """Returns a name as people say it: from the class on, else with the module that it is in.
 
     Example:
-        >>> [short_name(name) for name in ("pandas.Series.str.split", "pandas.DataFrame", "xml.etree.ElementTree.parse", "os.walk")]
+        >>> [short_name(name) for name in ("pandas.Series.str.split", "pandas.DataFrame",
+        ...     "xml.etree.ElementTree.parse", "os.walk")]
         ['Series.str.split', 'pandas.DataFrame', 'ElementTree.parse', 'os.walk']
     """
     parts = public.split(".")

@@ -7,7 +7,8 @@ import { jsonOf } from "../kit/exact.js";
  * @typedef {{before?: any, after?: any, was: boolean, is: boolean, moved?: boolean}} Aligned
  */
 
-const MOST_CELLS = 1_000_000; // of the table that aligns two lists; longer ones are aligned at their ends only
+// of the table that aligns two lists; longer ones are aligned at their ends only
+const MOST_CELLS = 1_000_000;
 
 /**
  * Says whether two JSON values are equal.
@@ -17,7 +18,8 @@ const MOST_CELLS = 1_000_000; // of the table that aligns two lists; longer ones
  */
 export function equal(a, b) {
   if (Object.is(a, b)) return true;
-  if (typeof a === "bigint" || typeof b === "bigint") return jsonOf(a) === jsonOf(b); // 1e20 is one number, however it came
+  // 1e20 is one number, however it came
+  if (typeof a === "bigint" || typeof b === "bigint") return jsonOf(a) === jsonOf(b);
   if (
     !a ||
     !b ||
@@ -43,7 +45,8 @@ export function isRecord(value) {
 }
 
 /**
- * Counts the edits that lead from one value to the other: changed texts, figures and choices, parts added, taken away, moved.
+ * Counts the edits that lead from one value to the other: changed texts, figures and choices, parts
+ * added, taken away, moved.
  * @param {any} before
  * @param {any} after
  * @returns {number}
@@ -85,7 +88,8 @@ export function aligned(before, after) {
   /** @type {any[]} */
   let come = [];
   const settleGap = () => {
-    // As many as stand on both sides are taken for changed ones, the nearest relatives first where their number differs.
+    // As many as stand on both sides are taken for changed ones, the nearest relatives first where
+    // their number differs.
     const pairs = paired(gone, come);
     let next = 0;
     gone.forEach((one, i) => {
@@ -110,7 +114,8 @@ export function aligned(before, after) {
 }
 
 /**
- * Pairs what is gone with what has come, in order; returns for each one gone the place of its successor.
+ * Pairs what is gone with what has come, in order; returns for each one gone the place of its
+ * successor.
  * @param {any[]} gone
  * @param {any[]} come
  * @returns {(number | undefined)[]}
@@ -186,7 +191,8 @@ export function wordEdits(before, after) {
 }
 
 /**
- * Joins edits that only a space separates, the gone before the come, so that a rewritten sentence is not a patchwork.
+ * Joins edits that only a space separates, the gone before the come, so that a rewritten sentence
+ * is not a patchwork.
  * @param {[kind: "same" | "gone" | "come", text: string][]} parts
  */
 function readable(parts) {
@@ -211,7 +217,8 @@ function readable(parts) {
 }
 
 /**
- * Walks two lists side by side along their longest common part: [i, j] where they agree, [i, undefined] or [undefined, j] elsewhere.
+ * Walks two lists side by side along their longest common part: [i, j] where they agree, [i,
+ * undefined] or [undefined, j] elsewhere.
  * @param {string[]} a
  * @param {string[]} b
  * @returns {[number | undefined, number | undefined][]}

@@ -1,5 +1,6 @@
 // @ts-check
-// The fields of a form that hold one value: a text, a number, a yes or no, a choice, and anything as JSON.
+// The fields of a form that hold one value: a text, a number, a yes or no, a choice, and anything
+// as JSON.
 import { h, plain, text } from "../kit/dom.js";
 import { exactNumber, jsonOf, parsedJson } from "../kit/exact.js";
 
@@ -9,7 +10,8 @@ import { exactNumber, jsonOf, parsedJson } from "../kit/exact.js";
 let fieldNumber = 0;
 
 /**
- * Makes an input with a place for what is wrong with it, which is checked after each change and shown when it is.
+ * Makes an input with a place for what is wrong with it, which is checked after each change and
+ * shown when it is.
  * @param {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} input
  * @param {() => any} value
  * @param {() => string} check
@@ -60,7 +62,8 @@ export function textField(value, about, changed) {
     aria: { label: about.name, required: about.needed },
   });
   input.defaultValue = value;
-  const first = input.value; // the browser writes line ends its own way; a text that nobody touched stays as it was given
+  // the browser writes line ends its own way; a text that nobody touched stays as it was given
+  const first = input.value;
   const given = () => (input.value === first ? value : input.value);
   if (!lines) input.classList.add("sk-line-input");
   input.addEventListener("keydown", (event) => {

@@ -1,5 +1,6 @@
 // @ts-check
-// A form for any JSON value, made from its schema; what a form cannot do is edited as JSON, checked.
+// A form for any JSON value, made from its schema; what a form cannot do is edited as JSON,
+// checked.
 import { guarded } from "../kit/controls.js";
 import { h, plain } from "../kit/dom.js";
 import { isRecord } from "./edits.js";
@@ -13,12 +14,16 @@ import { blank, fieldFor, schemaOf } from "./schema.js";
  * @typedef {object} Editor
  * @property {HTMLElement} el
  * @property {() => any} value what it holds now
- * @property {() => string} problem the first thing that has to be corrected, as a sentence; empty where nothing has
+ * @property {() => string} problem the first thing that has to be corrected, as a sentence; empty
+ *   where nothing has
  * @property {(wrong?: boolean) => void} focus goes to its first input, or to the first wrong one
  */
 /** @typedef {import("./schema.js").Schema} Schema */
 /** @typedef {{whole: Schema, changed: () => void, depth: number}} FormContext */
-/** @typedef {{name: string, schema: Schema, needed?: boolean}} About what a field is called, and what is known about it */
+/**
+ * @typedef {{name: string, schema: Schema, needed?: boolean}} About what a field is called, and
+ *   what is known about it
+ */
 
 /**
  * Returns a form for a value.
@@ -74,7 +79,8 @@ export function editorFor(schema, value, about, context) {
 }
 
 /**
- * Parts with names. Those of the value that the schema does not know are kept, and can be edited too.
+ * Parts with names. Those of the value that the schema does not know are kept, and can be edited
+ * too.
  * @param {{[name: string]: any}} value
  * @param {About} about
  * @param {FormContext} context

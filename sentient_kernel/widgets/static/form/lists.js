@@ -1,12 +1,16 @@
 // @ts-check
-// The field of a form that holds a list: its rows are written, added, removed and put in another order, all by keyboard too.
+// The field of a form that holds a list: its rows are written, added, removed and put in another
+// order, all by keyboard too.
 import { button, enable } from "../kit/controls.js";
 import { focusKeeper, h, text } from "../kit/dom.js";
 import { editorFor, firstProblem, focusFirst } from "./form.js";
 import { blank, fieldFor } from "./schema.js";
 
 /** @typedef {import("./form.js").Editor} Editor */
-/** @typedef {{editor: Editor, el: HTMLElement, number: HTMLElement, up: HTMLButtonElement, down: HTMLButtonElement, out: HTMLButtonElement}} Row */
+/**
+ * @typedef {{editor: Editor, el: HTMLElement, number: HTMLElement, up: HTMLButtonElement, down:
+ *   HTMLButtonElement, out: HTMLButtonElement}} Row
+ */
 
 /**
  * @param {any[]} value
@@ -56,7 +60,8 @@ export function listField(value, about, context) {
     list.insertBefore(row.el, rows[to + 1]?.el ?? null);
     back();
     changed();
-    // At the end of the way the arrow that was pressed is switched off; the other one takes the focus.
+    // At the end of the way the arrow that was pressed is switched off; the other one takes the
+    // focus.
     if (used === row.up && row.up.disabled) row.down.focus();
     if (used === row.down && row.down.disabled) row.up.focus();
   };

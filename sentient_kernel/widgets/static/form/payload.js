@@ -1,5 +1,6 @@
 // @ts-check
-// A JSON value drawn so that a person reads what will be done: texts, lists, pairs. Nothing is left out; what is long scrolls.
+// A JSON value drawn so that a person reads what will be done: texts, lists, pairs. Nothing is left
+// out; what is long scrolls.
 import { h, outside, reachable } from "../kit/dom.js";
 import { aligned, equal, isRecord, wordEdits } from "./edits.js";
 import { jsonOf } from "../kit/exact.js";
@@ -8,7 +9,8 @@ const PARTS_DRAWN = 3_000; // of a larger value its JSON is shown, whole, as one
 const DEPTH_DRAWN = 8;
 
 /**
- * Returns a value as texts, lists and pairs; with `after`, what was taken away and what was added is marked in place.
+ * Returns a value as texts, lists and pairs; with `after`, what was taken away and what was added
+ * is marked in place.
  * @param {any} value
  * @param {any} [after] the value after edits
  * @returns {HTMLElement}
@@ -116,7 +118,8 @@ function listRow(row, depth) {
 function words(before, after) {
   const marks = wordEdits(before, after);
   const same = marks.reduce((n, [kind, text]) => n + (kind === "same" ? text.trim().length : 0), 0);
-  // Of a sentence that was written anew, the old one and the new one read better than what they have in common.
+  // Of a sentence that was written anew, the old one and the new one read better than what they
+  // have in common.
   if (same < Math.min(before.length, after.length) * 0.25) {
     return h(
       "span",

@@ -3,7 +3,10 @@
 import { isRecord } from "./edits.js";
 
 /** @typedef {{[key: string]: any}} Schema */
-/** @typedef {{kind: "text" | "number" | "flag" | "choice" | "list" | "record" | "maybe" | "json", schema: Schema, inner?: Schema}} Field */
+/**
+ * @typedef {{kind: "text" | "number" | "flag" | "choice" | "list" | "record" | "maybe" | "json",
+ *   schema: Schema, inner?: Schema}} Field
+ */
 
 const STATED = new Set([
   "title",
@@ -76,7 +79,8 @@ function kindOf(schema, value) {
 }
 
 /**
- * Follows $ref and an allOf of one, and adds what is stated beside them; undefined for what cannot be followed.
+ * Follows $ref and an allOf of one, and adds what is stated beside them; undefined for what cannot
+ * be followed.
  * @param {Schema | boolean | undefined} given
  * @param {Schema} whole
  * @returns {Schema | undefined}

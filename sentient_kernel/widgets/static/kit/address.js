@@ -3,7 +3,8 @@
 import { h, outside } from "./kit.js";
 
 /**
- * Returns an address as a link where it is a plain web address with nothing odd in it, else as text.
+ * Returns an address as a link where it is a plain web address with nothing odd in it, else as
+ * text.
  * @param {string} uri
  * @returns {HTMLElement}
  */
@@ -18,7 +19,8 @@ export function addressText(uri) {
 }
 
 /**
- * Says whether an address is http or https, with a host, no user name and no odd characters; the static report draws the same line.
+ * Says whether an address is http or https, with a host, no user name and no odd characters; the
+ * static report draws the same line.
  * @param {string} uri
  * @returns {boolean}
  */

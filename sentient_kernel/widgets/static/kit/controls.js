@@ -4,21 +4,28 @@ import { fill, h, outside } from "./dom.js";
 import { currentGuard, shielded, told } from "./guard.js";
 
 /** @typedef {import("./dom.js").Child} Child */
-/** @typedef {{main?: boolean, bare?: boolean, aria?: string | {[key: string]: any}, title?: string, local?: boolean, disabled?: boolean}} ButtonLook */
+/**
+ * @typedef {{main?: boolean, bare?: boolean, aria?: string | {[key: string]: any}, title?: string,
+ *   local?: boolean, disabled?: boolean}} ButtonLook
+ */
 
 /** Buttons whose act is under way. @type {WeakSet<HTMLButtonElement>} */
 const busyButtons = new WeakSet();
-/** How each button reaches the kernel, so that it can tell whether one is there. @type {WeakMap<HTMLButtonElement, import("./link.js").Link>} */
+/**
+ * How each button reaches the kernel, so that it can tell whether one is there. @type
+ * {WeakMap<HTMLButtonElement, import("./link.js").Link>}
+ */
 const buttonLinks = new WeakMap();
 /** Buttons that their view has switched off. @type {WeakSet<HTMLButtonElement>} */
 const offButtons = new WeakSet();
 
 /**
- * Makes a button. While what it does is under way it is disabled and busy; when that fails, the sentence stands beside it.
+ * Makes a button. While what it does is under way it is disabled and busy; when that fails, the
+ * sentence stands beside it.
  * @param {string} label
  * @param {() => any} act may return a promise
- * @param {ButtonLook} [look] main and bare are looks; aria is the accessible name where the label is not it, or aria attributes;
- *   local: needs no kernel, so it works on while the kernel is gone
+ * @param {ButtonLook} [look] main and bare are looks; aria is the accessible name where the label
+ *   is not it, or aria attributes; local: needs no kernel, so it works on while the kernel is gone
  * @returns {HTMLButtonElement}
  */
 export function button(label, act, { main, bare, aria, title, local, disabled } = {}) {
@@ -85,7 +92,8 @@ export function enable(el, on) {
 }
 
 /**
- * Brings a button's `disabled` in line with what holds: not switched off, not busy, and a kernel there if it needs one.
+ * Brings a button's `disabled` in line with what holds: not switched off, not busy, and a kernel
+ * there if it needs one.
  * @param {HTMLButtonElement} el
  * @param {import("./link.js").Link} [link] where the button was made without one
  * @returns {void}
@@ -103,7 +111,8 @@ export function settle(el, link) {
 function remarkOn(error) {
   const el = h("span", { class: "sk-remark sk-bad", role: "status" });
   const hint = error?.hint ? h("span", { class: "sk-soft" }, " ", outside(error.hint)) : null;
-  requestAnimationFrame(() => fill(el, outside(error?.message || String(error)), hint)); // filled after it is in the page: then it is read out
+  // filled after it is in the page: then it is read out
+  requestAnimationFrame(() => fill(el, outside(error?.message || String(error)), hint));
   return el;
 }
 

@@ -1,17 +1,42 @@
 // @ts-check
-// Elements made, filled and matched to data in place. Outside text enters the page here, and only as text.
+// Elements made, filled and matched to data in place. Outside text enters the page here, and only
+// as text.
 import { currentGuard, shielded } from "./guard.js";
 
 /** @typedef {Node | string | number | null | undefined | false} Child */
-/** @typedef {{[key: string]: any, class?: string, text?: string, on?: {[type: string]: (event: any) => any}, data?: {[key: string]: any},
- *    aria?: {[key: string]: any}}} Props */
+/**
+ * @typedef {{[key: string]: any, class?: string, text?: string,
+ *   on?: {[type: string]: (event: any) => any}, data?: {[key: string]: any},
+ *   aria?: {[key: string]: any}}} Props
+ */
 
-// As failures.py says it: characters that a reader cannot see but that move, hide or break what is around them.
-const HIDDEN_CHARACTERS =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]|\p{Surrogate}|[\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu;
-// Of these, what scripts and emoji need where it stands: one variation of a symbol or an ideograph, a joiner between two letters or symbols.
-const JOINT =
-  /(?<=[\p{So}\p{Sm}\p{Sk}\u203c\u2049\u3030\u303d])[\ufe0e\ufe0f]|(?<=[0-9#*])[\ufe0e\ufe0f](?=\u20e3)|(?<=(?![\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}])(?![\u0000-\u007f])[\p{L}\p{M}])[\u200c\u200d](?=(?![\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}])(?![\u0000-\u007f])[\p{L}\p{M}])|(?<=[\p{So}\p{Sk}]|[\p{So}\p{Sm}\p{Sk}\u203c\u2049\u3030\u303d]\ufe0f)\u200d(?=[\p{So}\p{Sm}])|(?<=[\u1820-\u18aa])[\u180b-\u180d]|(?<=(?=\p{Lo})[\u3400-\u9fff\u{20000}-\u{10ffff}])[\ufe00-\ufe0d\u{e0100}-\u{e01ef}]/uy;
+// As failures.py says it: characters that a reader cannot see but that move, hide or break what is
+// around them.
+const HIDDEN_CHARACTERS = new RegExp(
+  [
+    String.raw`[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5`,
+    String.raw`\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0`,
+    String.raw`\ufff0-\ufffb]|\p{Surrogate}|[\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]`,
+  ].join(""),
+  "gu",
+);
+// Of these, what scripts and emoji need where it stands: one variation of a symbol or an ideograph,
+// a joiner between two letters or symbols.
+const LETTER = [
+  String.raw`(?![\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164`,
+  String.raw`\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}])(?![\u0000-\u007f])[\p{L}\p{M}]`,
+].join("");
+const JOINT = new RegExp(
+  [
+    String.raw`(?<=[\p{So}\p{Sm}\p{Sk}\u203c\u2049\u3030\u303d])[\ufe0e\ufe0f]`,
+    String.raw`(?<=[0-9#*])[\ufe0e\ufe0f](?=\u20e3)`,
+    String.raw`(?<=${LETTER})[\u200c\u200d](?=${LETTER})`,
+    String.raw`(?<=[\p{So}\p{Sk}]|[\p{So}\p{Sm}\p{Sk}\u203c\u2049\u3030\u303d]\ufe0f)\u200d(?=[\p{So}\p{Sm}])`,
+    String.raw`(?<=[\u1820-\u18aa])[\u180b-\u180d]`,
+    String.raw`(?<=(?=\p{Lo})[\u3400-\u9fff\u{20000}-\u{10ffff}])[\ufe00-\ufe0d\u{e0100}-\u{e01ef}]`,
+  ].join("|"),
+  "uy",
+);
 const BLANKS = /(?! )[^\S\n\t]|[\u2800\p{Cn}\p{Co}]/gu;
 const FOCUSABLE = new Set(["A", "BUTTON", "INPUT", "SELECT", "SUMMARY", "TEXTAREA"]);
 const AS_PROPERTIES = new Set([
@@ -41,7 +66,8 @@ export function plain(value) {
 }
 
 /**
- * Makes all that cannot be seen visible, also what scripts and emoji need: for what a person agrees to.
+ * Makes all that cannot be seen visible, also what scripts and emoji need: for what a person agrees
+ * to.
  * @param {unknown} value
  * @returns {string}
  */
@@ -61,10 +87,12 @@ function named(c) {
 }
 
 /**
- * Makes an element. Strings among the children become text; null and false are left out; handlers run under the current guard.
+ * Makes an element. Strings among the children become text; null and false are left out; handlers
+ * run under the current guard.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
- * @param {Props} [props] class, text, style, data: {}, aria: {}, on: {}; the rest are properties of inputs or attributes
+ * @param {Props} [props] class, text, style, data: {}, aria: {}, on: {}; the rest are properties of
+ *   inputs or attributes
  * @param {...(Child | Child[])} children
  * @returns {HTMLElementTagNameMap[K]}
  * @throws {TypeError} for an attribute that could run code
@@ -181,7 +209,8 @@ export function fill(el, ...children) {
 }
 
 /**
- * Sets an element's text when it is another one. Text that only grew is appended, so that a selection in it stays.
+ * Sets an element's text when it is another one. Text that only grew is appended, so that a
+ * selection in it stays.
  * @param {Element} el
  * @param {unknown} value
  * @returns {void}
@@ -213,7 +242,8 @@ export function reachable(el) {
 const keyedChildren = new WeakMap();
 
 /**
- * Makes, moves and removes children so that they match the items, in place: focus and selection stay where they are.
+ * Makes, moves and removes children so that they match the items, in place: focus and selection
+ * stay where they are.
  * @template T
  * @param {Element} parent holds nothing but these children
  * @param {Iterable<T>} items
@@ -246,7 +276,8 @@ export function keyed(parent, items, key, make, update) {
 }
 
 /**
- * Says whether a node is a remark that a button left beside itself; such ones are not among the children that views manage.
+ * Says whether a node is a remark that a button left beside itself; such ones are not among the
+ * children that views manage.
  * @param {Node} node
  */
 function isRemark(node) {
@@ -254,7 +285,8 @@ function isRemark(node) {
 }
 
 /**
- * Remembers what has the focus inside an element, and returns a function that gives it back should moving have taken it.
+ * Remembers what has the focus inside an element, and returns a function that gives it back should
+ * moving have taken it.
  * @param {Element} el
  * @returns {() => void}
  */

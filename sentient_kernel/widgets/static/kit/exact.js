@@ -1,10 +1,12 @@
 // @ts-check
-// Whole numbers beyond 2^53, which JavaScript's numbers would round: BigInts here, {"$int": "digits"} on the way.
+// Whole numbers beyond 2^53, which JavaScript's numbers would round: BigInts here, {"$int":
+// "digits"} on the way.
 
 const INT_MARK = "$int";
 const JSON_TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const WHOLE_NUMBER = /^-?\d+$/;
-const BIG_SIGN = `\u0001${Math.random().toString(36).slice(2)}:`; // stands before digits while they are a text; nobody's text begins so
+// stands before digits while they are a text; nobody's text begins so
+const BIG_SIGN = `\u0001${Math.random().toString(36).slice(2)}:`;
 const BIG_WRITTEN = new RegExp(
   `"${JSON.stringify(BIG_SIGN).slice(1, -1).replace(/\\/g, "\\\\")}(-?\\d+)"`,
   "g",
@@ -97,5 +99,6 @@ function markedPart(value) {
  * @param {(part: any) => any} act
  */
 function renamed(value, act) {
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, act(part)])); // also a name like __proto__
+  // also a name like __proto__
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, act(part)]));
 }

@@ -1,5 +1,6 @@
 // @ts-check
-// What keeps a fault in one view from going further: every draw and every handler runs inside a guard.
+// What keeps a fault in one view from going further: every draw and every handler runs inside a
+// guard.
 import { h } from "./dom.js";
 import { button } from "./controls.js";
 
@@ -11,7 +12,8 @@ import { button } from "./controls.js";
  * @property {Link} link where faults are reported
  * @property {Guarding | null} outer the guard around this one
  * @property {boolean} stopped whether its view has stopped; nothing is drawn for it any more
- * @property {(error: unknown) => void} fail shows the card instead of the view and reports the error
+ * @property {(error: unknown) => void} fail shows the card instead of the view and reports the
+ *   error
  */
 
 /** @type {Guarding | null} */
@@ -36,7 +38,8 @@ export function hasStopped(context) {
 }
 
 /**
- * Runs a function under a guard and returns what it returns; a throw becomes that guard's card, and undefined is returned.
+ * Runs a function under a guard and returns what it returns; a throw becomes that guard's card, and
+ * undefined is returned.
  * @template T
  * @param {Guarding | null} context
  * @param {() => T} work
@@ -57,7 +60,8 @@ export function shielded(context, work) {
 }
 
 /**
- * Runs `draw` so that a fault in it, now or later in a handler, a selection or a tick that it made, shows a card in `el`.
+ * Runs `draw` so that a fault in it, now or later in a handler, a selection or a tick that it made,
+ * shows a card in `el`.
  * @param {HTMLElement} el what the card replaces the children of
  * @param {string} where the view's name, for the report
  * @param {Link} link
@@ -73,7 +77,8 @@ export function guard(el, where, link, draw) {
       outer,
       stopped: false,
       fail(error) {
-        if (context.stopped) return; // one fault, one card: what else comes from a stopped view is its echo
+        // one fault, one card: what else comes from a stopped view is its echo
+        if (context.stopped) return;
         context.stopped = true;
         const [message, stack] = told(error);
         link.send({ kind: "error", where, message, stack });

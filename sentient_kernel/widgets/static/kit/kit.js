@@ -15,11 +15,14 @@ export { virtual } from "./virtual.js";
 export { count, duration, moment, roughly } from "./words.js";
 
 /** @typedef {(root: HTMLElement, store: Store, link: Link, signal: AbortSignal) => void} Draw */
-/** @typedef {{send: (message: any) => void, on: (name: string, act: (message: any) => void) => void, off: (name: string, act: any) => void}} Model */
+/**
+ * @typedef {{send: (message: any) => void, on: (name: string, act: (message: any) => void) => void,
+ *   off: (name: string, act: any) => void}} Model
+ */
 
 /**
- * Makes a view into what anywidget loads: it says hello, draws once the first snapshot is there, and keeps faults, keys and a dead
- * kernel from doing harm.
+ * Makes a view into what anywidget loads: it says hello, draws once the first snapshot is there,
+ * and keeps faults, keys and a dead kernel from doing harm.
  * @param {string} name
  * @param {Draw} draw
  * @returns {{render: (given: {model: Model, el: HTMLElement, signal?: AbortSignal}) => () => void}}
@@ -52,12 +55,14 @@ export function mount(name, draw) {
         try {
           link.heard(message);
           if (link.closed) {
-            if (!drawn) fill(root); // nothing comes any more; what is kept beside this view is what there is to see
+            // nothing comes any more; what is kept beside this view is what there is to see
+            if (!drawn) fill(root);
             return;
           }
           if (!store.take(message)) link.hello();
         } catch (error) {
-          // A message that cannot be read is a fault of ours: it is reported, and a snapshot puts things right.
+          // A message that cannot be read is a fault of ours: it is reported, and a snapshot puts
+          // things right.
           const [text, stack] = told(error);
           link.send({ kind: "error", where: `${name} message`, message: text, stack });
           store.n = null;
@@ -66,8 +71,8 @@ export function mount(name, draw) {
         if (!drawn && store.state) begin();
       };
       link.watch((alive) => showAlive(alive, root, banner, store, link), ends.signal);
-      // A front end that restarts its kernel says that the widget has lost its comm; sending shows it once that is torn down, so it is tried
-      // in a moment instead of waiting for the silence.
+      // A front end that restarts its kernel says that the widget has lost its comm; sending shows
+      // it once that is torn down, so it is tried in a moment instead of waiting for the silence.
       const lost = () => void setTimeout(() => link.send({ kind: "here" }));
       model.on("comm_live_update", lost);
       model.on("msg:custom", take);
@@ -84,7 +89,8 @@ export function mount(name, draw) {
 }
 
 /**
- * Keeps plain keys from the notebook, whose commands delete cells and turn them into others; combinations still reach it.
+ * Keeps plain keys from the notebook, whose commands delete cells and turn them into others;
+ * combinations still reach it.
  * @param {HTMLElement} root
  * @param {AbortSignal} signal
  */
@@ -103,11 +109,13 @@ function isolateKeys(root, signal) {
  * @param {Link} link
  */
 function showAlive(alive, root, banner, store, link) {
-  const run = store.state?.run?.id; // what is kept of it beside this view says so too, but is hidden by it
+  // what is kept of it beside this view says so too, but is hidden by it
+  const run = store.state?.run?.id;
   const back =
     run &&
     h("span", { class: "sk-soft" }, " · ", h("code", {}, `wb.run('${run}')`), " shows it again");
-  banner.classList.toggle("sk-closed", link.closed); // somebody closed it on purpose: nothing to be alarmed at
+  // somebody closed it on purpose: nothing to be alarmed at
+  banner.classList.toggle("sk-closed", link.closed);
   fill(
     banner,
     !alive && [link.closed ? "Workbench closed: read only" : "Kernel gone: read only", back],
@@ -119,7 +127,8 @@ function showAlive(alive, root, banner, store, link) {
 }
 
 /**
- * Hides the static views that stand in the page for those without a kernel, as long as this live one is there.
+ * Hides the static views that stand in the page for those without a kernel, as long as this live
+ * one is there.
  * @param {Store} store
  * @param {string} name of the view: what is kept of one that is about no single run goes by it
  * @param {AbortSignal} signal
@@ -131,12 +140,8 @@ function hideKept(store, name, signal) {
   const hide = (/** @type {string} */ id) => {
     const kept = `[data-kept="${CSS.escape(id)}"]`;
     // A cell's output that holds a live view too is never hidden whole.
-    text(
-      style,
-      id
-        ? `${kept},.jp-OutputArea-child:has(${kept}):not(:has([data-sk-view])){display:none!important}`
-        : "",
-    );
+    const alone = `.jp-OutputArea-child:has(${kept}):not(:has([data-sk-view]))`;
+    text(style, id ? `${kept},${alone}{display:none!important}` : "");
   };
   store.select((state) => (state ? (state.run?.id ?? name) : ""), hide, signal);
 }

@@ -3,13 +3,20 @@
 import { currentGuard, hasStopped, shielded } from "./guard.js";
 
 /** @typedef {{[key: string]: any, kind: string}} Sent */
-/** @typedef {{send: (message: any) => void}} Wire what carries messages: a widget's model, or a connection of the web page */
+/**
+ * @typedef {{send: (message: any) => void}} Wire what carries messages: a widget's model, or a
+ *   connection of the web page
+ */
 
 const SILENCE = 15_000;
 const HELLO_AGAIN = 5_000;
-const HERE = 8_000; // the kernel takes a page that it has not heard for 20 s for closed, and asks elsewhere
+// the kernel takes a page that it has not heard for 20 s for closed, and asks elsewhere
+const HERE = 8_000;
 
-/** What the kernel says instead of doing what was asked, or that nobody answers: one sentence, and a hint. */
+/**
+ * What the kernel says instead of doing what was asked, or that nobody answers: one sentence, and a
+ * hint.
+ */
 export class Refusal extends Error {
   /**
    * @param {string} message
@@ -31,19 +38,31 @@ export class Link {
    */
   constructor(wire, signal) {
     this.wire = wire;
-    /** False when there was no word from the kernel for 15 s or sending failed: everything is read only. */
+    /**
+     * False when there was no word from the kernel for 15 s or sending failed: everything is read
+     * only.
+     */
     this.alive = true;
-    /** True once the kernel said that the workbench was closed: nobody will answer, however long one waits. */
+    /**
+     * True once the kernel said that the workbench was closed: nobody will answer, however long one
+     * waits.
+     */
     this.closed = false;
     /** @private */ this.heardAt = Date.now();
     /** @private */ this.saidHelloAt = 0;
-    // Views of one widget hear each other's replies, so each has a name of its own, and the names of its requests begin with it.
+    // Views of one widget hear each other's replies, so each has a name of its own, and the names
+    // of its requests begin with it.
     /** @private */ this.page = Math.random().toString(36).slice(2, 10);
     /** @private */ this.sentAt = 0;
     /** @private */ this.asked = 0;
-    /** @private @type {Map<string, {done: (reply: any) => void, fail: (error: Refusal) => void}>} */
+    /**
+     * @private @type {Map<string, {done: (reply: any) => void, fail: (error: Refusal) => void}>}
+     */
     this.open = new Map();
-    /** @private @type {Set<{draw: (alive: boolean) => void, context: import("./guard.js").Guarding | null}>} */
+    /**
+     * @private @type {Set<{draw: (alive: boolean) => void, context: import("./guard.js").Guarding |
+     *   null}>}
+     */
     this.watchers = new Set();
     const timer = setInterval(() => this.look(), 1000);
     signal?.addEventListener("abort", () => {
@@ -80,7 +99,8 @@ export class Link {
 
   /**
    * Sends a request and waits for its reply.
-   * @param {{[key: string]: any, what: string, kind?: string}} message kind is "do" where it is not given; the id is added here
+   * @param {{[key: string]: any, what: string, kind?: string}} message kind is "do" where it is not
+   *   given; the id is added here
    * @param {number} [ms]
    * @returns {Promise<any>} the reply
    * @throws {Refusal} a sentence: why it was refused, or that no answer came

@@ -1,6 +1,8 @@
-// The protocol between the kernel and the pages that show a view. The kernel's side is sentient_kernel/feeds (and the rows in
-// projections/drawing/rows.py, report/live.py); tests/integration/test_view_protocol.py holds both sides against each other.
-// Times are milliseconds since 1970. A payload whose numbers JavaScript could not hold is marked: see exact.js.
+// The protocol between the kernel and the pages that show a view. The kernel's side is
+// sentient_kernel/feeds (and the rows in projections/drawing/rows.py, report/live.py);
+// tests/integration/test_view_protocol.py holds both sides against each other. Times are
+// milliseconds since 1970. A payload whose numbers JavaScript could not hold is marked: see
+// exact.js.
 
 /** What the kernel sends. `n` counts without a gap, `now` is the kernel's clock. */
 export type Message = Snapshot | Patch | Beat | Closed | Reply;
@@ -10,7 +12,10 @@ export interface Snapshot {
   now: number;
   state: State;
 }
-/** Rows by their key, null for those that are gone; texts as [where it goes on, what is added]; events one after the other. */
+/**
+ * Rows by their key, null for those that are gone; texts as [where it goes on, what is added];
+ * events one after the other.
+ */
 export interface Patch {
   kind: "patch";
   n: number;

@@ -6,7 +6,10 @@ import { currentGuard, hasStopped, shielded } from "./guard.js";
 /** @typedef {import("./state.js").Message} Message */
 /** @typedef {import("./state.js").Patch} Patch */
 /** @typedef {import("./guard.js").Guarding | null} Context */
-/** @typedef {{selector: (state: any) => any, draw: (value: any) => void, last: any, context: Context}} Selection */
+/**
+ * @typedef {{selector: (state: any) => any, draw: (value: any) => void, last: any, context:
+ *   Context}} Selection
+ */
 
 const MAPS = new Set(["steps", "approvals", "sources", "errors", "runs"]);
 const TEXT_KEPT = 20_000;
@@ -16,11 +19,16 @@ const WORKING = new Set(["pending", "running", "waiting"]);
 
 export class Store {
   constructor() {
-    /** @type {any} a State: what is shown; null before the first snapshot. Changed parts are new objects, unchanged ones keep their identity. */
+    /**
+     * @type {any} a State: what is shown; null before the first snapshot. Changed parts are new
+     *   objects, unchanged ones keep their identity.
+     */
     this.state = null;
     /** @type {number | null} the number of the last message taken */
     this.n = null;
-    /** @type {number | null} while the kernel is gone: the moment at which its clock stands still */
+    /**
+     * @type {number | null} while the kernel is gone: the moment at which its clock stands still
+     */
     this.stopped = null;
     this.ahead = 0;
     /** @type {Set<Selection>} */
@@ -43,7 +51,8 @@ export class Store {
   /**
    * Takes a snapshot, a patch, a beat or a reply.
    * @param {Message} message
-   * @returns {boolean} false when a message before this one is missing, so that only a snapshot helps
+   * @returns {boolean} false when a message before this one is missing, so that only a snapshot
+   *   helps
    */
   take(message) {
     const whole = message.kind === "snapshot";
@@ -64,7 +73,8 @@ export class Store {
   }
 
   /**
-   * Draws now, and again in an animation frame each time what `selector` gives is another thing (or an array of other things).
+   * Draws now, and again in an animation frame each time what `selector` gives is another thing (or
+   * an array of other things).
    * @param {(state: any) => any} selector
    * @param {(value: any) => void} draw
    * @param {AbortSignal} [signal] ends it
@@ -138,7 +148,8 @@ export class Store {
   }
 
   /**
-   * Sets the clock by a message. The quickest message came nearest to the truth; a jump (a machine that slept) is believed.
+   * Sets the clock by a message. The quickest message came nearest to the truth; a jump (a machine
+   * that slept) is believed.
    * @private
    * @param {number | undefined} now
    */
@@ -208,8 +219,8 @@ function patched(state, patch) {
 }
 
 /**
- * Appends to a text, or returns null when the place is not where it ends. Places count code points, as Python does, from the start of
- * the whole text; `at` is that of the first character kept.
+ * Appends to a text, or returns null when the place is not where it ends. Places count code points,
+ * as Python does, from the start of the whole text; `at` is that of the first character kept.
  * @param {any} held
  * @param {number} offset
  * @param {string} more
@@ -265,7 +276,8 @@ function withEnds(state) {
 }
 
 /**
- * Returns the new value with the parts of the old one that are equal to it, so that a snapshot another tab asked for redraws nothing.
+ * Returns the new value with the parts of the old one that are equal to it, so that a snapshot
+ * another tab asked for redraws nothing.
  * @param {any} old
  * @param {any} now
  * @returns {any}
@@ -280,7 +292,8 @@ function alike(old, now) {
     Array.isArray(old) !== Array.isArray(now)
   )
     return now;
-  if (Array.isArray(now) && now.length > 1000) return now; // events: one that grows, compared by its length
+  // events: one that grows, compared by its length
+  if (Array.isArray(now) && now.length > 1000) return now;
   const names = Object.keys(now);
   let same = names.length === Object.keys(old).length;
   const parts = names.map((name) => {
@@ -289,5 +302,6 @@ function alike(old, now) {
     return part;
   });
   if (same) return old;
-  return Array.isArray(now) ? parts : Object.fromEntries(names.map((name, i) => [name, parts[i]])); // also a name like __proto__
+  // also a name like __proto__
+  return Array.isArray(now) ? parts : Object.fromEntries(names.map((name, i) => [name, parts[i]]));
 }

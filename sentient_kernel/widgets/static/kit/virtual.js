@@ -3,13 +3,18 @@
 import { guarded } from "./controls.js";
 import { h, listen, text } from "./dom.js";
 
-/** @typedef {{row?: number, count: () => number, draw: (index: number, el: HTMLElement) => void, label: string}} VirtualList */
+/**
+ * @typedef {{row?: number, count: () => number, draw: (index: number, el: HTMLElement) => void,
+ *   label: string}} VirtualList
+ */
 
 const AROUND = 6; // rows kept above and below what is in sight
-const TALLEST = 8_000_000; // px; browsers draw no taller element, so a longer list is scrolled proportionally
+// px; browsers draw no taller element, so a longer list is scrolled proportionally
+const TALLEST = 8_000_000;
 
 /**
- * Turns an element into such a list. A row's element is new and empty when it is first drawn, and the same one when drawn again.
+ * Turns an element into such a list. A row's element is new and empty when it is first drawn, and
+ * the same one when drawn again.
  * @param {HTMLElement} el gets its height from its style sheet or from 14 rows
  * @param {VirtualList} list row is the height of a row in px; count is asked at each redraw
  * @returns {{redraw: () => void, show: (index: number) => void}}
@@ -36,7 +41,8 @@ export function virtual(el, { row = 24, count: countRows, draw, label }) {
     const to = Math.min(n, first + fits() + 1 + AROUND);
     for (const [index, one] of rows) {
       if (index >= from && index < to) continue;
-      if (index < n && one.contains(document.activeElement)) continue; // the focus does not fall out of the page
+      // the focus does not fall out of the page
+      if (index < n && one.contains(document.activeElement)) continue;
       rows.delete(index);
       one.remove();
     }

@@ -24,7 +24,8 @@ export function duration(seconds) {
 }
 
 /**
- * Returns a length of time without its smallest part, for what ticks: whole seconds, then minutes; empty for null.
+ * Returns a length of time without its smallest part, for what ticks: whole seconds, then minutes;
+ * empty for null.
  * @param {number | null | undefined} seconds
  * @returns {string}
  */
@@ -56,5 +57,6 @@ export function moment(ms) {
 export function count(n, noun) {
   const figure = n.toLocaleString("en-US");
   if (n === 1) return `${figure} ${noun}`;
-  return `${figure} ${/[^aeiou]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : /(s|x|ch|sh)$/.test(noun) ? `${noun}es` : `${noun}s`}`;
+  if (/[^aeiou]y$/.test(noun)) return `${figure} ${noun.slice(0, -1)}ies`;
+  return `${figure} ${noun}${/(s|x|ch|sh)$/.test(noun) ? "es" : "s"}`;
 }

@@ -42,7 +42,8 @@ const ANSWER_WORDS = {
 const OVER_SENTENCE = "This question is not open any more.";
 
 /**
- * Returns the card of one approval. It says "recorded" only once the kernel has said so, and keeps what was typed when it refuses.
+ * Returns the card of one approval. It says "recorded" only once the kernel has said so, and keeps
+ * what was typed when it refuses.
  * @param {Store} store its state.approvals holds the approval
  * @param {Link} link
  * @param {string} id
@@ -124,7 +125,8 @@ function drawCard(el, store, link, id, signal) {
       };
       await link.ask({ ...message, edited: false, payload: null, reason: "", ...given });
     } catch (error) {
-      // The buttons and what stands beside them go when the question is over; that this answer did not count stays to be read.
+      // The buttons and what stands beside them go when the question is over; that this answer did
+      // not count stays to be read.
       if (error instanceof Refusal && error.sure) refused = error.message;
       if (shown.status !== "open") showState();
       throw error;

@@ -1,5 +1,6 @@
 // @ts-check
-// The text of a report: sentences with the marks of what they cite, in paragraphs, with what sources disagree on and what was not found.
+// The text of a report: sentences with the marks of what they cite, in paragraphs, with what
+// sources disagree on and what was not found.
 import { heard } from "../kit/address.js";
 import { h, listen, outside, plain, text } from "../kit/kit.js";
 
@@ -10,7 +11,8 @@ import { h, listen, outside, plain, text } from "../kit/kit.js";
  * @property {string} text
  * @property {string} [verdict]
  * @property {number[]} [citations]
- * @property {number | string} [part] the place of its question among the parts, 0 for the whole; or that question
+ * @property {number | string} [part] the place of its question among the parts, 0 for the whole; or
+ *   that question
  * @property {string} [reason]
  * @property {boolean} [lead]
  */
@@ -20,7 +22,8 @@ import { h, listen, outside, plain, text } from "../kit/kit.js";
  * @property {string} question
  * @property {string} [answer]
  * @property {boolean} [abstained]
- * @property {string[]} [facts] how well it answers, how many quotes stand at their place, how many sentences are unsupported
+ * @property {string[]} [facts] how well it answers, how many quotes stand at their place, how many
+ *   sentences are unsupported
  * @property {Claim[]} [claims]
  * @property {string[]} [parts]
  * @property {Citation[]} [citations]
@@ -38,7 +41,8 @@ const REPORT_VERDICTS = new Map([
 ]);
 
 /**
- * Returns a sentence with its marks; one that is not supported is underlined, and says so with the reason.
+ * Returns a sentence with its marks; one that is not supported is underlined, and says so with the
+ * reason.
  * @param {Claim} claim
  * @param {Map<number, Citation>} citations
  * @param {(n: number, from: HTMLElement) => void} choose
@@ -52,7 +56,8 @@ export function reportSentence(claim, citations, choose) {
   const verdict = claim.verdict ?? "supported";
   const look = verdict === "supported" ? undefined : "sk-weak";
   const [, start, end] = /^(.*\s)(\S{1,24})$/s.exec(claim.text) ?? [null, claim.text, ""];
-  // The last word and the first mark stay together: no mark stands alone at the beginning of a line.
+  // The last word and the first mark stay together: no mark stands alone at the beginning of a
+  // line.
   const joined = h(
     "span",
     { class: "sk-nowrap" },
@@ -82,7 +87,8 @@ export function reportSentence(claim, citations, choose) {
  * @param {(n: number, from: HTMLElement) => void} choose
  */
 function reportMark(one, choose) {
-  const name = `Citation ${one.n}: ${plain(one.title) || "untitled"}${one.verified ? "" : ", does not carry the sentence"}`;
+  const doubt = one.verified ? "" : ", does not carry the sentence";
+  const name = `Citation ${one.n}: ${plain(one.title) || "untitled"}${doubt}`;
   const mark = h("button", {
     type: "button",
     class: one.verified ? "sk-cite" : "sk-cite sk-unsure",
@@ -96,7 +102,8 @@ function reportMark(one, choose) {
 }
 
 /**
- * Returns the text column: first that nothing was found, where that is so; then the answer, its parts, disagreements and gaps.
+ * Returns the text column: first that nothing was found, where that is so; then the answer, its
+ * parts, disagreements and gaps.
  * @param {Report} report
  * @param {Map<number, Citation>} citations
  * @param {(claim: Claim) => HTMLElement} sentence

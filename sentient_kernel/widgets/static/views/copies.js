@@ -3,14 +3,15 @@
 import { button, fill, guarded, h, text } from "../kit/kit.js";
 
 /**
- * Returns the buttons and the place where the text stands, selected, when the clipboard refuses it. The texts are part of the view's
- * data, so that they can be had when the kernel is gone.
+ * Returns the buttons and the place where the text stands, selected, when the clipboard refuses it.
+ * The texts are part of the view's data, so that they can be had when the kernel is gone.
  * @param {() => import("./claims.js").Report | null} report
  * @returns {{controls: HTMLElement, fallback: HTMLElement}}
  */
 export function reportCopies(report) {
   const fallback = h("div", { class: "sk-copy", hidden: true });
-  const select = guarded(reportSelected); // called after an answer came, when no guard is in force any more
+  // called after an answer came, when no guard is in force any more
+  const select = guarded(reportSelected);
   const done = h("span", { class: "sk-ok", role: "status" });
   /**
    * @param {"markdown" | "bibtex"} format
@@ -62,7 +63,8 @@ function reportSelected(box, name, copied, back) {
   const said = h(
     "p",
     { class: "sk-soft" },
-    "The browser keeps the clipboard to itself here. The text is selected: copy it from this field.",
+    "The browser keeps the clipboard to itself here. " +
+      "The text is selected: copy it from this field.",
   );
   fill(box, said, area, h("div", { class: "sk-row" }, button("Close", back, { local: true })));
   box.hidden = false;

@@ -32,7 +32,10 @@ import {
  * @property {string[]} frames
  * @property {number} i
  */
-/** @typedef {{total: number, unique: number, evicted: number, by_type: [string, number][], per_minute: [number, number][]}} ErrorFigures */
+/**
+ * @typedef {{total: number, unique: number, evicted: number, by_type: [string, number][],
+ *   per_minute: [number, number][]}} ErrorFigures
+ */
 /** @typedef {{seq: number, run: string, at: number, type: string, message: string}} Failure */
 
 const ERRORS_EVERY = 5000; // ms between two looks at the clock: "12 s ago" must not stand still
@@ -175,7 +178,10 @@ function errorFailure(one) {
   return h("li", {}, h("span", { class: "sk-soft sk-num" }, moment(one.at)), h("div", {}, said));
 }
 
-/** The group that each row shows, so that a row is drawn again only when its group is another. @type {WeakMap<HTMLElement, ErrorGroup>} */
+/**
+ * The group that each row shows, so that a row is drawn again only when its group is another. @type
+ * {WeakMap<HTMLElement, ErrorGroup>}
+ */
 const errorDrawn = new WeakMap();
 
 /**

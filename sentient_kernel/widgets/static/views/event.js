@@ -6,7 +6,8 @@ import { button, fill, guarded, h, moment, outside, text } from "../kit/kit.js";
 const EVENT_MOST = 20_000; // characters of an event that are drawn at first
 
 /**
- * Returns an event's kind, place, time and step at once, and the whole of it as soon as the kernel has said it.
+ * Returns an event's kind, place, time and step at once, and the whole of it as soon as the kernel
+ * has said it.
  * @param {import("./rows.js").Row} row
  * @param {import("../kit/link.js").Link} link
  * @param {{close: () => void, story: (key: string) => void}} acts

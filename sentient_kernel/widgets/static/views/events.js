@@ -1,5 +1,6 @@
 // @ts-check
-// The view "events": what the journal holds, as a list that one can follow, filter, and open row by row.
+// The view "events": what the journal holds, as a list that one can follow, filter, and open row by
+// row.
 import { eventDetail } from "./event.js";
 import { eventFilter, eventKind } from "./filter.js";
 import {
@@ -131,7 +132,8 @@ export function drawEvents(root, store, link, signal) {
     if (own instanceof HTMLElement) own.focus({ preventScroll: true });
   }
 
-  // Before the list's own keys, which only scroll it: here a row is stood on, so that Enter can open it.
+  // Before the list's own keys, which only scroll it: here a row is stood on, so that Enter can
+  // open it.
   listen(
     body,
     "keydown",

@@ -22,8 +22,8 @@ import { button, fill, h, outside, plain, text } from "../kit/kit.js";
 /**
  * @typedef {object} EvidencePane
  * @property {HTMLElement} el
- * @property {(n: number, from: HTMLElement | null, own: HTMLElement | null) => void} show shows a citation; `from` is the mark that
- *   was pressed, `own` a mark of that citation, to go back to
+ * @property {(n: number, from: HTMLElement | null, own: HTMLElement | null) => void} show shows a
+ *   citation; `from` is the mark that was pressed, `own` a mark of that citation, to go back to
  * @property {(step: number) => void} turn goes to the next or the previous citation
  */
 
@@ -81,11 +81,9 @@ export function evidencePane(citations, link, choose) {
       text(place, `${at + 1} of ${citations.length}`);
       fill(body, evidenceOf(one, link, own));
       // Said only when somebody chose it: the first one is shown unasked.
-      if (!first)
-        text(
-          spoken,
-          `Citation ${one.n} of ${citations.length}: ${plain(one.title) || "untitled"}, ${evidenceWord(one)}`,
-        );
+      const title = plain(one.title) || "untitled";
+      const said = `Citation ${one.n} of ${citations.length}: ${title}, ${evidenceWord(one)}`;
+      if (!first) text(spoken, said);
       first = false;
       if (from) evidenceBeside(el, card, from);
     },
@@ -93,7 +91,8 @@ export function evidencePane(citations, link, choose) {
 }
 
 /**
- * Brings the card to the height of the mark that was pressed; where the pane stands below the text, scrolls to it.
+ * Brings the card to the height of the mark that was pressed; where the pane stands below the text,
+ * scrolls to it.
  * @param {HTMLElement} pane
  * @param {HTMLElement} card
  * @param {HTMLElement} from
@@ -209,7 +208,8 @@ function evidenceOf(one, link, own) {
  * @returns {Node[]}
  */
 function evidenceQuote(before, quote, after) {
-  // The context comes word for word; where its outer white space was taken off, one blank keeps the words apart.
+  // The context comes word for word; where its outer white space was taken off, one blank keeps the
+  // words apart.
   const [left, right] = [
     /\S$/.test(before) && /^\w/.test(quote) ? " " : "",
     /^\w/.test(after) ? " " : "",

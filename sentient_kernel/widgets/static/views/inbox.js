@@ -1,5 +1,6 @@
 // @ts-check
-// The view "inbox": the questions of all runs that wait for a person, and those that were answered lately.
+// The view "inbox": the questions of all runs that wait for a person, and those that were answered
+// lately.
 import { approvalCard } from "./approval.js";
 import { count, fill, guarded, h, keyed, moment, outside, region, text } from "../kit/kit.js";
 
@@ -80,8 +81,9 @@ export function drawInbox(root, store, link, signal) {
 }
 
 /**
- * Returns a function that draws the cards of the open questions under the titles of their runs. A card whose question was just
- * answered stays for a while, so that one reads what became of it, and as long as somebody works in it.
+ * Returns a function that draws the cards of the open questions under the titles of their runs. A
+ * card whose question was just answered stays for a while, so that one reads what became of it, and
+ * as long as somebody works in it.
  * @param {HTMLElement} el
  * @param {import("../kit/store.js").Store} store
  * @param {import("../kit/link.js").Link} link

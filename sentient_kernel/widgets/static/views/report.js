@@ -1,5 +1,6 @@
 // @ts-check
-// The report of a run: the answer, sentence by sentence, beside the quote that each sentence rests on.
+// The report of a run: the answer, sentence by sentence, beside the quote that each sentence rests
+// on.
 import { reportSections, reportSentence } from "./claims.js";
 import { reportCopies } from "./copies.js";
 import { evidencePane } from "./evidence.js";
@@ -82,7 +83,8 @@ function reportBox(store, link, signal, alone) {
     (/** @type {Report | null} */ report) => {
       box.hidden = !report;
       const now = report ? JSON.stringify(report) : "";
-      if (now === drawn) return; // a snapshot said the same again: what is chosen, focused or marked stays
+      // a snapshot said the same again: what is chosen, focused or marked stays
+      if (now === drawn) return;
       drawn = now;
       fill(holder, report && reportBody(report, link));
     },
@@ -116,7 +118,8 @@ function reportBody(report, link) {
 
   /**
    * @param {number} n
-   * @param {HTMLElement | null} from the mark that was pressed; null when it was chosen beside the text
+   * @param {HTMLElement | null} from the mark that was pressed; null when it was chosen beside the
+   *   text
    */
   function choose(n, from) {
     const own = from ?? marks().find((one) => one.dataset.cite === String(n)) ?? null;

@@ -1,19 +1,30 @@
 // @ts-check
-// The events that a list shows: which of them pass the filter, and how many there are of each kind. Long work is done in slices.
+// The events that a list shows: which of them pass the filter, and how many there are of each kind.
+// Long work is done in slices.
 
-/** @typedef {[seq: number, at: number, kind: string, key: string | null, text: string]} Row as the kernel sends it */
-/** @typedef {{words: string[], kinds: Set<string>, key: string | null}} Wanted what passes: all words, one of the kinds, this step */
+/**
+ * @typedef {[seq: number, at: number, kind: string, key: string | null, text: string]} Row as the
+ *   kernel sends it
+ */
+/**
+ * @typedef {{words: string[], kinds: Set<string>, key: string | null}} Wanted what passes: all
+ *   words, one of the kinds, this step
+ */
 
 const ROWS_SLICE = 8; // ms of work before the page gets its turn
 const ROWS_LOOK = 256; // rows between two looks at the clock
 
 /**
- * Follows an array of rows that grows at its end and loses rows at its beginning, and keeps the rows that pass a filter.
+ * Follows an array of rows that grows at its end and loses rows at its beginning, and keeps the
+ * rows that pass a filter.
  *
  * Nothing is made for a row but a place in an array, so that 100,000 of them cost little.
  */
 export class Rows {
-  /** @param {(finished: boolean) => void} changed is called after each slice of work, and with true when there is no more to do */
+  /**
+   * @param {(finished: boolean) => void} changed is called after each slice of work, and with true
+   *   when there is no more to do
+   */
   constructor(changed) {
     this.changed = changed;
     /** @type {Row[]} the array followed */
@@ -24,13 +35,18 @@ export class Rows {
     this.passed = [];
     /** @type {Row[] | null} rows that pass a filter that is still being applied */
     this.coming = null;
-    /** @type {Map<string, number>} how many rows there are of each kind, in the order in which they first came */
+    /**
+     * @type {Map<string, number>} how many rows there are of each kind, in the order in which they
+     *   first came
+     */
     this.kinds = new Map();
     /** @private Up to which seq rows were counted, and looked at for the filter. */
     this.countedTo = 0;
     /** @private */
     this.soughtTo = 0;
-    /** @private @type {Row[]} the rows counted, so that they can be subtracted when they are dropped */
+    /**
+     * @private @type {Row[]} the rows counted, so that they can be subtracted when they are dropped
+     */
     this.held = [];
     /** @private */
     this.gone = 0;

@@ -1,5 +1,6 @@
 // @ts-check
-// The view "run": how it stands, what it asks, its steps, what is being written, its report, and how to steer it.
+// The view "run": how it stands, what it asks, its steps, what is being written, its report, and
+// how to steer it.
 import { approvalCard } from "./approval.js";
 import {
   button,
@@ -36,7 +37,8 @@ const PHASE_LOOKS = {
 };
 
 /**
- * Returns what is said of a run that waits after its kernel has ended: its question stands, and nobody would act on the answer.
+ * Returns what is said of a run that waits after its kernel has ended: its question stands, and
+ * nobody would act on the answer.
  * @param {any} run
  */
 function deserted(run) {
@@ -277,7 +279,8 @@ function runPhases(store, signal) {
 }
 
 /**
- * Where a run comes from that was written elsewhere, and what it names; the list is left to the question about it while that is open.
+ * Where a run comes from that was written elsewhere, and what it names; the list is left to the
+ * question about it while that is open.
  * @param {Store} store
  * @param {AbortSignal} signal
  */

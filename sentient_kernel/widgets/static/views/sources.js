@@ -1,5 +1,6 @@
 // @ts-check
-// The view "sources": what each source was asked and gave, what could not be used, and why where nothing came.
+// The view "sources": what each source was asked and gave, what could not be used, and why where
+// nothing came.
 import { addressText } from "../kit/address.js";
 import { count, fill, h, keyed, outside, region } from "../kit/kit.js";
 

@@ -1,5 +1,6 @@
 // @ts-check
-// The steps of a run: each with its lane on the run's time axis, how long it took, its tries, and why it failed.
+// The steps of a run: each with its lane on the run's time axis, how long it took, its tries, and
+// why it failed.
 import {
   button,
   count,
@@ -15,8 +16,15 @@ import {
 } from "../kit/kit.js";
 
 /** @typedef {import("../kit/store.js").Store} Store */
-/** @typedef {{key: string, i: number, title: string, depth: number, status: string, tries: string, started: number | null, ended: number | null, seconds: number | null, why: string, effect: string}} Step */
-/** @typedef {{sign: HTMLElement, name: HTMLElement, bar: HTMLElement, took: HTMLElement, why: HTMLElement, step: Step | null}} StepParts */
+/**
+ * @typedef {{key: string, i: number, title: string, depth: number, status: string, tries: string,
+ *   started: number | null, ended: number | null, seconds: number | null, why: string, effect:
+ *   string}} Step
+ */
+/**
+ * @typedef {{sign: HTMLElement, name: HTMLElement, bar: HTMLElement, took: HTMLElement, why:
+ *   HTMLElement, step: Step | null}} StepParts
+ */
 
 const STEPS_WHOLE = 14; // up to so many are all in the page; more scroll
 const STEP_ROW = 24;
@@ -62,7 +70,8 @@ export function stepsPane(store, signal) {
   /** @type {ReturnType<typeof virtual> | null} */
   let list = null;
   let found = -1; // the place of the step that was jumped to
-  let follows = true; // while a run works its newest steps are in sight, unless somebody looks at others
+  // while a run works its newest steps are in sight, unless somebody looks at others
+  let follows = true;
 
   const axis = () => {
     const { run } = store.state;
@@ -101,7 +110,8 @@ export function stepsPane(store, signal) {
       const below = many.scrollHeight - many.scrollTop - many.clientHeight;
       if (many.clientHeight) follows = below < STEP_ROW * 2;
     });
-    requestAnimationFrame(guarded(() => draw())); // once more when it is in the page and has a height
+    // once more when it is in the page and has a height
+    requestAnimationFrame(guarded(() => draw()));
     return virtual(many, {
       row: STEP_ROW,
       count: () => steps.length,
@@ -130,10 +140,8 @@ export function stepsPane(store, signal) {
       (el, [status, word]) => {
         const [sign, colour] = STEP_LOOKS[status];
         el.classList.add(`sk-${colour}`);
-        text(
-          el,
-          `${sign} ${steps.reduce((n, step) => n + Number(step.status === status), 0).toLocaleString("en-US")} ${word}`,
-        );
+        const n = steps.filter((step) => step.status === status).length;
+        text(el, `${sign} ${n.toLocaleString("en-US")} ${word}`);
       },
     );
   };

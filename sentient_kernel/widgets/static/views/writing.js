@@ -1,5 +1,6 @@
 // @ts-check
-// What happens right now in a run: what is being written and by whom, what was said last, what the sources give.
+// What happens right now in a run: what is being written and by whom, what was said last, what the
+// sources give.
 import { reachable } from "../kit/dom.js";
 import { count, fill, h, keyed, outside, text } from "../kit/kit.js";
 
@@ -38,7 +39,10 @@ export function nowPane(store, signal, changed) {
   const grown = new Map();
   let turn = 0;
 
-  /** At most four texts, those that grew last, in the order in which they began: a pane does not jump. */
+  /**
+   * At most four texts, those that grew last, in the order in which they began: a pane does not
+   * jump.
+   */
   const writers = (/** @type {Written[]} */ all) => {
     turn++;
     for (const one of all)
@@ -149,7 +153,8 @@ function drawWriter(el, one, works) {
 }
 
 /**
- * Returns the end of a text that is drawn: what is drawn already and goes on stays where it is until it is much too long.
+ * Returns the end of a text that is drawn: what is drawn already and goes on stays where it is
+ * until it is much too long.
  * @param {string} drawn
  * @param {string} whole
  */
