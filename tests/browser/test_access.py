@@ -337,7 +337,7 @@ def test_a_view_that_throws_says_so_and_can_be_drawn_again_while_the_others_go_o
 ) -> None:
     stores = "wb._output._widgets._stores"
     give = (
-        f"[s for (v, r), s in {stores}.items() if v == 'errors'][0].give({{'kind': 'patch', 'set':"
+        f"[s for (v, r), s in {stores}.items() if v == 'errors'][0].channel.give({{'kind': 'patch', 'set':"
         " {'errors': ENTRY}})"
     )
     book.python(
