@@ -97,8 +97,8 @@ async def done(ctx):
 
 reported = wb.start(done, name=texts[3])
 reported.wait(20)
-finds = wb._report
-wb._report = lambda run: report if run == reported.id else finds(run)
+finds = wb._folds.report
+wb._folds.report = lambda run: report if run == reported.id else finds(run)
 wb.add("files")
 found = wb.research("How many kilograms does the zorblax of the valley weigh?", depth=1)
 found.wait(60)

@@ -73,11 +73,11 @@ def test_no_source_is_dropped_for_another_of_its_name(wb: sk.Workbench, tmp_path
     folder.mkdir()
     (folder / "n.txt").write_text("The hive is of glass.")
     for given in ([folder, "arxiv"], ["arxiv", folder]):
-        assert sorted(ref[0] for ref in wb.desk.references(given)) == ["arxiv", "arxiv-2"]
+        assert sorted(ref[0] for ref in wb.library.references(given)) == ["arxiv", "arxiv-2"]
     one, other = Archive(), Archive()
-    assert len(wb.desk.references([one, one])) == 1
+    assert len(wb.library.references([one, one])) == 1
     with pytest.raises(sk.UsageError, match="Two sources are named"):
-        wb.desk.references([one, other])
+        wb.library.references([one, other])
 
 
 @pytest.mark.parametrize(
