@@ -34,7 +34,8 @@ class StreamRedactor:
         end = max(shown, len(text) - redactor.held(text))
         pieces = list[str]()
         for start, stop, name, whole in redactor.found(text):
-            if whole and start < end < stop:  # its end looks like the beginning of one, but it is whole
+            # One that is whole is shown as such, though its end looks like the beginning of one.
+            if whole and start < end < stop:
                 end = stop
             if shown < stop <= end:
                 pieces += [text[shown:start] if start > shown else "", f"[hidden:{name}]"]

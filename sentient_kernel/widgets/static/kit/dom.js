@@ -16,7 +16,8 @@ const HIDDEN_CHARACTERS = new RegExp(
   [
     String.raw`[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5`,
     String.raw`\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0`,
-    String.raw`\ufff0-\ufffb]|\p{Surrogate}|[\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]`,
+    String.raw`\ufff0-\ufffb]|\p{Surrogate}`,
+    String.raw`|[\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]`,
   ].join(""),
   "gu",
 );
@@ -26,14 +27,16 @@ const LETTER = [
   String.raw`(?![\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164`,
   String.raw`\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}])(?![\u0000-\u007f])[\p{L}\p{M}]`,
 ].join("");
+const SYMBOL = String.raw`[\p{So}\p{Sm}\p{Sk}\u203c\u2049\u3030\u303d]`;
+const IDEOGRAPH = String.raw`(?=\p{Lo})[\u3400-\u9fff\u{20000}-\u{10ffff}]`;
 const JOINT = new RegExp(
   [
-    String.raw`(?<=[\p{So}\p{Sm}\p{Sk}\u203c\u2049\u3030\u303d])[\ufe0e\ufe0f]`,
+    String.raw`(?<=${SYMBOL})[\ufe0e\ufe0f]`,
     String.raw`(?<=[0-9#*])[\ufe0e\ufe0f](?=\u20e3)`,
     String.raw`(?<=${LETTER})[\u200c\u200d](?=${LETTER})`,
-    String.raw`(?<=[\p{So}\p{Sk}]|[\p{So}\p{Sm}\p{Sk}\u203c\u2049\u3030\u303d]\ufe0f)\u200d(?=[\p{So}\p{Sm}])`,
+    String.raw`(?<=[\p{So}\p{Sk}]|${SYMBOL}\ufe0f)\u200d(?=[\p{So}\p{Sm}])`,
     String.raw`(?<=[\u1820-\u18aa])[\u180b-\u180d]`,
-    String.raw`(?<=(?=\p{Lo})[\u3400-\u9fff\u{20000}-\u{10ffff}])[\ufe00-\ufe0d\u{e0100}-\u{e01ef}]`,
+    String.raw`(?<=${IDEOGRAPH})[\ufe00-\ufe0d\u{e0100}-\u{e01ef}]`,
   ].join("|"),
   "uy",
 );
