@@ -20,7 +20,9 @@ from sentient_kernel.engine.identity import syntax
 from sentient_kernel.errors import UsageError
 
 T = TypeVar("T")
-METHODS = frozenset({"step", "approve", "gather", "emit", "send", "receive", "run"})
+METHODS = frozenset(
+    {"step", "approve", "gather", "emit", "send", "receive", "run", "until_asked_to_finish"}
+)
 """What of a context has to be awaited."""
 MOST = 256
 """Calls that are remembered before those which have begun are forgotten."""

@@ -48,21 +48,16 @@ class Context:
 
     What it writes, and when that is safe:
 
-    =====================================  ==========================================
-                                           ====================================
-    Verb                                   Durable                                     A resumed run
-    =====================================  ==========================================
-                                           ====================================
-    step, approve, run, send, receive      before it returns                           takes the
-                                           result from the record
-    emit, tell                             with the next commit, soon after            does not
-                                           write it again
-    note (any thread, inside a step)       with the next commit, soon after            writes it if
-                                           the step runs again
-    stream (any thread, inside a step)     never: it is only shown                     shows it if
-        the step runs again
-    =====================================  ==========================================
-                                           ====================================
+    ==========================  ======================  =============================
+    Verb                        Durable                 A resumed run
+    ==========================  ======================  =============================
+    step, approve, run          before it returns       takes the result as recorded
+    send, receive               before it returns       takes the result as recorded
+    emit, tell                  with the next commit    does not write it again
+    note (also inside a step)   with the next commit    writes it if the step reruns
+    stream (also in a step)     never, it is only       shows it if the step reruns
+                                shown
+    ==========================  ======================  =============================
     """
 
     def __init__(self, execution: Execution) -> None:
@@ -92,6 +87,7 @@ class Context:
         asked = [one.state for one in self._execution.lineage() if one.state.finishing]
         return (asked[0].finisher or "somebody") if asked else ""
 
+    @_awaited
     async def until_asked_to_finish(self) -> None:
         """Returns when somebody asks this run to finish; for a step that waits for something else
         besides.

@@ -24,9 +24,8 @@ def allow_nested() -> str:
 
     Returns:
         The name of the library that did it: ``nest_asyncio``, or ``nest_asyncio2`` where the former
-            does not work
-        (its ``asyncio.run`` lacks the ``loop_factory`` of Python 3.12, so from there on the fork
-        goes first).
+        does not work (its ``asyncio.run`` lacks the ``loop_factory`` of Python 3.12, so from there
+        on the fork goes first).
 
     Raises:
         UsageError: No event loop runs here, so that ``asyncio.run`` works as it is.

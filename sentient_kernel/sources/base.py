@@ -14,9 +14,8 @@ class Source(Protocol):
     """A place that evidence comes from.
 
     One that says ``public = True`` gives what everybody may read and sends what it is asked to
-    other machines, as a search service does.
-    Of all others what they give is a person's own: what a model writes after reading it is shown to
-        that person before it is sent.
+    other machines, as a search service does. Of all others what they give is a person's own: what
+    a model writes after reading it is shown to that person before it is sent.
     """
 
     name: str

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PAGE = 1_000
 """Records that are read at a time."""
+FIRST_PAGE = 4
+"""Those of a run that are read first, then twice as many each time: a few may be big."""
 KEPT = 128
 """Runs whose folds are kept between looks; the journal can make any of them again."""
 
@@ -56,7 +58,9 @@ class FoldCache:
             # Taken out while it is folded: an interrupt in between leaves no half-applied record
             # behind.
             folds = self._runs.pop(run, None) or RunFolds(run)
-            while records := self._journal.read(run=run, after=folds.seq, limit=PAGE):
+            limit = FIRST_PAGE
+            while records := self._journal.read(run=run, after=folds.seq, limit=limit):
+                limit = min(PAGE, 2 * limit)
                 for record in records:
                     folds.apply(record)
             if not folds.seq:

@@ -50,7 +50,11 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
             "depth must be a whole number from 1 to 10, not 0",
         ),
         (["research", QUESTION, "--source", BEES, "--depth", "x"], USAGE, "invalid int value: 'x'"),
-        (["research", QUESTION, "--source", BEES, "--budget-usd", "-1"], USAGE, "usd=-1.0"),
+        (
+            ["research", QUESTION, "--source", BEES, "--budget-usd", "-1"],
+            USAGE,
+            "usd must be 0 or more, not -1.0",
+        ),
         (["research", QUESTION, "--source", BEES, "--approve", "perhaps"], USAGE, "perhaps"),
         (
             ["research", QUESTION, "--source", BEES, "--model", "gpt"],
@@ -62,7 +66,7 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         (["rsearch", QUESTION], USAGE, "invalid choice: 'rsearch'"),
         ([], USAGE, "required: COMMAND"),
         (["search", ""], USAGE, "empty"),
-        (["search", "bees", "--source", BEES, "-k", "0"], USAGE, "k=0"),
+        (["search", "bees", "--source", BEES, "-k", "0"], USAGE, "k must be at least 1, not 0"),
         (
             ["search", "quokka", "--source", BEES],
             NOTHING,

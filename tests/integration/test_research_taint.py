@@ -476,7 +476,7 @@ def test_a_service_is_ones_own_when_its_name_leads_into_ones_network(
             raise OSError("no such name")
         return addresses
 
-    monkeypatch.setattr("sentient_kernel.transport.dns.Names.resolve", resolve)
+    monkeypatch.setattr("sentient_kernel.transport.dns.Resolver.resolve", resolve)
     cache = Cache(tmp_path / "cache.db")
     outside = Outside(
         sk.Settings.load(wikipedia_url="https://wiki.corp.example", allow_domains=("example.org",)),
