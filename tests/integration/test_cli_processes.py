@@ -34,12 +34,14 @@ WORDS = (
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that takes a moment to read."""
-    folder = tmp_path_factory.mktemp("library")
-    for i in range(1_500):
-        words = [WORDS[(i * 7 + j * 3) % len(WORDS)] for j in range(12)]
-        (folder / f"note{i:04}.md").write_text(
-            f"# Note {i}\n\nHoney bees fly {i} metres for {' '.join(words)}.\n"
-        )
+    return notes(tmp_path_factory.mktemp("library"), 1_500)
+
+
+def notes(folder: Path, count: int) -> Path:
+    for i in range(count):
+        words = " ".join(WORDS[(i * 7 + j * 3) % len(WORDS)] for j in range(12))
+        text = f"# Note {i}\n\nHoney bees fly {i} metres for {words}.\n"
+        (folder / f"note{i:04}.md").write_text(text)
     return folder
 
 
@@ -213,14 +215,17 @@ def test_a_person_at_the_terminal_is_asked_and_can_edit_the_plan(tmp_path: Path)
     assert report["parts"] == ["How does a colony keep warm in winter?"]
 
 
-def test_ctrl_c_says_how_to_go_on_and_resume_finishes(tmp_path: Path, library: Path) -> None:
+def test_ctrl_c_says_how_to_go_on_and_resume_finishes(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = notes(tmp_path_factory.mktemp("notes"), 8_000)  # the signal comes before it is read
     process = start(
-        "research", QUESTION, "--source", library, "--home", tmp_path, start_new_session=True
+        "research", QUESTION, "--source", folder, "--home", tmp_path, start_new_session=True
     )
     wait_for(
         process,
         lambda: any(
-            "of 1,500 files" in event.message for event in rows(tmp_path, "research_updated")
+            "of 8,000 files" in event.message for event in rows(tmp_path, "research_updated")
         ),
     )
     begun = time.monotonic()
