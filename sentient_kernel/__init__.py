@@ -7,19 +7,25 @@ The house, room by room. A room may import what stands below it, never what stan
 
 .. code-block:: text
 
-    cli  magics  testing       doors: the command line, the notebook's magics, the kit for tests
-    workbench  run             the objects a person holds; the workbench builds the parts and hands
-               them on
-    agents     widgets         research and reports             what a notebook shows
-    engine                     durable runs: workflow, steps, approvals, retries, leases
-    journal    projections     the log of events                pure folds of it into values to show
-    models     sources         language models                  where evidence comes from
-    cache      index           outside calls, kept              passages and their ranking
-    transport                  every call to another machine, guarded
-    events  commands  settings what happened, what was asked, what can be set
-    documents  budget failures the values that rooms exchange
-    env_files  installation    what the user and a folder say; who wrote what
-    errors  ids  clock         what everyone shares
+    magics  testing             the notebook's magics, the kit for tests
+    cli                         the command line
+    workbench                   what a person holds: sources, runs, approvals, files of runs
+    notebook                    cells, interrupts, widgets of one workbench
+    research    widgets         the research itself             live views as widgets
+    feeds                       what a live view is told, whoever carries it
+    report                      the report and the forms that it is kept in
+    engine                      durable runs: workflow, steps, approvals, retries, leases
+    journal     projections     the log of events               pure folds of it into values to show
+    models      sources         language models                 where evidence comes from
+    cache  index  transport     kept answers, passages, guarded requests to other machines
+    text                        words: stop list and stemmer
+    failures    ledger          errors as values                what a budget has left
+    events  commands  settings  what happened, what was requested, what can be set
+    documents   budget          values that rooms exchange
+    env_files   installation    what the user and a folder say; who wrote what
+    files                       files that may come from somebody else
+    errors  ids  clock          what everyone shares
+    redaction                   known secrets taken out of all that is written or shown
 
 Importing this package loads none of them: a public name is looked up when it is first used.
 

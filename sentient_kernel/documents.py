@@ -76,8 +76,8 @@ class Document:
         """Returns the document that :meth:`snapshot` wrote.
 
         It may come from anybody. So it has to stand there as :meth:`snapshot` writes it, with
-        nothing but the little that ``meta`` may be
-        before the text: what is no document is noticed before it has become a million values.
+        nothing but the little that ``meta`` may be before the text: anything else is refused before
+        it has become a million values.
 
         Raises:
             ParseError: These bytes are not a document.

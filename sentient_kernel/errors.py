@@ -15,8 +15,7 @@
     ├── JournalError                   the log of events
     │   ├── JournalDamaged             rows are missing or altered
     │   ├── JournalTooNew              written by a later version
-    │   ├── JournalUnusable            cannot be opened here (read-only, network disk, forked
-        process)
+    │   ├── JournalUnusable            cannot be opened here: read-only, network disk, forked
     │   │   └── JournalLocked          somebody else writes to it for long
     │   ├── DuplicateKey               somebody else was first with a write that may happen once
     │   └── LeaseLost                  another kernel has taken the run over
@@ -33,10 +32,8 @@
     │   ├── ParseError                 a file that cannot be read as what it claims to be
     │   ├── NothingFound               no source holds an answer; says why, per source
     │   ├── NotRecorded                a call that is to be replayed and was never recorded
-    │   └── FetchFailed                a page or an API answer that did not come; ``reason_code``
-        says why
-    │       ├── Blocked                an address that must not be requested (SSRF guard, denied,
-            robots.txt)
+    │   └── FetchFailed                a page or an API answer that did not come
+    │       ├── Blocked                an address that must not be requested (SSRF, robots.txt)
     │       ├── Offline                the network is switched off by a setting
     │       ├── TooBig                 more bytes, headers or redirects than may be read
     │       ├── Unreachable            no such host, no connection, or it broke

@@ -2,9 +2,8 @@
 the files that its user trusts.
 
 A host's name or a user's name proves nothing: a home on disk can be copied, and made up, by
-    anybody. The key lies outside every home. What
-carries a mark made with it was written by this user's programs; everything else was written
-elsewhere.
+anybody. The key lies outside every home. What carries a mark made with it was written by this
+user's programs; everything else was written elsewhere.
 """
 
 from __future__ import annotations

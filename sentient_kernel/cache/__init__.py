@@ -11,8 +11,7 @@ in the place of what it did.
 .. code-block:: text
 
     keys       what makes two calls the same: a digest; nothing else of a key is ever written down
-    store      Cache: one call for all who ask at once, kept for its time; live, recorded, or
-        replayed
+    store      Cache: one call for all who ask at once; live, recorded, or replayed
     in_flight  single flight: a call under way, and those who wait for it
     recent     what was served lately, in memory
     database   the file: one table within a bound, least recently used entries go first

@@ -1,8 +1,7 @@
 """The command line: what is said in a shell becomes calls of a workbench, one function a command.
 
 May import: everything but ``magics`` and ``testing``. The invariants: an error is one sentence on
-    stderr and an exit code; nothing is
-asked of a person where nobody sits at the terminal.
+stderr and an exit code; nothing is asked of a person where nobody sits at the terminal.
 
     main.py        the commands and their exit codes
     arguments.py   what can be said

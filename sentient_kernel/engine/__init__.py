@@ -2,12 +2,11 @@
 them.
 
 May import: journal, the fold of what is foreign, and the vocabulary (events, commands, ids, clock,
-    errors). Knows no agent, model, widget,
-HTTP or pandas.
+errors). Knows no agent, model, widget, HTTP or pandas.
 
 The invariants: a step whose result was handed to its workflow is in the journal, and is never run
-    again; nothing that was written elsewhere
-is executed, and no answer or policy from elsewhere counts, before a person has agreed to it here.
+again; nothing that was written elsewhere is executed, and no answer or policy from elsewhere
+counts, before a person has agreed to it here.
 
     workflow.py      how a workflow is declared: @workflow, Retry, effects, Outcome
     context.py       what a workflow holds: step, approve, gather, emit, send, receive, run

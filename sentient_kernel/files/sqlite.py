@@ -92,8 +92,7 @@ def make_file(path: Path) -> None:
     """Makes an empty file (0600) for a database unless there is one.
 
     One that is there is not opened: POSIX drops the locks that this process's other connections
-        hold on it when *any* handle on it is
-    closed (sqlite.org/howtocorrupt.html, 2.2).
+    hold on it when *any* handle on it is closed (sqlite.org/howtocorrupt.html, 2.2).
 
     Raises:
         OSError: It cannot be made.

@@ -2,10 +2,9 @@
 text.
 
 The rules are few and general: a sentence ends at ``. ! ?`` (and their full-width forms) followed by
-    a space, unless what
-stands before is an abbreviation, an initial or the number of a list item, or what follows starts
-small; it also ends at a blank line, and before and after a line that is a heading, a list item, a
-row of a table, a prompt or a fence of code.
+a space, unless what stands before is an abbreviation, an initial or the number of a list item, or
+what follows starts small; it also ends at a blank line, and before and after a line that is a
+heading, a list item, a row of a table, a prompt or a fence of code.
 """
 
 from __future__ import annotations
@@ -47,20 +46,17 @@ def _set(listed: str) -> frozenset[str]:
 
 _LAST_WORD = re.compile(r"[^\s(\[\"'\u201c\u2018]*$")
 _ABBREVIATIONS = _set("""
-    al approx apr art assoc aug ave bros ca capt cf ch chap co col corp dec dept dr ed eds e.g eg \
-eq eqs esp est etc ex feb fig
-    figs fr gen gov hon i.e ie inc incl jan jr jul jun lt ltd maj mar max messrs min mr mrs ms mt \
-no nos nov nr oct op p.m a.m par
-    ph.d pp pl prof pt ref refs rep resp rev sec sect sen sep sept sgt spp sp sr st subsp suppl \
-tab u.k u.n u.s univ var viz vol
-    vols vs v w.r.t usw bzw z.b d.h vgl nr
+    al approx apr art assoc aug ave bros ca capt cf ch chap co col corp dec dept dr ed eds e.g eg eq
+    eqs esp est etc ex feb fig figs fr gen gov hon i.e ie inc incl jan jr jul jun lt ltd maj mar max
+    messrs min mr mrs ms mt no nos nov nr oct op p.m a.m par ph.d pp pl prof pt ref refs rep resp
+    rev sec sect sen sep sept sgt spp sp sr st subsp suppl tab u.k u.n u.s univ var viz vol vols vs
+    v w.r.t usw bzw z.b d.h vgl nr
     """)
 _STARTERS = _set("""
-    A After All Although An And As At Because But By Despite During Each For From Furthermore Had \
-Has Have He Her His How However
-    I If In It Its Moreover Most Nor Not On One Our Several She Since So Some Such That The Their \
-Then There These They This Those
-    Thus To Today Two Under Until We What When Where Whether Which While Who Why With Yet You
+    A After All Although An And As At Because But By Despite During Each For From Furthermore Had
+    Has Have He Her His How However I If In It Its Moreover Most Nor Not On One Our Several She
+    Since So Some Such That The Their Then There These They This Those Thus To Today Two Under Until
+    We What When Where Whether Which While Who Why With Yet You
     """)
 _CJK = re.compile(f"[{UNSPACED}]")
 

@@ -170,8 +170,7 @@ class IndexDatabase:
     """A SQLite file that can be thrown away, and the connections to it.
 
     Any number of threads and processes may use it at once: each borrowing has a connection of its
-        own, writers of one
-    process queue at a lock, those of several at SQLite's.
+    own, writers of one process queue at a lock, those of several at SQLite's.
 
     Args:
         path: The file; made (0600) when it is not there, made anew when it is damaged, of another

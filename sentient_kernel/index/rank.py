@@ -257,8 +257,7 @@ def _likeness(
     rarity and number.
 
     Rarity is taken among the candidates: it tells apart what they all share (the question's own
-        words among it) from what
-    only some share, and needs no look-up.
+    words among it) from what only some share, and needs no look-up.
     """
     counts = {each.key: Counter(chain(each.stems, each.title_stems)) for each in candidates}
     holders = Counter(chain.from_iterable(counts.values()))

@@ -4,8 +4,7 @@ follows.
 May import: the vocabulary (events, ids, clock, errors). Knows no engine, model, widget or HTTP.
 
 The invariant: what an append was told is written is never lost, never changed and never given
-    another place; when something outside
-breaks that, the journal says which rows are concerned.
+another place; when something outside breaks that, the journal says which rows are concerned.
 
 How it is built, where one might wonder:
 

@@ -203,8 +203,8 @@ class Journal(Protocol):
         """Returns records in the order of seq; any thread.
 
         Each says by its ``origin`` whether it counts here: whether it was written by who may write
-            here. A store that others can write to
-        on disk believes no name in a row; one with users of its own believes those it knows.
+        here. A store that others can write to on disk believes no name in a row; one with users of
+        its own believes those it knows.
         """
 
     def head(self) -> Seq:

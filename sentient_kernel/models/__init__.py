@@ -2,22 +2,27 @@
 sources' own sentences.
 
 May import: the vocabulary (errors, settings, clock), failures, transport. Knows no run, no journal,
-    no widget.
-The invariant: an answer that was cut off or cannot be read is an error, never an answer.
+no widget. The invariant: an answer that was cut off or cannot be read is an error, never an answer.
 
 .. code-block:: text
 
-    base        the protocol, and its values            scripted   says what it is told, for tests
-    llm         any provider; opens a model by name     pricing    what a call cost
-    structured  JSON in what a model wrote (pure)       fitting    whether it fits a schema (pure)
-    attempt     one answer: attempts, pauses, counting  limits      how many at once
-    check       whether a model can be asked at all     client     the HTTP client that SDKs are
-                given
-    provider    all that knows pydantic-ai
-    call        one request, while it runs              stream     a stream as one body (pure)
-    answer      what a response holds and used          sse        events out of a stream's bytes
-                (pure)
-    server_manner     how a server takes requests (pure)      token_limits      tokens for reasoning
-                      (pure)
-    reasoning   reasoning within the text (pure)        embedding  texts as directions of meaning
+    base           the protocol, and its values
+    llm            any provider; opens a model by name
+    check          whether a model can be asked at all
+    provider       all that knows pydantic-ai
+    client         the HTTP client that SDKs are given
+    server_manner  how a server takes requests (pure)
+    attempt        one answer: attempts, pauses, counting
+    call           one request, while it runs
+    limits         how many requests at once, and in a minute
+    token_limits   tokens for reasoning (pure)
+    sse            events out of a stream's bytes (pure)
+    stream         a stream as one body (pure)
+    reasoning      reasoning within the text (pure)
+    answer         what a response holds and used
+    structured     JSON in what a model wrote (pure)
+    fitting        whether it fits a schema (pure)
+    pricing        what a call cost
+    embedding      texts as vectors, from an embedding model
+    scripted       says what it is told, for tests
 """

@@ -100,10 +100,9 @@ def fit(value: Any, schema: dict[str, Any]) -> tuple[Any, list[str]]:
     """Fits a value to a schema.
 
     What is plainly meant is put right: ``"3"`` or ``{"n": 3}`` for a number, ``"1, 3"`` for a list
-        of them, one text for a list of
-    texts, another case in a choice, members that the schema does not allow, a list that was left
-    out as it is empty, a list of objects for the object that holds it. Nothing is cut short and
-    nothing else that is required is made up.
+    of them, one text for a list of texts, another case in a choice, members that the schema does
+    not allow, a list that was left out as it is empty, a list of objects for the object that holds
+    it. Nothing is cut short and nothing else that is required is made up.
 
     Args:
         value: JSON.

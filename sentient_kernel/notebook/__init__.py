@@ -2,8 +2,7 @@
 while a cell waits.
 
 May import: ``widgets``, ``feeds``, projections and the vocabulary. Knows neither workbench nor run:
-    it is given a
-``ViewSource``, a protocol of ``feeds``, and ids.
+it is given a ``ViewSource``, a protocol of ``feeds``, and ids.
 
     cell_output.py       what stands below the cell that shows a run, and the last line of it
     widget_registry.py   the live views of one workbench, one for each thing that is shown

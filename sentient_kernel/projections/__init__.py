@@ -5,6 +5,19 @@ gives a frozen view when asked. Time comes from the records, never from a clock,
 always give the same view: live, after a restart, and a year later.
 
 May import the vocabulary (events, ids, clock, errors) and nothing else of the package; pandas only
-in ``frames``.
-The invariant: folding the first half and then the second gives what folding all at once gives.
+in ``drawing/frames``. The invariant: folding the first half and then the second gives what folding
+all at once gives.
+
+    base.py       what every fold is
+    folds.py      the folds of one run, and of all runs
+    runs.py       what a run is and how it is doing
+    steps.py      its steps
+    progress.py   how far it is
+    sources.py    what each source gave
+    cost.py       what it used
+    approvals.py  what runs ask people, and what became of it
+    errors.py     the error tracker
+    history.py    events as rows
+    foreign.py    what a run that was written elsewhere names
+    drawing/      views, as HTML and text
 """

@@ -1,10 +1,9 @@
 """The secret values that this process knows, and the one redactor over them.
 
 They belong to the process, not to a workbench: an error of one may hold a key of another, and a log
-    knows neither. A value is known when
-the environment or ``.env`` gives it under a name as secrets have, when it is a secret setting, a
-provider's key, or part of an address that was configured. What was known once stays known, but for
-what stood in a file of somebody else.
+knows neither. A value is known when the environment or ``.env`` gives it under a name as secrets
+have, when it is a secret setting, a provider's key, or part of an address that was configured. What
+was known once stays known, but for what stood in a file of somebody else.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 """The report: a value, and the forms that it is shown and kept in. Pure.
 
 May import: ``projections``, ``text`` and the vocabulary. Knows no research: whoever makes a report,
-    it is shown alike.
+it is shown alike.
 
     report.py         the report, its claims and citations
+    coverage.py       how well it answers, as a value
     html.py           as HTML, without a script
     markdown.py       as Markdown
     console.py        in a terminal
     docx.py           as a Word file
     ipynb.py          as a notebook
-    bibliography.py   BibTeX, RIS, CSL
+    bibliography.py   BibTeX and CSL JSON
     live.py           as rows for a live view
     clean.py          quotes without markup
     escape.py         text from outside, made harmless

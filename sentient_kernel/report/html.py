@@ -106,8 +106,8 @@ def draw(report: Report) -> str:
     column = "" if aside else ' class="one"'
     return spaced(
         f'<section class="sk-r {VERBATIM}"'
-        f' aria-label="Report"><style>{" ".join(STYLE.split())}</style>{_head(report)}<div'
-        f' class="rep"><div{column}>{body}</div>{aside}</div>{_sources(report)}</section>'
+        f' aria-label="Report"><style>{" ".join(STYLE.split())}</style>{_head(report)}'
+        f'<div class="rep"><div{column}>{body}</div>{aside}</div>{_sources(report)}</section>'
     )
 
 
@@ -162,8 +162,8 @@ def _head(report: Report) -> str:
     said += [f"${cost.usd:.2f}"] if cost.usd else []
     bar = apart(" · ").join(f'<span class="num">{escaped(fact)}</span>' for fact in said)
     return (
-        f"<header>{state}{apart(' · ')}<span"
-        f' class="q">{escaped(report.question)}</span></header><div class="bar">{bar}</div>'
+        f"<header>{state}{apart(' · ')}"
+        f'<span class="q">{escaped(report.question)}</span></header><div class="bar">{bar}</div>'
     )
 
 
@@ -215,8 +215,8 @@ def _gap(gap: Gap) -> str:
     )
     listed = f"<ul>{reasons}</ul>" if reasons else ""
     return (
-        f'<div class="note"><b>Not found:</b> {escaped(gap.question)} <span'
-        f' class="soft">{escaped(gap.reason)}</span>{listed}</div>'
+        f'<div class="note"><b>Not found:</b> {escaped(gap.question)} '
+        f'<span class="soft">{escaped(gap.reason)}</span>{listed}</div>'
     )
 
 
@@ -252,8 +252,8 @@ def _quote(one: Citation, at: int, base: str) -> str:
     before, after = escaped(before, lines=True), escaped(after, lines=True)
     first = " open" if at == 1 else ""
     quote = (
-        f'<span class="soft">{before} </span><mark>{escaped(one.quote, lines=True)}</mark><span'
-        f' class="soft"> {after}</span>'
+        f'<span class="soft">{before} </span><mark>{escaped(one.quote, lines=True)}</mark>'
+        f'<span class="soft"> {after}</span>'
     )
     title = f"<b>{escaped(one.title) or 'untitled'}</b>{apart(',')}"
     return (

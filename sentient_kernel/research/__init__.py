@@ -1,13 +1,11 @@
 """The research: a workflow that plans, searches, reads, writes and checks.
 
 May import: ``report``, ``engine``, ``models``, ``sources``, ``index``, ``cache``, ``text`` and the
-    vocabulary. Knows no widget
-and no workbench.
+vocabulary. Knows no widget and no workbench.
 
 The invariants: every sentence of a report leads to a quote that stands at its place in a stored
-    text; nothing that a model wrote after it
-read one's own documents is sent elsewhere before a person agreed; a report without a model is made
-by rule alone.
+text; nothing that a model wrote after it read one's own documents is sent elsewhere before a person
+agreed; a report without a model is made by rule alone.
 
     workflow.py         the order of things, each arrow a recorded step
     gathering.py        what a research knows so far, and its searches

@@ -209,8 +209,8 @@ class ModelCall:
         """Returns the answer, what it used, and whether somebody else has paid for it.
 
         Once the run is to finish, no answer is waited for that it can do without. That is decided
-        inside the step, so that it is
-        recorded with its result. The call itself goes on: its answer is kept for who asks next.
+        inside the step, so that it is recorded with its result. The call itself goes on: its answer
+        is kept for who asks next.
         """
         self._began = time.monotonic()
         what = {"model": name, "turns": turns, "schema": schema, "most_tokens": most_tokens}

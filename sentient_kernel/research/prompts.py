@@ -1,8 +1,8 @@
 """What a language model is asked during a research, and what its answers are taken for. Pure.
 
 Text that was fetched is data: it stands between marks, in a ``user`` turn, and the marks are made
-    so that it cannot write them itself.
-Every schema bounds its strings and lists, for small local models that would never stop otherwise.
+so that it cannot write them itself. Every schema bounds its strings and lists, for small local
+models that would never stop otherwise.
 """
 
 from __future__ import annotations
@@ -262,10 +262,8 @@ def claims_of(value: Any, count: int) -> list[tuple[str, tuple[int, ...]]]:
     """Returns the sentences of an answer with the places (from 0) of the quotes they cite.
 
     Citations that are written into a sentence are read and taken out of it. Those that cite none
-    are kept, to be marked. A single
-    word is no sentence: whether quotes carry it cannot be said. Where words are not set apart, as
-        in Chinese, more than two telling
-    pairs of signs make one.
+    are kept, to be marked. A single word is no sentence: whether quotes carry it cannot be said.
+    Where words are not set apart, as in Chinese, more than two telling pairs of signs make one.
     """
     found: list[tuple[str, tuple[int, ...]]] = []
     for one in _items(value, "claims"):

@@ -5,12 +5,11 @@ A source reads documents, finds passages in them, and says of itself what it hol
 not read and why.
 
 May import: ``index``, ``cache``, ``transport``, and what everyone shares (``errors``, ``ids``,
-    ``clock``, ``settings``).
-Knows no run, step or journal.
+``clock``, ``settings``). Knows no run, step or journal.
 
 Invariant: bytes from outside are only ever parsed in a limited child process (``parser``), and one
-    bad document costs nothing
-but itself: it is named in the source's health with a reason of one sentence, and everything else is
+bad document costs nothing but itself: it is named in the source's health with a reason of one
+sentence, and everything else is
     read.
 
 .. code-block:: text

@@ -76,8 +76,7 @@ class Said:
     (None: words are counted).
 
     ``hidden`` tokens of reasoning are spent before the text and never shown, as many models do.
-    They count
-    against the limit that was sent: what is left of it bounds the text.
+    They count against the limit that was sent: what is left of it bounds the text.
     """
 
     text: str = ""

@@ -1,13 +1,12 @@
 """Requests to other machines: which addresses are allowed, and how they are fetched.
 
 May import: what everyone shares (``errors``, ``ids``, ``clock``, ``settings``). All use of httpx
-    sits behind it.
+sits behind it.
 
-Invariant: no byte leaves for an address that was not checked. A name is resolved once, all its
-    addresses are checked, and the
-connection goes to a checked one; each redirect starts over. Private addresses are reached only
-where the user's own settings name host and port. What comes back is bounded in bytes (after
-decompression), headers, hops and time.
+Invariant (SSRF): no byte leaves for an address that was not checked. A name is resolved once, all
+its addresses are checked, and the connection goes to a checked one; each redirect starts over.
+Private addresses are reached only where the user's own settings name host and port. What comes back
+is bounded in bytes (after decompression), headers, hops and time.
 
 .. code-block:: text
 

@@ -1,9 +1,8 @@
 """DNS lookups with this machine's resolver, in threads of their own.
 
 ``loop.getaddrinfo`` uses the loop's own few threads: names that hang would hold up everything else
-    that runs in them, and the end of
-the process. A lookup cannot be stopped; here it is left behind, and asked again it is not started
-twice.
+that runs in them, and the end of the process. A lookup cannot be stopped; here it is left behind,
+and asked again it is not started twice.
 """
 
 from __future__ import annotations

@@ -2,11 +2,10 @@
 
 The rule for an address is an allow list (what is globally reachable) minus a deny list, with IPv4
 addresses that hide in IPv6 ones taken out and judged too. The rule for a URL is to read it once,
-strictly, and to hand on a spelling that nobody can read in
-another way: hosts as WHATWG's URL standard reads them (decimal, octal, hexadecimal and short IPv4,
-    characters that fold to
-ASCII), and a refusal for what only serves to hide something (user names, percent signs or
-backslashes in a host, zone ids).
+strictly, and to hand on a spelling that nobody can read in another way: hosts as WHATWG's URL
+standard reads them (decimal, octal, hexadecimal and short IPv4, characters that fold to ASCII), and
+a refusal for what only serves to hide something (user names, percent signs or backslashes in a
+host, zone ids).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 answers.
 
 May import: ``feeds``, ``projections`` and what everyone shares; ipywidgets and anywidget are loaded
-    here alone. Knows no workbench:
-a :class:`~sentient_kernel.feeds.feeds.ViewSource` is what it looks at.
+here alone. Knows no workbench: a :class:`~sentient_kernel.feeds.feeds.ViewSource` is what it looks
+at.
 
     store.py    the widget: small traits, and a channel to the pages that show it
     bundle.py   the modules of ``static`` put together, one ESM and one style sheet for each view

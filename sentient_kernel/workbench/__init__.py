@@ -1,8 +1,8 @@
 """What a person holds: a workbench with its home, its runs and their files.
 
 May import: everything below; ``cli``, ``magics``, ``testing`` and a gateway stand on it. Nothing
-    here decides: arguments
-are checked and handed on. Nobody is handed the whole workbench: each part takes what it uses.
+here decides: arguments are checked and handed on. Nobody is handed the whole workbench: each part
+takes what it uses.
 
     workbench.py     the facade: sources, research, runs, approvals
     run.py           a handle on one run, and the parts that it is given

@@ -160,11 +160,7 @@ class Run:
         return f"Run({title if len(title) <= SHOWN else title[: SHOWN - 1] + '…'!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Run) and other.id == self.id and other.belongs_to(self._parts)
-
-    def belongs_to(self, parts: Parts) -> bool:
-        """Tells whether it is a run of the workbench that has these parts."""
-        return self._parts == parts
+        return isinstance(other, Run) and (other.id, other._parts) == (self.id, self._parts)
 
     def __hash__(self) -> int:
         return hash(self.id)

@@ -2,10 +2,8 @@
 bounds were checked.
 
 Nothing of it is run, no name in it is ever a path, and none of its parts is ever held as a whole
-unless somebody asks for one and says how
-big it may be: what a few bytes unpack to must not fill the memory. Whether the file was made by who
-    says so is another question, which it
-cannot answer.
+unless somebody asks for one and says how big it may be: what a few bytes unpack to must not fill
+the memory. Whether the file was made by who says so is another question, which it cannot answer.
 """
 
 from __future__ import annotations

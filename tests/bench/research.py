@@ -5,11 +5,9 @@ Usage: ``python -m tests.bench.research`` prints all, ``python -m tests.bench.re
     and ``... bare`` give figures.
 
 A model server and a web with fixed latencies run in a process of their own; the questions need two
-hops. Measured are one question
-alone and four at once: wall time over the longest chain of calls that follow one another, model
-    calls, prompt tokens, repeated
-prompts, searches and pages, and the CPU time of the process per model call; then the same question
-again in a new process.
+hops. Measured are one question alone and four at once: wall time over the longest chain of calls
+that follow one another, model calls, prompt tokens, repeated prompts, searches and pages, and the
+CPU time of the process per model call; then the same question again in a new process.
 """
 
 from __future__ import annotations

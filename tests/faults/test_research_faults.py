@@ -2,8 +2,7 @@
 named cause, and says what it lacks.
 
 Real HTTP on this machine: a web and a model's server, in a process of their own, misbehave on cue.
-    Then the kernel itself is killed at
-random moments, and what was answered is asked no second time.
+Then the kernel itself is killed at random moments, and what was answered is asked no second time.
 """
 
 from __future__ import annotations

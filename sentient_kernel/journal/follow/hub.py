@@ -2,8 +2,7 @@
 
 There are two ways to follow. A subscriber (:meth:`Hub.subscribe`) gets every record once, in order,
 from the seq that it names: for streams that somebody else reads. :meth:`Hub.on_news` only wakes:
-    for
-whoever then looks at a projection, as live views, a terminal or a call that waits do.
+for whoever then looks at a projection, as live views, a terminal or a call that waits do.
 
 A subscriber is a place in one shared ring buffer of the newest records, so that a hundred of them
 cost one copy, and one that is stuck costs nothing. Who falls out of the ring is told

@@ -227,8 +227,7 @@ class Cursor:
         """Returns what came since the last time, None when the journal has to be asked.
 
         Takes no lock: the ring lets go of a record before it gives its slot to another one, so a
-            look at ``start`` behind the reading
-        tells whether what was read is whole.
+        look at ``start`` behind the reading tells whether what was read is whole.
         """
         ring, place = self._ring, self.place
         if place is None:

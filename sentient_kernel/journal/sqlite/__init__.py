@@ -1,8 +1,7 @@
 """The journal in one SQLite file.
 
 The invariants: what was confirmed is on disk; a row is never changed; a file that somebody else
-    wrote runs nothing and is checked whole
-before it is believed.
+wrote runs nothing and is checked whole before it is believed.
 
     store.py          the journal
     append.py         events on their way in; commit.py and group_commit.py put them to disk

@@ -28,8 +28,8 @@ _COLUMNS: Final = "SELECT seq, run, kind, at, chain, body FROM events"
 _UNINDEXED: Final = """
 SELECT count(*) FROM (
     SELECT * FROM (SELECT DISTINCT run, seq / :size FROM events EXCEPT SELECT key, block FROM spans)
-    UNION ALL SELECT * FROM (SELECT DISTINCT -kind, seq / :size FROM events EXCEPT SELECT key, \
-block FROM spans))"""
+    UNION ALL SELECT * FROM (SELECT DISTINCT -kind, seq / :size FROM events
+                             EXCEPT SELECT key, block FROM spans))"""
 
 
 def check(

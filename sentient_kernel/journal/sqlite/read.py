@@ -29,8 +29,8 @@ ALL: Final = (
 
 BY_RUN: Final = """
 SELECT e.seq, e.run, e.at, e.kind, e.body, e.chain, e.mark
-FROM spans w CROSS JOIN events e ON e.seq >= w.block * :size AND e.seq < (w.block + 1) * :size AND \
-e.seq > :after AND e.seq <= :until
+FROM spans w CROSS JOIN events e ON e.seq >= w.block * :size AND e.seq < (w.block + 1) * :size
+    AND e.seq > :after AND e.seq <= :until
 WHERE w.key = :run AND w.block >= :after / :size AND e.run = :run
 ORDER BY w.block, e.seq LIMIT :limit"""
 
@@ -39,30 +39,30 @@ WITH wanted AS (
     SELECT DISTINCT block FROM spans
     WHERE key IN (SELECT -value FROM json_each(:kinds)) AND block >= :after / :size ORDER BY block)
 SELECT e.seq, e.run, e.at, e.kind, e.body, e.chain, e.mark
-FROM wanted w CROSS JOIN events e ON e.seq >= w.block * :size AND e.seq < (w.block + 1) * :size \
-AND e.seq > :after AND e.seq <= :until
+FROM wanted w CROSS JOIN events e ON e.seq >= w.block * :size AND e.seq < (w.block + 1) * :size
+    AND e.seq > :after AND e.seq <= :until
 WHERE e.kind IN (SELECT value FROM json_each(:kinds))
 ORDER BY w.block, e.seq LIMIT :limit"""
 
 BY_BOTH: Final = """
 WITH wanted AS (
     SELECT block FROM spans WHERE key = :run AND block >= :after / :size
-    INTERSECT SELECT block FROM spans WHERE key IN (SELECT -value FROM json_each(:kinds)) AND \
-block >= :after / :size)
+    INTERSECT SELECT block FROM spans WHERE key IN (SELECT -value FROM json_each(:kinds))
+    AND block >= :after / :size)
 SELECT e.seq, e.run, e.at, e.kind, e.body, e.chain, e.mark
-FROM wanted w CROSS JOIN events e ON e.seq >= w.block * :size AND e.seq < (w.block + 1) * :size \
-AND e.seq > :after AND e.seq <= :until
+FROM wanted w CROSS JOIN events e ON e.seq >= w.block * :size AND e.seq < (w.block + 1) * :size
+    AND e.seq > :after AND e.seq <= :until
 WHERE e.run = :run AND e.kind IN (SELECT value FROM json_each(:kinds))
 ORDER BY w.block, e.seq LIMIT :limit"""
 
 RUNS: Final = """
 SELECT id, coalesce(name, ''), workflow, parent, session, user, first,
-       (SELECT max(e.seq) FROM events e WHERE e.run = r.no AND e.seq >= (SELECT max(block) FROM \
-spans WHERE key = r.no) * :size)
+       (SELECT max(e.seq) FROM events e
+        WHERE e.run = r.no AND e.seq >= (SELECT max(block) FROM spans WHERE key = r.no) * :size)
 FROM runs r
 WHERE workflow IS NOT NULL AND (:run IS NULL OR id = :run) AND (:name IS NULL OR name = :name)
-  AND (:session IS NULL OR session = :session) AND (:user IS NULL OR user = :user) AND (:parent IS \
-NULL OR parent = :parent)
+  AND (:session IS NULL OR session = :session) AND (:user IS NULL OR user = :user)
+  AND (:parent IS NULL OR parent = :parent)
 ORDER BY first"""
 
 
@@ -150,9 +150,8 @@ class Reader:
                 at += self._born
                 where = origin(mark, chain, word, seq, at, code, name, body)
                 record = record_of((seq, run, at, kind, body, where))
-                rows[n] = (
-                    record.in_own_words() if where else record
-                )  # in its place: no event is held twice
+                # In its place, so that no event is held twice.
+                rows[n] = record.in_own_words() if where else record
         except (KeyError, TypeError) as error:
             what = (
                 f"Row {seq} of the journal is of a run or a kind that is not there, or not of the"

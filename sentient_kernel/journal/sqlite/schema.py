@@ -2,11 +2,10 @@
 brought up to date.
 
 A row of ``events`` is what a step costs, so it is small: its run and its kind are numbers (``runs``
-    and ``kinds`` say which), its time
-counts from the birth of the journal. ``spans`` is a coarse index: it says in which blocks of 64
-neighbouring rows a run (key > 0) or a kind (key < 0) occurs at all. A run that writes alone costs
-one entry for 64 rows instead of 64, and one that writes among a thousand others is found by reading
-64 rows for each of its own.
+and ``kinds`` say which), its time counts from the birth of the journal. ``spans`` is a coarse
+index: it says in which blocks of 64 neighbouring rows a run (key > 0) or a kind (key < 0) occurs at
+all. A run that writes alone costs one entry for 64 rows instead of 64, and one that writes among a
+thousand others is found by reading 64 rows for each of its own.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Checks that the tables of a file are those of a journal, and names in them well-formed.
 
 Looked at before anything else of a file is read: it may come from somebody else, and texts in it
-    become parts of sentences, of JSON and
-of what a terminal shows.
+become parts of sentences, of JSON and of what a terminal shows.
 """
 
 from __future__ import annotations
@@ -58,25 +57,24 @@ b.name = 'born';
 _ODD: Final = """
 SELECT 1 FROM (SELECT id AS name, 100 AS most, '*[^0-9A-Za-z_.:-]*' AS other FROM runs NOT INDEXED
                UNION ALL SELECT name, 60, '*[^a-z_]*' FROM kinds NOT INDEXED)
-WHERE typeof(name) != 'text' OR octet_length(name) > most OR octet_length(name) != length(name) OR \
-name GLOB other
+WHERE typeof(name) != 'text' OR octet_length(name) > most OR octet_length(name) != length(name)
+   OR name GLOB other
 UNION ALL
 SELECT 1 FROM runs NOT INDEXED
-WHERE typeof(first) != 'integer' OR typeof(workflow) NOT IN ('text', 'null') OR typeof(name) NOT \
-IN ('text', 'null')
+WHERE typeof(first) != 'integer' OR typeof(workflow) NOT IN ('text', 'null')
+   OR typeof(name) NOT IN ('text', 'null')
    OR typeof(session) NOT IN ('text', 'null') OR typeof(user) NOT IN ('text', 'null')
-   OR (parent IS NOT NULL AND (typeof(parent) != 'text' OR octet_length(parent) > 100 OR \
-octet_length(parent) != length(parent)
-                               OR parent GLOB '*[^0-9A-Za-z_.:-]*'))
+   OR (parent IS NOT NULL AND (typeof(parent) != 'text' OR octet_length(parent) > 100
+       OR octet_length(parent) != length(parent)
+       OR parent GLOB '*[^0-9A-Za-z_.:-]*'))
 LIMIT 1"""
 _META: Final = """
-SELECT count(*) FROM meta WHERE (name = 'born' AND typeof(value) = 'integer' AND value BETWEEN 0 \
-AND 253402300799000000)
-                             OR (name = 'id' AND typeof(value) = 'blob' AND length(value) = 8)"""
+SELECT count(*) FROM meta WHERE (name = 'born' AND typeof(value) = 'integer'
+   AND value BETWEEN 0 AND 253402300799000000)
+   OR (name = 'id' AND typeof(value) = 'blob' AND length(value) = 8)"""
 _FAR: Final = """
-SELECT 1 FROM gaps WHERE typeof(first) != 'integer' OR typeof(last) != 'integer' OR typeof(what) \
-!= 'text'
-                      OR first < 1 OR last < first OR last >= 1 << 53 LIMIT 1"""
+SELECT 1 FROM gaps WHERE typeof(first) != 'integer' OR typeof(last) != 'integer'
+   OR typeof(what) != 'text' OR first < 1 OR last < first OR last >= 1 << 53 LIMIT 1"""
 _ROWS_FAR: Final = (
     "SELECT 1 FROM (SELECT min(seq) AS low, max(seq) AS high FROM events) WHERE low < 1 OR high >="
     " 1 << 53"

@@ -4,8 +4,7 @@ SQLite opens a write-ahead log that was cut, or in which a bit fell over, withou
 behind the spot are gone, and every check it has says that all is well. So each commit also notes
 the newest seq and its chain hash here. The note is made in memory that the operating system keeps
 for the file (SQLite does the same with ``-shm``), so it costs no call; it outlives the process, and
-after a power
-failure it may be ahead of the rows: then it says how many were lost.
+after a power failure it may be ahead of the rows: then it says how many were lost.
 
 The file has two places that are written in turn, each with a checksum, so that a torn write leaves
 the other one. Two processes that commit within the same microseconds may write theirs in the wrong

@@ -104,8 +104,8 @@ def _step_row(step: StepView, run: RunView) -> str:
     depth = min(2, step.scope.count("/") + 1) if step.scope else 0
     indent = ("", ' class="sk-in"', ' class="sk-in2"')[depth]
     row = (
-        f'<tr><td class="sk-{colour}"><span aria-hidden="true">{sign}</span> <span'
-        f' class="sk-sr">{step.status}</span></td><td title="{escape(line(step.title, 300))}">'
+        f'<tr><td class="sk-{colour}"><span aria-hidden="true">{sign}</span> '
+        f'<span class="sk-sr">{step.status}</span></td><td title="{escape(line(step.title, 300))}">'
         f"<span{indent}>{outside(step.title, 120)}</span>{aside}</td>"
         f'<td class="sk-l" aria-hidden="true">{_lane(step, run)}</td>'
         f'<td class="sk-s sk-soft">{duration(seconds)}</td></tr>'
@@ -169,8 +169,8 @@ def foreign_block(run: RunView, foreign: ForeignView, approvals: Sequence[Approv
     asked = any(one.ask == "open" and one.status == "open" for one in approvals)
     named = "" if asked else payload(foreign.names, 0, "run", "run.approvals, once it is resumed")
     return (
-        '<div class="sk-ask" role="note" aria-label="From elsewhere"><div'
-        f' class="sk-h"><strong>{escape(heading)}</strong></div>'
+        '<div class="sk-ask" role="note" aria-label="From elsewhere">'
+        f'<div class="sk-h"><strong>{escape(heading)}</strong></div>'
         f"<p><bdi>{escape(text)}</bdi></p>{named}</div>"
     )
 
@@ -180,15 +180,15 @@ def ask_block(approval: ApprovalView, index: int, holder: str) -> str:
     expires = f" · expires {moment(approval.expires_at)}" if approval.expires_at else ""
     digest = f" · {escape(approval.digest[:16])}" if approval.digest else ""
     ways = "".join(
-        f"<dt>{verb}{apart(':')}</dt><dd><code>{escape(python)}</code> <span"
-        f" class='sk-soft'>or</span> <code>{escape(shell)}</code></dd>"
+        f"<dt>{verb}{apart(':')}</dt><dd><code>{escape(python)}</code> "
+        f"<span class='sk-soft'>or</span> <code>{escape(shell)}</code></dd>"
         for verb, python, shell in words.ways_to_answer(approval, index, holder)
     )
     return (
         '<div class="sk-ask" role="region" aria-label="Approval"'
         f' data-approval="{escape(approval.id)}"><div class="sk-h" role="heading"'
-        f' aria-level="3"><strong><bdi>{escape(exact(approval.question))}</bdi></strong></div><div'
-        f' class="sk-soft sk-num">{escape(approval.ask)}{digest}{expires}</div>'
+        f' aria-level="3"><strong><bdi>{escape(exact(approval.question))}</bdi></strong></div>'
+        f'<div class="sk-soft sk-num">{escape(approval.ask)}{digest}{expires}</div>'
         f'{payload(approval.payload, index, holder)}<dl class="sk-how">{ways}</dl></div>'
     )
 
@@ -244,9 +244,9 @@ def trouble_block(run: RunView, steps: Sequence[StepView]) -> str:
     place = f'<p class="sk-soft sk-code">{escape(where)}</p>' if where else ""
     said = f"<p><bdi>{escape(text)}</bdi></p>" if text else ""
     return (
-        f'<div class="{look}" role="{role}"><div'
-        f' class="sk-h"><strong><bdi>{escape(heading)}</bdi></strong></div>{said}{place}<p'
-        f' class="sk-soft">{_with_code(words.what_now(run))}</p></div>'
+        f'<div class="{look}" role="{role}">'
+        f'<div class="sk-h"><strong><bdi>{escape(heading)}</bdi></strong></div>{said}{place}'
+        f'<p class="sk-soft">{_with_code(words.what_now(run))}</p></div>'
     )
 
 

@@ -224,8 +224,8 @@ def table_html(table: Table[Any], *, label: str = "", limit: int = HTML_ROWS) ->
     )
     return spaced(
         f'<section class="sk {VERBATIM}" role="region"'
-        f' aria-label="{escape(label or counted(0, table.noun)[2:].capitalize())}"><div'
-        f' class="sk-scroll" tabindex="0">{grid}</div><div class="sk-foot'
+        f' aria-label="{escape(label or counted(0, table.noun)[2:].capitalize())}">'
+        f'<div class="sk-scroll" tabindex="0">{grid}</div><div class="sk-foot'
         f' sk-num">{escape(foot)}</div></section>'
     )
 

@@ -2,8 +2,8 @@
 without a kernel show.
 
 Pure strings of pure values: no script, no request, no clock. The same values always give the same
-    text. Lengths of time come
-from the events, so a view of a run that works is as old as its newest event.
+text. Lengths of time come from the events, so a view of a run that works is as old as its newest
+event.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ def run_line(run: RunView) -> str:
     )
     return (
         f'<section class="{VERBATIM}" role="region" aria-label="Run" data-status="{run.status}"'
-        f' style="{font};overflow-wrap:anywhere"><span'
-        f' style="color:var({hue});font-weight:600"><span aria-hidden="true">{sign}</span>'
+        f' style="{font};overflow-wrap:anywhere">'
+        f'<span style="color:var({hue});font-weight:600"><span aria-hidden="true">{sign}</span>'
         f" {escape(word)}</span> · <bdi>{escape(plain(run.title))}</bdi></section>"
     )
 
@@ -165,16 +165,16 @@ def _body(
         message, heard, "Now" if run.status in ("running", "waiting", "pending") else "Said last"
     )
     return (
-        f'<div class="sk-body{"" if beside else " sk-one"}"><div><p'
-        f' class="sk-t"><b>Steps</b>{apart(":")} <span'
-        f' class="sk-num">{counts}</span></p>{rows}</div>{beside}</div>'
+        f'<div class="sk-body{"" if beside else " sk-one"}"><div>'
+        f'<p class="sk-t"><b>Steps</b>{apart(":")} '
+        f'<span class="sk-num">{counts}</span></p>{rows}</div>{beside}</div>'
     )
 
 
 def _column(message: str, heard: str, label: str) -> str:
     said = (
-        f'<p class="sk-t"><b>{label}</b></p><p'
-        f' class="sk-say"><bdi>{escape(line(message, 600))}</bdi></p>'
+        f'<p class="sk-t"><b>{label}</b></p>'
+        f'<p class="sk-say"><bdi>{escape(line(message, 600))}</bdi></p>'
         if message
         else ""
     )
@@ -289,8 +289,8 @@ def approvals_html(table: Table[ApprovalView]) -> str:
         (a for a in reversed(table) if a.status != "open"), ApprovalView
     )
     card = (
-        f'<section class="sk {VERBATIM}" role="region" aria-label="Inbox"><div'
-        f' class="sk-head">{state}</div>{asks}</section>'
+        f'<section class="sk {VERBATIM}" role="region" aria-label="Inbox">'
+        f'<div class="sk-head">{state}</div>{asks}</section>'
     )
     return STYLE + spaced(card) + (table_html(answered, label="Answered") if answered else "")
 
@@ -308,8 +308,8 @@ def errors_html(table: Table[ErrorView], stats: ErrorStats | None = None) -> str
     if not total:
         head = parts.state("✓", "No errors", "ok")
         return (
-            STYLE + f'<section class="sk {VERBATIM}" role="region" aria-label="Errors"><div'
-            f' class="sk-head">{head}</div></section>'
+            STYLE + f'<section class="sk {VERBATIM}" role="region" aria-label="Errors">'
+            f'<div class="sk-head">{head}</div></section>'
         )
     head = (
         parts.state("✕", counted(total, "error"), "bad")
@@ -328,8 +328,8 @@ def errors_html(table: Table[ErrorView], stats: ErrorStats | None = None) -> str
         else ""
     )
     return STYLE + spaced(
-        f'<section class="sk {VERBATIM}" role="region" aria-label="Errors"><div'
-        f' class="sk-head">{head}</div>'
+        f'<section class="sk {VERBATIM}" role="region" aria-label="Errors">'
+        f'<div class="sk-head">{head}</div>'
         '<div class="sk-scroll" tabindex="0">'
         f'<table class="sk-table"><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>'
         f"</div>{foot}</section>"

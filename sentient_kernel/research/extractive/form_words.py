@@ -313,27 +313,28 @@ WISH = frozenset(
 
 FORM = WISH | frozenset(
     f"""{_LANGUAGES} language short brief briefly concise concisely clear clearly plain precise
-    precisely detail detailed details simple simply long longer shorter terms sentence sentences
-    word words paragraph paragraphs line lines page pages bullet bullets point points list lists
-    table tables report summary essay text texts source sources citation citations reference
-    references document documents paper papers file files link links quotes quotation quotations
-    given provided attached available above following question questions number numbers figure
-    figures one two three four five six seven eight nine ten first advance markdown json html csv
-    heading headings section sections style tone formal academic scientific own knowledge outside
-    anything nothing not don't do make made invent inventing guess guessing hallucinate speculate
-    step steps sure maximum minimum max min least fewer less than around approximately claim claims
-    statement statements fact facts single exact exactly value values percent percentage year date
-    quick numeric integer digit digits decimal decimals unit units rounded explanation explanations
-    reasoning preamble introduction commentary comment comments full complete email letter amount
-    name names time day month place person all both each based according possible length need want \
-like very much lot
-    help i'd i'm it's that's let's every form way yes no mention kurz kurze kurzen knapp
-    ausführlich satz sätze sätzen wort wörter wörtern worten quelle quellen quellenangaben tabelle
-    liste stichpunkten dokument dokumente dokumenten mit ohne auf nur und in einer einem eine ein
-    zwei drei die der den das deine deiner en avec sans et une un deux trois phrase phrases mots
-    tableau brièvement bref courte s'il te vous plaît seulement uniquement les des le la tes vos
-    con sin y una dos tres frase frases palabras fuentes tabla lista breve por favor solo
-    documentos los las per favore fonti parole""".split()
+        precisely detail detailed details simple simply long longer shorter terms sentence
+        sentences word words paragraph paragraphs line lines page pages bullet bullets point
+        points list lists table tables report summary essay text texts source sources citation
+        citations reference references document documents paper papers file files link links
+        quotes quotation quotations given provided attached available above following question
+        questions number numbers figure figures one two three four five six seven eight nine ten
+        first advance markdown json html csv heading headings section sections style tone formal
+        academic scientific own knowledge outside anything nothing not don't do make made invent
+        inventing guess guessing hallucinate speculate step steps sure maximum minimum max min
+        least fewer less than around approximately claim claims statement statements fact facts
+        single exact exactly value values percent percentage year date quick numeric integer
+        digit digits decimal decimals unit units rounded explanation explanations reasoning
+        preamble introduction commentary comment comments full complete email letter amount name
+        names time day month place person all both each based according possible length need
+        want like very much lot help i'd i'm it's that's let's every form way yes no mention
+        kurz kurze kurzen knapp ausführlich satz sätze sätzen wort wörter wörtern worten quelle
+        quellen quellenangaben tabelle liste stichpunkten dokument dokumente dokumenten mit ohne
+        auf nur und in einer einem eine ein zwei drei die der den das deine deiner en avec sans
+        et une un deux trois phrase phrases mots tableau brièvement bref courte s'il te vous
+        plaît seulement uniquement les des le la tes vos con sin y una dos tres frase frases
+        palabras fuentes tabla lista breve por favor solo documentos los las per favore fonti
+        parole""".split()
 )
 """Words that a sentence about nothing but form is made of, beside those that tell nothing."""
 

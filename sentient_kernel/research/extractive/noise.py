@@ -77,10 +77,9 @@ _LAW = re.compile("WARRANT|LIAB|DAMAGES|COPYRIGHT|LICEN|DISCLAIM|AUTHORS")
 _LEGAL_HINTS = tuple(
     """\u00a9|copyright|rights reserved|licen|spdx|cc-by|cc by|permission|redistribut|as-is|as is
     |warrant|in no event|liable|terms of|terms and|privacy policy|open-access|open access
-    |creative commons|trademark|received a copy|declare|reproduced|reprint|issn|shed by|nted \
-by|ted by
-    |typeset by|public domain|cookie|imprint|trade \
-mark|vorbehalten|nachdruck|gerichtsstand|impressum
+    |creative commons|trademark|received a copy|declare|reproduced|reprint|issn|shed by
+    |nted by|ted by|typeset by|public domain|cookie|imprint|trade mark
+    |vorbehalten|nachdruck|gerichtsstand|impressum
     |haftungsaus|datenschutz|droits|derechos|diritti|direitos""".replace("\n    ", "").split("|")
 )
 """Looked for first: most sentences have none, and patterns take thirty times as long."""

@@ -20,34 +20,25 @@ _JOINING: Mapping[str, frozenset[str]] = {
     language: frozenset(listed.split())
     for language, listed in {
         "german": (
-            """der die das den dem des ein eine einer eines einem einen und oder aber auf in im am \
-an
-            zu zum zur von vom mit für bei beim nach aus über unter ist sind war waren wird werden \
-wurde
-            wurden hat haben hatte hatten kann können konnte soll sollte muss müssen darf dürfen \
-wie was
-            wer wo wann warum welche welcher welches welchen nicht auch sich es er sie wir ihr man \
-als
-            dass durch um bis vor seit gibt lange viel viele vielen hoch groß oft weit alt ich du \
-mein
-            meine ihre seine dieser diese dieses wofür womit wozu woher worauf"""
+            """der die das den dem des ein eine einer eines einem einen und oder aber auf in im
+            am an zu zum zur von vom mit für bei beim nach aus über unter ist sind war waren
+            wird werden wurde wurden hat haben hatte hatten kann können konnte soll sollte muss
+            müssen darf dürfen wie was wer wo wann warum welche welcher welches welchen nicht
+            auch sich es er sie wir ihr man als dass durch um bis vor seit gibt lange viel viele
+            vielen hoch groß oft weit alt ich du mein meine ihre seine dieser diese dieses wofür
+            womit wozu woher worauf"""
         ),
         "french": (
-            """le la les l un une des du de d et ou mais dans en sur sous par pour avec sans est \
-sont
-            était étaient a ont avait peut faut doit que qui quoi quand comment pourquoi combien \
-quel
-            quelle quels quelles où il elle ils elles on nous vous ce cette ces son sa ses leur \
-leurs ne
-            pas plus au aux se s y temps t"""
+            """le la les l un une des du de d et ou mais dans en sur sous par pour avec sans est
+            sont était étaient a ont avait peut faut doit que qui quoi quand comment pourquoi
+            combien quel quelle quels quelles où il elle ils elles on nous vous ce cette ces son
+            sa ses leur leurs ne pas plus au aux se s y temps t"""
         ),
         "spanish": (
-            """el la los las un una unos unas y o pero en de del al por para con sin sobre es son \
-era
-            eran fue fueron ha han había puede debe que qué quién quiénes cuándo cómo dónde cuál \
-cuáles
-            cuánto cuántos cuánta cuántas se su sus lo le les no más este esta estos estas tiempo \
-hay"""
+            """el la los las un una unos unas y o pero en de del al por para con sin sobre es
+            son era eran fue fueron ha han había puede debe que qué quién quiénes cuándo cómo
+            dónde cuál cuáles cuánto cuántos cuánta cuántas se su sus lo le les no más este esta
+            estos estas tiempo hay"""
         ),
     }.items()
 }

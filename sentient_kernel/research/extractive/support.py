@@ -60,9 +60,8 @@ def supported(question: str, passages: Sequence[Passage]) -> Support:
     """Tells whether what a search found can answer a question, or only shares a word with it.
 
     Four signs count: how much of the question one sentence (with its title) holds, how many of its
-        words meet there, how much of
-    it stands nowhere at all, and how far the best passage stands out from the others; a list
-    without a peak is what a search returns when it has nothing.
+    words meet there, how much of it stands nowhere at all, and how far the best passage stands out
+    from the others; a list without a peak is what a search returns when it has nothing.
 
     Args:
         question: What is asked.

@@ -2,9 +2,8 @@
 Pure.
 
 A sentence may write a number otherwise than its source does: "$1.58 billion" for "1,577" in a table
-    of millions, "12%" for "0.12",
-"2 km" for "2,000 m", "nineteen" for "19". What it may not do is state another number, or the same
-one of another thing.
+of millions, "12%" for "0.12", "2 km" for "2,000 m", "nineteen" for "19". What it may not do is
+state another number, or the same one of another thing.
 """
 
 from __future__ import annotations

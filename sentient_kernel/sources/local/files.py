@@ -1,9 +1,8 @@
 """Walks a folder and opens its files without ever leaving it.
 
 Nothing is followed below the root: no link, no device, no pipe. On systems that can, each part of a
-    path is opened relative
-to the one before it with ``O_NOFOLLOW``, so that a link that is put in place between the look and
-the open leads nowhere.
+path is opened relative to the one before it with ``O_NOFOLLOW``, so that a link that is put in
+place between the look and the open leads nowhere.
 """
 
 from __future__ import annotations

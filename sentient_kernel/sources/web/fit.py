@@ -1,10 +1,9 @@
 """Ranks the passages of a few documents for a query, as the index does. Pure but for the tokenizer.
 
 The documents were chosen by a search engine, so that most of them hold the query's words. Rarity is
-therefore taken as if they
-stood among a thousand passages of which no other holds them: what tells them apart still does, and
-    scores are of the size that
-those of an index have, next to which they are shown.
+therefore taken as if they stood among a thousand passages of which no other holds them: what tells
+them apart still does, and scores are of the size that those of an index have, next to which they
+are shown.
 """
 
 from __future__ import annotations

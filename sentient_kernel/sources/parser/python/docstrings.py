@@ -3,9 +3,9 @@ ones alike. Pure.
 
 What comes out is paragraphs of one line, lists, fenced code and rows of tables, a blank line
 between them, so that no sentence runs from prose into a heading, a parameter or an example. A
-parameter reads ``name (type): what it is``. Anything that is not
-understood stays as it is written. No docstring makes it slow: lines are looked at once for each
-    level of nesting, which ends.
+parameter reads ``name (type): what it is``. Anything that is not understood stays
+as it is written. No docstring makes it slow: lines are looked at once for each level of nesting,
+which ends.
 """
 
 from __future__ import annotations

@@ -38,8 +38,7 @@ def read_distribution(request: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         ``licence`` and ``documents``: each with ``place`` (file and qualified name), ``title``,
-            ``text``, ``kind``,
-        ``exported`` and ``also``.
+        ``text``, ``kind``, ``exported`` and ``also``.
     """
     gc.disable()  # syntax trees hold no circles, and looking for some takes a quarter of the time
     licence, documents = _readme(request)
