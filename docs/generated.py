@@ -244,9 +244,8 @@ def _rst(lines: Any) -> str:
 
 
 def _wrapped(usage: str) -> str:
-    parts = re.sub(
-        r"(?<=\w) (?=[A-Z{])", "\0", " ".join(usage.split())
-    )  # an option stays with its value
+    # an option stays with its value
+    parts = re.sub(r"(?<=\w) (?=[A-Z{])", "\0", " ".join(usage.split()))
     return textwrap.fill(parts, 74, subsequent_indent="    ", break_on_hyphens=False).replace(
         "\0", " "
     )

@@ -120,9 +120,8 @@ def read(path: Path, *, follow: bool) -> EnvFile:
         return EnvFile(
             path=path, problem=f"{path.name if not follow else path} was not read: {why}."
         )
-    from dotenv.parser import (
-        parse_stream,
-    )  # by itself: the rest would put other variables into values, and log each odd line
+    # by itself: the rest would put other variables into values, and log each odd line
+    from dotenv.parser import parse_stream
 
     pairs = [(found.key, found.value) for found in parse_stream(StringIO(text))]
     return EnvFile(

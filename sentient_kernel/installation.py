@@ -83,9 +83,8 @@ def config_folder() -> Path | None:
 
 def _given(variable: str) -> Path | None:
     value = os.environ.get(variable, "")
-    return (
-        Path(value) if os.path.isabs(value) else None
-    )  # a relative one is to be ignored, says the XDG specification
+    # a relative one is to be ignored, says the XDG specification
+    return Path(value) if os.path.isabs(value) else None
 
 
 # -- the key ---------------------------------------------------------------------------------------
@@ -146,9 +145,8 @@ def _make_key(path: Path) -> None:
             os.link(part, path)
         except FileExistsError:
             return
-        # a file system without hard links: the first to rename is not the last, but the last is
-        # what all others read
         except OSError:
+            # a file system without hard links: the last to rename is what all others read
             if not path.exists():
                 part.replace(path)
     finally:

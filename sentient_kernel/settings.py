@@ -397,11 +397,12 @@ def _left_out(project: EnvFile) -> list[str]:
 
 
 def _is_harmless(name: str, value: str) -> bool:
+    # less of these throws away answers that were paid for
     if name in (
         "cache_ttl",
         "cache_max_size",
         "model_timeout",
-    ):  # less of these throws away answers that were paid for
+    ):
         with suppress(ValueError):
             return not float(value) < Settings.model_fields[name].default
     return (

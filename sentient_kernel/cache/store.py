@@ -240,9 +240,8 @@ class Cache:
             self._file.drop(name)
             return None
         if not self._kept_only and (now := self._clock.now_us()) < entry.at - SKEW_US:
-            self._file.date(
-                name, now
-            )  # a clock was set back: from now on it grows old like any other
+            # a clock was set back: from now on it grows old like any other
+            self._file.date(name, now)
         hit = Hit(data, entry.at / 1e6, False, not entry.own)
         self._recent.put(digest, hit, self._monotonic() - age, used=True)
         return hit

@@ -149,9 +149,8 @@ def tutorials(folder: str | None) -> Path:
     target = Path(folder or "sentient-tutorials")
     for path in sorted(origin.rglob("*")):
         copy = target / path.relative_to(origin)
-        hidden = any(
-            part.startswith(".") for part in path.relative_to(origin).parts
-        )  # workbenches, checkpoints
+        # workbenches, checkpoints
+        hidden = any(part.startswith(".") for part in path.relative_to(origin).parts)
         if path.is_file() and not copy.exists() and not hidden:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copy)

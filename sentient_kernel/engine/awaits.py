@@ -85,9 +85,8 @@ class PendingCalls:
         left = [made for made in waiting if id(made.coroutine) not in tasks]
         for made in left:
             made.coroutine.close()
-        places = list(
-            {(made.file, made.line): made for made in left}.values()
-        )  # of one line the outermost call, which is made last
+        # of one line the outermost call, which is made last
+        places = list({(made.file, made.line): made for made in left}.values())
         return (
             _said(
                 [

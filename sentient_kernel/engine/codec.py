@@ -382,9 +382,8 @@ def _new_adapter(hint: Any, _: str) -> TypeAdapter[Any]:
     except PydanticUserError:
         if isinstance(hint, type) and issubclass(hint, BaseModel):
             return TypeAdapter(hint)  # it writes and reads them as its own settings say
-        return TypeAdapter(
-            hint | None, config=_BYTES
-        )  # a dataclass takes the setting from what is around it
+        # a dataclass takes the setting from what is around it
+        return TypeAdapter(hint | None, config=_BYTES)
 
 
 _shared_adapter = lru_cache(maxsize=256)(_new_adapter)

@@ -146,9 +146,8 @@ class Context:
             hint = "Write sk.once(), sk.idempotent(key) or sk.pure()."
             raise UsageError(f"effect must be an effect, not {effect!r}.", hint=hint)
         plan = execution.plan(fn, version)
-        prefix = (
-            plan.prefix if effect.kind != "once" else plan.once
-        )  # what happened once is not undone by an edit
+        # what happened once is not undone by an edit
+        prefix = plan.prefix if effect.kind != "once" else plan.once
         key = execution.cursor.occurrence(identity.identity(prefix, plan.name, args, kwargs))
         call = StepCall(key, plan.name, plan, fn, args, kwargs, retry, timeout, effect, title)
         return self.watch_call(execution.step(call), "ctx.step", sys._getframe(1))

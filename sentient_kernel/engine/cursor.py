@@ -174,9 +174,8 @@ class ReplayCursor:
         while self._directions and self._directions[0][0] <= self._looks:
             self._seen = self._directions.pop(0)[1:]
         new = False
-        if (
-            not self._directions and not self.replaying
-        ):  # what the first run did not see is not seen
+        # what the first run did not see is not seen
+        if not self._directions and not self.replaying:
             new = self._seen != (finishing, steers)
             self._seen = (finishing, steers)
         return *self._seen, self._looks if new else 0

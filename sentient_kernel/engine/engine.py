@@ -776,8 +776,8 @@ class Engine:
                 # somebody writes for long, as who opens an exported run: tried again with the next
                 # look
                 continue
-            # a full disk, a file that is locked for too long: looked at again in a moment
             except JournalError as error:
+                # a full disk, a file that is locked for too long: looked at again in a moment
                 log.warning("The journal could not be read: %s", error)
 
     def _call_on_loop(self, call: Callable[[], None]) -> None:
@@ -795,9 +795,8 @@ class Engine:
             execution.task.cancel()
 
     def _blocked(self, run: RunId, event: LoopBlocked) -> None:
-        if (
-            not self._closed
-        ):  # without a lease: the run that was blocked may have ended before anybody could tell
+        # without a lease: the run that was blocked may have ended before anybody could tell
+        if not self._closed:
             self.journal.post(run, event)
 
     def check_usable(self) -> None:

@@ -235,9 +235,8 @@ class Execution(LiveRun):
                 await self.append(fact)
 
     async def _failed(self, error: BaseException) -> None:
-        self.ports.keep_error(
-            self.run, error
-        )  # before the record: who waits for that asks for this
+        # before the record: who waits for that asks for this
+        self.ports.keep_error(self.run, error)
         await withdraw(self, "the run has failed")
         await self.append(RunEndedFailed(error=describe(error)))
 
@@ -293,8 +292,8 @@ class Execution(LiveRun):
                 )
             if call.plan.settled:
                 self.post(began)
-            # on disk before the body runs: should it take the process down, the record names it
             else:
+                # On disk before the body runs: if that takes the process down, the record names it.
                 await self.append(began)
         fault = self.ports.fault_hook
         proof: LeaseProof | None = None

@@ -107,10 +107,11 @@ def _column(values: Any, where: str) -> dict[str, Any]:
     if _TIME.match(name):
         if getattr(dtype, "tz", None) is not None:
             series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+        # since 1970, in the unit of the type
         return {
             "type": name,
             "cells": series.to_numpy().astype("int64").tolist(),
-        }  # since 1970, in the unit of the type
+        }
     cells, special = [], {}
     for i, value in enumerate(map(_cell, series.tolist())):
         if (

@@ -216,9 +216,8 @@ def apply(state: RunState, record: Record) -> None:
 def _apply(state: RunState, record: Record, event: Taken) -> None:
     match event:
         case RunStarted():
-            if (
-                state.started is None
-            ):  # a run begins once; another beginning behind it changes nothing
+            # a run begins once; another beginning behind it changes nothing
+            if state.started is None:
                 state.started, state.started_at = event, record.at
                 state.code = event.code
                 state.policy = {} if record.origin else event.approve or {}
@@ -314,9 +313,8 @@ def _apply_answer(state: RunState, record: Record, event: ApprovalClosed) -> Non
 
 
 def _apply_resumed(state: RunState, event: RunResumed) -> None:
-    state.recoveries += (
-        not state.at_rest
-    )  # a kernel that is restarted while a person thinks has not died of the run
+    # a kernel that is restarted while a person thinks has not died of the run
+    state.recoveries += not state.at_rest
     state.cancelling = state.paused = False
     if state.ended or event.code != state.code:
         for step in state.steps.values():
@@ -450,9 +448,8 @@ def answered_by(policy: Mapping[str, str], ask: str, *, by_default: bool = True)
         ...     "open")]
         ['auto', 'deny', 'ask']
     """
-    if (
-        ask == "open"
-    ):  # only a person opens what comes from elsewhere; a policy may refuse it, by name
+    # only a person opens what comes from elsewhere; a policy may refuse it, by name
+    if ask == "open":
         return "deny" if policy.get(ask) == "deny" else "ask"
     default = policy.get("default", "ask")
     return policy.get(ask, default if by_default or default != "auto" else "ask")

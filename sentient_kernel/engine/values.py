@@ -137,9 +137,8 @@ def _moment(value: Any, kind: str) -> Any:
     if value != value:  # NaT
         return None
     found = value.item()
-    if not isinstance(found, int) or "[" not in str(
-        value.dtype
-    ):  # a length of time may be a number without a unit
+    # a length of time may be a number without a unit
+    if not isinstance(found, int) or "[" not in str(value.dtype):
         return found
     micro = value.astype(f"{kind}8[us]")
     if micro == value and not isinstance(micro.item(), int):

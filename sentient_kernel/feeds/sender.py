@@ -91,9 +91,8 @@ class Sender:
             channel.pages.pop(min(channel.pages, key=lambda known: channel.pages[known]), None)
         channel.pages[page] = time.monotonic()
         if self._closed:
-            channel.give(
-                {"kind": "closed"}
-            )  # to whoever comes late: a cell that was out of sight, a page that was loaded again
+            # to whoever comes late: a cell that was out of sight, a page that was loaded again
+            channel.give({"kind": "closed"})
         elif kind == "hello":
             channel.asked = True
             self._wake.set()

@@ -189,9 +189,8 @@ def set_aside(path: Path, inode: int, error: Exception) -> str:
         os.replace(path, path.with_name(path.name + ASIDE))
     except FileNotFoundError:
         return ""
-    what = (
-        str(error) if isinstance(error, Foreign) else "is damaged"
-    )  # what SQLite says may hold names out of the file
+    # what SQLite says may hold names out of the file
+    what = str(error) if isinstance(error, Foreign) else "is damaged"
     return f"{path} {what}. It is called {path.name}{ASIDE} from now on, and a new one was begun."
 
 

@@ -97,9 +97,8 @@ def words(text: str) -> int:
     """Counts the words of a text; scripts without spaces count two characters as one, endless words
     16.
     """
-    if (
-        len(text) > _STEP
-    ):  # one sentence of millions of characters is not made into a list of millions of words
+    # one sentence of millions of characters is not made into a list of millions of words
+    if len(text) > _STEP:
         return sum(words(text[at : at + _STEP]) for at in range(0, len(text), _STEP))
     count = len(text.split())
     return max(count, len(text) // 16) + (0 if text.isascii() else len(_CJK.findall(text)) // 2)
@@ -121,11 +120,12 @@ def chunks(text: str, *, size: int = WORDS, overlap: int = OVERLAP) -> list[Span
     Returns:
         Pairs (start, end), in order; none for a text of white space.
     """
+    # a text of five million characters may have two million sentences
     starts, ends, counts = (
         array("I"),
         array("I"),
         array("I"),
-    )  # a text of five million characters may have two million sentences
+    )
     for long in _sentences(text):
         for start, end in _cut(text, long, size):
             starts.append(start)
@@ -152,9 +152,8 @@ def _join(counts: Sequence[int], target: float, overlap: int) -> Iterator[Span]:
             yield first, at - 1
             began = first
             first, held, fresh = at, 0, 0
-            while (
-                first > began + 1 and held + counts[first - 1] <= overlap
-            ):  # never back over a whole passage
+            # never back over a whole passage
+            while first > began + 1 and held + counts[first - 1] <= overlap:
                 first -= 1
                 held += counts[first]
         held += count
@@ -192,9 +191,8 @@ def _stretches(text: str) -> Iterator[tuple[int, int, bool]]:
     while at < len(text):
         match = _LINE.match(text, at)
         end = match.end() if match else len(text)
-        line = text[
-            at : min(end, at + 80)
-        ]  # what starts a line decides; a long line is not looked at twice
+        # what starts a line decides; a long line is not looked at twice
+        line = text[at : min(end, at + 80)]
         if _FENCE.match(line):
             yield start, end if fenced else at, fenced
             start, fenced = (end if fenced else at), not fenced
@@ -225,14 +223,12 @@ def _ends(text: str, start: int, mark: int, after: int, end: int) -> bool:
     word = match.group() if match else ""
     if not word:
         return True
-    if (
-        not text[start : mark - len(word)].strip() and word.isdigit() and len(word) < 4
-    ):  # the number of a list item
+    # the number of a list item
+    if not text[start : mark - len(word)].strip() and word.isdigit() and len(word) < 4:
         return False
     initial = len(word) == 1 and word.isalpha() and word.isupper()
-    if (
-        initial or word.lower() in _ABBREVIATIONS
-    ):  # "vitamin C. The" and "etc. The" end a sentence, "J. Smith" and "Fig. 2" do not
+    # "vitamin C. The" and "etc. The" end a sentence, "J. Smith" and "Fig. 2" do not
+    if initial or word.lower() in _ABBREVIATIONS:
         return following.split(None, 1)[0].rstrip(",") in _STARTERS
     return True
 

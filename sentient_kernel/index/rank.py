@@ -286,9 +286,10 @@ def _likeness(
             if documents[model] != documents[key]:
                 other = vectors[model]
                 shared = vector.keys() & other.keys()
+                # exact in any order
                 common = math.fsum(
                     map(mul, map(vector.__getitem__, shared), map(other.__getitem__, shared))
-                )  # exact in any order
+                )
                 summed += share[model] * common / (length[key] * length[model])
                 total += share[model]
         found[key] = summed / total if total else 0.0

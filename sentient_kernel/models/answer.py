@@ -59,9 +59,8 @@ def used(response: ModelResponse, call: ServerCall, text: str, reasoning: str) -
     if not usage.tokens:
         seen = -(-letters // PER_TOKEN)
         usage = replace(call.used(), completion=seen)
-        if (
-            response.finish_reason == "length" and call.visible and seen < call.visible
-        ):  # what is not seen was spent all the same
+        # what is not seen was spent all the same
+        if response.finish_reason == "length" and call.visible and seen < call.visible:
             usage = replace(
                 usage,
                 completion=call.visible + call.room,

@@ -207,9 +207,8 @@ class CompletionAttempt:
         if not self.may_ask or attempt >= attempts:
             return None
         if call.lesson is not None:
-            return (
-                None if schema and not call.lesson.forms else 0.0
-            )  # without a schema, the prompt has to tell
+            # without a schema, the prompt has to tell
+            return None if schema and not call.lesson.forms else 0.0
         if isinstance(error, ReasoningTooLong):
             return 0.0 if self._room.widen() and self._room_now(call.visible) > call.room else None
         if call.outcome is None:
@@ -269,9 +268,10 @@ class CompletionAttempt:
                 hint="Try again.",
             )
         if not text.strip() and response.finish_reason == "stop":
+            # worth another try
             call.outcome = (
                 WrongKind("", reason_code="not_json") if reasoning else ConnectionResetError()
-            )  # worth another try
+            )
             return None, ModelCut(
                 f"{name!r} answered nothing{' but its reasoning' if reasoning else ''}.",
                 hint="Try again.",
@@ -284,9 +284,8 @@ class CompletionAttempt:
         """Says what an answer that reached its limit has spent, where that was not itself."""
         on, limits = spent(call, usage, text), self._terms.limits
         if on.reasoning is None:
-            if on.short or (
-                self._json and not text.lstrip().startswith(JSON)
-            ):  # on what, nobody says: the next request gets more room, in case
+            # on what, nobody says: the next request gets more room, in case
+            if on.short or (self._json and not text.lstrip().startswith(JSON)):
                 self._room.widen()
             return None
         count = f"{on.reasoning:,} tokens" if on.reasoning else "all its tokens"

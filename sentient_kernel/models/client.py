@@ -76,8 +76,8 @@ class _Gathering(httpx2.AsyncBaseTransport):
                 call.outcome = error if isinstance(error, FetchFailed) else ConnectionResetError()
                 call.error = _broken(error, request.url.host, call)
             raise
-        # a listener's own fault must get past the SDK, which takes it for the network's
         except Exception as error:
+            # a listener's own fault must get past the SDK, which takes it for the network's
             call.error = call.error or error
             raise
 
@@ -90,9 +90,10 @@ class _Gathering(httpx2.AsyncBaseTransport):
         if self._guarded is None or self._guarded.is_closed:
             self._guarded = self._open()
         request, sent = _as_taken(request, call)
+        # what it can decode
         request.headers["accept-encoding"] = self._guarded.headers.get(
             "accept-encoding", "identity"
-        )  # what it can decode
+        )
         response = await self._guarded.send(request, stream=True)
         try:
             call.status, call.headers = response.status_code, response.headers
@@ -186,9 +187,8 @@ async def _gathered(
         limit.reschedule(None)
         try:
             async with asyncio.timeout(GRACE):
-                async for chunk in (
-                    chunks
-                ):  # the usage comes last; and read to its end, the connection serves again
+                # the usage comes last; and read to its end, the connection serves again
+                async for chunk in chunks:
                     _take(chunk, events, gatherer, call)
         except (TimeoutError, FetchFailed, httpx2.HTTPError, OSError):
             pass  # the answer is whole

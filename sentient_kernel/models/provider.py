@@ -185,9 +185,8 @@ class Provider:
         """
         inner = body.get("error", body) if isinstance(body, dict) else body
         said = inner.get("message", "") if isinstance(inner, dict) else inner
-        if (
-            isinstance(said, str) and len(self.secret) >= 4
-        ):  # a server may echo what it was sent, though no key looks like it
+        # a server may echo what it was sent, though no key looks like it
+        if isinstance(said, str) and len(self.secret) >= 4:
             said = said.replace(self.secret, "…")
         text = (
             " ".join(plain(shown(said[:_LOOKED])).split())
@@ -313,9 +312,8 @@ def _provider(
     known = model.profile.get("thinking_enabled_by_default", False) or model.profile.get(
         "thinking_always_enabled", False
     )
-    thinks = (
-        True if known else False if own and not host.endswith(".azure.com") else None
-    )  # elsewhere, names may stand for anything
+    # elsewhere, names may stand for anything
+    thinks = True if known else False if own and not host.endswith(".azure.com") else None
     return Provider(
         name,
         url,

@@ -162,9 +162,8 @@ def _with_roles(body: dict[str, Any], manner: Manner) -> dict[str, Any]:
     if not manner.refused.intersection(_ROLES):
         return body
     role = next((role for role in _ROLES if role not in manner.refused), "")
-    told = (
-        [_text(body.pop("system"))] if body.get("system") else []
-    )  # Anthropic's, beside the turns
+    # Anthropic's, beside the turns
+    told = [_text(body.pop("system"))] if body.get("system") else []
     turns: list[dict[str, Any]] = []
     for turn in body.get("messages", ()):
         if turn.get("role") not in _ROLES:

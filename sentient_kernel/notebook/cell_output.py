@@ -97,9 +97,8 @@ class View:
         draw = self._handle.update if self._drawn else self._handle.display
         try:
             draw(bundle, raw=True)
-        except (
-            LookupError
-        ):  # ipykernel 7.0: a thread has no cell of its own there, so the view's counts
+        except LookupError:
+            # ipykernel 7.0: a thread has no cell of its own there, so the view's counts
             self._context.run(draw, bundle, raw=True)
 
     def _html(self, status: str) -> str:

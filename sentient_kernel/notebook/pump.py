@@ -166,9 +166,8 @@ class Pump:
         ident, rest = kernel.session.feed_identities(frames, copy=False)
         try:
             message = kernel.session.deserialize(rest, copy=False)
-        except (
-            ValueError
-        ):  # sent twice, or its content is no JSON: the kernel would not handle it either
+        except ValueError:
+            # sent twice, or its content is no JSON: the kernel would not handle it either
             kernel.log.error("Invalid message", exc_info=True)
             return
         before = (_ident(kernel), kernel.get_parent("shell"))
@@ -178,9 +177,8 @@ class Pump:
             kernel._publish_status("busy", "shell")
             self._handle(kernel.shell_handlers[message["header"]["msg_type"]], ident, message)
             _flush()
-            kernel._publish_status(
-                "idle", "shell"
-            )  # a widget holds back its next change until then
+            # a widget holds back its next change until then
+            kernel._publish_status("idle", "shell")
         finally:
             kernel.set_parent(*before, channel="shell")
 
@@ -252,7 +250,8 @@ class _Line:
             LookupError,
             TypeError,
             ValueError,
-        ):  # a sign of the kernel to itself, or nothing that was signed
+        ):
+            # a sign of the kernel to itself, or nothing that was signed
             return False
 
 
@@ -318,9 +317,8 @@ class _Seven(_Line):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self._stream.on_recv(self._receive, copy=False)
-        self._kernel.io_loop.add_callback(
-            self._stream.flush
-        )  # its socket says only once that something is there
+        # its socket says only once that something is there
+        self._kernel.io_loop.add_callback(self._stream.flush)
 
 
 def _find(kernel: Any) -> _Line | None:
@@ -345,7 +343,8 @@ def _has(kernel: Any, names: tuple[str, ...]) -> bool:
     except (
         AttributeError,
         AssertionError,
-    ):  # the manager of subshells asserts on which thread it is asked for
+    ):
+        # the manager of subshells asserts on which thread it is asked for
         return False
     return True
 

@@ -199,9 +199,8 @@ def hosts_in(foreign: Iterable[Record], blob: Callable[[BlobId], bytes]) -> Iter
             fields = from_json(record.body)
             texts = [to_json(fields)]  # written anew, so that no escape hides an address
             if left > 0 and isinstance(fields, dict) and isinstance(fields.get("blob"), str):
-                with suppress(
-                    SentientError, OSError
-                ):  # one that is missing or altered is told when it is needed
+                # one that is missing or altered is told when it is needed
+                with suppress(SentientError, OSError):
                     texts.append(blob(BlobId(fields["blob"]))[:left])
                     left -= len(texts[-1])
             for text in texts:

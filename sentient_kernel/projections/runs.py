@@ -258,9 +258,8 @@ class RunFold:
             if self._cut:
                 # it was being written when the workbench was closed, and ended with all others
                 return
-            self._running.add(
-                key
-            )  # a retry too: a step that a crash cut off is not announced again when it goes on
+            # a retry too: a step that a crash cut off is not announced again when it goes on
+            self._running.add(key)
             self._failed.discard(key)
             self._retried += kind == StepRetried.KIND
         elif kind == StepCompleted.KIND:

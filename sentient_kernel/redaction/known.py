@@ -97,9 +97,8 @@ def look() -> Redactor:
     """
     global _seen, _variables
     _variables = len(os.environ)
-    seen = tuple(
-        getattr(os.environ, "_data", os.environ).items()
-    )  # as it lies there: to decode it takes ten times as long
+    # as it lies there: to decode it takes ten times as long
+    seen = tuple(getattr(os.environ, "_data", os.environ).items())
     if seen != _seen:
         _seen = seen
         _learn(_secrets_of(os.environ))

@@ -60,7 +60,8 @@ def _clean(record: logging.LogRecord) -> None:
     if record.exc_info and record.exc_info[1] is not None:
         told = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
         if (kept := clean(told)) != told:
+            # what a handler would make of the exception itself holds it again
             record.exc_text, record.exc_info = (
                 kept,
                 None,
-            )  # what a handler would make of the exception itself holds it again
+            )

@@ -56,9 +56,8 @@ def _forms(value: str) -> set[str]:
     found |= {raw.hex(), raw.hex().upper()}
     for before, dropped in ((0, 0), (1, 2), (2, 3)):
         encoded = base64.b64encode(b"\0" * before + raw).decode()[dropped:].rstrip("=")
-        whole = (
-            encoded if (before + len(raw)) % 3 == 0 else encoded[:-1]
-        )  # the last sign depends on what follows
+        # the last sign depends on what follows
+        whole = encoded if (before + len(raw)) % 3 == 0 else encoded[:-1]
         found |= {whole, whole.replace("+", "-").replace("/", "_")}
     lines = [line.strip() for line in value.splitlines()]
     if len(lines) > 1:  # of a private key each line tells it, wherever the others are

@@ -120,9 +120,8 @@ def _sentence(claim: Claim, numbers: Numbers) -> Text:
 
     said = Text(visible(claim.text))
     for number in (numbers[one.place] for one in claim.citations if one.place in numbers):
-        said.append(
-            f"[{number}]", CITED
-        )  # without a space: no mark stands alone at the beginning of a line
+        # without a space: no mark stands alone at the beginning of a line
+        said.append(f"[{number}]", CITED)
     if claim.weak:
         said.append(f" (unsupported: {visible(claim.reason) or 'no source supports it'})", WEAK)
     return said

@@ -226,9 +226,8 @@ class Report:
         found: dict[tuple[str, int, int], Citation] = {}
         for claim in (*self.claims, *sides):
             for citation in claim.citations:
-                if (
-                    citation.verified or citation.place not in found
-                ):  # it is, wherever it supports one sentence
+                # it is, wherever it supports one sentence
+                if citation.verified or citation.place not in found:
                     found[citation.place] = citation
         return tuple(found.values())
 

@@ -147,9 +147,8 @@ def _fits(part: SubQuestion, told: Sequence[Claim], share: float = HELD) -> bool
     """
     read = reader(part.query)
     terms = sought(part.text) if part.kind == "part" else sought(part.query)
-    if all(
-        value < 1 for value in terms.values()
-    ):  # "for how long?" is asked of what the question names
+    # "for how long?" is asked of what the question names
+    if all(value < 1 for value in terms.values()):
         terms = sought(part.query)
     text = " ".join(claim.text for claim in told)
     said = frozenset(read(text))

@@ -150,9 +150,8 @@ class Gathering:
             any(part.taint for part in self.parts) and self._ctx.policy("plan") == "ask"
         ):
             return
-        known = {
-            part.text: part.query for part in self.parts if not part.taint
-        }  # of others only what was seen is searched for
+        # of others only what was seen is searched for
+        known = {part.text: part.query for part in self.parts if not part.taint}
         kept = [text.strip() for text in answer if text.strip()]
         self.parts = [
             SubQuestion(id=i, text=text, query=known.get(text, text), kind="part" if i else "whole")

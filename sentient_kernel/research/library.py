@@ -351,9 +351,8 @@ class Library:
         found = self.index.document(document)
         for source in () if found is not None else tuple(self._open.values()):
             found = found or source.document(document)
-        return found or self.outside.document(
-            document
-        )  # a run that goes on in this process has not opened its sources again
+        # a run that goes on in this process has not opened its sources again
+        return found or self.outside.document(document)
 
     async def disconnect(self) -> None:
         """Ends calls that nobody waits for any more, and closes all connections; on the engine's
@@ -362,9 +361,8 @@ class Library:
         if self._cache is not None:
             self._cache.abandon()
         if self._outside is not None:
-            await asyncio.to_thread(
-                self._outside.hang_up
-            )  # it waits for loops to turn, this one too
+            # it waits for loops to turn, this one too
+            await asyncio.to_thread(self._outside.hang_up)
         if self._fetcher is not None and self._fetcher is not self._given_fetcher:
             fetcher, self._fetcher = self._fetcher, None
             await fetcher.aclose()

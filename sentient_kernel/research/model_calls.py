@@ -132,9 +132,8 @@ class ModelClient:
                 self._spending.book_failed(allowed, error.usage, short=short)
                 if error.cause_type in _FATAL:
                     raise
-                if (
-                    not short or attempt == 2
-                ):  # else the budget left too little room: a person is asked for more
+                # else the budget left too little room: a person is asked for more
+                if not short or attempt == 2:
                     self._tell(purpose, error)
                     return None
             else:
@@ -222,9 +221,8 @@ class ModelCall:
                 await asyncio.wait({answer}, timeout=self._patience)
             if answer.done():
                 return answer.result()
-            self._ctx.note(
-                UsageRecorded(purpose=self._purpose, model=name, calls=0)
-            )  # what it costs is not known yet
+            # what it costs is not known yet
+            self._ctx.note(UsageRecorded(purpose=self._purpose, model=name, calls=0))
             return {"value": None, "usage": asdict(Usage(usd=0.0)), "kept": False}
         finally:
             answer.cancel()

@@ -65,10 +65,11 @@ CLARIFY: Schema = _object(
 GAPS: Schema = _object(enough={"type": "boolean"}, questions=_list(_QUESTION, MOST_QUERIES))
 
 
+# one beyond the last quote costs its sentence the citation, not the report
 _NUMBER: Schema = {
     "type": "integer",
     "minimum": 1,
-}  # one beyond the last quote costs its sentence the citation, not the report
+}
 REPORT: Schema = _object(
     claims=_list(_object(text=_text(400), cites=_list(_NUMBER, 4)), MOST_CLAIMS),
     missing=_list(_text(200), 4),

@@ -69,9 +69,8 @@ def quoted(
     for one in _in_turn(lists):
         known = next((n for n, other in enumerate(chosen) if _overlap(one, other)), None)
         if known is not None:
-            if (
-                one.cover > chosen[known].cover
-            ):  # a place is quoted once, under the part that it answers best
+            # a place is quoted once, under the part that it answers best
+            if one.cover > chosen[known].cover:
                 chosen[known] = replace(one, score=max(one.score, chosen[known].score))
                 order.setdefault((one.part, one.document), len(order))
             continue

@@ -56,9 +56,8 @@ class SentenceStream:
     def _tell(self, rest: str, at: int) -> int:
         """Shows a sentence from there on as far as it has come; returns where that is."""
         end = _end(rest, at)
-        while (
-            rest[end : end + 1] == "\\" and len(rest) - end >= _ESCAPE
-        ):  # it is no escape, and never will be
+        # it is no escape, and never will be
+        while rest[end : end + 1] == "\\" and len(rest) - end >= _ESCAPE:
             end = _end(rest, end + 1)
         if (
             _HALF.search(rest, max(at, end - _ESCAPE), end)

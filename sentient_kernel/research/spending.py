@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, with_config
-from typing_extensions import (
-    TypedDict,
-)  # pydantic, which brings it, reads no other before Python 3.12
+
+# pydantic, which brings it, reads no other before Python 3.12
+from typing_extensions import TypedDict
 
 from sentient_kernel.budget import Budget
 from sentient_kernel.engine import Context

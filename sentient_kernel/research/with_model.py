@@ -8,9 +8,8 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from typing_extensions import (
-    TypedDict,
-)  # pydantic, which brings it, reads no other before Python 3.12
+# pydantic, which brings it, reads no other before Python 3.12
+from typing_extensions import TypedDict
 
 from sentient_kernel.engine import Context
 from sentient_kernel.errors import ApprovalRejected

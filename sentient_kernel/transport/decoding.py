@@ -69,9 +69,8 @@ class Decoder:
     def _inflated(self, data: bytes) -> Iterator[bytes]:
         while data and not self._over and self._inflate is not None:
             if self._inflate.eof:
-                if self._bits != _GZIP or not data.startswith(
-                    b"\x1f"
-                ):  # padding, which nobody reads; else the next of several members
+                # padding, which nobody reads; else the next of several members
+                if self._bits != _GZIP or not data.startswith(b"\x1f"):
                     self._over = True
                     return
                 self._streams += 1
@@ -81,9 +80,8 @@ class Decoder:
             try:
                 piece = self._inflate.decompress(data, _PIECE)
             except zlib.error:
-                if (
-                    not self._begun and self._bits == _ZLIB
-                ):  # many servers mean bare deflate, without zlib's two bytes
+                # many servers mean bare deflate, without zlib's two bytes
+                if not self._begun and self._bits == _ZLIB:
                     self._bits = _BARE
                     self._inflate = zlib.decompressobj(_BARE)
                     continue

@@ -60,9 +60,8 @@ class Resolver:
                     self._threads -= 1
                     return
                 name = self._queue.popleft()
-                if all(
-                    found.cancelled() for found in self._asked[name]
-                ):  # nobody waits for it any more
+                # nobody waits for it any more
+                if all(found.cancelled() for found in self._asked[name]):
                     del self._asked[name]
                     continue
             addresses: list[str] = []

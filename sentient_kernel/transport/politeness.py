@@ -98,18 +98,16 @@ class Turns:
         try:
             spent = 0.0
             while True:
-                spent += await self._rest(
-                    host, here, patience - spent
-                )  # outside of the places: all who wait do so at the same time
+                # outside of the places: all who wait do so at the same time
+                spent += await self._rest(host, here, patience - spent)
                 async with here.places:
                     now = self._clock.monotonic()
                     start = max(now, here.free_at)
                     here.free_at = start + max(pace.gap, delay)
                     if start > now:
                         await self._clock.sleep(start - now)
-                    if (
-                        here.rests_until <= self._clock.monotonic()
-                    ):  # else somebody was told so meanwhile
+                    # else somebody was told so meanwhile
+                    if here.rests_until <= self._clock.monotonic():
                         yield spent
                         return
         finally:

@@ -99,9 +99,8 @@ async def whole(
         TooBig: It has more bytes than may be read.
         WrongKind: It cannot be decoded, or was to be JSON and is not.
     """
-    read = (
-        bytearray()
-    )  # in one stretch, which the system takes back; many pieces leave holes that it does not
+    # in one stretch, which the system takes back; many pieces leave holes that it does not
+    read = bytearray()
     async with AsyncExitStack() as held:
         held.callback(read.clear)  # an error keeps what its traceback leads to
         async for piece in answer.pieces(most_bytes):

@@ -79,6 +79,5 @@ def _version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return (
-            __version__ if name == "sentient-kernel" else None
-        )  # used from a clone, without being installed
+        # used from a clone, without being installed
+        return __version__ if name == "sentient-kernel" else None

@@ -221,9 +221,8 @@ class FoldCache:
         error = self.error(run)
         if error is not None:
             view = replace(view, error=error)
-        elif (
-            view.status == "running" and view.started is not None
-        ):  # its time goes on, though it tells nothing
+        elif view.status == "running" and view.started is not None:
+            # Its time goes on, though it tells nothing.
             now = max(view.updated or view.started, as_datetime(self._engine.clock.now_us()))
             view = replace(view, updated=now, seconds=(now - view.started).total_seconds())
         written = self.report(run) if report and view.status == "completed" else None

@@ -152,9 +152,8 @@ class Run:
         self._title = ""
 
     def __repr__(self) -> str:
-        with suppress(
-            SentientError
-        ):  # once the workbench is closed, only what was read before is known
+        # once the workbench is closed, only what was read before is known
+        with suppress(SentientError):
             self._title = self._title or self._parts.folds.title(self.id)
         title = self._title or str(self.id)
         return f"Run({title if len(title) <= SHOWN else title[: SHOWN - 1] + '…'!r})"
@@ -385,9 +384,8 @@ class Run:
         watch = self._watch()
         while True:
             left = TICK if until is None else max(0.0, min(TICK, until - time.monotonic()))
-            ended = _within(
-                watch, max(left, TICK)
-            )  # to ask the engine takes a moment, also when no time is left
+            # to ask the engine takes a moment, also when no time is left
+            ended = _within(watch, max(left, TICK))
             end: str | None = None if ended is None else _within(ended, left)
             if end is not None:
                 return end
@@ -585,9 +583,8 @@ class Run:
     def _ipython_display_(self) -> None:
         try:
             self._parts.engine.check_usable()
-        except (
-            JournalUnusable
-        ):  # IPython takes the text then: a cell that ends with a run must not fail
+        except JournalUnusable:
+            # IPython takes the text then: a cell that ends with a run must not fail
             raise NotImplementedError from None
         self.show()
 

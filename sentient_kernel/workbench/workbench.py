@@ -93,9 +93,8 @@ class Workbench:
         guard_logs()
         look()
         self.settings = settings or Settings.load()
-        with suppress(
-            ConfigurationError
-        ):  # who gives settings of their own need not have such a file in order
+        # who gives settings of their own need not have such a file in order
+        with suppress(ConfigurationError):
             hold_file(user_file().values, foreign=False)
         hold_file(project_file().values, foreign=True)
         self.home = Path(home if home is not None else self.settings.home).expanduser().absolute()
@@ -278,13 +277,11 @@ class Workbench:
         if name_of_model := self._model if model is None else self.models.name(model):
             inputs["model"] = name_of_model
         if name_of_model and self.settings.embedder:
-            self.models.embedder(
-                self.settings.embedder
-            )  # a name that means nothing is told before anything is asked
+            # a name that means nothing is told before anything is asked
+            self.models.embedder(self.settings.embedder)
             inputs["embedder"] = self.settings.embedder
-        if name is None or not self.journal.runs(
-            name=name
-        ):  # one that is attached to may have all its answers
+        # one that is attached to may have all its answers
+        if name is None or not self.journal.runs(name=name):
             self._check_askable(inputs.get("model", ""), inputs.get("embedder", ""))
         if clarify and not name_of_model:
             raise UsageError(

@@ -232,9 +232,8 @@ def two_hops(alone: int = 2) -> Figures:
     new process, which asks nobody.
     """
     with Servers() as servers:
-        ask(
-            servers, f"{folder()}/warm", [len(NAMES) - 1]
-        )  # loads the model's libraries, which costs a second once
+        # loads the model's libraries, which costs a second once
+        ask(servers, f"{folder()}/warm", [len(NAMES) - 1])
         single = [ask(servers, f"{folder()}/{i}", [i]) for i in range(alone)]
         four = ask(servers, f"{folder()}/four", [2, 3, 4, 5])
         repeated = figures_of("research", "again", json.dumps(servers.where), f"{folder()}/0")

@@ -194,6 +194,5 @@ def wait_for_prompt(book: Notebook, index: int, seconds: float = 30) -> None:
 
 def picture(book: Notebook, folder: Path, name: str) -> None:
     """Takes a screenshot, to look at; pytest keeps the folder of each test for a while."""
-    (folder / f"{name}.png").write_bytes(
-        book.page.screenshot()
-    )  # given a path, it would leave a thread behind
+    # given a path, it would leave a thread behind
+    (folder / f"{name}.png").write_bytes(book.page.screenshot())

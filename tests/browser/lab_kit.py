@@ -167,9 +167,8 @@ class Notebook:
                 self.complaints.append(message.text) if message.type == "error" else None
             ),
         )
-        self.page.on(
-            "dialog", lambda dialog: dialog.accept()
-        )  # "leave this page?", when it was not saved
+        # "leave this page?", when it was not saved
+        self.page.on("dialog", lambda dialog: dialog.accept())
 
     # -- the page ----------------------------------------------------------------------------------
 

@@ -160,9 +160,8 @@ def test_no_view_shuts_anybody_out(book: Notebook, theme: str, tmp_path: Path) -
         edit.click()
     for name in SHOWS:
         view(book, name).evaluate("(root) => root.scrollIntoView()")
-        (tmp_path / f"{name}.png").write_bytes(
-            view(book, name).screenshot()
-        )  # to look at: pytest keeps tmp_path
+        # to look at: pytest keeps tmp_path
+        (tmp_path / f"{name}.png").write_bytes(view(book, name).screenshot())
     (tmp_path / "still.png").write_bytes(book.cell(LAST).screenshot())
     for part in (".sk-root", ".still"):
         # That two runs in one notebook are both called so is no barrier.

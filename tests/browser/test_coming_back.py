@@ -263,6 +263,7 @@ def test_a_notebook_that_nobody_watched_shows_its_runs_also_as_a_plain_page_of_n
     path = server.folder / write(
         server, "unwatched", [RESEARCH, "research.result()", "go.set()\nwb.start(held, 7).result()"]
     )
+    # by nbclient
     words = [
         sys.executable,
         "-m",
@@ -271,7 +272,7 @@ def test_a_notebook_that_nobody_watched_shows_its_runs_also_as_a_plain_page_of_n
         "--inplace",
         "--timeout=60",
         str(path),
-    ]  # by nbclient
+    ]
     subprocess.run(words, check=True, capture_output=True, cwd=server.folder, timeout=90)
     words = [
         sys.executable,

@@ -113,9 +113,8 @@ def test_a_view_redraws_only_what_its_selector_changed(chrome: Any) -> None:
         assert run.page.evaluate("window.counts") == {"word": 1, "steps": 1, "pair": 1, "one": 1}
         run.patch(set={"steps": {"k1": step(1, "b", "failed")}})
         assert run.page.evaluate("window.counts") == {"word": 1, "steps": 2, "pair": 1, "one": 1}
-        run.snapshot(
-            state | {"steps": state["steps"] | {"k1": step(1, "b", "failed")}}
-        )  # what another tab asked for
+        # what another tab asked for
+        run.snapshot(state | {"steps": state["steps"] | {"k1": step(1, "b", "failed")}})
         assert run.page.evaluate("window.counts") == {"word": 1, "steps": 2, "pair": 1, "one": 1}
         run.give("beat")
         assert run.page.evaluate("window.counts.word") == 1
@@ -425,9 +424,8 @@ def test_two_thousand_tokens_a_second_in_ten_panes_leave_the_page_idle_most_of_t
     run: Face,
 ) -> None:
     session = run.page.context.new_cdp_session(run.page)
-    session.send(
-        "Performance.enable", {"timeDomain": "threadTicks"}
-    )  # processor time: a busy machine does not count
+    # processor time: a busy machine does not count
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
 
     def spent() -> float:
         return next(

@@ -314,12 +314,13 @@ def test_view_is_accessible_and_fits(chrome: Any, view: str, theme: str, width: 
             opened.reply(data={"seq": 300, "kind": "step_started", "title": "read review"})
         if folder := keep_pictures():
             (folder / f"{view}-{theme}-{width}.png").write_bytes(page.locator("#cell").screenshot())
+        # a cell is not a page
         about_pages = {
             "landmark-one-main",
             "page-has-heading-one",
             "region",
             "landmark-unique",
-        }  # a cell is not a page
+        }
         found = [v for v in Axe().run(page).response["violations"] if v["id"] not in about_pages]
         assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
         assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth"), (

@@ -185,9 +185,8 @@ def _edited(book: Notebook, server: Lab) -> dict[str, Any]:
     """Edits one text of a question in the page and approves it; returns the payload as it was and
     as it came out.
     """
-    place = list(FORMS).index(
-        "picture over lines"
-    )  # its line ends are none that a browser would write
+    # its line ends are none that a browser would write
+    place = list(FORMS).index("picture over lines")
     asked = said(book, server, f"(lambda a: [a.id, a.payload])(run.approvals[{place}])")
     card = book.page.locator(f'[data-sk-view="run"] [data-approval="{asked[0]}"]').first
     card.get_by_role("textbox", name="__proto__", exact=True).fill("changed")

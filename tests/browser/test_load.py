@@ -66,9 +66,8 @@ def test_a_hundred_thousand_events_are_held_scrolled_and_filtered_with_ease(
     print("events", figures)
     assert figures["heap_mb"] < 60
     assert figures["rows_in_page"] < 60
-    passing = sum(
-        "42" in f"{i % 97} {i} {i + 2}" for i in range(EVENTS - 2)
-    )  # its chapter, its place, its seq
+    # its chapter, its place, its seq
+    passing = sum("42" in f"{i % 97} {i} {i + 2}" for i in range(EVENTS - 2))
     assert figures["kept"] == f"{passing:,} events of {EVENTS:,}"
     assert (
         figures["tasks"] > 60

@@ -117,9 +117,8 @@ def test_watchdog_names_the_step_and_where_it_stands(engine: Engine, which: str)
         watchdog.log.warning = before  # type: ignore[method-assign]
     events = [record.event for record in engine.journal.read(run=run, kinds=["loop_blocked"])]
     until = time.monotonic() + 5
-    while (
-        not events and time.monotonic() < until
-    ):  # told when the loop turns again, which may be after the end of the run
+    # told when the loop turns again, which may be after the end of the run
+    while not events and time.monotonic() < until:
         events = [record.event for record in engine.journal.read(run=run, kinds=["loop_blocked"])]
     assert [event.step for event in events] == [step]
     assert any("test_engine_blocked.py" in place for place in events[0].stack)

@@ -35,9 +35,8 @@ def heard() -> list[tuple[float, Any]]:
 def engine(
     tmp_path: Path, heard: list[tuple[float, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Engine]:
-    monkeypatch.setattr(
-        lives, "FOLDER", tmp_path, raising=False
-    )  # it may take over what a life began
+    # it may take over what a life began
+    monkeypatch.setattr(lives, "FOLDER", tmp_path, raising=False)
     engine = Engine(
         SqliteJournal(tmp_path / "journal.db"),
         on_commit=lambda records: heard.extend((time.time(), r) for r in records),

@@ -26,9 +26,8 @@ def test_runs_of_ones_own_are_never_asked_about_though_killed_and_copied(
         folder = tmp_path / f"{n}"
         folder.mkdir()
         for life in range(3):
-            until = len(lines(folder, "effects")) + chance.randint(
-                1, 50
-            )  # of the 200 steps: no life lasts to the end
+            # of the 200 steps: no life lasts to the end
+            until = len(lines(folder, "effects")) + chance.randint(1, 50)
             lived = nursery.begin("walk", folder, runs=RUNS)
             while len(lines(folder, "effects")) < until:
                 time.sleep(0.001)
@@ -64,7 +63,6 @@ def test_an_approval_of_another_installation_sends_nothing_here(
     assert (lines(here, "waits for")[-1], lines(here, "effects")) == ("tool", [])
     assert nursery.live("send_as", here, state=mine, answers=["tool"]) == 0
     assert (lines(here, "waits for")[-1], lines(here, "effects")) == ("nothing", ["sent"])
-    assert (
-        nursery.live("send_as", there, state=theirs, answers=[]) == 0
-    )  # where it was approved, it is not asked again
+    # where it was approved, it is not asked again
+    assert nursery.live("send_as", there, state=theirs, answers=[]) == 0
     assert (lines(there, "waits for"), lines(there, "effects")) == (["nothing"], ["sent"])

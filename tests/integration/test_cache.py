@@ -603,9 +603,8 @@ def test_an_answer_bigger_than_all_may_be_is_given_and_not_kept(path: Path) -> N
         run(cache.call(Key("page", "small"), World(b"x" * 100)))
         assert run(cache.call(KEY, World(b"x" * 5_000))).data == b"x" * 5_000
         assert cache.stats.entries == 1
-        assert not cache.load(
-            KEY.digest, b"sentient-cache 1 page 1 51\n" + b"x" * 51
-        )  # beyond a quarter, with the 200 that each takes
+        # beyond a quarter, with the 200 that each takes
+        assert not cache.load(KEY.digest, b"sentient-cache 1 page 1 51\n" + b"x" * 51)
         assert cache.load(KEY.digest, b"sentient-cache 1 page 1 50\n" + b"x" * 50)
         assert (
             cache.stats.entries,
@@ -891,9 +890,8 @@ def test_a_disk_that_does_not_take_it_costs_the_copy_not_the_answer(
             if mode == "live":
                 assert run(cache.call(KEY, World())).data == b"an answer"
             else:
-                with pytest.raises(
-                    SourceError, match="full"
-                ):  # a recording that is not kept is none
+                # a recording that is not kept is none
+                with pytest.raises(SourceError, match="full"):
                     run(cache.call(KEY, World()))
 
 

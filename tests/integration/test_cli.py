@@ -325,9 +325,8 @@ def test_a_run_that_stopped_says_what_stopped_it(cli: Cli, monkeypatch: pytest.M
 
 def test_approve_auto_and_deny_answer_by_themselves(cli: Cli) -> None:
     assert cli("research", QUESTION, "--source", BEES, "--approve", "auto").code == DONE
-    assert (
-        cli("research", QUESTION, "--source", BEES, "--approve", "deny").code == DONE
-    )  # nothing is asked unless one wants it
+    # nothing is asked unless one wants it
+    assert cli("research", QUESTION, "--source", BEES, "--approve", "deny").code == DONE
 
 
 def test_doctor_and_verify(cli: Cli) -> None:

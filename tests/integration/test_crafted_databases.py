@@ -169,9 +169,8 @@ def test_a_crafted_index_is_set_aside_with_a_sentence(
 
 
 def set_aside(path: Path, crafted_bytes: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    assert (
-        path.with_name(path.name + ".broken").read_bytes() == crafted_bytes
-    )  # nothing of theirs ran
+    # nothing of theirs ran
+    assert path.with_name(path.name + ".broken").read_bytes() == crafted_bytes
     said = [
         record.getMessage()
         for record in caplog.records

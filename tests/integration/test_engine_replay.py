@@ -241,12 +241,13 @@ def test_gathered_chains_that_go_on_in_another_order_are_no_contradiction(engine
     engine.close()
     again = Engine(type(engine.journal)(engine.journal.path))  # type: ignore[attr-defined,call-arg]
     try:
+        # answered while nobody ran it: the first part is now ahead of the others
         for one in (
             asked[0],
             asked[2],
             asked[3],
             asked[5],
-        ):  # answered while nobody ran it: the first part is now ahead of the others
+        ):
             again.command(DecideApproval(run=run, approval=one.approval, decision="approve"))
         again.resume(run)
         assert ended(again, run) == "crashed"

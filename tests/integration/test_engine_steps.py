@@ -386,9 +386,8 @@ def test_attempts_are_counted_over_restarts(home: Home) -> None:
     engine.resume(run)
     with pytest.raises(StepFailed, match="failed after 3 attempts"):
         outcome(engine, run)
-    assert (
-        calls["fails"] == 4
-    )  # one of them ended with the process, which is no attempt that failed
+    # one of them ended with the process, which is no attempt that failed
+    assert calls["fails"] == 4
 
 
 def test_recorded_failure_is_raised_again_on_replay_without_a_try(engine: Engine) -> None:

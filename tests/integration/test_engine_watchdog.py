@@ -74,9 +74,8 @@ def test_workflow_that_blocks_itself_is_named(engine: Engine) -> None:
 
     assert ended(engine, engine.start(thoughtless)) == "completed"
     until, named = time.monotonic() + 10, []
-    while (
-        not named and time.monotonic() < until
-    ):  # told when the loop turns again, which may be after the end of the run
+    # told when the loop turns again, which may be after the end of the run
+    while not named and time.monotonic() < until:
         named = [row.event for row in engine.journal.read(kinds=["loop_blocked"]) if row.event.step]
         time.sleep(0.005)
     assert [(event.step, event.key) for event in named] == [("thoughtless", None)]
@@ -151,9 +150,8 @@ def test_async_step_that_blocks_is_named_while_it_blocks(
 def test_busy_interpreter_and_slow_sync_step_are_blamed_on_nobody(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        watchdog, "BLOCKED_AFTER", 0.4
-    )  # on a machine with much to do the loop itself may lose a tenth of a second
+    # on a machine with much to do the loop itself may lose a tenth of a second
+    monkeypatch.setattr(watchdog, "BLOCKED_AFTER", 0.4)
 
     def slow() -> None:
         threading.Event().wait(0.9)

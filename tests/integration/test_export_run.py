@@ -415,10 +415,11 @@ def packed(
     parts: list[tuple[str | zipfile.ZipInfo, bytes]], how: int = zipfile.ZIP_DEFLATED
 ) -> bytes:
     out = io.BytesIO()
+    # of names that occur twice
     with (
         warnings.catch_warnings(action="ignore"),
         zipfile.ZipFile(out, "w") as archive,
-    ):  # of names that occur twice
+    ):
         for name, data in parts:
             archive.writestr(name, data, how)
     return out.getvalue()

@@ -96,9 +96,8 @@ def test_whatever_a_service_says_is_as_long_as_it_may_be(
 ) -> None:
     with bench(web, tmp_path) as wb:
         spec = f"{web.url}/tides0" if service == "page" else service
-        wb.search(
-            QUESTION, sources=[f"{web.url}/bread"] if service == "page" else [spec]
-        )  # children and clients are there
+        # children and clients are there
+        wb.search(QUESTION, sources=[f"{web.url}/bread"] if service == "page" else [spec])
         begun = time.process_time()
         found = wb.search("How high does the tide rise at Fundy?", sources=[spec])
         report = wb.research(QUESTION, sources=[spec]).result(60)

@@ -162,6 +162,7 @@ def test_pieces_are_shown_before_the_answer_is_whole(providers: Point) -> None:
         pytest.raises(ModelTimedOut),
     ):
         ask(server, providers, on_text=pieces.append)
+    # "" says that the text begins again
     assert pieces == [
         "Bees",
         " dance",
@@ -170,7 +171,7 @@ def test_pieces_are_shown_before_the_answer_is_whole(providers: Point) -> None:
         "Bees",
         " dance",
         " to",
-    ]  # "" says that the text begins again
+    ]
 
 
 @pytest.mark.parametrize("name", ["openai:local-1", "anthropic:claude-sonnet-5-5", "ollama:qwen3"])

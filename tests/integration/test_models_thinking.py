@@ -49,10 +49,11 @@ def test_an_answer_that_was_cut_within_its_reasoning_is_asked_for_again_with_mor
     with ModelServer(thinker(20_000, PLAN)) as server:
         reply = ask(server, providers, most_tokens=300, schema=SCHEMA)
     assert reply.value == PLAN and [asked.limit for asked in server.requests] == [16_300, 32_300]
+    # nothing was wrong with an answer that never came
     assert [len(asked.messages) for asked in server.requests] == [
         2,
         2,
-    ]  # nothing was wrong with an answer that never came
+    ]
     assert reply.usage.reasoning == 16_300 + 20_000 and reply.usage.requests == 2
 
 

@@ -57,9 +57,8 @@ def one_kernel(
     before = [] if request.param == LINES[0] else [line(request.param)]
     with prepared(tmp_path_factory.mktemp("kernel"), before=before) as kernel:
         kernel.value(PAGE + "1")
-        kernel.run(
-            "threading.Timer(0.2, go.set).start(); wb.start(held, 0).result()", stdin=True
-        )  # the first view takes a moment to load
+        # the first view takes a moment to load
+        kernel.run("threading.Timer(0.2, go.set).start(); wb.start(held, 0).result()", stdin=True)
         yield kernel
 
 

@@ -93,9 +93,8 @@ def scripted(**parts: Callable[[Sequence[Message]], Any]) -> ScriptedModel:
                 return made if isinstance(made, Exception) else json.dumps(made)
         raise AssertionError(asked[:80])
 
-    return ScriptedModel(
-        answer, name=f"scripted {next(numbers)}"
-    )  # answers are kept by the model's name
+    # answers are kept by the model's name
+    return ScriptedModel(answer, name=f"scripted {next(numbers)}")
 
 
 def good_report(messages: Sequence[Message]) -> Any:

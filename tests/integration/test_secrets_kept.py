@@ -317,9 +317,8 @@ def test_no_canary_is_in_anything_that_is_written_or_shown(
                 wb.errors._repr_html_().encode(),
                 run._repr_html_().encode(),
             ]
-            sent = asyncio.run(
-                anext(live)
-            )  # all of it was in the hub's memory, also what is not stored
+            # all of it was in the hub's memory, also what is not stored
+            sent = asyncio.run(anext(live))
             live.close()
             assert {"text_streamed", "run_started"} <= {record.kind for record in sent}
             seen += [record.to_json() for record in sent]

@@ -65,9 +65,8 @@ async def test_no_spelling_of_a_private_host_is_connected_to(web: FakeWeb) -> No
 
 @on_a_loop
 async def test_no_redirect_is_followed_to_a_private_host(web: FakeWeb) -> None:
-    with (
-        FakeWeb() as public
-    ):  # named by the user, so that it can be asked at all; what it redirects to is not
+    # named by the user, so that it can be asked at all; what it redirects to is not
+    with FakeWeb() as public:
         async with fetcher(public, answers=[["127.0.0.1"]]) as fetch:
             for number, host in enumerate([*LOOPBACK, *PRIVATE]):
                 for status in (301, 302, 303, 307, 308):
@@ -155,9 +154,8 @@ async def test_a_page_elsewhere_does_not_lead_to_what_only_the_call_trusts(web: 
             with pytest.raises(Blocked):
                 await fetch.get(url, trusted=(other.url,))
             assert (await fetch.get(url, trusted=(other.url, web.host))).text == "found"
-            with pytest.raises(
-                Blocked
-            ):  # and the connection that is open now is not for other calls
+            # and the connection that is open now is not for other calls
+            with pytest.raises(Blocked):
                 await fetch.get(f"{web.url}/secret")
     assert web.connections == 1
 

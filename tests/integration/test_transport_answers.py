@@ -292,9 +292,8 @@ async def test_a_server_that_asks_for_more_time_than_there_is_is_not_waited_for(
 async def test_while_a_host_rests_nobody_asks_it(
     web: FakeWeb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        http, "pace", lambda target: Pace(2, 0.0)
-    )  # as for a host that is not the user's own
+    # as for a host that is not the user's own
+    monkeypatch.setattr(http, "pace", lambda target: Pace(2, 0.0))
     for number in range(6):
         web.page(f"/{number}", "done")
     web.fault("/0", "status", times=1, status=429, headers={"Retry-After": "20"})
@@ -399,9 +398,8 @@ def test_a_caller_who_leaves_leaves_nothing_behind(web: FakeWeb, kind: Any) -> N
                 calls.append(asyncio.create_task(fetch.get(f"{web.url}/a", most_bytes=10**12)))
                 while len(web.requests) < asked:
                     await asyncio.sleep(0)
-                if (
-                    kind == "big"
-                ):  # a quick machine would have read it to its end before the last one has asked
+                # a quick machine would have read it to its end before the last one has asked
+                if kind == "big":
                     calls[-1].cancel()
             for call in calls:
                 call.cancel()

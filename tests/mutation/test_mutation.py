@@ -441,9 +441,8 @@ def check(folder: Path, where: Sequence[str], seconds: int) -> str:
         return f"more than {seconds} s"
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(
-                process.pid, signal.SIGKILL
-            )  # also what a test has started and a fault has kept from ending
+            # also what a test has started and a fault has kept from ending
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
     first = re.search(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
     last = said.strip().splitlines()[-1:]

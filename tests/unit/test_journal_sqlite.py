@@ -43,9 +43,8 @@ class Commits:
                 super().__init__("", name, flags)
 
             def xWrite(self, data: bytes, offset: int) -> None:
-                if (
-                    self.is_log and len(data) == 24 and data[4:8] != bytes(4)
-                ):  # the last frame of a transaction holds the file's size
+                # the last frame of a transaction holds the file's size
+                if self.is_log and len(data) == 24 and data[4:8] != bytes(4):
                     counts.threads.append(threading.current_thread().name)
                 super().xWrite(data, offset)
 
@@ -94,9 +93,8 @@ def test_thousand_steps_that_end_within_20_ms_take_few_commits(
         commits.clear()
         await asyncio.gather(*(step(n) for n in range(1_000)))
         assert len(journal.read()) == 2_000
-        assert (
-            len(commits.threads) <= 40
-        )  # 15 on a quiet machine; the loop's timers spread when it is busy
+        # 15 on a quiet machine; the loop's timers spread when it is busy
+        assert len(commits.threads) <= 40
 
     with_journal(tmp_path / "journal.db", main, vfs=commits.name)
 

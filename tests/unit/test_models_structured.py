@@ -90,16 +90,18 @@ def test_small_slips_are_put_right_and_nothing_is_made_up() -> None:
         {"queries": ["one"], "mode": "wide", "note": None},
         [],
     )
+    # null for "not there"
     assert fit({"queries": ["a"], "depth": None}, PLAN) == (
         {"queries": ["a"]},
         [],
-    )  # null for "not there"
+    )
     assert fit(3.0, {"type": "integer"}) == (3, [])
     assert fit("yes", {"type": "boolean"}) == (True, [])
+    # as it is goes before as it may be meant
     assert fit("3", {"anyOf": [{"type": "integer"}, {"type": "string"}]}) == (
         "3",
         [],
-    )  # as it is goes before as it may be meant
+    )
 
 
 def test_references_are_followed_and_circles_end() -> None:
@@ -192,10 +194,11 @@ def test_every_text_and_list_gets_a_bound_and_keeps_its_own() -> None:
         "items": {"type": "string", "maxLength": 2_000},
         "maxItems": 32,
     }
+    # a member called type
     assert (
         bounded({"properties": {"type": {"type": "string"}}})["properties"]["type"]["maxLength"]
         == 2_000
-    )  # a member called type
+    )
     assert fit("x" * 30_000, {"type": "string"})[1]
     assert fit(list(range(2_000)), {"type": "array"})[1]
 

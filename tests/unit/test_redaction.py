@@ -383,9 +383,8 @@ def test_no_pattern_takes_long_for_a_hostile_text(part: str) -> None:
     text = part * (100_000 // len(part))
     began = time.thread_time()
     without_patterns("key " + text)
-    assert (
-        time.thread_time() - began < 0.05 * 4
-    )  # 50 ms, and room for a machine that others use too
+    # 50 ms, and room for a machine that others use too
+    assert time.thread_time() - began < 0.05 * 4
 
 
 @pytest.mark.parametrize(
@@ -509,9 +508,8 @@ def test_log_records_are_cleaned_where_they_are_made_and_never_fail_for_it(
             logging.getLogger("a.user").exception("it failed")
         made = logging.makeLogRecord({"msg": "x"})
         assert made.getMessage() == "x"
-        with suppress(
-            RuntimeError, TypeError
-        ):  # pytest's own handler raises; the making of the record does not
+        # pytest's own handler raises; the making of the record does not
+        with suppress(RuntimeError, TypeError):
             logging.getLogger("a.user").handle(
                 logging.getLogRecordFactory()("a", 30, "f", 1, "%s", (Odd(),), None)
             )

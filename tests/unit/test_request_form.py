@@ -31,9 +31,8 @@ def test_question_that_is_about_form_stays_whole(question: str) -> None:
 
 
 def test_rule_holds_for_requests_that_it_was_not_made_by() -> None:
-    assert (
-        sum(right(request, wanted) for request, wanted in ASIDE) >= 29
-    )  # of 30: "del" of "Háblame del faro" is taken off too
+    # of 30: "del" of "Háblame del faro" is taken off too
+    assert sum(right(request, wanted) for request, wanted in ASIDE) >= 29
     assert sum(subject(question) == question for question in SAME_ASIDE) == len(SAME_ASIDE)
 
 

@@ -299,16 +299,14 @@ class Appender:
     def _succeed(self, group: list[Pending], outcome: Committed) -> None:
         """Tells what was written, then whoever waits."""
         if outcome.records and (self._late or outcome.records[0].seq - self._told > PORTION):
-            self._late.append(
-                (group, outcome)
-            )  # much was written elsewhere in between: that comes first
+            # much was written elsewhere in between: that comes first
+            self._late.append((group, outcome))
             if not self._state.closed:
                 self._look()
             return
         records: Sequence[Record] = outcome.records
-        if (
-            records and records[0].seq != self._told + 1
-        ):  # others wrote in between: each record comes once, in order
+        # others wrote in between: each record comes once, in order
+        if records and records[0].seq != self._told + 1:
             others = (
                 self._reader.read(after=Seq(self._told), until=records[0].seq - 1)
                 if records[0].seq > self._told

@@ -183,7 +183,8 @@ def sound(row: tuple[Any, ...], before: bytes, names: dict[int, bytes], born: in
         TypeError,
         OverflowError,
         StructError,
-    ):  # what is stored is not of the types that were written
+    ):
+        # what is stored is not of the types that were written
         return False
 
 

@@ -271,9 +271,8 @@ def _leases(connection: apsw.Connection) -> Iterator[Damage]:
     for run, holder, token, beat, ttl in connection.execute(
         "SELECT run, holder, token, beat, ttl FROM leases"
     ):
-        if not (
-            isinstance(run, str) and RUN.fullmatch(run)
-        ):  # one may be taken before anything is written of its run
+        # one may be taken before anything is written of its run
+        if not (isinstance(run, str) and RUN.fullmatch(run)):
             yield _wrong(f"There is a lease of a run whose id is not valid: {_short(run)}.")
         elif holder != "" and not is_name(holder):
             yield _wrong(

@@ -82,9 +82,8 @@ class Holder:
         self._path = folder / f"{self.name}.lock"
         make_folder(folder)
         with _GUARD:
-            unlocked = self._path.with_suffix(
-                ".new"
-            )  # under its own name only when locked: a sweep would take it for a dead one's
+            # under its own name only when locked: a sweep would take it for a dead one's
+            unlocked = self._path.with_suffix(".new")
             self._fd = os.open(
                 unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600
             )

@@ -102,9 +102,8 @@ def make_room(path: Path, filesystem: str, *, readonly: bool = False) -> None:
         raise JournalUnusable(
             f"{path} cannot be written: {error.strerror or error}.", hint=_ELSEWHERE
         ) from error
-    if (
-        0 < size < _SMALLEST
-    ):  # SQLite takes a file of a few bytes for an empty one, and would write over it
+    # SQLite takes a file of a few bytes for an empty one, and would write over it
+    if 0 < size < _SMALLEST:
         raise _not_ours(path)
     if not os.access(path, os.R_OK | os.W_OK):
         raise JournalUnusable(f"{path} cannot be written: Permission denied.", hint=_ELSEWHERE)

@@ -74,7 +74,8 @@ class _Candidates:
                 int(at),
                 bytes(chain),
                 bytes(body),
-            ):  # of a file of version 1
+            ):
+                # of a file of version 1
                 self.events[seq].add((seq, run, kind, at, chain, body, None))
             case int(no), (None, str(name), int(first), *rest) if len(rest) == 5 and RUN.fullmatch(
                 name
@@ -87,9 +88,8 @@ class _Candidates:
                 self.gaps[first] = (first, last, at, what)
             case None, (str(name), value):
                 self.pairs[page].add((name, value))
-                if isinstance(value, int) and RUN.fullmatch(
-                    name
-                ):  # the index of run ids has this shape too
+                # the index of run ids has this shape too
+                if isinstance(value, int) and RUN.fullmatch(name):
                     self.names[value].add(name)
 
     def meta(self, name: str) -> list[Any]:

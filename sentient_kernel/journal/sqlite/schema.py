@@ -174,7 +174,8 @@ def _opens(connection: apsw.Connection) -> bool:
     except (
         apsw.CantOpenError,
         apsw.ReadOnlyError,
-    ):  # the shared memory of the log cannot be made here
+    ):
+        # the shared memory of the log cannot be made here
         return False
     return True
 
@@ -226,9 +227,8 @@ def prepare(
             connection.execute("ROLLBACK")
         raise
     try:
-        connection.wal_checkpoint(
-            mode=apsw.SQLITE_CHECKPOINT_PASSIVE
-        )  # the file itself says from now on what it is
+        # the file itself says from now on what it is
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
     except apsw.BusyError:
         pass  # another process is at it
     return not found

@@ -29,9 +29,8 @@ def marked(value: Any) -> Any:
         return [marked(part) for part in value]
     if isinstance(value, dict):
         found = {name: marked(part) for name, part in value.items()}
-        return (
-            {MARK: found} if set(found) == {MARK} else found
-        )  # one that looks like a mark is wrapped in one
+        # one that looks like a mark is wrapped in one
+        return {MARK: found} if set(found) == {MARK} else found
     return value
 
 

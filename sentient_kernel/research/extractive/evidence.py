@@ -256,9 +256,8 @@ def select(
             if len(one.body & other.body) > weights.twin * len(one.body | other.body)
         ]
         witness = len(twins) == 1 and twins[0].passage.document != one.passage.document
-        if known & (one.bag | one.around | one.over) and (
-            not twins or witness
-        ):  # a second witness is worth having
+        # a second witness is worth having
+        if known & (one.bag | one.around | one.over) and (not twins or witness):
             chosen.append(one)
     return tuple([one.evidence(part) for one in chosen])
 

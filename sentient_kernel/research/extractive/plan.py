@@ -133,9 +133,8 @@ def _parts(text: str) -> list[str]:
     ]
     pieces: list[str] = []
     for sentence in asking if len(asking) > 1 else [text]:
-        if not _STARTS.match(
-            sentence
-        ):  # "The cat sat, and where did it go" tells before it asks: leave it whole
+        # "The cat sat, and where did it go" tells before it asks: leave it whole
+        if not _STARTS.match(sentence):
             pieces.append(sentence)
             continue
         pieces.extend(

@@ -78,9 +78,8 @@ def supported(question: str, passages: Sequence[Passage]) -> Support:
         for passage in passages
     }
     said = [(one, _shown(one, a, b)) for one in passages for a, b in sentences(one.text)]
-    said = [
-        (one, text) for one, text in said if not text.startswith("```")
-    ]  # an example is about anything
+    # an example is about anything
+    said = [(one, text) for one, text in said if not text.startswith("```")]
     bags = [frozenset(read(text)) | titles[one.title] for one, text in said]
     best = max(
         sum(value for term, value in terms.items() if term in bag) for bag in bags or [frozenset()]
@@ -179,9 +178,8 @@ def _peak(scores: Sequence[float]) -> float:
     """Returns how far the best score stands above the mean of the others, 1 to 2; 1.3 for lists too
     short to say.
     """
-    ranked = sorted(scores, reverse=True)[
-        :LIST
-    ]  # a longer list has a longer tail, not a higher peak
+    # a longer list has a longer tail, not a higher peak
+    ranked = sorted(scores, reverse=True)[:LIST]
     rest = sum(ranked[1:])
     if len(ranked) < 5 or rest <= 0:
         return 1.3

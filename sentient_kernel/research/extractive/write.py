@@ -92,9 +92,8 @@ def write(
         )
         report = replace(report, answer=f"{said} {why}".strip(), abstained=True)
         return replace(report, sources=source_notes(healths, passages, report))
-    sides = [
-        part.id for part in plan if part.kind == "side"
-    ]  # they are not asked for by themselves
+    # they are not asked for by themselves
+    sides = [part.id for part in plan if part.kind == "side"]
     own = [part.id for part in plan if part.kind == "part" and held[part.id].ok]
     lead = _compared(shown, sides) or (not own and _series(question, shown)) or _answer(shown, own)
     for one in lead:
@@ -157,9 +156,8 @@ def _answer(shown: Sequence[Statement], parts: Sequence[int]) -> list[Statement]
     """
     ranked = sorted(_able(shown) or shown, key=lambda one: -_worth(one))
     top = _worth(ranked[0])
-    others = sorted(
-        shown, key=lambda one: -_worth(one)
-    )  # an entry of a list may be all that answers a part
+    # an entry of a list may be all that answers a part
+    others = sorted(shown, key=lambda one: -_worth(one))
     firsts = (
         next((one for one in [*ranked, *others] if one.first.part == part), None) for part in parts
     )
@@ -339,9 +337,8 @@ def _reason(health: Health, given: int) -> str:
         f" {_count(len(health.refused), 'document')} could not be read." if health.refused else ""
     )
     if given:
-        held = (
-            f" of its {_count(health.documents, 'document')}" if health.documents else ""
-        )  # a search engine holds none
+        # a search engine holds none
+        held = f" of its {_count(health.documents, 'document')}" if health.documents else ""
         return f"{_count(given, 'passage')}{held} came near; none answers.{unread}"
     if not health.documents:
         return f"It holds no documents.{unread}"

@@ -272,9 +272,8 @@ def _same(said: Quantity, held: Quantity, named: set[float]) -> bool:
     value, grain = held.value * ratio, held.grain * ratio
     scales = [1.0]
     if not held.scaled and not held.year:
-        scales += named or (
-            [1e3, 1e6] if said.scaled and held.value >= 100 else []
-        )  # a table often leaves its scale to its heading
+        # a table often leaves its scale to its heading
+        scales += named or ([1e3, 1e6] if said.scaled and held.value >= 100 else [])
     if not said.scaled and not said.year and held.scaled:
         scales += [1e-3, 1e-6, 1e-9] if named else []
     if said.kind == "share" and not held.kind and held.value < 1:

@@ -62,14 +62,12 @@ class Comparison:
         self.claim = claim
         self.evidence = evidence
         self.terms = asked(worded(claim))
-        self.held = frozenset(
-            [*content(evidence), *content(worded(evidence))]
-        )  # "6MP" holds a number, and is a name
+        # "6MP" holds a number, and is a name
+        self.held = frozenset([*content(evidence), *content(worded(evidence))])
         self.names = {name: frozenset(content(name)) for name in names(claim)}
         self.about = frozenset(content(about))
-        self.named = self.about & frozenset().union(
-            *self.names.values()
-        )  # what the text is about, and the sentence names
+        # what the text is about, and the sentence names
+        self.named = self.about & frozenset().union(*self.names.values())
         self.unheld = unheld(claim, evidence)
         self._found: dict[Rule, str | bool] = {}
 

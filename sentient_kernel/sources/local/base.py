@@ -74,9 +74,8 @@ class Work:
         if self._progress is None or (now - self._told < _BETWEEN and done != 1.0):
             return
         self._told = now
-        with suppress(
-            RuntimeError
-        ):  # the loop is gone: its owner was stopped between the check and here
+        # the loop is gone: its owner was stopped between the check and here
+        with suppress(RuntimeError):
             anyio.from_thread.run_sync(self._progress, message, done)
 
 

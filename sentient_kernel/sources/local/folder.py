@@ -185,9 +185,8 @@ class FolderSource(LocalSource):
                             meta={"refused": stamp.reason},
                         )
                     )
-                elif isinstance(
-                    result, SourceError
-                ):  # not the file's own fault: it is tried again the next time
+                elif isinstance(result, SourceError):
+                    # Not the file's own fault: it is tried again the next time.
                     refused.append((label, sentence(result)))
                     failed.append(uri)
                     continue

@@ -234,9 +234,8 @@ class Parser:
                 if name in ("memory", "cpu", "characters")
             },
         }
-        environment = {
-            name: os.environ[name] for name in _PASSED if name in os.environ
-        }  # no key of the user's goes to a parser
+        # no key of the user's goes to a parser
+        environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
         self._child = subprocess.Popen(
             [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _BOOT, json.dumps(options)],
             stdin=subprocess.PIPE,

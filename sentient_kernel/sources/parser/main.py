@@ -52,14 +52,12 @@ def main(options: dict[str, Any]) -> None:
         options: ``memory`` (bytes) and ``cpu`` (seconds a request), ``characters`` (most that one
             file gives), ``formats`` (further kinds, suffix to "module:function").
     """
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C in a terminal reaches the whole group; the parent decides
+    # Ctrl-C in a terminal reaches the whole group; the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     source = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(
-        os.open(os.devnull, os.O_WRONLY), 1
-    )  # a library that prints must not get between the frames
+    # a library that prints must not get between the frames
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.excepthook = lambda kind, error, _: _send(
         answers, {"dying": f"made its parser fail ({kind.__name__}: {str(error)[:200]})"}
     )

@@ -51,9 +51,8 @@ def page(data: bytes) -> ParsedText:
     title, meta = _known(markup)
     found = _whole(markup) if len(markup) < _SHORT else None
     text = ""
-    if len(markup) <= _MOST and not (
-        found and len(found.text) < _LEAST
-    ):  # the search for a text in so little takes longest
+    # the search for a text in so little takes longest
+    if len(markup) <= _MOST and not (found and len(found.text) < _LEAST):
         text = _text(markup, asked.get("url", ""), meta)
     if not text:
         found = found or _whole(markup)
@@ -91,9 +90,8 @@ def _whole(markup: str) -> ParsedText:
     tree = LexborHTMLParser(markup)
     for node in tree.css(_AROUND + ",meta"):
         node.decompose()
-    return html(
-        f'<meta charset="utf-8">{tree.html or ""}'.encode("utf-8", "replace")
-    )  # which is what it is by now
+    # which is what it is by now
+    return html(f'<meta charset="utf-8">{tree.html or ""}'.encode("utf-8", "replace"))
 
 
 def _text(markup: str, url: str, meta: dict[str, Any]) -> str:

@@ -30,9 +30,8 @@ class WikipediaSource(ServiceSource):
     async def _bring(self, query: str, calls: SearchCalls) -> Brought:
         words = telling_words(query)
         titles = await self._titles(" ".join(words), calls)
-        if (
-            not titles and len(words) > 1
-        ):  # it wants all words in one article, which is much for a question
+        # it wants all words in one article, which is much for a question
+        if not titles and len(words) > 1:
             titles = await self._titles(" OR ".join(words), calls)
         if not titles:
             return self._no_hits(query)

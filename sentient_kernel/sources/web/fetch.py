@@ -321,9 +321,8 @@ class Readers:
                     "This workbench is closed.", hint="Open a new one; stored runs are all there."
                 )
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(
-                    _CHILDREN + 1, "sentient-pages"
-                )  # one of them may be warming a child
+                # one of them may be warming a child
+                self._pool = ThreadPoolExecutor(_CHILDREN + 1, "sentient-pages")
             return self._pool
 
     def _read(self, data: Iterable[bytes], suffix: str, name: str) -> Parsed:

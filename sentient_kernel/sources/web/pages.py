@@ -97,9 +97,8 @@ async def _fetch(outside: Outside, url: str) -> Page:
     except FetchFailed as error:
         if error.retryable or isinstance(error, Offline) or error.reason_code in _PASSING:
             raise
-        if (
-            isinstance(error, Blocked) and error.reason_code != "robots"
-        ):  # what settings say may be another thing tomorrow
+        # what settings say may be another thing tomorrow
+        if isinstance(error, Blocked) and error.reason_code != "robots":
             raise
         return Page(url=url, refused=error.message)
     return Page(url=fetched.url, title=parsed.title, text=parsed.text, meta=parsed.meta)

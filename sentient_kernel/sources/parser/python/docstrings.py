@@ -122,11 +122,12 @@ def described(name: str, signature: str, doc: str) -> str:
     """
     body = render(doc)
     first, _, rest = body.partition("\n\n")
+    # written out, as C code needs
     if (
         _SIGNATURE.match(first)
         and first.partition("(")[0] in (name, name.rpartition(".")[2])
         and rest
-    ):  # written out, as C code needs
+    ):
         signature, body = signature or first, rest
     head = f"```\n{signature}\n```\n\n" if signature else ""
     return f"{head}{name}: {body}" if body and not _apart(body) else f"{head}{name}\n\n{body}"
@@ -425,9 +426,8 @@ def _list(lines: Sequence[str], at: int, depth: int) -> tuple[int, list[str]]:
     shown: list[str] = []
     while at < len(lines) and (match := BULLET.match(lines[at])):
         end = at + 1
-        while (
-            end < len(lines) and lines[end].strip() and not _starts(lines, end)
-        ):  # lines that go on, indented or not
+        # lines that go on, indented or not
+        while end < len(lines) and lines[end].strip() and not _starts(lines, end):
             end += 1
         end = region_end(lines, end, 1)
         body = [lines[at][match.end() :], *dedent(lines[at + 1 : end], lazy=True)]

@@ -323,9 +323,8 @@ def _readme(request: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
             if str(mark).startswith("License ::")
         ]
         licence = ", ".join(marks)
-    text = text.strip().ljust(
-        _SHORTEST, "."
-    )  # there is always this one document: it says that the distribution was read
+    # there is always this one document: it says that the distribution was read
+    text = text.strip().ljust(_SHORTEST, ".")
     return licence, [_document("README", request["name"], text, "readme", True, [])]
 
 
