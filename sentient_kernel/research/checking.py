@@ -72,7 +72,7 @@ class Checking:
         except NotFound:
             return None
 
-    async def nearness(
+    async def similarity(
         self,
         doubtful: Sequence[Claim],
         evidence: Sequence[Evidence],
@@ -88,7 +88,7 @@ class Checking:
             embedder: Its name.
             notes: What a reader of the report has to know.
         """
-        from sentient_kernel.research.verify.similarity import nearness
+        from sentient_kernel.research.verify.similarity import similarity
 
         at = {(one.document, one.start, one.end): n for n, one in enumerate(evidence)}
         cited = {
@@ -112,7 +112,7 @@ class Checking:
             )
             others, of = vectors[: len(quotes)], vectors[len(quotes) :]
             return {
-                text: nearness(vector, [others[place] for place in places], others)
+                text: similarity(vector, [others[place] for place in places], others)
                 for (text, places), vector in zip(cited.items(), of, strict=True)
             }
 

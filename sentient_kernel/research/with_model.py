@@ -191,10 +191,10 @@ class WithModel:
         report: Report = await ctx.step(checking.verify, draft, title="verify the citations")
         near: dict[str, float] = {}
         if embedder and not ctx.finishing and (doubted := weak(report)):
-            near = await checking.nearness(doubted, evidence, embedder, self.client.notes)
+            near = await checking.similarity(doubted, evidence, embedder, self.client.notes)
         if near:
             report = await ctx.step(
-                checking.verify, draft, None, near, title="verify by nearness of meaning"
+                checking.verify, draft, None, near, title="verify by similarity of meaning"
             )
         if not (doubtful := weak(report)):
             return report

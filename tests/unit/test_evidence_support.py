@@ -347,14 +347,14 @@ MEDAL = "The hive won a silver medal in 1844."
         ("Yield of hives rose.", "Yield of hives declined.", 1.0, "unsupported"),
     ],
 )
-def test_nearness_in_meaning_counts_where_some_is_held_and_nothing_speaks_against_it(
+def test_similarity_in_meaning_counts_where_some_is_held_and_nothing_speaks_against_it(
     claim: str, quote: str, near: float, verdict: str
 ) -> None:
     found = on(claim, quote, near=near)
     assert found.verdict == verdict
 
 
-def test_nearness_to_one_of_several_quotes_is_enough_and_is_told() -> None:
+def test_similarity_to_one_of_several_quotes_is_enough_and_is_told() -> None:
     found = on("Hives won prizes abroad twice.", MEDAL, "Hives never won.", near=1.0)
     assert (found.verdict, found.reason) == (
         "supported",

@@ -89,7 +89,7 @@ def verify(
         judged: The words of its quotes by which a model takes it for supported, where the rules
             find too little of its own there.
         near: Its similarity to its quotes, as an embedder sees it
-            (:func:`sentient_kernel.research.verify.similarity.nearness`).
+            (:func:`sentient_kernel.research.verify.similarity.similarity`).
     """
     places = tuple([_stands(citation, text_of) for citation in citations])
     if not any(places):

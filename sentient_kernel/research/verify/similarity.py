@@ -11,18 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["NEAR", "nearness"]
+__all__ = ["NEAR", "similarity"]
 
 NEAR = 0.4
-"""From this nearness on, a sentence of whose words only some are held may mean what its quote says.
-Measured on SciFact's claims with MiniLM: of 100 that their evidence supports 50 pass instead of 39,
-of those that it contradicts no more (18), of other sentences 5.
+"""From here on, a sentence of whose words only some are held may mean what its quote says. Measured on
+SciFact's claims with MiniLM: of 100 that their evidence supports 50 pass instead of 39, of those that
+it contradicts no more (18), of other sentences 5.
 """
 
 Vector = Sequence[float]
 
 
-def nearness(claim: Vector, cited: Sequence[Vector], others: Sequence[Vector]) -> float:
+def similarity(claim: Vector, cited: Sequence[Vector], others: Sequence[Vector]) -> float:
     """Returns how near a sentence is to the nearest of its quotes: 0 as near as to any, 1 the same.
 
     Args:
@@ -32,7 +32,7 @@ def nearness(claim: Vector, cited: Sequence[Vector], others: Sequence[Vector]) -
             usual.
 
     Example:
-        >>> nearness([1.0, 0.0], [[1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+        >>> similarity([1.0, 0.0], [[1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
         1.0
     """
     alike = [_cosine(claim, one) for one in others]

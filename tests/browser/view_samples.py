@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from face_kit import NOW, approval, keyed_by, run_state
+from view_kit import NOW, approval, keyed_by, run_state
 
 State = dict[str, Any]
 KINDS = (

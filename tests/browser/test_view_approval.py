@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from face_kit import NOW, Face, approval, face, keyed_by, run_state
 from lab_kit import browser
+from view_kit import NOW, ViewPage, approval, keyed_by, run_state, view_page
 
 from sentient_kernel.projections.drawing.exact import marked, unmarked
 
@@ -25,13 +25,13 @@ def chrome(needs_browser: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
-def run(chrome: Any) -> Iterator[Face]:
-    with face(chrome, "run") as opened:
+def run(chrome: Any) -> Iterator[ViewPage]:
+    with view_page(chrome, "run") as opened:
         yield opened
         assert opened.complaints == []
 
 
-def ask(run: Face, payload: Any, *more: dict[str, Any], **changes: Any) -> Any:
+def ask(run: ViewPage, payload: Any, *more: dict[str, Any], **changes: Any) -> Any:
     """Shows a question and returns its card."""
     asked = keyed_by([approval(payload, **changes), *more], "id")
     run.snapshot(
@@ -42,17 +42,17 @@ def ask(run: Face, payload: Any, *more: dict[str, Any], **changes: Any) -> Any:
     return run.page.get_by_role("region", name="Approval")
 
 
-def click(run: Face, name: str) -> None:
+def click(run: ViewPage, name: str) -> None:
     run.page.get_by_role("button", name=name, exact=True).first.click()
     run.drawn()
 
 
-def answer(run: Face) -> dict[str, Any]:
+def answer(run: ViewPage) -> dict[str, Any]:
     """Returns the newest answer that was sent, without its id."""
     return {k: v for k, v in run.sent("do")[-1].items() if k != "id"}
 
 
-def edited(run: Face, payload: Any, form: dict[str, Any] | None = None) -> None:
+def edited(run: ViewPage, payload: Any, form: dict[str, Any] | None = None) -> None:
     """Shows a question with its editor open."""
     ask(run, payload, form=form)
     click(run, "Edit")
@@ -62,7 +62,7 @@ def edited(run: Face, payload: Any, form: dict[str, Any] | None = None) -> None:
 
 
 def test_a_card_says_what_is_asked_what_will_be_done_and_what_the_answer_binds_to(
-    run: Face,
+    run: ViewPage,
 ) -> None:
     card = ask(
         run,
@@ -92,7 +92,7 @@ def test_a_card_says_what_is_asked_what_will_be_done_and_what_the_answer_binds_t
     ]
 
 
-def test_recorded_is_said_only_after_the_kernel_has_said_so(run: Face) -> None:
+def test_recorded_is_said_only_after_the_kernel_has_said_so(run: ViewPage) -> None:
     card = ask(run, PLAN)
     click(run, "Approve")
     assert answer(run) == {
@@ -120,7 +120,7 @@ def test_recorded_is_said_only_after_the_kernel_has_said_so(run: Face) -> None:
     )
 
 
-def test_a_refusal_shows_its_sentence_and_leaves_the_form_as_it_was(run: Face) -> None:
+def test_a_refusal_shows_its_sentence_and_leaves_the_form_as_it_was(run: ViewPage) -> None:
     edited(run, PLAN)
     run.page.get_by_label("Item", exact=True).first.fill("Something else?")
     click(run, "Approve with 1 edit")
@@ -133,7 +133,7 @@ def test_a_refusal_shows_its_sentence_and_leaves_the_form_as_it_was(run: Face) -
     assert "Something else?" in run.page.locator("ins").inner_text()
 
 
-def test_reject_asks_for_a_reason_and_escape_takes_it_back(run: Face) -> None:
+def test_reject_asks_for_a_reason_and_escape_takes_it_back(run: ViewPage) -> None:
     card = ask(run, PLAN)
     click(run, "Reject")
     assert run.page.evaluate("() => document.activeElement.ariaLabel") == "Reason"
@@ -150,7 +150,7 @@ def test_reject_asks_for_a_reason_and_escape_takes_it_back(run: Face) -> None:
     assert "✕ Rejected" in card.inner_text()
 
 
-def test_enter_in_a_field_never_approves(run: Face) -> None:
+def test_enter_in_a_field_never_approves(run: ViewPage) -> None:
     edited(run, {"subject": "Hello", "count": 2})
     for label in ("subject", "count"):
         run.page.get_by_label(label, exact=True).press("Enter")
@@ -159,7 +159,7 @@ def test_enter_in_a_field_never_approves(run: Face) -> None:
     assert not run.sent("do")
 
 
-def test_who_was_faster_is_shown(run: Face) -> None:
+def test_who_was_faster_is_shown(run: ViewPage) -> None:
     card = ask(run, PLAN)
     run.patch(
         set={
@@ -177,7 +177,7 @@ def test_who_was_faster_is_shown(run: Face) -> None:
     assert "recorded" not in card.inner_text(), "nobody answered here"
 
 
-def test_when_the_question_changes_edits_of_the_old_one_are_not_sent(run: Face) -> None:
+def test_when_the_question_changes_edits_of_the_old_one_are_not_sent(run: ViewPage) -> None:
     edited(run, PLAN)
     run.page.get_by_label("Item", exact=True).first.fill("Edited")
     run.patch(set={"approvals": {"a1b2": approval(["New?"], digest="ffff0000")}})
@@ -186,7 +186,7 @@ def test_when_the_question_changes_edits_of_the_old_one_are_not_sent(run: Face) 
     assert (answer(run)["digest"], answer(run)["edited"]) == ("ffff0000", False)
 
 
-def test_several_questions_stand_above_the_steps_each_with_its_own_answer(run: Face) -> None:
+def test_several_questions_stand_above_the_steps_each_with_its_own_answer(run: ViewPage) -> None:
     cards = ask(
         run,
         PLAN,
@@ -199,7 +199,7 @@ def test_several_questions_stand_above_the_steps_each_with_its_own_answer(run: F
     assert (answer(run)["approval"], answer(run)["digest"]) == ("c3", "abcd1234")
 
 
-def test_a_long_payload_is_there_whole_and_scrolls_inside_its_card(run: Face) -> None:
+def test_a_long_payload_is_there_whole_and_scrolls_inside_its_card(run: ViewPage) -> None:
     card = ask(
         run, {"body": "word " * 20_000 + "THE END", "list": [f"item {i}" for i in range(500)]}
     )
@@ -215,7 +215,7 @@ def test_a_long_payload_is_there_whole_and_scrolls_inside_its_card(run: Face) ->
 # ---- edits -----------------------------------------------------------------------------------------------------------------------
 
 
-def test_edits_are_counted_and_marked_in_place_when_the_editor_is_closed(run: Face) -> None:
+def test_edits_are_counted_and_marked_in_place_when_the_editor_is_closed(run: ViewPage) -> None:
     edited(run, PLAN, {"type": "array", "items": {"type": "string"}})
     items = run.page.get_by_label("Item", exact=True)
     items.nth(0).fill("How much more water does it hold?")
@@ -231,7 +231,7 @@ def test_edits_are_counted_and_marked_in_place_when_the_editor_is_closed(run: Fa
     run.reply()
 
 
-def test_edits_can_be_undone_and_what_was_edited_back_is_no_edit(run: Face) -> None:
+def test_edits_can_be_undone_and_what_was_edited_back_is_no_edit(run: ViewPage) -> None:
     edited(run, {"a": "one", "b": 2})
     run.page.get_by_label("a", exact=True).fill("two")
     run.page.get_by_label("b", exact=True).fill("3")
@@ -243,7 +243,7 @@ def test_edits_can_be_undone_and_what_was_edited_back_is_no_edit(run: Face) -> N
     assert answer(run)["edited"] is False and answer(run)["payload"] is None
 
 
-def test_a_moved_row_is_one_edit(run: Face) -> None:
+def test_a_moved_row_is_one_edit(run: ViewPage) -> None:
     edited(run, PLAN)
     click(run, "Move item 3 up")
     assert run.page.get_by_role("button", name="Approve with 1 edit").is_visible()
@@ -254,7 +254,7 @@ def test_a_moved_row_is_one_edit(run: Face) -> None:
 # ---- forms -----------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_list_is_edited_by_keyboard_alone(run: Face) -> None:
+def test_a_list_is_edited_by_keyboard_alone(run: ViewPage) -> None:
     edited(run, PLAN)
     keys = run.page.keyboard
     assert run.page.evaluate("() => document.activeElement.value") == PLAN[0]
@@ -312,7 +312,7 @@ MAIL = {
 }
 
 
-def test_a_form_is_made_from_the_schema(run: Face) -> None:
+def test_a_form_is_made_from_the_schema(run: ViewPage) -> None:
     edited(run, MAIL, SCHEMA)
     page = run.page
     page.get_by_label("subject", exact=True).fill("Hello")
@@ -339,7 +339,7 @@ def test_a_form_is_made_from_the_schema(run: Face) -> None:
     }
 
 
-def test_what_was_not_given_and_not_touched_is_not_sent(run: Face) -> None:
+def test_what_was_not_given_and_not_touched_is_not_sent(run: ViewPage) -> None:
     edited(run, MAIL, SCHEMA)
     run.page.get_by_label("subject", exact=True).fill("Hello")
     click(run, "Approve with 1 edit")
@@ -358,7 +358,7 @@ def test_what_was_not_given_and_not_touched_is_not_sent(run: Face) -> None:
     ],
 )
 def test_what_does_not_fit_is_said_and_not_sent(
-    run: Face, label: str, wrong: str, sentence: str
+    run: ViewPage, label: str, wrong: str, sentence: str
 ) -> None:
     edited(run, MAIL, SCHEMA)
     field = run.page.get_by_label(label, exact=True)
@@ -372,7 +372,7 @@ def test_what_does_not_fit_is_said_and_not_sent(
     assert field.evaluate("one => one === document.activeElement")
 
 
-def test_without_a_schema_the_form_is_made_from_the_payload(run: Face) -> None:
+def test_without_a_schema_the_form_is_made_from_the_payload(run: ViewPage) -> None:
     payload = {
         "title": "T",
         "n": 1.5,
@@ -410,7 +410,7 @@ def test_without_a_schema_the_form_is_made_from_the_payload(run: Face) -> None:
     ],
 )
 def test_a_schema_that_no_form_can_be_made_of_is_edited_as_json(
-    run: Face, form: dict[str, Any]
+    run: ViewPage, form: dict[str, Any]
 ) -> None:
     edited(run, {"a": 1}, form)
     run.page.get_by_label("Value as JSON").fill('{"a": 2}')
@@ -423,7 +423,9 @@ def test_a_schema_that_no_form_can_be_made_of_is_edited_as_json(
 BIG = 2**63 + 1
 
 
-def test_numbers_beyond_what_javascript_holds_are_shown_and_sent_digit_by_digit(run: Face) -> None:
+def test_numbers_beyond_what_javascript_holds_are_shown_and_sent_digit_by_digit(
+    run: ViewPage,
+) -> None:
     payload = {"id": BIG, "rows": [{"n": -(2**53) - 1}, {"n": None}], "count": 1, "sum": 1e20}
     card = ask(run, marked(payload))
     assert str(BIG) in card.inner_text() and str(-(2**53) - 1) in card.inner_text()
@@ -453,7 +455,7 @@ def test_numbers_beyond_what_javascript_holds_are_shown_and_sent_digit_by_digit(
     assert str(BIG) in card.inner_text()
 
 
-def test_a_number_beyond_what_javascript_holds_can_be_written(run: Face) -> None:
+def test_a_number_beyond_what_javascript_holds_can_be_written(run: ViewPage) -> None:
     edited(run, {"id": 1, "any": [1, "x"]})
     run.page.get_by_label("id").fill(str(BIG))
     run.page.get_by_label("any as JSON").fill(f'[{BIG}, "{BIG}"]')
@@ -462,7 +464,7 @@ def test_a_number_beyond_what_javascript_holds_can_be_written(run: Face) -> None
     assert unmarked(answer(run)["payload"]) == {"id": BIG, "any": [BIG, str(BIG)]}
 
 
-def test_numbers_of_a_long_list_stand_on_one_line(run: Face) -> None:
+def test_numbers_of_a_long_list_stand_on_one_line(run: ViewPage) -> None:
     edited(run, [f"item {i}" for i in range(120)])
     heights = run.page.locator(".sk-item > .sk-num").evaluate_all(
         "all => all.map(one => one.getBoundingClientRect().height)"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from face_kit import NARROW, WIDE, Face, face, keep_pictures
-from face_samples import SAMPLES, citation, claim, done, hostile, report
 from lab_kit import browser
+from view_kit import NARROW, WIDE, ViewPage, keep_pictures, view_page
+from view_samples import SAMPLES, citation, claim, done, hostile, report
 
 pytestmark = pytest.mark.browser
 
@@ -22,13 +22,13 @@ def chrome(needs_browser: Path) -> Iterator[Any]:
         yield started
 
 
-def showing(opened: Face, state: dict[str, Any]) -> Any:
+def showing(opened: ViewPage, state: dict[str, Any]) -> Any:
     """Delivers a state and returns the page."""
     opened.snapshot(state)
     return opened.page
 
 
-def focused(opened: Face) -> str:
+def focused(opened: ViewPage) -> str:
     """Returns what has the focus: its accessible name, else its text."""
     name: str = opened.page.evaluate(
         "() => document.activeElement.getAttribute('aria-label') ??"
@@ -41,7 +41,7 @@ def focused(opened: Face) -> str:
 
 
 def test_report_says_how_the_run_stands_and_how_well_the_report_is_founded(chrome: Any) -> None:
-    with face(chrome, "report") as opened:
+    with view_page(chrome, "report") as opened:
         said = showing(opened, done()).get_by_role("region", name="Report", exact=True).inner_text()
         assert (
             "Done" in said
@@ -57,7 +57,7 @@ def test_report_says_how_the_run_stands_and_how_well_the_report_is_founded(chrom
 
 
 def test_chosen_citation_shows_its_quote_marked_inside_its_context(chrome: Any) -> None:
-    with face(chrome, "report") as opened:
+    with view_page(chrome, "report") as opened:
         page = showing(opened, done())
         page.get_by_role("button", name="Citation 3: Nine years after: a field trial").first.click()
         pane = page.get_by_role("complementary", name="Evidence")
@@ -79,7 +79,7 @@ def test_chosen_citation_shows_its_quote_marked_inside_its_context(chrome: Any) 
 
 
 def test_citations_are_turned_by_keys_and_by_buttons(chrome: Any) -> None:
-    with face(chrome, "report") as opened:
+    with view_page(chrome, "report") as opened:
         page = showing(opened, done())
         page.get_by_role("button", name="Citation 1: ").focus()
         for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
@@ -95,7 +95,7 @@ def test_citations_are_turned_by_keys_and_by_buttons(chrome: Any) -> None:
 
 
 def test_unsupported_sentence_is_underlined_and_says_so_in_words(chrome: Any) -> None:
-    with face(chrome, "report") as opened:
+    with view_page(chrome, "report") as opened:
         page = showing(opened, done())
         weak = page.locator(".sk-weak")
         assert "".join(weak.all_text_contents()) == "It will probably persist for decades."
@@ -106,7 +106,7 @@ def test_unsupported_sentence_is_underlined_and_says_so_in_words(chrome: Any) ->
 
 
 def test_disagreements_and_gaps_name_both_sides_and_every_source(chrome: Any) -> None:
-    with face(chrome, "report") as opened:
+    with view_page(chrome, "report") as opened:
         page = showing(opened, done())
         sides = page.get_by_role("group", name="Sources disagree")
         assert sides.get_by_role("listitem").count() == 2 and sides.get_by_role(
@@ -124,7 +124,7 @@ def test_report_that_abstains_says_so_first(chrome: Any) -> None:
     nothing = report(
         abstained=True, answer="No source speaks of it.", claims=[], citations=[], disagreements=[]
     )
-    with face(chrome, "report") as opened:
+    with view_page(chrome, "report") as opened:
         page = showing(opened, done(report=nothing, word="Nothing found", sign="○", colour="asks"))
         assert (
             page.locator(".sk-answer > *")
@@ -138,7 +138,7 @@ def test_report_that_abstains_says_so_first(chrome: Any) -> None:
 
 
 def test_run_without_a_report_says_why_and_shows_it_once_it_is_there(chrome: Any) -> None:
-    with face(chrome, "report") as opened:
+    with view_page(chrome, "report") as opened:
         page = showing(
             opened,
             done(
@@ -154,7 +154,7 @@ def test_run_without_a_report_says_why_and_shows_it_once_it_is_there(chrome: Any
 
 
 def test_context_is_asked_for_and_a_refusal_stands_beside_the_button(chrome: Any) -> None:
-    with face(chrome, "report") as opened:
+    with view_page(chrome, "report") as opened:
         page = showing(opened, done())
         page.get_by_role("button", name="Open in context").click()
         asked = opened.sent("need")[-1]
@@ -191,7 +191,7 @@ def test_context_is_asked_for_and_a_refusal_stands_beside_the_button(chrome: Any
     ],
 )
 def test_only_plain_web_addresses_are_links(chrome: Any, uri: str) -> None:
-    with face(chrome, "report") as opened:
+    with view_page(chrome, "report") as opened:
         page = showing(
             opened,
             done(
@@ -211,7 +211,7 @@ def test_only_plain_web_addresses_are_links(chrome: Any, uri: str) -> None:
 
 
 def test_copies_go_to_the_clipboard_or_are_selected_when_it_is_refused(chrome: Any) -> None:
-    with face(chrome, "report") as opened:
+    with view_page(chrome, "report") as opened:
         page = showing(opened, done(report=report(markdown="# Report", bibtex="@article{one}")))
         page.evaluate(
             "() => Object.defineProperty(navigator, 'clipboard', {value: {writeText: async text =>"
@@ -236,7 +236,7 @@ def test_copies_go_to_the_clipboard_or_are_selected_when_it_is_refused(chrome: A
 
 
 def test_same_report_again_keeps_what_is_chosen_and_focused(chrome: Any) -> None:
-    with face(chrome, "report") as opened:
+    with view_page(chrome, "report") as opened:
         page = showing(opened, done())
         page.get_by_role("button", name="Citation 5: ").first.click()
         opened.snapshot(done())
@@ -248,7 +248,7 @@ def test_same_report_again_keeps_what_is_chosen_and_focused(chrome: Any) -> None
 
 
 def test_report_stands_in_its_run_as_a_region(chrome: Any) -> None:
-    with face(chrome, "run") as opened:
+    with view_page(chrome, "run") as opened:
         page = showing(opened, done())
         pane = page.get_by_role("region", name="Run", exact=True).get_by_role(
             "region", name="Report", exact=True
@@ -265,7 +265,7 @@ def test_claims_without_a_known_citation_or_part_are_still_shown(chrome: Any) ->
         citations=[],
         parts=[],
     )
-    with face(chrome, "report") as opened:
+    with view_page(chrome, "report") as opened:
         said = (
             showing(opened, done(report=odd))
             .locator(".sk-answer")
@@ -280,7 +280,7 @@ def test_claims_without_a_known_citation_or_part_are_still_shown(chrome: Any) ->
 
 @pytest.mark.parametrize("view", SAMPLES)
 def test_hostile_text_stays_text(chrome: Any, view: str) -> None:
-    with face(chrome, view) as opened:
+    with view_page(chrome, view) as opened:
         page = showing(opened, hostile(SAMPLES[view]()))
         for button in page.locator("summary, .sk-cite, .sk-error-open, .sk-event").all()[:12]:
             button.click()
@@ -304,7 +304,7 @@ def test_hostile_text_stays_text(chrome: Any, view: str) -> None:
 def test_view_is_accessible_and_fits(chrome: Any, view: str, theme: str, width: int) -> None:
     from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 
-    with face(chrome, view, theme=theme, width=width) as opened:
+    with view_page(chrome, view, theme=theme, width=width) as opened:
         page = showing(opened, SAMPLES[view]())
         opening = {"events": ".sk-event", "errors": ".sk-error-open", "report": ".sk-unsure"}.get(
             view, "summary"

@@ -83,7 +83,7 @@ window.drawn = () => new Promise((done) => requestAnimationFrame(() => requestAn
 """
 
 
-class Face:
+class ViewPage:
     """A view that is open in a page.
 
     Args:
@@ -161,7 +161,7 @@ def page_html(theme: str, width: int, extra: str = "") -> str:
 
 
 @contextmanager
-def face(
+def view_page(
     chrome: Any,
     view: str,
     *,
@@ -170,7 +170,7 @@ def face(
     code: str = "",
     extra: str = "",
     motion: str = "no-preference",
-) -> Iterator[Face]:
+) -> Iterator[ViewPage]:
     """Opens a view, which has said hello and waits for its snapshot; afterwards the page is gone.
 
     Args:
@@ -186,7 +186,7 @@ def face(
         viewport={"width": width + 16, "height": 900}, color_scheme=theme, reduced_motion=motion
     )
     try:
-        opened = Face(context.new_page(), view)
+        opened = ViewPage(context.new_page(), view)
         opened.page.set_default_timeout(5_000)
         opened.page.set_content(page_html(theme, width, extra))
         opened.page.evaluate(MODEL)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from face_kit import NARROW, NOW, WIDE, Face, approval, face, keyed_by, run_state, step
 from lab_kit import browser
+from view_kit import NARROW, NOW, WIDE, ViewPage, approval, keyed_by, run_state, step, view_page
 
 pytestmark = [pytest.mark.browser]
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script> safe\u202etxt.exe'
@@ -24,9 +24,9 @@ def chrome(needs_browser: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
-def run(chrome: Any) -> Iterator[Face]:
+def run(chrome: Any) -> Iterator[ViewPage]:
     """A run's view that has said hello; whatever the test does, the page must not complain."""
-    with face(chrome, "run") as opened:
+    with view_page(chrome, "run") as opened:
         yield opened
         assert opened.complaints == []
         assert opened.page.evaluate("() => window.hacked") is None
@@ -37,12 +37,12 @@ def asking(*asked: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return run_state(**waits | {"approvals": keyed_by(list(asked), "id")} | changes)
 
 
-def click(run: Face, name: str) -> None:
+def click(run: ViewPage, name: str) -> None:
     run.page.get_by_role("button", name=name, exact=True).first.click()
     run.drawn()
 
 
-def names(run: Face) -> list[str]:
+def names(run: ViewPage) -> list[str]:
     """Returns the accessible names of the buttons in sight."""
     found: list[str] = run.page.get_by_role("button").evaluate_all(
         "all => all.map(one => one.ariaLabel ?? one.textContent)"
@@ -53,7 +53,7 @@ def names(run: Face) -> list[str]:
 # ---- messages ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_view_says_hello_once_and_draws_what_it_is_given(run: Face) -> None:
+def test_a_view_says_hello_once_and_draws_what_it_is_given(run: ViewPage) -> None:
     assert run.sent() == [{"kind": "hello"}]
     assert run.page.get_by_text("Loading").is_visible()
     run.snapshot(run_state())
@@ -66,7 +66,7 @@ def test_a_view_says_hello_once_and_draws_what_it_is_given(run: Face) -> None:
     assert run.page.locator("[data-sk-view=run]").count() == 1
 
 
-def test_a_patch_changes_what_it_names_and_nothing_else(run: Face) -> None:
+def test_a_patch_changes_what_it_names_and_nothing_else(run: ViewPage) -> None:
     run.snapshot(run_state(steps=keyed_by([step(0, "plan"), step(1, "search", "running")], "key")))
     run.patch(set={"steps": {"k1": step(1, "search"), "k2": step(2, "read", "running")}})
     assert [
@@ -77,7 +77,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(run: Face) -> None:
     assert run.page.locator(".sk-step").count() == 2
 
 
-def test_a_gap_is_answered_with_one_hello_and_only_a_snapshot_helps(run: Face) -> None:
+def test_a_gap_is_answered_with_one_hello_and_only_a_snapshot_helps(run: ViewPage) -> None:
     run.snapshot(run_state())
     run.n += 1  # one is lost
     for _ in range(3):
@@ -89,7 +89,7 @@ def test_a_gap_is_answered_with_one_hello_and_only_a_snapshot_helps(run: Face) -
     assert run.page.get_by_text("Writing").count() == 1
 
 
-def test_text_that_does_not_fit_what_is_there_is_a_gap(run: Face) -> None:
+def test_text_that_does_not_fit_what_is_there_is_a_gap(run: ViewPage) -> None:
     run.snapshot(run_state())
     run.patch(text={"writer": [0, "Smile 😀 and "]})
     run.patch(text={"writer": [12, "go on"]})  # counted in code points
@@ -107,7 +107,7 @@ def test_a_view_redraws_only_what_its_selector_changed(chrome: Any) -> None:
       store.select((s) => [s.run.cost, s.sources], count("pair"), signal);
       store.select((s) => s.steps.k0, count("one"), signal);
     """)
-    with face(chrome, "run", code=code) as run:
+    with view_page(chrome, "run", code=code) as run:
         state = run_state(steps=keyed_by([step(0, "a"), step(1, "b")], "key"))
         run.snapshot(state)
         assert run.page.evaluate("window.counts") == {"word": 1, "steps": 1, "pair": 1, "one": 1}
@@ -121,7 +121,7 @@ def test_a_view_redraws_only_what_its_selector_changed(chrome: Any) -> None:
 
 
 def test_many_messages_in_one_frame_are_drawn_once(chrome: Any) -> None:
-    with face(
+    with view_page(
         chrome,
         "run",
         code=probe(
@@ -151,7 +151,7 @@ def probe(draw: str) -> str:
 # ---- what a person does stays ------------------------------------------------------------------------------------------------
 
 
-def test_focus_and_what_is_typed_survive_updates(run: Face) -> None:
+def test_focus_and_what_is_typed_survive_updates(run: ViewPage) -> None:
     run.snapshot(asking(approval(PLAN), steps=keyed_by([step(0, "plan", "running")], "key")))
     field = run.page.get_by_label("Steer the run")
     field.fill("look at clay too")
@@ -167,7 +167,7 @@ def test_focus_and_what_is_typed_survive_updates(run: Face) -> None:
     assert now == ["Steer the run", "look at clay too", 5]
 
 
-def test_a_selection_in_text_that_grows_stays(run: Face) -> None:
+def test_a_selection_in_text_that_grows_stays(run: ViewPage) -> None:
     run.snapshot(run_state(texts={"a": {"by": "a", "text": "Three field trials", "at": 0}}))
     run.page.evaluate(
         "() => { const node = document.querySelector('.sk-words').firstChild;"
@@ -184,7 +184,7 @@ def test_keyed_children_keep_their_elements_and_the_focus_in_another_order(chrom
       root.append(box);
       window.order = (names) => keyed(box, names, String, (name) => h("input", {type: "text", value: name}), () => {});
     """)
-    with face(chrome, "run", code=code) as run:
+    with view_page(chrome, "run", code=code) as run:
         run.snapshot(run_state())
         run.page.evaluate(
             "() => { order(['a', 'b', 'c', 'd']); box = document.querySelectorAll('input');"
@@ -210,7 +210,7 @@ def test_a_view_that_throws_shows_a_card_reports_the_error_and_can_be_drawn_agai
       store.select((s) => s.run.word, (word) => { if (word === "Bad") throw new Error("in an update"); }, signal);
       root.append(button("Press", () => { throw new Error("in a handler"); }));
     """)
-    with face(chrome, "run", code=code) as run:
+    with view_page(chrome, "run", code=code) as run:
         run.snapshot(run_state())
         card = run.page.get_by_role("alert")
         assert "This view stopped." in card.inner_text() and "no such thing" in card.inner_text()
@@ -235,7 +235,7 @@ def test_a_view_that_throws_shows_a_card_reports_the_error_and_can_be_drawn_agai
         ]
 
 
-def test_a_fault_in_one_part_leaves_the_others_as_they_are(run: Face) -> None:
+def test_a_fault_in_one_part_leaves_the_others_as_they_are(run: ViewPage) -> None:
     run.snapshot(asking(approval(PLAN), steps={"k0": None}))  # a step that cannot be
     assert run.page.get_by_role("alert").count() == 1
     assert run.page.get_by_role("button", name="Approve", exact=True).is_enabled()
@@ -245,7 +245,7 @@ def test_a_fault_in_one_part_leaves_the_others_as_they_are(run: Face) -> None:
 # ---- the run's own controls ----------------------------------------------------------------------------------------------------
 
 
-def test_a_working_run_offers_pause_finish_now_cancel_and_a_line_to_steer(run: Face) -> None:
+def test_a_working_run_offers_pause_finish_now_cancel_and_a_line_to_steer(run: ViewPage) -> None:
     run.snapshot(run_state())
     assert names(run) == ["Pause", "Finish now", "Cancel", "Send"]
     click(run, "Pause")
@@ -266,7 +266,7 @@ def test_a_working_run_offers_pause_finish_now_cancel_and_a_line_to_steer(run: F
     assert run.page.get_by_label("Steer the run").input_value() == ""
 
 
-def test_cancel_asks_once_more_in_place(run: Face) -> None:
+def test_cancel_asks_once_more_in_place(run: ViewPage) -> None:
     run.snapshot(run_state())
     click(run, "Cancel")
     assert not run.sent("do")
@@ -281,7 +281,7 @@ def test_cancel_asks_once_more_in_place(run: Face) -> None:
 
 @pytest.mark.parametrize("status", ["paused", "failed", "crashed", "cancelled"])
 def test_a_run_that_stands_still_offers_resume_and_says_how_to_go_on(
-    run: Face, status: str
+    run: ViewPage, status: str
 ) -> None:
     trouble = {
         "heading": "It stopped",
@@ -306,7 +306,7 @@ def test_a_run_that_stands_still_offers_resume_and_says_how_to_go_on(
     run.page.get_by_text("Somebody else executes it.").wait_for()
 
 
-def test_time_ticks_while_a_run_works(run: Face) -> None:
+def test_time_ticks_while_a_run_works(run: ViewPage) -> None:
     run.snapshot(run_state(started=NOW - 10_000))
     timer = run.page.get_by_role("timer")
     before = timer.inner_text()
@@ -315,7 +315,7 @@ def test_time_ticks_while_a_run_works(run: Face) -> None:
     )
 
 
-def test_states_are_said_in_words_and_politely(run: Face) -> None:
+def test_states_are_said_in_words_and_politely(run: ViewPage) -> None:
     run.snapshot(run_state())
     live = run.page.locator("[aria-live=polite]", has_text="Reading")
     assert live.count() == 1
@@ -329,7 +329,7 @@ def test_states_are_said_in_words_and_politely(run: Face) -> None:
 # ---- steps and texts -----------------------------------------------------------------------------------------------------------
 
 
-def test_few_steps_are_all_there_with_why_and_tries(run: Face) -> None:
+def test_few_steps_are_all_there_with_why_and_tries(run: ViewPage) -> None:
     rows = [
         step(0, "plan"),
         step(1, "read", "failed", depth=1, tries="3 tries", why="Server answered 503"),
@@ -342,7 +342,7 @@ def test_few_steps_are_all_there_with_why_and_tries(run: Face) -> None:
 
 
 def test_five_thousand_steps_are_drawn_well_under_a_second_and_those_to_look_at_are_a_click_away(
-    run: Face,
+    run: ViewPage,
 ) -> None:
     rows = [
         step(
@@ -384,7 +384,7 @@ def test_a_list_of_a_hundred_thousand_rows_keeps_few_of_them_in_the_page(chrome:
       window.list = virtual(box, {row: 24, count: () => window.total ?? 100000, label: "Rows",
         draw: (i, el) => { window.drawn_rows++; text(el, `row ${i}`); }});
     """)
-    with face(chrome, "run", code=code) as run:
+    with view_page(chrome, "run", code=code) as run:
         run.snapshot(run_state())
         rows = run.page.get_by_role("listitem")
         assert rows.count() < 40
@@ -408,7 +408,7 @@ def test_a_list_of_a_hundred_thousand_rows_keeps_few_of_them_in_the_page(chrome:
         assert run.page.evaluate("() => window.drawn_rows") < 300
 
 
-def test_at_most_four_texts_are_shown_and_their_end_is_in_sight(run: Face) -> None:
+def test_at_most_four_texts_are_shown_and_their_end_is_in_sight(run: ViewPage) -> None:
     texts = {by: {"by": by, "text": "word " * 400, "at": 0} for by in "abcdef"}
     run.snapshot(run_state(texts=texts))
     assert run.page.locator(".sk-writer").count() == 4
@@ -421,7 +421,7 @@ def test_at_most_four_texts_are_shown_and_their_end_is_in_sight(run: Face) -> No
 
 @pytest.mark.timeout(60)
 def test_two_thousand_tokens_a_second_in_ten_panes_leave_the_page_idle_most_of_the_time(
-    run: Face,
+    run: ViewPage,
 ) -> None:
     session = run.page.context.new_cdp_session(run.page)
     # processor time: a busy machine does not count
@@ -454,7 +454,9 @@ def test_two_thousand_tokens_a_second_in_ten_panes_leave_the_page_idle_most_of_t
 # ---- when the kernel goes ------------------------------------------------------------------------------------------------------
 
 
-def test_when_sending_fails_everything_is_read_only_until_the_kernel_is_heard(run: Face) -> None:
+def test_when_sending_fails_everything_is_read_only_until_the_kernel_is_heard(
+    run: ViewPage,
+) -> None:
     run.snapshot(asking(approval(PLAN)))
     run.page.evaluate("() => { window.broken = true; }")
     click(run, "Approve")
@@ -470,7 +472,7 @@ def test_when_sending_fails_everything_is_read_only_until_the_kernel_is_heard(ru
 
 
 def test_fifteen_seconds_of_silence_mean_that_the_kernel_is_gone_and_beats_prevent_that(
-    run: Face,
+    run: ViewPage,
 ) -> None:
     run.page.clock.install()
     run.page.evaluate(
@@ -491,7 +493,7 @@ def test_fifteen_seconds_of_silence_mean_that_the_kernel_is_gone_and_beats_preve
     assert not run.page.get_by_text("Kernel gone").count()
 
 
-def test_a_closed_workbench_is_called_that_and_not_a_kernel_that_is_gone(run: Face) -> None:
+def test_a_closed_workbench_is_called_that_and_not_a_kernel_that_is_gone(run: ViewPage) -> None:
     run.snapshot(asking(approval(PLAN)))
     run.give("closed")
     assert run.page.get_by_text("Workbench closed: read only").is_visible()
@@ -501,7 +503,7 @@ def test_a_closed_workbench_is_called_that_and_not_a_kernel_that_is_gone(run: Fa
 
 
 def test_a_view_that_comes_when_the_workbench_is_closed_leaves_the_place_to_what_is_kept(
-    run: Face,
+    run: ViewPage,
 ) -> None:
     run.give("closed")
     assert run.page.get_by_text("Workbench closed: read only").is_visible()
@@ -509,7 +511,9 @@ def test_a_view_that_comes_when_the_workbench_is_closed_leaves_the_place_to_what
     assert len(run.sent("hello")) == 1, "it asks no more"
 
 
-def test_a_run_that_ended_with_a_no_offers_nothing_that_would_end_there_again(run: Face) -> None:
+def test_a_run_that_ended_with_a_no_offers_nothing_that_would_end_there_again(
+    run: ViewPage,
+) -> None:
     trouble = {"heading": "No.", "text": "", "where": "", "next": "", "soft": False, "final": True}
     run.snapshot(run_state(status="failed", word="Failed", sign="✕", colour="bad", trouble=trouble))
     assert not run.page.get_by_role("button", name="Resume", exact=True).count()
@@ -524,7 +528,7 @@ def run_bundle() -> str:
 # ---- the notebook around it ------------------------------------------------------------------------------------------------------
 
 
-def test_plain_keys_stay_in_the_view_and_combinations_leave_it(run: Face) -> None:
+def test_plain_keys_stay_in_the_view_and_combinations_leave_it(run: ViewPage) -> None:
     run.snapshot(run_state())
     run.page.get_by_role("button", name="Pause").focus()
     for key in ("a", "r", "d", "M", "Escape", "ArrowDown"):
@@ -544,7 +548,7 @@ def test_kept_static_views_of_the_run_are_hidden_while_the_live_one_is_there(chr
         '<div class="jp-OutputArea-child" id="kept"><div data-kept="0199b8a2-7c1e">old</div></div>'
     )
     extra = output + '<div data-kept="another" id="other">x</div>'
-    with face(chrome, "run", extra=extra) as run:
+    with view_page(chrome, "run", extra=extra) as run:
         assert run.page.locator("#kept").is_visible()
         run.snapshot(run_state())
         assert run.page.locator("#kept").is_hidden() and run.page.locator("#other").is_visible()
@@ -554,7 +558,7 @@ def test_kept_static_views_of_the_run_are_hidden_while_the_live_one_is_there(chr
         assert run.sent("bye") == [{"kind": "bye"}]
 
 
-def test_what_others_wrote_stays_text(run: Face) -> None:
+def test_what_others_wrote_stays_text(run: ViewPage) -> None:
     rows = [step(0, HOSTILE, "failed", why=HOSTILE)]
     trouble = {
         "heading": HOSTILE,
@@ -592,7 +596,7 @@ def test_attributes_that_run_code_are_refused_and_links_are_safe(chrome: Any) ->
       for (const name of ["onclick", "srcdoc", "src"]) try { h("div", {[name]: "x"}); } catch (error) { window.refused.push(name); }
       root.append(h("a", {href: "javascript:alert(1)"}, "bad"), h("a", {href: "https://example.org"}, "good"));
     """)
-    with face(chrome, "run", code=code) as run:
+    with view_page(chrome, "run", code=code) as run:
         run.snapshot(run_state())
         assert run.page.evaluate("window.refused") == ["onclick", "srcdoc", "src"]
         links = run.page.locator("a").evaluate_all(
@@ -649,7 +653,7 @@ def test_words_stand_out_and_nothing_overflows_in_both_themes_and_widths(
             "web": {"source": "web", "i": 0, "holds": "", "gave": "nothing", "why": "rate limited"}
         },
     )
-    with face(chrome, "run", theme=theme, width=width, motion="reduce") as run:
+    with view_page(chrome, "run", theme=theme, width=width, motion="reduce") as run:
         run.snapshot(state)
         cards = run.page.get_by_role("region", name="Approval")
         cards.nth(1).get_by_role("button", name="Edit", exact=True).click()
@@ -685,7 +689,7 @@ FOREIGN = {
 }
 
 
-def test_a_run_from_elsewhere_says_so_and_what_it_names_before_it_asks(run: Face) -> None:
+def test_a_run_from_elsewhere_says_so_and_what_it_names_before_it_asks(run: ViewPage) -> None:
     run.snapshot(run_state(status="paused", foreign=FOREIGN))
     note = run.page.get_by_role("note", name="From elsewhere")
     for named in (
@@ -703,7 +707,9 @@ def test_a_run_from_elsewhere_says_so_and_what_it_names_before_it_asks(run: Face
     assert not note.is_visible()
 
 
-def test_what_a_run_from_elsewhere_names_is_approved_or_rejected_and_not_edited(run: Face) -> None:
+def test_what_a_run_from_elsewhere_names_is_approved_or_rejected_and_not_edited(
+    run: ViewPage,
+) -> None:
     run.snapshot(asking(approval(FOREIGN["names"], ask="open"), foreign=FOREIGN))
     buttons = (
         run.page.get_by_role("region", name="Approval").get_by_role("button").all_inner_texts()

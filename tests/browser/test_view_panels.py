@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from face_kit import NOW, Face, approval, face
-from face_samples import HOSTILE, done, errors, events, inbox, rows
 from lab_kit import browser
+from view_kit import NOW, ViewPage, approval, view_page
+from view_samples import HOSTILE, done, errors, events, inbox, rows
 
 pytestmark = pytest.mark.browser
 
@@ -40,13 +40,13 @@ def chrome(needs_browser: Path) -> Iterator[Any]:
         yield started
 
 
-def showing(opened: Face, state: dict[str, Any]) -> Any:
+def showing(opened: ViewPage, state: dict[str, Any]) -> Any:
     """Delivers a state and returns the page."""
     opened.snapshot(state)
     return opened.page
 
 
-def focused(opened: Face) -> str:
+def focused(opened: ViewPage) -> str:
     """Returns what has the focus: its accessible name, else its text."""
     name: str = opened.page.evaluate(
         "() => document.activeElement.getAttribute('aria-label') ??"
@@ -80,7 +80,7 @@ def task_times(trace: bytes) -> list[float]:
 
 
 def test_list_follows_the_end_until_one_scrolls_up(chrome: Any) -> None:
-    with face(chrome, "events") as opened:
+    with view_page(chrome, "events") as opened:
         page = showing(opened, events())
         listed = page.get_by_role("list", name="Events")
         assert (
@@ -101,7 +101,7 @@ def test_list_follows_the_end_until_one_scrolls_up(chrome: Any) -> None:
 
 
 def test_events_are_filtered_by_words_kind_and_step(chrome: Any) -> None:
-    with face(chrome, "events") as opened:
+    with view_page(chrome, "events") as opened:
         page = showing(opened, events(dropped=700))
         figures = page.locator(".sk-figures")
         assert (
@@ -129,7 +129,7 @@ def test_events_are_filtered_by_words_kind_and_step(chrome: Any) -> None:
 
 
 def test_event_is_opened_by_keyboard_and_its_step_followed(chrome: Any) -> None:
-    with face(chrome, "events") as opened:
+    with view_page(chrome, "events") as opened:
         page = showing(opened, events())
         page.get_by_role("list", name="Events").focus()
         for key in ("ArrowUp", "ArrowUp", "ArrowDown", "PageUp", "Enter"):
@@ -157,7 +157,7 @@ def test_event_is_opened_by_keyboard_and_its_step_followed(chrome: Any) -> None:
 
 @pytest.mark.timeout(180)
 def test_100_000_events_scroll_and_filter_without_long_tasks(chrome: Any) -> None:
-    with face(chrome, "events") as opened:
+    with view_page(chrome, "events") as opened:
         page = showing(opened, events(1, events=[]))
         page.evaluate("() => { window.n = 1 }")
         page.evaluate(FILL, [1, 60_001])
@@ -182,7 +182,7 @@ def test_100_000_events_scroll_and_filter_without_long_tasks(chrome: Any) -> Non
 
 
 def test_inbox_lists_open_questions_under_their_runs_and_folds_the_answered(chrome: Any) -> None:
-    with face(chrome, "inbox") as opened:
+    with view_page(chrome, "inbox") as opened:
         page = showing(opened, inbox())
         region = page.get_by_role("region", name="Inbox", exact=True)
         assert (
@@ -209,7 +209,7 @@ def test_inbox_lists_open_questions_under_their_runs_and_folds_the_answered(chro
 
 
 def test_new_question_is_announced_and_an_empty_inbox_says_so(chrome: Any) -> None:
-    with face(chrome, "inbox") as opened:
+    with view_page(chrome, "inbox") as opened:
         page = showing(opened, {"approvals": {}, "runs": {}})
         assert "Nothing waits for you" in page.locator("#cell").inner_text()
         opened.patch(set={"approvals": {"a1": approval({"n": 1}, id="a1")}})
@@ -219,7 +219,7 @@ def test_new_question_is_announced_and_an_empty_inbox_says_so(chrome: Any) -> No
 
 
 def test_answer_given_in_the_inbox_is_seen_before_its_card_goes(chrome: Any) -> None:
-    with face(chrome, "inbox") as opened:
+    with view_page(chrome, "inbox") as opened:
         page = showing(opened, inbox())
         page.locator('[data-approval="a2"]').get_by_role("button", name="Approve").click()
         assert opened.sent("do")[-1]["approval"] == "a2"
@@ -247,7 +247,7 @@ def test_answer_given_in_the_inbox_is_seen_before_its_card_goes(chrome: Any) -> 
 
 
 def test_errors_are_counted_and_open_to_what_to_do(chrome: Any) -> None:
-    with face(chrome, "errors") as opened:
+    with view_page(chrome, "errors") as opened:
         page = showing(opened, errors())
         said = page.get_by_role("region", name="Errors", exact=True).inner_text()
         assert "6 errors" in said and "2 kinds" in said
@@ -273,14 +273,14 @@ def test_errors_are_counted_and_open_to_what_to_do(chrome: Any) -> None:
 
 
 def test_no_errors_are_said_calmly(chrome: Any) -> None:
-    with face(chrome, "errors") as opened:
+    with view_page(chrome, "errors") as opened:
         none = {"total": 0, "unique": 0, "evicted": 0, "by_type": [], "per_minute": []}
         page = showing(opened, {"errors": {}, "stats": none, "recent": []})
         assert page.locator("#cell").inner_text().split() == ["✓", "No", "errors"]
 
 
 def test_sources_say_what_they_gave_what_was_refused_and_why_nothing_came(chrome: Any) -> None:
-    with face(chrome, "sources") as opened:
+    with view_page(chrome, "sources") as opened:
         page = showing(opened, done())
         papers, _, web = (
             page.get_by_role("region", name="Sources", exact=True).locator(".sk-source").all()
