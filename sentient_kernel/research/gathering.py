@@ -268,9 +268,7 @@ class Gathering:
                 )
             )
         for source in dict.fromkeys(one.health.source for one in found if one.health.brought):
-            note = (
-                f"What {source} says was taken from a file that was opened here, and not asked for."
-            )
+            note = f"Answers of {source} come from a file that was opened here, not from requests."
             if note not in self.notes:
                 self.notes.append(note)
         data = {"done": len(found), "total": len(found)}

@@ -42,10 +42,7 @@ _ANYWHERE = "whoever answers"
 """The identity under which the last answer is kept for a replay, which may not know where the model
 was asked.
 """
-BROUGHT = (
-    "Answers of a model were taken from a file that was opened here: nobody here has seen them"
-    " given."
-)
+BROUGHT = "Answers of the model come from a file that was opened here, not from calls made here."
 _TITLES = {
     "clarify": "look for what is unclear",
     "plan": "plan with the model",

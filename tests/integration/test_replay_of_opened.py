@@ -87,7 +87,7 @@ def test_a_report_tells_which_of_its_answers_came_with_an_opened_file(tmp_path: 
             ).result(60)
             assert FALSE in [claim.text for claim in report.claims]
             said = [note for note in report.notes if "a file that was opened here" in note]
-            assert len(said) == 2 and "Answers of a model" in said[0] and "searxng" in said[1], (
+            assert len(said) == 2 and "Answers of the model" in said[0] and "searxng" in said[1], (
                 report.notes
             )
         assert len(web.requests) == before
