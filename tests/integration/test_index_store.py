@@ -172,12 +172,12 @@ HOSTILE = [*(text.replace("|", " ") for text in SMALL), *ODD, *HUGE]
 @pytest.mark.parametrize("query", HOSTILE, ids=lambda query: ascii(query[:12]))
 def test_any_text_may_be_asked(index: Index, query: str) -> None:
     index.put("notes", [doc("a", BEES), doc("b", 'title x NEAR "quoted" AND OR NOT the of and 🐝')])
-    start = time.process_time()
+    start = time.thread_time()
     for passage in index.search(query):
         document = index.document(passage.document)
         assert document is not None
         assert document.text[passage.start : passage.end] == passage.text
-    assert time.process_time() - start < 0.25  # CPU time
+    assert time.thread_time() - start < 0.25  # CPU time
     assert uris(index, "bees dance")[0] == "a"
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 import inspect
 import random
 import re
-import time
 
 import pytest
+from cpu_kit import cpu_seconds
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -323,12 +323,8 @@ def test_any_mixture_of_marks_is_rendered(lines: list[tuple[str, str]]) -> None:
     ids=range(12),
 )
 def test_hostile_docstrings_take_time_in_proportion(doc: str) -> None:
-    def cpu(text: str) -> float:
-        start = time.process_time()
-        render(text)
-        return time.process_time() - start
-
-    assert cpu(doc) < 20 * cpu(doc[: len(doc) // 4]) + 0.5
+    quarter = doc[: len(doc) // 4]
+    assert cpu_seconds(render, doc) < 20 * cpu_seconds(render, quarter) + 0.5
 
 
 def test_words_of_a_docstring_are_kept() -> None:
