@@ -234,6 +234,15 @@ class Notebook:
             f"([name, arguments]) => {IN_APP}.commands.execute(name, arguments)", [name, arguments]
         )
 
+    def show_in(self, theme: str) -> None:
+        """Changes the theme, and waits until JupyterLab's splash is gone.
+
+        A second change within its 0.2 s makes JupyterLab 4.6 take the splash away twice, which it
+        tells as an error of the page, in an empty notebook too.
+        """
+        self.command("apputils:change-theme", theme=theme)
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
+
     def run_all(self) -> None:
         """Runs all cells, as the menu does, and does not wait."""
         self.page.evaluate(f"() => {{ {IN_APP}.commands.execute('notebook:run-all-cells'); }}")

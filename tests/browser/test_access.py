@@ -151,7 +151,7 @@ def press(book: Notebook, *keys: str) -> None:
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_no_view_shuts_anybody_out(book: Notebook, theme: str, tmp_path: Path) -> None:
-    book.command("apputils:change-theme", theme=theme)
+    book.show_in(theme)
     book.page.wait_for_function(
         "(light) => document.body.dataset.jpThemeLight === light", arg=str("Light" in theme).lower()
     )

@@ -120,7 +120,7 @@ def test_tutorial_runs_as_installed_and_its_views_work_on_also_without_their_ker
             "a mark leads to its quote"
         )
         for theme in ("JupyterLab Light", "JupyterLab Dark"):
-            book.command("apputils:change-theme", theme=theme)
+            book.show_in(theme)
             assert report.bounding_box()["width"] > 500
             picture = book.page.screenshot()  # to look at: pytest keeps tmp_path
             assert (tmp_path / f"{theme}.png").write_bytes(picture) > 20_000
