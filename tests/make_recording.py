@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import sentient_kernel as sk
-from sentient_kernel.testing import ModelServer
-from sentient_kernel.testing.models import Asked
+from tests.kits.model_server import Asked, ModelServer
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 RECORDING = NOTEBOOKS / "data" / "recordings" / "far_and_where.run"

@@ -11,8 +11,8 @@ from sentient_kernel.cache import Cache
 from sentient_kernel.settings import Settings
 from sentient_kernel.sources import Passage, Source, open_source
 from sentient_kernel.sources.web.fetch import Outside
-from sentient_kernel.testing import FakeWeb
 from sentient_kernel.transport import Fetcher
+from tests.kits.services_web import ServicesWeb
 
 QUESTION = "How high does the tide rise in the Bay of Fundy?"
 TIDES = (
@@ -31,7 +31,7 @@ NO_WAY = 0
 
 @asynccontextmanager
 async def reaching(
-    web: FakeWeb, home: Path, *, clock: Any = None, **settings: Any
+    web: ServicesWeb, home: Path, *, clock: Any = None, **settings: Any
 ) -> AsyncIterator[Outside]:
     """A way to the web of the test, on the cache of a home folder."""
     chosen = Settings(

@@ -11,14 +11,14 @@ import pytest
 
 from sentient_kernel.clock import SystemClock
 from sentient_kernel.settings import Settings
-from sentient_kernel.testing import FakeWeb
 from sentient_kernel.transport import Fetcher
+from tests.kits.services_web import ServicesWeb
 
 
 @pytest.fixture
-def web() -> Iterator[FakeWeb]:
+def web() -> Iterator[ServicesWeb]:
     """A web of its own for each test."""
-    with FakeWeb() as web:
+    with ServicesWeb() as web:
         yield web
 
 
@@ -35,7 +35,7 @@ class Pauses(SystemClock):
 
 
 def fetcher(
-    web: FakeWeb | None = None,
+    web: ServicesWeb | None = None,
     *,
     answers: Sequence[Sequence[str]] = (),
     clock: Any = None,

@@ -5,10 +5,8 @@ die on cue.
 their own.
 
     clock.py                time that a test moves
-    models.py               a server that speaks like OpenAI's; model_wire.py writes its answers
-    web.py                  a web of pages and services; web_kit.py holds its pages,
-                            web_search.py and web_scholarly.py answer as services do
-    server.py               a small HTTP server in a thread, for both
+    web.py                  a web of pages and services; web_services.py says what they answer
+    server.py               a small HTTP server in a thread, for it
     chaos.py                a process that dies at a named point
     journal_conformance.py  the promises of a journal
 """
@@ -18,16 +16,6 @@ from __future__ import annotations
 from sentient_kernel.models.scripted import ScriptedModel
 from sentient_kernel.testing.chaos import ChaosMonkey
 from sentient_kernel.testing.clock import FakeClock
-from sentient_kernel.testing.models import Asked, Fault, ModelServer, Said
 from sentient_kernel.testing.web import FakeWeb
 
-__all__ = [
-    "Asked",
-    "ChaosMonkey",
-    "FakeClock",
-    "FakeWeb",
-    "Fault",
-    "ModelServer",
-    "Said",
-    "ScriptedModel",
-]
+__all__ = ["ChaosMonkey", "FakeClock", "FakeWeb", "ScriptedModel"]

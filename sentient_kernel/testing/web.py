@@ -1,5 +1,5 @@
-"""A web for tests: pages, search services in their real shapes, latencies and faults on cue. Real
-HTTP on this machine.
+"""A web for tests: pages, a search and a Wikipedia in their real shapes, latencies and faults on
+cue. Real HTTP on this machine.
 """
 
 from __future__ import annotations
@@ -8,22 +8,21 @@ import asyncio
 import gzip
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from html import escape
+from itertools import repeat
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sentient_kernel.testing.server import HttpRequest, Server, head
-from sentient_kernel.testing.web_kit import Article, HttpReply, Paper, html
-from sentient_kernel.testing.web_scholarly import SERVICES as SCHOLARLY
-from sentient_kernel.testing.web_search import KEY, SERVICES
+from sentient_kernel.testing.web_services import SERVICES, Article, HttpReply, html
 
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["Article", "FakeWeb", "HttpRequest", "Paper"]
+__all__ = ["FakeWeb"]
 
 FaultKind = Literal[
     "status",
@@ -73,9 +72,10 @@ class FakeWeb(Server):
     """Serves pages and search services, counts what it was asked, and misbehaves where it is told
     to.
 
-    Its services stand at ``/searxng``, ``/tavily``, ``/brave``, ``/wikipedia``, ``/arxiv/api``,
-    ``/openalex``, ``/crossref`` and ``/pubmed``; :attr:`settings` points a workbench to them. They
-    find what :meth:`article`, :meth:`wiki` and :meth:`paper` added.
+    A SearXNG stands at ``/searxng`` and finds what :meth:`article` added; a Wikipedia stands at
+    ``/wikipedia`` and finds what :meth:`wiki` added. :attr:`settings` points every service of a
+    workbench here, so that a test reaches nothing else; those without an answer say 404. Services
+    of your own go into :attr:`services`.
 
     Args:
         latency: Seconds before each answer, or seconds by the beginning of a path (the longest one
@@ -107,8 +107,10 @@ class FakeWeb(Server):
         self.requests: list[HttpRequest] = []
         """Every request, in the order of arrival."""
         self.most_at_once = 0
-        self.texts: list[Article] = []
-        self.papers: list[Paper] = []
+        self.articles: list[Article] = []
+        self.wikipedia: list[Article] = []
+        self.services = dict(SERVICES)
+        """What answers, by the first part of a path."""
         self._seed = seed
         self._at_once = 0
         self._pages: dict[str, HttpReply] = {}
@@ -131,9 +133,7 @@ class FakeWeb(Server):
             "allow_hosts": (self.host,),
             "searxng_url": f"{self.url}/searxng",
             "tavily_url": f"{self.url}/tavily",
-            "tavily_api_key": KEY,
             "brave_url": f"{self.url}/brave",
-            "brave_api_key": KEY,
             "wikipedia_url": f"{self.url}/wikipedia",
             "arxiv_url": f"{self.url}/arxiv/api",
             "openalex_url": f"{self.url}/openalex",
@@ -188,7 +188,7 @@ class FakeWeb(Server):
         """
         injected = _ORDERS if orders is True else orders or ""
         found = Article(path, title, text, author, date, licence, injected)
-        self.texts.append(found)
+        self.articles.append(found)
         return self.page(path, html(found))
 
     def wiki(self, title: str, text: str, *, disambiguation: bool = False) -> str:
@@ -197,23 +197,10 @@ class FakeWeb(Server):
         Returns:
             Its URL.
         """
-        found = Article(
-            f"/wikipedia/wiki/{title.replace(' ', '_')}",
-            title,
-            text,
-            wiki=True,
-            disambiguation=disambiguation,
-        )
-        self.texts.append(found)
-        return self.page(found.path, html(found))
-
-    def paper(self, title: str, abstract: str, **more: Any) -> Paper:
-        """Adds a paper to arXiv, OpenAlex, Crossref and PubMed; ``more`` are fields of
-        :class:`Paper`.
-        """
-        found = Paper(title=title, abstract=abstract, number=len(self.papers) + 1, **more)
-        self.papers.append(found)
-        return found
+        path = f"/wikipedia/wiki/{title.replace(' ', '_')}"
+        found = Article(path, title, text, disambiguation=disambiguation)
+        self.wikipedia.append(found)
+        return self.page(path, html(found))
 
     def redirect(self, path: str, to: str, *, status: int = 302) -> str:
         """Puts a redirect at a path.
@@ -285,28 +272,29 @@ class FakeWeb(Server):
             reply = self._pages.get(request.path) or self._of_service(request)
             if fault is not None:
                 return await _misbehave(fault, reply, reader, writer)
-            writer.write(
-                head(
-                    reply.status,
-                    {
-                        "content-type": reply.kind,
-                        "content-length": str(len(reply.body)),
-                        **reply.headers,
-                    },
-                )
-                + reply.body
-            )
-            await writer.drain()
+            await _send(writer, reply.status, reply.kind, reply.body, reply.headers)
             return True
         finally:
             self._at_once -= 1
 
     def _of_service(self, request: HttpRequest) -> HttpReply:
         """Answers for the service that a path belongs to; 404 for every other path."""
-        service, _, rest = request.path.lstrip("/").partition("/")
-        answers = SERVICES.get(service) or SCHOLARLY.get(service)
-        found = answers(self, request, rest) if answers else None
+        name, _, rest = request.path.lstrip("/").partition("/")
+        service = self.services.get(name)
+        found = service(self, request, rest) if service else None
         return found or HttpReply(b"<html><body><h1>Not Found</h1></body></html>", "text/html", 404)
+
+
+async def _send(
+    writer: asyncio.StreamWriter,
+    status: int,
+    kind: str,
+    body: bytes,
+    more: Mapping[str, str] | None = None,
+) -> None:
+    length = {"content-type": kind, "content-length": str(len(body))}
+    writer.write(head(status, {**length, **(more or {})}) + body)
+    await writer.drain()
 
 
 async def _misbehave(
@@ -317,60 +305,48 @@ async def _misbehave(
         await reader.read()  # until the caller goes
     elif fault.kind == "reset":
         writer.transport.abort()
-    elif fault.kind == "status":
-        writer.write(
-            head(
-                fault.status, {"content-type": "text/plain", "content-length": "5", **fault.headers}
-            )
-            + b"fault"
-        )
     elif fault.kind == "cut":
         body = reply.body or b"half"
-        writer.write(
-            head(200, {"content-type": reply.kind, "content-length": str(2 * len(body))}) + body
-        )
-    elif fault.kind == "drip":
-        writer.write(head(200, {"content-type": reply.kind, "transfer-encoding": "chunked"}))
-        while not writer.is_closing():
-            writer.write(b"1\r\n.\r\n")
+        await _send(writer, 200, reply.kind, body, {"content-length": str(2 * len(body))})
+    elif fault.kind in ("drip", "headers", "big"):
+        for piece in _endless(fault.kind, reply):
+            if writer.is_closing():
+                break
+            writer.write(piece)
             await writer.drain()
-            await asyncio.sleep(0.005)
-    elif fault.kind == "headers":
-        writer.write(b"HTTP/1.1 200 -\r\n")
-        while not writer.is_closing():
-            writer.write(b"x-more: " + b"y" * 1_000 + b"\r\n")
-            await writer.drain()
-            await asyncio.sleep(0)
-    elif fault.kind == "big":
-        writer.write(head(200, {"content-type": reply.kind, "transfer-encoding": "chunked"}))
-        for _ in range(BIG // 50_000):
-            writer.write(b"c350\r\n" + b"big " * 12_500 + b"\r\n")
-            await writer.drain()
-        writer.write(b"0\r\n\r\n")
+            await asyncio.sleep(0.005 if fault.kind == "drip" else 0)
     else:
-        data, more = _spoiled(fault.kind, reply)
-        kind = "text/html" if fault.kind == "not_json" else reply.kind
-        writer.write(
-            head(200, {"content-type": kind, "content-length": str(len(data)), **more}) + data
-        )
-        await writer.drain()
+        await _send(writer, *_spoiled(fault, reply))
         return True
-    await writer.drain()
-    return fault.kind in ("status", "big")
+    return fault.kind == "big"
 
 
-def _spoiled(kind: FaultKind, reply: HttpReply) -> tuple[bytes, dict[str, str]]:
-    """Returns a body that is whole and wrong, and its headers."""
-    if kind == "bomb":
-        return _bomb(), {"content-encoding": "gzip"}
-    if kind == "not_utf8":
-        return b"<p>caf\xe9 \xff\xfe \xed\xa0\x80 \xc0\xaf</p>" + reply.body, {}
-    if kind == "cut_json":
-        return reply.body[: len(reply.body) // 2], {}
-    if kind == "cut_gzip":
-        packed = gzip.compress(reply.body)
-        return packed[: len(packed) - 12], {"content-encoding": "gzip"}
-    return b"<html><body>Down for maintenance</body></html>", {}
+def _endless(kind: FaultKind, reply: HttpReply) -> Iterator[bytes]:
+    """Yields an answer that is too long: a byte at a time, of headers, or of 50 MB."""
+    if kind == "headers":
+        yield b"HTTP/1.1 200 -\r\n"
+        yield from repeat(b"x-more: " + b"y" * 1_000 + b"\r\n")
+    yield head(200, {"content-type": reply.kind, "transfer-encoding": "chunked"})
+    if kind == "drip":
+        yield from repeat(b"1\r\n.\r\n")
+    yield from repeat(b"c350\r\n" + b"big " * 12_500 + b"\r\n", BIG // 50_000)
+    yield b"0\r\n\r\n"
+
+
+def _spoiled(fault: _Fault, reply: HttpReply) -> tuple[int, str, bytes, Mapping[str, str]]:
+    """Returns an answer that is whole and wrong: its status, content type, body and headers."""
+    if fault.kind == "status":
+        return fault.status, "text/plain", b"fault", fault.headers
+    if fault.kind == "bomb":
+        return 200, reply.kind, _bomb(), {"content-encoding": "gzip"}
+    if fault.kind == "not_utf8":
+        body = b"<p>caf\xe9 \xff\xfe \xed\xa0\x80 \xc0\xaf</p>" + reply.body
+        return 200, reply.kind, body, {}
+    if fault.kind == "cut_json":
+        return 200, reply.kind, reply.body[: len(reply.body) // 2], {}
+    if fault.kind == "cut_gzip":
+        return 200, reply.kind, gzip.compress(reply.body)[:-12], {"content-encoding": "gzip"}
+    return 200, "text/html", b"<html><body>Down for maintenance</body></html>", {}
 
 
 @cache

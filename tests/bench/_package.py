@@ -32,7 +32,8 @@ WHERE = {
     "sentient_kernel.redaction": ("Redactor",),
     "sentient_kernel.sources.base": ("Document", "Passage"),
     "sentient_kernel.sources.local.packages": ("PackagesSource",),
-    "sentient_kernel.testing": ("FakeWeb", "ModelServer"),
+    "sentient_kernel.testing": ("FakeWeb",),
+    "tests.kits.model_server": ("ModelServer",),
 }
 
 

@@ -20,9 +20,9 @@ import lives
 
 import sentient_kernel as sk
 from sentient_kernel.cache import Cache, Hit, Key
-from sentient_kernel.testing import FakeWeb, Fault, ModelServer
-from sentient_kernel.testing.models import Asked
+from sentient_kernel.testing import FakeWeb
 from tests.bench.research import build, say
+from tests.kits.model_server import Asked, Fault, ModelServer
 
 MODEL = "openai:scripted-1"
 

@@ -20,7 +20,7 @@ import sentient_kernel as sk
 from sentient_kernel.cli import terminal
 from sentient_kernel.cli.main import DONE, FAILED, NOTHING, USAGE, WAITING
 from sentient_kernel.engine.engine import Engine
-from sentient_kernel.testing import ModelServer
+from tests.kits.model_server import ModelServer
 
 
 @pytest.fixture

@@ -17,14 +17,16 @@ import pytest
 
 from sentient_kernel.settings import Settings
 from sentient_kernel.testing import FakeWeb
+from sentient_kernel.testing.web_services import HttpReply
+from tests.kits.services_web import ServicesWeb
 
 TIDES = "The moon pulls the sea twice a day.\n\nThe sun pulls it as well, though less."
 ABSTRACT = "The moon pulls the sea. Spring tides follow the full moon & the new."
 
 
 @pytest.fixture
-def web() -> Iterator[FakeWeb]:
-    with FakeWeb() as web:
+def web() -> Iterator[ServicesWeb]:
+    with ServicesWeb() as web:
         web.article(
             "/tides",
             "Tides",
@@ -69,7 +71,7 @@ def value(*args: Any, **kwargs: Any) -> Any:
     return json.loads(body)
 
 
-def test_settings_point_to_every_service(web: FakeWeb) -> None:
+def test_settings_point_to_every_service(web: ServicesWeb) -> None:
     settings = Settings(_env_file=None, **web.settings)
     assert settings.allow_hosts == (web.host,)
     for url in (
@@ -83,7 +85,7 @@ def test_settings_point_to_every_service(web: FakeWeb) -> None:
         assert url is not None and url.startswith(web.url)
 
 
-def test_searxng_gives_json_only_where_it_is_switched_on(web: FakeWeb) -> None:
+def test_searxng_gives_json_only_where_it_is_switched_on(web: ServicesWeb) -> None:
     found = value(f"{web.url}/searxng/search", q="moon sea", format="json")
     assert [(r["url"], r["title"], r["publishedDate"]) for r in found["results"]] == [
         (f"{web.url}/tides", "Tides", "2024-05-06T00:00:00")
@@ -100,7 +102,7 @@ def test_searxng_gives_json_only_where_it_is_switched_on(web: FakeWeb) -> None:
     assert status == 403 and b"<h1>Forbidden</h1>" in body
 
 
-def test_tavily_wants_a_key_and_sends_whole_pages_only_when_asked(web: FakeWeb) -> None:
+def test_tavily_wants_a_key_and_sends_whole_pages_only_when_asked(web: ServicesWeb) -> None:
     url, key = (
         f"{web.url}/tavily/search",
         {"Authorization": f"Bearer {web.settings['tavily_api_key']}"},
@@ -120,7 +122,7 @@ def test_tavily_wants_a_key_and_sends_whole_pages_only_when_asked(web: FakeWeb) 
     )
 
 
-def test_brave_leaves_the_web_out_when_nothing_was_found(web: FakeWeb) -> None:
+def test_brave_leaves_the_web_out_when_nothing_was_found(web: ServicesWeb) -> None:
     url, key = (
         f"{web.url}/brave/res/v1/web/search",
         {"X-Subscription-Token": web.settings["brave_api_key"]},
@@ -130,36 +132,35 @@ def test_brave_leaves_the_web_out_when_nothing_was_found(web: FakeWeb) -> None:
     assert "web" not in value(url, q="zebra", headers=key)
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_wikipedia_searches_extracts_and_says_what_is_a_disambiguation(
-    web: FakeWeb, version: int
-) -> None:
+def test_wikipedia_searches_extracts_and_says_what_is_a_disambiguation(web: ServicesWeb) -> None:
     url = f"{web.url}/wikipedia/w/api.php"
-    common = {"action": "query", "format": "json", "formatversion": version}
+    common = {"action": "query", "format": "json", "formatversion": 2}
     hits = value(url, list="search", srsearch="moon", **common)["query"]["search"]
-    assert {hit["title"] for hit in hits} == {
-        "Tide",
-        "Moon (disambiguation)",
-    } and "searchmatch" in hits[0]["snippet"]
-    pages = value(
-        url, prop="extracts|info|pageprops", titles="Tide|Moon (disambiguation)|Zebra", **common
-    )["query"]["pages"]
-    tide, moon, zebra = pages if version == 2 else pages.values()
-    assert (
-        tide["extract"] == TIDES
-        and tide["fullurl"].endswith("/wiki/Tide")
-        and "disambiguation" in moon["pageprops"]
-    )
-    assert zebra["missing"] is (True if version == 2 else "") or zebra["missing"] == ""
-    assert value(f"{web.url}/wikipedia/api/rest_v1/page/summary/Tide")["type"] == "standard"
-    assert (
-        value(f"{web.url}/wikipedia/api/rest_v1/page/summary/Moon_(disambiguation)")["type"]
-        == "disambiguation"
-    )
-    assert ask(f"{web.url}/wikipedia/api/rest_v1/page/summary/Zebra")[0] == 404
+    assert {hit["title"] for hit in hits} == {"Tide", "Moon (disambiguation)"}
+    assert "searchmatch" in hits[0]["snippet"]
+    titles = "Tide|Moon (disambiguation)|Zebra"
+    pages = value(url, prop="extracts|info|pageprops", titles=titles, **common)["query"]["pages"]
+    tide, moon, zebra = pages
+    assert tide["extract"] == TIDES
+    assert tide["fullurl"].endswith("/wiki/Tide")
+    assert "disambiguation" in moon["pageprops"]
+    assert zebra["missing"] is True
 
 
-def test_arxiv_is_atom(web: FakeWeb) -> None:
+def test_web_of_the_kit_has_a_search_and_a_wikipedia_and_room_for_more() -> None:
+    with FakeWeb() as web:
+        web.article("/tides", "Tides", TIDES)
+        web.wiki("Tide", TIDES)
+        settings = Settings(_env_file=None, **web.settings)
+        assert settings.arxiv_url.startswith(web.url)
+        (found,) = value(f"{settings.searxng_url}/search", q="moon", format="json")["results"]
+        assert found["title"] == "Tides"
+        assert ask(f"{web.url}/arxiv/api/query")[0] == 404
+        web.services["echo"] = lambda web, request, rest: HttpReply(rest.encode(), "text/plain")
+        assert ask(f"{web.url}/echo/said") == (200, b"said")
+
+
+def test_arxiv_is_atom(web: ServicesWeb) -> None:
     names = {
         "a": "http://www.w3.org/2005/Atom",
         "o": "http://a9.com/-/spec/opensearch/1.1/",
@@ -184,7 +185,7 @@ def test_arxiv_is_atom(web: FakeWeb) -> None:
     ).findall("a:entry", names)
 
 
-def test_openalex_turns_abstracts_inside_out(web: FakeWeb) -> None:
+def test_openalex_turns_abstracts_inside_out(web: ServicesWeb) -> None:
     (work,) = value(f"{web.url}/openalex/works", search="moon")["results"]
     words = {
         place: word for word, places in work["abstract_inverted_index"].items() for place in places
@@ -195,7 +196,7 @@ def test_openalex_turns_abstracts_inside_out(web: FakeWeb) -> None:
     )
 
 
-def test_crossref_wraps_abstracts_in_jats(web: FakeWeb) -> None:
+def test_crossref_wraps_abstracts_in_jats(web: ServicesWeb) -> None:
     (item,) = value(f"{web.url}/crossref/works", query="moon", rows=3)["message"]["items"]
     assert (
         item["abstract"].startswith("<jats:title>")
@@ -210,7 +211,7 @@ def test_crossref_wraps_abstracts_in_jats(web: FakeWeb) -> None:
     assert ask(f"{web.url}/crossref/works/10.1/zebra")[0] == 404
 
 
-def test_pubmed_searches_first_and_fetches_then(web: FakeWeb) -> None:
+def test_pubmed_searches_first_and_fetches_then(web: ServicesWeb) -> None:
     found = value(f"{web.url}/pubmed/esearch.fcgi", db="pubmed", term="moon", retmode="json")[
         "esearchresult"
     ]
@@ -225,7 +226,7 @@ def test_pubmed_searches_first_and_fetches_then(web: FakeWeb) -> None:
     )
 
 
-def test_pages_carry_what_real_ones_do_and_orders_when_asked(web: FakeWeb) -> None:
+def test_pages_carry_what_real_ones_do_and_orders_when_asked(web: ServicesWeb) -> None:
     body = ask(f"{web.url}/tides")[1].decode()
     assert (
         '<meta name="author" content="Ada Example">' in body
@@ -242,7 +243,7 @@ def test_pages_carry_what_real_ones_do_and_orders_when_asked(web: FakeWeb) -> No
     assert ask(f"{web.url}/nowhere")[0] == 404
 
 
-def test_everything_asked_is_counted_and_kept(web: FakeWeb) -> None:
+def test_everything_asked_is_counted_and_kept(web: ServicesWeb) -> None:
     for _ in range(3):
         ask(f"{web.url}/tides", n=1)
     assert (
@@ -254,7 +255,7 @@ def test_everything_asked_is_counted_and_kept(web: FakeWeb) -> None:
 
 def test_requests_are_served_at_once() -> None:
     barrier = threading.Barrier(8)
-    with FakeWeb(latency={"/": 0.05, "/quick": 0.0}) as web, ThreadPoolExecutor(8) as pool:
+    with ServicesWeb(latency={"/": 0.05, "/quick": 0.0}) as web, ThreadPoolExecutor(8) as pool:
 
         def one(_: int) -> int:
             barrier.wait(10)
@@ -265,13 +266,13 @@ def test_requests_are_served_at_once() -> None:
 
 def test_a_fault_strikes_as_often_as_told_and_the_same_requests_for_a_seed() -> None:
     def struck(seed: int) -> list[bool]:
-        with FakeWeb(seed=seed) as web:
+        with ServicesWeb(seed=seed) as web:
             web.page("/a", "x")
             web.fault("/a", "status", share=0.3)
             return [ask(f"{web.url}/a")[0] == 500 for _ in range(60)]
 
     assert struck(1) == struck(1) != struck(2) and 5 < sum(struck(1)) < 35
-    with FakeWeb() as web:
+    with ServicesWeb() as web:
         web.page("/a", "x")
         web.fault("/a", "status", times=2, status=429, headers={"Retry-After": "1"})
         assert [ask(f"{web.url}/a")[0] for _ in range(3)] == [429, 429, 200]
@@ -285,7 +286,7 @@ def test_a_fault_strikes_as_often_as_told_and_the_same_requests_for_a_seed() -> 
 
 def test_it_runs_beside_a_loop_and_leaves_nothing() -> None:
     async def inside() -> int:
-        with FakeWeb() as web:
+        with ServicesWeb() as web:
             web.page("/a", "x")
             return (await asyncio.to_thread(ask, f"{web.url}/a"))[0]
 

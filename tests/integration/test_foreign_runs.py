@@ -42,7 +42,8 @@ from sentient_kernel.events import (
 from sentient_kernel.ids import ApprovalId, RunId, StepKey
 from sentient_kernel.projections.drawing.rows import run_row
 from sentient_kernel.projections.drawing.views import run_html, run_text
-from sentient_kernel.testing import FakeWeb, ModelServer
+from sentient_kernel.testing import FakeWeb
+from tests.kits.model_server import ModelServer
 
 opened_files: list[str] = []
 watched: list[str] = []

@@ -28,7 +28,7 @@ from sentient_kernel.sources.parser.bounds import (
     VALUES,
     bounded,
 )
-from sentient_kernel.testing import FakeWeb
+from tests.kits.services_web import ServicesWeb
 from tests.remote_kit import ABSTRACT, QUESTION, TIDES
 
 LONG = "Fundy tide " * 18_000
@@ -40,8 +40,8 @@ SECONDS = 3.0
 
 
 @pytest.fixture
-def web() -> Iterator[FakeWeb]:
-    with FakeWeb() as web:
+def web() -> Iterator[ServicesWeb]:
+    with ServicesWeb() as web:
         for n in range(3):
             web.paper(
                 f"{LONG} {n}",
@@ -65,7 +65,7 @@ def web() -> Iterator[FakeWeb]:
         yield web
 
 
-def bench(web: FakeWeb, home: Path) -> sk.Workbench:
+def bench(web: ServicesWeb, home: Path) -> sk.Workbench:
     return sk.Workbench(home, settings=Settings(_env_file=None, **web.settings))
 
 
@@ -92,7 +92,7 @@ def check(passage: Passage, document: Document) -> None:
 
 @pytest.mark.parametrize("service", [*PAPERS, *ENGINES, "wikipedia", "page"])
 def test_whatever_a_service_says_is_as_long_as_it_may_be(
-    web: FakeWeb, tmp_path: Path, service: str
+    web: ServicesWeb, tmp_path: Path, service: str
 ) -> None:
     with bench(web, tmp_path) as wb:
         spec = f"{web.url}/tides0" if service == "page" else service
@@ -144,7 +144,7 @@ PLACES = {
 @pytest.mark.parametrize("words", WORDS)
 @pytest.mark.parametrize("service", PLACES)
 def test_what_a_service_says_of_its_error_is_cut(
-    web: FakeWeb, tmp_path: Path, service: str, words: str
+    web: ServicesWeb, tmp_path: Path, service: str, words: str
 ) -> None:
     web.page(
         PLACES[service],

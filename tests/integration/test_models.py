@@ -33,8 +33,9 @@ from sentient_kernel.models.llm import Deadlines, LanguageModel, ModelLimits, op
 from sentient_kernel.models.pricing import Price, priced
 from sentient_kernel.models.provider import build
 from sentient_kernel.settings import Settings
-from sentient_kernel.testing import Asked, Fault, ModelServer, Said, ScriptedModel
+from sentient_kernel.testing import ScriptedModel
 from sentient_kernel.transport import Fetcher
+from tests.kits.model_server import Asked, Fault, ModelServer, Said
 
 KEY = "sk-canary-0123456789abcdef"
 ASK = (
@@ -413,7 +414,7 @@ def test_a_count_of_tokens_that_is_no_number_costs_the_count_and_not_the_answer(
         return json.dumps(value).replace('_tokens": 77', f'_tokens": {said}')
 
     monkeypatch.setattr(
-        "sentient_kernel.testing.model_wire.json", SimpleNamespace(dumps=written, loads=json.loads)
+        "tests.kits.model_wire.json", SimpleNamespace(dumps=written, loads=json.loads)
     )
     for prompt, completion in ((77, 5), (5, 77), (77, 77)):
         with ModelServer(Said(text=TEXT, prompt=prompt, completion=completion)) as server:

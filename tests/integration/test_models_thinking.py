@@ -16,8 +16,8 @@ from sentient_kernel.errors import ModelCut, ModelError, ModelTimedOut, Reasonin
 from sentient_kernel.models.base import MOST_TOKENS
 from sentient_kernel.models.llm import Deadlines, ModelLimits
 from sentient_kernel.models.server_manner import remembered
-from sentient_kernel.testing import Asked, ModelServer, Said
-from sentient_kernel.testing.model_wire import Out
+from tests.kits.model_server import Asked, ModelServer, Said
+from tests.kits.model_wire import Out
 
 __all__ = ["providers"]  # a fixture
 

@@ -13,7 +13,7 @@ from make_recording import say
 from pages_kit import PAGES, ROOT, examples, papers, run_cells
 
 from sentient_kernel.cli.main import main
-from sentient_kernel.testing import ModelServer
+from tests.kits.model_server import ModelServer
 
 WITH_WORDS = [
     page

@@ -14,7 +14,8 @@ from cli_kit import Cli, environment, inside, one_sentence
 from workbench_kit import BEES, QUESTION
 
 import sentient_kernel as sk
-from sentient_kernel.testing import ModelServer, ScriptedModel
+from sentient_kernel.testing import ScriptedModel
+from tests.kits.model_server import ModelServer
 
 NOTHING = {"questions": [], "enough": True, "claims": [], "missing": []}
 RECORDING = Path(__file__).parents[2] / "notebooks" / "data" / "recordings" / "far_and_where.run"

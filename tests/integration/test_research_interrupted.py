@@ -17,8 +17,8 @@ import pytest
 from cli_kit import command, environment
 
 import sentient_kernel as sk
-from sentient_kernel.testing import FakeWeb, Fault, ModelServer
-from sentient_kernel.testing.models import Asked
+from sentient_kernel.testing import FakeWeb
+from tests.kits.model_server import Asked, Fault, ModelServer
 
 QUESTION = "In which town was the inventor of the waggle hive born?"
 HIVE = (

@@ -21,7 +21,8 @@ from sentient_kernel.research.workflow import research_workflow
 from sentient_kernel.sources.base import Document, Health, Passage
 from sentient_kernel.sources.web.base import Service
 from sentient_kernel.sources.web.fetch import Outside
-from sentient_kernel.testing import FakeWeb, ScriptedModel
+from sentient_kernel.testing import ScriptedModel
+from tests.kits.services_web import ServicesWeb
 
 QUESTION = "What is known about the waggle hive?"
 PUBLIC = "The waggle hive was shown at Graz. The waggle hive has glass on two sides."
@@ -65,8 +66,8 @@ class Obeying(ScriptedModel):
 
 
 @pytest.fixture
-def web() -> Iterator[FakeWeb]:
-    with FakeWeb() as served:
+def web() -> Iterator[ServicesWeb]:
+    with ServicesWeb() as served:
         served.article("/hive", "The waggle hive", PUBLIC)
         yield served
 
@@ -80,7 +81,7 @@ def notes(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def bench(web: FakeWeb, tmp_path: Path) -> Iterator[sk.Workbench]:
+def bench(web: ServicesWeb, tmp_path: Path) -> Iterator[sk.Workbench]:
     with sk.Workbench(tmp_path / "home", settings=sk.Settings.load(**web.settings)) as wb:
         yield wb
 
@@ -113,7 +114,7 @@ def waited(bench: sk.Workbench) -> Any:
     return asked
 
 
-def asked_of(web: FakeWeb) -> list[str]:
+def asked_of(web: ServicesWeb) -> list[str]:
     return [request.target for request in list(web.requests)]
 
 
@@ -127,7 +128,7 @@ def test_there_are_eighty_spellings() -> None:
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_no_spelling_of_a_secret_leaves_without_an_approval_that_lists_it(
-    bench: sk.Workbench, web: FakeWeb, notes: Path, name: str
+    bench: sk.Workbench, web: ServicesWeb, notes: Path, name: str
 ) -> None:
     (notes / "notes.txt").write_text(NOTES.format(name=name, secret=SECRETS[name]))
     for way, queries in [(way, queries) for known, way, queries in spellings() if known == name]:
@@ -148,7 +149,7 @@ def test_no_spelling_of_a_secret_leaves_without_an_approval_that_lists_it(
 
 
 def test_what_a_person_agrees_to_goes_out_as_they_edited_it(
-    bench: sk.Workbench, web: FakeWeb, notes: Path
+    bench: sk.Workbench, web: ServicesWeb, notes: Path
 ) -> None:
     run = bench.research(
         QUESTION,
@@ -167,7 +168,7 @@ def test_what_a_person_agrees_to_goes_out_as_they_edited_it(
 
 
 def test_an_empty_list_sends_nothing_and_own_sources_are_searched_all_the_same(
-    bench: sk.Workbench, web: FakeWeb, notes: Path
+    bench: sk.Workbench, web: ServicesWeb, notes: Path
 ) -> None:
     run = bench.research(QUESTION, sources=[notes, "searxng"], model=Obeying(["waggle hive vault"]))
     asked = waiting(run)
@@ -182,7 +183,7 @@ def test_an_empty_list_sends_nothing_and_own_sources_are_searched_all_the_same(
 
 @pytest.mark.parametrize("answer", [["a"] * 2, ["x" * 1_001], [3], "waggle"])
 def test_an_answer_that_is_no_shorter_list_of_searches_is_refused(
-    bench: sk.Workbench, web: FakeWeb, notes: Path, answer: Any
+    bench: sk.Workbench, web: ServicesWeb, notes: Path, answer: Any
 ) -> None:
     run = bench.research(QUESTION, sources=[notes, "searxng"], model=Obeying(["waggle hive vault"]))
     asked = waiting(run)
@@ -193,7 +194,7 @@ def test_an_answer_that_is_no_shorter_list_of_searches_is_refused(
 
 @pytest.mark.parametrize("policy", ["auto", {"fetch": "auto"}])
 def test_auto_is_a_choice_that_the_report_tells(
-    bench: sk.Workbench, web: FakeWeb, notes: Path, policy: Any
+    bench: sk.Workbench, web: ServicesWeb, notes: Path, policy: Any
 ) -> None:
     run = bench.research(
         QUESTION, sources=[notes, "searxng"], model=Obeying(["hive hunter42x"]), approve=policy
@@ -206,7 +207,9 @@ def test_auto_is_a_choice_that_the_report_tells(
 
 
 @pytest.mark.parametrize("policy", ["deny", {"fetch": "deny"}])
-def test_deny_goes_on_without(bench: sk.Workbench, web: FakeWeb, notes: Path, policy: Any) -> None:
+def test_deny_goes_on_without(
+    bench: sk.Workbench, web: ServicesWeb, notes: Path, policy: Any
+) -> None:
     run = bench.research(
         QUESTION, sources=[notes, "searxng"], model=Obeying(["hive hunter42x"]), approve=policy
     )
@@ -219,7 +222,7 @@ def test_deny_goes_on_without(bench: sk.Workbench, web: FakeWeb, notes: Path, po
 
 @pytest.mark.parametrize(("setting", "sent"), [("auto", True), ("deny", False)])
 def test_the_setting_answers_where_nobody_can(
-    web: FakeWeb, notes: Path, tmp_path: Path, setting: str, sent: bool
+    web: ServicesWeb, notes: Path, tmp_path: Path, setting: str, sent: bool
 ) -> None:
     with sk.Workbench(
         tmp_path / "home", settings=sk.Settings.load(**web.settings, approve=setting)
@@ -231,7 +234,7 @@ def test_the_setting_answers_where_nobody_can(
 
 
 def test_each_round_is_one_approval_and_none_is_asked_again(
-    web: FakeWeb, notes: Path, tmp_path: Path
+    web: ServicesWeb, notes: Path, tmp_path: Path
 ) -> None:
     """Also when the run is taken up by another process meanwhile: what was decided is on record."""
     settings = sk.Settings.load(**web.settings)
@@ -257,7 +260,7 @@ def test_each_round_is_one_approval_and_none_is_asked_again(
 
 @pytest.mark.usefixtures("public")
 def test_own_text_that_came_in_between_taints_what_follows(
-    bench: sk.Workbench, web: FakeWeb, tmp_path: Path
+    bench: sk.Workbench, web: ServicesWeb, tmp_path: Path
 ) -> None:
     """Nothing own answers the question; what the model asks for next brings own text, and from
     there on it is asked.
@@ -283,7 +286,7 @@ def test_own_text_that_came_in_between_taints_what_follows(
 @pytest.mark.usefixtures("public")
 @pytest.mark.parametrize("sources", [["searxng"], ["searxng", "wikipedia"], ["searxng", "empty"]])
 def test_nothing_is_asked_where_no_own_text_was_read(
-    bench: sk.Workbench, web: FakeWeb, tmp_path: Path, sources: list[str]
+    bench: sk.Workbench, web: ServicesWeb, tmp_path: Path, sources: list[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "tax.txt").write_text("Receipts of the year before last, in a drawer.")
@@ -304,7 +307,7 @@ def test_nothing_is_asked_where_no_own_text_was_read(
 
 
 def test_nothing_is_asked_where_nothing_leaves(
-    bench: sk.Workbench, web: FakeWeb, notes: Path
+    bench: sk.Workbench, web: ServicesWeb, notes: Path
 ) -> None:
     url = web.page("/page", f"<title>The waggle hive</title><p>{PUBLIC}</p>")
     run = bench.research(QUESTION, sources=[notes, url], model=Obeying(["hive hunter42x"]))
@@ -313,7 +316,7 @@ def test_nothing_is_asked_where_nothing_leaves(
 
 
 def test_plan_and_steering_go_out_without_a_question(
-    bench: sk.Workbench, web: FakeWeb, notes: Path
+    bench: sk.Workbench, web: ServicesWeb, notes: Path
 ) -> None:
     run = bench.research(
         QUESTION, sources=[notes, "searxng"], model=Obeying(planned=["hive of Graz"])
@@ -377,7 +380,7 @@ class Given:
     ],
 )
 def test_an_object_is_ones_own_unless_it_says_it_is_public(
-    bench: sk.Workbench, web: FakeWeb, own: bool | None, elsewhere: Any, asked: bool
+    bench: sk.Workbench, web: ServicesWeb, own: bool | None, elsewhere: Any, asked: bool
 ) -> None:
     mine = Given("mine", OWN, own)
     run = bench.research(QUESTION, sources=[mine, elsewhere], model=Obeying(["hive hunter42x"]))
@@ -392,9 +395,9 @@ def test_an_object_is_ones_own_unless_it_says_it_is_public(
 
 
 @pytest.fixture
-def outside() -> Iterator[FakeWeb]:
+def outside() -> Iterator[ServicesWeb]:
     """Another web, for services that are not one's own."""
-    with FakeWeb() as served:
+    with ServicesWeb() as served:
         served.paper("The waggle hive", "The waggle hive was shown at Graz. It has glass.")
         served.article("/far", "The waggle hive", PUBLIC)
         yield served
@@ -413,12 +416,12 @@ SERVED = {
 
 @pytest.mark.parametrize("service", SERVED)
 def test_what_a_service_of_ones_own_gives_is_ones_own(
-    web: FakeWeb, outside: FakeWeb, tmp_path: Path, service: str
+    web: ServicesWeb, outside: ServicesWeb, tmp_path: Path, service: str
 ) -> None:
     """A wiki, a mirror, a search engine over an intranet: it counts where the text came from, not
     what kind of source gave it.
     """
-    web.texts.clear()
+    web.articles.clear()
     SERVED[service](web)
     settings = sk.Settings.load(**{**web.settings, "arxiv_url": outside.settings["arxiv_url"]})
     with sk.Workbench(tmp_path / "home", settings=settings) as wb:
@@ -439,7 +442,7 @@ def test_what_a_service_of_ones_own_gives_is_ones_own(
 
 
 def test_what_an_engine_found_is_not_sent_to_the_engine(
-    web: FakeWeb, outside: FakeWeb, tmp_path: Path
+    web: ServicesWeb, outside: ServicesWeb, tmp_path: Path
 ) -> None:
     """A page of the intranet is not the engine's: what is searched there, engines of others see."""
     intranet, engine = web, outside
@@ -492,7 +495,7 @@ def test_a_service_is_ones_own_when_its_name_leads_into_ones_network(
         cache.close()
 
 
-def test_a_page_of_ones_own_network_is_ones_own(bench: sk.Workbench, web: FakeWeb) -> None:
+def test_a_page_of_ones_own_network_is_ones_own(bench: sk.Workbench, web: ServicesWeb) -> None:
     url = web.page("/intern", f"<title>The waggle hive</title><article><p>{OWN}</p></article>")
     run = bench.research(QUESTION, sources=[url, "searxng"], model=Obeying(["hive hunter42x"]))
     assert waiting(run).payload == ["hive hunter42x"]
@@ -501,7 +504,7 @@ def test_a_page_of_ones_own_network_is_ones_own(bench: sk.Workbench, web: FakeWe
 
 @pytest.mark.parametrize("field", ["title", "heading", "name"])
 def test_titles_headings_and_file_names_are_own_text_too(
-    bench: sk.Workbench, web: FakeWeb, tmp_path: Path, field: str
+    bench: sk.Workbench, web: ServicesWeb, tmp_path: Path, field: str
 ) -> None:
     folder = tmp_path / "own"
     folder.mkdir()
@@ -520,7 +523,7 @@ def test_titles_headings_and_file_names_are_own_text_too(
     run.cancel()
 
 
-def test_a_run_that_a_tainted_run_starts_is_tainted(bench: sk.Workbench, web: FakeWeb) -> None:
+def test_a_run_that_a_tainted_run_starts_is_tainted(bench: sk.Workbench, web: ServicesWeb) -> None:
     """Who delegates says what it had read; then the question itself is a search that somebody has
     to see.
     """
@@ -549,7 +552,7 @@ def test_a_run_that_a_tainted_run_starts_is_tainted(bench: sk.Workbench, web: Fa
 
 
 def test_a_plan_made_after_own_text_is_searched_for_as_it_was_seen(
-    bench: sk.Workbench, web: FakeWeb
+    bench: sk.Workbench, web: ServicesWeb
 ) -> None:
     """People see the questions of a plan, not what would be searched for instead of them."""
     child = research_workflow(bench.library, bench.models)
@@ -571,7 +574,9 @@ def test_a_plan_made_after_own_text_is_searched_for_as_it_was_seen(
     assert any(carried(target, ["Is it of glass?"]) for target in asked_of(web))
 
 
-def test_a_replay_asks_nobody_as_nothing_leaves(web: FakeWeb, notes: Path, tmp_path: Path) -> None:
+def test_a_replay_asks_nobody_as_nothing_leaves(
+    web: ServicesWeb, notes: Path, tmp_path: Path
+) -> None:
     home = tmp_path / "home"
     with sk.Workbench(home, settings=sk.Settings.load(**web.settings)) as wb:
         wb.research(
@@ -591,11 +596,11 @@ def test_a_replay_asks_nobody_as_nothing_leaves(web: FakeWeb, notes: Path, tmp_p
 
 
 def test_in_a_shell_the_run_waits_and_says_so(
-    web: FakeWeb, notes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    web: ServicesWeb, notes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The model is a server here: what a shell can name."""
     from sentient_kernel.cli.main import main
-    from sentient_kernel.testing.models import ModelServer
+    from tests.kits.model_server import ModelServer
 
     def say(asked: Any) -> Any:
         text = json.dumps([message for message in asked.messages])

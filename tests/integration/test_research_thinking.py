@@ -13,7 +13,8 @@ from hops_kit import TWELVE, Hops, reader
 
 import sentient_kernel as sk
 from sentient_kernel.models.base import Message
-from sentient_kernel.testing import Asked, FakeWeb, ModelServer, Said, ScriptedModel
+from sentient_kernel.testing import FakeWeb, ScriptedModel
+from tests.kits.model_server import Asked, ModelServer, Said
 
 QUESTION = TWELVE[0].question
 

@@ -20,9 +20,9 @@ import pytest
 from canaries_kit import CANARIES, found_below, found_in
 
 import sentient_kernel as sk
-from sentient_kernel.testing import FakeWeb
-from sentient_kernel.testing.model_wire import Asked
-from sentient_kernel.testing.models import ModelServer
+from tests.kits.model_server import ModelServer
+from tests.kits.model_wire import Asked
+from tests.kits.services_web import ServicesWeb
 
 QUESTION = "What is known about the waggle hive?"
 INSTEAD = [
@@ -209,7 +209,7 @@ def echo(asked: Asked) -> Any:
     return {"questions": []}
 
 
-def research(wb: sk.Workbench, web: FakeWeb, place: Path) -> list[Any]:
+def research(wb: sk.Workbench, web: ServicesWeb, place: Path) -> list[Any]:
     """Runs that read own documents, pages that echo keys, and models that do."""
     folder = place / "own"
     folder.mkdir(exist_ok=True)
@@ -244,7 +244,7 @@ def test_no_canary_is_in_anything_that_is_written_or_shown(
     home, out = place / "home", place / "out"
     out.mkdir()
     seen: list[bytes] = []
-    with FakeWeb() as web, ModelServer(echo) as server:
+    with ServicesWeb() as web, ModelServer(echo) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         given = {
             **web.settings,
@@ -425,7 +425,7 @@ def test_a_program_that_dies_of_it_shows_a_traceback_without_it(place: Path) -> 
 
 def test_the_command_line_shows_none(place: Path) -> None:
     """A model's server that refuses the key and repeats it; an address with a key in it."""
-    with ModelServer("no", api_key="another") as server, FakeWeb() as web:
+    with ModelServer("no", api_key="another") as server, ServicesWeb() as web:
         page = web.page("/broken", "no", status=500) + f"?api_key={CANARIES['query']}"
         more = {
             "OPENAI_BASE_URL": server.url,
@@ -546,7 +546,7 @@ def test_what_is_refused_names_the_step_and_the_place(place: Path) -> None:
 
 
 def test_a_source_whose_address_held_a_key_is_added_again_to_go_on(place: Path) -> None:
-    with FakeWeb() as web:
+    with ServicesWeb() as web:
         url = (
             web.page("/hive", "<title>A hive</title><p>The waggle hive is of glass.</p>")
             + f"?token={CANARIES['query']}"

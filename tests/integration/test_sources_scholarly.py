@@ -15,7 +15,8 @@ import sentient_kernel as sk
 from sentient_kernel.errors import NotRecorded, ParseError, ServerBusy, SourceError
 from sentient_kernel.settings import Settings
 from sentient_kernel.sources.web.fetch import Readers
-from sentient_kernel.testing import FakeClock, FakeWeb
+from sentient_kernel.testing import FakeClock
+from tests.kits.services_web import ServicesWeb
 from tests.loop_kit import on_a_loop
 from tests.remote_kit import ABSTRACT, QUESTION, TIDES, opened, reaching, searched
 
@@ -32,8 +33,8 @@ PAPERS = [name for name in SERVICES if name != "wikipedia"]
 
 
 @pytest.fixture
-def web() -> Iterator[FakeWeb]:
-    with FakeWeb() as web:
+def web() -> Iterator[ServicesWeb]:
+    with ServicesWeb() as web:
         web.wiki("Bay of Fundy", TIDES)
         web.wiki(
             "Fundy (disambiguation)", "Fundy may refer to the tide in a bay:", disambiguation=True
@@ -78,7 +79,7 @@ def web() -> Iterator[FakeWeb]:
 )
 @on_a_loop
 async def test_works_come_with_abstract_authors_date_and_doi(
-    web: FakeWeb, tmp_path: Path, service: str, uri: str, more: dict[str, str]
+    web: ServicesWeb, tmp_path: Path, service: str, uri: str, more: dict[str, str]
 ) -> None:
     async with reaching(web, tmp_path) as outside:
         found, source = await searched(outside, service)
@@ -98,7 +99,7 @@ async def test_works_come_with_abstract_authors_date_and_doi(
 
 @on_a_loop
 async def test_an_article_is_read_and_a_disambiguation_page_is_none(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     async with reaching(web, tmp_path) as outside:
         (best, *more), source = await searched(outside, "wikipedia", "tide Fundy bay")
@@ -120,7 +121,7 @@ async def test_an_article_is_read_and_a_disambiguation_page_is_none(
 
 
 @on_a_loop
-async def test_headings_of_an_article_stand_apart(web: FakeWeb, tmp_path: Path) -> None:
+async def test_headings_of_an_article_stand_apart(web: ServicesWeb, tmp_path: Path) -> None:
     web.wiki(
         "Tide mill",
         "A tide mill grinds corn.\n\n\n== History of mills ==\nMills are old.\n\n\n=== Today"
@@ -138,7 +139,9 @@ async def test_headings_of_an_article_stand_apart(web: FakeWeb, tmp_path: Path) 
 
 @pytest.mark.parametrize("service", SERVICES)
 @on_a_loop
-async def test_nothing_found_is_said_as_such(web: FakeWeb, tmp_path: Path, service: str) -> None:
+async def test_nothing_found_is_said_as_such(
+    web: ServicesWeb, tmp_path: Path, service: str
+) -> None:
     async with reaching(web, tmp_path) as outside:
         found, source = await searched(outside, service, "zirconium alloys")
         assert (found, source.health.reason) == (
@@ -150,7 +153,7 @@ async def test_nothing_found_is_said_as_such(web: FakeWeb, tmp_path: Path, servi
 @pytest.mark.parametrize("service", PAPERS)
 @on_a_loop
 async def test_works_without_an_abstract_are_no_evidence(
-    web: FakeWeb, tmp_path: Path, service: str
+    web: ServicesWeb, tmp_path: Path, service: str
 ) -> None:
     async with reaching(web, tmp_path) as outside:
         found, source = await searched(outside, service, "bread")
@@ -163,7 +166,7 @@ async def test_works_without_an_abstract_are_no_evidence(
 @pytest.mark.parametrize("service", SERVICES)
 @on_a_loop
 async def test_the_same_query_again_asks_nothing(
-    web: FakeWeb, tmp_path: Path, service: str
+    web: ServicesWeb, tmp_path: Path, service: str
 ) -> None:
     async with reaching(web, tmp_path) as outside:
         together = await asyncio.gather(*(searched(outside, service) for _ in range(4)))
@@ -179,7 +182,7 @@ async def test_the_same_query_again_asks_nothing(
 
 @on_a_loop
 async def test_pubmed_is_asked_twice_for_numbers_and_for_articles(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     async with reaching(web, tmp_path) as outside:
         await searched(outside, "pubmed")
@@ -194,7 +197,7 @@ async def test_pubmed_is_asked_twice_for_numbers_and_for_articles(
 @pytest.mark.parametrize("service", SERVICES)
 @on_a_loop
 async def test_who_is_busy_is_asked_again_when_it_says(
-    web: FakeWeb, tmp_path: Path, service: str
+    web: ServicesWeb, tmp_path: Path, service: str
 ) -> None:
     path = SERVICES[service][1]
     clock = FakeClock()
@@ -211,7 +214,7 @@ async def test_who_is_busy_is_asked_again_when_it_says(
 @pytest.mark.parametrize("service", SERVICES)
 @on_a_loop
 async def test_who_asks_for_an_hour_is_left_alone(
-    web: FakeWeb, tmp_path: Path, service: str
+    web: ServicesWeb, tmp_path: Path, service: str
 ) -> None:
     web.fault(SERVICES[service][1], "status", status=429, headers={"Retry-After": "3600"})
     async with reaching(web, tmp_path) as outside:
@@ -226,7 +229,7 @@ async def test_who_asks_for_an_hour_is_left_alone(
 @pytest.mark.parametrize("fault", ["not_json", "cut_json", "bomb", "big"])
 @on_a_loop
 async def test_an_answer_that_is_none_is_a_named_error(
-    web: FakeWeb, tmp_path: Path, service: str, fault: Any
+    web: ServicesWeb, tmp_path: Path, service: str, fault: Any
 ) -> None:
     web.fault(SERVICES[service][1], fault)
     async with reaching(web, tmp_path) as outside:
@@ -275,7 +278,7 @@ async def test_an_answer_that_is_none_is_a_named_error(
 )
 @on_a_loop
 async def test_an_answer_of_another_shape_is_no_crash(
-    web: FakeWeb, tmp_path: Path, service: str, path: str, answer: str, said: str
+    web: ServicesWeb, tmp_path: Path, service: str, path: str, answer: str, said: str
 ) -> None:
     web.page(f"/other{path}", answer, kind="application/json")
     async with reaching(web, tmp_path, **{f"{service}_url": f"{web.url}/other"}) as outside:
@@ -288,7 +291,7 @@ async def test_an_answer_of_another_shape_is_no_crash(
 
 
 @on_a_loop
-async def test_an_error_of_arxiv_is_no_work(web: FakeWeb, tmp_path: Path) -> None:
+async def test_an_error_of_arxiv_is_no_work(web: ServicesWeb, tmp_path: Path) -> None:
     entry = (
         "<entry><id>http://arxiv.org/api/errors#x</id><title>Error</title><summary>incorrect id"
         " format</summary></entry>"
@@ -327,7 +330,7 @@ async def test_hostile_xml_is_refused_in_the_child(suffix: str, data: bytes, why
 
 
 def test_several_sources_are_searched_in_one_run_and_cited_in_bibliographies(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     settings = Settings(_env_file=None, **web.settings)
     with sk.Workbench(tmp_path / "home", settings=settings, sources=list(SERVICES)) as wb:

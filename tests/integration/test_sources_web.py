@@ -25,8 +25,8 @@ from sentient_kernel.errors import (
 from sentient_kernel.settings import Settings
 from sentient_kernel.sources.local.parse import ParserLimits
 from sentient_kernel.sources.web.fetch import Readers
-from sentient_kernel.testing import FakeWeb
 from tests.integration.test_parse_hostile import small_pdf
+from tests.kits.services_web import ServicesWeb
 from tests.loop_kit import on_a_loop
 from tests.remote_kit import NO_WAY, QUESTION, TIDES, opened, reaching, searched
 
@@ -35,8 +35,8 @@ LICENCE = "https://creativecommons.org/licenses/by-sa/4.0/"
 
 
 @pytest.fixture
-def web() -> Iterator[FakeWeb]:
-    with FakeWeb() as web:
+def web() -> Iterator[ServicesWeb]:
+    with ServicesWeb() as web:
         web.article(
             "/tides",
             "Tides of Fundy",
@@ -55,7 +55,7 @@ def web() -> Iterator[FakeWeb]:
 @pytest.mark.parametrize("engine", ENGINES)
 @on_a_loop
 async def test_pages_that_an_engine_finds_are_read(
-    web: FakeWeb, tmp_path: Path, engine: str
+    web: ServicesWeb, tmp_path: Path, engine: str
 ) -> None:
     async with reaching(web, tmp_path) as outside:
         (best, *_), source = await searched(outside, engine)
@@ -66,7 +66,7 @@ async def test_pages_that_an_engine_finds_are_read(
 
 @on_a_loop
 async def test_a_page_says_who_wrote_it_when_and_under_which_licence(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     async with reaching(web, tmp_path) as outside:
         (best, *_), source = await searched(outside, web.url + "/tides")
@@ -83,7 +83,7 @@ async def test_a_page_says_who_wrote_it_when_and_under_which_licence(
 
 
 @on_a_loop
-async def test_a_journal_page_gives_its_doi_and_journal(web: FakeWeb, tmp_path: Path) -> None:
+async def test_a_journal_page_gives_its_doi_and_journal(web: ServicesWeb, tmp_path: Path) -> None:
     head = "".join(
         f'<meta name="{name}" content="{value}">'
         for name, value in (
@@ -114,16 +114,14 @@ async def test_a_journal_page_gives_its_doi_and_journal(web: FakeWeb, tmp_path: 
 
 @on_a_loop
 async def test_tavily_gives_text_along_and_where_it_does_not_the_page_is_read(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     async with reaching(web, tmp_path) as outside:
         await searched(outside, "tavily")
         assert web.counts["/tides"] == 0
-    from sentient_kernel.testing import web_search
+    plain = web.services["tavily"]
 
-    plain = web_search.SERVICES["tavily"]
-
-    def without_text(web: FakeWeb, request: Any, rest: str) -> Any:
+    def without_text(web: ServicesWeb, request: Any, rest: str) -> Any:
         asked = type(request)(
             **{name: getattr(request, name) for name in request.__slots__}
             | {"body": b'{"query": "tide fundy"}'}
@@ -131,7 +129,7 @@ async def test_tavily_gives_text_along_and_where_it_does_not_the_page_is_read(
         return plain(web, asked, rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(web_search.SERVICES, "tavily", without_text)
+        patch.setitem(web.services, "tavily", without_text)
         async with reaching(web, tmp_path / "other") as outside:
             (best, *_), _ = await searched(outside, "tavily")
             assert "sixteen metres" in best.text
@@ -140,7 +138,7 @@ async def test_tavily_gives_text_along_and_where_it_does_not_the_page_is_read(
 
 @on_a_loop
 async def test_a_pdf_is_read_by_its_bytes_whatever_the_server_calls_it(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     data = small_pdf("The tide in the Bay of Fundy rises by sixteen metres.")
     url = web.page("/tides.pdf", data, kind="application/pdf")
@@ -155,7 +153,7 @@ async def test_a_pdf_is_read_by_its_bytes_whatever_the_server_calls_it(
 
 @on_a_loop
 async def test_text_is_read_in_the_charset_that_the_server_names(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     url = web.page(
         "/kaffee",
@@ -170,7 +168,7 @@ async def test_text_is_read_in_the_charset_that_the_server_names(
 
 
 @on_a_loop
-async def test_at_most_five_pages_are_read_for_a_query(web: FakeWeb, tmp_path: Path) -> None:
+async def test_at_most_five_pages_are_read_for_a_query(web: ServicesWeb, tmp_path: Path) -> None:
     for number in range(9):
         web.article(f"/more/{number}", f"Tides {number}", f"{TIDES} Number {number}.")
     async with reaching(web, tmp_path) as outside:
@@ -185,7 +183,7 @@ async def test_at_most_five_pages_are_read_for_a_query(web: FakeWeb, tmp_path: P
 
 
 def test_pages_are_read_at_the_same_time(tmp_path: Path) -> None:
-    with FakeWeb(latency={"/more/": 0.3}) as web:
+    with ServicesWeb(latency={"/more/": 0.3}) as web:
         for number in range(5):
             web.article(f"/more/{number}", f"Tides {number}", f"{TIDES} Number {number}.")
 
@@ -199,7 +197,7 @@ def test_pages_are_read_at_the_same_time(tmp_path: Path) -> None:
 
 
 @on_a_loop
-async def test_web_is_the_engine_that_is_set(web: FakeWeb, tmp_path: Path) -> None:
+async def test_web_is_the_engine_that_is_set(web: ServicesWeb, tmp_path: Path) -> None:
     async with reaching(web, tmp_path) as outside:
         assert repr(opened(outside, "web")) == "SearxngSource('web')"
     async with reaching(web, tmp_path, searxng_url=NO_WAY) as outside:
@@ -243,7 +241,7 @@ def test_a_base_url_that_is_none_is_said_when_the_source_is_added(tmp_path: Path
 
 
 @on_a_loop
-async def test_nothing_found_is_said_as_such(web: FakeWeb, tmp_path: Path) -> None:
+async def test_nothing_found_is_said_as_such(web: ServicesWeb, tmp_path: Path) -> None:
     async with reaching(web, tmp_path) as outside:
         for engine, called in (("searxng", "SearXNG"), ("tavily", "Tavily"), ("brave", "Brave")):
             found, source = await searched(outside, engine, "zirconium")
@@ -251,7 +249,7 @@ async def test_nothing_found_is_said_as_such(web: FakeWeb, tmp_path: Path) -> No
 
 
 def test_searxng_without_json_says_what_its_owner_has_to_do(tmp_path: Path) -> None:
-    with FakeWeb(json=False) as web:
+    with ServicesWeb(json=False) as web:
 
         @on_a_loop
         async def search() -> None:
@@ -269,7 +267,7 @@ def test_searxng_without_json_says_what_its_owner_has_to_do(tmp_path: Path) -> N
 @pytest.mark.parametrize("engine", ["tavily", "brave"])
 @on_a_loop
 async def test_a_wrong_key_is_named_by_its_setting_and_never_shown(
-    web: FakeWeb, tmp_path: Path, engine: str
+    web: ServicesWeb, tmp_path: Path, engine: str
 ) -> None:
     async with reaching(web, tmp_path, **{f"{engine}_api_key": "canary-7291"}) as outside:
         source = opened(outside, engine)
@@ -281,7 +279,7 @@ async def test_a_wrong_key_is_named_by_its_setting_and_never_shown(
 
 @on_a_loop
 async def test_who_asks_for_a_moment_gets_it_and_who_asks_for_an_hour_is_left_alone(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     async with reaching(web, tmp_path) as outside:
         web.fault("/searxng", "status", times=1, status=429, headers={"Retry-After": "0"})
@@ -297,7 +295,9 @@ async def test_who_asks_for_a_moment_gets_it_and_who_asks_for_an_hour_is_left_al
 
 @pytest.mark.parametrize("kind", ["not_json", "cut_json", "reset"])
 @on_a_loop
-async def test_a_broken_answer_is_asked_for_again(web: FakeWeb, tmp_path: Path, kind: Any) -> None:
+async def test_a_broken_answer_is_asked_for_again(
+    web: ServicesWeb, tmp_path: Path, kind: Any
+) -> None:
     web.fault("/searxng", kind, times=1)
     async with reaching(web, tmp_path) as outside:
         found, _ = await searched(outside, "searxng")
@@ -305,7 +305,7 @@ async def test_a_broken_answer_is_asked_for_again(web: FakeWeb, tmp_path: Path, 
 
 
 @on_a_loop
-async def test_robots_txt_is_respected_and_said(web: FakeWeb, tmp_path: Path) -> None:
+async def test_robots_txt_is_respected_and_said(web: ServicesWeb, tmp_path: Path) -> None:
     web.page("/robots.txt", "User-agent: *\nDisallow: /tides\n", kind="text/plain")
     async with reaching(web, tmp_path) as outside:
         found, source = await searched(outside, "searxng", "tide Fundy")
@@ -329,7 +329,7 @@ async def test_robots_txt_is_respected_and_said(web: FakeWeb, tmp_path: Path) ->
 )
 @on_a_loop
 async def test_one_bad_page_costs_nothing_but_itself(
-    web: FakeWeb, tmp_path: Path, fault: Any, why: str
+    web: ServicesWeb, tmp_path: Path, fault: Any, why: str
 ) -> None:
     bad = web.article("/bad", "Tide of Fundy", TIDES)
     web.fault("/bad", fault)
@@ -341,7 +341,7 @@ async def test_one_bad_page_costs_nothing_but_itself(
 
 
 @on_a_loop
-async def test_invalid_utf_8_is_read_as_far_as_it_can_be(web: FakeWeb, tmp_path: Path) -> None:
+async def test_invalid_utf_8_is_read_as_far_as_it_can_be(web: ServicesWeb, tmp_path: Path) -> None:
     web.fault("/tides", "not_utf8")
     async with reaching(web, tmp_path) as outside:
         (best, *_), _ = await searched(outside, "searxng")
@@ -351,7 +351,7 @@ async def test_invalid_utf_8_is_read_as_far_as_it_can_be(web: FakeWeb, tmp_path:
 
 @on_a_loop
 async def test_markup_that_kills_its_parser_kills_a_child_and_nothing_else(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     readers = Readers(ParserLimits(wall=3.0, cpu=2))
     page = b"{}\n" + b"<div>" * 3_000_000
@@ -366,7 +366,7 @@ async def test_markup_that_kills_its_parser_kills_a_child_and_nothing_else(
 
 
 @on_a_loop
-async def test_orders_in_a_page_stay_text(web: FakeWeb, tmp_path: Path) -> None:
+async def test_orders_in_a_page_stay_text(web: ServicesWeb, tmp_path: Path) -> None:
     web.article("/orders", "Tide orders of Fundy", TIDES, orders=True)
     async with reaching(web, tmp_path) as outside:
         found, source = await searched(outside, "searxng")
@@ -378,7 +378,7 @@ async def test_orders_in_a_page_stay_text(web: FakeWeb, tmp_path: Path) -> None:
 
 @on_a_loop
 async def test_addresses_of_this_network_and_denied_domains_are_not_read(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     from sentient_kernel.sources.web.web import SearchHit, WebSource
 
@@ -407,7 +407,7 @@ async def test_addresses_of_this_network_and_denied_domains_are_not_read(
 
 @on_a_loop
 async def test_an_engine_of_strangers_sends_nobody_to_the_hosts_of_ones_own(
-    web: FakeWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    web: ServicesWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sentient_kernel.sources.web import web as module
     from sentient_kernel.sources.web.pages import Page
@@ -456,7 +456,7 @@ def test_an_address_that_is_never_asked_is_refused_when_it_is_added(tmp_path: Pa
 
 @on_a_loop
 async def test_a_page_of_ones_own_that_cannot_be_read_says_why(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     async with reaching(web, tmp_path) as outside:
         source = opened(outside, web.url + "/nowhere")
@@ -469,7 +469,7 @@ async def test_a_page_of_ones_own_that_cannot_be_read_says_why(
 
 @on_a_loop
 async def test_a_redirect_to_a_private_address_is_refused_and_not_remembered(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     url = web.redirect("/away", "http://169.254.169.254/latest/")
     async with reaching(web, tmp_path) as outside:
@@ -485,7 +485,7 @@ async def test_a_redirect_to_a_private_address_is_refused_and_not_remembered(
 @pytest.mark.parametrize("engine", ENGINES)
 @on_a_loop
 async def test_the_same_query_again_asks_nothing_also_in_another_process(
-    web: FakeWeb, tmp_path: Path, engine: str
+    web: ServicesWeb, tmp_path: Path, engine: str
 ) -> None:
     async with reaching(web, tmp_path) as outside:
         first, _ = await searched(outside, engine)
@@ -500,7 +500,7 @@ async def test_the_same_query_again_asks_nothing_also_in_another_process(
 @pytest.mark.parametrize("engine", ["tavily", "brave"])
 @on_a_loop
 async def test_what_was_recorded_with_a_key_is_replayed_without_one(
-    web: FakeWeb, tmp_path: Path, engine: str
+    web: ServicesWeb, tmp_path: Path, engine: str
 ) -> None:
     async with reaching(web, tmp_path) as outside:
         first, _ = await searched(outside, engine)
@@ -513,9 +513,9 @@ async def test_what_was_recorded_with_a_key_is_replayed_without_one(
 @pytest.mark.parametrize("engine", ENGINES)
 @on_a_loop
 async def test_what_one_base_url_answers_is_not_served_for_another(
-    web: FakeWeb, tmp_path: Path, engine: str
+    web: ServicesWeb, tmp_path: Path, engine: str
 ) -> None:
-    with FakeWeb() as other:
+    with ServicesWeb() as other:
         for one in (web, other):
             async with reaching(one, tmp_path) as outside:
                 await opened(outside, engine).search(QUESTION)
@@ -524,7 +524,7 @@ async def test_what_one_base_url_answers_is_not_served_for_another(
 
 @on_a_loop
 async def test_queries_at_once_that_lead_to_one_page_fetch_it_once(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     web.latency = {"/tides": 0.2}
     async with reaching(web, tmp_path) as outside:
@@ -541,7 +541,7 @@ async def test_queries_at_once_that_lead_to_one_page_fetch_it_once(
 
 @on_a_loop
 async def test_a_page_that_failed_for_now_is_asked_again_and_nothing_of_it_is_kept(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     web.fault("/tides", "cut")
     async with reaching(web, tmp_path) as outside:
@@ -552,7 +552,7 @@ async def test_a_page_that_failed_for_now_is_asked_again_and_nothing_of_it_is_ke
 
 @on_a_loop
 async def test_offline_and_replay_serve_what_was_recorded_and_name_what_was_not(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     async with reaching(web, tmp_path) as outside:
         first, _ = await searched(outside, "searxng")
@@ -569,7 +569,7 @@ async def test_offline_and_replay_serve_what_was_recorded_and_name_what_was_not(
 
 @on_a_loop
 async def test_a_page_that_changes_while_it_is_recorded_is_replayed_as_it_was_served(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     url = web.article("/now", "Now", "The tide in the Bay of Fundy rises by fifteen metres.")
     async with reaching(web, tmp_path) as outside:  # what was kept before is not what is recorded
@@ -587,7 +587,7 @@ async def test_a_page_that_changes_while_it_is_recorded_is_replayed_as_it_was_se
 
 @on_a_loop
 async def test_documents_are_found_by_a_later_process_and_never_in_another_form(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     async with reaching(web, tmp_path) as outside:
         (best, *_), _ = await searched(outside, "searxng")
@@ -600,7 +600,7 @@ async def test_documents_are_found_by_a_later_process_and_never_in_another_form(
 
 @on_a_loop
 async def test_what_is_held_in_memory_is_bounded(
-    web: FakeWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    web: ServicesWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sentient_kernel.sources.web.fetch.HELD", 1_000)
     for number in range(4):
@@ -614,12 +614,12 @@ async def test_what_is_held_in_memory_is_bounded(
 # -- in a workbench --------------------------------------------------------------------------------
 
 
-def bench(web: FakeWeb, home: Path, **settings: Any) -> sk.Workbench:
+def bench(web: ServicesWeb, home: Path, **settings: Any) -> sk.Workbench:
     return sk.Workbench(home, settings=Settings(_env_file=None, **{**web.settings, **settings}))
 
 
 def test_a_research_over_the_web_cites_stored_snapshots_with_what_a_bibliography_needs(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     with bench(web, tmp_path / "home") as wb:
         wb.add("web")
@@ -645,7 +645,7 @@ def test_a_research_over_the_web_cites_stored_snapshots_with_what_a_bibliography
 
 
 def test_a_cell_that_searches_and_a_run_ask_on_loops_of_their_own(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     with bench(web, tmp_path) as wb:
         run = wb.research(QUESTION, sources=["searxng"])
@@ -654,7 +654,9 @@ def test_a_cell_that_searches_and_a_run_ask_on_loops_of_their_own(
         assert web.counts["/tides"] == 1
 
 
-def test_a_search_engine_that_is_down_is_named_in_the_report(web: FakeWeb, tmp_path: Path) -> None:
+def test_a_search_engine_that_is_down_is_named_in_the_report(
+    web: ServicesWeb, tmp_path: Path
+) -> None:
     web.fault("/searxng", "status", status=500, headers={"Retry-After": "3600"})
     with bench(web, tmp_path) as wb:
         report = wb.research(QUESTION, sources=["web", web.url + "/tides"]).result(60)
@@ -663,7 +665,7 @@ def test_a_search_engine_that_is_down_is_named_in_the_report(web: FakeWeb, tmp_p
 
 
 def test_an_exported_run_carries_the_answers_that_it_is_made_of(
-    web: FakeWeb, tmp_path: Path
+    web: ServicesWeb, tmp_path: Path
 ) -> None:
     with bench(web, tmp_path) as wb:
         run = wb.research(QUESTION, sources=["web"])
@@ -739,7 +741,7 @@ def test_a_package_brings_a_source_by_its_word(plugin: None, tmp_path: Path) -> 
 
 @on_a_loop
 async def test_without_trafilatura_pages_are_read_all_the_same_and_health_says_so(
-    web: FakeWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    web: ServicesWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "sentient_kernel.sources.web.web.boilerplate_note", lambda: "No trafilatura."
@@ -752,7 +754,7 @@ async def test_without_trafilatura_pages_are_read_all_the_same_and_health_says_s
 
 @on_a_loop
 async def test_a_page_that_another_reader_read_is_read_again_but_in_a_replay(
-    web: FakeWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    web: ServicesWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sentient_kernel.sources.web.pages.page_reader", lambda: "")
     plain = web.page("/plain", TIDES, kind="text/plain")

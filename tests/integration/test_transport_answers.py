@@ -28,11 +28,12 @@ from sentient_kernel.errors import (
     UsageError,
     WrongKind,
 )
-from sentient_kernel.testing import FakeClock, FakeWeb
+from sentient_kernel.testing import FakeClock
 from sentient_kernel.transport import Fetched, Rules, body_limit, check_url, http
 from sentient_kernel.transport.body_limit import BodyLimit
 from sentient_kernel.transport.politeness import Pace
 from sentient_kernel.transport.reading import whole
+from tests.kits.services_web import ServicesWeb
 
 web = transport_kit.web
 MB = 1_000_000
@@ -42,7 +43,7 @@ MB = 1_000_000
 
 
 @on_a_loop
-async def test_an_answer_comes_whole_with_what_is_known_of_it(web: FakeWeb) -> None:
+async def test_an_answer_comes_whole_with_what_is_known_of_it(web: ServicesWeb) -> None:
     web.page(
         "/a",
         "café".encode("latin-1"),
@@ -73,7 +74,7 @@ async def test_an_answer_comes_whole_with_what_is_known_of_it(web: FakeWeb) -> N
 
 
 @on_a_loop
-async def test_bytes_that_are_no_utf8_are_the_callers_business(web: FakeWeb) -> None:
+async def test_bytes_that_are_no_utf8_are_the_callers_business(web: ServicesWeb) -> None:
     web.page("/a", "x")
     web.fault("/a", "not_utf8")
     async with fetcher(web) as fetch:
@@ -82,7 +83,7 @@ async def test_bytes_that_are_no_utf8_are_the_callers_business(web: FakeWeb) -> 
 
 
 @on_a_loop
-async def test_json_is_posted_and_read(web: FakeWeb) -> None:
+async def test_json_is_posted_and_read(web: ServicesWeb) -> None:
     web.article("/tides", "Tides", "The moon pulls the sea.")
     async with fetcher(web) as fetch:
         got = await fetch.post(
@@ -97,7 +98,7 @@ async def test_json_is_posted_and_read(web: FakeWeb) -> None:
 
 
 @on_a_loop
-async def test_credentials_do_not_go_to_another_origin(web: FakeWeb) -> None:
+async def test_credentials_do_not_go_to_another_origin(web: ServicesWeb) -> None:
     web.page("/end", "x")
     secret = {
         "Authorization": "Bearer s",
@@ -106,7 +107,7 @@ async def test_credentials_do_not_go_to_another_origin(web: FakeWeb) -> None:
         "X-Any": "s",
         "Accept-Language": "en",
     }
-    with FakeWeb() as other:
+    with ServicesWeb() as other:
         other.redirect("/there", f"{web.url}/end")
         web.redirect("/here", "/end")
         async with fetcher(allow_hosts=(web.host, other.host)) as fetch:
@@ -133,7 +134,7 @@ async def test_credentials_do_not_go_to_another_origin(web: FakeWeb) -> None:
     ],
 )
 def test_only_the_kind_that_was_asked_for_is_read(
-    web: FakeWeb, kind: str, accept: Any, good: bool
+    web: ServicesWeb, kind: str, accept: Any, good: bool
 ) -> None:
     @on_a_loop
     async def inside() -> None:
@@ -163,7 +164,7 @@ def test_only_the_kind_that_was_asked_for_is_read(
     ],
 )
 def test_an_answer_without_end_costs_neither_memory_nor_time(
-    web: FakeWeb, kind: Any, error: type[Exception], reason: str
+    web: ServicesWeb, kind: Any, error: type[Exception], reason: str
 ) -> None:
     web.page("/a", "x")
     web.fault("/a", kind)
@@ -194,7 +195,7 @@ def test_an_answer_without_end_costs_neither_memory_nor_time(
 
 
 @on_a_loop
-async def test_eight_bombs_at_once_stay_within_sixty_megabytes(web: FakeWeb) -> None:
+async def test_eight_bombs_at_once_stay_within_sixty_megabytes(web: ServicesWeb) -> None:
     web.page("/a", "x")
     web.fault("/a", "bomb")
     async with fetcher(web) as fetch:
@@ -214,7 +215,7 @@ async def test_eight_bombs_at_once_stay_within_sixty_megabytes(web: FakeWeb) -> 
 
 
 @on_a_loop
-async def test_headers_that_end_are_bounded_too(web: FakeWeb) -> None:
+async def test_headers_that_end_are_bounded_too(web: ServicesWeb) -> None:
     web.page("/fits", "x", headers={"x-long": "y" * 60_000})
     web.page("/long", "x", headers={f"x-{number}": "y" * 900 for number in range(75)})
     async with fetcher(web) as fetch:
@@ -224,7 +225,7 @@ async def test_headers_that_end_are_bounded_too(web: FakeWeb) -> None:
 
 
 @on_a_loop
-async def test_a_body_may_be_just_as_long_as_it_may_be(web: FakeWeb) -> None:
+async def test_a_body_may_be_just_as_long_as_it_may_be(web: ServicesWeb) -> None:
     web.page("/a", "x" * 1_000)
     async with fetcher(web) as fetch:
         assert len((await fetch.get(f"{web.url}/a", most_bytes=1_000)).body) == 1_000
@@ -233,7 +234,7 @@ async def test_a_body_may_be_just_as_long_as_it_may_be(web: FakeWeb) -> None:
 
 
 @on_a_loop
-async def test_five_redirects_are_followed_and_no_more(web: FakeWeb) -> None:
+async def test_five_redirects_are_followed_and_no_more(web: ServicesWeb) -> None:
     web.page("/0", "x")
     for number in range(1, 7):
         web.redirect(f"/{number}", f"/{number - 1}")
@@ -257,7 +258,7 @@ async def test_five_redirects_are_followed_and_no_more(web: FakeWeb) -> None:
     ],
 )
 def test_a_busy_server_is_asked_again_when_it_says(
-    web: FakeWeb, headers: dict[str, str], pauses: list[float]
+    web: ServicesWeb, headers: dict[str, str], pauses: list[float]
 ) -> None:
     web.page("/a", "done")
     web.fault("/a", "status", times=1, status=429, headers=headers)
@@ -274,7 +275,7 @@ def test_a_busy_server_is_asked_again_when_it_says(
 
 @on_a_loop
 async def test_a_server_that_asks_for_more_time_than_there_is_is_not_waited_for(
-    web: FakeWeb,
+    web: ServicesWeb,
 ) -> None:
     web.fault("/a", "status", status=429, headers={"Retry-After": "50"})
     clock = Pauses()
@@ -290,7 +291,7 @@ async def test_a_server_that_asks_for_more_time_than_there_is_is_not_waited_for(
 
 @on_a_loop
 async def test_while_a_host_rests_nobody_asks_it(
-    web: FakeWeb, monkeypatch: pytest.MonkeyPatch
+    web: ServicesWeb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # as for a host that is not the user's own
     monkeypatch.setattr(http, "pace", lambda target: Pace(2, 0.0))
@@ -313,7 +314,7 @@ async def test_while_a_host_rests_nobody_asks_it(
 
 
 @pytest.mark.parametrize("kind", ["reset", "cut", "status"])
-def test_a_fault_that_passes_is_not_noticed(web: FakeWeb, kind: Any) -> None:
+def test_a_fault_that_passes_is_not_noticed(web: ServicesWeb, kind: Any) -> None:
     web.page("/a", "done " * 1_000)
     web.fault("/a", kind, times=2)
 
@@ -338,7 +339,7 @@ def test_a_fault_that_passes_is_not_noticed(web: FakeWeb, kind: Any) -> None:
     ],
 )
 def test_a_fault_that_stays_is_named_and_never_taken_for_an_answer(
-    web: FakeWeb, kind: Any, error: Any, reason: str, asked: int
+    web: ServicesWeb, kind: Any, error: Any, reason: str, asked: int
 ) -> None:
     web.page("/a", '{"results": [1, 2, 3]}', kind="application/json")
     web.fault("/a", kind)
@@ -355,7 +356,7 @@ def test_a_fault_that_stays_is_named_and_never_taken_for_an_answer(
 
 
 @on_a_loop
-async def test_a_no_is_told_at_once_with_what_was_said(web: FakeWeb) -> None:
+async def test_a_no_is_told_at_once_with_what_was_said(web: ServicesWeb) -> None:
     web.page("/a", "gone", status=404)
     async with fetcher(web) as fetch:
         with pytest.raises(StatusError, match=r"'127\.0\.0\.1' says no \(HTTP 404\)") as caught:
@@ -372,7 +373,7 @@ async def test_a_no_is_told_at_once_with_what_was_said(web: FakeWeb) -> None:
 
 @on_a_loop
 async def test_who_does_not_listen_or_does_not_exist_is_named() -> None:
-    with FakeWeb() as gone:
+    with ServicesWeb() as gone:
         pass
     async with fetcher(gone, answers=[[]]) as fetch:
         with pytest.raises(Unreachable, match="refused the connection"):
@@ -385,7 +386,7 @@ async def test_who_does_not_listen_or_does_not_exist_is_named() -> None:
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip", "headers", "big"])
-def test_a_caller_who_leaves_leaves_nothing_behind(web: FakeWeb, kind: Any) -> None:
+def test_a_caller_who_leaves_leaves_nothing_behind(web: ServicesWeb, kind: Any) -> None:
     web.page("/a", "x")
     web.fault("/a", kind)
     web.page("/b", "fine")
@@ -416,7 +417,7 @@ def test_a_caller_who_leaves_leaves_nothing_behind(web: FakeWeb, kind: Any) -> N
 
 
 @on_a_loop
-async def test_two_hundred_cancelled_calls_use_nothing_up(web: FakeWeb) -> None:
+async def test_two_hundred_cancelled_calls_use_nothing_up(web: ServicesWeb) -> None:
     web.page("/a", "x")
     async with fetcher(web) as fetch:
         for number in range(200):
@@ -430,7 +431,7 @@ async def test_two_hundred_cancelled_calls_use_nothing_up(web: FakeWeb) -> None:
 
 
 @on_a_loop
-async def test_connections_are_used_again_and_closed_at_the_end(web: FakeWeb) -> None:
+async def test_connections_are_used_again_and_closed_at_the_end(web: ServicesWeb) -> None:
     web.page("/a", "x")
     async with fetcher(web) as fetch:
         for _ in range(20):
@@ -440,7 +441,7 @@ async def test_connections_are_used_again_and_closed_at_the_end(web: FakeWeb) ->
     await asyncio.to_thread(web.wait_until_left)
 
 
-def test_a_fetcher_belongs_to_one_loop_at_a_time(web: FakeWeb) -> None:
+def test_a_fetcher_belongs_to_one_loop_at_a_time(web: ServicesWeb) -> None:
     web.page("/a", "x")
     fetch = fetcher(web)
 

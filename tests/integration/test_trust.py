@@ -28,7 +28,8 @@ from workbench_kit import asking, doubled
 import sentient_kernel as sk
 from sentient_kernel import settings
 from sentient_kernel.events import RunStarted
-from sentient_kernel.testing import FakeWeb, ModelServer
+from tests.kits.model_server import ModelServer
+from tests.kits.services_web import ServicesWeb
 
 
 @pytest.fixture
@@ -272,8 +273,8 @@ with sk.Workbench("home") as wb:
 
 def test_a_project_file_sends_no_key_of_ours_to_another_host(tmp_path: Path) -> None:
     with (
-        FakeWeb() as mine,
-        FakeWeb() as evil,
+        ServicesWeb() as mine,
+        ServicesWeb() as evil,
         ModelServer("no") as model,
         ModelServer("no") as theirs,
     ):

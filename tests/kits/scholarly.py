@@ -1,23 +1,62 @@
-"""The scholarly services of a :class:`sentient_kernel.testing.FakeWeb`: arXiv, OpenAlex, Crossref
-and PubMed.
+"""arXiv, OpenAlex, Crossref and PubMed in the shapes that they really have, over the papers of a
+fake web.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from sentient_kernel.testing.web_kit import Contents, HttpReply, Paper, as_json, best, number
+from sentient_kernel.testing.server import HttpRequest
+from sentient_kernel.testing.web_services import HttpReply, as_json, best, number
 
 if TYPE_CHECKING:
-    from sentient_kernel.testing.server import HttpRequest
+    from tests.kits.services_web import ServicesWeb
 
-__all__ = ["SERVICES"]
+__all__ = ["SERVICES", "Paper"]
 
 
-def _arxiv(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """A paper, with what the scholarly services know of it. Authors are written "Given Family"; an
+    empty id means: not there.
+    """
+
+    title: str
+    abstract: str
+    number: int = 1
+    authors: tuple[str, ...] = ("Ada Example", "Ben Sample")
+    year: int = 2021
+    doi: str = ""
+    arxiv: str = ""
+    pmid: str = ""
+    venue: str = "Journal of Samples"
+    licence: str = "https://creativecommons.org/licenses/by/4.0/"
+
+    @property
+    def text(self) -> str:
+        """What a search looks in, besides the title."""
+        return self.abstract
+
+    @property
+    def the_doi(self) -> str:
+        """The DOI, a made-up one where none was given."""
+        return self.doi or f"10.5555/sample.{self.number}"
+
+    @property
+    def the_arxiv(self) -> str:
+        """The arXiv number, a made-up one where none was given."""
+        return self.arxiv or f"{self.year % 100:02d}01.{self.number:05d}"
+
+    @property
+    def the_pmid(self) -> str:
+        """The PubMed number, a made-up one where none was given."""
+        return self.pmid or str(30_000_000 + self.number)
+
+
+def _arxiv(web: ServicesWeb, request: HttpRequest, rest: str) -> HttpReply | None:
     if rest != "api/query":
         return None
     wanted, most = (
@@ -71,7 +110,7 @@ def _entry(paper: Paper) -> str:
     )
 
 
-def _openalex(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
+def _openalex(web: ServicesWeb, request: HttpRequest, rest: str) -> HttpReply | None:
     if rest != "works":
         return None
     most = number(request.query.get("per-page") or request.query.get("per_page"), 25)
@@ -130,7 +169,7 @@ def _work(paper: Paper, score: float) -> dict[str, Any]:
     }
 
 
-def _crossref(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
+def _crossref(web: ServicesWeb, request: HttpRequest, rest: str) -> HttpReply | None:
     if rest.startswith("works/"):
         found = next(
             (paper for paper in web.papers if paper.the_doi == rest.removeprefix("works/")), None
@@ -202,7 +241,7 @@ def _item(paper: Paper, score: float) -> dict[str, Any]:
     return item
 
 
-def _pubmed(web: Contents, request: HttpRequest, rest: str) -> HttpReply | None:
+def _pubmed(web: ServicesWeb, request: HttpRequest, rest: str) -> HttpReply | None:
     name = rest.rpartition("/")[2]
     if name == "esearch.fcgi":
         most = number(request.query.get("retmax"), 20)
@@ -290,9 +329,4 @@ def _pubmed_article(paper: Paper) -> str:
     )
 
 
-SERVICES: dict[str, Callable[[Contents, HttpRequest, str], HttpReply | None]] = {
-    "arxiv": _arxiv,
-    "openalex": _openalex,
-    "crossref": _crossref,
-    "pubmed": _pubmed,
-}
+SERVICES = {"arxiv": _arxiv, "openalex": _openalex, "crossref": _crossref, "pubmed": _pubmed}

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Literal
 
-from sentient_kernel.testing.model_wire import (
+from sentient_kernel.testing.server import HttpRequest, Server
+from tests.kits.model_wire import (
     Asked,
     Fault,
     Out,
@@ -21,7 +22,6 @@ from sentient_kernel.testing.model_wire import (
     error,
     refusal,
 )
-from sentient_kernel.testing.server import HttpRequest, Server
 
 __all__ = ["Asked", "Fault", "ModelServer", "Said"]
 

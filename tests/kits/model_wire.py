@@ -1,4 +1,4 @@
-"""The HTTP messages of model providers, for :class:`sentient_kernel.testing.ModelServer`."""
+"""The HTTP messages of model providers, for :class:`tests.kits.model_server.ModelServer`."""
 
 from __future__ import annotations
 
