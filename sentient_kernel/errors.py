@@ -53,13 +53,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from sentient_kernel.redaction.known import shown
-
-if TYPE_CHECKING:
-    from sentient_kernel.models.base import Usage
 
 Story = tuple[dict[str, Any], ...]
 
@@ -86,8 +84,20 @@ class SentientError(Exception):
     """
 
     code: ClassVar[str] = "error"
+    """For programs: the name of the class in snake case, without ``Error`` at its end."""
     status: ClassVar[int] = 500
+    """As an answer over HTTP."""
     retryable: ClassVar[bool] = False
+    """Whether the same call may go well next time."""
+
+    def __init_subclass__(cls, status: int | None = None, retryable: bool | None = None) -> None:
+        super().__init_subclass__()
+        name = cls.__name__.removesuffix("Error")
+        cls.code = cls.__dict__.get("code") or re.sub(r"\B(?=[A-Z])", "_", name).lower()
+        if status is not None:
+            cls.status = status
+        if retryable is not None:
+            cls.retryable = retryable
 
     def __init__(
         self, message: str, *, hint: str = "", story: Story | Callable[[], Story] = ()
@@ -119,17 +129,12 @@ def _cut(text: str, times: int = 1) -> str:
     return text if len(text) <= longest else f"{text[: longest - end]} … {text[3 - end :]}"
 
 
-class UsageError(SentientError, ValueError):
+class UsageError(SentientError, ValueError, status=422):
     """The caller's mistake: an argument or a call that is not valid."""
-
-    code = "usage"
-    status = 422
 
 
 class ValueNotStorable(UsageError):
     """An argument or a result cannot be kept as JSON; the message names it."""
-
-    code = "value_not_storable"
 
 
 class HoldsSecret(ValueNotStorable):
@@ -137,137 +142,87 @@ class HoldsSecret(ValueNotStorable):
     names which, and where in it.
     """
 
-    code = "holds_secret"
 
-
-class UnknownWorkflow(UsageError):
+class UnknownWorkflow(UsageError, status=409):
     """The workflow of a stored run is not defined in this process."""
 
-    code = "unknown_workflow"
-    status = 409
 
-
-class NotFound(UsageError, KeyError):
+class NotFound(UsageError, KeyError, status=404):
     """There is no run, approval, document or source of that id."""
 
-    code = "not_found"
-    status = 404
     __str__ = Exception.__str__
 
 
-class Refused(UsageError):
+class Refused(UsageError, status=409):
     """The state of the run does not allow the command."""
-
-    code = "refused"
-    status = 409
 
 
 class AnswerRefused(Refused):
     """The approval was already answered, has expired, or has changed since it was shown."""
 
-    code = "answer_refused"
-
 
 class ConfigurationError(SentientError):
     """A setting, an optional dependency or a version does not fit."""
 
-    code = "configuration"
 
-
-class UnknownModel(ConfigurationError):
+class UnknownModel(ConfigurationError, status=422):
     """There is no language model of that name: it is not written as ``provider:model``, or the
     provider is unknown.
     """
 
-    code = "unknown_model"
-    status = 422
 
-
-class JournalError(SentientError):
+class JournalError(SentientError, status=503):
     """The log of events could not be read or written."""
 
-    code = "journal"
-    status = 503
 
-
-class JournalDamaged(JournalError):
+class JournalDamaged(JournalError, status=500):
     """Rows of the journal are missing or altered."""
 
-    code = "journal_damaged"
-    status = 500
 
-
-class JournalTooNew(JournalError):
+class JournalTooNew(JournalError, status=500):
     """The journal was written by a later version of this package."""
-
-    code = "journal_too_new"
-    status = 500
 
 
 class JournalUnusable(JournalError):
     """The journal cannot be used from here: a read-only folder, a forked process, a full disk."""
 
-    code = "journal_unusable"
 
-
-class JournalLocked(JournalUnusable):
+class JournalLocked(JournalUnusable, retryable=True):
     """Somebody else writes to the journal for long; nothing was written."""
 
-    code = "journal_locked"
-    retryable = True
 
-
-class DuplicateKey(JournalError):
+class DuplicateKey(JournalError, status=409):
     """A write that may happen only once has happened already; ``seq`` is the winner's place."""
-
-    code = "duplicate_key"
-    status = 409
 
     def __init__(self, message: str, *, seq: int = 0) -> None:
         super().__init__(message)
         self.seq = seq
 
 
-class LeaseLost(JournalError):
+class LeaseLost(JournalError, status=409):
     """Another kernel has taken the run over; what this one wanted to write was refused."""
-
-    code = "lease_lost"
-    status = 409
 
 
 class RunError(SentientError):
     """A run did not end well; ``story`` holds its last events."""
 
-    code = "run"
-
 
 class RunFailed(RunError):
     """The workflow raised an error that nothing caught."""
 
-    code = "run_failed"
 
-
-class RunCancelled(RunError):
+class RunCancelled(RunError, status=409):
     """Somebody cancelled the run."""
 
-    code = "run_cancelled"
-    status = 409
 
-
-class RunWaiting(RunError):
+class RunWaiting(RunError, status=409):
     """The run waits for an answer that nobody can give here; it is kept and can be answered
     later.
     """
 
-    code = "run_waiting"
-    status = 409
 
-
-class RunTimedOut(RunError, TimeoutError):
+class RunTimedOut(RunError, TimeoutError, status=504):
     """The run did not end within the ``timeout`` of whoever waited; it goes on."""
-
-    code = "run_timed_out"
-    status = 504
 
 
 class StepFailed(RunError):
@@ -281,8 +236,6 @@ class StepFailed(RunError):
         hint: What to do about it.
         story: Look at :class:`SentientError`.
     """
-
-    code = "step_failed"
 
     def __init__(
         self,
@@ -300,30 +253,21 @@ class StepFailed(RunError):
         self.usage = dict(usage or {})
 
 
-class StepTimedOut(RunError, TimeoutError):
+class StepTimedOut(RunError, TimeoutError, status=504, retryable=True):
     """A step ran past its timeout."""
-
-    code = "step_timed_out"
-    status = 504
-    retryable = True
 
 
 class NondeterminismError(RunError):
     """The workflow calls another step than the one its own record holds at that place."""
 
-    code = "nondeterminism"
 
-
-class ApprovalRejected(SentientError):
+class ApprovalRejected(SentientError, status=409):
     """A person, or the policy that stands in for one, said no.
 
     Args:
         message: What was rejected.
         reason: The reason given.
     """
-
-    code = "approval_rejected"
-    status = 409
 
     def __init__(
         self,
@@ -337,38 +281,22 @@ class ApprovalRejected(SentientError):
         self.reason = reason
 
 
-class SourceError(SentientError):
+class SourceError(SentientError, status=502, retryable=True):
     """A source of evidence did not deliver."""
 
-    code = "source"
-    status = 502
-    retryable = True
 
-
-class ParseError(SourceError):
+class ParseError(SourceError, status=422, retryable=False):
     """A file cannot be read as what it claims to be."""
 
-    code = "parse"
-    status = 422
-    retryable = False
 
-
-class NothingFound(SourceError):
+class NothingFound(SourceError, status=404, retryable=False):
     """No source holds an answer; the message says why, source by source."""
 
-    code = "nothing_found"
-    status = 404
-    retryable = False
 
-
-class NotRecorded(SourceError):
+class NotRecorded(SourceError, status=409, retryable=False):
     """A call to the outside world is to be replayed, and no answer to it was ever recorded; the
     message says which call.
     """
-
-    code = "not_recorded"
-    status = 409
-    retryable = False
 
 
 class FetchFailed(SourceError):
@@ -381,8 +309,6 @@ class FetchFailed(SourceError):
             ``deadline``, ``reset``, ``status``, ...
         host: The host of the request.
     """
-
-    code = "fetch_failed"
 
     def __init__(
         self,
@@ -398,52 +324,33 @@ class FetchFailed(SourceError):
         self.host = host
 
 
-class Blocked(FetchFailed):
+class Blocked(FetchFailed, status=403, retryable=False):
     """An address that must not be requested: private (SSRF guard), of another scheme or port,
     denied, or closed by robots.txt.
     """
 
-    code = "blocked"
-    status = 403
-    retryable = False
 
-
-class Offline(FetchFailed):
+class Offline(FetchFailed, status=503, retryable=False):
     """The network is switched off by a setting."""
 
-    code = "offline"
-    status = 503
-    retryable = False
 
-
-class TooBig(FetchFailed):
+class TooBig(FetchFailed, retryable=False):
     """The answer has more bytes, headers or redirects than may be read."""
-
-    code = "too_big"
-    retryable = False
 
 
 class Unreachable(FetchFailed):
     """There is no such host, it takes no connection, or the connection broke."""
 
-    code = "unreachable"
 
-
-class FetchTimedOut(FetchFailed, TimeoutError):
+class FetchTimedOut(FetchFailed, TimeoutError, status=504):
     """The answer was not there, or not whole, within its deadline."""
 
-    code = "fetch_timed_out"
-    status = 504
 
-
-class WrongKind(FetchFailed):
+class WrongKind(FetchFailed, retryable=False):
     """The answer is of another content type than was requested, or is broken."""
 
-    code = "wrong_kind"
-    retryable = False
 
-
-class StatusError(FetchFailed):
+class StatusError(FetchFailed, retryable=False):
     """The server says no.
 
     Args:
@@ -454,9 +361,6 @@ class StatusError(FetchFailed):
         reason_code: One word for programs.
         host: The host of the request.
     """
-
-    code = "status"
-    retryable = False
 
     def __init__(
         self,
@@ -476,28 +380,22 @@ class StatusError(FetchFailed):
         self.body = body
 
 
-class ServerBusy(StatusError):
+class ServerBusy(StatusError, retryable=True):
     """The server says not now: too many requests, or a fault of its own."""
 
-    code = "server_busy"
-    retryable = True
 
-
-class ModelError(SentientError):
+class ModelError(SentientError, status=502, retryable=True):
     """A language model, or the server it runs on, did not deliver.
 
     Args:
         message: What went wrong and why.
         hint: What to do about it.
-        usage: What the call used all the same.
+        usage: What the call used all the same: a :class:`sentient_kernel.models.base.Usage`.
 
     Attributes:
         booked: Whether somebody has counted that.
     """
 
-    code = "model"
-    status = 502
-    retryable = True
     booked = True
 
     def __init__(
@@ -505,7 +403,7 @@ class ModelError(SentientError):
         message: str,
         *,
         hint: str = "",
-        usage: Usage | None = None,
+        usage: Any = None,
         story: Story | Callable[[], Story] = (),
     ) -> None:
         super().__init__(message, hint=hint, story=story)
@@ -517,31 +415,21 @@ class ModelCut(ModelError):
     handed on.
     """
 
-    code = "model_cut"
-
 
 class ReasoningTooLong(ModelCut):
     """The model spent all the tokens that it was given on reasoning, and none were left for its
     answer.
     """
 
-    code = "reasoning_too_long"
 
-
-class ModelTimedOut(ModelError, TimeoutError):
+class ModelTimedOut(ModelError, TimeoutError, status=504):
     """No answer came within the deadline, whether or not the model's server was reached."""
 
-    code = "model_timed_out"
-    status = 504
 
-
-class ModelRefused(ModelError):
+class ModelRefused(ModelError, retryable=False):
     """The server refuses this request, or the model will not answer it; the same request will fail
     again.
     """
-
-    code = "model_refused"
-    retryable = False
 
 
 class Detached(KeyboardInterrupt):
