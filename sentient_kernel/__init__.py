@@ -24,7 +24,7 @@ The house, room by room. A room may import what stands below it, never what stan
     documents   budget          values that rooms exchange
     env_files   installation    what the user and a folder say; who wrote what
     files                       files that may come from somebody else
-    errors  ids  clock          what everyone shares
+    errors  ids  clock          what everyone shares; version
     redaction                   known secrets taken out of all that is written or shown
 
 Importing this package loads none of them: a public name is looked up when it is first used.
@@ -39,6 +39,8 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from sentient_kernel.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from sentient_kernel.budget import Budget
@@ -84,7 +86,6 @@ if TYPE_CHECKING:
     from sentient_kernel.workbench.run import Run
     from sentient_kernel.workbench.workbench import Workbench
 
-__version__ = "0.1.0"
 __all__ = [
     "AnswerRefused",
     "ApprovalRejected",

@@ -95,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
     """Returns what understands the words of every command; ``command`` of the result says which one
     it is.
     """
-    from sentient_kernel import __version__
+    from sentient_kernel.version import __version__
 
     home = CommandParser(add_help=False)
     home.add_argument(

@@ -19,6 +19,7 @@ from sentient_kernel.research.extractive.plan import SubQuestion, plan
 from sentient_kernel.research.extractive.support import supports
 from sentient_kernel.research.extractive.write import write
 from sentient_kernel.sources.base import Health, Passage
+from sentient_kernel.version import __version__
 
 __all__ = [
     "SearchResult",
@@ -91,8 +92,6 @@ def made_with(model: str, documents: list[str]) -> dict[str, Any]:
     """Returns what a report was made with: versions, the model, the prompts and the snapshots it
     cites, by their hashes.
     """
-    from sentient_kernel import __version__
-
     others = [f"python {platform.python_version()}"]
     others += [
         f"{name} {version}" for name, version in _installed().items() if model or name in _READERS

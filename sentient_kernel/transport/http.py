@@ -30,6 +30,7 @@ from sentient_kernel.transport.politeness import AGENT, MOST_ROBOTS, Robots, Tur
 from sentient_kernel.transport.reading import Accept, Fetched, check_kind, refused, whole
 from sentient_kernel.transport.redirects import Hop
 from sentient_kernel.transport.retry import ATTEMPTS, again, asked_to_wait
+from sentient_kernel.version import __version__
 
 if TYPE_CHECKING:
     import ssl
@@ -250,7 +251,7 @@ class Fetcher:
         content: bytes | None = None,
         expect: Collection[int] = (),
     ) -> _Call:
-        sent = {"accept": _ASKED[accept], "user-agent": _agent()} | {
+        sent = {"accept": _ASKED[accept], "user-agent": f"{AGENT}/{__version__}"} | {
             name.lower(): value for name, value in (headers or {}).items()
         }
         sent["accept-encoding"] = ENCODINGS
@@ -370,9 +371,3 @@ class Fetcher:
     async def _read_robots(self, url: str) -> bytes:
         call = self._call("GET", "any", 10.0, MOST_ROBOTS, None, ())
         return (await self._ask(url, call, 1)).body
-
-
-def _agent() -> str:
-    from sentient_kernel import __version__
-
-    return f"{AGENT}/{__version__}"

@@ -9,8 +9,8 @@ import platform
 import sys
 from typing import TYPE_CHECKING, Any
 
-from sentient_kernel import __version__
 from sentient_kernel.installation import installation
+from sentient_kernel.version import __version__
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentient_kernel import __version__
 from sentient_kernel.engine import root_of, tree_of
 from sentient_kernel.errors import HoldsSecret, NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId, RunId
 from sentient_kernel.redaction import redactor
+from sentient_kernel.version import __version__
 from sentient_kernel.workbench import run_file
 from sentient_kernel.workbench.run_values import References, blob_of, reports
 
