@@ -12,9 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from sentient_kernel.env_files import USERS, EnvFile, lend_providers, project_file, user_file
 from sentient_kernel.errors import ConfigurationError
@@ -22,10 +27,8 @@ from sentient_kernel.redaction import hold, hold_address, shown
 from sentient_kernel.spelling import did_you_mean, nearest
 
 PREFIX = "SENTIENT_"
-PROJECTS = frozenset({"offline", "deny_domains", "log_level"})
-"""Settings, besides ``cache_*``, ``*_timeout`` and ``mode=replay``, that count from the ``.env`` of
-any folder.
-"""
+PROJECTS = frozenset({"offline", "deny_domains"})
+"""Settings that count from the ``.env`` of any folder whatever their value is."""
 MOST_NAMES = 12
 """Names that are listed in a sentence."""
 _DEFAULT: tuple[str, ...] = ()
@@ -34,12 +37,23 @@ as it would read all of them whole.
 """
 _WHY = {
     "mode": " (other than replay)",
+    "log_level": " (above WARNING)",
     **dict.fromkeys(("cache_ttl", "cache_max_size", "model_timeout"), " (below its default)"),
 }
 _BASE_URL = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
 _HOST = re.compile(
     r"(?:https?://)?(?:\[[0-9a-fA-F:.]+\]|[^\s/:@\\%\[\]]+)(?::[0-9]{1,5})?(?:/\S*)?", re.IGNORECASE
 )
+
+
+def _parts(value: Any) -> Any:
+    """Reads a list that is written with commas."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+Commas = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
 
 
 class Settings(BaseSettings):
@@ -49,8 +63,8 @@ class Settings(BaseSettings):
     user's own file (``~/.config/sentient-kernel/.env``), then from ``.env`` in the working
     directory. That one may belong to somebody else: unless the user trusts it, only ``CACHE_*``,
     ``*_TIMEOUT``, ``OFFLINE``, ``DENY_DOMAINS``, ``LOG_LEVEL`` and ``MODE=replay`` count from it,
-    and the cache's limits and the model's time only where they are above the defaults. Lists are
-    written with commas.
+    the cache's limits and the model's time only where they are above the defaults, and the log's
+    level only where it hides no warning. Lists are written with commas.
 
     Raises:
         ConfigurationError: from :meth:`load`, in one sentence, when a value does not fit.
@@ -107,18 +121,14 @@ class Settings(BaseSettings):
         ),
     )
     offline: bool = Field(False, description="makes no call to another machine")
-    allow_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    allow_hosts: Commas = Field(
         (),
         description=(
             "private hosts that may be requested, as host:port; stronger than the domain lists"
         ),
     )
-    allow_domains: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="the only domains that pages are read from"
-    )
-    deny_domains: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="domains that no page is read from"
-    )
+    allow_domains: Commas = Field((), description="the only domains that pages are read from")
+    deny_domains: Commas = Field((), description="domains that no page is read from")
     searxng_url: str | None = Field(None, description="a SearXNG server for the source web")
     tavily_api_key: SecretStr | None = Field(None, description="key of Tavily for the source web")
     tavily_url: str = Field("https://api.tavily.com", description="base URL of Tavily")
@@ -155,18 +165,13 @@ class Settings(BaseSettings):
         "process",
         description="process: steps survive the end of the process; power: also a power cut",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "WARNING", description="lowest level of log records; no effect in this version"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        BeforeValidator(lambda value: str(value).upper()),
+    ] = Field(
+        "WARNING",
+        description="lowest level of this package's log records (the logger sentient_kernel)",
     )
-
-    @field_validator("allow_hosts", "allow_domains", "deny_domains", mode="before")
-    @classmethod
-    def _commas(cls, value: Any) -> Any:
-        return (
-            tuple(part.strip() for part in value.split(",") if part.strip())
-            if isinstance(value, str)
-            else value
-        )
 
     def model_post_init(self, context: Any, /) -> None:
         """Makes its secrets known to the redactor: keys, and what stands in addresses."""
@@ -184,10 +189,10 @@ class Settings(BaseSettings):
             for name, value in super().__repr_args__()
         )
 
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _capitals(cls, value: Any) -> Any:
-        return value.upper() if isinstance(value, str) else value
+    def set_log_level(self) -> None:
+        """Sets the level of this package's logger, unless the setting leaves it to the program."""
+        if "log_level" in self.model_fields_set:
+            log.setLevel(self.log_level)
 
     @classmethod
     def settings_customise_sources(
@@ -209,8 +214,8 @@ class Settings(BaseSettings):
         return (
             init_settings,
             env_settings,
-            _File(settings_cls, _fields(user_file())),
-            _File(settings_cls, counts),
+            InitSettingsSource(settings_cls, _fields(user_file())),
+            InitSettingsSource(settings_cls, counts),
         )
 
     @classmethod
@@ -275,22 +280,6 @@ class Settings(BaseSettings):
 
 log = logging.getLogger("sentient_kernel")
 _told: set[str] = set()
-
-
-class _File(PydanticBaseSettingsSource):
-    """The values of one file, by the names of fields."""
-
-    def __init__(self, settings_cls: type[BaseSettings], values: dict[str, str]) -> None:
-        super().__init__(settings_cls)
-        self._values = values
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Returns one value."""
-        return self._values.get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Returns all of them."""
-        return dict(self._values)
 
 
 def _check_places(settings: Settings) -> None:
@@ -397,20 +386,13 @@ def _left_out(project: EnvFile) -> list[str]:
 
 
 def _is_harmless(name: str, value: str) -> bool:
-    # less of these throws away answers that were paid for
-    if name in (
-        "cache_ttl",
-        "cache_max_size",
-        "model_timeout",
-    ):
+    if name in ("cache_ttl", "cache_max_size", "model_timeout"):
+        # less of these throws away answers that were paid for
         with suppress(ValueError):
             return not float(value) < Settings.model_fields[name].default
-    return (
-        name in PROJECTS
-        or name.startswith("cache_")
-        or name.endswith("_timeout")
-        or (name, value) == ("mode", "replay")
-    )
+    if name == "log_level":
+        return value.upper() != "ERROR"
+    return name in PROJECTS or name.endswith("_timeout") or (name, value) == ("mode", "replay")
 
 
 def _unknown() -> list[tuple[str, str]]:

@@ -93,6 +93,7 @@ class Workbench:
         guard_logs()
         look()
         self.settings = settings or Settings.load()
+        self.settings.set_log_level()
         # who gives settings of their own need not have such a file in order
         with suppress(ConfigurationError):
             hold_file(user_file().values, foreign=False)

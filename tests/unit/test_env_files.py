@@ -4,6 +4,7 @@ it is theirs.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ HARMLESS = {
     "page_timeout": "3",
     "model_timeout": "400",
     "deny_domains": "a.example,b.example",
-    "log_level": "error",
+    "log_level": "info",
 }
 
 
@@ -117,7 +118,7 @@ def test_what_narrows_counts(project: Path) -> None:
         True,
     )
     assert (found.page_timeout, found.model_timeout) == (3, 400)
-    assert (found.deny_domains, found.log_level) == (("a.example", "b.example"), "ERROR")
+    assert (found.deny_domains, found.log_level) == (("a.example", "b.example"), "INFO")
     assert found.remarks() == []
 
 
@@ -140,6 +141,34 @@ def test_it_throws_away_nothing_that_was_paid_for(project: Path, name: str, valu
     )
     users(lines({name: value}))
     assert getattr(sk.Settings.load(), name) == float(value), "of one's own it counts"
+
+
+def test_it_hides_no_warning(project: Path) -> None:
+    (project / ".env").write_text(lines({"log_level": "Error"}))
+    assert sk.Settings.load().log_level == "WARNING"
+    assert "SENTIENT_LOG_LEVEL (above WARNING), which counts only from" in settings.ignored()[0]
+    users(lines({"log_level": "Error"}))
+    assert sk.Settings.load().log_level == "ERROR", "of one's own it counts"
+
+
+@pytest.fixture
+def log() -> Iterator[logging.Logger]:
+    """The package's logger, at a level that the program chose."""
+    log = logging.getLogger("sentient_kernel")
+    before = log.level
+    log.setLevel(logging.DEBUG)
+    yield log
+    log.setLevel(before)
+
+
+def test_log_level_is_that_of_the_packages_logger_where_it_is_set(
+    log: logging.Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sk.Workbench(tmp_path):
+        assert log.level == logging.DEBUG, "as the program set it"
+    monkeypatch.setenv("SENTIENT_LOG_LEVEL", "error")
+    with sk.Workbench(tmp_path):
+        assert log.level == logging.ERROR
 
 
 def test_it_loosens_nothing_that_the_user_or_the_environment_says(
