@@ -95,7 +95,7 @@ class Feed(Protocol):
 
 
 class Told:
-    """Remembers rows that were told, by the values that they were made of."""
+    """Remembers what was told, by the values that it was made of."""
 
     def __init__(self) -> None:
         self._values: dict[str, dict[Hashable, Any]] = {}
@@ -104,25 +104,25 @@ class Told:
     def changed(
         self, part: str, values: Iterable[tuple[Hashable, Any]], row: Callable[[Any, int], Row]
     ) -> Row:
-        """Returns the rows of one part whose values are not those that were told; None for those
-        that are gone.
+        """Returns one part with the rows whose values are not those that were told, and None for
+        those that are gone; nothing where all were told.
         """
-        known, now, found = self._values.get(part, {}), {}, {}
+        known, now, found = self._values.get(part, {}), {}, Row()
         for place, (key, value) in enumerate(values):
             now[key] = value
             before = known.get(key)
             if before is not value and before != value:
                 found[str(key)] = row(value, place)
-        gone: Row = {str(key): None for key in known.keys() - now.keys()}
+        found |= {str(key): None for key in known.keys() - now.keys()}
         self._values[part] = now
-        return {**found, **gone}
+        return {part: found} if found else {}
 
-    def whole(self, part: str, value: Any) -> bool:
-        """Tells whether a part that is told whole has changed."""
+    def whole(self, part: str, value: Any) -> Row:
+        """Returns a part that is told whole; nothing where it was told."""
         if part in self._whole and self._whole[part] == value:
-            return False
+            return {}
         self._whole[part] = value
-        return True
+        return {part: value}
 
 
 class RunFeed:
@@ -169,27 +169,6 @@ class RunFeed:
         self._mark = mark
         look, told = self._source.look(self._run), self._told
         run, steps = look.run, words.settled(look.steps, look.run)
-        news: Row = {}
-        for part, found in (
-            ("steps", told.changed("steps", ((s.key, s) for s in steps), rows.step_row)),
-            (
-                "sources",
-                told.changed("sources", ((s.source, s) for s in look.sources), rows.source_row),
-            ),
-            (
-                "approvals",
-                told.changed(
-                    "approvals",
-                    ((a.id, a) for a in look.approvals),
-                    lambda a, i: rows.approval_row(a, i, run.title),
-                ),
-            ),
-        ):
-            if found:
-                news[part] = found
-        phases = rows.phase_rows(look.progress)
-        if told.whole("phases", phases):
-            news["phases"] = phases
         row = rows.run_row(
             run,
             steps,
@@ -198,13 +177,21 @@ class RunFeed:
             cost=spent(look.costs),
             foreign=look.foreign,
         )
-        if told.whole("run", row):
-            news["run"] = row
+        news = {
+            **told.changed("steps", ((s.key, s) for s in steps), rows.step_row),
+            **told.changed("sources", ((s.source, s) for s in look.sources), rows.source_row),
+            **told.changed(
+                "approvals",
+                ((a.id, a) for a in look.approvals),
+                lambda a, i: rows.approval_row(a, i, run.title),
+            ),
+            **told.whole("phases", rows.phase_rows(look.progress)),
+            **told.whole("run", row),
+        }
         if self._reported != (run.status, run.recoveries):
             self._reported = (run.status, run.recoveries)
             report = self._source.report(self._run) if run.status == "completed" else None
-            if told.whole("report", report):
-                news["report"] = report
+            news |= told.whole("report", report)
         return news
 
     def _more_text(self) -> Row:
@@ -225,20 +212,16 @@ class EventsFeed:
         self.run = run
         self._source = source
         self._after = Seq(0)
-        self._row: Row | None = None
+        self._told = Told()
         self._titles: dict[tuple[str, str], str] = {}
 
     def snapshot(self) -> Row:
         """Returns the first chunk; the others follow as patches."""
         dropped = 0 if self.run is not None else max(0, self._source.head() - MOST_EVENTS)
-        self._after, self._row, self._titles = Seq(dropped), None, {}
+        self._after, self._told, self._titles = Seq(dropped), Told(), {}
         first = self.patch() or {}
-        return {
-            "run": None,
-            "dropped": dropped,
-            "events": first.get("events", []),
-            **first.get("set", {}),
-        }
+        events = first.get("events", [])
+        return {"run": None, "dropped": dropped, "events": events, **first.get("set", {})}
 
     def patch(self) -> Row | None:
         """Returns the next chunk of events."""
@@ -248,17 +231,18 @@ class EventsFeed:
             self._after = records[-1].seq
             news["events"] = [rows.event_row(record, self._titles) for record in records]
         if self.run is not None:
-            look = self._source.look(self.run)
-            row = rows.run_row(look.run, (), alive=False)
-            if row != self._row:
-                news["set"], self._row = {"run": row}, row
+            row = rows.run_row(self._source.look(self.run).run, (), alive=False)
+            if changed := self._told.whole("run", row):
+                news["set"] = changed
         return news or None
 
 
-class InboxFeed:
-    """The questions of all runs: the open ones, and those that were answered lately."""
+class _OfAllRuns:
+    """A feed of rows from all runs: all of them at first, then those that changed."""
 
     run: RunId | None = None
+    parts: tuple[str, ...]
+    """What a snapshot has, even where there are no rows."""
 
     def __init__(self, source: ViewSource) -> None:
         self._source = source
@@ -267,56 +251,7 @@ class InboxFeed:
     def snapshot(self) -> Row:
         """Returns all of them."""
         self._told = Told()
-        return {"approvals": {}, "runs": {}, **self._news()}
-
-    def patch(self) -> Row | None:
-        """Returns the questions that changed."""
-        news = self._news()
-        return {"set": news} if news else None
-
-    def _news(self) -> Row:
-        table, runs = self._source.asked()
-        answered = sorted(
-            (a for a in table if a.decided is not None and a.status != "withdrawn"),
-            key=_when_decided,
-        )[-ANSWERED:]
-        shown = [a for a in table if a.status == "open"] + answered[::-1]
-        title = {run: view.title for run, view in runs.items()}
-        news: Row = {}
-        changed = self._told.changed(
-            "approvals",
-            ((a.id, a) for a in shown),
-            lambda a, i: rows.approval_row(a, i, title.get(a.run, "")),
-        )
-        if changed:
-            news["approvals"] = changed
-        asking = {a.run for a in shown}
-        found = self._told.changed(
-            "runs",
-            ((r, v.status) for r, v in runs.items() if r in asking),
-            lambda status, i: {"status": status},
-        )
-        if found:
-            news["runs"] = {
-                run: row and {"id": run, "title": title[RunId(run)], **row}
-                for run, row in found.items()
-            }
-        return news
-
-
-class ErrorsFeed:
-    """What went wrong, grouped, with figures and the newest failures."""
-
-    run: RunId | None = None
-
-    def __init__(self, source: ViewSource) -> None:
-        self._source = source
-        self._told = Told()
-
-    def snapshot(self) -> Row:
-        """Returns everything."""
-        self._told = Told()
-        return {"errors": {}, **self._news()}
+        return {**{part: {} for part in self.parts}, **self._news()}
 
     def patch(self) -> Row | None:
         """Returns what has changed."""
@@ -324,19 +259,50 @@ class ErrorsFeed:
         return {"set": news} if news else None
 
     def _news(self) -> Row:
+        raise NotImplementedError
+
+
+class InboxFeed(_OfAllRuns):
+    """The questions of all runs: the open ones, and those that were answered lately."""
+
+    parts = ("approvals", "runs")
+
+    def _news(self) -> Row:
+        table, runs = self._source.asked()
+        answered = sorted(
+            (a for a in table if a.decided is not None and a.status != "withdrawn"),
+            key=lambda a: a.decided.timestamp() if a.decided else 0.0,
+        )[-ANSWERED:]
+        shown = [a for a in table if a.status == "open"] + answered[::-1]
+        asking = {a.run for a in shown}
+        title = {run: view.title for run, view in runs.items()}
+        return {
+            **self._told.changed(
+                "approvals",
+                ((a.id, a) for a in shown),
+                lambda a, i: rows.approval_row(a, i, title.get(a.run, "")),
+            ),
+            **self._told.changed(
+                "runs",
+                ((run, (run, view.status)) for run, view in runs.items() if run in asking),
+                lambda one, i: {"id": one[0], "title": title[one[0]], "status": one[1]},
+            ),
+        }
+
+
+class ErrorsFeed(_OfAllRuns):
+    """What went wrong, grouped, with figures and the newest failures."""
+
+    parts = ("errors",)
+
+    def _news(self) -> Row:
         table, stats, recent = self._source.errors()
-        news: Row = {}
-        if changed := self._told.changed(
-            "errors",
-            ((e.fingerprint, (i, e)) for i, e in enumerate(table)),
-            lambda v, i: rows.error_row(v[1], i),
-        ):
-            news["errors"] = changed
-        if self._told.whole("stats", stats):
-            news["stats"] = rows.stats_row(stats)
-            news["recent"] = [rows.failure_row(failure) for failure in recent]
-        return news
-
-
-def _when_decided(approval: ApprovalView) -> float:
-    return approval.decided.timestamp() if approval.decided else 0.0
+        return {
+            **self._told.changed(
+                "errors",
+                ((e.fingerprint, (i, e)) for i, e in enumerate(table)),
+                lambda v, i: rows.error_row(v[1], i),
+            ),
+            **self._told.whole("stats", rows.stats_row(stats)),
+            **self._told.whole("recent", [rows.failure_row(failure) for failure in recent]),
+        }
