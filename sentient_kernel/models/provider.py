@@ -252,7 +252,7 @@ def build(name: str, fetcher: Fetcher, loop: asyncio.AbstractEventLoop | None = 
         # The base URL is known only when the provider is made, and the provider wants the client
         # first.
         url: list[str] = []
-        http = client_over(lambda: fetcher.client(url[0], library="httpx2"))
+        http = client_over(lambda: fetcher.client(url[0]))
         made = cls(http_client=http, **_given(provider))
         url.append(str(made.base_url))
         kind = "openai-chat" if provider == "openai" else provider

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,26 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 CONNECT = 5.0
 """Seconds for a connection to one address."""
 HEADERS = 64 * 1024
-_CORE = {"httpx": "httpcore", "httpx2": "httpcore2"}
-_LIBRARIES = frozenset({*_CORE, *_CORE.values()})
+_LIBRARIES = frozenset({"httpcore", "httpcore2", "httpx", "httpx2"})
+_TOO_LONG = f"sends more than the {HEADERS:,} bytes of headers that are read"
+_TLS = "cannot be reached safely: its TLS or its certificate is not valid"
+_CUT = "broke off in the middle of its answer"
+_FAILURES: tuple[tuple[str, str, type[FetchFailed], str, str], ...] = (
+    ("TimeoutException", "", FetchTimedOut, "deadline", "did not answer in time"),
+    ("TimeoutError", "", FetchTimedOut, "deadline", "did not answer in time"),
+    ("ProtocolError", "too long", TooBig, "headers", _TOO_LONG),
+    ("", "certificate", Unreachable, "tls", _TLS),
+    ("", "ssl", Unreachable, "tls", _TLS),
+    ("ConnectError", "", Unreachable, "refused", "refused the connection"),
+    ("ProtocolError", "incomplete", Unreachable, "cut", _CUT),
+    ("ProtocolError", "complete message", Unreachable, "cut", _CUT),
+    ("ProtocolError", "disconnected", Unreachable, "reset", "broke the connection"),
+    ("ProtocolError", "", Unreachable, "protocol", "sent an answer that is not HTTP"),
+    ("", "", Unreachable, "reset", "broke the connection"),
+)
+"""The name of one of an error's classes, and what its text holds (nothing: anything); then what we
+call it: the class, the reason for programs, the sentence. The first that fits counts.
+"""
 
 
 class Dialer:
@@ -87,16 +106,6 @@ class Dialer:
                         f"Not fetching from {host!r}: {why}.", reason_code="private", host=host
                     )
         return addresses
-
-    async def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Any = None
-    ) -> Any:
-        """Never connects: nothing here is asked over a Unix socket."""
-        raise Blocked("Not fetching over a Unix socket.", reason_code="scheme")
-
-    async def sleep(self, seconds: float) -> None:
-        """Waits between attempts of httpcore's own, of which there are none."""
-        await asyncio.sleep(seconds)
 
 
 class Response:
@@ -159,18 +168,23 @@ class ConnectionPool:
     """A pool of connections, to checked places or to those that the user named.
 
     Args:
-        library: ``httpx`` or ``httpx2``: whose core is used.
         resolve: Turns names into addresses.
         checked: False for the places that the user named.
         tls: The certificates to trust; certifi's, or those of ``SSL_CERT_FILE``, when there is
             none.
+        core: ``httpcore``, or a package like it.
     """
 
     def __init__(
-        self, library: str, resolve: Resolve, *, checked: bool, tls: ssl.SSLContext | None = None
+        self,
+        resolve: Resolve,
+        *,
+        checked: bool,
+        tls: ssl.SSLContext | None = None,
+        core: str = "httpcore",
     ) -> None:
-        self.core: Any = import_module(_CORE[library])
-        self._dialer = Dialer(self.core, resolve, checked=checked)
+        self._core: Any = import_module(core)
+        self._dialer = Dialer(self._core, resolve, checked=checked)
         self._tls = tls
         self._pools: dict[str, Any] = {}
 
@@ -185,19 +199,19 @@ class ConnectionPool:
         """
         pool = self._pools.get(target.scheme) or await self._pool(target.scheme)
         path = target.url.split("/", 3)[3]
-        url = self.core.URL(
+        url = self._core.URL(
             scheme=target.scheme.encode(),
             host=target.host.encode(),
             port=target.port,
             target=b"/" + path.encode("ascii", "replace"),
         )
-        request = self.core.Request(
+        request = self._core.Request(
             method, url, headers=headers, content=content, extensions={"timeout": timeouts or {}}
         )
         response = await pool.handle_async_request(request)
         if sum(len(name) + len(value) + 4 for name, value in response.headers) > HEADERS:
             await response.aclose()
-            raise _headers(target.host)
+            raise TooBig(f"{target.host!r} {_TOO_LONG}.", reason_code="headers", host=target.host)
         return Response(response, target.host)
 
     async def _pool(self, scheme: str) -> Any:
@@ -205,7 +219,7 @@ class ConnectionPool:
         if scheme == "https" and context is None:
             context = await asyncio.to_thread(_certificates)  # reading them takes 20 ms and more
         if scheme not in self._pools:
-            self._pools[scheme] = self.core.AsyncConnectionPool(
+            self._pools[scheme] = self._core.AsyncConnectionPool(
                 ssl_context=context,
                 max_connections=64,
                 max_keepalive_connections=16,
@@ -221,27 +235,14 @@ class ConnectionPool:
             await pool.aclose()
 
 
-_context: ssl.SSLContext | None = None
-
-
+@cache
 def _certificates() -> ssl.SSLContext:
     """Returns the certificates that are trusted: certifi's, or those of ``SSL_CERT_FILE``; read
     once.
     """
-    global _context
-    if _context is None:
-        import httpx
+    import httpx
 
-        _context = httpx.create_ssl_context()
-    return _context
-
-
-def _headers(host: str) -> TooBig:
-    return TooBig(
-        f"{host!r} sends more than the {HEADERS:,} bytes of headers that are read.",
-        reason_code="headers",
-        host=host,
-    )
+    return httpx.create_ssl_context()
 
 
 def failed(error: BaseException, host: str) -> FetchFailed | None:
@@ -253,32 +254,11 @@ def failed(error: BaseException, host: str) -> FetchFailed | None:
     """
     if isinstance(error, FetchFailed):
         return error
-    names = {
-        cls.__name__
-        for cls in type(error).__mro__
-        if cls.__module__.partition(".")[0] in ("httpcore", "httpcore2", "httpx", "httpx2")
-    }
-    text = str(error)
-    if "TimeoutException" in names or isinstance(error, TimeoutError):
-        return FetchTimedOut(f"{host!r} did not answer in time.", reason_code="deadline", host=host)
-    if "too long" in text and "ProtocolError" in names:
-        return _headers(host)
-    if "certificate" in text.lower() or "SSL" in text:
-        return Unreachable(
-            f"{host!r} cannot be reached safely: its TLS or its certificate is not valid.",
-            reason_code="tls",
-            host=host,
-        )
-    if "ConnectError" in names:
-        return Unreachable(f"{host!r} refused the connection.", reason_code="refused", host=host)
-    if "ProtocolError" in names and ("incomplete" in text or "complete message" in text):
-        return Unreachable(
-            f"{host!r} broke off in the middle of its answer.", reason_code="cut", host=host
-        )
-    if "ProtocolError" in names and "disconnected" not in text:
-        return Unreachable(
-            f"{host!r} sent an answer that is not HTTP.", reason_code="protocol", host=host
-        )
-    if names or isinstance(error, OSError | EOFError):
-        return Unreachable(f"{host!r} broke the connection.", reason_code="reset", host=host)
+    classes = type(error).__mro__
+    theirs = any(cls.__module__.partition(".")[0] in _LIBRARIES for cls in classes)
+    if theirs or isinstance(error, OSError | EOFError):
+        names, text = {"", *(cls.__name__ for cls in classes)}, str(error).lower()
+        for name, said, cls, reason_code, sentence in _FAILURES:
+            if name in names and said in text:
+                return cls(f"{host!r} {sentence}.", reason_code=reason_code, host=host)
     return None

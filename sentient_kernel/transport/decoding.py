@@ -9,13 +9,14 @@ from sentient_kernel.errors import WrongKind
 
 __all__ = ["ENCODINGS", "Decoder"]
 
-ENCODINGS = "gzip, deflate"
+ENCODINGS = "gzip"
 """What is asked for; what comes in another encoding is refused, not guessed at."""
 _PIECE = 128 * 1024
 _SLICE = 16 * 1024
 """Bytes that are given to zlib at once: at the end of a stream it copies what is left of them."""
-_MOST_STREAMS = 10_000
-_GZIP, _ZLIB, _BARE = 31, 15, -15
+_MOST_MEMBERS = 10_000
+_GZIP = 31
+"""What zlib calls the format."""
 
 
 class Decoder:
@@ -36,22 +37,16 @@ class Decoder:
 
     def __init__(self, encoding: str = "", host: str = "") -> None:
         self._host = host
-        self._name = encoding.strip().lower().removeprefix("x-")
-        if self._name not in ("", "identity", "gzip", "deflate"):
+        name = encoding.strip().lower().removeprefix("x-")
+        if name not in ("", "identity", "gzip"):
             raise WrongKind(
                 f"{host!r} sends an encoding that was not requested.",
                 reason_code="encoding",
                 host=host,
             )
-        self._bits = _GZIP if self._name == "gzip" else _ZLIB
-        self._inflate = zlib.decompressobj(self._bits) if self.compressed else None
-        self._begun = self._over = False
-        self._streams = 1
-
-    @property
-    def compressed(self) -> bool:
-        """Whether there is anything to decode."""
-        return self._name in ("gzip", "deflate")
+        self._inflate = zlib.decompressobj(_GZIP) if name == "gzip" else None
+        self._begun = False
+        self._members = 1
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yields what the next bytes stand for, in pieces of at most 128 KB.
@@ -67,25 +62,18 @@ class Decoder:
             yield from self._inflated(data[at : at + _SLICE])
 
     def _inflated(self, data: bytes) -> Iterator[bytes]:
-        while data and not self._over and self._inflate is not None:
+        while data and self._inflate is not None:
             if self._inflate.eof:
-                # padding, which nobody reads; else the next of several members
-                if self._bits != _GZIP or not data.startswith(b"\x1f"):
-                    self._over = True
-                    return
-                self._streams += 1
-                if self._streams > _MOST_STREAMS:
-                    raise self._broken()
-                self._inflate = zlib.decompressobj(self._bits)
+                if not data.startswith(b"\x1f"):
+                    return  # padding, which nobody reads; else the next of several members
+                self._members += 1
+                self._inflate = zlib.decompressobj(_GZIP)
             try:
                 piece = self._inflate.decompress(data, _PIECE)
             except zlib.error:
-                # many servers mean bare deflate, without zlib's two bytes
-                if not self._begun and self._bits == _ZLIB:
-                    self._bits = _BARE
-                    self._inflate = zlib.decompressobj(_BARE)
-                    continue
                 raise self._broken() from None
+            if self._members > _MOST_MEMBERS:
+                raise self._broken()
             self._begun = True
             if piece:
                 yield piece

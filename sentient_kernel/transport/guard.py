@@ -74,7 +74,6 @@ class Target:
         host: A name, or an address in its usual form without brackets.
         port: The port.
         trusted: The user's own settings name this host and port, so it may be private.
-        literal: The host is an address, not a name.
     """
 
     url: str
@@ -82,7 +81,6 @@ class Target:
     host: str
     port: int
     trusted: bool
-    literal: bool
 
     @property
     def origin(self) -> tuple[str, str, int]:
@@ -171,7 +169,7 @@ def check_url(url: str, rules: Rules) -> Target:
     shown = f"[{host}]" if ":" in host else host
     where = shown if port == PORTS[scheme] else f"{shown}:{port}"
     rest = quote(path, safe=_SAFE) + quote(query, safe=_SAFE)
-    return Target(f"{scheme}://{where}{rest}", scheme, host, port, trusted, literal)
+    return Target(f"{scheme}://{where}{rest}", scheme, host, port, trusted)
 
 
 def _check_place(host: str, port: int, literal: bool, rules: Rules) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from sentient_kernel.clock import Clock, SystemClock
@@ -35,7 +35,7 @@ from sentient_kernel.version import __version__
 if TYPE_CHECKING:
     import ssl
 
-    import httpx
+    import httpx2
 
     from sentient_kernel.settings import Settings
 
@@ -96,15 +96,12 @@ class Fetcher:
     ) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
-        self._pool = partial(ConnectionPool, resolve=resolve or Resolver().resolve, tls=tls)
+        self._pool = partial(ConnectionPool, resolve or Resolver().resolve, tls=tls)
         self._ports = frozenset(ports)
         self._rng = rng or Random()  # noqa: S311 - jitter
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pools: dict[bool, ConnectionPool] = {}
-        self._clients: list[Any] = []
-        self._turns = Turns(self._clock)
-        self._robots = Robots(self._read_robots, self._clock)
-        self._body_limit = BodyLimit()
+        self._clients: list[httpx2.AsyncClient] = []
 
     async def get(
         self,
@@ -179,45 +176,38 @@ class Fetcher:
         call.headers["content-type"] = "application/json"
         return await self._ask(url, call, attempts)
 
-    def client(
-        self,
-        base_url: str,
-        *,
-        library: Literal["httpx", "httpx2"] = "httpx",
-        most_bytes: int = 50_000_000,
-    ) -> httpx.AsyncClient:
+    def client(self, base_url: str, *, most_bytes: int = 50_000_000) -> httpx2.AsyncClient:
         """Makes a client for the SDK of a model provider. No redirects, cookies, proxies or netrc.
 
         Args:
             base_url: The user's own: its host and port may be private. Every other is checked like
                 any URL.
-            library: The package whose client the SDK takes; they share every name.
             most_bytes: Of one answer, decompressed.
 
         Returns:
-            An ``AsyncClient`` of that library. Whoever closes the fetcher closes it too.
+            A client of httpx2, which comes with the SDKs. Whoever closes the fetcher closes it too.
 
         Raises:
             ConfigurationError: The base URL cannot be one.
             Blocked: It is denied by a setting.
         """
-        from sentient_kernel.transport.client import make_client
-
         rules = self._rules((base_url,))
         check_url(base_url, rules)
-        made = make_client(
-            library, base_url, rules, partial(self._pool, library), self._refuse_offline, most_bytes
-        )
+        from sentient_kernel.transport.client import make_client
+
+        made = make_client(base_url, rules, self._pool, self._refuse_offline, most_bytes)
         self._clients = [*(client for client in self._clients if not client.is_closed), made]
-        return made  # type: ignore[no-any-return]
+        return made
 
     async def aclose(self) -> None:
         """Closes every connection."""
         pools, self._pools = self._pools, {}
         clients, self._clients = self._clients, []
         if self._loop in (None, asyncio.get_running_loop()):
-            for open_one in (*pools.values(), *clients):
-                await open_one.aclose()
+            for pool in pools.values():
+                await pool.aclose()
+            for client in clients:
+                await client.aclose()
         self._loop = None
 
     async def __aenter__(self) -> Fetcher:
@@ -268,7 +258,7 @@ class Fetcher:
         )
 
     def _enter(self) -> None:
-        """Makes sure that this is the loop whose connections these are."""
+        """Makes what belongs to one event loop, and makes sure that this is that loop."""
         loop = asyncio.get_running_loop()
         if self._loop is loop:
             return
@@ -278,9 +268,7 @@ class Fetcher:
             )
         self._loop = loop
         # Two sets of connections, so that a call never meets one that only another call may have.
-        self._pools = {
-            trusted: self._pool("httpx", checked=not trusted) for trusted in (True, False)
-        }
+        self._pools = {trusted: self._pool(checked=not trusted) for trusted in (True, False)}
         self._turns, self._robots = Turns(self._clock), Robots(self._read_robots, self._clock)
         self._body_limit = BodyLimit()
 

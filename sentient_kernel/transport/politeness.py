@@ -7,7 +7,8 @@ import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from sentient_kernel.clock import Clock
 from sentient_kernel.errors import Blocked, FetchFailed, ServerBusy, TooBig
@@ -60,7 +61,6 @@ class _Host:
     places: asyncio.Semaphore
     free_at: float = 0.0
     rests_until: float = 0.0
-    inside: int = field(default=0)
 
 
 class Turns:
@@ -91,28 +91,31 @@ class Turns:
         if not pace.most:
             yield 0.0
             return
-        here = self._hosts.get(host) or self._hosts.setdefault(
-            host, _Host(asyncio.Semaphore(pace.most))
-        )
-        here.inside += 1
-        try:
-            spent = 0.0
-            while True:
-                # outside of the places: all who wait do so at the same time
-                spent += await self._rest(host, here, patience - spent)
-                async with here.places:
-                    now = self._clock.monotonic()
-                    start = max(now, here.free_at)
-                    here.free_at = start + max(pace.gap, delay)
-                    if start > now:
-                        await self._clock.sleep(start - now)
-                    # else somebody was told so meanwhile
-                    if here.rests_until <= self._clock.monotonic():
-                        yield spent
-                        return
-        finally:
-            here.inside -= 1
-            self._forget(host)
+        here = self._host(host, pace)
+        spent = 0.0
+        while True:
+            # outside of the places: all who wait do so at the same time
+            spent += await self._rest(host, here, patience - spent)
+            async with here.places:
+                now = self._clock.monotonic()
+                start = max(now, here.free_at)
+                here.free_at = start + max(pace.gap, delay)
+                if start > now:
+                    await self._clock.sleep(start - now)
+                # else somebody was told so meanwhile
+                if here.rests_until <= self._clock.monotonic():
+                    yield spent
+                    return
+
+    def _host(self, host: str, pace: Pace) -> _Host:
+        """Returns what is known of a host; of a thousand others the one of longest ago is
+        forgotten.
+        """
+        here = self._hosts.setdefault(host, _Host(asyncio.Semaphore(pace.most)))
+        self._hosts.move_to_end(host)
+        if len(self._hosts) > _KEPT:
+            self._hosts.popitem(last=False)
+        return here
 
     async def _rest(self, host: str, here: _Host, patience: float) -> float:
         pause = here.rests_until - self._clock.monotonic()
@@ -136,14 +139,6 @@ class Turns:
                 here.rests_until, self._clock.monotonic() + min(seconds, PATIENCE)
             )
 
-    def _forget(self, host: str) -> None:
-        self._hosts.move_to_end(host)
-        while len(self._hosts) > _KEPT:
-            oldest = next((name for name, other in self._hosts.items() if not other.inside), None)
-            if oldest is None:
-                return
-            del self._hosts[oldest]
-
 
 Read = Callable[[str], Awaitable[bytes]]
 """Fetches a URL, guarded; raises FetchFailed."""
@@ -164,7 +159,8 @@ class Robots:
         self._read = read
         self._clock = clock
         self._known: OrderedDict[str, tuple[float, RobotsRules | FetchFailed]] = OrderedDict()
-        self._asking: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._asking = WeakValueDictionary[str, asyncio.Lock]()
+        """A lock for each site that is asked now; one that nobody holds or waits for goes."""
 
     async def check(self, target: Target) -> float:
         """Says how far apart requests should be.
@@ -173,7 +169,8 @@ class Robots:
             Blocked: The site closes this path to us.
             ServerBusy: Its robots.txt cannot be had now.
         """
-        allowance = await self._allowance("/".join(target.url.split("/", 3)[:3]), target.host)
+        *origin, path = target.url.split("/", 3)
+        allowance = await self._allowance("/".join(origin))
         if isinstance(allowance, FetchFailed):
             raise ServerBusy(
                 f"Not fetching from {target.host!r} now: its robots.txt cannot be read"
@@ -182,7 +179,7 @@ class Robots:
                 reason_code="robots",
                 host=target.host,
             )
-        if not allowance.allows("/" + target.url.split("/", 3)[3]):
+        if not allowance.allows("/" + path):
             raise Blocked(
                 f"{target.host!r} does not allow this page in its robots.txt.",
                 reason_code="robots",
@@ -190,25 +187,17 @@ class Robots:
             )
         return allowance.delay
 
-    async def _allowance(self, origin: str, host: str) -> RobotsRules | FetchFailed:
-        lock, waiting = self._asking.get(origin) or (asyncio.Lock(), 0)
-        self._asking[origin] = lock, waiting + 1
-        try:
-            # who comes second finds the answer of the first, or asks when that one was cancelled
-            async with lock:
-                known = self._known.get(origin)
-                if known is None or known[0] <= self._clock.monotonic():
-                    known = await self._ask(origin)
-                    self._known[origin] = known
-                    self._known.move_to_end(origin)
-                    while len(self._known) > _KEPT:
-                        self._known.popitem(last=False)
-                return known[1]
-        finally:
-            lock, waiting = self._asking[origin]
-            self._asking[origin] = lock, waiting - 1
-            if waiting == 1:
-                del self._asking[origin]
+    async def _allowance(self, origin: str) -> RobotsRules | FetchFailed:
+        lock = self._asking.setdefault(origin, asyncio.Lock())
+        # who comes second finds the answer of the first, or asks when that one was cancelled
+        async with lock:
+            known = self._known.get(origin)
+            if known is None or known[0] <= self._clock.monotonic():
+                known = self._known[origin] = await self._ask(origin)
+                self._known.move_to_end(origin)
+                if len(self._known) > _KEPT:
+                    self._known.popitem(last=False)
+            return known[1]
 
     async def _ask(self, origin: str) -> tuple[float, RobotsRules | FetchFailed]:
         found: RobotsRules | FetchFailed

@@ -8,7 +8,6 @@ import asyncio
 import gc
 import gzip
 import tracemalloc
-import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -68,7 +67,7 @@ async def test_an_answer_comes_whole_with_what_is_known_of_it(web: ServicesWeb) 
     first = web.requests[0]
     assert (
         first.headers["user-agent"].startswith("sentient-kernel/")
-        and first.headers["accept-encoding"] == "gzip, deflate"
+        and first.headers["accept-encoding"] == "gzip"
     )
     assert "cookie" not in web.requests[1].headers and "café" not in repr(got)
 
@@ -532,6 +531,7 @@ async def test_big_pages_that_drip_keep_no_other_out(monkeypatch: pytest.MonkeyP
             asyncio.create_task(fetch.get(f"http://{host}/bad", deadline=50, attempts=1))
             for _ in range(2)
         ]
+        await settle()
         while not fetch._body_limit._places.locked():
             await asyncio.sleep(0.01)
         pages = await asyncio.gather(
@@ -582,16 +582,11 @@ async def test_the_wait_for_room_counts_against_nobody() -> None:
             assert room._waiting == 0 and len(got) == 1, "who left in the queue holds nothing"
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_bytes_behind_a_compressed_body_are_bounded_too(encoding: str) -> None:
-    body = gzip.compress(b"<p>hi</p>") if encoding == "gzip" else zlib.compress(b"<p>hi</p>")
-
-    @on_a_loop
-    async def inside() -> None:
-        padded = sending(body, bytes(65_536), b"content-encoding: %b\r\n" % encoding.encode())
-        async with padded as host, fetcher(allow_hosts=(host,)) as fetch:
-            with pytest.raises(TooBig, match="more than the 1,000,000 bytes"):
-                await fetch.get(f"http://{host}/bad", most_bytes=MB, deadline=20)
-            assert (await fetch.get(f"http://{host}/good")).text == "<p>hi</p>"
-
-    inside()
+@on_a_loop
+async def test_bytes_behind_a_compressed_body_are_bounded_too() -> None:
+    body = gzip.compress(b"<p>hi</p>")
+    padded = sending(body, bytes(65_536), b"content-encoding: gzip\r\n")
+    async with padded as host, fetcher(allow_hosts=(host,)) as fetch:
+        with pytest.raises(TooBig, match="more than the 1,000,000 bytes"):
+            await fetch.get(f"http://{host}/bad", most_bytes=MB, deadline=20)
+        assert (await fetch.get(f"http://{host}/good")).text == "<p>hi</p>"

@@ -298,8 +298,6 @@ BODY = b"The moon pulls the sea. " * 9_000
         ("gzip", gzip.compress(BODY)),
         ("X-GZIP", gzip.compress(BODY[:100]) + gzip.compress(BODY[100:])),
         ("gzip", gzip.compress(BODY) + b"\0" * 50),
-        ("deflate", zlib.compress(BODY)),
-        ("deflate", zlib.compress(BODY)[2:-4]),
     ],
 )
 @pytest.mark.parametrize("step", [7, 1_000, 10_000_000])
@@ -309,12 +307,13 @@ def test_bodies_are_decoded_in_pieces_of_any_size(encoding: str, data: bytes, st
         piece for at in range(0, len(data), step) for piece in decoder.feed(data[at : at + step])
     ]
     decoder.finish()
-    assert b"".join(pieces) == BODY and (
-        not decoder.compressed or max(map(len, pieces)) <= 128 * 1024
-    )
+    assert b"".join(pieces) == BODY
+    assert "gzip" not in encoding.lower() or max(map(len, pieces)) <= 128 * 1024
 
 
-@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, gzip", "nonsense"])
+@pytest.mark.parametrize(
+    "encoding", ["br", "zstd", "deflate", "compress", "gzip, gzip", "nonsense"]
+)
 def test_encodings_that_were_not_asked_for_are_refused(encoding: str) -> None:
     with pytest.raises(WrongKind, match="not requested"):
         Decoder(encoding, "a.example")
@@ -336,13 +335,9 @@ def test_a_bomb_goes_off_in_small_pieces() -> None:
     assert max(len(next(pieces)) for _ in range(100)) <= 128 * 1024
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_what_follows_a_body_is_not_kept(encoding: str) -> None:
-    decoder = Decoder(encoding)
-    assert (
-        b"".join(decoder.feed(gzip.compress(BODY) if encoding == "gzip" else zlib.compress(BODY)))
-        == BODY
-    )
+def test_what_follows_a_body_is_not_kept() -> None:
+    decoder = Decoder("gzip")
+    assert b"".join(decoder.feed(gzip.compress(BODY))) == BODY
     tracemalloc.start()
     try:
         for _ in range(100):
