@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sentient_kernel.redaction.values import HELD, Redactor
+from sentient_kernel.redaction.forms import HELD
+from sentient_kernel.redaction.known import Redactor
 
 __all__ = ["StreamRedactor"]
 
