@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 
 from sentient_kernel.errors import ConfigurationError
+from sentient_kernel.files.regular import read_regular
 from sentient_kernel.installation import NAME, config_folder, trusts_file
 
 MOST_BYTES = 65_536
@@ -109,17 +109,14 @@ def read(path: Path, *, follow: bool) -> EnvFile:
         follow: Whether it may be a symbolic link.
     """
     try:
-        data = _bytes_of(path, follow)
+        data = read_regular(Path(os.path.realpath(path)) if follow else path, MOST_BYTES)
         text = data.decode("utf-8")
     except FileNotFoundError:
         return EnvFile()
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or (
-            "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        )
-        return EnvFile(
-            path=path, problem=f"{path.name if not follow else path} was not read: {why}."
-        )
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        shown = path if follow else path.name
+        return EnvFile(path=path, problem=f"{shown} was not read: {why[:1].lower()}{why[1:]}.")
     # by itself: the rest would put other variables into values, and log each odd line
     from dotenv.parser import parse_stream
 
@@ -129,24 +126,3 @@ def read(path: Path, *, follow: bool) -> EnvFile:
         data=data,
         values={name.upper(): value for name, value in pairs if name and value is not None},
     )
-
-
-def _bytes_of(path: Path, follow: bool) -> bytes:
-    """Returns the bytes of a plain file that is not too long. Raises OSError, and ValueError with
-    the reason."""
-    if not follow and path.is_symlink():
-        raise ValueError("it is a symbolic link")
-    flags = (
-        os.O_RDONLY
-        | getattr(os, "O_NONBLOCK", 0)
-        | getattr(os, "O_BINARY", 0)
-        | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
-    )
-    fd = os.open(path, flags)
-    with open(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise ValueError("it is not a plain file")
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
-    return data

@@ -8,9 +8,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import PurePath
-from types import FrameType, TracebackType
+from types import TracebackType
 
 from sentient_kernel import redaction
 from sentient_kernel.errors import ModelError, SentientError
@@ -38,10 +39,6 @@ HEAD, TAIL = 10, 40
 """Frames kept of a traceback: the first and the last ones. A recursion of a thousand says nothing
 more.
 """
-_FILES = 4_096
-_places: dict[
-    str, tuple[str, int]
-] = {}  # a cache of _place, by file name; looked up for every frame, so plainer than lru_cache
 
 
 def plain(text: object) -> str:
@@ -266,7 +263,7 @@ def _frames(
     while tb is not None:
         frame = tb.tb_frame
         code = frame.f_code
-        file, rank = _places.get(code.co_filename) or _place(frame)
+        file, rank = _place(code.co_filename, str(frame.f_globals.get("__name__", "")))
         if rank >= max(best, 1):
             place, best = len(frames), rank
         frames.append((file, tb.tb_lineno, code.co_name))
@@ -277,30 +274,24 @@ def _frames(
     return tuple(kept), dict.fromkeys(functions), where
 
 
-def _place(frame: FrameType) -> tuple[str, int]:
+@lru_cache(maxsize=4_096)
+def _place(filename: str, module: str) -> tuple[str, int]:
     """Returns a frame's file relative to its top package, and whose it is: 2 the user's, 1 this
     package's, 0 a library's.
     """
-    filename, module = frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))
-    path = PurePath(filename)
     if filename.startswith("<ipython-input") or "ipykernel_" in filename:
-        found = "<cell>", 2
-    elif filename.startswith("<"):
-        found = plain(filename), 0
-    else:
-        depth = (
-            1 if module == "__main__" else module.count(".") + (2 if path.stem == "__init__" else 1)
-        )
-        short = plain("/".join(path.parts[-depth:]))
-        library = any(
-            part in ("site-packages", "dist-packages") or part.startswith("python3.")
-            for part in path.parts
-        )
-        found = short, 1 if short.startswith("sentient_kernel/") else 0 if library else 2
-    if len(_places) >= _FILES:
-        _places.clear()
-    _places[filename] = found
-    return found
+        return "<cell>", 2
+    if filename.startswith("<"):
+        return plain(filename), 0
+    path = PurePath(filename)
+    above = 2 if path.stem == "__init__" else 1
+    depth = 1 if module == "__main__" else module.count(".") + above
+    short = plain("/".join(path.parts[-depth:]))
+    library = any(
+        part in ("site-packages", "dist-packages") or part.startswith("python3.")
+        for part in path.parts
+    )
+    return short, 1 if short.startswith("sentient_kernel/") else 0 if library else 2
 
 
 def _said(error: BaseException) -> str:
