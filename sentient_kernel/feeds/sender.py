@@ -54,7 +54,7 @@ class Sender:
     ) -> None:
         self._answer = answer
         self._failed = failed
-        self._channels: list[Channel] = []
+        self._channels: tuple[Channel, ...] = ()
         self._replies: deque[tuple[Channel, Row]] = deque()
         self._workers: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
@@ -68,7 +68,7 @@ class Sender:
     def add(self, channel: Channel) -> None:
         """Takes a view in; it is sent nothing before a page has said hello."""
         with self._lock:
-            self._channels.append(channel)
+            self._channels += (channel,)
             if self._thread is None and not self._closing:
                 self._workers = ThreadPoolExecutor(2, thread_name_prefix="sentient-answers")
                 self._thread = threading.Thread(
@@ -104,11 +104,9 @@ class Sender:
 
     def present(self, run: RunId) -> bool:
         """True when a page was heard lately in which a question of a run can be answered."""
-        with self._lock:
-            channels = list(self._channels)
         return any(
             channel.present
-            for channel in channels
+            for channel in self._channels
             if channel.feed.run == run or channel.view == "inbox"
         )
 
@@ -137,10 +135,9 @@ class Sender:
             self._workers.shutdown(wait=False, cancel_futures=True)
         if not self._closed:
             self._closed = True
-            with self._lock:
-                channels = list(self._channels)
-            for channel in (each for each in channels if each.pages):
-                channel.give({"kind": "closed"})
+            for channel in self._channels:
+                if channel.pages:
+                    channel.give({"kind": "closed"})
 
     def _answered(self, channel: Channel, message: Row, done: Future[Row]) -> None:
         error = done.exception()
@@ -173,9 +170,7 @@ class Sender:
             if look:
                 self._news = self._hurry = False
                 looked = now
-            with self._lock:
-                channels = list(self._channels)
-            for channel in channels:
+            for channel in self._channels:
                 if channel.pages and now >= channel.rests_until:
                     self._tell(channel, look, now)
             while self._replies:
@@ -185,7 +180,7 @@ class Sender:
                 except Exception as error:  # noqa: BLE001
                     # what cannot be sent to one page must not silence all views
                     self._failed(error, f"view {to.view}")
-            more = self._news or any(channel.behind and channel.pages for channel in channels)
+            more = self._news or any(channel.behind and channel.pages for channel in self._channels)
 
     def _tell(self, channel: Channel, look: bool, now: float) -> None:
         """Sends a view what it needs: everything, what has changed, or that the kernel lives."""

@@ -13,6 +13,15 @@ from typing import Any, Literal
 
 Mode = Literal["kill9", "exit", "segfault", "terminate", "interrupt", "sys_exit"]
 
+_ENDS: dict[Mode, Callable[[], object]] = {
+    "kill9": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "exit": lambda: os._exit(3),
+    "segfault": lambda: ctypes.string_at(0),
+    "terminate": lambda: os.kill(os.getpid(), signal.SIGTERM),
+    "interrupt": lambda: os.kill(os.getpid(), signal.SIGINT),
+    "sys_exit": lambda: sys.exit(3),
+}
+
 
 class ChaosMonkey:
     """Ends this process in a given way, after a time or at a named point of a step's life.
@@ -80,16 +89,6 @@ class ChaosMonkey:
 
     def strike(self) -> None:
         """Ends the process now."""
-        if self.mode == "kill9":
-            os.kill(os.getpid(), signal.SIGKILL)
-        elif self.mode == "terminate":
-            os.kill(os.getpid(), signal.SIGTERM)
+        _ENDS[self.mode]()
+        if self.mode == "terminate":
             time.sleep(5)
-        elif self.mode == "interrupt":
-            os.kill(os.getpid(), signal.SIGINT)
-        elif self.mode == "exit":
-            os._exit(3)
-        elif self.mode == "segfault":
-            ctypes.string_at(0)
-        else:
-            sys.exit(3)

@@ -122,7 +122,9 @@ class Response:
         self.headers = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in response.headers
+            if name.lower() not in (b"set-cookie", b"set-cookie2")
         }
+        """Names in lower case; cookies are left out."""
         self._response = response
         self._host = host
 

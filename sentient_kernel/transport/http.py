@@ -15,17 +15,15 @@ from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.errors import (
     FetchFailed,
     Offline,
-    SentientError,
     ServerBusy,
     TooBig,
     UsageError,
 )
-from sentient_kernel.transport import connections
 from sentient_kernel.transport.body_limit import BodyLimit
-from sentient_kernel.transport.connections import ConnectionPool, Resolve
+from sentient_kernel.transport.connections import ConnectionPool, Resolve, failed
 from sentient_kernel.transport.decoding import ENCODINGS
 from sentient_kernel.transport.dns import Resolver
-from sentient_kernel.transport.guard import PORTS, Rules, Target, check_url
+from sentient_kernel.transport.guard import PORTS, Rules, check_url
 from sentient_kernel.transport.politeness import AGENT, MOST_ROBOTS, Robots, Turns, pace
 from sentient_kernel.transport.reading import Accept, Fetched, check_kind, refused, whole
 from sentient_kernel.transport.redirects import Hop
@@ -55,18 +53,14 @@ _ASKED = {
 
 @dataclass(slots=True)
 class _Call:
-    """One call of a caller, through all its attempts."""
+    """What one call of a caller wants, through all its attempts and redirects."""
 
-    method: str
     accept: Accept
     most_bytes: int
-    robots: bool
-    rules: Rules
-    headers: dict[str, str]
-    content: bytes | None
     expect: Collection[int]
     left: float
     """Seconds; waiting for one's turn, or for room, does not count."""
+    robots: bool = False
 
 
 class Fetcher:
@@ -140,9 +134,6 @@ class Fetcher:
         Raises:
             FetchFailed: It could not be had; its subclass and ``reason_code`` say why.
         """
-        call = self._call(
-            "GET", accept, deadline, most_bytes, headers, trusted, robots=robots, expect=expect
-        )
         if params:
             base, _, fragment = url.partition("#")
             url = (
@@ -151,7 +142,8 @@ class Fetcher:
                 + urlencode(params, doseq=True)
                 + ("#" + fragment if fragment else "")
             )
-        return await self._ask(url, call, attempts)
+        call = _Call(accept, most_bytes, expect, deadline, robots)
+        return await self._ask(url, call, "GET", headers or {}, trusted, attempts)
 
     async def post(
         self,
@@ -170,11 +162,9 @@ class Fetcher:
         Otherwise like :meth:`get`.
         """
         content = _json.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
-        call = self._call(
-            "POST", accept, deadline, most_bytes, headers, trusted, content=content, expect=expect
-        )
-        call.headers["content-type"] = "application/json"
-        return await self._ask(url, call, attempts)
+        call = _Call(accept, most_bytes, expect, deadline)
+        sent = {**(headers or {}), "content-type": "application/json"}
+        return await self._ask(url, call, "POST", sent, trusted, attempts, content)
 
     def client(self, base_url: str, *, most_bytes: int = 50_000_000) -> httpx2.AsyncClient:
         """Makes a client for the SDK of a model provider. No redirects, cookies, proxies or netrc.
@@ -191,10 +181,10 @@ class Fetcher:
             ConfigurationError: The base URL cannot be one.
             Blocked: It is denied by a setting.
         """
-        rules = self._rules((base_url,))
-        check_url(base_url, rules)
         from sentient_kernel.transport.client import make_client
 
+        rules = self._rules((base_url,))
+        check_url(base_url, rules)
         made = make_client(base_url, rules, self._pool, self._refuse_offline, most_bytes)
         self._clients = [*(client for client in self._clients if not client.is_closed), made]
         return made
@@ -219,7 +209,7 @@ class Fetcher:
     def _rules(self, trusted: Iterable[str]) -> Rules:
         return replace(Rules.of(self._settings, trusted), ports=self._ports)
 
-    def _refuse_offline(self, host: str = "") -> None:
+    def _refuse_offline(self, host: str) -> None:
         if self._settings.offline or self._settings.mode == "replay":
             setting = "SENTIENT_OFFLINE" if self._settings.offline else "SENTIENT_MODE=replay"
             raise Offline(
@@ -227,35 +217,6 @@ class Fetcher:
                 hint="Unset it to go on.",
                 host=host,
             )
-
-    def _call(
-        self,
-        method: str,
-        accept: Accept,
-        deadline: float,
-        most_bytes: int,
-        headers: Mapping[str, str] | None,
-        trusted: Iterable[str],
-        *,
-        robots: bool = False,
-        content: bytes | None = None,
-        expect: Collection[int] = (),
-    ) -> _Call:
-        sent = {"accept": _ASKED[accept], "user-agent": f"{AGENT}/{__version__}"} | {
-            name.lower(): value for name, value in (headers or {}).items()
-        }
-        sent["accept-encoding"] = ENCODINGS
-        return _Call(
-            method,
-            accept,
-            most_bytes,
-            robots,
-            self._rules(trusted),
-            sent,
-            content,
-            expect,
-            deadline,
-        )
 
     def _enter(self) -> None:
         """Makes what belongs to one event loop, and makes sure that this is that loop."""
@@ -272,15 +233,32 @@ class Fetcher:
         self._turns, self._robots = Turns(self._clock), Robots(self._read_robots, self._clock)
         self._body_limit = BodyLimit()
 
-    async def _ask(self, url: str, call: _Call, attempts: int) -> Fetched:
+    async def _ask(
+        self,
+        url: str,
+        call: _Call,
+        method: str,
+        headers: Mapping[str, str],
+        trusted: Iterable[str],
+        attempts: int,
+        content: bytes | None = None,
+    ) -> Fetched:
         """Asks until there is an answer, or asking again is not worth it."""
-        target = check_url(url, call.rules)
+        rules = self._rules(trusted)
+        target = check_url(url, rules)
         self._refuse_offline(target.host)
         self._enter()
+        sent = {
+            "accept": _ASKED[call.accept],
+            "user-agent": f"{AGENT}/{__version__}",
+            **{name.lower(): value for name, value in headers.items()},
+            "accept-encoding": ENCODINGS,
+        }
+        first = Hop(target, rules, method, sent, content)
         attempt = 1
         while True:
             try:
-                return await self._follow(target, call)
+                return await self._follow(first, call)
             except FetchFailed as error:
                 if isinstance(error, ServerBusy):
                     self._turns.rest(error.host, asked_to_wait(error.headers) or 0.0)
@@ -293,9 +271,8 @@ class Fetcher:
             if pause:
                 await self._clock.sleep(pause)
 
-    async def _follow(self, target: Target, call: _Call) -> Fetched:
+    async def _follow(self, hop: Hop, call: _Call) -> Fetched:
         """Asks once, through every redirect; each is checked like a new URL."""
-        hop = Hop(target, call.rules, call.method, call.headers, call.content)
         passed: list[str] = []
         while True:
             target = hop.target
@@ -321,10 +298,8 @@ class Fetcher:
         try:
             async with deadline:
                 return await self._exchange(hop, call, deadline)
-        except SentientError:
-            raise
         except Exception as error:
-            named = connections.failed(error, hop.target.host)
+            named = failed(error, hop.target.host)
             if named is None:
                 raise
             raise named from None
@@ -357,5 +332,5 @@ class Fetcher:
             await answer.aclose()
 
     async def _read_robots(self, url: str) -> bytes:
-        call = self._call("GET", "any", 10.0, MOST_ROBOTS, None, ())
-        return (await self._ask(url, call, 1)).body
+        call = _Call("any", MOST_ROBOTS, (), 10.0)
+        return (await self._ask(url, call, "GET", {}, (), 1)).body

@@ -109,7 +109,7 @@ async def whole(
             read += piece
         body = bytes(read)
     kind, charset = _kind(answer)
-    fetched = Fetched(target.url, answer.status, _kept(answer), kind, charset, body)
+    fetched = Fetched(target.url, answer.status, answer.headers, kind, charset, body)
     if accept == "json" and answer.status < 400:
         fetched.json()
     return fetched
@@ -136,19 +136,11 @@ async def refused(answer: Response, target: Target) -> Fetched:
     raise cls(
         message,
         answered=answer.status,
-        headers=_kept(answer),
+        headers=answer.headers,
         body=body,
         reason_code="status",
         host=target.host,
     )
-
-
-def _kept(answer: Response) -> dict[str, str]:
-    return {
-        name: value
-        for name, value in answer.headers.items()
-        if name not in ("set-cookie", "set-cookie2")
-    }
 
 
 def _kind(answer: Response) -> tuple[str, str]:
