@@ -33,12 +33,13 @@ JSON = "application/json; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """An answer in good order."""
+    """An answer; ``raw`` is what is sent instead, as it is, before the connection ends."""
 
     body: bytes
     kind: str = JSON
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    raw: Iterable[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ import lives
 
 import sentient_kernel as sk
 from sentient_kernel.cache import Cache, Hit, Key
-from sentient_kernel.testing import FakeWeb
 from tests.bench.research import build, say
 from tests.kits.model_server import Asked, Fault, ModelServer
+from tests.kits.services_web import ServicesWeb
 
 MODEL = "openai:scripted-1"
 
@@ -40,21 +40,21 @@ def _always(fault: Fault) -> Faults:
     return lambda asked: fault
 
 
-def _pages(web: FakeWeb, kind: Any, **more: Any) -> None:
+def _pages(web: ServicesWeb, kind: Any, **more: Any) -> None:
     for path in ("/hive", "/born", "/other"):
         web.fault(path, kind, **more)
 
 
-def _busy(web: FakeWeb) -> None:
+def _busy(web: ServicesWeb) -> None:
     for path in ("/hive", "/born", "/searxng"):
         web.fault(path, "status", times=1, status=429, headers={"Retry-After": "1"})
 
 
-def _nothing(web: FakeWeb) -> None:
+def _nothing(web: ServicesWeb) -> None:
     """All is well."""
 
 
-FAULTS: dict[str, tuple[Callable[[FakeWeb], None], Faults, str]] = {
+FAULTS: dict[str, tuple[Callable[[ServicesWeb], None], Faults, str]] = {
     # what the web does, what the model's server does, and how a research ends: "right" with all
     # that was asked for, in "own words" of the sources, or with "nothing" but why
     "none": (_nothing, (), "right"),
@@ -169,8 +169,8 @@ def serve(folder: str, faults: str, latency: float = 0.0) -> None:
 
     spoil, of_model, _ = FAULTS.get(faults, FAULTS["none"])
     speaks: Callable[[Asked], Any] = say
-    stranger = watched(FakeWeb, "stranger")().start()
-    web = watched(FakeWeb, "web")(seed=1, latency=latency).start()
+    stranger = watched(ServicesWeb, "stranger")().start()
+    web = watched(ServicesWeb, "web")(seed=1, latency=latency).start()
     build(web)
     if faults == "orders":
         there = (

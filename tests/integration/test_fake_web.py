@@ -280,8 +280,10 @@ def test_a_fault_strikes_as_often_as_told_and_the_same_requests_for_a_seed() -> 
         assert ask(f"{web.url}/a")[0] == 500
         web.heal()
         assert ask(f"{web.url}/a")[0] == 200
-        with pytest.raises(ValueError, match=r"kind must be one of status, hang.*, not 'nap'"):
-            web.fault("/", "nap")  # type: ignore[arg-type]
+        with pytest.raises(
+            ValueError, match=r"kind must be one of status, .*hang, reset, not 'nap'"
+        ):
+            web.fault("/", "nap")
 
 
 def test_it_runs_beside_a_loop_and_leaves_nothing() -> None:

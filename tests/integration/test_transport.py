@@ -26,9 +26,9 @@ from sentient_kernel.errors import (
     TooBig,
     Unreachable,
 )
-from sentient_kernel.testing import FakeWeb
 from sentient_kernel.transport import verdict
 from sentient_kernel.transport.connections import Dialer
+from tests.kits.services_web import ServicesWeb
 
 web = transport_kit.web
 MB = 1_000_000
@@ -43,7 +43,7 @@ def with_port(host: str, port: int) -> str:
 
 
 @on_a_loop
-async def test_the_listener_would_notice(web: FakeWeb) -> None:
+async def test_the_listener_would_notice(web: ServicesWeb) -> None:
     web.page("/secret", "found")
     async with fetcher(web) as fetch:
         assert (await fetch.get(f"{web.url}/secret")).text == "found"
@@ -51,7 +51,7 @@ async def test_the_listener_would_notice(web: FakeWeb) -> None:
 
 
 @on_a_loop
-async def test_no_spelling_of_a_private_host_is_connected_to(web: FakeWeb) -> None:
+async def test_no_spelling_of_a_private_host_is_connected_to(web: ServicesWeb) -> None:
     async with fetcher(answers=[["127.0.0.1"], ["::1"]]) as fetch:
         for host in (*LOOPBACK, *PRIVATE):
             for call in (
@@ -64,9 +64,9 @@ async def test_no_spelling_of_a_private_host_is_connected_to(web: FakeWeb) -> No
 
 
 @on_a_loop
-async def test_no_redirect_is_followed_to_a_private_host(web: FakeWeb) -> None:
+async def test_no_redirect_is_followed_to_a_private_host(web: ServicesWeb) -> None:
     # named by the user, so that it can be asked at all; what it redirects to is not
-    with FakeWeb() as public:
+    with ServicesWeb() as public:
         async with fetcher(public, answers=[["127.0.0.1"]]) as fetch:
             for number, host in enumerate([*LOOPBACK, *PRIVATE]):
                 for status in (301, 302, 303, 307, 308):
@@ -78,7 +78,7 @@ async def test_no_redirect_is_followed_to_a_private_host(web: FakeWeb) -> None:
 
 
 @on_a_loop
-async def test_no_name_is_connected_to_at_a_private_address(web: FakeWeb) -> None:
+async def test_no_name_is_connected_to_at_a_private_address(web: ServicesWeb) -> None:
     for address in ADDRESSES:
         for answer in ([address], ["93.184.215.14", address], [address, "93.184.215.14"]):
             async with fetcher(answers=[answer]) as fetch:
@@ -89,7 +89,7 @@ async def test_no_name_is_connected_to_at_a_private_address(web: FakeWeb) -> Non
 
 @on_a_loop
 async def test_a_name_that_changes_its_address_gains_nothing(
-    web: FakeWeb, monkeypatch: pytest.MonkeyPatch
+    web: ServicesWeb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dialled: list[str] = []
 
@@ -143,9 +143,11 @@ async def test_normal_urls_are_asked_at_the_address_that_was_checked(
 
 
 @on_a_loop
-async def test_a_page_elsewhere_does_not_lead_to_what_only_the_call_trusts(web: FakeWeb) -> None:
+async def test_a_page_elsewhere_does_not_lead_to_what_only_the_call_trusts(
+    web: ServicesWeb,
+) -> None:
     web.page("/secret", "found")
-    with FakeWeb() as other:
+    with ServicesWeb() as other:
         url = other.redirect("/go", f"{web.url}/secret")
         async with fetcher() as fetch:
             for trusted in ((), (web.url,)):
@@ -161,7 +163,7 @@ async def test_a_page_elsewhere_does_not_lead_to_what_only_the_call_trusts(web: 
 
 
 @on_a_loop
-async def test_names_that_settings_trust_may_be_private(web: FakeWeb) -> None:
+async def test_names_that_settings_trust_may_be_private(web: ServicesWeb) -> None:
     web.page("/", "mine")
     async with fetcher(answers=[["127.0.0.1"]], allow_hosts=(f"searx.lan:{web.port}",)) as fetch:
         got = await fetch.get(f"http://searx.lan:{web.port}/")
@@ -171,7 +173,7 @@ async def test_names_that_settings_trust_may_be_private(web: FakeWeb) -> None:
 
 
 @pytest.mark.parametrize("given", [{"offline": True}, {"mode": "replay"}])
-def test_offline_nothing_is_asked(web: FakeWeb, given: dict[str, Any]) -> None:
+def test_offline_nothing_is_asked(web: ServicesWeb, given: dict[str, Any]) -> None:
     @on_a_loop
     async def inside() -> None:
         async with fetcher(web, **given) as fetch:
@@ -191,7 +193,7 @@ def test_offline_nothing_is_asked(web: FakeWeb, given: dict[str, Any]) -> None:
 
 
 @on_a_loop
-async def test_robots_are_asked_once_and_heeded_on_every_hop(web: FakeWeb) -> None:
+async def test_robots_are_asked_once_and_heeded_on_every_hop(web: ServicesWeb) -> None:
     web.page("/robots.txt", "User-agent: *\nDisallow: /closed", kind="text/plain")
     for path in ("/open", "/closed"):
         web.page(path, "x")
@@ -207,7 +209,7 @@ async def test_robots_are_asked_once_and_heeded_on_every_hop(web: FakeWeb) -> No
 
 
 @on_a_loop
-async def test_robots_that_cannot_be_had_mean_not_now(web: FakeWeb) -> None:
+async def test_robots_that_cannot_be_had_mean_not_now(web: ServicesWeb) -> None:
     web.page("/open", "x")
     web.fault("/robots.txt", "status", status=503)
     async with fetcher(web) as fetch:
@@ -246,7 +248,7 @@ async def test_the_name_stays_in_tls_and_host_while_the_connection_goes_to_the_a
     serving.load_cert_chain(certificate)
     serving.sni_callback = lambda _, name, __: asked.append(name)
     mine = ssl.create_default_context(cafile=str(certificate))
-    with FakeWeb(tls=serving) as web, FakeWeb() as plain:
+    with ServicesWeb(tls=serving) as web, ServicesWeb() as plain:
         web.page("/a", "safe")
         web.redirect("/down", f"{plain.url}/a")
         named = (f"pages.example:{web.port}", f"wrong.example:{web.port}", plain.host)
@@ -267,7 +269,7 @@ async def test_the_name_stays_in_tls_and_host_while_the_connection_goes_to_the_a
         assert plain.connections == 0
 
 
-def test_a_client_for_sdks_is_guarded_and_bounded(web: FakeWeb) -> None:
+def test_a_client_for_sdks_is_guarded_and_bounded(web: ServicesWeb) -> None:
     package = pytest.importorskip("httpx2")
     web.page(
         "/v1/models",
@@ -279,7 +281,7 @@ def test_a_client_for_sdks_is_guarded_and_bounded(web: FakeWeb) -> None:
     for kind in ("reset", "hang", "bomb"):
         web.page(f"/v1/{kind}", "x")
         web.fault(f"/v1/{kind}", kind)
-    with FakeWeb() as other:
+    with ServicesWeb() as other:
 
         @on_a_loop
         async def inside() -> None:

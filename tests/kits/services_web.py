@@ -7,18 +7,21 @@ from __future__ import annotations
 from typing import Any
 
 from sentient_kernel.testing import FakeWeb
-from tests.kits import keyed_searches, scholarly
+from tests.kits import hostile_answers, keyed_searches, scholarly
 from tests.kits.scholarly import Paper
 
 __all__ = ["Paper", "ServicesWeb"]
 
 
 class ServicesWeb(FakeWeb):
-    """A fake web that also answers as Tavily, Brave, arXiv, OpenAlex, Crossref and PubMed do."""
+    """A fake web that also answers as Tavily, Brave, arXiv, OpenAlex, Crossref and PubMed do, and
+    that can mean harm.
+    """
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.papers: list[Paper] = []
+        self.wrong |= hostile_answers.WRONG
         self.services |= {**keyed_searches.SERVICES, **scholarly.SERVICES}  # type: ignore[dict-item]
 
     @property
