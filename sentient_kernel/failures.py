@@ -170,7 +170,7 @@ def describe(error: BaseException) -> ErrorInfo:
         >>> info.type, info.message, len(info.fingerprint)
         ('ValueError', 'no such column', 16)
     """
-    redaction.look()
+    redaction.redactor(thorough=True)
     frames, functions, where = _frames(error.__traceback__)
     kind = _kind(error)
     hint, code = "", "error"

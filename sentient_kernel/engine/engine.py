@@ -352,7 +352,7 @@ class Engine:
     ) -> RunId:
         """Starts a run as :meth:`start` does, on the loop."""
         flow.bind(args, kwargs or {})
-        redaction.look()
+        redaction.redactor(thorough=True)
         codec.refuse_secrets(to_json(name), "the name of the run")
         inputs = codec.inputs_of(args, kwargs or {})
         started = RunStarted(
@@ -445,7 +445,7 @@ class Engine:
             return
         state = self._load(run)
         assert state.started is not None  # noqa: S101 - _load raises NotFound otherwise
-        redaction.look()
+        redaction.redactor(thorough=True)
         flow = flow or self._flows.get(state.started.workflow) or find(state.started.workflow)
         if state.ended == "completed" and (not flow.notebook or flow.code == state.code):
             raise Refused(f"Run {run!r} is completed; there is nothing to resume.")

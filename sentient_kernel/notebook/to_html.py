@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sentient_kernel.errors import ConfigurationError, ParseError, UsageError
-from sentient_kernel.redaction import look
+from sentient_kernel.redaction import redactor
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STILL = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex")
@@ -143,7 +143,7 @@ def _without_secrets(notebook: Any) -> Any:
     import nbformat
 
     data = json.dumps(notebook).encode()
-    clean = look().data(data)
+    clean = redactor(thorough=True).data(data)
     if clean is data:
         return notebook
     return nbformat.from_dict(json.loads(clean))  # type: ignore[no-untyped-call]

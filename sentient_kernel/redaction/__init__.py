@@ -13,7 +13,6 @@ from sentient_kernel.redaction.known import (
     hold,
     hold_address,
     hold_file,
-    look,
     redactor,
     shown,
 )
@@ -29,7 +28,6 @@ __all__ = [
     "hold_address",
     "hold_file",
     "in_address",
-    "look",
     "redactor",
     "shown",
     "without_credentials",

@@ -21,7 +21,7 @@ from sentient_kernel.redaction.forms import HELD, extent, forms, head
 from sentient_kernel.redaction.names import SHORTEST, is_random, is_secret, is_telling
 from sentient_kernel.redaction.patterns import in_address, without_patterns
 
-__all__ = ["Redactor", "hold", "hold_address", "hold_file", "look", "redactor", "shown"]
+__all__ = ["Redactor", "hold", "hold_address", "hold_file", "redactor", "shown"]
 
 MOST = 1_000
 """Values that are held at once; those that were learnt first are forgotten first."""
@@ -210,13 +210,6 @@ _seen: tuple[object, ...] = ()
 _variables = -1  # how many there were when they were looked through
 
 
-def redactor() -> Redactor:
-    """Returns the redactor over all that is known now, variables that were added a moment ago among
-    it.
-    """
-    return _redactor if len(os.environ) == _variables else look()
-
-
 def shown(text: str) -> str:
     """Returns the text of an error, a log or an address as it may be written: without known values,
     and without what looks like one.
@@ -264,19 +257,22 @@ def hold_file(variables: Mapping[str, str], *, foreign: bool) -> None:
         _learn(found)
 
 
-def look() -> Redactor:
-    """Looks through the environment for values that were not there before; returns the redactor.
+def redactor(*, thorough: bool = False) -> Redactor:
+    """Returns the redactor over all that is known now, variables of the environment that were
+    added a moment ago among it.
 
-    Cheap where nothing has changed: this is done whenever a run begins and whenever something
-        fails.
+    Args:
+        thorough: Whether to look for variables that have changed, too. Cheap where none has: this
+            is done whenever a run begins and whenever something fails.
     """
     global _seen, _variables
-    _variables = len(os.environ)
-    # as it lies there: to decode it takes ten times as long
-    seen = tuple(getattr(os.environ, "_data", os.environ).items())
-    if seen != _seen:
-        _seen = seen
-        _learn(_secrets_of(os.environ))
+    if thorough or len(os.environ) != _variables:
+        _variables = len(os.environ)
+        # as it lies there: to decode it takes ten times as long
+        seen = tuple(getattr(os.environ, "_data", os.environ).items())
+        if seen != _seen:
+            _seen = seen
+            _learn(_secrets_of(os.environ))
     return _redactor
 
 

@@ -26,7 +26,7 @@ from sentient_kernel.journal.follow.hub import Hub
 from sentient_kernel.journal.texts import Texts
 from sentient_kernel.notebook.cell_output import CellOutput
 from sentient_kernel.notebook.interaction import someone_can_answer
-from sentient_kernel.redaction import guard_logs, hold_file, look, redactor
+from sentient_kernel.redaction import guard_logs, hold_file, redactor
 from sentient_kernel.research.library import Library
 from sentient_kernel.research.model_registry import ModelRegistry
 from sentient_kernel.research.workflow import research_workflow
@@ -91,7 +91,7 @@ class Workbench:
         executor: Any = None,
     ) -> None:
         guard_logs()
-        look()
+        redactor(thorough=True)
         self.settings = settings or Settings.load()
         self.settings.set_log_level()
         # who gives settings of their own need not have such a file in order

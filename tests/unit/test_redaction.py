@@ -429,7 +429,7 @@ def test_the_environment_is_looked_through_again_when_it_has_changed(
         {"UNIT_FOUR_TOKEN": "unit-four-83kdJ2-9aQ", "UNIT_FIVE_TOKEN": "sentient_kernel.research"},
         foreign=True,
     )
-    redaction.look()
+    redaction.redactor(thorough=True)
     text = redaction.redactor().text
     assert (
         text("unit-one-83kdJ2 unit-two-83kdJ2 unit-four-83kdJ2-9aQ")
@@ -439,7 +439,9 @@ def test_the_environment_is_looked_through_again_when_it_has_changed(
     assert text(kept) == kept, "no name of a secret, a path, and what a file may not make a pattern"
     os.environ["UNIT_SIX_SECRET"] = "unit-six-83kdJ2"
     try:
-        assert redaction.look().text("unit-six-83kdJ2") == "[hidden:UNIT_SIX_SECRET]"
+        assert (
+            redaction.redactor(thorough=True).text("unit-six-83kdJ2") == "[hidden:UNIT_SIX_SECRET]"
+        )
     finally:
         del os.environ["UNIT_SIX_SECRET"]
 
@@ -454,7 +456,7 @@ def test_credentials_in_json_are_known_by_what_they_are_called_there(
         "more": [{"refreshToken": "rt-83kdJ2aQ9x"}],
     }
     monkeypatch.setenv("UNIT_SERVICE_CREDENTIALS", json.dumps(given))
-    text = redaction.look().text
+    text = redaction.redactor(thorough=True).text
     assert (
         text(f"{PEM} rt-83kdJ2aQ9x")
         == "[hidden:UNIT_SERVICE_CREDENTIALS] [hidden:UNIT_SERVICE_CREDENTIALS]"
@@ -466,7 +468,7 @@ def test_credentials_in_json_are_known_by_what_they_are_called_there(
 
 def test_a_file_of_somebody_else_pushes_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OWN_API_KEY", "own-83kdJ2aQ9x")
-    redaction.look()
+    redaction.redactor(thorough=True)
     redaction.hold_file(
         {f"F{n}_TOKEN": f"aB3dE5fG7hJ9kL{n:05d}" for n in range(5_000)}, foreign=True
     )
