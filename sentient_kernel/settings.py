@@ -303,11 +303,11 @@ def _check_places(settings: Settings) -> None:
         raise ConfigurationError(f"{PREFIX}ALLOW_HOSTS must name hosts.", hint=hint)
 
 
-def ignored(project: EnvFile | None = None) -> list[str]:
+def ignored() -> list[str]:
     """Returns what of the working directory's ``.env`` does not count, and why: names, never
     values.
     """
-    project = project or project_file()
+    project = project_file()
     names = _left_out(project)
     found = [project.problem] if project.problem else []
     shown = [f"{PREFIX}{name.upper()}{_WHY.get(name, '')}" for name in names]

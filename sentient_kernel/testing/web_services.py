@@ -96,16 +96,7 @@ def html(text: Article) -> str:
     )
 
 
-class _Findable(Protocol):
-    """What a search looks in."""
-
-    @property
-    def title(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-
-
-Item = TypeVar("Item", bound=_Findable)
+Item = TypeVar("Item", bound=Article)
 
 
 def best(items: Iterable[Item], query: str, most: int) -> list[tuple[Item, float]]:

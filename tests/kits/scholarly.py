@@ -10,7 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.testing.server import HttpRequest
-from sentient_kernel.testing.web_services import HttpReply, as_json, best, number
+from sentient_kernel.testing.web_services import Article, HttpReply, as_json, best, number
 
 if TYPE_CHECKING:
     from tests.kits.services_web import ServicesWeb
@@ -19,13 +19,11 @@ __all__ = ["SERVICES", "Paper"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
-    """A paper, with what the scholarly services know of it. Authors are written "Given Family"; an
-    empty id means: not there.
+class Paper(Article):
+    """A paper, with what the scholarly services know of it: its text is its abstract. Authors are
+    written "Given Family"; an empty id means: not there.
     """
 
-    title: str
-    abstract: str
     number: int = 1
     authors: tuple[str, ...] = ("Ada Example", "Ben Sample")
     year: int = 2021
@@ -34,11 +32,6 @@ class Paper:
     pmid: str = ""
     venue: str = "Journal of Samples"
     licence: str = "https://creativecommons.org/licenses/by/4.0/"
-
-    @property
-    def text(self) -> str:
-        """What a search looks in, besides the title."""
-        return self.abstract
 
     @property
     def the_doi(self) -> str:
@@ -95,7 +88,7 @@ def _entry(paper: Paper) -> str:
         f"    <author>\n      <name>{escape(name)}</name>\n    </author>\n"
         for name in paper.authors
     )
-    wrapped = re.sub(r"(.{1,78})(?:\s|$)", r"\1\n", escape(paper.abstract)).strip()
+    wrapped = re.sub(r"(.{1,78})(?:\s|$)", r"\1\n", escape(paper.text)).strip()
     return (
         f"  <entry>\n    <id>{at}</id>\n    <updated>{date}</updated>\n   "
         f" <published>{date}</published>\n"
@@ -130,7 +123,7 @@ def _openalex(web: ServicesWeb, request: HttpRequest, rest: str) -> HttpReply | 
 
 def _work(paper: Paper, score: float) -> dict[str, Any]:
     places: dict[str, list[int]] = {}
-    for place, word in enumerate(paper.abstract.split()):
+    for place, word in enumerate(paper.text.split()):
         places.setdefault(word, []).append(place)
     location = {
         "is_oa": True,
@@ -229,10 +222,8 @@ def _item(paper: Paper, score: float) -> dict[str, Any]:
         "score": score * 30,
         "language": "en",
     }
-    if paper.abstract:
-        item["abstract"] = (
-            f"<jats:title>Abstract</jats:title><jats:p>{escape(paper.abstract)}</jats:p>"
-        )
+    if paper.text:
+        item["abstract"] = f"<jats:title>Abstract</jats:title><jats:p>{escape(paper.text)}</jats:p>"
     if paper.licence:
         start = {"date-parts": [[paper.year, 1, 15]]}
         item["license"] = [
@@ -303,7 +294,7 @@ def _pubmed_article(paper: Paper) -> str:
         names = f"<LastName>{escape(family)}</LastName><ForeName>{escape(given)}</ForeName>"
         names += f"<Initials>{escape(given[:1])}</Initials>"
         authors += f'<Author ValidYN="Y">{names}</Author>'
-    first, _, rest = paper.abstract.partition(". ")
+    first, _, rest = paper.text.partition(". ")
     parts = (
         '<AbstractText Label="BACKGROUND"'
         f' NlmCategory="BACKGROUND">{escape(first)}{"." if rest else ""}</AbstractText>'
@@ -312,7 +303,7 @@ def _pubmed_article(paper: Paper) -> str:
         parts += (
             f'<AbstractText Label="RESULTS" NlmCategory="RESULTS">{escape(rest)}</AbstractText>'
         )
-    abstract = f"<Abstract>{parts}</Abstract>" if paper.abstract else ""
+    abstract = f"<Abstract>{parts}</Abstract>" if paper.text else ""
     date = f"<PubDate><Year>{paper.year}</Year><Month>Jan</Month><Day>15</Day></PubDate>"
     return (
         '<PubmedArticle><MedlineCitation Status="MEDLINE" Owner="NLM"><PMID'

@@ -32,6 +32,6 @@ class ServicesWeb(FakeWeb):
 
     def paper(self, title: str, abstract: str, **more: Any) -> Paper:
         """Adds a paper to the scholarly services; ``more`` are fields of :class:`Paper`."""
-        found = Paper(title=title, abstract=abstract, number=len(self.papers) + 1, **more)
+        found = Paper("", title, abstract, number=len(self.papers) + 1, **more)
         self.papers.append(found)
         return found
