@@ -1,11 +1,12 @@
-"""Normalises metadata of pages: licences, dates, DOIs, names of authors. Pure."""
+"""Normalises metadata of pages and works: licences, dates, DOIs, names of authors. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
-from .common import one_line
+from .common import clean, one_line
 
 _CC = re.compile(
     r"creativecommons\.org/(licenses|publicdomain)/([a-z-]{1,20})(?:/(\d\.\d))?", re.IGNORECASE
@@ -78,3 +79,15 @@ def authors(names: Iterable[str]) -> list[str]:
         if len(found) == MOST_AUTHORS:
             break
     return list(found)
+
+
+def work(title: str, text: str, uri: str, **meta: Any) -> dict[str, Any]:
+    """Returns a work as services give them: its title, its abstract (or ""), where it is, and what
+    else is known of it.
+    """
+    return {
+        "title": one_line(clean(title), 500),
+        "text": clean(text).strip(),
+        "uri": uri,
+        "meta": {name: value for name, value in meta.items() if value},
+    }

@@ -11,7 +11,7 @@ from sentient_kernel.sources.web.base import Brought, ServiceSource, of_works, s
 from sentient_kernel.sources.web.fetch import SearchCalls
 from sentient_kernel.sources.web.fit import telling_words
 
-__all__ = ["ScholarlySource", "kept", "work"]
+__all__ = ["ScholarlySource"]
 
 
 class ScholarlySource(ServiceSource):
@@ -38,24 +38,7 @@ class ScholarlySource(ServiceSource):
         return Brought(documents, (), reason, own)
 
     async def _works(self, words: list[str]) -> list[dict[str, Any]]:
-        """Asks the service; returns works as :func:`work` makes them. Raises SourceError."""
+        """Asks the service; returns works as ``parser.known.work`` makes them. Raises
+        SourceError.
+        """
         raise NotImplementedError
-
-
-def work(title: str, text: str, uri: str, **meta: Any) -> dict[str, Any]:
-    """Returns a work: its title, its abstract (or ""), where it is, and what else is known of
-    it.
-    """
-    from sentient_kernel.sources.parser.common import clean, one_line
-
-    return {
-        "title": one_line(clean(title), 500),
-        "text": clean(text).strip(),
-        "uri": uri,
-        "meta": kept(meta),
-    }
-
-
-def kept(meta: dict[str, Any]) -> dict[str, Any]:
-    """Returns what is known, without what is not."""
-    return {name: value for name, value in meta.items() if value}

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from sentient_kernel.sources.parser import known
-from sentient_kernel.sources.scholarly.base import ScholarlySource, work
+from sentient_kernel.sources.scholarly.base import ScholarlySource
 from sentient_kernel.sources.web.base import WORKS
 from sentient_kernel.sources.web.web import list_of, text_of
 
@@ -52,7 +52,7 @@ def _work(one: dict[str, Any]) -> dict[str, Any]:
         (each for each in licences if each.get("content-version") == "vor"),
         licences[0] if licences else {},
     )
-    return work(
+    return known.work(
         jats_text(_first(one, "title")).replace("\n", " "),
         jats_text(text_of(one.get("abstract"))),
         f"https://doi.org/{doi}",

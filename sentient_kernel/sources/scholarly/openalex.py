@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from sentient_kernel.sources.parser import known
-from sentient_kernel.sources.scholarly.base import ScholarlySource, work
+from sentient_kernel.sources.scholarly.base import ScholarlySource
 from sentient_kernel.sources.web.base import WORKS
 from sentient_kernel.sources.web.web import list_of, text_of
 
@@ -43,7 +43,7 @@ class OpenalexSource(ScholarlySource):
 def _work(one: dict[str, Any]) -> dict[str, Any]:
     doi = known.doi(text_of(one.get("doi")))
     place, open_place = _dict(one, "primary_location"), _dict(one, "best_oa_location")
-    return work(
+    return known.work(
         text_of(one.get("display_name") or one.get("title")),
         abstract_of(one.get("abstract_inverted_index")),
         f"https://doi.org/{doi}" if doi else text_of(one.get("id")),
