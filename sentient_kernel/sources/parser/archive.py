@@ -97,8 +97,8 @@ def elements(data: bytes, *names: str, doctype: bool = False) -> Iterator[Elemen
     def opened(name: str, attributes: dict[str, str]) -> None:
         if len(around) >= _DEEPEST:
             raise Unreadable("is nested too deeply to be read")
-        plain = {_local(key): value for key, value in attributes.items()}
-        around.append(builder.start(_local(name), plain))
+        plain = {key.rpartition(" ")[2]: value for key, value in attributes.items()}
+        around.append(builder.start(name.rpartition(" ")[2], plain))
 
     def closed(name: str) -> None:
         element = around.pop()
@@ -131,7 +131,3 @@ def elements(data: bytes, *names: str, doctype: bool = False) -> Iterator[Elemen
 def whole_text(element: Element, path: str = ".") -> str:
     """Returns all text of the first element at a path; "" without one."""
     return next(("".join(found.itertext()).strip() for found in element.iterfind(path)), "")
-
-
-def _local(name: str) -> str:
-    return name.rpartition(" ")[2]

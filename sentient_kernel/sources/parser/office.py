@@ -127,7 +127,7 @@ def _cells(data: bytes, shared: list[str]) -> list[list[str]]:
     for each in elements(data, "row"):
         line: list[str] = []
         for cell in each.iter("c"):
-            value = _written(cell, "v", "t")
+            value = cell.findtext("v") or _written(cell, "t")
             if cell.get("t") == "s":
                 value = shared[int(value)] if value.isdecimal() and int(value) < len(shared) else ""
             line += [""] * (min(_column(cell.get("r", "")), 1_024) - len(line) - 1)
