@@ -17,14 +17,13 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, cast
 
 from sentient_kernel.errors import ParseError, SourceError
 from sentient_kernel.sources.parser.bounds import FIELD, bounded
-from sentient_kernel.sources.parser.main import FORMATS
+from sentient_kernel.sources.parser.main import FORMATS, read_frame, send_frame
 
 __all__ = ["FORMATS", "Parsed", "Parser", "ParserLimits"]
 
@@ -141,12 +140,7 @@ class Parser:
     def __enter__(self) -> Parser:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _ask(self, request: dict[str, Any], data: Iterable[bytes], name: str) -> Any:
@@ -188,12 +182,12 @@ class Parser:
         stdin, stdout = cast(BinaryIO, child.stdin), cast(BinaryIO, child.stdout)
         try:
             with suppress(BrokenPipeError):  # a child that died says why when its answer is missed
-                _send(stdin, json.dumps(request).encode())
+                send_frame(stdin, json.dumps(request).encode())
                 if request["op"] == "parse":
                     for piece in data:
                         if piece:
-                            _send(stdin, piece)
-                    _send(stdin, b"")
+                            send_frame(stdin, piece)
+                    send_frame(stdin, b"")
                 stdin.flush()
             return self._answer(stdout, parsing=request["op"] == "parse")
         except BaseException:
@@ -204,11 +198,14 @@ class Parser:
         """Reads an answer, and believes nothing of it that a child might not have been made to
         say.
         """
-        body = _read(stdout, _LONGEST_HEAD if parsing else _LONGEST_ANSWER)
-        answer = _object(body)
-        if answer is None or not (parsing and "ok" in answer):
-            return answer
-        text = _read(stdout, 4 * self.limits.characters)
+        try:
+            body = read_frame(stdout, _LONGEST_HEAD if parsing else _LONGEST_ANSWER)
+            answer = json.loads(body or b"null")
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(answer, dict) or not (parsing and "ok" in answer):
+            return answer if isinstance(answer, dict) else None
+        text = read_frame(stdout, 4 * self.limits.characters)
         found = bounded(answer["ok"], self.limits.characters)
         if text is None or not isinstance(found, dict) or not isinstance(found.get("meta"), dict):
             return None
@@ -228,11 +225,9 @@ class Parser:
         options = {
             "paths": [*_import_paths(), *self._paths],
             "formats": self._further,
-            **{
-                name: value
-                for name, value in asdict(self.limits).items()
-                if name in ("memory", "cpu", "characters")
-            },
+            "memory": self.limits.memory,
+            "cpu": self.limits.cpu,
+            "characters": self.limits.characters,
         }
         # no key of the user's goes to a parser
         environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
@@ -257,34 +252,10 @@ class Parser:
                 child.wait(0.02)  # it may be about to say by its code why it died
         child.kill()
         code = child.wait()
-        for pipe in (child.stdin, child.stdout):
+        for pipe in filter(None, (child.stdin, child.stdout)):
             with suppress(OSError):
-                if pipe:
-                    pipe.close()
+                pipe.close()
         return code
-
-
-def _read(stdout: BinaryIO, most: int) -> bytes | None:
-    """Returns the next frame; None when there is none, or it is longer than it may be."""
-    head = stdout.read(4)
-    size = int.from_bytes(head, "big")
-    if len(head) < 4 or size > most:
-        return None
-    body = stdout.read(size)
-    return body if len(body) == size else None
-
-
-def _object(body: bytes | None) -> dict[str, Any] | None:
-    try:
-        value = None if body is None else json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _send(stdin: BinaryIO, body: bytes) -> None:
-    stdin.write(len(body).to_bytes(4, "big"))
-    stdin.write(body)
 
 
 def _why_it_died(code: int, late: bool, closed: bool, limits: ParserLimits) -> str:
@@ -305,9 +276,6 @@ def _why_it_died(code: int, late: bool, closed: bool, limits: ParserLimits) -> s
 
 def _import_paths() -> list[str]:
     """Returns the folders that the child imports this package and the two parser libraries from."""
-    found = [str(Path(__file__).resolve().parents[3])]
-    for library in ("selectolax", "pypdfium2"):
-        spec = importlib.util.find_spec(library)
-        if spec and spec.origin:
-            found.append(str(Path(spec.origin).parents[1]))
-    return list(dict.fromkeys(found))
+    specs = map(importlib.util.find_spec, ("selectolax", "pypdfium2"))
+    libraries = [Path(spec.origin).parents[1] for spec in specs if spec and spec.origin]
+    return list(dict.fromkeys(map(str, [Path(__file__).resolve().parents[3], *libraries])))

@@ -58,46 +58,45 @@ def main(options: dict[str, Any]) -> None:
     answers = os.fdopen(os.dup(1), "wb")
     # a library that prints must not get between the frames
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    sys.excepthook = lambda kind, error, _: _send(
-        answers, {"dying": f"made its parser fail ({kind.__name__}: {str(error)[:200]})"}
+
+    def send(answer: dict[str, Any], text: str | None = None) -> None:
+        send_frame(answers, json.dumps(answer).encode())
+        if text is not None:
+            send_frame(answers, text.encode("utf-8", "replace"))
+        answers.flush()
+
+    sys.excepthook = lambda kind, error, _: send(
+        {"dying": f"made its parser fail ({kind.__name__}: {str(error)[:200]})"}
     )
     _limit(options)
     formats = {**FORMATS, **options.get("formats", {})}
     while (head := read_frame(source)) is not None:
         request = json.loads(head)
-        data = (
-            b"".join(iter(lambda: read_frame(source) or b"", b""))
-            if request["op"] == "parse"
-            else b""
-        )
+        data = b""
+        if request["op"] == "parse":
+            data = b"".join(iter(lambda: read_frame(source) or b"", b""))
         _more_cpu(options["cpu"])
         answer, text = _answer(request, data, formats, options["characters"])
         del data
-        _send(answers, answer)
-        if text is not None:
-            _send_bytes(answers, text.encode("utf-8", "replace"))
+        send(answer, text)
         if "dying" in answer:
             return
 
 
-def read_frame(source: BinaryIO) -> bytes | None:
-    """Returns the next frame, or None at the end of the stream."""
+def read_frame(source: BinaryIO, most: int = 1 << 32) -> bytes | None:
+    """Returns the next frame; None when there is none, or it is longer than it may be."""
     head = source.read(4)
-    if len(head) < 4:
-        return None
     size = int.from_bytes(head, "big")
+    if len(head) < 4 or size > most:
+        return None
     body = source.read(size)
     return body if len(body) == size else None
 
 
-def _send(answers: BinaryIO, answer: dict[str, Any]) -> None:
-    _send_bytes(answers, json.dumps(answer).encode())
-
-
-def _send_bytes(answers: BinaryIO, body: bytes) -> None:
-    answers.write(len(body).to_bytes(4, "big"))
-    answers.write(body)
-    answers.flush()
+def send_frame(target: BinaryIO, body: bytes) -> None:
+    """Writes a frame."""
+    target.write(len(body).to_bytes(4, "big"))
+    target.write(body)
 
 
 def _answer(
