@@ -31,8 +31,8 @@ the word that it is asked for by.
 """
 WORDS = {
     "searxng": "web.searxng:SearxngSource",
-    "tavily": "web.tavily:TavilySource",
-    "brave": "web.brave:BraveSource",
+    "tavily": "web.keyed:TavilySource",
+    "brave": "web.keyed:BraveSource",
     "wikipedia": "scholarly.wikipedia:WikipediaSource",
     "arxiv": "scholarly.arxiv:ArxivSource",
     "openalex": "scholarly.openalex:OpenalexSource",

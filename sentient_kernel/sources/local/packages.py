@@ -133,8 +133,6 @@ class PackagesSource(LocalSource):
             }
             if one.own:
                 meta["own"] = True
-            if item["also"]:
-                meta["also"] = item["also"]
             title = shown if item["kind"] == "readme" else f"{item['title']} ({shown})"
             found.setdefault(
                 uri, Document(title=title, uri=uri, text=item["text"], source=self._key, meta=meta)

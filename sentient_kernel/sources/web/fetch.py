@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from queue import Empty, LifoQueue
+from queue import LifoQueue
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.cache.keys import Key, Kind
@@ -47,9 +47,6 @@ _FIRST = (
     b"<p>It has a sentence or two, as pages have, so that all that reads a page is there when one"
     b" comes.</p>" * 6,
     b"<p>Written on 2026-01-02.</p></article></body></html>",
-)
-_PATIENCE = (
-    1.0  # seconds: a second child takes about half of that to start, and most pages a hundredth
 )
 
 
@@ -276,12 +273,12 @@ class Readers:
     """At most two children that read what came from the web, started when first needed and kept."""
 
     def __init__(self, limits: ParserLimits = LIMITS) -> None:
-        self._limits = limits
-        self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
-        self._all: list[Parser] = []
-        self._free: LifoQueue[Parser] = LifoQueue()
-        self._closed = False
+        self._parsers = [Parser(limits, formats=FORMATS, paths=_paths()) for _ in range(_CHILDREN)]
+        self._free: LifoQueue[Parser] = LifoQueue()  # the last one that was used is running
+        for parser in self._parsers:
+            self._free.put(parser)
+        self._pool = ThreadPoolExecutor(_CHILDREN, "sentient-pages")
+        self._warmed = self._closed = False
 
     async def read(self, data: Iterable[bytes], *, suffix: str, name: str) -> Parsed:
         """Returns the text of what came.
@@ -294,71 +291,43 @@ class Readers:
         Raises:
             ParseError: It cannot be read, or not within its limits.
         """
-        return await asyncio.wrap_future(self._threads().submit(self._read, data, suffix, name))
+
+        def parse() -> Parsed:
+            parser = self._free.get()
+            try:
+                return parser.parse(data, suffix=suffix, name=name)
+            finally:
+                self._free.put(parser)
+
+        if self._closed:
+            raise UsageError(
+                "This workbench is closed.", hint="Open a new one; stored runs are all there."
+            )
+        return await asyncio.wrap_future(self._pool.submit(parse))
 
     def warm(self) -> None:
         """Starts the children while there is something else to wait for, and lets them read a page:
         the first takes a sixth of a second.
         """
-        if not self._all and not self._closed:
-            self._threads().submit(self._warm)
+
+        def start() -> None:
+            for parser in [self._free.get() for _ in self._parsers]:
+                with suppress(ParseError):
+                    parser.parse(_FIRST, suffix=".page", name="A page")
+                self._free.put(parser)
+
+        if not (self._warmed or self._closed):
+            self._warmed = True
+            self._pool.submit(start)
 
     def close(self) -> None:
         """Ends the children, also in the middle of a page."""
-        with self._lock:
-            self._closed, pool = True, self._pool
-        for parser in self._all:
+        self._closed = True
+        for parser in self._parsers:
             parser.close()
-        if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
-        for parser in self._all:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for parser in self._parsers:
             parser.close()  # a child that was just being started when it was closed
-
-    def _threads(self) -> ThreadPoolExecutor:
-        with self._lock:
-            if self._closed:
-                raise UsageError(
-                    "This workbench is closed.", hint="Open a new one; stored runs are all there."
-                )
-            if self._pool is None:
-                # one of them may be warming a child
-                self._pool = ThreadPoolExecutor(_CHILDREN + 1, "sentient-pages")
-            return self._pool
-
-    def _read(self, data: Iterable[bytes], suffix: str, name: str) -> Parsed:
-        parser = self._take()
-        try:
-            return parser.parse(data, suffix=suffix, name=name)
-        finally:
-            self._free.put(parser)
-
-    def _take(self) -> Parser:
-        """Returns a child that is free; waits a moment for one before it starts another."""
-        if (first := self._another(1)) is not None:
-            return first
-        with suppress(Empty):
-            return self._free.get(timeout=_PATIENCE)
-        return self._another(_CHILDREN) or self._free.get()
-
-    def _warm(self) -> None:
-        """Starts all children, one after the other, and lets each read a page, before anybody has
-        to wait for it.
-        """
-        while (parser := self._another(_CHILDREN)) is not None:
-            try:
-                parser.parse(_FIRST, suffix=".page", name="A page")
-            finally:
-                self._free.put(parser)
-
-    def _another(self, most: int) -> Parser | None:
-        with self._lock:
-            if self._closed:
-                raise ParseError("It was not read: the workbench was closed.")
-            if len(self._all) >= most:
-                return None
-            parser = Parser(self._limits, formats=FORMATS, paths=_paths())
-            self._all.append(parser)
-            return parser
 
 
 def _named(name: DocumentId) -> Key:

@@ -43,6 +43,11 @@ def heading(lines: Sequence[str], at: int) -> str:
     return ""
 
 
+def indent_of(line: str) -> int:
+    """Returns by how many blanks a line is indented."""
+    return len(line) - len(line.lstrip())
+
+
 def region_end(lines: Sequence[str], at: int, least: int) -> int:
     """Returns where the lines end that are blank or indented by at least ``least`` (by anything,
     for 0); blank ones at the end stay out.
@@ -52,7 +57,7 @@ def region_end(lines: Sequence[str], at: int, least: int) -> int:
         line = lines[number]
         if not line.strip():
             continue
-        if len(line) - len(line.lstrip()) < max(least, 1):
+        if indent_of(line) < max(least, 1):
             break
         end = number + 1
     return end
@@ -60,12 +65,9 @@ def region_end(lines: Sequence[str], at: int, least: int) -> int:
 
 def dedent(lines: Sequence[str], lazy: bool = False) -> list[str]:
     """Takes the common indentation off; with ``lazy``, of those lines that have any."""
-    depths = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
+    depths = [indent_of(line) for line in lines if line.strip()]
     margin = min((depth for depth in depths if depth or not lazy), default=0)
-    return [
-        line[min(margin, len(line) - len(line.lstrip())) :] if line.strip() else ""
-        for line in lines
-    ]
+    return [line[min(margin, indent_of(line)) :] if line.strip() else "" for line in lines]
 
 
 def is_indented(lines: Sequence[str], at: int) -> bool:
@@ -98,11 +100,7 @@ def split_head(line: str) -> tuple[tuple[str, str] | None, str]:
 
 def is_open(head: str) -> bool:
     """Tells whether a bracket of a type is still open at the end of its line."""
-    return (
-        head.count("{") > head.count("}")
-        or head.count("[") > head.count("]")
-        or head.count("(") > head.count(")")
-    )
+    return any(head.count(opened) > head.count(closed) for opened, closed in ("{}", "[]", "()"))
 
 
 def rows(lines: Sequence[str]) -> str:
