@@ -26,7 +26,7 @@ from sentient_kernel.sources.local.parse import Parser
 if TYPE_CHECKING:
     from sentient_kernel.index.store import Index
 
-__all__ = ["LocalSource", "Stopped", "Work", "sentence"]
+__all__ = ["LocalSource", "Stopped", "Work", "sentence", "shown"]
 
 _BETWEEN = 0.1  # seconds between two words of progress
 _FEW = 8  # files, which are not worth a second child
@@ -221,10 +221,14 @@ class LocalSource:
         before = self._counted(self._health or Health(source=self.name))
         if not before.documents:
             return before if before.reason else replace(before, reason="It holds no documents yet.")
-        shown = query if len(query) <= 80 else query[:79] + "…"
         plural = "s" if before.documents != 1 else ""
-        reason = f"Of its {before.documents:,} document{plural} no passage contains {shown!r}."
-        return replace(before, reason=reason)
+        reason = f"Of its {before.documents:,} document{plural} no passage contains"
+        return replace(before, reason=f"{reason} {shown(query)}.")
+
+
+def shown(query: str) -> str:
+    """Returns a query as it is shown in a sentence."""
+    return repr(query if len(query) <= 80 else query[:79] + "…")
 
 
 def sentence(error: SourceError) -> str:

@@ -17,15 +17,16 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from sentient_kernel.errors import ParseError, SourceError
-from sentient_kernel.sources.parser.bounds import FIELD, bounded
-from sentient_kernel.sources.parser.main import FORMATS, read_frame, send_frame
+from sentient_kernel.sources.parser.bounds import FIELD, bounded, read_frame, send_frame
+from sentient_kernel.sources.parser.common import ParsedText
+from sentient_kernel.sources.parser.main import FORMATS
 
-__all__ = ["FORMATS", "Parsed", "Parser", "ParserLimits"]
+__all__ = ["FORMATS", "Parser", "ParserLimits"]
 
 _BOOT = (
     "import sys, json; options = json.loads(sys.argv[1]); sys.path += options.pop('paths'); "
@@ -58,17 +59,6 @@ class ParserLimits:
     memory: int = 1 << 30
     file: int = 50 << 20
     characters: int = 5_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
-    """The text of a file, the title that it gives itself (or "") and what else it says of
-    itself.
-    """
-
-    text: str
-    title: str = ""
-    meta: dict[str, Any] = field(default_factory=dict)
 
 
 class Parser:
@@ -104,7 +94,7 @@ class Parser:
         self._closed = False
         self.starts = 0
 
-    def parse(self, data: Iterable[bytes], *, suffix: str, name: str) -> Parsed:
+    def parse(self, data: Iterable[bytes], *, suffix: str, name: str) -> ParsedText:
         """Returns the text of a file.
 
         Args:
@@ -120,7 +110,7 @@ class Parser:
         """
         if suffix.lower() not in self.formats:
             raise ParseError(f"{name} is of a kind that cannot be read ({suffix or 'no ending'}).")
-        parsed: Parsed = self._ask({"op": "parse", "suffix": suffix.lower()}, data, name)
+        parsed: ParsedText = self._ask({"op": "parse", "suffix": suffix.lower()}, data, name)
         if not parsed.text or parsed.text.isspace():
             raise ParseError(f"{name} holds no text.")
         return parsed
@@ -165,7 +155,7 @@ class Parser:
             code = self._end()
             why = f"{name} {_why_it_died(code, late.is_set(), self._closed, self.limits)}."
             raise ParseError(why) if late.is_set() or code != _KILLED else SourceError(why)
-        if isinstance(answer, Parsed):
+        if isinstance(answer, ParsedText):
             return answer
         if "dying" in answer:
             self._end()
@@ -175,7 +165,7 @@ class Parser:
 
     def _exchange(
         self, child: subprocess.Popen[bytes], request: dict[str, Any], data: Iterable[bytes]
-    ) -> dict[str, Any] | Parsed | None:
+    ) -> dict[str, Any] | ParsedText | None:
         """Writes the request and reads the answer; None when the child died over it. What ``data``
         raises passes, and ends the child.
         """
@@ -194,7 +184,7 @@ class Parser:
             self._end()  # in the middle of a frame the child is of no use any more
             raise
 
-    def _answer(self, stdout: BinaryIO, *, parsing: bool) -> dict[str, Any] | Parsed | None:
+    def _answer(self, stdout: BinaryIO, *, parsing: bool) -> dict[str, Any] | ParsedText | None:
         """Reads an answer, and believes nothing of it that a child might not have been made to
         say.
         """
@@ -209,7 +199,7 @@ class Parser:
         found = bounded(answer["ok"], self.limits.characters)
         if text is None or not isinstance(found, dict) or not isinstance(found.get("meta"), dict):
             return None
-        return Parsed(
+        return ParsedText(
             text=text.decode("utf-8", "replace")[: self.limits.characters],
             title=str(found.get("title") or ""),
             meta=found["meta"],

@@ -1,4 +1,5 @@
-"""Bounds of titles, addresses and other fields from outside, cut where they arrive. Pure.
+"""What crosses the pipe between the child and its parent: frames, and bounds of titles, addresses
+and other fields from outside, cut where they arrive.
 
 Whoever makes a page, a file or an answer chooses how long its title is. Everything behind this
 border compares, ranks and shows titles, and takes it for granted that they are titles.
@@ -7,7 +8,7 @@ border compares, ranks and shows titles, and takes it for granted that they are 
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO
 
 from .common import one_line
 
@@ -68,3 +69,19 @@ def bounded(value: Any, text: int) -> Any:
         return None
 
     return cut(value, "", 0)
+
+
+def read_frame(source: BinaryIO, most: int = 1 << 32) -> bytes | None:
+    """Returns the next frame; None when there is none, or it is longer than it may be."""
+    head = source.read(4)
+    size = int.from_bytes(head, "big")
+    if len(head) < 4 or size > most:
+        return None
+    body = source.read(size)
+    return body if len(body) == size else None
+
+
+def send_frame(target: BinaryIO, body: bytes) -> None:
+    """Writes a frame."""
+    target.write(len(body).to_bytes(4, "big"))
+    target.write(body)

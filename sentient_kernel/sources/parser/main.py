@@ -15,32 +15,37 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
-from .bounds import FIELD, bounded
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+from .bounds import FIELD, bounded, read_frame, send_frame
 from .common import ParsedText, Unreadable, clean
 
 FORMATS: dict[str, str] = {
-    ".txt": "plain:text",
-    ".text": "plain:text",
-    ".log": "plain:text",
-    ".md": "plain:markdown",
-    ".markdown": "plain:markdown",
-    ".rst": "plain:rest",
-    ".py": "plain:python",
-    ".csv": "plain:table",
-    ".tsv": "plain:tabbed",
-    ".json": "plain:json_text",
-    ".jsonl": "plain:json_text",
-    ".ipynb": "plain:notebook",
-    ".html": "html:html",
-    ".htm": "html:html",
-    ".xhtml": "html:html",
-    ".pdf": "pdf:pdf",
-    ".docx": "office:docx",
-    ".pptx": "office:pptx",
-    ".xlsx": "office:xlsx",
-    ".epub": "office:epub",
+    ".txt": ".plain:text",
+    ".text": ".plain:text",
+    ".log": ".plain:text",
+    ".md": ".plain:markdown",
+    ".markdown": ".plain:markdown",
+    ".rst": ".plain:rest",
+    ".py": ".plain:python",
+    ".csv": ".plain:table",
+    ".tsv": ".plain:tabbed",
+    ".json": ".plain:json_text",
+    ".jsonl": ".plain:json_text",
+    ".ipynb": ".plain:notebook",
+    ".html": ".html:html",
+    ".htm": ".html:html",
+    ".xhtml": ".html:html",
+    ".pdf": ".pdf:pdf",
+    ".docx": ".office:docx",
+    ".pptx": ".office:pptx",
+    ".xlsx": ".office:xlsx",
+    ".epub": ".office:epub",
 }
 """Which function reads which kind of file."""
 
@@ -83,22 +88,6 @@ def main(options: dict[str, Any]) -> None:
             return
 
 
-def read_frame(source: BinaryIO, most: int = 1 << 32) -> bytes | None:
-    """Returns the next frame; None when there is none, or it is longer than it may be."""
-    head = source.read(4)
-    size = int.from_bytes(head, "big")
-    if len(head) < 4 or size > most:
-        return None
-    body = source.read(size)
-    return body if len(body) == size else None
-
-
-def send_frame(target: BinaryIO, body: bytes) -> None:
-    """Writes a frame."""
-    target.write(len(body).to_bytes(4, "big"))
-    target.write(body)
-
-
 def _answer(
     request: dict[str, Any], data: bytes, formats: dict[str, str], characters: int
 ) -> tuple[dict[str, Any], str | None]:
@@ -131,17 +120,11 @@ def _answer(
 
 
 def _function(place: str) -> Callable[[bytes], ParsedText]:
-    """Returns the function that reads a kind of file; ours by short names, further ones by full
-    names.
-    """
+    """Returns the function that reads a kind of file: "module:function", ours after a dot."""
     module, _, name = place.partition(":")
-    known = module in ("plain", "html", "pdf", "office")
-    loaded = (
-        importlib.import_module(f".{module}", __package__)
-        if known
-        else importlib.import_module(module)
+    function: Callable[[bytes], ParsedText] = getattr(
+        importlib.import_module(module, __package__), name
     )
-    function: Callable[[bytes], ParsedText] = getattr(loaded, name)
     return function
 
 
@@ -149,9 +132,7 @@ def _limit(options: dict[str, Any]) -> None:
     """Takes away what a parser never needs. On systems without such limits the parent's deadline is
     what remains.
     """
-    try:
-        import resource
-    except ImportError:
+    if resource is None:
         return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -168,13 +149,10 @@ def _more_cpu(seconds: int) -> None:
     """Grants the next request its processor time; a request that needs more ends the child with
     SIGXCPU.
     """
-    try:
-        import resource
-    except ImportError:
+    if resource is None:
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     soft = int(used.ru_utime + used.ru_stime) + 1 + seconds
-    resource.setrlimit(
-        resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
-    )
+    soft = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))

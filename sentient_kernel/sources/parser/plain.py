@@ -5,6 +5,7 @@ notebooks.
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from typing import Any
 
 from .common import ParsedText, Unreadable, clean, decode, named_row, one_line
@@ -15,7 +16,6 @@ _FIELD = re.compile(
     r"^(?:title[ \t]?|:title):[ \t]*(\S[^\n]{0,300})$", re.IGNORECASE | re.MULTILINE
 )
 _UNDERLINED = re.compile(r"^([^\s=~*#\-.:][^\n]{0,200})\n([=~*#\-])\2{2,300}[ \t]*$", re.MULTILINE)
-_COOKIE = re.compile(rb"^[ \t\f]*#[^\n]{0,200}?coding[:=][ \t]*([-\w.]{1,40})")
 
 
 def text(data: bytes) -> ParsedText:
@@ -49,16 +49,13 @@ def python(data: bytes) -> ParsedText:
     its title.
     """
     import ast
+    import tokenize
     import warnings
 
-    cookie = next(
-        (match for line in data.split(b"\n", 2)[:2] if (match := _COOKIE.match(line))), None
-    )
-    if cookie:
-        try:
-            data = data.decode(cookie[1].decode()).encode()
-        except (LookupError, UnicodeDecodeError):
-            pass  # a wrong cookie is a mistake of the module; its text may be readable all the same
+    try:
+        data = data.decode(tokenize.detect_encoding(BytesIO(data).readline)[0]).encode()
+    except (SyntaxError, UnicodeDecodeError):
+        pass  # a wrong cookie is a mistake of the module; its text may be readable all the same
     content = clean(decode(data))
     try:
         with warnings.catch_warnings():

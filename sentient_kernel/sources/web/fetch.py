@@ -21,8 +21,9 @@ from sentient_kernel.cache.keys import Key, Kind
 from sentient_kernel.errors import Blocked, NotRecorded, ParseError, SourceError, UsageError
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Document
-from sentient_kernel.sources.local.parse import Parsed, Parser, ParserLimits
+from sentient_kernel.sources.local.parse import Parser, ParserLimits
 from sentient_kernel.sources.parser.bounds import bounded
+from sentient_kernel.sources.parser.common import ParsedText
 
 if TYPE_CHECKING:
     from sentient_kernel.cache import Cache
@@ -42,26 +43,14 @@ HELD = 20_000_000
 """Characters of documents that are held in memory; what is dropped is found in the cache."""
 _MOST_SNAPSHOT = 64 << 20
 _CHILDREN = 2
-_FIRST = (
-    b"{}\n<html><head><title>A page</title></head><body><article><h1>A page</h1>",
-    b"<p>It has a sentence or two, as pages have, so that all that reads a page is there when one"
-    b" comes.</p>" * 6,
-    b"<p>Written on 2026-01-02.</p></article></body></html>",
-)
 
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """What was answered: a JSON value, whether it was asked for now or is from the cache, the
-    digest that it has there.
-
-    ``brought`` says that it came with an opened file.
-    """
+    """What was answered: a JSON value, and whether it was asked for now or is from the cache."""
 
     value: Any
     fresh: bool
-    digest: str
-    brought: bool = False
 
 
 class Outside:
@@ -104,48 +93,6 @@ class Outside:
                 }
                 found = self._fetchers[loop] = Fetcher(self.settings)
             return found
-
-    async def ask(
-        self,
-        kind: Kind,
-        what: dict[str, Any],
-        asking: Callable[[], Awaitable[Any]],
-        *,
-        ttl: float | None = None,
-    ) -> KeptAnswer:
-        """Returns the answer to a call, as JSON: from the cache, or asked for now, once for all who
-        want it.
-
-        This is where answers arrive: every field of one is cut to what such a field may be
-            (``parser.bounds``).
-
-        Args:
-            kind: ``search`` or ``page``.
-            what: All that the answer depends on, and no secret.
-            asking: Makes the call and returns a JSON value.
-            ttl: Seconds for which a kept answer will do.
-
-        Raises:
-            SourceError: It could not be had, or was not recorded.
-        """
-
-        async def compute() -> bytes:
-            value = bounded(await asking(), LIMITS.characters)
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
-                "utf-8", "surrogatepass"
-            )
-
-        key = Key(kind, what)
-        hit = await self.cache.call(key, compute, ttl=ttl)
-        try:
-            return KeptAnswer(
-                bounded(json.loads(hit.data), LIMITS.characters), hit.fresh, key.digest, hit.brought
-            )
-        except (ValueError, RecursionError):
-            raise SourceError(
-                "What the cache holds of an answer cannot be read.",
-                hint="Delete cache.db: it is made anew.",
-            ) from None
 
     def owns(self, url: str) -> bool:
         """Tells whether what stands at an address is a person's own: it is not one that everybody
@@ -261,12 +208,40 @@ class SearchCalls:
         *,
         ttl: float | None = None,
     ) -> KeptAnswer:
-        """Asks as :meth:`Outside.ask` does."""
-        answer = await self.outside.ask(kind, what, asking, ttl=ttl)
-        self.made += answer.fresh
-        self.brought += answer.brought
-        self.digests.setdefault(answer.digest)
-        return answer
+        """Returns the answer to a call, as JSON: from the cache, or asked for now, once for all who
+        want it.
+
+        This is where answers arrive: every field of one is cut to what such a field may be
+            (``parser.bounds``).
+
+        Args:
+            kind: ``search`` or ``page``.
+            what: All that the answer depends on, and no secret.
+            asking: Makes the call and returns a JSON value.
+            ttl: Seconds for which a kept answer will do.
+
+        Raises:
+            SourceError: It could not be had, or was not recorded.
+        """
+
+        async def compute() -> bytes:
+            value = bounded(await asking(), LIMITS.characters)
+            dumped = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            return dumped.encode("utf-8", "surrogatepass")
+
+        key = Key(kind, what)
+        hit = await self.outside.cache.call(key, compute, ttl=ttl)
+        try:
+            value = bounded(json.loads(hit.data), LIMITS.characters)
+        except (ValueError, RecursionError):
+            raise SourceError(
+                "What the cache holds of an answer cannot be read.",
+                hint="Delete cache.db: it is made anew.",
+            ) from None
+        self.made += hit.fresh
+        self.brought += hit.brought
+        self.digests.setdefault(key.digest)
+        return KeptAnswer(value, hit.fresh)
 
 
 class Readers:
@@ -278,9 +253,9 @@ class Readers:
         for parser in self._parsers:
             self._free.put(parser)
         self._pool = ThreadPoolExecutor(_CHILDREN, "sentient-pages")
-        self._warmed = self._closed = False
+        self._closed = False
 
-    async def read(self, data: Iterable[bytes], *, suffix: str, name: str) -> Parsed:
+    async def read(self, data: Iterable[bytes], *, suffix: str, name: str) -> ParsedText:
         """Returns the text of what came.
 
         Args:
@@ -292,7 +267,7 @@ class Readers:
             ParseError: It cannot be read, or not within its limits.
         """
 
-        def parse() -> Parsed:
+        def parse() -> ParsedText:
             parser = self._free.get()
             try:
                 return parser.parse(data, suffix=suffix, name=name)
@@ -304,21 +279,6 @@ class Readers:
                 "This workbench is closed.", hint="Open a new one; stored runs are all there."
             )
         return await asyncio.wrap_future(self._pool.submit(parse))
-
-    def warm(self) -> None:
-        """Starts the children while there is something else to wait for, and lets them read a page:
-        the first takes a sixth of a second.
-        """
-
-        def start() -> None:
-            for parser in [self._free.get() for _ in self._parsers]:
-                with suppress(ParseError):
-                    parser.parse(_FIRST, suffix=".page", name="A page")
-                self._free.put(parser)
-
-        if not (self._warmed or self._closed):
-            self._warmed = True
-            self._pool.submit(start)
 
     def close(self) -> None:
         """Ends the children, also in the middle of a page."""

@@ -117,7 +117,6 @@ class BraveSource(KeyedSource):
         }
 
     async def _answer(self, asked: dict[str, Any], secret: str) -> Fetched:
-        self._outside.readers.warm()
         return await self._api.get(
             "/res/v1/web/search", asked, headers={"x-subscription-token": secret}
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,24 +19,13 @@ from sentient_kernel.sources.web.pages import Page, boilerplate_note, page_docum
 if TYPE_CHECKING:
     from sentient_kernel.settings import Settings
 
-__all__ = ["SearchHit", "UrlSource", "WebSource", "configured"]
+__all__ = ["UrlSource", "WebSource", "configured"]
 
 Refusals = list[tuple[str, str]]
 AT_MOST = 5
 """Pages that are read for one query."""
 HITS = 10
 """Results that are asked of a search engine."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchHit:
-    """A result of a search engine: where, what it is called, and what it says, where the engine
-    gives all of it.
-    """
-
-    url: str
-    title: str = ""
-    text: str = ""
 
 
 class UrlSource(RemoteSource):
@@ -109,7 +97,7 @@ class WebSource(ServiceSource):
         own = await self._own(documents, hits)
         return Brought(list(documents.values()), tuple(dict.fromkeys(refused)), reason, own)
 
-    async def _own(self, documents: Iterable[str], hits: Sequence[SearchHit]) -> dict[str, str]:
+    async def _own(self, documents: Iterable[str], hits: Sequence[Page]) -> dict[str, str]:
         """Returns which pages are a person's own, and their hosts: what an engine found did not
         come from it, but from there.
 
@@ -128,25 +116,25 @@ class WebSource(ServiceSource):
                 own[uri] = "" if (host := urlsplit(uri).netloc) == engine else host
         return own
 
-    async def _hits(self, query: str, calls: SearchCalls) -> list[SearchHit]:
+    async def _hits(self, query: str, calls: SearchCalls) -> list[Page]:
         asked = self._asked(query)
         what = {self._word: self._api.base, **asked, "as": 1}
         answer = await calls.ask("search", what, partial(self._results, asked))
-        return [SearchHit(**one) for one in answer.value]
+        return [Page(**one, meta={"format": "html"}) for one in answer.value]
 
     def _asked(self, query: str) -> dict[str, Any]:
         """Returns all that the answer to a query depends on."""
         raise NotImplementedError
 
     async def _results(self, asked: dict[str, Any]) -> list[dict[str, str]]:
-        """Asks the engine; returns what makes a :class:`SearchHit` each. Raises SourceError."""
+        """Asks the engine; returns what makes a :class:`Page` each. Raises SourceError."""
         raise NotImplementedError
 
-    def _allowed(self, hits: Sequence[SearchHit]) -> tuple[list[SearchHit], Refusals]:
+    def _allowed(self, hits: Sequence[Page]) -> tuple[list[Page], Refusals]:
         """Returns the first results that may be read, each address once, and those before them that
         may not.
         """
-        chosen: dict[str, SearchHit] = {}
+        chosen: dict[str, Page] = {}
         refused: Refusals = []
         for hit in hits:
             try:
@@ -180,11 +168,10 @@ class WebSource(ServiceSource):
             )
         return target.url
 
-    async def _read(self, hit: SearchHit, calls: SearchCalls) -> tuple[Document | None, Refusals]:
+    async def _read(self, hit: Page, calls: SearchCalls) -> tuple[Document | None, Refusals]:
         """Returns what one result says, or why it could not be read."""
         if hit.text:
-            given = Page(url=hit.url, title=hit.title, text=hit.text, meta={"format": "html"})
-            return page_document(given, self._key, hit.url[:TITLE]), []
+            return page_document(hit, self._key, hit.url[:TITLE]), []
         try:
             page = await read_page(calls, hit.url)
             self._checked(page.url)  # it may have been sent on
@@ -235,7 +222,7 @@ def dict_of(answer: Any, name: str) -> dict[str, Any]:
 
 
 def hits_of(answer: Any) -> list[dict[str, str]]:
-    """Returns the results that an answer lists, as what makes a :class:`SearchHit` each."""
+    """Returns the results that an answer lists, as what makes a :class:`Page` each."""
     found = list_of(answer.get("results") if isinstance(answer, dict) else None)[:HITS]
     return [{"url": text_of(one.get("url")), "title": text_of(one.get("title"))} for one in found]
 

@@ -288,11 +288,10 @@ def _topics(path: str, place: str) -> Iterator[dict[str, Any]]:
             tree = ast.parse(file.read(_LONGEST_SOURCE))
     except (OSError, SyntaxError):
         return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values, strict=True):
-                match key, value:
-                    case ast.Constant(value=str(topic)), ast.Constant(value=str(text)):
-                        title = one_line(text.lstrip("\n").split("\n", 1)[0].strip(' "*')) or topic
-                        title = f"Python language reference: {title}"
-                        yield _document(f"{place}#{topic}", title, render(text), "reference")
+    dicts = [node for node in ast.walk(tree) if isinstance(node, ast.Dict)]
+    for key, value in [pair for one in dicts for pair in zip(one.keys, one.values, strict=True)]:
+        match key, value:
+            case ast.Constant(value=str(topic)), ast.Constant(value=str(text)):
+                said = one_line(text.lstrip("\n").split("\n", 1)[0].strip(' "*')) or topic
+                title = f"Python language reference: {said}"
+                yield _document(f"{place}#{topic}", title, render(text), "reference")
