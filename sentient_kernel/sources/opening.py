@@ -82,13 +82,10 @@ def missing(given: str, others: Iterable[str] = ()) -> UsageError | None:
 def _entries(folder: Path) -> list[str]:
     """Returns the names in a folder, at most a thousand."""
     try:
-        return [
-            entry.name
-            for entry in islice(os.scandir(folder), 1_000)
-            if not entry.name.startswith(".")
-        ]
+        names = [entry.name for entry in islice(os.scandir(folder), 1_000)]
     except OSError:
         return []
+    return [name for name in names if not name.startswith(".")]
 
 
 def open_source(

@@ -44,9 +44,7 @@ def date(text: str) -> str:
         ('2021-03-04', '2019', '')
     """
     found = _DATE.search(text[:200])
-    if found is None:
-        return ""
-    return joined_date(found[1], found[2], found[3])
+    return joined_date(*found.groups()) if found else ""
 
 
 def joined_date(year: object, month: object = None, day: object = None) -> str:
@@ -72,13 +70,8 @@ def doi(text: str) -> str:
 
 def authors(names: Iterable[str]) -> list[str]:
     """Returns names once each, on one line, without addresses; at most 50."""
-    found: dict[str, None] = {}
-    for name in names:
-        if (name := one_line(name, 120)) and "://" not in name:
-            found.setdefault(name)
-        if len(found) == MOST_AUTHORS:
-            break
-    return list(found)
+    shown = (one_line(name, 120) for name in names)
+    return list(dict.fromkeys(name for name in shown if name and "://" not in name))[:MOST_AUTHORS]
 
 
 def work(title: str, text: str, uri: str, **meta: Any) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from itertools import islice
+from itertools import islice, takewhile
+from string import ascii_uppercase
 from typing import Any
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
@@ -139,9 +140,7 @@ def _cells(data: bytes, shared: list[str]) -> list[list[str]]:
 def _column(reference: str) -> int:
     """Returns the number of a column: 1 for "A7", 28 for "AB7", 0 when it is not said."""
     number = 0
-    for char in reference[:3]:
-        if not "A" <= char <= "Z":
-            break
+    for char in takewhile(ascii_uppercase.__contains__, reference[:3]):
         number = number * 26 + ord(char) - 64
     return number
 

@@ -150,23 +150,16 @@ def _outputs(value: Any) -> list[str]:
     """
     found: list[str] = []
     for output in value if isinstance(value, list) else []:
-        if not isinstance(output, dict):
-            continue
-        data = output.get("data")
-        printed = _source(output.get("text")) or _source(
-            data.get("text/plain") if isinstance(data, dict) else None
-        )
-        if printed.strip():
-            found.append(re.sub(r"\x1b\[[0-9;]{0,20}m", "", printed[:_LONGEST_OUTPUT]))
+        match output:
+            case {"text": [*_] | str() as said} | {"data": {"text/plain": said}}:
+                printed = re.sub(r"\x1b\[[0-9;]{0,20}m", "", _source(said)[:_LONGEST_OUTPUT])
+                found += [printed] if printed.strip() else []
     return found
 
 
 def _source(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return (
-        "".join(part for part in value if isinstance(part, str)) if isinstance(value, list) else ""
-    )
+    parts = value if isinstance(value, list) else [value]
+    return "".join(part for part in parts if isinstance(part, str))
 
 
 def _json(content: str) -> Any:

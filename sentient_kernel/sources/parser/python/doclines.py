@@ -24,23 +24,11 @@ def heading(lines: Sequence[str], at: int) -> str:
     """
     text = lines[at].strip()
     under = lines[at + 1].strip() if at + 1 < len(lines) else ""
-    mark = ADORNMENT.match(under)
-    if (
-        mark
-        and not ADORNMENT.match(text)
-        and len(text) <= 100
-        and len(under) >= min(len(text) - 3, 3)
-    ):
+    over, marked = ADORNMENT.match(text), ADORNMENT.match(under)
+    if marked and not over and len(text) <= 100 and len(under) >= min(len(text) - 3, 3):
         return text
-    if (
-        ADORNMENT.match(text)
-        and at + 2 < len(lines)
-        and lines[at + 2].strip() == text
-        and under
-        and not mark
-    ):
-        return under
-    return ""
+    boxed = over and under and not marked and [line.strip() for line in lines[at + 2 : at + 3]]
+    return under if boxed == [text] else ""
 
 
 def indent_of(line: str) -> int:
@@ -54,12 +42,10 @@ def region_end(lines: Sequence[str], at: int, least: int) -> int:
     """
     end = at
     for number in range(at, len(lines)):
-        line = lines[number]
-        if not line.strip():
-            continue
-        if indent_of(line) < max(least, 1):
+        filled = bool(lines[number].strip())
+        if filled and indent_of(lines[number]) < max(least, 1):
             break
-        end = number + 1
+        end = number + 1 if filled else end
     return end
 
 
@@ -117,13 +103,13 @@ def rows(lines: Sequence[str]) -> str:
         return ""
     shown: list[str] = []
     for line in filled:
+        match = _ROW.match(line[:400])
         if line[0] == " " and shown:
             shown[-1] += f" {line.strip()}"
+        elif match:
+            shown.append(f"- {match[1]}: {line[match.start(2) :].strip()}")
         else:
-            match = _ROW.match(line[:400])
-            shown.append(
-                f"- {match[1]}: {line[match.start(2) :].strip()}" if match else f"- {line.strip()}"
-            )
+            shown.append(f"- {line.strip()}")
     return "\n".join(inline(line) for line in shown)
 
 
