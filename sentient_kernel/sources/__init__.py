@@ -21,7 +21,7 @@ sentence, and everything else is
     parser/         the child's side of parsing; parser/python reads packages without importing them
     web/            other machines: fetch.py is the way to them (cached, guarded, read in a child),
                     base.py what such sources share, pages.py pages as documents, web.py a page that
-                    is named and search engines; searxng, tavily, brave
+                    is named and search engines; searxng, keyed (Tavily and Brave)
     scholarly/      open services: wikipedia, arxiv, openalex, crossref, pubmed
 """
 

@@ -17,8 +17,6 @@ from sentient_kernel.sources.base import Source
 from sentient_kernel.spelling import nearest
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
     from sentient_kernel.index.store import Index
     from sentient_kernel.settings import Settings
     from sentient_kernel.sources.web.fetch import Outside
@@ -31,8 +29,8 @@ the word that it is asked for by.
 """
 WORDS = {
     "searxng": "web.searxng:SearxngSource",
-    "tavily": "web.tavily:TavilySource",
-    "brave": "web.brave:BraveSource",
+    "tavily": "web.keyed:TavilySource",
+    "brave": "web.keyed:BraveSource",
     "wikipedia": "scholarly.wikipedia:WikipediaSource",
     "arxiv": "scholarly.arxiv:ArxivSource",
     "openalex": "scholarly.openalex:OpenalexSource",
@@ -52,19 +50,10 @@ def is_place(spec: str) -> bool:
     """Tells whether what a user says is a file or folder, and not a word or an address. A folder
     that is called so is ``./web``.
     """
-    if (
-        spec == "packages"
-        or spec.startswith("packages:")
-        or spec == "web"
-        or spec in WORDS
-        or _SCHEME.match(spec)
-    ):
+    word = spec.partition(":")[0]
+    if word == "packages" or spec == "web" or spec in WORDS or _SCHEME.match(spec):
         return False
-    return (
-        not _WORD.fullmatch(spec)
-        or os.path.exists(spec)
-        or _plugged(spec.partition(":")[0]) is None
-    )
+    return not _WORD.fullmatch(spec) or os.path.exists(spec) or plugin(PLUGINS, word) is None
 
 
 def missing(given: str, others: Iterable[str] = ()) -> UsageError | None:
@@ -93,13 +82,10 @@ def missing(given: str, others: Iterable[str] = ()) -> UsageError | None:
 def _entries(folder: Path) -> list[str]:
     """Returns the names in a folder, at most a thousand."""
     try:
-        return [
-            entry.name
-            for entry in islice(os.scandir(folder), 1_000)
-            if not entry.name.startswith(".")
-        ]
+        names = [entry.name for entry in islice(os.scandir(folder), 1_000)]
     except OSError:
         return []
+    return [name for name in names if not name.startswith(".")]
 
 
 def open_source(
@@ -138,7 +124,7 @@ def open_source(
         PackagesSource('packages')
     """
     text = os.fspath(spec)
-    if text == "packages" or text.startswith("packages:"):
+    if text.partition(":")[0] == "packages":
         from sentient_kernel.sources.local.packages import PackagesSource
 
         names = [name.strip() for name in text.partition(":")[2].split(",") if name.strip()]
@@ -187,7 +173,7 @@ def _remote(spec: str, outside: Outside, name: str) -> Source:
 def _brought(spec: str, outside: Outside) -> Source:
     """Opens a source that another package brings."""
     word = spec.partition(":")[0]
-    found = _plugged(word)
+    found = plugin(PLUGINS, word)
     if found is None:
         raise UsageError(f"No package brings a source {word!r}.")
     who = (
@@ -210,7 +196,3 @@ def _brought(spec: str, outside: Outside) -> Source:
             hint="Update or remove that package.",
         )
     return cast(Source, made)
-
-
-def _plugged(word: str) -> EntryPoint | None:
-    return plugin(PLUGINS, word)

@@ -380,12 +380,13 @@ async def test_orders_in_a_page_stay_text(web: ServicesWeb, tmp_path: Path) -> N
 async def test_addresses_of_this_network_and_denied_domains_are_not_read(
     web: ServicesWeb, tmp_path: Path
 ) -> None:
-    from sentient_kernel.sources.web.web import SearchHit, WebSource
+    from sentient_kernel.sources.web.pages import Page
+    from sentient_kernel.sources.web.web import WebSource
 
     class Found(WebSource):
         service, setting = "Test", "searxng_url"
 
-        async def _hits(self, query: str, calls: Any) -> list[SearchHit]:
+        async def _hits(self, query: str, calls: Any) -> list[Page]:
             addresses = (
                 "http://10.0.0.1/",
                 "http://bad.example/",
@@ -393,7 +394,7 @@ async def test_addresses_of_this_network_and_denied_domains_are_not_read(
                 web.url + "/tides",
                 web.url + "/tides#again",
             )
-            return [SearchHit(url=url) for url in addresses]
+            return [Page(url=url) for url in addresses]
 
     async with reaching(web, tmp_path, deny_domains=("bad.example",)) as outside:
         source = Found(outside, name="test")
@@ -412,8 +413,8 @@ async def test_an_engine_of_strangers_sends_nobody_to_the_hosts_of_ones_own(
     from sentient_kernel.sources.web import web as module
     from sentient_kernel.sources.web.pages import Page
 
-    async def hits(self: Any, query: str, calls: Any) -> list[module.SearchHit]:
-        return [module.SearchHit(web.url + "/tides"), module.SearchHit("https://example.org/away")]
+    async def hits(self: Any, query: str, calls: Any) -> list[Page]:
+        return [Page(url=web.url + "/tides"), Page(url="https://example.org/away")]
 
     async def read(calls: Any, url: str) -> Page:
         return Page(url=web.url + "/tides", text=TIDES)  # as after a redirect

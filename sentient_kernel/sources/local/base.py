@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
@@ -26,9 +26,10 @@ from sentient_kernel.sources.local.parse import Parser
 if TYPE_CHECKING:
     from sentient_kernel.index.store import Index
 
-__all__ = ["Children", "LocalSource", "Stopped", "Work"]
+__all__ = ["LocalSource", "Stopped", "Work", "sentence", "shown"]
 
 _BETWEEN = 0.1  # seconds between two words of progress
+_FEW = 8  # files, which are not worth a second child
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -46,26 +47,20 @@ class Work:
 
     def __init__(self, progress: Progress | None = None) -> None:
         self._progress = progress
-        self._stop = threading.Event()
-        self._closers: list[Callable[[], None]] = []
+        self._stopped = False
+        self._parsers: list[Parser] = []
         self._told = 0.0
 
     def stop(self) -> None:
         """Ends the reading: the children die at once, the rest at the next look."""
-        self._stop.set()
-        for close in list(self._closers):
-            close()
+        self._stopped = True
+        for parser in self._parsers:
+            parser.close()
 
     def check(self) -> None:
         """Raises Stopped when nobody waits any more."""
-        if self._stop.is_set():
+        if self._stopped:
             raise Stopped
-
-    def on_stop(self, close: Callable[[], None]) -> None:
-        """Has something closed when the reading is stopped."""
-        self._closers.append(close)
-        if self._stop.is_set():
-            close()
 
     def tell(self, message: str, done: float | None = None) -> None:
         """Tells how far the reading is, unless it did so a moment ago."""
@@ -78,62 +73,51 @@ class Work:
         with suppress(RuntimeError):
             anyio.from_thread.run_sync(self._progress, message, done)
 
-
-class Children:
-    """At most two parsers that work through many items; a context manager.
-
-    Args:
-        work: The reading that they belong to.
-        items: About how many items there are: a few are not worth a second child.
-        make: Makes a parser.
-    """
-
-    def __init__(self, work: Work, items: int, make: Callable[[], Parser]) -> None:
-        self._work = work
-        count = 2 if items > 16 else 1
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="sentient-parse")
-        self._parsers = [make() for _ in range(count)]
-        self._free: SimpleQueue[Parser] = SimpleQueue()
-        for parser in self._parsers:
-            self._free.put(parser)
-            work.on_stop(parser.close)
-
-    def __enter__(self) -> Children:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for parser in self._parsers:
-            parser.close()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def map(
-        self, read: Callable[[Parser, Item], Result], items: Iterable[Item]
-    ) -> Iterator[tuple[Item, Result | SourceError]]:
+    def in_children(
+        self,
+        items: Sequence[Item],
+        make: Callable[[], Parser],
+        read: Callable[[Parser, Item], Result],
+    ) -> Generator[tuple[Item, Result | SourceError], None, None]:
         """Yields each item with what ``read`` returned or the SourceError that it raised, as they
-        get ready, few ahead at a time.
+        get ready, few ahead at a time. At most two children do it.
+
+        Args:
+            items: What to read.
+            make: Makes a parser.
+            read: Reads an item with a parser.
         """
-        todo = iter(items)
+        self._parsers += [make() for _ in range(2 if len(items) > _FEW else 1)]
+        free: SimpleQueue[Parser] = SimpleQueue()
+        for parser in self._parsers:
+            free.put(parser)
         running: dict[Future[Result | SourceError], Item] = {}
+        todo = iter(items)
 
         def one(item: Item) -> Result | SourceError:
-            parser = self._free.get()
+            parser = free.get()
             try:
-                self._work.check()
+                self.check()
                 return read(parser, item)
             except SourceError as error:
                 return error
             finally:
-                self._free.put(parser)
+                free.put(parser)
 
-        while True:
-            for item in islice(todo, 2 * len(self._parsers) - len(running)):
-                running[self._pool.submit(one, item)] = item
-            if not running:
-                return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield running.pop(future), future.result()
-            self._work.check()
+        with ThreadPoolExecutor(len(self._parsers), "sentient-parse") as pool:
+            try:
+                while True:
+                    for item in islice(todo, 2 * len(self._parsers) - len(running)):
+                        running[pool.submit(one, item)] = item
+                    if not running:
+                        return
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        yield running.pop(future), future.result()
+                    self.check()
+            finally:
+                for parser in self._parsers:
+                    parser.close()
+                pool.shutdown(cancel_futures=True)
 
 
 class LocalSource:
@@ -237,10 +221,14 @@ class LocalSource:
         before = self._counted(self._health or Health(source=self.name))
         if not before.documents:
             return before if before.reason else replace(before, reason="It holds no documents yet.")
-        shown = query if len(query) <= 80 else query[:79] + "…"
         plural = "s" if before.documents != 1 else ""
-        reason = f"Of its {before.documents:,} document{plural} no passage contains {shown!r}."
-        return replace(before, reason=reason)
+        reason = f"Of its {before.documents:,} document{plural} no passage contains"
+        return replace(before, reason=f"{reason} {shown(query)}.")
+
+
+def shown(query: str) -> str:
+    """Returns a query as it is shown in a sentence."""
+    return repr(query if len(query) <= 80 else query[:79] + "…")
 
 
 def sentence(error: SourceError) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from operator import attrgetter
+from pathlib import Path, PureWindowsPath
 
-from sentient_kernel.errors import SourceError
+from sentient_kernel.errors import ParseError, SourceError
 
-__all__ = ["LEFT_OUT", "FoundFile", "open_inside", "pieces", "relative_parts", "walk"]
+__all__ = ["LEFT_OUT", "FoundFile", "mark_of", "open_inside", "pieces", "too_long", "walk"]
 
 LEFT_OUT = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 """Folders that are left out, besides hidden ones (whose names begin with a dot)."""
@@ -66,73 +66,56 @@ def walk(root: Path, *, most: int = 50_000) -> Iterator[FoundFile]:
     Raises:
         SourceError: The root itself cannot be listed.
     """
-    try:
-        os.scandir(root).close()
-    except OSError as error:
-        raise SourceError(f"{str(root)!r} cannot be listed: {_plain(error)}.") from None
     count = 0
     folders = [""]
     while folders:
         here = folders.pop()
-        files, below = _listed(root, here)
-        folders += reversed(below)
-        for found in files:
+        try:
+            with os.scandir(root / here) as listing:
+                entries = sorted(listing, key=attrgetter("name"))
+        except OSError as error:
+            if not here:
+                raise SourceError(f"{str(root)!r} cannot be listed: {_plain(error)}.") from None
+            yield FoundFile(here, refused=f"cannot be listed: {_plain(error)}")
+            continue
+        below: list[str] = []
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name in LEFT_OUT:
+                continue
+            path = f"{here}/{entry.name}" if here else entry.name
+            found = _looked_at(root, path, entry)
+            if found is None:
+                below += [path] if entry.is_dir(follow_symlinks=False) else []
+                continue
             count += 1
             if count > most:
-                yield FoundFile(
-                    here or ".",
-                    refused=f"is left out from here on: the folder holds more than {most:,} files",
-                )
+                why = f"is left out from here on: the folder holds more than {most:,} files"
+                yield FoundFile(here or ".", refused=why)
                 return
             yield found
+        folders += reversed(below)
 
 
-def _listed(root: Path, here: str) -> tuple[list[FoundFile], list[str]]:
-    """Returns what one folder holds: its files (and what is refused), and the paths of the folders
-    to go into.
+def _looked_at(root: Path, path: str, entry: os.DirEntry[str]) -> FoundFile | None:
+    """Returns the file that a name stands for; None for a folder, and for a link that stays inside,
+    since what it leads to is found by itself.
     """
-    files: list[FoundFile] = []
-    below: list[str] = []
     try:
-        with os.scandir(root / here) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-    except OSError as error:
-        return [FoundFile(here, refused=f"cannot be listed: {_plain(error)}")], []
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name in LEFT_OUT:
-            continue
-        path = f"{here}/{entry.name}" if here else entry.name
-        try:
-            path.encode()
-        except UnicodeEncodeError:
-            shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-            files.append(FoundFile(shown, refused="has a name that is not valid UTF-8; rename it"))
-            continue
-        try:
-            if entry.is_dir(follow_symlinks=False):
-                below.append(path)
-            elif found := _file(root, path, entry):
-                files.append(found)
-        except OSError as error:
-            files.append(FoundFile(path, refused=f"cannot be looked at: {_plain(error)}"))
-    return files, below
-
-
-def _file(root: Path, path: str, entry: os.DirEntry[str]) -> FoundFile | None:
-    """Returns what a name stands for. A link that stays inside is passed over, since what it leads
-    to is found by itself.
-    """
-    if entry.is_symlink():
-        try:
-            target = Path(entry.path).resolve(strict=True)
-        except (OSError, RuntimeError):
-            return FoundFile(path, refused="is a link that leads nowhere")
-        return (
-            None
-            if target.is_relative_to(root)
-            else FoundFile(path, refused="is a link that leads out of the folder")
-        )
-    status = entry.stat(follow_symlinks=False)
+        path.encode()
+        if entry.is_dir(follow_symlinks=False):
+            return None
+        if entry.is_symlink():
+            inside = Path(entry.path).resolve(strict=True).is_relative_to(root)
+            out = FoundFile(path, refused="is a link that leads out of the folder")
+            return None if inside else out
+        status = entry.stat(follow_symlinks=False)
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        return FoundFile(shown, refused="has a name that is not valid UTF-8; rename it")
+    except (OSError, RuntimeError) as error:
+        link = entry.is_symlink()
+        why = "is a link that leads nowhere" if link else f"cannot be looked at: {_plain(error)}"
+        return FoundFile(path, refused=why)
     if not stat.S_ISREG(status.st_mode):
         return FoundFile(path, refused="is not a file but a pipe, a socket or a device")
     return FoundFile(path, mark_of(status), status.st_size)
@@ -143,30 +126,6 @@ def mark_of(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
 
 
-def relative_parts(relative: str) -> tuple[str, ...]:
-    """Splits a path that comes from outside and refuses each form that could lead out of a folder.
-
-    Args:
-        relative: A path with slashes, below a root.
-
-    Raises:
-        SourceError: It is absolute, climbs, names a drive or a home, or holds what no name may.
-
-    Example:
-        >>> relative_parts("papers/one.pdf")
-        ('papers', 'one.pdf')
-    """
-    parts = tuple(relative.split("/"))
-    climbs = any(part in ("", ".", "..") for part in parts)
-    windows = PureWindowsPath(relative)
-    foreign = os.name == "nt" and (
-        windows.drive or windows.root or "\\" in relative or ":" in relative
-    )
-    if climbs or "\0" in relative or PurePosixPath(relative).is_absolute() or foreign:
-        raise SourceError(f"{relative!r} is not a path below the folder.")
-    return parts
-
-
 def open_inside(root: Path, relative: str) -> int:
     """Opens a file below a folder for reading and returns its descriptor.
 
@@ -175,10 +134,16 @@ def open_inside(root: Path, relative: str) -> int:
         relative: The file's path below it, with slashes.
 
     Raises:
-        SourceError: The path leads out of the folder, goes over a link, or does not end at a plain
-            file.
+        SourceError: The path is absolute, climbs, names a drive or a home, goes over a link, or
+            does not end at a plain file.
     """
-    parts = relative_parts(relative)
+    parts = relative.split("/")
+    windows = PureWindowsPath(relative)
+    foreign = os.name == "nt" and (
+        windows.drive or windows.root or "\\" in relative or ":" in relative
+    )
+    if {"", ".", ".."} & set(parts) or "\0" in relative or foreign:
+        raise SourceError(f"{relative!r} is not a path below the folder.")
     try:
         file = _stepwise(root, parts) if _STEPWISE else _checked(root, parts)
     except (OSError, ValueError) as error:
@@ -189,7 +154,7 @@ def open_inside(root: Path, relative: str) -> int:
     return file
 
 
-def _stepwise(root: Path, parts: tuple[str, ...]) -> int:
+def _stepwise(root: Path, parts: list[str]) -> int:
     """Opens part by part, each relative to the one before it, over no link."""
     here = os.open(root, _FOLDER)
     try:
@@ -202,7 +167,7 @@ def _stepwise(root: Path, parts: tuple[str, ...]) -> int:
         os.close(here)
 
 
-def _checked(root: Path, parts: tuple[str, ...]) -> int:
+def _checked(root: Path, parts: list[str]) -> int:
     """Opens a path after resolving it, where folders cannot be opened one by one."""
     path = root.joinpath(*parts)
     if path.resolve(strict=True) != path or not path.is_relative_to(root):
@@ -210,16 +175,31 @@ def _checked(root: Path, parts: tuple[str, ...]) -> int:
     return os.open(path, _FILE)
 
 
-def pieces(file: int, most: int, size: int = 1 << 18) -> Iterator[bytes]:
-    """Yields the bytes of an open file in pieces. Raises SourceError when it has more than
-    ``most``, whatever it said before.
+def pieces(
+    file: int, most: int, take: Callable[[bytes], object] = bool, *, size: int = 1 << 18
+) -> Iterator[bytes]:
+    """Yields the bytes of an open file in pieces.
+
+    Args:
+        file: Its descriptor.
+        most: How many bytes it may have, whatever it said before.
+        take: Is given each piece, too.
+        size: Of a piece.
+
+    Raises:
+        ParseError: It has more.
+        SourceError: The disk says no.
     """
     total = 0
-    while piece := os.read(file, size):
-        total += len(piece)
-        if total > most:
-            raise SourceError(too_long(total, most))
-        yield piece
+    try:
+        while piece := os.read(file, size):
+            total += len(piece)
+            if total > most:
+                raise ParseError(f"It {too_long(total, most)}.")
+            take(piece)
+            yield piece
+    except OSError as error:
+        raise SourceError(f"It cannot be read: {error.strerror}.") from None
 
 
 def too_long(size: int, most: int) -> str:
@@ -231,7 +211,5 @@ def too_long(size: int, most: int) -> str:
 
 def _plain(error: Exception) -> str:
     """Returns what the system says, without numbers and paths."""
-    with suppress(AttributeError):
-        said = str(error.strerror or error)  # type: ignore[attr-defined]
-        return said[:1].lower() + said[1:]
-    return str(error)
+    said = str(getattr(error, "strerror", None) or error)
+    return said[:1].lower() + said[1:]

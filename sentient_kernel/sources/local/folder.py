@@ -7,15 +7,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sentient_kernel.errors import ParseError, SourceError, UsageError
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Document, Health, Passage
-from sentient_kernel.sources.local.base import Children, LocalSource, Work, sentence
+from sentient_kernel.sources.local.base import LocalSource, Work, sentence
 from sentient_kernel.sources.local.files import (
     FoundFile,
     mark_of,
@@ -24,7 +25,7 @@ from sentient_kernel.sources.local.files import (
     too_long,
     walk,
 )
-from sentient_kernel.sources.local.parse import Parsed, Parser
+from sentient_kernel.sources.local.parse import Parser
 
 if TYPE_CHECKING:
     from sentient_kernel.index.store import Index
@@ -32,33 +33,25 @@ if TYPE_CHECKING:
 __all__ = ["FolderSource"]
 
 _READER = "1"  # counts up when files are read differently, so that they are all read again
-_BATCH = 64
-_BATCH_CHARACTERS = 2_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Stamp:
+class _Stamp(NamedTuple):
     """What the index remembers of a file; one that could not be read has a reason and no hash.
 
     Such a file stands in the index as an empty document, so that it is not tried again until it
     changes.
     """
 
+    reader: str = _READER
     mark: str = ""
     hash: str = ""
-    document: DocumentId | None = None
+    document: str = ""
     reason: str = ""
 
     @classmethod
     def read(cls, text: str) -> _Stamp:
-        reader, _, rest = text.partition(":")
-        if reader != _READER or rest.count(":") < 3:
-            return cls()
-        mark, digest, document, reason = rest.split(":", 3)
-        return cls(mark, digest, DocumentId(document) if document else None, reason)
-
-    def __str__(self) -> str:
-        return f"{_READER}:{self.mark}:{self.hash}:{self.document or ''}:{self.reason}"
+        fields = text.split(":", 4)
+        return cls(*fields) if fields[0] == _READER and len(fields) == 5 else cls()
 
 
 class FolderSource(LocalSource):
@@ -101,168 +94,143 @@ class FolderSource(LocalSource):
         given = os.path.normpath(os.fspath(path)) if os.fspath(path) else ""
         super().__init__(name or PurePosixPath(Path(given)).as_posix(), index, key=key)
         self._parser = parser
-        self._formats, self._limits = parser().formats, parser().limits
+        example = parser()
+        self._formats, self._limits = example.formats, example.limits
         place = _resolved(given, self._formats)
         self._single = None if place.is_dir() else place.name
         self._root = place if place.is_dir() else place.parent
         self._given = PurePosixPath(Path(given).as_posix())
-        self._label = (
-            self._given
-            if shown is None
-            else PurePosixPath(Path(os.path.normpath(shown)).as_posix())
-        )
+        label = given if shown is None else os.path.normpath(shown)
+        self._label = PurePosixPath(Path(label).as_posix())
         self._most = most
 
     def _read(self, work: Work) -> Health:
         """Compares the folder with the index, reads what differs, and forgets what is gone."""
-        known = dict(self._index.stamps(self._key))
+        stamps = self._index.stamps(self._key)
+        known = {uri: _Stamp.read(stamp) for uri, stamp in stamps.items()}
         refused: list[tuple[str, str]] = []
         kinds: Counter[str] = Counter()
-        todo: list[FoundFile] = []
+        todo: list[tuple[str, FoundFile]] = []
         present: set[str] = set()
-        for found in self._files():
+        for uri, found in self._files():
             work.tell(f"Looking through {self.name}")
-            uri, label = self._uri(found.relative), self._labelled(found.relative)
             kind = PurePosixPath(found.relative).suffix.lower()
             if found.refused:
-                refused.append((label, f"It {found.refused}."))
+                refused.append((uri, f"It {found.refused}."))
             elif kind not in self._formats:
                 kinds[kind or "no ending"] += 1
-            elif reason := self._unfit(found):
-                refused.append((label, reason))
+            elif found.size > self._limits.file:
+                refused.append((uri, f"It {too_long(found.size, self._limits.file)}."))
+            elif not found.size:
+                refused.append((uri, "It is empty."))
             else:
                 present.add(uri)
-                stamp = _Stamp.read(known.get(uri, ""))
+                stamp = known.get(uri, _Stamp())
                 if stamp.mark != found.mark:
-                    todo.append(found)
+                    todo.append((uri, found))
                 elif stamp.reason:
-                    refused.append((label, stamp.reason))
-        if gone := [uri for uri in known if uri not in present]:
+                    refused.append((uri, stamp.reason))
+        if gone := known.keys() - present:
             self._index.remove(self._key, gone)
-        read = self._read_files(work, todo, known, refused)
-        health = self._counted(Health(source=self.name, read=read, refused=tuple(sorted(refused))))
-        return self._reasoned(health, kinds)
+        new: dict[str, str] = {}
+        self._index.put(self._key, self._documents(work, todo, known, new, refused), stamps=new)
+        read = sum(
+            _Stamp.read(stamp).hash not in ("", known.get(uri, _Stamp()).hash)
+            for uri, stamp in new.items()
+        )
+        named = sorted((self._labelled(uri), why) for uri, why in refused)
+        health = self._counted(Health(source=self.name, read=read, refused=tuple(named)))
+        return health if health.documents else replace(health, reason=_nothing(named, kinds))
 
-    def _read_files(
+    def _documents(
         self,
         work: Work,
-        todo: list[FoundFile],
-        known: dict[str, str],
+        todo: list[tuple[str, FoundFile]],
+        known: dict[str, _Stamp],
+        stamps: dict[str, str],
         refused: list[tuple[str, str]],
-    ) -> int:
-        """Reads files, keeps their documents in batches, and returns how many were read."""
-        documents: list[Document] = []
-        stamps: dict[str, str] = {}
-        failed: list[str] = []
-        read = 0
+    ) -> Iterator[Document]:
+        """Yields the documents of files as they are read; each has its stamp by then."""
 
-        def keep() -> None:
-            if failed:
-                self._index.remove(self._key, failed)
-            self._index.put(self._key, documents, stamps=stamps)
-            documents.clear()
-            stamps.clear()
-            failed.clear()
+        def read(parser: Parser, item: tuple[str, FoundFile]) -> tuple[Document, _Stamp]:
+            return self._parse(parser, *item, known.get(item[0], _Stamp()))
 
-        if not todo:
-            return 0
-        with Children(work, len(todo), self._parser) as children:
-            for number, (found, result) in enumerate(
-                children.map(lambda parser, file: self._parse(parser, file, known), todo), 1
-            ):
-                uri, label = self._uri(found.relative), self._labelled(found.relative)
+        with closing(work.in_children(todo, self._parser, read)) as read_ones:
+            for number, ((uri, found), result) in enumerate(read_ones, 1):
                 work.tell(
                     f"Reading {self.name}, {number:,} of {len(todo):,} files", number / len(todo)
                 )
                 if isinstance(result, ParseError):
-                    stamp = _Stamp(found.mark, reason=sentence(result))
-                    documents.append(
-                        Document(
-                            title="",
-                            uri=uri,
-                            text="",
-                            source=self._key,
-                            meta={"refused": stamp.reason},
-                        )
-                    )
+                    stamp = _Stamp(mark=found.mark, reason=sentence(result))
+                    meta = {"refused": stamp.reason}
+                    document = Document(title="", uri=uri, text="", source=self._key, meta=meta)
                 elif isinstance(result, SourceError):
                     # Not the file's own fault: it is tried again the next time.
-                    refused.append((label, sentence(result)))
-                    failed.append(uri)
+                    refused.append((uri, sentence(result)))
+                    self._index.remove(self._key, [uri])
                     continue
                 else:
                     document, stamp = result
-                    read += uri not in known or stamp.hash != _Stamp.read(known[uri]).hash
-                    documents.append(document)
-                stamps[uri] = str(stamp)
+                stamps[uri] = ":".join(stamp)
                 if stamp.reason:
-                    refused.append((label, stamp.reason))
-                if (
-                    len(stamps) >= _BATCH
-                    or sum(len(document.text) for document in documents) > _BATCH_CHARACTERS
-                ):
-                    keep()
-        keep()
-        return read
+                    refused.append((uri, stamp.reason))
+                yield document
 
     def _parse(
-        self, parser: Parser, found: FoundFile, known: dict[str, str]
+        self, parser: Parser, uri: str, found: FoundFile, before: _Stamp
     ) -> tuple[Document, _Stamp]:
         """Reads one file, or takes it from the index when only its time has changed. Raises
         SourceError with the reason.
         """
-        uri = self._uri(found.relative)
-        before = _Stamp.read(known.get(uri, ""))
         file = open_inside(self._root, found.relative)
         try:
             digest = hashlib.sha256()
             if before.hash:
-                for _ in _counted(file, self._limits.file, digest.update):
+                for _ in pieces(file, self._limits.file, digest.update):
                     pass
                 same = digest.hexdigest()[:32] == before.hash
-                held = self._index.document(before.document) if same and before.document else None
+                held = self._index.document(DocumentId(before.document)) if same else None
                 if held is not None:
-                    return held, replace(before, mark=mark_of(os.fstat(file)))
+                    return held, before._replace(mark=mark_of(os.fstat(file)))
                 os.lseek(file, 0, os.SEEK_SET)
                 digest = hashlib.sha256()
-            parsed = parser.parse(
-                _counted(file, self._limits.file, digest.update),
-                suffix=PurePosixPath(found.relative).suffix,
-                name="It",
-            )
+            path = PurePosixPath(uri)
+            data = pieces(file, self._limits.file, digest.update)
+            parsed = parser.parse(data, suffix=PurePosixPath(found.relative).suffix, name="It")
         finally:
             os.close(file)
-        document = self._document(uri, parsed)
-        return document, _Stamp(
-            found.mark, digest.hexdigest()[:32], document.id, self._cut(document)
-        )
-
-    def _document(self, uri: str, parsed: Parsed) -> Document:
-        path = PurePosixPath(uri)
-        title = " ".join((parsed.title or path.name).split())
-        return Document(
-            title=title,
+        document = Document(
+            title=" ".join((parsed.title or path.name).split()),
             uri=uri,
             text=parsed.text,
             source=self._key,
             meta={"format": path.suffix.lower()[1:], **parsed.meta},
         )
+        cut = f"Only its first {self._limits.characters:,} characters were read."
+        return document, _Stamp(
+            mark=found.mark,
+            hash=digest.hexdigest()[:32],
+            document=document.id,
+            reason=cut if document.meta.get("truncated") else "",
+        )
 
     def _empty_documents(self) -> int:
         """Returns how many documents of the index stand for files that could not be read."""
-        return sum(
-            1 for stamp in self._index.stamps(self._key).values() if not _Stamp.read(stamp).hash
-        )
+        stamps = self._index.stamps(self._key).values()
+        return sum(not _Stamp.read(stamp).hash for stamp in stamps)
 
-    def _files(self) -> Iterator[FoundFile]:
-        """Yields the files to read: those of the folder, or the one."""
+    def _files(self) -> Iterator[tuple[str, FoundFile]]:
+        """Yields the files to read, those of the folder or the one, by what the index calls
+        them.
+        """
         if self._single is None:
             if not self._root.is_dir():
                 raise SourceError(
                     f"The folder {self.name!r} is not there any more; what was read from it before"
                     " is kept."
                 )
-            yield from walk(self._root, most=self._most)
+            for found in walk(self._root, most=self._most):
+                yield str(self._given / found.relative), found
             return
         try:
             status = (self._root / self._single).stat()
@@ -270,72 +238,28 @@ class FolderSource(LocalSource):
             raise SourceError(
                 f"The file {self.name!r} cannot be read any more: {error.strerror}."
             ) from None
-        yield FoundFile(self._single, mark_of(status), status.st_size)
+        yield str(self._given), FoundFile(self._single, mark_of(status), status.st_size)
 
-    def _uri(self, relative: str) -> str:
-        """Returns what the index calls a file."""
-        return str(self._given) if self._single is not None else str(self._given / relative)
-
-    def _labelled(self, relative: str) -> str:
+    def _labelled(self, uri: str) -> str:
         """Returns what people read for a file."""
-        return str(self._label) if self._single is not None else str(self._label / relative)
+        return str(self._label / uri.removeprefix(str(self._given)).removeprefix("/"))
 
     def _shown(self, passage: Passage) -> Passage:
-        relative = (
-            ""
-            if self._single is not None
-            else passage.uri.removeprefix(str(self._given)).removeprefix("/")
-        )
-        return replace(passage, source=self.name, uri=self._labelled(relative))
-
-    def _unfit(self, found: FoundFile) -> str:
-        """Says why a file is not even opened, or nothing."""
-        if found.size > self._limits.file:
-            return f"It {too_long(found.size, self._limits.file)}."
-        return "It is empty." if found.size == 0 else ""
-
-    def _cut(self, document: Document) -> str:
-        return (
-            f"Only its first {self._limits.characters:,} characters were read."
-            if document.meta.get("truncated")
-            else ""
-        )
-
-    def _reasoned(self, health: Health, kinds: Counter[str]) -> Health:
-        """Returns the health with the reason why there is nothing, where there is nothing."""
-        if health.documents:
-            return health
-        count = sum(kinds.values())
-        shown = ", ".join(sorted(kinds)[:5]) + (", ..." if len(kinds) > 5 else "")
-        if health.refused:
-            uri, why = health.refused[0]
-            more = (
-                f" (and {len(health.refused) - 1} more like it)" if len(health.refused) > 1 else ""
-            )
-            reason = f"It holds nothing that could be read: {uri}{more}: {why}"
-        elif count:
-            files = "1 file, which is not" if count == 1 else f"{count:,} files, none"
-            reason = f"It holds {files} of a kind that can be read ({shown})."
-        else:
-            reason = "It is empty."
-        return Health(source=health.source, read=health.read, refused=health.refused, reason=reason)
+        return replace(passage, source=self.name, uri=self._labelled(passage.uri))
 
 
-def _counted(file: int, most: int, take: Callable[[bytes], object]) -> Iterator[bytes]:
-    """Yields the bytes of an open file and takes their hash on the way.
-
-    Raises:
-        ParseError: There are too many.
-        SourceError: The disk says no.
-    """
-    try:
-        for piece in pieces(file, most):
-            take(piece)
-            yield piece
-    except SourceError as error:
-        raise ParseError(f"It {error.message}.") from None
-    except OSError as error:
-        raise SourceError(f"It cannot be read: {error.strerror}.") from None
+def _nothing(refused: Sequence[tuple[str, str]], kinds: Counter[str]) -> str:
+    """Says why there is nothing."""
+    if refused:
+        label, why = refused[0]
+        more = f" (and {len(refused) - 1} more like it)" if len(refused) > 1 else ""
+        return f"It holds nothing that could be read: {label}{more}: {why}"
+    if not kinds:
+        return "It is empty."
+    count = kinds.total()
+    shown = ", ".join(sorted(kinds)[:5]) + (", ..." if len(kinds) > 5 else "")
+    files = "1 file, which is not" if count == 1 else f"{count:,} files, none"
+    return f"It holds {files} of a kind that can be read ({shown})."
 
 
 def _resolved(given: str, formats: Mapping[str, str]) -> Path:

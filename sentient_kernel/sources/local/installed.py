@@ -34,8 +34,7 @@ _REMOTE = (
     "encodings",
     "config-",
 )
-
-
+_FIELD = re.compile(r"^(Name|Version):(.*)$", re.MULTILINE)
 _BUILT_ELSEWHERE = frozenset({"conda", "debian", "rpm"})
 
 
@@ -180,14 +179,8 @@ def _is_own(place: Path) -> bool:
 
 def _name(metadata: Path) -> tuple[str, str]:
     """Returns name and version out of the head of a METADATA file."""
-    known: dict[str, str] = {}
-    with suppress(OSError), metadata.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            field, mark, value = line.partition(":")
-            if not mark or len(known) == 2:
-                break
-            if field in ("Name", "Version"):
-                known[field] = value.strip()
+    head = _read(metadata).partition("\n\n")[0]
+    known = {field: value.strip() for field, value in _FIELD.findall(head)}
     return known.get("Name", ""), known.get("Version", "0")
 
 
@@ -205,21 +198,15 @@ def _editable(place: Path) -> Iterator[tuple[Path, list[str]]]:
     for line in _read(place / "RECORD").splitlines():
         file = place.parent / line.split(",", 1)[0]
         if file.suffix == ".pth":
-            for target in _read(file).splitlines():
-                folder = place.parent / target.strip()
-                if target.strip() and not target.startswith(("import ", "#")) and folder.is_dir():
+            for target in map(str.strip, _read(file).splitlines()):
+                folder = place.parent / target
+                if target and not target.startswith(("import ", "#")) and folder.is_dir():
                     yield folder, _packages(folder, name)
         elif file.name.startswith("__editable__") and file.suffix == ".py":
             for top, target in _mapping(file).items():
-                folder = Path(target).parent
-                yield (
-                    folder,
-                    (
-                        list(_below(folder, Path(target).name))
-                        if Path(target).name == top.split(".")[0]
-                        else []
-                    ),
-                )
+                path = Path(target)
+                named = path.name == top.split(".")[0]
+                yield path.parent, list(_below(path.parent, path.name)) if named else []
     if not place.joinpath("RECORD").exists() and project.is_dir():
         yield project, _packages(project, name)
 
@@ -228,14 +215,12 @@ def _packages(folder: Path, name: str) -> list[str]:
     """Returns the Python files of the packages in a folder: of the one that is named like its
     distribution, else of all.
     """
-    tops = sorted(
-        entry.name
-        for entry in folder.iterdir()
-        if (entry / "__init__.py").is_file() and entry.name not in LEFT_OUT
-    )
+    packages = sorted(entry.parent.name for entry in folder.glob("*/__init__.py"))
+    tops = [top for top in packages if top not in LEFT_OUT]
     own = [top for top in tops if normal(top) == name] or tops
-    single = [f"{top}.py" for top in (name.replace("-", "_"),) if (folder / f"{top}.py").is_file()]
-    return [file for top in own for file in _below(folder, top)] + single
+    single = f"{name.replace('-', '_')}.py"
+    found = [file for top in own for file in _below(folder, top)]
+    return [*found, single] if (folder / single).is_file() else found
 
 
 def _mapping(finder: Path) -> dict[str, str]:
@@ -246,15 +231,10 @@ def _mapping(finder: Path) -> dict[str, str]:
         for node in ast.parse(_read(finder)).body:
             match node:
                 case (
-                    ast.Assign(targets=[ast.Name(id="MAPPING")], value=value)
-                    | ast.AnnAssign(target=ast.Name(id="MAPPING"), value=ast.expr() as value)
+                    ast.Assign(targets=[ast.Name(id="MAPPING")], value=ast.Dict() as value)
+                    | ast.AnnAssign(target=ast.Name(id="MAPPING"), value=ast.Dict() as value)
                 ):
-                    found = ast.literal_eval(value)
-                    return (
-                        {str(key): str(path) for key, path in found.items()}
-                        if isinstance(found, dict)
-                        else {}
-                    )
+                    return {str(key): str(path) for key, path in ast.literal_eval(value).items()}
     return {}
 
 
@@ -286,13 +266,10 @@ def _mark(file: Path) -> str:
 
 def _marks(roots: list[list[Any]]) -> str:
     """Returns one short mark for the state of many files."""
-    digest = hashlib.sha256()
-    for folder, files in roots:
-        for file in files:
-            digest.update(
-                f"{file}:{_mark(Path(folder) / file)}\n".encode("utf-8", "surrogateescape")
-            )
-    return f"-{digest.hexdigest()[:16]}"
+    marks = "".join(
+        f"{file}:{_mark(Path(folder) / file)}\n" for folder, files in roots for file in files
+    )
+    return f"-{hashlib.sha256(marks.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
 
 
 def _read(file: Path) -> str:

@@ -142,8 +142,7 @@ def ordered(weighed: Sequence[tuple[float, Passage]]) -> list[Passage]:
     first: list[Passage] = []
     rest: list[tuple[float, Passage]] = []
     for key in sorted(documents, key=lambda key: -worth[key]):
-        own = [passage for _, passage in documents[key]]
-        kept = own[:1] + [passage for passage in own[1:] if passage.start == 0]
-        first += kept
-        rest += [pair for pair in documents[key] if pair[1] not in kept]
+        best, *others = documents[key]
+        first += [best[1], *(passage for _, passage in others if passage.start == 0)]
+        rest += [pair for pair in others if pair[1].start != 0]
     return first + [passage for _, passage in sorted(rest, key=lambda pair: -pair[0])]

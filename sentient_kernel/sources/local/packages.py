@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.errors import SourceError
 from sentient_kernel.sources.base import Document, Health, Passage
-from sentient_kernel.sources.local.base import Children, LocalSource, Work, sentence
+from sentient_kernel.sources.local.base import LocalSource, Work, sentence
 from sentient_kernel.sources.local.installed import (
     Distribution,
     installed,
@@ -76,37 +77,34 @@ class PackagesSource(LocalSource):
         refused = [(one, "It is not installed in this environment.") for one in sorted(missing)]
         held = _by_distribution(self._index.stamps(self._key))
         current = {_prefix(one) for one in wanted}
+        for prefix, stamps in held.items():
+            if prefix not in current:
+                self._index.remove(self._key, stamps)
         todo = [
             one
             for one in wanted
-            if held.get(_prefix(one), {}).get(_prefix(one) + _LAST) != f"{_READER}:{one.stamp}"
+            if held.get(_prefix(one), {}).get(_prefix(one) + _LAST) != _stamp(one)
         ]
-        gone = [uri for prefix, stamps in held.items() if prefix not in current for uri in stamps]
-        if gone:
-            self._index.remove(self._key, gone)
         read = 0
-        if todo:
-            with Children(work, len(todo) * 2, lambda: Parser(_LIMITS)) as children:
-                for number, (one, result) in enumerate(children.map(_ask, todo), 1):
-                    work.tell(
-                        f"Reading {self.name}, {number:,} of {len(todo):,} ({one.name}"
-                        f" {one.version})",
-                        number / len(todo),
-                    )
-                    before = held.get(_prefix(one), {})
-                    if isinstance(result, SourceError):
-                        refused.append((f"{one.name} {one.version}", sentence(result)))
-                        self._index.remove(self._key, list(before))
-                        continue
+        with closing(work.in_children(todo, lambda: Parser(_LIMITS), _ask)) as read_ones:
+            for number, (one, result) in enumerate(read_ones, 1):
+                shown = f"{one.name} {one.version}"
+                work.tell(
+                    f"Reading {self.name}, {number:,} of {len(todo):,} ({shown})",
+                    number / len(todo),
+                )
+                if isinstance(result, SourceError):
+                    refused.append((shown, sentence(result)))
+                    documents = {}
+                else:
                     documents = self._documents(one, result)
-                    stamp = f"{_READER}:{one.stamp}"
-                    if stale := before.keys() - documents.keys():
-                        self._index.remove(self._key, list(stale))
-                    ordered = sorted(
-                        documents.values(), key=lambda document: document.uri.endswith("/" + _LAST)
-                    )
-                    self._index.put(self._key, ordered, stamps=dict.fromkeys(documents, stamp))
-                    read += len(documents)
+                if stale := held.get(_prefix(one), {}).keys() - documents.keys():
+                    self._index.remove(self._key, stale)
+                last = sorted(
+                    documents.values(), key=lambda document: document.uri.endswith("/" + _LAST)
+                )
+                self._index.put(self._key, last, stamps=dict.fromkeys(documents, _stamp(one)))
+                read += len(documents)
         health = self._counted(Health(source=self.name, read=read, refused=tuple(refused)))
         return health if health.documents else replace(health, reason=self._empty(refused))
 
@@ -117,9 +115,8 @@ class PackagesSource(LocalSource):
             found.append(standard_library())
         if self._names is None:
             return found, set()
-        return [one for one in found if normal(one.name) in self._names], self._names - {
-            normal(one.name) for one in found
-        }
+        named = {normal(one.name): one for one in found if normal(one.name) in self._names}
+        return list(named.values()), self._names - named.keys()
 
     def _documents(self, one: Distribution, result: dict[str, Any]) -> dict[str, Document]:
         """Returns the documents of a distribution by uri."""
@@ -136,8 +133,6 @@ class PackagesSource(LocalSource):
             }
             if one.own:
                 meta["own"] = True
-            if item["also"]:
-                meta["also"] = item["also"]
             title = shown if item["kind"] == "readme" else f"{item['title']} ({shown})"
             found.setdefault(
                 uri, Document(title=title, uri=uri, text=item["text"], source=self._key, meta=meta)
@@ -150,8 +145,12 @@ class PackagesSource(LocalSource):
         """
         passages = self._index.search(expanded(query), sources=[self._key], k=max(k, _POOL))
         asked = AskedNames(query)
+        metas = {passage.document: self._meta(passage) for passage in passages}
         ranked = ordered(
-            [(passage.score * self._weight(passage, asked), passage) for passage in passages]
+            [
+                (passage.score * asked.weight(passage, metas[passage.document]), passage)
+                for passage in passages
+            ]
         )
         # Each keeps the score of its place: how far the best stands out says whether anything
         # answers, and names must not feign that.
@@ -159,13 +158,10 @@ class PackagesSource(LocalSource):
             replace(
                 passage,
                 score=passages[place].score,
-                own=self._meta(passage).get("own", False) is True,
+                own=metas[passage.document].get("own", False) is True,
             )
             for place, passage in enumerate(ranked[:k])
         ]
-
-    def _weight(self, passage: Passage, asked: AskedNames) -> float:
-        return asked.weight(passage, self._meta(passage))
 
     def _meta(self, passage: Passage) -> dict[str, Any]:
         document = self._index.document(passage.document)
@@ -183,6 +179,10 @@ class PackagesSource(LocalSource):
 
 def _ask(parser: Parser, one: Distribution) -> dict[str, Any]:
     return parser.package({"name": one.name, "version": one.version, **one.request}, name="It")
+
+
+def _stamp(one: Distribution) -> str:
+    return f"{_READER}:{one.stamp}"
 
 
 def _prefix(one: Distribution) -> str:

@@ -17,16 +17,16 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, cast
 
 from sentient_kernel.errors import ParseError, SourceError
-from sentient_kernel.sources.parser.bounds import FIELD, bounded
+from sentient_kernel.sources.parser.bounds import FIELD, bounded, read_frame, send_frame
+from sentient_kernel.sources.parser.common import ParsedText
 from sentient_kernel.sources.parser.main import FORMATS
 
-__all__ = ["FORMATS", "Parsed", "Parser", "ParserLimits"]
+__all__ = ["FORMATS", "Parser", "ParserLimits"]
 
 _BOOT = (
     "import sys, json; options = json.loads(sys.argv[1]); sys.path += options.pop('paths'); "
@@ -59,17 +59,6 @@ class ParserLimits:
     memory: int = 1 << 30
     file: int = 50 << 20
     characters: int = 5_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
-    """The text of a file, the title that it gives itself (or "") and what else it says of
-    itself.
-    """
-
-    text: str
-    title: str = ""
-    meta: dict[str, Any] = field(default_factory=dict)
 
 
 class Parser:
@@ -105,7 +94,7 @@ class Parser:
         self._closed = False
         self.starts = 0
 
-    def parse(self, data: Iterable[bytes], *, suffix: str, name: str) -> Parsed:
+    def parse(self, data: Iterable[bytes], *, suffix: str, name: str) -> ParsedText:
         """Returns the text of a file.
 
         Args:
@@ -121,7 +110,7 @@ class Parser:
         """
         if suffix.lower() not in self.formats:
             raise ParseError(f"{name} is of a kind that cannot be read ({suffix or 'no ending'}).")
-        parsed: Parsed = self._ask({"op": "parse", "suffix": suffix.lower()}, data, name)
+        parsed: ParsedText = self._ask({"op": "parse", "suffix": suffix.lower()}, data, name)
         if not parsed.text or parsed.text.isspace():
             raise ParseError(f"{name} holds no text.")
         return parsed
@@ -141,12 +130,7 @@ class Parser:
     def __enter__(self) -> Parser:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _ask(self, request: dict[str, Any], data: Iterable[bytes], name: str) -> Any:
@@ -171,7 +155,7 @@ class Parser:
             code = self._end()
             why = f"{name} {_why_it_died(code, late.is_set(), self._closed, self.limits)}."
             raise ParseError(why) if late.is_set() or code != _KILLED else SourceError(why)
-        if isinstance(answer, Parsed):
+        if isinstance(answer, ParsedText):
             return answer
         if "dying" in answer:
             self._end()
@@ -181,38 +165,41 @@ class Parser:
 
     def _exchange(
         self, child: subprocess.Popen[bytes], request: dict[str, Any], data: Iterable[bytes]
-    ) -> dict[str, Any] | Parsed | None:
+    ) -> dict[str, Any] | ParsedText | None:
         """Writes the request and reads the answer; None when the child died over it. What ``data``
         raises passes, and ends the child.
         """
         stdin, stdout = cast(BinaryIO, child.stdin), cast(BinaryIO, child.stdout)
         try:
             with suppress(BrokenPipeError):  # a child that died says why when its answer is missed
-                _send(stdin, json.dumps(request).encode())
+                send_frame(stdin, json.dumps(request).encode())
                 if request["op"] == "parse":
                     for piece in data:
                         if piece:
-                            _send(stdin, piece)
-                    _send(stdin, b"")
+                            send_frame(stdin, piece)
+                    send_frame(stdin, b"")
                 stdin.flush()
             return self._answer(stdout, parsing=request["op"] == "parse")
         except BaseException:
             self._end()  # in the middle of a frame the child is of no use any more
             raise
 
-    def _answer(self, stdout: BinaryIO, *, parsing: bool) -> dict[str, Any] | Parsed | None:
+    def _answer(self, stdout: BinaryIO, *, parsing: bool) -> dict[str, Any] | ParsedText | None:
         """Reads an answer, and believes nothing of it that a child might not have been made to
         say.
         """
-        body = _read(stdout, _LONGEST_HEAD if parsing else _LONGEST_ANSWER)
-        answer = _object(body)
-        if answer is None or not (parsing and "ok" in answer):
-            return answer
-        text = _read(stdout, 4 * self.limits.characters)
+        try:
+            body = read_frame(stdout, _LONGEST_HEAD if parsing else _LONGEST_ANSWER)
+            answer = json.loads(body or b"null")
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(answer, dict) or not (parsing and "ok" in answer):
+            return answer if isinstance(answer, dict) else None
+        text = read_frame(stdout, 4 * self.limits.characters)
         found = bounded(answer["ok"], self.limits.characters)
         if text is None or not isinstance(found, dict) or not isinstance(found.get("meta"), dict):
             return None
-        return Parsed(
+        return ParsedText(
             text=text.decode("utf-8", "replace")[: self.limits.characters],
             title=str(found.get("title") or ""),
             meta=found["meta"],
@@ -228,11 +215,9 @@ class Parser:
         options = {
             "paths": [*_import_paths(), *self._paths],
             "formats": self._further,
-            **{
-                name: value
-                for name, value in asdict(self.limits).items()
-                if name in ("memory", "cpu", "characters")
-            },
+            "memory": self.limits.memory,
+            "cpu": self.limits.cpu,
+            "characters": self.limits.characters,
         }
         # no key of the user's goes to a parser
         environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
@@ -257,34 +242,10 @@ class Parser:
                 child.wait(0.02)  # it may be about to say by its code why it died
         child.kill()
         code = child.wait()
-        for pipe in (child.stdin, child.stdout):
+        for pipe in filter(None, (child.stdin, child.stdout)):
             with suppress(OSError):
-                if pipe:
-                    pipe.close()
+                pipe.close()
         return code
-
-
-def _read(stdout: BinaryIO, most: int) -> bytes | None:
-    """Returns the next frame; None when there is none, or it is longer than it may be."""
-    head = stdout.read(4)
-    size = int.from_bytes(head, "big")
-    if len(head) < 4 or size > most:
-        return None
-    body = stdout.read(size)
-    return body if len(body) == size else None
-
-
-def _object(body: bytes | None) -> dict[str, Any] | None:
-    try:
-        value = None if body is None else json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _send(stdin: BinaryIO, body: bytes) -> None:
-    stdin.write(len(body).to_bytes(4, "big"))
-    stdin.write(body)
 
 
 def _why_it_died(code: int, late: bool, closed: bool, limits: ParserLimits) -> str:
@@ -305,9 +266,6 @@ def _why_it_died(code: int, late: bool, closed: bool, limits: ParserLimits) -> s
 
 def _import_paths() -> list[str]:
     """Returns the folders that the child imports this package and the two parser libraries from."""
-    found = [str(Path(__file__).resolve().parents[3])]
-    for library in ("selectolax", "pypdfium2"):
-        spec = importlib.util.find_spec(library)
-        if spec and spec.origin:
-            found.append(str(Path(spec.origin).parents[1]))
-    return list(dict.fromkeys(found))
+    specs = map(importlib.util.find_spec, ("selectolax", "pypdfium2"))
+    libraries = [Path(spec.origin).parents[1] for spec in specs if spec and spec.origin]
+    return list(dict.fromkeys(map(str, [Path(__file__).resolve().parents[3], *libraries])))

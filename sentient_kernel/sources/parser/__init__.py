@@ -7,7 +7,8 @@ environment of its parent, and may die at any time: the parent (``sources.local.
 in one sentence and starts another.
 
     main.py     the loop: limits first, then frames in and frames out
-    common.py   what all formats share; bounds.py cuts fields, known.py normalises metadata
+    common.py   what all formats share; known.py normalises metadata
+    bounds.py   frames, and fields that are cut
     plain.py    text, Markdown, reStructuredText, Python, tables, JSON, notebooks
     html.py     HTML files; page.py the main text of a web page
     pdf.py      PDF

@@ -7,9 +7,10 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
+from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from .common import Unreadable
@@ -18,6 +19,7 @@ _MOST_ENTRIES = 10_000
 _MOST_BYTES = 100 << 20
 _HIGHEST_RATIO = 200
 _DEEPEST = 500
+_PIECE = 1 << 16
 
 
 class Archive:
@@ -76,39 +78,35 @@ class Archive:
         return data
 
 
-Start = Callable[[str, dict[str, str]], None]
-End = Callable[[str], None]
+def elements(data: bytes, *names: str, doctype: bool = False) -> Iterator[Element]:
+    """Reads XML, whose names lose their namespaces, and yields its outermost elements of some
+    names, one after the other; all of it as one element where no name is given.
 
-
-def walk(
-    data: bytes,
-    start: Start,
-    end: End,
-    text: Callable[[str], None] | None = None,
-    *,
-    doctype: bool = False,
-) -> None:
-    """Reads XML and calls back with local names, without namespaces. An entity is refused, and a
-    document type unless it is usual.
+    What was yielded is let go, so that a long document takes the memory of its longest part. An
+    entity is refused, and so is a document type unless it is usual.
 
     Raises:
         Unreadable: Not XML, nested beyond reason, or with a document type.
     """
-    depth = 0
+    builder = TreeBuilder()
+    around: list[Element] = []
+    found: list[Element] = []
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
 
     def opened(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > _DEEPEST:
+        if len(around) >= _DEEPEST:
             raise Unreadable("is nested too deeply to be read")
-        start(_local(name), {_local(key): value for key, value in attributes.items()})
+        plain = {key.rpartition(" ")[2]: value for key, value in attributes.items()}
+        around.append(builder.start(name.rpartition(" ")[2], plain))
 
     def closed(name: str) -> None:
-        nonlocal depth
-        depth -= 1
-        end(_local(name))
+        element = around.pop()
+        builder.end(element.tag)
+        if element.tag in names and not any(outer.tag in names for outer in around):
+            found.append(element)
+            if around:
+                del around[-1][-1]
 
     def refuse(*_: Any) -> None:
         raise Unreadable("holds a document type declaration, which such a file never needs")
@@ -118,13 +116,18 @@ def walk(
     if not doctype:
         parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
-    if text:
-        parser.CharacterDataHandler = text
+    parser.CharacterDataHandler = builder.data
     try:
-        parser.Parse(data, True)
+        for start in range(0, len(data) + 1, _PIECE):
+            parser.Parse(data[start : start + _PIECE], start + _PIECE > len(data))
+            yield from found
+            found.clear()
     except expat.ExpatError as error:
         raise Unreadable(f"holds XML that cannot be read ({error})") from None
+    if not names:
+        yield builder.close()
 
 
-def _local(name: str) -> str:
-    return name.rpartition(" ")[2]
+def whole_text(element: Element, path: str = ".") -> str:
+    """Returns all text of the first element at a path; "" without one."""
+    return next(("".join(found.itertext()).strip() for found in element.iterfind(path)), "")

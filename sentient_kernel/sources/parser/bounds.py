@@ -1,4 +1,5 @@
-"""Bounds of titles, addresses and other fields from outside, cut where they arrive. Pure.
+"""What crosses the pipe between the child and its parent: frames, and bounds of titles, addresses
+and other fields from outside, cut where they arrive.
 
 Whoever makes a page, a file or an answer chooses how long its title is. Everything behind this
 border compares, ranks and shows titles, and takes it for granted that they are titles.
@@ -7,7 +8,7 @@ border compares, ranks and shows titles, and takes it for granted that they are 
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO
 
 from .common import one_line
 
@@ -29,58 +30,6 @@ DEEPEST = 8
 """Lists and fields inside one another."""
 
 
-class Bounded:
-    """Cuts JSON values.
-
-    Args:
-        text: Characters that a field called ``text`` may have.
-    """
-
-    def __init__(self, text: int) -> None:
-        self._text = text
-        self._left = VALUES
-
-    def value(self, value: Any, name: str = "", depth: int = 0) -> Any:
-        """Returns a value, cut.
-
-        Args:
-            value: What came.
-            name: The field that it is of.
-            depth: How deep in others it lies.
-        """
-        self._left -= 1
-        if isinstance(value, str):
-            return self._string(value, name)
-        if isinstance(value, bool | int | float) or value is None:
-            return value
-        if depth >= DEEPEST or self._left <= 0:
-            return None
-        if isinstance(value, dict):
-            names = islice((key for key in value if isinstance(key, str)), FIELDS)
-            return {
-                key[:NAME]: self.value(value[key], key, depth + 1)
-                for key in names
-                if self._left > 0
-            }
-        if isinstance(value, list | tuple):
-            inside = name if name != "text" else ""
-            return [
-                self.value(one, inside, depth + 1) for one in islice(value, ITEMS) if self._left > 0
-            ]
-        return None
-
-    def _string(self, value: str, name: str) -> str:
-        if name == "text":
-            return value[: self._text]
-        if name in ("url", "uri"):
-            return value if len(value) <= ADDRESS else ""
-        return (
-            value
-            if len(value) <= (limit := TITLE if name == "title" else FIELD)
-            else one_line(value, limit)
-        )
-
-
 def bounded(value: Any, text: int) -> Any:
     """Returns a JSON value with everything in it as long as it may be.
 
@@ -94,4 +43,45 @@ def bounded(value: Any, text: int) -> Any:
         >>> len(found["title"]) <= TITLE + 2, found["url"], found["pages"]
         (True, '', [0, 7])
     """
-    return Bounded(text).value(value)
+    left = VALUES
+
+    def cut(value: Any, name: str, depth: int) -> Any:
+        """Returns a value of a field, so deep in others, cut."""
+        nonlocal left
+        left -= 1
+        if isinstance(value, str):
+            if name == "text":
+                return value[:text]
+            if name in ("url", "uri"):
+                return value if len(value) <= ADDRESS else ""
+            limit = TITLE if name == "title" else FIELD
+            return value if len(value) <= limit else one_line(value, limit)
+        if isinstance(value, bool | int | float):
+            return value
+        if depth >= DEEPEST or left <= 0:
+            return None
+        if isinstance(value, dict):
+            names = islice((key for key in value if isinstance(key, str)), FIELDS)
+            return {key[:NAME]: cut(value[key], key, depth + 1) for key in names if left > 0}
+        if isinstance(value, list | tuple):
+            inside = name if name != "text" else ""
+            return [cut(part, inside, depth + 1) for part in islice(value, ITEMS) if left > 0]
+        return None
+
+    return cut(value, "", 0)
+
+
+def read_frame(source: BinaryIO, most: int = 1 << 32) -> bytes | None:
+    """Returns the next frame; None when there is none, or it is longer than it may be."""
+    head = source.read(4)
+    size = int.from_bytes(head, "big")
+    if len(head) < 4 or size > most:
+        return None
+    body = source.read(size)
+    return body if len(body) == size else None
+
+
+def send_frame(target: BinaryIO, body: bytes) -> None:
+    """Writes a frame."""
+    target.write(len(body).to_bytes(4, "big"))
+    target.write(body)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .common import ParsedText, Unreadable, clean, decode, one_line
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser
 
 _DROPPED = (
     "script,style,noscript,template,nav,iframe,object,embed,svg,canvas,form,button,select,"
@@ -27,7 +30,11 @@ def html(data: bytes) -> ParsedText:
     """
     from selectolax.lexbor import LexborHTMLParser
 
-    tree = LexborHTMLParser(_decoded(data))
+    return shown(LexborHTMLParser(decoded(data)))
+
+
+def shown(tree: LexborHTMLParser) -> ParsedText:
+    """Reads a page that is parsed; what is not shown is taken out of it."""
     title = tree.css_first("title")
     name = one_line(title.text()) if title is not None else ""
     for node in tree.css(_DROPPED):
@@ -38,18 +45,18 @@ def html(data: bytes) -> ParsedText:
     return ParsedText(clean(_blocks(body)).strip() if body is not None else "", name)
 
 
-def _decoded(data: bytes) -> str:
-    """Decodes by mark, by what the page says of itself, else as any text."""
+def decoded(data: bytes, charset: str = "") -> str:
+    """Decodes a page by its mark, by what its server says, by what it says itself, else as any
+    text.
+    """
     declared = _CHARSET.search(data, 0, 2_048)
-    if (
-        declared
-        and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"))
-        and b"\0" not in data
-    ):
-        try:
-            return data.decode(declared[1].decode())
-        except (LookupError, UnicodeDecodeError):
-            pass
+    itself = declared[1].decode() if declared and b"\0" not in data else ""
+    if not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+        for named in filter(None, (charset, itself)):
+            try:
+                return data.decode(named)
+            except (LookupError, UnicodeError):
+                pass
     return decode(data)
 
 
@@ -90,9 +97,11 @@ def _places(node: Any) -> Place:
     """
     block: tuple[int, str] = (0, "")
     cell = 0
-    steps = 0
-    parent = node.parent
-    while parent is not None:
+    parent = node
+    for _ in range(_DEEPEST):
+        parent = parent.parent
+        if parent is None:
+            return block, 0, 0
         tag = parent.tag
         if tag in ("td", "th") and not cell:
             cell = parent.mem_id
@@ -100,11 +109,7 @@ def _places(node: Any) -> Place:
             return (parent.mem_id, tag), cell, block[0]
         elif tag in _BLOCKS and not block[0]:
             block = (parent.mem_id, tag)
-        steps += 1
-        if steps > _DEEPEST:
-            raise Unreadable("is nested too deeply to be read")
-        parent = parent.parent
-    return block, 0, 0
+    raise Unreadable("is nested too deeply to be read")
 
 
 def _close(lines: list[str], held: list[str], tag: str) -> None:

@@ -1,11 +1,12 @@
-"""Normalises metadata of pages: licences, dates, DOIs, names of authors. Pure."""
+"""Normalises metadata of pages and works: licences, dates, DOIs, names of authors. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
-from .common import one_line
+from .common import clean, one_line
 
 _CC = re.compile(
     r"creativecommons\.org/(licenses|publicdomain)/([a-z-]{1,20})(?:/(\d\.\d))?", re.IGNORECASE
@@ -43,9 +44,7 @@ def date(text: str) -> str:
         ('2021-03-04', '2019', '')
     """
     found = _DATE.search(text[:200])
-    if found is None:
-        return ""
-    return joined_date(found[1], found[2], found[3])
+    return joined_date(*found.groups()) if found else ""
 
 
 def joined_date(year: object, month: object = None, day: object = None) -> str:
@@ -71,10 +70,17 @@ def doi(text: str) -> str:
 
 def authors(names: Iterable[str]) -> list[str]:
     """Returns names once each, on one line, without addresses; at most 50."""
-    found: dict[str, None] = {}
-    for name in names:
-        if (name := one_line(name, 120)) and "://" not in name:
-            found.setdefault(name)
-        if len(found) == MOST_AUTHORS:
-            break
-    return list(found)
+    shown = (one_line(name, 120) for name in names)
+    return list(dict.fromkeys(name for name in shown if name and "://" not in name))[:MOST_AUTHORS]
+
+
+def work(title: str, text: str, uri: str, **meta: Any) -> dict[str, Any]:
+    """Returns a work as services give them: its title, its abstract (or ""), where it is, and what
+    else is known of it.
+    """
+    return {
+        "title": one_line(clean(title), 500),
+        "text": clean(text).strip(),
+        "uri": uri,
+        "meta": {name: value for name, value in meta.items() if value},
+    }

@@ -15,32 +15,37 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
-from .bounds import FIELD, bounded
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+from .bounds import FIELD, bounded, read_frame, send_frame
 from .common import ParsedText, Unreadable, clean
 
 FORMATS: dict[str, str] = {
-    ".txt": "plain:text",
-    ".text": "plain:text",
-    ".log": "plain:text",
-    ".md": "plain:markdown",
-    ".markdown": "plain:markdown",
-    ".rst": "plain:rest",
-    ".py": "plain:python",
-    ".csv": "plain:table",
-    ".tsv": "plain:tabbed",
-    ".json": "plain:json_text",
-    ".jsonl": "plain:json_text",
-    ".ipynb": "plain:notebook",
-    ".html": "html:html",
-    ".htm": "html:html",
-    ".xhtml": "html:html",
-    ".pdf": "pdf:pdf",
-    ".docx": "office:docx",
-    ".pptx": "office:pptx",
-    ".xlsx": "office:xlsx",
-    ".epub": "office:epub",
+    ".txt": ".plain:text",
+    ".text": ".plain:text",
+    ".log": ".plain:text",
+    ".md": ".plain:markdown",
+    ".markdown": ".plain:markdown",
+    ".rst": ".plain:rest",
+    ".py": ".plain:python",
+    ".csv": ".plain:table",
+    ".tsv": ".plain:tabbed",
+    ".json": ".plain:json_text",
+    ".jsonl": ".plain:json_text",
+    ".ipynb": ".plain:notebook",
+    ".html": ".html:html",
+    ".htm": ".html:html",
+    ".xhtml": ".html:html",
+    ".pdf": ".pdf:pdf",
+    ".docx": ".office:docx",
+    ".pptx": ".office:pptx",
+    ".xlsx": ".office:xlsx",
+    ".epub": ".office:epub",
 }
 """Which function reads which kind of file."""
 
@@ -58,46 +63,29 @@ def main(options: dict[str, Any]) -> None:
     answers = os.fdopen(os.dup(1), "wb")
     # a library that prints must not get between the frames
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    sys.excepthook = lambda kind, error, _: _send(
-        answers, {"dying": f"made its parser fail ({kind.__name__}: {str(error)[:200]})"}
+
+    def send(answer: dict[str, Any], text: str | None = None) -> None:
+        send_frame(answers, json.dumps(answer).encode())
+        if text is not None:
+            send_frame(answers, text.encode("utf-8", "replace"))
+        answers.flush()
+
+    sys.excepthook = lambda kind, error, _: send(
+        {"dying": f"made its parser fail ({kind.__name__}: {str(error)[:200]})"}
     )
     _limit(options)
     formats = {**FORMATS, **options.get("formats", {})}
     while (head := read_frame(source)) is not None:
         request = json.loads(head)
-        data = (
-            b"".join(iter(lambda: read_frame(source) or b"", b""))
-            if request["op"] == "parse"
-            else b""
-        )
+        data = b""
+        if request["op"] == "parse":
+            data = b"".join(iter(lambda: read_frame(source) or b"", b""))
         _more_cpu(options["cpu"])
         answer, text = _answer(request, data, formats, options["characters"])
         del data
-        _send(answers, answer)
-        if text is not None:
-            _send_bytes(answers, text.encode("utf-8", "replace"))
+        send(answer, text)
         if "dying" in answer:
             return
-
-
-def read_frame(source: BinaryIO) -> bytes | None:
-    """Returns the next frame, or None at the end of the stream."""
-    head = source.read(4)
-    if len(head) < 4:
-        return None
-    size = int.from_bytes(head, "big")
-    body = source.read(size)
-    return body if len(body) == size else None
-
-
-def _send(answers: BinaryIO, answer: dict[str, Any]) -> None:
-    _send_bytes(answers, json.dumps(answer).encode())
-
-
-def _send_bytes(answers: BinaryIO, body: bytes) -> None:
-    answers.write(len(body).to_bytes(4, "big"))
-    answers.write(body)
-    answers.flush()
 
 
 def _answer(
@@ -132,17 +120,11 @@ def _answer(
 
 
 def _function(place: str) -> Callable[[bytes], ParsedText]:
-    """Returns the function that reads a kind of file; ours by short names, further ones by full
-    names.
-    """
+    """Returns the function that reads a kind of file: "module:function", ours after a dot."""
     module, _, name = place.partition(":")
-    known = module in ("plain", "html", "pdf", "office")
-    loaded = (
-        importlib.import_module(f".{module}", __package__)
-        if known
-        else importlib.import_module(module)
+    function: Callable[[bytes], ParsedText] = getattr(
+        importlib.import_module(module, __package__), name
     )
-    function: Callable[[bytes], ParsedText] = getattr(loaded, name)
     return function
 
 
@@ -150,9 +132,7 @@ def _limit(options: dict[str, Any]) -> None:
     """Takes away what a parser never needs. On systems without such limits the parent's deadline is
     what remains.
     """
-    try:
-        import resource
-    except ImportError:
+    if resource is None:
         return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -169,13 +149,10 @@ def _more_cpu(seconds: int) -> None:
     """Grants the next request its processor time; a request that needs more ends the child with
     SIGXCPU.
     """
-    try:
-        import resource
-    except ImportError:
+    if resource is None:
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     soft = int(used.ru_utime + used.ru_stime) + 1 + seconds
-    resource.setrlimit(
-        resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
-    )
+    soft = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))

@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import known
 from .common import ParsedText, clean, one_line
-from .html import _decoded, html
+from .html import decoded, shown
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser
 
 _MOST = 2_000_000  # characters that trafilatura is given: it takes a second for each
 _LEAST = 250  # characters below which it takes a page for a fragment and gives its menus too
@@ -45,10 +48,13 @@ def page(data: bytes) -> ParsedText:
     """Reads a page. The first line is JSON, ``{"url": ..., "charset": ...}`` as the server named
     them; the rest is the page.
     """
+    from selectolax.lexbor import LexborHTMLParser
+
     head, _, body = data.partition(b"\n")
     asked = json.loads(head)
-    markup = _markup(body, asked.get("charset", ""))
-    title, meta = _known(markup)
+    charset = asked.get("charset", "")
+    markup = decoded(body, charset if _ENCODING.fullmatch(charset) else "")
+    title, meta = _known(LexborHTMLParser(markup))
     found = _whole(markup) if len(markup) < _SHORT else None
     text = ""
     # the search for a text in so little takes longest
@@ -69,29 +75,14 @@ def reader() -> str:
     return "trafilatura"
 
 
-def _markup(body: bytes, charset: str) -> str:
-    """Decodes a page by its mark, by what the server says, by what it says itself, else as any
-    text.
-    """
-    if _ENCODING.fullmatch(charset) and not body.startswith(
-        (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
-    ):
-        try:
-            return body.decode(charset)
-        except (LookupError, UnicodeError):
-            pass
-    return _decoded(body)
-
-
 def _whole(markup: str) -> ParsedText:
     """Returns all text of a page but footers and what else stands around it."""
     from selectolax.lexbor import LexborHTMLParser
 
     tree = LexborHTMLParser(markup)
-    for node in tree.css(_AROUND + ",meta"):
+    for node in tree.css(_AROUND):
         node.decompose()
-    # which is what it is by now
-    return html(f'<meta charset="utf-8">{tree.html or ""}'.encode("utf-8", "replace"))
+    return shown(tree)
 
 
 def _text(markup: str, url: str, meta: dict[str, Any]) -> str:
@@ -113,9 +104,7 @@ def _text(markup: str, url: str, meta: dict[str, Any]) -> str:
         if found and len(found) >= _LEAST and not ("authors" in meta and "date" in meta):
             _add(meta, markup, url)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
-        return (  # what hostile markup does to a parser in Python; the other reader may fare better
-            ""
-        )
+        return ""  # as hostile markup does; the other reader may fare better
     if not found or len(found) < _LEAST:
         return ""
     meta["reader"] = "trafilatura"
@@ -153,52 +142,31 @@ def _paragraphs(text: str) -> str:
     return "\n".join(lines)
 
 
-def _known(markup: str) -> tuple[str, dict[str, Any]]:
+def _known(tree: LexborHTMLParser) -> tuple[str, dict[str, Any]]:
     """Returns a page's title and what its head says of it."""
-    from selectolax.lexbor import LexborHTMLParser
-
-    tree = LexborHTMLParser(markup)
     told: dict[str, list[str]] = {}
     for node in tree.css("meta[content]")[:500]:
-        attributes = node.attributes
-        name = (
-            (
-                attributes.get("name")
-                or attributes.get("property")
-                or attributes.get("itemprop")
-                or ""
-            )
-            .strip()
-            .lower()
-        )
-        if name and (content := one_line(attributes.get("content") or "", 500)):
-            told.setdefault(name, []).append(content)
+        said = node.attributes
+        name = said.get("name") or said.get("property") or said.get("itemprop") or ""
+        if content := one_line(said.get("content") or "", 500):
+            told.setdefault(name.strip().lower(), []).append(content)
     heading = tree.css_first("title") or tree.css_first("h1")
     title = _first(told, _TITLE) or (one_line(heading.text()) if heading is not None else "")
     names = next((told[name] for name in _AUTHORS if name in told), [])
+    dates = (known.date(said) for name in _DATE for said in told.get(name, ()))
+    numbers = (known.doi(said) for name in _DOI for said in told.get(name, ()))
+    links = (node.attributes.get("href") for node in tree.css("[rel~=license][href]")[:3])
     meta: dict[str, Any] = {
         "authors": known.authors(part for name in names for part in name.split(";")),
-        "date": next(
-            (day for name in _DATE for said in told.get(name, ()) if (day := known.date(said))), ""
-        ),
-        "doi": next(
-            (number for name in _DOI for said in told.get(name, ()) if (number := known.doi(said))),
-            "",
-        ),
-        "licence": known.licence(_licence(tree) or _first(told, _LICENCE)),
+        "date": next(filter(None, dates), ""),
+        "doi": next(filter(None, numbers), ""),
+        "licence": known.licence(next(filter(None, links), None) or _first(told, _LICENCE)),
         "container": _first(told, _CONTAINER),
         "section": _first(told, ("article:section",)),
     }
     root = tree.css_first("html")
     meta["language"] = one_line((root.attributes.get("lang") or "") if root is not None else "", 20)
     return title, {name: value for name, value in meta.items() if value}
-
-
-def _licence(tree: Any) -> str:
-    for node in tree.css("[rel~=license][href]")[:3]:
-        if href := node.attributes.get("href"):
-            return str(href)
-    return ""
 
 
 def _first(told: Mapping[str, list[str]], names: tuple[str, ...]) -> str:

@@ -5,6 +5,7 @@ notebooks.
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from typing import Any
 
 from .common import ParsedText, Unreadable, clean, decode, named_row, one_line
@@ -15,7 +16,6 @@ _FIELD = re.compile(
     r"^(?:title[ \t]?|:title):[ \t]*(\S[^\n]{0,300})$", re.IGNORECASE | re.MULTILINE
 )
 _UNDERLINED = re.compile(r"^([^\s=~*#\-.:][^\n]{0,200})\n([=~*#\-])\2{2,300}[ \t]*$", re.MULTILINE)
-_COOKIE = re.compile(rb"^[ \t\f]*#[^\n]{0,200}?coding[:=][ \t]*([-\w.]{1,40})")
 
 
 def text(data: bytes) -> ParsedText:
@@ -49,16 +49,13 @@ def python(data: bytes) -> ParsedText:
     its title.
     """
     import ast
+    import tokenize
     import warnings
 
-    cookie = next(
-        (match for line in data.split(b"\n", 2)[:2] if (match := _COOKIE.match(line))), None
-    )
-    if cookie:
-        try:
-            data = data.decode(cookie[1].decode()).encode()
-        except (LookupError, UnicodeDecodeError):
-            pass  # a wrong cookie is a mistake of the module; its text may be readable all the same
+    try:
+        data = data.decode(tokenize.detect_encoding(BytesIO(data).readline)[0]).encode()
+    except (SyntaxError, UnicodeDecodeError):
+        pass  # a wrong cookie is a mistake of the module; its text may be readable all the same
     content = clean(decode(data))
     try:
         with warnings.catch_warnings():
@@ -153,23 +150,16 @@ def _outputs(value: Any) -> list[str]:
     """
     found: list[str] = []
     for output in value if isinstance(value, list) else []:
-        if not isinstance(output, dict):
-            continue
-        data = output.get("data")
-        printed = _source(output.get("text")) or _source(
-            data.get("text/plain") if isinstance(data, dict) else None
-        )
-        if printed.strip():
-            found.append(re.sub(r"\x1b\[[0-9;]{0,20}m", "", printed[:_LONGEST_OUTPUT]))
+        match output:
+            case {"text": [*_] | str() as said} | {"data": {"text/plain": said}}:
+                printed = re.sub(r"\x1b\[[0-9;]{0,20}m", "", _source(said)[:_LONGEST_OUTPUT])
+                found += [printed] if printed.strip() else []
     return found
 
 
 def _source(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return (
-        "".join(part for part in value if isinstance(part, str)) if isinstance(value, list) else ""
-    )
+    parts = value if isinstance(value, list) else [value]
+    return "".join(part for part in parts if isinstance(part, str))
 
 
 def _json(content: str) -> Any:

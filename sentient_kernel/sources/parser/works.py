@@ -5,11 +5,11 @@ works in ``meta["works"]``.
 from __future__ import annotations
 
 import re
-from typing import Any
+from xml.etree.ElementTree import Element
 
 from . import known
-from .archive import walk
-from .common import ParsedText, clean, one_line
+from .archive import elements, whole_text
+from .common import ParsedText, Unreadable, clean, one_line
 
 _MOST = 200
 _MONTHS = {
@@ -21,80 +21,78 @@ _ARXIV = re.compile(r"arxiv\.org/abs/([\w.\-/]{1,40}?)(?:v\d+)?$")
 
 def atom(data: bytes) -> ParsedText:
     """Reads the answer of arXiv's API."""
-    tree = _tree(data)
-    if tree.name != "feed":
-        raise_unfit(tree.name)
+    (tree,) = elements(data, doctype=True)
+    if tree.tag != "feed":
+        raise _unfit(tree)
     works = []
-    for entry in tree.all("entry")[:_MOST]:
-        found = _ARXIV.search(entry.text("id"))
+    for entry in tree.findall("entry")[:_MOST]:
+        found = _ARXIV.search(whole_text(entry, "id"))
         if found is None:  # an error, which arXiv words as an entry
             continue
-        category = next(
-            (each.attributes.get("term", "") for each in entry.all("primary_category")), ""
-        )
-        meta = {
-            "authors": known.authors(author.text("name") for author in entry.all("author")),
-            "date": known.date(entry.text("published")),
-            "doi": known.doi(entry.text("doi")),
-            "container": one_line(entry.text("journal_ref"), 200) or "arXiv",
-            "section": category,
-            "arxiv": found[1],
-        }
+        category = entry.find("primary_category")
         works.append(
-            _work(
-                entry.text("title"),
-                _joined(entry.text("summary")),
+            known.work(
+                whole_text(entry, "title"),
+                _joined(whole_text(entry, "summary")),
                 f"https://arxiv.org/abs/{found[1]}",
-                meta,
+                authors=known.authors(whole_text(one, "name") for one in entry.findall("author")),
+                date=known.date(whole_text(entry, "published")),
+                doi=known.doi(whole_text(entry, "doi")),
+                container=one_line(whole_text(entry, "journal_ref"), 200) or "arXiv",
+                section=category.get("term", "") if category is not None else "",
+                arxiv=found[1],
             )
         )
-    return _works(works)
+    return ParsedText("works", "", {"works": works})
 
 
 def pubmed(data: bytes) -> ParsedText:
     """Reads what PubMed's efetch gives for articles."""
-    tree = _tree(data)
-    if tree.name not in ("PubmedArticleSet", "eFetchResult"):
-        raise_unfit(tree.name)
+    (tree,) = elements(data, doctype=True)
+    if tree.tag not in ("PubmedArticleSet", "eFetchResult"):
+        raise _unfit(tree)
     works = []
-    for article in tree.all("PubmedArticle")[:_MOST]:
-        number = article.text("MedlineCitation/PMID")
-        about = next(iter(article.all("MedlineCitation/Article")), None)
+    for article in tree.findall("PubmedArticle")[:_MOST]:
+        number = whole_text(article, "MedlineCitation/PMID")
+        about = article.find("MedlineCitation/Article")
         if about is None or not number.isdigit():
             continue
         ids = {
-            each.attributes.get("IdType"): each.whole()
-            for each in article.all("PubmedData/ArticleIdList/ArticleId")
+            each.get("IdType"): whole_text(each)
+            for each in article.findall("PubmedData/ArticleIdList/ArticleId")
         }
-        names = [
-            f"{one.text('ForeName')} {one.text('LastName')}".strip() or one.text("CollectiveName")
-            for one in about.all("AuthorList/Author")
-        ]
-        when = next(iter(about.all("Journal/JournalIssue/PubDate")), _Node("", {}))
-        month = when.text("Month")
-        date = known.joined_date(
-            when.text("Year"), _MONTHS.get(month[:3].lower(), month), when.text("Day")
-        )
-        meta = {
-            "authors": known.authors(names),
-            "date": date or known.date(when.text("MedlineDate")),
-            "doi": known.doi(ids.get("doi", "")),
-            "licence": "",
-            "container": one_line(about.text("Journal/Title"), 200),
-            "pmid": number,
-        }
-        title = one_line(about.text("ArticleTitle"), 500).removesuffix(".")
+        when = about.find("Journal/JournalIssue/PubDate")
         works.append(
-            _work(title, _abstract(about), f"https://pubmed.ncbi.nlm.nih.gov/{number}/", meta)
+            known.work(
+                whole_text(about, "ArticleTitle").removesuffix("."),
+                _abstract(about),
+                f"https://pubmed.ncbi.nlm.nih.gov/{number}/",
+                authors=known.authors(map(_author, about.findall("AuthorList/Author"))),
+                date=_date(when) if when is not None else "",
+                doi=known.doi(ids.get("doi", "")),
+                container=one_line(whole_text(about, "Journal/Title"), 200),
+                pmid=number,
+            )
         )
-    return _works(works)
+    return ParsedText("works", "", {"works": works})
 
 
-def _abstract(about: _Node) -> str:
+def _author(one: Element) -> str:
+    name = f"{whole_text(one, 'ForeName')} {whole_text(one, 'LastName')}"
+    return name.strip() or whole_text(one, "CollectiveName")
+
+
+def _date(when: Element) -> str:
+    year, month, day = (whole_text(when, name) for name in ("Year", "Month", "Day"))
+    date = known.joined_date(year, _MONTHS.get(month[:3].lower(), month), day)
+    return date or known.date(whole_text(when, "MedlineDate"))
+
+
+def _abstract(about: Element) -> str:
     """Returns an abstract, its sections as paragraphs with their names before them."""
     parts = []
-    for part in about.all("Abstract/AbstractText"):
-        text, label = _joined(part.whole()), one_line(part.attributes.get("Label", ""), 60)
+    for part in about.findall("Abstract/AbstractText"):
+        text, label = _joined(whole_text(part)), one_line(part.get("Label", ""), 60)
         if text:
             parts.append(f"{label}: {text}" if label and label.upper() != "UNLABELLED" else text)
     return "\n\n".join(parts)
@@ -107,67 +105,5 @@ def _joined(text: str) -> str:
     )
 
 
-def _work(title: str, text: str, uri: str, meta: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in meta.items() if value}
-    return {"title": one_line(title, 500), "text": text, "uri": uri, "meta": kept}
-
-
-def _works(works: list[dict[str, Any]]) -> ParsedText:
-    return ParsedText("works", "", {"works": works})
-
-
-def raise_unfit(name: str) -> None:
-    """Refuses an answer that is XML and not what was asked for."""
-    from .common import Unreadable
-
-    raise Unreadable(f"is <{name[:40]}>, not what was requested")
-
-
-class _Node:
-    """An element: its name, attributes, children, and the text between them."""
-
-    __slots__ = ("attributes", "name", "parts")
-
-    def __init__(self, name: str, attributes: dict[str, str]) -> None:
-        self.name = name
-        self.attributes = attributes
-        self.parts: list[_Node | str] = []
-
-    def all(self, path: str) -> list[_Node]:
-        """Returns the elements at a path of names below this one."""
-        found = [self]
-        for name in path.split("/"):
-            found = [
-                part
-                for node in found
-                for part in node.parts
-                if isinstance(part, _Node) and part.name == name
-            ]
-        return found
-
-    def text(self, path: str) -> str:
-        """Returns the text of the first element at a path; "" without one."""
-        return next((node.whole().strip() for node in self.all(path)), "")
-
-    def whole(self) -> str:
-        """Returns all text in the element."""
-        return "".join(part if isinstance(part, str) else part.whole() for part in self.parts)
-
-
-def _tree(data: bytes) -> _Node:
-    """Reads XML whose document type, if it has one, is passed over; an entity of its own is
-    refused.
-    """
-    root = _Node("", {})
-    open_ones = [root]
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        node = _Node(name, attributes)
-        open_ones[-1].parts.append(node)
-        open_ones.append(node)
-
-    def end(_: str) -> None:
-        open_ones.pop()
-
-    walk(data, start, end, lambda text: open_ones[-1].parts.append(text), doctype=True)
-    return next((part for part in root.parts if isinstance(part, _Node)), root)
+def _unfit(tree: Element) -> Unreadable:
+    return Unreadable(f"is <{tree.tag[:40]}>, not what was requested")

@@ -25,10 +25,4 @@ class ArxivSource(ScholarlySource):
             "sortBy": "relevance",
             "sortOrder": "descending",
         }
-        self._outside.readers.warm()
-        fetched = await self._api.get("/query", asked, xml=True)
-        parsed = await self._outside.readers.read(
-            [fetched.body], suffix=".atom", name="The answer of arXiv"
-        )
-        works: list[dict[str, Any]] = parsed.meta["works"]
-        return works
+        return await self._of_xml("/query", asked, ".atom")

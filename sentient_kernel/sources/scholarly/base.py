@@ -7,11 +7,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from sentient_kernel.sources.web.base import Brought, ServiceSource, of_works, shown
+from sentient_kernel.sources.base import Document
+from sentient_kernel.sources.web.base import Brought, ServiceSource, shown
 from sentient_kernel.sources.web.fetch import SearchCalls
 from sentient_kernel.sources.web.fit import telling_words
 
-__all__ = ["ScholarlySource", "kept", "work"]
+__all__ = ["ScholarlySource"]
 
 
 class ScholarlySource(ServiceSource):
@@ -22,40 +23,27 @@ class ScholarlySource(ServiceSource):
         if not words:
             return self._no_hits(query)
         what = {self.setting: self._api.base, "query": " ".join(words), "as": 1}
-        works: list[dict[str, Any]] = (
-            await calls.ask("search", what, partial(self._works, words))
-        ).value
+        works = (await calls.ask("search", what, partial(self._works, words))).value
         if not works:
             return self._no_hits(query)
-        documents = of_works(works, self._key)
+        found: dict[str, Document] = {}
+        for work in works:
+            if work["text"].strip() and work["uri"]:
+                found.setdefault(work["uri"], Document(source=self._key, **work))
         count = f"{len(works)} work{'s' if len(works) > 1 else ''}"
-        reason = (
-            ""
-            if documents
-            else f"{self.service} finds {count} for {shown(query)}, and gives the abstract of none."
-        )
-        own = {document.uri: "" for document in documents} if await self._api.gives_own() else {}
-        return Brought(documents, (), reason, own)
+        none = f"{self.service} finds {count} for {shown(query)}, and gives the abstract of none."
+        own = dict.fromkeys(found, "") if await self._api.gives_own() else {}
+        return Brought(list(found.values()), (), "" if found else none, own)
 
     async def _works(self, words: list[str]) -> list[dict[str, Any]]:
-        """Asks the service; returns works as :func:`work` makes them. Raises SourceError."""
+        """Asks the service; returns works as ``parser.known.work`` makes them. Raises
+        SourceError.
+        """
         raise NotImplementedError
 
-
-def work(title: str, text: str, uri: str, **meta: Any) -> dict[str, Any]:
-    """Returns a work: its title, its abstract (or ""), where it is, and what else is known of
-    it.
-    """
-    from sentient_kernel.sources.parser.common import clean, one_line
-
-    return {
-        "title": one_line(clean(title), 500),
-        "text": clean(text).strip(),
-        "uri": uri,
-        "meta": kept(meta),
-    }
-
-
-def kept(meta: dict[str, Any]) -> dict[str, Any]:
-    """Returns what is known, without what is not."""
-    return {name: value for name, value in meta.items() if value}
+    async def _of_xml(self, path: str, asked: dict[str, Any], suffix: str) -> list[dict[str, Any]]:
+        """Asks for works as XML and reads them in a child."""
+        fetched = await self._api.get(path, asked, xml=True)
+        name = f"The answer of {self.service}"
+        parsed = await self._outside.readers.read([fetched.body], suffix=suffix, name=name)
+        return list(parsed.meta["works"])

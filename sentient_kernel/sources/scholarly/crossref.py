@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 from sentient_kernel.sources.parser import known
-from sentient_kernel.sources.scholarly.base import ScholarlySource, work
+from sentient_kernel.sources.scholarly.base import ScholarlySource
 from sentient_kernel.sources.web.base import WORKS
-from sentient_kernel.sources.web.web import list_of, text_of
+from sentient_kernel.sources.web.web import dict_of, list_of, text_of
 
 __all__ = ["CrossrefSource", "jats_text"]
 
@@ -32,12 +32,8 @@ class CrossrefSource(ScholarlySource):
             "rows": WORKS,
             "select": _SELECT,
         }
-        answer: Any = (await self._api.get("/works", asked)).json()
-        message = answer.get("message") if isinstance(answer, dict) else None
-        return [
-            _work(one)
-            for one in list_of(message.get("items") if isinstance(message, dict) else None)
-        ]
+        answer = (await self._api.get("/works", asked)).json()
+        return [_work(one) for one in list_of(dict_of(answer, "message").get("items"))]
 
 
 def _work(one: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +48,7 @@ def _work(one: dict[str, Any]) -> dict[str, Any]:
         (each for each in licences if each.get("content-version") == "vor"),
         licences[0] if licences else {},
     )
-    return work(
+    return known.work(
         jats_text(_first(one, "title")).replace("\n", " "),
         jats_text(text_of(one.get("abstract"))),
         f"https://doi.org/{doi}",
@@ -70,9 +66,10 @@ def _first(one: dict[str, Any], name: str) -> str:
 
 
 def _date(issued: Any) -> str:
-    parts = issued.get("date-parts") if isinstance(issued, dict) else None
-    first = parts[0] if isinstance(parts, list) and parts else None
-    return known.joined_date(*first[:3]) if isinstance(first, list) and first else ""
+    match issued:
+        case {"date-parts": [[_, *_] as first, *_]}:
+            return known.joined_date(*first[:3])
+    return ""
 
 
 def jats_text(markup: str) -> str:

@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from sentient_kernel.sources.parser import known
-from sentient_kernel.sources.scholarly.base import ScholarlySource, work
+from sentient_kernel.sources.scholarly.base import ScholarlySource
 from sentient_kernel.sources.web.base import WORKS
-from sentient_kernel.sources.web.web import list_of, text_of
+from sentient_kernel.sources.web.web import dict_of, list_of, text_of
 
 __all__ = ["OpenalexSource", "abstract_of"]
 
@@ -33,7 +33,7 @@ class OpenalexSource(ScholarlySource):
             "per-page": WORKS,
             "select": _SELECT,
         }
-        answer: Any = (await self._api.get("/works", asked)).json()
+        answer = (await self._api.get("/works", asked)).json()
         return [
             _work(one)
             for one in list_of(answer.get("results") if isinstance(answer, dict) else None)
@@ -42,26 +42,21 @@ class OpenalexSource(ScholarlySource):
 
 def _work(one: dict[str, Any]) -> dict[str, Any]:
     doi = known.doi(text_of(one.get("doi")))
-    place, open_place = _dict(one, "primary_location"), _dict(one, "best_oa_location")
-    return work(
+    place, open_place = dict_of(one, "primary_location"), dict_of(one, "best_oa_location")
+    return known.work(
         text_of(one.get("display_name") or one.get("title")),
         abstract_of(one.get("abstract_inverted_index")),
         f"https://doi.org/{doi}" if doi else text_of(one.get("id")),
         authors=known.authors(
-            text_of(_dict(each, "author").get("display_name"))
+            text_of(dict_of(each, "author").get("display_name"))
             for each in list_of(one.get("authorships"))
         ),
         date=known.date(text_of(one.get("publication_date")))
         or known.date(str(one.get("publication_year") or "")),
         doi=doi,
         licence=known.licence(text_of(place.get("license") or open_place.get("license"))),
-        container=text_of(_dict(place, "source").get("display_name")),
+        container=text_of(dict_of(place, "source").get("display_name")),
     )
-
-
-def _dict(value: dict[str, Any], name: str) -> dict[str, Any]:
-    found = value.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def abstract_of(places: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from sentient_kernel.errors import SourceError
 from sentient_kernel.sources.scholarly.base import ScholarlySource
 from sentient_kernel.sources.web.base import WORKS
-from sentient_kernel.sources.web.web import text_of
+from sentient_kernel.sources.web.web import dict_of, text_of
 
 __all__ = ["PubmedSource"]
 
@@ -29,24 +29,13 @@ class PubmedSource(ScholarlySource):
             "sort": "relevance",
             "retmode": "json",
         }
-        self._outside.readers.warm()
-        answer: Any = (await self._api.get("/esearch.fcgi", asked)).json()
-        result = answer.get("esearchresult") if isinstance(answer, dict) else None
-        if not isinstance(result, dict) or "ERROR" in result:
-            said = (
-                text_of(result.get("ERROR"))
-                if isinstance(result, dict)
-                else "what it sent is not an answer"
-            )
+        answer = (await self._api.get("/esearch.fcgi", asked)).json()
+        result = dict_of(answer, "esearchresult")
+        if not result or "ERROR" in result:
+            said = text_of(result.get("ERROR")) if result else "what it sent is not an answer"
             raise SourceError(f"PubMed cannot search: {said[:200]}.")
         ids = [one for one in result.get("idlist") or () if isinstance(one, str) and one.isdigit()]
         if not ids:
             return []
-        fetched = await self._api.get(
-            "/efetch.fcgi", {**shared, "id": ",".join(ids[:WORKS]), "retmode": "xml"}, xml=True
-        )
-        parsed = await self._outside.readers.read(
-            [fetched.body], suffix=".pubmed", name="The answer of PubMed"
-        )
-        works: list[dict[str, Any]] = parsed.meta["works"]
-        return works
+        wanted = {**shared, "id": ",".join(ids[:WORKS]), "retmode": "xml"}
+        return await self._of_xml("/efetch.fcgi", wanted, ".pubmed")

@@ -6,5 +6,5 @@ process.
     pages.py    pages as documents
     web.py      a page that is named, and pages that a search engine finds
     fit.py      ranks the passages of a few documents for a query
-    searxng.py  SearXNG; keyed.py is what tavily.py and brave.py share: engines with an API key
+    searxng.py  SearXNG; keyed.py Tavily and Brave, engines with an API key
 """

@@ -13,12 +13,13 @@ import anyio.to_thread
 from sentient_kernel.errors import Blocked, ConfigurationError, SourceError
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Document, Health, Passage, Progress
+from sentient_kernel.sources.local.base import shown
 from sentient_kernel.sources.web.fetch import Outside, SearchCalls
 
 if TYPE_CHECKING:
     from sentient_kernel.transport import Fetched
 
-__all__ = ["Brought", "RemoteSource", "Service", "ServiceSource", "of_works"]
+__all__ = ["Brought", "RemoteSource", "Service", "ServiceSource", "shown"]
 
 DEADLINE = 20.0
 """Seconds for one answer of a search service, pauses between attempts included."""
@@ -259,29 +260,6 @@ class ServiceSource(RemoteSource):
         self._word = self.setting.removesuffix("_url")
         super().__init__(outside, name=name or self._word, key=key)
         self._api = Service(outside, self.setting)
-
-
-def of_works(works: Sequence[Mapping[str, Any]], source: str) -> list[Document]:
-    """Returns the works that have an abstract, and are somewhere, as documents: dicts of title,
-    text, uri and meta, each uri once.
-    """
-    found: dict[str, Document] = {}
-    for work in works:
-        if work["text"].strip() and work["uri"]:
-            document = Document(
-                title=work["title"],
-                uri=work["uri"],
-                text=work["text"],
-                source=source,
-                meta=dict(work["meta"]),
-            )
-            found.setdefault(document.uri, document)
-    return list(found.values())
-
-
-def shown(query: str) -> str:
-    """Returns a query as it is shown in a sentence."""
-    return repr(query if len(query) <= 80 else query[:79] + "…")
 
 
 def _unfit(documents: int, query: str) -> str:

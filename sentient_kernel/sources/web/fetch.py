@@ -14,15 +14,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from queue import Empty, LifoQueue
+from queue import LifoQueue
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.cache.keys import Key, Kind
 from sentient_kernel.errors import Blocked, NotRecorded, ParseError, SourceError, UsageError
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.sources.base import Document
-from sentient_kernel.sources.local.parse import Parsed, Parser, ParserLimits
+from sentient_kernel.sources.local.parse import Parser, ParserLimits
 from sentient_kernel.sources.parser.bounds import bounded
+from sentient_kernel.sources.parser.common import ParsedText
 
 if TYPE_CHECKING:
     from sentient_kernel.cache import Cache
@@ -42,29 +43,14 @@ HELD = 20_000_000
 """Characters of documents that are held in memory; what is dropped is found in the cache."""
 _MOST_SNAPSHOT = 64 << 20
 _CHILDREN = 2
-_FIRST = (
-    b"{}\n<html><head><title>A page</title></head><body><article><h1>A page</h1>",
-    b"<p>It has a sentence or two, as pages have, so that all that reads a page is there when one"
-    b" comes.</p>" * 6,
-    b"<p>Written on 2026-01-02.</p></article></body></html>",
-)
-_PATIENCE = (
-    1.0  # seconds: a second child takes about half of that to start, and most pages a hundredth
-)
 
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """What was answered: a JSON value, whether it was asked for now or is from the cache, the
-    digest that it has there.
-
-    ``brought`` says that it came with an opened file.
-    """
+    """What was answered: a JSON value, and whether it was asked for now or is from the cache."""
 
     value: Any
     fresh: bool
-    digest: str
-    brought: bool = False
 
 
 class Outside:
@@ -107,48 +93,6 @@ class Outside:
                 }
                 found = self._fetchers[loop] = Fetcher(self.settings)
             return found
-
-    async def ask(
-        self,
-        kind: Kind,
-        what: dict[str, Any],
-        asking: Callable[[], Awaitable[Any]],
-        *,
-        ttl: float | None = None,
-    ) -> KeptAnswer:
-        """Returns the answer to a call, as JSON: from the cache, or asked for now, once for all who
-        want it.
-
-        This is where answers arrive: every field of one is cut to what such a field may be
-            (``parser.bounds``).
-
-        Args:
-            kind: ``search`` or ``page``.
-            what: All that the answer depends on, and no secret.
-            asking: Makes the call and returns a JSON value.
-            ttl: Seconds for which a kept answer will do.
-
-        Raises:
-            SourceError: It could not be had, or was not recorded.
-        """
-
-        async def compute() -> bytes:
-            value = bounded(await asking(), LIMITS.characters)
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
-                "utf-8", "surrogatepass"
-            )
-
-        key = Key(kind, what)
-        hit = await self.cache.call(key, compute, ttl=ttl)
-        try:
-            return KeptAnswer(
-                bounded(json.loads(hit.data), LIMITS.characters), hit.fresh, key.digest, hit.brought
-            )
-        except (ValueError, RecursionError):
-            raise SourceError(
-                "What the cache holds of an answer cannot be read.",
-                hint="Delete cache.db: it is made anew.",
-            ) from None
 
     def owns(self, url: str) -> bool:
         """Tells whether what stands at an address is a person's own: it is not one that everybody
@@ -264,26 +208,54 @@ class SearchCalls:
         *,
         ttl: float | None = None,
     ) -> KeptAnswer:
-        """Asks as :meth:`Outside.ask` does."""
-        answer = await self.outside.ask(kind, what, asking, ttl=ttl)
-        self.made += answer.fresh
-        self.brought += answer.brought
-        self.digests.setdefault(answer.digest)
-        return answer
+        """Returns the answer to a call, as JSON: from the cache, or asked for now, once for all who
+        want it.
+
+        This is where answers arrive: every field of one is cut to what such a field may be
+            (``parser.bounds``).
+
+        Args:
+            kind: ``search`` or ``page``.
+            what: All that the answer depends on, and no secret.
+            asking: Makes the call and returns a JSON value.
+            ttl: Seconds for which a kept answer will do.
+
+        Raises:
+            SourceError: It could not be had, or was not recorded.
+        """
+
+        async def compute() -> bytes:
+            value = bounded(await asking(), LIMITS.characters)
+            dumped = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            return dumped.encode("utf-8", "surrogatepass")
+
+        key = Key(kind, what)
+        hit = await self.outside.cache.call(key, compute, ttl=ttl)
+        try:
+            value = bounded(json.loads(hit.data), LIMITS.characters)
+        except (ValueError, RecursionError):
+            raise SourceError(
+                "What the cache holds of an answer cannot be read.",
+                hint="Delete cache.db: it is made anew.",
+            ) from None
+        self.made += hit.fresh
+        self.brought += hit.brought
+        self.digests.setdefault(key.digest)
+        return KeptAnswer(value, hit.fresh)
 
 
 class Readers:
     """At most two children that read what came from the web, started when first needed and kept."""
 
     def __init__(self, limits: ParserLimits = LIMITS) -> None:
-        self._limits = limits
-        self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
-        self._all: list[Parser] = []
-        self._free: LifoQueue[Parser] = LifoQueue()
+        self._parsers = [Parser(limits, formats=FORMATS, paths=_paths()) for _ in range(_CHILDREN)]
+        self._free: LifoQueue[Parser] = LifoQueue()  # the last one that was used is running
+        for parser in self._parsers:
+            self._free.put(parser)
+        self._pool = ThreadPoolExecutor(_CHILDREN, "sentient-pages")
         self._closed = False
 
-    async def read(self, data: Iterable[bytes], *, suffix: str, name: str) -> Parsed:
+    async def read(self, data: Iterable[bytes], *, suffix: str, name: str) -> ParsedText:
         """Returns the text of what came.
 
         Args:
@@ -294,71 +266,28 @@ class Readers:
         Raises:
             ParseError: It cannot be read, or not within its limits.
         """
-        return await asyncio.wrap_future(self._threads().submit(self._read, data, suffix, name))
 
-    def warm(self) -> None:
-        """Starts the children while there is something else to wait for, and lets them read a page:
-        the first takes a sixth of a second.
-        """
-        if not self._all and not self._closed:
-            self._threads().submit(self._warm)
-
-    def close(self) -> None:
-        """Ends the children, also in the middle of a page."""
-        with self._lock:
-            self._closed, pool = True, self._pool
-        for parser in self._all:
-            parser.close()
-        if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
-        for parser in self._all:
-            parser.close()  # a child that was just being started when it was closed
-
-    def _threads(self) -> ThreadPoolExecutor:
-        with self._lock:
-            if self._closed:
-                raise UsageError(
-                    "This workbench is closed.", hint="Open a new one; stored runs are all there."
-                )
-            if self._pool is None:
-                # one of them may be warming a child
-                self._pool = ThreadPoolExecutor(_CHILDREN + 1, "sentient-pages")
-            return self._pool
-
-    def _read(self, data: Iterable[bytes], suffix: str, name: str) -> Parsed:
-        parser = self._take()
-        try:
-            return parser.parse(data, suffix=suffix, name=name)
-        finally:
-            self._free.put(parser)
-
-    def _take(self) -> Parser:
-        """Returns a child that is free; waits a moment for one before it starts another."""
-        if (first := self._another(1)) is not None:
-            return first
-        with suppress(Empty):
-            return self._free.get(timeout=_PATIENCE)
-        return self._another(_CHILDREN) or self._free.get()
-
-    def _warm(self) -> None:
-        """Starts all children, one after the other, and lets each read a page, before anybody has
-        to wait for it.
-        """
-        while (parser := self._another(_CHILDREN)) is not None:
+        def parse() -> ParsedText:
+            parser = self._free.get()
             try:
-                parser.parse(_FIRST, suffix=".page", name="A page")
+                return parser.parse(data, suffix=suffix, name=name)
             finally:
                 self._free.put(parser)
 
-    def _another(self, most: int) -> Parser | None:
-        with self._lock:
-            if self._closed:
-                raise ParseError("It was not read: the workbench was closed.")
-            if len(self._all) >= most:
-                return None
-            parser = Parser(self._limits, formats=FORMATS, paths=_paths())
-            self._all.append(parser)
-            return parser
+        if self._closed:
+            raise UsageError(
+                "This workbench is closed.", hint="Open a new one; stored runs are all there."
+            )
+        return await asyncio.wrap_future(self._pool.submit(parse))
+
+    def close(self) -> None:
+        """Ends the children, also in the middle of a page."""
+        self._closed = True
+        for parser in self._parsers:
+            parser.close()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for parser in self._parsers:
+            parser.close()  # a child that was just being started when it was closed
 
 
 def _named(name: DocumentId) -> Key:

@@ -1,4 +1,4 @@
-"""Search engines that need an API key.
+"""Search engines that need an API key: Tavily and Brave.
 
 Their answers are the same for every key, so the cache's key leaves it out.
 """
@@ -9,14 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.errors import ConfigurationError, SourceError, StatusError
 from sentient_kernel.sources.web.fetch import Outside
-from sentient_kernel.sources.web.web import WebSource
+from sentient_kernel.sources.web.web import (
+    AT_MOST,
+    HITS,
+    WebSource,
+    dict_of,
+    hits_of,
+    list_of,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from sentient_kernel.transport import Fetched
 
-__all__ = ["KeyedSource"]
+__all__ = ["BraveSource", "KeyedSource", "TavilySource"]
+
+MOST_CHARACTERS, MOST_WORDS = 400, 50
+"""Of a query; neither takes more."""
+_FIELDS = (("url", "url"), ("title", "title"), ("text", "raw_content"))
 
 
 class KeyedSource(WebSource):
@@ -65,3 +77,49 @@ class KeyedSource(WebSource):
     def _found(self, answer: dict[str, Any]) -> list[dict[str, str]]:
         """Returns the results in an answer."""
         raise NotImplementedError
+
+
+class TavilySource(KeyedSource):
+    """Pages that Tavily finds; where it gives no text, the page is read."""
+
+    service = "Tavily"
+    setting = "tavily_url"
+
+    def _asked(self, query: str) -> dict[str, Any]:
+        return {
+            "query": query[:MOST_CHARACTERS],
+            "max_results": 2 * AT_MOST,
+            "include_raw_content": True,
+            "search_depth": "basic",
+        }
+
+    async def _answer(self, asked: dict[str, Any], secret: str) -> Fetched:
+        return await self._api.post("/search", asked, headers={"authorization": f"Bearer {secret}"})
+
+    def _found(self, answer: dict[str, Any]) -> list[dict[str, str]]:
+        return [
+            {name: text_of(one.get(said)) for name, said in _FIELDS}
+            for one in list_of(answer.get("results"))
+        ]
+
+
+class BraveSource(KeyedSource):
+    """Pages that Brave Search finds, in an index of its own."""
+
+    service = "Brave"
+    setting = "brave_url"
+
+    def _asked(self, query: str) -> dict[str, Any]:
+        return {
+            "q": " ".join(query.split()[:MOST_WORDS])[:MOST_CHARACTERS],
+            "count": HITS,
+            "text_decorations": "false",
+        }
+
+    async def _answer(self, asked: dict[str, Any], secret: str) -> Fetched:
+        return await self._api.get(
+            "/res/v1/web/search", asked, headers={"x-subscription-token": secret}
+        )
+
+    def _found(self, answer: dict[str, Any]) -> list[dict[str, str]]:
+        return hits_of(dict_of(answer, "web"))

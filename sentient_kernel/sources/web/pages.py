@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,6 @@ from sentient_kernel.sources.parser.bounds import TITLE
 from sentient_kernel.sources.web.fetch import Outside, SearchCalls
 
 if TYPE_CHECKING:
-    from sentient_kernel.sources.local.parse import Parsed
     from sentient_kernel.transport import Fetched
 
 __all__ = ["Page", "boilerplate_note", "page_document", "page_reader", "read_page"]
@@ -91,7 +91,13 @@ async def _fetch(outside: Outside, url: str) -> Page:
         fetched = await outside.fetcher.get(
             url, accept="page", deadline=outside.settings.page_timeout, robots=True
         )
-        parsed = await _parse(outside, fetched)
+        suffix = _suffix(fetched)
+        data = [fetched.body]
+        if suffix == ".page":
+            told = {"url": fetched.url, "charset": fetched.charset}
+            data.insert(0, json.dumps(told).encode() + b"\n")
+        name = f"The page of {urlsplit(fetched.url).hostname or 'It'!r}"
+        parsed = await outside.readers.read(data, suffix=suffix, name=name)
     except ParseError as error:
         return Page(url=url, refused=error.message)
     except FetchFailed as error:
@@ -101,24 +107,10 @@ async def _fetch(outside: Outside, url: str) -> Page:
         if isinstance(error, Blocked) and error.reason_code != "robots":
             raise
         return Page(url=url, refused=error.message)
-    return Page(url=fetched.url, title=parsed.title, text=parsed.text, meta=parsed.meta)
-
-
-async def _parse(outside: Outside, fetched: Fetched) -> Parsed:
-    suffix = _suffix(fetched)
-    name = urlsplit(fetched.url).hostname or "It"
-    data = [fetched.body]
-    if suffix == ".page":
-        import json
-
-        data.insert(
-            0, json.dumps({"url": fetched.url, "charset": fetched.charset}).encode() + b"\n"
-        )
-    parsed = await outside.readers.read(data, suffix=suffix, name=f"The page of {name!r}")
-    parsed.meta["format"] = "html" if suffix == ".page" else suffix[1:]
-    if suffix == ".page":
-        parsed.meta["reader"] = page_reader()
-    return parsed
+    html = {"format": "html", "reader": page_reader()}
+    known = html if suffix == ".page" else {"format": suffix[1:]}
+    meta = {**parsed.meta, **known}
+    return Page(url=fetched.url, title=parsed.title, text=parsed.text, meta=meta)
 
 
 def _suffix(fetched: Fetched) -> str:
@@ -133,14 +125,13 @@ def _suffix(fetched: Fetched) -> str:
     return _SUFFIXES.get(fetched.kind, ".page")
 
 
-def page_document(page: Page, source: str) -> Document:
-    """Returns a page as a document of a source."""
+def page_document(page: Page, source: str, title: str = "") -> Document:
+    """Returns a page as a document of a source; with a title of others where it has none."""
     parts = urlsplit(page.url)
     named = unquote(parts.path).rstrip("/").rpartition("/")[2] or parts.hostname or page.url
+    title = page.title or title or named[:TITLE]
     meta = {name: value for name, value in page.meta.items() if name != "reader"}
-    return Document(
-        title=page.title or named[:TITLE], uri=page.url, text=page.text, source=source, meta=meta
-    )
+    return Document(title=title, uri=page.url, text=page.text, source=source, meta=meta)
 
 
 @cache

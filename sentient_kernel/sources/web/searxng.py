@@ -8,7 +8,7 @@ from typing import Any
 
 from sentient_kernel.errors import ConfigurationError, SourceError, StatusError, WrongKind
 from sentient_kernel.sources.web.fetch import Outside
-from sentient_kernel.sources.web.web import HITS, WebSource, list_of, text_of
+from sentient_kernel.sources.web.web import WebSource, hits_of
 
 __all__ = ["SearxngSource"]
 
@@ -42,23 +42,13 @@ class SearxngSource(WebSource):
         return {"query": query}
 
     async def _results(self, asked: dict[str, Any]) -> list[dict[str, str]]:
-        self._outside.readers.warm()
         try:
-            answer: Any = (
-                await self._api.get("/search", {"q": asked["query"], "format": "json"})
-            ).json()
+            answer = await self._api.get("/search", {"q": asked["query"], "format": "json"})
+            return hits_of(answer.json())
         except StatusError as error:
-            if error.answered == 403:
-                raise SourceError(
-                    "SearXNG refuses to answer in JSON (HTTP 403).", hint=_JSON
-                ) from None
-            raise
+            if error.answered != 403:
+                raise
+            why = "SearXNG refuses to answer in JSON (HTTP 403)."
         except WrongKind:
-            raise SourceError(
-                "What answers at SENTIENT_SEARXNG_URL is not JSON.", hint=_JSON
-            ) from None
-        found = list_of(answer.get("results") if isinstance(answer, dict) else None)
-        return [
-            {"url": text_of(one.get("url")), "title": text_of(one.get("title"))}
-            for one in found[:HITS]
-        ]
+            why = "What answers at SENTIENT_SEARXNG_URL is not JSON."
+        raise SourceError(why, hint=_JSON)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,29 +14,18 @@ from sentient_kernel.sources.base import Document, Health, Progress
 from sentient_kernel.sources.parser.bounds import TITLE
 from sentient_kernel.sources.web.base import Brought, RemoteSource, ServiceSource, shown
 from sentient_kernel.sources.web.fetch import Outside, SearchCalls
-from sentient_kernel.sources.web.pages import boilerplate_note, page_document, read_page
+from sentient_kernel.sources.web.pages import Page, boilerplate_note, page_document, read_page
 
 if TYPE_CHECKING:
     from sentient_kernel.settings import Settings
 
-__all__ = ["SearchHit", "UrlSource", "WebSource", "configured"]
+__all__ = ["UrlSource", "WebSource", "configured"]
 
 Refusals = list[tuple[str, str]]
 AT_MOST = 5
 """Pages that are read for one query."""
 HITS = 10
 """Results that are asked of a search engine."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchHit:
-    """A result of a search engine: where, what it is called, and what it says, where the engine
-    gives all of it.
-    """
-
-    url: str
-    title: str = ""
-    text: str = ""
 
 
 class UrlSource(RemoteSource):
@@ -86,7 +74,7 @@ class UrlSource(RemoteSource):
         page = await read_page(calls, self._url)
         if page.refused:
             return Brought(refused=((self._shown, page.refused),), reason=page.refused)
-        return Brought([page_document(page, self._key)], _notes([page.meta]))
+        return Brought([page_document(page, self._key)], _notes(page))
 
 
 class WebSource(ServiceSource):
@@ -99,15 +87,17 @@ class WebSource(ServiceSource):
         refused += [pair for _, pairs in outcomes for pair in pairs]
         if not hits and not refused:
             return self._no_hits(query)
-        reason = "" if documents else self._all_refused(query, refused)
-        return Brought(
-            list(documents.values()),
-            tuple(dict.fromkeys(refused)),
-            reason,
-            await self._own(documents, hits),
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        reason = (
+            ""
+            if documents
+            else f"{self.service} finds pages for {shown(query)}, and none could be read:"
+            f" {refused[0][0]}{more}: {refused[0][1]}"
         )
+        own = await self._own(documents, hits)
+        return Brought(list(documents.values()), tuple(dict.fromkeys(refused)), reason, own)
 
-    async def _own(self, documents: Iterable[str], hits: Sequence[SearchHit]) -> dict[str, str]:
+    async def _own(self, documents: Iterable[str], hits: Sequence[Page]) -> dict[str, str]:
         """Returns which pages are a person's own, and their hosts: what an engine found did not
         come from it, but from there.
 
@@ -126,27 +116,25 @@ class WebSource(ServiceSource):
                 own[uri] = "" if (host := urlsplit(uri).netloc) == engine else host
         return own
 
-    async def _hits(self, query: str, calls: SearchCalls) -> list[SearchHit]:
+    async def _hits(self, query: str, calls: SearchCalls) -> list[Page]:
         asked = self._asked(query)
         what = {self._word: self._api.base, **asked, "as": 1}
-        found: list[dict[str, str]] = (
-            await calls.ask("search", what, partial(self._results, asked))
-        ).value
-        return [SearchHit(**one) for one in found]
+        answer = await calls.ask("search", what, partial(self._results, asked))
+        return [Page(**one, meta={"format": "html"}) for one in answer.value]
 
     def _asked(self, query: str) -> dict[str, Any]:
         """Returns all that the answer to a query depends on."""
         raise NotImplementedError
 
     async def _results(self, asked: dict[str, Any]) -> list[dict[str, str]]:
-        """Asks the engine; returns what makes a :class:`SearchHit` each. Raises SourceError."""
+        """Asks the engine; returns what makes a :class:`Page` each. Raises SourceError."""
         raise NotImplementedError
 
-    def _allowed(self, hits: Sequence[SearchHit]) -> tuple[list[SearchHit], Refusals]:
+    def _allowed(self, hits: Sequence[Page]) -> tuple[list[Page], Refusals]:
         """Returns the first results that may be read, each address once, and those before them that
         may not.
         """
-        chosen: dict[str, SearchHit] = {}
+        chosen: dict[str, Page] = {}
         refused: Refusals = []
         for hit in hits:
             try:
@@ -180,19 +168,10 @@ class WebSource(ServiceSource):
             )
         return target.url
 
-    async def _read(self, hit: SearchHit, calls: SearchCalls) -> tuple[Document | None, Refusals]:
+    async def _read(self, hit: Page, calls: SearchCalls) -> tuple[Document | None, Refusals]:
         """Returns what one result says, or why it could not be read."""
         if hit.text:
-            return (
-                Document(
-                    title=hit.title or hit.url[:TITLE],
-                    uri=hit.url,
-                    text=hit.text,
-                    source=self._key,
-                    meta={"format": "html"},
-                ),
-                [],
-            )
+            return page_document(hit, self._key, hit.url[:TITLE]), []
         try:
             page = await read_page(calls, hit.url)
             self._checked(page.url)  # it may have been sent on
@@ -200,17 +179,7 @@ class WebSource(ServiceSource):
             return None, [(hit.url, error.message)]
         if page.refused:
             return None, [(hit.url, page.refused)]
-        return page_document(replace(page, title=page.title or hit.title), self._key), list(
-            _notes([page.meta])
-        )
-
-    def _all_refused(self, query: str, refused: Sequence[tuple[str, str]]) -> str:
-        uri, why = refused[0]
-        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        return (
-            f"{self.service} finds pages for {shown(query)}, and none could be read: {uri}{more}:"
-            f" {why}"
-        )
+        return page_document(page, self._key, hit.title), list(_notes(page))
 
 
 def configured(settings: Settings) -> str:
@@ -246,11 +215,19 @@ def list_of(value: Any) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _notes(metas: Sequence[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """Says once that HTML was read without trafilatura, where it was."""
-    note = boilerplate_note()
-    return (
-        (("trafilatura", note),)
-        if note and any(meta.get("format") == "html" for meta in metas)
-        else ()
-    )
+def dict_of(answer: Any, name: str) -> dict[str, Any]:
+    """Returns the dict that an answer has under a name, if it has one, else an empty one."""
+    found = answer.get(name) if isinstance(answer, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def hits_of(answer: Any) -> list[dict[str, str]]:
+    """Returns the results that an answer lists, as what makes a :class:`Page` each."""
+    found = list_of(answer.get("results") if isinstance(answer, dict) else None)[:HITS]
+    return [{"url": text_of(one.get("url")), "title": text_of(one.get("title"))} for one in found]
+
+
+def _notes(page: Page) -> tuple[tuple[str, str], ...]:
+    """Says that HTML was read without trafilatura, where it was."""
+    note = boilerplate_note() if page.meta.get("format") == "html" else ""
+    return (("trafilatura", note),) if note else ()

@@ -24,23 +24,16 @@ def heading(lines: Sequence[str], at: int) -> str:
     """
     text = lines[at].strip()
     under = lines[at + 1].strip() if at + 1 < len(lines) else ""
-    mark = ADORNMENT.match(under)
-    if (
-        mark
-        and not ADORNMENT.match(text)
-        and len(text) <= 100
-        and len(under) >= min(len(text) - 3, 3)
-    ):
+    over, marked = ADORNMENT.match(text), ADORNMENT.match(under)
+    if marked and not over and len(text) <= 100 and len(under) >= min(len(text) - 3, 3):
         return text
-    if (
-        ADORNMENT.match(text)
-        and at + 2 < len(lines)
-        and lines[at + 2].strip() == text
-        and under
-        and not mark
-    ):
-        return under
-    return ""
+    boxed = over and under and not marked and [line.strip() for line in lines[at + 2 : at + 3]]
+    return under if boxed == [text] else ""
+
+
+def indent_of(line: str) -> int:
+    """Returns by how many blanks a line is indented."""
+    return len(line) - len(line.lstrip())
 
 
 def region_end(lines: Sequence[str], at: int, least: int) -> int:
@@ -49,23 +42,18 @@ def region_end(lines: Sequence[str], at: int, least: int) -> int:
     """
     end = at
     for number in range(at, len(lines)):
-        line = lines[number]
-        if not line.strip():
-            continue
-        if len(line) - len(line.lstrip()) < max(least, 1):
+        filled = bool(lines[number].strip())
+        if filled and indent_of(lines[number]) < max(least, 1):
             break
-        end = number + 1
+        end = number + 1 if filled else end
     return end
 
 
 def dedent(lines: Sequence[str], lazy: bool = False) -> list[str]:
     """Takes the common indentation off; with ``lazy``, of those lines that have any."""
-    depths = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
+    depths = [indent_of(line) for line in lines if line.strip()]
     margin = min((depth for depth in depths if depth or not lazy), default=0)
-    return [
-        line[min(margin, len(line) - len(line.lstrip())) :] if line.strip() else ""
-        for line in lines
-    ]
+    return [line[min(margin, indent_of(line)) :] if line.strip() else "" for line in lines]
 
 
 def is_indented(lines: Sequence[str], at: int) -> bool:
@@ -98,11 +86,7 @@ def split_head(line: str) -> tuple[tuple[str, str] | None, str]:
 
 def is_open(head: str) -> bool:
     """Tells whether a bracket of a type is still open at the end of its line."""
-    return (
-        head.count("{") > head.count("}")
-        or head.count("[") > head.count("]")
-        or head.count("(") > head.count(")")
-    )
+    return any(head.count(opened) > head.count(closed) for opened, closed in ("{}", "[]", "()"))
 
 
 def rows(lines: Sequence[str]) -> str:
@@ -119,13 +103,13 @@ def rows(lines: Sequence[str]) -> str:
         return ""
     shown: list[str] = []
     for line in filled:
+        match = _ROW.match(line[:400])
         if line[0] == " " and shown:
             shown[-1] += f" {line.strip()}"
+        elif match:
+            shown.append(f"- {match[1]}: {line[match.start(2) :].strip()}")
         else:
-            match = _ROW.match(line[:400])
-            shown.append(
-                f"- {match[1]}: {line[match.start(2) :].strip()}" if match else f"- {line.strip()}"
-            )
+            shown.append(f"- {line.strip()}")
     return "\n".join(inline(line) for line in shown)
 
 

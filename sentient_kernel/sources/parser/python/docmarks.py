@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile, zip_longest
 
 from sentient_kernel.sources.parser.common import named_row
 
@@ -78,22 +79,20 @@ def table_end(lines: Sequence[str], start: int) -> int:
     """Returns where a table that begins at ``start`` ends; ``start`` when none does."""
     first = lines[start].strip()
     if _GRID.match(first):
-        end = start
-        while end < len(lines) and lines[end].lstrip().startswith(("+", "|")):
-            end += 1
-        return end
-    if not _SIMPLE.match(first):
-        return start
-    borders, last = 1, start
-    for at in range(start + 1, min(len(lines), start + _LONGEST_TABLE)):
+        drawn = takewhile(lambda line: line.lstrip().startswith(("+", "|")), lines[start:])
+        return start + len(list(drawn))
+    last = start
+    borders = 0
+    for at in range(start, min(len(lines), start + _LONGEST_TABLE)):
         if _SIMPLE.match(lines[at].strip()):
             borders += 1
-            last = at + 1
-            if borders == 3 or (
-                borders == 2 and (at + 1 == len(lines) or not lines[at + 1].strip())
-            ):
-                return last
-    return last if borders > 1 else start
+            last = at + 1 if borders > 1 else start
+            closed = at + 1 == len(lines) or not lines[at + 1].strip()
+            if borders == 3 or (borders == 2 and closed):
+                break
+        elif not borders:
+            break
+    return last
 
 
 def table(lines: Sequence[str]) -> str:
@@ -139,19 +138,14 @@ def _grid(lines: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     header: list[str] = []
     rows: list[list[str]] = []
     held: list[list[str]] = []
-    for line in lines:
-        text = line.strip()
+    for text in map(str.strip, lines):
         if text.startswith("|"):
             held.append([cell.strip() for cell in text.strip("|").split("|")])
+            continue
+        row = [" ".join(filter(None, column)) for column in zip_longest(*held, fillvalue="")]
+        if held and "=" in text and not rows:
+            header = row
         elif held:
-            width = max(map(len, held))
-            row = [
-                " ".join(cells[at] for cells in held if at < len(cells) and cells[at])
-                for at in range(width)
-            ]
-            if "=" in text and not rows:
-                header = row
-            else:
-                rows.append(row)
-            held = []
+            rows.append(row)
+        held = []
     return header, rows

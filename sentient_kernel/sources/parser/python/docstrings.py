@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import dropwhile
 
 from sentient_kernel.sources.parser.common import clean
 
@@ -22,6 +23,7 @@ from .doclines import (
     code,
     dedent,
     heading,
+    indent_of,
     is_indented,
     is_open,
     region_end,
@@ -38,6 +40,7 @@ _FIELD = re.compile(r"[:@]([a-zA-Z][\w-]{0,30})((?: [^:\n]{1,120})?):(?:\s+|$)")
 _DIRECTIVE = re.compile(r"\.\.(?:[ \t]+|$)")
 _NAMED = re.compile(r"\.\.[ \t]+(?:\|[^|]{1,80}\|[ \t]+)?([\w:+-]{1,60})[ \t]*::[ \t]*(.*)$")
 _FOOTNOTE = re.compile(r"\.\.[ \t]+\[([^\]]{1,60})\][ \t]+(.*)$")
+_TOLD = re.compile(r"(?<!:) ?:(?: |$)")
 _OPTION = re.compile(r":[\w-]{1,40}:")
 _BOX = re.compile(r'!!! ?([a-z]{2,20})(?: "([^"]{0,200})")?$')
 _BOLD = re.compile(r"\*\*([^*]{1,60}?):?\*\*:?$")
@@ -56,6 +59,7 @@ _DROPPED = frozenset(
         autoclass autofunction automodule automethod highlight default-role role testsetup
         testcleanup include tabularcolumns meta container centered""".split()
 )
+_NOTES = frozenset("note warning caution important tip hint danger attention seealso".split())
 _WORDED = {
     "versionadded": "Added in version",
     "versionchanged": "Changed in version",
@@ -150,71 +154,72 @@ def short_name(public: str) -> str:
 
 def _blocks(lines: Sequence[str], depth: int) -> list[str]:
     """Returns the blocks that lines are made of; their own indentation has been taken off."""
+    if depth > _DEEPEST:
+        return code(lines)
     found: list[str] = []
     at, literal = 0, False
     while at < len(lines):
-        line = lines[at]
-        text = line.strip()
+        text = lines[at].strip()
         if not text:
             at += 1
             continue
-        indent = len(line) - len(text) if line[-1] == text[-1] else len(line) - len(line.lstrip())
-        if literal or indent:
-            end = region_end(lines, at, 1 if literal and indent else 0) if indent else at
-            if end > at:
-                found += _indented(lines[at:end], literal, depth)
-                at, literal = end, False
-                continue
-            literal = False
-        begin = at
-        at, blocks = _special(lines, at, text, depth)
-        if at == begin:
-            at, blocks, literal = _paragraph(lines, at, depth)
+        indent = indent_of(lines[at])
+        end = region_end(lines, at, 1 if literal else 0) if indent else at
+        if end > at:
+            found += _indented(lines[at:end], literal, depth)
+            at, literal = end, False
+            continue
+        literal = False
+        end, blocks = _special(lines, at, text, depth)
+        if end == at:
+            end, blocks, literal = _paragraph(lines, at, depth)
         found += blocks
+        at = end
     return found
+
+
+def _led(head: str, blocks: list[str], mark: str = ":") -> list[str]:
+    """Returns blocks with a head on the line of the first one, where that is prose."""
+    if blocks and not _apart(blocks[0]):
+        return [f"{head}: {blocks[0]}", *blocks[1:]]
+    return [f"{head}{mark}", *blocks]
 
 
 def _special(lines: Sequence[str], at: int, text: str, depth: int) -> tuple[int, list[str]]:
     """Reads what begins with a mark of its own; returns where it ends (``at`` when it is none) and
     its blocks.
     """
+    ahead = range(at + 1, len(lines))
     if text.startswith(">>>"):
-        end = at
-        while end < len(lines) and lines[end].strip():
-            end += 1
+        end = next((n for n in ahead if not lines[n].strip()), len(lines))
         return end, code(lines[at:end])
     if FENCE.match(text):
-        end = next(
-            (n for n in range(at + 1, len(lines)) if lines[n].strip().startswith(text[:3])),
-            len(lines),
-        )
+        end = next((n for n in ahead if lines[n].strip().startswith(text[:3])), len(lines))
         return min(end + 1, len(lines)), code(lines[at + 1 : end])
     if (end := table_end(lines, at)) > at:
-        return end, [shown] if (shown := table(lines[at:end])) else []
+        return end, [table(lines[at:end])]
     if title := heading(lines, at):
         start = at + 2 + (lines[at].strip() != title)
         return _section(lines, start, title, depth, underlined=True)
     if ADORNMENT.match(text):
         return at + 1, []
-    if text[0] == "." and _DIRECTIVE.match(text):
-        end = region_end(lines, at + 1, 1)
-        return end, _directive(text, lines[at + 1 : end], depth)
-    if text[0] in ":@" and _FIELD.match(text):
+    if _FIELD.match(text):
         return _fields(lines, at)
-    if text.startswith("!!!") and (boxed := _BOX.match(text)):
-        end = region_end(lines, at + 1, 1)
-        if boxed[1] == "abstract":
-            return end, []  # a link to pages elsewhere
-        said = [f"{boxed[1].capitalize()}: {inline(boxed[2])}"] if boxed[2] else []
-        return end, said + _directive(
-            f".. {'topic' if said else boxed[1]}::", lines[at + 1 : end], depth
-        )
-    if text[-1] == ":" and text[:-1].lower() in _SECTIONS and is_indented(lines, at + 1):
+    if text[:-1].lower() in _SECTIONS and text[-1] == ":" and is_indented(lines, at + 1):
         return _section(lines, at + 1, text[:-1], depth, underlined=False)
     if bold := _BOLD.match(text):
         return at + 1, [bold[1]]
     if BULLET.match(text):
         return _list(lines, at, depth)
+    end = region_end(lines, at + 1, 1)
+    if _DIRECTIVE.match(text):
+        return end, _directive(text, lines[at + 1 : end], depth)
+    if boxed := _BOX.match(text):
+        if boxed[1] == "abstract":
+            return end, []  # a link to pages elsewhere
+        said = [f"{boxed[1].capitalize()}: {inline(boxed[2])}"] if boxed[2] else []
+        named = f".. {'topic' if said else boxed[1]}::"
+        return end, said + _directive(named, lines[at + 1 : end], depth)
     return at, []
 
 
@@ -227,19 +232,17 @@ def _section(
     kind = _SECTIONS.get(title.lower(), "")
     if not kind:
         return start, [inline(title)]
-    end = start
+    end = region_end(lines, start, 1)
     if underlined:
-        while end < len(lines) and not (lines[end].strip() and heading(lines, end)):
-            end += 1
-    else:
-        end = region_end(lines, start, 1)
+        below = (n for n in range(start, len(lines)) if lines[n].strip() and heading(lines, n))
+        end = next(below, len(lines))
     body = dedent(lines[start:end])
     if kind == "See also":
         return end, _see_also(body)
     if kind in _ITEMS:
         shown = _items(body, kind, depth)
         return end, shown if kind in _SENTENCES or not shown else [kind, *shown]
-    shown = _blocks(body, depth + 1) if depth < _DEEPEST else code(body)
+    shown = _blocks(body, depth + 1)
     return end, [kind, *shown] if shown else []
 
 
@@ -251,44 +254,34 @@ def _items(body: Sequence[str], kind: str, depth: int) -> list[str]:
     heads = [line for line in body if line[:1].strip()]
     numpy = any(" : " in line or line.endswith(" :") for line in heads) or _is_split(body)
     if not numpy and not any(split_head(line)[0] for line in heads):  # no entries: prose
-        blocks = _blocks(body, depth + 1) if depth < _DEEPEST else code(body)
-        return (
-            [f"{kind}: {blocks[0]}", *blocks[1:]]
-            if prefix and blocks and not _apart(blocks[0])
-            else blocks
-        )
+        blocks = _blocks(body, depth + 1)
+        led = prefix and blocks and not _apart(blocks[0])
+        return _led(kind, blocks) if led else blocks
     found: list[str] = []
     at = 0
     while at < len(body):
-        if not body[at].strip():
+        head = body[at]
+        if not head.strip():
             at += 1
             continue
-        end = region_end(body, at + 1, 1)
-        head, rest = body[at], list(body[at + 1 : end])
-        if (
-            BULLET.match(head)
-            or _DIRECTIVE.match(head)
-            or head.startswith(">>>")
-            or (head[0] in ":@" and _FIELD.match(head))
-        ):
+        if head.startswith(">>>") or any(mark.match(head) for mark in (BULLET, _DIRECTIVE, _FIELD)):
             end, blocks = _special(body, at, head.strip(), depth)
             found += blocks
             at = max(end, at + 1)
             continue
+        end = region_end(body, at + 1, 1)
+        rest = list(body[at + 1 : end])
+        at = end
         while rest and (head.endswith(",") or is_open(head)) and len(head) < 600:
             head = f"{head} {rest.pop(0).strip()}".strip()
-        at = end
+        first = ""
         if numpy:
             name, mark, what = head.partition(" : ")
             name = name if mark else head.removesuffix(" :")
-            first = ""
         else:
-            (name, what), first = split_head(head)[0] or (head, ""), split_head(head)[1]
-        described = (
-            _blocks([*([first] if first else []), *dedent(rest)], depth + 1)
-            if depth < _DEEPEST
-            else code(rest)
-        )
+            named, first = split_head(head)
+            name, what = named or (head, "")
+        described = _blocks([*filter(None, [first]), *dedent(rest)], depth + 1)
         found += _entry(prefix + inline(name.strip().rstrip(":")), inline(what.strip()), described)
     return found
 
@@ -297,28 +290,17 @@ def _entry(name: str, what: str, blocks: list[str]) -> list[str]:
     """Returns the blocks of one entry, its first paragraph on one line with its name."""
     what = what.strip("`") if what.count("`") == 2 else what
     head = f"{name} ({what})" if what and len(what) <= _LONGEST_TYPE else name
-    if not blocks:
-        return [head]
-    return [f"{head}: {blocks[0]}", *blocks[1:]] if not _apart(blocks[0]) else [f"{head}:", *blocks]
+    return _led(head, blocks) if blocks else [head]
 
 
 def _see_also(body: Sequence[str]) -> list[str]:
     """Returns one line with the names of what is related; what it does is said where it is
     described itself.
     """
-    names: list[str] = []
-    for line in body:
-        if line[:1].strip():
-            head = (
-                re.split(r"(?<!:) ?:(?: |$)", line[:300], maxsplit=1)[0]
-                if not line.startswith(":")
-                else line[:300]
-            )
-            names += [
-                shown
-                for one in head.split(",")
-                if (shown := inline(one).strip().strip("`").rstrip(" :."))
-            ]
+    heads = [line[:300] for line in body if line[:1].strip()]
+    heads = [line if line[0] == ":" else _TOLD.split(line, maxsplit=1)[0] for line in heads]
+    shown = [inline(one).strip().strip("`").rstrip(" :.") for one in ",".join(heads).split(",")]
+    names = list(filter(None, shown))
     if any(" " in name for name in names):
         return [f"See also: {text}"] if (text := inline(" ".join(" ".join(body).split()))) else []
     return [f"See also: {', '.join(names[:_MOST_NAMES])}."] if names else []
@@ -327,54 +309,25 @@ def _see_also(body: Sequence[str]) -> list[str]:
 def _directive(text: str, body: Sequence[str], depth: int) -> list[str]:
     """Returns what a directive shows."""
     if note := _FOOTNOTE.match(text):
-        return [
-            f"[{note[1]}] {inline(' '.join([note[2], *(line.strip() for line in body)]).strip())}"
-        ]
+        said = " ".join([note[2], *(line.strip() for line in body)]).strip()
+        return [f"[{note[1]}] {inline(said)}"]
     named = _NAMED.match(text)
-    if not named:
-        return []  # a comment or a target
-    kind, argument = named[1].rpartition(":")[2].lower(), named[2].strip()
-    rest = dedent(body)
-    while rest and _OPTION.match(rest[0]):
-        rest = rest[1:]
-    if kind in _DROPPED:
-        return []
+    kind = named[1].rpartition(":")[2].lower() if named else ""
+    if not named or kind in _DROPPED:
+        return []  # a comment, a target, a picture
+    argument = named[2].strip()
+    rest = list(dropwhile(_OPTION.match, dedent(body)))
     if kind in _CODE_DIRECTIVES:
         return code([argument, *rest] if kind == "math" else rest)
     if depth >= _DEEPEST:
         return code(rest)
     if kind in _WORDED:
         version, _, said = argument.partition(" ")
-        blocks = _blocks([said, *rest] if said else rest, depth + 1)
-        head = f"{_WORDED[kind]} {version.rstrip(':.')}".strip()
-        return (
-            [f"{head}: {blocks[0]}", *blocks[1:]]
-            if blocks and not _apart(blocks[0])
-            else [f"{head}.", *blocks]
-        )
-    blocks = _blocks([argument, *rest] if argument else rest, depth + 1)
-    if (
-        kind
-        in (
-            "note",
-            "warning",
-            "caution",
-            "important",
-            "tip",
-            "hint",
-            "danger",
-            "attention",
-            "seealso",
-        )
-        and blocks
-    ):
-        word = "See also" if kind == "seealso" else kind.capitalize()
-        return (
-            [f"{word}: {blocks[0]}", *blocks[1:]]
-            if not _apart(blocks[0])
-            else [f"{word}:", *blocks]
-        )
-    return blocks
+        blocks = _blocks([*filter(None, [said]), *rest], depth + 1)
+        return _led(f"{_WORDED[kind]} {version.rstrip(':.')}".strip(), blocks, ".")
+    blocks = _blocks([*filter(None, [argument]), *rest], depth + 1)
+    word = "See also" if kind == "seealso" else kind.capitalize()
+    return _led(word, blocks) if kind in _NOTES and blocks else blocks
 
 
 def _fields(lines: Sequence[str], at: int) -> tuple[int, list[str]]:
@@ -383,39 +336,31 @@ def _fields(lines: Sequence[str], at: int) -> tuple[int, list[str]]:
     """
     entries: list[tuple[str, str, str]] = []
     while at < len(lines) and (match := _FIELD.match(lines[at].lstrip())):
-        indent = len(lines[at]) - len(lines[at].lstrip())
-        end = region_end(lines, at + 1, indent + 1)
-        said = " ".join(
-            [
-                lines[at].lstrip()[match.end() :].strip(),
-                *(line.strip() for line in lines[at + 1 : end]),
-            ]
-        )
+        end = region_end(lines, at + 1, indent_of(lines[at]) + 1)
+        said = " ".join([lines[at].lstrip()[match.end() :], *lines[at + 1 : end]])
         entries.append((match[1].lower(), match[2].strip(), inline(" ".join(said.split()))))
         at = end
     types = {name: said for kind, name, said in entries if kind in ("type", "rtype", "vartype")}
     found: list[str] = []
     headed = False
+    returned = any(kind in ("return", "returns") for kind, _, _ in entries)
     for kind, name, said in entries:
-        blocks = [said] if said else []
         what, _, own = name.rpartition(" ")
+        head, told = f"{kind.capitalize()} {inline(name)}".strip(), ""
         if kind in _PARAMETERS | _ATTRIBUTES:
             found += [] if headed or kind in _ATTRIBUTES else ["Parameters"]
             headed = headed or kind in _PARAMETERS
-            found += _entry(own.replace("\\", ""), inline(what or types.get(own, "")), blocks)
+            head, told = own.replace("\\", ""), inline(what or types.get(own, ""))
         elif kind in ("return", "returns"):
-            found += _entry(
-                "Returns"
-                + (f" {types['']}" if types.get("") and len(types[""]) <= _LONGEST_TYPE else ""),
-                "",
-                blocks,
-            )
+            known = types.get("", "")
+            head = f"Returns {known}".strip() if len(known) <= _LONGEST_TYPE else "Returns"
         elif kind in _RAISES:
-            found += _entry(f"Raises {inline(name)}".strip(), "", blocks)
-        elif kind == "rtype" and not any(other in ("return", "returns") for other, _, _ in entries):
-            found += _entry("Returns", "", blocks)
-        elif kind not in ("type", "rtype", "vartype", "meta"):
-            found += _entry(f"{kind.capitalize()} {inline(name)}".strip(), "", blocks)
+            head = f"Raises {inline(name)}".strip()
+        elif kind == "rtype" and not returned:
+            head = "Returns"
+        elif kind in ("type", "rtype", "vartype", "meta"):
+            continue
+        found += _entry(head, told, [said] if said else [])
     return at, found
 
 
@@ -431,24 +376,15 @@ def _list(lines: Sequence[str], at: int, depth: int) -> tuple[int, list[str]]:
             end += 1
         end = region_end(lines, end, 1)
         body = [lines[at][match.end() :], *dedent(lines[at + 1 : end], lazy=True)]
-        blocks = (
-            _blocks(body, depth + 1) if depth < _DEEPEST else [" ".join(" ".join(body).split())]
-        )
+        first, *rest = _blocks(body, depth + 1) or [""]
         mark = match[0].strip()
-        first, *rest = blocks or [""]
-        shown.append(
-            f"{mark if mark[-1] in '.)' and mark != '#.' else '-'} {first}"
-            if not FENCE.match(first)
-            else first
-        )
-        shown += [
-            f"\n{block}\n" if FENCE.match(block) else "  " + block.replace("\n", "\n  ")
-            for block in rest
-        ]
+        mark = mark if mark[-1] in ".)" and mark != "#." else "-"
+        shown.append(first if FENCE.match(first) else f"{mark} {first}")
+        for block in rest:
+            inside = "  " + block.replace("\n", "\n  ")
+            shown.append(f"\n{block}\n" if FENCE.match(block) else inside)
         at = end
-        ahead = at
-        while ahead < len(lines) and not lines[ahead].strip():
-            ahead += 1
+        ahead = next((n for n in range(at, len(lines)) if lines[n].strip()), at)
         if ahead < len(lines) and BULLET.match(lines[ahead]):
             at = ahead
     return at, ["\n".join(shown).strip("\n")]
@@ -464,7 +400,7 @@ def _paragraph(lines: Sequence[str], at: int, depth: int) -> tuple[int, list[str
         and lines[end].strip()
         and not (lines[end][0] != " " and _starts(lines, end))
     ):
-        if end > at and lines[end].lstrip().startswith(">>>"):
+        if lines[end].lstrip().startswith(">>>"):
             break
         end += 1
     taken = lines[at:end]
@@ -474,12 +410,7 @@ def _paragraph(lines: Sequence[str], at: int, depth: int) -> tuple[int, list[str
             end = region_end(lines, at + 1, 1)
             blocks = _indented(lines[at + 1 : end], False, depth)
             term = inline(taken[0].strip()).rstrip(":")
-            apart = not blocks or _apart(blocks[0])
-            return (
-                end,
-                [f"{term}:", *blocks] if apart else [f"{term}: {blocks[0]}", *blocks[1:]],
-                False,
-            )
+            return end, _led(term, blocks), False
         if taken[0].endswith(":") and own > 1:
             return at + 1, [inline(taken[0].strip())], False
     if listed := rows(taken):

@@ -40,6 +40,11 @@ class Definition:
     aliases: dict[str, str] = field(default_factory=dict)
     parts: dict[str, str] = field(default_factory=dict)
 
+    def documented(self) -> list[tuple[str, Definition]]:
+        """Returns the public members that have a docstring, by name."""
+        members = self.members.items()
+        return [(name, one) for name, one in members if one.doc and not name.startswith("_")]
+
 
 @dataclass(slots=True)
 class Imported:
@@ -97,16 +102,12 @@ def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     module as well.
     """
     for node in body:
-        if isinstance(node, ast.If):
-            yield from _flat(node.body)
-            yield from _flat(node.orelse)
-        elif isinstance(node, ast.Try | ast.With):
-            yield from _flat(node.body)
-            for handler in getattr(node, "handlers", ()):
-                yield from _flat(handler.body)
-            yield from _flat(getattr(node, "orelse", []))
-        else:
+        if not isinstance(node, ast.If | ast.Try | ast.With):
             yield node
+            continue
+        handled = [handler.body for handler in getattr(node, "handlers", ())]
+        for inner in (node.body, *handled, getattr(node, "orelse", [])):
+            yield from _flat(inner)
 
 
 def _take(module: Module, node: ast.stmt) -> None:
@@ -270,24 +271,20 @@ def _literal(node: ast.expr) -> bool:
 
 def _newdocs(call: ast.Call) -> list[tuple[str, str, str]]:
     """Returns the docstrings of a call as ``add_newdoc("numpy", "ndarray", ("sort", "..."))``."""
-    found: list[tuple[str, str, str]] = []
     match call.args[:3]:
-        case [
-            ast.Constant(value=str(place)),
-            ast.Constant(value=str(name)),
-            ast.Constant(value=str(doc)),
-        ]:
-            found.append((place, name, inspect.cleandoc(doc)))
-        case [
-            ast.Constant(value=str(place)),
-            ast.Constant(value=str(name)),
-            ast.Tuple() | ast.List() as value,
-        ]:
-            pairs = [value] if isinstance(value, ast.Tuple) else value.elts
-            for pair in pairs:
-                if isinstance(pair, ast.Tuple) and len(texts := _strings(pair)) == 2:
-                    found.append((place, f"{name}.{texts[0]}", inspect.cleandoc(texts[1])))
+        case [ast.Constant(value=str(place)), ast.Constant(value=str(name)), value]:
+            match value:
+                case ast.Constant(value=str(doc)):
+                    return [(place, name, inspect.cleandoc(doc))]
+                case ast.Tuple():
+                    pairs: list[ast.expr] = [value]
+                case ast.List():
+                    pairs = [pair for pair in value.elts if isinstance(pair, ast.Tuple)]
+                case _:
+                    return []
+            texts = [text for pair in pairs if len(text := _strings(pair)) == 2]
+            return [(place, f"{name}.{what}", inspect.cleandoc(doc)) for what, doc in texts]
         case [ast.Attribute() as target, ast.Constant(value=str(doc))]:
             place, _, name = _dotted(target).rpartition(".")
-            found.append((place, name, inspect.cleandoc(doc)))
-    return found
+            return [(place, name, inspect.cleandoc(doc))]
+    return []

@@ -8,7 +8,7 @@ name is private. What a private base class gives to a public class carries the p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .modules import Definition, Imported, Module
 
@@ -33,7 +33,6 @@ class NamedDefinition:
     public: str
     definition: Definition
     exported: bool
-    also: list[str] = field(default_factory=list)
 
 
 class Names:
@@ -72,14 +71,9 @@ class Names:
         for name in self.public:
             module = self.module(name)
             for own, value in module.names.items() if module else ():
-                if (
-                    isinstance(value, Definition)
-                    and not own.startswith("_")
-                    and (name, own) not in named
-                ):
-                    named[name, own] = NamedDefinition(
-                        name, own, f"{name}.{own}", value, "." not in name
-                    )
+                if isinstance(value, Definition) and not own.startswith("_"):
+                    item = NamedDefinition(name, own, f"{name}.{own}", value, "." not in name)
+                    named.setdefault((name, own), item)
         return sorted(named.values(), key=lambda item: (item.public.count("."), item.public))
 
     def members(
@@ -92,37 +86,20 @@ class Names:
             item: The class.
             public: (module, qualified name) of all public classes; what they define is theirs.
         """
-        seen: dict[str, None] = {}
-        bare: dict[str, tuple[str, str]] = {}
-        for module, qualname, definition in self._line(item.module, item.qualname, item.definition):
-            foreign = (module, qualname) != (item.module, item.qualname) and (
-                module,
-                qualname,
-            ) in public
-            for name, member in definition.members.items():
-                if name in seen or name.startswith("_"):
-                    continue
-                if not member.doc:
-                    bare.setdefault(name, (module, qualname))
-                    continue
-                seen[name] = None
-                if not foreign:
+        own = (item.module, item.qualname)
+        seen: set[str] = set()
+        for module, qualname, definition in self._line(*own, item.definition):
+            foreign = (module, qualname) != own and (module, qualname) in public
+            for name, member in definition.documented():
+                if name not in seen and not foreign:
                     yield module, f"{qualname}.{name}", name, member
-            if foreign:
-                continue
-            for name, other in definition.parts.items():
-                part = self.find(module, other)
-                if part and name not in seen:
-                    seen[name] = None
-                    for inner_module, inner_name, inner in self._line(*part):
-                        for method, member in inner.members.items():
-                            if member.doc and not method.startswith("_"):
-                                yield (
-                                    inner_module,
-                                    f"{inner_name}.{method}",
-                                    f"{name}.{method}",
-                                    member,
-                                )
+                seen.add(name)
+            for name, other in definition.parts.items() if not foreign else ():
+                part = self.find(module, other) if name not in seen else None
+                for inner_module, inner_name, inner in self._line(*part) if part else ():
+                    seen.add(name)
+                    for method, member in inner.documented():
+                        yield inner_module, f"{inner_name}.{method}", f"{name}.{method}", member
 
     def exported_names(self, package: str) -> set[str]:
         """Returns the names that a package offers, whether or not it can be seen where they come
@@ -151,14 +128,9 @@ class Names:
                 continue
             for name in self._offered(module):
                 found = None if name.startswith("_") else self.find(package, name)
-                if found is None:
-                    continue
-                key = found[:2]
-                public = f"{package}.{name}"
-                if key not in named:
-                    named[key] = NamedDefinition(*key, public, found[2], True)
-                elif len(named[key].also) < 5:
-                    named[key].also.append(public)
+                if found is not None:
+                    item = NamedDefinition(*found[:2], f"{package}.{name}", found[2], True)
+                    named.setdefault(found[:2], item)
         return named
 
     def _offered(self, module: Module) -> list[str]:
@@ -214,17 +186,16 @@ class Names:
                 continue
             seen.add((module, qualname))
             yield module, qualname, definition
-            bases = []
-            for base in definition.bases:
-                first, _, rest = base.partition(".")
-                found = self.find(module, base) if not rest else self._through(module, first, rest)
-                bases += [found] if found and found[2].kind == "class" else []
-            waiting = bases + waiting
+            bases = [self._base(module, base) for base in definition.bases]
+            waiting = [base for base in bases if base and base[2].kind == "class"] + waiting
 
-    def _through(self, module: str, first: str, rest: str) -> tuple[str, str, Definition] | None:
-        """Follows ``indexing.IndexingMixin``: a name of a module that is imported under a name of
-        this one.
+    def _base(self, module: str, base: str) -> tuple[str, str, Definition] | None:
+        """Follows the name of a base, or ``indexing.IndexingMixin``: a name of a module that is
+        imported under a name of this one.
         """
+        first, _, rest = base.partition(".")
+        if not rest:
+            return self.find(module, base)
         read = self.module(module)
         value = read.names.get(first) if read else None
         if not isinstance(value, Imported) or "." in rest:

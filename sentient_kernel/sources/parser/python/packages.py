@@ -14,7 +14,7 @@ from typing import Any
 from sentient_kernel.sources.parser.common import Unreadable, clean, one_line
 
 from .docstrings import described, render, short_name
-from .modules import Definition, Module, read_module
+from .modules import Module, read_module
 from .naming import NamedDefinition, Names, left_out
 
 _SHORTEST = 40
@@ -38,7 +38,7 @@ def read_distribution(request: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         ``licence`` and ``documents``: each with ``place`` (file and qualified name), ``title``,
-        ``text``, ``kind``, ``exported`` and ``also``.
+        ``text``, ``kind`` and ``exported``.
     """
     gc.disable()  # syntax trees hold no circles, and looking for some takes a quarter of the time
     licence, documents = _readme(request)
@@ -61,7 +61,7 @@ def read_distribution(request: dict[str, Any]) -> dict[str, Any]:
     names = Names(files, load)
     writer = _Writer(names, {name: path for name, (_, path, _) in files.items()})
     documents += writer.documents()
-    documents += writer.newdocs(names)
+    documents += writer.newdocs()
     if request.get("topics"):
         documents += _topics(request["topics"], "pydoc_data/topics.py")
     return {
@@ -89,26 +89,18 @@ class _Writer:
             if item.definition.kind == "class":
                 self._class(item, public)
             else:
-                self._single(
-                    item.module,
-                    item.qualname,
-                    item.public,
-                    item.definition,
-                    item,
-                    item.public.rpartition(".")[0],
-                )
+                parent = self._small.setdefault(item.public.rpartition(".")[0], [])
+                self._single(item, parent)
         for name in self._names.public:
             module = self._names.module(name)
-            doc = module.doc if module else ""
-            small = self._small.pop(name, [])
-            if module and (len(doc) >= _SHORTEST or small):
-                text = _joined(described(name, "", doc), small)
-                self._add(
-                    self._paths[name], name, text, "module", module.package or "." not in name, []
-                )
+            small = self._small.get(name, [])
+            if module and (len(module.doc) >= _SHORTEST or small):
+                text = _joined(described(name, "", module.doc), small)
+                exported = module.package or "." not in name
+                self._add(self._paths[name], name, text, "module", exported)
         return list(self._taken.values())
 
-    def newdocs(self, names: Names) -> list[dict[str, Any]]:
+    def newdocs(self) -> list[dict[str, Any]]:
         """Returns the documents of things written in C whose docstrings stand in a module of their
         own.
         """
@@ -116,34 +108,29 @@ class _Writer:
         for name in sorted(self._paths):
             if not re.search(r"_add_newdocs?|_docs$", name):
                 continue
-            module = names.module(name)
+            module = self._names.module(name)
             for place, what, doc in module.newdocs if module else ():
-                top = place.partition(".")[0]
                 first = what.partition(".")[0]
-                shown = (
-                    place
-                    if place in self._paths
-                    and first in names.exported_names(place)
-                    and "._" not in place
-                    else top
-                )
-                if len(doc) >= _SHORTEST and first in names.exported_names(shown):
+                here = place in self._paths and "._" not in place
+                here = here and first in self._names.exported_names(place)
+                shown = place if here else place.partition(".")[0]
+                if len(doc) >= _SHORTEST and first in self._names.exported_names(shown):
                     title = f"{shown}.{what}"
                     text = described(short_name(title), "", doc)
-                    found.setdefault(
-                        title,
-                        _document(f"{self._paths[name]}#{what}", title, text, "function", True, []),
-                    )
+                    at = f"{self._paths[name]}#{what}"
+                    found.setdefault(title, _document(at, title, text, "function"))
         return list(found.values())
 
     def _class(self, item: NamedDefinition, public: set[tuple[str, str]]) -> None:
         """Makes the document of a class, and one for each of its methods that has much to say."""
         small: list[str] = []
         for module, qualname, name, member in self._names.members(item, public):
-            self._single(module, qualname, f"{item.public}.{name}", member, item, "", small)
+            public_name = f"{item.public}.{name}"
+            one = NamedDefinition(module, qualname, public_name, member, item.exported)
+            self._single(one, small)
         definition = item.definition
         start = definition.members.get("__init__")
-        doc = "\n\n".join(text for text in (definition.doc, start.doc if start else "") if text)
+        doc = _joined(definition.doc, [start.doc] if start else [])
         aliases = [
             f"{name} is another name of {other}."
             for name, other in definition.aliases.items()
@@ -151,56 +138,31 @@ class _Writer:
         ]
         if len(definition.signature) + len(doc) >= _SHORTEST or aliases or small:
             name = short_name(item.public)
-            text = _joined(
-                described(name, f"class {_called(name, definition.signature) or name}", doc),
-                [*aliases, *small],
-            )
-            self._add(
-                f"{self._paths[item.module]}#{item.qualname}",
-                item.public,
-                text,
-                "class",
-                item.exported,
-                item.also,
-            )
+            head = f"class {_called(name, definition.signature) or name}"
+            text = _joined(described(name, head, doc), [*aliases, *small])
+            place = f"{self._paths[item.module]}#{item.qualname}"
+            self._add(place, item.public, text, "class", item.exported)
 
-    def _single(
-        self,
-        module: str,
-        qualname: str,
-        public: str,
-        definition: Definition,
-        item: NamedDefinition,
-        parent: str,
-        small: list[str] | None = None,
-    ) -> None:
-        """Makes the document of a function or method, or keeps it for the document of its class or
-        module.
+    def _single(self, item: NamedDefinition, small: list[str]) -> None:
+        """Makes the document of a function or method, or adds to what its class or module says of
+        small ones. What is known already, since another class inherits it, is passed over.
         """
-        if len(definition.doc) < _SHORTEST:
+        definition = item.definition
+        place = f"{self._paths[item.module]}#{item.qualname}"
+        if len(definition.doc) < _SHORTEST or place in self._taken:
             return
-        place = f"{self._paths[module]}#{qualname}"
-        also = item.also if small is None else []
-        if len(definition.doc) >= _OWN_DOCUMENT or place in self._taken:
-            name = short_name(public)
-            text = described(name, _called(name, definition.signature), definition.doc)
-            self._add(place, public, text, definition.kind, item.exported, also)
-        elif small is not None:
-            small.append(_short(public, definition))
-        else:
-            self._small.setdefault(parent, []).append(_short(public, definition))
+        name = short_name(item.public)
+        call = _called(name, definition.signature)
+        if len(definition.doc) >= _OWN_DOCUMENT:
+            text = described(name, call, definition.doc)
+            self._add(place, item.public, text, definition.kind, item.exported)
+            return
+        call = call.removeprefix("async ").partition(" -> ")[0]
+        shown = call if len(call) <= _LONGEST_CALL else f"{name}()"
+        small.append(described(shown or name, "", definition.doc))
 
-    def _add(
-        self, place: str, public: str, text: str, kind: str, exported: bool, also: list[str]
-    ) -> None:
-        """Keeps a document; what is known already, since another class inherits it, only gets a
-        further name.
-        """
-        if known := self._taken.get(place):
-            if public != known["title"] and len(known["also"]) < 5:
-                known["also"].append(public)
-            return
-        self._taken[place] = _document(place, public, text, kind, exported, also)
+    def _add(self, place: str, title: str, text: str, kind: str, exported: bool) -> None:
+        self._taken.setdefault(place, _document(place, title, text, kind, exported))
 
 
 def _prominence(item: NamedDefinition) -> tuple[bool, int, str]:
@@ -211,16 +173,10 @@ def _prominence(item: NamedDefinition) -> tuple[bool, int, str]:
 
 
 def _document(
-    place: str, title: str, text: str, kind: str, exported: bool, also: list[str]
+    place: str, title: str, text: str, kind: str, exported: bool = True
 ) -> dict[str, Any]:
-    return {
-        "place": place,
-        "title": title,
-        "text": clean(text).strip(),
-        "kind": kind,
-        "exported": exported,
-        "also": list(also),
-    }
+    text = clean(text).strip()
+    return {"place": place, "title": title, "text": text, "kind": kind, "exported": exported}
 
 
 def _called(name: str, signature: str) -> str:
@@ -230,16 +186,6 @@ def _called(name: str, signature: str) -> str:
     head, mark, rest = signature.partition("(")
     start = "async " if head.startswith("async ") else ""
     return f"{start}{name}({rest}" if mark else ""
-
-
-def _short(public: str, definition: Definition) -> str:
-    """Returns what a class or module says of one of its own that has no document:
-    ``Hive.harvest(frames): Takes ...``.
-    """
-    name = short_name(public)
-    call = _called(name, definition.signature).removeprefix("async ").partition(" -> ")[0]
-    shown = call if len(call) <= _LONGEST_CALL else f"{name}()"
-    return described(shown or name, "", definition.doc)
 
 
 def _joined(doc: str, small: list[str]) -> str:
@@ -297,35 +243,31 @@ def _readme(request: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     """Returns the licence of a distribution, and its description as a document."""
     if not request["metadata"]:
         text = f"{request['name']} {request['version']}: {request['summary']}"
-        return request["licence"], [_document("README", request["name"], text, "readme", True, [])]
+        return request["licence"], [_document("README", request["name"], text, "readme")]
     try:
         with open(request["metadata"], "rb") as file:
             message = message_from_bytes(file.read(_LONGEST_SOURCE))
     except OSError as error:
         raise Unreadable(f"has no readable METADATA ({error.strerror})") from None
-    body = message.get_payload(decode=True) or b""
+    body = message.get_payload(decode=True)
     description = body.decode("utf-8", "replace") if isinstance(body, bytes) else ""
-    if not description.strip():
-        description = "\n".join(
-            line[8:] if line.startswith(" " * 8) else line
-            for line in str(message.get("Description", "")).splitlines()
-        )
-    summary = one_line(str(message.get("Summary", "")), 400)
+    if not description.strip():  # as old metadata have it
+        lines = str(message.get("Description", "")).splitlines()
+        description = "\n".join(line.removeprefix(" " * 8) for line in lines)
     description = _undecorated(description)
     if "rst" in str(message.get("Description-Content-Type", "")):
         description = render(description)
+    summary = one_line(str(message.get("Summary", "")), 400)
     text = f"{request['name']} {request['version']}: {summary}\n\n{description}"
-    licence = one_line(str(message.get("License-Expression") or message.get("License") or ""), 60)
-    if not licence:
-        marks = [
-            str(mark).rpartition(":: ")[2]
-            for mark in message.get_all("Classifier", [])
-            if str(mark).startswith("License ::")
-        ]
-        licence = ", ".join(marks)
+    marks = [
+        str(mark).rpartition(":: ")[2]
+        for mark in message.get_all("Classifier", [])
+        if str(mark).startswith("License ::")
+    ]
+    said = one_line(str(message.get("License-Expression") or message.get("License") or ""), 60)
     # there is always this one document: it says that the distribution was read
     text = text.strip().ljust(_SHORTEST, ".")
-    return licence, [_document("README", request["name"], text, "readme", True, [])]
+    return said or ", ".join(marks), [_document("README", request["name"], text, "readme")]
 
 
 def _undecorated(text: str) -> str:
@@ -346,17 +288,10 @@ def _topics(path: str, place: str) -> Iterator[dict[str, Any]]:
             tree = ast.parse(file.read(_LONGEST_SOURCE))
     except (OSError, SyntaxError):
         return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values, strict=True):
-                match key, value:
-                    case ast.Constant(value=str(topic)), ast.Constant(value=str(text)):
-                        title = one_line(text.lstrip("\n").split("\n", 1)[0].strip(' "*')) or topic
-                        yield _document(
-                            f"{place}#{topic}",
-                            f"Python language reference: {title}",
-                            render(text),
-                            "reference",
-                            True,
-                            [],
-                        )
+    dicts = [node for node in ast.walk(tree) if isinstance(node, ast.Dict)]
+    for key, value in [pair for one in dicts for pair in zip(one.keys, one.values, strict=True)]:
+        match key, value:
+            case ast.Constant(value=str(topic)), ast.Constant(value=str(text)):
+                said = one_line(text.lstrip("\n").split("\n", 1)[0].strip(' "*')) or topic
+                title = f"Python language reference: {said}"
+                yield _document(f"{place}#{topic}", title, render(text), "reference")
