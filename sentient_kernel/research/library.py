@@ -51,20 +51,9 @@ class Library:
         index: The index's file; it can be rebuilt from the sources.
         blobs: Where snapshots of cited documents are kept for good.
         settings: For the sources.
-        fetcher: Asks other machines; by default one is made when first needed.
-        cache: What the outside world answered; by default ``cache.db`` beside the index. One that
-            is given is not closed here.
     """
 
-    def __init__(
-        self,
-        index: Path,
-        blobs: Blobs,
-        settings: Settings,
-        *,
-        fetcher: Fetcher | None = None,
-        cache: Cache | None = None,
-    ) -> None:
+    def __init__(self, index: Path, blobs: Blobs, settings: Settings) -> None:
         self._path = index
         self._blobs = blobs
         self._settings = settings
@@ -74,10 +63,8 @@ class Library:
         self._open: dict[tuple[str, ...], Source] = {}
         self._lock = threading.RLock()
         self._closed = False
-        self._fetcher = fetcher
-        self._given_fetcher = fetcher
-        self._cache = cache
-        self._given_cache = cache
+        self._fetcher: Fetcher | None = None
+        self._cache: Cache | None = None
         self._outside: Outside | None = None
 
     @property
@@ -92,7 +79,7 @@ class Library:
 
     @property
     def cache(self) -> Cache:
-        """What the outside world answered."""
+        """What the outside world answered: ``cache.db`` beside the index."""
         with self._lock:
             if self._cache is None:
                 from sentient_kernel.cache import Cache
@@ -118,7 +105,7 @@ class Library:
             if self._outside is None:
                 from sentient_kernel.sources.web.fetch import Outside
 
-                self._outside = Outside(self._settings, self.cache, self._given_fetcher)
+                self._outside = Outside(self._settings, self.cache)
             return self._outside
 
     @property
@@ -216,36 +203,29 @@ class Library:
         """
         name, spec, shown = ref
         with self._lock:
-            found = self._open.get(tuple(ref))
-            if found is None and spec.startswith("source:"):
+            if (known := self._open.get(tuple(ref))) is not None:
+                return known
+            if spec.startswith("source:"):
                 raise NotFound(
                     f"The source {name!r} is an object that was not added to this workbench.",
                     hint="Add it with wb.add(...), then resume the run.",
                 )
-            if (
-                found is None
-                and "…" in spec
-                and _kind(spec) == "page"
-                and spec not in self._addresses
-            ):
+            if "…" in spec and _kind(spec) == "page" and spec not in self._addresses:
                 raise NotFound(
                     f"The address of the source {name!r} held a secret, which is not kept.",
                     hint="Add it again with wb.add(...), then resume the run.",
                 )
-            if found is None:
-                from sentient_kernel.sources.opening import open_source
+            from sentient_kernel.sources.opening import open_source
 
-                where = self._addresses.get(spec, spec)
-                found = open_source(
-                    where,
-                    self.index,
-                    settings=self._settings,
-                    name=name,
-                    shown=shown,
-                    outside=lambda: self.outside,
-                )
-                self._open[tuple(ref)] = found
-            return found
+            opened = self._open[tuple(ref)] = open_source(
+                self._addresses.get(spec, spec),
+                self.index,
+                settings=self._settings,
+                name=name,
+                shown=shown,
+                outside=lambda: self.outside,
+            )
+            return opened
 
     async def refresh(self, ref: Sequence[str], progress: Progress | None = None) -> Health:
         """Reads what is new in a source."""
@@ -363,7 +343,7 @@ class Library:
         if self._outside is not None:
             # it waits for loops to turn, this one too
             await asyncio.to_thread(self._outside.hang_up)
-        if self._fetcher is not None and self._fetcher is not self._given_fetcher:
+        if self._fetcher is not None:
             fetcher, self._fetcher = self._fetcher, None
             await fetcher.aclose()
 
@@ -371,16 +351,10 @@ class Library:
         """Closes the index, the cache, and the way to other machines."""
         with self._lock:
             self._closed = True
-            outside, self._outside = self._outside, None
-        if outside is not None:
-            outside.close()
-        with self._lock:
-            if self._index is not None:
-                self._index.close()
-                self._index = None
-            if self._cache is not None and self._cache is not self._given_cache:
-                self._cache.close()
-            self._cache = None
+        # not under the lock, which threads of the sources may want
+        for part in (self._outside, self._index, self._cache):
+            if part is not None:
+                part.close()
 
 
 def _kind(spec: str) -> Literal["place", "page", "packages", "service", "object", "plugin"]:
