@@ -5,9 +5,9 @@ where an embedder is set.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from sentient_kernel.cache import Key
 from sentient_kernel.engine import Context, fixed_name
@@ -26,6 +26,7 @@ EMBEDDING_TTL = 30 * 86_400.0
 """Seconds for which an embedder's answer to the very same texts is served again."""
 
 
+@dataclass(slots=True, eq=False)
 class Checking:
     """Checks the sentences of one research.
 
@@ -35,10 +36,9 @@ class Checking:
         models: Opens the embedder.
     """
 
-    def __init__(self, ctx: Context, library: Library, models: ModelRegistry) -> None:
-        self._ctx = ctx
-        self._library = library
-        self._models = models
+    ctx: Context
+    library: Library
+    models: ModelRegistry
 
     @fixed_name("research:verify")
     def verify(
@@ -54,23 +54,16 @@ class Checking:
             judged: By sentence the words of its quotes by which a model takes it for supported.
             near: By sentence its similarity to its quotes, as an embedder sees it.
         """
-        stored = cache(self._stored)
 
-        def text_of(document: DocumentId) -> str | None:
-            found = stored(document)
-            return found.text if found else None
+        @cache
+        def stored(document: DocumentId) -> Document:
+            try:
+                return self.library.document(document)
+            except NotFound:  # no quote stands in an empty text
+                return Document(title="", uri="", text="")
 
-        def meta_of(document: DocumentId) -> Mapping[str, Any]:
-            found = stored(document)
-            return found.meta if found else {}
-
-        return check_report(draft, text_of, judged or {}, near or {}).described(meta_of)
-
-    def _stored(self, document: DocumentId) -> Document | None:
-        try:
-            return self._library.document(document)
-        except NotFound:
-            return None
+        checked = check_report(draft, lambda one: stored(one).text, judged or {}, near or {})
+        return checked.described(lambda one: stored(one).meta)
 
     async def similarity(
         self,
@@ -103,12 +96,12 @@ class Checking:
             texts = [*quotes, *cited]
 
             async def embed() -> bytes:
-                vectors = await self._models.embedder(name).embed(texts)
+                vectors = await self.models.embedder(name).embed(texts)
                 return json.dumps([[round(x, 6) for x in vector] for vector in vectors]).encode()
 
             key = Key("model", {"embedder": name, "texts": texts})
             vectors = json.loads(
-                (await self._library.cache.call(key, embed, ttl=EMBEDDING_TTL)).data
+                (await self.library.cache.call(key, embed, ttl=EMBEDDING_TTL)).data
             )
             others, of = vectors[: len(quotes)], vectors[len(quotes) :]
             return {
@@ -118,10 +111,10 @@ class Checking:
 
         quotes = [one.quote for one in evidence]
         try:
-            found: dict[str, float] = await self._ctx.step(
+            found: dict[str, float] = await self.ctx.step(
                 compare, embedder, quotes, cited, title="compare meanings"
             )
+            return found
         except StepFailed as error:
             notes.append(f"The embedder did not help to check sentences: {error.message}")
             return {}
-        return found

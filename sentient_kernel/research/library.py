@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic_core import to_json
 
 from sentient_kernel.documents import is_document_id
+from sentient_kernel.engine import fixed_name
 from sentient_kernel.errors import NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId
 from sentient_kernel.redaction import hold_address, redactor, without_credentials
@@ -234,19 +235,35 @@ class Library:
     async def search(self, ref: Sequence[str], query: str, k: int) -> tuple[list[Passage], Health]:
         """Returns the passages of one source that fit, and how the source is doing; both under the
         name it goes by here.
+
+        A source may be anybody's object: a passage is cut to what one may be, and one that holds a
+        known secret is left out.
         """
-        source = self.source(ref)
-        passages, own = await source.search(query, k=k), self.owns(ref)
-        found = _kind(ref[1]) == "service"  # only these speak for others
-        named = [
-            replace(one, source=ref[0], own=own or one.own, origin=one.origin if found else "")
-            for one in passages
-        ]
-        kept, refused = _without_secrets(named)
+        source, own, kept = self.source(ref), self.owns(ref), list[Passage]()
+        refused = dict[tuple[str, str], None]()
+        for one in await source.search(query, k=k):
+            # Altered, a passage would not stand in its document; as it is, it would reach the
+            # model, the journal and the report.
+            if held := redactor().held_in(to_json([one.title, one.uri, one.text])):
+                why = f"A passage that holds the secret {held[0]} is left out."
+                refused[redactor().text(one.uri), why] = None
+                continue
+            text = one.text[:LONGEST_PASSAGE]
+            kept.append(
+                replace(
+                    one,
+                    title=one.title if len(one.title) <= TITLE else one_line(one.title, TITLE),
+                    uri=one.uri if len(one.uri) <= ADDRESS else "",
+                    text=text,
+                    end=one.end if len(text) == len(one.text) else one.start + len(text),
+                    source=ref[0],
+                    own=own or one.own,
+                    # only services speak for others
+                    origin=one.origin if _kind(ref[1]) == "service" else "",
+                )
+            )
         health = _shortened(source.health, ref[0])
-        return [_cut(passage) for passage in kept], (
-            replace(health, refused=(*health.refused, *refused)) if refused else health
-        )
+        return kept, replace(health, refused=(*health.refused, *refused))
 
     def owns(self, ref: Sequence[str]) -> bool:
         """Tells whether a source holds a person's own documents.
@@ -296,14 +313,15 @@ class Library:
 
         return run_apart(ask())
 
-    def keep(self, documents: Sequence[DocumentId]) -> list[str]:
-        """Keeps snapshots of documents for good: citations point into them when the source has
-        changed. Returns those that are gone.
+    @fixed_name("research:keep")
+    def keep(self, document: str) -> bool:
+        """Keeps the snapshot of a document for good: citations point into it when the source has
+        changed. Returns False when it is gone; a step.
         """
-        found = {str(one): self._look_up(one) for one in documents}
-        for document in filter(None, found.values()):
-            self._blobs.take(BlobId(document.id), document.pieces())
-        return [one for one, document in found.items() if document is None]
+        found = self._look_up(DocumentId(document))
+        if found is not None:
+            self._blobs.take(BlobId(found.id), found.pieces())
+        return found is not None
 
     def document(self, document: DocumentId) -> Document:
         """Returns a document as it stood when it was cited, or as the index has it now. Raises
@@ -390,39 +408,9 @@ def check_query(text: str) -> str:
     return text
 
 
-def _cut(passage: Passage) -> Passage:
-    """Returns a passage as long as it may be: a source may be anybody's object."""
-    text = passage.text[:LONGEST_PASSAGE]
-    return replace(
-        passage,
-        title=passage.title if len(passage.title) <= TITLE else one_line(passage.title, TITLE),
-        uri=passage.uri if len(passage.uri) <= ADDRESS else "",
-        text=text,
-        end=passage.end if len(text) == len(passage.text) else passage.start + len(text),
-    )
-
-
 def _shortened(health: Health, source: str) -> Health:
     refused = tuple((uri[:ADDRESS], why[:FIELD]) for uri, why in health.refused)
     return replace(health, source=source, reason=health.reason[:FIELD], refused=refused)
-
-
-def _without_secrets(passages: Sequence[Passage]) -> tuple[list[Passage], list[tuple[str, str]]]:
-    """Returns the passages that hold no known secret, and of the others where they are and why they
-    are left out.
-
-    Altered, a passage would not stand in its document; as it is, it would reach the model, the
-    journal and the report.
-    """
-    known, kept, refused = redactor(), list[Passage](), dict[tuple[str, str], None]()
-    for passage in passages:
-        if (found := known.held_in(to_json([passage.title, passage.uri, passage.text]))) is None:
-            kept.append(passage)
-        else:
-            refused[
-                known.text(passage.uri), f"A passage that holds the secret {found[0]} is left out."
-            ] = None
-    return kept, list(refused)
 
 
 def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:

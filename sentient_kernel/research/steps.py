@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from operator import attrgetter
 from typing import Any
 
 from sentient_kernel.engine import fixed_name
@@ -25,14 +24,10 @@ __all__ = [
     "by_part",
     "made_with",
     "make_plan",
-    "merged",
     "pick_evidence",
     "pick_quotes",
     "write_report",
 ]
-
-_READERS = ("trafilatura", "pypdfium2")
-_ASKS = "pydantic-ai-slim"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,15 +88,12 @@ def made_with(model: str, documents: list[str]) -> dict[str, Any]:
     """
     from sentient_kernel import __version__
 
-    others = [f"python {platform.python_version()}"]
-    others += [
-        f"{name} {version}" for name, version in _installed().items() if model or name in _READERS
-    ]
-    prompts = ""
+    names, prompts = ["trafilatura", "pypdfium2"], ""
     if model:
         from sentient_kernel.research.prompts import digest
 
-        prompts = digest()
+        names, prompts = [*names, "pydantic-ai-slim"], digest()
+    others = filter(None, (f"python {platform.python_version()}", *map(_versioned, names)))
     return {
         "sentient_kernel": f"{__version__} ({', '.join(others)})",
         "model": model,
@@ -111,21 +103,14 @@ def made_with(model: str, documents: list[str]) -> dict[str, Any]:
 
 
 @cache
-def _installed() -> dict[str, str]:
-    """Returns the versions of what reads pages and asks models, where it is installed.
-
-    From the names of folders: importlib.metadata would read whole files for it, which takes longer
-        than a search.
+def _versioned(name: str) -> str:
+    """Returns the name and version of what reads pages or asks models; empty where it is not
+    installed.
     """
-    found = dict[str, str]()
-    for folder in sys.path:
-        if folder.endswith("-packages"):
-            with suppress(OSError):
-                for entry in os.listdir(folder):
-                    name, _, version = entry.removesuffix(".dist-info").partition("-")
-                    if entry.endswith(".dist-info"):
-                        found.setdefault(name.lower().replace("_", "-"), version)
-    return {name: found[name] for name in (*_READERS, _ASKS) if name in found}
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        return ""
 
 
 def by_part(found: Sequence[SearchResult]) -> dict[int, list[Passage]]:
@@ -134,21 +119,5 @@ def by_part(found: Sequence[SearchResult]) -> dict[int, list[Passage]]:
     for one in found:
         passages.setdefault(one.part, []).extend(one.passages)
     for group in passages.values():
-        group.sort(key=lambda passage: -passage.score)
+        group.sort(key=attrgetter("score"), reverse=True)
     return passages
-
-
-def merged(healths: Sequence[Health], found: Sequence[SearchResult]) -> list[Health]:
-    """Returns how each source did over the whole run: what its refresh refused, and why its
-    searches came back empty.
-    """
-    whole = []
-    for health in healths:
-        searches = [one for one in found if one.source == health.source]
-        reason, refused = health.reason, dict.fromkeys(health.refused)
-        if all(not one.passages for one in searches):
-            reason = next(filter(None, [reason, *(one.health.reason for one in searches)]), "")
-        for one in searches:
-            refused |= dict.fromkeys(one.health.refused)
-        whole.append(replace(health, reason=reason, refused=tuple(refused)))
-    return whole

@@ -26,8 +26,9 @@ from sentient_kernel.research.assemble import (
     weak,
 )
 from sentient_kernel.research.checking import Checking
+from sentient_kernel.research.coverage import written
 from sentient_kernel.research.extractive.evidence import Evidence
-from sentient_kernel.research.extractive.plan import SubQuestion
+from sentient_kernel.research.extractive.plan import SubQuestion, plan
 from sentient_kernel.research.gathering import Gathering
 from sentient_kernel.research.model_calls import ModelClient
 from sentient_kernel.research.steps import SearchResult, by_part, pick_quotes
@@ -164,7 +165,7 @@ class WithModel:
         found = (gathering.healths, by_part(gathering.found))
         if prompts.finds_nothing(value):
             notes.append("The model found nothing in the quotes that answers the question.")
-            return abstaining(gathering.question, gathering.parts, missing, *found)
+            return self._rated(abstaining(gathering.question, gathering.parts, missing, *found))
         if not sentences:
             gathering.missing = missing
             if value is None and self._ctx.finishing:
@@ -179,9 +180,15 @@ class WithModel:
         report = await self._checked(draft, evidence, embedder)
         if any(claim.verdict == "supported" for claim in report.claims):
             notes += [f"{why} The sentence is “{text}”" for text, why in by_judgement(report)]
-            return answered(report)
+            return self._rated(answered(report))
         notes.append("Nothing that the model wrote is supported by what it cites.")
         return None
+
+    def _rated(self, report: Report) -> Report:
+        """Returns a report with how well it answers, as far as the model says what is missing."""
+        gaps = [gap.question for gap in report.unanswered]
+        asked = plan(self._gathering.question)
+        return replace(report, coverage=written(asked, report.claims, gaps))
 
     async def _checked(self, draft: Report, evidence: list[Evidence], embedder: str) -> Report:
         """Returns a draft with a verdict on every sentence; the model judges or rewrites once what
