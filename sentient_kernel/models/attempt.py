@@ -11,7 +11,7 @@ from sentient_kernel.clock import Clock
 from sentient_kernel.errors import ModelCut, ModelError, ModelRefused, ReasoningTooLong, WrongKind
 from sentient_kernel.models.answer import ModelAnswer, said, spent, used
 from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Usage
-from sentient_kernel.models.call import CALL, Deadlines, ServerCall
+from sentient_kernel.models.call import Deadlines, ServerCall
 from sentient_kernel.models.limits import Gate
 from sentient_kernel.models.pricing import Price, priced
 from sentient_kernel.models.provider import Provider
@@ -143,21 +143,21 @@ class CompletionAttempt:
         limits, late = self._terms.limits, 0
         for attempt in range(1, limits.attempts + 1):
             call = self._call(messages)
-            async with self._gate:
-                response = await self._send(messages, schema, call)
+            async with self._gate.turn():
+                came = await self._provider.send(messages, schema, call)
             self.usage += Usage(usd=0.0, requests=call.sent_on)
-            error = call.error if response is None else None
-            if error is None and response is not None:
-                answer, error = self._answer(response, call, cut=cut)
-                if answer is not None:
+            if isinstance(came, Exception):
+                self.usage += self._priced(call.used())
+                error = came
+            else:
+                answer = self._answer(came, call, cut=cut)
+                if isinstance(answer, ModelAnswer):
                     remember(self._provider.url, self._provider.name, self._manner)
                     return answer
-            else:
-                self.usage += self._priced(call.used())
-            assert error is not None  # noqa: S101 - there is no answer
-            late += isinstance(call.outcome, TimeoutError) * (
-                2 if not call.seen and limits.deadlines.first > _LONG else 1
-            )
+                error = answer
+            # whoever was silent for long is not asked a third time
+            silent = not call.seen and limits.deadlines.first > _LONG
+            late += (1 + silent) * isinstance(call.outcome, TimeoutError)
             self._manner = call.lesson or self._manner
             pause = self._pause(call, error, attempt, schema is not None) if late < 2 else None
             if pause is None:
@@ -221,16 +221,6 @@ class CompletionAttempt:
         """
         self._manner = replace(self._manner, refused=self._manner.refused | {"response_format"})
 
-    async def _send(
-        self, messages: Sequence[Message], schema: dict[str, Any] | None, call: ServerCall
-    ) -> ModelResponse | None:
-        """Sends one request; without a response, the call says why."""
-        token = CALL.set(call)
-        try:
-            return await self._provider.send(messages, schema, call)
-        finally:
-            CALL.reset(token)
-
     def _show(self, text: str) -> None:
         if self._on_text is not None:
             self._shown = True
@@ -238,7 +228,7 @@ class CompletionAttempt:
 
     def _answer(
         self, response: ModelResponse, call: ServerCall, *, cut: bool
-    ) -> tuple[ModelAnswer | None, Exception | None]:
+    ) -> ModelAnswer | ModelError:
         """Takes a response for an answer, or says why it is none."""
         text, reasoning = said(response)
         answered, name = (response.model_name or "")[:LONGEST_WORD], self._provider.name
@@ -246,39 +236,38 @@ class CompletionAttempt:
         self.usage += self._priced(usage, answered)
         if usage.reasoning:
             self._manner = replace(self._manner, thinks=True)
-        if (
-            response.finish_reason == "length"
-            and (error := self._short(call, usage, text)) is not None
-        ):
-            return None, error
-        if response.finish_reason == "length" and not cut:
+        reason = response.finish_reason
+        too_long = reason == "length"
+        if too_long and (error := self._short(call, usage, text)) is not None:
+            return error
+        if too_long and not cut:
             limit = f" of {self._most_tokens:,} tokens" if self._most_tokens else ""
-            return None, ModelCut(
+            return ModelCut(
                 f"The answer of {name!r} was cut off at its limit{limit}.",
                 hint="Allow more tokens, or ask for less.",
             )
-        if response.finish_reason == "content_filter":
-            return None, ModelRefused(
+        if reason == "content_filter":
+            return ModelRefused(
                 f"{name!r} will not answer this: its provider's filter stopped it.",
                 hint="Ask in other words.",
             )
-        if response.finish_reason not in ("stop", "length"):
-            return None, ModelCut(
-                f"The answer of {name!r} ended without having finished ({response.finish_reason}).",
+        if reason not in ("stop", "length"):
+            return ModelCut(
+                f"The answer of {name!r} ended without having finished ({reason}).",
                 hint="Try again.",
             )
-        if not text.strip() and response.finish_reason == "stop":
+        if not text.strip() and not too_long:
             # worth another try
             call.outcome = (
                 WrongKind("", reason_code="not_json") if reasoning else ConnectionResetError()
             )
-            return None, ModelCut(
+            return ModelCut(
                 f"{name!r} answered nothing{' but its reasoning' if reasoning else ''}.",
                 hint="Try again.",
             )
         if not call.seen:  # it came in one piece
             self._show(text)
-        return ModelAnswer(text, reasoning, answered, response.finish_reason == "length"), None
+        return ModelAnswer(text, reasoning, answered, too_long)
 
     def _short(self, call: ServerCall, usage: Usage, text: str) -> ReasoningTooLong | None:
         """Says what an answer that reached its limit has spent, where that was not itself."""

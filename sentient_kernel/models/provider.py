@@ -11,14 +11,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from inspect import signature
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from sentient_kernel.errors import ConfigurationError, ModelCut, ModelError, ModelRefused, WrongKind
 from sentient_kernel.failures import plain
 from sentient_kernel.models.base import Message
-from sentient_kernel.models.call import ServerCall
+from sentient_kernel.models.call import CALL, ServerCall
 from sentient_kernel.models.check import needs_extra, needs_key, unknown_provider
 from sentient_kernel.models.fitting import bounded
 from sentient_kernel.redaction import hold, shown
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from sentient_kernel.transport import Fetcher
 
-__all__ = ["Provider", "address", "build"]
+__all__ = ["LazyProvider", "Provider", "address", "build"]
 
 OLLAMA = "http://127.0.0.1:11434/v1"
 _USUAL = frozenset({"https://api.openai.com/v1", "https://api.anthropic.com", OLLAMA})
@@ -74,16 +73,16 @@ class Provider:
 
     async def send(
         self, messages: Sequence[Message], schema: dict[str, Any] | None, call: ServerCall
-    ) -> ModelResponse | None:
-        """Sends one request. Returns None when ``call`` says what went wrong."""
+    ) -> ModelResponse | Exception:
+        """Sends one request; returns the response, or what went wrong, as ``call`` says it."""
         from pydantic_ai.direct import model_request
         from pydantic_ai.exceptions import AgentRunError, UserError
 
-        failure: Exception
+        CALL.set(call)
         try:
             return await model_request(
                 self.model,
-                _turns(messages),
+                [_turn(message) for message in messages],
                 model_settings=(
                     {} if call.visible is None else {"max_tokens": call.visible + call.room}
                 ),
@@ -98,16 +97,13 @@ class Provider:
             LookupError,
             AttributeError,
         ) as error:
-            # handled outside: what is raised there carries no request, and no header with a key in
-            # it
-            failure = error
+            # told outside: what is raised there carries no request, and no header with a key in it
+            outcome, told = self._explained(error, call)
+            return call.fail(told, outcome)
         except Exception:
             if call.error is None:
                 raise
-            return None
-        if call.error is None:
-            call.outcome, call.error = self._explained(failure, call)
-        return None
+            return call.error
 
     def _parameters(self, schema: dict[str, Any] | None) -> Any:
         from pydantic_ai.models import ModelRequestParameters
@@ -194,6 +190,30 @@ class Provider:
             else ""
         )
         return f": {text[:_SAID].rstrip('. ')}." if text else "."
+
+
+class LazyProvider:
+    """A provider that is built when it is first needed, and anew for another event loop.
+
+    Args:
+        name: ``provider:model``.
+        fetcher: Makes the client, when the first request is sent.
+    """
+
+    def __init__(self, name: str, fetcher: Fetcher) -> None:
+        self._name = name
+        self._fetcher = fetcher
+        self._built: Provider | None = None
+        self._building = asyncio.Lock()
+
+    async def ready(self) -> Provider:
+        """Returns the provider. Raises ConfigurationError as :func:`build`."""
+        loop = asyncio.get_running_loop()
+        async with self._building:
+            if self._built is None or self._built.loop is not loop:
+                # in a thread: loading pydantic-ai and an SDK takes a second
+                self._built = await asyncio.to_thread(build, self._name, self._fetcher, loop)
+            return self._built
 
 
 def address(name: str) -> str:
@@ -351,7 +371,7 @@ def _given(provider: str) -> dict[str, Any]:
     return {"base_url": url if urlsplit(url).path.strip("/") else url.rstrip("/") + "/v1"}
 
 
-def _turns(messages: Sequence[Message]) -> list[ModelMessage]:
+def _turn(message: Message) -> ModelMessage:
     from pydantic_ai.messages import (
         ModelRequest,
         ModelResponse,
@@ -360,21 +380,7 @@ def _turns(messages: Sequence[Message]) -> list[ModelMessage]:
         UserPromptPart,
     )
 
-    turns: list[ModelMessage] = []
-    for assistant, group in groupby(messages, key=lambda message: message.role == "assistant"):
-        if assistant:
-            turns.append(ModelResponse(parts=[TextPart(message.text) for message in group]))
-        else:
-            turns.append(
-                ModelRequest(
-                    parts=[
-                        (
-                            SystemPromptPart(message.text)
-                            if message.role == "system"
-                            else UserPromptPart(message.text)
-                        )
-                        for message in group
-                    ]
-                )
-            )
-    return turns
+    if message.role == "assistant":
+        return ModelResponse(parts=[TextPart(message.text)])
+    part = SystemPromptPart if message.role == "system" else UserPromptPart
+    return ModelRequest(parts=[part(message.text)])

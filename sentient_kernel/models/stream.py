@@ -7,6 +7,7 @@ A stream that ends without having said so is not an answer: ``ended`` stays Fals
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from itertools import islice
 from typing import Any
 
@@ -30,8 +31,8 @@ _COUNTS = {"prompt_tokens", "completion_tokens"}
 
 
 def counted(usage: dict[str, Any], depth: int = 0) -> dict[str, Any]:
-    """Returns what a server says was used, without what is no number of tokens: it costs the count,
-    not the answer.
+    """Returns what a server says was used: the numbers that may be counts. A count that is none is
+    lost, not the answer.
 
     Args:
         usage: Names and numbers, some of them inside others.
@@ -47,23 +48,16 @@ def counted(usage: dict[str, Any], depth: int = 0) -> dict[str, Any]:
         if isinstance(value, dict):
             if depth < DEEPEST:
                 kept[name[:LONGEST_WORD]] = counted(value, depth + 1)
-        elif (
-            len(name) > LONGEST_WORD
-            or isinstance(value, list)
-            or (isinstance(value, str) and len(value) > LONGEST_WORD)
-        ):
-            continue
-        elif value is not None and (not name.endswith("_tokens") or tokens(value) is not None):
-            kept[name] = value
+        elif tokens(value) is not None:
+            kept[name[:LONGEST_WORD]] = value
     return kept
 
 
-class Gatherer:
+class Gatherer(ABC):
     """Gathers one answer.
 
     Attributes:
         ended: Whether the answer said that it is finished.
-        closed: Whether nothing more is to come.
         usage: What the server says was used, as it says it; the last word counts.
         seen: Characters that came, reasoning among them.
         thought: How many of them are reasoning.
@@ -73,7 +67,6 @@ class Gatherer:
 
     def __init__(self) -> None:
         self.ended = False
-        self.closed = False
         self.usage: dict[str, Any] = {}
         self.seen = 0
         self.thought = 0
@@ -85,19 +78,19 @@ class Gatherer:
         self._model = ""
         self._split = Thoughts()
 
+    @abstractmethod
     def feed(self, data: str) -> str | None:
         """Takes one event; returns the text to show (perhaps none yet), or None when it brought
         nothing new. Raises StreamBroken.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def body(self) -> dict[str, Any]:
         """Returns the answer in one piece."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stop(self) -> None:
         """Ends the answer at its limit, as if its server had."""
-        raise NotImplementedError
 
     def over(self, visible: int | None, room: int, prose: int) -> bool:
         """Returns whether the answer is longer than anything that was allowed.
@@ -113,7 +106,10 @@ class Gatherer:
         most = visible if self._split.begun else visible + prose
         return self._size > LONGEST * most or self.thought > LONGEST * max(room, visible)
 
-    def _add(self, text: str, reasoning: str) -> str | None:
+    def add(self, text: str, reasoning: str) -> str | None:
+        """Adds a piece; returns the text to show, or None when it brought nothing. Raises
+        StreamBroken.
+        """
         self.void = False
         if not text and not reasoning:
             return None
@@ -139,7 +135,8 @@ class Gatherer:
         shown, thought = self._split.feed(after)
         return shown, before + thought
 
-    def _whole(self) -> tuple[str, str]:
+    def whole(self) -> tuple[str, str]:
+        """Returns the text so far and its reasoning."""
         shown, thought = self._split.rest()
         return "".join([*self._text, shown]), "".join([*self._reasoning, thought])
 
@@ -156,7 +153,7 @@ class ChatGatherer(Gatherer):
     def feed(self, data: str) -> str | None:
         """Takes one chunk; what comes after a finish reason can only be the usage."""
         if data.strip() == "[DONE]":
-            self.ended = self.closed = True
+            self.ended = True
             return None
         chunk = _parsed(data)
         if chunk.get("error"):
@@ -184,7 +181,7 @@ class ChatGatherer(Gatherer):
             (value for name in _REASONING if isinstance(value := delta.get(name), str) and value),
             "",
         )
-        return self._add(text, named or reasoning)
+        return self.add(text, named or reasoning)
 
     def stop(self) -> None:
         """Ends the answer as one that reached its limit."""
@@ -192,7 +189,7 @@ class ChatGatherer(Gatherer):
 
     def body(self) -> dict[str, Any]:
         """Returns a chat completion."""
-        text, reasoning = self._whole()
+        text, reasoning = self.whole()
         message: dict[str, Any] = {"role": "assistant", "content": text}
         if reasoning:
             message["reasoning_content"] = reasoning
@@ -228,17 +225,17 @@ class MessagesGatherer(Gatherer):
             self._use(told.get("usage"))
         elif kind == "content_block_start" and isinstance(event.get("content_block"), dict):
             block = event["content_block"]
-            return self._add(_word(block.get("text")), _word(block.get("thinking")))
+            return self.add(_word(block.get("text")), _word(block.get("thinking")))
         elif kind == "content_block_delta" and isinstance(event.get("delta"), dict):
             delta = event["delta"]
-            return self._add(_word(delta.get("text")), _word(delta.get("thinking")))
+            return self.add(_word(delta.get("text")), _word(delta.get("thinking")))
         elif kind == "message_delta":
             self._use(event.get("usage"))
             self._stop = (
                 _word((event.get("delta") or {}).get("stop_reason"))[:LONGEST_WORD] or self._stop
             )
         elif kind == "message_stop":
-            self.ended = self.closed = self._stop is not None
+            self.ended = self._stop is not None
         return None
 
     def stop(self) -> None:
@@ -251,7 +248,7 @@ class MessagesGatherer(Gatherer):
 
     def body(self) -> dict[str, Any]:
         """Returns a message."""
-        text, reasoning = self._whole()
+        text, reasoning = self.whole()
         blocks: list[dict[str, Any]] = (
             [{"type": "thinking", "thinking": reasoning, "signature": ""}] if reasoning else []
         )

@@ -5,8 +5,9 @@ written. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
+
+from sentient_kernel.models.fitting import listed
 
 __all__ = ["cited", "lifted"]
 
@@ -48,9 +49,6 @@ _NAMED = re.compile(
     r"\b(?:fig|figure|eq|equation|table|section|step|phase|type|part|range|interval|ci)\.?$", re.I
 )
 _ONLY = re.compile(rf"\W*(?:{_LABEL}{_GROUP}\W*)+", re.I)
-_RANGE = re.compile(rf"({_NUMBER})(?:\s*(?:-|\u2013|\u2014|\bto\b)\s*({_NUMBER}))?")
-_WIDEST = 10
-"""Quotes that one range may name."""
 _MOST = 100
 """Numbers that are read of one answer."""
 
@@ -65,36 +63,15 @@ def cited(value: Any) -> list[int]:
         >>> cited([True, None, "In 1874"])
         []
     """
-    return list(dict.fromkeys(_numbers(value, 0)))[:_MOST]
-
-
-def _numbers(value: Any, depth: int) -> Iterator[int]:
-    if isinstance(value, bool) or depth > 3:
-        return
-    if isinstance(value, int):
-        yield value
-    elif isinstance(value, float) and value.is_integer():
-        yield int(value)
-    elif isinstance(value, str):
-        if len(value) < 200 and _ONLY.fullmatch(value):
-            yield from _spread(value)
-    elif isinstance(value, list):
-        for one in value[:_MOST]:
-            yield from _numbers(one, depth + 1)
-    elif isinstance(value, dict):
-        yield from next(
-            (found for one in value.values() if (found := list(_numbers(one, depth + 1)))), []
-        )
-
-
-def _spread(text: str) -> Iterator[int]:
-    """Yields the numbers of a group, those within its ranges among them."""
-    for first, last in _RANGE.findall(text):
-        yield from (
-            range(int(first), int(last) + 1)
-            if last and 0 <= int(last) - int(first) < _WIDEST
-            else map(int, filter(None, (first, last)))
-        )
+    found: list[int] = []
+    for one in value[:_MOST] if isinstance(value, list) else [value]:
+        if isinstance(one, dict):
+            one = next(iter(one.values()), None)
+        if isinstance(one, str) and len(one) < 200 and _ONLY.fullmatch(one):
+            found += listed(one)
+        elif isinstance(one, int) and not isinstance(one, bool):
+            found.append(one)
+    return list(dict.fromkeys(found))[:_MOST]
 
 
 def lifted(text: str, *, most: int, beside: bool) -> tuple[str, list[int]]:
@@ -118,7 +95,7 @@ def lifted(text: str, *, most: int, beside: bool) -> tuple[str, list[int]]:
     def take(match: re.Match[str]) -> str:
         before, numbers = (
             match.string[: match.start()],
-            list(_spread(next(filter(None, match.groups())))),
+            listed(next(filter(None, match.groups()))),
         )
         code = before.count("`") % 2 or (match.group()[0] == "[" and _CODE.search(before))
         if (
@@ -145,7 +122,7 @@ def lifted(text: str, *, most: int, beside: bool) -> tuple[str, list[int]]:
         not found
         and not beside
         and (match := _LAST.search(text))
-        and all(1 <= n <= most for n in _spread(match[1]))
+        and all(1 <= n <= most for n in listed(match[1]))
     ):
         text = _LAST.sub(take, text)
     return " ".join(text.split()), list(dict.fromkeys(found))

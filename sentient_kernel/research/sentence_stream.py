@@ -8,6 +8,8 @@ import json
 import re
 from collections.abc import Callable
 
+from sentient_kernel.models.fitting import whole_characters
+
 __all__ = ["SentenceStream"]
 
 _BEGIN = re.compile(r'"text"\s*:\s*"')
@@ -81,4 +83,4 @@ def _plain(escaped: str) -> str:
         text = str(json.loads(f'"{escaped}"', strict=False))
     except ValueError:  # what is shown need not be right to the letter
         text = escaped
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole_characters(text)
