@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -59,7 +59,7 @@ class ModelClient:
     Args:
         ctx: The run.
         model: Who is asked.
-        cache: Keeps the answers; None asks each time.
+        cache: Keeps the answers.
         budget: What may be spent. At its limit a person is asked, once for each time it is reached.
         taint: One's own sources whose text stands in what is asked from the beginning.
 
@@ -74,7 +74,7 @@ class ModelClient:
         self,
         ctx: Context,
         model: Model,
-        cache: Cache | None,
+        cache: Cache,
         budget: Budget | None,
         taint: Taint = (),
     ) -> None:
@@ -126,7 +126,8 @@ class ModelClient:
                 )
             except StepFailed as error:
                 short = error.cause_type == ReasoningTooLong.__name__ and allowed.narrow
-                self._spending.book_failed(allowed, error.usage, short=short)
+                used = Usage(**error.usage) if error.usage else None  # type: ignore[arg-type]
+                self._spending.book_failed(allowed, used, short=short)
                 if error.cause_type in _FATAL:
                     raise
                 # else the budget left too little room: a person is asked for more
@@ -140,13 +141,12 @@ class ModelClient:
         """Counts what an answer has cost; returns its value."""
         if done.get("brought") and BROUGHT not in self.notes:
             self.notes.append(BROUGHT)
-        usage = done["usage"]
-        calls = self._spending.book(allowed, usage, kept=done["kept"])
+        usage = Usage(**done["usage"])
         self.cost = Cost(
-            usd=self.cost.usd + (usage["usd"] or 0.0),
-            calls=self.cost.calls + calls,
-            tokens=self.cost.tokens + usage["prompt"] + usage["completion"],
-            reasoning=self.cost.reasoning + usage.get("reasoning", 0),
+            usd=self.cost.usd + (usage.usd or 0.0),
+            calls=self.cost.calls + self._spending.book(allowed, usage, kept=done["kept"]),
+            tokens=self.cost.tokens + usage.tokens,
+            reasoning=self.cost.reasoning + usage.reasoning,
         )
         return done["value"]
 
@@ -160,6 +160,7 @@ class ModelClient:
         self._ctx.tell(ErrorRecorded(error=info, origin=f"model {self._model.name}"))
 
 
+@dataclass(slots=True, eq=False)
 class ModelCall:
     """One call of a model, made inside a step: computed or served from the cache, and booked once
     by one of the runs that wait for it.
@@ -170,33 +171,23 @@ class ModelCall:
     Args:
         ctx: The run that asks.
         model: Who is asked.
-        cache: Keeps the answer; None asks each time.
+        cache: Keeps the answer.
         purpose: What it is for.
         allowed: What it may use.
         patience: Seconds that it has left once the run is to finish.
     """
 
-    def __init__(
-        self,
-        ctx: Context,
-        model: Model,
-        cache: Cache | None,
-        purpose: str,
-        allowed: CallAllowance,
-        patience: float,
-    ) -> None:
-        self._ctx = ctx
-        self._model = model
-        self._cache = cache
-        self._purpose = purpose
-        self._allowed = allowed
-        self._patience = patience
-        self._made = False  # this run's own request gave the answer
-        self._left = (
-            False  # nobody of this run waits any more: it may have ended, and takes no note
-        )
-        self._began = 0.0
-        self._keys: tuple[Key, ...] = ()
+    ctx: Context
+    model: Model
+    cache: Cache
+    purpose: str
+    allowed: CallAllowance
+    patience: float
+    _made: bool = field(default=False, init=False)  # this run's own request gave the answer
+    # nobody of this run waits any more: it may have ended, and takes no note
+    _left: bool = field(default=False, init=False)
+    _began: float = field(default=0.0, init=False)
+    _keys: tuple[Key, ...] = field(default=(), init=False)
 
     @fixed_name("research:ask_model")
     async def ask_model(
@@ -211,15 +202,15 @@ class ModelCall:
         self._began = time.monotonic()
         what = {"model": name, "turns": turns, "schema": schema, "most_tokens": most_tokens}
         answer = asyncio.ensure_future(self._answer(what))
-        finish = asyncio.ensure_future(self._ctx.until_asked_to_finish())
+        finish = asyncio.ensure_future(self.ctx.until_asked_to_finish())
         try:
             await asyncio.wait({answer, finish}, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
-                await asyncio.wait({answer}, timeout=self._patience)
+                await asyncio.wait({answer}, timeout=self.patience)
             if answer.done():
                 return answer.result()
             # what it costs is not known yet
-            self._ctx.note(UsageRecorded(purpose=self._purpose, model=name, calls=0))
+            self.ctx.note(UsageRecorded(purpose=self.purpose, model=name, calls=0))
             return {"value": None, "usage": asdict(Usage(usd=0.0)), "kept": False}
         finally:
             answer.cancel()
@@ -230,11 +221,7 @@ class ModelCall:
             return await self._compute(what)
 
         try:
-            hit = (
-                Hit(await compute(), 0.0, True)
-                if self._cache is None
-                else await self._cached(self._cache, what, compute)
-            )
+            hit = await self._cached(what, compute)
         except asyncio.CancelledError:
             self._left = True
             raise
@@ -254,16 +241,16 @@ class ModelCall:
         self._made = True
         messages = [Message(role=role, text=text) for role, text in what["turns"]]
         show = (
-            SentenceStream(lambda text: self._ctx.stream(text, by=self._purpose)).take
-            if self._purpose == "write"
+            SentenceStream(lambda text: self.ctx.stream(text, by=self.purpose)).take
+            if self.purpose == "write"
             else None
         )
         requests, tokens = (
-            MOST_REQUESTS.set(self._allowed.requests),
-            MOST_TOKENS.set(self._allowed.tokens),
+            MOST_REQUESTS.set(self.allowed.requests),
+            MOST_TOKENS.set(self.allowed.tokens),
         )
         try:
-            reply = await self._model.complete(
+            reply = await self.model.complete(
                 messages, schema=what["schema"], most_tokens=what["most_tokens"], on_text=show
             )
         except ModelError as error:
@@ -284,9 +271,9 @@ class ModelCall:
 
     def _book(self, usage: Usage, by: str, *, kept: bool = False, cached: bool = True) -> None:
         """Writes what a call used."""
-        self._ctx.note(
+        self.ctx.note(
             UsageRecorded(
-                purpose=self._purpose,
+                purpose=self.purpose,
                 model=by,
                 calls=max(1, usage.requests),
                 prompt=usage.prompt,
@@ -304,30 +291,28 @@ class ModelCall:
         error.booked = True
         self._book((error.usage or Usage()).sound(), by, cached=False)
 
-    async def _cached(
-        self, cache: Cache, what: dict[str, Any], compute: Callable[[], Awaitable[bytes]]
-    ) -> Hit:
+    async def _cached(self, what: dict[str, Any], compute: Callable[[], Awaitable[bytes]]) -> Hit:
         """Returns the answer: kept, or made now. In a replay, whoever gave it: it may have been on
         another machine.
 
         One that this home has seen made counts before all that opened files have brought, by
         whatever it is kept.
         """
-        identity = str(getattr(self._model, "identity", "") or "")
+        identity = str(getattr(self.model, "identity", "") or "")
         own, anywhere = Key("model", what, identity), Key("model", what, _ANYWHERE)
         self._keys = (own, anywhere) if identity else (own,)
-        if cache.mode == "replay":
+        if self.cache.mode == "replay":
             for brought in (False, True):
                 for key in (own, Key("model", what), anywhere):
                     with suppress(NotRecorded):
-                        return await cache.call(key, compute, brought=brought)
-        hit = await cache.call(own, compute, ttl=ANSWER_TTL)
+                        return await self.cache.call(key, compute, brought=brought)
+        hit = await self.cache.call(own, compute, ttl=ANSWER_TTL)
 
         async def same() -> bytes:
             return hit.data
 
-        if identity and (await cache.call(anywhere, same, ttl=ANSWER_TTL)).data != hit.data:
-            await cache.call(anywhere, same, ttl=0.0)  # the last one counts
+        if identity and (await self.cache.call(anywhere, same, ttl=ANSWER_TTL)).data != hit.data:
+            await self.cache.call(anywhere, same, ttl=0.0)  # the last one counts
         return hit
 
     async def _claimed(self, answer: dict[str, Any]) -> bool:
@@ -341,9 +326,9 @@ class ModelCall:
             mine = True
             return b"booked"
 
-        if self._cache is not None and "unbooked" in answer:
+        if "unbooked" in answer:
             with suppress(NotRecorded):
-                await self._cache.call(
+                await self.cache.call(
                     Key("model", {"booked": answer["unbooked"]}), claim, ttl=ANSWER_TTL
                 )
         return mine

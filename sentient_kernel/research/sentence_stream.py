@@ -1,29 +1,24 @@
-"""Shows the sentences of a JSON answer while it is being written: a streaming JSON reader for one
-kind of member. Pure.
+"""Shows the sentences of a JSON answer while it is being written: what there is of it is read as
+partial JSON. Pure.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
 
-from sentient_kernel.models.fitting import whole_characters
+from pydantic_core import from_json
+
+from sentient_kernel.research.prompts import items
 
 __all__ = ["SentenceStream"]
 
-_BEGIN = re.compile(r'"text"\s*:\s*"')
-_PART = re.compile(r'[^"\\]*(?:\\(?:[^u]|u[0-9a-fA-F]{4})[^"\\]*)*')
-_HALF = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\Z")
-_ESCAPE = 6
-"""Characters of the longest escape, which may come in pieces."""
-_MARK = 40
-"""Characters within which the beginning of a sentence stands: its name, a colon, white space."""
+LONGEST = 20_000
+"""Characters of an answer that are shown while it comes."""
 
 
 class SentenceStream:
-    """Shows every ``text`` of a JSON answer piece by piece. A piece costs the same however long the
-    answer has become.
+    """Shows the sentences of an answer piece by piece. An answer that is not JSON from its first
+    bracket on is not shown before it is whole.
 
     Args:
         show: Is given what can be read so far, without escapes.
@@ -31,56 +26,24 @@ class SentenceStream:
 
     def __init__(self, show: Callable[[str], None]) -> None:
         self._show = show
-        self._rest = ""  # what was not shown yet, or may be the beginning of a sentence
-        self._inside = False
-        self._gap = ""
-        self._any = False
+        self._answer = ""
+        self._shown = ""
 
     def take(self, piece: str) -> None:
         """Takes the next piece; an empty one means that the answer begins anew."""
         if not piece:
-            self._rest, self._inside = "", False
+            self._answer, self._shown = "", ""
+        if len(self._answer) > LONGEST:
             return
-        rest, at = self._rest + piece, 0
-        while True:
-            if not self._inside:
-                found = _BEGIN.search(rest, at)
-                if found is None:
-                    self._rest = rest[max(at, len(rest) - _MARK) :]
-                    return
-                at, self._inside, self._gap = found.end(), True, " " if self._any else ""
-            at = self._tell(rest, at)
-            if rest[at : at + 1] != '"':
-                self._rest = rest[at:]
-                return
-            at, self._inside = at + 1, False
-
-    def _tell(self, rest: str, at: int) -> int:
-        """Shows a sentence from there on as far as it has come; returns where that is."""
-        end = _end(rest, at)
-        # it is no escape, and never will be
-        while rest[end : end + 1] == "\\" and len(rest) - end >= _ESCAPE:
-            end = _end(rest, end + 1)
-        if (
-            _HALF.search(rest, max(at, end - _ESCAPE), end)
-            and len(rest) - end < _ESCAPE
-            and rest[end : end + 1] in ("", "\\")
-        ):
-            end -= _ESCAPE  # the other half of that character is still to come
-        if text := _plain(rest[at:end]):
-            self._show(self._gap + text)
-            self._gap, self._any = "", True
-        return end
-
-
-def _end(text: str, at: int) -> int:
-    found = _PART.match(text, at)
-    return found.end() if found else at
-
-
-def _plain(escaped: str) -> str:
-    try:
-        text = str(json.loads(f'"{escaped}"', strict=False))
-    except ValueError:  # what is shown need not be right to the letter
-        text = escaped
-    return whole_characters(text)
+        self._answer += piece
+        try:
+            value = from_json(
+                self._answer[self._answer.find("{") :], allow_partial="trailing-strings"
+            )
+        except ValueError:  # nothing yet, or nothing that can be shown
+            return
+        told = (one.get("text") for one in items(value, "claims"))
+        text = " ".join(one for one in told if one and isinstance(one, str))
+        if more := text[len(self._shown) :]:
+            self._show(more)
+            self._shown = text

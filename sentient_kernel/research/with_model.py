@@ -17,7 +17,6 @@ from sentient_kernel.events import ResearchUpdated
 from sentient_kernel.report.report import Report
 from sentient_kernel.research import prompts
 from sentient_kernel.research.assemble import (
-    abstaining,
     answered,
     assemble,
     by_judgement,
@@ -165,7 +164,8 @@ class WithModel:
         found = (gathering.healths, by_part(gathering.found))
         if prompts.finds_nothing(value):
             notes.append("The model found nothing in the quotes that answers the question.")
-            return self._rated(abstaining(gathering.question, gathering.parts, missing, *found))
+            nothing = assemble(gathering.question, gathering.parts, (), (), missing, *found)
+            return self._rated(nothing)
         if not sentences:
             gathering.missing = missing
             if value is None and self._ctx.finishing:
