@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.clock import Clock
 from sentient_kernel.errors import ModelCut, ModelError, ModelRefused, ReasoningTooLong, WrongKind
-from sentient_kernel.models.answer import ModelAnswer, said, spent, used
-from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Usage
-from sentient_kernel.models.call import Deadlines, ServerCall
+from sentient_kernel.models import structured
+from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Usage, tokens
+from sentient_kernel.models.call import PER_TOKEN, Deadlines, ServerCall
+from sentient_kernel.models.fitting import whole_characters
 from sentient_kernel.models.limits import Gate
 from sentient_kernel.models.pricing import Price, priced
 from sentient_kernel.models.provider import Provider
 from sentient_kernel.models.reasoning import JSON
-from sentient_kernel.models.server_manner import remember, remembered
+from sentient_kernel.models.server_manner import ROOMS, Manner, remember, remembered
 from sentient_kernel.models.stream import LONGEST_WORD
-from sentient_kernel.models.token_limits import ReasoningRoom
 from sentient_kernel.transport import again
 
 if TYPE_CHECKING:
@@ -71,6 +71,57 @@ class Terms:
     clock: Clock
     rng: Random
     prices: Mapping[str, Price]
+
+
+@dataclass(slots=True)
+class ReasoningRoom:
+    """The room for reasoning: as much as is set, twice that after an answer that was cut off within
+    it.
+
+    Caps of a few hundred tokens bound what is seen of an answer. Reasoning counts as output too and
+    is often hidden, so the limit that is sent has room for it. A model that does not think leaves
+    it unused.
+
+    Args:
+        most: Tokens of reasoning that are set, for one request.
+        thinks: Whether the model thinks; None where nobody knows.
+        allowed: Tokens that all requests for this answer may use together, both ways; None for any
+            number.
+
+    Example:
+        >>> room = ReasoningRoom(most=16_000, thinks=None)
+        >>> room.tokens(Manner(), spent=0, visible=500), room.widen(), room.tokens(Manner(),
+        ...     spent=0, visible=500)
+        (16000, True, 32000)
+    """
+
+    most: int
+    thinks: bool | None
+    allowed: int | None = None
+    tries: int = 0
+
+    def tokens(self, manner: Manner, *, spent: int, visible: int) -> int:
+        """Returns the room of the next request.
+
+        Args:
+            manner: How the server takes requests, and whether the model was seen to think.
+            spent: Tokens that were used so far, and those that the request will read.
+            visible: The longest answer wanted, in tokens.
+        """
+        first = 0 if self.thinks is False and not manner.thinks else 1
+        room = int((first + self.tries) * self.most * ROOMS[manner.room])
+        return room if self.allowed is None else max(0, min(room, self.allowed - spent - visible))
+
+    def widen(self) -> bool:
+        """Gives more room to the next request; False when it was given before."""
+        self.tries += 1
+        return self.tries == 1
+
+    def affords(self, spent: int, visible: int) -> bool:
+        """Returns whether a request may be sent whose answer is as long as wanted, without
+        reasoning.
+        """
+        return self.allowed is None or spent + visible <= self.allowed
 
 
 class CompletionAttempt:
@@ -309,3 +360,82 @@ def _about_schema(call: ServerCall, error: Exception) -> bool:
     return call.status >= 500 and any(
         word in words for word in ("schema", "grammar", "response_format")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """What a model said, whole; ``cut`` when it reached its limit of tokens and the caller wanted
+    to know.
+    """
+
+    text: str
+    reasoning: str
+    model: str
+    cut: bool = False
+
+    def read(self, schema: dict[str, Any]) -> structured.Read:
+        """Reads it as JSON that fits a schema."""
+        if self.cut:
+            return structured.Read(None, ("The answer is too long and was cut off.",))
+        return structured.read(self.text, schema)
+
+
+def said(response: ModelResponse) -> tuple[str, str]:
+    """Returns the text of a response and its reasoning."""
+    from pydantic_ai.messages import TextPart, ThinkingPart
+
+    text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
+    reasoning = "\n\n".join(
+        part.content for part in response.parts if isinstance(part, ThinkingPart)
+    )
+    return whole_characters(text), whole_characters(reasoning)
+
+
+def used(response: ModelResponse, call: ServerCall, text: str, reasoning: str) -> Usage:
+    """Returns what a request used, as its server says; guessed where it does not."""
+    told, letters = response.usage, len(text) + len(reasoning)
+    usage = Usage(
+        prompt=tokens(told.input_tokens) or 0,
+        completion=tokens(told.output_tokens) or 0,
+        cached=tokens(told.cache_read_tokens) or 0,
+        reasoning=tokens(told.details.get("reasoning_tokens")) or 0,
+    )
+    if not usage.tokens:
+        seen = -(-letters // PER_TOKEN)
+        usage = replace(call.used(), completion=seen)
+        # what is not seen was spent all the same
+        if response.finish_reason == "length" and call.visible and seen < call.visible:
+            usage = replace(
+                usage,
+                completion=call.visible + call.room,
+                reasoning=call.visible + call.room - seen,
+            )
+    share = round(usage.completion * len(reasoning) / letters) if letters else 0
+    return replace(usage, reasoning=min(usage.completion, usage.reasoning or share))
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSpent:
+    """What an answer that reached its limit spent its tokens on.
+
+    Args:
+        short: Whether it is much shorter than it may be, so that another try needs more room.
+        reasoning: Tokens of reasoning that left none for the answer; None where it was not that.
+    """
+
+    short: bool
+    reasoning: int | None = None
+
+
+def spent(call: ServerCall, usage: Usage, text: str) -> LimitSpent:
+    """Returns what an answer that reached its limit spent its tokens on."""
+    visible = (
+        usage.completion - usage.reasoning
+        if usage.reasoning
+        else -(-len(text.encode("utf-8", "replace")) // PER_TOKEN)
+    )
+    some = bool(text.strip())
+    if some and visible >= (call.visible or 0) // 2:
+        return LimitSpent(short=False)
+    reasoning = max(usage.reasoning, usage.completion - visible)
+    return LimitSpent(short=True, reasoning=None if some and reasoning <= visible else reasoning)

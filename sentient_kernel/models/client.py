@@ -28,8 +28,14 @@ from sentient_kernel.errors import (
 )
 from sentient_kernel.models.call import CALL, ServerCall
 from sentient_kernel.models.server_manner import final, learnt, shaped
-from sentient_kernel.models.sse import Events, StreamBroken
-from sentient_kernel.models.stream import ChatGatherer, Gatherer, MessagesGatherer, counted
+from sentient_kernel.models.stream import (
+    ChatGatherer,
+    Events,
+    Gatherer,
+    MessagesGatherer,
+    StreamBroken,
+    counted,
+)
 
 __all__ = ["client_over"]
 

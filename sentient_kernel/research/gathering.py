@@ -315,15 +315,13 @@ class Gathering:
         Args:
             told: Whether what people tell the run meanwhile is searched for as it stands.
         """
-        if told:
-            self.told_parts()
         parts = self.parts
         if len(parts) > 1 and self.ctx.finishing:
             self.leave_out(parts[1:])
             parts = parts[:1]
         self.found = await self.search(parts)
-        while told and not self.ctx.finishing and (parts := self.told_parts()):
-            self.found += await self.search(parts)
+        while told and not self.ctx.finishing and len(self.ctx.steers) > self._heard:
+            self.found += await self.search(self.told_parts())
 
     # -- picking -----------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from pydantic_core import from_json
+
 from sentient_kernel.budget import Budget
 from sentient_kernel.cache import Cache, Hit, Key
 from sentient_kernel.engine import Context, fixed_name
@@ -20,15 +22,16 @@ from sentient_kernel.errors import ModelError, NotRecorded, ReasoningTooLong, St
 from sentient_kernel.events import ErrorInfo, ErrorRecorded, UsageRecorded
 from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Model, Usage
 from sentient_kernel.report.report import Cost
-from sentient_kernel.research.prompts import Schema, size
-from sentient_kernel.research.sentence_stream import SentenceStream
+from sentient_kernel.research.prompts import Schema, items, size
 from sentient_kernel.research.spending import CallAllowance, Spending
 from sentient_kernel.research.taint import Taint, joined
 
-__all__ = ["ANSWER_TTL", "ModelCall", "ModelClient"]
+__all__ = ["ANSWER_TTL", "ModelCall", "ModelClient", "SentenceStream"]
 
 ANSWER_TTL = 30 * 86_400.0
 """Seconds for which a model's answer to the very same conversation is served again."""
+LONGEST = 20_000
+"""Characters of an answer that are shown while it comes."""
 LAST_WORD, LAST_THOUGHT = 20.0, 60.0
 """Seconds that a model has to write the report once its run is to finish; the latter where it
 reasons before it writes.
@@ -332,3 +335,36 @@ class ModelCall:
                     Key("model", {"booked": answer["unbooked"]}), claim, ttl=ANSWER_TTL
                 )
         return mine
+
+
+class SentenceStream:
+    """Shows the sentences of an answer piece by piece. An answer that is not JSON from its first
+    bracket on is not shown before it is whole.
+
+    Args:
+        show: Is given what can be read so far, without escapes.
+    """
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._answer = ""
+        self._shown = ""
+
+    def take(self, piece: str) -> None:
+        """Takes the next piece; an empty one means that the answer begins anew."""
+        if not piece:
+            self._answer, self._shown = "", ""
+        if len(self._answer) > LONGEST:
+            return
+        self._answer += piece
+        try:
+            value = from_json(
+                self._answer[self._answer.find("{") :], allow_partial="trailing-strings"
+            )
+        except ValueError:  # nothing yet, or nothing that can be shown
+            return
+        told = (one.get("text") for one in items(value, "claims"))
+        text = " ".join(one for one in told if one and isinstance(one, str))
+        if more := text[len(self._shown) :]:
+            self._show(more)
+            self._shown = text

@@ -24,13 +24,12 @@ from sentient_kernel.research.assemble import (
     mended,
     weak,
 )
-from sentient_kernel.research.checking import Checking
 from sentient_kernel.research.coverage import written
 from sentient_kernel.research.extractive.evidence import Evidence
 from sentient_kernel.research.extractive.plan import SubQuestion, plan
 from sentient_kernel.research.gathering import Gathering
 from sentient_kernel.research.model_calls import ModelClient
-from sentient_kernel.research.steps import SearchResult, by_part, pick_quotes
+from sentient_kernel.research.steps import Checking, SearchResult, by_part, pick_quotes
 
 __all__ = ["WithModel"]
 

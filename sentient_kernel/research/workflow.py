@@ -10,27 +10,30 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import JsonValue
+
 from sentient_kernel.budget import Budget
 from sentient_kernel.engine import Context, Workflow
 from sentient_kernel.events import ResearchUpdated
+from sentient_kernel.projections.foreign import arguments, listed, said
 from sentient_kernel.report.report import Cost, Report
 from sentient_kernel.research.assemble import missed
-from sentient_kernel.research.checking import Checking
 from sentient_kernel.research.extractive.evidence import Evidence
 from sentient_kernel.research.extractive.form import read
 from sentient_kernel.research.gathering import Gathering
 from sentient_kernel.research.library import Library
 from sentient_kernel.research.model_registry import ModelRegistry
-from sentient_kernel.research.names import research_names
-from sentient_kernel.research.steps import made_with, write_report
+from sentient_kernel.research.steps import Checking, made_with, write_report
 from sentient_kernel.research.taint import Taint
 
 if TYPE_CHECKING:
     from sentient_kernel.research.with_model import WithModel
 
-__all__ = ["RESEARCH", "research_workflow"]
+__all__ = ["RESEARCH", "research_names", "research_workflow"]
 
 RESEARCH = "sentient_kernel.research"
+_SHOWN = ("model", "embedder", "budget", "depth")
+"""Settings of a research that its names tell."""
 PASSAGES = 10
 """Passages that one search takes from one source, for each unit of depth where no model looks for
 gaps.
@@ -158,3 +161,37 @@ class Research:
 
         client = ModelClient(ctx, self._models.get(model), self._library.cache, limits, taint)
         return WithModel(ctx, client, gathering, checking)
+
+
+def research_names(inputs: Any) -> dict[str, JsonValue]:
+    """Returns what the stored inputs of a research name, for a person who decides whether somebody
+    else's research may go on here: question, sources, model and limits, word for word as far as
+    they fit.
+
+    Args:
+        inputs: As they stand in the run's first event; anything may stand there.
+
+    Example:
+        >>> research_names({"args": ["Why?"], "kwargs": {"sources": [["notes", "/home/ada/notes",
+        ...     "notes"]], "depth": 1}})
+        {'question': 'Why?', 'sources': ['notes: /home/ada/notes'], 'depth': '1'}
+    """
+    args, kwargs = arguments(inputs)
+    rest = dict(kwargs)
+    question = args[0] if args else rest.pop("question", "")
+    named: dict[str, JsonValue] = {"question": said(question)}
+    sources = rest.pop("sources", None)
+    if isinstance(sources, list) and sources:
+        named["sources"] = listed([_source(ref) for ref in sources], len(sources))
+    elif sources:
+        named["sources"] = said(sources)
+    named |= {name: said(rest.pop(name)) for name in _SHOWN if rest.get(name)}
+    if left := [*args[1:], *([rest] if rest else [])]:
+        named["also"] = listed([said(value) for value in left], len(left))
+    return named
+
+
+def _source(ref: Any) -> str:
+    if isinstance(ref, list) and len(ref) >= 2 and all(isinstance(part, str) for part in ref):
+        return said(ref[1] if ref[0] == ref[1] else f"{ref[0]}: {ref[1]}")
+    return said(ref)

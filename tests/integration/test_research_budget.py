@@ -17,7 +17,7 @@ from test_research_with_model import QUESTION, TEXTS, good_report, hops, plans, 
 
 import sentient_kernel as sk
 from sentient_kernel.models.base import Message, Reply, Usage
-from sentient_kernel.research.sentence_stream import SentenceStream
+from sentient_kernel.research.model_calls import SentenceStream
 from sentient_kernel.testing import Fault, ModelServer, ScriptedModel
 from sentient_kernel.testing.models import Asked
 

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentient_kernel.models.fitting import bounded, fit
-from sentient_kernel.models.sse import Events, StreamBroken
-from sentient_kernel.models.stream import ChatGatherer, MessagesGatherer
+from sentient_kernel.models.stream import ChatGatherer, Events, MessagesGatherer, StreamBroken
 from sentient_kernel.models.structured import loads, read, repair
 
 PLAN: dict[str, Any] = {
