@@ -21,7 +21,6 @@ from sentient_kernel.engine import Context, fixed_name
 from sentient_kernel.errors import ModelError, NotRecorded, ReasoningTooLong, StepFailed
 from sentient_kernel.events import ErrorInfo, ErrorRecorded, UsageRecorded
 from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Model, Usage
-from sentient_kernel.report.report import Cost
 from sentient_kernel.research.prompts import Schema, items, size
 from sentient_kernel.research.spending import CallAllowance, Spending
 from sentient_kernel.research.taint import Taint, joined
@@ -68,9 +67,8 @@ class ModelClient:
 
     Attributes:
         taint: One's own sources whose text the model was shown so far.
-        notes: What a reader of the report has to know: where the model did not help, and why.
-        cost: What the answers cost when they were made, cached ones included: the same however
-            often the question is asked again.
+        spending: What the run has spent, and what a reader of the report has to know: where the
+            model did not help, and why.
     """
 
     def __init__(
@@ -84,15 +82,8 @@ class ModelClient:
         self._ctx = ctx
         self._model = model
         self._cache = cache
-        self._spending = Spending(ctx, model, budget)
+        self.spending = Spending(ctx, model, budget)
         self.taint = taint
-        self.notes = self._spending.notes
-        self.cost = Cost()
-
-    @property
-    def closed(self) -> str:
-        """Why the model is asked no more; empty while it is."""
-        return self._spending.closed
 
     async def ask(
         self, purpose: str, messages: Sequence[Message], schema: Schema, *, most_tokens: int
@@ -100,7 +91,7 @@ class ModelClient:
         """Returns the value that the model answers with, or None when there is none: the budget is
         used up, or the model failed.
 
-        What failed is told as an event, and why nobody is asked any more stands in :attr:`closed`.
+        What failed is told as an event, and why nobody is asked any more stands in ``spending``.
 
         Args:
             purpose: clarify, plan, gaps, write or repair.
@@ -111,10 +102,10 @@ class ModelClient:
         self.taint = joined(self.taint, (name for message in messages for name in message.own))
         read, turns = size(messages, schema), [[message.role, message.text] for message in messages]
         patience = (
-            0.0 if purpose != "write" else LAST_THOUGHT if self._spending.thinks else LAST_WORD
+            0.0 if purpose != "write" else LAST_THOUGHT if self.spending.thinks else LAST_WORD
         )
         for attempt in (1, 2):
-            allowed = await self._spending.begin(read, most_tokens)
+            allowed = await self.spending.begin(read, most_tokens)
             if allowed is None:
                 return None
             call = ModelCall(self._ctx, self._model, self._cache, purpose, allowed, patience)
@@ -130,7 +121,7 @@ class ModelClient:
             except StepFailed as error:
                 short = error.cause_type == ReasoningTooLong.__name__ and allowed.narrow
                 used = Usage(**error.usage) if error.usage else None  # type: ignore[arg-type]
-                self._spending.book_failed(allowed, used, short=short)
+                self.spending.book_failed(allowed, used, short=short)
                 if error.cause_type in _FATAL:
                     raise
                 # else the budget left too little room: a person is asked for more
@@ -138,25 +129,15 @@ class ModelClient:
                     self._tell(purpose, error)
                     return None
             else:
-                return self._booked(allowed, done)
-
-    def _booked(self, allowed: CallAllowance, done: dict[str, Any]) -> Any:
-        """Counts what an answer has cost; returns its value."""
-        if done.get("brought") and BROUGHT not in self.notes:
-            self.notes.append(BROUGHT)
-        usage = Usage(**done["usage"])
-        self.cost = Cost(
-            usd=self.cost.usd + (usage.usd or 0.0),
-            calls=self.cost.calls + self._spending.book(allowed, usage, kept=done["kept"]),
-            tokens=self.cost.tokens + usage.tokens,
-            reasoning=self.cost.reasoning + usage.reasoning,
-        )
-        return done["value"]
+                if done.get("brought") and BROUGHT not in self.spending.notes:
+                    self.spending.notes.append(BROUGHT)
+                self.spending.book(allowed, Usage(**done["usage"]), kept=done["kept"])
+                return done["value"]
 
     def _tell(self, purpose: str, error: StepFailed) -> None:
         why = f"{error.cause or error.message} {error.hint}".strip()
         message = f"The model did not help to {_TO.get(purpose, purpose)}: {why}"
-        self.notes.append(message)
+        self.spending.notes.append(message)
         info = ErrorInfo(
             type=error.cause_type or "ModelError", message=message, code="model", hint=error.hint
         )

@@ -19,6 +19,7 @@ from sentient_kernel.engine import Context
 from sentient_kernel.errors import ApprovalRejected
 from sentient_kernel.ledger import Ledger, Reservation, Short, Spent
 from sentient_kernel.models.base import Model, Usage
+from sentient_kernel.report.report import Cost
 
 __all__ = ["CallAllowance", "Spending"]
 
@@ -69,6 +70,10 @@ class Spending:
         """Why nothing may be spent any more; empty while something may."""
         self.notes: list[str] = []
         """What a reader of the report has to know."""
+        self.cost = Cost()
+        """What the answers cost when they were made, cached ones included: the same however often
+        the question is asked again.
+        """
         self._known: float | None = None  # what the call that waits costs, where a price is known
         self._dearest = 0.0
         self._thought = 0  # tokens of reasoning that one call has used
@@ -103,10 +108,18 @@ class Spending:
             reservation=reservation,
         )
 
-    def book(self, allowance: CallAllowance, usage: Usage, *, kept: bool = False) -> int:
-        """Counts what a call has used, or that its answer was kept from before; returns how many
-        requests it sent.
-        """
+    def book(self, allowance: CallAllowance, usage: Usage, *, kept: bool = False) -> None:
+        """Counts what an answer has used, or that it was kept from before."""
+        calls = self._count(allowance, usage, kept=kept)
+        self.cost = Cost(
+            usd=self.cost.usd + (usage.usd or 0.0),
+            calls=self.cost.calls + calls,
+            tokens=self.cost.tokens + usage.tokens,
+            reasoning=self.cost.reasoning + usage.reasoning,
+        )
+
+    def _count(self, allowance: CallAllowance, usage: Usage, *, kept: bool) -> int:
+        """Counts what a call has used; returns how many requests it sent."""
         calls, limit = max(1, usage.requests), self._ledger.budget.usd
         spent = (0, 0, 0.0) if kept else (calls, usage.tokens, usage.usd or 0.0)
         self._ledger.settle(allowance.reservation, *spent)
@@ -129,7 +142,7 @@ class Spending:
             short: Whether it failed as it had too little room for its reasoning.
         """
         if usage is not None:
-            self.book(allowance, usage)
+            self._count(allowance, usage, kept=False)
         else:
             self._ledger.settle(allowance.reservation, None, *allowance.least)
         if short:

@@ -116,7 +116,8 @@ class Research:
         made = await ctx.step(made_with, model, documents, title="note what it was made with")
         cost, notes = Cost(), gathering.notes
         if helper is not None:
-            cost, notes = helper.client.cost, [*helper.client.notes, *notes]
+            spending = helper.client.spending
+            cost, notes = spending.cost, [*spending.notes, *notes]
             if not by_model and report.claims:
                 notes.append("The report is made of the sources' own sentences.")
         if not by_model and (wished := read(question).unmet):
