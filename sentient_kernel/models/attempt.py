@@ -322,13 +322,20 @@ class CompletionAttempt:
 
     def _short(self, call: ServerCall, usage: Usage, text: str) -> ReasoningTooLong | None:
         """Says what an answer that reached its limit has spent, where that was not itself."""
-        on, limits = spent(call, usage, text), self._terms.limits
-        if on.reasoning is None:
+        limits, some = self._terms.limits, bool(text.strip())
+        visible = (
+            usage.completion - usage.reasoning
+            if usage.reasoning
+            else -(-len(text.encode("utf-8", "replace")) // PER_TOKEN)
+        )
+        reasoning = max(usage.reasoning, usage.completion - visible)
+        short = not some or visible < (call.visible or 0) // 2
+        if not short or (some and reasoning <= visible):
             # on what, nobody says: the next request gets more room, in case
-            if on.short or (self._json and not text.lstrip().startswith(JSON)):
+            if short or (self._json and not text.lstrip().startswith(JSON)):
                 self._room.widen()
             return None
-        count = f"{on.reasoning:,} tokens" if on.reasoning else "all its tokens"
+        count = f"{reasoning:,} tokens" if reasoning else "all its tokens"
         hint = f"Allow more with SENTIENT_MODEL_REASONING ({limits.reasoning:,} tokens a call now)."
         if self._room.allowed is not None and call.room < limits.reasoning:
             hint = "The budget leaves no more."
@@ -412,30 +419,3 @@ def used(response: ModelResponse, call: ServerCall, text: str, reasoning: str) -
             )
     share = round(usage.completion * len(reasoning) / letters) if letters else 0
     return replace(usage, reasoning=min(usage.completion, usage.reasoning or share))
-
-
-@dataclass(frozen=True, slots=True)
-class LimitSpent:
-    """What an answer that reached its limit spent its tokens on.
-
-    Args:
-        short: Whether it is much shorter than it may be, so that another try needs more room.
-        reasoning: Tokens of reasoning that left none for the answer; None where it was not that.
-    """
-
-    short: bool
-    reasoning: int | None = None
-
-
-def spent(call: ServerCall, usage: Usage, text: str) -> LimitSpent:
-    """Returns what an answer that reached its limit spent its tokens on."""
-    visible = (
-        usage.completion - usage.reasoning
-        if usage.reasoning
-        else -(-len(text.encode("utf-8", "replace")) // PER_TOKEN)
-    )
-    some = bool(text.strip())
-    if some and visible >= (call.visible or 0) // 2:
-        return LimitSpent(short=False)
-    reasoning = max(usage.reasoning, usage.completion - visible)
-    return LimitSpent(short=True, reasoning=None if some and reasoning <= visible else reasoning)

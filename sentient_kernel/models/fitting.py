@@ -145,16 +145,16 @@ class _Fitting:
         return value
 
     def _any(self, value: Any, several: list[Any], at: str, depth: int, *, lenient: bool) -> Any:
-        fewest: list[str] | None = None
+        tried: list[list[str]] = []
         for mild in (False, True) if lenient else (False,):
             for part in several:
                 trial = _Fitting(self._root)
                 fitted = trial.fit(value, part, at, depth + 1, lenient=mild)
                 if not trial.problems:
                     return fitted
-                if fewest is None or len(trial.problems) < len(fewest):
-                    fewest = trial.problems
-        self.problems += fewest or []
+                tried.append(trial.problems)
+        tried.sort(key=len)
+        self.problems += tried[0]
         return value
 
     def _kind(self, value: Any, schema: dict[str, Any], at: str, *, lenient: bool) -> Any:
@@ -194,9 +194,8 @@ class _Fitting:
         return {lists[0]: value} if objects else None
 
     def _choice(self, value: Any, choices: list[Any], at: str, *, lenient: bool) -> Any:
-        for choice in choices:
-            if type(choice) is type(value) and choice == value:
-                return value
+        if any(type(choice) is type(value) and choice == value for choice in choices):
+            return value
         if lenient and isinstance(value, str):
             same = [
                 choice for choice in choices if str(choice).casefold() == value.strip().casefold()

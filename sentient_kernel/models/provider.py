@@ -40,6 +40,12 @@ _VARIABLES = {
 """Where a provider's address stands, if not in ``<PROVIDER>_BASE_URL``."""
 _BACKTICKS = re.compile(r"`([^`]+)`")
 _VARIABLE = re.compile(r"`([A-Z][A-Z0-9_]{3,})`")
+Form = Literal["chat", "messages", "other"]
+_SPEAKS: dict[str, Form] = {
+    "OpenAIChatModel": "chat",
+    "AnthropicModel": "messages",
+}
+"""The form of requests, by the class of pydantic-ai's model."""
 _SAID = 300
 _LOOKED = 4_000  # characters of what a server says that are looked through for a key
 
@@ -64,7 +70,7 @@ class Provider:
     name: str
     url: str
     model: Any
-    speaks: Literal["chat", "messages", "other"]
+    speaks: Form
     own: bool
     native_schema: bool
     thinks: bool | None
@@ -288,10 +294,7 @@ def build(name: str, fetcher: Fetcher, loop: asyncio.AbstractEventLoop | None = 
         said = f"{name!r} cannot be opened: {plain(shown(str(error)))[:_SAID].rstrip('.')}."
         problem = needs_key(name, variables[0]) if variables else ConfigurationError(said)
     except _sdk_errors():
-        problem = ConfigurationError(
-            f"{name!r} needs a key, and the one in the environment is empty.",
-            hint="Set it in the environment.",
-        )
+        problem = _empty_key(name)
     except ValueError:
         problem = unknown_provider(provider)
     raise problem
@@ -304,10 +307,7 @@ def _provider(
     secret = (getattr(client, "api_key", None) or "").strip()
     if hasattr(client, "api_key"):
         if not secret and not getattr(client, "auth_token", None):
-            raise ConfigurationError(
-                f"{name!r} needs a key, and the one in the environment is empty.",
-                hint="Set it in the environment.",
-            )
+            raise _empty_key(name)
         if not secret.isascii() or not secret.isprintable():
             raise ConfigurationError(
                 f"The key for {name!r} has characters that a key cannot have.",
@@ -317,16 +317,8 @@ def _provider(
         hold(secret, f"key of {name.partition(':')[0]}")
     if hasattr(client, "max_retries"):
         client.max_retries = 0  # whether to ask again is decided here
-    family = type(model).__mro__
-    names = {cls.__name__ for cls in family}
-    speaks: Literal["chat", "messages", "other"]
-    speaks = (
-        "chat"
-        if "OpenAIChatModel" in names
-        else "messages"
-        if "AnthropicModel" in names
-        else "other"
-    )
+    forms = (_SPEAKS.get(cls.__name__) for cls in type(model).__mro__)
+    speaks: Form = next(filter(None, forms), "other")
     host = urlsplit(url).hostname or ""
     own = host.endswith((".openai.com", ".anthropic.com", ".azure.com"))
     known = model.profile.get("thinking_enabled_by_default", False) or model.profile.get(
@@ -344,6 +336,13 @@ def _provider(
         thinks,
         secret,
         loop,
+    )
+
+
+def _empty_key(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{name!r} needs a key, and the one in the environment is empty.",
+        hint="Set it in the environment.",
     )
 
 

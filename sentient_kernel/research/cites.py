@@ -24,26 +24,6 @@ _BRACKETS = re.compile(
 )
 _SAID = re.compile(rf"\s*\(\s*(?:see\s+)?{_LABEL[:-1]}\s*({_GROUP})\s*\)", re.I)
 _LAST = re.compile(rf"\s*\(\s*({_GROUP})\s*\)(?=[.!?\u3002]?\s*$)")
-_RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
-_SUPERSCRIPT = re.compile(
-    rf"(?<=[^\W\d_]{{3}}|..[.,;:!?)\"\u201d\u2019])([{_RAISED}]{{1,2}}(?:[,\u02d2\u2009"
-    rf" ]?[{_RAISED}]{{1,2}})*)(?!\w)"
-)
-_DIGITS = str.maketrans(_RAISED, "0123456789")
-_MEASURES = (
-    "metre",
-    "metres",
-    "meter",
-    "meters",
-    "foot",
-    "feet",
-    "inch",
-    "inches",
-    "mile",
-    "miles",
-    "yard",
-    "yards",
-)
 _CODE = re.compile(r"(?:[a-z_]\w*[._][a-z_]\w*|\))$")
 _NAMED = re.compile(
     r"\b(?:fig|figure|eq|equation|table|section|step|phase|type|part|range|interval|ci)\.?$", re.I
@@ -87,8 +67,6 @@ def lifted(text: str, *, most: int, beside: bool) -> tuple[str, list[int]]:
         >>> lifted("It was built in 1874 [1, 3], and is lit \u30104\u2020source\u3011.", most=9,
         ...     beside=False)
         ('It was built in 1874, and is lit.', [1, 3, 4])
-        >>> lifted("Its area is 3 km\u00b2, says the board.\u00b9", most=9, beside=False)
-        ('Its area is 3 km\u00b2, says the board.', [1])
     """
     found: list[int] = []
 
@@ -108,16 +86,7 @@ def lifted(text: str, *, most: int, beside: bool) -> tuple[str, list[int]]:
         found.extend(numbers)
         return ""
 
-    def raised(match: re.Match[str]) -> str:
-        if (re.findall(r"\w+$", match.string[: match.start()]) or [""])[0].lower() in _MEASURES:
-            return match.group()
-        found.extend(
-            int(part) for part in re.split(r"\D+", match.group(1).translate(_DIGITS)) if part
-        )
-        return ""
-
-    for pattern, how in ((_BRACKETS, take), (_SAID, take), (_SUPERSCRIPT, raised)):
-        text = pattern.sub(how, text)
+    text = _SAID.sub(take, _BRACKETS.sub(take, text))
     if (
         not found
         and not beside

@@ -172,9 +172,8 @@ class Gathering:
             notes.append(
                 f"{why} before all was done. Left out: {'; '.join(dict.fromkeys(self.left_out))}."
             )
-        for text in self.ctx.steers[self._heard :]:
-            notes.append(f"This was told too late to make a difference: “{text}”")
-        return notes
+        late = self.ctx.steers[self._heard :]
+        return notes + [f"This was told too late to make a difference: “{text}”" for text in late]
 
     # -- searching ---------------------------------------------------------------------------------
 
@@ -210,13 +209,12 @@ class Gathering:
         for outcome, ref in zip(outcomes, self.sources, strict=True):
             health = outcome.value or Health(source=ref[0], reason=str(outcome.error))
             self._refreshed.append(health)
-            refused = health.refused[:REFUSED_SHOWN]
             ctx.tell(
                 SourceReported(
                     source=health.source,
                     documents=health.documents,
                     reason=health.reason,
-                    refused=refused,
+                    refused=health.refused[:REFUSED_SHOWN],
                 )
             )
 
@@ -290,10 +288,9 @@ class Gathering:
         names = [name for name in elsewhere if any(needs_approval(part, name) for part in parts)]
         reason, answer = "", list[str]()
         try:
-            shown = [part.query for part in parts]
             answer = await self.ctx.approve(
                 approval_question(parts, names),
-                shown,
+                [part.query for part in parts],
                 schema=approval_schema(len(parts)),
                 ask="fetch",
             )
