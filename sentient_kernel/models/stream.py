@@ -107,10 +107,14 @@ class Gatherer(ABC):
         thought: How many of them are reasoning.
         void: Whether what was shown before the last piece was reasoning, and no part of the answer.
         failure: The error that came in place of an answer, as its server wrote it.
+        cut_by: Why an answer ends that has reached its limit, as its servers say it.
     """
+
+    cut_by: str
 
     def __init__(self) -> None:
         self.ended = False
+        self._finish: str | None = None
         self.usage: dict[str, Any] = {}
         self.seen = 0
         self.thought = 0
@@ -132,9 +136,9 @@ class Gatherer(ABC):
     def body(self) -> dict[str, Any]:
         """Returns the answer in one piece."""
 
-    @abstractmethod
     def stop(self) -> None:
         """Ends the answer at its limit, as if its server had."""
+        self._finish, self.ended = self.cut_by, True
 
     def over(self, visible: int | None, room: int, prose: int) -> bool:
         """Returns whether the answer is longer than anything that was allowed.
@@ -188,9 +192,10 @@ class Gatherer(ABC):
 class ChatGatherer(Gatherer):
     """Gathers the chunks of OpenAI's chat completions."""
 
+    cut_by = "length"
+
     def __init__(self) -> None:
         super().__init__()
-        self._finish: str | None = None
         self._refusal = ""
         self._id, self._created = "", 0
 
@@ -227,10 +232,6 @@ class ChatGatherer(Gatherer):
         )
         return self.add(text, named or reasoning)
 
-    def stop(self) -> None:
-        """Ends the answer as one that reached its limit."""
-        self._finish, self.ended = "length", True
-
     def body(self) -> dict[str, Any]:
         """Returns a chat completion."""
         text, reasoning = self.whole()
@@ -252,10 +253,11 @@ class ChatGatherer(Gatherer):
 class MessagesGatherer(Gatherer):
     """Gathers the events of Anthropic's messages."""
 
+    cut_by = "max_tokens"
+
     def __init__(self) -> None:
         super().__init__()
         self._message: dict[str, Any] = {}
-        self._stop: str | None = None
 
     def feed(self, data: str) -> str | None:
         """Takes one event."""
@@ -275,16 +277,12 @@ class MessagesGatherer(Gatherer):
             return self.add(_word(delta.get("text")), _word(delta.get("thinking")))
         elif kind == "message_delta":
             self._use(event.get("usage"))
-            self._stop = (
-                _word((event.get("delta") or {}).get("stop_reason"))[:LONGEST_WORD] or self._stop
+            self._finish = (
+                _word((event.get("delta") or {}).get("stop_reason"))[:LONGEST_WORD] or self._finish
             )
         elif kind == "message_stop":
-            self.ended = self._stop is not None
+            self.ended = self._finish is not None
         return None
-
-    def stop(self) -> None:
-        """Ends the answer as one that reached its limit."""
-        self._stop, self.ended = "max_tokens", True
 
     def _use(self, usage: Any) -> None:
         if isinstance(usage, dict):
@@ -303,7 +301,7 @@ class MessagesGatherer(Gatherer):
             "type": "message",
             "role": "assistant",
             "content": blocks,
-            "stop_reason": self._stop,
+            "stop_reason": self._finish,
             "usage": usage,
         }
 
