@@ -133,13 +133,13 @@ def write_messages(
 def repair_messages(
     question: str, weak: Sequence[Claim], evidence: Sequence[Evidence]
 ) -> list[Message]:
-    """Asks once for judgement on sentences whose words their quotes do not carry: what bears them
-    out all the same, or new ones.
+    """Asks once for judgement on sentences whose words their quotes do not carry: what supports
+    them all the same, or new ones.
     """
     ask = (
-        "The words of these sentences are not borne out by the quotes they cite. Where a quote says"
-        " the same in other words, copy those words of the quote, exactly as they stand there, to"
-        ' "words", and leave "text" empty. Where none does, leave "words" empty and write the'
+        "The words of these sentences are not supported by the quotes they cite. Where a quote"
+        " says the same in other words, copy those words of the quote, exactly as they stand there,"
+        ' to "words", and leave "text" empty. Where none does, leave "words" empty and write the'
         " sentence anew so that the quotes carry it, citing the right ones; or leave it out. Form:"
         ' {"claims": [{"sentence": 1, "words": "", "text": "One sentence.", "cites": [1]}]}\n\n'
     )
