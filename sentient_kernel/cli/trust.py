@@ -22,8 +22,7 @@ from sentient_kernel.journal.sqlite.store import SqliteJournal
 from sentient_kernel.journal.sqlite.trust import Seen
 from sentient_kernel.projections.foreign import hosts_in, inputs_named, is_cut, said
 from sentient_kernel.projections.runs import Runs, with_liveness
-from sentient_kernel.research.names import research_names
-from sentient_kernel.research.workflow import RESEARCH
+from sentient_kernel.research.workflow import RESEARCH, research_names
 from sentient_kernel.settings import own_lines
 
 MOST = 20

@@ -12,14 +12,11 @@ no widget. The invariant: an answer that was cut off or cannot be read is an err
     provider       all that knows pydantic-ai
     client         the HTTP client that SDKs are given
     server_manner  how a server takes requests (pure)
-    attempt        one answer: attempts, pauses, counting
+    attempt        one answer: attempts, pauses, counting, room for reasoning
     call           one request, while it runs
     limits         how many requests at once, and in a minute
-    token_limits   tokens for reasoning (pure)
-    sse            events out of a stream's bytes (pure)
-    stream         a stream as one body (pure)
+    stream         a stream of server-sent events as one body (pure)
     reasoning      reasoning within the text (pure)
-    answer         what a response holds and used
     structured     JSON in what a model wrote (pure)
     fitting        whether it fits a schema (pure)
     pricing        what a call cost

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.clock import Clock
 from sentient_kernel.errors import ModelCut, ModelError, ModelRefused, ReasoningTooLong, WrongKind
-from sentient_kernel.models.answer import ModelAnswer, said, spent, used
-from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Usage
-from sentient_kernel.models.call import CALL, Deadlines, ServerCall
+from sentient_kernel.models import structured
+from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Usage, tokens
+from sentient_kernel.models.call import PER_TOKEN, Deadlines, ServerCall
+from sentient_kernel.models.fitting import whole_characters
 from sentient_kernel.models.limits import Gate
 from sentient_kernel.models.pricing import Price, priced
 from sentient_kernel.models.provider import Provider
 from sentient_kernel.models.reasoning import JSON
-from sentient_kernel.models.server_manner import remember, remembered
+from sentient_kernel.models.server_manner import ROOMS, Manner, remember, remembered
 from sentient_kernel.models.stream import LONGEST_WORD
-from sentient_kernel.models.token_limits import ReasoningRoom
 from sentient_kernel.transport import again
 
 if TYPE_CHECKING:
@@ -71,6 +71,57 @@ class Terms:
     clock: Clock
     rng: Random
     prices: Mapping[str, Price]
+
+
+@dataclass(slots=True)
+class ReasoningRoom:
+    """The room for reasoning: as much as is set, twice that after an answer that was cut off within
+    it.
+
+    Caps of a few hundred tokens bound what is seen of an answer. Reasoning counts as output too and
+    is often hidden, so the limit that is sent has room for it. A model that does not think leaves
+    it unused.
+
+    Args:
+        most: Tokens of reasoning that are set, for one request.
+        thinks: Whether the model thinks; None where nobody knows.
+        allowed: Tokens that all requests for this answer may use together, both ways; None for any
+            number.
+
+    Example:
+        >>> room = ReasoningRoom(most=16_000, thinks=None)
+        >>> room.tokens(Manner(), spent=0, visible=500), room.widen(), room.tokens(Manner(),
+        ...     spent=0, visible=500)
+        (16000, True, 32000)
+    """
+
+    most: int
+    thinks: bool | None
+    allowed: int | None = None
+    tries: int = 0
+
+    def tokens(self, manner: Manner, *, spent: int, visible: int) -> int:
+        """Returns the room of the next request.
+
+        Args:
+            manner: How the server takes requests, and whether the model was seen to think.
+            spent: Tokens that were used so far, and those that the request will read.
+            visible: The longest answer wanted, in tokens.
+        """
+        first = 0 if self.thinks is False and not manner.thinks else 1
+        room = int((first + self.tries) * self.most * ROOMS[manner.room])
+        return room if self.allowed is None else max(0, min(room, self.allowed - spent - visible))
+
+    def widen(self) -> bool:
+        """Gives more room to the next request; False when it was given before."""
+        self.tries += 1
+        return self.tries == 1
+
+    def affords(self, spent: int, visible: int) -> bool:
+        """Returns whether a request may be sent whose answer is as long as wanted, without
+        reasoning.
+        """
+        return self.allowed is None or spent + visible <= self.allowed
 
 
 class CompletionAttempt:
@@ -143,21 +194,21 @@ class CompletionAttempt:
         limits, late = self._terms.limits, 0
         for attempt in range(1, limits.attempts + 1):
             call = self._call(messages)
-            async with self._gate:
-                response = await self._send(messages, schema, call)
+            async with self._gate.turn():
+                came = await self._provider.send(messages, schema, call)
             self.usage += Usage(usd=0.0, requests=call.sent_on)
-            error = call.error if response is None else None
-            if error is None and response is not None:
-                answer, error = self._answer(response, call, cut=cut)
-                if answer is not None:
+            if isinstance(came, Exception):
+                self.usage += self._priced(call.used())
+                error = came
+            else:
+                answer = self._answer(came, call, cut=cut)
+                if isinstance(answer, ModelAnswer):
                     remember(self._provider.url, self._provider.name, self._manner)
                     return answer
-            else:
-                self.usage += self._priced(call.used())
-            assert error is not None  # noqa: S101 - there is no answer
-            late += isinstance(call.outcome, TimeoutError) * (
-                2 if not call.seen and limits.deadlines.first > _LONG else 1
-            )
+                error = answer
+            # whoever was silent for long is not asked a third time
+            silent = not call.seen and limits.deadlines.first > _LONG
+            late += (1 + silent) * isinstance(call.outcome, TimeoutError)
             self._manner = call.lesson or self._manner
             pause = self._pause(call, error, attempt, schema is not None) if late < 2 else None
             if pause is None:
@@ -221,16 +272,6 @@ class CompletionAttempt:
         """
         self._manner = replace(self._manner, refused=self._manner.refused | {"response_format"})
 
-    async def _send(
-        self, messages: Sequence[Message], schema: dict[str, Any] | None, call: ServerCall
-    ) -> ModelResponse | None:
-        """Sends one request; without a response, the call says why."""
-        token = CALL.set(call)
-        try:
-            return await self._provider.send(messages, schema, call)
-        finally:
-            CALL.reset(token)
-
     def _show(self, text: str) -> None:
         if self._on_text is not None:
             self._shown = True
@@ -238,7 +279,7 @@ class CompletionAttempt:
 
     def _answer(
         self, response: ModelResponse, call: ServerCall, *, cut: bool
-    ) -> tuple[ModelAnswer | None, Exception | None]:
+    ) -> ModelAnswer | ModelError:
         """Takes a response for an answer, or says why it is none."""
         text, reasoning = said(response)
         answered, name = (response.model_name or "")[:LONGEST_WORD], self._provider.name
@@ -246,49 +287,55 @@ class CompletionAttempt:
         self.usage += self._priced(usage, answered)
         if usage.reasoning:
             self._manner = replace(self._manner, thinks=True)
-        if (
-            response.finish_reason == "length"
-            and (error := self._short(call, usage, text)) is not None
-        ):
-            return None, error
-        if response.finish_reason == "length" and not cut:
+        reason = response.finish_reason
+        too_long = reason == "length"
+        if too_long and (error := self._short(call, usage, text)) is not None:
+            return error
+        if too_long and not cut:
             limit = f" of {self._most_tokens:,} tokens" if self._most_tokens else ""
-            return None, ModelCut(
+            return ModelCut(
                 f"The answer of {name!r} was cut off at its limit{limit}.",
                 hint="Allow more tokens, or ask for less.",
             )
-        if response.finish_reason == "content_filter":
-            return None, ModelRefused(
+        if reason == "content_filter":
+            return ModelRefused(
                 f"{name!r} will not answer this: its provider's filter stopped it.",
                 hint="Ask in other words.",
             )
-        if response.finish_reason not in ("stop", "length"):
-            return None, ModelCut(
-                f"The answer of {name!r} ended without having finished ({response.finish_reason}).",
+        if reason not in ("stop", "length"):
+            return ModelCut(
+                f"The answer of {name!r} ended without having finished ({reason}).",
                 hint="Try again.",
             )
-        if not text.strip() and response.finish_reason == "stop":
+        if not text.strip() and not too_long:
             # worth another try
             call.outcome = (
                 WrongKind("", reason_code="not_json") if reasoning else ConnectionResetError()
             )
-            return None, ModelCut(
+            return ModelCut(
                 f"{name!r} answered nothing{' but its reasoning' if reasoning else ''}.",
                 hint="Try again.",
             )
         if not call.seen:  # it came in one piece
             self._show(text)
-        return ModelAnswer(text, reasoning, answered, response.finish_reason == "length"), None
+        return ModelAnswer(text, reasoning, answered, too_long)
 
     def _short(self, call: ServerCall, usage: Usage, text: str) -> ReasoningTooLong | None:
         """Says what an answer that reached its limit has spent, where that was not itself."""
-        on, limits = spent(call, usage, text), self._terms.limits
-        if on.reasoning is None:
+        limits, some = self._terms.limits, bool(text.strip())
+        visible = (
+            usage.completion - usage.reasoning
+            if usage.reasoning
+            else -(-len(text.encode("utf-8", "replace")) // PER_TOKEN)
+        )
+        reasoning = max(usage.reasoning, usage.completion - visible)
+        short = not some or visible < (call.visible or 0) // 2
+        if not short or (some and reasoning <= visible):
             # on what, nobody says: the next request gets more room, in case
-            if on.short or (self._json and not text.lstrip().startswith(JSON)):
+            if short or (self._json and not text.lstrip().startswith(JSON)):
                 self._room.widen()
             return None
-        count = f"{on.reasoning:,} tokens" if on.reasoning else "all its tokens"
+        count = f"{reasoning:,} tokens" if reasoning else "all its tokens"
         hint = f"Allow more with SENTIENT_MODEL_REASONING ({limits.reasoning:,} tokens a call now)."
         if self._room.allowed is not None and call.room < limits.reasoning:
             hint = "The budget leaves no more."
@@ -320,3 +367,55 @@ def _about_schema(call: ServerCall, error: Exception) -> bool:
     return call.status >= 500 and any(
         word in words for word in ("schema", "grammar", "response_format")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """What a model said, whole; ``cut`` when it reached its limit of tokens and the caller wanted
+    to know.
+    """
+
+    text: str
+    reasoning: str
+    model: str
+    cut: bool = False
+
+    def read(self, schema: dict[str, Any]) -> structured.Read:
+        """Reads it as JSON that fits a schema."""
+        if self.cut:
+            return structured.Read(None, ("The answer is too long and was cut off.",))
+        return structured.read(self.text, schema)
+
+
+def said(response: ModelResponse) -> tuple[str, str]:
+    """Returns the text of a response and its reasoning."""
+    from pydantic_ai.messages import TextPart, ThinkingPart
+
+    text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
+    reasoning = "\n\n".join(
+        part.content for part in response.parts if isinstance(part, ThinkingPart)
+    )
+    return whole_characters(text), whole_characters(reasoning)
+
+
+def used(response: ModelResponse, call: ServerCall, text: str, reasoning: str) -> Usage:
+    """Returns what a request used, as its server says; guessed where it does not."""
+    told, letters = response.usage, len(text) + len(reasoning)
+    usage = Usage(
+        prompt=tokens(told.input_tokens) or 0,
+        completion=tokens(told.output_tokens) or 0,
+        cached=tokens(told.cache_read_tokens) or 0,
+        reasoning=tokens(told.details.get("reasoning_tokens")) or 0,
+    )
+    if not usage.tokens:
+        seen = -(-letters // PER_TOKEN)
+        usage = replace(call.used(), completion=seen)
+        # what is not seen was spent all the same
+        if response.finish_reason == "length" and call.visible and seen < call.visible:
+            usage = replace(
+                usage,
+                completion=call.visible + call.room,
+                reasoning=call.visible + call.room - seen,
+            )
+    share = round(usage.completion * len(reasoning) / letters) if letters else 0
+    return replace(usage, reasoning=min(usage.completion, usage.reasoning or share))

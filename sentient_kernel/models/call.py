@@ -86,6 +86,12 @@ class ServerCall:
         """
         return bool(self.url) and not isinstance(self.error, FetchFailed)
 
+    def fail(self, error: Exception, outcome: int | BaseException | None = None) -> Exception:
+        """Keeps what went wrong first; returns it."""
+        if self.error is None:
+            self.error, self.outcome = error, outcome
+        return self.error
+
     def used(self) -> Usage:
         """Returns what the request used although it failed: what the server said, else a guess by
         the length of texts.

@@ -38,15 +38,15 @@ OTHERS = (
 """Some more that pydantic-ai knows."""
 
 
-def split(name: str) -> tuple[str, str]:
+def split(name: str, what: str = "a model", example: str = "openai:gpt-5-mini") -> tuple[str, str]:
     """Returns a model's provider and its name there. Raises UnknownModel for what is not written
     like that.
     """
     provider, colon, model = name.partition(":")
     if not (provider and colon and model.strip()):
         raise UnknownModel(
-            f"{name!r} is not the name of a model.",
-            hint="Write provider:model, such as 'openai:gpt-5-mini'.",
+            f"{name!r} is not the name of {what}.",
+            hint=f"Write provider:model, such as {example!r}.",
         )
     return provider, model
 

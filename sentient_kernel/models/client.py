@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx2
@@ -26,10 +27,15 @@ from sentient_kernel.errors import (
     WrongKind,
 )
 from sentient_kernel.models.call import CALL, ServerCall
-from sentient_kernel.models.reasoning import parted
 from sentient_kernel.models.server_manner import final, learnt, shaped
-from sentient_kernel.models.sse import Events, StreamBroken
-from sentient_kernel.models.stream import ChatGatherer, Gatherer, MessagesGatherer, counted
+from sentient_kernel.models.stream import (
+    ChatGatherer,
+    Events,
+    Gatherer,
+    MessagesGatherer,
+    StreamBroken,
+    counted,
+)
 
 __all__ = ["client_over"]
 
@@ -67,18 +73,15 @@ class _Gathering(httpx2.AsyncBaseTransport):
             ):
                 return await self._exchange(request, call, limit)
         except TimeoutError:
-            if call.error is None:
-                call.outcome = TimeoutError()
-                call.error = ModelTimedOut(_late(call), hint=_longer(call))
+            call.fail(_late(call), TimeoutError())
             raise
         except (FetchFailed, httpx2.HTTPError, OSError) as error:
-            if call.error is None:
-                call.outcome = error if isinstance(error, FetchFailed) else ConnectionResetError()
-                call.error = _broken(error, request.url.host, call)
+            outcome = error if isinstance(error, FetchFailed) else ConnectionResetError()
+            call.fail(_broken(error, call), outcome)
             raise
         except Exception as error:
             # a listener's own fault must get past the SDK, which takes it for the network's
-            call.error = call.error or error
+            call.fail(error)
             raise
 
     async def aclose(self) -> None:
@@ -106,7 +109,7 @@ class _Gathering(httpx2.AsyncBaseTransport):
                     f"{_host(call)} leads elsewhere, and a key is not sent on.",
                     hint="Set the base URL to where the server is.",
                 )
-                raise _keep(call, refused)
+                raise call.fail(refused)
             pieces = []
             async for chunk in response.aiter_bytes():
                 limit.reschedule(asyncio.get_running_loop().time() + call.deadlines.between)
@@ -176,28 +179,19 @@ async def _gathered(
                 return _answer(200, json.dumps(gatherer.body()).encode(), call.headers)
             _lives(call, limit)
         if not gatherer.ended:
-            call.outcome = ConnectionResetError()
-            raise _keep(
-                call,
-                ModelCut(
-                    f"The answer of {_host(call)} was cut off: the stream ended within it.",
-                    hint="Try again.",
-                ),
-            )
+            raise call.fail(_cut_off(call, "the stream ended within it"), ConnectionResetError())
         limit.reschedule(None)
-        try:
+        # the answer is whole
+        with suppress(TimeoutError, FetchFailed, httpx2.HTTPError, OSError):
             async with asyncio.timeout(GRACE):
                 # the usage comes last; and read to its end, the connection serves again
                 async for chunk in chunks:
                     _take(chunk, events, gatherer, call)
-        except (TimeoutError, FetchFailed, httpx2.HTTPError, OSError):
-            pass  # the answer is whole
     except StreamBroken as error:
-        call.outcome = WrongKind("", reason_code="not_json")
-        raise _keep(
-            call,
-            ModelCut(f"The answer of {_host(call)} cannot be read: {error}.", hint="Try again."),
-        ) from None
+        broken = ModelCut(
+            f"The answer of {_host(call)} cannot be read: {error}.", hint="Try again."
+        )
+        raise call.fail(broken, WrongKind("", reason_code="not_json")) from None
     return _answer(200, json.dumps(gatherer.body()).encode(), call.headers)
 
 
@@ -245,53 +239,36 @@ def _answer(status: int, body: bytes, headers: Any) -> httpx2.Response:
 
 
 def _checked(body: bytes, url: httpx2.URL, call: ServerCall) -> bytes:
-    """Returns a body without what is no number in its usage. Raises ModelCut for one that no answer
-    can be read from.
+    """Returns a body without what is no number in its usage, and with the reasoning of its text
+    beside that. Raises ModelCut for one that no answer can be read from.
     """
     try:
         value = json.loads(body)
-    except (ValueError, RecursionError):
-        value = None
-    whole = isinstance(value, dict)
-    if whole and isinstance(value.get("usage"), dict):
-        call.usage = counted(value["usage"])
-    if whole and "error" not in value and url.path.endswith("/chat/completions"):
-        choices = value.get("choices")
-        whole = (
-            isinstance(choices, list)
-            and bool(choices)
-            and isinstance(choices[0], dict)
-            and isinstance(choices[0].get("message"), dict)
-        )
-    if not whole:
-        call.outcome = WrongKind("", reason_code="not_json")
+        if isinstance(value.get("usage"), dict):
+            call.usage = counted(value["usage"])
+            lost = {name: 0 for name in value["usage"] if name.endswith("_tokens")}
+            value["usage"] = lost | call.usage
+        if "error" not in value and url.path.endswith("/chat/completions"):
+            _part(value["choices"][0]["message"])
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         kind = call.headers.get("content-type", "").partition(";")[0]
         said = f" ({kind})" if kind and "json" not in kind else ""
-        raise _keep(
-            call,
-            ModelCut(
-                f"{_host(call)} sent something{said} that is not a model's answer.",
-                hint="Look at the base URL.",
-            ),
+        unread = ModelCut(
+            f"{_host(call)} sent something{said} that is not a model's answer.",
+            hint="Look at the base URL.",
         )
-    if call.usage and call.usage != value["usage"]:
-        value["usage"] = {name: call.usage.get(name, 0) for name in value["usage"]}
-    for choice in value.get("choices") or ():
-        _part(choice.get("message") if isinstance(choice, dict) else None)
+        raise call.fail(unread, WrongKind("", reason_code="not_json")) from None
     return json.dumps(value).encode()
 
 
-def _part(message: Any) -> None:
+def _part(message: dict[str, Any]) -> None:
     """Takes the reasoning out of the text of a message, to stand beside it."""
-    if isinstance(message, dict) and isinstance(message.get("content"), str):
-        message["content"], thought = parted(message["content"])
+    if isinstance(message.get("content"), str):
+        gatherer = ChatGatherer()
+        gatherer.add(message["content"], "")
+        message["content"], thought = gatherer.whole()
         if thought:
             message["reasoning_content"] = message.get("reasoning_content") or thought
-
-
-def _keep(call: ServerCall, error: ModelError) -> ModelError:
-    call.error = error
-    return error
 
 
 def _host(call: ServerCall) -> str:
@@ -299,36 +276,31 @@ def _host(call: ServerCall) -> str:
     return repr(url.host if url.port is None else f"{url.host}:{url.port}")
 
 
-def _late(call: ServerCall) -> str:
+def _late(call: ServerCall) -> ModelTimedOut:
+    limits = call.deadlines
     if call.seen:
-        late = (
-            f"nothing more in {call.deadlines.between:g} s, or not all in"
-            f" {call.deadlines.whole:g} s"
+        late = f"nothing more in {limits.between:g} s, or not all in {limits.whole:g} s"
+        return ModelTimedOut(
+            f"The answer of {_host(call)} did not go on: {late}.", hint="Try again."
         )
-        return f"The answer of {_host(call)} did not go on: {late}."
-    return (
-        f"{_host(call)} sent no token within {min(call.deadlines.first, call.deadlines.whole):g} s."
+    return ModelTimedOut(
+        f"{_host(call)} sent no token within {min(limits.first, limits.whole):g} s.",
+        hint="Models may think for long before their first token: set SENTIENT_MODEL_TIMEOUT to"
+        f" more than {limits.first:g} s.",
     )
 
 
-def _longer(call: ServerCall) -> str:
-    if call.seen:
-        return "Try again."
-    return (
-        "Models may think for long before their first token: set SENTIENT_MODEL_TIMEOUT to more"
-        f" than {call.deadlines.first:g} s."
-    )
+def _cut_off(call: ServerCall, why: str) -> ModelCut:
+    return ModelCut(f"The answer of {_host(call)} was cut off: {why}.", hint="Try again.")
 
 
-def _broken(error: Exception, host: str, call: ServerCall) -> Exception:
+def _broken(error: Exception, call: ServerCall) -> Exception:
     if isinstance(error, FetchFailed):
         if not error.retryable and not call.status:
             return error  # blocked, or the network is switched off: nothing was asked
         return ModelError(error.message, hint=error.hint)
     if call.status:
-        return ModelCut(
-            f"The answer of {_host(call)} was cut off: the connection broke.", hint="Try again."
-        )
+        return _cut_off(call, "the connection broke")
     refused = isinstance(error, httpx2.ConnectError)
     said = "refused the connection" if refused else "broke the connection before it answered"
     return ModelError(

@@ -6,41 +6,25 @@ are found by it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from sentient_kernel.errors import ConfigurationError, ModelCut, UnknownModel
+from sentient_kernel.errors import ConfigurationError, ModelCut
 from sentient_kernel.models.call import CALL, Deadlines, ServerCall
+from sentient_kernel.models.check import split
+from sentient_kernel.models.provider import LazyProvider, Provider
 
 if TYPE_CHECKING:
-    from sentient_kernel.models.provider import Provider
     from sentient_kernel.transport import Fetcher
 
-__all__ = ["Embedder", "ServedEmbedder", "open_embedder"]
+__all__ = ["Embedder"]
 
 AT_ONCE = 64
 """Texts in one request."""
 
 
-class Embedder(Protocol):
-    """Turns texts into vectors."""
-
-    @property
-    def name(self) -> str:
-        """What it goes by, ``provider:model``."""
-
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Returns a vector for each text, all of one length.
-
-        Raises:
-            ModelError: There is no answer, or half of one.
-        """
-
-
-def open_embedder(name: str, fetcher: Fetcher, *, deadlines: Deadlines | None = None) -> Embedder:
-    """Returns an embedder by its usual name; keys and base URLs come from the environment, as for
-    models.
+class Embedder:
+    """Turns texts into vectors. Keys and base URLs come from the environment, as for models.
 
     Args:
         name: Such as ``openai:text-embedding-3-small`` or ``ollama:nomic-embed-text``.
@@ -48,73 +32,50 @@ def open_embedder(name: str, fetcher: Fetcher, *, deadlines: Deadlines | None = 
         deadlines: How long it may keep us waiting.
 
     Raises:
-        UnknownModel: It is no such name.
+        UnknownModel: The name is not written like that.
     """
-    provider, colon, model = name.partition(":")
-    if not (provider and colon and model.strip()):
-        raise UnknownModel(
-            f"{name!r} is not the name of an embedder.",
-            hint="Write it like 'openai:text-embedding-3-small'.",
-        )
-    return ServedEmbedder(name, fetcher, deadlines or Deadlines())
-
-
-class ServedEmbedder:
-    """An embedder behind an API; opened with :func:`open_embedder`."""
 
     def __init__(self, name: str, fetcher: Fetcher, deadlines: Deadlines) -> None:
+        _, self._model = split(name, "an embedder", "openai:text-embedding-3-small")
         self.name = name
-        self._fetcher = fetcher
         self._deadlines = deadlines
-        self._provider: Provider | None = None
+        self._provider = LazyProvider(name, fetcher)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Returns a vector for each text; look at :class:`Embedder`.
+        """Returns a vector for each text, all of one length.
 
         Raises:
             ModelError: No answer, or half of one.
             ConfigurationError: The provider is unknown, has no embeddings, or its key or package is
                 missing.
         """
-        provider = await self._ready()
+        provider = await self._provider.ready()
+        if provider.speaks != "chat":
+            raise ConfigurationError(
+                f"{self.name!r} has no embeddings that are known here.",
+                hint="Name one of OpenAI or Ollama.",
+            )
         found: list[list[float]] = []
         for at in range(0, len(texts), AT_ONCE):
             found += await self._some(provider, texts[at : at + AT_ONCE])
         return found
 
-    async def _ready(self) -> Provider:
-        loop = asyncio.get_running_loop()
-        if self._provider is None or self._provider.loop is not loop:
-            from sentient_kernel.models.provider import build
-
-            self._provider = await asyncio.to_thread(build, self.name, self._fetcher, loop)
-        if self._provider.speaks != "chat":
-            raise ConfigurationError(
-                f"{self.name!r} has no embeddings that are known here.",
-                hint="Name one of OpenAI or Ollama.",
-            )
-        return self._provider
-
     async def _some(self, provider: Provider, texts: Sequence[str]) -> list[list[float]]:
         call = ServerCall(deadlines=self._deadlines, sent=sum(map(len, texts)))
-        token = CALL.set(call)
-        vectors, failure = None, ""
+        CALL.set(call)
+        vectors, failure = None, "not one for each text"
         try:
-            model = self.name.partition(":")[2]
             reply = await provider.model.client.embeddings.create(
-                model=model, input=list(texts), encoding_format="float"
+                model=self._model, input=list(texts), encoding_format="float"
             )
             vectors = _vectors(reply, len(texts))
         except Exception as error:  # noqa: BLE001
             # SDKs raise many kinds; what is raised below carries no request and no key
             failure = type(error).__name__
-        finally:
-            CALL.reset(token)
         if vectors is None:
             raise call.error or ModelCut(
                 f"{self.name!r} gave no"
-                f" embeddings{f' (HTTP {call.status})' if call.status else ''}:"
-                f" {failure or 'not one for each text'}.",
+                f" embeddings{f' (HTTP {call.status})' if call.status else ''}: {failure}.",
                 hint="Check its name and the base URL.",
             )
         return vectors

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from itertools import chain, repeat
 from typing import Any
 
-__all__ = ["bounded", "fit", "resolved"]
+__all__ = ["bounded", "fit", "listed", "whole_characters"]
 
 TEXT, ITEMS = 20_000, 1_000
 """What a text and a list may hold where the schema does not say."""
@@ -28,16 +29,19 @@ TOP = "the answer"
 _NUMBERS = re.compile(
     r"[\[\]()\s]*\d{1,9}(?:[\[\]()\s]*(?:[,;&\[\u2013-]|and\b)[\[\]()\s]*\d{1,9})*[\[\]()\s]*"
 )
-_RANGE = re.compile(r"(\d{1,9})(?:\s*[\u2013-]\s*(\d{1,9}))?")
+_RANGE = re.compile(r"(\d{1,9})(?:\s*(?:[\u2013\u2014-]|\bto\b)\s*(\d{1,9}))?")
 _WIDEST = 10
 """Numbers that one range may stand for."""
 _MARKED = re.compile(
     r"[\[(\u3010#^]?\s*(?:(?:quote|source|ref|citation)\s+)?#?(\d{1,9})\s*[\])\u3011]?", re.I
 )
-_TRUE, _FALSE = {"true", "yes"}, {"false", "no"}
+_WHOLE = re.compile(r"[+-]?\d{1,300}")
+_WORDS = {"true": True, "yes": True, "false": False, "no": False}
+_VALUES = frozenset(("const", "default", "enum", "examples"))
+"""Members of a schema that hold values, not schemas."""
 
 
-def bounded(schema: dict[str, Any], *, text: int = 2_000, items: int = 32) -> dict[str, Any]:
+def bounded(schema: Any, *, text: int = 2_000, items: int = 32) -> Any:
     """Returns a schema in which every text and every list has an upper bound. A small model that is
     held to a schema fills what has none.
 
@@ -45,7 +49,14 @@ def bounded(schema: dict[str, Any], *, text: int = 2_000, items: int = 32) -> di
         >>> bounded({"type": "array", "items": {"type": "string"}})
         {'type': 'array', 'items': {'type': 'string', 'maxLength': 2000}, 'maxItems': 32}
     """
-    out = {name: _within(name, part, text, items) for name, part in schema.items()}
+    if isinstance(schema, list):
+        return [bounded(part, text=text, items=items) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out = {
+        name: part if name in _VALUES else bounded(part, text=text, items=items)
+        for name, part in schema.items()
+    }
     kinds = schema.get("type")
     kinds = kinds if isinstance(kinds, list) else [kinds]
     if "string" in kinds and not {"enum", "const", "format", "pattern"} & schema.keys():
@@ -55,43 +66,17 @@ def bounded(schema: dict[str, Any], *, text: int = 2_000, items: int = 32) -> di
     return out
 
 
-def _within(name: str, part: Any, text: int, items: int) -> Any:
-    if name in ("properties", "$defs", "definitions", "patternProperties") and isinstance(
-        part, dict
-    ):
-        return {
-            key: bounded(inner, text=text, items=items) if isinstance(inner, dict) else inner
-            for key, inner in part.items()
-        }
-    if name in ("items", "additionalProperties", "not") and isinstance(part, dict):
-        return bounded(part, text=text, items=items)
-    if name in ("anyOf", "oneOf", "allOf", "prefixItems") and isinstance(part, list):
-        return [
-            bounded(inner, text=text, items=items) if isinstance(inner, dict) else inner
-            for inner in part
-        ]
-    return part
-
-
 def resolved(schema: Any, root: dict[str, Any]) -> dict[str, Any]:
     """Returns a schema with its ``$ref`` followed; an unknown one allows everything."""
-    seen = 0
-    while isinstance(schema, dict) and isinstance(schema.get("$ref"), str) and seen < _DEPTH:
+    for _ in range(_DEPTH):
+        if not isinstance(schema, dict) or not isinstance(schema.get("$ref"), str):
+            break
         target: Any = root
-        for part in schema["$ref"].removeprefix("#").strip("/").split("/"):
-            if part:
-                target = (
-                    target.get(part.replace("~1", "/").replace("~0", "~"))
-                    if isinstance(target, dict)
-                    else None
-                )
-        schema, seen = (
-            (
-                {**target, **{k: v for k, v in schema.items() if k != "$ref"}}
-                if isinstance(target, dict)
-                else {}
-            ),
-            seen + 1,
+        for part in filter(None, schema["$ref"].removeprefix("#").split("/")):
+            name = part.replace("~1", "/").replace("~0", "~")
+            target = target.get(name) if isinstance(target, dict) else None
+        schema = (
+            {**target, **schema, "$ref": target.get("$ref")} if isinstance(target, dict) else {}
         )
     return schema if isinstance(schema, dict) else {}
 
@@ -160,16 +145,16 @@ class _Fitting:
         return value
 
     def _any(self, value: Any, several: list[Any], at: str, depth: int, *, lenient: bool) -> Any:
-        fewest: list[str] | None = None
+        tried: list[list[str]] = []
         for mild in (False, True) if lenient else (False,):
             for part in several:
                 trial = _Fitting(self._root)
                 fitted = trial.fit(value, part, at, depth + 1, lenient=mild)
                 if not trial.problems:
                     return fitted
-                if fewest is None or len(trial.problems) < len(fewest):
-                    fewest = trial.problems
-        self.problems += fewest or []
+                tried.append(trial.problems)
+        tried.sort(key=len)
+        self.problems += tried[0]
         return value
 
     def _kind(self, value: Any, schema: dict[str, Any], at: str, *, lenient: bool) -> Any:
@@ -181,19 +166,14 @@ class _Fitting:
             return value
         if isinstance(value, float) and value.is_integer() and "integer" in kinds:
             return int(value)  # JSON has one kind of number
-        if lenient:
-            for kind in kinds:
-                meant = self._meant(value, kind, schema, at)
-                if meant is not None:
-                    return meant
+        for kind in kinds if lenient else ():
+            held = kind == "object" and isinstance(value, list) and at == TOP
+            meant = self._held(value, schema) if held else _meant(value, kind)
+            if meant is not None:
+                return meant
         return self._wrong(
             value, f"{at} must be {' or '.join(map(str, kinds))}, not {_called(value)}"
         )
-
-    def _meant(self, value: Any, kind: str, schema: dict[str, Any], at: str) -> Any:
-        """Returns the value of that kind which is plainly meant; None when there is none."""
-        held = kind == "object" and isinstance(value, list) and at == TOP
-        return self._held(value, schema) if held else _meant(value, kind)
 
     def _held(self, value: list[Any], schema: dict[str, Any]) -> Any:
         """Returns the object that a list at the top stands for: its only item, or what it is the
@@ -214,9 +194,8 @@ class _Fitting:
         return {lists[0]: value} if objects else None
 
     def _choice(self, value: Any, choices: list[Any], at: str, *, lenient: bool) -> Any:
-        for choice in choices:
-            if type(choice) is type(value) and choice == value:
-                return value
+        if any(type(choice) is type(value) and choice == value for choice in choices):
+            return value
         if lenient and isinstance(value, str):
             same = [
                 choice for choice in choices if str(choice).casefold() == value.strip().casefold()
@@ -240,32 +219,22 @@ class _Fitting:
         more = schema.get("additionalProperties", True)
         out: dict[str, Any] = {}
         for name, part in value.items():
-            if name in known:
-                if (
-                    part is None
-                    and name not in required
-                    and not _allows_null(known[name], self._root)
-                ):
-                    continue  # null for "not there"
-                out[name] = self.fit(
-                    part,
-                    known[name],
-                    f"{name!r}" if at == TOP else f"{name!r} in {at}",
-                    depth + 1,
-                    lenient=lenient,
-                )
-            elif more is False:
+            where = f"{name!r}" if at == TOP else f"{name!r} in {at}"
+            if name not in known and more is False:
                 if not lenient:
                     self._wrong(value, f"{name!r} must not be in {at}")
-            else:
-                out[name] = self.fit(
-                    part,
-                    more if isinstance(more, dict) else {},
-                    f"{name!r} in {at}",
-                    depth + 1,
-                    lenient=lenient,
-                )
+                continue
+            inner = known.get(name, more)
+            optional = name in known and name not in required
+            if part is None and optional and not self._allows_null(inner):
+                continue  # null for "not there"
+            out[name] = self.fit(part, inner, where, depth + 1, lenient=lenient)
         return out
+
+    def _allows_null(self, schema: Any) -> bool:
+        trial = _Fitting(self._root)
+        trial.fit(None, schema, TOP, 0, lenient=False)
+        return not trial.problems
 
     def _array(
         self, value: list[Any], schema: dict[str, Any], at: str, depth: int, *, lenient: bool
@@ -291,8 +260,8 @@ class _Fitting:
 
     def _number(self, value: int | float, schema: dict[str, Any], at: str) -> int | float:
         if not math.isfinite(value):
-            what = f"{at} must be a finite number"
-            return self._wrong(value, what)  # type: ignore[no-any-return]
+            self._wrong(value, f"{at} must be a finite number")
+            return value
         low, high = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
         above, below = (
             schema.get("exclusiveMinimum", -math.inf),
@@ -326,19 +295,12 @@ def _meant(value: Any, kind: str) -> Any:
     if isinstance(value, str):
         word = value.strip()
         if kind in ("integer", "number"):
-            try:
-                return (
-                    int(word)
-                    if kind == "integer" or re.fullmatch(r"[+-]?\d{1,300}", word)
-                    else float(word)
-                )
-            except ValueError:
-                marked = _MARKED.fullmatch(word)
-                return int(marked[1]) if marked and kind == "integer" else None
+            with suppress(ValueError):
+                return float(word) if kind == "number" and not _WHOLE.fullmatch(word) else int(word)
+            marked = _MARKED.fullmatch(word)
+            return int(marked[1]) if marked and kind == "integer" else None
         if kind == "boolean":
-            return (
-                True if word.casefold() in _TRUE else False if word.casefold() in _FALSE else None
-            )
+            return _WORDS.get(word.casefold())
     if kind == "integer" and isinstance(value, dict):
         numbers = [
             one
@@ -362,32 +324,21 @@ def _several(item: Any) -> list[Any]:
     """Returns the whole numbers that a text such as ``"1, 3"`` or ``"2-4"`` lists; anything else as
     it is.
     """
-    if not isinstance(item, str) or not _NUMBERS.fullmatch(item):
-        return [item]
-    found: list[Any] = []
-    for first, last in _RANGE.findall(item):
-        wide = last and 0 < int(last) - int(first) < _WIDEST
-        found += (
-            range(int(first), int(last) + 1) if wide else [int(one) for one in (first, last) if one]
-        )
+    return listed(item) if isinstance(item, str) and _NUMBERS.fullmatch(item) else [item]
+
+
+def listed(text: str) -> list[int]:
+    """Returns the numbers that a text names, those within its ranges among them.
+
+    Example:
+        >>> listed("1, 3 and 5-7")
+        [1, 3, 5, 6, 7]
+    """
+    found: list[int] = []
+    for first, last in _RANGE.findall(text):
+        wide = last and 0 <= int(last) - int(first) < _WIDEST
+        found += range(int(first), int(last) + 1) if wide else map(int, filter(None, (first, last)))
     return found
-
-
-def _allows_null(schema: Any, root: dict[str, Any]) -> bool:
-    schema = resolved(schema, root)
-    kinds = schema.get("type")
-    if (
-        kinds == "null"
-        or (isinstance(kinds, list) and "null" in kinds)
-        or None in schema.get("enum", ())
-    ):
-        return True
-    several = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
-    return (
-        any(_allows_null(part, root) for part in several)
-        if several
-        else kinds is None and "enum" not in schema and "$ref" not in schema
-    )
 
 
 def _called(value: Any) -> str:

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from types import TracebackType
-from typing import Self
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from sentient_kernel.clock import Clock
 
@@ -32,37 +32,22 @@ class Gate:
         self._turn = asyncio.Semaphore(at_once)
         self._clock = clock
         self._until = 0.0
-        self._begun: deque[float] | None = None if per_minute is None else deque(maxlen=per_minute)
+        self._begun = deque[float](maxlen=per_minute or 0)
 
     def rest(self, seconds: float) -> None:
         """Keeps everybody out for so long."""
         self._until = max(self._until, self._clock.monotonic() + seconds)
 
-    async def __aenter__(self) -> Self:
-        await self._turn.acquire()
-        try:
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Waits for a turn, and holds it."""
+        async with self._turn:
             while (left := self._opens() - self._clock.monotonic()) > 0:
                 await self._clock.sleep(left)
-        except BaseException:
-            self._turn.release()
-            raise
-        if self._begun is not None:
             self._begun.append(self._clock.monotonic())
-        return self
+            yield
 
     def _opens(self) -> float:
         """Returns when the next one may go in."""
-        full = self._begun is not None and len(self._begun) == self._begun.maxlen
-        return (
-            max(self._until, self._begun[0] + MINUTE)
-            if full and self._begun is not None
-            else self._until
-        )
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._turn.release()
+        full = self._begun and len(self._begun) == self._begun.maxlen
+        return max(self._until, self._begun[0] + MINUTE) if full else self._until

@@ -7,9 +7,9 @@ help, and is a :class:`ModelError` in the end.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -23,7 +23,7 @@ from sentient_kernel.models.call import Deadlines
 from sentient_kernel.models.check import PLUGINS, split
 from sentient_kernel.models.limits import Gate
 from sentient_kernel.models.pricing import Price, priced
-from sentient_kernel.models.provider import Provider, address, build
+from sentient_kernel.models.provider import LazyProvider, Provider, address
 from sentient_kernel.plugins import plugin
 from sentient_kernel.transport import Fetcher
 
@@ -93,9 +93,7 @@ class LanguageModel:
             rng=rng or Random(),  # noqa: S311 - jitter
             prices=dict(prices or {}),
         )
-        self._provider: Provider | None = None
-        self._address: str | None = None
-        self._building = asyncio.Lock()
+        self._provider = LazyProvider(name, fetcher)
 
     def __repr__(self) -> str:
         return f"<model {self.name}>"
@@ -110,26 +108,18 @@ class LanguageModel:
         """Which server answers, and for which organisation, where that is not the provider's own
         and usual; nobody is asked for it.
         """
-        return " ".join(
-            filter(
-                None,
-                (
-                    self._where(),
-                    os.environ.get("OPENAI_ORG_ID", "") if self.name.startswith("openai") else "",
-                ),
-            )
-        )
+        own = os.environ.get("OPENAI_ORG_ID", "") if self.name.startswith("openai") else ""
+        return f"{self._address} {own}".strip()
 
     def cost(self, usage: Usage) -> float | None:
         """Returns what that would cost in US dollars, or None when no price is known. The first
         time it reads a file: for a thread.
         """
-        return priced(usage, self.name, url=self._where(), prices=self._terms.prices).usd
+        return priced(usage, self.name, url=self._address, prices=self._terms.prices).usd
 
-    def _where(self) -> str:
-        if self._address is None:
-            self._address = address(self.name)
-        return self._address
+    @cached_property
+    def _address(self) -> str:
+        return address(self.name)
 
     async def complete(
         self,
@@ -147,63 +137,38 @@ class LanguageModel:
             FetchFailed: Nothing may be asked: the network is switched off, or the address is
                 blocked.
         """
-        provider = await self._ready()
+        provider = await self._provider.ready()
         gate = _gate(self._fetcher, provider, self._terms)
         asking = CompletionAttempt(
             self._terms, provider, gate, most_tokens, on_text, json=schema is not None
         )
         if schema is None:
-            answer = await asking.ask(messages)
-            text, value = answer.text, None
+            answer, value = await asking.ask(messages), None
         else:
             answer, value = await self._structured(asking, messages, schema)
-            text = answer.text
         return Reply(
-            text=text,
+            text=answer.text,
             value=value,
             usage=asking.usage,
             reasoning=answer.reasoning,
             model=answer.model,
         )
 
-    async def prepare(self) -> None:
-        """Loads what the first call will need, in a thread, and asks nobody.
-
-        Raises:
-            ConfigurationError: The provider is unknown, or its key or package is missing.
-        """
-        await self._ready()
-
-    async def _ready(self) -> Provider:
-        loop = asyncio.get_running_loop()
-        if self._provider is None or self._provider.loop is not loop:
-            async with self._building:
-                if self._provider is None or self._provider.loop is not loop:
-                    self._address = address(self.name)
-                    # In a thread: loading pydantic-ai and an SDK takes a second, and the loop has
-                    # other things to do.
-                    self._provider = await asyncio.to_thread(build, self.name, self._fetcher, loop)
-        return self._provider
-
     async def _structured(
         self, asking: CompletionAttempt, messages: Sequence[Message], schema: dict[str, Any]
     ) -> tuple[ModelAnswer, Any]:
         told = _with_instruction(messages, structured.instruction(schema))
-        asked, wrapped = structured.wrapped(schema)
         answer: ModelAnswer | None = None
-        if asking.native:
+        if asking.native and schema.get("type") == "object":  # servers take no other
             try:
-                answer = await asking.ask(messages, schema=asked, cut=True)
+                answer = await asking.ask(messages, schema=schema, cut=True)
             except ModelError:
                 if not asking.schema_refused or not asking.may_ask:
                     raise
                 asking.without_schema()
         if answer is None:
-            wrapped = False
             answer = await asking.ask(told, cut=True)
-        read = answer.read(asked if wrapped else schema)
-        if not read.ok and wrapped:
-            read, wrapped = answer.read(schema), False
+        read = answer.read(schema)
         if not read.ok and asking.may_ask:
             asking.again()
             turns = [
@@ -212,7 +177,7 @@ class LanguageModel:
                 Message(role="user", text=structured.repair(read.problems)),
             ]
             answer = await asking.ask(turns, cut=True)
-            read, wrapped = answer.read(schema), False
+            read = answer.read(schema)
         if not read.ok:
             raise ModelCut(
                 f"{self.name!r} did not return JSON that matches the schema:"
@@ -220,7 +185,7 @@ class LanguageModel:
                 hint="Try again, or a larger model.",
                 usage=asking.usage,
             )
-        return answer, read.value["value"] if wrapped else read.value
+        return answer, read.value
 
 
 _gates: WeakKeyDictionary[Fetcher, dict[str, Gate]] = WeakKeyDictionary()

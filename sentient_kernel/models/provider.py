@@ -11,14 +11,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from inspect import signature
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from sentient_kernel.errors import ConfigurationError, ModelCut, ModelError, ModelRefused, WrongKind
 from sentient_kernel.failures import plain
 from sentient_kernel.models.base import Message
-from sentient_kernel.models.call import ServerCall
+from sentient_kernel.models.call import CALL, ServerCall
 from sentient_kernel.models.check import needs_extra, needs_key, unknown_provider
 from sentient_kernel.models.fitting import bounded
 from sentient_kernel.redaction import hold, shown
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from sentient_kernel.transport import Fetcher
 
-__all__ = ["Provider", "address", "build"]
+__all__ = ["LazyProvider", "Provider", "address", "build"]
 
 OLLAMA = "http://127.0.0.1:11434/v1"
 _USUAL = frozenset({"https://api.openai.com/v1", "https://api.anthropic.com", OLLAMA})
@@ -41,6 +40,12 @@ _VARIABLES = {
 """Where a provider's address stands, if not in ``<PROVIDER>_BASE_URL``."""
 _BACKTICKS = re.compile(r"`([^`]+)`")
 _VARIABLE = re.compile(r"`([A-Z][A-Z0-9_]{3,})`")
+Form = Literal["chat", "messages", "other"]
+_SPEAKS: dict[str, Form] = {
+    "OpenAIChatModel": "chat",
+    "AnthropicModel": "messages",
+}
+"""The form of requests, by the class of pydantic-ai's model."""
 _SAID = 300
 _LOOKED = 4_000  # characters of what a server says that are looked through for a key
 
@@ -65,7 +70,7 @@ class Provider:
     name: str
     url: str
     model: Any
-    speaks: Literal["chat", "messages", "other"]
+    speaks: Form
     own: bool
     native_schema: bool
     thinks: bool | None
@@ -74,16 +79,16 @@ class Provider:
 
     async def send(
         self, messages: Sequence[Message], schema: dict[str, Any] | None, call: ServerCall
-    ) -> ModelResponse | None:
-        """Sends one request. Returns None when ``call`` says what went wrong."""
+    ) -> ModelResponse | Exception:
+        """Sends one request; returns the response, or what went wrong, as ``call`` says it."""
         from pydantic_ai.direct import model_request
         from pydantic_ai.exceptions import AgentRunError, UserError
 
-        failure: Exception
+        CALL.set(call)
         try:
             return await model_request(
                 self.model,
-                _turns(messages),
+                [_turn(message) for message in messages],
                 model_settings=(
                     {} if call.visible is None else {"max_tokens": call.visible + call.room}
                 ),
@@ -98,16 +103,13 @@ class Provider:
             LookupError,
             AttributeError,
         ) as error:
-            # handled outside: what is raised there carries no request, and no header with a key in
-            # it
-            failure = error
+            # told outside: what is raised there carries no request, and no header with a key in it
+            outcome, told = self._explained(error, call)
+            return call.fail(told, outcome)
         except Exception:
             if call.error is None:
                 raise
-            return None
-        if call.error is None:
-            call.outcome, call.error = self._explained(failure, call)
-        return None
+            return call.error
 
     def _parameters(self, schema: dict[str, Any] | None) -> Any:
         from pydantic_ai.models import ModelRequestParameters
@@ -196,6 +198,30 @@ class Provider:
         return f": {text[:_SAID].rstrip('. ')}." if text else "."
 
 
+class LazyProvider:
+    """A provider that is built when it is first needed, and anew for another event loop.
+
+    Args:
+        name: ``provider:model``.
+        fetcher: Makes the client, when the first request is sent.
+    """
+
+    def __init__(self, name: str, fetcher: Fetcher) -> None:
+        self._name = name
+        self._fetcher = fetcher
+        self._built: Provider | None = None
+        self._building = asyncio.Lock()
+
+    async def ready(self) -> Provider:
+        """Returns the provider. Raises ConfigurationError as :func:`build`."""
+        loop = asyncio.get_running_loop()
+        async with self._building:
+            if self._built is None or self._built.loop is not loop:
+                # in a thread: loading pydantic-ai and an SDK takes a second
+                self._built = await asyncio.to_thread(build, self._name, self._fetcher, loop)
+            return self._built
+
+
 def address(name: str) -> str:
     """Returns where a model's server is, as the environment says, without what may be secret; empty
     for the provider's usual one.
@@ -268,10 +294,7 @@ def build(name: str, fetcher: Fetcher, loop: asyncio.AbstractEventLoop | None = 
         said = f"{name!r} cannot be opened: {plain(shown(str(error)))[:_SAID].rstrip('.')}."
         problem = needs_key(name, variables[0]) if variables else ConfigurationError(said)
     except _sdk_errors():
-        problem = ConfigurationError(
-            f"{name!r} needs a key, and the one in the environment is empty.",
-            hint="Set it in the environment.",
-        )
+        problem = _empty_key(name)
     except ValueError:
         problem = unknown_provider(provider)
     raise problem
@@ -284,10 +307,7 @@ def _provider(
     secret = (getattr(client, "api_key", None) or "").strip()
     if hasattr(client, "api_key"):
         if not secret and not getattr(client, "auth_token", None):
-            raise ConfigurationError(
-                f"{name!r} needs a key, and the one in the environment is empty.",
-                hint="Set it in the environment.",
-            )
+            raise _empty_key(name)
         if not secret.isascii() or not secret.isprintable():
             raise ConfigurationError(
                 f"The key for {name!r} has characters that a key cannot have.",
@@ -297,16 +317,8 @@ def _provider(
         hold(secret, f"key of {name.partition(':')[0]}")
     if hasattr(client, "max_retries"):
         client.max_retries = 0  # whether to ask again is decided here
-    family = type(model).__mro__
-    names = {cls.__name__ for cls in family}
-    speaks: Literal["chat", "messages", "other"]
-    speaks = (
-        "chat"
-        if "OpenAIChatModel" in names
-        else "messages"
-        if "AnthropicModel" in names
-        else "other"
-    )
+    forms = (_SPEAKS.get(cls.__name__) for cls in type(model).__mro__)
+    speaks: Form = next(filter(None, forms), "other")
     host = urlsplit(url).hostname or ""
     own = host.endswith((".openai.com", ".anthropic.com", ".azure.com"))
     known = model.profile.get("thinking_enabled_by_default", False) or model.profile.get(
@@ -324,6 +336,13 @@ def _provider(
         thinks,
         secret,
         loop,
+    )
+
+
+def _empty_key(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{name!r} needs a key, and the one in the environment is empty.",
+        hint="Set it in the environment.",
     )
 
 
@@ -351,7 +370,7 @@ def _given(provider: str) -> dict[str, Any]:
     return {"base_url": url if urlsplit(url).path.strip("/") else url.rstrip("/") + "/v1"}
 
 
-def _turns(messages: Sequence[Message]) -> list[ModelMessage]:
+def _turn(message: Message) -> ModelMessage:
     from pydantic_ai.messages import (
         ModelRequest,
         ModelResponse,
@@ -360,21 +379,7 @@ def _turns(messages: Sequence[Message]) -> list[ModelMessage]:
         UserPromptPart,
     )
 
-    turns: list[ModelMessage] = []
-    for assistant, group in groupby(messages, key=lambda message: message.role == "assistant"):
-        if assistant:
-            turns.append(ModelResponse(parts=[TextPart(message.text) for message in group]))
-        else:
-            turns.append(
-                ModelRequest(
-                    parts=[
-                        (
-                            SystemPromptPart(message.text)
-                            if message.role == "system"
-                            else UserPromptPart(message.text)
-                        )
-                        for message in group
-                    ]
-                )
-            )
-    return turns
+    if message.role == "assistant":
+        return ModelResponse(parts=[TextPart(message.text)])
+    part = SystemPromptPart if message.role == "system" else UserPromptPart
+    return ModelRequest(parts=[part(message.text)])

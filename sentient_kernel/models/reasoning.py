@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["JSON", "Thoughts", "parted"]
+__all__ = ["JSON", "Thoughts"]
 
 PAIRS = (
     ("<think>", "</think>"),
@@ -106,22 +106,6 @@ class Thoughts:
         """Returns what is held back when nothing more comes."""
         held, self._held = self._held, ""
         return ("", held) if self._close else (held, "")
-
-
-def parted(text: str) -> tuple[str, str]:
-    """Returns a whole answer and its reasoning.
-
-    Example:
-        >>> parted("Let me see.\\n</think>\\n\\nYes."), parted("Yes.")
-        (('Yes.', 'Let me see.\\n'), ('Yes.', ''))
-    """
-    thoughts, before = Thoughts(), ""
-    shown, thought = thoughts.feed(text)
-    if thoughts.closed_by:
-        before, _, after = shown.partition(thoughts.closed_by)
-        shown, thought = thoughts.feed(after)
-    more, rest = thoughts.rest()
-    return shown + more, before + thought + rest
 
 
 def _overlap(text: str, mark: str) -> int:

@@ -12,6 +12,7 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +30,8 @@ _FORMS = ("response_format", "output_format", "output_config")
 _REMEMBERED = 128
 _SAID = 4_000
 """Characters of a refusal that are read."""
+_DEEPEST = 8
+"""How deep in one another refusals are read."""
 _MEMBERS = frozenset(
     "code description detail details error error_msg errors loc message metadata msg param raw"
     " reason title type".split()
@@ -258,31 +261,22 @@ def _is_named(name: str, said: str) -> bool:
 def _said(answer: bytes) -> str:
     """Returns the words of a refusal in small letters, without what it repeats of the request."""
     text = answer[: 16 * _SAID].decode("utf-8", "replace")
-    try:
-        found = " ".join(_strings(json.loads(text), 0))
-    except (ValueError, RecursionError):
-        found = "" if text.lstrip().startswith("<") else text
+    found = "" if text.lstrip().startswith("<") else " ".join(_strings(text, 0))
     return " ".join(found.lower().split())[:_SAID]
 
 
 def _strings(value: Any, depth: int) -> Iterator[str]:
+    """Yields the texts of a refusal, those of JSON within a text among them."""
     if isinstance(value, str):
-        inner = _loaded(value) if depth < 8 and value.lstrip().startswith("{") else None
+        inner = None
+        if depth <= _DEEPEST and value.lstrip().startswith(("{", "[")):
+            with suppress(ValueError, RecursionError):
+                inner = json.loads(value)
         yield from [value] if inner is None else _strings(inner, depth + 1)
-    elif isinstance(value, list) and depth < 8:
-        for part in value:
-            yield from _strings(part, depth + 1)
-    elif isinstance(value, dict) and depth < 8:
-        for name, part in value.items():
-            if name in _MEMBERS:
+    elif isinstance(value, (list, dict)) and depth <= _DEEPEST:
+        for name, part in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(name, int) or name in _MEMBERS:
                 yield from _strings(part, depth + 1)
-
-
-def _loaded(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _text(content: Any) -> str:

@@ -7,15 +7,24 @@ A stream that ends without having said so is not an answer: ``ended`` stays Fals
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from itertools import islice
 from typing import Any
 
 from sentient_kernel.models.base import tokens
 from sentient_kernel.models.reasoning import Thoughts
-from sentient_kernel.models.sse import MOST, StreamBroken
 
-__all__ = ["ChatGatherer", "Gatherer", "MessagesGatherer", "counted"]
+__all__ = [
+    "ChatGatherer",
+    "Events",
+    "Gatherer",
+    "MessagesGatherer",
+    "StreamBroken",
+    "counted",
+]
 
+MOST = 4_000_000
+"""Characters of one answer, and bytes of one event."""
 LONGEST = 8
 """Bytes that a token may have on average: whoever writes more goes on without end."""
 LONGEST_WORD = 200
@@ -26,12 +35,48 @@ MOST_COUNTS, DEEPEST = 50, 3
 """Things that a server counts, and how deep they may lie in one another."""
 
 
+class StreamBroken(ValueError):
+    """The stream is not what it claims to be."""
+
+
+class Events:
+    """Takes bytes apart into the data of server-sent events.
+
+    Example:
+        >>> events = Events()
+        >>> first = events.feed(b"data: on")
+        >>> first, events.feed(b"e\\n\\n: comment\\n\\nevent: x\\ndata: two\\n\\n")
+        ([], ['one', 'two'])
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[bytes] = []
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> list[str]:
+        """Returns the data of the events that are whole now. Raises StreamBroken."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        out = []
+        for line in lines:
+            line = line.removesuffix(b"\r")
+            if line.startswith(b"data:"):
+                self._data.append(line[5:].removeprefix(b" "))
+                self._size += len(line)
+            elif not line and self._data:
+                out.append(b"\n".join(self._data).decode("utf-8", "replace"))
+                self._data, self._size = [], 0
+        if len(self._rest) + self._size > MOST:
+            raise StreamBroken("one event is too long")
+        return out
+
+
 _COUNTS = {"prompt_tokens", "completion_tokens"}
 
 
 def counted(usage: dict[str, Any], depth: int = 0) -> dict[str, Any]:
-    """Returns what a server says was used, without what is no number of tokens: it costs the count,
-    not the answer.
+    """Returns what a server says was used: the numbers that may be counts. A count that is none is
+    lost, not the answer.
 
     Args:
         usage: Names and numbers, some of them inside others.
@@ -47,33 +92,29 @@ def counted(usage: dict[str, Any], depth: int = 0) -> dict[str, Any]:
         if isinstance(value, dict):
             if depth < DEEPEST:
                 kept[name[:LONGEST_WORD]] = counted(value, depth + 1)
-        elif (
-            len(name) > LONGEST_WORD
-            or isinstance(value, list)
-            or (isinstance(value, str) and len(value) > LONGEST_WORD)
-        ):
-            continue
-        elif value is not None and (not name.endswith("_tokens") or tokens(value) is not None):
-            kept[name] = value
+        elif tokens(value) is not None:
+            kept[name[:LONGEST_WORD]] = value
     return kept
 
 
-class Gatherer:
+class Gatherer(ABC):
     """Gathers one answer.
 
     Attributes:
         ended: Whether the answer said that it is finished.
-        closed: Whether nothing more is to come.
         usage: What the server says was used, as it says it; the last word counts.
         seen: Characters that came, reasoning among them.
         thought: How many of them are reasoning.
         void: Whether what was shown before the last piece was reasoning, and no part of the answer.
         failure: The error that came in place of an answer, as its server wrote it.
+        cut_by: Why an answer ends that has reached its limit, as its servers say it.
     """
+
+    cut_by: str
 
     def __init__(self) -> None:
         self.ended = False
-        self.closed = False
+        self._finish: str | None = None
         self.usage: dict[str, Any] = {}
         self.seen = 0
         self.thought = 0
@@ -85,19 +126,19 @@ class Gatherer:
         self._model = ""
         self._split = Thoughts()
 
+    @abstractmethod
     def feed(self, data: str) -> str | None:
         """Takes one event; returns the text to show (perhaps none yet), or None when it brought
         nothing new. Raises StreamBroken.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def body(self) -> dict[str, Any]:
         """Returns the answer in one piece."""
-        raise NotImplementedError
 
     def stop(self) -> None:
         """Ends the answer at its limit, as if its server had."""
-        raise NotImplementedError
+        self._finish, self.ended = self.cut_by, True
 
     def over(self, visible: int | None, room: int, prose: int) -> bool:
         """Returns whether the answer is longer than anything that was allowed.
@@ -113,7 +154,10 @@ class Gatherer:
         most = visible if self._split.begun else visible + prose
         return self._size > LONGEST * most or self.thought > LONGEST * max(room, visible)
 
-    def _add(self, text: str, reasoning: str) -> str | None:
+    def add(self, text: str, reasoning: str) -> str | None:
+        """Adds a piece; returns the text to show, or None when it brought nothing. Raises
+        StreamBroken.
+        """
         self.void = False
         if not text and not reasoning:
             return None
@@ -139,7 +183,8 @@ class Gatherer:
         shown, thought = self._split.feed(after)
         return shown, before + thought
 
-    def _whole(self) -> tuple[str, str]:
+    def whole(self) -> tuple[str, str]:
+        """Returns the text so far and its reasoning."""
         shown, thought = self._split.rest()
         return "".join([*self._text, shown]), "".join([*self._reasoning, thought])
 
@@ -147,16 +192,17 @@ class Gatherer:
 class ChatGatherer(Gatherer):
     """Gathers the chunks of OpenAI's chat completions."""
 
+    cut_by = "length"
+
     def __init__(self) -> None:
         super().__init__()
-        self._finish: str | None = None
         self._refusal = ""
         self._id, self._created = "", 0
 
     def feed(self, data: str) -> str | None:
         """Takes one chunk; what comes after a finish reason can only be the usage."""
         if data.strip() == "[DONE]":
-            self.ended = self.closed = True
+            self.ended = True
             return None
         chunk = _parsed(data)
         if chunk.get("error"):
@@ -184,15 +230,11 @@ class ChatGatherer(Gatherer):
             (value for name in _REASONING if isinstance(value := delta.get(name), str) and value),
             "",
         )
-        return self._add(text, named or reasoning)
-
-    def stop(self) -> None:
-        """Ends the answer as one that reached its limit."""
-        self._finish, self.ended = "length", True
+        return self.add(text, named or reasoning)
 
     def body(self) -> dict[str, Any]:
         """Returns a chat completion."""
-        text, reasoning = self._whole()
+        text, reasoning = self.whole()
         message: dict[str, Any] = {"role": "assistant", "content": text}
         if reasoning:
             message["reasoning_content"] = reasoning
@@ -211,10 +253,11 @@ class ChatGatherer(Gatherer):
 class MessagesGatherer(Gatherer):
     """Gathers the events of Anthropic's messages."""
 
+    cut_by = "max_tokens"
+
     def __init__(self) -> None:
         super().__init__()
         self._message: dict[str, Any] = {}
-        self._stop: str | None = None
 
     def feed(self, data: str) -> str | None:
         """Takes one event."""
@@ -228,22 +271,18 @@ class MessagesGatherer(Gatherer):
             self._use(told.get("usage"))
         elif kind == "content_block_start" and isinstance(event.get("content_block"), dict):
             block = event["content_block"]
-            return self._add(_word(block.get("text")), _word(block.get("thinking")))
+            return self.add(_word(block.get("text")), _word(block.get("thinking")))
         elif kind == "content_block_delta" and isinstance(event.get("delta"), dict):
             delta = event["delta"]
-            return self._add(_word(delta.get("text")), _word(delta.get("thinking")))
+            return self.add(_word(delta.get("text")), _word(delta.get("thinking")))
         elif kind == "message_delta":
             self._use(event.get("usage"))
-            self._stop = (
-                _word((event.get("delta") or {}).get("stop_reason"))[:LONGEST_WORD] or self._stop
+            self._finish = (
+                _word((event.get("delta") or {}).get("stop_reason"))[:LONGEST_WORD] or self._finish
             )
         elif kind == "message_stop":
-            self.ended = self.closed = self._stop is not None
+            self.ended = self._finish is not None
         return None
-
-    def stop(self) -> None:
-        """Ends the answer as one that reached its limit."""
-        self._stop, self.ended = "max_tokens", True
 
     def _use(self, usage: Any) -> None:
         if isinstance(usage, dict):
@@ -251,7 +290,7 @@ class MessagesGatherer(Gatherer):
 
     def body(self) -> dict[str, Any]:
         """Returns a message."""
-        text, reasoning = self._whole()
+        text, reasoning = self.whole()
         blocks: list[dict[str, Any]] = (
             [{"type": "thinking", "thinking": reasoning, "signature": ""}] if reasoning else []
         )
@@ -262,7 +301,7 @@ class MessagesGatherer(Gatherer):
             "type": "message",
             "role": "assistant",
             "content": blocks,
-            "stop_reason": self._stop,
+            "stop_reason": self._finish,
             "usage": usage,
         }
 

@@ -10,12 +10,10 @@ agreed; a report without a model is made by rule alone.
     workflow.py         the order of things, each arrow a recorded step
     gathering.py        what a research knows so far, and its searches
     with_model.py       what a model adds: it asks back, plans, looks for gaps, writes
-    checking.py         the steps that check a report
-    steps.py            the pure steps
+    steps.py            its steps: plan, pick, write, check
     library.py          the sources, the index and the stored documents of a workbench
     model_registry.py   the models that were opened
     model_calls.py      a run's way to its model: within its budget, through the cache, recorded
-    sentence_stream.py  the sentences of an answer while it is being written
     spending.py         what a run may spend, reserved before a call and booked after it
     prompts.py          what a model is asked, and what its answers mean
     quoting.py          the quotes that a model is shown
@@ -24,7 +22,6 @@ agreed; a report without a model is made by rule alone.
     coverage.py         how well a report answers
     taint.py            what one's own documents have touched, and what may be sent elsewhere
                         (information flow)
-    names.py            what the stored inputs of a research name
     extractive/         answers by rule: plan, evidence, sentences
     verify/             whether a quote supports a sentence
 """

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sentient_kernel.ids import RunId
 from sentient_kernel.report.report import Claim, Gap, Report
 from sentient_kernel.research.extractive.disagree import disagreements
 from sentient_kernel.research.extractive.evidence import WEIGHTS, Evidence
@@ -33,10 +32,9 @@ def assemble(
     missing: Sequence[str],
     healths: Sequence[Health],
     found: Mapping[int, Sequence[Passage]],
-    *,
-    run_id: str = "",
 ) -> Report:
-    """Returns a report of written sentences, not yet checked.
+    """Returns a report of written sentences, not yet checked; without any, that of a model that
+    says that no quote answers the question.
 
     Args:
         question: What was asked.
@@ -46,55 +44,24 @@ def assemble(
         missing: What it says the quotes do not answer.
         healths: How the sources are doing.
         found: What the searches gave, by sub-question.
-        run_id: The run that writes.
     """
     claims = claims_from(sentences, evidence)
     cited = [claim for claim in claims if claim.citations][:LEADS]
     lead = cited[: 1 if len(cited) == 1 or len(cited[0].text) > 240 else LEADS] if cited else []
     claims = [replace(claim, lead=claim in lead) for claim in claims]
-    gaps = _unfound(plan, found, healths)
-    gaps += missed(missing, gaps)
+    # whether the others are answered, the model says, not their words
+    empty = [part for part in plan if part.id and not found.get(part.id)]
+    gaps = unanswered(empty, {}, (), healths)
     report = Report(
         question=question,
-        answer=" ".join(claim.text for claim in lead),
+        answer=" ".join(claim.text for claim in lead) or "Nothing in the sources answers this.",
         claims=tuple(claims),
-        run_id=RunId(run_id),
+        abstained=not claims,
         parts=tuple(part.text for part in plan),
-        unanswered=tuple(gaps),
+        unanswered=(*gaps, *missed(missing, gaps)),
         disagreements=disagreements(_near(evidence)),
     )
     return replace(report, sources=source_notes(healths, found, report))
-
-
-def abstaining(
-    question: str,
-    plan: Sequence[SubQuestion],
-    missing: Sequence[str],
-    healths: Sequence[Health],
-    found: Mapping[int, Sequence[Passage]],
-) -> Report:
-    """Returns the report of a model that says that no quote answers the question; the arguments are
-    those of :func:`assemble`.
-    """
-    gaps = _unfound(plan, found, healths)
-    report = Report(
-        question=question,
-        answer="Nothing in the sources answers this.",
-        abstained=True,
-        parts=tuple(part.text for part in plan),
-        unanswered=(*gaps, *missed(missing, gaps)),
-    )
-    return replace(report, sources=source_notes(healths, found, report))
-
-
-def _unfound(
-    plan: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]], healths: Sequence[Health]
-) -> list[Gap]:
-    """Returns the parts for which no search found anything. Whether the others are answered, the
-    model says, not their words.
-    """
-    empty = [part for part in plan if part.id and not found.get(part.id)]
-    return list(unanswered(empty, {}, (), healths))
 
 
 def _near(evidence: Sequence[Evidence]) -> list[Evidence]:

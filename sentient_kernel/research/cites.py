@@ -5,8 +5,9 @@ written. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
+
+from sentient_kernel.models.fitting import listed
 
 __all__ = ["cited", "lifted"]
 
@@ -23,34 +24,11 @@ _BRACKETS = re.compile(
 )
 _SAID = re.compile(rf"\s*\(\s*(?:see\s+)?{_LABEL[:-1]}\s*({_GROUP})\s*\)", re.I)
 _LAST = re.compile(rf"\s*\(\s*({_GROUP})\s*\)(?=[.!?\u3002]?\s*$)")
-_RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
-_SUPERSCRIPT = re.compile(
-    rf"(?<=[^\W\d_]{{3}}|..[.,;:!?)\"\u201d\u2019])([{_RAISED}]{{1,2}}(?:[,\u02d2\u2009"
-    rf" ]?[{_RAISED}]{{1,2}})*)(?!\w)"
-)
-_DIGITS = str.maketrans(_RAISED, "0123456789")
-_MEASURES = (
-    "metre",
-    "metres",
-    "meter",
-    "meters",
-    "foot",
-    "feet",
-    "inch",
-    "inches",
-    "mile",
-    "miles",
-    "yard",
-    "yards",
-)
 _CODE = re.compile(r"(?:[a-z_]\w*[._][a-z_]\w*|\))$")
 _NAMED = re.compile(
     r"\b(?:fig|figure|eq|equation|table|section|step|phase|type|part|range|interval|ci)\.?$", re.I
 )
 _ONLY = re.compile(rf"\W*(?:{_LABEL}{_GROUP}\W*)+", re.I)
-_RANGE = re.compile(rf"({_NUMBER})(?:\s*(?:-|\u2013|\u2014|\bto\b)\s*({_NUMBER}))?")
-_WIDEST = 10
-"""Quotes that one range may name."""
 _MOST = 100
 """Numbers that are read of one answer."""
 
@@ -65,36 +43,15 @@ def cited(value: Any) -> list[int]:
         >>> cited([True, None, "In 1874"])
         []
     """
-    return list(dict.fromkeys(_numbers(value, 0)))[:_MOST]
-
-
-def _numbers(value: Any, depth: int) -> Iterator[int]:
-    if isinstance(value, bool) or depth > 3:
-        return
-    if isinstance(value, int):
-        yield value
-    elif isinstance(value, float) and value.is_integer():
-        yield int(value)
-    elif isinstance(value, str):
-        if len(value) < 200 and _ONLY.fullmatch(value):
-            yield from _spread(value)
-    elif isinstance(value, list):
-        for one in value[:_MOST]:
-            yield from _numbers(one, depth + 1)
-    elif isinstance(value, dict):
-        yield from next(
-            (found for one in value.values() if (found := list(_numbers(one, depth + 1)))), []
-        )
-
-
-def _spread(text: str) -> Iterator[int]:
-    """Yields the numbers of a group, those within its ranges among them."""
-    for first, last in _RANGE.findall(text):
-        yield from (
-            range(int(first), int(last) + 1)
-            if last and 0 <= int(last) - int(first) < _WIDEST
-            else map(int, filter(None, (first, last)))
-        )
+    found: list[int] = []
+    for one in value[:_MOST] if isinstance(value, list) else [value]:
+        if isinstance(one, dict):
+            one = next(iter(one.values()), None)
+        if isinstance(one, str) and len(one) < 200 and _ONLY.fullmatch(one):
+            found += listed(one)
+        elif isinstance(one, int) and not isinstance(one, bool):
+            found.append(one)
+    return list(dict.fromkeys(found))[:_MOST]
 
 
 def lifted(text: str, *, most: int, beside: bool) -> tuple[str, list[int]]:
@@ -110,15 +67,13 @@ def lifted(text: str, *, most: int, beside: bool) -> tuple[str, list[int]]:
         >>> lifted("It was built in 1874 [1, 3], and is lit \u30104\u2020source\u3011.", most=9,
         ...     beside=False)
         ('It was built in 1874, and is lit.', [1, 3, 4])
-        >>> lifted("Its area is 3 km\u00b2, says the board.\u00b9", most=9, beside=False)
-        ('Its area is 3 km\u00b2, says the board.', [1])
     """
     found: list[int] = []
 
     def take(match: re.Match[str]) -> str:
         before, numbers = (
             match.string[: match.start()],
-            list(_spread(next(filter(None, match.groups())))),
+            listed(next(filter(None, match.groups()))),
         )
         code = before.count("`") % 2 or (match.group()[0] == "[" and _CODE.search(before))
         if (
@@ -131,21 +86,12 @@ def lifted(text: str, *, most: int, beside: bool) -> tuple[str, list[int]]:
         found.extend(numbers)
         return ""
 
-    def raised(match: re.Match[str]) -> str:
-        if (re.findall(r"\w+$", match.string[: match.start()]) or [""])[0].lower() in _MEASURES:
-            return match.group()
-        found.extend(
-            int(part) for part in re.split(r"\D+", match.group(1).translate(_DIGITS)) if part
-        )
-        return ""
-
-    for pattern, how in ((_BRACKETS, take), (_SAID, take), (_SUPERSCRIPT, raised)):
-        text = pattern.sub(how, text)
+    text = _SAID.sub(take, _BRACKETS.sub(take, text))
     if (
         not found
         and not beside
         and (match := _LAST.search(text))
-        and all(1 <= n <= most for n in _spread(match[1]))
+        and all(1 <= n <= most for n in listed(match[1]))
     ):
         text = _LAST.sub(take, text)
     return " ".join(text.split()), list(dict.fromkeys(found))

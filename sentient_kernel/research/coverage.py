@@ -38,6 +38,8 @@ UNSURE = frozenset(("deep", "wid", "tall", "high", "thick", "near"))
 ENOUGH_ASKED = 2
 """What a question says at least that is answered though the search did not stand out."""
 
+STANDING = ("supported", "unchecked")
+"""Verdicts of sentences that count."""
 MEANT = 0.7
 """What is missing is a part of the question when it has more than this share of its words."""
 
@@ -53,7 +55,7 @@ def judged(
         supports: By sub-question whether what was found can answer it.
     """
     asked_for = len(_own(parts))
-    if not _standing(claims):
+    if not any(claim.verdict in STANDING for claim in claims):
         return Coverage(level="nothing", asked=asked_for)
     answered = asked_for - len(left_open(parts, claims, supports))
     level: Level = "all" if answered == asked_for else "some" if answered else "near"
@@ -70,7 +72,7 @@ def left_open(
         claims: The sentences of the report.
         supports: By sub-question whether what was found can answer it.
     """
-    lead = [claim for claim in _standing(claims) if claim.lead]
+    lead = [claim for claim in claims if claim.lead and claim.verdict in STANDING]
     sides = [part for part in parts if part.kind == "side"]
     return [part for part in _own(parts) if not _answers(part, lead, supports.get(part.id), sides)]
 
@@ -78,10 +80,6 @@ def left_open(
 def _own(parts: Sequence[SubQuestion]) -> list[SubQuestion]:
     """Returns what is asked for by itself: the parts that the question sets apart, or the whole."""
     return [part for part in parts if part.kind == "part"] or list(parts[:1])
-
-
-def _standing(claims: Sequence[Claim]) -> list[Claim]:
-    return [claim for claim in claims if claim.verdict in ("supported", "unchecked")]
 
 
 def written(

@@ -5,8 +5,8 @@ Each is a recorded step.
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -22,7 +22,6 @@ from sentient_kernel.research.library import Library
 from sentient_kernel.research.steps import (
     SearchResult,
     make_plan,
-    merged,
     pick_evidence,
     pick_quotes,
 )
@@ -59,6 +58,7 @@ Plan = Annotated[list[str], Field(min_length=1), AfterValidator(_asks_something)
 """A plan as a person may edit it."""
 
 
+@dataclass(slots=True, eq=False)
 class Gathering:
     """What one research knows so far.
 
@@ -80,37 +80,41 @@ class Gathering:
         left_out: What was not done because the run was to finish.
     """
 
-    def __init__(
-        self,
-        ctx: Context,
-        library: Library,
-        question: str,
-        sources: list[list[str]],
-        each: int,
-        taint: Taint = (),
-    ) -> None:
-        self._ctx = ctx
-        self._library = library
-        self._sources = sources
-        self._each = each
-        self._taint = taint
-        self.question = question
-        self.parts: list[SubQuestion] = []
-        self.found: list[SearchResult] = []
-        self.understood: list[str] = []
-        self.missing: list[str] = []
-        self.notes: list[str] = []
-        self.left_out: list[str] = []
-        self._refreshed: list[Health] = []
-        self._sent: dict[
-            int, str
-        ] = {}  # what people agreed to send elsewhere, by sub-question; empty for nothing
-        self._heard = 0  # how many of the things that people told the run were made use of
+    ctx: Context
+    library: Library
+    question: str
+    sources: list[list[str]]
+    each: int
+    taint: Taint = ()
+    parts: list[SubQuestion] = field(default_factory=list, init=False)
+    found: list[SearchResult] = field(default_factory=list, init=False)
+    understood: list[str] = field(default_factory=list, init=False)
+    missing: list[str] = field(default_factory=list, init=False)
+    notes: list[str] = field(default_factory=list, init=False)
+    left_out: list[str] = field(default_factory=list, init=False)
+    _refreshed: list[Health] = field(default_factory=list, init=False)
+    # what people agreed to send elsewhere, by sub-question; empty for nothing
+    _sent: dict[int, str] = field(default_factory=dict, init=False)
+    # how many of the things that people told the run were made use of
+    _heard: int = field(default=0, init=False)
 
     @property
     def healths(self) -> list[Health]:
-        """How each source did over the whole run."""
-        return merged(self._refreshed, self.found)
+        """How each source did over the whole run: what its refresh and its searches refused, and
+        why those came back empty.
+        """
+        whole = []
+        for health in self._refreshed:
+            searches = [one for one in self.found if one.source == health.source]
+            refused = dict.fromkeys(health.refused)
+            for one in searches:
+                refused |= dict.fromkeys(one.health.refused)
+            reasons = [health.reason]
+            if not any(one.passages for one in searches):
+                reasons += [one.health.reason for one in searches]
+            reason = next(filter(None, reasons), "")
+            whole.append(replace(health, reason=reason, refused=tuple(refused)))
+        return whole
 
     @property
     def documents(self) -> set[DocumentId]:
@@ -121,7 +125,7 @@ class Gathering:
 
     def said(self) -> list[str]:
         """Returns what the person who asks has added to the question."""
-        steers = self._ctx.steers
+        steers = self.ctx.steers
         self._heard = len(steers)
         return [*self.understood, *steers]
 
@@ -129,12 +133,11 @@ class Gathering:
         """Adds and returns what people have told a run without a model since it last looked: it can
         search for that, no more.
         """
-        new = self._ctx.steers[self._heard :]
+        new = self.ctx.steers[self._heard :]
         self._heard += len(new)
-        first = len(self.parts)
         parts = [
-            SubQuestion(id=first + i, text=text, query=text, kind="part")
-            for i, text in enumerate(new)
+            SubQuestion(id=i, text=text, query=text, kind="part")
+            for i, text in enumerate(new, len(self.parts))
         ]
         self.parts = [*self.parts, *parts]
         return parts
@@ -142,12 +145,12 @@ class Gathering:
     async def agree(self) -> None:
         """Lets a person approve or edit the plan."""
         asked = [part.text for part in self.parts]
-        names = ", ".join(name for name, *_ in self._sources)
-        answer = await self._ctx.approve(
+        names = ", ".join(name for name, *_ in self.sources)
+        answer = await self.ctx.approve(
             f"Go ahead with this plan over {names}?", asked, schema=Plan, ask="plan"
         )
         if answer == asked and not (
-            any(part.taint for part in self.parts) and self._ctx.policy("plan") == "ask"
+            any(part.taint for part in self.parts) and self.ctx.policy("plan") == "ask"
         ):
             return
         # of others only what was seen is searched for
@@ -164,28 +167,26 @@ class Gathering:
         """
         notes = []
         if self.left_out:
-            over = self._ctx.asked_to_finish == "budget" and limits.seconds is not None
+            over = self.ctx.asked_to_finish == "budget" and limits.seconds is not None
             why = f"Its {limits.seconds:g} s were over" if over else "It was asked to finish"
             notes.append(
                 f"{why} before all was done. Left out: {'; '.join(dict.fromkeys(self.left_out))}."
             )
-        for text in self._ctx.steers[self._heard :]:
-            notes.append(f"This was told too late to make a difference: “{text}”")
-        return notes
+        late = self.ctx.steers[self._heard :]
+        return notes + [f"This was told too late to make a difference: “{text}”" for text in late]
 
     # -- searching ---------------------------------------------------------------------------------
 
     async def plan(self) -> None:
         """Splits the question into what it asks."""
-        self._ctx.tell(ResearchUpdated(phase="plan", message="Planning"))
-        parts: list[SubQuestion] = await self._ctx.step(make_plan, self.question, title="plan")
-        self.parts = (
-            [replace(part, taint=self._taint) for part in parts] if self._taint else list(parts)
-        )
+        self.ctx.tell(ResearchUpdated(phase="plan", message="Planning"))
+        self.parts = await self.ctx.step(make_plan, self.question, title="plan")
+        if self.taint:
+            self.parts = [replace(part, taint=self.taint) for part in self.parts]
 
     async def refresh(self) -> None:
         """Lets every source read what is new in it."""
-        ctx = self._ctx
+        ctx = self.ctx
         ctx.tell(ResearchUpdated(phase="search", message="Looking for what is new in the sources"))
 
         @fixed_name("research:refresh")
@@ -199,22 +200,21 @@ class Gathering:
                     ctx.note(ResearchUpdated(phase="search", message=message))
 
             try:
-                return await self._library.refresh(ref, tell)
+                return await self.library.refresh(ref, tell)
             except (SourceError, UsageError) as error:
                 return Health(source=ref[0], reason=str(error))
 
-        steps = [ctx.step(refresh, ref, title=f"look through {ref[0]}") for ref in self._sources]
+        steps = [ctx.step(refresh, ref, title=f"look through {ref[0]}") for ref in self.sources]
         outcomes = await ctx.gather(*steps, limit=AT_ONCE)
-        for outcome, ref in zip(outcomes, self._sources, strict=True):
+        for outcome, ref in zip(outcomes, self.sources, strict=True):
             health = outcome.value or Health(source=ref[0], reason=str(outcome.error))
             self._refreshed.append(health)
-            refused = health.refused[:REFUSED_SHOWN]
             ctx.tell(
                 SourceReported(
                     source=health.source,
                     documents=health.documents,
                     reason=health.reason,
-                    refused=refused,
+                    refused=health.refused[:REFUSED_SHOWN],
                 )
             )
 
@@ -224,15 +224,16 @@ class Gathering:
         """Searches for sub-questions in all sources, or some, and returns what they gave: whoever
         asks keeps it.
         """
-        ctx = self._ctx
-        sources = self._sources if sources is None else sources
-        elsewhere = [ref[0] for ref in sources if self._library.sends(ref)]
-        await self._ask_to_send(parts, elsewhere)
+        ctx = self.ctx
+        sources = self.sources if sources is None else sources
+        elsewhere = [ref[0] for ref in sources if self.library.sends(ref)]
+        if elsewhere:
+            await self._ask_to_send(parts, elsewhere)
 
         @fixed_name("research:search")
         async def search(part: int, query: str, ref: list[str], k: int) -> SearchResult:
             try:
-                passages, health = await self._library.search(ref, query, k)
+                passages, health = await self.library.search(ref, query, k)
             except (SourceError, UsageError) as error:
                 passages, health = [], Health(source=ref[0], reason=str(error))
             return SearchResult(part=part, source=ref[0], passages=tuple(passages), health=health)
@@ -245,7 +246,7 @@ class Gathering:
                 ):
                     asked.append((part, ref[0]))
                     title = f"search “{shortened(part.text)}” in {ref[0]}"
-                    steps.append(ctx.step(search, part.id, query, ref, self._each, title=title))
+                    steps.append(ctx.step(search, part.id, query, ref, self.each, title=title))
         outcomes = await ctx.gather(*steps, limit=AT_ONCE)
         found, count = [], 0
         for outcome, (part, source) in zip(outcomes, asked, strict=True):
@@ -257,19 +258,17 @@ class Gathering:
             )
             found.append(one)
             count += len(one.passages)
-            reason = "" if one.passages else one.health.reason
             ctx.tell(
                 SourceReported(
                     source=source,
                     query=part.text,
                     found=len(one.passages),
                     documents=one.health.documents,
-                    reason=reason,
+                    reason="" if one.passages else one.health.reason,
                 )
             )
-        for source in dict.fromkeys(one.health.source for one in found if one.health.brought):
             note = f"Answers of {source} come from a file that was opened here, not from requests."
-            if note not in self.notes:
+            if one.health.brought and note not in self.notes:
                 self.notes.append(note)
         data = {"done": len(found), "total": len(found)}
         ctx.tell(ResearchUpdated(phase="search", message=f"{count} passages", data=data))
@@ -289,10 +288,9 @@ class Gathering:
         names = [name for name in elsewhere if any(needs_approval(part, name) for part in parts)]
         reason, answer = "", list[str]()
         try:
-            shown = [part.query for part in parts]
-            answer = await self._ctx.approve(
+            answer = await self.ctx.approve(
                 approval_question(parts, names),
-                shown,
+                [part.query for part in parts],
                 schema=approval_schema(len(parts)),
                 ask="fetch",
             )
@@ -301,9 +299,7 @@ class Gathering:
         allowed = agreed(parts, answer)
         self._sent |= {part.id: allowed.get(part.id, "") for part in parts}
         self.notes.append(
-            said_of(
-                len(parts), len(allowed), names, policy=self._ctx.policy("fetch"), reason=reason
-            )
+            said_of(len(parts), len(allowed), names, policy=self.ctx.policy("fetch"), reason=reason)
         )
 
     def leave_out(self, parts: Sequence[SubQuestion]) -> None:
@@ -316,15 +312,13 @@ class Gathering:
         Args:
             told: Whether what people tell the run meanwhile is searched for as it stands.
         """
-        if told:
-            self.told_parts()
         parts = self.parts
-        if len(parts) > 1 and self._ctx.finishing:
+        if len(parts) > 1 and self.ctx.finishing:
             self.leave_out(parts[1:])
             parts = parts[:1]
         self.found = await self.search(parts)
-        while told and not self._ctx.finishing and (parts := self.told_parts()):
-            self.found += await self.search(parts)
+        while told and not self.ctx.finishing and len(self.ctx.steers) > self._heard:
+            self.found += await self.search(self.told_parts())
 
     # -- picking -----------------------------------------------------------------------------------
 
@@ -333,65 +327,62 @@ class Gathering:
 
         What is gone since it was found is looked for once more, then done without.
         """
-        evidence, kept = await self._pick("pick evidence", show=show)
-        if gone := {one.document: one.title for one in evidence if one.document not in kept}:
+        count = len(self.documents)
+        data = {"done": count, "total": count}
+        self.ctx.tell(ResearchUpdated(phase="read", message=f"{count:,} documents", data=data))
+        self.ctx.tell(
+            ResearchUpdated(phase="evidence", message="Picking the sentences that answer")
+        )
+        how, more = (pick_quotes, ()) if show else (pick_evidence, (LISTED,))
+        gone: dict[DocumentId, str] = {}
+        while True:
+            title = "pick evidence again" if gone else "pick evidence"
+            evidence: list[Evidence] = await self.ctx.step(
+                how, self.parts, self.found, *more, title=title
+            )
+            titles = {one.document: one.title for one in evidence}
+            keeping = [
+                self.ctx.step(self.library.keep, document, title=f"keep {shortened(name)}")
+                for document, name in titles.items()
+            ]
+            outcomes = await self.ctx.gather(*keeping, limit=AT_ONCE)
+            kept = {
+                document
+                for document, outcome in zip(titles, outcomes, strict=True)
+                if outcome.value
+            }
+            if gone or kept == titles.keys():
+                break
+            gone = {document: name for document, name in titles.items() if document not in kept}
             await self._search_again(gone)
-            evidence, kept = await self._pick("pick evidence again", show=show)
-            if lost := [title for document, title in gone.items() if document not in kept]:
-                documents = (
-                    "A document that was found is"
-                    if len(lost) == 1
-                    else f"{len(lost)} documents that were found are"
-                )
-                self.notes.append(
-                    f"{documents} not kept any more, and could not be read again as it was:"
-                    f" {'; '.join(lost)}."
-                )
+        if lost := [name for document, name in gone.items() if document not in kept]:
+            documents = (
+                "A document that was found is"
+                if len(lost) == 1
+                else f"{len(lost)} documents that were found are"
+            )
+            self.notes.append(
+                f"{documents} not kept any more, and could not be read again as it was:"
+                f" {'; '.join(lost)}."
+            )
         found = [one for one in evidence if one.document in kept]
         message = f"{len(found):,} sentences from {len(kept):,} documents"
-        self._ctx.tell(
-            ResearchUpdated(phase="evidence", message=message, data={"done": len(found)})
-        )
+        self.ctx.tell(ResearchUpdated(phase="evidence", message=message, data={"done": len(found)}))
         return found
 
-    async def _pick(self, title: str, *, show: bool) -> tuple[list[Evidence], set[DocumentId]]:
-        """Returns evidence, and which of its documents were still there to be kept."""
-        ctx = self._ctx
-        how, more = (pick_quotes, ()) if show else (pick_evidence, (LISTED,))
-        evidence: list[Evidence] = await ctx.step(how, self.parts, self.found, *more, title=title)
-        titles = {one.document: one.title for one in evidence}
-        steps = [
-            ctx.step(self.keep, document, title=f"keep {shortened(name)}")
-            for document, name in titles.items()
-        ]
-        outcomes = await ctx.gather(*steps, limit=AT_ONCE)
-        return evidence, {
-            document for document, outcome in zip(titles, outcomes, strict=True) if outcome.value
-        }
-
-    @fixed_name("research:keep")
-    def keep(self, document: str) -> bool:
-        """Keeps a snapshot of a document as it stands now; False when it is gone."""
-        return not self._library.keep([DocumentId(document)])
-
-    async def _search_again(self, gone: Container[DocumentId]) -> None:
+    async def _search_again(self, gone: Collection[DocumentId]) -> None:
         """Searches once more for documents that are gone, as they are when a cache was emptied
         before a run went on.
         """
-        brought = [
+        brought = {
             (one.part, one.source)
             for one in self.found
             if any(passage.document in gone for passage in one.passages)
-        ]
-        for part in [part for part in self.parts if part.id in {number for number, _ in brought}]:
-            fresh = await self.search(
-                [part], [ref for ref in self._sources if (part.id, ref[0]) in brought]
-            )
-            again = {(one.part, one.source) for one in fresh}
-            self.found = [
-                *(one for one in self.found if (one.part, one.source) not in again),
-                *fresh,
-            ]
+        }
+        for part in self.parts:
+            if again := [ref for ref in self.sources if (part.id, ref[0]) in brought]:
+                fresh = {(one.part, one.source): one for one in await self.search([part], again)}
+                self.found = [fresh.pop((one.part, one.source), one) for one in self.found]
 
 
 def shortened(text: str) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic_core import to_json
 
 from sentient_kernel.documents import is_document_id
+from sentient_kernel.engine import fixed_name
 from sentient_kernel.errors import NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId
 from sentient_kernel.redaction import hold_address, redactor, without_credentials
@@ -51,20 +52,9 @@ class Library:
         index: The index's file; it can be rebuilt from the sources.
         blobs: Where snapshots of cited documents are kept for good.
         settings: For the sources.
-        fetcher: Asks other machines; by default one is made when first needed.
-        cache: What the outside world answered; by default ``cache.db`` beside the index. One that
-            is given is not closed here.
     """
 
-    def __init__(
-        self,
-        index: Path,
-        blobs: Blobs,
-        settings: Settings,
-        *,
-        fetcher: Fetcher | None = None,
-        cache: Cache | None = None,
-    ) -> None:
+    def __init__(self, index: Path, blobs: Blobs, settings: Settings) -> None:
         self._path = index
         self._blobs = blobs
         self._settings = settings
@@ -74,10 +64,8 @@ class Library:
         self._open: dict[tuple[str, ...], Source] = {}
         self._lock = threading.RLock()
         self._closed = False
-        self._fetcher = fetcher
-        self._given_fetcher = fetcher
-        self._cache = cache
-        self._given_cache = cache
+        self._fetcher: Fetcher | None = None
+        self._cache: Cache | None = None
         self._outside: Outside | None = None
 
     @property
@@ -92,7 +80,7 @@ class Library:
 
     @property
     def cache(self) -> Cache:
-        """What the outside world answered."""
+        """What the outside world answered: ``cache.db`` beside the index."""
         with self._lock:
             if self._cache is None:
                 from sentient_kernel.cache import Cache
@@ -118,7 +106,7 @@ class Library:
             if self._outside is None:
                 from sentient_kernel.sources.web.fetch import Outside
 
-                self._outside = Outside(self._settings, self.cache, self._given_fetcher)
+                self._outside = Outside(self._settings, self.cache)
             return self._outside
 
     @property
@@ -216,36 +204,29 @@ class Library:
         """
         name, spec, shown = ref
         with self._lock:
-            found = self._open.get(tuple(ref))
-            if found is None and spec.startswith("source:"):
+            if (known := self._open.get(tuple(ref))) is not None:
+                return known
+            if spec.startswith("source:"):
                 raise NotFound(
                     f"The source {name!r} is an object that was not added to this workbench.",
                     hint="Add it with wb.add(...), then resume the run.",
                 )
-            if (
-                found is None
-                and "…" in spec
-                and _kind(spec) == "page"
-                and spec not in self._addresses
-            ):
+            if "…" in spec and _kind(spec) == "page" and spec not in self._addresses:
                 raise NotFound(
                     f"The address of the source {name!r} held a secret, which is not kept.",
                     hint="Add it again with wb.add(...), then resume the run.",
                 )
-            if found is None:
-                from sentient_kernel.sources.opening import open_source
+            from sentient_kernel.sources.opening import open_source
 
-                where = self._addresses.get(spec, spec)
-                found = open_source(
-                    where,
-                    self.index,
-                    settings=self._settings,
-                    name=name,
-                    shown=shown,
-                    outside=lambda: self.outside,
-                )
-                self._open[tuple(ref)] = found
-            return found
+            opened = self._open[tuple(ref)] = open_source(
+                self._addresses.get(spec, spec),
+                self.index,
+                settings=self._settings,
+                name=name,
+                shown=shown,
+                outside=lambda: self.outside,
+            )
+            return opened
 
     async def refresh(self, ref: Sequence[str], progress: Progress | None = None) -> Health:
         """Reads what is new in a source."""
@@ -254,19 +235,35 @@ class Library:
     async def search(self, ref: Sequence[str], query: str, k: int) -> tuple[list[Passage], Health]:
         """Returns the passages of one source that fit, and how the source is doing; both under the
         name it goes by here.
+
+        A source may be anybody's object: a passage is cut to what one may be, and one that holds a
+        known secret is left out.
         """
-        source = self.source(ref)
-        passages, own = await source.search(query, k=k), self.owns(ref)
-        found = _kind(ref[1]) == "service"  # only these speak for others
-        named = [
-            replace(one, source=ref[0], own=own or one.own, origin=one.origin if found else "")
-            for one in passages
-        ]
-        kept, refused = _without_secrets(named)
+        source, own, kept = self.source(ref), self.owns(ref), list[Passage]()
+        refused = dict[tuple[str, str], None]()
+        for one in await source.search(query, k=k):
+            # Altered, a passage would not stand in its document; as it is, it would reach the
+            # model, the journal and the report.
+            if held := redactor().held_in(to_json([one.title, one.uri, one.text])):
+                why = f"A passage that holds the secret {held[0]} is left out."
+                refused[redactor().text(one.uri), why] = None
+                continue
+            text = one.text[:LONGEST_PASSAGE]
+            kept.append(
+                replace(
+                    one,
+                    title=one.title if len(one.title) <= TITLE else one_line(one.title, TITLE),
+                    uri=one.uri if len(one.uri) <= ADDRESS else "",
+                    text=text,
+                    end=one.end if len(text) == len(one.text) else one.start + len(text),
+                    source=ref[0],
+                    own=own or one.own,
+                    # only services speak for others
+                    origin=one.origin if _kind(ref[1]) == "service" else "",
+                )
+            )
         health = _shortened(source.health, ref[0])
-        return [_cut(passage) for passage in kept], (
-            replace(health, refused=(*health.refused, *refused)) if refused else health
-        )
+        return kept, replace(health, refused=(*health.refused, *refused))
 
     def owns(self, ref: Sequence[str]) -> bool:
         """Tells whether a source holds a person's own documents.
@@ -316,14 +313,15 @@ class Library:
 
         return run_apart(ask())
 
-    def keep(self, documents: Sequence[DocumentId]) -> list[str]:
-        """Keeps snapshots of documents for good: citations point into them when the source has
-        changed. Returns those that are gone.
+    @fixed_name("research:keep")
+    def keep(self, document: str) -> bool:
+        """Keeps the snapshot of a document for good: citations point into it when the source has
+        changed. Returns False when it is gone; a step.
         """
-        found = {str(one): self._look_up(one) for one in documents}
-        for document in filter(None, found.values()):
-            self._blobs.take(BlobId(document.id), document.pieces())
-        return [one for one, document in found.items() if document is None]
+        found = self._look_up(DocumentId(document))
+        if found is not None:
+            self._blobs.take(BlobId(found.id), found.pieces())
+        return found is not None
 
     def document(self, document: DocumentId) -> Document:
         """Returns a document as it stood when it was cited, or as the index has it now. Raises
@@ -363,7 +361,7 @@ class Library:
         if self._outside is not None:
             # it waits for loops to turn, this one too
             await asyncio.to_thread(self._outside.hang_up)
-        if self._fetcher is not None and self._fetcher is not self._given_fetcher:
+        if self._fetcher is not None:
             fetcher, self._fetcher = self._fetcher, None
             await fetcher.aclose()
 
@@ -371,16 +369,10 @@ class Library:
         """Closes the index, the cache, and the way to other machines."""
         with self._lock:
             self._closed = True
-            outside, self._outside = self._outside, None
-        if outside is not None:
-            outside.close()
-        with self._lock:
-            if self._index is not None:
-                self._index.close()
-                self._index = None
-            if self._cache is not None and self._cache is not self._given_cache:
-                self._cache.close()
-            self._cache = None
+        # not under the lock, which threads of the sources may want
+        for part in (self._outside, self._index, self._cache):
+            if part is not None:
+                part.close()
 
 
 def _kind(spec: str) -> Literal["place", "page", "packages", "service", "object", "plugin"]:
@@ -416,39 +408,9 @@ def check_query(text: str) -> str:
     return text
 
 
-def _cut(passage: Passage) -> Passage:
-    """Returns a passage as long as it may be: a source may be anybody's object."""
-    text = passage.text[:LONGEST_PASSAGE]
-    return replace(
-        passage,
-        title=passage.title if len(passage.title) <= TITLE else one_line(passage.title, TITLE),
-        uri=passage.uri if len(passage.uri) <= ADDRESS else "",
-        text=text,
-        end=passage.end if len(text) == len(passage.text) else passage.start + len(text),
-    )
-
-
 def _shortened(health: Health, source: str) -> Health:
     refused = tuple((uri[:ADDRESS], why[:FIELD]) for uri, why in health.refused)
     return replace(health, source=source, reason=health.reason[:FIELD], refused=refused)
-
-
-def _without_secrets(passages: Sequence[Passage]) -> tuple[list[Passage], list[tuple[str, str]]]:
-    """Returns the passages that hold no known secret, and of the others where they are and why they
-    are left out.
-
-    Altered, a passage would not stand in its document; as it is, it would reach the model, the
-    journal and the report.
-    """
-    known, kept, refused = redactor(), list[Passage](), dict[tuple[str, str], None]()
-    for passage in passages:
-        if (found := known.held_in(to_json([passage.title, passage.uri, passage.text]))) is None:
-            kept.append(passage)
-        else:
-            refused[
-                known.text(passage.uri), f"A passage that holds the secret {found[0]} is left out."
-            ] = None
-    return kept, list(refused)
 
 
 def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -9,9 +9,11 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import uuid4
+
+from pydantic_core import from_json
 
 from sentient_kernel.budget import Budget
 from sentient_kernel.cache import Cache, Hit, Key
@@ -19,16 +21,16 @@ from sentient_kernel.engine import Context, fixed_name
 from sentient_kernel.errors import ModelError, NotRecorded, ReasoningTooLong, StepFailed
 from sentient_kernel.events import ErrorInfo, ErrorRecorded, UsageRecorded
 from sentient_kernel.models.base import MOST_REQUESTS, MOST_TOKENS, Message, Model, Usage
-from sentient_kernel.report.report import Cost
-from sentient_kernel.research.prompts import Schema, size
-from sentient_kernel.research.sentence_stream import SentenceStream
+from sentient_kernel.research.prompts import Schema, items, size
 from sentient_kernel.research.spending import CallAllowance, Spending
 from sentient_kernel.research.taint import Taint, joined
 
-__all__ = ["ANSWER_TTL", "ModelCall", "ModelClient"]
+__all__ = ["ANSWER_TTL", "ModelCall", "ModelClient", "SentenceStream"]
 
 ANSWER_TTL = 30 * 86_400.0
 """Seconds for which a model's answer to the very same conversation is served again."""
+LONGEST = 20_000
+"""Characters of an answer that are shown while it comes."""
 LAST_WORD, LAST_THOUGHT = 20.0, 60.0
 """Seconds that a model has to write the report once its run is to finish; the latter where it
 reasons before it writes.
@@ -59,37 +61,29 @@ class ModelClient:
     Args:
         ctx: The run.
         model: Who is asked.
-        cache: Keeps the answers; None asks each time.
+        cache: Keeps the answers.
         budget: What may be spent. At its limit a person is asked, once for each time it is reached.
         taint: One's own sources whose text stands in what is asked from the beginning.
 
     Attributes:
         taint: One's own sources whose text the model was shown so far.
-        notes: What a reader of the report has to know: where the model did not help, and why.
-        cost: What the answers cost when they were made, cached ones included: the same however
-            often the question is asked again.
+        spending: What the run has spent, and what a reader of the report has to know: where the
+            model did not help, and why.
     """
 
     def __init__(
         self,
         ctx: Context,
         model: Model,
-        cache: Cache | None,
+        cache: Cache,
         budget: Budget | None,
         taint: Taint = (),
     ) -> None:
         self._ctx = ctx
         self._model = model
         self._cache = cache
-        self._spending = Spending(ctx, model, budget)
+        self.spending = Spending(ctx, model, budget)
         self.taint = taint
-        self.notes = self._spending.notes
-        self.cost = Cost()
-
-    @property
-    def closed(self) -> str:
-        """Why the model is asked no more; empty while it is."""
-        return self._spending.closed
 
     async def ask(
         self, purpose: str, messages: Sequence[Message], schema: Schema, *, most_tokens: int
@@ -97,7 +91,7 @@ class ModelClient:
         """Returns the value that the model answers with, or None when there is none: the budget is
         used up, or the model failed.
 
-        What failed is told as an event, and why nobody is asked any more stands in :attr:`closed`.
+        What failed is told as an event, and why nobody is asked any more stands in ``spending``.
 
         Args:
             purpose: clarify, plan, gaps, write or repair.
@@ -108,10 +102,10 @@ class ModelClient:
         self.taint = joined(self.taint, (name for message in messages for name in message.own))
         read, turns = size(messages, schema), [[message.role, message.text] for message in messages]
         patience = (
-            0.0 if purpose != "write" else LAST_THOUGHT if self._spending.thinks else LAST_WORD
+            0.0 if purpose != "write" else LAST_THOUGHT if self.spending.thinks else LAST_WORD
         )
         for attempt in (1, 2):
-            allowed = await self._spending.begin(read, most_tokens)
+            allowed = await self.spending.begin(read, most_tokens)
             if allowed is None:
                 return None
             call = ModelCall(self._ctx, self._model, self._cache, purpose, allowed, patience)
@@ -126,7 +120,8 @@ class ModelClient:
                 )
             except StepFailed as error:
                 short = error.cause_type == ReasoningTooLong.__name__ and allowed.narrow
-                self._spending.book_failed(allowed, error.usage, short=short)
+                used = Usage(**error.usage) if error.usage else None  # type: ignore[arg-type]
+                self.spending.book_failed(allowed, used, short=short)
                 if error.cause_type in _FATAL:
                     raise
                 # else the budget left too little room: a person is asked for more
@@ -134,32 +129,22 @@ class ModelClient:
                     self._tell(purpose, error)
                     return None
             else:
-                return self._booked(allowed, done)
-
-    def _booked(self, allowed: CallAllowance, done: dict[str, Any]) -> Any:
-        """Counts what an answer has cost; returns its value."""
-        if done.get("brought") and BROUGHT not in self.notes:
-            self.notes.append(BROUGHT)
-        usage = done["usage"]
-        calls = self._spending.book(allowed, usage, kept=done["kept"])
-        self.cost = Cost(
-            usd=self.cost.usd + (usage["usd"] or 0.0),
-            calls=self.cost.calls + calls,
-            tokens=self.cost.tokens + usage["prompt"] + usage["completion"],
-            reasoning=self.cost.reasoning + usage.get("reasoning", 0),
-        )
-        return done["value"]
+                if done.get("brought") and BROUGHT not in self.spending.notes:
+                    self.spending.notes.append(BROUGHT)
+                self.spending.book(allowed, Usage(**done["usage"]), kept=done["kept"])
+                return done["value"]
 
     def _tell(self, purpose: str, error: StepFailed) -> None:
         why = f"{error.cause or error.message} {error.hint}".strip()
         message = f"The model did not help to {_TO.get(purpose, purpose)}: {why}"
-        self.notes.append(message)
+        self.spending.notes.append(message)
         info = ErrorInfo(
             type=error.cause_type or "ModelError", message=message, code="model", hint=error.hint
         )
         self._ctx.tell(ErrorRecorded(error=info, origin=f"model {self._model.name}"))
 
 
+@dataclass(slots=True, eq=False)
 class ModelCall:
     """One call of a model, made inside a step: computed or served from the cache, and booked once
     by one of the runs that wait for it.
@@ -170,33 +155,23 @@ class ModelCall:
     Args:
         ctx: The run that asks.
         model: Who is asked.
-        cache: Keeps the answer; None asks each time.
+        cache: Keeps the answer.
         purpose: What it is for.
         allowed: What it may use.
         patience: Seconds that it has left once the run is to finish.
     """
 
-    def __init__(
-        self,
-        ctx: Context,
-        model: Model,
-        cache: Cache | None,
-        purpose: str,
-        allowed: CallAllowance,
-        patience: float,
-    ) -> None:
-        self._ctx = ctx
-        self._model = model
-        self._cache = cache
-        self._purpose = purpose
-        self._allowed = allowed
-        self._patience = patience
-        self._made = False  # this run's own request gave the answer
-        self._left = (
-            False  # nobody of this run waits any more: it may have ended, and takes no note
-        )
-        self._began = 0.0
-        self._keys: tuple[Key, ...] = ()
+    ctx: Context
+    model: Model
+    cache: Cache
+    purpose: str
+    allowed: CallAllowance
+    patience: float
+    _made: bool = field(default=False, init=False)  # this run's own request gave the answer
+    # nobody of this run waits any more: it may have ended, and takes no note
+    _left: bool = field(default=False, init=False)
+    _began: float = field(default=0.0, init=False)
+    _keys: tuple[Key, ...] = field(default=(), init=False)
 
     @fixed_name("research:ask_model")
     async def ask_model(
@@ -211,15 +186,15 @@ class ModelCall:
         self._began = time.monotonic()
         what = {"model": name, "turns": turns, "schema": schema, "most_tokens": most_tokens}
         answer = asyncio.ensure_future(self._answer(what))
-        finish = asyncio.ensure_future(self._ctx.until_asked_to_finish())
+        finish = asyncio.ensure_future(self.ctx.until_asked_to_finish())
         try:
             await asyncio.wait({answer, finish}, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
-                await asyncio.wait({answer}, timeout=self._patience)
+                await asyncio.wait({answer}, timeout=self.patience)
             if answer.done():
                 return answer.result()
             # what it costs is not known yet
-            self._ctx.note(UsageRecorded(purpose=self._purpose, model=name, calls=0))
+            self.ctx.note(UsageRecorded(purpose=self.purpose, model=name, calls=0))
             return {"value": None, "usage": asdict(Usage(usd=0.0)), "kept": False}
         finally:
             answer.cancel()
@@ -230,11 +205,7 @@ class ModelCall:
             return await self._compute(what)
 
         try:
-            hit = (
-                Hit(await compute(), 0.0, True)
-                if self._cache is None
-                else await self._cached(self._cache, what, compute)
-            )
+            hit = await self._cached(what, compute)
         except asyncio.CancelledError:
             self._left = True
             raise
@@ -254,16 +225,16 @@ class ModelCall:
         self._made = True
         messages = [Message(role=role, text=text) for role, text in what["turns"]]
         show = (
-            SentenceStream(lambda text: self._ctx.stream(text, by=self._purpose)).take
-            if self._purpose == "write"
+            SentenceStream(lambda text: self.ctx.stream(text, by=self.purpose)).take
+            if self.purpose == "write"
             else None
         )
         requests, tokens = (
-            MOST_REQUESTS.set(self._allowed.requests),
-            MOST_TOKENS.set(self._allowed.tokens),
+            MOST_REQUESTS.set(self.allowed.requests),
+            MOST_TOKENS.set(self.allowed.tokens),
         )
         try:
-            reply = await self._model.complete(
+            reply = await self.model.complete(
                 messages, schema=what["schema"], most_tokens=what["most_tokens"], on_text=show
             )
         except ModelError as error:
@@ -284,9 +255,9 @@ class ModelCall:
 
     def _book(self, usage: Usage, by: str, *, kept: bool = False, cached: bool = True) -> None:
         """Writes what a call used."""
-        self._ctx.note(
+        self.ctx.note(
             UsageRecorded(
-                purpose=self._purpose,
+                purpose=self.purpose,
                 model=by,
                 calls=max(1, usage.requests),
                 prompt=usage.prompt,
@@ -304,30 +275,28 @@ class ModelCall:
         error.booked = True
         self._book((error.usage or Usage()).sound(), by, cached=False)
 
-    async def _cached(
-        self, cache: Cache, what: dict[str, Any], compute: Callable[[], Awaitable[bytes]]
-    ) -> Hit:
+    async def _cached(self, what: dict[str, Any], compute: Callable[[], Awaitable[bytes]]) -> Hit:
         """Returns the answer: kept, or made now. In a replay, whoever gave it: it may have been on
         another machine.
 
         One that this home has seen made counts before all that opened files have brought, by
         whatever it is kept.
         """
-        identity = str(getattr(self._model, "identity", "") or "")
+        identity = str(getattr(self.model, "identity", "") or "")
         own, anywhere = Key("model", what, identity), Key("model", what, _ANYWHERE)
         self._keys = (own, anywhere) if identity else (own,)
-        if cache.mode == "replay":
+        if self.cache.mode == "replay":
             for brought in (False, True):
                 for key in (own, Key("model", what), anywhere):
                     with suppress(NotRecorded):
-                        return await cache.call(key, compute, brought=brought)
-        hit = await cache.call(own, compute, ttl=ANSWER_TTL)
+                        return await self.cache.call(key, compute, brought=brought)
+        hit = await self.cache.call(own, compute, ttl=ANSWER_TTL)
 
         async def same() -> bytes:
             return hit.data
 
-        if identity and (await cache.call(anywhere, same, ttl=ANSWER_TTL)).data != hit.data:
-            await cache.call(anywhere, same, ttl=0.0)  # the last one counts
+        if identity and (await self.cache.call(anywhere, same, ttl=ANSWER_TTL)).data != hit.data:
+            await self.cache.call(anywhere, same, ttl=0.0)  # the last one counts
         return hit
 
     async def _claimed(self, answer: dict[str, Any]) -> bool:
@@ -341,9 +310,42 @@ class ModelCall:
             mine = True
             return b"booked"
 
-        if self._cache is not None and "unbooked" in answer:
+        if "unbooked" in answer:
             with suppress(NotRecorded):
-                await self._cache.call(
+                await self.cache.call(
                     Key("model", {"booked": answer["unbooked"]}), claim, ttl=ANSWER_TTL
                 )
         return mine
+
+
+class SentenceStream:
+    """Shows the sentences of an answer piece by piece. An answer that is not JSON from its first
+    bracket on is not shown before it is whole.
+
+    Args:
+        show: Is given what can be read so far, without escapes.
+    """
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._answer = ""
+        self._shown = ""
+
+    def take(self, piece: str) -> None:
+        """Takes the next piece; an empty one means that the answer begins anew."""
+        if not piece:
+            self._answer, self._shown = "", ""
+        if len(self._answer) > LONGEST:
+            return
+        self._answer += piece
+        try:
+            value = from_json(
+                self._answer[self._answer.find("{") :], allow_partial="trailing-strings"
+            )
+        except ValueError:  # nothing yet, or nothing that can be shown
+            return
+        told = (one.get("text") for one in items(value, "claims"))
+        text = " ".join(one for one in told if one and isinstance(one, str))
+        if more := text[len(self._shown) :]:
+            self._show(more)
+            self._shown = text

@@ -133,13 +133,13 @@ def write_messages(
 def repair_messages(
     question: str, weak: Sequence[Claim], evidence: Sequence[Evidence]
 ) -> list[Message]:
-    """Asks once for judgement on sentences whose words their quotes do not carry: what bears them
-    out all the same, or new ones.
+    """Asks once for judgement on sentences whose words their quotes do not carry: what supports
+    them all the same, or new ones.
     """
     ask = (
-        "The words of these sentences are not borne out by the quotes they cite. Where a quote says"
-        " the same in other words, copy those words of the quote, exactly as they stand there, to"
-        ' "words", and leave "text" empty. Where none does, leave "words" empty and write the'
+        "The words of these sentences are not supported by the quotes they cite. Where a quote"
+        " says the same in other words, copy those words of the quote, exactly as they stand there,"
+        ' to "words", and leave "text" empty. Where none does, leave "words" empty and write the'
         " sentence anew so that the quotes carry it, citing the right ones; or leave it out. Form:"
         ' {"claims": [{"sentence": 1, "words": "", "text": "One sentence.", "cites": [1]}]}\n\n'
     )
@@ -199,7 +199,7 @@ def further(value: Any, known: Sequence[SubQuestion], most: int, taint: Taint) -
     asked = {_same(part.query) for part in known}
     named = {_same(part.text) for part in known}
     found: list[SubQuestion] = []
-    for one in _items(value, "questions"):
+    for one in items(value, "questions"):
         text, query = _line(one.get("question")), _line(one.get("query"))
         text, query = text or query, query or text
         if not query or len(found) == most or _same(query) in asked:
@@ -221,7 +221,7 @@ def asked_back(value: Any) -> list[dict[str, str]]:
     is left out.
     """
     found: dict[str, str] = {}
-    for one in _items(value, "unclear"):
+    for one in items(value, "unclear"):
         question, assumption = _line(one.get("question"), 200), _line(one.get("assumption"), 200)
         if question and len(found) < MOST_ASKED_BACK:
             found.setdefault(question, assumption)
@@ -242,7 +242,7 @@ def judged_of(value: Any, weak: Sequence[Claim]) -> dict[str, str]:
     are.
     """
     found: dict[str, str] = {}
-    for one in _items(value, "claims"):
+    for one in items(value, "claims"):
         which, words = one.get("sentence"), _line(one.get("words"), 400)
         if (
             words
@@ -267,7 +267,7 @@ def claims_of(value: Any, count: int) -> list[tuple[str, tuple[int, ...]]]:
     Where words are not set apart, as in Chinese, more than two telling pairs of signs make one.
     """
     found: list[tuple[str, tuple[int, ...]]] = []
-    for one in _items(value, "claims"):
+    for one in items(value, "claims"):
         beside = cited(one.get("cites"))
         text, within = lifted(_line(one.get("text"), 600), most=count, beside=bool(beside))
         places = tuple(dict.fromkeys(n - 1 for n in (*beside, *within) if 1 <= n <= count))
@@ -290,7 +290,8 @@ def missing_of(value: Any) -> list[str]:
     return [text for text in said if _same(text) not in _NOTHING][:4]
 
 
-def _items(value: Any, name: str) -> list[dict[str, Any]]:
+def items(value: Any, name: str) -> list[dict[str, Any]]:
+    """Returns the objects that an answer lists under a name, or at its top."""
     given = value.get(name) if isinstance(value, dict) else value
     return [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
 

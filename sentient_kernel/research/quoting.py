@@ -9,8 +9,9 @@ neighbours: who is introduced in one is told of in the next.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, zip_longest
 
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
@@ -66,7 +67,8 @@ def quoted(
     bags: list[frozenset[str]] = []
     order: dict[tuple[int, DocumentId], int] = {}
     size = 0
-    for one in _in_turn(lists):
+    # the first of each list, then the second of each, and so on
+    for one in filter(None, chain.from_iterable(zip_longest(*lists))):
         known = next((n for n, other in enumerate(chosen) if _overlap(one, other)), None)
         if known is not None:
             # a place is quoted once, under the part that it answers best
@@ -89,12 +91,6 @@ def quoted(
     return tuple(
         sorted(chosen, key=lambda one: (places[one.part], order[one.part, one.document], one.start))
     )
-
-
-def _in_turn(lists: Sequence[Sequence[Evidence]]) -> Iterator[Evidence]:
-    """Yields the first of each list, then the second of each, and so on."""
-    for rank in range(max(map(len, lists), default=0)):
-        yield from (some[rank] for some in lists if rank < len(some))
 
 
 def _best(part: SubQuestion, passages: Sequence[Passage], *, whole: bool) -> list[Evidence]:

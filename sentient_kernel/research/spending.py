@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -18,8 +17,9 @@ from typing_extensions import TypedDict
 from sentient_kernel.budget import Budget
 from sentient_kernel.engine import Context
 from sentient_kernel.errors import ApprovalRejected
-from sentient_kernel.ledger import Ledger, Reservation, Short
+from sentient_kernel.ledger import Ledger, Reservation, Short, Spent
 from sentient_kernel.models.base import Model, Usage
+from sentient_kernel.report.report import Cost
 
 __all__ = ["CallAllowance", "Spending"]
 
@@ -45,11 +45,11 @@ class CallAllowance:
     tokens: int | None
     narrow: bool
     least: tuple[int, float]
-    reservation: Reservation | None
+    reservation: Reservation
 
 
 class Spending:
-    """Keeps a run within its budget.
+    """Keeps a run, which makes one call after the other, within its budget.
 
     A call is allowed when the budget pays for what it reads and for an answer of the length wanted,
     and for as much reasoning as the model was seen to need. What is left beyond that is its room
@@ -70,6 +70,10 @@ class Spending:
         """Why nothing may be spent any more; empty while something may."""
         self.notes: list[str] = []
         """What a reader of the report has to know."""
+        self.cost = Cost()
+        """What the answers cost when they were made, cached ones included: the same however often
+        the question is asked again.
+        """
         self._known: float | None = None  # what the call that waits costs, where a price is known
         self._dearest = 0.0
         self._thought = 0  # tokens of reasoning that one call has used
@@ -89,59 +93,57 @@ class Spending:
             visible: The longest answer wanted, in tokens, its reasoning aside.
         """
         expected, self._lacking = visible + max(self._thought, self._lacking), 0
-        if self.closed or not await self._afford(
-            read + expected, await self._price(read, expected)
-        ):
+        if self.closed:
+            return None
+        reservation = await self._afford(read + expected, await self._price(read, expected))
+        if reservation is None:
             return None
         least = await self._price(read, visible)
         spare, most = await self._spare(read, visible, least), self._most_thought()
-        room = most if spare is None else min(most, spare)
-        usd = await self._price(read, visible + room)
-        made = self._ledger.reserve(tokens=read + visible + room, usd=usd)
         return CallAllowance(
             requests=self._requests(),
             tokens=None if spare is None else read + visible + spare,
-            narrow=room < most,
+            narrow=spare is not None and spare < most,
             least=(read + visible, least),
-            reservation=None if isinstance(made, Short) else made,
+            reservation=reservation,
         )
 
-    def book(
-        self, allowance: CallAllowance, usage: Mapping[str, Any], *, kept: bool = False
-    ) -> int:
-        """Counts what a call has used, or that its answer was kept from before; returns how many
-        requests it sent.
-        """
-        calls = max(1, int(usage.get("requests", 1) or 1))
-        used, usd = int(usage["prompt"] or 0) + int(usage["completion"] or 0), usage["usd"]
-        if allowance.reservation is not None:
-            spent = (0, 0, 0.0) if kept else (calls, used, usd or 0.0)
-            self._ledger.settle(allowance.reservation, *spent)
-        limit = self._ledger.budget.usd
-        if usd is None and limit is not None:
-            unknown = (
-                f"No price of {self._model.name!r} is known, so the limit of ${limit:g} could not"
-                " be watched."
-            )
-            if unknown not in self.notes:
-                self.notes.append(unknown)
-        self._dearest = max(self._dearest, usd or 0.0)
-        self._thought = max(self._thought, int(usage.get("reasoning", 0) or 0) // calls)
+    def book(self, allowance: CallAllowance, usage: Usage, *, kept: bool = False) -> None:
+        """Counts what an answer has used, or that it was kept from before."""
+        calls = self._count(allowance, usage, kept=kept)
+        self.cost = Cost(
+            usd=self.cost.usd + (usage.usd or 0.0),
+            calls=self.cost.calls + calls,
+            tokens=self.cost.tokens + usage.tokens,
+            reasoning=self.cost.reasoning + usage.reasoning,
+        )
+
+    def _count(self, allowance: CallAllowance, usage: Usage, *, kept: bool) -> int:
+        """Counts what a call has used; returns how many requests it sent."""
+        calls, limit = max(1, usage.requests), self._ledger.budget.usd
+        spent = (0, 0, 0.0) if kept else (calls, usage.tokens, usage.usd or 0.0)
+        self._ledger.settle(allowance.reservation, *spent)
+        unknown = (
+            f"No price of {self._model.name!r} is known, so the limit of ${limit or 0:g} could not"
+            " be watched."
+        )
+        if usage.usd is None and limit is not None and unknown not in self.notes:
+            self.notes.append(unknown)
+        self._dearest = max(self._dearest, usage.usd or 0.0)
+        self._thought = max(self._thought, usage.reasoning // calls)
         return calls
 
-    def book_failed(
-        self, allowance: CallAllowance, usage: Mapping[str, Any], *, short: bool
-    ) -> None:
+    def book_failed(self, allowance: CallAllowance, usage: Usage | None, *, short: bool) -> None:
         """Counts what a call has used that failed.
 
         Args:
             allowance: What it might use.
-            usage: What it used, as far as somebody said.
+            usage: What it used; None where nobody said.
             short: Whether it failed as it had too little room for its reasoning.
         """
-        if usage:
-            self.book(allowance, usage)
-        elif allowance.reservation is not None:
+        if usage is not None:
+            self._count(allowance, usage, kept=False)
+        else:
             self._ledger.settle(allowance.reservation, None, *allowance.least)
         if short:
             self._lacking = self._most_thought()
@@ -163,32 +165,32 @@ class Spending:
         """Returns how many tokens the budget leaves beyond those of a call; None when it has no
         limit for them.
         """
-        budget, spent, reserved = self._ledger.budget, self._ledger.spent, self._ledger.reserved
+        budget, spent = self._ledger.budget, self._ledger.spent
         left: list[float] = []
         if budget.tokens is not None:
-            left.append(budget.tokens - spent.tokens - reserved.tokens - read - visible)
+            left.append(budget.tokens - spent.tokens - read - visible)
         if budget.usd is not None and self._known is not None:
             more = 1_000
             each = (await self._price(read, visible + more) - least) / more
-            left += [(budget.usd - spent.usd - reserved.usd - least) / each] if each > 0 else []
+            left += [(budget.usd - spent.usd - least) / each] if each > 0 else []
         spare = min(left, default=math.inf)
         return None if spare == math.inf else max(0, int(spare))
 
-    async def _afford(self, tokens: int, usd: float) -> bool:
-        """Returns whether a call may be made; asks a person at the limit."""
+    async def _afford(self, tokens: int, usd: float) -> Reservation | None:
+        """Sets aside what a call needs, asking a person at the limit; None when nothing is left."""
         while isinstance(short := self._ledger.reserve(tokens=tokens, usd=usd), Short):
             budget, spent = self._ledger.budget, self._ledger.spent
-            question = f"{short} Go on with a budget of this?"
-            if short.what == "usd":
-                known = (
-                    "What the next call costs is not known."
-                    if self._known is None
-                    else "That is what the next call costs at most."
-                )
-                question = f"{short} {known} Go on with a budget of this?"
+            known = ""
+            if short.what == "usd" and self._known is None:
+                known = " What the next call costs is not known."
+            elif short.what == "usd":
+                known = " That is what the next call costs at most."
             try:
                 answer = await self._ctx.approve(
-                    question, _more(self._ledger, tokens, usd), schema=RaisedLimits, ask="spend"
+                    f"{short}{known} Go on with a budget of this?",
+                    _more(budget, spent, tokens, usd),
+                    schema=RaisedLimits,
+                    ask="spend",
                 )
             except ApprovalRejected as error:
                 why = f" ({error.reason})" if error.reason else ""
@@ -197,47 +199,38 @@ class Spending:
                     f" call{'' if spent.calls == 1 else 's'}{why}."
                 )
                 self.notes.append(f"{self.closed} What came after was done without the model.")
-                return False
+                return None
             self._ledger.raise_to(replace(budget, **answer))
             self.notes.append(
                 f"The budget was raised when it was used up, after {spent.calls}"
                 f" call{'' if spent.calls == 1 else 's'}."
             )
-        self._ledger.release(short)
-        return True
+        return short
 
     def _most_thought(self) -> int:
         """Returns how many tokens of reasoning a call may use, as its model is set."""
         return max(0, int(getattr(self._model, "reasoning", 0)))
 
     def _requests(self) -> int | None:
-        """Returns how many requests the call that was just reserved may send."""
-        calls, reserved, spent = (
-            self._ledger.budget.calls,
-            self._ledger.reserved,
-            self._ledger.spent,
-        )
-        return (
-            None
-            if calls is None or calls == math.inf
-            else max(1, int(calls) - spent.calls - reserved.calls + 1)
-        )
+        """Returns how many requests the next call may send."""
+        calls = self._ledger.budget.calls
+        if calls is None or calls == math.inf:
+            return None
+        return max(1, int(calls) - self._ledger.spent.calls)
 
 
-def _more(ledger: Ledger, tokens: int, usd: float) -> dict[str, float]:
+def _more(budget: Budget, spent: Spent, tokens: int, usd: float) -> dict[str, float]:
     """Returns the limits that are proposed: those that were set, each twice, and at least with room
     for the call that waits.
     """
-    budget, spent, reserved = ledger.budget, ledger.spent, ledger.reserved
     more: dict[str, float] = {}
     if budget.usd is not None:
-        more["usd"] = max(
-            2 * budget.usd, 0.01, math.ceil(round((spent.usd + reserved.usd + usd) * 1e6, 3)) / 1e6
-        )
+        needed = math.ceil(round((spent.usd + usd) * 1e6, 3)) / 1e6
+        more["usd"] = max(2 * budget.usd, 0.01, needed)
     if budget.tokens is not None:
-        more["tokens"] = max(2 * budget.tokens, spent.tokens + reserved.tokens + tokens)
+        more["tokens"] = max(2 * budget.tokens, spent.tokens + tokens)
     if budget.calls is not None:
-        more["calls"] = max(2 * budget.calls, spent.calls + reserved.calls + 1)
+        more["calls"] = max(2 * budget.calls, spent.calls + 1)
     return more
 
 

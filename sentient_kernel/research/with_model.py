@@ -4,8 +4,7 @@ its quotes do not support.
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 # pydantic, which brings it, reads no other before Python 3.12
@@ -17,7 +16,6 @@ from sentient_kernel.events import ResearchUpdated
 from sentient_kernel.report.report import Report
 from sentient_kernel.research import prompts
 from sentient_kernel.research.assemble import (
-    abstaining,
     answered,
     assemble,
     by_judgement,
@@ -25,12 +23,12 @@ from sentient_kernel.research.assemble import (
     mended,
     weak,
 )
-from sentient_kernel.research.checking import Checking
+from sentient_kernel.research.coverage import written
 from sentient_kernel.research.extractive.evidence import Evidence
-from sentient_kernel.research.extractive.plan import SubQuestion
+from sentient_kernel.research.extractive.plan import SubQuestion, plan
 from sentient_kernel.research.gathering import Gathering
 from sentient_kernel.research.model_calls import ModelClient
-from sentient_kernel.research.steps import SearchResult, by_part, pick_quotes
+from sentient_kernel.research.steps import Checking, by_part, pick_quotes
 
 __all__ = ["WithModel"]
 
@@ -44,6 +42,7 @@ class AskedBack(TypedDict):
     answer: str
 
 
+@dataclass(slots=True, eq=False)
 class WithModel:
     """The parts of one research that ask a model.
 
@@ -54,84 +53,73 @@ class WithModel:
         checking: Checks what the model wrote.
     """
 
-    def __init__(
-        self, ctx: Context, client: ModelClient, gathering: Gathering, checking: Checking
-    ) -> None:
-        self._ctx = ctx
-        self.client = client
-        self._gathering = gathering
-        self._checking = checking
+    ctx: Context
+    client: ModelClient
+    gathering: Gathering
+    checking: Checking
 
     async def clarify(self) -> None:
         """Asks a person what the model finds unclear; not when all is clear, or nobody wants to
         say.
         """
-        gathering = self._gathering
-        self._ctx.tell(ResearchUpdated(phase="plan", message="Looking for what is unclear"))
-        messages = prompts.clarify_messages(gathering.question, self._ctx.steers)
+        self.ctx.tell(ResearchUpdated(phase="plan", message="Looking for what is unclear"))
+        messages = prompts.clarify_messages(self.gathering.question, self.ctx.steers)
         value = await self.client.ask("clarify", messages, prompts.CLARIFY, most_tokens=300)
         asked = prompts.asked_back(value)
-        if (asked or value is None) and self._ctx.finishing:
-            gathering.left_out.append("asking back what is unclear")
+        if (asked or value is None) and self.ctx.finishing:
+            self.gathering.left_out.append("asking back what is unclear")
         elif asked:
             try:
-                answers = await self._ctx.approve(
+                answers = await self.ctx.approve(
                     "Is this what you mean? Correct what is not.", asked, schema=list[AskedBack]
                 )
+                self.gathering.understood = prompts.understood(answers)
             except ApprovalRejected as error:
                 why = f" ({error.reason})" if error.reason else ""
-                self.client.notes.append(
+                self.client.spending.notes.append(
                     f"What the model asked before planning was left unanswered{why}."
                 )
-            else:
-                gathering.understood = prompts.understood(answers)
 
     async def plan(self) -> list[SubQuestion]:
         """Returns what the model would ask besides."""
-        gathering = self._gathering
-        messages = prompts.plan_messages(gathering.question, gathering.said())
+        messages = prompts.plan_messages(self.gathering.question, self.gathering.said())
         value = await self._ask("plan", messages, prompts.PLAN, 500, "planning with the model")
-        return prompts.further(value, gathering.parts, prompts.MOST_PARTS, self.client.taint)
+        return prompts.further(value, self.gathering.parts, prompts.MOST_PARTS, self.client.taint)
 
     async def search_at_once(self) -> None:
-        """Searches for the whole question while the model plans, and for what it planned without
-        waiting for that.
-        """
-        gathering, more, refreshed = self._gathering, list[SubQuestion](), asyncio.Event()
+        """Searches for the whole question while the model plans, then for what it planned."""
+        gathering = self.gathering
 
-        async def search_whole() -> list[SearchResult]:
-            try:
-                await gathering.refresh()
-            finally:
-                refreshed.set()
-            return await gathering.search(gathering.parts)
+        async def search_whole() -> None:
+            await gathering.refresh()
+            gathering.found += await gathering.search(gathering.parts)
 
-        async def search_planned() -> list[SearchResult]:
-            more.extend(await self.plan())
-            await refreshed.wait()
-            if more and not self._ctx.finishing:
-                return await gathering.search(more)
-            gathering.leave_out(more)
-            return []
+        searched, planned = await self.ctx.gather(search_whole(), self.plan())
+        if error := searched.error or planned.error:
+            raise error
+        await self._search_more(planned.value or [])
 
-        for outcome in await self._ctx.gather(search_whole(), search_planned()):
-            if outcome.error is not None:
-                raise outcome.error
-            gathering.found += outcome.value or []
-        gathering.parts = [*gathering.parts, *more]
+    async def _search_more(self, parts: list[SubQuestion]) -> None:
+        """Searches for what a model asked for; of a run that is to finish, notes it."""
+        self.gathering.parts = [*self.gathering.parts, *parts]
+        if self.ctx.finishing:
+            self.gathering.leave_out(parts)
+        elif parts:
+            self.gathering.found += await self.gathering.search(parts)
 
     async def search_deeper(self, depth: int) -> None:
         """Looks for gaps and searches again, until nothing is missing, nothing new comes, or it is
         deep enough.
         """
-        gathering = self._gathering
+        gathering, before = self.gathering, None
         for _ in range(depth):
-            if self.client.closed:
+            if self.client.spending.closed or gathering.documents == before:
                 return
-            if self._ctx.finishing:
+            if self.ctx.finishing:
                 gathering.left_out.append("looking for gaps")
                 return
-            evidence = await self._ctx.step(
+            before = gathering.documents
+            evidence = await self.ctx.step(
                 pick_quotes, gathering.parts, gathering.found, title="look over the evidence"
             )
             searched = [part.query for part in gathering.parts]
@@ -139,59 +127,59 @@ class WithModel:
                 gathering.question, evidence, searched, gathering.said()
             )
             value = await self._ask("gaps", messages, prompts.GAPS, 400, "looking for gaps")
-            if prompts.enough(value):
-                return
             parts = prompts.further(value, gathering.parts, prompts.MOST_QUERIES, self.client.taint)
-            if not parts:
+            if prompts.enough(value) or not parts:
                 return
-            before = gathering.documents
-            gathering.parts = [*gathering.parts, *parts]
-            if self._ctx.finishing:
-                gathering.leave_out(parts)
-            else:
-                gathering.found += await gathering.search(parts)
-            if not gathering.documents - before:
-                return
+            await self._search_more(parts)
 
     async def write(self, evidence: list[Evidence], embedder: str) -> Report | None:
         """Returns the report that the model wrote, checked and mended, or that says that nothing
         answers; None when it is of no use.
         """
-        gathering, notes = self._gathering, self.client.notes
+        gathering, notes = self.gathering, self.client.spending.notes
         messages = prompts.write_messages(gathering.question, evidence, gathering.said())
         value = await self.client.ask("write", messages, prompts.REPORT, most_tokens=1_500)
         missing, sentences = prompts.missing_of(value), prompts.claims_of(value, len(evidence))
         found = (gathering.healths, by_part(gathering.found))
         if prompts.finds_nothing(value):
             notes.append("The model found nothing in the quotes that answers the question.")
-            return abstaining(gathering.question, gathering.parts, missing, *found)
+            nothing = assemble(gathering.question, gathering.parts, (), (), missing, *found)
+            return self._rated(nothing)
         if not sentences:
             gathering.missing = missing
-            if value is None and self._ctx.finishing:
+            if value is None and self.ctx.finishing:
                 gathering.left_out.append("writing with the model")
             if value is not None:
                 notes.append("The model wrote no sentence.")
             return None
-        self._ctx.tell(
+        self.ctx.tell(
             ResearchUpdated(phase="verify", message="Checking every sentence against its quotes")
         )
         draft = assemble(gathering.question, gathering.parts, evidence, sentences, missing, *found)
         report = await self._checked(draft, evidence, embedder)
         if any(claim.verdict == "supported" for claim in report.claims):
             notes += [f"{why} The sentence is “{text}”" for text, why in by_judgement(report)]
-            return answered(report)
+            return self._rated(answered(report))
         notes.append("Nothing that the model wrote is supported by what it cites.")
         return None
+
+    def _rated(self, report: Report) -> Report:
+        """Returns a report with how well it answers, as far as the model says what is missing."""
+        gaps = [gap.question for gap in report.unanswered]
+        asked = plan(self.gathering.question)
+        return replace(report, coverage=written(asked, report.claims, gaps))
 
     async def _checked(self, draft: Report, evidence: list[Evidence], embedder: str) -> Report:
         """Returns a draft with a verdict on every sentence; the model judges or rewrites once what
         the rules do not support.
         """
-        ctx, checking = self._ctx, self._checking
+        ctx, checking = self.ctx, self.checking
         report: Report = await ctx.step(checking.verify, draft, title="verify the citations")
         near: dict[str, float] = {}
         if embedder and not ctx.finishing and (doubted := weak(report)):
-            near = await checking.similarity(doubted, evidence, embedder, self.client.notes)
+            near = await checking.similarity(
+                doubted, evidence, embedder, self.client.spending.notes
+            )
         if near:
             report = await ctx.step(
                 checking.verify, draft, None, near, title="verify by similarity of meaning"
@@ -199,16 +187,15 @@ class WithModel:
         if not (doubtful := weak(report)):
             return report
         if ctx.finishing:
-            self._gathering.left_out.append(REWRITING)
+            self.gathering.left_out.append(REWRITING)
             return report
-        messages = prompts.repair_messages(self._gathering.question, doubtful, evidence)
+        messages = prompts.repair_messages(self.gathering.question, doubtful, evidence)
         value = await self._ask("repair", messages, prompts.MEND, 700, REWRITING)
         if words := prompts.judged_of(value, doubtful):
             report = await ctx.step(
                 checking.verify, draft, words, near, title="verify what was judged"
             )
-        again = tuple(claims_from(prompts.claims_of(value, len(evidence)), evidence))
-        if again:
+        if again := tuple(claims_from(prompts.claims_of(value, len(evidence)), evidence)):
             rewritten: Report = await ctx.step(
                 checking.verify,
                 replace(draft, claims=again, disagreements=()),
@@ -224,6 +211,6 @@ class WithModel:
         was left out.
         """
         value = await self.client.ask(purpose, messages, schema, most_tokens=most_tokens)
-        if value is None and self._ctx.finishing:
-            self._gathering.left_out.append(doing)
+        if value is None and self.ctx.finishing:
+            self.gathering.left_out.append(doing)
         return value

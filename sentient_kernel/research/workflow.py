@@ -10,28 +10,30 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import JsonValue
+
 from sentient_kernel.budget import Budget
 from sentient_kernel.engine import Context, Workflow
 from sentient_kernel.events import ResearchUpdated
-from sentient_kernel.report.report import Cost
+from sentient_kernel.projections.foreign import arguments, listed, said
+from sentient_kernel.report.report import Cost, Report
 from sentient_kernel.research.assemble import missed
-from sentient_kernel.research.checking import Checking
-from sentient_kernel.research.coverage import written
+from sentient_kernel.research.extractive.evidence import Evidence
 from sentient_kernel.research.extractive.form import read
-from sentient_kernel.research.extractive.plan import plan
 from sentient_kernel.research.gathering import Gathering
 from sentient_kernel.research.library import Library
 from sentient_kernel.research.model_registry import ModelRegistry
-from sentient_kernel.research.names import research_names
-from sentient_kernel.research.steps import made_with, write_report
+from sentient_kernel.research.steps import Checking, made_with, write_report
 from sentient_kernel.research.taint import Taint
 
 if TYPE_CHECKING:
     from sentient_kernel.research.with_model import WithModel
 
-__all__ = ["RESEARCH", "research_workflow"]
+__all__ = ["RESEARCH", "research_names", "research_workflow"]
 
 RESEARCH = "sentient_kernel.research"
+_SHOWN = ("model", "embedder", "budget", "depth")
+"""Settings of a research that its names tell."""
 PASSAGES = 10
 """Passages that one search takes from one source, for each unit of depth where no model looks for
 gaps.
@@ -94,50 +96,30 @@ class Research:
             await gathering.search_first(told=helper is None)
         if helper is not None:
             await helper.search_deeper(depth)
-        count = len(gathering.documents)
-        ctx.tell(
-            ResearchUpdated(
-                phase="read", message=f"{count:,} documents", data={"done": count, "total": count}
-            )
-        )
-        ctx.tell(ResearchUpdated(phase="evidence", message="Picking the sentences that answer"))
         evidence = await gathering.pick(show=helper is not None)
         ctx.tell(ResearchUpdated(phase="write", message="Putting the report together"))
-        cost, notes = Cost(), list[str]()
         report = await helper.write(evidence, embedder) if helper is not None and evidence else None
         by_model = report is not None
-        if report is not None:
-            gaps = [gap.question for gap in report.unanswered]
-            report = replace(report, coverage=written(plan(question), report.claims, gaps))
-        else:
+        if report is None:
             if helper is not None:  # what is listed without a model is chosen by words alone
                 evidence = await gathering.pick(show=False)
-            arguments = (question, gathering.parts, gathering.found, evidence, gathering.healths)
-            draft = await ctx.step(write_report, *arguments, title="write the report")
-            ctx.tell(
-                ResearchUpdated(phase="verify", message="Checking every quotation at its place")
-            )
-            report = await ctx.step(checking.verify, draft, title="verify the citations")
-            report = replace(
-                report,
-                unanswered=(*report.unanswered, *missed(gathering.missing, report.unanswered)),
-            )
-        level = report.coverage.level
+            report = await self._by_rule(ctx, gathering, checking, evidence)
         ctx.tell(
             ResearchUpdated(
                 phase="verify",
                 message=" · ".join(report.facts),
                 progress=1.0,
-                data={"coverage": level},
+                data={"coverage": report.coverage.level},
             )
         )
         documents = sorted({citation.document for citation in report.citations})
         made = await ctx.step(made_with, model, documents, title="note what it was made with")
+        cost, notes = Cost(), gathering.notes
         if helper is not None:
-            cost, notes = helper.client.cost, helper.client.notes
-        notes = [*notes, *gathering.notes]
-        if helper is not None and not by_model and report.claims:
-            notes.append("The report is made of the sources' own sentences.")
+            spending = helper.client.spending
+            cost, notes = spending.cost, [*spending.notes, *notes]
+            if not by_model and report.claims:
+                notes.append("The report is made of the sources' own sentences.")
         if not by_model and (wished := read(question).unmet):
             wishes = "; ".join(f"“{wish}”" for wish in wished)
             notes.append(
@@ -147,6 +129,24 @@ class Research:
         return replace(
             report, run_id=ctx.run_id, cost=cost, made_with=made, notes=tuple(notes)
         ).to_dict()
+
+    async def _by_rule(
+        self, ctx: Context, gathering: Gathering, checking: Checking, evidence: list[Evidence]
+    ) -> Report:
+        """Returns the report of the sources' own sentences, checked."""
+        draft = await ctx.step(
+            write_report,
+            gathering.question,
+            gathering.parts,
+            gathering.found,
+            evidence,
+            gathering.healths,
+            title="write the report",
+        )
+        ctx.tell(ResearchUpdated(phase="verify", message="Checking every quotation at its place"))
+        report: Report = await ctx.step(checking.verify, draft, title="verify the citations")
+        gaps = missed(gathering.missing, report.unanswered) if gathering.missing else ()
+        return replace(report, unanswered=(*report.unanswered, *gaps))
 
     def _with_model(
         self,
@@ -162,3 +162,37 @@ class Research:
 
         client = ModelClient(ctx, self._models.get(model), self._library.cache, limits, taint)
         return WithModel(ctx, client, gathering, checking)
+
+
+def research_names(inputs: Any) -> dict[str, JsonValue]:
+    """Returns what the stored inputs of a research name, for a person who decides whether somebody
+    else's research may go on here: question, sources, model and limits, word for word as far as
+    they fit.
+
+    Args:
+        inputs: As they stand in the run's first event; anything may stand there.
+
+    Example:
+        >>> research_names({"args": ["Why?"], "kwargs": {"sources": [["notes", "/home/ada/notes",
+        ...     "notes"]], "depth": 1}})
+        {'question': 'Why?', 'sources': ['notes: /home/ada/notes'], 'depth': '1'}
+    """
+    args, kwargs = arguments(inputs)
+    rest = dict(kwargs)
+    question = args[0] if args else rest.pop("question", "")
+    named: dict[str, JsonValue] = {"question": said(question)}
+    sources = rest.pop("sources", None)
+    if isinstance(sources, list) and sources:
+        named["sources"] = listed([_source(ref) for ref in sources], len(sources))
+    elif sources:
+        named["sources"] = said(sources)
+    named |= {name: said(rest.pop(name)) for name in _SHOWN if rest.get(name)}
+    if left := [*args[1:], *([rest] if rest else [])]:
+        named["also"] = listed([said(value) for value in left], len(left))
+    return named
+
+
+def _source(ref: Any) -> str:
+    if isinstance(ref, list) and len(ref) >= 2 and all(isinstance(part, str) for part in ref):
+        return said(ref[1] if ref[0] == ref[1] else f"{ref[0]}: {ref[1]}")
+    return said(ref)

@@ -559,12 +559,10 @@ class Workbench:
 
     def _open_embedder(self, name: str) -> Embedder:
         """Opens an embedder by its usual name; loaded and asked when first needed."""
-        from sentient_kernel.models.embedding import open_embedder
+        from sentient_kernel.models.embedding import Embedder
         from sentient_kernel.models.llm import Deadlines
 
-        return open_embedder(
-            name, self.library.fetcher, deadlines=Deadlines(first=self.settings.model_timeout)
-        )
+        return Embedder(name, self.library.fetcher, Deadlines(first=self.settings.model_timeout))
 
     def _stream(self, run: RunId, by: str, text: str) -> None:
         """Hands a piece of text that is being written to whoever watches, and keeps it for who

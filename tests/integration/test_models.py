@@ -220,27 +220,11 @@ def test_json_in_prose_is_found(structured: Any, providers: Point) -> None:
         assert ask(server, providers, schema=SCHEMA).value == PLAN
 
 
-def test_plain_lines_are_read_where_they_can_only_mean_one_thing(providers: Point) -> None:
-    schema = {
-        "type": "object",
-        "properties": {"queries": SCHEMA["properties"]["queries"]},
-        "required": ["queries"],
-    }  # type: ignore[index]
-    with ModelServer("1. bees dance\n2. bees in winter", structured="none") as server:
-        assert ask(server, providers, schema=schema).value == {
-            "queries": ["bees dance", "bees in winter"]
-        }
-
-
-def test_a_schema_that_is_no_object_comes_back_as_it_is(providers: Point) -> None:
-    with ModelServer(lambda asked: {"value": ["a"]} if asked.schema else ["b"]) as server:
-        assert ask(
-            server, providers, schema={"type": "array", "items": {"type": "string"}}
-        ).value == ["a"]
-    with ModelServer(["b"]) as server:  # it does not hold to the schema
-        assert ask(
-            server, providers, schema={"type": "array", "items": {"type": "string"}}
-        ).value == ["b"]
+def test_a_schema_that_is_no_object_is_asked_for_in_the_prompt(providers: Point) -> None:
+    schema = {"type": "array", "items": {"type": "string"}}
+    with ModelServer(["b"]) as server:
+        assert ask(server, providers, schema=schema).value == ["b"]
+        assert [asked.schema for asked in server.requests] == [None]
 
 
 def test_an_answer_that_does_not_fit_is_asked_for_once_more_and_both_are_counted(
@@ -755,7 +739,7 @@ def test_no_secret_is_in_an_error_or_a_repr(providers: Point) -> None:
     assert repr(model) == "<model openai:gpt-x>"
 
     async def built() -> str:
-        return repr(vars(model) | {"provider": await model._ready()})
+        return repr(vars(model) | {"provider": await model._provider.ready()})
 
     assert KEY not in asyncio.run(built())
 
@@ -801,21 +785,6 @@ print([name for name in ("pydantic_ai", "openai", "anthropic", "genai_prices", "
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.splitlines() == ["<model openai:gpt-x>", "[]"]
-
-
-def test_a_model_is_prepared_without_asking_anybody(providers: Point) -> None:
-    with ModelServer(TEXT) as server:
-        providers(server)
-        settings = Settings(_env_file=None)
-
-        async def go() -> None:
-            async with Fetcher(settings) as fetcher:
-                await LanguageModel("openai:a", fetcher).prepare()
-                with pytest.raises(ConfigurationError, match="There is no provider"):
-                    await LanguageModel("nobody:a", fetcher).prepare()
-
-        asyncio.run(go())
-    assert server.connections == 0
 
 
 def test_a_scripted_model_answers_as_the_protocol_says() -> None:

@@ -63,7 +63,7 @@ def cut(report: sk.Report) -> list[str]:
     [
         ("Split the question", "planning with the model"),
         ("Do these quotes", "looking for gaps"),
-        ("not borne out", "rewriting"),
+        ("not supported", "rewriting"),
     ],
 )
 def test_finish_now_waits_for_no_answer_that_it_can_do_without(

@@ -76,7 +76,7 @@ def scripted(**parts: Callable[[Sequence[Message]], Any]) -> ScriptedModel:
             ("still missing", "gaps"),
             ("Do these quotes", "gaps"),
             ("Write a report", "write"),
-            ("not borne out", "repair"),
+            ("not supported", "repair"),
         ):
             if asked.startswith(mark) or mark in asked[:60]:
                 made = (

@@ -13,7 +13,7 @@ async def begun(gate: Gate, clock: FakeClock, many: int, *, seconds: float) -> l
     times: list[float] = []
 
     async def call() -> None:
-        async with gate:
+        async with gate.turn():
             times.append(clock.monotonic())
 
     calls = [asyncio.create_task(call()) for _ in range(many)]

@@ -38,7 +38,7 @@ from sentient_kernel.projections.foreign import (
     said,
 )
 from sentient_kernel.projections.runs import RunFold, with_liveness
-from sentient_kernel.research.names import research_names
+from sentient_kernel.research.workflow import research_names
 
 RUN = RunId("0190c0de-0000-7000-8000-00000000000a")
 A = ApprovalId("a")

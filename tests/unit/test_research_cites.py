@@ -27,7 +27,6 @@ BUILT = "The hive was built in 1874."
         "The hive was built in 1874 (1, 3).",
         "The hive was built in 1874 (quotes 1 and 3).",
         "The hive was built in 1874 [Quote 1] [Source 3].",
-        "The hive was built in 1874.¹,³",
         "The hive was built in 1874.[^1][^3]",
         "The hive was built in 1874 [1](#one) [3](#three).",
         "The hive [1] was built in 1874 [3].",
