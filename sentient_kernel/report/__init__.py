@@ -12,6 +12,5 @@ it is shown alike.
     ipynb.py          as a notebook
     bibliography.py   BibTeX and CSL JSON
     live.py           as rows for a live view
-    clean.py          quotes without markup
     escape.py         text from outside, made harmless
 """

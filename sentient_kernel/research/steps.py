@@ -13,8 +13,7 @@ from typing import Any
 
 from sentient_kernel.engine import fixed_name
 from sentient_kernel.report.report import Report
-from sentient_kernel.research.extractive.collect import collect
-from sentient_kernel.research.extractive.evidence import Evidence
+from sentient_kernel.research.extractive.evidence import Evidence, collect
 from sentient_kernel.research.extractive.plan import SubQuestion, plan
 from sentient_kernel.research.extractive.support import supports
 from sentient_kernel.research.extractive.write import write

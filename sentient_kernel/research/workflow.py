@@ -17,8 +17,7 @@ from sentient_kernel.report.report import Cost
 from sentient_kernel.research.assemble import missed
 from sentient_kernel.research.checking import Checking
 from sentient_kernel.research.coverage import written
-from sentient_kernel.research.extractive.form import read
-from sentient_kernel.research.extractive.plan import plan
+from sentient_kernel.research.extractive.plan import plan, read
 from sentient_kernel.research.gathering import Gathering
 from sentient_kernel.research.library import Library
 from sentient_kernel.research.model_registry import ModelRegistry
