@@ -88,7 +88,7 @@ class Checking:
             embedder: Its name.
             notes: What a reader of the report has to know.
         """
-        from sentient_kernel.research.verify.similarity import similarity
+        from sentient_kernel.research.verify.claims import similarity
 
         at = {(one.document, one.start, one.end): n for n, one in enumerate(evidence)}
         cited = {

@@ -12,7 +12,7 @@ from sentient_kernel.report.report import Claim, Disagreement
 from sentient_kernel.research.extractive.evidence import Evidence
 from sentient_kernel.research.extractive.features import clean, entry
 from sentient_kernel.research.extractive.noise import noisy
-from sentient_kernel.research.verify.contradictions import opposed
+from sentient_kernel.research.verify.rules import opposed
 from sentient_kernel.text.words import (
     NEGATIONS,
     NUMBER,
