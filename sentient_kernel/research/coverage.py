@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sentient_kernel.report.coverage import Coverage, Level
+from sentient_kernel.report.report import Coverage, Level
 from sentient_kernel.research.extractive.features import body, defines, wanted
 from sentient_kernel.research.extractive.sought import sought
 from sentient_kernel.text.words import KIND, asked, content, titled, words

@@ -302,7 +302,7 @@ def _place(group: Sequence[_Sentence]) -> None:
         if reports and one.start < ABSTRACT:
             one.late = (at + 0.5) / len(group)
         if heading(one.text, one.passage.text[one.end - one.passage.start :][:LINE]):
-            over, works = one.bag, lists_works(one.text)
+            over, works = one.bag, bool(lists_works(one.text))
         else:
             one.over = over
             one.noise = "reference" if works else ""

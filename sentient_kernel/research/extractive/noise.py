@@ -99,12 +99,13 @@ _WORK = re.compile(
     r" ?[A-Z\u00c0-\u00dd]|\())"
 )
 """How an entry of a list of works begins: "Drake C, et al." or "Doe, J. (2010)"."""
-_WORKS = re.compile(
+lists_works = re.compile(
     r"[#=*\s\d.]{0,8}(?:references?|bibliography|works cited|literature(?: cited)?|further reading"
     r"|literatur(?:verzeichnis|hinweise)?|quellen(?:verzeichnis)?|références|bibliographie"
     r"|bibliografía|referencias|bibliografia)[:*=\s]{0,8}",
     re.I,
-)
+).fullmatch
+"""Tells whether a heading stands over a list of works: what follows are their titles."""
 _PROMPT = re.compile(
     r"(?m)^[ \t]*(?:[\w.-]{1,40}@[\w.-]{1,40}:\S{0,60}[$#] |[$%] \S|[\w.-]{1,30}[$#] \S|PS"
     r" [A-Z]:\\|[A-Z]:\\[^\n>]{0,80}>)"
@@ -232,11 +233,6 @@ def noise(text: str) -> Kind:
     if signs > 0.3 * len(text) and len(_WORD.findall(text)) >= PROSE:
         signs -= len(_FIGURE.findall(text))
     return "figures" if signs > 0.3 * len(text) else ""
-
-
-def lists_works(heading: str) -> bool:
-    """Tells whether a heading stands over a list of works: what follows are their titles."""
-    return bool(_WORKS.fullmatch(heading[:80]))
 
 
 def transcripts(text: str) -> Iterator[tuple[int, int]]:

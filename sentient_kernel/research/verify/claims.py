@@ -54,15 +54,11 @@ def check_report(
         judged: By sentence the words of its quotes by which a model takes it for supported.
         near: By sentence its similarity to its quotes, 0 to 1.
     """
-    claims = [
-        check_claim(one, text_of, judged.get(one.text, ""), near.get(one.text, 0.0))
-        for one in report.claims
-    ]
-    disagreements = []
-    for one in report.disagreements:
-        first, second = [check_claim(side, text_of) for side in one.sides]
-        disagreements.append(replace(one, sides=(first, second)))
-    return replace(report, claims=tuple(claims), disagreements=tuple(disagreements))
+
+    def check(one: Claim) -> Claim:
+        return check_claim(one, text_of, judged.get(one.text, ""), near.get(one.text, 0.0))
+
+    return report.revised(check)
 
 
 def check_claim(claim: Claim, text_of: TextOf, judged: str = "", near: float = 0.0) -> Claim:
