@@ -3,15 +3,12 @@
 May import: ``projections``, ``text`` and the vocabulary. Knows no research: whoever makes a report,
 it is shown alike.
 
-    report.py         the report, its claims and citations
-    coverage.py       how well it answers, as a value
+    report.py         the report, its claims and citations, how well it answers
     html.py           as HTML, without a script
-    markdown.py       as Markdown
+    markdown.py       as Markdown, and as a notebook
     console.py        in a terminal
     docx.py           as a Word file
-    ipynb.py          as a notebook
     bibliography.py   BibTeX and CSL JSON
     live.py           as rows for a live view
-    clean.py          quotes without markup
     escape.py         text from outside, made harmless
 """

@@ -151,16 +151,17 @@ def _head(report: Report) -> str:
     level = "nothing" if report.abstained else report.coverage.level
     _, word, colour = OUTCOMES.get(level, STATES["completed"])
     state = f'<span class="state {"ok" if colour == "ok" else "warn"}"><i></i>{word}</span>'
-    said = report.facts
-    if report.sources:
-        said.append(count(len(report.sources), "source") + " asked")
     cost = report.cost
-    said += [f"{cost.seconds:.1f} s"] if cost.seconds else []
-    said += [count(cost.calls, "call")] if cost.calls else []
     reasoning = f", {cost.reasoning:,} of them reasoning" if cost.reasoning else ""
-    said += [f"{cost.tokens:,} tokens{reasoning}"] if cost.tokens else []
-    said += [f"${cost.usd:.2f}"] if cost.usd else []
-    bar = apart(" · ").join(f'<span class="num">{escaped(fact)}</span>' for fact in said)
+    said = [
+        *report.facts,
+        f"{count(len(report.sources), 'source')} asked" if report.sources else "",
+        f"{cost.seconds:.1f} s" if cost.seconds else "",
+        count(cost.calls, "call") if cost.calls else "",
+        f"{cost.tokens:,} tokens{reasoning}" if cost.tokens else "",
+        f"${cost.usd:.2f}" if cost.usd else "",
+    ]
+    bar = apart(" · ").join(f'<span class="num">{escaped(fact)}</span>' for fact in said if fact)
     return (
         f"<header>{state}{apart(' · ')}"
         f'<span class="q">{escaped(report.question)}</span></header><div class="bar">{bar}</div>'

@@ -1,11 +1,12 @@
-"""Draws a report as Markdown. Pure. Text from outside is escaped: it can be neither markup nor a
-link nor raw HTML.
+"""Draws a report as Markdown, and as a notebook of it. Pure. Text from outside is escaped: it can
+be neither markup nor a link nor raw HTML.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.report.escape import link, visible
 
@@ -73,33 +74,69 @@ def draw(report: Report) -> str:
         report: Any report.
     """
     number = {citation.place: at for at, citation in enumerate(report.citations, 1)}
-    lines = [f"# {text(report.question) or 'Report'}", ""]
+    blocks = [f"# {text(report.question) or 'Report'}"]
     if report.abstained or not report.claims:
-        lines += [f"**{text(report.answer) or 'Nothing in the sources answers this.'}**", ""]
+        blocks.append(f"**{text(report.answer) or 'Nothing in the sources answers this.'}**")
     if lead := report.lead:
-        lines += [" ".join(_sentence(claim, number) for claim in lead), ""]
+        blocks.append(" ".join(_sentence(claim, number) for claim in lead))
     elif report.answer and not report.abstained:
-        lines += [text(report.answer), ""]
-    said = report.facts
-    lines += [f"*{text(' · '.join(said))}*", ""] if said else []
+        blocks.append(text(report.answer))
+    if said := report.facts:
+        blocks.append(f"*{text(' · '.join(said))}*")
     for heading, claims in report.details:
-        lines += [f"## {text(heading)}", ""] if heading else []
-        lines += [" ".join(_sentence(claim, number) for claim in claims), ""]
+        blocks += [f"## {text(heading)}"] if heading else []
+        blocks.append(" ".join(_sentence(claim, number) for claim in claims))
     for one in report.disagreements:
-        lines += [f"**Sources disagree.** {text(one.why)}", ""]
-        lines += [*(f"- {_sentence(side, number)}" for side in one.sides), ""]
+        blocks.append(f"**Sources disagree.** {text(one.why)}")
+        blocks.append("\n".join(f"- {_sentence(side, number)}" for side in one.sides))
     for gap in report.unanswered:
-        lines += [f"**Not found:** {text(gap.question)} {text(gap.reason)}", ""]
-        lines += [f"- {text(source)}: {text(reason)}" for source, reason in gap.sources]
-        lines += [""] if gap.sources else []
-    for note in report.notes:
-        lines += [f"**Note:** {text(note)}", ""]
-    if report.citations:
-        lines += ["## Evidence", ""]
-        for citation in report.citations:
-            lines += _evidence(citation, number[citation.place])
-    lines += _sources(report)
-    return "\n".join(lines).rstrip("\n") + "\n"
+        blocks.append(f"**Not found:** {text(gap.question)} {text(gap.reason)}")
+        why = [f"- {text(source)}: {text(reason)}" for source, reason in gap.sources]
+        blocks += ["\n".join(why)] if why else []
+    blocks += [f"**Note:** {text(note)}" for note in report.notes]
+    blocks += ["## Evidence"] if report.citations else []
+    blocks += [_evidence(one, number[one.place]) for one in report.citations]
+    sources: list[str] = []
+    for note in report.sources:
+        sources.append(f"- **{text(note.source)}**: {text(source_line(note))}")
+        sources += [f"  - {text(uri)}: {text(reason)}" for uri, reason in note.refused[:10]]
+    blocks += ["## Sources", "\n".join(sources)] if sources else []
+    return "\n\n".join(blocks).rstrip("\n") + "\n"
+
+
+def notebook(report: Report) -> str:
+    """Returns the report as the JSON of a Jupyter notebook (format 4.5): the text with its quotes,
+    and cells that bring the run back.
+
+    Args:
+        report: Any report.
+    """
+    cells = [_cell("markdown", "report", draw(report))]
+    if report.run_id:
+        back = (
+            "Where the workbench that made it is at hand, this brings the run back, with every"
+            " quote in its context:"
+        )
+        code = (
+            "import sentient_kernel as sk\n\nwb = sk.Workbench()\nrun ="
+            f" wb.run({str(report.run_id)!r})\nrun"
+        )
+        cells.append(_cell("markdown", "back", back))
+        cells.append(_cell("code", "run", code, execution_count=None, outputs=[]))
+    value = {
+        "cells": cells,
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+
+def _cell(kind: str, name: str, source: str, **others: Any) -> dict[str, Any]:
+    lines = source.splitlines(keepends=True)
+    return {"cell_type": kind, "id": name, "metadata": {}, **others, "source": lines}
 
 
 def _sentence(claim: Claim, number: dict[tuple[str, int, int], int]) -> str:
@@ -114,18 +151,15 @@ def _sentence(claim: Claim, number: dict[tuple[str, int, int], int]) -> str:
     return f"{said}{marks}"
 
 
-def _evidence(citation: Citation, at: int) -> list[str]:
+def _evidence(citation: Citation, at: int) -> str:
     url = link(citation.uri)
     title = text(citation.title) or "untitled"
     where = f"[{title}](<{url}>)" if url else f"{title}, {text(citation.uri)}"
     checked = "at its place" if citation.placed else "not at its place"
-    return [
-        (
-            f"[^{at}]: {where} ({checked}, characters {citation.start} to {citation.end}):"
-            f" “{text(citation.quote)}”"
-        ),
-        "",
-    ]
+    return (
+        f"[^{at}]: {where} ({checked}, characters {citation.start} to {citation.end}):"
+        f" “{text(citation.quote)}”"
+    )
 
 
 def count(number: int, noun: str) -> str:
@@ -147,13 +181,3 @@ def source_line(note: SourceNote) -> str:
     parts += [f"{count(note.found, 'passage')} found", f"{note.cited} cited"]
     parts += [f"{len(note.refused)} not read"] if note.refused else []
     return f"{', '.join(parts)}.{' ' + note.reason if note.reason else ''}"
-
-
-def _sources(report: Report) -> list[str]:
-    if not report.sources:
-        return []
-    lines = ["## Sources", ""]
-    for note in report.sources:
-        lines.append(f"- **{text(note.source)}**: {text(source_line(note))}")
-        lines += [f"  - {text(uri)}: {text(reason)}" for uri, reason in note.refused[:10]]
-    return lines

@@ -19,9 +19,19 @@ from pydantic import Field, TypeAdapter, ValidationError
 from sentient_kernel.errors import UsageError
 from sentient_kernel.ids import DocumentId, RunId
 from sentient_kernel.projections.base import LocalCall
-from sentient_kernel.report.coverage import Coverage
 
-__all__ = ["Citation", "Claim", "Cost", "Disagreement", "Gap", "Report", "SourceNote", "Verdict"]
+__all__ = [
+    "Citation",
+    "Claim",
+    "Cost",
+    "Coverage",
+    "Disagreement",
+    "Gap",
+    "Level",
+    "Report",
+    "SourceNote",
+    "Verdict",
+]
 
 
 MOST_AUTHORS = 20
@@ -32,6 +42,12 @@ Verdict = Literal["supported", "unsupported", "misplaced", "unchecked"]
 """``supported``: the quotes stand where they should and carry the sentence. ``unsupported``: they
 do not carry it, or there are none. ``misplaced``: a quote does not stand in its document.
 ``unchecked``: nobody looked yet.
+"""
+
+Level = Literal["", "all", "some", "near", "nothing"]
+"""``all`` parts are answered, ``some`` are, the ``near``est passages are shown, or ``nothing``.
+
+Empty where nobody judged.
 """
 
 
@@ -102,15 +118,6 @@ class Claim:
         """Whether its citations do not support it."""
         return self.verdict in ("unsupported", "misplaced")
 
-    def described(self, meta_of: Callable[[DocumentId], Mapping[str, Any]]) -> Claim:
-        """Returns the claim with what is known of the documents that it cites."""
-        return replace(
-            self,
-            citations=tuple(
-                replace(one, meta=_cited(meta_of(one.document))) for one in self.citations
-            ),
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceNote:
@@ -161,6 +168,36 @@ class Disagreement:
     kind: str
     why: str
     sides: tuple[Claim, Claim]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How well a report answers what was asked; :mod:`sentient_kernel.research.coverage` judges it.
+
+    Args:
+        level: In one word.
+        asked: How many parts the question has.
+        answered: How many of them are answered.
+
+    Example:
+        >>> str(Coverage(level="all", asked=2, answered=2)), str(Coverage(level="near"))
+        ('answers both parts', 'closest passages only')
+    """
+
+    level: Level = ""
+    asked: int = 1
+    answered: int = 0
+
+    def __str__(self) -> str:
+        parts = {1: "the question", 2: "both parts"}.get(self.asked, f"all {self.asked} parts")
+        some = f"{self.answered} of {self.asked} parts" if self.answered else "part of the question"
+        said = {
+            "all": f"answers {parts}",
+            "some": f"answers {some}",
+            "near": "closest passages only",
+            "nothing": "nothing found",
+        }
+        return said.get(self.level, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,18 +309,25 @@ class Report:
         Args:
             meta_of: Gives what is known of a stored document; empty when there is no such document.
         """
-        known = cache(meta_of)
-        sides = (
-            (one, one.sides[0].described(known), one.sides[1].described(known))
-            for one in self.disagreements
-        )
-        return replace(
-            self,
-            claims=tuple(claim.described(known) for claim in self.claims),
-            disagreements=tuple(
-                replace(one, sides=(first, second)) for one, first, second in sides
-            ),
-        )
+
+        def describe(claim: Claim) -> Claim:
+            cited = [replace(one, meta=_cited(meta_of(one.document))) for one in claim.citations]
+            return replace(claim, citations=tuple(cited))
+
+        return self.revised(describe)
+
+    def revised(self, change: Callable[[Claim], Claim]) -> Report:
+        """Returns the report with every sentence changed, those of disagreements too.
+
+        Args:
+            change: Gives the new sentence for an old one.
+        """
+        disagreements = []
+        for one in self.disagreements:
+            first, second = map(change, one.sides)
+            disagreements.append(replace(one, sides=(first, second)))
+        claims = tuple(map(change, self.claims))
+        return replace(self, claims=claims, disagreements=tuple(disagreements))
 
     def to_markdown(self) -> str:
         """Returns the report as Markdown; text from outside cannot become markup, an image or a
@@ -332,7 +376,7 @@ class Report:
         Raises:
             UsageError: The ending is not one of these, or the file cannot be written.
         """
-        from sentient_kernel.report import bibliography, docx, html, ipynb
+        from sentient_kernel.report import bibliography, docx, html, markdown
 
         target = Path(path)
         writers: dict[str, Callable[[Report], str | bytes]] = {
@@ -343,7 +387,7 @@ class Report:
             ".json": lambda report: (
                 json.dumps(report.to_dict(), ensure_ascii=False, indent=2) + "\n"
             ),
-            ".ipynb": ipynb.notebook,
+            ".ipynb": markdown.notebook,
             ".docx": docx.document,
         }
         write = next(
@@ -381,15 +425,12 @@ class Report:
         ]
         return f"Report({', '.join([repr(shown), *filter(None, parts)])})"
 
-    def _repr_html_(self) -> str:
-        return self.to_html()
+    _repr_html_ = to_html
+    _repr_markdown_ = to_markdown
 
     def _ipython_display_(self) -> None:
         if not callable(self._show) or not self._show(self):
             raise NotImplementedError  # IPython then takes the other forms
-
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()
 
 
 def _cited(meta: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from sentient_kernel.report.report import Claim, Gap, Report
 from sentient_kernel.research.extractive.disagree import disagreements
-from sentient_kernel.research.extractive.evidence import WEIGHTS, Evidence
+from sentient_kernel.research.extractive.evidence import FLOOR, Evidence
 from sentient_kernel.research.extractive.plan import SubQuestion
+from sentient_kernel.research.extractive.support import supports
 from sentient_kernel.research.extractive.write import source_notes, unanswered
 from sentient_kernel.sources.base import Health, Passage
 from sentient_kernel.text.words import content
@@ -51,7 +52,7 @@ def assemble(
     claims = [replace(claim, lead=claim in lead) for claim in claims]
     # whether the others are answered, the model says, not their words
     empty = [part for part in plan if part.id and not found.get(part.id)]
-    gaps = unanswered(empty, {}, (), healths)
+    gaps = unanswered(empty, {}, (), healths, supports(empty, {}))
     report = Report(
         question=question,
         answer=" ".join(claim.text for claim in lead) or "Nothing in the sources answers this.",
@@ -69,7 +70,7 @@ def _near(evidence: Sequence[Evidence]) -> list[Evidence]:
     would seem to contradict it.
     """
     best = max((one.score for one in evidence), default=0.0)
-    return [one for one in evidence if one.score >= WEIGHTS.floor * best]
+    return [one for one in evidence if one.score >= FLOOR * best]
 
 
 def missed(missing: Sequence[str], known: Sequence[Gap]) -> list[Gap]:

@@ -14,10 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sentient_kernel.report.coverage import Coverage, Level
+from sentient_kernel.report.report import Coverage, Level
 from sentient_kernel.research.extractive.features import body, defines, wanted
-from sentient_kernel.research.extractive.measures import measures
-from sentient_kernel.research.extractive.sought import counted, deed, of_form, reader, sought
+from sentient_kernel.research.extractive.sought import sought
 from sentient_kernel.text.words import KIND, asked, content, titled, words
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ def _answers(
     share = HELD if support.score >= SURE else ALL
     if (
         share == ALL
-        and sum(value for value in sought(part.query).values() if value > KIND) < ENOUGH_ASKED
+        and sum(value for value in sought(part.query).terms.values() if value > KIND) < ENOUGH_ASKED
     ):
         return False
     return any(_fits(part, [claim], share) for claim in own)
@@ -143,22 +142,22 @@ def _fits(part: SubQuestion, told: Sequence[Claim], share: float = HELD) -> bool
         told: Sentences that count as one.
         share: How much of the words of the part they hold at least, with their titles.
     """
-    read = reader(part.query)
-    terms = sought(part.text) if part.kind == "part" else sought(part.query)
+    asks = sought(part.query)
+    terms = sought(part.text).terms if part.kind == "part" else asks.terms
     # "for how long?" is asked of what the question names
     if all(value < 1 for value in terms.values()):
-        terms = sought(part.query)
+        terms = asks.terms
     text = " ".join(claim.text for claim in told)
-    said = frozenset(read(text))
+    said = frozenset(asks.read(text))
     titles = (one.title for claim in told for one in claim.citations[:1])
-    held = said.union(*(titled(title) | frozenset(read(title)) for title in titles))
-    thing, done = counted(part.query), deed(part.query)
+    held = said.union(*(titled(title).union(asks.read(title)) for title in titles))
+    thing, done = asks.counted, asks.deed
     needed = {
         term for term, value in terms.items() if value == 2 or (value >= 1 and term in thing)
     } | done
     if (
         not needed <= held
-        or not of_form(part.query) <= held
+        or not asks.of_form <= held
         or (done and not done & said)
         or not said & terms.keys()
     ):
@@ -170,7 +169,7 @@ def _fits(part: SubQuestion, told: Sequence[Claim], share: float = HELD) -> bool
         telling.values()
     ):
         return False
-    signs = measures(part.query) or wanted(part.query, first=True)
+    signs = asks.signs or wanted(part.query, first=True)
     return all(sign.search(text) for sign in signs)
 
 

@@ -15,7 +15,7 @@ from itertools import chain, zip_longest
 
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
-from sentient_kernel.research.extractive.evidence import CONTEXT, WEIGHTS, Evidence, select
+from sentient_kernel.research.extractive.evidence import CONTEXT, TWIN, Evidence, select
 from sentient_kernel.research.extractive.features import pointing
 from sentient_kernel.research.extractive.noise import Kind, excused, noisy
 from sentient_kernel.research.extractive.plan import SubQuestion
@@ -77,9 +77,7 @@ def quoted(
                 order.setdefault((one.part, one.document), len(order))
             continue
         bag = frozenset(content(one.quote))
-        if not one.score and any(
-            len(bag & other) > WEIGHTS.twin * len(bag | other) for other in bags
-        ):
+        if not one.score and any(len(bag & other) > TWIN * len(bag | other) for other in bags):
             continue  # it says in the same words what is shown already
         size += min(len(one.quote), _LONGEST) + min(len(one.title), _TITLE) + _MARKS
         if size > most and chosen:
@@ -120,7 +118,7 @@ def _best(part: SubQuestion, passages: Sequence[Passage], *, whole: bool) -> lis
         if rank < _FULL:
             beside += said
         for n in hits:
-            before = rank in heard or pointing(said[n].quote)
+            before = rank in heard or bool(pointing(said[n].quote))
             beside += said[max(0, n - before) : n + 2]
     return [*picked, *beside]
 

@@ -16,8 +16,7 @@ from sentient_kernel.engine import Context, fixed_name
 from sentient_kernel.errors import NotFound, StepFailed
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.report.report import Claim, Report
-from sentient_kernel.research.extractive.collect import collect
-from sentient_kernel.research.extractive.evidence import Evidence
+from sentient_kernel.research.extractive.evidence import Evidence, collect
 from sentient_kernel.research.extractive.plan import SubQuestion, plan
 from sentient_kernel.research.extractive.support import supports
 from sentient_kernel.research.extractive.write import write
@@ -188,7 +187,7 @@ class Checking:
             embedder: Its name.
             notes: What a reader of the report has to know.
         """
-        from sentient_kernel.research.verify.similarity import similarity
+        from sentient_kernel.research.verify.claims import similarity
 
         at = {(one.document, one.start, one.end): n for n, one in enumerate(evidence)}
         cited = {

@@ -19,7 +19,7 @@ from sentient_kernel.projections.foreign import arguments, listed, said
 from sentient_kernel.report.report import Cost, Report
 from sentient_kernel.research.assemble import missed
 from sentient_kernel.research.extractive.evidence import Evidence
-from sentient_kernel.research.extractive.form import read
+from sentient_kernel.research.extractive.plan import read
 from sentient_kernel.research.gathering import Gathering
 from sentient_kernel.research.library import Library
 from sentient_kernel.research.model_registry import ModelRegistry

@@ -4,10 +4,7 @@ negation. Pure.
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)*(?:['’][^\W\d_]+)?")
@@ -21,8 +18,6 @@ UNSPACED = rf"{WIDE}\u0e00-\u0e7f"
 _WIDE = re.compile(f"[{WIDE}]+")  # pairs of its signs stand for words
 _GLUE = frozenset("的了吗呢嗎么麼什是在着著和与與及或也都就还還很怎哪谁誰几幾吧啊")
 """Signs of Chinese that only join and ask: a pair with one of them tells nothing."""
-_REMEMBERED = 600
-"""Characters that a text may have whose stems are remembered."""
 NUMBER = re.compile(r"(?<![^\W_])[0-9]+(?:[.,][0-9]+)*")
 
 STOP: frozenset[str] = frozenset(
@@ -63,7 +58,9 @@ _SUFFIXES = tuple(
     )
 )
 
-_PAST = """begin began begun,become became,break broke broken,bring brought,build built,
+_SAME = {
+    form: forms.split()[0]
+    for forms in """begin began begun,become became,break broke broken,bring brought,build built,
 buy bought,catch caught,choose chose chosen,come came,draw drew drawn,drink drank,
 drive drove driven,eat ate eaten,fall fell fallen,feel felt,fight fought,find found,
 fly flew flown,forget forgot,freeze froze frozen,grow grew grown,hold held,keep kept,
@@ -73,8 +70,9 @@ sing sang sung,speak spoke spoken,spend spent,spin spun,stand stood,steal stole,
 swim swam,take took taken,teach taught,tell told,think thought,throw threw thrown,wear wore worn,
 win won,write wrote written,child children,man men,woman women,mouse mice,foot feet,tooth teeth,
 die dying,license licence licences,defense defence,offense offence,bacterium bacteria,
-hypothesis hypotheses,analysis analyses,virus viruses"""
-_SAME = {form: forms.split()[0] for forms in _PAST.split(",") for form in forms.split()[1:]}
+hypothesis hypotheses,analysis analyses,virus viruses""".split(",")
+    for form in forms.split()[1:]
+}
 
 
 @lru_cache(maxsize=65536)
@@ -111,34 +109,27 @@ def stem(word: str) -> str:
 
 def words(text: str) -> list[str]:
     """Returns the words of a text in lower case, in order."""
-    return [match.group().lower() for match in WORD.finditer(text)]
+    return list(map(str.lower, WORD.findall(text)))
 
 
-def content(text: str) -> list[str]:
+@lru_cache(maxsize=2048)  # a research looks at the same sentences several times
+def content(text: str) -> tuple[str, ...]:
     """Returns the stems of the words that carry meaning, in order: no stop words, no negations, no
     single letters.
 
     Example:
         >>> content("The bees were dancing"), content("蜜蜂的舞蹈")
-        (['bee', 'danc'], ['蜜蜂', '舞蹈'])
+        (('bee', 'danc'), ('蜜蜂', '舞蹈'))
     """
-    return list(_content(text) if len(text) <= _REMEMBERED else _content.__wrapped__(text))
-
-
-@lru_cache(maxsize=4096)  # a research looks at the same sentences several times
-def _content(text: str) -> tuple[str, ...]:
-    told = [
-        w
-        for w in words(text)
-        if w not in STOP
-        and plain(w) not in NEGATIONS
-        and (len(w) > 1 or w.isdigit() or _WIDE.match(w))
-    ]
-    return tuple(
-        part
-        for w in told
-        for part in ([stem(w)] if w.isascii() or not _WIDE.search(w) else _pairs(w))
-    )
+    found: list[str] = []
+    for word in words(text):
+        if word in STOP or plain(word) in NEGATIONS:
+            continue
+        if not word.isascii() and _WIDE.search(word):
+            found += _pairs(word)
+        elif len(word) > 1 or word.isdigit():
+            found.append(stem(word))
+    return tuple(found)
 
 
 def _pairs(word: str) -> list[str]:
@@ -160,22 +151,12 @@ def titled(title: str) -> frozenset[str]:
     """Returns the stems of a title, and of the words that names in it are joined from:
     ``DataFrameGroupBy`` is about a group.
     """
-    return frozenset(content(title)) | frozenset(content(_JOINED.sub(" ", title)))
+    return frozenset(content(f"{title} {_JOINED.sub(' ', title)}"))
 
 
 def plain(word: str) -> str:
     """Returns a word without apostrophes."""
     return word.replace("’", "").replace("'", "")
-
-
-def idf(groups: Sequence[Iterable[str]]) -> dict[str, float]:
-    """Returns how rare each stem is among groups of stems (Robertson's form, never negative).
-
-    Args:
-        groups: The stems of each sentence or passage.
-    """
-    seen = Counter(term for group in groups for term in set(group))
-    return {term: math.log(1 + (len(groups) - n + 0.5) / (n + 0.5)) for term, n in seen.items()}
 
 
 def numbers(text: str) -> frozenset[str]:
@@ -187,8 +168,7 @@ def numbers(text: str) -> frozenset[str]:
         ['1200', '3.5']
     """
     found = set()
-    for match in NUMBER.finditer(text):
-        value = match.group()
+    for value in NUMBER.findall(text):
         if re.fullmatch(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", value):
             value = value.replace(",", "")
         value = value.replace(",", ".")
@@ -199,11 +179,11 @@ def numbers(text: str) -> frozenset[str]:
 _NOT = re.compile("[不没沒無无未]|ない|なかった|ません|않|못")
 
 
-def negated(text: str) -> int:
-    """Returns how many words of a text negate."""
-    return sum(1 for w in words(text) if plain(w) in NEGATIONS) + (
-        0 if text.isascii() else len(_NOT.findall(text))
-    )
+def negated(text: str) -> bool:
+    """Tells whether a word of a text negates."""
+    if not NEGATIONS.isdisjoint(map(plain, words(text))):
+        return True
+    return not text.isascii() and bool(_NOT.search(text))
 
 
 BROAD = 0.4
@@ -238,13 +218,6 @@ _SENTENCE_ENDS = re.compile(r"(?:[?!]|[a-z]{4}\.)[\"'\u201d\u2019)]{0,2}\s+[\"'(
 """What stands before a capital that begins a sentence: no initial and no abbreviation."""
 
 
-def _kinds(question: str) -> set[int]:
-    """Returns where a question names the kind of thing it seeks."""
-    if not question.rstrip().endswith("?") and not _QUESTION.match(question):
-        return set()
-    return {match.start(match.lastindex or 0) for match in _KIND.finditer(question)}
-
-
 def asked(question: str) -> dict[str, float]:
     """Returns the stems that a question is about, with how telling each is.
 
@@ -258,7 +231,9 @@ def asked(question: str) -> dict[str, float]:
         {'peopl': 0.4, 'liv': 1.0, 'oslo': 2.0}
     """
     found: dict[str, float] = {}
-    kinds = _kinds(question)
+    kinds: set[int] = set()
+    if question.rstrip().endswith("?") or _QUESTION.match(question):
+        kinds.update([match.start(match.lastindex or 0) for match in _KIND.finditer(question)])
     for match in WORD.finditer(question):
         word = match.group()
         for term in content(word):

@@ -11,8 +11,7 @@ from typing import Any
 WHERE = {
     "sentient_kernel": ("Settings", "Workbench"),
     "sentient_kernel.text.words": ("words",),
-    "sentient_kernel.research.extractive.collect": ("collect",),
-    "sentient_kernel.research.extractive.evidence": ("Evidence", "select"),
+    "sentient_kernel.research.extractive.evidence": ("Evidence", "collect", "select"),
     "sentient_kernel.research.extractive.plan": ("plan",),
     "sentient_kernel.report.report": ("Citation", "Report"),
     "sentient_kernel.research.extractive.support": ("supported",),

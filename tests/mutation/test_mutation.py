@@ -76,8 +76,7 @@ ROOMS = {
         " integration/test_research_budget.py",
     ),
     "rules": Room(
-        "research/verify/claims.py research/verify/rules.py research/verify/contradictions.py"
-        " research/verify/quantities.py",
+        "research/verify/claims.py research/verify/rules.py research/verify/quantities.py",
         "unit/test_evidence_sense.py unit/test_evidence_quantities.py unit/test_evidence_support.py"
         " unit/test_evidence_write.py integration/test_research_embedder.py",
     ),

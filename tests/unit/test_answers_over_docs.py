@@ -5,10 +5,9 @@ statements.
 from __future__ import annotations
 
 from sentient_kernel.ids import DocumentId
-from sentient_kernel.research.extractive.collect import collect
 from sentient_kernel.research.extractive.disagree import disagreements
-from sentient_kernel.research.extractive.evidence import select
-from sentient_kernel.research.extractive.features import entry, summary
+from sentient_kernel.research.extractive.evidence import collect, select
+from sentient_kernel.research.extractive.features import body, entry
 from sentient_kernel.research.extractive.noise import noisy
 from sentient_kernel.research.extractive.plan import plan
 from sentient_kernel.research.extractive.support import supported
@@ -60,10 +59,10 @@ def test_what_a_thing_is_comes_before_its_parameters() -> None:
 
 
 def test_a_summary_names_what_its_document_is_about() -> None:
-    assert summary("Frame.loc: Access rows.", "lib.Frame.loc (lib 1)")
-    assert summary("os.walk(top): Yields folders.", "os.walk (python 3)")
-    assert not summary("Other.loc: Access rows.", "lib.Frame.loc (lib 1)")
-    assert not summary("Note: Access rows.", "lib.Frame.loc (lib 1)")
+    assert body("Frame.loc: Access rows.", "lib.Frame.loc (lib 1)") == "Access rows."
+    assert body("os.walk(top): Yields folders.", "os.walk (python 3)") == "Yields folders."
+    for other in ("Other.loc: Access rows.", "Note: Access rows."):
+        assert body(other, "lib.Frame.loc (lib 1)") == other
 
 
 def test_entries_of_lists_are_told_from_sentences() -> None:

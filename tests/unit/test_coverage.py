@@ -11,9 +11,8 @@ from projection_log import started
 from sentient_kernel.events import ResearchUpdated, RunCompleted
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.projections.drawing import words
-from sentient_kernel.report.coverage import Coverage, Level
 from sentient_kernel.report.live import row
-from sentient_kernel.report.report import Citation, Claim, Report
+from sentient_kernel.report.report import Citation, Claim, Coverage, Level, Report
 from sentient_kernel.research.coverage import judged, written
 from sentient_kernel.research.extractive.plan import plan
 from sentient_kernel.research.extractive.support import Support

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from sentient_kernel.report.report import Report
-from sentient_kernel.research.extractive.collect import collect
-from sentient_kernel.research.extractive.evidence import Evidence
+from sentient_kernel.research.extractive.evidence import Evidence, collect
 from sentient_kernel.research.extractive.plan import SubQuestion, plan
 from sentient_kernel.research.extractive.write import write
 from sentient_kernel.sources.base import Document, Passage

@@ -6,7 +6,7 @@ import pytest
 from cpu_kit import cpu_seconds
 
 from sentient_kernel.research.extractive.evidence import select
-from sentient_kernel.research.extractive.measures import measures
+from sentient_kernel.research.extractive.sought import sought
 from sentient_kernel.sources.base import Document, Passage
 
 
@@ -36,13 +36,13 @@ def passage(text: str, title: str = "Notes") -> Passage:
     ],
 )
 def test_measure_that_is_asked_for_is_seen(question: str, told: str, not_told: str) -> None:
-    assert any(sign.search(told) for sign in measures(question))
-    assert not any(sign.search(not_told) for sign in measures(question))
+    assert any(sign.search(told) for sign in sought(question).signs)
+    assert not any(sign.search(not_told) for sign in sought(question).signs)
 
 
 @pytest.mark.parametrize("question", ["Who flies far?", "How do bees fly?", "Why is it so high?"])
 def test_question_without_a_measure_asks_for_none(question: str) -> None:
-    assert not measures(question)
+    assert not sought(question).signs
 
 
 def test_sentence_with_the_measure_comes_before_one_without() -> None:
@@ -70,7 +70,7 @@ def test_hostile_sentence_is_read_in_no_time(piece: str) -> None:
 
     def search(text: str) -> None:
         for degree in ("far", "high", "long", "old", "often", "heavy", "hot"):
-            for sign in measures(f"how {degree}"):
+            for sign in sought(f"how {degree}").signs:
                 sign.search(text)
 
     assert cpu_seconds(search, text) < 0.1

@@ -8,8 +8,7 @@ from pydantic import TypeAdapter
 
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import chunks
-from sentient_kernel.research.extractive.collect import collect
-from sentient_kernel.research.extractive.evidence import Evidence, SentenceWeights, select
+from sentient_kernel.research.extractive.evidence import Evidence, collect, select
 from sentient_kernel.research.extractive.plan import SubQuestion, plan
 from sentient_kernel.sources.base import Document, Passage
 
@@ -80,10 +79,8 @@ def test_document_that_shares_nothing_with_the_question_is_left_out() -> None:
 
 def test_no_more_than_the_limit_and_fewer_when_the_rest_is_weak() -> None:
     assert len(select("biochar water sand", passages(SAND, CLAY), limit=2)) == 2
-    strict = select(
-        "biochar water sand", passages(SAND, CLAY), limit=10, weights=SentenceWeights(floor=0.99)
-    )
-    assert len(strict) == 1
+    quotes = [one.quote for one in select("biochar water sand", passages(SAND, CLAY), limit=10)]
+    assert len(quotes) < 6 and "The trial ran for nine years." not in quotes
 
 
 def test_overlapping_passages_give_each_sentence_once() -> None:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from cpu_kit import cpu_seconds
 
 from sentient_kernel.ids import DocumentId
-from sentient_kernel.report.report import Citation
-from sentient_kernel.research.verify.claims import verify
-from sentient_kernel.research.verify.contradictions import clauses, directions, names
-from sentient_kernel.research.verify.rules import CUT, RULES, Comparison, likeness
+from sentient_kernel.report.report import Citation, Claim
+from sentient_kernel.research.verify.claims import TextOf, check_claim
+from sentient_kernel.research.verify.rules import (
+    CUT,
+    Comparison,
+    clauses,
+    directions,
+    likeness,
+    names,
+)
+
+
+def verify(
+    claim: str, citations: Sequence[Citation], text_of: TextOf, judged: str = "", near: float = 0.0
+) -> Claim:
+    return check_claim(Claim(text=claim, citations=tuple(citations)), text_of, judged, near)
 
 
 def against(claim: str, quote: str) -> str:
     """Returns the name of the first rule of sense that a sentence breaks."""
-    one = Comparison(claim, quote)
-    return next(
-        (
-            rule.name
-            for rule in RULES
-            if rule.group == "sense" and rule.name != "direction" and one.breaks(rule)
-        ),
-        "",
-    )
+    broken = [rule.name for rule in Comparison(claim, quote).broken if rule.group == "sense"]
+    return next((name for name in broken if name != "direction"), "")
 
 
 QUOTE_OF = {

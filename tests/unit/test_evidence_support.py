@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from sentient_kernel.errors import NotFound
 from sentient_kernel.ids import DocumentId
-from sentient_kernel.report.report import Citation
+from sentient_kernel.report.report import Citation, Claim
 from sentient_kernel.research.extractive.support import supported
-from sentient_kernel.research.verify.claims import Verification, carried, verify
+from sentient_kernel.research.verify.claims import NEAR, TextOf, carried, check_claim
 from sentient_kernel.research.verify.rules import CUT, likeness
-from sentient_kernel.research.verify.similarity import NEAR
 from sentient_kernel.sources.base import Passage
 
 TEXT = (
     "Sandy soil drains fast. Biochar raised the water held by sand by 45%. The trial ran for nine"
     " years."
 )
+
+
+def verify(
+    claim: str, citations: Sequence[Citation], text_of: TextOf, judged: str = "", near: float = 0.0
+) -> Claim:
+    return check_claim(Claim(text=claim, citations=tuple(citations)), text_of, judged, near)
 
 
 def passage(text: str, score: float = 3.0, title: str = "Trial") -> Passage:
@@ -86,7 +93,7 @@ def test_words_that_never_meet_in_one_sentence_do_not_make_an_answer() -> None:
 def test_own_sentence_of_a_source_is_supported() -> None:
     quote = "Biochar raised the water held by sand by 45%."
     found = verify(quote, [cited(quote)], of())
-    assert (found.verdict, found.places, found.reason) == ("supported", (True,), "")
+    assert (found.verdict, found.citations[0].placed, found.reason) == ("supported", True, "")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +133,8 @@ def test_sentence_without_a_citation_is_unsupported() -> None:
 def test_one_standing_quote_is_enough_and_the_other_is_marked() -> None:
     quote = "The trial ran for nine years."
     found = verify(quote, [cited(quote), cited(quote, start=0)], of())
-    assert (found.verdict, found.places) == ("supported", (True, False))
+    assert found.verdict == "supported"
+    assert [one.placed for one in found.citations] == [True, False]
 
 
 def test_likeness_falls_with_a_wrong_number_a_denial_and_a_turned_direction() -> None:
@@ -220,9 +228,7 @@ def test_title_names_whom_a_text_is_about_and_tells_nothing_else() -> None:
 # -- verdicts --------------------------------------------------------------------------------------
 
 
-def on(
-    claim: str, *quotes: str, title: str = "", judged: str = "", near: float = 0.0
-) -> Verification:
+def on(claim: str, *quotes: str, title: str = "", judged: str = "", near: float = 0.0) -> Claim:
     """Checks a sentence against quotes that all stand at their places."""
     text = " ".join(quotes)
     citations = [
@@ -242,15 +248,15 @@ def on(
 
 def test_half_is_enough_and_needs_nobody_else() -> None:
     found = on("Hives stood.", "They stood.", judged="They stood", near=1.0)
-    assert (found.verdict, found.score, found.reason) == ("supported", CUT, "")
+    assert (found.verdict, found.support, found.reason) == ("supported", CUT, "")
 
 
 def test_one_of_several_quotes_is_enough() -> None:
-    assert on("Bees dance.", "Sand drains fast.", "Bees dance.").score == 1.0
+    assert on("Bees dance.", "Sand drains fast.", "Bees dance.").support == 1.0
 
 
 def test_nothing_and_an_empty_quote_bear_out_nothing() -> None:
-    assert verify("Bees dance.", [], of()).score == 0.0
+    assert verify("Bees dance.", [], of()).support == 0.0
     empty = Citation(document=DocumentId("d"), title="t", uri="u", start=3, end=3, quote="")
     assert verify("Bees dance.", [empty], of()).verdict == "misplaced"
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from sentient_kernel.ids import DocumentId
-from sentient_kernel.report.clean import LONGEST, clean
 from sentient_kernel.report.report import Report
-from sentient_kernel.research.extractive.collect import collect
 from sentient_kernel.research.extractive.disagree import disagreements
-from sentient_kernel.research.extractive.evidence import Evidence, select
+from sentient_kernel.research.extractive.evidence import Evidence, collect, select
+from sentient_kernel.research.extractive.features import LONGEST, clean
 from sentient_kernel.research.extractive.plan import plan
 from sentient_kernel.research.extractive.write import write
 from sentient_kernel.research.verify.claims import check_report
@@ -52,7 +53,6 @@ def report(question: str, *texts: str, health: Health = HELD) -> Report:
         select(question, passages),
         [health],
         found={0: passages},
-        run_id="r1",
     )
     return check_report(made, stored.get)
 
@@ -73,6 +73,23 @@ def evidence(*quotes: str) -> list[Evidence]:
     ]
 
 
+def written(question: str, chosen: Sequence[Evidence]) -> Report:
+    """Returns a report of chosen evidence, each in a passage that has no more."""
+    passages = [
+        Passage(
+            document=one.document,
+            title=one.title,
+            uri=one.uri,
+            start=one.start - len(one.before),
+            end=one.end,
+            text=one.before + one.quote,
+            score=one.passage,
+        )
+        for one in chosen
+    ]
+    return write(question, plan(question), chosen, found={0: passages})
+
+
 def test_every_sentence_cites_a_quote_that_stands_at_its_place() -> None:
     made = report(
         QUESTION,
@@ -83,7 +100,7 @@ def test_every_sentence_cites_a_quote_that_stands_at_its_place() -> None:
     assert all(
         claim.citations and all(one.verified for one in claim.citations) for claim in made.claims
     )
-    assert made.run_id == "r1" and made.sources[0].cited >= 1
+    assert made.sources[0].cited >= 1
 
 
 def test_answer_is_made_of_sentences_of_the_report() -> None:
@@ -101,7 +118,7 @@ def test_sentence_that_points_back_brings_the_one_before_it() -> None:
         for one in select("How much more water does sand hold?", passages)
         if one.quote.startswith("It")
     ]
-    made = check_report(write("How much more water does sand hold?", [], chosen), stored.get)
+    made = check_report(written("How much more water does sand hold?", chosen), stored.get)
     assert made.claims[0].text == text
     assert made.claims[0].citations[0].start == 0 and made.claims[0].verdict == "supported"
 
@@ -110,7 +127,7 @@ def test_sentence_that_points_back_to_nothing_known_is_left_out_when_others_answ
     lost = evidence(
         "It raised the water held by sand.", "Biochar raised the water that is held by sand."
     )
-    made = write("biochar water sand", [], lost)
+    made = written("biochar water sand", lost)
     assert [claim.text for claim in made.claims] == [
         "Biochar raised the water that is held by sand."
     ]
@@ -123,9 +140,8 @@ def test_same_statement_of_two_sources_is_one_sentence_with_two_citations() -> N
 
 
 def test_statements_that_differ_in_a_number_are_not_merged() -> None:
-    made = write(
+    made = written(
         "biochar water sand",
-        [],
         evidence("Biochar raised water in sand by 45%.", "Biochar raised water in sand by 14%."),
     )
     assert len(made.claims) == 2
@@ -186,7 +202,7 @@ def test_answered_question_says_which_name_of_it_no_source_mentions() -> None:
 
 def test_code_and_badges_do_not_reach_the_text_but_the_quote_stays() -> None:
     text = "* Use :func:`~pkg.load` to load **biochar** tables of sand [12]."
-    made = write("load biochar tables of sand", [], evidence(text))
+    made = written("load biochar tables of sand", evidence(text))
     assert made.claims[0].text == "Use pkg.load to load biochar tables of sand."
     assert made.claims[0].citations[0].quote == text
 

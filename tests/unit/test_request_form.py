@@ -10,8 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from request_forms import ASIDE, OPEN, SAME_ASIDE, SAME_OPEN
 
-from sentient_kernel.research.extractive.form import read, subject
+from sentient_kernel.research.extractive.plan import read
 from sentient_kernel.text.words import asked, content
+
+
+def subject(request: str) -> str:
+    return read(request).subject
 
 
 def right(request: str, wanted: str) -> bool:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from cpu_kit import cpu_seconds
 
-from sentient_kernel.research.extractive.form import subject
-from sentient_kernel.research.extractive.measures import measures
-from sentient_kernel.research.extractive.sought import deed, loose, reader, sought
+from sentient_kernel.research.extractive.plan import read
+from sentient_kernel.research.extractive.sought import sought
 from sentient_kernel.research.extractive.support import supported
 from sentient_kernel.sources.base import Document, Passage
 
@@ -41,7 +40,7 @@ def passage(text: str, title: str = "Notes") -> Passage:
     ],
 )
 def test_kind_of_answer_and_words_that_join_need_not_stand_there(question: str, text: str) -> None:
-    assert supported(subject(question), [passage(text)]).ok
+    assert supported(read(question).subject, [passage(text)]).ok
 
 
 @pytest.mark.parametrize(
@@ -76,8 +75,8 @@ def test_thing_that_is_asked_about_has_to_stand_there(question: str) -> None:
     ],
 )
 def test_measure_is_told_by_nouns_and_verbs_too(question: str, told: str, not_told: str) -> None:
-    assert all(sign.search(told) for sign in measures(question)) and measures(question)
-    assert not any(sign.search(not_told) for sign in measures(question))
+    assert all(sign.search(told) for sign in sought(question).signs) and sought(question).signs
+    assert not any(sign.search(not_told) for sign in sought(question).signs)
 
 
 @pytest.mark.parametrize(
@@ -97,27 +96,26 @@ def test_measure_is_told_by_nouns_and_verbs_too(question: str, told: str, not_to
     ],
 )
 def test_verb_and_adjective_are_told_by_their_place(question: str, words: set[str]) -> None:
-    assert loose(question) == words
+    assert sought(question).loose == words
 
 
 def test_deed_is_asked_for_by_a_question_of_yes_or_no() -> None:
-    assert deed("Did Clara Weidmann study in Zurich?") == {"study"} and not deed(
-        "Where did Clara study?"
-    )
+    assert sought("Did Clara Weidmann study in Zurich?").deed == {"study"}
+    assert not sought("Where did Clara study?").deed
 
 
 def test_stem_of_another_language_may_differ_in_its_ending() -> None:
-    assert "führung" in reader("Wie lange dauert eine Führung auf der Burg?")(
+    assert "führung" in sought("Wie lange dauert eine Führung auf der Burg?").read(
         "Führungen dauern lange."
     )
-    assert "führung" not in reader("Wie lange dauert eine Führung auf der Burg?")(
+    assert "führung" not in sought("Wie lange dauert eine Führung auf der Burg?").read(
         "Der Führer dauert."
     )
-    assert reader("How far do bees fly?")("Bees fly.") == ["bee", "fly"]
+    assert sought("How far do bees fly?").read("Bees fly.") == ["bee", "fly"]
 
 
 def test_numbers_of_a_question_stay() -> None:
-    assert sought("Which percentage of colonies bleached in 2019?") == {
+    assert sought("Which percentage of colonies bleached in 2019?").terms == {
         "percentag": 0.2,
         "colony": 1.0,
         "bleach": 1.0,
@@ -130,4 +128,4 @@ def test_numbers_of_a_question_stay() -> None:
 )
 def test_hostile_question_is_read_in_no_time(piece: str) -> None:
     text = piece * (20_000 // len(piece))
-    assert cpu_seconds(lambda text: (sought(text), loose(text), measures(text)), text) < 0.3
+    assert cpu_seconds(lambda text: sought(text).loose, text) < 0.3

@@ -5,15 +5,14 @@ one than makes one up.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-from sentient_kernel.report.clean import clean
 from sentient_kernel.report.report import Claim, Disagreement
 from sentient_kernel.research.extractive.evidence import Evidence
-from sentient_kernel.research.extractive.features import entry
+from sentient_kernel.research.extractive.features import clean, entry
 from sentient_kernel.research.extractive.noise import noisy
-from sentient_kernel.research.verify.contradictions import opposed
+from sentient_kernel.research.verify.rules import opposed
 from sentient_kernel.text.words import (
     NEGATIONS,
     NUMBER,
@@ -51,103 +50,79 @@ def disagreements(evidence: Sequence[Evidence]) -> tuple[Disagreement, ...]:
         At most five, in the order of the evidence; a statement appears once.
     """
     found: list[Disagreement] = []
-    used: set[int] = set()
-    able = [
-        (at, one, frozenset(content(one.quote)))
-        for at, one in enumerate(evidence)
-        if not _unfit(one.quote)
-    ]
-    for (i, one, terms), (j, other, others) in combinations(able, 2):
-        if (
-            one.document == other.document
-            or {i, j} & used
-            or not _same_thing(one.quote, terms, other.quote, others)
-        ):
+    used: set[Evidence] = set()
+    able = [(one, asked(one.quote)) for one in evidence if not _unfit(one.quote)]
+    for (one, terms), (other, others) in combinations(able, 2):
+        said, told = one.quote, other.quote
+        if one.document == other.document or not used.isdisjoint((one, other)):
             continue
-        verdict = (
-            _negation(one.quote, other.quote)
-            or _direction(one.quote, other.quote)
-            or _number(one.quote, other.quote)
-        )
-        if verdict:
-            used |= {i, j}
-            first, second = (
+        if not _same_thing(terms, others, numbers(said) | numbers(told)):
+            continue
+        if differs := _sense(said, told) or _number(said, told):
+            used |= {one, other}
+            first, second = [
                 Claim(text=clean(side.quote), citations=(side.citation,), part=side.part)
                 for side in (one, other)
-            )
-            found.append(Disagreement(kind=verdict[0], why=verdict[1], sides=(first, second)))
+            ]
+            kind, why = differs
+            found.append(Disagreement(kind=kind, why=why, sides=(first, second)))
     return tuple(found[:MOST])
 
 
 def _unfit(quote: str) -> bool:
     """Tells whether a sentence states nothing that another could contradict."""
-    return (
-        noisy(quote)
-        or entry(quote)
-        or quote.rstrip().endswith("?")
-        or bool(_HEDGE.search(quote))
-        or len(quote.split()) > 45
-    )
+    if noisy(quote) or entry(quote) or _HEDGE.search(quote):
+        return True
+    return quote.rstrip().endswith("?") or len(quote.split()) > 45
 
 
-def _same_thing(one: str, terms: frozenset[str], other: str, others: frozenset[str]) -> bool:
+def _same_thing(
+    one: Mapping[str, float], other: Mapping[str, float], digits: frozenset[str]
+) -> bool:
     """Tells whether two sentences are about the same thing: most words shared, and no name that
     only one has.
+
+    Args:
+        one: The stems of one, with how telling each is.
+        other: Those of the other.
+        digits: The numbers of both.
     """
-    digits = numbers(one) | numbers(other)
-    left, right = (
-        frozenset(term for term in bag if term not in digits and not term.isdigit())
-        for bag in (terms, others)
-    )
-    shared = left & right
-    if len(shared) < SHARED or len(shared) < OVERLAP * min(len(left), len(right)):
+    bags, names = [], []
+    for terms in (one, other):
+        bags.append({term for term in terms if term not in digits and not term.isdigit()})
+        names.append([term for term in terms if terms[term] == 2.0 and not term[0].isdigit()])
+    shared = bags[0] & bags[1]
+    if len(shared) < SHARED or len(shared) < OVERLAP * min(map(len, bags)):
         return False
-    weights, weights_other = asked(one), asked(other)
-    names = {term for term, value in weights.items() if value == 2.0 and not term[0].isdigit()}
-    names_other = {
-        term for term, value in weights_other.items() if value == 2.0 and not term[0].isdigit()
-    }
-    return not (names and names_other and names ^ names_other and not names & names_other)
+    return not all(names) or not {*names[0]}.isdisjoint(names[1])
 
 
-def _negation(one: str, other: str) -> tuple[str, str] | None:
-    """Says when one of two sentences denies what the other, which denies nothing, says."""
-    if bool(negated(one)) == bool(negated(other)):
+def _sense(one: str, other: str) -> tuple[str, str] | None:
+    """Says when one of two sentences denies what the other, which denies nothing, says, or when
+    both deny nothing and point in opposite directions.
+    """
+    if not negated(one) and not negated(other) and opposed(one, other):
+        return "direction", "One reports a rise where the other reports a fall."
+    if negated(one) == negated(other):
         return None
     denying, saying = (one, other) if negated(one) else (other, one)
-    denied = _denied(denying)
-    return (
-        ("negation", "One says what the other denies.")
-        if denied and denied in content(saying)
-        else None
-    )
-
-
-def _denied(text: str) -> str:
-    """Returns the stem that the only negation of a sentence stands before; empty when there are
-    several, or a title holds it.
-    """
-    found = [match for match in WORD.finditer(text) if plain(match.group().lower()) in NEGATIONS]
-    if len(found) != 1 or (found[0].group()[0].isupper() and found[0].start() > 0):
-        return ""
-    if found[0].group() == "Never":  # "Never Cry Wolf is a film": more often a name than a denial
-        return ""
-    return next(iter(content(text[found[0].end() : found[0].end() + 60])), "")
-
-
-def _direction(one: str, other: str) -> tuple[str, str] | None:
-    """Says when two sentences point in opposite directions, and in nothing else."""
-    if negated(one) or negated(other) or not opposed(one, other):
+    found = [match for match in WORD.finditer(denying) if plain(match[0].lower()) in NEGATIONS]
+    # of several it is not known what they deny; "Never Cry Wolf is a film" denies nothing
+    if len(found) != 1 or found[0][0] == "Never" or (found[0][0][0].isupper() and found[0].start()):
         return None
-    return "direction", "One reports a rise where the other reports a fall."
+    denied = content(denying[found[0].end() : found[0].end() + 60])[:1]
+    if not denied or denied[0] not in content(saying):
+        return None
+    return "negation", "One says what the other denies."
 
 
 def _number(one: str, other: str) -> tuple[str, str] | None:
     """Says when two sentences give different figures, in the same unit, for the same thing."""
     left, right = _figures(one), _figures(other)
-    for unit in sorted(left.keys() & right.keys()):
+    years = [set(filter(_YEAR.fullmatch, numbers(text))) for text in (one, other)]
+    for unit in sorted(left.keys() & right.keys()) if years[0] == years[1] else ():
         (a, *more), (b, *others) = left[unit], right[unit]
-        if a != b and not more and not others and not _years(one) ^ _years(other):
+        if a != b and not more and not others:
             shown = unit if unit == "%" else f" {unit}"
             return "number", f"One says {a}{shown}, the other {b}{shown}."
     return None
@@ -166,7 +141,3 @@ def _figures(text: str) -> dict[str, list[str]]:
                 numbers(match.group())
             )
     return found
-
-
-def _years(text: str) -> frozenset[str]:
-    return frozenset(number for number in numbers(text) if _YEAR.fullmatch(number))

@@ -1,5 +1,5 @@
-"""Picks, from the passages that a search found, the sentences that answer a question. Pure; no
-model.
+"""Picks, from the passages that a search found, the sentences that answer a question: for one
+question, and for a whole plan. Pure; no model.
 
 Every sentence is scored by what it says (how much of the question it covers, rare words counting
 more), by what stands around it (its passage's rank, its title, its neighbours) and by whether it
@@ -11,24 +11,29 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from operator import attrgetter
 
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.chunk import sentences
 from sentient_kernel.report.report import Citation
 from sentient_kernel.research.extractive.features import (
+    Row,
     body,
     defines,
     entry,
+    family,
     heading,
+    path,
     pointing,
+    read_row,
     row,
     study,
     topic,
     wanted,
 )
-from sentient_kernel.research.extractive.measures import measures
 from sentient_kernel.research.extractive.noise import (
     NEVER,
     Kind,
@@ -37,12 +42,12 @@ from sentient_kernel.research.extractive.noise import (
     noise,
     transcripts,
 )
-from sentient_kernel.research.extractive.sought import Reading, reader, sought
-from sentient_kernel.research.extractive.tables import Row, read_row
+from sentient_kernel.research.extractive.plan import SubQuestion
+from sentient_kernel.research.extractive.sought import Sought, sought
 from sentient_kernel.sources.base import Passage
-from sentient_kernel.text.words import idf, titled
+from sentient_kernel.text.words import content, titled
 
-__all__ = ["WEIGHTS", "Evidence", "SentenceWeights", "select"]
+__all__ = ["FLOOR", "TWIN", "Evidence", "collect", "select"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,59 +114,45 @@ class Evidence:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SentenceWeights:
-    """How much each sign counts, and where the list of sentences ends.
-
-    Args:
-        cover: Share of the question's words, by rarity, that the sentence holds.
-        bm25: The same with repetition and length taken into account.
-        passage: Rank of the sentence's passage among those found, from 1 (best) to 0.
-        title: Share of the question that only the document's title holds.
-        neighbours: Share of the question that only the sentences next to it hold.
-        feedback: Share of the words that the best sentences have in common.
-        late: Place in the abstract of a study, where findings come last.
-        length: The logarithm of the number of words.
-        kind: The sentence holds what the question asks for: a number, a date, a name.
-        measure: It holds a measure of what the question asks for: kilometres for "how far".
-        pointing: It begins with a word that points back, such as "It".
-        summary: It says of the thing that its document is about, by name, what it is.
-        entry: It is an entry of a list, such as a parameter with what it means.
-        noise: It is no statement: an address, a licence, a menu, code.
-        floor: A sentence with less than this share of the best score is left out: a shorter report
-            is better than a padded one.
-        other: The same for documents that hold neither the best sentence nor the best passage.
-        document: Such a document is left out when its best sentence has less than this share.
-        twin: Of two sentences that share more than this share of their words one is enough.
-    """
-
-    cover: float = 1.0
-    bm25: float = 0.4
-    passage: float = 0.4
-    title: float = 0.6
-    neighbours: float = 0.4
-    feedback: float = 0.5
-    late: float = 0.3
-    length: float = 0.1
-    kind: float = 0.1
-    measure: float = 0.3
-    pointing: float = -0.1
-    summary: float = 0.5
-    entry: float = -0.2
-    noise: float = -0.5
-    floor: float = 0.4
-    other: float = 0.5
-    document: float = 0.6
-    twin: float = 0.8
-
-
-WEIGHTS = SentenceWeights()
+WEIGHTS = {
+    "cover": 1.0,  # share of the question's words, by rarity, that the sentence holds
+    "bm25": 0.4,  # the same with repetition and length taken into account
+    "passage": 0.4,  # rank of the sentence's passage among those found, from 1 (best) to 0
+    "title": 0.6,  # share of the question that only the document's title holds
+    "neighbours": 0.4,  # share of the question that only the sentences next to it hold
+    "feedback": 0.5,  # share of the words that the best sentences have in common
+    "late": 0.3,  # place in the abstract of a study, where findings come last
+    "length": 0.1,  # the logarithm of the number of words
+    "kind": 0.1,  # it holds what the question asks for: a number, a date, a name
+    "measure": 0.3,  # a measure of what the question asks for: kilometres for "how far"
+    "pointing": -0.1,  # it begins with a word that points back, such as "It"
+    "summary": 0.5,  # it says of the thing that its document is about, by name, what it is
+    "entry": -0.2,  # it is an entry of a list, such as a parameter with what it means
+    "noise": -0.5,  # it is no statement: an address, a licence, a menu, code
+}
+"""How much each sign counts."""
+FLOOR = 0.4
+"""A sentence with less than this share of the best score is left out: a shorter report is better
+than a padded one.
+"""
+OTHER = 0.5
+"""The same for documents that hold neither the best sentence nor the best passage."""
+DOCUMENT = 0.6
+"""Such a document is left out when its best sentence has less than this share."""
+TWIN = 0.8
+"""Of two sentences that share more than this share of their words one is enough."""
 CONTEXT = 300
 """How many characters around a quote are kept to show it in its context."""
 LINE = 200
 """How a line begins is told from so many characters."""
 ABSTRACT = 3000
 """The abstract of a study lies within its first so many characters."""
+OWN = 0.6
+"""A sentence under a part holds at least this share of the part's own words that the best one
+holds.
+"""
+LEAST = 0.01
+"""How much of a part a sentence holds at least that stands under it."""
 
 
 @dataclass(slots=True)
@@ -172,15 +163,13 @@ class _Sentence:
     start: int
     end: int
     text: str
-    terms: list[str]
-    bag: frozenset[str] = field(default_factory=frozenset)
-    body: frozenset[str] = field(default_factory=frozenset)
-    around: frozenset[str] = field(default_factory=frozenset)
-    over: frozenset[str] = field(default_factory=frozenset)
-    place: float = 0.0
-    study: bool = False
-    entry: bool = False
-    row: Row | None = None
+    terms: Sequence[str]
+    row: Row | None
+    bag: frozenset[str] = field(init=False)
+    body: frozenset[str] = field(init=False)
+    around: frozenset[str] = frozenset()
+    over: frozenset[str] = frozenset()
+    late: float = 0.0
     noise: Kind = ""
     score: float = 0.0
     cover: float = 0.0
@@ -214,12 +203,7 @@ class _Sentence:
 
 
 def select(
-    question: str,
-    passages: Sequence[Passage],
-    *,
-    limit: int = 10,
-    part: int = 0,
-    weights: SentenceWeights = WEIGHTS,
+    question: str, passages: Sequence[Passage], *, limit: int = 10, part: int = 0
 ) -> tuple[Evidence, ...]:
     """Returns the sentences that answer a question best, best first.
 
@@ -228,7 +212,6 @@ def select(
         passages: What a search found for it; ``text`` must stand verbatim at ``start``.
         limit: At most so many sentences; weak ones are left out, so there may be fewer.
         part: The sub-question's id, kept with the evidence.
-        weights: How much each sign counts.
 
     Returns:
         Evidence without doubles; none when no sentence shares a word with the question.
@@ -240,29 +223,39 @@ def select(
         >>> [one.quote for one in select("How much water does biochar hold?", [found], limit=1)]
         ['Biochar raised the water held by sand by 45%.']
     """
-    terms = list(sought(question))
-    pool = _pool(passages, excused(question), reader(question))
-    if not terms or not pool:
+    asked = sought(question)
+    pool = _pool(passages, excused(question), asked)
+    if not asked.terms or not pool:
         return ()
-    _score(question, terms, pool, weights)
+    _score(question, asked, pool)
+    ranked = sorted(pool, key=attrgetter("score"), reverse=True)
+    top = ranked[0].score
+    near = {
+        ranked[0].passage.document,
+        max(pool, key=attrgetter("passage.score")).passage.document,
+    }
+    best: dict[DocumentId, float] = {}
     chosen: list[_Sentence] = []
-    known = frozenset(terms)
-    for one in _worthy(pool, weights):
+    for one in ranked:
+        home = one.passage.document in near
+        first = best.setdefault(one.passage.document, one.score)
+        if one.score < top * (FLOOR if home else OTHER) or not (home or first >= DOCUMENT * top):
+            continue
+        twins = [
+            other.passage.document
+            for other in chosen
+            if len(one.body & other.body) > TWIN * len(one.body | other.body)
+        ]
+        # a second witness is worth having
+        witness = len(twins) == 1 and twins[0] != one.passage.document
+        if asked.terms.keys() & (one.bag | one.around | one.over) and (not twins or witness):
+            chosen.append(one)
         if len(chosen) == limit:
             break
-        twins = [
-            other
-            for other in chosen
-            if len(one.body & other.body) > weights.twin * len(one.body | other.body)
-        ]
-        witness = len(twins) == 1 and twins[0].passage.document != one.passage.document
-        # a second witness is worth having
-        if known & (one.bag | one.around | one.over) and (not twins or witness):
-            chosen.append(one)
     return tuple([one.evidence(part) for one in chosen])
 
 
-def _pool(passages: Sequence[Passage], about: frozenset[Kind], read: Reading) -> list[_Sentence]:
+def _pool(passages: Sequence[Passage], about: frozenset[Kind], asked: Sought) -> list[_Sentence]:
     """Returns the sentences of all passages once each, in reading order, with what stands around
     them; none that is never evidence.
     """
@@ -270,80 +263,67 @@ def _pool(passages: Sequence[Passage], about: frozenset[Kind], read: Reading) ->
     for passage in passages:
         for start, end in sentences(passage.text):
             place = (passage.document, passage.start + start, passage.start + end)
-            if place not in best or passage.score > best[place].passage.score:
-                text = passage.text[start:end]
-                table = (
-                    read_row(passage.text, start, end, whole=passage.start == 0)
-                    if row(text)
-                    else None
-                )
-                if row(text) and table is None:
-                    continue
-                listed = entry(passage.text[passage.text.rfind("\n", 0, start) + 1 : end][:LINE])
-                best[place] = _Sentence(
-                    passage=passage,
-                    start=place[1],
-                    end=place[2],
-                    text=text,
-                    terms=read(table.text if table else text),
-                    entry=listed,
-                    row=table,
-                )
-    pool = sorted(best.values(), key=lambda one: (one.passage.document, one.start))
+            if place in best and passage.score <= best[place].passage.score:
+                continue
+            text = passage.text[start:end]
+            table = read_row(passage.text, start, end, whole=passage.start == 0)
+            if table or not row(text):
+                terms = asked.read(table.text if table else text)
+                best[place] = _Sentence(passage, place[1], place[2], text, terms, table)
     documents: dict[DocumentId, list[_Sentence]] = {}
-    for one in pool:
-        one.bag = frozenset(one.terms)
+    for place in sorted(best):
+        one = best[place]
+        one.bag = one.body = frozenset(one.terms)
         said = body(one.text, one.passage.title)
-        one.body = one.bag if said == one.text else frozenset(read(said))
+        if said != one.text:
+            one.body = frozenset(asked.read(said))
         documents.setdefault(one.passage.document, []).append(one)
     for group in documents.values():
-        reports, over, works = (
-            sum([study(one.text) for one in group]) > 0.3 * len(group),
-            frozenset[str](),
-            False,
-        )
-        bags = [frozenset[str](), *[one.bag for one in group], frozenset[str]()]
-        for at, one in enumerate(group):
-            one.around = bags[at] | bags[at + 2]
-            one.place = (at + 0.5) / len(group)
-            one.study = reports and one.start < ABSTRACT
-            if heading(one.text, one.passage.text[one.end - one.passage.start :][:LINE]):
-                over, works = one.bag, lists_works(one.text)
-            else:
-                one.over = over
-                one.noise = "reference" if works else ""
+        _place(group)
     for passage in passages if "code" not in about else ():
         for start, end in transcripts(passage.text):
             for one in documents.get(passage.document, ()):
                 if passage.start + start <= one.start and one.end <= passage.start + end:
                     one.noise = "transcript"
+    pool = list(chain.from_iterable(documents.values()))
     for one in pool:
         kind = one.noise or noise(one.text)
         one.noise = "" if kind in about else kind
     return [one for one in pool if one.noise not in NEVER]
 
 
-def _score(
-    question: str, terms: Sequence[str], pool: Sequence[_Sentence], weights: SentenceWeights
-) -> None:
+def _place(group: Sequence[_Sentence]) -> None:
+    """Tells the sentences of a document what stands around each, and how late it comes."""
+    reports = len([one for one in group if study(one.text)]) > 0.3 * len(group)
+    bags = [frozenset[str](), *[one.bag for one in group], frozenset[str]()]
+    over, works = frozenset[str](), False
+    for at, one in enumerate(group):
+        one.around = bags[at] | bags[at + 2]
+        if reports and one.start < ABSTRACT:
+            one.late = (at + 0.5) / len(group)
+        if heading(one.text, one.passage.text[one.end - one.passage.start :][:LINE]):
+            over, works = one.bag, bool(lists_works(one.text))
+        else:
+            one.over = over
+            one.noise = "reference" if works else ""
+
+
+def _score(question: str, asked: Sought, pool: Sequence[_Sentence]) -> None:
     """Gives every sentence its score."""
-    rarity, known = idf([one.terms for one in pool]), frozenset(terms)
-    unseen = math.log(1 + 2 * len(pool))
-    for term, telling in sought(
-        question
-    ).items():  # "happen" may be rare among the sentences and still say little
-        rarity[term] = rarity.get(term, unseen) * min(telling, 1.0)
+    known, weights = frozenset(asked.terms), WEIGHTS
+    seen = Counter(chain.from_iterable([one.bag for one in pool]))
+    rarity = dict[str, float]()  # Robertson's form, never negative
+    for term, n in seen.items():
+        rarity[term] = math.log(1 + (len(pool) - n + 0.5) / (n + 0.5))
+    # "happen" may be rare among the sentences and still say little
+    for term, telling in asked.terms.items():
+        rarity[term] = rarity.get(term, math.log(1 + 2 * len(pool))) * min(telling, 1.0)
     rare = rarity.__getitem__
-    total = math.fsum(map(rare, terms))
+    total = math.fsum(map(rare, asked.terms))
     mean = sum([len(one.terms) for one in pool]) / len(pool) or 1.0
     scores = [one.passage.score for one in pool]
     top, low = max(scores), min(scores)
-    kinds, named, scales = wanted(question), topic(question), measures(question)
-    read = reader(question)
-    titles = {
-        one.passage.title: titled(one.passage.title) | frozenset(read(one.passage.title))
-        for one in pool
-    }
+    kinds, named = wanted(question), topic(question)
     whole: dict[Passage, frozenset[str]] = {}
     for one in pool:
         one.cover = math.fsum(map(rare, known & one.bag)) / total
@@ -351,34 +331,33 @@ def _score(
     shared = _shared(known, pool, rarity, top)
     for one in pool:
         counts, said, rest = Counter(one.terms), one.cover, known - one.bag
-        title = titles[one.passage.title] | one.over
+        title = titled(one.passage.title).union(asked.read(one.passage.title), one.over)
         by_title = math.fsum(map(rare, rest & title)) / total
         one.cover = said + by_title
         one.reach = math.fsum(map(rare, known & (whole[one.passage] | title))) / total
         damp = 1.2 * (0.25 + 0.75 * len(one.terms) / mean)
         held = [
             rarity[term] * counts[term] * 2.2 / (counts[term] + damp)
-            for term in terms
+            for term in asked.terms
             if term in one.bag
         ]
+        line = one.passage.text.rfind("\n", 0, one.start - one.passage.start) + 1
+        listed = entry(one.passage.text[line : one.end - one.passage.start][:LINE])
+        summary = one.body is not one.bag or defines(one.text, named)
         one.score = (
-            weights.cover * said
-            + weights.bm25 * sum(held) / total
-            + weights.passage * ((one.passage.score - low) / (top - low) if top > low else 1.0)
-            + weights.title * by_title
-            + weights.neighbours * math.fsum(map(rare, rest & one.around)) / total
-            + weights.feedback * math.fsum(map(shared.__getitem__, shared.keys() & one.bag))
-            + weights.late * (one.place if one.study else 0.0)
-            + weights.length * math.log(1 + len(one.text.split()))
-            + weights.kind * any(sign.search(one.text) for sign in kinds)
-            + weights.measure * any(sign.search(one.text) for sign in scales)
-            + weights.pointing * pointing(one.text)
-            + (
-                weights.summary
-                if one.body is not one.bag or defines(one.text, named)
-                else weights.entry * one.entry
-            )
-            + weights.noise * bool(one.noise)
+            weights["cover"] * said
+            + weights["bm25"] * sum(held) / total
+            + weights["passage"] * ((one.passage.score - low) / (top - low) if top > low else 1.0)
+            + weights["title"] * by_title
+            + weights["neighbours"] * math.fsum(map(rare, rest & one.around)) / total
+            + weights["feedback"] * math.fsum(map(shared.__getitem__, shared.keys() & one.bag))
+            + weights["late"] * one.late
+            + weights["length"] * math.log(1 + len(one.text.split()))
+            + weights["kind"] * any([sign.search(one.text) for sign in kinds])
+            + weights["measure"] * any([sign.search(one.text) for sign in asked.signs])
+            + weights["pointing"] * bool(pointing(one.text))
+            + (weights["summary"] if summary else weights["entry"] * bool(listed))
+            + weights["noise"] * bool(one.noise)
         )
 
 
@@ -398,19 +377,125 @@ def _shared(
     return {term: value / whole for term, value in best}
 
 
-def _worthy(pool: Sequence[_Sentence], weights: SentenceWeights) -> Iterator[_Sentence]:
-    """Yields the sentences that come near the best, best first; what stands elsewhere has to come
-    nearer.
+def collect(
+    parts: Sequence[SubQuestion],
+    found: Mapping[int, Sequence[Passage]],
+    *,
+    limit: int = 10,
+    extra: int = 3,
+) -> tuple[Evidence, ...]:
+    """Returns the evidence of a whole plan: for the question first, then what its parts brought.
+
+    Args:
+        parts: What is asked, the whole question first.
+        found: What the searches found for each, by id.
+        limit: At most so many sentences for the whole question.
+        extra: At most so many more for each part.
+
+    Returns:
+        Evidence in the order of the plan; a place is quoted once, under the part it answers best.
     """
-    ranked = sorted(pool, key=lambda one: -one.score)
-    top, best = ranked[0].score, dict[DocumentId, float]()
-    near = {
-        ranked[0].passage.document,
-        max(pool, key=lambda one: one.passage.score).passage.document,
-    }
-    for one in ranked:
-        first, home = best.setdefault(one.passage.document, one.score), one.passage.document in near
-        if one.score >= (weights.floor if home else weights.other) * top and (
-            home or first >= weights.document * top
-        ):
-            yield one
+    chosen: dict[tuple[DocumentId, int, int], Evidence] = {}
+    fits: dict[tuple[DocumentId, int, int], float] = {}
+    weights = [sum(sought(part.query).terms.values()) for part in parts]
+    sides = _sides(parts, found)
+    for part, weight in zip(parts, weights, strict=True):
+        count = 0
+        # To hold all of "loc" is not to hold all of "the difference between loc and iloc".
+        share = min(1.0, weight / weights[0]) if weights[0] else 1.0
+        picked = select(part.query, found.get(part.id, ()), limit=limit, part=part.id)
+        for one, fit in _fitting(part, picked, sides):
+            place = (one.document, one.start, one.end)
+            if place not in chosen:
+                if part.id == 0 or count < extra:
+                    score, cover = round(share * one.score, 4), round(share * one.cover, 4)
+                    chosen[place] = replace(one, score=score, cover=cover)
+                    fits[place] = fit
+                    count += 1
+            elif fit > fits[place]:  # it keeps its rank; the part says what it is about
+                chosen[place] = replace(chosen[place], part=part.id)
+                fits[place] = fit
+                count += 1
+    return tuple(chosen.values())
+
+
+def _fitting(
+    part: SubQuestion, picked: Sequence[Evidence], sides: Mapping[int, _Side]
+) -> list[tuple[Evidence, float]]:
+    """Returns the sentences that are about a part, with how much of it each holds.
+
+    That a document is about the part is not enough.
+    """
+    if part.id in sides:
+        return [(one, 1.0) for one in picked if one.document in sides[part.id].documents]
+    if part.kind == "whole":
+        return [(one, 0.0) for one in picked if not sides or _compares(one, sides.values())]
+    asked = sought(part.text)
+    own = {term: value for term, value in asked.terms.items() if value >= 1}
+    if not own:  # "for how long?" is asked of what the question names
+        return [(one, LEAST) for one in picked]
+    held = [sum([own[term] for term in own.keys() & asked.read(one.quote)]) for one in picked]
+    least = OWN * max(held, default=0.0)
+    fitting: list[tuple[Evidence, float]] = []
+    for one, fit in zip(picked, held, strict=True):
+        if fit and fit >= least:
+            fitting.append((one, fit / sum(own.values())))
+        elif fit and not own.keys() & titled(one.title):
+            # No title brought it, so a few words do: who is named in one text is told of in
+            # another.
+            fitting.append((one, 0.0))
+    return fitting
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One of the things compared.
+
+    Args:
+        terms: The stems of its name.
+        documents: The documents that are called so.
+    """
+
+    terms: frozenset[str]
+    documents: frozenset[DocumentId]
+
+
+def _compares(one: Evidence, sides: Collection[_Side]) -> bool:
+    """Tells whether a sentence is about things compared.
+
+    Of a document that is called like one of them it has to name one; of another, both and not
+    itself.
+    """
+    bag = frozenset(content(one.quote))
+    if any(one.document in side.documents for side in sides):
+        return any(side.terms <= bag for side in sides)
+    both = frozenset(term for side in sides for term in side.terms)
+    itself = frozenset(content(path(one.title)[-1]))
+    return both <= bag and (itself <= both or not itself <= bag)
+
+
+def _sides(
+    parts: Sequence[SubQuestion], found: Mapping[int, Sequence[Passage]]
+) -> dict[int, _Side]:
+    """Returns the things compared, by sub-question, where each has documents that are called so.
+
+    Where some are of one family (``pandas.merge`` and ``pandas.concat``), those alone.
+    """
+    sides = [part for part in parts if part.kind == "side"]
+    everything = list(chain.from_iterable(found.values()))
+    named = [
+        [
+            (before, one.document)
+            for one in everything
+            if (before := family(one.title, side.query)) is not None
+        ]
+        for side in sides
+    ]
+    if not sides or not all(named):
+        return {}
+    shared = set.intersection(*[{before for before, _ in some} for some in named])
+    found_sides = {}
+    for side, some in zip(sides, named, strict=True):
+        documents = [document for before, document in some if before in shared or not shared]
+        found_sides[side.id] = _Side(frozenset(content(side.query)), frozenset(documents))
+    return found_sides

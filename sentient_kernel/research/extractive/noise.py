@@ -7,10 +7,10 @@ one of these kinds ("Under which licence ...", "Which command ...") excuses it: 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal
 
-from sentient_kernel.text.words import STOP, WORD
+from sentient_kernel.text.words import STOP
 
 __all__ = ["NEVER", "Kind", "excused", "lists_works", "noise", "noisy", "transcripts"]
 
@@ -33,6 +33,10 @@ SHORTEST, LONGEST = 20, 4_000
 """A statement has so many characters at least; a longer "sentence" is a table or code."""
 _PLAIN = re.compile(r"(?<![\w.(\[/-])[A-Za-z']+(?![\w(\[/=])")
 _SIGN, _FIGURE = re.compile(r"[\W\d_]"), re.compile(r"[\d()\[\]%]")
+_WORD = re.compile(
+    r"(?<![^\W_])(?<![^\W_]['\u2019])[^\W\d_]{2,}(?![^\W_]|['\u2019][^\W\d_]|[.,][0-9])"
+)
+"""A word of two letters or more."""
 MENU = 12
 """What leads around a site has so many words at most."""
 FEW = 6
@@ -95,12 +99,13 @@ _WORK = re.compile(
     r" ?[A-Z\u00c0-\u00dd]|\())"
 )
 """How an entry of a list of works begins: "Drake C, et al." or "Doe, J. (2010)"."""
-_WORKS = re.compile(
+lists_works = re.compile(
     r"[#=*\s\d.]{0,8}(?:references?|bibliography|works cited|literature(?: cited)?|further reading"
     r"|literatur(?:verzeichnis|hinweise)?|quellen(?:verzeichnis)?|références|bibliographie"
     r"|bibliografía|referencias|bibliografia)[:*=\s]{0,8}",
     re.I,
-)
+).fullmatch
+"""Tells whether a heading stands over a list of works: what follows are their titles."""
 _PROMPT = re.compile(
     r"(?m)^[ \t]*(?:[\w.-]{1,40}@[\w.-]{1,40}:\S{0,60}[$#] |[$%] \S|[\w.-]{1,30}[$#] \S|PS"
     r" [A-Z]:\\|[A-Z]:\\[^\n>]{0,80}>)"
@@ -163,33 +168,31 @@ _JOINING = STOP - frozenset(
 )
 """Words that only join, without those of programming languages; two of them make a sentence."""
 
-_ABOUT: tuple[tuple[str, Kind], ...] = (
+_EXCUSED: tuple[tuple[Kind, str], ...] = (
     (
+        "legal",
         r"\blicen[cs]|\bcopyright|\bwarrant|\bliab|\blegal|\bpermi(?:t|ssion)|\bredistribut"
         r"|\bterms\b|\btrademark|\bdisclaim|\bconflicts? of|\bpublished by|\bpublishe[rs]|\bwho"
         r" published"
         r"|\brechte\b|\bgerichtsstand|\breproduc",
-        "legal",
     ),
     (
-        (
-            r"\b(?:commands?|code|syntax|examples?|snippets?|options?|flags?|listings?|shell|type"
-            r" in)\b"
-        ),
         "code",
+        r"\b(?:commands?|code|syntax|examples?|snippets?|options?|flags?|listings?|shell"
+        r"|type in)\b",
     ),
     (
+        "address",
         r"\b(?:urls?|uri|links?|address(?:es)?|website|web ?page|homepage|site|e-?mail|mail|contact"
         r"|phone|fax|repository|download\w*)\b",
-        "address",
     ),
     (
+        "reference",
         r"\b(?:doi|isbn|pmid|references?|bibliograph\w+|cited?|citations?|published in|journals?"
         r"|authors?|papers?)\b",
-        "reference",
     ),
 )
-_EXCUSED = tuple((re.compile(sign, re.I), kind) for sign, kind in _ABOUT)
+"""What a question about one of these kinds has."""
 
 
 def noise(text: str) -> Kind:
@@ -207,22 +210,29 @@ def noise(text: str) -> Kind:
     low = text.lower()
     if _ORDER.search(text):
         return "order"
-    if (_has(low, _LEGAL_HINTS) and _LEGAL.search(text)) or _shouted(text):
+    if any(map(low.__contains__, _LEGAL_HINTS)) and _LEGAL.search(text):
         return "legal"
-    if _WORK.match(text) or (_has(low, _REFERENCE_HINTS) and _REFERENCE.search(text)):
+    if len(text) > 80 and text.upper() == text and _LAW.search(text):  # as disclaimers are
+        return "legal"
+    if _WORK.match(text):
+        return "reference"
+    if any(map(low.__contains__, _REFERENCE_HINTS)) and _REFERENCE.search(text):
         return "reference"
     if _MENU.match(text) or (len(text.split()) <= MENU and _NAVIGATION.search(text)):
         return "navigation"
-    if _has(low, _ADDRESS_HINTS) and _addressed(text):
-        return "address"
-    if (_TECHNICAL.search(text) and _listed(text)) or (_COMMAND.match(text) and not _joining(text)):
+    if any(map(low.__contains__, _ADDRESS_HINTS)):
+        left, count = _ADDRESS.subn(" ", text)
+        if _CONTACT.search(text) or (count and len(_WORD.findall(left)) < FEW):
+            return "address"
+    if _TECHNICAL.search(text) and _listed(text):
         return "code"
-    return "figures" if _figures(text) else ""
-
-
-def lists_works(heading: str) -> bool:
-    """Tells whether a heading stands over a list of works: what follows are their titles."""
-    return bool(_WORKS.fullmatch(heading[:80]))
+    if _COMMAND.match(text) and not _joining(text):
+        return "code"
+    signs = len(_SIGN.findall(text)) - text.count(" ")
+    # Where some words stand, figures, brackets and per cent count like them: results are told so.
+    if signs > 0.3 * len(text) and len(_WORD.findall(text)) >= PROSE:
+        signs -= len(_FIGURE.findall(text))
+    return "figures" if signs > 0.3 * len(text) else ""
 
 
 def transcripts(text: str) -> Iterator[tuple[int, int]]:
@@ -234,10 +244,6 @@ def transcripts(text: str) -> Iterator[tuple[int, int]]:
         yield match.start(), at
 
 
-def _has(low: str, hints: Sequence[str]) -> bool:
-    return any(hint in low for hint in hints)
-
-
 def _listed(text: str) -> bool:
     """Tells whether a stretch is a listing.
 
@@ -246,7 +252,7 @@ def _listed(text: str) -> bool:
     if _LISTING.search(text) or (_SIGNS.search(text) and _joining(text) < 2):
         return True
     left, tags = _TAG.subn(" ", text)
-    return tags > 0 and len(_told(left)) < FEW
+    return tags > 0 and len(_WORD.findall(left)) < FEW
 
 
 def noisy(text: str, about: frozenset[Kind] = frozenset()) -> bool:
@@ -256,8 +262,7 @@ def noisy(text: str, about: frozenset[Kind] = frozenset()) -> bool:
         text: The stretch.
         about: Kinds that the question is about: see :func:`excused`.
     """
-    kind = noise(text)
-    return bool(kind) and kind not in about
+    return noise(text) not in {"", *about}
 
 
 def excused(question: str) -> frozenset[Kind]:
@@ -267,36 +272,9 @@ def excused(question: str) -> frozenset[Kind]:
         >>> excused("Under which licence is it published?"), excused("How far do bees fly?")
         (frozenset({'legal'}), frozenset())
     """
-    return frozenset(kind for sign, kind in _EXCUSED if sign.search(question[:LONGEST]))
-
-
-def _shouted(text: str) -> bool:
-    """Tells whether a whole sentence is in capitals and about the law, as disclaimers are."""
-    return len(text) > 80 and text.upper() == text and bool(_LAW.search(text))
-
-
-def _addressed(text: str) -> bool:
-    """Tells whether little but an address stands there."""
-    left, count = _ADDRESS.subn(" ", text)
-    return bool(_CONTACT.search(text)) or (count > 0 and len(_told(left)) < FEW)
-
-
-def _told(text: str) -> list[str]:
-    """Returns the words of a text, of two letters or more."""
-    return [word for word in WORD.findall(text) if len(word) > 1 and word.isalpha()]
+    return frozenset([kind for kind, sign in _EXCUSED if re.search(sign, question[:LONGEST], re.I)])
 
 
 def _joining(text: str) -> int:
     """Returns how many words of a text only join others."""
-    return sum(1 for word in _PLAIN.findall(text) if word.lower() in _JOINING)
-
-
-def _figures(text: str) -> bool:
-    """Tells whether figures and signs outweigh words.
-
-    Where some words stand, figures, brackets and per cent count like them: results are told so.
-    """
-    signs = len(_SIGN.findall(text)) - text.count(" ")
-    if signs > 0.3 * len(text) and len(_told(text)) >= PROSE:
-        signs -= len(_FIGURE.findall(text))
-    return signs > 0.3 * len(text)
+    return sum(map(_JOINING.__contains__, map(str.lower, _PLAIN.findall(text))))

@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sentient_kernel.index.chunk import sentences
-from sentient_kernel.research.extractive.features import family, row
+from sentient_kernel.research.extractive.features import family, read_row
 from sentient_kernel.research.extractive.plan import SubQuestion
-from sentient_kernel.research.extractive.sought import loose, reader, sought
-from sentient_kernel.research.extractive.tables import read_row
+from sentient_kernel.research.extractive.sought import Sought, sought
 from sentient_kernel.sources.base import Passage
 from sentient_kernel.text.words import KIND, content, titled
 
@@ -67,86 +66,65 @@ def supported(question: str, passages: Sequence[Passage]) -> Support:
         question: What is asked.
         passages: What was found, in any order.
     """
-    terms, read = sought(question), reader(question)
+    asked = sought(question)
+    terms = asked.terms
     if not passages:
         return Support(False, "The search found nothing.", 0.0, tuple(_spelled(question, terms)))
     if not terms:
         return Support(False, "The question names nothing to look for.")
     total = sum(terms.values())
-    titles = {
-        passage.title: titled(passage.title) | frozenset(read(passage.title))
-        for passage in passages
-    }
-    said = [(one, _shown(one, a, b)) for one in passages for a, b in sentences(one.text)]
-    # an example is about anything
-    said = [(one, text) for one, text in said if not text.startswith("```")]
-    bags = [frozenset(read(text)) | titles[one.title] for one, text in said]
-    best = max(
-        sum(value for term, value in terms.items() if term in bag) for bag in bags or [frozenset()]
-    )
-    everything = frozenset().union(*bags)
+    needed = {term for term, value in terms.items() if value > KIND}
+    held_by: dict[Passage, Counter[str]] = {}
+    best, answered = 0.0, False
+    for one in passages:
+        title = titled(one.title).union(asked.read(one.title))
+        for start, end in sentences(one.text):
+            table = read_row(one.text, start, end, whole=one.start == 0)
+            said = table.text if table else one.text[start:end]
+            if said.startswith("```"):  # an example is about anything
+                continue
+            bag = title.union(asked.read(said))
+            held_by.setdefault(one, Counter()).update(bag)
+            best = max(best, sum([value for term, value in terms.items() if term in bag]))
+            answered = answered or (bool(needed) and needed <= bag)
+    everything = frozenset[str]().union(*held_by.values())
     absent = {term: value for term, value in terms.items() if term not in everything}
-    missing = tuple(
-        _spelled(question, {term: value for term, value in absent.items() if value >= 1})
-    )
-    names = tuple(_spelled(question, {term: value for term, value in absent.items() if value == 2}))
+    named = {term: value for term, value in absent.items() if value >= 1}
+    missing = tuple(_spelled(question, named))
+    named = {term: value for term, value in absent.items() if value == 2}
+    names = tuple(_spelled(question, named))
     held = 1.6 * best / total + 0.3 * min(best, 4.0) - 0.8 * sum(absent.values()) / total
     score = round(held + _peak([passage.score for passage in passages]), 4)
-    needed = frozenset(term for term, value in terms.items() if value > KIND)
-    if score >= ENOUGH or (needed and any(needed <= bag for bag in bags)):
+    if score >= ENOUGH or answered:
         return Support(True, "", score, missing, names)
-    held_by: dict[Passage, Counter[str]] = {}
-    for (one, _), bag in zip(said, bags, strict=True):
-        held_by.setdefault(one, Counter()).update(bag)
-    near = not names and _near(question, terms, passages, held_by)
+    near = not names and _near(asked, passages, held_by)
     if missing:
-        return Support(
-            False,
-            f"Nothing that was found mentions {listed(missing)}.",
-            score,
-            missing,
-            names,
-            near,
-        )
-    why = "What was found shares words with the question but no " + (
-        "sentence" if near else "passage"
-    )
-    return Support(False, f"{why} brings them together.", score, near=near)
+        reason = f"Nothing that was found mentions {listed(missing)}."
+        return Support(False, reason, score, missing, names, near)
+    unit = "sentence" if near else "passage"
+    reason = f"What was found shares words with the question but no {unit} brings them together."
+    return Support(False, reason, score, near=near)
 
 
-def _near(
-    question: str,
-    terms: Mapping[str, float],
-    passages: Sequence[Passage],
-    bags: Mapping[Passage, Counter[str]],
-) -> bool:
+def _near(asked: Sought, passages: Sequence[Passage], bags: Mapping[Passage, Counter[str]]) -> bool:
     """Tells whether one passage has all that a question names, but for a verb or an adjective.
 
     And it tells of it: a search in much text finds passages for "the symptoms" too.
     """
-    otherwise = loose(question)
-    needed = frozenset(
-        term for term, value in terms.items() if value >= 1 and term not in otherwise
-    )
-    fit = [one for one, bag in bags.items() if needed <= bag.keys()]
-    fit = [one for one in fit if len(otherwise - bags[one].keys()) <= bool(otherwise)]
-    if not needed or not fit:
-        return False
-    if len(passages) < FEW:
-        return True
-    tells = any(
-        needed & titled(one.title) or min(bags[one][term] for term in needed) > 1 for one in fit
-    )
-    return tells and len(fit) <= RARE
-
-
-def _shown(passage: Passage, start: int, end: int) -> str:
-    """Returns a sentence of a passage, a row of a table with the names of its columns."""
-    text = passage.text[start:end]
-    if not row(text):
-        return text
-    table = read_row(passage.text, start, end, whole=passage.start == 0)
-    return table.text if table else text
+    needed = {term for term, value in asked.terms.items() if value >= 1} - asked.loose
+    fit = {
+        one: bag
+        for one, bag in bags.items()
+        if needed <= bag.keys() and len(asked.loose - bag.keys()) <= bool(asked.loose)
+    }
+    if not needed or not fit or len(passages) < FEW:
+        return bool(needed and fit)
+    tells = [
+        one
+        for one, bag in fit.items()
+        if needed & titled(one.title) or min([bag[term] for term in needed]) > 1
+    ]
+    return bool(tells) and len(fit) <= RARE
 
 
 def supports(
@@ -161,16 +139,16 @@ def supports(
         parts: What is asked.
         found: What the searches found for each, by id.
     """
-    each = {part.id: supported(part.query, found.get(part.id, ())) for part in parts}
     sides = [part for part in parts if part.kind == "side"]
     told = [
-        any(family(one.title, side.query) is not None for one in found.get(side.id, ()))
+        any([family(one.title, side.query) is not None for one in found.get(side.id, ())])
         for side in sides
     ]
+    each = dict[int, Support]()
     for part in parts:
-        known = each[part.id]
-        if part.kind == "whole" and sides and all(told) and not known.names:
-            each[part.id] = Support(True, "", known.score)
+        known = supported(part.query, found.get(part.id, ()))
+        compared = part.kind == "whole" and sides and all(told) and not known.names
+        each[part.id] = Support(True, "", known.score) if compared else known
     return each
 
 

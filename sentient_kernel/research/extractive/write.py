@@ -8,21 +8,32 @@ Nothing is put in anybody's mouth: a sentence is shown as it stands in its sourc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from operator import attrgetter
 
-from sentient_kernel.ids import RunId
-from sentient_kernel.report.report import Claim, Gap, Report, SourceNote
+from sentient_kernel.ids import DocumentId
+from sentient_kernel.index.chunk import sentences
+from sentient_kernel.report.markdown import count
+from sentient_kernel.report.report import Citation, Claim, Gap, Report, SourceNote
 from sentient_kernel.research.coverage import judged, left_open
 from sentient_kernel.research.extractive.disagree import disagreements
-from sentient_kernel.research.extractive.evidence import Evidence
-from sentient_kernel.research.extractive.features import entry, pointing
-from sentient_kernel.research.extractive.form import subject
-from sentient_kernel.research.extractive.noise import excused
+from sentient_kernel.research.extractive.evidence import CONTEXT, Evidence
+from sentient_kernel.research.extractive.features import (
+    body,
+    clean,
+    entry,
+    heading,
+    path,
+    pointing,
+    row,
+)
+from sentient_kernel.research.extractive.noise import Kind, excused, noise, noisy
 from sentient_kernel.research.extractive.plan import SubQuestion
-from sentient_kernel.research.extractive.statements import Statement, statements
 from sentient_kernel.research.extractive.support import Support, listed, supports
 from sentient_kernel.sources.base import Health, Passage
+from sentient_kernel.text.words import content, negated, numbers
 
 __all__ = ["source_notes", "unanswered", "write"]
 
@@ -43,8 +54,51 @@ _SEVERAL = re.compile(
 )
 """Questions whose answer may be a list."""
 _ITEM = re.compile(r"\s*(?:[-*+\u2022]|\(?\d{1,3}[.)])\s")
+ENDS = ".!?\u2026\u3002\uff01\uff1f\"'\u201d\u2019)"
+"""Signs that a sentence ends with."""
 CRISP = 30
 """An answer prefers sentences of up to so many words; each further word costs a hundredth."""
+
+MOST_SPARE = 3
+"""Statements that are shown at most where there is nothing better."""
+ROW = 0.55
+"""A row of a table is shown when it holds at least this share of what is asked.
+
+The other rows of its table come near anything.
+"""
+FULL = 4
+"""A statement of so many telling words is left out where another has them all."""
+SPARE: frozenset[Kind] = frozenset(("", "figures", "fragment"))
+"""Kinds that are shown where there is nothing better: a heading, a row, a few words."""
+
+
+@dataclass(slots=True)
+class _Statement:
+    """A sentence of the report being written.
+
+    Args:
+        first: The piece of evidence that says it best.
+        text: As it is shown.
+        citations: All that say it.
+        terms: The stems of what it says.
+        head: The name that it says what it is of: ``os.walk: ``; empty when it says it of none.
+        named: The stems of what its document is called.
+    """
+
+    first: Evidence
+    text: str
+    citations: list[Citation]
+    terms: frozenset[str]
+    head: str
+    named: frozenset[str]
+
+    @property
+    def worth(self) -> float:
+        """How well it serves as an answer: to the point, and what it says is in its own words, not
+        only around it.
+        """
+        long = 0.01 * max(0, len(self.text.split()) - CRISP)
+        return self.first.score + self.first.cover - long
 
 
 def write(
@@ -53,8 +107,7 @@ def write(
     evidence: Sequence[Evidence],
     healths: Sequence[Health] = (),
     *,
-    found: Mapping[int, Sequence[Passage]] | None = None,
-    run_id: str = "",
+    found: Mapping[int, Sequence[Passage]],
 ) -> Report:
     """Returns a report made of evidence, its sentences not yet checked; one that abstains when
     nothing answers the question.
@@ -64,89 +117,60 @@ def write(
         plan: What it asks, part by part.
         evidence: What was picked, best first.
         healths: How the sources are doing.
-        found: What the searches gave, by sub-question; without it the evidence alone tells whether
-            there is enough.
-        run_id: The run that writes.
+        found: What the searches gave, by sub-question.
     """
-    passages = _passages(evidence) if found is None else found
-    plan = plan or (SubQuestion(id=0, text=question, query=subject(question)),)
-    held = supports(plan, passages)
-    support = held[plan[0].id]
-    worth = support.shown or any(held[part.id].ok for part in plan if part.kind == "part")
-    shown = statements(evidence, excused(plan[0].query)) if worth else []
+    held = supports(plan, found)
+    # sides are not asked for by themselves
+    own = [part.id for part in plan if part.kind == "part" and held[part.id].ok]
+    worth = bool(own) or held[plan[0].id].shown
+    shown = _statements(evidence, excused(plan[0].query)) if worth else []
     report = Report(
         question=question,
-        run_id=RunId(run_id),
-        parts=tuple(part.text for part in plan),
-        unanswered=_gaps(plan, passages, evidence, healths, held),
+        parts=tuple([part.text for part in plan]),
+        unanswered=unanswered(plan, found, evidence, healths, held),
         coverage=judged(plan, (), held),
     )
     if not shown:
-        silent = [health for health in healths if health.reason and not health.documents]
-        asked_nobody = bool(healths) and len(silent) == len(healths) and not any(passages.values())
-        why = silent[0].reason if asked_nobody else support.reason
-        said = (
-            "No source could be searched."
-            if asked_nobody
-            else "Nothing in the sources answers this."
-        )
-        report = replace(report, answer=f"{said} {why}".strip(), abstained=True)
-        return replace(report, sources=source_notes(healths, passages, report))
-    # they are not asked for by themselves
+        silent = [health.reason for health in healths if health.reason and not health.documents]
+        if healths and len(silent) == len(healths) and not any(found.values()):
+            said = f"No source could be searched. {silent[0]}"
+        else:
+            said = f"Nothing in the sources answers this. {held[plan[0].id].reason}"
+        report = replace(report, answer=said.strip(), abstained=True)
+        return replace(report, sources=source_notes(healths, found, report))
     sides = [part.id for part in plan if part.kind == "side"]
-    own = [part.id for part in plan if part.kind == "part" and held[part.id].ok]
     lead = _compared(shown, sides) or (not own and _series(question, shown)) or _answer(shown, own)
-    for one in lead:
-        one.lead = True
-    ordered = [*lead, *(one for one in _ordered(shown) if not one.lead)]
-    claims = tuple(
-        Claim(text=one.text, citations=tuple(one.citations), part=one.first.part, lead=one.lead)
-        for one in ordered
-    )
+    claims = [
+        Claim(
+            text=one.text,
+            citations=tuple(one.citations),
+            part=one.first.part,
+            lead=at < len(lead),
+        )
+        for at, one in enumerate([*lead, *_others(shown, lead)])
+    ]
     coverage = judged(plan, claims, held)
     told = [
         gap for gap in report.unanswered if coverage.level != "some" or gap.question != plan[0].text
     ]
-    known = {gap.question for gap in told}
-    missed = [part for part in left_open(plan, claims, held) if part.text not in known]
+    known = [gap.question for gap in told]
+    for part in left_open(plan, claims, held):
+        if part.text not in known:
+            told.append(Gap(question=part.text, reason=CLOSEST))
+    # a row of a table ends like a sentence
+    answer = [one.text if one.text[-1:] in ENDS else f"{one.text}." for one in lead]
     report = replace(
         report,
-        answer=" ".join(_closed(one.text) for one in lead),
-        claims=claims,
+        answer=" ".join(answer),
+        claims=tuple(claims),
         disagreements=disagreements(evidence),
         coverage=coverage,
-        unanswered=(*told, *(Gap(question=part.text, reason=CLOSEST) for part in missed)),
+        unanswered=tuple(told),
     )
-    return replace(report, sources=source_notes(healths, passages, report))
+    return replace(report, sources=source_notes(healths, found, report))
 
 
-def _closed(text: str) -> str:
-    """Returns a statement as one of several: a row of a table ends like a sentence."""
-    return text if text[-1:] in ".!?\u2026\u3002\uff01\uff1f\"'\u201d\u2019)" else f"{text}."
-
-
-def _passages(evidence: Sequence[Evidence]) -> dict[int, list[Passage]]:
-    """Returns what is left of the passages in the evidence that was picked from them."""
-    found: dict[int, list[Passage]] = {0: []}
-    for one in evidence:
-        start, text = one.start - len(one.before), one.before + one.quote + one.after
-        whole = Passage(
-            document=one.document,
-            title=one.title,
-            uri=one.uri,
-            start=start,
-            end=start + len(text),
-            text=text,
-            score=one.passage,
-            source=one.source,
-        )
-        found[0].append(whole)
-        if one.part:
-            found.setdefault(one.part, []).append(whole)
-    return found
-
-
-def _answer(shown: Sequence[Statement], parts: Sequence[int]) -> list[Statement]:
+def _answer(shown: Sequence[_Statement], parts: Sequence[int]) -> list[_Statement]:
     """Returns the statements that make the answer: the best one of each part, then what comes near
     the best of all.
 
@@ -154,125 +178,98 @@ def _answer(shown: Sequence[Statement], parts: Sequence[int]) -> list[Statement]
         shown: What can be shown.
         parts: The parts that the question sets apart and that are answered.
     """
-    ranked = sorted(_able(shown) or shown, key=lambda one: -_worth(one))
-    top = _worth(ranked[0])
+    ranked = sorted(_able(shown), key=attrgetter("worth"), reverse=True)
     # an entry of a list may be all that answers a part
-    others = sorted(shown, key=lambda one: -_worth(one))
-    firsts = (
-        next((one for one in [*ranked, *others] if one.first.part == part), None) for part in parts
-    )
-    chosen = (
-        [one for one in firsts if one][:ANSWER]
-        or _with_its_subject(others, ranked[0])
-        or ranked[:1]
-    )
-    more = [one for one in ranked if one not in chosen and _worth(one) >= NEAR * top]
+    others = sorted(shown, key=attrgetter("worth"), reverse=True)
+    chosen: list[_Statement] = []
+    for part in parts:
+        chosen += [one for one in [*ranked, *others] if one.first.part == part][:1]
+    chosen = chosen[:ANSWER] or _with_its_subject(others, ranked[0]) or ranked[:1]
+    near = NEAR * ranked[0].worth
+    more = [one for one in ranked if one not in chosen and one.worth >= near]
     chosen += more[: ANSWER - len(chosen)]
     if not parts:
         return [chosen[0], *_in_order(chosen[1:])]
     return sorted(_in_order(chosen), key=lambda one: one.first.part or max(parts) + 1)
 
 
-def _with_its_subject(others: Sequence[Statement], able: Statement) -> list[Statement]:
+def _with_its_subject(others: Sequence[_Statement], able: _Statement) -> list[_Statement]:
     """Returns the best statement with the one before it, where it says "it" and fits better than
     what stands alone.
     """
     best = others[0]
-    if (
-        not pointing(best.text)
-        or best.first.cover <= able.first.cover
-        or _worth(best) <= _worth(able)
-    ):
+    better = best.first.cover > able.first.cover and best.worth > able.worth
+    if not pointing(best.text) or not better:
         return []
-    ends = best.first.start
-    before = (
-        one
-        for one in others
-        if one.first.document == best.first.document and 0 < ends - one.first.end <= ADJACENT
-    )
-    one = next(before, None)
-    return [one, best] if one is not None and not pointing(one.text) else []
+    for one in others:
+        apart = best.first.start - one.first.end
+        if one.first.document == best.first.document and 0 < apart <= ADJACENT:
+            return [] if pointing(one.text) else [one, best]
+    return []
 
 
-def _series(question: str, shown: Sequence[Statement]) -> list[Statement]:
+def _series(question: str, shown: Sequence[_Statement]) -> list[_Statement]:
     """Returns the first entries of a list that answers what asks for several things, in their
     order.
     """
     if not _SEVERAL.search(question[:2_000]):
         return []
-    entries: dict[str, list[Statement]] = {}
+    entries: dict[str, list[_Statement]] = {}
     for one in shown:
         if _ITEM.match(one.first.quote):
             entries.setdefault(one.first.document, []).append(one)
-    best = max(
-        (some for some in entries.values() if len(some) > 1),
-        key=lambda some: max(map(_worth, some)),
-        default=[],
-    )
-    if (
-        not best
-        or max(one.first.cover for one in best) < max(one.first.cover for one in shown) * NEAR
-    ):
-        return []
-    return _in_order(best)[:ANSWER]
+    lists = [some for some in entries.values() if len(some) > 1]
+    best = max(lists, key=lambda some: max([one.worth for one in some]), default=[])
+    least = NEAR * max([one.first.cover for one in shown])
+    fits = any([one.first.cover >= least for one in best])
+    return _in_order(best)[:ANSWER] if fits else []
 
 
-def _able(shown: Sequence[Statement]) -> list[Statement]:
+def _able(shown: Sequence[_Statement]) -> Sequence[_Statement]:
     """Returns what can stand alone: no heading, no half formula, no entry of a list, nothing that
-    needs what is before it.
+    needs what is before it; all where nothing can.
     """
-    ends = (".", "!", "\u3002", "\uff01")
-    able = [
-        one
-        for one in shown
-        if (
-            one.text.rstrip("\"'\u201d\u2019)").endswith(ends)
-            or (one.first.shown and one.first.cover >= FULL_ROW)
-        )
-        and not pointing(one.text)
-    ]
-    return [
-        one for one in able if not entry(one.first.before.rpartition("\n")[2] + one.first.quote)
-    ] or able
+    able: list[_Statement] = []
+    prose: list[_Statement] = []
+    for one in shown:
+        ends = one.text.rstrip("\"'\u201d\u2019)").endswith((".", "!", "\u3002", "\uff01"))
+        whole = ends or (one.first.shown and one.first.cover >= FULL_ROW)
+        if whole and not pointing(one.text):
+            able.append(one)
+            if not entry(one.first.before.rpartition("\n")[2] + one.first.quote):
+                prose.append(one)
+    return prose or able or shown
 
 
-def _in_order(shown: Sequence[Statement]) -> list[Statement]:
+def _in_order(shown: Sequence[_Statement]) -> list[_Statement]:
     """Returns statements with those of one document in its own order, the document named first
     before the others.
     """
-    documents = list(dict.fromkeys(one.first.document for one in shown))
+    documents = [one.first.document for one in shown]
     return sorted(shown, key=lambda one: (documents.index(one.first.document), one.first.start))
 
 
-def _compared(shown: Sequence[Statement], sides: Sequence[int]) -> list[Statement]:
+def _compared(shown: Sequence[_Statement], sides: Sequence[int]) -> list[_Statement]:
     """Returns the best statement on each side of a comparison, in the order of the question; none
     when a side has none.
     """
-    able = [one for one in shown if not pointing(one.text)]
-    best = [
-        max((one for one in able if one.first.part == side), key=_worth, default=None)
-        for side in sides
-    ]
-    return [one for one in best if one] if all(best) else []
+    best: list[_Statement] = []
+    for side in sides:
+        told = [one for one in shown if one.first.part == side and not pointing(one.text)]
+        best += sorted(told, key=attrgetter("worth"), reverse=True)[:1]
+    return best if len(best) == len(sides) else []
 
 
-def _worth(one: Statement) -> float:
-    """Returns how well a statement serves as an answer: to the point, and what it says is in its
-    own words, not only around it.
-    """
-    return one.first.score + one.first.cover - 0.01 * max(0, len(one.text.split()) - CRISP)
-
-
-def _ordered(shown: Sequence[Statement]) -> list[Statement]:
-    """Returns statements as one reads them: part by part, the best document first, within a
-    document in its own order.
+def _others(shown: Sequence[_Statement], lead: Sequence[_Statement]) -> list[_Statement]:
+    """Returns the statements beside the answer as one reads them: part by part, the best document
+    first, within a document in its own order.
     """
     best: dict[tuple[int, str], float] = {}
     for one in shown:
         key = (one.first.part, one.first.document)
         best[key] = max(best.get(key, one.first.score), one.first.score)
     return sorted(
-        shown,
+        [one for one in shown if one not in lead],
         key=lambda one: (
             one.first.part,
             -best[one.first.part, one.first.document],
@@ -282,11 +279,125 @@ def _ordered(shown: Sequence[Statement]) -> list[Statement]:
     )
 
 
+def _statements(evidence: Sequence[Evidence], about: frozenset[Kind]) -> list[_Statement]:
+    """Returns what can be shown, the same statement once with all that say it.
+
+    Args:
+        evidence: What was picked, best first.
+        about: Kinds of noise that the question is about, so that they are statements here.
+
+    Returns:
+        Statements in the order of the evidence; headings and the like only where there is nothing
+        else.
+    """
+    quoted = {(one.document, one.end) for one in evidence}
+    found: list[_Statement] = []
+    spare: list[_Statement] = []
+    for one in evidence:
+        whole, complete = _complete(one, quoted)
+        text = clean(one.shown or whole.quote)
+        said = body(text, one.title)
+        new = _Statement(
+            first=one,
+            text=text,
+            citations=[whole.citation],
+            terms=frozenset(content(said)),
+            head=text.removesuffix(said),
+            named=frozenset(content(path(one.title)[-1])),
+        )
+        if not content(text) or _known(new, found):
+            continue
+        if complete and _says(one, text, about):
+            found.append(new)
+        elif noise(text) in SPARE:
+            spare.append(new)
+    return found or spare[:MOST_SPARE]
+
+
+def _known(new: _Statement, found: Sequence[_Statement]) -> bool:
+    """Tells whether a statement adds nothing to those that were found; one that says the same gets
+    its citation.
+    """
+    for other in found:
+        same = _same(new, other)
+        if same and new.citations[0].place not in [one.place for one in other.citations]:
+            other.citations += new.citations
+        if same or _adds_nothing(new, other):
+            return True
+    return False
+
+
+def _says(one: Evidence, text: str, about: frozenset[Kind]) -> bool:
+    """Tells whether a piece of evidence says something by itself: prose, or a row of a table that
+    is about what is asked.
+    """
+    if row(one.quote):
+        return one.cover >= ROW and not one.quote.rstrip().endswith("?")
+    if noisy(text, about) or noisy(one.quote, about) or heading(one.quote, one.after):
+        return False
+    return not text.endswith(("?", "\uff1f", "\u061f"))
+
+
+def _complete(one: Evidence, quoted: set[tuple[DocumentId, int]]) -> tuple[Evidence, bool]:
+    """Returns a piece of evidence, with the sentence before it where it points back to that, and
+    whether it can stand alone.
+    """
+    at, complete = len(one.before) - one.lead, True
+    if not one.lead:
+        # where the sentence before it is quoted too, that will stand before it
+        follows = any([(one.document, one.start - gap) in quoted for gap in (1, 2, 3)])
+        if not pointing(one.quote) or follows:
+            return one, True
+        before = sentences(one.before)
+        at = before[-1][0] if before else 0
+        lead = one.before[at:]
+        cut = at == 0 and len(one.before) >= CONTEXT  # its beginning is not known
+        if cut or "\n\n" in lead or noisy(lead) or len(lead.split()) < 3:
+            return one, False
+        complete = not pointing(lead)
+    start = one.start - len(one.before) + at
+    quote = one.before[at:] + one.quote
+    return replace(one, start=start, quote=quote, before=one.before[:at]), complete
+
+
+def _same(one: _Statement, other: _Statement) -> bool:
+    """Tells whether two statements say the same, with the same numbers and without one of them
+    denying it.
+    """
+    alike = one.terms and len(one.terms & other.terms) >= 0.7 * len(one.terms | other.terms)
+    if not alike or one.head != other.head:  # the same may be said of another thing
+        return False
+    return _agree(one, other) and not (one.terms ^ other.terms) & (one.named | other.named)
+
+
+def _agree(one: _Statement, other: _Statement) -> bool:
+    same = numbers(one.text) == numbers(other.text)
+    return same and negated(one.text) == negated(other.text)
+
+
+def _adds_nothing(one: _Statement, other: _Statement) -> bool:
+    """Tells whether a statement says nothing beside another.
+
+    All its words are there, or it says the same of a sibling: of ``iloc`` what the other says of
+    ``loc``.
+    """
+    both = one.terms & other.terms
+    if both and one.terms ^ other.terms <= one.named | other.named and _agree(one, other):
+        return True
+    least = max(FULL, len(one.terms))
+    if one.head and other.head:
+        least = max(2, min(len(one.terms), len(other.terms)))
+    if len(both) < least or numbers(one.text) - numbers(other.text):
+        return False
+    return negated(one.text) == negated(other.text)
+
+
 def unanswered(
     plan: Sequence[SubQuestion],
     found: Mapping[int, Sequence[Passage]],
     evidence: Sequence[Evidence],
     healths: Sequence[Health],
+    held: Mapping[int, Support],
 ) -> tuple[Gap, ...]:
     """Returns the parts of a question that stay open, with the reason for each and source by
     source.
@@ -296,69 +407,47 @@ def unanswered(
         found: What the searches gave, by sub-question.
         evidence: What was picked from it.
         healths: How the sources are doing.
+        held: By sub-question whether what was found can answer it.
     """
-    return _gaps(plan, found, evidence, healths, supports(plan, found))
-
-
-def _gaps(
-    plan: Sequence[SubQuestion],
-    found: Mapping[int, Sequence[Passage]],
-    evidence: Sequence[Evidence],
-    healths: Sequence[Health],
-    held: Mapping[int, Support],
-) -> tuple[Gap, ...]:
     gaps: list[Gap] = []
     for part in plan:
-        passages, support = found.get(part.id, ()), held[part.id]
+        support = held[part.id]
         if not support.ok or (part.id == 0 and not evidence):
             reason = support.reason or "No sentence of what was found fits."
-            gaps.append(Gap(question=part.text, reason=reason, sources=_reasons(healths, passages)))
+            passages = found.get(part.id, ())
+            sources = [
+                (one.source, _reason(one, len(_through(one, healths, passages)))) for one in healths
+            ]
+            gaps.append(Gap(question=part.text, reason=reason, sources=tuple(sources)))
         elif part.id == 0 and support.names:  # the topic is there, the detail is not
-            gaps.append(
-                Gap(
-                    question=part.text,
-                    reason=f"Nothing that was found mentions {listed(support.names)}.",
-                )
-            )
+            reason = f"Nothing that was found mentions {listed(support.names)}."
+            gaps.append(Gap(question=part.text, reason=reason))
     return tuple(gaps)
 
 
-def _reasons(healths: Sequence[Health], passages: Sequence[Passage]) -> tuple[tuple[str, str], ...]:
-    """Returns for each source why it brought no answer."""
-    return tuple(
-        (health.source, _reason(health, _given(health, healths, passages))) for health in healths
-    )
-
-
 def _reason(health: Health, given: int) -> str:
+    """Returns why a source brought no answer."""
     if health.reason:
         return health.reason
-    unread = (
-        f" {_count(len(health.refused), 'document')} could not be read." if health.refused else ""
-    )
+    documents = count(health.documents, "document")
     if given:
         # a search engine holds none
-        held = f" of its {_count(health.documents, 'document')}" if health.documents else ""
-        return f"{_count(given, 'passage')}{held} came near; none answers.{unread}"
-    if not health.documents:
-        return f"It holds no documents.{unread}"
-    return (
-        f"None of its {_count(health.documents, 'document')} shares a word with the"
-        f" question.{unread}"
-    )
+        held = f" of its {documents}" if health.documents else ""
+        reason = f"{count(given, 'passage')}{held} came near; none answers."
+    elif health.documents:
+        reason = f"None of its {documents} shares a word with the question."
+    else:
+        reason = "It holds no documents."
+    unread = len(health.refused)
+    return f"{reason} {count(unread, 'document')} could not be read." if unread else reason
 
 
-def _given(health: Health, healths: Sequence[Health], passages: Sequence[Passage]) -> int:
-    """Returns how many passages came through a source; an only source gave those that name none."""
-    return sum(
-        1
-        for one in passages
-        if one.source == health.source or (not one.source and len(healths) == 1)
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _through(
+    health: Health, healths: Sequence[Health], found: Iterable[Passage | Citation]
+) -> list[DocumentId]:
+    """Returns the documents of what came through a source; an only source gave what names none."""
+    named = {health.source} if len(healths) > 1 else {health.source, ""}
+    return [one.document for one in found if one.source in named]
 
 
 def source_notes(
@@ -371,26 +460,21 @@ def source_notes(
         found: What the searches gave, by sub-question.
         report: The report, to count what it cites.
     """
-    passages = {
-        (one.document, one.start, one.end): one for group in found.values() for one in group
-    }
+    passages = {}
+    for one in chain.from_iterable(found.values()):
+        passages[one.document, one.start, one.end] = one
     notes = []
     for health in healths:
-        given = _given(health, healths, list(passages.values()))
-        cited = {
-            one.document
-            for one in report.citations
-            if one.source == health.source or (not one.source and len(healths) == 1)
-        }
-        reason = health.reason or ("" if cited else _reason(health, given))
+        given = len(_through(health, healths, passages.values()))
+        cited = len(set(_through(health, healths, report.citations)))
         notes.append(
             SourceNote(
                 source=health.source,
                 documents=health.documents,
                 found=given,
-                cited=len(cited),
+                cited=cited,
                 refused=health.refused,
-                reason=reason,
+                reason=health.reason or ("" if cited else _reason(health, given)),
             )
         )
     return tuple(notes)

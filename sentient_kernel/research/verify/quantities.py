@@ -54,15 +54,18 @@ _UNITS: dict[str, tuple[str, float]] = {
 """Units by name: what they measure, and how much of its first unit one is."""
 
 _SMALL = (
-    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-    " seventeen eighteen nineteen".split()
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+    " sixteen seventeen eighteen nineteen".split()
 )
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_WORTH = {word: at for at, word in enumerate(_SMALL, 1)} | {
+    word: 10 * at for at, word in enumerate(_TENS, 2)
+}
 _GROUPED = r"[0-9]{1,3}(?:[,\u00a0\u2009\u202f][0-9]{3})+(?:\.[0-9]+)?"
 _NUMBER = (
     rf"(?P<number>{_GROUPED}|[0-9]+(?:[.,][0-9]+)*|(?<![\w.])\.[0-9]+)"
-    rf"|\b(?:(?P<tens>{'|'.join(_TENS)})(?:[-"
-    rf" ](?P<unit>one|{'|'.join(_SMALL[:8])}))?|(?P<small>{'|'.join(_SMALL)}))\b"
+    rf"|\b(?P<word>(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_SMALL[:9])}))?"
+    rf"|{'|'.join(_SMALL[1:])})\b"
 )
 _SAID = re.compile(
     rf"(?P<mark>[$€£])?\s?(?<![^\W_])(?<![0-9][.,])(?<!(?-i:[A-Z]-))(?:{_NUMBER})"
@@ -125,13 +128,7 @@ def quantities(text: str) -> list[Quantity]:
         >>> [(one.value, one.kind) for one in quantities(text)]
         [(1500000.0, 'money'), (19.0, 'length'), (12.0, 'share'), (2018.0, '')]
     """
-    said = _SAID.finditer(_plain(text))
-    return [
-        _quantity(found)
-        for found in said
-        if not (found["letter"] in _CAPITALS and _is_name(found))
-        and len(found["number"] or "") <= _LONGEST
-    ]
+    return [stated for _, stated in _stated(_plain(text))]
 
 
 def _plain(text: str) -> str:
@@ -141,51 +138,44 @@ def _plain(text: str) -> str:
     return _JOINED.sub("", text)
 
 
-def _is_name(found: re.Match[str]) -> bool:
-    """Tells "3M" from "$3M" and "12M"."""
-    return not found["mark"] and len(found["number"] or "") == 1
+def _stated(text: str) -> list[tuple[re.Match[str], Quantity]]:
+    """Returns the numbers of a text, each with where it stands."""
+    found: list[tuple[re.Match[str], Quantity]] = []
+    for match in _SAID.finditer(text):
+        digits = len(match["number"] or "")
+        # "3M" is a name, "$3M" and "12M" are none
+        name = match["letter"] in _CAPITALS and not match["mark"] and digits == 1
+        if not name and digits <= _LONGEST:
+            found.append((match, _quantity(match)))
+    return found
 
 
 def _quantity(found: re.Match[str]) -> Quantity:
-    written = found["number"]
+    written, mark = found["number"], found["mark"] or ""
+    letter, after = found["letter"] or "", (found["after"] or "").lower()
     if written is None:
-        value, grain = float(_spelled(found)), 1.0
+        value = float(sum([_WORTH[one] for one in re.split("[- ]", found["word"].lower())]))
+        grain = 1.0
     else:
         value, grain = _read(written)
-    letter, after = found["letter"] or "", (found["after"] or "").lower()
     scale = _SCALES.get((found["scale"] or "").lower(), 1.0)
-    if letter and (found["mark"] or letter in _CAPITALS):  # "$3m" and "12M", not "20 m"
+    if letter and (mark or letter in _CAPITALS):  # "$3m" and "12M", not "20 m"
         scale = _SCALES[letter.lower()]
     elif letter:
         after = letter.lower()
-    year = (
-        bool(written and _YEAR.fullmatch(written))
-        and scale == 1.0
-        and not _UNITS.get(after.removesuffix("s"))
-    )
-    unit = None if year else _UNITS.get(after) or _UNITS.get(after.removesuffix("s"))
-    kind, factor = unit or _UNITS.get(found["mark"] or "") or ("", 1.0)
+    single = _UNITS.get(after.removesuffix("s"))
+    year = bool(written and _YEAR.fullmatch(written)) and scale == 1.0 and not single
+    unit = None if year else _UNITS.get(after) or single
+    kind, factor = unit or _UNITS.get(mark) or ("", 1.0)
     end = found.end() if unit or not found["after"] else found.start("after")
-    said = found.group()[: end - found.start()]
     return Quantity(
-        said=said.strip(" -"),
+        said=found.string[found.start() : end].strip(" -"),
         value=value * scale,
         grain=grain * scale,
         scaled=scale > 1,
         kind=kind,
         factor=factor,
         year=year,
-    )
-
-
-def _spelled(found: re.Match[str]) -> int:
-    if found["small"]:
-        return _SMALL.index(found["small"].lower()) + 2
-    unit = (found["unit"] or "").lower()
-    return (
-        20
-        + 10 * _TENS.index(found["tens"].lower())
-        + (1 if unit == "one" else _SMALL.index(unit) + 2 if unit else 0)
     )
 
 
@@ -220,20 +210,15 @@ def unheld(claim: str, evidence: str) -> list[str]:
         ...     "Bees fly 2 mm.")
         ([], ['2 km'])
     """
-    stated = quantities(claim)
-    if not stated:
-        return []
     held = quantities(evidence)
     named = {_SCALES[(one or other).lower()] for one, other in _IN_SCALE.findall(evidence)}
     single = bool(_ONE.search(evidence))
-    found = {
-        one: (one.value == 1 and single) or any(_same(one, other, named) for other in held)
-        for one in stated
-    }
-    strange = [one for one in stated if not found[one]]
-    if not strange:
-        return []
-    sources = [one for one in stated if found[one]] + (held if len(held) <= _FEW else [])
+    known: list[Quantity] = []
+    strange: list[Quantity] = []
+    for one in quantities(claim):
+        same = (one.value == 1 and single) or any(_same(one, other, named) for other in held)
+        (known if same else strange).append(one)
+    sources = known + (held if len(held) <= _FEW else [])
     return [one.said for one in strange if not _worked_out(one, sources)]
 
 
@@ -248,16 +233,15 @@ def _worked_out(said: Quantity, sources: list[Quantity]) -> bool:
             continue
         alike = bool(a.kind and b.kind)  # "from 12 to 15 tonnes": the unit is said once
         x, y = (a.value * a.factor, b.value * b.factor) if alike else (a.value, b.value)
-        ratio = x / y
-        results = (
-            [100 * ratio, 100 * (ratio - 1), 100 * (1 - ratio)] if said.kind == "share" else [ratio]
-        )
+        unit = said.factor if alike else 1.0
+        results = [x / y]
+        if said.kind == "share":
+            results = [100 * x / y, 100 * (x / y - 1), 100 * (1 - x / y)]
         if a.year:
             results = [x - y] if said.kind == "time" else []
         elif said.kind in ("", a.kind, b.kind):
-            unit = said.factor if alike else 1.0
             results += [(x - y) / unit, (x + y) / unit]
-        if any(abs(said.value - one) <= said.grain / 2 + 1e-9 * abs(one) for one in results):
+        if any([abs(said.value - one) <= said.grain / 2 + 1e-9 * abs(one) for one in results]):
             return True
     return False
 
@@ -278,20 +262,17 @@ def _same(said: Quantity, held: Quantity, named: set[float]) -> bool:
         scales += [1e-3, 1e-6, 1e-9] if named else []
     if said.kind == "share" and not held.kind and held.value < 1:
         scales.append(100.0)
-    return any(_rounds(said, value * scale, grain * scale) for scale in scales)
+    return any([_rounds(said, value * scale, grain * scale) for scale in scales])
 
 
 def _rounds(said: Quantity, value: float, grain: float) -> bool:
+    """Tells whether a number is another one, or that one rounded to the digits that it is written
+    with.
+    """
     slack = 1e-6 * max(abs(said.value), abs(value), 1e-9)
-    if abs(said.value - value) <= slack:
-        return True
-    coarse = said.scaled or _digits(said) >= 2
-    return (
-        coarse
-        and not said.year
-        and grain < said.grain
-        and abs(said.value - value) <= said.grain / 2 + slack
-    )
+    if (said.scaled or _digits(said) >= 2) and not said.year and grain < said.grain:
+        slack += said.grain / 2
+    return abs(said.value - value) <= slack
 
 
 def _digits(one: Quantity) -> int:
@@ -305,14 +286,11 @@ def worded(text: str) -> str:
         >>> worded("It spent $1.5 million in FY2018 on 3M tape")
         'It spent  in on 3M tape'
     """
-    return _SAID.sub(_left, _plain(text))
-
-
-def _left(found: re.Match[str]) -> str:
-    if (found["letter"] in _CAPITALS and _is_name(found)) or len(found["number"] or "") > _LONGEST:
-        return found.group()
-    return (
-        ""
-        if not found["after"] or _quantity(found).said.endswith(found["after"])
-        else f" {found['after']}"
-    )
+    text = _plain(text)
+    kept, at = list[str](), 0
+    for found, stated in _stated(text):
+        unit = found["after"] or ""
+        left = "" if stated.said.endswith(unit) else f" {unit}"
+        kept += [text[at : found.start()], left]
+        at = found.end()
+    return "".join([*kept, text[at:]])

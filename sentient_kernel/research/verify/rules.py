@@ -2,21 +2,29 @@
 the reason are read. Pure.
 
 A text holds a share of a sentence's words; every rule that the sentence breaks costs it a factor,
-the first of each group once.
+the first of each group once. Two sentences may have all words in common and say opposite things:
+the rules of sense see the plain cases of that, and say which it is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sentient_kernel.research.verify import contradictions
-from sentient_kernel.research.verify.contradictions import clauses, names
 from sentient_kernel.research.verify.quantities import quantities, unheld, worded
-from sentient_kernel.text.words import NEGATIONS, asked, content, negated, plain, words
+from sentient_kernel.text.words import (
+    NEGATIONS,
+    STOP,
+    WORD,
+    asked,
+    content,
+    negated,
+    plain,
+    words,
+)
 
-__all__ = ["CUT", "RULES", "Comparison", "Rule", "likeness"]
+__all__ = ["CUT", "RULES", "Comparison", "Rule", "clauses", "likeness", "opposed"]
 
 CUT = 0.5
 """From this likeness on a sentence counts as supported by its quotes."""
@@ -47,6 +55,112 @@ _SILENT = re.compile(
 )
 """What says that a text is silent: no quote of that text supports it."""
 
+_BREAK = re.compile(
+    r"[;:,()\u2013\u2014]|(?<!\w)-(?!\w)|[.!?](?=\s|$)"
+    r"|\b(?:and|but|which|who|whom|whose|while|whereas|because|although|though|yet|than when)\b",
+    re.IGNORECASE,
+)
+
+_UP = (
+    "increas",
+    "enhanc",
+    "elevat",
+    "promot",
+    "activ",
+    "induc",
+    "accelerat",
+    "stimulat",
+    "upregulat",
+    "strengthen",
+    "improv",
+)
+_DOWN = (
+    "decreas",
+    "reduc",
+    "declin",
+    "diminish",
+    "weaken",
+    "worsen",
+    "suppress",
+    "inhibit",
+    "block",
+    "impair",
+    "prevent",
+    "downregulat",
+    "attenuat",
+    "deplet",
+)
+"""Stems that say which way something goes, with whatever follows them."""
+_RISES = frozenset(
+    "rais ris ros risen grow grew gain higher greater more faster larger longer".split()
+)
+_FALLS = frozenset("lower less fall fell drop slow fewer smaller shorter slower".split())
+"""The same, as they stand."""
+
+_OPPOSITES: dict[str, set[str]] = {}
+"""Words that are never both meant."""
+for _pair in """above/below accept/refuse accept/reject afterwards/before agree/disagree
+    alive/dead allow/forbid allowed/forbidden always/never approved/rejected
+    asymptomatic/symptomatic began/ended benefit/harm beneficial/harmful best/worst
+    better/worse bought/sold cause/cure causes/cures cheaper/dearer cold/hot confirm/refute
+    confirmed/refuted deny/confirm early/late east/west effective/ineffective
+    eastern/western fail/succeed failed/succeeded far/near female/male females/males
+    first/last gained/lost guilty/innocent import/export imports/exports legal/illegal
+    lost/won loss/profit majority/minority maximum/minimum necessary/unnecessary
+    negative/positive negatively/positively northern/southern north/south oldest/youngest
+    praised/criticised praised/criticized present/absent rich/poor safe/unsafe
+    safe/dangerous sensitive/resistant significant/insignificant stronger/weaker
+    tallest/shortest true/false win/lose worthless/valuable""".split():
+    for _one, _other in (_pair.split("/"), reversed(_pair.split("/"))):
+        _OPPOSITES.setdefault(_one, set()).add(_other)
+
+_ALL = re.compile(
+    r"\b(?:all|every|everyone|everybody|always|each|entire|entirely|completely|exclusively"
+    r"|solely)\b",
+    re.IGNORECASE,
+)
+_SOME = re.compile(
+    r"\b(?:only|some|few|fewer|several|half|part|partly|partially|often|sometimes|usually|mostly"
+    r"|most|many|rarely|majority|minority)\b"
+    r"|\d\s?%|\bpercent\b",
+    re.IGNORECASE,
+)
+_FEW = re.compile(r"\b(?:few|hardly|rarely|seldom|scarcely)\b", re.IGNORECASE)
+_RARE = re.compile(
+    r"\b(?:few|fewer|little|hardly|rarely|rare|seldom|scarce\w*|small|minority|uncommon|only"
+    r"|low)\b",
+    re.IGNORECASE,
+)
+_MAYBE = re.compile(
+    r"\b(?:may|might|could|possibly|perhaps|presumably|unclear|uncertain)\b", re.IGNORECASE
+)
+_UNSURE = re.compile(
+    r"\b(?:may|might|could|can|possibl[ey]|perhaps|presumably|unclear|uncertain|suggest\w*|likely"
+    r"|seem\w*|appear\w*|probabl[ey]|potential\w*"
+    r"|hypothes\w+|suspect\w*|believed?|thought|claim\w*|whether|if)\b",
+    re.IGNORECASE,
+)
+_RATE = re.compile(
+    r"(?:\bper\s+|(?<=[a-z])/|\b(?:a|an|each|every)\s+)(second|minute|hour|day|week|month|year"
+    r"|night|decade|person|patient|litre|liter|kg|ml)\b"
+    r"|\b(hourly|daily|weekly|monthly|yearly|annually|annual)\b",
+    re.IGNORECASE,
+)
+_OFTEN = {
+    "hourly": "hour",
+    "daily": "day",
+    "weekly": "week",
+    "monthly": "month",
+    "yearly": "year",
+    "annually": "year",
+    "annual": "year",
+}
+_TOKEN = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*|[.;:!?]")
+_BY = re.compile(r"\b(?:am|is|are|was|were|been|being)\s+(?:\w+ly\s+)?(\w+)\s+by\b", re.IGNORECASE)
+_GLUE = frozenset("the a an of in on at to from for with by and or than as drug group".split())
+_FEWEST = 2
+"""Telling words that two clauses have in common at least, to be about the same."""
+
 
 class Comparison:
     """A sentence beside a text that is said to support it. What the rules need of both is worked
@@ -69,13 +183,9 @@ class Comparison:
         # what the text is about, and the sentence names
         self.named = self.about & frozenset().union(*self.names.values())
         self.unheld = unheld(claim, evidence)
-        self._found: dict[Rule, str | bool] = {}
-
-    def breaks(self, rule: Rule) -> str | bool:
-        """Returns what of the sentence breaks a rule; nothing where none does."""
-        if rule not in self._found:
-            self._found[rule] = rule.finds(self)
-        return self._found[rule]
+        self.parts, self.others = clauses(claim), clauses(evidence)
+        self.broken = {rule: found for rule in RULES if (found := rule.finds(self))}
+        """What of the sentence breaks which rule."""
 
     def score(self) -> float:
         """Returns how well the text supports the sentence, 0 to 1."""
@@ -86,13 +196,11 @@ class Comparison:
         held, number = self.held | self.named, NUMBER * stated
         told = sum([value for term, value in self.terms.items() if term in held])
         missing = len(self.unheld) / stated if stated else 0.0
-        score, broken = (
-            (told + number * (1 - missing)) / (sum(self.terms.values()) + number),
-            set[str](),
-        )
-        for rule in RULES:
-            if rule.group not in broken and self.breaks(rule):
-                broken.add(rule.group)
+        score = (told + number * (1 - missing)) / (sum(self.terms.values()) + number)
+        groups = set[str]()
+        for rule in self.broken:
+            if rule.group not in groups:
+                groups.add(rule.group)
                 score = min(score * rule.cost, rule.most)
         return round(score, 4)
 
@@ -168,7 +276,7 @@ def _denied(text: str) -> frozenset[str]:
 
 
 def _denial(one: Comparison) -> bool:
-    return bool(negated(one.claim)) != bool(negated(one.evidence))
+    return negated(one.claim) != negated(one.evidence)
 
 
 def _silent(one: Comparison) -> bool:
@@ -178,15 +286,16 @@ def _silent(one: Comparison) -> bool:
 def _name(one: Comparison) -> str:
     """Returns a proper name of a sentence that neither the text nor what it is about holds."""
     known = one.held | one.about
-    return next((name for name, stems in one.names.items() if not stems <= known), "")
+    missing = [name for name, stems in one.names.items() if not stems <= known]
+    return missing[0] if missing else ""
 
 
 def _statement(one: Comparison) -> str:
     """Returns a statement of a sentence of which next to nothing is held, though the rest may
     be.
     """
-    held, parts = one.held | one.named, clauses(one.claim)
-    for part in parts:
+    held = one.held | one.named
+    for part in one.parts:
         mine = {term: one.terms[term] for term in content(worded(part)) if term in one.terms}
         whole = sum(mine.values())
         if (
@@ -194,12 +303,153 @@ def _statement(one: Comparison) -> str:
             and whole >= _STATEMENT
             and sum([mine[term] for term in mine if term in held]) < _HELD * whole
         ):
-            return f"that “{part}”" if len(parts) > 1 else "what it says"
+            return f"that “{part}”" if len(one.parts) > 1 else "what it says"
     return ""
 
 
-def _sense(finds: Callable[[str, str], bool]) -> Callable[[Comparison], bool]:
-    return lambda one: finds(one.claim, one.evidence)
+def clauses(text: str) -> list[str]:
+    """Returns the statements that a sentence is joined of, those with telling words.
+
+    Example:
+        >>> clauses("Imker was born in Graz, and he murdered his wife Anna.")
+        ['Imker was born in Graz', 'he murdered his wife Anna']
+    """
+    return list(filter(content, map(str.strip, _BREAK.split(text))))
+
+
+def names(text: str) -> list[str]:
+    """Returns the proper names of a sentence: words with a capital within it.
+
+    Example:
+        >>> names("The hive of Lorenzo Langstroth is used in Europe.")
+        ['Lorenzo', 'Langstroth', 'Europe']
+    """
+    found: list[str] = []
+    for match in WORD.finditer(text):
+        word = match.group()
+        before = text[max(0, match.start() - 3) : match.start()].rstrip(" \"'(\u201c\u2018")
+        inside = before and before[-1] not in ".!?:;"
+        titled = len(word) > 2 and word[0].isupper() and word[1:] == word[1:].lower()
+        if titled and inside and {word.lower(), plain(word.lower())}.isdisjoint(STOP | NEGATIONS):
+            found.append(word)
+    return found
+
+
+def directions(text: str) -> tuple[int, int]:
+    """Returns how many words of a text say that something grows, and how many that it shrinks."""
+    up = down = 0
+    for word in words(text):
+        form = word if word in _RISES or word in _FALLS else next(iter(content(word)), "")
+        up += form in _RISES or form.startswith(_UP)
+        down += form in _FALLS or form.startswith(_DOWN)
+    return up, down
+
+
+def opposed(one: str, other: str) -> bool:
+    """Tells whether one text only says up and the other only down."""
+    (up, down), (rise, fall) = directions(one), directions(other)
+    return bool((up and not down and fall and not rise) or (down and not up and rise and not fall))
+
+
+def _nearest(part: str, others: Sequence[str], least: int = 1) -> list[str]:
+    """Returns those clauses that have most telling words in common with one; none when none has
+    as many as the least.
+    """
+    common = [len({*content(part)}.intersection(content(other))) for other in others]
+    most = max(common, default=0)
+    return [other for other, n in zip(others, common, strict=True) if n == most >= least]
+
+
+def _turned(one: Comparison) -> bool:
+    """Tells whether a clause goes the other way than those clauses of the text that are about the
+    same.
+    """
+    for part in one.parts:
+        turned, straight = set[str](), set[str]()
+        for other in one.others:
+            (turned if opposed(part, other) else straight).update(content(other))
+        if straight:  # whom a text speaks of is said once, and meant by all its clauses
+            straight.update(content(one.others[0])[:1])
+        near = _nearest(part, one.others, _FEWEST)
+        if not (turned - straight).isdisjoint(content(part)):
+            return True
+        if near and all(_opposite(part, other) for other in near):
+            return True
+    return False
+
+
+def _opposite(one: str, other: str) -> bool:
+    """Tells whether a word stands in one clause and its opposite in the other, and neither clause
+    has both.
+    """
+    said, told = frozenset(words(one)), frozenset(words(other))
+    for word in said & _OPPOSITES.keys() - told:
+        if _OPPOSITES[word] & told and not _OPPOSITES[word] & said:
+            return True
+    return False
+
+
+def _other_scope(one: Comparison) -> bool:
+    """Tells whether a sentence speaks of all where its text speaks of some, or of few where it does
+    not.
+    """
+    if _FEW.search(one.claim) and not _RARE.search(one.evidence):
+        return True
+    for part in filter(_ALL.search, one.parts):
+        near = _nearest(part, one.others)
+        if near and all(_SOME.search(other) and not _ALL.search(other) for other in near):
+            return True
+    return False
+
+
+def _other_deed(one: Comparison) -> bool:
+    """Tells whether a sentence says by whom something was done that a text does not name: perhaps
+    in other words only.
+    """
+    done = _BY.search(one.claim)
+    return done is not None and not {*content(done[1])}.issubset(content(one.evidence))
+
+
+def _other_rate(one: Comparison) -> bool:
+    """Tells whether numbers are meant for something else: per day, not per week."""
+    often, said = [
+        {_OFTEN.get(often.lower(), "") or per.lower() for per, often in _RATE.findall(text)}
+        for text in (one.claim, one.evidence)
+    ]
+    return bool(often and said and not often & said)
+
+
+def _surer(one: Comparison) -> bool:
+    """Tells whether a sentence hedges nothing, and all that a text says of the same is hedged."""
+    if _UNSURE.search(one.claim) or not _MAYBE.search(one.evidence):
+        return False
+    near = _nearest(one.claim, one.others, _FEWEST)
+    return bool(near) and all(map(_MAYBE.search, near))
+
+
+def _swapped(one: Comparison) -> bool:
+    """Tells whether two names change places around the same word: "A beat B", "B beat A"."""
+    if bool(_BY.search(one.claim)) != bool(_BY.search(one.evidence)):
+        return False
+    mine, theirs = _order(one.claim), _order(one.evidence)
+    return any([(b, word, a) in theirs for a, word, b in mine - theirs])
+
+
+def _order(text: str) -> set[tuple[str, str, str]]:
+    """Returns which word stands between which names: those that follow each other in one clause."""
+    found: set[tuple[str, str, str]] = set()
+    said = _TOKEN.findall(text[:2_000])
+    last: tuple[int, str] | None = None
+    for at, word in enumerate(said):
+        name = word.lower()
+        if not word[0].isalnum():
+            last = None
+        elif word[0].isupper() and not (name in STOP and (at == 0 or len(word) > 1)):
+            if last is not None and last[1] != name:
+                between = {word.lower() for word in said[last[0] + 1 : at]} - _GLUE
+                found |= {(last[1], word, name) for word in between}
+            last = at, name
+    return found
 
 
 _BELOW = CUT - 0.01
@@ -221,14 +471,14 @@ RULES = (
     Rule(
         "direction",
         "sense",
-        _sense(contradictions.opposed),
+        lambda one: opposed(one.claim, one.evidence),
         0.49,
         "Its direction is the opposite of its quotes'.",
     ),
     Rule(
         "turned",
         "sense",
-        _sense(contradictions.turned),
+        _turned,
         0.49,
         "Its direction is the opposite of its quote's.",
         each=True,
@@ -236,7 +486,7 @@ RULES = (
     Rule(
         "swapped",
         "sense",
-        _sense(contradictions.swapped),
+        _swapped,
         0.49,
         "It swaps who did what compared with its quote.",
         each=True,
@@ -244,7 +494,7 @@ RULES = (
     Rule(
         "deed",
         "sense",
-        _sense(contradictions.other_deed),
+        _other_deed,
         0.49,
         "Its quote names another action.",
         each=True,
@@ -253,7 +503,7 @@ RULES = (
     Rule(
         "scope",
         "sense",
-        _sense(contradictions.other_scope),
+        _other_scope,
         0.49,
         "It speaks of more, or of fewer, than its quote.",
         each=True,
@@ -261,7 +511,7 @@ RULES = (
     Rule(
         "rate",
         "sense",
-        _sense(contradictions.other_rate),
+        _other_rate,
         0.49,
         "Its quote counts per another unit.",
         each=True,
@@ -269,7 +519,7 @@ RULES = (
     Rule(
         "hedge",
         "sense",
-        _sense(contradictions.surer),
+        _surer,
         0.49,
         "It is surer than its quote.",
         each=True,
