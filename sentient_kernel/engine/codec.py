@@ -11,25 +11,16 @@ import dataclasses
 import inspect
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from types import GeneratorType
 from typing import Any, NamedTuple, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import from_json, to_json
 
-from sentient_kernel.engine.values import (
-    FRAME,
-    SERIES,
-    fallback,
-    is_record,
-    is_table,
-    is_table_type,
-    kind_of,
-    parts,
-    plain,
-)
 from sentient_kernel.errors import HoldsSecret, ValueNotStorable
 from sentient_kernel.events import Written, keyed
 from sentient_kernel.ids import BlobId, StepKey
@@ -43,6 +34,9 @@ NONFINITE = "nonfinite"
 """Stands for the type of a plain value that holds NaN or infinities: JSON has only strings for
 them.
 """
+
+FRAME, SERIES = "pandas.DataFrame", "pandas.Series"
+"""The names that a result's type is stored under when it is a table."""
 
 _PLAIN = frozenset({type(None), bool, int, float, str})
 _FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -161,12 +155,31 @@ def normalised(value: Any, encoded: Encoded, fn: Callable[..., Any] | None) -> A
     return decode(encoded.json, encoded.type, fn)
 
 
-def result_fact(
-    kind: str, key: StepKey | None, encoded: Encoded, blobs: Blobs, *, full: bool = False
-) -> Written:
-    """Makes the event that holds a result: in the row when it is small, in a blob when it is
-    big.
+def result(
+    kind: str,
+    key: StepKey | None,
+    value: Any,
+    what: str,
+    fn: Callable[..., Any] | None,
+    blobs: Blobs,
+    *,
+    full: bool = False,
+) -> tuple[Written, Any]:
+    """Makes the event that holds a result, and what a replay would return for it.
+
+    Args:
+        kind: The event's.
+        key: The step's; None for a run.
+        value: What was returned: in the row when it is small, in a blob when it is big.
+        what: What it is, for errors.
+        fn: The function that returned it.
+        blobs: Where big values go.
+        full: Whether the disk must have a blob at once.
+
+    Raises:
+        ValueNotStorable: It cannot be kept.
     """
+    encoded = encode(value, what)
     parts: list[bytes] = []
     if len(encoded.json) > INLINE:
         parts.append(f'"blob":"{blobs.put(encoded.json, sync=full)}"'.encode())
@@ -174,7 +187,7 @@ def result_fact(
         parts.append(b'"result":' + encoded.json)
     if encoded.type:
         parts.append(b'"type":' + to_json(encoded.type))
-    return Written(kind, keyed(key, parts))
+    return Written(kind, keyed(key, parts)), normalised(value, encoded, fn)
 
 
 def stored_result(body: bytes, blobs: Blobs, fn: Callable[..., Any] | None) -> Any:
@@ -321,17 +334,12 @@ def _with_floats(value: Any) -> Any:
 
 
 def _tag(value: Any) -> str:
-    if isinstance(value, BaseModel) or (
-        dataclasses.is_dataclass(value) and not isinstance(value, type)
-    ):
+    """Returns the name of the class of a model, a dataclass, or a list of one kind of these."""
+    if is_typed(value):
         return type(value).__name__
-    if (
-        isinstance(value, list)
-        and value
-        and (isinstance(value[0], BaseModel) or dataclasses.is_dataclass(value[0]))
-    ):
-        return f"list:{type(value[0]).__name__}" if len({type(v) for v in value}) == 1 else ""
-    return ""
+    if not isinstance(value, list) or len({type(one) for one in value}) != 1:
+        return ""
+    return f"list:{type(value[0]).__name__}" if is_typed(value[0]) else ""
 
 
 def returns(fn: Callable[..., Any] | None) -> TypeAdapter[Any] | None:
@@ -353,22 +361,12 @@ def _returns(fn: Callable[..., Any]) -> TypeAdapter[Any] | None:
     return _adapter(hint)
 
 
-def _adapter(hint: Any) -> TypeAdapter[Any] | None:
+def _adapter(hint: Any) -> _Adapter:
+    """Returns the adapter for what a hint promises, None where plain values will do."""
     if hint in (None, type(None), Any, dict, list, str, int, float, bool, object) or is_table_type(
         hint
     ):
         return None
-    try:
-        return _base64_adapter(hint)
-    except Exception:  # noqa: BLE001
-        # pydantic raises many kinds for types it has no schema for; then plain values serve
-        return None
-
-
-def _base64_adapter(hint: Any) -> TypeAdapter[Any]:
-    """Returns an adapter that reads bytes the way they are written here; methods and local
-    functions that return the same share one.
-    """
     try:
         hash(hint)
     except TypeError:  # what a hint is annotated with may be anything
@@ -376,16 +374,22 @@ def _base64_adapter(hint: Any) -> TypeAdapter[Any]:
     return _shared_adapter(hint, repr(hint))  # "int | str" equals "str | int" and is read otherwise
 
 
-def _new_adapter(hint: Any, _: str) -> TypeAdapter[Any]:
+def _new_adapter(hint: Any, _: str) -> _Adapter:
+    """Makes an adapter that reads bytes the way they are written here."""
     try:
-        return TypeAdapter(hint, config=_BYTES)
-    except PydanticUserError:
-        if isinstance(hint, type) and issubclass(hint, BaseModel):
-            return TypeAdapter(hint)  # it writes and reads them as its own settings say
-        # a dataclass takes the setting from what is around it
-        return TypeAdapter(hint | None, config=_BYTES)
+        try:
+            return TypeAdapter(hint, config=_BYTES)
+        except PydanticUserError:
+            if isinstance(hint, type) and issubclass(hint, BaseModel):
+                return TypeAdapter(hint)  # it writes and reads them as its own settings say
+            # a dataclass takes the setting from what is around it
+            return TypeAdapter(hint | None, config=_BYTES)
+    except Exception:  # noqa: BLE001
+        # pydantic raises many kinds for types it has no schema for; then plain values serve
+        return None
 
 
+# methods and local functions that return the same share one
 _shared_adapter = lru_cache(maxsize=256)(_new_adapter)
 
 
@@ -398,7 +402,7 @@ def _known(fn: Callable[..., Any], tag: str) -> TypeAdapter[Any] | None:
     ):
         return None
     many: Any = list[cls]  # type: ignore[valid-type]
-    return _base64_adapter(many if tag.startswith("list:") else cls)
+    return _adapter(many if tag.startswith("list:") else cls)
 
 
 def _not_storable(value: Any, what: str) -> ValueNotStorable:
@@ -437,3 +441,142 @@ def _culprit(value: Any, path: str) -> tuple[str, Any]:
         except (ValueError, RecursionError):
             return _culprit(item, where)
     return path, value
+
+
+# -- values of numpy and pandas as Python's own; imports neither library ---------------------------
+
+
+def is_table(value: Any) -> bool:
+    """True for a DataFrame or a Series; asks nothing of pandas where nobody has imported it."""
+    return "pandas" in sys.modules and is_table_type(type(value))
+
+
+def is_table_type(cls: Any) -> bool:
+    """True for the classes of DataFrames and Series and those derived from them."""
+    pandas = sys.modules.get("pandas")
+    kinds = (getattr(pandas, "DataFrame", ()), getattr(pandas, "Series", ()))
+    return isinstance(cls, type) and any(issubclass(cls, kind) for kind in kinds)
+
+
+def plain(value: Any) -> Any:
+    """Returns a value with numbers, times and arrays of numpy and pandas as Python's, and sets in
+    an order.
+
+    A set's own order changes from process to process. An array becomes a list, ``NA`` and ``NaT``
+    become None. Whatever is neither is returned as it is.
+
+    Raises:
+        ValueError: A part can be read only once, or Python has nothing that holds all of it.
+    """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain(v) for v in value), key=repr)
+    if isinstance(value, dict):
+        return {_key(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, range)) and not hasattr(value, "_fields"):
+        return [plain(v) for v in value]
+    if isinstance(value, GeneratorType):
+        raise ValueError("a generator")
+    return _foreign(value)
+
+
+def fallback(value: Any) -> Any:
+    """Does the same for what pydantic meets inside models and dataclasses and has no JSON for."""
+    found = plain(value)
+    if found is value:
+        raise ValueError(kind_of(value))
+    return found
+
+
+def parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yields the parts of a value that holds others, each with how it is reached."""
+    if isinstance(value, dict):
+        yield from ((f"{path}[{k!r}]", v) for k, v in value.items())
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        yield from ((f"{path}[{i}]", v) for i, v in enumerate(value))
+    elif is_record(value):
+        yield from ((f"{path}.{name}", v) for name, v in vars(value).items())
+
+
+def is_typed(value: Any) -> bool:
+    """Tells whether a value is a pydantic model or a dataclass."""
+    return isinstance(value, BaseModel) or (
+        dataclasses.is_dataclass(value) and not isinstance(value, type)
+    )
+
+
+def is_record(value: Any) -> bool:
+    """Tells whether a value is a model or a dataclass whose fields :func:`vars` returns."""
+    return is_typed(value) and hasattr(value, "__dict__")
+
+
+def kind_of(value: Any) -> str:
+    """Returns the full name of a value's class."""
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def _key(key: Any) -> Any:
+    return key if type(key) in _PLAIN else _foreign(key)
+
+
+def _foreign(value: Any) -> Any:
+    """Returns what a value of numpy or pandas says, in Python's terms; what is neither as it is."""
+    if _is(value, "numpy", "ndarray"):
+        return _array(value)
+    if _is(value, "numpy", "generic"):
+        return _scalar(value)
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and (
+        value is getattr(pandas, "NaT", 0) or value is getattr(pandas, "NA", 0)
+    ):
+        return None
+    if _is(value, "pandas", "Timestamp"):
+        return value.isoformat() if value.nanosecond else value.to_pydatetime()
+    if _is(value, "pandas", "Timedelta"):
+        return value.isoformat() if value.nanoseconds else value.to_pytimedelta()
+    return value
+
+
+def _is(value: Any, library: str, name: str) -> bool:
+    """Tells whether a value is of a library's class. One that nobody has imported, or not wholly
+    yet, has made no values.
+    """
+    return isinstance(value, getattr(sys.modules.get(library), name, ()))
+
+
+def _array(array: Any) -> Any:
+    """Returns an array as nested lists; one without dimensions as its value."""
+    if array.dtype.kind in "biufU" and array.dtype.itemsize * (array.dtype.kind != "U") <= 8:
+        return array.tolist()
+    return [plain(part) for part in array] if array.ndim else plain(array[()])
+
+
+def _scalar(value: Any) -> Any:
+    """Returns a number, text, time or length of time of numpy. Raises ValueError where Python has
+    nothing that says the same.
+    """
+    kind = value.dtype.kind
+    if kind in "Mm":
+        return _moment(value, kind)
+    found = float(value) if kind == "f" else value.item()
+    if kind == "V" or (found != value and value == value) or hasattr(found, "dtype"):
+        raise ValueError(kind_of(value))
+    return found
+
+
+def _moment(value: Any, kind: str) -> Any:
+    """Returns a time or a length of time; a time in nanoseconds as text."""
+    if value != value:  # NaT
+        return None
+    found = value.item()
+    # a length of time may be a number without a unit
+    if not isinstance(found, int) or "[" not in str(value.dtype):
+        return found
+    micro = value.astype(f"{kind}8[us]")
+    if micro == value and not isinstance(micro.item(), int):
+        return micro.item()
+    if kind == "M":
+        return str(value)
+    raise ValueError(kind_of(value))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import ClassVar, Literal, assert_never
+from typing import Any, ClassVar, Literal, assert_never
 
+from sentient_kernel.clock import as_datetime
 from sentient_kernel.events import (
     ENDS,
     Effect,
@@ -21,7 +22,7 @@ from sentient_kernel.events import (
     kinds_of,
 )
 from sentient_kernel.ids import StepKey
-from sentient_kernel.projections.base import seconds_between, when
+from sentient_kernel.projections.base import when
 from sentient_kernel.projections.drawing.table import Table
 
 Taken = StepStarted | StepRetried | StepEndedFailed | RunResumed | RunPaused
@@ -48,7 +49,6 @@ class StepView:
     key: StepKey
     name: str = ""
     title: str = ""
-    scope: str = ""
     status: StepStatus = "running"
     attempts: int = 1
     started: datetime | None = None
@@ -58,64 +58,19 @@ class StepView:
     error: ErrorInfo | None = None
 
 
-class _Step:
-    __slots__ = (
-        "attempts",
-        "effect",
-        "ended",
-        "error",
-        "key",
-        "name",
-        "scope",
-        "started",
-        "status",
-        "title",
-        "view",
-    )
-
-    def __init__(self, key: StepKey) -> None:
-        self.key = key
-        self.name = self.title = self.scope = ""
-        self.effect: Effect = "pure"
-        self.status: StepStatus = "running"
-        self.attempts = self.started = self.ended = 0
-        self.error: ErrorInfo | None = None
-        self.view: StepView | None = None
-
-    def make(self) -> StepView:
-        under_way = self.status in ("running", "retrying")
-        return StepView(
-            key=self.key,
-            name=self.name,
-            title=self.title or self.name,
-            scope=self.scope,
-            status=self.status,
-            attempts=max(1, self.attempts),
-            started=when(self.started),
-            ended=when(self.ended),
-            seconds=None if under_way else seconds_between(self.started, self.ended),
-            effect=self.effect,
-            error=self.error,
-        )
-
-
 class Steps:
-    """Folds one run's records into its steps.
+    """Folds one run's records into its steps; a record costs the same however many there are."""
 
-    A record costs the same however many steps there are; a look makes new views only of the steps
-    that changed since the last.
-    """
-
-    __slots__ = ("_open", "_steps")
+    __slots__ = ("_open", "_views")
 
     def __init__(self) -> None:
-        self._steps: dict[StepKey, _Step] = {}
-        self._open: dict[StepKey, _Step] = {}
+        self._views: dict[StepKey, StepView] = {}
+        self._open: dict[StepKey, None] = {}  # those under way, oldest first
 
     def apply(self, record: Record) -> None:
         """Takes one more record of the run in."""
         if record.kind == StepCompleted.KIND:  # not parsed: results may be long
-            self._close(self._step(key_of(record), record.at), "completed", record.at)
+            self._close(key_of(record), "completed", record.at)
         elif record.kind in TAKEN:
             self._take(record.event, record.at)
         elif record.kind in ENDS:
@@ -124,16 +79,22 @@ class Steps:
     def _take(self, event: Taken, at: int) -> None:
         match event:
             case StepStarted():
-                self._start(event, at)
+                tried = self._view(event.key, at).attempts
+                self._set(
+                    event.key,
+                    name=event.name,
+                    title=event.title or event.name,
+                    effect=event.effect,
+                    status="running",
+                    started=when(at),
+                    attempts=tried + 1,
+                )
             case StepRetried():
-                step = self._step(event.key, at)
-                step.status, step.error, step.ended, step.view = "retrying", event.error, 0, None
-                step.attempts = max(1, step.attempts) + 1
-                self._open[step.key] = step
+                tried = max(1, self._view(event.key, at).attempts)
+                self._set(event.key, status="retrying", error=event.error, attempts=tried + 1)
             case StepEndedFailed():
-                step = self._step(event.key, at)
-                step.error, step.attempts = event.error, max(step.attempts, event.attempt)
-                self._close(step, "failed", at)
+                tried = max(self._view(event.key, at).attempts, event.attempt)
+                self._close(event.key, "failed", at, error=event.error, attempts=tried)
             case RunResumed():
                 self._interrupt(at)
             case RunPaused():
@@ -143,38 +104,28 @@ class Steps:
                 assert_never(event)
 
     def _interrupt(self, at: int) -> None:
-        for step in list(self._open.values()):
-            self._close(step, "interrupted", at)
+        for key in list(self._open):
+            self._close(key, "interrupted", at)
 
     @property
     def table(self) -> Table[StepView]:
         """All steps."""
-        return Table((self._view(step) for step in self._steps.values()), StepView)
+        return Table(self._views.values(), StepView)
 
-    def _view(self, step: _Step) -> StepView:
-        if step.view is None:
-            step.view = step.make()
-        return step.view
+    def _view(self, key: StepKey, at: int) -> StepView:
+        view = self._views.get(key)
+        if view is None:
+            view = self._views[key] = StepView(key=key, attempts=0, started=when(at))
+        return view
 
-    def _step(self, key: StepKey, at: int) -> _Step:
-        step = self._steps.get(key)
-        if step is None:
-            step = self._steps[key] = self._open[key] = _Step(key)
-            step.started = at
-        return step
+    def _set(self, key: StepKey, **changes: Any) -> None:
+        """Notes what is new of a step that is under way."""
+        self._views[key] = replace(self._views[key], ended=None, seconds=None, **changes)
+        self._open[key] = None
 
-    def _start(self, event: StepStarted, at: int) -> None:
-        step = self._step(event.key, at)
-        step.name, step.title, step.scope, step.effect = (
-            event.name,
-            event.title,
-            event.scope,
-            event.effect,
-        )
-        step.status, step.started, step.ended, step.view = "running", at, 0, None
-        step.attempts += 1
-        self._open[event.key] = step
-
-    def _close(self, step: _Step, status: StepStatus, at: int) -> None:
-        step.status, step.ended, step.view = status, at, None
-        self._open.pop(step.key, None)
+    def _close(self, key: StepKey, status: StepStatus, at: int, **changes: Any) -> None:
+        view, ended = self._view(key, at), as_datetime(at)
+        seconds = max(0.0, (ended - (view.started or ended)).total_seconds())
+        changes.setdefault("attempts", max(1, view.attempts))
+        self._views[key] = replace(view, status=status, ended=ended, seconds=seconds, **changes)
+        self._open.pop(key, None)

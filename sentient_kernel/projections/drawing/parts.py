@@ -101,18 +101,15 @@ def _step_row(step: StepView, run: RunView) -> str:
         if step.seconds is not None
         else _between(step.started, step.ended or run.updated)
     )
-    depth = min(2, step.scope.count("/") + 1) if step.scope else 0
-    indent = ("", ' class="sk-in"', ' class="sk-in2"')[depth]
     row = (
         f'<tr><td class="sk-{colour}"><span aria-hidden="true">{sign}</span> '
         f'<span class="sk-sr">{step.status}</span></td><td title="{escape(line(step.title, 300))}">'
-        f"<span{indent}>{outside(step.title, 120)}</span>{aside}</td>"
+        f"<span>{outside(step.title, 120)}</span>{aside}</td>"
         f'<td class="sk-l" aria-hidden="true">{_lane(step, run)}</td>'
         f'<td class="sk-s sk-soft">{duration(seconds)}</td></tr>'
     )
     return row + (
-        '<tr><td></td><td class="sk-why"'
-        f' colspan="3"><span{indent}>{outside(why, 240)}</span></td></tr>'
+        f'<tr><td></td><td class="sk-why" colspan="3"><span>{outside(why, 240)}</span></td></tr>'
         if why
         else ""
     )

@@ -119,7 +119,6 @@ def step_row(step: StepView, place: int) -> Row:
         "name": step.name,
         "status": step.status,
         "tries": tries,
-        "depth": min(2, step.scope.count("/") + 1) if step.scope else 0,
         "attempts": step.attempts,
         "started": ms(step.started),
         "ended": ms(step.ended),
