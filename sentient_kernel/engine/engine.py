@@ -214,10 +214,24 @@ class Engine:
 
     def watch(self, run: RunId) -> Future[str]:
         """Returns a future that is done with the run's end: completed, failed, cancelled, or
-        crashed when it stopped without one.
+        crashed when it stopped without one. The loop may be busy meanwhile.
         """
         self.check_usable()
-        return self._thread.call(self.end_of(run))
+        watched = self._watched.setdefault(run, Future())
+        execution = self.live.get(run)
+        if execution is not None and not execution.over:
+            return watched
+        if (end := self._ended.get(run)) is None:
+            alive = self.alive(run)  # before the record is read: an end between the two is in it
+            rows = self.journal.read(run=run, kinds=[RunStarted.KIND, RunResumed.KIND, *ENDS])
+            if not rows:
+                self._watched.pop(run, None)
+                raise _not_found(run)
+            end = ENDS.get(rows[-1].kind)
+            if end is None and (alive or self._load(run).at_rest):
+                return watched
+        self._settle(run, end or "crashed")
+        return watched
 
     def alive(self, run: RunId) -> bool:
         """True while some kernel executes the run."""
@@ -278,7 +292,7 @@ class Engine:
     def start_soon(self, call: Callable[[], Any]) -> Future[Any]:
         """Runs a coroutine function on the engine's loop."""
         self.check_usable()
-        return self._thread.start(call())
+        return asyncio.run_coroutine_threadsafe(call(), self._thread.loop)
 
     def close(self, on_close: Callable[[], Awaitable[None]] | None = None) -> None:
         """Leaves runs under way resumable, writes what waits, and stops the loop. Safe to call
@@ -482,9 +496,7 @@ class Engine:
     def _load(self, run: RunId) -> RunState:
         state = fold(run, self.journal.read(run=run))
         if state.started is None:
-            raise NotFound(
-                f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home."
-            )
+            raise _not_found(run)
         return state
 
     def _execute(self, execution: Execution) -> None:
@@ -679,29 +691,13 @@ class Engine:
 
     async def end_of(self, run: RunId) -> Future[str]:
         """As :meth:`watch`, on the loop."""
-        execution = self.live.get(run)
-        if execution is not None and not execution.over:
-            return self._watched.setdefault(run, Future())
-        done: Future[str] = Future()
-        if (end := self._ended.get(run)) is not None:
-            done.set_result(end)
-            return done
-        alive = self.alive(run)  # before the record is read: an end that comes in between is in it
-        rows = self.journal.read(run=run, kinds=[RunStarted.KIND, RunResumed.KIND, *ENDS])
-        if not rows:
-            raise NotFound(
-                f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home."
-            )
-        if rows[-1].kind not in ENDS and (alive or self._load(run).at_rest):
-            return self._watched.setdefault(run, Future())
-        done.set_result(ENDS.get(rows[-1].kind, "crashed"))
-        return done
+        return self.watch(run)
 
     def _notice_deaths(self) -> None:
         """Tells those who watch a run of another kernel that it has died."""
-        for run in [run for run in self._watched if not self.alive(run)]:
-            state = self._load(run)
-            if not state.ended and not state.at_rest:
+        for run in list(self._watched):
+            state = None if self.alive(run) else self._load(run)
+            if state is not None and not state.ended and not state.at_rest:
                 self._settle(run, "crashed")
 
     async def _keep(self) -> None:
@@ -759,6 +755,10 @@ class Engine:
             raise JournalUnusable(
                 "This workbench is closed.", hint="Open a new one; stored runs are all there."
             )
+
+
+def _not_found(run: RunId) -> NotFound:
+    return NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
 
 
 def _close_at_exit(engine: Engine) -> None:

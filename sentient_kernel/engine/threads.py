@@ -77,11 +77,7 @@ class LoopThread:
                 "The workbench was called from inside a workflow or an async step.",
                 hint="There, use the context: ctx.run, ctx.step, ctx.send.",
             )
-        return self.start(coroutine).result(timeout)
-
-    def start(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Starts a coroutine on the loop."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout)
 
     def stop(self) -> None:
         """Ends the loop and waits a moment for its thread."""
