@@ -17,7 +17,7 @@ from functools import cache, partial
 from hashlib import blake2b
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import from_json
 
 from sentient_kernel.clock import as_datetime
@@ -518,12 +518,6 @@ def classes() -> dict[str, type[Fact]]:
     append to it).
     """
     return {cls.model_fields["kind"].default: cls for cls in get_args(get_args(Event)[0])}
-
-
-@cache
-def adapter() -> TypeAdapter[Any]:
-    """Returns the type adapter of the whole union, built when first used."""
-    return TypeAdapter(Event)
 
 
 class Record(NamedTuple):

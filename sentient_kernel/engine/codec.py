@@ -193,12 +193,10 @@ def result(
 def stored_result(body: bytes, blobs: Blobs, fn: Callable[..., Any] | None) -> Any:
     """Returns the value that a step_completed or run_completed row holds."""
     fields = from_json(body)
-    if fields.get("blob"):
-        return decode(blobs.get(BlobId(fields["blob"])), fields.get("type", ""), fn)
-    value, tag = fields.get("result"), fields.get("type", "")
-    if not tag and returns(fn) is None:
+    value, tag, blob = fields.get("result"), fields.get("type", ""), fields.get("blob")
+    if not blob and not tag and returns(fn) is None:
         return value
-    return decode(to_json(value), tag, fn)
+    return decode(blobs.get(BlobId(blob)) if blob else to_json(value), tag, fn)
 
 
 def inputs_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -214,14 +212,21 @@ def inputs_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     }
 
 
-def arguments(fn: Callable[..., Any], inputs: Any) -> tuple[list[Any], dict[str, Any]]:
+def arguments(fn: Callable[..., Any], inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Turns stored inputs back into the arguments that the workflow's annotations ask for; ``fn``
     takes the context first.
     """
-    args, kwargs = list(inputs["args"]), dict(inputs["kwargs"])
-    by_place, rest, by_name, others = _takes(fn)
-    args = [_as(by_place[i] if i < len(by_place) else rest, value) for i, value in enumerate(args)]
-    return args, {k: _as(by_name.get(k, others), v) for k, v in kwargs.items()}
+    signature, adapters = _takes(fn)
+    bound = signature.bind(None, *inputs["args"], **inputs["kwargs"])
+    for name, value in bound.arguments.items():
+        adapter, kind = adapters[name], signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            bound.arguments[name] = tuple(_as(adapter, one) for one in value)
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            bound.arguments[name] = {key: _as(adapter, one) for key, one in value.items()}
+        else:
+            bound.arguments[name] = _as(adapter, value)
+    return bound.args[1:], bound.kwargs
 
 
 def _input(value: Any, what: str) -> Any:
@@ -246,31 +251,24 @@ _Adapter = TypeAdapter[Any] | None
 
 
 @lru_cache(maxsize=512)
-def _takes(
-    fn: Callable[..., Any],
-) -> tuple[list[_Adapter], _Adapter, dict[str, _Adapter], _Adapter]:
-    """Returns adapters for what a function takes after its context: by place, for further places,
-    by name, for further names.
+def _takes(fn: Callable[..., Any]) -> tuple[inspect.Signature, dict[str, _Adapter]]:
+    """Returns a function's signature, and adapters for what it takes by name; None where plain
+    values will do.
     """
+    signature, hints = inspect.signature(fn), _hints(fn)
+    named = {name: hints.get(name) for name in signature.parameters}
+    return signature, {
+        name: TypeAdapter(float) if hint is float else _adapter(hint)
+        for name, hint in named.items()
+    }
+
+
+def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
+    """Returns what a function is annotated with; nothing where that cannot be told."""
     try:
-        hints = get_type_hints(fn)
+        return get_type_hints(fn)
     except (NameError, TypeError, AttributeError):
-        hints = {}
-    by_place: list[_Adapter] = []
-    by_name: dict[str, _Adapter] = {}
-    rest = others = None
-    for name, parameter in list(inspect.signature(fn).parameters.items())[1:]:
-        hint = hints.get(name)
-        adapter = TypeAdapter(float) if hint is float else _adapter(hint)
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            rest = adapter
-        elif parameter.kind is parameter.VAR_KEYWORD:
-            others = adapter
-        else:
-            by_name[name] = adapter
-            if parameter.kind is not parameter.KEYWORD_ONLY:
-                by_place.append(adapter)
-    return by_place, rest, by_name, others
+        return {}
 
 
 def canonical(value: Any, what: str) -> bytes:
@@ -353,12 +351,8 @@ def returns(fn: Callable[..., Any] | None) -> TypeAdapter[Any] | None:
 
 
 @lru_cache(maxsize=1024)
-def _returns(fn: Callable[..., Any]) -> TypeAdapter[Any] | None:
-    try:
-        hint = get_type_hints(fn).get("return")
-    except (NameError, TypeError, AttributeError):
-        return None
-    return _adapter(hint)
+def _returns(fn: Callable[..., Any]) -> _Adapter:
+    return _adapter(_hints(fn).get("return"))
 
 
 def _adapter(hint: Any) -> _Adapter:

@@ -34,6 +34,7 @@ from sentient_kernel.events import (
     ResearchUpdated,
 )
 from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.redaction.known import redactor
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -255,7 +256,9 @@ class Context:
 
     def tell(self, fact: Fact) -> None:
         """Writes an event of the vocabulary, once, however often the run is resumed."""
-        self._execution.post_once(fact)
+        execution = self._execution
+        if not execution.cursor.emitted(redactor().data(fact.body())):  # as the journal has it
+            execution.post(fact)
 
     def note(self, fact: Fact) -> None:
         """Writes an event from inside a step, on whatever thread it runs; again each time the step
@@ -263,7 +266,16 @@ class Context:
         """
         if isinstance(fact, ProgressUpdated | ResearchUpdated):
             fact = fact.model_copy(update={"inside": fact.inside or "step"})
-        self._execution.post_soon(fact)
+        post, loop = self._execution.post, self._execution.ports.loop
+        try:
+            here = asyncio.get_running_loop() is loop
+        except RuntimeError:  # a thread without a loop
+            here = False
+        if here:
+            post(fact)
+        else:
+            with suppress(RuntimeError):  # the engine was closed meanwhile
+                loop.call_soon_threadsafe(post, fact)
 
     def stream(self, text: str, *, by: str = "") -> None:
         """Shows a piece of text to whoever watches, as it is being written; from any thread, also

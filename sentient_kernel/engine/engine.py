@@ -55,7 +55,6 @@ from sentient_kernel.events import (
     RunPaused,
     RunResumed,
     RunStarted,
-    Written,
 )
 from sentient_kernel.failures import without_secrets
 from sentient_kernel.ids import RunId, Seq, StepKey, answer_key, new_run_id
@@ -451,7 +450,6 @@ class Engine:
         if not state.ended and state.recoveries >= CRASH_LOOP:
             await self._declare_failed(state, lease)
             return
-        ended = [Written(kind, state.last) for kind, end in ENDS.items() if end == state.ended]
         await self.journal.append(run, [self._resumed(flow, state)], lease=lease)
         self._catch_up(state)
         self._errors.pop(run, None)
@@ -469,7 +467,6 @@ class Engine:
                 lease=lease,
                 given=given,
                 foreign=foreign,
-                end=ended[0] if ended else None,
             )
         )
 
@@ -562,8 +559,8 @@ class Engine:
             raise JournalDamaged(
                 what, hint="Resume the run; where this stays, the list of runs was altered."
             )
-        if state.ended == "completed":
-            return codec.stored_result(state.last, self.journal.blobs, flow.fn)
+        if state.ended == "completed" and state.last is not None:
+            return codec.stored_result(state.last.json, self.journal.blobs, flow.fn)
         if state.started is None:
             root = parent.root.state.started
             event: RunStarted | RunResumed = RunStarted(

@@ -152,14 +152,12 @@ class Execution(LiveRun):
         flow: Its workflow.
         foreign: Whether it holds what was written elsewhere; a person is asked before anything of
             it is executed.
-        end: How it had ended before it was taken up, where it had.
         calls: Its calls that have to be awaited.
         plans: Returns what is known of a step's function, the same for as long as the run lasts.
     """
 
     flow: Workflow[..., Any]
     foreign: bool = False
-    end: Writable | None = None
     calls: PendingCalls = field(default_factory=PendingCalls)
     plans: Callable[..., StepPlan] = field(
         default_factory=partial(lru_cache(maxsize=MOST_PLANS), plan_of)
@@ -215,7 +213,7 @@ class Execution(LiveRun):
             raise
         except NotOpened as closed:
             reason = closed.rejected.message
-            await self.append(self.end or RunPaused(by=closed.by, reason=reason, cut=True))
+            await self.append(self.state.last or RunPaused(by=closed.by, reason=reason, cut=True))
             raise
         except Exception as error:
             forgotten = self.calls.behind(error)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,13 +21,11 @@ from sentient_kernel.events import (
     ANSWERS,
     CancelRequested,
     DirectionTaken,
-    Fact,
     Record,
     Writable,
 )
 from sentient_kernel.ids import ApprovalId, RunId, Seq
 from sentient_kernel.journal.base import Journal, Lease
-from sentient_kernel.redaction.known import redactor
 
 
 def no_fault(point: str, name: str) -> None:
@@ -189,31 +186,12 @@ class LiveRun:
         """Writes with the next commit."""
         self.ports.journal.post(self.run, fact, lease=self.lease)
 
-    def post_soon(self, fact: Writable) -> None:
-        """Writes with the next commit, from any thread; not at all when the engine was closed
-        meanwhile.
-        """
-        try:
-            here = asyncio.get_running_loop() is self.ports.loop
-        except RuntimeError:  # a thread without a loop
-            here = False
-        if here:
-            self.post(fact)
-        else:
-            with suppress(RuntimeError):
-                self.ports.loop.call_soon_threadsafe(self.post, fact)
-
     def append(
         self, *facts: Writable, full: bool = False, unique: str | None = None
     ) -> asyncio.Future[Seq]:
         """Writes; the future is done when it is durable."""
         journal = self.ports.journal
         return journal.append(self.run, facts, lease=self.lease, full=full, unique=unique)
-
-    def post_once(self, fact: Fact) -> None:
-        """Writes with the next commit, unless a former execution of this run wrote it already."""
-        if not self.cursor.emitted(redactor().data(fact.body())):  # as the journal has it
-            self.post(fact)
 
     def look(self) -> tuple[bool, tuple[str, ...]]:
         """Returns whether the run is to finish, and what people told it, as the workflow sees it

@@ -58,6 +58,7 @@ from sentient_kernel.events import (
     StepEvent,
     StepRetried,
     StepStarted,
+    Written,
     key_of,
     kinds_of,
 )
@@ -133,6 +134,7 @@ class RunState:
     """All that a run's own events say, as the engine needs it.
 
     Args:
+        last: How it ended, also while it goes on from there.
         policy: How its questions are answered; nothing where its beginning was written elsewhere.
         foreign: Whether some of its events come from elsewhere.
     """
@@ -143,7 +145,7 @@ class RunState:
     foreign: bool = False
     code: str = ""
     ended: str = ""
-    last: bytes = b"{}"
+    last: Written | None = None
     seq: Seq = Seq(0)
     paused: bool = False
     cancelling: bool = False
@@ -220,7 +222,7 @@ def _apply(state: RunState, record: Record, event: Taken) -> None:
         case RunResumed():
             _apply_resumed(state, event)
         case RunCompleted() | RunEndedFailed() | RunEndedCancelled():
-            state.ended, state.last = ENDS[record.kind], record.body
+            state.ended, state.last = ENDS[record.kind], Written(record.kind, record.body)
         case RunPaused() | RunContinued():
             state.paused = isinstance(event, RunPaused)
         case CancelRequested():
@@ -306,6 +308,8 @@ def _apply_resumed(state: RunState, event: RunResumed) -> None:
     state.code = event.code
     if state.ended:
         state.ended, state.recoveries, state.finishing = "", 0, False
+    else:
+        state.last = None
     if event.retry_failed:
         _forget_failures(state)
 

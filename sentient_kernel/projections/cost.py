@@ -39,8 +39,6 @@ class UsageView:
 class Costs:
     """Folds one run's records into what it used; a run that asked no model has no line at all."""
 
-    __slots__ = ("_views",)
-
     def __init__(self) -> None:
         self._views: dict[tuple[str, str], UsageView] = {}
 

@@ -57,7 +57,7 @@ class RunFolds:
         return RunLook(
             run,
             self.steps.table,
-            self.progress.view,
+            self.run.progress.view,
             self.sources.table,
             self.approvals.table,
             self.costs.table,

@@ -64,17 +64,6 @@ class Progress:
     where it gives none they are the run's own steps of that name.
     """
 
-    __slots__ = (
-        "_completed",
-        "_ended",
-        "_fraction",
-        "_message",
-        "_phase",
-        "_running",
-        "_started",
-        "_told",
-    )
-
     def __init__(self) -> None:
         self._fraction: float | None = None
         self._message = self._phase = ""

@@ -51,8 +51,6 @@ class SourceView:
 class Sources:
     """Folds one run's records into its sources, in the order in which they first reported."""
 
-    __slots__ = ("_views",)
-
     def __init__(self) -> None:
         self._views: dict[str, SourceView] = {}
 

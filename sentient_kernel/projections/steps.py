@@ -61,8 +61,6 @@ class StepView:
 class Steps:
     """Folds one run's records into its steps; a record costs the same however many there are."""
 
-    __slots__ = ("_open", "_views")
-
     def __init__(self) -> None:
         self._views: dict[StepKey, StepView] = {}
         self._open: dict[StepKey, None] = {}  # those under way, oldest first

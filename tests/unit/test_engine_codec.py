@@ -361,12 +361,12 @@ def test_inputs_come_back_as_the_annotations_say() -> None:
     args: tuple[Any, ...] = (dt.date(2024, 1, 1), b"\xff", Point(1.0, b"\xff"), Point(2.0))
     kwargs: dict[str, Any] = {"share": math.inf, "papers": [Paper(title="A")], "extra": {2, 1}}
     stored = json.loads(json.dumps(_codec.inputs_of(args, kwargs)))
-    assert _codec.arguments(takes, stored) == (list(args), kwargs)
+    assert _codec.arguments(takes, stored) == (args, kwargs)
 
 
 def test_further_positional_inputs_are_not_taken_for_keyword_ones() -> None:
     stored = _codec.inputs_of(("x", "1", "2", "3"), {})
-    assert _codec.arguments(takes_anything, stored) == (["x", "1", "2", "3"], {})
+    assert _codec.arguments(takes_anything, stored) == (("x", "1", "2", "3"), {})
 
 
 def test_input_that_does_not_fit_its_annotation_is_handed_on_as_it_is() -> None:
