@@ -10,14 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from sentient_kernel.failures import exact
+from sentient_kernel.projections.activity import SourceView, StepView
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing import words
 from sentient_kernel.projections.drawing.style import apart, duration, escape, line, moment
 from sentient_kernel.projections.foreign import ForeignView
-from sentient_kernel.projections.progress import ProgressView
-from sentient_kernel.projections.runs import RunView
-from sentient_kernel.projections.sources import SourceView
-from sentient_kernel.projections.steps import StepView
+from sentient_kernel.projections.runs import ProgressView, RunView
 
 PAYLOAD_ITEMS = 2_000
 PAYLOAD_TEXT = 5_000
