@@ -83,9 +83,9 @@ def refuse_secrets(data: bytes, what: str) -> None:
         )
 
 
-def as_json(value: Any, what: str) -> Encoded:
-    """Turns a value into JSON as :func:`encode` does, secrets included: for what is not kept.
-    Raises ValueNotStorable.
+def as_json(value: Any, what: str, *, records: bool = False) -> Encoded:
+    """Turns a value into JSON as :func:`encode` does, secrets included: for what is not kept;
+    ``records`` as in :func:`plain`. Raises ValueNotStorable.
     """
     try:
         if type(value) in _PLAIN:
@@ -99,11 +99,11 @@ def as_json(value: Any, what: str) -> Encoded:
             return Encoded(*table_json(value, what))
         if isinstance(value, Iterator):  # a file, a generator: reading it would use it up
             raise ValueError(type(value).__name__)
-        made = plain(value)
+        made = plain(value, records=records)
         data = _json(made)
-        if b"null" in data and _tag(value) and _holds_nonfinite(value):
+        if b"null" in data and _tag(made) and _holds_nonfinite(made):
             # A model's own JSON has null for NaN, which it cannot read again.
-            data = _json(TypeAdapter(Any).dump_python(value))
+            data = _json(TypeAdapter(Any).dump_python(made))
     except ValueNotStorable:
         raise
     except (ValueError, RecursionError) as error:
@@ -277,7 +277,7 @@ def canonical(value: Any, what: str) -> bytes:
     """
     if type(value) in _PLAIN:
         return as_json(value, what).json
-    data = as_json(_without_sets(value), what).json
+    data = as_json(value, what, records=True).json
     if b"{" in data:
         return json.dumps(
             json.loads(data), sort_keys=True, separators=(",", ":"), ensure_ascii=False
@@ -285,19 +285,8 @@ def canonical(value: Any, what: str) -> bytes:
     return data
 
 
-def _without_sets(value: Any) -> Any:
-    """Turns models and dataclasses that hold sets into dicts, in which sets are given an order;
-    leaves everything else alone.
-    """
-    if is_record(value) and any(
-        isinstance(v, (set, frozenset)) or is_record(v) for v in vars(value).values()
-    ):
-        return {k: _without_sets(v) for k, v in vars(value).items()}
-    if isinstance(value, dict):
-        return {k: _without_sets(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return [_without_sets(v) for v in value]
-    return value
+def _may_hold_sets(value: Any) -> bool:
+    return isinstance(value, (set, frozenset)) or is_record(value)
 
 
 def _holds_nonfinite(value: Any) -> bool:
@@ -452,25 +441,31 @@ def is_table_type(cls: Any) -> bool:
     return isinstance(cls, type) and any(issubclass(cls, kind) for kind in kinds)
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, *, records: bool = False) -> Any:
     """Returns a value with numbers, times and arrays of numpy and pandas as Python's, and sets in
     an order.
 
     A set's own order changes from process to process. An array becomes a list, ``NA`` and ``NaT``
     become None. Whatever is neither is returned as it is.
 
+    Args:
+        value: The value.
+        records: Whether models and dataclasses that hold sets become dicts, in which sets are given
+            an order too.
+
     Raises:
         ValueError: A part can be read only once, or Python has nothing that holds all of it.
     """
-    kind = type(value)
-    if kind in _PLAIN:
+    if type(value) in _PLAIN:
         return value
+    if records and is_record(value) and any(map(_may_hold_sets, vars(value).values())):
+        value = vars(value)
     if isinstance(value, (set, frozenset)):
-        return sorted((plain(v) for v in value), key=repr)
+        return sorted((plain(v, records=records) for v in value), key=repr)
     if isinstance(value, dict):
-        return {_key(k): plain(v) for k, v in value.items()}
+        return {_key(k): plain(v, records=records) for k, v in value.items()}
     if isinstance(value, (list, tuple, range)) and not hasattr(value, "_fields"):
-        return [plain(v) for v in value]
+        return [plain(v, records=records) for v in value]
     if isinstance(value, GeneratorType):
         raise ValueError("a generator")
     return _foreign(value)

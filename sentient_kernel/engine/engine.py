@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import JsonValue, ValidationError
 from pydantic_core import to_json
@@ -60,6 +60,8 @@ from sentient_kernel.failures import without_secrets
 from sentient_kernel.ids import RunId, Seq, StepKey, answer_key, new_run_id
 from sentient_kernel.journal.base import Journal, Lease
 from sentient_kernel.projections.foreign import ForeignView, inputs_named
+
+T = TypeVar("T")
 
 LEASE_TTL = 15.0
 """Seconds after which a kernel that gives no sign may lose its runs; one that died on this machine
@@ -283,10 +285,7 @@ class Engine:
 
     def _keep_error(self, run: RunId, error: BaseException) -> None:
         """Keeps the exception that ends a run in this process, with its traceback."""
-        self._errors.pop(run, None)
-        self._errors[run] = without_secrets(error)
-        while len(self._errors) > MOST_ERRORS:
-            self._errors.pop(next(iter(self._errors)))
+        _remember(self._errors, run, without_secrets(error), MOST_ERRORS)
 
     def start_soon(self, call: Callable[[], Any]) -> Future[Any]:
         """Runs a coroutine function on the engine's loop."""
@@ -677,9 +676,7 @@ class Engine:
             if record.kind in ENDS:
                 if execution is not None:
                     execution.over = True
-                self._ended[record.run] = ENDS[record.kind]
-                if len(self._ended) > MOST_ENDS:
-                    del self._ended[next(iter(self._ended))]
+                _remember(self._ended, record.run, ENDS[record.kind], MOST_ENDS)
                 self._settle(record.run, ENDS[record.kind])
             elif record.kind == RunResumed.KIND:
                 self._ended.pop(record.run, None)
@@ -752,6 +749,14 @@ class Engine:
             raise JournalUnusable(
                 "This workbench is closed.", hint="Open a new one; stored runs are all there."
             )
+
+
+def _remember(kept: dict[RunId, T], run: RunId, what: T, most: int) -> None:
+    """Keeps something of a run, and of the newest others."""
+    kept.pop(run, None)
+    kept[run] = what
+    if len(kept) > most:
+        del kept[next(iter(kept))]
 
 
 def _not_found(run: RunId) -> NotFound:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -42,6 +41,9 @@ class Happened(BaseModel):
     result: Any = None
 
 
+HAPPENED = TypeAdapter(Happened)
+
+
 async def ask_whether_it_happened(live: LiveRun, step: str, key: StepKey, intents: int) -> Happened:
     """Asks what became of an effect whose outcome nobody recorded.
 
@@ -61,7 +63,7 @@ async def ask_whether_it_happened(live: LiveRun, step: str, key: StepKey, intent
     )
     scope = f"effect:{key}:{intents}"
     answer: Happened = await approve(
-        live, scope, question, Happened().model_dump(), _happened(), "effect", None
+        live, scope, question, Happened().model_dump(), HAPPENED, "effect", None
     )
     return answer
 
@@ -243,11 +245,6 @@ async def _end_question(live: LiveRun, fact: ApprovalWithdrawn | ApprovalExpired
     except DuplicateKey:
         live.ports.journal.poll()  # the answer was written by another process; now it is known here
         await asyncio.sleep(0.05)  # if it is not, others must have their turn
-
-
-@cache
-def _happened() -> TypeAdapter[Happened]:
-    return TypeAdapter(Happened)
 
 
 def misfit(error: ValidationError) -> str:

@@ -22,7 +22,6 @@ from sentient_kernel.events import (
     StepRetried,
     kinds_of,
 )
-from sentient_kernel.failures import describe
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.projections.drawing.style import line
 from sentient_kernel.projections.drawing.table import Table
@@ -40,8 +39,6 @@ OTHER = "(other types)"
 
 Failure = StepRetried | StepEndedFailed | RunEndedFailed | ErrorRecorded
 FAILURES = kinds_of(Failure)
-
-__all__ = ["ErrorStats", "ErrorView", "Errors", "FailureView", "describe"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
