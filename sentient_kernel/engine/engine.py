@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import JsonValue, ValidationError
 from pydantic_core import to_json
@@ -60,8 +60,6 @@ from sentient_kernel.failures import without_secrets
 from sentient_kernel.ids import RunId, Seq, StepKey, answer_key, new_run_id
 from sentient_kernel.journal.base import Journal, Lease
 from sentient_kernel.projections.foreign import ForeignView, inputs_named
-
-T = TypeVar("T")
 
 LEASE_TTL = 15.0
 """Seconds after which a kernel that gives no sign may lose its runs; one that died on this machine
@@ -191,9 +189,6 @@ class Engine:
         """Makes a workflow known to this engine alone, so that its stored runs find it."""
         self._flows[flow.name] = flow
 
-    def _flow(self, name: str) -> Workflow[..., Any]:
-        return self._flows.get(name) or find(name)
-
     def resume(self, run: RunId, flow: Workflow[..., Any] | None = None) -> None:
         """Takes a stored run up again: replays what is recorded, goes on with the rest. A run that
         is executed anywhere is left alone.
@@ -253,7 +248,7 @@ class Engine:
         defined here.
         """
         try:
-            return self._flow(workflow).names(inputs)
+            return find(workflow, self._flows).names(inputs)
         except Exception:  # noqa: BLE001
             # a workflow that is not defined here, or says nothing of inputs that a stranger made up
             return inputs_named(inputs)
@@ -280,12 +275,14 @@ class Engine:
             raise Refused(f"Run {run!r} has no result.", hint="It is not completed.")
         fn = None
         with suppress(UnknownWorkflow):
-            fn = self._flow(rows[0].event.workflow).fn
+            fn = find(rows[0].event.workflow, self._flows).fn
         return codec.stored_result(rows[-1].body, self.journal.blobs, fn)
 
     def _keep_error(self, run: RunId, error: BaseException) -> None:
         """Keeps the exception that ends a run in this process, with its traceback."""
-        _remember(self._errors, run, without_secrets(error), MOST_ERRORS)
+        self._errors[run] = without_secrets(error)
+        if len(self._errors) > MOST_ERRORS:
+            del self._errors[next(iter(self._errors))]
 
     def start_soon(self, call: Callable[[], Any]) -> Future[Any]:
         """Runs a coroutine function on the engine's loop."""
@@ -435,7 +432,7 @@ class Engine:
         state = self._load(run)
         assert state.started is not None  # noqa: S101 - _load raises NotFound otherwise
         redaction.look()
-        flow = flow or self._flow(state.started.workflow)
+        flow = flow or find(state.started.workflow, self._flows)
         if state.ended == "completed" and (not flow.notebook or flow.code == state.code):
             raise Refused(f"Run {run!r} is completed; there is nothing to resume.")
         lease = await self._acquire(run)
@@ -496,8 +493,8 @@ class Engine:
         return state
 
     def _execute(self, execution: Execution) -> None:
-        self.live[execution.run] = execution
-        execution.task = start_task(self._to_the_end(execution), f"run {execution.run}")
+        run = self.live[execution.run] = execution
+        run.task = asyncio.create_task(self._to_the_end(run), name=f"run {run.run}")
 
     async def _to_the_end(self, execution: Execution) -> None:
         try:
@@ -676,7 +673,9 @@ class Engine:
             if record.kind in ENDS:
                 if execution is not None:
                     execution.over = True
-                _remember(self._ended, record.run, ENDS[record.kind], MOST_ENDS)
+                self._ended[record.run] = ENDS[record.kind]
+                if len(self._ended) > MOST_ENDS:
+                    del self._ended[next(iter(self._ended))]
                 self._settle(record.run, ENDS[record.kind])
             elif record.kind == RunResumed.KIND:
                 self._ended.pop(record.run, None)
@@ -749,14 +748,6 @@ class Engine:
             raise JournalUnusable(
                 "This workbench is closed.", hint="Open a new one; stored runs are all there."
             )
-
-
-def _remember(kept: dict[RunId, T], run: RunId, what: T, most: int) -> None:
-    """Keeps something of a run, and of the newest others."""
-    kept.pop(run, None)
-    kept[run] = what
-    if len(kept) > most:
-        del kept[next(iter(kept))]
 
 
 def _not_found(run: RunId) -> NotFound:

@@ -19,7 +19,7 @@ from pydantic_core import from_json, to_json
 from sentient_kernel.engine import codec, identity
 from sentient_kernel.engine.live_run import LiveRun
 from sentient_kernel.engine.opening import NotOpened, open_foreign
-from sentient_kernel.engine.questions import ask_whether_it_happened, withdraw
+from sentient_kernel.engine.questions import ask_whether_it_happened, end_question
 from sentient_kernel.engine.state import StepState
 from sentient_kernel.engine.threads import Body, in_thread, is_async
 from sentient_kernel.engine.workflow import EffectSpec, PendingCalls, Retry, Workflow
@@ -33,6 +33,7 @@ from sentient_kernel.errors import (
 )
 from sentient_kernel.events import (
     STEPS,
+    ApprovalWithdrawn,
     EffectIntended,
     ErrorRecorded,
     RunCompleted,
@@ -144,7 +145,7 @@ class Crashed(BaseException):
         self.fact: ErrorRecorded | None = ErrorRecorded(error=describe(error), origin=where)
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, repr=False, kw_only=True)
 class Execution(LiveRun):
     """A run with its workflow. Lives on the engine's loop alone.
 
@@ -228,8 +229,10 @@ class Execution(LiveRun):
 
     async def _end(self, fact: Writable, why: str) -> None:
         """Writes its end; its questions end with it."""
-        if self.state.open_approvals:
-            await withdraw(self, why)
+        for approval in list(self.state.approvals.values()):
+            if approval.open:
+                asked = approval.request.approval
+                await end_question(self, ApprovalWithdrawn(approval=asked, reason=why))
         await self.append(fact)
 
     async def _crashed(self, crash: Crashed) -> None:

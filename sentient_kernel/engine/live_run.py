@@ -87,7 +87,7 @@ def start_task(coroutine: Any, name: str) -> asyncio.Task[Any]:
     return task
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, repr=False, kw_only=True)
 class LiveRun:
     """What is known of a run that is executed here. Lives on the engine's loop alone.
 

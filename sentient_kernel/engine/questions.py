@@ -221,7 +221,7 @@ async def answer_to(live: LiveRun, approval: ApprovalState) -> ApprovalDecided |
             answered = live.answers.setdefault(request.approval, asyncio.Event())
             await live.ports.wait(answered, left)
         else:
-            await _end_question(live, ApprovalExpired(approval=request.approval))
+            await end_question(live, ApprovalExpired(approval=request.approval))
     live.ports.fault_hook("answered", request.question)
     if approval.answer is None and approval.closed == ApprovalExpired.KIND:
         how = "nobody answered in time"
@@ -229,15 +229,7 @@ async def answer_to(live: LiveRun, approval: ApprovalState) -> ApprovalDecided |
     return approval.answer
 
 
-async def withdraw(live: LiveRun, reason: str) -> None:
-    """Ends the questions of a run that has come to its end."""
-    for approval in live.state.open_approvals:
-        await _end_question(
-            live, ApprovalWithdrawn(approval=approval.request.approval, reason=reason)
-        )
-
-
-async def _end_question(live: LiveRun, fact: ApprovalWithdrawn | ApprovalExpired) -> None:
+async def end_question(live: LiveRun, fact: ApprovalWithdrawn | ApprovalExpired) -> None:
     """Ends a question without an answer, unless an answer was first."""
     unique = answer_key(live.run, fact.approval)
     try:

@@ -486,10 +486,10 @@ class ReplayCursor:
         self._frontier = Seq(0)
         self._sequential = True
         self._ahead = self._left.total() + len(self._questions)
-        mailbox, n = mailbox_identity(state.run), 0
-        while occurrence_key(mailbox, n) in received:
-            n += 1
-        self._ahead += n
+        if received:
+            mailbox, before = mailbox_identity(state.run), self._ahead
+            while occurrence_key(mailbox, self._ahead - before) in received:
+                self._ahead += 1
         self.under_way = 0
         """Steps that run now; whoever runs one counts it."""
 

@@ -13,7 +13,7 @@ import asyncio
 import inspect
 import linecache
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, update_wrapper
 from types import CodeType, FrameType, ModuleType
@@ -250,15 +250,15 @@ def workflow(
     return made
 
 
-def find(name: str) -> Workflow[..., Any]:
-    """Returns the newest definition of a stored workflow.
+def find(name: str, known: Mapping[str, Workflow[..., Any]]) -> Workflow[..., Any]:
+    """Returns the newest definition of a stored workflow, first of those that are known besides.
 
     Nothing is imported on a journal's word: it may come from somebody else.
 
     Raises:
         UnknownWorkflow: It is not defined in this process; says how to define it.
     """
-    found = _defined.get(name)
+    found = known.get(name) or _defined.get(name)
     if found is None:
         name = name[:200]
         module = name.partition(":")[0]

@@ -41,7 +41,6 @@ from sentient_kernel.events import (
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
 from sentient_kernel.projections.base import when
 from sentient_kernel.projections.drawing.table import Table
-from sentient_kernel.projections.foreign import arguments
 
 PHASES = ("plan", "search", "read", "evidence", "write", "verify")
 """The phases of a research, in order."""
@@ -460,9 +459,10 @@ def title_of(start: RunStarted) -> str:
 
 
 def _question(start: RunStarted) -> str:
-    args, kwargs = arguments(start.inputs)
-    places: list[Any] = [start.inputs, kwargs]
-    if args and "research" in start.workflow:
+    given = start.inputs if isinstance(start.inputs, dict) else {}
+    args = given.get("args")
+    places: list[Any] = [given, given.get("kwargs")]
+    if isinstance(args, list) and args and "research" in start.workflow:
         places += [{"question": args[0]}, args[0]]
     for place in places:
         if isinstance(place, dict) and isinstance(place.get("question"), str):
