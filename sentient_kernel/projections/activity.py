@@ -85,19 +85,28 @@ class Steps:
     def _take(self, event: Taken, at: int) -> None:
         match event:
             case StepStarted():
-                tried = self._view(event.key, at).attempts
-                self._set(
-                    event.key,
+                known = self._views.get(event.key)
+                self._open[event.key] = None
+                self._views[event.key] = StepView(
+                    key=event.key,
                     name=event.name,
                     title=event.title or event.name,
-                    effect=event.effect,
-                    status="running",
+                    attempts=known.attempts + 1 if known else 1,
                     started=when(at),
-                    attempts=tried + 1,
+                    effect=event.effect,
+                    error=known.error if known else None,
                 )
             case StepRetried():
-                tried = max(1, self._view(event.key, at).attempts)
-                self._set(event.key, status="retrying", error=event.error, attempts=tried + 1)
+                view = self._view(event.key, at)
+                self._open[event.key] = None
+                self._views[event.key] = replace(
+                    view,
+                    status="retrying",
+                    attempts=max(1, view.attempts) + 1,
+                    ended=None,
+                    seconds=None,
+                    error=event.error,
+                )
             case StepEndedFailed():
                 tried = max(self._view(event.key, at).attempts, event.attempt)
                 self._close(event.key, "failed", at, error=event.error, attempts=tried)
@@ -123,11 +132,6 @@ class Steps:
         if view is None:
             view = self._views[key] = StepView(key=key, attempts=0, started=when(at))
         return view
-
-    def _set(self, key: StepKey, **changes: Any) -> None:
-        """Notes what is new of a step that is under way."""
-        self._views[key] = replace(self._views[key], ended=None, seconds=None, **changes)
-        self._open[key] = None
 
     def _close(self, key: StepKey, status: StepStatus, at: int, **changes: Any) -> None:
         view, ended = self._view(key, at), as_datetime(at)
