@@ -12,6 +12,7 @@ import inspect
 import linecache
 import re
 import textwrap
+import tokenize
 from collections.abc import Callable
 from functools import lru_cache, partial
 from hashlib import blake2b
@@ -236,14 +237,8 @@ def _collect_class(cls: type, seen: dict[str, str]) -> None:
     name = f"class {cls.__module__}.{cls.__qualname__}"
     if cls.__module__ != NOTEBOOK or name in seen:
         return
-    seen[name] = _ADDRESS.sub(
-        "",
-        repr(
-            sorted(
-                (field, str(hint)) for field, hint in vars(cls).get("__annotations__", {}).items()
-            )
-        ),
-    )
+    fields = vars(cls).get("__annotations__", {})
+    seen[name] = _ADDRESS.sub("", repr(sorted((field, str(fields[field])) for field in fields)))
     for part in (*cls.__bases__, *vars(cls).values()):
         inner: Any = unwrapped(part.fget or len if isinstance(part, property) else part)
         if isinstance(inner, FunctionType) and inner.__module__ == NOTEBOOK:
@@ -284,7 +279,7 @@ def syntax(code: CodeType) -> ast.Module | None:
         # resuming a run.
         lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
         return ast.parse(textwrap.dedent("".join(inspect.getblock(lines))))
-    except SyntaxError:
+    except (SyntaxError, tokenize.TokenError):  # the file has changed since, perhaps
         return None
 
 

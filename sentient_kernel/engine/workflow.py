@@ -397,7 +397,7 @@ def _statements(code: CodeType) -> list[tuple[str, int]]:
         for node in _own(tree.body[0])
         if isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Call)
-        and (name := _dotted(node.value.func))
+        and all(map(str.isidentifier, (name := ast.unparse(node.value.func)).split(".")))
     ]
 
 
@@ -407,10 +407,3 @@ def _own(tree: ast.AST) -> Iterator[ast.AST]:
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
             yield node
             yield from _own(node)
-
-
-def _dotted(node: ast.expr) -> str:
-    if isinstance(node, ast.Name):
-        return node.id
-    inner = _dotted(node.value) if isinstance(node, ast.Attribute) else ""
-    return f"{inner}.{node.attr}" if inner and isinstance(node, ast.Attribute) else ""
