@@ -17,7 +17,7 @@ from functools import cache, partial
 from hashlib import blake2b
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import from_json
 
 from sentient_kernel.clock import as_datetime
@@ -195,7 +195,6 @@ class StepStarted(Fact):
     kind: Literal["step_started"] = "step_started"
     key: StepKey
     name: str
-    scope: str = ""
     effect: Effect = "pure"
     title: str = ""
 
@@ -205,7 +204,6 @@ class EffectIntended(Fact):
 
     kind: Literal["effect_intended"] = "effect_intended"
     key: StepKey
-    token: str = ""
 
 
 class StepRetried(Fact):
@@ -522,12 +520,6 @@ def classes() -> dict[str, type[Fact]]:
     return {cls.model_fields["kind"].default: cls for cls in get_args(get_args(Event)[0])}
 
 
-@cache
-def adapter() -> TypeAdapter[Any]:
-    """Returns the type adapter of the whole union, built when first used."""
-    return TypeAdapter(Event)
-
-
 class Record(NamedTuple):
     """One row of the journal: an event with its place and time.
 
@@ -589,31 +581,12 @@ def key_of(record: Record) -> StepKey:
         >>> key_of(Record(Seq(1), RunId("r"), 0, "step_started", b'{"key":"k1","name":"read"}'))
         'k1'
     """
-    if end := _end_of_key(record.body):
-        return StepKey(record.body[8:end].decode())
-    return StepKey(from_json(record.body)["key"])
-
-
-def without_key(body: bytes) -> bytes:
-    """Returns the fields of a step's event as JSON, without its key: the same for all calls of one
-    function.
-
-    Example:
-        >>> without_key(b'{"key":"k1","name":"read"}')
-        b'{"name":"read"}'
-    """
-    end = _end_of_key(body)
-    return b"{" + body[end + 1 :].removeprefix(b",") if end else body
-
-
-def _end_of_key(body: bytes) -> int:
-    """Returns where a key ends that is the first field, as this package writes it; 0 where it is
-    not.
-    """
-    if not body.startswith(b'{"key":"'):
-        return 0
-    end = body.index(b'"', 8)
-    return 0 if b"\\" in body[8:end] else end
+    body = record.body
+    if body.startswith(b'{"key":"'):  # the first field, as this package writes it
+        key = body[8 : body.index(b'"', 8)]
+        if b"\\" not in key:
+            return StepKey(key.decode())
+    return StepKey(from_json(body)["key"])
 
 
 def keyed(key: StepKey | None, fields: list[bytes]) -> bytes:

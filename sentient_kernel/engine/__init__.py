@@ -8,39 +8,37 @@ The invariants: a step whose result was handed to its workflow is in the journal
 again; nothing that was written elsewhere is executed, and no answer or policy from elsewhere
 counts, before a person has agreed to it here.
 
-    workflow.py      how a workflow is declared: @workflow, Retry, effects, Outcome
+    workflow.py      how a workflow is declared: @workflow, Retry, effects, Outcome; its calls that
+                     nobody awaits, named with their lines
     context.py       what a workflow holds: step, approve, gather, emit, send, receive, run
     engine.py        the shell: starts, resumes, routes, leases
-    ports.py         what it lends to each run: one value
-    live_run.py      what is known of a run that is executed here, and what it writes
+    live_run.py      what is known of a run that is executed here, what it writes, and what the
+                     engine lends it
     execution.py     that run with its workflow: its steps, its end
-    cursor.py        pure: where a resumed run stands in its record
     questions.py     what a run asks people
-    opening.py       what they are asked before a run from elsewhere goes on
-    messages.py      what its parts send one another
-    tree.py          which runs belong together
-    state.py         pure: what events amount to (apply), what a command becomes (decide)
+    opening.py       which runs belong together; what people are asked before one from elsewhere
+                     goes on
+    state.py         pure: what events amount to (apply), what a command becomes (decide), where a
+                     resumed run stands in its record (ReplayCursor)
     identity.py      pure: which step is which
-    awaits.py        calls that nobody awaits, named with their lines
     codec.py         values in and out of JSON
     frames.py        tables of pandas as JSON
-    values.py        pure: values of numpy and pandas as Python's own
-    threads.py       where code runs: the loop on a thread of its own, sync steps in threads
-    watchdog.py      names the step that blocks the loop
+    threads.py       where code runs: the loop on a thread of its own, sync steps in threads, and
+                     the watchdog that names the step that blocks the loop
 """
 
-from sentient_kernel.engine.awaits import check_awaits
 from sentient_kernel.engine.codec import jsonable
 from sentient_kernel.engine.context import Context
 from sentient_kernel.engine.engine import Engine
 from sentient_kernel.engine.identity import fixed_name
+from sentient_kernel.engine.opening import root_of, tree_of
 from sentient_kernel.engine.state import answered_by
-from sentient_kernel.engine.tree import root_of, tree_of
 from sentient_kernel.engine.workflow import (
     EffectSpec,
     Outcome,
     Retry,
     Workflow,
+    check_awaits,
     idempotent,
     once,
     pure,

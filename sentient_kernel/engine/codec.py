@@ -11,25 +11,16 @@ import dataclasses
 import inspect
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from types import GeneratorType
 from typing import Any, NamedTuple, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import from_json, to_json
 
-from sentient_kernel.engine.values import (
-    FRAME,
-    SERIES,
-    fallback,
-    is_record,
-    is_table,
-    is_table_type,
-    kind_of,
-    parts,
-    plain,
-)
 from sentient_kernel.errors import HoldsSecret, ValueNotStorable
 from sentient_kernel.events import Written, keyed
 from sentient_kernel.ids import BlobId, StepKey
@@ -43,6 +34,9 @@ NONFINITE = "nonfinite"
 """Stands for the type of a plain value that holds NaN or infinities: JSON has only strings for
 them.
 """
+
+FRAME, SERIES = "pandas.DataFrame", "pandas.Series"
+"""The names that a result's type is stored under when it is a table."""
 
 _PLAIN = frozenset({type(None), bool, int, float, str})
 _FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -89,9 +83,9 @@ def refuse_secrets(data: bytes, what: str) -> None:
         )
 
 
-def as_json(value: Any, what: str) -> Encoded:
-    """Turns a value into JSON as :func:`encode` does, secrets included: for what is not kept.
-    Raises ValueNotStorable.
+def as_json(value: Any, what: str, *, records: bool = False) -> Encoded:
+    """Turns a value into JSON as :func:`encode` does, secrets included: for what is not kept;
+    ``records`` as in :func:`plain`. Raises ValueNotStorable.
     """
     try:
         if type(value) in _PLAIN:
@@ -105,11 +99,11 @@ def as_json(value: Any, what: str) -> Encoded:
             return Encoded(*table_json(value, what))
         if isinstance(value, Iterator):  # a file, a generator: reading it would use it up
             raise ValueError(type(value).__name__)
-        made = plain(value)
+        made = plain(value, records=records)
         data = _json(made)
-        if b"null" in data and _tag(value) and _holds_nonfinite(value):
+        if b"null" in data and _tag(made) and _holds_nonfinite(made):
             # A model's own JSON has null for NaN, which it cannot read again.
-            data = _json(TypeAdapter(Any).dump_python(value))
+            data = _json(TypeAdapter(Any).dump_python(made))
     except ValueNotStorable:
         raise
     except (ValueError, RecursionError) as error:
@@ -161,12 +155,31 @@ def normalised(value: Any, encoded: Encoded, fn: Callable[..., Any] | None) -> A
     return decode(encoded.json, encoded.type, fn)
 
 
-def result_fact(
-    kind: str, key: StepKey | None, encoded: Encoded, blobs: Blobs, *, full: bool = False
-) -> Written:
-    """Makes the event that holds a result: in the row when it is small, in a blob when it is
-    big.
+def result(
+    kind: str,
+    key: StepKey | None,
+    value: Any,
+    what: str,
+    fn: Callable[..., Any] | None,
+    blobs: Blobs,
+    *,
+    full: bool = False,
+) -> tuple[Written, Any]:
+    """Makes the event that holds a result, and what a replay would return for it.
+
+    Args:
+        kind: The event's.
+        key: The step's; None for a run.
+        value: What was returned: in the row when it is small, in a blob when it is big.
+        what: What it is, for errors.
+        fn: The function that returned it.
+        blobs: Where big values go.
+        full: Whether the disk must have a blob at once.
+
+    Raises:
+        ValueNotStorable: It cannot be kept.
     """
+    encoded = encode(value, what)
     parts: list[bytes] = []
     if len(encoded.json) > INLINE:
         parts.append(f'"blob":"{blobs.put(encoded.json, sync=full)}"'.encode())
@@ -174,18 +187,16 @@ def result_fact(
         parts.append(b'"result":' + encoded.json)
     if encoded.type:
         parts.append(b'"type":' + to_json(encoded.type))
-    return Written(kind, keyed(key, parts))
+    return Written(kind, keyed(key, parts)), normalised(value, encoded, fn)
 
 
 def stored_result(body: bytes, blobs: Blobs, fn: Callable[..., Any] | None) -> Any:
     """Returns the value that a step_completed or run_completed row holds."""
     fields = from_json(body)
-    if fields.get("blob"):
-        return decode(blobs.get(BlobId(fields["blob"])), fields.get("type", ""), fn)
-    value, tag = fields.get("result"), fields.get("type", "")
-    if not tag and returns(fn) is None:
+    value, tag, blob = fields.get("result"), fields.get("type", ""), fields.get("blob")
+    if not blob and not tag and returns(fn) is None:
         return value
-    return decode(to_json(value), tag, fn)
+    return decode(blobs.get(BlobId(blob)) if blob else to_json(value), tag, fn)
 
 
 def inputs_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -201,14 +212,21 @@ def inputs_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     }
 
 
-def arguments(fn: Callable[..., Any], inputs: Any) -> tuple[list[Any], dict[str, Any]]:
+def arguments(fn: Callable[..., Any], inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Turns stored inputs back into the arguments that the workflow's annotations ask for; ``fn``
     takes the context first.
     """
-    args, kwargs = list(inputs["args"]), dict(inputs["kwargs"])
-    by_place, rest, by_name, others = _takes(fn)
-    args = [_as(by_place[i] if i < len(by_place) else rest, value) for i, value in enumerate(args)]
-    return args, {k: _as(by_name.get(k, others), v) for k, v in kwargs.items()}
+    signature, adapters = _takes(fn)
+    bound = signature.bind(None, *inputs["args"], **inputs["kwargs"])
+    for name, value in bound.arguments.items():
+        adapter, kind = adapters[name], signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            bound.arguments[name] = tuple(_as(adapter, one) for one in value)
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            bound.arguments[name] = {key: _as(adapter, one) for key, one in value.items()}
+        else:
+            bound.arguments[name] = _as(adapter, value)
+    return bound.args[1:], bound.kwargs
 
 
 def _input(value: Any, what: str) -> Any:
@@ -233,31 +251,24 @@ _Adapter = TypeAdapter[Any] | None
 
 
 @lru_cache(maxsize=512)
-def _takes(
-    fn: Callable[..., Any],
-) -> tuple[list[_Adapter], _Adapter, dict[str, _Adapter], _Adapter]:
-    """Returns adapters for what a function takes after its context: by place, for further places,
-    by name, for further names.
+def _takes(fn: Callable[..., Any]) -> tuple[inspect.Signature, dict[str, _Adapter]]:
+    """Returns a function's signature, and adapters for what it takes by name; None where plain
+    values will do.
     """
+    signature, hints = inspect.signature(fn), _hints(fn)
+    named = {name: hints.get(name) for name in signature.parameters}
+    return signature, {
+        name: TypeAdapter(float) if hint is float else _adapter(hint)
+        for name, hint in named.items()
+    }
+
+
+def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
+    """Returns what a function is annotated with; nothing where that cannot be told."""
     try:
-        hints = get_type_hints(fn)
+        return get_type_hints(fn)
     except (NameError, TypeError, AttributeError):
-        hints = {}
-    by_place: list[_Adapter] = []
-    by_name: dict[str, _Adapter] = {}
-    rest = others = None
-    for name, parameter in list(inspect.signature(fn).parameters.items())[1:]:
-        hint = hints.get(name)
-        adapter = TypeAdapter(float) if hint is float else _adapter(hint)
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            rest = adapter
-        elif parameter.kind is parameter.VAR_KEYWORD:
-            others = adapter
-        else:
-            by_name[name] = adapter
-            if parameter.kind is not parameter.KEYWORD_ONLY:
-                by_place.append(adapter)
-    return by_place, rest, by_name, others
+        return {}
 
 
 def canonical(value: Any, what: str) -> bytes:
@@ -266,7 +277,7 @@ def canonical(value: Any, what: str) -> bytes:
     """
     if type(value) in _PLAIN:
         return as_json(value, what).json
-    data = as_json(_without_sets(value), what).json
+    data = as_json(value, what, records=True).json
     if b"{" in data:
         return json.dumps(
             json.loads(data), sort_keys=True, separators=(",", ":"), ensure_ascii=False
@@ -274,19 +285,8 @@ def canonical(value: Any, what: str) -> bytes:
     return data
 
 
-def _without_sets(value: Any) -> Any:
-    """Turns models and dataclasses that hold sets into dicts, in which sets are given an order;
-    leaves everything else alone.
-    """
-    if is_record(value) and any(
-        isinstance(v, (set, frozenset)) or is_record(v) for v in vars(value).values()
-    ):
-        return {k: _without_sets(v) for k, v in vars(value).items()}
-    if isinstance(value, dict):
-        return {k: _without_sets(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return [_without_sets(v) for v in value]
-    return value
+def _may_hold_sets(value: Any) -> bool:
+    return isinstance(value, (set, frozenset)) or is_record(value)
 
 
 def _holds_nonfinite(value: Any) -> bool:
@@ -321,17 +321,12 @@ def _with_floats(value: Any) -> Any:
 
 
 def _tag(value: Any) -> str:
-    if isinstance(value, BaseModel) or (
-        dataclasses.is_dataclass(value) and not isinstance(value, type)
-    ):
+    """Returns the name of the class of a model, a dataclass, or a list of one kind of these."""
+    if is_typed(value):
         return type(value).__name__
-    if (
-        isinstance(value, list)
-        and value
-        and (isinstance(value[0], BaseModel) or dataclasses.is_dataclass(value[0]))
-    ):
-        return f"list:{type(value[0]).__name__}" if len({type(v) for v in value}) == 1 else ""
-    return ""
+    if not isinstance(value, list) or len({type(one) for one in value}) != 1:
+        return ""
+    return f"list:{type(value[0]).__name__}" if is_typed(value[0]) else ""
 
 
 def returns(fn: Callable[..., Any] | None) -> TypeAdapter[Any] | None:
@@ -345,30 +340,16 @@ def returns(fn: Callable[..., Any] | None) -> TypeAdapter[Any] | None:
 
 
 @lru_cache(maxsize=1024)
-def _returns(fn: Callable[..., Any]) -> TypeAdapter[Any] | None:
-    try:
-        hint = get_type_hints(fn).get("return")
-    except (NameError, TypeError, AttributeError):
-        return None
-    return _adapter(hint)
+def _returns(fn: Callable[..., Any]) -> _Adapter:
+    return _adapter(_hints(fn).get("return"))
 
 
-def _adapter(hint: Any) -> TypeAdapter[Any] | None:
+def _adapter(hint: Any) -> _Adapter:
+    """Returns the adapter for what a hint promises, None where plain values will do."""
     if hint in (None, type(None), Any, dict, list, str, int, float, bool, object) or is_table_type(
         hint
     ):
         return None
-    try:
-        return _base64_adapter(hint)
-    except Exception:  # noqa: BLE001
-        # pydantic raises many kinds for types it has no schema for; then plain values serve
-        return None
-
-
-def _base64_adapter(hint: Any) -> TypeAdapter[Any]:
-    """Returns an adapter that reads bytes the way they are written here; methods and local
-    functions that return the same share one.
-    """
     try:
         hash(hint)
     except TypeError:  # what a hint is annotated with may be anything
@@ -376,16 +357,22 @@ def _base64_adapter(hint: Any) -> TypeAdapter[Any]:
     return _shared_adapter(hint, repr(hint))  # "int | str" equals "str | int" and is read otherwise
 
 
-def _new_adapter(hint: Any, _: str) -> TypeAdapter[Any]:
+def _new_adapter(hint: Any, _: str) -> _Adapter:
+    """Makes an adapter that reads bytes the way they are written here."""
     try:
-        return TypeAdapter(hint, config=_BYTES)
-    except PydanticUserError:
-        if isinstance(hint, type) and issubclass(hint, BaseModel):
-            return TypeAdapter(hint)  # it writes and reads them as its own settings say
-        # a dataclass takes the setting from what is around it
-        return TypeAdapter(hint | None, config=_BYTES)
+        try:
+            return TypeAdapter(hint, config=_BYTES)
+        except PydanticUserError:
+            if isinstance(hint, type) and issubclass(hint, BaseModel):
+                return TypeAdapter(hint)  # it writes and reads them as its own settings say
+            # a dataclass takes the setting from what is around it
+            return TypeAdapter(hint | None, config=_BYTES)
+    except Exception:  # noqa: BLE001
+        # pydantic raises many kinds for types it has no schema for; then plain values serve
+        return None
 
 
+# methods and local functions that return the same share one
 _shared_adapter = lru_cache(maxsize=256)(_new_adapter)
 
 
@@ -398,7 +385,7 @@ def _known(fn: Callable[..., Any], tag: str) -> TypeAdapter[Any] | None:
     ):
         return None
     many: Any = list[cls]  # type: ignore[valid-type]
-    return _base64_adapter(many if tag.startswith("list:") else cls)
+    return _adapter(many if tag.startswith("list:") else cls)
 
 
 def _not_storable(value: Any, what: str) -> ValueNotStorable:
@@ -437,3 +424,148 @@ def _culprit(value: Any, path: str) -> tuple[str, Any]:
         except (ValueError, RecursionError):
             return _culprit(item, where)
     return path, value
+
+
+# -- values of numpy and pandas as Python's own; imports neither library ---------------------------
+
+
+def is_table(value: Any) -> bool:
+    """True for a DataFrame or a Series; asks nothing of pandas where nobody has imported it."""
+    return "pandas" in sys.modules and is_table_type(type(value))
+
+
+def is_table_type(cls: Any) -> bool:
+    """True for the classes of DataFrames and Series and those derived from them."""
+    pandas = sys.modules.get("pandas")
+    kinds = (getattr(pandas, "DataFrame", ()), getattr(pandas, "Series", ()))
+    return isinstance(cls, type) and any(issubclass(cls, kind) for kind in kinds)
+
+
+def plain(value: Any, *, records: bool = False) -> Any:
+    """Returns a value with numbers, times and arrays of numpy and pandas as Python's, and sets in
+    an order.
+
+    A set's own order changes from process to process. An array becomes a list, ``NA`` and ``NaT``
+    become None. Whatever is neither is returned as it is.
+
+    Args:
+        value: The value.
+        records: Whether models and dataclasses that hold sets become dicts, in which sets are given
+            an order too.
+
+    Raises:
+        ValueError: A part can be read only once, or Python has nothing that holds all of it.
+    """
+    if type(value) in _PLAIN:
+        return value
+    if records and is_record(value) and any(map(_may_hold_sets, vars(value).values())):
+        value = vars(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain(v, records=records) for v in value), key=repr)
+    if isinstance(value, dict):
+        return {_key(k): plain(v, records=records) for k, v in value.items()}
+    if isinstance(value, (list, tuple, range)) and not hasattr(value, "_fields"):
+        return [plain(v, records=records) for v in value]
+    if isinstance(value, GeneratorType):
+        raise ValueError("a generator")
+    return _foreign(value)
+
+
+def fallback(value: Any) -> Any:
+    """Does the same for what pydantic meets inside models and dataclasses and has no JSON for."""
+    found = plain(value)
+    if found is value:
+        raise ValueError(kind_of(value))
+    return found
+
+
+def parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yields the parts of a value that holds others, each with how it is reached."""
+    if isinstance(value, dict):
+        yield from ((f"{path}[{k!r}]", v) for k, v in value.items())
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        yield from ((f"{path}[{i}]", v) for i, v in enumerate(value))
+    elif is_record(value):
+        yield from ((f"{path}.{name}", v) for name, v in vars(value).items())
+
+
+def is_typed(value: Any) -> bool:
+    """Tells whether a value is a pydantic model or a dataclass."""
+    return isinstance(value, BaseModel) or (
+        dataclasses.is_dataclass(value) and not isinstance(value, type)
+    )
+
+
+def is_record(value: Any) -> bool:
+    """Tells whether a value is a model or a dataclass whose fields :func:`vars` returns."""
+    return is_typed(value) and hasattr(value, "__dict__")
+
+
+def kind_of(value: Any) -> str:
+    """Returns the full name of a value's class."""
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def _key(key: Any) -> Any:
+    return key if type(key) in _PLAIN else _foreign(key)
+
+
+def _foreign(value: Any) -> Any:
+    """Returns what a value of numpy or pandas says, in Python's terms; what is neither as it is."""
+    if _is(value, "numpy", "ndarray"):
+        return _array(value)
+    if _is(value, "numpy", "generic"):
+        return _scalar(value)
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and (
+        value is getattr(pandas, "NaT", 0) or value is getattr(pandas, "NA", 0)
+    ):
+        return None
+    if _is(value, "pandas", "Timestamp"):
+        return value.isoformat() if value.nanosecond else value.to_pydatetime()
+    if _is(value, "pandas", "Timedelta"):
+        return value.isoformat() if value.nanoseconds else value.to_pytimedelta()
+    return value
+
+
+def _is(value: Any, library: str, name: str) -> bool:
+    """Tells whether a value is of a library's class. One that nobody has imported, or not wholly
+    yet, has made no values.
+    """
+    return isinstance(value, getattr(sys.modules.get(library), name, ()))
+
+
+def _array(array: Any) -> Any:
+    """Returns an array as nested lists; one without dimensions as its value."""
+    if array.dtype.kind in "biufU" and array.dtype.itemsize * (array.dtype.kind != "U") <= 8:
+        return array.tolist()
+    return [plain(part) for part in array] if array.ndim else plain(array[()])
+
+
+def _scalar(value: Any) -> Any:
+    """Returns a number, text, time or length of time of numpy. Raises ValueError where Python has
+    nothing that says the same.
+    """
+    kind = value.dtype.kind
+    if kind in "Mm":
+        return _moment(value, kind)
+    found = float(value) if kind == "f" else value.item()
+    if kind == "V" or (found != value and value == value) or hasattr(found, "dtype"):
+        raise ValueError(kind_of(value))
+    return found
+
+
+def _moment(value: Any, kind: str) -> Any:
+    """Returns a time or a length of time; a time in nanoseconds as text."""
+    if value != value:  # NaT
+        return None
+    found = value.item()
+    # a length of time may be a number without a unit
+    if not isinstance(found, int) or "[" not in str(value.dtype):
+        return found
+    micro = value.astype(f"{kind}8[us]")
+    if micro == value and not isinstance(micro.item(), int):
+        return micro.item()
+    if kind == "M":
+        return str(value)
+    raise ValueError(kind_of(value))

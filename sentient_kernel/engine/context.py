@@ -13,14 +13,28 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 from pydantic_core import from_json, to_json
 
 from sentient_kernel.commands import FinishRun
-from sentient_kernel.engine import codec, identity, messages, questions
+from sentient_kernel.engine import codec, identity, questions
 from sentient_kernel.engine.execution import Crashed, Execution, StepCall, StepPlan
-from sentient_kernel.engine.ports import start_task
+from sentient_kernel.engine.live_run import start_task
 from sentient_kernel.engine.state import answered_by
 from sentient_kernel.engine.workflow import PURE, EffectSpec, Outcome, Retry, Workflow
-from sentient_kernel.errors import JournalError, NondeterminismError, Refused, UsageError
-from sentient_kernel.events import Ask, Fact, ProgressUpdated, ResearchUpdated
-from sentient_kernel.ids import RunId
+from sentient_kernel.errors import (
+    JournalError,
+    NondeterminismError,
+    Refused,
+    StepTimedOut,
+    UsageError,
+)
+from sentient_kernel.events import (
+    Ask,
+    Fact,
+    MessageReceived,
+    MessageSent,
+    ProgressUpdated,
+    ResearchUpdated,
+)
+from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.redaction.known import redactor
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,7 +98,7 @@ class Context:
         It tells at once, also inside a step, and is not part of the replay: a workflow decides by
         :attr:`finishing`.
         """
-        asked = [one.state for one in self._execution.lineage() if one.state.finishing]
+        asked = [one.state for one in self._execution.lineage if one.state.finishing]
         return (asked[0].finisher or "somebody") if asked else ""
 
     @_awaited
@@ -92,14 +106,8 @@ class Context:
         """Returns when somebody asks this run to finish; for a step that waits for something else
         besides.
         """
-        asked = [
-            asyncio.ensure_future(one.told_to_finish.wait()) for one in self._execution.lineage()
-        ]
-        try:
-            await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in asked:
-                one.cancel()
+        while not self.asked_to_finish:
+            await self._execution.root.news.wait()
 
     @property
     def steers(self) -> tuple[str, ...]:
@@ -180,16 +188,9 @@ class Context:
         """
         if schema is None and isinstance(payload, BaseModel):
             schema = type(payload)
-        adapter = (
-            None
-            if schema is None
-            else schema
-            if isinstance(schema, TypeAdapter)
-            else TypeAdapter(schema)
-        )
-        return await questions.approve(
-            self._execution, "", question, payload, adapter, ask, expires
-        )
+        if schema is not None and not isinstance(schema, TypeAdapter):
+            schema = TypeAdapter(schema)
+        return await questions.approve(self._execution, "", question, payload, schema, ask, expires)
 
     def policy(self, ask: Ask) -> str:
         """Returns how questions of a kind are answered in this run: ``"ask"`` (a person),
@@ -255,7 +256,9 @@ class Context:
 
     def tell(self, fact: Fact) -> None:
         """Writes an event of the vocabulary, once, however often the run is resumed."""
-        self._execution.post_once(fact)
+        execution = self._execution
+        if not execution.cursor.emitted(redactor().data(fact.body())):  # as the journal has it
+            execution.post(fact)
 
     def note(self, fact: Fact) -> None:
         """Writes an event from inside a step, on whatever thread it runs; again each time the step
@@ -263,7 +266,16 @@ class Context:
         """
         if isinstance(fact, ProgressUpdated | ResearchUpdated):
             fact = fact.model_copy(update={"inside": fact.inside or "step"})
-        self._execution.post_soon(fact)
+        post, loop = self._execution.post, self._execution.ports.loop
+        try:
+            here = asyncio.get_running_loop() is loop
+        except RuntimeError:  # a thread without a loop
+            here = False
+        if here:
+            post(fact)
+        else:
+            with suppress(RuntimeError):  # the engine was closed meanwhile
+                loop.call_soon_threadsafe(post, fact)
 
     def stream(self, text: str, *, by: str = "") -> None:
         """Shows a piece of text to whoever watches, as it is being written; from any thread, also
@@ -294,7 +306,12 @@ class Context:
         """Sends a value to every workflow of this tree of runs that goes by the name ``to``: its
         run's name or its function's.
         """
-        await messages.send(self._execution, to, message)
+        execution, encoded = self._execution, codec.encode(message, "the message")
+        call = b"\0".join((b"send", execution.run.encode(), to.encode(), encoded.json))
+        key, root = execution.cursor.occurrence(call), execution.root
+        if key not in root.state.sent:
+            sent = from_json(encoded.json)
+            await root.append(MessageSent(to=to, message=sent, sender=execution.run, key=key))
 
     @_awaited
     async def receive(self, *, timeout: float | None = None) -> Any:
@@ -313,7 +330,24 @@ class Context:
             names.add(started.name)
         if execution.parent is None:
             names |= {"", "*"}
-        return await messages.receive(execution, frozenset(names), timeout)
+        root, ports = execution.root, execution.ports
+        state, clock = root.state, ports.clock
+        key = execution.cursor.occurrence(identity.mailbox_identity(execution.run))
+        execution.cursor.receive(key in state.received)
+        deadline = None if timeout is None else clock.monotonic() + timeout
+        while key not in state.received:
+            taken = set(state.received.values())
+            waiting = (one for one, m in state.messages.items() if one not in taken)
+            found = next((one for one in waiting if state.messages[one].to in names), None)
+            left = None if deadline is None else deadline - clock.monotonic()
+            if found is None and (left is None or left > 0):
+                await ports.wait(root.news, left)
+            else:
+                state.received[key] = found or Seq(0)
+                await root.append(MessageReceived(key=key, message=found or Seq(0)))
+        if state.received[key] == 0:
+            raise StepTimedOut(f"No message came within {timeout or 0:g} s.")
+        return state.messages[state.received[key]].message
 
     @_awaited
     async def run(
@@ -332,7 +366,11 @@ class Context:
             )
         workflow.bind(args, kwargs)
         execution, name = self._execution, f"run {identity.name_of(workflow.fn)}"
-        prefix = identity.step_prefix("", name, identity.code_of(workflow.fn, workflow.version))
+        place, code = (
+            identity.place_of(workflow.fn),
+            identity.code_of(workflow.fn, workflow.version),
+        )
+        prefix = identity.step_prefix(name, place, code)
         key = execution.cursor.occurrence(identity.identity(prefix, name, args, kwargs))
 
         async def child(*args: Any, **kwargs: Any) -> Any:

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 from pydantic_core import to_json
 
 from sentient_kernel import redaction
@@ -22,15 +22,13 @@ from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.commands import CancelRun, Command, DecideApproval, SendMessage
 from sentient_kernel.engine import codec
 from sentient_kernel.engine.context import Context
-from sentient_kernel.engine.execution import Crashed, Execution, story_of
+from sentient_kernel.engine.execution import Crashed, Execution
 from sentient_kernel.engine.identity import child_id
-from sentient_kernel.engine.live_run import LiveRun
-from sentient_kernel.engine.opening import NotOpened, look
-from sentient_kernel.engine.ports import Ports, no_fault, start_task
+from sentient_kernel.engine.live_run import LiveRun, Ports, no_fault, start_task
+from sentient_kernel.engine.opening import NotOpened, look, root_of, tree_of
+from sentient_kernel.engine.questions import misfit
 from sentient_kernel.engine.state import CRASH_LOOP, Refusal, RunState, apply, decide, fold
-from sentient_kernel.engine.threads import LoopThread
-from sentient_kernel.engine.tree import root_of, tree_of
-from sentient_kernel.engine.watchdog import Watchdog
+from sentient_kernel.engine.threads import LoopThread, Watchdog
 from sentient_kernel.engine.workflow import Workflow, find
 from sentient_kernel.errors import (
     AnswerRefused,
@@ -39,7 +37,6 @@ from sentient_kernel.errors import (
     JournalError,
     JournalLocked,
     JournalUnusable,
-    LeaseLost,
     NotFound,
     Refused,
     RunCancelled,
@@ -58,7 +55,6 @@ from sentient_kernel.events import (
     RunPaused,
     RunResumed,
     RunStarted,
-    Written,
 )
 from sentient_kernel.failures import without_secrets
 from sentient_kernel.ids import RunId, Seq, StepKey, answer_key, new_run_id
@@ -152,7 +148,6 @@ class Engine:
             fault_hook=fault_hook or no_fault,
             send_text=on_text or (lambda run, by, text: None),
             names=self.names,
-            call_on_loop=self._call_on_loop,
             decide=self.decide,
             run_child=self._run_child,
             keep_error=self._keep_error,
@@ -215,10 +210,24 @@ class Engine:
 
     def watch(self, run: RunId) -> Future[str]:
         """Returns a future that is done with the run's end: completed, failed, cancelled, or
-        crashed when it stopped without one.
+        crashed when it stopped without one. The loop may be busy meanwhile.
         """
         self.check_usable()
-        return self._thread.call(self.end_of(run))
+        watched = self._watched.setdefault(run, Future())
+        execution = self.live.get(run)
+        if execution is not None and not execution.over:
+            return watched
+        if (end := self._ended.get(run)) is None:
+            alive = self.alive(run)  # before the record is read: an end between the two is in it
+            rows = self.journal.read(run=run, kinds=[RunStarted.KIND, RunResumed.KIND, *ENDS])
+            if not rows:
+                self._watched.pop(run, None)
+                raise _not_found(run)
+            end = ENDS.get(rows[-1].kind)
+            if end is None and (alive or self._load(run).at_rest):
+                return watched
+        self._settle(run, end or "crashed")
+        return watched
 
     def alive(self, run: RunId) -> bool:
         """True while some kernel executes the run."""
@@ -239,7 +248,7 @@ class Engine:
         defined here.
         """
         try:
-            return (self._flows.get(workflow) or find(workflow)).names(inputs)
+            return find(workflow, self._flows).names(inputs)
         except Exception:  # noqa: BLE001
             # a workflow that is not defined here, or says nothing of inputs that a stranger made up
             return inputs_named(inputs)
@@ -264,28 +273,21 @@ class Engine:
         rows = self.journal.read(run=run, kinds=[RunStarted.KIND, RunCompleted.KIND])
         if len(rows) < 2:
             raise Refused(f"Run {run!r} has no result.", hint="It is not completed.")
-        name = rows[0].event.workflow
+        fn = None
         with suppress(UnknownWorkflow):
-            return codec.stored_result(
-                rows[-1].body, self.journal.blobs, (self._flows.get(name) or find(name)).fn
-            )
-        return codec.stored_result(rows[-1].body, self.journal.blobs, None)
+            fn = find(rows[0].event.workflow, self._flows).fn
+        return codec.stored_result(rows[-1].body, self.journal.blobs, fn)
 
     def _keep_error(self, run: RunId, error: BaseException) -> None:
         """Keeps the exception that ends a run in this process, with its traceback."""
-        self._errors.pop(run, None)
         self._errors[run] = without_secrets(error)
-        while len(self._errors) > MOST_ERRORS:
-            self._errors.pop(next(iter(self._errors)))
-
-    def story(self, run: RunId, key: StepKey) -> tuple[dict[str, Any], ...]:
-        """Returns the events of one step, oldest first."""
-        return story_of(self.journal, run, key)
+        if len(self._errors) > MOST_ERRORS:
+            del self._errors[next(iter(self._errors))]
 
     def start_soon(self, call: Callable[[], Any]) -> Future[Any]:
         """Runs a coroutine function on the engine's loop."""
         self.check_usable()
-        return self._thread.start(call())
+        return asyncio.run_coroutine_threadsafe(call(), self._thread.loop)
 
     def close(self, on_close: Callable[[], Awaitable[None]] | None = None) -> None:
         """Leaves runs under way resumable, writes what waits, and stops the loop. Safe to call
@@ -320,14 +322,9 @@ class Engine:
         roots = [e for e in self.live.values() if e.parent is None]
         for execution in roots:
             execution.closing = True
-            if (
-                not execution.fenced
-                and not execution.state.open_approvals
-                and not execution.state.paused
-            ):
-                execution.post(
-                    RunPaused(by="workbench", reason="the workbench was closed", cut=True)
-                )
+            if not (execution.fenced or execution.state.open_approvals or execution.state.paused):
+                why = "the workbench was closed"
+                execution.post(RunPaused(by="workbench", reason=why, cut=True))
             if execution.task is not None:
                 execution.task.cancel()
         if roots:
@@ -354,11 +351,10 @@ class Engine:
         flow.bind(args, kwargs or {})
         redaction.redactor(thorough=True)
         codec.refuse_secrets(to_json(name), "the name of the run")
-        inputs = codec.inputs_of(args, kwargs or {})
         started = RunStarted(
             workflow=flow.name,
             code=flow.code,
-            inputs=inputs,
+            inputs=codec.inputs_of(args, kwargs or {}),
             name=name,
             session=session,
             user=user or self._ports.by,
@@ -373,14 +369,8 @@ class Engine:
             known = self._named(duplicate.seq, started)
             await self._attach(known, flow, approve)
             return known
-        state = RunState(
-            run,
-            started=started,
-            policy=approve or {},
-            code=started.code,
-            started_at=self.clock.now_us(),
-        )
-        self._execute(flow, Execution(self._ports, flow, state, lease))
+        state = RunState(run, started=started, policy=approve or {}, code=started.code)
+        self._execute(Execution(ports=self._ports, flow=flow, state=state, lease=lease))
         return run
 
     def _named(self, seq: int, started: RunStarted) -> RunId:
@@ -389,12 +379,8 @@ class Engine:
         """
         found = self.journal.read(after=Seq(seq - 1), limit=1)
         if found and found[0].kind == RunStarted.KIND:
-            event = found[0].event
-            if (event.name, event.workflow, event.inputs) == (
-                started.name,
-                started.workflow,
-                started.inputs,
-            ):
+            known = found[0].event
+            if known.key == started.key and known.inputs == started.inputs:
                 return found[0].run
         raise JournalDamaged(
             f"The run named {started.name!r} holds other inputs than its name stands for.",
@@ -446,7 +432,7 @@ class Engine:
         state = self._load(run)
         assert state.started is not None  # noqa: S101 - _load raises NotFound otherwise
         redaction.redactor(thorough=True)
-        flow = flow or self._flows.get(state.started.workflow) or find(state.started.workflow)
+        flow = flow or find(state.started.workflow, self._flows)
         if state.ended == "completed" and (not flow.notebook or flow.code == state.code):
             raise Refused(f"Run {run!r} is completed; there is nothing to resume.")
         lease = await self._acquire(run)
@@ -460,9 +446,7 @@ class Engine:
         if not state.ended and state.recoveries >= CRASH_LOOP:
             await self._declare_failed(state, lease)
             return
-        end = Written(_kind_of_end(state.ended), state.last) if state.ended else None
-        event = RunResumed(code=flow.code, by=self._ports.by, retry_failed=state.ended == "failed")
-        await self.journal.append(run, [event], lease=lease)
+        await self.journal.append(run, [self._resumed(flow, state)], lease=lease)
         self._catch_up(state)
         self._errors.pop(run, None)
         foreign = state.foreign or any(
@@ -472,22 +456,21 @@ class Engine:
         )
         given = {ask: how for ask, how in (approve or {}).items() if ask == "open"}
         self._execute(
-            flow, Execution(self._ports, flow, state, lease, foreign=foreign, given=given, end=end)
+            Execution(
+                ports=self._ports,
+                flow=flow,
+                state=state,
+                lease=lease,
+                given=given,
+                foreign=foreign,
+            )
         )
 
+    def _resumed(self, flow: Workflow[..., Any], state: RunState) -> RunResumed:
+        return RunResumed(code=flow.code, by=self._ports.by, retry_failed=state.ended == "failed")
+
     async def _declare_failed(self, state: RunState, lease: Lease) -> None:
-        names = (
-            ", ".join(
-                sorted(
-                    {
-                        s.name
-                        for s in state.steps.values()
-                        if s.completed is None and s.failed is None
-                    }
-                )
-            )
-            or "its first lines"
-        )
+        names = ", ".join(sorted({step.name for step in state.under_way})) or "its first lines"
         error = ErrorInfo(
             type="CrashLoop",
             message=(
@@ -506,34 +489,34 @@ class Engine:
     def _load(self, run: RunId) -> RunState:
         state = fold(run, self.journal.read(run=run))
         if state.started is None:
-            raise NotFound(
-                f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home."
-            )
+            raise _not_found(run)
         return state
 
-    def _execute(self, flow: Workflow[..., Any], execution: Execution) -> None:
-        self.live[execution.run] = execution
-        execution.task = start_task(self._to_the_end(execution), f"run {execution.run}")
+    def _execute(self, execution: Execution) -> None:
+        run = self.live[execution.run] = execution
+        run.task = asyncio.create_task(self._to_the_end(run), name=f"run {run.run}")
 
     async def _to_the_end(self, execution: Execution) -> None:
-        run = execution.run
         try:
             await execution.execute(Context(execution))
         except asyncio.CancelledError:
             pass
-        except (Crashed, LeaseLost, JournalError) as error:
-            self._keep_error(run, error)
         except NotOpened as closed:
-            self._keep_error(run, closed.rejected)
-        except Exception as error:  # noqa: BLE001
+            self._keep_error(execution.run, closed.rejected)
+        except (Exception, Crashed) as error:  # noqa: BLE001
             # the border of step execution; the journal has it, this keeps the traceback
-            self._keep_error(run, error)
+            self._keep_error(execution.run, error)
         finally:
-            self.live.pop(run, None)
-            if not execution.fenced:
-                if not execution.over:  # the end of a run gives its lease back itself
-                    self._release(execution.lease)
-                self._settle(run, "crashed")
+            self._let_go(execution)
+            # the end of a run gives its lease back itself
+            if not execution.fenced and not execution.over:
+                self._release(execution.lease)
+
+    def _let_go(self, execution: Execution) -> None:
+        """Executes a run no more; who watches one without an end is told that it crashed."""
+        self.live.pop(execution.run, None)
+        if not execution.root.fenced:
+            self._settle(execution.run, "crashed")
 
     async def _acquire(self, run: RunId) -> Lease | None:
         """Takes the lease of a run; while others write for long, the loop has others to serve."""
@@ -572,33 +555,23 @@ class Engine:
             raise JournalDamaged(
                 what, hint="Resume the run; where this stays, the list of runs was altered."
             )
-        if state.ended == "completed":
-            return codec.stored_result(state.last, self.journal.blobs, flow.fn)
+        if state.ended == "completed" and state.last is not None:
+            return codec.stored_result(state.last.json, self.journal.blobs, flow.fn)
         if state.started is None:
-            inputs = codec.inputs_of(args, kwargs)
             root = parent.root.state.started
-            state.started = RunStarted(
+            event: RunStarted | RunResumed = RunStarted(
                 workflow=flow.name,
                 code=flow.code,
-                inputs=inputs,
+                inputs=codec.inputs_of(args, kwargs),
                 parent=parent.run,
                 session=root.session if root else "",
                 user=root.user if root else "",
             )
-            state.code = flow.code
-            await self.journal.append(run, [state.started], lease=lease)
         else:
-            await self.journal.append(
-                run,
-                [
-                    RunResumed(
-                        code=flow.code, by=self._ports.by, retry_failed=state.ended == "failed"
-                    )
-                ],
-                lease=lease,
-            )
-            state = fold(run, self.journal.read(run=run))
-        execution = Execution(self._ports, flow, state, lease, parent)
+            event = self._resumed(flow, state)
+        await self.journal.append(run, [event], lease=lease)
+        self._catch_up(state)
+        execution = Execution(ports=self._ports, flow=flow, state=state, lease=lease, parent=parent)
         self.live[run] = execution
         execution.task = start_task(execution.execute(Context(execution)), f"run {run}")
         try:
@@ -612,9 +585,7 @@ class Engine:
             await asyncio.wait([execution.task], timeout=5)
             raise
         finally:
-            self.live.pop(run, None)
-            if not parent.root.fenced:
-                self._settle(run, "crashed")
+            self._let_go(execution)
 
     def _settle(self, run: RunId, end: str) -> None:
         """Tells those who watch a run how it ended, unless they know already."""
@@ -631,25 +602,17 @@ class Engine:
             codec.refuse_secrets(to_json(command.payload), "the answer")
         execution = self.live.get(command.run)
         state = execution.state if execution else self._load(command.run)
-        if (
-            isinstance(command, DecideApproval)
-            and execution is not None
-            and command.edited
-            and command.decision == "approve"
-        ):
-            self._check_form(execution, command)
+        unique = None
+        if isinstance(command, DecideApproval):
+            unique = answer_key(command.run, command.approval)
+            if execution is not None and command.edited and command.decision == "approve":
+                self._check_form(execution, command)
         outcome = decide(state, command)
         if isinstance(outcome, Refusal):
-            raise (AnswerRefused if outcome.about_answer else Refused)(
-                outcome.reason, hint=outcome.hint
-            )
+            refused = AnswerRefused if outcome.about_answer else Refused
+            raise refused(outcome.reason, hint=outcome.hint)
         if not outcome:
             return
-        unique = (
-            answer_key(command.run, command.approval)
-            if isinstance(command, DecideApproval)
-            else None
-        )
         try:
             await self.journal.append(command.run, outcome, unique=unique)
         except DuplicateKey:
@@ -664,11 +627,9 @@ class Engine:
         """Returns the message as one to the root of the tree of runs, where all mailboxes are."""
         self._load(command.run)
         root = root_of(self.journal, command.run)
-        return (
-            command
-            if root == command.run
-            else command.model_copy(update={"run": root, "to": command.to or command.run})
-        )
+        if root == command.run:
+            return command
+        return command.model_copy(update={"run": root, "to": command.to or command.run})
 
     async def _cancel_at_rest(self, run: RunId) -> None:
         """Ends a run that nobody executes; a kernel that does has heard of it by now."""
@@ -677,34 +638,29 @@ class Engine:
             return
         try:
             state = self._load(run)
-            if not state.ended:
-                for approval in state.open_approvals:
-                    withdrawn = ApprovalWithdrawn(
-                        approval=approval.request.approval, reason="the run was cancelled"
+            if state.ended:
+                return
+            for approval in state.open_approvals:
+                asked, why = approval.request.approval, "the run was cancelled"
+                withdrawn = ApprovalWithdrawn(approval=asked, reason=why)
+                with suppress(DuplicateKey):
+                    await self.journal.append(
+                        run, [withdrawn], lease=lease, unique=answer_key(run, asked)
                     )
-                    with suppress(DuplicateKey):
-                        unique = answer_key(run, withdrawn.approval)
-                        await self.journal.append(run, [withdrawn], lease=lease, unique=unique)
-                await self.journal.append(
-                    run, [RunEndedCancelled(reason=state.cancel_reason)], lease=lease
-                )
+            end = RunEndedCancelled(reason=state.cancel_reason)
+            await self.journal.append(run, [end], lease=lease)
         finally:
             self._release(lease)
 
     def _check_form(self, execution: Execution, command: DecideApproval) -> None:
-        from pydantic import ValidationError
-
         form = execution.forms.get(command.approval)
-        if form is None:
-            return
         try:
-            form.validate_json(to_json(command.payload))
+            if form is not None:
+                form.validate_json(to_json(command.payload))
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the payload"
-            hint = "Nothing was recorded; correct it and answer again."
             raise AnswerRefused(
-                f"The edited payload does not fit: {where}: {first['msg']}.", hint=hint
+                f"The edited payload does not fit: {misfit(error)}.",
+                hint="Nothing was recorded; correct it and answer again.",
             ) from None
 
     # -- what the journal tells --------------------------------------------------------------------
@@ -728,29 +684,13 @@ class Engine:
 
     async def end_of(self, run: RunId) -> Future[str]:
         """As :meth:`watch`, on the loop."""
-        execution = self.live.get(run)
-        if execution is not None and not execution.over:
-            return self._watched.setdefault(run, Future())
-        done: Future[str] = Future()
-        if (end := self._ended.get(run)) is not None:
-            done.set_result(end)
-            return done
-        alive = self.alive(run)  # before the record is read: an end that comes in between is in it
-        rows = self.journal.read(run=run, kinds=[RunStarted.KIND, RunResumed.KIND, *ENDS])
-        if not rows:
-            raise NotFound(
-                f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home."
-            )
-        if rows[-1].kind not in ENDS and (alive or self._load(run).at_rest):
-            return self._watched.setdefault(run, Future())
-        done.set_result(ENDS.get(rows[-1].kind, "crashed"))
-        return done
+        return self.watch(run)
 
     def _notice_deaths(self) -> None:
         """Tells those who watch a run of another kernel that it has died."""
-        for run in [run for run in self._watched if not self.alive(run)]:
-            state = self._load(run)
-            if not state.ended and not state.at_rest:
+        for run in list(self._watched):
+            state = None if self.alive(run) else self._load(run)
+            if state is not None and not state.ended and not state.at_rest:
                 self._settle(run, "crashed")
 
     async def _keep(self) -> None:
@@ -779,14 +719,6 @@ class Engine:
             except JournalError as error:
                 # a full disk, a file that is locked for too long: looked at again in a moment
                 log.warning("The journal could not be read: %s", error)
-
-    def _call_on_loop(self, call: Callable[[], None]) -> None:
-        """Calls something on the loop and waits for it; from another thread."""
-
-        async def there() -> None:
-            call()
-
-        self._thread.call(there())
 
     def _fence(self, lease: Lease) -> None:
         execution = self.live.get(lease.run)
@@ -818,8 +750,8 @@ class Engine:
             )
 
 
-def _kind_of_end(status: str) -> str:
-    return next(kind for kind, end in ENDS.items() if end == status)
+def _not_found(run: RunId) -> NotFound:
+    return NotFound(f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home.")
 
 
 def _close_at_exit(engine: Engine) -> None:

@@ -7,25 +7,22 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from types import CodeType
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from sentient_kernel.engine import codec
-from sentient_kernel.engine import identity as _identity
-from sentient_kernel.engine.awaits import PendingCalls
+from sentient_kernel.engine import codec, identity
 from sentient_kernel.engine.live_run import LiveRun
 from sentient_kernel.engine.opening import NotOpened, open_foreign
-from sentient_kernel.engine.ports import LeaseProof, Ports
-from sentient_kernel.engine.questions import ask_whether_it_happened, withdraw
-from sentient_kernel.engine.state import RunState, StepState
-from sentient_kernel.engine.threads import in_thread, is_async
-from sentient_kernel.engine.watchdog import Body
-from sentient_kernel.engine.workflow import EffectSpec, Retry, Workflow
+from sentient_kernel.engine.questions import ask_whether_it_happened, end_question
+from sentient_kernel.engine.state import StepState
+from sentient_kernel.engine.threads import Body, in_thread, is_async
+from sentient_kernel.engine.workflow import EffectSpec, PendingCalls, Retry, Workflow
 from sentient_kernel.errors import (
     JournalError,
     LeaseLost,
@@ -36,6 +33,7 @@ from sentient_kernel.errors import (
 )
 from sentient_kernel.events import (
     STEPS,
+    ApprovalWithdrawn,
     EffectIntended,
     ErrorRecorded,
     RunCompleted,
@@ -52,8 +50,7 @@ from sentient_kernel.events import (
     keyed,
 )
 from sentient_kernel.failures import describe
-from sentient_kernel.ids import RunId, StepKey
-from sentient_kernel.journal.base import Journal, Lease
+from sentient_kernel.ids import StepKey
 
 FATAL = (SystemExit, KeyboardInterrupt, MemoryError)
 """What a step may raise that says nothing about the workflow: the run is left as if its kernel had
@@ -92,6 +89,29 @@ class StepPlan:
     settled: bool = False
 
 
+def plan_of(fn: Callable[..., Any], version: str | None) -> StepPlan:
+    """Works out what there is to know of a step's function. Raises UsageError for what is none."""
+    name = identity.name_of(fn)
+    if isinstance(fn, Workflow):
+        raise UsageError(
+            f"{name!r} is a workflow, not a step.", hint="Run it as a child: ctx.run(...)."
+        )
+    if not callable(fn):
+        if asyncio.iscoroutine(fn):
+            fn.close()
+        hint = "Give the function and its arguments: ctx.step(fn, *args)."
+        raise UsageError(f"{name!r} was called already.", hint=hint)
+    place = identity.place_of(fn)
+    return StepPlan(
+        name,
+        identity.step_prefix(name, place, identity.code_of(fn, version)),
+        identity.step_prefix(name, place),
+        b'"name":' + to_json(name),
+        getattr(identity.unwrapped(fn, decorators=False), "__code__", None),
+        is_async(fn),
+    )
+
+
 @dataclass(slots=True)
 class StepCall:
     """One call of a step, with its identity.
@@ -125,39 +145,24 @@ class Crashed(BaseException):
         self.fact: ErrorRecorded | None = ErrorRecorded(error=describe(error), origin=where)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Execution(LiveRun):
     """A run with its workflow. Lives on the engine's loop alone.
 
-    Args:
-        ports: What its engine lends it.
+    Attributes:
         flow: Its workflow.
-        state: What its events amount to.
-        lease: That of the root of its tree of runs.
-        parent: The run that it is a child of.
         foreign: Whether it holds what was written elsewhere; a person is asked before anything of
             it is executed.
-        given: How questions of some kinds are answered, beside what its beginning says.
-        end: How it had ended before it was taken up, where it had.
+        calls: Its calls that have to be awaited.
+        plans: Returns what is known of a step's function, the same for as long as the run lasts.
     """
 
-    def __init__(
-        self,
-        ports: Ports,
-        flow: Workflow[..., Any],
-        state: RunState,
-        lease: Lease,
-        parent: LiveRun | None = None,
-        *,
-        foreign: bool = False,
-        given: Mapping[str, str] | None = None,
-        end: Writable | None = None,
-    ) -> None:
-        super().__init__(ports, state, lease, parent, given)
-        self.flow = flow
-        self.calls = PendingCalls()
-        self._foreign = foreign
-        self._end = end
-        self._plans: dict[tuple[Any, str | None], StepPlan] = {}
+    flow: Workflow[..., Any]
+    foreign: bool = False
+    calls: PendingCalls = field(default_factory=PendingCalls)
+    plans: Callable[..., StepPlan] = field(
+        default_factory=partial(lru_cache(maxsize=MOST_PLANS), plan_of)
+    )
 
     # -- the whole run -----------------------------------------------------------------------------
 
@@ -168,24 +173,24 @@ class Execution(LiveRun):
         Args:
             context: Its first argument.
         """
-        bodies, started = self.ports.watchdog.bodies, self.state.started
+        fn, bodies, started = self.flow.fn, self.ports.watchdog.bodies, self.state.started
         assert started is not None  # noqa: S101 - a run that is executed has begun
         try:
-            if self._foreign:
+            if self.foreign:
                 await open_foreign(self)
             # The workflow's own types make its arguments, so not before the run may go on.
-            args, kwargs = codec.arguments(self.flow.fn, started.inputs)
-            body = self.flow.fn(context, *args, **kwargs)
-            bodies[id(self)] = Body(self.run, _identity.name_of(self.flow.fn), None, body)
+            args, kwargs = codec.arguments(fn, started.inputs)
+            body = fn(context, *args, **kwargs)
+            bodies[id(self)] = Body(self.run, identity.name_of(fn), None, body)
             value = await body
             if (forgotten := self.calls.forgotten()) is not None:
                 raise forgotten
-            encoded = codec.encode(value, f"the result of workflow {self.flow.name!r}")
-            await withdraw(self, "the run was completed")
-            await self.append(
-                codec.result_fact(RunCompleted.KIND, None, encoded, self.ports.journal.blobs)
+            what = f"the result of workflow {self.flow.name!r}"
+            fact, result = codec.result(
+                RunCompleted.KIND, None, value, what, fn, self.ports.journal.blobs
             )
-            return codec.normalised(value, encoded, self.flow.fn)
+            await self._end(fact, "the run was completed")
+            return result
         except asyncio.CancelledError as error:
             if not _is_cancelled():
                 await self._failed(error)
@@ -194,27 +199,22 @@ class Execution(LiveRun):
                 ) from error
             cancelled = self.state if self.state.cancelling else self.root.state
             if cancelled.cancelling and not self.root.fenced and not self.root.closing:
-                await withdraw(self, "the run was cancelled")
-                await self.append(RunEndedCancelled(reason=cancelled.cancel_reason))
+                end = RunEndedCancelled(reason=cancelled.cancel_reason)
+                await self._end(end, "the run was cancelled")
             raise
-        except LeaseLost:
-            self.root.fenced = True
+        except JournalError as error:
+            self.root.fenced = self.root.fenced or isinstance(error, LeaseLost)
             raise
-        except JournalError:
-            raise
-        except (*FATAL, Crashed) as error:
-            crash = (
-                error
-                if isinstance(error, Crashed)
-                else Crashed(f"workflow {self.flow.name}", error)
-            )
+        except FATAL as error:
+            crash = Crashed(f"workflow {self.flow.name}", error)
             await self._crashed(crash)
-            if crash is error:
-                raise
             raise crash from error
+        except Crashed as crash:
+            await self._crashed(crash)
+            raise
         except NotOpened as closed:
             reason = closed.rejected.message
-            await self.append(self._end or RunPaused(by=closed.by, reason=reason, cut=True))
+            await self.append(self.state.last or RunPaused(by=closed.by, reason=reason, cut=True))
             raise
         except Exception as error:
             forgotten = self.calls.behind(error)
@@ -227,8 +227,16 @@ class Execution(LiveRun):
             for timer in self.timers:
                 timer.cancel()
 
+    async def _end(self, fact: Writable, why: str) -> None:
+        """Writes its end; its questions end with it."""
+        for approval in list(self.state.approvals.values()):
+            if approval.open:
+                asked = approval.request.approval
+                await end_question(self, ApprovalWithdrawn(approval=asked, reason=why))
+        await self.append(fact)
+
     async def _crashed(self, crash: Crashed) -> None:
-        """Writes what the run died of, while it still has its lease."""
+        """Writes what the run died of, once, while it still has its lease."""
         fact, crash.fact = crash.fact, None
         if fact is not None:
             with suppress(JournalError):
@@ -237,22 +245,16 @@ class Execution(LiveRun):
     async def _failed(self, error: BaseException) -> None:
         # before the record: who waits for that asks for this
         self.ports.keep_error(self.run, error)
-        await withdraw(self, "the run has failed")
-        await self.append(RunEndedFailed(error=describe(error)))
+        await self._end(RunEndedFailed(error=describe(error)), "the run has failed")
 
     # -- steps -------------------------------------------------------------------------------------
 
     def plan(self, fn: Callable[..., Any], version: str | None) -> StepPlan:
         """Returns what is known of a step's function."""
         try:
-            found = self._plans.get((fn, version))
+            return self.plans(fn, version)
         except TypeError:  # a callable without a hash
-            return _made_plan(fn, version)
-        if found is None:
-            if len(self._plans) > MOST_PLANS:  # a lambda in a loop is a new function each time
-                self._plans.clear()
-            found = self._plans[fn, version] = _made_plan(fn, version)
-        return found
+            return plan_of(fn, version)
 
     async def step(self, call: StepCall) -> Any:
         """Returns the recorded result of a step, or runs it and records the result."""
@@ -266,14 +268,22 @@ class Execution(LiveRun):
             verdict = self.cursor.step_again(call.name)
         recorded = verdict.step
         if verdict.what == "contradiction":
-            raise self._contradiction(call, verdict.key)
+            raise NondeterminismError(
+                f"Workflow {self.flow.name!r} calls step {call.name!r} with other arguments than"
+                " its record holds, though its code is unchanged.",
+                hint=(
+                    "Take chance, time and the outside world into steps of their own, so that a"
+                    " resumed run sees them as they were."
+                ),
+                story=self._story(verdict.key),
+            )
         if verdict.what == "recorded" and recorded is not None:
             if recorded.completed is not None:
                 return codec.stored_result(
                     recorded.completed, self.ports.journal.blobs, call.returns or call.fn
                 )
             raise self._failure(call, recorded.failed or b"")
-        if self.gate is not None or self.parent is not None:
+        if self.state.paused or self.parent is not None:
             await self.pass_gates()
         self.cursor.under_way += 1
         try:
@@ -296,7 +306,6 @@ class Execution(LiveRun):
                 # On disk before the body runs: if that takes the process down, the record names it.
                 await self.append(began)
         fault = self.ports.fault_hook
-        proof: LeaseProof | None = None
         while True:
             if intents and once:
                 answer = await ask_whether_it_happened(self, call.name, call.key, intents)
@@ -306,14 +315,14 @@ class Execution(LiveRun):
             if once:
                 before = self.ports.loop.time()
                 await self.append(EffectIntended(key=call.key), full=True)
+                self.root.proven = max(self.root.proven, before)
                 intents += 1
-                proof = LeaseProof(self.ports, self.lease, before)
                 fault("intended", call.name)
             try:
                 if call.timeout is None:
-                    value = await self._body(call, proof)
+                    value = await self._body(call)
                 else:
-                    value = await self._body_in_time(call, proof, call.timeout)
+                    value = await self._body_in_time(call, call.timeout)
                 fault("before_result", call.name)
                 return await self._completed(call, value)
             except JournalError:
@@ -327,14 +336,21 @@ class Execution(LiveRun):
                 await self._after_failure(call, attempt, error)
 
     async def _completed(self, call: StepCall, value: Any) -> Any:
-        encoded = codec.encode(value, f"the result of step {call.name!r}")
-        once = call.effect.kind == "once"
-        blobs = self.ports.journal.blobs
-        fact = codec.result_fact(StepCompleted.KIND, call.key, encoded, blobs, full=once)
-        await self.append(fact, full=once)
+        what, returned_by = f"the result of step {call.name!r}", call.returns or call.fn
+        full = call.effect.kind == "once"
+        fact, result = codec.result(
+            StepCompleted.KIND,
+            call.key,
+            value,
+            what,
+            returned_by,
+            self.ports.journal.blobs,
+            full=full,
+        )
+        await self.append(fact, full=full)
         call.plan.settled = True
         self.ports.fault_hook("after_result", call.name)
-        return codec.normalised(value, encoded, call.returns or call.fn)
+        return result
 
     async def _after_failure(self, call: StepCall, attempt: int, error: BaseException) -> None:
         """Waits for the next attempt (exponential backoff with jitter), or records that there is
@@ -357,13 +373,11 @@ class Execution(LiveRun):
         await self.append(event)
         raise self._failure(call, event.body()) from error
 
-    async def _body_in_time(self, call: StepCall, proof: LeaseProof | None, seconds: float) -> Any:
+    async def _body_in_time(self, call: StepCall, seconds: float) -> Any:
         limit, loop = asyncio.timeout(None), self.ports.loop
         try:
             async with limit:  # what waits for a thread does not run yet
-                return await self._body(
-                    call, proof, lambda: limit.reschedule(loop.time() + seconds)
-                )
+                return await self._body(call, lambda: limit.reschedule(loop.time() + seconds))
         except TimeoutError as error:
             if not limit.expired():
                 raise
@@ -371,37 +385,38 @@ class Execution(LiveRun):
                 f"Step {call.name!r} ran past its timeout of {seconds:g} s."
             ) from error
 
-    async def _body(
-        self, call: StepCall, proof: LeaseProof | None, begins: Callable[[], None] | None = None
-    ) -> Any:
+    async def _body(self, call: StepCall, begins: Callable[[], None] | None = None) -> Any:
         """Runs a step's function where it belongs.
+
+        The lease is proved in the instant before an effect that must not happen twice.
 
         Args:
             call: The call.
-            proof: Renewed in the instant before an effect that must not happen twice.
             begins: Called when it begins.
         """
-        watchdog, fn, plan, kwargs = self.ports.watchdog, call.fn, call.plan, call.kwargs
+        ports, fn, plan, kwargs = self.ports, call.fn, call.plan, call.kwargs
+        once = call.effect.kind == "once"
         if call.effect.key and "idempotency_key" in _parameters(fn):
             kwargs = {**kwargs, "idempotency_key": call.effect.key}
-        if plan.is_async and plan.code not in watchdog.blockers:
+        if plan.is_async and plan.code not in ports.watchdog.blockers:
             if begins is not None:
                 begins()
-            if proof is not None:
-                proof.renew()
+            if once:
+                await self.prove_lease()
             body = fn(*call.args, **kwargs)
-            watchdog.bodies[id(call)] = Body(self.run, call.name, call.key, body)
+            ports.watchdog.bodies[id(call)] = Body(self.run, call.name, call.key, body)
             try:
                 return await body
             finally:
-                del watchdog.bodies[id(call)]
+                del ports.watchdog.bodies[id(call)]
 
         def act() -> Any:
+            while once and self.lease_is_old:
+                asyncio.run_coroutine_threadsafe(self.prove_lease(), ports.loop).result()
             made = fn(*call.args, **kwargs)
             return asyncio.run(made) if plan.is_async else made
 
-        first = act if proof is None else proof.before(act)
-        value = await in_thread(first, self.ports.slots, call.name, begins)
+        value = await in_thread(act, ports.slots, call.name, begins)
         return await value if asyncio.iscoroutine(value) else value
 
     # -- the story when something is wrong ---------------------------------------------------------
@@ -423,48 +438,11 @@ class Execution(LiveRun):
         )
 
     def _story(self, key: StepKey) -> tuple[dict[str, Any], ...]:
-        try:
-            return story_of(self.ports.journal, self.run, key)
-        except JournalError:
-            return ()  # the journal was closed meanwhile
-
-    def _contradiction(self, call: StepCall, key: StepKey) -> NondeterminismError:
-        return NondeterminismError(
-            f"Workflow {self.flow.name!r} calls step {call.name!r} with other arguments than its"
-            " record holds, though its code is unchanged.",
-            hint=(
-                "Take chance, time and the outside world into steps of their own, so that a resumed"
-                " run sees them as they were."
-            ),
-            story=story_of(self.ports.journal, self.run, key),
-        )
-
-
-def story_of(journal: Journal, run: RunId, key: StepKey) -> tuple[dict[str, Any], ...]:
-    """Returns the events of one step, oldest first."""
-    rows = journal.read(run=run, kinds=list(STEPS))
-    return tuple(json.loads(row.to_json()) for row in rows if key_of(row) == key)
-
-
-def _made_plan(fn: Callable[..., Any], version: str | None) -> StepPlan:
-    name = _identity.name_of(fn)
-    if isinstance(fn, Workflow):
-        raise UsageError(
-            f"{name!r} is a workflow, not a step.", hint="Run it as a child: ctx.run(...)."
-        )
-    if not callable(fn):
-        if asyncio.iscoroutine(fn):
-            fn.close()
-        hint = "Give the function and its arguments: ctx.step(fn, *args)."
-        raise UsageError(f"{name!r} was called already.", hint=hint)
-    return StepPlan(
-        name,
-        _identity.step_prefix("", name, _identity.code_of(fn, version)),
-        _identity.step_prefix("", name, _identity.place_of(fn)),
-        b'"name":' + to_json(name),
-        getattr(_identity.called(fn), "__code__", None),
-        is_async(fn),
-    )
+        """Returns the events of one step, oldest first; none when the journal was closed."""
+        with suppress(JournalError):
+            rows = self.ports.journal.read(run=self.run, kinds=list(STEPS))
+            return tuple(json.loads(row.to_json()) for row in rows if key_of(row) == key)
+        return ()
 
 
 def _is_cancelled() -> bool:
@@ -475,10 +453,6 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _parameters(fn: Callable[..., Any]) -> frozenset[str]:
-    code = getattr(_identity.plain(fn), "__code__", None)
-    return (
-        frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-        if code
-        else frozenset()
-    )
+def _parameters(fn: Callable[..., Any]) -> tuple[str, ...]:
+    code = getattr(identity.unwrapped(fn), "__code__", None)
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code else ()

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from sentient_kernel.engine.values import FRAME, SERIES
+from sentient_kernel.engine.codec import FRAME, SERIES
 from sentient_kernel.errors import ValueNotStorable
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})

@@ -12,6 +12,7 @@ import inspect
 import linecache
 import re
 import textwrap
+import tokenize
 from collections.abc import Callable
 from functools import lru_cache, partial
 from hashlib import blake2b
@@ -28,30 +29,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 NOTEBOOK = "__main__"
 _EMPTY = CellType()
 _ADDRESS = re.compile(" at 0x[0-9a-f]+")
-_UNSPELT = frozenset({"ctx", "decorator_list", "type_comment"})
 _QUICK = frozenset({int, str, bool, type(None)})
 
 
-def plain(fn: Callable[..., Any]) -> Any:
-    """Returns the function inside partials, decorators and bound methods."""
-    while True:
-        if isinstance(fn, partial):
-            fn = fn.func
-        elif hasattr(fn, "__wrapped__"):
-            fn = fn.__wrapped__
-        elif inspect.ismethod(fn):
-            fn = fn.__func__
-        else:
-            return fn
+def unwrapped(fn: Callable[..., Any], *, decorators: bool = True) -> Any:
+    """Returns the function inside partials, bound methods and decorators.
 
-
-def called(fn: Callable[..., Any]) -> Any:
-    """Returns the function that a call begins in: inside partials and bound methods, but with its
-    decorators.
+    Args:
+        fn: The function.
+        decorators: Whether to look inside decorators too; without them it is the function that a
+            call begins in.
     """
     while True:
         if isinstance(fn, partial):
             fn = fn.func
+        elif decorators and hasattr(fn, "__wrapped__"):
+            fn = fn.__wrapped__
         elif inspect.ismethod(fn):
             fn = fn.__func__
         else:
@@ -78,43 +71,40 @@ def fixed_name(name: str) -> Callable[[F], F]:
 
 def name_of(fn: Callable[..., Any]) -> str:
     """Returns the name that a function goes by in the journal."""
-    inner = plain(fn)
+    inner = unwrapped(fn)
     if fixed := getattr(inner, "fixed_name", ""):
         return str(fixed).rpartition(":")[2]
-    return (
-        str(getattr(inner, "__qualname__", type(inner).__qualname__))
-        .replace("<locals>.", "")
-        .rpartition(".")[2]
-        or "step"
-    )
+    name = str(getattr(inner, "__qualname__", type(inner).__qualname__))
+    return name.replace("<locals>.", "").rpartition(".")[2] or "step"
 
 
 def defined_in_notebook(fn: Callable[..., Any]) -> bool:
     """True for what a cell or a script defines; such code changes under a run, installed code
     carries a version.
     """
-    return getattr(plain(fn), "__module__", None) == NOTEBOOK
+    return getattr(unwrapped(fn), "__module__", None) == NOTEBOOK
 
 
 def code_of(fn: Callable[..., Any], version: str | None = None) -> str:
-    """Returns what stands for a step function's code in its identity: the version given, else its
-    source when a notebook defines it.
+    """Returns what stands for a step function's code in its identity, beside its place: the version
+    given, else its source when a notebook defines it.
     """
     if version is not None:
-        return f"{place_of(fn)}\0v{version}"
-    return f"{place_of(fn)}\0{fingerprint(fn) if defined_in_notebook(fn) else ''}"
+        return f"v{version}"
+    return fingerprint(fn) if defined_in_notebook(fn) else ""
 
 
 def place_of(fn: Callable[..., Any]) -> str:
     """Returns the module and the full name of a function, of those it wraps, and what is bound to
     it and cannot change.
     """
-    inner = plain(fn)
+    inner = unwrapped(fn)
     where = str(getattr(inner, "fixed_name", ""))
     if not where:
         name = getattr(inner, "__qualname__", type(inner).__qualname__)
         where = f"{getattr(inner, '__module__', '')}:{name}"
-        where += "".join(f"({f.__module__}:{f.__qualname__})" for f in _enclosed(inner))
+        for held in _enclosed(inner):
+            where += f"({held.__module__}:{held.__qualname__})"
     while isinstance(fn, partial):
         bound = [*fn.args, *(part for pair in sorted(fn.keywords.items()) for part in pair)]
         where += "".join(f"\0{_bound(value)}" for value in bound)
@@ -127,25 +117,22 @@ def _enclosed(fn: Any) -> list[FunctionType]:
     """Returns the functions that a function holds in its closure, as one made by a decorator
     does.
     """
-    cells = [cell for cell in getattr(fn, "__closure__", None) or () if cell != _EMPTY]
-    return [
-        inner
-        for inner in (plain(cell.cell_contents) for cell in cells)
-        if isinstance(inner, FunctionType) and inner is not fn
-    ]
+    found = []
+    for cell in getattr(fn, "__closure__", None) or ():
+        inner = unwrapped(cell.cell_contents) if cell != _EMPTY else None
+        if isinstance(inner, FunctionType) and inner is not fn:
+            found.append(inner)
+    return found
 
 
 def _is_frozen(value: Any) -> bool:
     """True for a model or dataclass that cannot change, so that it is the same when the run is
     taken up again.
     """
-    config, params = (
-        getattr(type(value), "model_config", {}),
-        getattr(type(value), "__dataclass_params__", None),
-    )
-    return bool(isinstance(config, dict) and config.get("frozen")) or bool(
-        params is not None and params.frozen
-    )
+    config = getattr(type(value), "model_config", {})
+    frozen_model = isinstance(config, dict) and bool(config.get("frozen"))
+    params = getattr(type(value), "__dataclass_params__", None)
+    return frozen_model or bool(params is not None and params.frozen)
 
 
 def _bound(value: Any) -> str:
@@ -160,17 +147,15 @@ def fingerprint(fn: Callable[..., Any]) -> str:
     comments and layout do not count.
     """
     seen: dict[str, str] = {}
-    _collect(plain(fn), seen)
+    _collect(unwrapped(fn), seen)
     owner = getattr(fn.func if isinstance(fn, partial) else fn, "__self__", None)
     _collect_class(owner if isinstance(owner, type) else type(owner), seen)
-    return blake2b(
-        "\0".join(f"{k}={v}" for k, v in sorted(seen.items())).encode(), digest_size=8
-    ).hexdigest()
+    return blake2b(repr(sorted(seen.items())).encode(), digest_size=8).hexdigest()
 
 
-def step_prefix(scope: str, name: str, code: str) -> bytes:
+def step_prefix(name: str, *more: str) -> bytes:
     """Returns the part of a step's identity that is the same for every call of one function."""
-    return b"\0".join((scope.encode(), name.encode(), code.encode()))
+    return "\0".join(("", name, *more)).encode()
 
 
 def identity(prefix: bytes, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
@@ -232,11 +217,11 @@ def _collect(fn: Any, seen: dict[str, str]) -> None:
     name = f"{getattr(fn, '__module__', '')}.{getattr(fn, '__qualname__', type(fn).__qualname__)}"
     if name in seen:
         return
-    seen[name] = _source(fn, code) if code is not None else ""
+    seen[name] = _source(code) if code is not None else ""
     if code is None or getattr(fn, "__module__", None) != NOTEBOOK:
         return
     for used in _names(code):
-        other = plain(fn.__globals__.get(used)) if used in fn.__globals__ else None
+        other = unwrapped(fn.__globals__.get(used)) if used in fn.__globals__ else None
         if isinstance(other, FunctionType) and other.__module__ == NOTEBOOK:
             _collect(other, seen)
         elif isinstance(other, type):
@@ -252,16 +237,10 @@ def _collect_class(cls: type, seen: dict[str, str]) -> None:
     name = f"class {cls.__module__}.{cls.__qualname__}"
     if cls.__module__ != NOTEBOOK or name in seen:
         return
-    seen[name] = _ADDRESS.sub(
-        "",
-        repr(
-            sorted(
-                (field, str(hint)) for field, hint in vars(cls).get("__annotations__", {}).items()
-            )
-        ),
-    )
+    fields = vars(cls).get("__annotations__", {})
+    seen[name] = _ADDRESS.sub("", repr(sorted((field, str(fields[field])) for field in fields)))
     for part in (*cls.__bases__, *vars(cls).values()):
-        inner: Any = plain(part.fget or len if isinstance(part, property) else part)
+        inner: Any = unwrapped(part.fget or len if isinstance(part, property) else part)
         if isinstance(inner, FunctionType) and inner.__module__ == NOTEBOOK:
             _collect(inner, seen)
         elif isinstance(inner, type):
@@ -277,20 +256,20 @@ def _names(code: CodeType) -> tuple[str, ...]:
     return tuple(sorted(set(names)))
 
 
-def _source(fn: Any, code: CodeType) -> str:
-    return _normal_source(code) or _bytecode(code)
-
-
 @lru_cache(maxsize=2048)
-def _normal_source(code: CodeType) -> str:
-    """Returns what the source says without comments, layout, docstrings and decorators, or nothing
-    where it cannot be had.
+def _source(code: CodeType) -> str:
+    """Returns what the source says without comments, layout, docstrings and decorators; the
+    bytecode where it cannot be had.
     """
-    words: list[str] = []
     tree = syntax(code)
-    if tree is not None:
-        _spell(tree.body, words)
-    return " ".join(words)
+    if tree is None or not tree.body:
+        return _bytecode(code)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            node.decorator_list = []
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and len(node.body) > 1:
+            node.body = node.body[ast.get_docstring(node, clean=False) is not None :]
+    return ast.unparse(tree)
 
 
 def syntax(code: CodeType) -> ast.Module | None:
@@ -298,50 +277,10 @@ def syntax(code: CodeType) -> ast.Module | None:
     try:
         # Not inspect.getsource: it looks at every module that is loaded, which takes longer than
         # resuming a run.
-        lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 : _last_line(code)]
-        return ast.parse(textwrap.dedent("".join(lines)))
-    except SyntaxError:
+        lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
+        return ast.parse(textwrap.dedent("".join(inspect.getblock(lines))))
+    except (SyntaxError, tokenize.TokenError):  # the file has changed since, perhaps
         return None
-
-
-def _spell(node: Any, words: list[str]) -> None:
-    """Writes a syntax tree down; what only newer versions of Python have is left out where it is
-    empty, so that they all write the same.
-    """
-    if isinstance(node, list):
-        words.append("[")
-        for one in node:
-            _spell(one, words)
-        words.append("]")
-    elif isinstance(node, ast.AST):
-        words.append(type(node).__name__)
-        for name, value in ast.iter_fields(node):
-            if value is None or value == [] or name in _UNSPELT:
-                continue
-            if (
-                name == "body"
-                and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-                and len(value) > 1
-                and _is_text(value[0])
-            ):
-                value = value[1:]
-            words.append(name)
-            _spell(value, words)
-    else:
-        words.append(repr(node))
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def _last_line(code: CodeType) -> int:
-    """Returns the last line of a function, those inside it included."""
-    last = max(
-        (end for _, end, _, _ in code.co_positions() if end is not None),
-        default=code.co_firstlineno,
-    )
-    return max([last, *(_last_line(c) for c in code.co_consts if isinstance(c, CodeType))])
 
 
 def _constant(value: Any) -> str:

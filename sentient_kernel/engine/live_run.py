@@ -1,109 +1,142 @@
-"""A run while this engine executes it: what is known of it, what it writes, and who waits for news
-of it.
+"""A run while this engine executes it: what the engine lends it, what is known of it, and what it
+writes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 from pydantic_core import from_json
 
-from sentient_kernel.engine.cursor import ReplayCursor
-from sentient_kernel.engine.ports import Ports
-from sentient_kernel.engine.state import CONTROL, RunState, apply
+from sentient_kernel.clock import Clock
+from sentient_kernel.commands import Command
+from sentient_kernel.engine.state import CONTROL, ReplayCursor, RunState, apply
+from sentient_kernel.engine.threads import Watchdog
+from sentient_kernel.errors import LeaseLost
 from sentient_kernel.events import (
-    ApprovalRequested,
+    ANSWERS,
     CancelRequested,
     DirectionTaken,
-    Fact,
-    MessageSent,
     Record,
     Writable,
 )
 from sentient_kernel.ids import ApprovalId, RunId, Seq
-from sentient_kernel.journal.base import Lease
-from sentient_kernel.redaction.known import redactor
+from sentient_kernel.journal.base import Journal, Lease
 
 
-class EventWaiters:
-    """Those who wait for something to happen, whatever it is: each looks again when it is woken."""
-
-    def __init__(self) -> None:
-        self._futures: list[asyncio.Future[None]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._futures)
-
-    def join(self) -> asyncio.Future[None]:
-        """Returns a future that is done with the next :meth:`wake`."""
-        self._futures.append(future := asyncio.get_running_loop().create_future())
-        return future
-
-    def wake(self) -> None:
-        """Lets everyone who waits look again."""
-        futures, self._futures = self._futures, []
-        for future in futures:
-            if not future.done():
-                future.set_result(None)
+def no_fault(point: str, name: str) -> None:
+    """The fault hook of an engine that nobody tests."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What a run uses of its engine: one value, so that a run need not know the engine.
+
+    Args:
+        journal: Where everything that happens is written.
+        clock: Where time comes from.
+        loop: The engine's loop.
+        watchdog: Knows which bodies run on the loop.
+        slots: How many sync steps run at once in threads.
+        lease_ttl: Seconds after which a kernel that gives no sign may lose its runs.
+        by: Who acts here, for the record.
+        fault_hook: Called with a named point of a step's life and the step's name or the question.
+        send_text: Shows a piece of text as it is being written: run, author, text.
+        names: What the stored inputs of a workflow name, by the workflow's name.
+        decide: Puts a command to a run.
+        run_child: Runs a workflow as a child: parent, key, workflow, arguments, keyword arguments.
+        keep_error: Keeps the exception that ends a run, with its traceback.
+    """
+
+    journal: Journal
+    clock: Clock
+    loop: asyncio.AbstractEventLoop
+    watchdog: Watchdog
+    slots: asyncio.Semaphore
+    lease_ttl: float
+    by: str
+    fault_hook: Callable[[str, str], None]
+    send_text: Callable[[RunId, str, str], None]
+    names: Callable[[str, Any], dict[str, JsonValue]]
+    decide: Callable[[Command], Awaitable[None]]
+    run_child: Callable[..., Awaitable[Any]]
+    keep_error: Callable[[RunId, BaseException], None]
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+        """Waits for an event, or so many seconds of the clock; None waits for the event alone."""
+        if seconds is None:
+            await event.wait()
+            return
+        timer = self.clock.sleep(seconds)
+        both = [start_task(event.wait(), "news"), start_task(timer, "timer")]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in both:
+                one.cancel()
+
+
+def start_task(coroutine: Any, name: str) -> asyncio.Task[Any]:
+    """Starts a task whose error somebody else reads."""
+    task = asyncio.get_running_loop().create_task(coroutine, name=name)
+    task.add_done_callback(lambda t: t.cancelled() or t.exception())
+    return task
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
 class LiveRun:
     """What is known of a run that is executed here. Lives on the engine's loop alone.
 
-    Args:
+    Attributes:
         ports: What its engine lends it.
         state: What its events amount to.
         lease: That of the root of its tree of runs; without it nothing can be written.
         parent: The run that it is a child of.
         given: How questions of some kinds are answered, beside what its beginning says.
-
-    Attributes:
         cursor: Where it stands in its record.
-        mailbox: Those who wait for a message in its tree of runs.
         answers: Those who wait for the answer to a question.
         forms: What an edited payload must fit.
         opened: Which runs of its tree a person has let go on here, though they were written
             elsewhere.
-        gate: Where its steps wait while it is paused; None while it is not.
-        told_to_finish: Set once somebody asks it to finish.
+        news: Set, and replaced, when something reaches its tree of runs from outside; the root's
+            counts.
         timers: What will ask it to finish; cancelled with its end.
+        proven: When this kernel last proved that it holds the lease.
         fenced: Another kernel has its lease; nothing more can be written.
         closing: The workbench is being closed.
         over: Its end is written.
     """
 
-    def __init__(
-        self,
-        ports: Ports,
-        state: RunState,
-        lease: Lease,
-        parent: LiveRun | None = None,
-        given: Mapping[str, str] | None = None,
-    ) -> None:
-        self.ports = ports
-        self.state = state
-        self.run: RunId = state.run
-        self.lease = lease
-        self.parent = parent
-        self.root: LiveRun = parent.root if parent else self
-        self.policy: Mapping[str, str] = {**state.policy, **(given or {})}
-        self.cursor = ReplayCursor(state, self.root.state.received)
-        self.mailbox: EventWaiters = parent.mailbox if parent else EventWaiters()
-        self.answers: dict[ApprovalId, EventWaiters] = {}
-        self.forms: dict[ApprovalId, TypeAdapter[Any]] = {}
-        self.opened: frozenset[RunId] = frozenset()
-        self.task: asyncio.Task[Any] | None = None
-        self.timers: list[asyncio.Task[Any]] = []
-        self.fenced = False
-        self.closing = False
-        self.over = False
-        self.gate: asyncio.Event | None = asyncio.Event() if state.paused else None
-        self.told_to_finish = asyncio.Event()
-        self._set_gate()
+    ports: Ports
+    state: RunState
+    lease: Lease
+    parent: LiveRun | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
+    answers: dict[ApprovalId, asyncio.Event] = field(default_factory=dict)
+    forms: dict[ApprovalId, TypeAdapter[Any]] = field(default_factory=dict)
+    opened: frozenset[RunId] = frozenset()
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[Any] | None = None
+    timers: list[asyncio.Task[Any]] = field(default_factory=list)
+    proven: float = 0.0
+    fenced: bool = False
+    closing: bool = False
+    over: bool = False
+
+    def __post_init__(self) -> None:
+        self.run: RunId = self.state.run
+        self.root: LiveRun = self.parent.root if self.parent else self
+        self.policy: Mapping[str, str] = {**self.state.policy, **self.given}
+        self.cursor = ReplayCursor(self.state, self.root.state.received)
+
+    @property
+    def lineage(self) -> list[LiveRun]:
+        """This run and those it is a child of."""
+        return [self, *(self.parent.lineage if self.parent else ())]
 
     # -- what reaches the run from outside ---------------------------------------------------------
 
@@ -111,56 +144,47 @@ class LiveRun:
         """Takes in an event of this run that was committed by anybody."""
         if record.kind not in CONTROL:
             return
-        approval = ApprovalId(from_json(record.body).get("approval", ""))
-        if record.kind == ApprovalRequested.KIND and approval in self.state.approvals:
-            return
         apply(self.state, record)
-        if approval:
-            self.answers.pop(approval, EventWaiters()).wake()
-        elif record.kind == MessageSent.KIND:
-            self.mailbox.wake()
-        elif record.kind == CancelRequested.KIND and self.task is not None:
+        if record.kind in ANSWERS:
+            approval = ApprovalId(from_json(record.body)["approval"])
+            self.answers.pop(approval, asyncio.Event()).set()
+        if record.kind == CancelRequested.KIND and self.task is not None:
             self.task.cancel()
-        else:
-            self._set_gate()
-
-    def _set_gate(self) -> None:
-        if self.state.finishing:
-            self.told_to_finish.set()
-        if self.state.paused and self.gate is None:
-            self.gate = asyncio.Event()
-        elif not self.state.paused and self.gate is not None:
-            self.gate.set()
-            self.gate = None
+        self.root.news.set()
+        self.root.news = asyncio.Event()
 
     async def pass_gates(self) -> None:
         """Waits while this run, or one that it is a child of, is paused."""
-        while (gate := next((one.gate for one in self.lineage() if one.gate), None)) is not None:
-            await gate.wait()
+        while any(one.state.paused for one in self.lineage):
+            await self.root.news.wait()
 
-    def lineage(self) -> list[LiveRun]:
-        """Returns this run and those it is a child of."""
-        return [self, *(self.parent.lineage() if self.parent else ())]
+    @property
+    def lease_is_old(self) -> bool:
+        """True when the lease was not proved for so long that another kernel may soon have it."""
+        ports = self.ports
+        return ports.loop.time() - self.root.proven > ports.lease_ttl / 2
+
+    async def prove_lease(self) -> None:
+        """Renews the lease until it is not old: this kernel may have stood still meanwhile.
+
+        It never gives the loop a turn, so nothing comes between the proof and what follows it.
+
+        Raises:
+            LeaseLost: Another kernel has taken the run over.
+        """
+        while self.lease_is_old:
+            self.root.proven = self.ports.loop.time()
+            if self.ports.journal.renew([self.lease], ttl=self.ports.lease_ttl):
+                raise LeaseLost(
+                    f"Run {self.lease.run!r} was taken over by another kernel while this one stood"
+                    " still."
+                )
 
     # -- writing -----------------------------------------------------------------------------------
 
     def post(self, fact: Writable) -> None:
         """Writes with the next commit."""
         self.ports.journal.post(self.run, fact, lease=self.lease)
-
-    def post_soon(self, fact: Writable) -> None:
-        """Writes with the next commit, from any thread; not at all when the engine was closed
-        meanwhile.
-        """
-        try:
-            here = asyncio.get_running_loop() is self.ports.loop
-        except RuntimeError:  # a thread without a loop
-            here = False
-        if here:
-            self.post(fact)
-        else:
-            with suppress(RuntimeError):
-                self.ports.loop.call_soon_threadsafe(self.post, fact)
 
     def append(
         self, *facts: Writable, full: bool = False, unique: str | None = None
@@ -169,16 +193,11 @@ class LiveRun:
         journal = self.ports.journal
         return journal.append(self.run, facts, lease=self.lease, full=full, unique=unique)
 
-    def post_once(self, fact: Fact) -> None:
-        """Writes with the next commit, unless a former execution of this run wrote it already."""
-        if not self.cursor.emitted(redactor().data(fact.body())):  # as the journal has it
-            self.post(fact)
-
     def look(self) -> tuple[bool, tuple[str, ...]]:
         """Returns whether the run is to finish, and what people told it, as the workflow sees it
         now.
         """
-        lineage = self.lineage()
+        lineage = self.lineage
         steers = sorted(steer for one in lineage for steer in one.state.steers)
         finishing, seen, new = self.cursor.look(
             any(one.state.finishing for one in lineage), len(steers)

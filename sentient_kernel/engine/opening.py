@@ -1,28 +1,46 @@
-"""What was written elsewhere is opened by a person, once, before anything of it is executed
-here.
+"""Which runs belong together, and how what was written elsewhere is opened by a person, once,
+before anything of it is executed here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
-
-from pydantic import JsonValue
 
 from sentient_kernel.engine import identity
 from sentient_kernel.engine.live_run import LiveRun
 from sentient_kernel.engine.questions import answer_to, put
-from sentient_kernel.engine.state import RunState, fold
-from sentient_kernel.engine.tree import tree_of
+from sentient_kernel.engine.state import ApprovalState, RunState, fold
 from sentient_kernel.errors import ApprovalRejected
-from sentient_kernel.events import Record
-from sentient_kernel.ids import RunId
+from sentient_kernel.ids import RunId, StepKey, line_of
 from sentient_kernel.journal.base import Journal
-from sentient_kernel.projections.foreign import ForeignView, comes_from, foreign_view
+from sentient_kernel.projections.foreign import ForeignView, Names, comes_from, foreign_view
 
-Names = Callable[[str, Any], dict[str, JsonValue]]
+
+def root_of(journal: Journal, run: RunId) -> RunId:
+    """Returns the run that a run is part of, which is itself where it is part of none.
+
+    In a home from elsewhere a run can be said to be its own grandparent; nobody walks in circles
+    for that.
+    """
+
+    def parent(of: RunId) -> RunId | None:
+        rows = journal.runs(run=of)
+        above = rows[0].parent if rows else None
+        return above if above is not None and journal.runs(run=above) else None
+
+    return line_of(run, parent)[-1]
+
+
+def tree_of(journal: Journal, root: RunId) -> list[RunId]:
+    """Returns a run and all runs that are part of it."""
+    found = {root: None}
+    todo = [root]
+    for one in todo:  # grows meanwhile
+        fresh = [row.run for row in journal.runs(parent=one) if row.run not in found]
+        found.update(dict.fromkeys(fresh))
+        todo += fresh
+    return list(found)
 
 
 class NotOpened(BaseException):
@@ -40,29 +58,25 @@ def look(journal: Journal, root: RunId, names: Names) -> ForeignView | None:
     """Returns what a run and its children hold that comes from elsewhere, and whether somebody has
     opened it here; any thread.
     """
-    tree: list[list[Record]] = [journal.read(run=run) for run in tree_of(journal, root)]
+    tree = [journal.read(run=run) for run in tree_of(journal, root)]
     found = foreign_view(tree, names, journal.blobs.get)
     if found is None:
         return None
-    said = [state.answer for state in _asked(fold(root, tree[0]), found.digest)]
-    yes = next(
-        (answer for answer in said if answer is not None and answer.decision == "approve"), None
-    )
-    return found if yes is None else replace(found, opened=True, by=yes.by)
-
-
-def _asked(state: RunState, digest: str) -> list[Any]:
-    """Returns the questions that were asked about exactly these rows, oldest first."""
-    found, n = [], 0
-    while (
-        approval := state.approvals.get(identity.approval_id(state.run, _key(digest, n)))
-    ) is not None:
-        found.append(approval)
-        n += 1
+    for asked in _asked(fold(root, tree[0]), found.digest):
+        if asked.answer is not None and asked.answer.decision == "approve":
+            return replace(found, opened=True, by=asked.answer.by)
     return found
 
 
-def _key(digest: str, n: int) -> Any:
+def _asked(state: RunState, digest: str) -> list[ApprovalState]:
+    """Returns the questions that were asked about exactly these rows, oldest first."""
+    found: list[ApprovalState] = []
+    while one := state.approvals.get(identity.approval_id(state.run, _key(digest, len(found)))):
+        found.append(one)
+    return found
+
+
+def _key(digest: str, n: int) -> StepKey:
     return identity.occurrence_key(b"open\0" + digest.encode(), n)
 
 

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
@@ -15,7 +14,7 @@ from pydantic_core import from_json, to_json
 from sentient_kernel.commands import DecideApproval
 from sentient_kernel.engine import codec
 from sentient_kernel.engine import identity as _identity
-from sentient_kernel.engine.live_run import EventWaiters, LiveRun
+from sentient_kernel.engine.live_run import LiveRun
 from sentient_kernel.engine.state import FOREIGN, ApprovalState, answered_by
 from sentient_kernel.errors import (
     AnswerRefused,
@@ -42,6 +41,9 @@ class Happened(BaseModel):
     result: Any = None
 
 
+HAPPENED = TypeAdapter(Happened)
+
+
 async def ask_whether_it_happened(live: LiveRun, step: str, key: StepKey, intents: int) -> Happened:
     """Asks what became of an effect whose outcome nobody recorded.
 
@@ -60,10 +62,9 @@ async def ask_whether_it_happened(live: LiveRun, step: str, key: StepKey, intent
         " 'result': ...} if it did happen; reject to stop."
     )
     scope = f"effect:{key}:{intents}"
-    answer = await approve(
-        live, scope, question, Happened().model_dump(), _happened(), "effect", None
+    answer: Happened = await approve(
+        live, scope, question, Happened().model_dump(), HAPPENED, "effect", None
     )
-    assert isinstance(answer, Happened)  # noqa: S101 - the schema says so
     return answer
 
 
@@ -89,20 +90,36 @@ async def approve(
             schema.validate_json(encoded.json)
         except ValidationError as error:
             raise UsageError(
-                f"The payload of {question!r} does not fit its own schema: {_first(error)}."
+                f"The payload of {question!r} does not fit its own schema: {misfit(error)}."
             ) from None
     identity = b"\0".join((b"approve", scope.encode(), question.encode(), encoded.json))
     note = ""
     while True:
         key = live.cursor.occurrence(identity)
-        approval = await _asked(
-            live, key, question + note, shown, schema, ask, expires, by_default=not scope
+        known = _identity.approval_id(live.run, key)
+        live.cursor.question(known, live.state.approvals.get(known))
+        approval = await put(
+            live,
+            key,
+            question + note,
+            shown,
+            ask,
+            schema=schema,
+            expires=expires,
+            by_default=not scope,
         )
         answer = await answer_to(live, approval)
         if answer is None:
-            await _disowned(live, approval)
-            # it was withdrawn when the run ended, or does not count here; taken up again, the run
-            # asks anew
+            # It was withdrawn when the run ended, or does not count here; taken up again, the run
+            # asks anew. What was asked elsewhere is withdrawn, so that it stays so should somebody
+            # trust its home later.
+            if approval.closed == FOREIGN:
+                why = (
+                    "It was asked, or answered, where this run comes from; here it is asked again."
+                )
+                await live.append(
+                    ApprovalWithdrawn(approval=approval.request.approval, reason=why), full=True
+                )
             continue
         if answer.decision == "reject":
             raise ApprovalRejected(
@@ -115,26 +132,7 @@ async def approve(
         try:
             return schema.validate_json(to_json(answer.payload) if answer.edited else encoded.json)
         except ValidationError as error:
-            note = f" (The last answer did not fit: {_first(error)}.)"
-
-
-async def _asked(
-    live: LiveRun,
-    key: StepKey,
-    question: str,
-    shown: Any,
-    schema: TypeAdapter[Any] | None,
-    ask: Ask,
-    expires: float | None,
-    *,
-    by_default: bool,
-) -> ApprovalState:
-    """Asks what a workflow asks, or finds what became of it in a former life of the run."""
-    approval = _identity.approval_id(live.run, key)
-    live.cursor.question(approval, live.state.approvals.get(approval))
-    return await put(
-        live, key, question, shown, ask, schema=schema, expires=expires, by_default=by_default
-    )
+            note = f" (The last answer did not fit: {misfit(error)}.)"
 
 
 async def put(
@@ -170,7 +168,6 @@ async def put(
             digest=_identity.digest(question, shown, form),
             expires_at=None if expires is None else live.ports.clock.now_us() + int(expires * 1e6),
         )
-        live.state.approvals[approval] = ApprovalState(event)
         await live.append(event)
         live.ports.fault_hook("asked", question)
     state = live.state.approvals[approval]
@@ -183,20 +180,21 @@ async def put(
 async def _answer_by(policy: str, live: LiveRun, state: ApprovalState) -> None:
     reason = "" if policy == "auto" else "the policy for this run is to deny"
     if policy == "auto" and state.request.ask == "spend" and _agreed_to_spend(live):
-        policy, reason = (
-            "deny",
-            (
-                "approve='auto' raises a budget once per run; use approve={'spend': 'auto'} to"
-                " always allow it"
-            ),
+        policy = "deny"
+        reason = (
+            "approve='auto' raises a budget once per run; use approve={'spend': 'auto'} to always"
+            " allow it"
         )
-    decision: Literal["approve", "reject"] = "approve" if policy == "auto" else "reject"
-    approval = state.request.approval
     with suppress(AnswerRefused):  # a person was faster
-        command = DecideApproval(
-            run=live.run, approval=approval, decision=decision, reason=reason, by=f"policy {policy}"
+        await live.ports.decide(
+            DecideApproval(
+                run=live.run,
+                approval=state.request.approval,
+                decision="approve" if policy == "auto" else "reject",
+                reason=reason,
+                by=f"policy {policy}",
+            )
         )
-        await live.ports.decide(command)
 
 
 def _agreed_to_spend(live: LiveRun) -> bool:
@@ -204,9 +202,8 @@ def _agreed_to_spend(live: LiveRun) -> bool:
     it each time.
     """
     answers = [one.answer for one in live.state.approvals.values() if one.request.ask == "spend"]
-    named = "spend" in live.root.policy
-    return not named and any(
-        one is not None and one.decision == "approve" and one.by == "policy auto" for one in answers
+    return "spend" not in live.root.policy and any(
+        one is not None and (one.decision, one.by) == ("approve", "policy auto") for one in answers
     )
 
 
@@ -219,11 +216,12 @@ async def answer_to(live: LiveRun, approval: ApprovalState) -> ApprovalDecided |
         else clock.monotonic() + (request.expires_at - clock.now_us()) / 1e6
     )
     while approval.open:
-        waiter = live.answers.setdefault(request.approval, EventWaiters()).join()
-        if until is None:
-            await waiter
-        elif (left := until - clock.monotonic()) <= 0 or not await live.ports.first(waiter, left):
-            await _end_question(live, ApprovalExpired(approval=request.approval))
+        left = None if until is None else until - clock.monotonic()
+        if left is None or left > 0:
+            answered = live.answers.setdefault(request.approval, asyncio.Event())
+            await live.ports.wait(answered, left)
+        else:
+            await end_question(live, ApprovalExpired(approval=request.approval))
     live.ports.fault_hook("answered", request.question)
     if approval.answer is None and approval.closed == ApprovalExpired.KIND:
         how = "nobody answered in time"
@@ -231,26 +229,7 @@ async def answer_to(live: LiveRun, approval: ApprovalState) -> ApprovalDecided |
     return approval.answer
 
 
-async def _disowned(live: LiveRun, approval: ApprovalState) -> None:
-    """Withdraws a question that was asked or answered elsewhere, so that it stays so should
-    somebody trust its home later.
-    """
-    if approval.closed == FOREIGN:
-        reason = "It was asked, or answered, where this run comes from; here it is asked again."
-        await live.append(
-            ApprovalWithdrawn(approval=approval.request.approval, reason=reason), full=True
-        )
-
-
-async def withdraw(live: LiveRun, reason: str) -> None:
-    """Ends the questions of a run that has come to its end."""
-    for approval in live.state.open_approvals:
-        await _end_question(
-            live, ApprovalWithdrawn(approval=approval.request.approval, reason=reason)
-        )
-
-
-async def _end_question(live: LiveRun, fact: ApprovalWithdrawn | ApprovalExpired) -> None:
+async def end_question(live: LiveRun, fact: ApprovalWithdrawn | ApprovalExpired) -> None:
     """Ends a question without an answer, unless an answer was first."""
     unique = answer_key(live.run, fact.approval)
     try:
@@ -260,12 +239,8 @@ async def _end_question(live: LiveRun, fact: ApprovalWithdrawn | ApprovalExpired
         await asyncio.sleep(0.05)  # if it is not, others must have their turn
 
 
-@cache
-def _happened() -> TypeAdapter[Happened]:
-    return TypeAdapter(Happened)
-
-
-def _first(error: ValidationError) -> str:
+def misfit(error: ValidationError) -> str:
+    """Returns the first thing that is wrong with a payload: where, and what."""
     first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(p) for p in first["loc"])
-    return f"{where + ': ' if where else ''}{first['msg'][:1].lower()}{first['msg'][1:]}"
+    where = ".".join(map(str, first["loc"])) or "the payload"
+    return f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}"

@@ -1,5 +1,5 @@
-"""What a run's events amount to (``apply``) and what may be asked of it (``decide``). Pure: no
-clock, no chance, no I/O.
+"""What a run's events amount to (``apply``), what a command becomes (``decide``), and where a
+resumed run stands in its record (``ReplayCursor``). Pure: no loop, no clock, no chance, no I/O.
 """
 
 from __future__ import annotations
@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import assert_never
+from typing import Literal, NamedTuple, assert_never
 
 from pydantic_core import from_json
 
+from sentient_kernel.clock import as_datetime
 from sentient_kernel.commands import (
     CancelRun,
     Command,
@@ -22,6 +22,7 @@ from sentient_kernel.commands import (
     SendMessage,
     SteerRun,
 )
+from sentient_kernel.engine.identity import mailbox_identity, occurrence_key
 from sentient_kernel.events import (
     ENDS,
     STEPS,
@@ -57,9 +58,9 @@ from sentient_kernel.events import (
     StepEvent,
     StepRetried,
     StepStarted,
+    Written,
     key_of,
     kinds_of,
-    without_key,
 )
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
 
@@ -102,8 +103,6 @@ class StepState:
     """
 
     name: str = ""
-    scope: str = ""
-    effect: str = "pure"
     attempt: int = 0
     began: Seq = Seq(0)
     done: Seq = Seq(0)
@@ -135,6 +134,7 @@ class RunState:
     """All that a run's own events say, as the engine needs it.
 
     Args:
+        last: How it ended, also while it goes on from there.
         policy: How its questions are answered; nothing where its beginning was written elsewhere.
         foreign: Whether some of its events come from elsewhere.
     """
@@ -143,10 +143,9 @@ class RunState:
     started: RunStarted | None = None
     policy: Mapping[str, str] = field(default_factory=dict)
     foreign: bool = False
-    started_at: int = 0
     code: str = ""
     ended: str = ""
-    last: bytes = b"{}"
+    last: Written | None = None
     seq: Seq = Seq(0)
     paused: bool = False
     cancelling: bool = False
@@ -218,13 +217,12 @@ def _apply(state: RunState, record: Record, event: Taken) -> None:
         case RunStarted():
             # a run begins once; another beginning behind it changes nothing
             if state.started is None:
-                state.started, state.started_at = event, record.at
-                state.code = event.code
+                state.started, state.code = event, event.code
                 state.policy = {} if record.origin else event.approve or {}
         case RunResumed():
             _apply_resumed(state, event)
         case RunCompleted() | RunEndedFailed() | RunEndedCancelled():
-            state.ended, state.last = ENDS[record.kind], record.body
+            state.ended, state.last = ENDS[record.kind], Written(record.kind, record.body)
         case RunPaused() | RunContinued():
             state.paused = isinstance(event, RunPaused)
         case CancelRequested():
@@ -260,15 +258,6 @@ def _apply(state: RunState, record: Record, event: Taken) -> None:
             assert_never(event)
 
 
-@lru_cache(maxsize=1024)
-def _what_began(fields: bytes) -> tuple[str, str, str]:
-    """Returns name, scope and effect of a step from its first event; without the key they are the
-    same for many calls.
-    """
-    began = from_json(fields)
-    return began["name"], began.get("scope", ""), began.get("effect", "pure")
-
-
 def _apply_step(state: RunState, record: Record) -> None:
     """Takes in what happened to a step, without parsing its result."""
     key, body = key_of(record), record.body
@@ -277,7 +266,7 @@ def _apply_step(state: RunState, record: Record) -> None:
         step = state.steps[key] = StepState(began=state.seq)
     match record.kind:
         case StepStarted.KIND:
-            step.name, step.scope, step.effect = _what_began(without_key(body))
+            step.name = from_json(body)["name"]
         case StepCompleted.KIND:
             step.completed, step.failed, step.done = body, None, state.seq
             state.recoveries = 0
@@ -292,10 +281,8 @@ def _apply_step(state: RunState, record: Record) -> None:
 def _apply_question(state: RunState, record: Record, event: ApprovalRequested) -> None:
     if record.origin and event.approval in state.approvals:
         return
-    known = (
-        ApprovalState(event, open=False, closed=FOREIGN) if record.origin else ApprovalState(event)
-    )
-    state.approvals[event.approval] = known
+    closed = FOREIGN if record.origin else ""
+    state.approvals[event.approval] = ApprovalState(event, open=not closed, closed=closed)
     state.recoveries = 0
 
 
@@ -306,10 +293,9 @@ def _apply_answer(state: RunState, record: Record, event: ApprovalClosed) -> Non
     approval.open = False
     approval.closed = FOREIGN if record.origin else record.kind
     state.recoveries = 0
+    approval.answer, approval.answered_at = None, 0
     if isinstance(event, ApprovalDecided) and not record.origin:
         approval.answer, approval.answered_at = event, record.at
-    else:
-        approval.answer, approval.answered_at = None, 0
 
 
 def _apply_resumed(state: RunState, event: RunResumed) -> None:
@@ -322,6 +308,8 @@ def _apply_resumed(state: RunState, event: RunResumed) -> None:
     state.code = event.code
     if state.ended:
         state.ended, state.recoveries, state.finishing = "", 0, False
+    else:
+        state.last = None
     if event.retry_failed:
         _forget_failures(state)
 
@@ -379,38 +367,27 @@ def decide(state: RunState, command: Command) -> tuple[Fact, ...] | Refusal:
 
 
 def _decide_approval(state: RunState, command: DecideApproval) -> tuple[Fact, ...] | Refusal:
-    approval = state.approvals.get(command.approval)
+    approval, name = state.approvals.get(command.approval), f"Approval {command.approval!r}"
     if approval is None:
-        return Refusal(
-            f"Run {state.run!r} has no approval {command.approval!r}.", about_answer=True
-        )
+        why = f"Run {state.run!r} has no approval {command.approval!r}."
+        return Refusal(why, about_answer=True)
     if approval.answer is not None:
-        who = approval.answer.by or "somebody"
+        who, at = approval.answer.by or "somebody", as_datetime(approval.answered_at)
         done = {"approve": "approved", "reject": "rejected"}[approval.answer.decision]
-        return Refusal(
-            f"Approval {command.approval!r} was already {done} by"
-            f" {who}{_when(approval.answered_at)}.",
-            about_answer=True,
-        )
+        when = at.isoformat(sep=" ", timespec="seconds")
+        return Refusal(f"{name} was already {done} by {who} at {when}.", about_answer=True)
     if approval.closed == FOREIGN:
-        why = (
-            f"Approval {command.approval!r} was asked, or answered, where this run comes from; that"
-            " does not count here."
-        )
+        why = f"{name} was asked, or answered, where this run comes from; that does not count here."
         return Refusal(why, "Resume the run: it is asked here again.", about_answer=True)
     if not approval.open:
         how = "has expired" if approval.closed == ApprovalExpired.KIND else "was withdrawn"
-        return Refusal(
-            f"Approval {command.approval!r} {how}; the answer was not recorded.", about_answer=True
-        )
+        return Refusal(f"{name} {how}; the answer was not recorded.", about_answer=True)
     if state.ended:
-        return Refusal(
-            f"Run {state.run!r} has ended ({state.ended}); the answer was not recorded.",
-            about_answer=True,
-        )
+        why = f"Run {state.run!r} has ended ({state.ended}); the answer was not recorded."
+        return Refusal(why, about_answer=True)
     if command.digest and command.digest != approval.request.digest:
         return Refusal(
-            f"Approval {command.approval!r} asks something else now than what was answered.",
+            f"{name} asks something else now than what was answered.",
             "Look at it again: the answer is bound to exactly what was shown.",
             about_answer=True,
         )
@@ -455,7 +432,174 @@ def answered_by(policy: Mapping[str, str], ask: str, *, by_default: bool = True)
     return policy.get(ask, default if by_default or default != "auto" else "ask")
 
 
-def _when(us: int) -> str:
-    from sentient_kernel.clock import as_datetime
+# -- replay --------------------------------------------------------------------------------------
 
-    return f" at {as_datetime(us).isoformat(sep=' ', timespec='seconds')}" if us else ""
+
+class ReplayVerdict(NamedTuple):
+    """What the record says of a call.
+
+    Args:
+        what: ``recorded`` has come to its end before, and is not done again. ``run`` is to be done;
+            ``step`` is what is known of a former attempt. ``contradiction`` should have been the
+            step ``key``. ``unclear`` may be one: ask again once all others had their turn.
+        step: What is recorded of it.
+        key: The recorded step that it contradicts.
+    """
+
+    what: Literal["recorded", "run", "contradiction", "unclear"]
+    step: StepState | None = None
+    key: StepKey = StepKey("")
+
+
+RUN = ReplayVerdict("run")
+
+
+class ReplayCursor:
+    """Compares what a workflow asks for with what is recorded: events in; recorded, run it, or
+    contradiction out.
+
+    A new run has an empty record, so everything it asks for is to be run. A resumed one finds its
+    former calls, in whatever order it asks for them. Only two things can contradict a record:
+
+    - A workflow that has done one thing at a time asks for a step that is not recorded, while the
+      record goes on, behind all that was replayed, with a step of the same name.
+    - Where several things go on at once their order may differ. Only effects that must not happen
+      twice are held against the record then, and only when nothing else is under way.
+
+    Args:
+        state: What the run's own events amount to.
+        received: The messages that its tree of runs has taken.
+    """
+
+    def __init__(self, state: RunState, received: Mapping[StepKey, Seq]) -> None:
+        self._state = state
+        self._occurrences: Counter[bytes] = Counter()
+        self._claimed: set[StepKey] = set()
+        self._left = Counter(s.name for s in state.steps.values() if not s.loose)
+        self._questions = {
+            one for one, asked in state.approvals.items() if asked.request.ask != "open"
+        }
+        self._facts = state.emitted.copy()
+        self._directions = list(state.directions)
+        self._looks = 0
+        self._seen = (False, 0)
+        self._frontier = Seq(0)
+        self._sequential = True
+        self._ahead = self._left.total() + len(self._questions)
+        if received:
+            mailbox, before = mailbox_identity(state.run), self._ahead
+            while occurrence_key(mailbox, self._ahead - before) in received:
+                self._ahead += 1
+        self.under_way = 0
+        """Steps that run now; whoever runs one counts it."""
+
+    @property
+    def replaying(self) -> bool:
+        """True while the record holds something that was not asked for yet, and nothing new was
+        done.
+        """
+        return self._ahead > 0
+
+    def occurrence(self, identity: bytes) -> StepKey:
+        """Counts a call of one identity and returns its key."""
+        n = self._occurrences[identity]
+        self._occurrences[identity] = n + 1
+        return occurrence_key(identity, n)
+
+    def step(
+        self, key: StepKey, name: str, *, once: bool = False, main: bool = True
+    ) -> ReplayVerdict:
+        """Says what becomes of a call of a step.
+
+        Args:
+            key: Its key.
+            name: Its name.
+            once: Whether its effect must not happen twice.
+            main: Whether the workflow itself asks, and not something that it does beside other
+                things.
+        """
+        recorded = self._state.steps.get(key)
+        if recorded is not None:
+            self._claim(key, recorded, main)
+            if recorded.completed is not None or recorded.failed is not None:
+                return ReplayVerdict("recorded", recorded)
+            self._ahead = 0
+            return ReplayVerdict("run", recorded)
+        if self._left and self._left[name] > 0:
+            if self._sequential and main:
+                return self._compared(name)
+            if once:
+                return ReplayVerdict("unclear")
+        self._ahead = 0  # from here on it does what it did not do before
+        return RUN
+
+    def step_again(self, name: str) -> ReplayVerdict:
+        """Says what becomes of a call that was ``unclear``, now that all others had their turn."""
+        if self.under_way:
+            self._ahead = 0
+            return RUN
+        return self._compared(name)
+
+    def _compared(self, name: str) -> ReplayVerdict:
+        for key, step in self._state.steps.items():
+            left = key not in self._claimed and not step.loose and step.began > self._frontier
+            if left and step.name == name:
+                return ReplayVerdict("contradiction", step, key)
+        self._ahead = 0
+        return RUN
+
+    def _claim(self, key: StepKey, recorded: StepState, main: bool) -> None:
+        if key in self._claimed:
+            return
+        self._claimed.add(key)
+        if not recorded.loose:
+            self._left[recorded.name] -= 1
+            self._ahead -= self._ahead > 0
+        self._frontier = max(self._frontier, recorded.done)
+        if not recorded.done or not main:
+            self._sequential = False
+
+    def question(self, approval: ApprovalId, known: ApprovalState | None) -> None:
+        """Takes note of a question that the workflow asks."""
+        if approval in self._questions and known is not None and not known.open:
+            self._questions.discard(approval)
+            self._ahead -= self._ahead > 0
+        else:
+            self._ahead = 0
+
+    def receive(self, taken: bool) -> None:
+        """Takes note of a message that the workflow wants; ``taken`` where it took that one in a
+        former execution.
+        """
+        self._ahead = max(self._ahead - 1, 0) if taken else 0
+
+    def emitted(self, fact: bytes) -> bool:
+        """True when a former execution wrote this event; each one that it wrote counts for one
+        call.
+        """
+        if self._facts[fact] <= 0:
+            return False
+        self._facts[fact] -= 1
+        return True
+
+    def look(self, finishing: bool, steers: int) -> tuple[bool, int, int]:
+        """Says what a workflow sees of finish requests and steers; a replay sees both change at the
+        same look as the first run.
+
+        Args:
+            finishing: Whether the run is to finish, as of now.
+            steers: How many directions people have given it, as of now.
+
+        Returns:
+            Whether it sees that it is to finish, how many directions it sees, and the number of
+            this look where it is the first to see them; else 0.
+        """
+        self._looks += 1
+        while self._directions and self._directions[0][0] <= self._looks:
+            self._seen = self._directions.pop(0)[1:]
+        new = False
+        # what the first run did not see is not seen
+        if not self._directions and not self.replaying:
+            new = self._seen != (finishing, steers)
+            self._seen = (finishing, steers)
+        return *self._seen, self._looks if new else 0

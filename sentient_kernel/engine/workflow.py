@@ -1,23 +1,43 @@
-"""How a workflow is declared: ``@workflow``, retries, effects, outcomes."""
+"""How a workflow is declared: ``@workflow``, retries, effects, outcomes; and which of its calls
+nobody awaits.
+
+A call of the context, or of an async function, that a workflow makes and never awaits does nothing.
+Python warns of it on stderr, when the garbage collector comes by. Here the run fails, with the
+line.
+"""
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import inspect
+import linecache
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache, update_wrapper
+from types import CodeType, FrameType, ModuleType
+from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar
 
 from pydantic import JsonValue
 
-from sentient_kernel.engine.identity import defined_in_notebook, fingerprint
+from sentient_kernel.engine.identity import defined_in_notebook, fingerprint, syntax
 from sentient_kernel.errors import UnknownWorkflow, UsageError
 from sentient_kernel.events import Effect
 from sentient_kernel.projections.foreign import inputs_named
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+METHODS = frozenset(
+    {"step", "approve", "gather", "emit", "send", "receive", "run", "until_asked_to_finish"}
+)
+"""What of a context has to be awaited."""
+MOST = 256
+"""Calls that are remembered before those which have begun are forgotten."""
+SHOWN = 3
+LINE = 100
+"""Characters of a line that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,15 +250,15 @@ def workflow(
     return made
 
 
-def find(name: str) -> Workflow[..., Any]:
-    """Returns the newest definition of a stored workflow.
+def find(name: str, known: Mapping[str, Workflow[..., Any]]) -> Workflow[..., Any]:
+    """Returns the newest definition of a stored workflow, first of those that are known besides.
 
     Nothing is imported on a journal's word: it may come from somebody else.
 
     Raises:
         UnknownWorkflow: It is not defined in this process; says how to define it.
     """
-    found = _defined.get(name)
+    found = known.get(name) or _defined.get(name)
     if found is None:
         name = name[:200]
         module = name.partition(":")[0]
@@ -250,3 +270,140 @@ def find(name: str) -> Workflow[..., Any]:
         hint = f"Import {module!r} or {how}, then resume the run."
         raise UnknownWorkflow(f"The workflow {name!r} is not defined in this process.", hint=hint)
     return found
+
+
+# -- forgotten awaits ------------------------------------------------------------------------------
+
+
+class PendingCall(NamedTuple):
+    """A call that has to be awaited: what it is called, and where it stands."""
+
+    coroutine: Coroutine[Any, Any, Any]
+    name: str
+    code: CodeType
+    line: int
+
+
+@dataclass(slots=True)
+class PendingCalls:
+    """The calls of one run that were made and have perhaps not begun. Lives on the engine's
+    loop.
+    """
+
+    made: list[PendingCall] = field(default_factory=list)
+
+    def watch(
+        self, coroutine: Coroutine[Any, Any, T], name: str, frame: FrameType
+    ) -> Coroutine[Any, Any, T]:
+        """Remembers a call until it begins.
+
+        Args:
+            coroutine: What has to be awaited; returned as it is.
+            name: What was called.
+            frame: Who has called it.
+        """
+        if len(self.made) >= MOST:
+            self.made = self._waiting()
+        self.made.append(PendingCall(coroutine, name, frame.f_code, frame.f_lineno))
+        return coroutine
+
+    def _waiting(self) -> list[PendingCall]:
+        created = inspect.CORO_CREATED  # it has neither begun nor was it closed
+        return [one for one in self.made if inspect.getcoroutinestate(one.coroutine) == created]
+
+    def forgotten(self) -> UsageError | None:
+        """Returns what to say of the calls that nobody awaits, now that the workflow has ended;
+        closes them.
+        """
+        waiting, self.made = self._waiting(), []
+        if not waiting:
+            return None
+        tasks = {id(task.get_coro()) for task in asyncio.all_tasks()}
+        left = [made for made in waiting if id(made.coroutine) not in tasks]
+        for made in left:
+            made.coroutine.close()
+        # of one line the outermost call, which is made last
+        places = {(made.code.co_filename, made.line): made for made in left}.values()
+        return _said([(made.name, made.line, made.code) for made in places]) if places else None
+
+    def behind(self, error: Exception) -> UsageError | None:
+        """Returns what to say of an error that a forgotten await has led to, where that is so;
+        closes the calls that wait.
+        """
+        forgotten = self.forgotten()
+        return forgotten if "coroutine" in str(error) else None
+
+
+def check_awaits(fn: Callable[..., Any]) -> None:
+    """Refuses a workflow that calls an async function as a statement of its own, without awaiting
+    it.
+
+    For the thread that starts the run, not for the loop: two threads that parse at once disturb
+        each other in Python 3.11 (gh-106905).
+
+    Args:
+        fn: The function of a workflow; where its source cannot be had it passes.
+
+    Raises:
+        UsageError: There is such a call; says where.
+    """
+    code = getattr(fn, "__code__", None)
+    if code is None or not code.co_varnames:
+        return
+    found = [(name, line, code) for name, line in _statements(code) if _is_async(name, fn)]
+    if found:
+        raise _said(found)
+
+
+def _said(places: list[tuple[str, int, CodeType]]) -> UsageError:
+    said = []
+    for name, line, code in places[:SHOWN]:
+        text = linecache.getline(code.co_filename, line).strip()
+        text = text if len(text) <= LINE else f"{text[:LINE]}…"
+        where = f"line {line} of {code.co_name!r}"
+        said.append(f"{name}(...) is not awaited in {where}: {text}")
+    if len(places) > SHOWN:
+        said.append(f"and {len(places) - SHOWN} more")
+    return UsageError(
+        f"{'; '.join(said)}.",
+        hint=f"Write `await {places[0][0]}(...)`: without it the call does not run.",
+    )
+
+
+def _is_async(name: str, fn: Callable[..., Any]) -> bool:
+    """Tells whether a call, as it is written, gives something to await; of what only the function
+    itself knows it is not known.
+    """
+    first, *rest = name.split(".")
+    code: CodeType = fn.__code__
+    if first == code.co_varnames[0]:  # the context
+        return len(rest) == 1 and rest[0] in METHODS
+    if first in code.co_varnames or first in code.co_cellvars or first in code.co_freevars:
+        return False
+    found = fn.__globals__.get(first)
+    for part in rest:
+        found = vars(found).get(part) if isinstance(found, ModuleType) else None
+    return inspect.iscoroutinefunction(getattr(found, "fn", found))
+
+
+@lru_cache(maxsize=512)
+def _statements(code: CodeType) -> list[tuple[str, int]]:
+    """Returns the calls by name that are statements of their own in a function: name and line."""
+    tree, at = syntax(code), code.co_firstlineno - 1
+    if tree is None or not tree.body:
+        return []
+    return [
+        (name, node.lineno + at)
+        for node in _own(tree.body[0])
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and all(map(str.isidentifier, (name := ast.unparse(node.value.func)).split(".")))
+    ]
+
+
+def _own(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yields the parts of a function, not those of functions inside it."""
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            yield node
+            yield from _own(node)

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from sentient_kernel.events import ErrorInfo, Record
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal.texts import TextSoFar
+from sentient_kernel.projections.activity import spent
 from sentient_kernel.projections.approvals import ApprovalView
-from sentient_kernel.projections.cost import spent
 from sentient_kernel.projections.drawing import rows, words
 from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView

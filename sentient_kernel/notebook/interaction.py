@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -60,6 +61,7 @@ def someone_can_answer() -> bool:
 # -- interrupts ------------------------------------------------------------------------------------
 
 
+@dataclass(eq=False)
 class Interrupts:
     """Notes an interrupt instead of letting it raise anywhere: who waits looks at ``seen`` and
     leaves at a place of its own choice.
@@ -71,9 +73,8 @@ class Interrupts:
 
     _all: ClassVar[list[Interrupts]] = []
 
-    def __init__(self) -> None:
-        self.seen = False
-        self._before: Any = None
+    seen: bool = False
+    _before: Any = None
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread() and _known(
@@ -141,19 +142,22 @@ class Wait:
     def __init__(self, *, mine: bool = True, awaiting: bool = False) -> None:
         self.interrupts = Interrupts()
         self.may_ask = mine
-        self._pump = Pump(kernel() if mine else None, self.interrupts, awaiting=awaiting)
+        here = kernel() if mine else None
+        self._pump = None if here is None else Pump(here, self.interrupts, awaiting=awaiting)
         self._asked_at: float | None = None
         self._told: set[str] = set()
 
     def __enter__(self) -> Wait:
         if self.may_ask:
             self.interrupts.__enter__()
-        self._pump.__enter__()
+        if self._pump is not None:
+            self._pump.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         try:
-            self._pump.__exit__()
+            if self._pump is not None:
+                self._pump.__exit__()
         finally:
             self.interrupts.__exit__()
 
@@ -166,7 +170,8 @@ class Wait:
         """Serves the clicks that have arrived. Raises KeyboardInterrupt when an interrupt was
         noted.
         """
-        self._pump.step()
+        if self._pump is not None:
+            self._pump.step()
         if self.interrupted:
             time.sleep(LINGER)
             raise KeyboardInterrupt
@@ -180,7 +185,7 @@ class Wait:
             widgets: Whether any page was ever heard from, so that the front end is known to show
                 live views.
         """
-        if kernel() is None or self._pump.late:
+        if self._pump is None or self._pump.late:
             return True
         now = time.monotonic()
         if self._asked_at is None:
@@ -201,7 +206,7 @@ class Wait:
             Answered: The question is over: it was answered by a click, or from elsewhere.
             KeyboardInterrupt: The cell was interrupted.
         """
-        if not self._pump.asks:
+        if self._pump is None or not self._pump.asks:
             with self.interrupts.raising():
                 return _read(prompt)
         line = self._pump.ask(prompt, over)

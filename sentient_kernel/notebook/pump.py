@@ -75,7 +75,7 @@ class Pump:
     noted.
 
     Args:
-        kernel: The Jupyter kernel; with None nothing is served.
+        kernel: The Jupyter kernel.
         interrupts: What notes the interrupts of the wait, which only the main thread can. Nothing
             is served where they may raise anywhere: a message in hand would be lost. One that ends
             a handler is noted there.
@@ -97,7 +97,7 @@ class Pump:
         return self._line is None and not loop_serves
 
     def __enter__(self) -> Pump:
-        if self._kernel is not None and self._interrupts.noting:
+        if self._interrupts.noting:
             self._line = _Line.enter(self._kernel, pause=self._awaiting)
         return self
 

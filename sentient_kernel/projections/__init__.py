@@ -10,14 +10,10 @@ all at once gives.
 
     base.py       what every fold is
     folds.py      the folds of one run, and of all runs
-    runs.py       what a run is and how it is doing
-    steps.py      its steps
-    progress.py   how far it is
-    sources.py    what each source gave
-    cost.py       what it used
+    runs.py       what a run is, how it is doing, and how far it is
+    activity.py   what it did: its steps, what each source gave, what it used, its events as rows
     approvals.py  what runs ask people, and what became of it
     errors.py     the error tracker
-    history.py    events as rows
     foreign.py    what a run that was written elsewhere names
     drawing/      views, as HTML and text
 """

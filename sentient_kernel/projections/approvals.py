@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, ClassVar, Literal, assert_never
+from typing import Any, ClassVar, Literal
 
 from pydantic import JsonValue
 
@@ -15,7 +15,6 @@ from sentient_kernel.events import (
     ENDS,
     ApprovalClosed,
     ApprovalDecided,
-    ApprovalExpired,
     ApprovalRequested,
     ApprovalWithdrawn,
     Ask,
@@ -27,6 +26,7 @@ from sentient_kernel.projections.base import LocalCall, when
 from sentient_kernel.projections.drawing.table import Table
 
 ApprovalStatus = Literal["open", "approved", "rejected", "edited", "expired", "withdrawn"]
+RUN_ENDED = "The run has ended."
 ASKED_ELSEWHERE = "It was asked where this run comes from; here it is asked again."
 Decide = Callable[..., Any]
 """Takes an answer:
@@ -107,14 +107,9 @@ class ApprovalView:
 class Approvals:
     """Folds the records of one run, or of a whole journal, into approvals, oldest first."""
 
-    __slots__ = ("_held", "_open", "_views")
-
     def __init__(self) -> None:
         self._views: dict[ApprovalId, ApprovalView] = {}
-        self._open: dict[RunId, dict[ApprovalId, None]] = {}
-        self._held: dict[
-            RunId, dict[ApprovalId, None]
-        ] = {}  # closed because their run ended; they open again with it
+        self._asked: dict[RunId, dict[ApprovalId, None]] = {}
 
     def apply(self, record: Record) -> None:
         """Takes one more record in."""
@@ -123,22 +118,11 @@ class Approvals:
         elif record.kind in ANSWERS:
             self._answer(record, record.event)
         elif record.kind in ENDS:
-            left = self._open.pop(record.run, None)
-            if left:
-                self._held.setdefault(record.run, {}).update(left)
-                for approval in left:
-                    self._set(
-                        approval,
-                        status="withdrawn",
-                        decided=when(record.at),
-                        reason="The run has ended.",
-                    )
+            at = when(record.at)
+            self._change(record.run, "open", "", status="withdrawn", decided=at, reason=RUN_ENDED)
         elif record.kind == RunResumed.KIND:
-            again = self._held.pop(record.run, None)
-            if again:
-                self._open.setdefault(record.run, {}).update(again)
-                for approval in again:
-                    self._set(approval, status="open", decided=None, reason="")
+            held = ("withdrawn", RUN_ENDED)
+            self._change(record.run, *held, status="open", decided=None, reason="")
 
     @property
     def table(self) -> Table[ApprovalView]:
@@ -148,17 +132,23 @@ class Approvals:
     @property
     def open(self) -> Table[ApprovalView]:
         """Those that wait for an answer."""
-        waiting = (self._views[approval] for run in self._open.values() for approval in run)
+        waiting = [view for view in self._views.values() if view.status == "open"]
         return Table(
             sorted(waiting, key=lambda a: (a.requested is not None, a.requested, a.id)),
             ApprovalView,
         )
 
+    def _change(self, run: RunId, now: str, why: str, **changes: Any) -> None:
+        """Changes all questions of a run that have a status for a reason."""
+        for approval in self._asked.get(run, ()):
+            view = self._views[approval]
+            if (view.status, view.reason) == (now, why):
+                self._views[approval] = replace(view, **changes)
+
     def _request(self, record: Record, event: ApprovalRequested) -> None:
         if record.origin and event.approval in self._views:
             return
-        if not record.origin:
-            self._open.setdefault(record.run, {})[event.approval] = None
+        self._asked.setdefault(record.run, {})[event.approval] = None
         self._views[event.approval] = ApprovalView(
             id=event.approval,
             run=record.run,
@@ -175,62 +165,38 @@ class Approvals:
 
     def _answer(self, record: Record, event: ApprovalClosed) -> None:
         view = self._views.get(event.approval)
-        if view is not None and record.origin:
-            self._answer_from_elsewhere(view, event, record.at)
+        if view is None:
             return
-        if (
-            view is not None
-            and isinstance(event, ApprovalWithdrawn)
-            and view.status in ("approved", "edited", "rejected")
-        ):
-            self._set(
-                view.id,
-                status="withdrawn",
-                decided=when(record.at),
-                reason=event.reason,
-                answer=None,
-            )
-            return
-        held = self._held.get(view.run, {}) if view else {}
-        if view is None or (view.status != "open" and view.id not in held):
+        # one whose run has ended waits too: it opens again with it
+        changes: dict[str, Any]
+        waits = view.status == "open" or (view.status, view.reason) == ("withdrawn", RUN_ENDED)
+        if record.origin:
+            if not waits and view.reason != ASKED_ELSEWHERE:
+                return  # it was answered here
+            changes = {"status": "withdrawn", "reason": _said_elsewhere(event)}
+        elif isinstance(event, ApprovalWithdrawn) and view.status != "expired":
+            if not waits and view.status == "withdrawn":
+                return
+            changes = {"status": "withdrawn", "reason": event.reason, "answer": None}
+        elif not waits:
             return  # the first answer stands; one that crossed with the end of the run is the first
-        self._open.get(view.run, {}).pop(view.id, None)
-        held.pop(view.id, None)
-        match event:
-            case ApprovalExpired():
-                self._set(view.id, status="expired", decided=when(record.at))
-            case ApprovalWithdrawn():
-                self._set(view.id, status="withdrawn", decided=when(record.at), reason=event.reason)
-            case ApprovalDecided():
-                yes: ApprovalStatus = "edited" if event.edited else "approved"
-                status = yes if event.decision == "approve" else "rejected"
-                answer = event.payload if event.edited else None
-                self._set(
-                    view.id,
-                    status=status,
-                    decided=when(record.at),
-                    by=event.by,
-                    reason=event.reason,
-                    answer=answer,
-                )
-            case _:
-                assert_never(event)
+        elif isinstance(event, ApprovalDecided):
+            yes = "edited" if event.edited else "approved"
+            changes = {
+                "status": yes if event.decision == "approve" else "rejected",
+                "by": event.by,
+                "reason": event.reason,
+                "answer": event.payload if event.edited else None,
+            }
+        else:
+            changes = {"status": "expired", "reason": ""}
+        self._views[view.id] = replace(view, decided=when(record.at), **changes)
 
-    def _answer_from_elsewhere(self, view: ApprovalView, event: ApprovalClosed, at: int) -> None:
-        """Notes what was said where the run comes from; here it is no answer."""
-        waits = view.id in self._open.get(view.run, {}) or view.id in self._held.get(view.run, {})
-        if not waits and view.reason != ASKED_ELSEWHERE:
-            return  # it was answered here
-        self._open.get(view.run, {}).pop(view.id, None)
-        self._held.get(view.run, {}).pop(view.id, None)
-        reason = ASKED_ELSEWHERE
-        if isinstance(event, ApprovalDecided):
-            how = {"approve": "Approved", "reject": "Rejected"}[event.decision]
-            reason = (
-                f"{how} by {event.by or 'somebody'} where this run comes from; here it has to be"
-                " asked again."
-            )
-        self._set(view.id, status="withdrawn", decided=when(at), reason=reason)
 
-    def _set(self, approval: ApprovalId, **changes: Any) -> None:
-        self._views[approval] = replace(self._views[approval], **changes)
+def _said_elsewhere(event: ApprovalClosed) -> str:
+    """Returns what was said where the run comes from; here it is no answer."""
+    if not isinstance(event, ApprovalDecided):
+        return ASKED_ELSEWHERE
+    how = {"approve": "Approved", "reject": "Rejected"}[event.decision]
+    by = event.by or "somebody"
+    return f"{how} by {by} where this run comes from; here it has to be asked again."

@@ -74,10 +74,3 @@ def fold(into: F, records: Iterable[Record]) -> F:
 def when(us: int | None) -> datetime | None:
     """Returns microseconds since 1970 as an aware datetime; None and 0 (not yet) as None."""
     return as_datetime(us) if us else None
-
-
-def seconds_between(start: int, end: int) -> float:
-    """Returns the seconds from one record's time to another's; never negative, as wall clocks can
-    be set back.
-    """
-    return max(0, end - start) / 1e6

@@ -22,7 +22,6 @@ from sentient_kernel.events import (
     StepRetried,
     kinds_of,
 )
-from sentient_kernel.failures import describe
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.projections.drawing.style import line
 from sentient_kernel.projections.drawing.table import Table
@@ -40,8 +39,6 @@ OTHER = "(other types)"
 
 Failure = StepRetried | StepEndedFailed | RunEndedFailed | ErrorRecorded
 FAILURES = kinds_of(Failure)
-
-__all__ = ["ErrorStats", "ErrorView", "Errors", "FailureView", "describe"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,99 +106,23 @@ class FailureView:
     error: ErrorInfo
 
 
-class _Group:
-    __slots__ = (
-        "code",
-        "count",
-        "first",
-        "frames",
-        "hint",
-        "last",
-        "mark",
-        "message",
-        "runs",
-        "seq",
-        "type",
-        "where",
-    )
-
-    def __init__(self, at: int) -> None:
-        self.count = 0
-        self.first = self.last = at
-        self.seq = Seq(0)
-        self.type = self.code = self.mark = self.message = self.hint = self.where = self.frames = ""
-        self.runs: OrderedDict[RunId, None] = OrderedDict()
-
-    def add(self, info: ErrorInfo, record: Record) -> None:
-        self.count += 1
-        # Short texts instead of the error itself: a thousand groups with thirty frames each would
-        # take twice the memory that is allowed.
-        self.type, self.code, self.mark = info.type, info.code, info.fingerprint
-        self.message, self.hint, self.where = (
-            line(info.message, SAMPLE),
-            line(info.hint, SAMPLE),
-            line(info.where, FRAME),
-        )
-        self.frames = "\n".join(
-            f"{file}:{number} {name}"[:FRAME] for file, number, name in info.frames[-GROUP_FRAMES:]
-        )
-        self.first, self.last, self.seq = (
-            min(self.first, record.at),
-            max(self.last, record.at),
-            record.seq,
-        )
-        if record.run:
-            self.runs[record.run] = None
-            self.runs.move_to_end(record.run)
-            if len(self.runs) > GROUP_RUNS:
-                self.runs.popitem(last=False)
-
-    def view(self) -> ErrorView:
-        return ErrorView(
-            fingerprint=self.mark,
-            type=self.type,
-            message=self.message,
-            hint=self.hint,
-            code=self.code,
-            where=self.where,
-            count=self.count,
-            first_seen=as_datetime(self.first),
-            last_seen=as_datetime(self.last),
-            runs=tuple(self.runs),
-            frames=tuple(self.frames.splitlines()),
-            last_seq=self.seq,
-        )
-
-
 class Errors:
     """Folds a journal into groups of failures.
 
     A failed try, a failed step and a failed run are failures each. A step or a run that only passes
-    on that a step failed is not
-    one more: the step was counted when it failed.
+    on that a step failed is not one more: the step was counted when it failed.
 
     Args:
         max_groups: Groups kept; beyond that the one seen longest ago is let go, and counted.
         max_recent: Single failures kept.
     """
 
-    __slots__ = (
-        "_by_type",
-        "_evicted_errors",
-        "_evicted_groups",
-        "_groups",
-        "_max_groups",
-        "_minutes",
-        "_recent",
-        "_total",
-    )
-
     def __init__(self, *, max_groups: int = 1_000, max_recent: int = 100) -> None:
         self._max_groups = max_groups
-        self._groups: OrderedDict[str, _Group] = OrderedDict()
+        self._groups: OrderedDict[str, ErrorView] = OrderedDict()
         self._recent: deque[FailureView] = deque(maxlen=max_recent)
         self._by_type: Counter[str] = Counter()
-        self._minutes: OrderedDict[int, int] = OrderedDict()
+        self._minutes: Counter[int] = Counter()
         self._total = self._evicted_groups = self._evicted_errors = 0
 
     def apply(self, record: Record) -> None:
@@ -212,19 +133,19 @@ class Errors:
         info = event.error
         if info.code == StepFailed.code and isinstance(event, StepEndedFailed | RunEndedFailed):
             return
-        mark = info.fingerprint or f"{info.type}@{info.where}"
         self._count(record, info)
-        group = self._groups.get(mark)
-        if group is None:
-            group = self._groups[mark] = _Group(record.at)
-            self._make_room()
+        mark = info.fingerprint or f"{info.type}@{info.where}"
+        self._groups[mark] = _joined(self._groups.get(mark), record, info)
         self._groups.move_to_end(mark)
-        group.add(info, record)
+        if len(self._groups) > self._max_groups:
+            _, gone = self._groups.popitem(last=False)
+            self._evicted_groups += 1
+            self._evicted_errors += gone.count
 
     @property
     def table(self) -> Table[ErrorView]:
         """All groups that are kept, the one seen last first."""
-        return Table((group.view() for group in reversed(self._groups.values())), ErrorView)
+        return Table(reversed(self._groups.values()), ErrorView)
 
     @property
     def recent(self) -> Table[FailureView]:
@@ -258,13 +179,28 @@ class Errors:
         )
         known = info.type in self._by_type or len(self._by_type) < TYPES
         self._by_type[info.type if known else OTHER] += 1
-        minute = record.at // 60_000_000
-        self._minutes[minute] = self._minutes.get(minute, 0) + 1
+        self._minutes[record.at // 60_000_000] += 1
         while len(self._minutes) > MINUTES or min(self._minutes) <= max(self._minutes) - MINUTES:
             del self._minutes[min(self._minutes)]
 
-    def _make_room(self) -> None:
-        while len(self._groups) > self._max_groups:
-            _, gone = self._groups.popitem(last=False)
-            self._evicted_groups += 1
-            self._evicted_errors += gone.count
+
+def _joined(group: ErrorView | None, record: Record, info: ErrorInfo) -> ErrorView:
+    """Returns a group with one more failure. It keeps short texts instead of the error itself: a
+    thousand groups with thirty frames each would take twice the memory that is allowed.
+    """
+    at, frames = as_datetime(record.at), info.frames[-GROUP_FRAMES:]
+    runs = [run for run in (group.runs if group else ()) if run != record.run]
+    return ErrorView(
+        fingerprint=info.fingerprint,
+        type=info.type,
+        message=line(info.message, SAMPLE),
+        hint=line(info.hint, SAMPLE),
+        code=info.code,
+        where=line(info.where, FRAME),
+        count=group.count + 1 if group else 1,
+        first_seen=min(at, group.first_seen) if group else at,
+        last_seen=max(at, group.last_seen) if group else at,
+        runs=(*runs, *([record.run] if record.run else ()))[-GROUP_RUNS:],
+        frames=tuple(f"{file}:{number} {name}"[:FRAME] for file, number, name in frames),
+        last_seq=record.seq,
+    )

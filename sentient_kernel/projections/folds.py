@@ -6,15 +6,19 @@ from typing import NamedTuple
 
 from sentient_kernel.events import ANSWERS, Record
 from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.projections.activity import (
+    Costs,
+    Sources,
+    SourceView,
+    Steps,
+    StepView,
+    UsageView,
+)
 from sentient_kernel.projections.approvals import Approvals, ApprovalView
-from sentient_kernel.projections.cost import Costs, UsageView
 from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.errors import Errors
 from sentient_kernel.projections.foreign import ForeignView
-from sentient_kernel.projections.progress import Progress, ProgressView
-from sentient_kernel.projections.runs import RunFold, Runs, RunView
-from sentient_kernel.projections.sources import Sources, SourceView
-from sentient_kernel.projections.steps import Steps, StepView
+from sentient_kernel.projections.runs import Progress, ProgressView, RunFold, Runs, RunView
 
 
 class RunLook(NamedTuple):
@@ -57,7 +61,7 @@ class RunFolds:
         return RunLook(
             run,
             self.steps.table,
-            self.progress.view,
+            self.run.progress.view,
             self.sources.table,
             self.approvals.table,
             self.costs.table,

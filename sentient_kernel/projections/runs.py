@@ -1,11 +1,13 @@
-"""What a run is and how it is doing, as far as its events say."""
+"""What a run is, how it is doing and how far it is, as far as its events say."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal, assert_never
 
+from sentient_kernel.clock import as_datetime
 from sentient_kernel.events import (
     ENDS,
     STEPS,
@@ -18,6 +20,7 @@ from sentient_kernel.events import (
     CancelRequested,
     ErrorInfo,
     FinishRequested,
+    ProgressUpdated,
     Record,
     ResearchUpdated,
     RunCompleted,
@@ -36,9 +39,11 @@ from sentient_kernel.events import (
     kinds_of,
 )
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
-from sentient_kernel.projections.base import seconds_between, when
+from sentient_kernel.projections.base import when
 from sentient_kernel.projections.drawing.table import Table
-from sentient_kernel.projections.progress import Progress
+
+PHASES = ("plan", "search", "read", "evidence", "write", "verify")
+"""The phases of a research, in order."""
 
 LONGEST_TITLE = 4_000
 """Characters of a title: as many as a question may have."""
@@ -56,6 +61,9 @@ Taken = (
 )
 TAKEN = kinds_of(Taken)
 BEGINS = kinds_of(StepStarted | StepRetried)
+Telling = ProgressUpdated | ResearchUpdated | StepStarted | RunResumed
+TELLING = kinds_of(Telling)
+STEP_ENDS = kinds_of(StepCompleted | StepEndedFailed)
 Status = Literal[
     "pending", "running", "waiting", "paused", "completed", "failed", "cancelled", "crashed"
 ]
@@ -145,56 +153,138 @@ def with_liveness(view: RunView, alive: bool) -> RunView:
     return view
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseView:
+    """One phase: what it is called, where the run stands towards it, and how much of it is done
+    where that is known.
+    """
+
+    name: str
+    state: Literal["done", "now", "todo"] = "todo"
+    done: int = 0
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressView:
+    """How far a run is.
+
+    Args:
+        fraction: From 0 to 1; None where nobody said.
+        message: What it said last.
+        phase: The phase it is in; empty where it is no research.
+        phases: All phases of a research, else empty.
+    """
+
+    fraction: float | None = None
+    message: str = ""
+    phase: str = ""
+    phases: tuple[PhaseView, ...] = ()
+
+
+class Progress:
+    """Folds one run's records into a :class:`ProgressView`.
+
+    A phase's counts are those that ``ResearchUpdated.data`` gives (``{"done": 9, "total": 14}``);
+    where it gives none they are the run's own steps of that name.
+    """
+
+    def __init__(self) -> None:
+        self._fraction: float | None = None
+        self._message = self._phase = ""
+        self._ended = ""
+        self._told: dict[str, tuple[int, int | None]] = {}
+        self._running: dict[StepKey, str] = {}
+        self._started: dict[str, int] = {}
+        self._completed: dict[str, int] = {}
+
+    def apply(self, record: Record) -> None:
+        """Takes one more record in."""
+        if record.kind in STEP_ENDS:  # not parsed: results may be long
+            if self._running and (name := self._running.pop(key_of(record), "")):
+                self._completed[name] = self._completed.get(name, 0) + 1
+        elif record.kind in ENDS:
+            self._ended = ENDS[record.kind]
+        elif record.kind in TELLING:
+            self._take(record.event)
+
+    def _take(self, event: Telling) -> None:
+        match event:
+            case ProgressUpdated() | ResearchUpdated():
+                self._tell(event)
+            case StepStarted():
+                if event.name in PHASES and event.key not in self._running:
+                    self._running[event.key] = event.name
+                    self._started[event.name] = self._started.get(event.name, 0) + 1
+            case RunResumed():
+                self._ended = ""
+                for name in self._running.values():
+                    self._started[name] -= 1
+                self._running.clear()
+            case _:
+                assert_never(event)
+
+    @property
+    def view(self) -> ProgressView:
+        """Where the run stands."""
+        phases = tuple(self._phase_view(name) for name in PHASES) if self._phase else ()
+        fraction = 1.0 if self._ended == "completed" else self._fraction
+        if fraction is None and phases:
+            fraction = sum(p.state == "done" for p in phases) / len(phases)
+        return ProgressView(
+            fraction=fraction, message=self._message, phase=self._phase, phases=phases
+        )
+
+    def _tell(self, event: ProgressUpdated | ResearchUpdated) -> None:
+        self._message = event.message or self._message
+        if event.progress is not None and not math.isnan(event.progress):
+            self._fraction = min(1.0, max(0.0, event.progress))
+        if isinstance(event, ResearchUpdated):
+            self._phase = event.phase
+            counts = _counts(event.data)
+            if counts and event.phase in PHASES:
+                self._told[event.phase] = counts
+
+    def _phase_view(self, name: str) -> PhaseView:
+        at = PHASES.index(self._phase) if self._phase in PHASES else -1
+        place = PHASES.index(name)
+        state: Literal["done", "now", "todo"] = (
+            "done" if place < at else "now" if place == at else "todo"
+        )
+        if self._ended == "completed":
+            state = "done"
+        started = self._started.get(name, 0)
+        done, total = self._told.get(name) or (
+            self._completed.get(name, 0),
+            started if started > 1 else None,
+        )
+        return PhaseView(name=name, state=state, done=done, total=total)
+
+
+def _counts(data: Any) -> tuple[int, int | None] | None:
+    if not isinstance(data, dict) or not isinstance(data.get("done"), int):
+        return None
+    total = data.get("total")
+    return int(data["done"]), total if isinstance(total, int) else None
+
+
 class RunFold:
     """Folds one run's records into a :class:`RunView`."""
 
-    __slots__ = (
-        "_answered",
-        "_approvals",
-        "_asked_elsewhere",
-        "_at",
-        "_cancelling",
-        "_coverage",
-        "_cut",
-        "_done",
-        "_ended",
-        "_ended_at",
-        "_error",
-        "_failed",
-        "_finishing",
-        "_first",
-        "_foreign",
-        "_moved",
-        "_paused",
-        "_progress",
-        "_reason",
-        "_recoveries",
-        "_retried",
-        "_running",
-        "_seq",
-        "_start",
-        "_view",
-        "run",
-    )
-
     def __init__(self, run: RunId) -> None:
         self.run = run
-        self._start = RunStarted(workflow="")
-        self._first = self._at = self._ended_at = 0
-        self._seq = Seq(0)
-        self._ended: Status | Literal[""] = ""
-        self._reason = self._coverage = ""
-        self._error: ErrorInfo | None = None
-        self._paused = self._cut = self._cancelling = self._finishing = self._moved = (
-            self._answered
-        ) = False
-        self._done = self._retried = self._recoveries = 0
+        self.progress = Progress()
+        self._base = RunView(id=run, status="pending")
+        """What seldom changes; counts, times and the status of what rests are put into it for each
+        look.
+        """
+        self._at, self._seq = 0, Seq(0)
+        self._paused = self._cut = self._answered = self._foreign = False
+        self._done = self._retried = 0
         self._running: set[StepKey] = set()
         self._failed: set[StepKey] = set()
         self._approvals: dict[ApprovalId, None] = {}
         self._asked_elsewhere: set[ApprovalId] = set()
-        self._foreign = False
-        self._progress = Progress()
         self._view: RunView | None = None
 
     def apply(self, record: Record) -> None:
@@ -204,16 +294,32 @@ class RunFold:
         self._view = None
         self._seq, self._at = record.seq, record.at
         self._foreign = self._foreign or record.origin != ""
-        self._progress.apply(record)
+        self.progress.apply(record)
         if record.kind == RunStarted.KIND:
-            if not self._first:
-                self._start, self._first = record.event, record.at
+            if self._base.started is None:
+                self._start(record.event)
             return
-        self._moved, self._answered = True, record.kind == ApprovalDecided.KIND
+        if self._base.status == "pending":
+            self._set(status="running")
+        self._answered = record.kind == ApprovalDecided.KIND
         if record.kind in STEPS:  # not parsed: results may be long
             self._step(record.kind, key_of(record))
         elif record.kind in TAKEN:
             self._take(record.event, record)
+
+    def _set(self, **changes: Any) -> None:
+        self._base = replace(self._base, **changes)
+
+    def _start(self, event: RunStarted) -> None:
+        self._set(
+            title=title_of(event),
+            name=event.name,
+            workflow=event.workflow,
+            started=when(self._at),
+            parent=event.parent,
+            session=event.session,
+            user=event.user,
+        )
 
     def _take(self, event: Taken, record: Record) -> None:
         match event:
@@ -226,9 +332,22 @@ class RunFold:
                 self._approvals.pop(event.approval, None)
                 self._asked_elsewhere.discard(event.approval)
             case RunCompleted() | RunEndedFailed() | RunEndedCancelled():
-                self._end(event, record.at)
+                self._running.clear()
+                self._set(
+                    status=ENDS[event.kind],
+                    ended=when(record.at),
+                    error=event.error if isinstance(event, RunEndedFailed) else None,
+                    reason=event.reason if isinstance(event, RunEndedCancelled) else "",
+                    cancelling=False,
+                    finishing=False,
+                )
             case RunResumed():
-                self._resume()
+                self._running.clear()
+                self._asked_elsewhere.clear()  # it is asked again where it is asked at all
+                self._paused = self._cut = False
+                self._set(recoveries=self._base.recoveries + 1, cancelling=False)
+                if self._ended:
+                    self._set(status="running", ended=None, error=None, reason="")
             case RunPaused():
                 self._paused, self._cut = True, event.cut
                 if event.cut:
@@ -236,115 +355,70 @@ class RunFold:
             case RunContinued():
                 self._paused = self._cut = False
             case CancelRequested():
-                self._cancelling = True
+                self._set(cancelling=not self._ended)
             case FinishRequested():
-                self._finishing = True
+                self._set(finishing=not self._ended)
             case ResearchUpdated():
                 told = event.data.get("coverage") if isinstance(event.data, dict) else None
                 if told in ("all", "some", "near", "nothing"):
-                    self._coverage = str(told)
+                    self._set(coverage=told)
             case _:
                 assert_never(event)
+
+    def _step(self, kind: str, key: StepKey) -> None:
+        if kind in BEGINS and not self._cut:
+            # One that was being written when the workbench was closed ended with all others. A
+            # retry too: a step that a crash cut off is not announced again when it goes on.
+            self._running.add(key)
+            self._failed.discard(key)
+            self._retried += kind == StepRetried.KIND
+        elif kind in STEP_ENDS:
+            self._running.discard(key)
+            self._failed.discard(key)
+            if kind == StepCompleted.KIND:
+                self._done += 1
+            else:
+                self._failed.add(key)
+
+    @property
+    def _ended(self) -> bool:
+        return self._base.status in ENDS.values()
+
+    def _status(self) -> Status:
+        if not self._ended and (self._paused or (self._asked_elsewhere and not self._running)):
+            return "paused"
+        if not self._ended and self._approvals and not self._running:
+            return "waiting"
+        return self._base.status
 
     @property
     def view(self) -> RunView:
         """The run as of the newest record."""
         if self._view is None:
-            self._view = self._make()
-        return self._view
-
-    def _step(self, kind: str, key: StepKey) -> None:
-        if kind in BEGINS:
-            if self._cut:
-                # it was being written when the workbench was closed, and ended with all others
-                return
-            # a retry too: a step that a crash cut off is not announced again when it goes on
-            self._running.add(key)
-            self._failed.discard(key)
-            self._retried += kind == StepRetried.KIND
-        elif kind == StepCompleted.KIND:
-            self._running.discard(key)
-            self._done += 1
-            self._failed.discard(key)
-        elif kind == StepEndedFailed.KIND:
-            self._running.discard(key)
-            self._failed.add(key)
-
-    def _end(self, event: RunEnd, at: int) -> None:
-        self._ended, self._ended_at = ENDS[event.kind], at
-        self._running.clear()
-        if isinstance(event, RunEndedFailed):
-            self._error = event.error
-        elif isinstance(event, RunEndedCancelled):
-            self._reason = event.reason
-
-    def _resume(self) -> None:
-        self._recoveries += 1
-        self._running.clear()
-        self._asked_elsewhere.clear()  # it is asked again where it is asked at all
-        self._paused = self._cut = self._cancelling = False
-        if self._ended:
-            self._ended, self._ended_at, self._error, self._reason, self._finishing = (
-                "",
-                0,
-                None,
-                "",
-                False,
+            base, progress, updated = self._base, self.progress.view, as_datetime(self._at)
+            lasted = (base.ended or updated) - (base.started or updated)
+            self._view = replace(
+                base,
+                status=self._status(),
+                updated=when(self._at),
+                seconds=max(0.0, lasted.total_seconds()),  # wall clocks can be set back
+                progress=progress.fraction,
+                phase=progress.phase,
+                message=progress.message,
+                done=self._done,
+                running=len(self._running),
+                failed=len(self._failed),
+                retried=self._retried,
+                approvals=() if self._ended else tuple(self._approvals),
+                answered=self._answered,
+                foreign=self._foreign,
+                seq=self._seq,
             )
-
-    def _status(self) -> Status:
-        if self._ended:
-            return self._ended
-        if self._paused or (self._asked_elsewhere and not self._running):
-            return "paused"
-        if self._approvals and not self._running:
-            return "waiting"
-        return "running" if self._moved else "pending"
-
-    def _make(self) -> RunView:
-        start, progress = self._start, self._progress.view
-        return RunView(
-            id=self.run,
-            status=self._status(),
-            title=title_of(start),
-            name=start.name,
-            workflow=start.workflow,
-            started=when(self._first),
-            updated=when(self._at),
-            ended=when(self._ended_at),
-            seconds=seconds_between(self._first or self._at, self._ended_at or self._at),
-            progress=progress.fraction,
-            phase=progress.phase,
-            message=progress.message,
-            done=self._done,
-            running=len(self._running),
-            failed=len(self._failed),
-            retried=self._retried,
-            approvals=() if self._ended else tuple(self._approvals),
-            error=self._error,
-            reason=self._reason,
-            parent=start.parent,
-            session=start.session,
-            user=start.user,
-            recoveries=self._recoveries,
-            cancelling=self._cancelling and not self._ended,
-            finishing=self._finishing and not self._ended,
-            answered=self._answered,
-            foreign=self._foreign,
-            coverage=self._coverage,
-            seq=self._seq,
-        )
-
-    @property
-    def progress(self) -> Progress:
-        """The fold of its progress."""
-        return self._progress
+        return self._view
 
 
 class Runs:
     """Folds a whole journal into one :class:`RunView` for each run, oldest first."""
-
-    __slots__ = ("_runs",)
 
     def __init__(self) -> None:
         self._runs: dict[RunId, RunFold] = {}
@@ -385,13 +459,11 @@ def title_of(start: RunStarted) -> str:
 
 
 def _question(start: RunStarted) -> str:
-    places: list[Any] = [start.inputs]
-    if isinstance(start.inputs, dict):
-        places.append(start.inputs.get("kwargs"))
-        args = start.inputs.get("args")
-        if isinstance(args, list) and args and "research" in start.workflow:
-            places.append({"question": args[0]})
-            places.append(args[0])
+    given = start.inputs if isinstance(start.inputs, dict) else {}
+    args = given.get("args")
+    places: list[Any] = [given, given.get("kwargs")]
+    if isinstance(args, list) and args and "research" in start.workflow:
+        places += [{"question": args[0]}, args[0]]
     for place in places:
         if isinstance(place, dict) and isinstance(place.get("question"), str):
             return str(place["question"])

@@ -50,13 +50,9 @@ from sentient_kernel.workbench.fold_cache import FoldCache
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from sentient_kernel.projections.cost import UsageView
+    from sentient_kernel.projections.activity import EventView, SourceView, StepView, UsageView
     from sentient_kernel.projections.folds import RunLook
-    from sentient_kernel.projections.history import EventView
-    from sentient_kernel.projections.progress import ProgressView
-    from sentient_kernel.projections.runs import RunView
-    from sentient_kernel.projections.sources import SourceView
-    from sentient_kernel.projections.steps import StepView
+    from sentient_kernel.projections.runs import ProgressView, RunView
     from sentient_kernel.report.report import Report
 
 SHOWN = 400
@@ -268,7 +264,7 @@ class Run:
     @property
     def events(self) -> Table[EventView]:
         """Everything that happened, in order."""
-        from sentient_kernel.projections.history import history
+        from sentient_kernel.projections.activity import history
 
         table = history(self._parts.engine.journal.read(run=self.id))
         return table.with_renderer(lambda shown: self._present("events", shown))

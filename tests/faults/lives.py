@@ -406,7 +406,6 @@ def forks(folder: str) -> None:
         "start_soon": lambda: engine.start_soon(lambda: asyncio.sleep(0)),
         "alive": lambda: engine.alive(RunId("another")),
         "result": lambda: engine.result(run),
-        "story": lambda: engine.story(run, "k" * 16),  # type: ignore[arg-type]
         "read": lambda: engine.journal.read(run=run),
         "close": engine.close,
     }

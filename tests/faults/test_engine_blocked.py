@@ -104,9 +104,9 @@ def test_watchdog_names_the_step_and_where_it_stands(engine: Engine, which: str)
             if any(step in str(arg) for arg in args) or step in message:
                 named.set()
 
-    import sentient_kernel.engine.watchdog as watchdog
+    from sentient_kernel.engine import threads
 
-    before, watchdog.log.warning = watchdog.log.warning, Watch()  # type: ignore[method-assign]
+    before, threads.log.warning = threads.log.warning, Watch()  # type: ignore[method-assign]
     try:
         began = time.monotonic()
         run = engine.start(blocking if which == "without_await" else unknown)
@@ -114,7 +114,7 @@ def test_watchdog_names_the_step_and_where_it_stands(engine: Engine, which: str)
         print(f"\nF23 {which}: named after {time.monotonic() - began:.1f} s")
         assert engine.watch(run).result(BLOCK + 10) == "completed"
     finally:
-        watchdog.log.warning = before  # type: ignore[method-assign]
+        threads.log.warning = before  # type: ignore[method-assign]
     events = [record.event for record in engine.journal.read(run=run, kinds=["loop_blocked"])]
     until = time.monotonic() + 5
     # told when the loop turns again, which may be after the end of the run

@@ -15,8 +15,8 @@ import pytest
 from workbench_kit import BEES, QUESTION
 
 import sentient_kernel as sk
-from sentient_kernel.engine import awaits
 from sentient_kernel.engine.context import Context
+from sentient_kernel.engine.workflow import METHODS
 
 
 def work(x: Any) -> list[Any]:
@@ -248,7 +248,7 @@ def test_every_method_of_the_context_that_has_to_be_awaited_is_watched() -> None
         if inspect.iscoroutinefunction(inspect.unwrap(method))
     }
     given |= {name for name, returns in annotated.items() if str(returns).startswith("Awaitable")}
-    assert given == awaits.METHODS
+    assert given == METHODS
 
 
 def test_a_workflow_that_is_called_without_a_context_says_how_to_start_it() -> None:

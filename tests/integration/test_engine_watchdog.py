@@ -17,7 +17,7 @@ import engine_kit
 import pytest
 from engine_kit import Home, ended, events, wait_for
 
-from sentient_kernel.engine import Context, Engine, watchdog, workflow
+from sentient_kernel.engine import Context, Engine, threads, workflow
 
 home = engine_kit.home
 
@@ -25,7 +25,7 @@ home = engine_kit.home
 @pytest.fixture
 def engine(home: Home, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """An engine whose watchdog is in a hurry."""
-    monkeypatch.setattr(watchdog, "BLOCKED_AFTER", 0.2)
+    monkeypatch.setattr(threads, "BLOCKED_AFTER", 0.2)
     return home.engine()
 
 
@@ -151,7 +151,7 @@ def test_busy_interpreter_and_slow_sync_step_are_blamed_on_nobody(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # on a machine with much to do the loop itself may lose a tenth of a second
-    monkeypatch.setattr(watchdog, "BLOCKED_AFTER", 0.4)
+    monkeypatch.setattr(threads, "BLOCKED_AFTER", 0.4)
 
     def slow() -> None:
         threading.Event().wait(0.9)

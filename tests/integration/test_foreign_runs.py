@@ -305,7 +305,7 @@ def test_that_an_effect_did_not_happen_is_not_believed_from_elsewhere(
     assert question.id != asked.id
     key = identity.occurrence_key(
         identity.identity(
-            identity.step_prefix("", "act", identity.place_of(act)), "act", ("money",), {}
+            identity.step_prefix("act", identity.place_of(act)), "act", ("money",), {}
         ),
         0,
     )

@@ -160,7 +160,7 @@ def events(name: str) -> list[Writable]:
             parent=RunId(name),
             inputs={"args": [name], "kwargs": {}},
         ),
-        StepStarted(key=key, name=name, scope=name, title=name),
+        StepStarted(key=key, name=name, title=name),
         ProgressUpdated(message=name, data={"document": name, name: name}, inside=StepKey(name)),
         SourceReported(source=name, query=name, reason=name, refused=((name, name),)),
         ResearchUpdated(phase=name, message=name, data=name),

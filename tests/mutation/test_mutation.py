@@ -63,7 +63,7 @@ class Room:
 
 ROOMS = {
     "state": Room(
-        "engine/state.py engine/cursor.py",
+        "engine/state.py",
         "unit/test_engine_state.py unit/test_engine_cursor.py unit/test_projection_foreign.py"
         " integration/test_engine_control.py integration/test_engine_replay.py"
         " integration/test_engine_effects.py integration/test_engine_messages.py"

@@ -33,11 +33,10 @@ from sentient_kernel.events import (
     StepStarted,
 )
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
+from sentient_kernel.projections.activity import Sources, Steps
 from sentient_kernel.projections.approvals import Approvals
 from sentient_kernel.projections.base import fold
 from sentient_kernel.projections.runs import RunFold, RunView, with_liveness
-from sentient_kernel.projections.sources import Sources
-from sentient_kernel.projections.steps import Steps
 
 START = 1_760_000_000_000_000
 RUN = RunId("01999f2a-5c00-7a31-8b52-0c8d1f6a2b90")

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentient_kernel import events as ev
-from sentient_kernel.engine.cursor import ReplayCursor
 from sentient_kernel.engine.identity import mailbox_identity, occurrence_key
-from sentient_kernel.engine.state import RunState, fold
+from sentient_kernel.engine.state import ReplayCursor, RunState, fold
 from sentient_kernel.events import Record
 from sentient_kernel.ids import ApprovalId, RunId, Seq, StepKey
 

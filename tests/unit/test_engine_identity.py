@@ -21,7 +21,7 @@ from sentient_kernel.ids import RunId, StepKey, new_run_id
 def key(fn: Any, *args: Any, n: int = 0, **kwargs: Any) -> StepKey:
     """The key of a call."""
     name = identity.name_of(fn)
-    prefix = identity.step_prefix("", name, identity.code_of(fn))
+    prefix = identity.step_prefix(name, identity.place_of(fn), identity.code_of(fn))
     return identity.occurrence_key(identity.identity(prefix, name, args, kwargs), n)
 
 
@@ -295,5 +295,6 @@ def test_fixed_name_stands_for_module_and_name() -> None:
     there = FunctionType(here.__code__, {"__name__": "elsewhere"}, "renamed")
     assert identity.place_of(here) != identity.place_of(there)
     named, moved = identity.fixed_name("room:count")(here), identity.fixed_name("room:count")(there)
+    assert identity.place_of(named) == identity.place_of(moved)
     assert identity.code_of(named) == identity.code_of(moved)
     assert (identity.name_of(named), identity.name_of(moved)) == ("count", "count")

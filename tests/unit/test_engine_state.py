@@ -27,7 +27,6 @@ from sentient_kernel.engine.state import (
     Refusal,
     RunState,
     StepState,
-    _what_began,
     answered_by,
     apply,
     decide,
@@ -109,7 +108,7 @@ def test_every_kind_counts_in_the_state_of_a_run_or_is_left_out_on_purpose() -> 
 
 def test_nothing_is_known_of_a_run_without_events() -> None:
     fresh = RunState(RUN)
-    assert (fresh.seq, fresh.started_at, fresh.recoveries, fresh.foreign) == (0, 0, 0, False)
+    assert (fresh.seq, fresh.recoveries, fresh.foreign) == (0, 0, False)
     assert (fresh.paused, fresh.cancelling, fresh.finishing, fresh.at_rest) == (False,) * 4
     step = StepState()
     assert (step.attempt, step.began, step.done, step.intents) == (0, 0, 0, 0)
@@ -123,19 +122,12 @@ def test_key_of_any_length_is_found() -> None:
     assert key_in(b'{"key":"' + b"k" * 20 + b'","name":"work"}') == "k" * 20
 
 
-def test_steps_that_begin_alike_are_read_once() -> None:
-    _what_began.cache_clear()
-    state(started(), started(L))
-    assert _what_began.cache_info().misses == 1
-
-
 def test_step_goes_from_started_over_retried_to_completed() -> None:
     after = state(
         started(title="T", effect="once"), ev.StepRetried(key=K, attempt=2, error=OOPS), done()
     ).steps[K]
-    assert (after.name, after.effect, after.attempt, after.began, after.done, after.failed) == (
+    assert (after.name, after.attempt, after.began, after.done, after.failed) == (
         "work",
-        "once",
         1,
         2,
         4,
@@ -195,11 +187,6 @@ def test_failed_effect_that_may_have_happened_is_tried_anew_and_stays_on_the_rec
 def test_what_is_asked_for_after_an_edit_belongs_to_the_code_of_then() -> None:
     after = state(started(), resumed("c2"), started(L), resumed("c2"))
     assert (after.steps[K].loose, after.steps[L].loose, after.code) == (True, False, "c2")
-
-
-def test_step_keeps_the_scope_that_it_began_in() -> None:
-    assert state(started(scope="child")).steps[K].scope == "child"
-    assert state(started()).steps[K].scope == ""
 
 
 def test_who_wants_the_end_is_known() -> None:

@@ -18,9 +18,10 @@ from sentient_kernel.events import (
     StepEndedFailed,
     StepRetried,
 )
+from sentient_kernel.failures import describe
 from sentient_kernel.ids import RunId, Seq, StepKey
 from sentient_kernel.projections.base import fold
-from sentient_kernel.projections.errors import GROUP_RUNS, MINUTES, OTHER, TYPES, Errors, describe
+from sentient_kernel.projections.errors import GROUP_RUNS, MINUTES, OTHER, TYPES, Errors
 
 K = StepKey("k")
 

@@ -14,14 +14,11 @@ from projection_log import RUN, START, Log, journals, started
 
 from sentient_kernel.events import Heartbeat, Record, StepCompleted, StepStarted, key_of
 from sentient_kernel.ids import RunId, Seq, StepKey
+from sentient_kernel.projections.activity import Sources, Steps, history
 from sentient_kernel.projections.approvals import Approvals
 from sentient_kernel.projections.base import fold
 from sentient_kernel.projections.errors import Errors
-from sentient_kernel.projections.history import history
-from sentient_kernel.projections.progress import Progress
-from sentient_kernel.projections.runs import RunFold, Runs
-from sentient_kernel.projections.sources import Sources
-from sentient_kernel.projections.steps import Steps
+from sentient_kernel.projections.runs import Progress, RunFold, Runs
 
 FOLDS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "run": (lambda: RunFold(RunId("r1")), lambda f: (f.view, f.progress.view)),

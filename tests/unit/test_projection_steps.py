@@ -27,11 +27,10 @@ from sentient_kernel.events import (
     StepStarted,
 )
 from sentient_kernel.ids import ApprovalId, RunId, StepKey
+from sentient_kernel.projections.activity import REFUSED, Sources, Steps, StepView
 from sentient_kernel.projections.approvals import Approvals
 from sentient_kernel.projections.base import fold
-from sentient_kernel.projections.progress import Progress
-from sentient_kernel.projections.sources import REFUSED, Sources
-from sentient_kernel.projections.steps import Steps, StepView
+from sentient_kernel.projections.runs import Progress
 
 K = StepKey("0" * 16)
 BEGIN = StepStarted(key=K, name="read", title="read a page", effect="idempotent")

@@ -115,7 +115,7 @@ def hostile_log(evil: str) -> Log:
         0, RunStarted(workflow="m:research", name=evil + "n", inputs={"kwargs": {"question": evil}})
     )
     log(1, ResearchUpdated(phase="read", message=evil))(
-        1, StepStarted(key=StepKey("k"), name=evil, title=evil, scope=evil)
+        1, StepStarted(key=StepKey("k"), name=evil, title=evil)
     )
     log(2, StepEndedFailed(key=StepKey("k"), error=info))(
         2, SourceReported(source=evil, reason=evil, refused=((evil, evil),))

@@ -74,7 +74,7 @@ class Hub:
             clock or SystemClock(),
         )
         self._waiters = Waiters(self._lock)
-        self._calls: tuple[tuple[RunId | None, Callable[[], None]], ...] = ()
+        self._calls: dict[object, tuple[RunId | None, Callable[[], None]]] = {}
 
     # -- giving ------------------------------------------------------------------------------------
 
@@ -89,8 +89,9 @@ class Hub:
         with self._lock:
             place = ring.end
             ring.put(records)
-            woken = self._waiters.take(records, place)
-            calls = self._calls
+            waited_for = self._waiters.lines or self._waiters.apart
+            woken = self._waiters.take(records, place) if waited_for else []
+            calls = tuple(self._calls.values())
         for loop, waiters in woken:
             self._waiters.wake(loop, waiters)
         for run, call in calls:
@@ -150,14 +151,14 @@ class Hub:
         Returns:
             Ends it; any thread.
         """
-        entry = (run, call)
+        key = object()
 
         def end() -> None:
             with self._lock:
-                self._calls = tuple(other for other in self._calls if other is not entry)
+                self._calls.pop(key, None)
 
         with self._lock:
-            self._calls = (*self._calls, entry)
+            self._calls[key] = (run, call)
         return end
 
     def __len__(self) -> int:

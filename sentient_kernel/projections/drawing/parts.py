@@ -10,14 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from sentient_kernel.failures import exact
+from sentient_kernel.projections.activity import SourceView, StepView
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing import words
 from sentient_kernel.projections.drawing.style import apart, duration, escape, line, moment
 from sentient_kernel.projections.foreign import ForeignView
-from sentient_kernel.projections.progress import ProgressView
-from sentient_kernel.projections.runs import RunView
-from sentient_kernel.projections.sources import SourceView
-from sentient_kernel.projections.steps import StepView
+from sentient_kernel.projections.runs import ProgressView, RunView
 
 PAYLOAD_ITEMS = 2_000
 PAYLOAD_TEXT = 5_000
@@ -101,18 +99,15 @@ def _step_row(step: StepView, run: RunView) -> str:
         if step.seconds is not None
         else _between(step.started, step.ended or run.updated)
     )
-    depth = min(2, step.scope.count("/") + 1) if step.scope else 0
-    indent = ("", ' class="sk-in"', ' class="sk-in2"')[depth]
     row = (
         f'<tr><td class="sk-{colour}"><span aria-hidden="true">{sign}</span> '
         f'<span class="sk-sr">{step.status}</span></td><td title="{escape(line(step.title, 300))}">'
-        f"<span{indent}>{outside(step.title, 120)}</span>{aside}</td>"
+        f"<span>{outside(step.title, 120)}</span>{aside}</td>"
         f'<td class="sk-l" aria-hidden="true">{_lane(step, run)}</td>'
         f'<td class="sk-s sk-soft">{duration(seconds)}</td></tr>'
     )
     return row + (
-        '<tr><td></td><td class="sk-why"'
-        f' colspan="3"><span{indent}>{outside(why, 240)}</span></td></tr>'
+        f'<tr><td></td><td class="sk-why" colspan="3"><span>{outside(why, 240)}</span></td></tr>'
         if why
         else ""
     )

@@ -14,16 +14,14 @@ from typing import Any
 from pydantic_core import from_json
 
 from sentient_kernel.events import STEPS, ErrorInfo, Record, StepCompleted, StepStarted, key_of
+from sentient_kernel.projections.activity import SourceView, StepView
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing import words
 from sentient_kernel.projections.drawing.exact import marked
 from sentient_kernel.projections.drawing.style import line, plain
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.foreign import ForeignView
-from sentient_kernel.projections.progress import ProgressView
-from sentient_kernel.projections.runs import RunView
-from sentient_kernel.projections.sources import SourceView
-from sentient_kernel.projections.steps import StepView
+from sentient_kernel.projections.runs import ProgressView, RunView
 
 Row = dict[str, Any]
 SAID = 160
@@ -119,7 +117,6 @@ def step_row(step: StepView, place: int) -> Row:
         "name": step.name,
         "status": step.status,
         "tries": tries,
-        "depth": min(2, step.scope.count("/") + 1) if step.scope else 0,
         "attempts": step.attempts,
         "started": ms(step.started),
         "ended": ms(step.ended),

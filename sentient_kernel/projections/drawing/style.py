@@ -190,8 +190,6 @@ white-space:nowrap;vertical-align:middle;line-height:1.5;font-weight:400}
 .sk.sk .sk-steps .sk-l{width:28%}
 .sk.sk .sk-steps td.sk-s{width:66px;padding-right:0;text-align:right}
 .sk.sk .sk-steps td.sk-why{white-space:normal;padding:0 0 3px;color:var(--sk-soft);line-height:1.4}
-.sk.sk .sk-steps .sk-in{padding-left:12px}
-.sk.sk .sk-steps .sk-in2{padding-left:24px}
 .sk .sk-lane{display:block;position:relative;height:8px;background:var(--sk-sunk);border-radius:2px}
 .sk .sk-lane b{position:absolute;top:0;bottom:0;min-width:2px;border-radius:2px;
 background:var(--sk-ok);opacity:.75}

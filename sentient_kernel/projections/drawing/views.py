@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sentient_kernel.failures import exact
+from sentient_kernel.projections.activity import SourceView, StepView
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing import parts, words
 from sentient_kernel.projections.drawing.style import (
@@ -27,10 +28,7 @@ from sentient_kernel.projections.drawing.style import (
 from sentient_kernel.projections.drawing.table import Table, counted, table_html
 from sentient_kernel.projections.errors import ErrorStats, ErrorView
 from sentient_kernel.projections.foreign import ForeignView
-from sentient_kernel.projections.progress import ProgressView
-from sentient_kernel.projections.runs import RunView
-from sentient_kernel.projections.sources import SourceView
-from sentient_kernel.projections.steps import StepView
+from sentient_kernel.projections.runs import ProgressView, RunView
 
 _HUES = {
     "ok": "--jp-success-color1,#1f8f58",

@@ -11,14 +11,12 @@ from typing import Any
 from sentient_kernel.errors import ApprovalRejected
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.failures import exact
+from sentient_kernel.projections.activity import SourceView, StepView
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing.style import line, plain
 from sentient_kernel.projections.drawing.table import counted
 from sentient_kernel.projections.foreign import ForeignView, comes_from
-from sentient_kernel.projections.progress import PhaseView
-from sentient_kernel.projections.runs import RunView
-from sentient_kernel.projections.sources import SourceView
-from sentient_kernel.projections.steps import StepView
+from sentient_kernel.projections.runs import PhaseView, RunView
 
 STATES = {
     "pending": ("○", "Starting", "run"),

@@ -17,7 +17,7 @@ import {
 
 /** @typedef {import("../kit/store.js").Store} Store */
 /**
- * @typedef {{key: string, i: number, title: string, depth: number, status: string, tries: string,
+ * @typedef {{key: string, i: number, title: string, status: string, tries: string,
  *   started: number | null, ended: number | null, seconds: number | null, why: string, effect:
  *   string}} Step
  */
@@ -236,7 +236,7 @@ function nameStep(el, at, step, roomy) {
     h("span", { aria: { hidden: true } }, sign),
     h("span", { class: "sk-sr" }, `${step.status} `),
   );
-  at.name.className = `sk-name ${["", "sk-in", "sk-in2"][Math.min(step.depth, 2)]}`;
+  at.name.className = "sk-name";
   const aside = [step.tries, step.effect === "once" ? "once" : "", roomy ? "" : step.why]
     .filter(Boolean)
     .join(" · ")
