@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentient_kernel import __version__
 from sentient_kernel.engine import root_of, tree_of
 from sentient_kernel.errors import HoldsSecret, NotFound, UsageError
-from sentient_kernel.ids import BlobId, DocumentId, RunId
+from sentient_kernel.ids import BlobId, RunId
 from sentient_kernel.redaction import redactor
 from sentient_kernel.workbench import run_file
-from sentient_kernel.workbench.run_values import References, blob_of, reports
+from sentient_kernel.workbench.run_values import References, Reports, blob_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,22 +48,14 @@ def export_run(
     named = References(lambda document: True, lambda digest: True)
     for text in (*(record.body for record in records), *blobs.values()):
         named.take([text])
-    cited = {
-        c.document
-        for report in reports(records, lambda blob: blobs[blob])
-        for c in report.citations
-        if c.verified
-    }
-    for document in sorted(cited | named.documents):
-        try:
-            blobs[document] = (
-                library.document(DocumentId(document)).snapshot()
-                if document in cited
-                else get(BlobId(document))
-            )
-        except NotFound:
-            if document in cited:
-                raise
+    reports = Reports(blobs.__getitem__)
+    found = filter(None, map(reports.take, records))
+    cited = {c.document for report in found for c in report.citations if c.verified}
+    for cite in cited:
+        blobs[cite] = library.document(cite).snapshot()
+    for document in named.documents - cited:
+        with suppress(NotFound):  # it is named in a text, and may be gone
+            blobs[document] = get(BlobId(document))
     entries = [
         (digest, entry)
         for digest in sorted(named.entries)

@@ -11,16 +11,18 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from sentient_kernel.errors import UsageError
 from sentient_kernel.events import Record
 from sentient_kernel.ids import RunId
 
-FORMAT, VERSION = "sentient-kernel run", 1
+VERSION = 1
 MOST_BYTES = 2_000_000_000
 """Bytes of all members together, unpacked; the file itself may not be bigger either."""
 MOST_EACH = 200_000_000
@@ -39,14 +41,44 @@ SLACK = 4_096  # a member of so many bytes may be packed as well as it will
 
 MANIFEST, EVENTS = "manifest.json", "events.jsonl"
 NAME = re.compile(r"(?:blobs|cache)/[0-9a-f]{64}")
-RUN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+RUN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
-class Member(NamedTuple):
+Short = Annotated[StrictStr, Field(max_length=100)]
+RunName = Annotated[StrictStr, Field(pattern=RUN)]
+
+
+class Member(BaseModel):
     """One part of the file, as the manifest knows it."""
 
-    size: int
-    sha256: str
+    model_config = ConfigDict(extra="forbid")
+    size: StrictInt
+    sha256: StrictStr
+
+
+class Head(BaseModel):
+    """What a manifest says of itself, in every version of the format."""
+
+    format: Literal["sentient-kernel run"]
+    version: Annotated[StrictInt, Field(ge=1)]
+
+
+class Manifest(Head):
+    """What the file holds.
+
+    Args:
+        package: The version of the package that wrote it.
+        run: The run at the root.
+        events: How many events there are.
+        chain: The hash of the last event and all before it.
+        members: All other parts.
+    """
+
+    package: Short
+    run: RunName
+    events: Annotated[StrictInt, Field(gt=0, le=MOST_EVENTS)]
+    chain: Short
+    members: dict[str, Member]
 
 
 def most_of(name: str) -> int:
@@ -97,20 +129,17 @@ def write(
             for folder, parts in (("blobs", blobs), ("cache", entries)):
                 for name, data in parts:
                     members[f"{folder}/{name}"] = _add(archive, f"{folder}/{name}", data)
-            manifest = {
-                "format": FORMAT,
-                "version": VERSION,
-                "package": package,
-                "run": run,
-                "events": events,
-                "chain": chain,
-                "members": {
-                    name: {"size": member.size, "sha256": member.sha256}
-                    for name, member in members.items()
-                },
-            }
-            _within(members, events)
-            _add(archive, MANIFEST, json.dumps(manifest, indent=1).encode())
+            _check_bounds(members, events)
+            manifest = Manifest(
+                format="sentient-kernel run",
+                version=VERSION,
+                package=package,
+                run=run,
+                events=events,
+                chain=chain,
+                members=members,
+            )
+            _add(archive, MANIFEST, manifest.model_dump_json(indent=1).encode())
         part.replace(path)
     except OSError as error:
         raise UsageError(
@@ -143,25 +172,19 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> Member:
     info = zipfile.ZipInfo(name)  # of 1980: the same run makes the same file
     info.external_attr = 0o600 << 16
     archive.writestr(info, data, zipfile.ZIP_STORED if bomb else zipfile.ZIP_DEFLATED)
-    return Member(len(data), sha256(data).hexdigest())
+    return Member(size=len(data), sha256=sha256(data).hexdigest())
 
 
-def _within(members: Mapping[str, Member], events: int) -> None:
+def _check_bounds(members: dict[str, Member], events: int) -> None:
     total = sum(member.size for member in members.values())
     for have, most, what in (
         (total, MOST_BYTES, "bytes"),
         (len(members) + 1, MOST_MEMBERS, "parts"),
         (events, MOST_EVENTS, "events"),
+        *((member.size, most_of(name), f"bytes in {name}") for name, member in members.items()),
     ):
         if have > most:
             raise _too_big(have, most, what)
-    for name, member in members.items():
-        if member.size > most_of(name):
-            raise _too_big(
-                member.size,
-                most_of(name),
-                "bytes of events" if name == EVENTS else "bytes in one part",
-            )
 
 
 def _too_big(have: int, most: int, what: str) -> UsageError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic_core import from_json
 from sentient_kernel.errors import ParseError, UsageError
 from sentient_kernel.events import Record, RunCompleted, RunStarted, StepCompleted
 from sentient_kernel.failures import plain
+from sentient_kernel.ids import RunId
 from sentient_kernel.report.report import Report
 from sentient_kernel.research.workflow import RESEARCH
 
@@ -56,37 +57,28 @@ def blob_of(record: Record) -> str:
     return str(from_json(record.body).get("blob") or "")
 
 
-def is_research(record: Record) -> bool:
-    """Tells whether an event begins a research."""
-    return record.kind == RunStarted.KIND and record.event.workflow == RESEARCH
-
-
-def report_of(record: Record, blob: Callable[[str], bytes | bytearray]) -> Report:
-    """Returns the report that a research ended with.
+class Reports:
+    """Finds the reports of the researches whose records it takes, in their order.
 
     Args:
-        record: Its run_completed event.
         blob: Returns a stored value.
-
-    Raises:
-        ParseError: It is not a report.
     """
-    event = record.event
-    why = "it is not JSON."
-    with suppress(ValueError, RecursionError):
-        value: Any = from_json(blob(event.blob)) if event.blob else event.result
-        try:
-            return Report.from_dict(value)
-        except UsageError as error:
-            why = error.message
-    raise ParseError(f"The result of run {record.run!r} is not a report: {plain(why)[:200]}")
 
+    def __init__(self, blob: Callable[[str], bytes | bytearray]) -> None:
+        self._blob = blob
+        self._researches = set[RunId]()
 
-def reports(records: Iterable[Record], blob: Callable[[str], bytes]) -> Iterator[Report]:
-    """Yields the reports of the runs that are a finished research. Raises ParseError."""
-    researches = set()
-    for record in records:
-        if is_research(record):
-            researches.add(record.run)
-        elif record.kind == RunCompleted.KIND and record.run in researches:
-            yield report_of(record, blob)
+    def take(self, record: Record) -> Report | None:
+        """Returns the report that ends with a record, if one does. Raises ParseError."""
+        if record.kind == RunStarted.KIND and record.event.workflow == RESEARCH:
+            self._researches.add(record.run)
+        if record.kind != RunCompleted.KIND or record.run not in self._researches:
+            return None
+        event, why = record.event, "it is not JSON."
+        with suppress(ValueError, RecursionError):
+            value: Any = from_json(self._blob(event.blob)) if event.blob else event.result
+            try:
+                return Report.from_dict(value)
+            except UsageError as error:
+                why = error.message
+        raise ParseError(f"The result of run {record.run!r} is not a report: {plain(why)[:200]}")
