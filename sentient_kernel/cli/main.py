@@ -218,10 +218,10 @@ def _formatted(report: Report, args: argparse.Namespace) -> str:
     if args.format == "json":
         return _json(report.to_dict())
     if args.format == "md":
-        return report.to_markdown().rstrip("\n")
+        return report.to_markdown()
     from sentient_kernel.report.html import page
 
-    return page(report).rstrip("\n") if args.out else report.to_html()
+    return page(report) if args.out else report.to_html()
 
 
 def _search(wb: Workbench, args: argparse.Namespace) -> int:
@@ -391,7 +391,7 @@ def _json(value: Any) -> str:
 
 def _write(text: str, args: argparse.Namespace) -> int:
     if out := getattr(args, "out", None):
-        Path(out).write_text(text + "\n", encoding="utf-8")
+        Path(out).write_text(text.rstrip("\n") + "\n", encoding="utf-8")
         print(f"Written to {out}.", file=sys.stderr)
     else:
         print(text)

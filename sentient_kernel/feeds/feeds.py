@@ -19,6 +19,8 @@ from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.folds import RunLook
 from sentient_kernel.projections.runs import RunView
+from sentient_kernel.report import live
+from sentient_kernel.report.report import Report
 
 ANSWERED = 50
 """Answered questions that the inbox lists, the newest."""
@@ -56,7 +58,7 @@ class ViewSource(Protocol):
     def error(self, run: RunId) -> ErrorInfo | None:
         """Returns what a run failed with, or was at when its kernel died."""
 
-    def report(self, run: RunId) -> Row | None:
+    def report(self, run: RunId) -> Report | None:
         """Returns the report of a run that has one."""
 
     def html(self, run: RunId, *, report: bool = True) -> str:
@@ -204,7 +206,7 @@ class RunFeed:
             self._reported = (run.status, run.recoveries)
             report = self._source.report(self._run) if run.status == "completed" else None
             if told.whole("report", report):
-                news["report"] = report
+                news["report"] = None if report is None else live.row(report)
         return news
 
     def _more_text(self) -> Row:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from glob import escape, glob
 from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
@@ -20,7 +20,6 @@ MOST = 200
 """How many entries of a folder are offered."""
 WORD = re.compile(r"(?:\\ |\S)+")
 """A word, in which a space may stand behind a backslash."""
-POLICIES = ("ask", "auto", "deny")
 
 
 class Completion:
@@ -75,7 +74,6 @@ class Completion:
     def _offers(self, parser: Any, option: str, before: list[str], begun: str) -> Iterable[str]:
         of_option: dict[str, Callable[[], Iterable[str]]] = {
             "--source": lambda: [*_folders(begun), "packages"],
-            "--approve": lambda: POLICIES,
             "--wb": lambda: [
                 name
                 for name, value in list(self._shell.user_ns.items())
@@ -86,21 +84,15 @@ class Completion:
             return of_option[option]()
         takes = {text: action for action in actions(parser) for text in action.option_strings}
         if option in takes and takes[option].nargs != 0:
-            return ()  # a number or a name: the user's
-        given = len(
-            [
-                w
-                for i, w in enumerate(before)
-                if not w.startswith("--") and (i == 0 or before[i - 1] not in takes)
-            ]
-        )
-        options = [text for text in takes if text not in before or text == "--source"]
-        if begun.startswith("--"):
-            return options
+            return takes[option].choices or ()  # a number or a name: the user's
         positional = [action.dest for action in actions(parser) if not action.option_strings]
-        if not positional:
-            return options
-        return self._ids(positional[0], before) if given == 0 else ()
+        if begun.startswith("--") or not positional:
+            return [text for text in takes if text not in before or text == "--source"]
+        given = any(
+            not word.startswith("--") and (not i or before[i - 1] not in takes)
+            for i, word in enumerate(before)
+        )
+        return () if given else self._ids(positional[0], before)
 
     def _ids(self, what: str, before: list[str]) -> Iterable[str]:
         name = before[before.index("--wb") + 1] if "--wb" in before[:-1] else "wb"
@@ -119,13 +111,8 @@ def _folders(begun: str) -> Iterable[str]:
     """Returns folders and files that go on as begun, folders with a slash behind them, spaces with
     a backslash before.
     """
-    place, _, start = begun.replace("\\ ", " ").rpartition("/")
-    folder = Path(os.path.expanduser(f"{place}/" if "/" in begun else "."))
-    prefix = f"{place}/" if "/" in begun else ""
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError:
-        return
-    for entry in entries:
-        if entry.name.startswith(start) and (start or not entry.name.startswith(".")):
-            yield f"{prefix}{entry.name}{'/' if entry.is_dir() else ''}".replace(" ", "\\ ")
+    typed = begun.replace("\\ ", " ")
+    start = os.path.expanduser(typed)
+    for path in glob(f"{escape(start)}*"):
+        shown = f"{typed}{path[len(start) :]}{'/' if os.path.isdir(path) else ''}"
+        yield shown.replace(" ", "\\ ")

@@ -20,7 +20,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from sentient_kernel.budget import Budget
 from sentient_kernel.cli.arguments import actions, one_line
 from sentient_kernel.engine import jsonable
-from sentient_kernel.errors import ConfigurationError, UsageError, ValueNotStorable
+from sentient_kernel.errors import ConfigurationError, UsageError
 from sentient_kernel.magics.completion import Completion
 from sentient_kernel.notebook.interaction import kernel
 from sentient_kernel.projections.approvals import ApprovalView
@@ -141,14 +141,9 @@ class SentientMagics(Magics):
         head, rest = _halves(line)
         args = self._parsed("approve", head)
         payload = self._payload(rest) if rest else None
-        workbench, approval = self._asked(args)
-        if approval is not None:
-            approval.approve(payload)
-        else:
-            workbench.decide(args.id, "approve", payload=payload)
-        _recorded(
-            "Approved" if payload is None else "Approved with edits", workbench, approval, args.wb
-        )
+        asked = self._asked(args)
+        asked.approve(payload)
+        self._recorded("Approved" if payload is None else "Approved with edits", asked, args.wb)
 
     @magic_arguments()
     @argument("--wb", **ON_WB)
@@ -170,12 +165,9 @@ class SentientMagics(Magics):
                 "A rejection needs a reason: it is kept, and the run is told.",
                 hint="Write %reject ID REASON.",
             )
-        workbench, approval = self._asked(args)
-        if approval is not None:
-            approval.reject(reason)
-        else:
-            workbench.decide(args.id, "reject", reason=reason)
-        _recorded("Rejected", workbench, approval, args.wb)
+        asked = self._asked(args)
+        asked.reject(reason)
+        self._recorded("Rejected", asked, args.wb)
 
     @magic_arguments()
     @argument("--wb", **ON_WB)
@@ -207,18 +199,15 @@ class SentientMagics(Magics):
         """Returns the options of a line. Raises UsageError in one sentence where IPython's own
         would come without a way out.
         """
-        sign = "%%" if magic == "research" else "%"
+        parser: Any = getattr(type(self), magic).parser
         try:
-            return getattr(type(self), magic).parser.parse_args(_words(line))
+            return parser.parse_args(_words(line))
         except (WrongWords, ValueError) as error:
             said = one_line(error).rstrip(".")
-            options = [
-                text
-                for action in actions(getattr(type(self), magic).parser)
-                for text in action.option_strings
-            ]
+            options = [text for action in actions(parser) for text in action.option_strings]
             wrong = re.search(r"unrecognized arguments: (--?[\w-]+)", said)
             meant = did_you_mean(wrong[1], options) if wrong else ""
+            sign = "%%" if magic == "research" else "%"
             hint = f"{meant} `{sign}{magic}?` shows what it takes.".strip()
             raise UsageError(f"{said[:1].upper()}{said[1:]}.", hint=hint) from None
 
@@ -243,29 +232,29 @@ class SentientMagics(Magics):
         print(f"Opened a workbench in {_shown(opened.home)}; it is `{name}` from here on.")
         return opened
 
-    def _asked(self, args: Any) -> tuple[Workbench, ApprovalView | None]:
-        """Returns the workbench and the open approval that is meant; None where no open one fits,
-        and deciding says why.
-        """
+    def _asked(self, args: Any) -> ApprovalView:
+        """Returns the approval that is meant; one that is not open says so when it is answered."""
         workbench = self._workbench(args.wb)
         fitting = [approval for approval in workbench.approvals if approval.id.startswith(args.id)]
         exact = [approval for approval in fitting if approval.id == args.id]
-        if len(fitting) > 1 and not exact:
+        asked, *more = exact or fitting or [workbench.approval(args.id)]
+        if more:
             raise UsageError(
                 f"{args.id!r} matches {len(fitting)} approvals.",
                 hint="Use more characters of the id.",
             )
-        return workbench, next(iter(exact or fitting), None)
+        return asked
+
+    def _recorded(self, what: str, asked: ApprovalView, name: str) -> None:
+        run = self._workbench(name).run(asked.run)
+        waits = not run.alive and run.status not in ENDED
+        goes_on = f" {name}.resume({str(run.id)!r}) goes on with the run." if waits else ""
+        print(f"{what}: {one_line(asked.question)}{goes_on}")
 
     def _payload(self, text: str) -> Any:
         """Returns what JSON, or a variable, stands for. Raises UsageError."""
-        named = text.isidentifier() and text in self._names
         try:
-            value = (
-                jsonable(self._names[text], f"what `{text}` holds") if named else json.loads(text)
-            )
-        except ValueNotStorable:
-            raise
+            value = self._names[text] if text in self._names else json.loads(text)
         except ValueError as error:
             what = (
                 f"There is no variable `{text}` here"
@@ -280,7 +269,7 @@ class SentientMagics(Magics):
             raise UsageError(
                 "The payload is empty.", hint="Leave it out to approve what was shown."
             )
-        return value
+        return jsonable(value, f"what `{text}` holds")
 
 
 def load(shell: Any) -> None:
@@ -292,8 +281,8 @@ def load(shell: Any) -> None:
 def unload(shell: Any) -> None:
     """Takes the magics away again. Workbenches stay open: they belong to the user's variables."""
     for kind, names in SentientMagics.magics.items():
+        held = shell.magics_manager.magics[kind]
         for name in names:
-            held = shell.magics_manager.magics[kind]
             if isinstance(getattr(held.get(name), "__self__", None), SentientMagics):
                 del held[name]
     shell.magics_manager.registry.pop(SentientMagics.__name__, None)
@@ -334,16 +323,6 @@ def _report(run: Run) -> Any:
         raise run.detached() from None
     print_report(run.result())
     return None
-
-
-def _recorded(what: str, workbench: Workbench, approval: ApprovalView | None, name: str) -> None:
-    if approval is None:  # not open a moment ago; recorded all the same
-        print(f"{what}.")
-        return
-    run = workbench.run(approval.run)
-    waits = not run.alive and run.status not in ENDED
-    goes_on = f" {name}.resume({str(run.id)!r}) goes on with the run." if waits else ""
-    print(f"{what}: {one_line(approval.question)}{goes_on}")
 
 
 def _shown(home: Path) -> str:

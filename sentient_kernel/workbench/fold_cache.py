@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from sentient_kernel.clock import as_datetime
 from sentient_kernel.engine import root_of
@@ -19,7 +20,7 @@ from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.folds import RunFolds, RunLook, WorkbenchFolds
 from sentient_kernel.projections.foreign import ForeignView
-from sentient_kernel.projections.runs import RunView, title_of, with_liveness
+from sentient_kernel.projections.runs import RunView, with_liveness
 from sentient_kernel.research.workflow import RESEARCH
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class FoldCache:
         self._lock = threading.RLock()
         self._runs: OrderedDict[RunId, RunFolds] = OrderedDict()
         self._all = WorkbenchFolds()
-        self._foreign: OrderedDict[RunId, tuple[tuple[int, ...], ForeignView | None]] = (
-            OrderedDict()
+        self._foreign: WeakKeyDictionary[RunFolds, tuple[tuple[int, ...], ForeignView | None]] = (
+            WeakKeyDictionary()
         )
 
     def of(self, run: RunId) -> RunFolds:
@@ -83,32 +84,37 @@ class FoldCache:
             self._all = folds
             return folds
 
-    def run(self, run: RunId) -> RunView:
-        """Returns one run, crashed when its kernel is gone."""
+    def alive(self, run: RunId) -> bool:
+        """True while some kernel executes a run."""
+        return self._engine.alive(run)
+
+    def glance(self, run: RunId) -> RunView:
+        """Returns how a run is, crashed when its kernel is gone; cheap."""
         while True:
             view = self.of(run).run.view
-            shown = with_liveness(view, self._engine.alive(run))
+            shown = with_liveness(view, self.alive(run))
             # One that ended between the two looks is not executed any more either; its record has
             # more to say then.
             if shown.status != "crashed" or self.of(run).run.view.seq == view.seq:
                 return shown
 
-    def title(self, run: RunId) -> str:
-        """Returns what a run is about, without folding it; empty when there is no such run."""
-        started = self._started(run)
-        return title_of(started) if started is not None else ""
-
-    def _started(self, run: RunId) -> RunStarted | None:
+    def started(self, run: RunId) -> RunStarted | None:
+        """Returns how a run began, without folding it; None when there is no such run."""
         self._engine.check_usable()
-        records = self._journal.read(run=run, kinds=["run_started"], limit=1)
+        records = self._journal.read(run=run, kinds=[RunStarted.KIND], limit=1)
         return records[0].event if records else None
+
+    def approvals(self, run: RunId) -> Table[ApprovalView]:
+        """Returns the questions of one run, answered ones too."""
+        with self._lock:
+            return self.of(run).approvals.table
 
     def look(self, run: RunId) -> RunLook:
         """Returns all that is known of one run, as of one moment."""
         while True:
             with self._lock:
                 look = self.of(run).look
-            view = with_liveness(look.run, self._engine.alive(run))
+            view = with_liveness(look.run, self.alive(run))
             if view.status != "crashed" or self.of(run).run.view.seq == view.seq:
                 return RunLook(view, *look[1:6], self.foreign(run))
 
@@ -124,14 +130,12 @@ class FoldCache:
         foreign = folds.foreign + root.foreign
         mark = (folds.foreign, root.foreign, root.answers if foreign else 0)
         with self._lock:
-            known = self._foreign.get(run)
+            known = self._foreign.get(folds)
         if known is None or known[0] != mark:
             alone = not foreign and not self._journal.runs(parent=root.run.run)
             known = (mark, None if alone else self._engine.foreign(run))
             with self._lock:
-                self._foreign[run] = known
-                while len(self._foreign) > KEPT:
-                    self._foreign.popitem(last=False)
+                self._foreign[folds] = known
         return known[1]
 
     def errors(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
@@ -145,12 +149,8 @@ class FoldCache:
         with self._lock:
             folds = self.all()
             table = folds.approvals.table
-            views = {
-                run: view
-                for run in {a.run for a in table}
-                if (view := folds.runs.get(run)) is not None
-            }
-        return table, views
+            views = {run: folds.runs.get(run) for run in {asked.run for asked in table}}
+        return table, {run: view for run, view in views.items() if view is not None}
 
     def runs(self) -> Table[RunView]:
         """Returns all runs."""
@@ -167,7 +167,7 @@ class FoldCache:
         seqs = {v.id: v.seq for v in now.table}
         return Table(
             (
-                v if v.status != "crashed" or seqs.get(v.id) == v.seq else self.run(v.id)
+                v if v.status != "crashed" or seqs.get(v.id) == v.seq else self.glance(v.id)
                 for v in shown
             ),
             RunView,
@@ -175,7 +175,7 @@ class FoldCache:
 
     def error(self, run: RunId) -> ErrorInfo | None:
         """Returns what a run failed with; of a crashed one, the steps that were under way."""
-        view = self.run(run)
+        view = self.glance(run)
         if view.error is not None or view.status != "crashed":
             return view.error
         under_way = [
@@ -200,10 +200,9 @@ class FoldCache:
         """
         from sentient_kernel.report.report import Report
 
-        started = self._started(run)
-        if started is None or started.workflow != RESEARCH:
-            return None
-        return Report.from_dict(self._engine.result(run))
+        started = self.started(run)
+        ours = started is not None and started.workflow == RESEARCH
+        return Report.from_dict(self._engine.result(run)) if ours else None
 
     def line_html(self, run: RunId) -> str:
         """Returns one line on a run, without times and ids: the same each time for a run that has
@@ -211,13 +210,13 @@ class FoldCache:
         """
         from sentient_kernel.projections.drawing.views import run_line
 
-        return run_line(self.run(run))
+        return run_line(self.glance(run))
 
     def html(self, run: RunId, *, report: bool = True) -> str:
         """Returns the static view of a run, with its report when it has one and that is wanted."""
         from sentient_kernel.projections.drawing.views import run_html
 
-        folds, view = self.of(run), self.run(run)
+        folds, view = self.of(run), self.glance(run)
         error = self.error(run)
         if error is not None:
             view = replace(view, error=error)

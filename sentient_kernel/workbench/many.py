@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sentient_kernel.errors import SentientError
@@ -28,28 +29,24 @@ class Mapped:
     error: str = ""
 
 
-def map_runs(work: Sequence[tuple[Any, Callable[[], Run]]], concurrency: int) -> Table[Mapped]:
-    """Starts at most ``concurrency`` runs at a time, waits for all, and returns one row each in
+def map_runs(begin: Callable[[Any], Run], items: Sequence[Any], concurrency: int) -> Table[Mapped]:
+    """Begins at most ``concurrency`` runs at a time, waits for all, and returns one row each in
     order.
     """
     rows: dict[int, Mapped] = {}
     running: dict[int, Run] = {}
-    todo = iter(enumerate(work))
+    todo = iter(enumerate(items))
     while True:
-        for i, (_, start) in todo:
-            running[i] = start()
-            if len(running) >= concurrency:
-                break
+        for i, item in islice(todo, concurrency - len(running)):
+            running[i] = begin(item)
         if not running:
-            return Table((rows[i] for i in range(len(work))), Mapped)
+            return Table((rows[i] for i in range(len(items))), Mapped)
         # The oldest is waited for; those that end meanwhile leave their place free at the next
         # turn.
         first = next(iter(running))
-        rows[first] = _row(work[first][0], running.pop(first))
-        for i in [
-            i for i, run in running.items() if run.status in ("completed", "failed", "cancelled")
-        ]:
-            rows[i] = _row(work[i][0], running.pop(i))
+        for i, run in list(running.items()):
+            if i == first or run.status in ("completed", "failed", "cancelled"):
+                rows[i] = _row(items[i], running.pop(i))
 
 
 def _row(item: Any, run: Run) -> Mapped:

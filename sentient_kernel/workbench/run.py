@@ -8,9 +8,8 @@ import asyncio
 import shlex
 import time
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import suppress
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -37,7 +36,7 @@ from sentient_kernel.errors import (
     SentientError,
     UsageError,
 )
-from sentient_kernel.events import ErrorInfo
+from sentient_kernel.events import ApprovalRequested, ErrorInfo
 from sentient_kernel.failures import plain
 from sentient_kernel.ids import ApprovalId, RunId
 from sentient_kernel.journal.follow.hub import HEARTBEAT, Following, Hub
@@ -45,6 +44,7 @@ from sentient_kernel.notebook import interaction
 from sentient_kernel.notebook.cell_output import CellOutput
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing.table import Table
+from sentient_kernel.projections.runs import title_of
 from sentient_kernel.workbench.fold_cache import FoldCache
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ if TYPE_CHECKING:
 SHOWN = 400
 """Characters of what a run is about that stand for it in a line."""
 
-GRACE = 5.0
-"""Seconds that the engine may take, beyond a timeout, to say whether a run has ended."""
+AT_REST = ("completed", "failed", "cancelled", "crashed")
+"""How a run is when nothing more comes of it by itself."""
 
 TICK = 0.03
 """Seconds between looks for an interrupt and for clicks while a cell waits."""
@@ -104,9 +104,14 @@ class Parts:
 
     def approval(self, approval: str) -> ApprovalView:
         """Returns a question, answered or not. Raises NotFound."""
-        for view in self.folds.all().approvals.table:
-            if view.id == approval:
-                return view.bind(self.decide)
+        self.engine.check_usable()
+        asked = self.engine.journal.read(kinds=[ApprovalRequested.KIND])
+        found = [record for record in asked if record.event.approval == approval]
+        # one that was asked elsewhere may bear the id of another's
+        for record in sorted(found, key=lambda record: bool(record.origin)):
+            for view in self.folds.approvals(record.run):
+                if view.id == approval:
+                    return view.bind(self.decide)
         hint = "`wb.approvals` or `sentient-kernel approvals` lists them."
         raise NotFound(f"There is no approval {approval!r} here.", hint=hint)
 
@@ -154,7 +159,8 @@ class Run:
     def __repr__(self) -> str:
         # once the workbench is closed, only what was read before is known
         with suppress(SentientError):
-            self._title = self._title or self._parts.folds.title(self.id)
+            started = None if self._title else self._parts.folds.started(self.id)
+            self._title = self._title if started is None else title_of(started)
         title = self._title or str(self.id)
         return f"Run({title if len(title) <= SHOWN else title[: SHOWN - 1] + '…'!r})"
 
@@ -211,7 +217,7 @@ class Run:
     @property
     def view(self) -> RunView:
         """All that its events say of it, as of now."""
-        return self._parts.folds.run(self.id)
+        return self._parts.folds.glance(self.id)
 
     @property
     def status(self) -> str:
@@ -252,16 +258,15 @@ class Run:
         raised.
         """
         records = self._parts.engine.journal.read(run=self.id, kinds=["error_recorded"])
-        errors = [record.event.error for record in records]
         said = [
-            f"{error.message} {error.hint}" for error in errors if error.code == ModelError.code
-        ]
-        refused = [
-            asked for asked in self.approvals if asked.ask == "spend" and asked.status == "rejected"
+            f"{error.message} {error.hint}"
+            for error in (record.event.error for record in records)
+            if error.code == ModelError.code
         ]
         said += [
             f"The budget was not raised, so the model got no more requests. {asked.question}"
-            for asked in refused
+            for asked in self.approvals
+            if asked.ask == "spend" and asked.status == "rejected"
         ]
         return list(dict.fromkeys(said))
 
@@ -293,7 +298,7 @@ class Run:
         """The questions it asked, answered ones too. Each can be answered:
         ``run.approvals[0].approve()``.
         """
-        return self._parts.answerable(self.look.approvals)
+        return self._parts.answerable(self._parts.folds.approvals(self.id))
 
     def _present(self, view: str, table: Table[Any]) -> bool:
         """Shows one of its tables live; False where only a picture of it will do."""
@@ -365,41 +370,47 @@ class Run:
                 wait for one from elsewhere.
             RunTimedOut: It is not done yet; it goes on.
         """
+        with self._waiting() as here:
+            with (
+                self._parts.output.awaited(self.id, self.__repr__),
+                Following(self._parts.hub, self.id, first=TICK, gather=LOOK) as news,
+            ):
+                end = self._wait_here(timeout, here, news)
+            return self._outcome(end)
+
+    @contextmanager
+    def _waiting(self, *, mine: bool = True, awaiting: bool = False) -> Iterator[interaction.Wait]:
+        """Lets an interrupt end the wait, and not the run. Raises Detached."""
         try:
-            with interaction.Wait() as here:
-                with (
-                    self._parts.output.awaited(self.id, self.__repr__),
-                    Following(self._parts.hub, self.id, first=TICK, gather=LOOK) as news,
-                ):
-                    end = self._wait_here(timeout, here, news)
-                value = self._outcome(end)
+            with interaction.Wait(mine=mine, awaiting=awaiting) as here:
+                yield here
                 if here.interrupted:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
+            if not mine:
+                raise
             raise self.detached() from None
-        return value
 
     def _wait_here(self, timeout: float | None, here: interaction.Wait, news: Following) -> str:
         until = None if timeout is None else time.monotonic() + timeout
-        watch = self._watch()
+        end = self._watch()
         while True:
             left = TICK if until is None else max(0.0, min(TICK, until - time.monotonic()))
-            # to ask the engine takes a moment, also when no time is left
-            ended = _within(watch, max(left, TICK))
-            end: str | None = None if ended is None else _within(ended, left)
-            if end is not None:
-                return end
+            if wait([end], left).done:
+                found = end.result()
+                if isinstance(found, str):
+                    return found
+                end = found
+                continue
             here.serve()
-            if (
-                until is not None
-                and time.monotonic() >= until
-                and (ended is not None or time.monotonic() >= until + GRACE)
-            ):
+            if until is not None and time.monotonic() >= until:
+                if (status := self.status) in AT_REST:  # the engine has not come to say so
+                    return status
                 raise RunTimedOut(
                     f"{self!r} is not done after {timeout:g} s; it goes on.",
                     hint="Call result() again to wait on.",
                 )
-            if not (ended is not None and ended.done()) and news.due:
+            if news.due:
                 self._look(here, news, patient=until is not None)
 
     def wait(self, timeout: float | None = None) -> str:
@@ -413,17 +424,12 @@ class Run:
             Its status, also when the time is over.
         """
         until = None if timeout is None else time.monotonic() + timeout
-        try:
-            with interaction.Wait() as here, Following(self._parts.hub, self.id) as news:
-                while not (news.due and self.status not in ("pending", "running")) and (
-                    until is None or time.monotonic() < until
-                ):
-                    news.wait(TICK)
-                    here.serve()
-                if here.interrupted:
-                    raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            raise self.detached() from None
+        with self._waiting() as here, Following(self._parts.hub, self.id) as news:
+            while not (news.due and self.status not in ("pending", "running")) and (
+                until is None or time.monotonic() < until
+            ):
+                news.wait(TICK)
+                here.serve()
         return self.status
 
     def changes(self) -> Iterator[RunView]:
@@ -438,7 +444,7 @@ class Run:
                 if news.due:
                     view = self.view
                     yield view
-                    if view.status in ("completed", "failed", "cancelled", "crashed", "paused"):
+                    if view.status in (*AT_REST, "paused"):
                         return
                 news.wait(HEARTBEAT)
 
@@ -446,29 +452,20 @@ class Run:
         return self._wait().__await__()
 
     async def _wait(self) -> Any:
-        mine = interaction.in_cell()
-        try:
-            with (
-                interaction.Wait(mine=mine, awaiting=True) as here,
-                self._parts.output.awaited(self.id, self.__repr__),
-                Following(self._parts.hub, self.id, first=TICK, gather=LOOK) as news,
-            ):
-                future = asyncio.wrap_future(await asyncio.wrap_future(self._watch()))
-                # A loop that only waits is not woken by an interrupt for seconds; the ticker is
-                # what lets it through.
-                while not future.done():
-                    await asyncio.wait({future}, timeout=TICK)
-                    here.serve()
-                    if not future.done() and news.due:
-                        self._look(here, news)
-                end = future.result()
-                if here.interrupted:
-                    raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            if not mine:
-                raise
-            raise self.detached() from None
-        return self._outcome(end)
+        with (
+            self._waiting(mine=interaction.in_cell(), awaiting=True) as here,
+            self._parts.output.awaited(self.id, self.__repr__),
+            Following(self._parts.hub, self.id, first=TICK, gather=LOOK) as news,
+        ):
+            future = asyncio.wrap_future(await asyncio.wrap_future(self._watch()))
+            # A loop that only waits is not woken by an interrupt for seconds; the ticker is what
+            # lets it through.
+            while not future.done():
+                await asyncio.wait({future}, timeout=TICK)
+                here.serve()
+                if not future.done() and news.due:
+                    self._look(here, news)
+        return self._outcome(future.result())
 
     def detached(self) -> Detached:
         """Returns what to raise where an interrupt ends a wait and the run goes on."""
@@ -530,43 +527,42 @@ class Run:
         the next moment.
         """
         policy = self._parts.engine.policy(self.id)
-        asked = [one for one in self.approvals if one.status == "open"]
         return [
             one
-            for one in asked
-            if answered_by(policy, one.ask, by_default=one.ask != "effect") == "ask"
+            for one in self.approvals
+            if one.status == "open"
+            and answered_by(policy, one.ask, by_default=one.ask != "effect") == "ask"
         ]
 
     def _ask(self, approval: ApprovalView, here: interaction.Wait) -> bool:
-        def read(prompt: str) -> str:
-            return here.read(prompt, over=lambda: approval.id not in self.view.approvals)
-
-        return interaction.ask(approval, read, tell=here.tells(approval.id))
+        return interaction.ask(
+            approval,
+            lambda prompt: here.read(prompt, over=lambda: approval.id not in self.view.approvals),
+            tell=here.tells(approval.id),
+        )
 
     def _outcome(self, end: str) -> Any:
         label = repr(self)
         if end == "completed":
             report = self._parts.report(self.id)
             return report if report is not None else self._parts.engine.result(self.id)
-        cause, info = self.cause, self.error
-        what = f"{info.type}: {info.message}" if info else str(cause or end)
         if end == "cancelled":
             raise RunCancelled(
                 f"{label} was cancelled.",
                 hint=self.view.reason or "run.resume() takes it up again.",
             )
+        cause, info = self.cause, self.error
+        what = f"{info.type}: {info.message}" if info else str(cause or end)
+        story = tuple({"seq": e.seq, "kind": e.kind, **e.data} for e in self.events[-20:])
         if end == "failed":
             raise RunFailed(
-                f"{label} failed: {what}", hint=info.hint if info else "", story=self._story()
+                f"{label} failed: {what}", hint=info.hint if info else "", story=story
             ) from cause
         raise RunError(
             f"{label} stopped before its end: {what}",
             hint="Take it up with run.resume(): finished steps are kept.",
-            story=self._story(),
+            story=story,
         ) from cause
-
-    def _story(self) -> tuple[dict[str, Any], ...]:
-        return tuple({"seq": e.seq, "kind": e.kind, **e.data} for e in self.events[-20:])
 
     # -- showing -----------------------------------------------------------------------------------
 
@@ -591,17 +587,7 @@ class Run:
 
 def resume(engine: Engine, folds: FoldCache, run: RunId, by: str) -> None:
     """Lets a run go on: one that is executed with a command, others from the journal."""
-    if folds.run(run).status == "paused" and engine.alive(run):
+    if folds.glance(run).status == "paused" and engine.alive(run):
         engine.command(ContinueRun(run=run, by=by))
     else:
         engine.resume(run)
-
-
-def _within(future: Future[Any], seconds: float) -> Any:
-    """Returns a future's result, or None when it has none within so many seconds."""
-    try:
-        return future.result(seconds)
-    except FutureTimeout:
-        if future.done():
-            raise
-        return None

@@ -130,7 +130,7 @@ def write(
                 for name, data in parts:
                     members[f"{folder}/{name}"] = _add(archive, f"{folder}/{name}", data)
             _check_bounds(members, events)
-            manifest = Manifest(
+            manifest = Manifest.model_construct(  # what reads it checks it
                 format="sentient-kernel run",
                 version=VERSION,
                 package=package,

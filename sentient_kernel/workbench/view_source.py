@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,7 @@ from sentient_kernel.errors import AnswerRefused, JournalError, SentientError, U
 from sentient_kernel.events import ErrorInfo, ErrorRecorded, Record
 from sentient_kernel.failures import describe, plain
 from sentient_kernel.ids import DocumentId, RunId, Seq
-from sentient_kernel.journal.texts import TextSoFar
-from sentient_kernel.projections.approvals import ApprovalView
-from sentient_kernel.projections.drawing.table import Table
-from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
-from sentient_kernel.projections.folds import RunLook
-from sentient_kernel.projections.runs import RunView
+from sentient_kernel.workbench.fold_cache import FoldCache
 from sentient_kernel.workbench.run import resume
 
 if TYPE_CHECKING:
@@ -25,7 +20,6 @@ if TYPE_CHECKING:
     from sentient_kernel.engine import Engine
     from sentient_kernel.journal.follow.hub import Hub
     from sentient_kernel.journal.texts import Texts
-    from sentient_kernel.workbench.fold_cache import FoldCache
 
 AROUND = 900
 """Characters on each side of a quote that are shown with it."""
@@ -37,13 +31,12 @@ MOST_PAYLOAD = 1_000_000
 Row = dict[str, Any]
 
 
-class WorkbenchViews:
+class WorkbenchViews(FoldCache):
     """What views show of runs, and what their pages request: a
     :class:`~sentient_kernel.feeds.feeds.ViewSource`.
 
     Args:
         engine: Takes commands.
-        folds: What is known of runs.
         hub: Tells of news.
         texts: What is being written.
         document: Returns a stored document.
@@ -53,76 +46,21 @@ class WorkbenchViews:
     def __init__(
         self,
         engine: Engine,
-        folds: FoldCache,
         hub: Hub,
         texts: Texts,
         document: Callable[[DocumentId], Document],
         user: str,
     ) -> None:
-        self._engine = engine
-        self._journal = engine.journal
-        self._folds = folds
-        self._hub = hub
-        self._texts = texts
+        super().__init__(engine)
+        self.on_news = hub.on_news
+        self.texts = texts.of
+        self.head = engine.journal.head
         self._document = document
         self._user = user
-
-    # -- looking -----------------------------------------------------------------------------------
-
-    def on_news(self, call: Callable[[], None]) -> Callable[[], None]:
-        """Calls a function, on any thread, whenever there may be news; returns what ends that."""
-        return self._hub.on_news(call)
-
-    def look(self, run: RunId) -> RunLook:
-        """Returns all that is known of a run."""
-        return self._folds.look(run)
-
-    def glance(self, run: RunId) -> RunView:
-        """Returns how a run is."""
-        return self._folds.run(run)
-
-    def alive(self, run: RunId) -> bool:
-        """True while some kernel executes a run."""
-        return self._engine.alive(run)
-
-    def error(self, run: RunId) -> ErrorInfo | None:
-        """Returns what a run failed with, or was at when its kernel died."""
-        return self._folds.error(run)
-
-    def report(self, run: RunId) -> Row | None:
-        """Returns the report of a research that is completed."""
-        from sentient_kernel.report.live import row
-
-        report = self._folds.report(run)
-        return None if report is None else row(report)
-
-    def html(self, run: RunId, *, report: bool = True) -> str:
-        """Returns the static view of a run, with its report when it has one and that is wanted."""
-        return self._folds.html(run, report=report)
-
-    def line_html(self, run: RunId) -> str:
-        """Returns one line on a run that is the same each time when it has ended."""
-        return self._folds.line_html(run)
-
-    def texts(self, run: RunId) -> Mapping[str, TextSoFar]:
-        """Returns what is being written in a run."""
-        return self._texts.of(run)
-
-    def asked(self) -> tuple[Table[ApprovalView], dict[RunId, RunView]]:
-        """Returns all questions, and the runs that asked them."""
-        return self._folds.asked()
-
-    def errors(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
-        """Returns groups of failures, figures, and the newest failures."""
-        return self._folds.errors()
 
     def read(self, run: RunId | None, after: Seq, limit: int) -> list[Record]:
         """Returns what is stored of a run, or of all."""
         return self._journal.read(run=run, after=after, limit=limit)
-
-    def head(self) -> Seq:
-        """Returns the newest seq."""
-        return self._journal.head()
 
     # -- acting ------------------------------------------------------------------------------------
 
@@ -152,7 +90,7 @@ class WorkbenchViews:
             }:
                 return self._quote(DocumentId(document), start, end)
             case {"kind": "error", "where": str(where), "message": str(said)}:
-                self.complain(where[:1_000], said[:10_000], str(message.get("stack", ""))[:10_000])
+                self._complain(where, said, str(message.get("stack", "")))
                 return {}
         raise UsageError(
             "This view and this kernel are of different versions.", hint="Run the cell again."
@@ -166,7 +104,7 @@ class WorkbenchViews:
             case "pause":
                 engine.command(PauseRun(run=run, by=by))
             case "resume":
-                resume(engine, self._folds, run, by)
+                resume(engine, self, run, by)
             case "cancel":
                 engine.command(CancelRun(run=run, by=by, reason=given.get("reason") or ""))
             case "finish":
@@ -204,19 +142,20 @@ class WorkbenchViews:
         """Notes that something of a view failed here."""
         self._record(ErrorRecorded(error=describe(error), origin=where))
 
-    def complain(self, where: str, message: str, stack: str) -> None:
+    def _complain(self, where: str, message: str, stack: str) -> None:
         """Notes that a view failed in a page."""
-        lines = [plain(line.strip())[:200] for line in stack.splitlines()[:12] if line.strip()]
+        where, message = plain(where)[:80], plain(message)[:2000]
+        lines = [plain(line.strip())[:200] for line in stack[:10_000].splitlines() if line.strip()]
         error = ErrorInfo(
             type="ViewError",
-            message=plain(message)[:2000],
+            message=message,
             code="view_error",
-            where=f"view {plain(where)[:80]}",
+            where=f"view {where}",
             hint="The run itself goes on. `Draw again` in the view, or run its cell again.",
-            fingerprint=f"view:{plain(where)[:40]}:{plain(message)[:80]}",
-            frames=tuple(("view", 0, line) for line in lines),
+            fingerprint=f"view:{where[:40]}:{message[:80]}",
+            frames=tuple(("view", 0, line) for line in lines[:12]),
         )
-        self._record(ErrorRecorded(error=error, origin=f"view {plain(where)[:80]}"))
+        self._record(ErrorRecorded(error=error, origin=f"view {where}"))
 
     def _record(self, event: ErrorRecorded) -> None:
         """Writes it as the workbench's own: it says nothing of the run that was looked at."""
