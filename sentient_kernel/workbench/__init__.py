@@ -5,10 +5,10 @@ here decides: arguments are checked and handed on. Nobody is handed the whole wo
 takes what it uses.
 
     workbench.py     the facade: sources, research, runs, approvals
-    run.py           a handle on one run, and the parts that it is given
+    run.py           a handle on one run
     many.py          many runs at once, with partial failures as values
-    fold_cache.py    the folds of a journal, as of now; nothing is folded before somebody looks
-    view_source.py   what live views look at, and what a click in them does
+    view_source.py   what is known of runs, as of now, and what is done to them from a cell or a
+        page; nothing is folded before somebody looks
     doctor.py        what this machine has
     run_file.py      the file that a run travels in
     export_run.py    writes one

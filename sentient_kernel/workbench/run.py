@@ -10,24 +10,20 @@ import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sentient_kernel.commands import (
     CancelRun,
-    ContinueRun,
-    DecideApproval,
     FinishRun,
     PauseRun,
     SteerRun,
 )
-from sentient_kernel.engine import Engine, answered_by, jsonable
+from sentient_kernel.engine import answered_by
 from sentient_kernel.errors import (
     Detached,
     JournalUnusable,
     ModelError,
-    NotFound,
     RunCancelled,
     RunError,
     RunFailed,
@@ -36,20 +32,18 @@ from sentient_kernel.errors import (
     SentientError,
     UsageError,
 )
-from sentient_kernel.events import ApprovalRequested, ErrorInfo
+from sentient_kernel.events import ErrorInfo
 from sentient_kernel.failures import plain
-from sentient_kernel.ids import ApprovalId, RunId
-from sentient_kernel.journal.follow.hub import HEARTBEAT, Following, Hub
+from sentient_kernel.ids import RunId
+from sentient_kernel.journal.follow.hub import HEARTBEAT, Following
 from sentient_kernel.notebook import interaction
 from sentient_kernel.notebook.cell_output import CellOutput
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.runs import title_of
-from sentient_kernel.workbench.fold_cache import FoldCache
+from sentient_kernel.workbench.view_source import WorkbenchViews
 
 if TYPE_CHECKING:
-    from pydantic import JsonValue
-
     from sentient_kernel.projections.cost import UsageView
     from sentient_kernel.projections.folds import RunLook
     from sentient_kernel.projections.history import EventView
@@ -57,7 +51,6 @@ if TYPE_CHECKING:
     from sentient_kernel.projections.runs import RunView
     from sentient_kernel.projections.sources import SourceView
     from sentient_kernel.projections.steps import StepView
-    from sentient_kernel.report.report import Report
 
 SHOWN = 400
 """Characters of what a run is about that stand for it in a line."""
@@ -73,99 +66,27 @@ it up.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """The parts of a workbench that its runs share.
-
-    Args:
-        engine: Executes runs and takes commands.
-        folds: What is known of runs.
-        hub: Wakes who waits for news.
-        output: What a cell shows.
-        user: Who acts.
-    """
-
-    engine: Engine
-    folds: FoldCache
-    hub: Hub
-    output: CellOutput
-    user: str
-
-    def report(self, run: RunId) -> Report | None:
-        """Returns the report of a completed research, which shows itself live; None for other
-        runs.
-        """
-        report = self.folds.report(run)
-        if report is None:
-            return None
-        return report.with_renderer(
-            lambda shown: self.output.present("report", run, repr(shown), shown.to_html())
-        )
-
-    def approval(self, approval: str) -> ApprovalView:
-        """Returns a question, answered or not. Raises NotFound."""
-        self.engine.check_usable()
-        asked = self.engine.journal.read(kinds=[ApprovalRequested.KIND])
-        found = [record for record in asked if record.event.approval == approval]
-        # one that was asked elsewhere may bear the id of another's
-        for record in sorted(found, key=lambda record: bool(record.origin)):
-            for view in self.folds.approvals(record.run):
-                if view.id == approval:
-                    return view.bind(self.decide)
-        hint = "`wb.approvals` or `sentient-kernel approvals` lists them."
-        raise NotFound(f"There is no approval {approval!r} here.", hint=hint)
-
-    def answerable(self, table: Table[ApprovalView]) -> Table[ApprovalView]:
-        """Returns the same questions, able to take an answer."""
-        return Table((asked.bind(self.decide) for asked in table), ApprovalView)
-
-    def decide(
-        self,
-        approval_id: ApprovalId | str,
-        decision: str,
-        *,
-        payload: JsonValue = None,
-        reason: str | None = None,
-        digest: str = "",
-    ) -> None:
-        """Answers an approval; see :meth:`sentient_kernel.workbench.workbench.Workbench.decide`."""
-        if decision not in ("approve", "reject"):
-            raise UsageError(f"decision must be 'approve' or 'reject', not {decision!r}.")
-        run = self.approval(str(approval_id)).run
-        self.engine.command(
-            DecideApproval(
-                run=run,
-                approval=ApprovalId(approval_id),
-                decision=decision,
-                payload=jsonable(payload, "the answer"),
-                edited=payload is not None,
-                reason=reason or "",
-                by=self.user,
-                digest=digest,
-            )
-        )
-
-
 class Run:
     """One execution of a workflow. It lives in the journal: closing the notebook, losing this
     object or the kernel does not end it.
     """
 
-    def __init__(self, parts: Parts, run: RunId) -> None:
-        self._parts = parts
+    def __init__(self, views: WorkbenchViews, output: CellOutput, run: RunId) -> None:
+        self._views = views
+        self._output = output
         self.id = run
         self._title = ""
 
     def __repr__(self) -> str:
         # once the workbench is closed, only what was read before is known
         with suppress(SentientError):
-            started = None if self._title else self._parts.folds.started(self.id)
+            started = None if self._title else self._views.started(self.id)
             self._title = self._title if started is None else title_of(started)
         title = self._title or str(self.id)
         return f"Run({title if len(title) <= SHOWN else title[: SHOWN - 1] + '…'!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Run) and (other.id, other._parts) == (self.id, self._parts)
+        return isinstance(other, Run) and (other.id, other._views) == (self.id, self._views)
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -217,7 +138,7 @@ class Run:
     @property
     def view(self) -> RunView:
         """All that its events say of it, as of now."""
-        return self._parts.folds.glance(self.id)
+        return self._views.glance(self.id)
 
     @property
     def status(self) -> str:
@@ -227,12 +148,12 @@ class Run:
     @property
     def alive(self) -> bool:
         """True while some kernel executes it."""
-        return self._parts.engine.alive(self.id)
+        return self._views.engine.alive(self.id)
 
     @property
     def look(self) -> RunLook:
         """All that is known of it, its parts too, as of one moment."""
-        return self._parts.folds.look(self.id)
+        return self._views.look(self.id)
 
     @property
     def progress(self) -> ProgressView:
@@ -246,18 +167,18 @@ class Run:
         """What it failed with; for a crashed run, the steps that were under way when its kernel
         died.
         """
-        return self._parts.folds.error(self.id)
+        return self._views.error(self.id)
 
     @property
     def cause(self) -> BaseException | None:
         """The exception that stopped it in this process, with its traceback."""
-        return self._parts.engine.error(self.id)
+        return self._views.engine.error(self.id)
 
     def shortfalls(self) -> list[str]:
         """Returns what it has done without: a model that did not help, a budget that was not
         raised.
         """
-        records = self._parts.engine.journal.read(run=self.id, kinds=["error_recorded"])
+        records = self._views.engine.journal.read(run=self.id, kinds=["error_recorded"])
         said = [
             f"{error.message} {error.hint}"
             for error in (record.event.error for record in records)
@@ -275,7 +196,7 @@ class Run:
         """Everything that happened, in order."""
         from sentient_kernel.projections.history import history
 
-        table = history(self._parts.engine.journal.read(run=self.id))
+        table = history(self._views.engine.journal.read(run=self.id))
         return table.with_renderer(lambda shown: self._present("events", shown))
 
     @property
@@ -298,11 +219,11 @@ class Run:
         """The questions it asked, answered ones too. Each can be answered:
         ``run.approvals[0].approve()``.
         """
-        return self._parts.answerable(self._parts.folds.approvals(self.id))
+        return self._views.approvals(self.id)
 
     def _present(self, view: str, table: Table[Any]) -> bool:
         """Shows one of its tables live; False where only a picture of it will do."""
-        return self._parts.output.present(view, self.id, repr(table), table.to_html())
+        return self._output.present(view, self.id, repr(table), table.to_html())
 
     # -- steering ----------------------------------------------------------------------------------
 
@@ -316,7 +237,7 @@ class Run:
             Refused: It has ended already.
             UsageError: The reason is too long.
         """
-        self._parts.engine.command(CancelRun(run=self.id, by=self._parts.user, reason=reason))
+        self._views.command(CancelRun, self.id, reason=reason)
 
     def pause(self, reason: str = "") -> None:
         """Lets steps under way finish and begins no other until :meth:`resume`.
@@ -328,18 +249,18 @@ class Run:
             Refused: It has ended already.
             UsageError: The reason is too long.
         """
-        self._parts.engine.command(PauseRun(run=self.id, by=self._parts.user, reason=reason))
+        self._views.command(PauseRun, self.id, reason=reason)
 
     def resume(self) -> Run:
         """Goes on: after a pause, a crash, a failure or a cancellation. Finished steps are not run
         again.
         """
-        resume(self._parts.engine, self._parts.folds, self.id, self._parts.user)
+        self._views.resume(self.id)
         return self
 
     def finish_now(self) -> None:
         """Asks it to stop gathering and to write with what it has."""
-        self._parts.engine.command(FinishRun(run=self.id, by=self._parts.user))
+        self._views.command(FinishRun, self.id)
 
     def steer(self, text: str) -> None:
         """Gives it a direction, which it reads at its next decision.
@@ -351,7 +272,7 @@ class Run:
             Refused: It has ended, or the text is empty.
             UsageError: The text is too long.
         """
-        self._parts.engine.command(SteerRun(run=self.id, text=text, by=self._parts.user))
+        self._views.command(SteerRun, self.id, text=text)
 
     # -- waiting -----------------------------------------------------------------------------------
 
@@ -372,8 +293,8 @@ class Run:
         """
         with self._waiting() as here:
             with (
-                self._parts.output.awaited(self.id, self.__repr__),
-                Following(self._parts.hub, self.id, first=TICK, gather=LOOK) as news,
+                self._output.awaited(self.id, self.__repr__),
+                Following(self._views.hub, self.id, first=TICK, gather=LOOK) as news,
             ):
                 end = self._wait_here(timeout, here, news)
             return self._outcome(end)
@@ -424,7 +345,7 @@ class Run:
             Its status, also when the time is over.
         """
         until = None if timeout is None else time.monotonic() + timeout
-        with self._waiting() as here, Following(self._parts.hub, self.id) as news:
+        with self._waiting() as here, Following(self._views.hub, self.id) as news:
             while not (news.due and self.status not in ("pending", "running")) and (
                 until is None or time.monotonic() < until
             ):
@@ -439,7 +360,7 @@ class Run:
         Example:
             ``for view in run.changes(): print(view.message)``
         """
-        with Following(self._parts.hub, self.id) as news:
+        with Following(self._views.hub, self.id) as news:
             while True:
                 if news.due:
                     view = self.view
@@ -454,8 +375,8 @@ class Run:
     async def _wait(self) -> Any:
         with (
             self._waiting(mine=interaction.in_cell(), awaiting=True) as here,
-            self._parts.output.awaited(self.id, self.__repr__),
-            Following(self._parts.hub, self.id, first=TICK, gather=LOOK) as news,
+            self._output.awaited(self.id, self.__repr__),
+            Following(self._views.hub, self.id, first=TICK, gather=LOOK) as news,
         ):
             future = asyncio.wrap_future(await asyncio.wrap_future(self._watch()))
             # A loop that only waits is not woken by an interrupt for seconds; the ticker is what
@@ -474,7 +395,7 @@ class Run:
 
     def _watch(self) -> Future[Any]:
         """Returns, at once, what is soon the future of its end; the engine's loop may be busy."""
-        return self._parts.engine.start_soon(partial(self._parts.engine.end_of, self.id))
+        return self._views.engine.start_soon(partial(self._views.engine.end_of, self.id))
 
     def _look(self, here: interaction.Wait, news: Following, *, patient: bool = False) -> None:
         """Sees to what a run that has not ended may need: an answer, or somebody to take it up.
@@ -498,13 +419,12 @@ class Run:
         if view.status == "paused" or not self.unanswered():
             return
         if interaction.someone_can_answer():
-            output = self._parts.output
             if not here.may_ask:
                 return
-            if not here.asks(output.watched(self.id), output.heard):
+            if not here.asks(self._output.watched(self.id), self._output.heard):
                 news.again_in(LOOK)
                 return
-            output.draw(self.id)
+            self._output.draw(self.id)
             if all(
                 self._ask(approval, here)
                 for approval in self.approvals
@@ -526,7 +446,7 @@ class Run:
         """Returns the open questions that wait for a person: its own policy will not answer them in
         the next moment.
         """
-        policy = self._parts.engine.policy(self.id)
+        policy = self._views.engine.policy(self.id)
         return [
             one
             for one in self.approvals
@@ -544,8 +464,12 @@ class Run:
     def _outcome(self, end: str) -> Any:
         label = repr(self)
         if end == "completed":
-            report = self._parts.report(self.id)
-            return report if report is not None else self._parts.engine.result(self.id)
+            report = self._views.report(self.id)
+            if report is None:
+                return self._views.engine.result(self.id)
+            return report.with_renderer(
+                lambda shown: self._output.present("report", self.id, label, shown.to_html())
+            )
         if end == "cancelled":
             raise RunCancelled(
                 f"{label} was cancelled.",
@@ -568,26 +492,18 @@ class Run:
 
     def show(self) -> None:
         """Shows it in the cell; the view follows the run while the kernel lives."""
-        self._parts.output.show(self.id, repr(self))
+        self._output.show(self.id, repr(self))
 
     def _repr_html_(self) -> str | None:
         try:
-            return self._parts.folds.html(self.id)
+            return self._views.html(self.id)
         except JournalUnusable:
             return None
 
     def _ipython_display_(self) -> None:
         try:
-            self._parts.engine.check_usable()
+            self._views.engine.check_usable()
         except JournalUnusable:
             # IPython takes the text then: a cell that ends with a run must not fail
             raise NotImplementedError from None
         self.show()
-
-
-def resume(engine: Engine, folds: FoldCache, run: RunId, by: str) -> None:
-    """Lets a run go on: one that is executed with a command, others from the journal."""
-    if folds.glance(run).status == "paused" and engine.alive(run):
-        engine.command(ContinueRun(run=run, by=by))
-    else:
-        engine.resume(run)

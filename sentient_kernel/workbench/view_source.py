@@ -1,26 +1,56 @@
-"""Adapter from a workbench to its live views: what they look at, and what a click in them does."""
+"""What is known of runs, folded from the journal when somebody looks, and what is done to them from
+a cell or a page. Nothing is folded while nobody looks.
+"""
 
 from __future__ import annotations
 
 import json
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
-from sentient_kernel.commands import CancelRun, DecideApproval, FinishRun, PauseRun, SteerRun
-from sentient_kernel.errors import AnswerRefused, JournalError, SentientError, UsageError
-from sentient_kernel.events import ErrorInfo, ErrorRecorded, Record
+from sentient_kernel.clock import as_datetime
+from sentient_kernel.commands import (
+    CancelRun,
+    Command,
+    ContinueRun,
+    DecideApproval,
+    FinishRun,
+    PauseRun,
+    SteerRun,
+)
+from sentient_kernel.engine import jsonable, root_of
+from sentient_kernel.errors import AnswerRefused, JournalError, NotFound, SentientError, UsageError
+from sentient_kernel.events import ApprovalRequested, ErrorInfo, ErrorRecorded, Record, RunStarted
 from sentient_kernel.failures import describe, plain
-from sentient_kernel.ids import DocumentId, RunId, Seq
-from sentient_kernel.workbench.fold_cache import FoldCache
-from sentient_kernel.workbench.run import resume
+from sentient_kernel.ids import ApprovalId, DocumentId, RunId, Seq, line_of
+from sentient_kernel.projections.approvals import ApprovalView
+from sentient_kernel.projections.drawing.table import Table
+from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
+from sentient_kernel.projections.folds import RunFolds, RunLook, WorkbenchFolds
+from sentient_kernel.projections.foreign import ForeignView
+from sentient_kernel.projections.runs import RunView, with_liveness
+from sentient_kernel.research.workflow import RESEARCH
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from sentient_kernel.documents import Document
     from sentient_kernel.engine import Engine
     from sentient_kernel.journal.follow.hub import Hub
     from sentient_kernel.journal.texts import Texts
+    from sentient_kernel.report.report import Report
 
+PAGE = 1_000
+"""Records that are read at a time."""
+FIRST_PAGE = 4
+"""Those of a run that are read first, then twice as many each time: a few may be big."""
+KEPT = 128
+"""Runs whose folds are kept between looks; the journal can make any of them again."""
 AROUND = 900
 """Characters on each side of a quote that are shown with it."""
 MOST_QUOTED = 20_000
@@ -31,16 +61,16 @@ MOST_PAYLOAD = 1_000_000
 Row = dict[str, Any]
 
 
-class WorkbenchViews(FoldCache):
-    """What views show of runs, and what their pages request: a
-    :class:`~sentient_kernel.feeds.feeds.ViewSource`.
+class WorkbenchViews:
+    """What is known of the runs of a workbench, and what is done to them: a
+    :class:`~sentient_kernel.feeds.feeds.ViewSource`. Any thread.
 
     Args:
-        engine: Takes commands.
+        engine: Says which runs are executed, takes commands, and has the journal.
         hub: Tells of news.
         texts: What is being written.
         document: Returns a stored document.
-        user: Who acts in the pages.
+        user: Who acts.
     """
 
     def __init__(
@@ -51,18 +81,264 @@ class WorkbenchViews(FoldCache):
         document: Callable[[DocumentId], Document],
         user: str,
     ) -> None:
-        super().__init__(engine)
+        self.engine = engine
+        self.hub = hub
         self.on_news = hub.on_news
         self.texts = texts.of
         self.head = engine.journal.head
-        self._document = document
         self._user = user
+        self._document = document
+        self._journal = engine.journal
+        self._lock = threading.RLock()
+        self._runs: OrderedDict[RunId, RunFolds] = OrderedDict()
+        self._all = WorkbenchFolds()
+        self._foreign: WeakKeyDictionary[RunFolds, tuple[tuple[int, ...], ForeignView | None]] = (
+            WeakKeyDictionary()
+        )
+
+    # -- looking -----------------------------------------------------------------------------------
 
     def read(self, run: RunId | None, after: Seq, limit: int) -> list[Record]:
         """Returns what is stored of a run, or of all."""
         return self._journal.read(run=run, after=after, limit=limit)
 
+    def of(self, run: RunId) -> RunFolds:
+        """Returns the folds of one run as of now. Raises NotFound."""
+        self.engine.check_usable()
+        with self._lock:
+            # Taken out while it is folded: an interrupt in between leaves no half-applied record
+            # behind.
+            folds = self._runs.pop(run, None) or RunFolds(run)
+            limit = FIRST_PAGE
+            while records := self._journal.read(run=run, after=folds.seq, limit=limit):
+                limit = min(PAGE, 2 * limit)
+                for record in records:
+                    folds.apply(record)
+            if not folds.seq:
+                raise NotFound(
+                    f"There is no run {run!r} here.", hint="`wb.runs` lists those of this home."
+                )
+            self._runs[run] = folds
+            while len(self._runs) > KEPT:
+                self._runs.popitem(last=False)
+            return folds
+
+    def all(self) -> WorkbenchFolds:
+        """Returns the folds over all runs as of now."""
+        self.engine.check_usable()
+        with self._lock:
+            folds, self._all = self._all, WorkbenchFolds()
+            while records := self._journal.read(after=folds.seq, limit=PAGE):
+                for record in records:
+                    folds.apply(record)
+            self._all = folds
+            return folds
+
+    def alive(self, run: RunId) -> bool:
+        """True while some kernel executes a run."""
+        return self.engine.alive(run)
+
+    def glance(self, run: RunId) -> RunView:
+        """Returns how a run is, crashed when its kernel is gone; cheap."""
+        while True:
+            view = self.of(run).run.view
+            shown = with_liveness(view, self.alive(run))
+            # One that ended between the two looks is not executed any more either; its record has
+            # more to say then.
+            if shown.status != "crashed" or self.of(run).run.view.seq == view.seq:
+                return shown
+
+    def started(self, run: RunId) -> RunStarted | None:
+        """Returns how a run began, without folding it; None when there is no such run."""
+        self.engine.check_usable()
+        records = self._journal.read(run=run, kinds=[RunStarted.KIND], limit=1)
+        return records[0].event if records else None
+
+    def approvals(self, run: RunId) -> Table[ApprovalView]:
+        """Returns the questions of one run, answered ones too, able to take an answer."""
+        with self._lock:
+            return self.answerable(self.of(run).approvals.table)
+
+    def answerable(self, table: Table[ApprovalView]) -> Table[ApprovalView]:
+        """Returns the same questions, able to take an answer."""
+        return Table((asked.bind(self.decide) for asked in table), ApprovalView)
+
+    def approval(self, approval: str) -> ApprovalView:
+        """Returns a question, answered or not, able to take an answer. Raises NotFound."""
+        self.engine.check_usable()
+        asked = self._journal.read(kinds=[ApprovalRequested.KIND])
+        found = [record for record in asked if record.event.approval == approval]
+        # one that was asked elsewhere may bear the id of another's
+        for record in sorted(found, key=lambda record: bool(record.origin)):
+            for view in self.approvals(record.run):
+                if view.id == approval:
+                    return view
+        raise NotFound(
+            f"There is no approval {approval!r} here.",
+            hint="`wb.approvals` or `sentient-kernel approvals` lists them.",
+        )
+
+    def look(self, run: RunId) -> RunLook:
+        """Returns all that is known of one run, as of one moment."""
+        while True:
+            with self._lock:
+                look = self.of(run).look
+            view = with_liveness(look.run, self.alive(run))
+            if view.status != "crashed" or self.of(run).run.view.seq == view.seq:
+                return RunLook(view, *look[1:6], self.foreign(run))
+
+    def foreign(self, run: RunId) -> ForeignView | None:
+        """Returns what a run, and those that it is part of, hold that was written elsewhere, and
+        what that names.
+
+        It is looked for when the run is first shown, and again when more of it has come or a
+        question about it was answered.
+        """
+        folds = self.of(run)
+        root = folds if folds.run.view.parent is None else self.of(root_of(self._journal, run))
+        foreign = folds.foreign + root.foreign
+        mark = (folds.foreign, root.foreign, root.answers if foreign else 0)
+        with self._lock:
+            known = self._foreign.get(folds)
+        if known is None or known[0] != mark:
+            alone = not foreign and not self._journal.runs(parent=root.run.run)
+            known = (mark, None if alone else self.engine.foreign(run))
+            with self._lock:
+                self._foreign[folds] = known
+        return known[1]
+
+    def errors(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
+        """Returns the groups of failures, the figures over all, and the newest ones."""
+        with self._lock:
+            errors = self.all().errors
+            return errors.table, errors.stats, errors.recent
+
+    def asked(self) -> tuple[Table[ApprovalView], dict[RunId, RunView]]:
+        """Returns all questions, and the runs that asked them."""
+        with self._lock:
+            folds = self.all()
+            table = folds.approvals.table
+            views = {run: folds.runs.get(run) for run in {asked.run for asked in table}}
+        return table, {run: view for run, view in views.items() if view is not None}
+
+    def runs(self) -> Table[RunView]:
+        """Returns all runs."""
+        views = {view.id: view for view in self.all().runs.table}
+        living = {run for run, info in self._journal.leases().items() if info.alive} | set(
+            self.engine.live
+        )
+        parents = {run: view.parent for run, view in views.items() if view.parent in views}
+        shown = [
+            with_liveness(view, not living.isdisjoint(line_of(view.id, parents.get)))
+            for view in views.values()
+        ]
+        now = self.all().runs  # what moved between the two looks is looked at again
+        seqs = {v.id: v.seq for v in now.table}
+        return Table(
+            (
+                v if v.status != "crashed" or seqs.get(v.id) == v.seq else self.glance(v.id)
+                for v in shown
+            ),
+            RunView,
+        )
+
+    def error(self, run: RunId) -> ErrorInfo | None:
+        """Returns what a run failed with; of a crashed one, the steps that were under way."""
+        view = self.glance(run)
+        if view.error is not None or view.status != "crashed":
+            return view.error
+        under_way = [
+            s.name
+            for s in self.of(run).steps.table
+            if s.status in ("running", "retrying", "interrupted")
+        ]
+        where = ", ".join(dict.fromkeys(under_way)) or "its own code"
+        said = [r.event.error for r in self._journal.read(run=run, kinds=[ErrorRecorded.KIND])]
+        note = f" ({said[-1].type}: {said[-1].message})" if said else ""
+        return ErrorInfo(
+            type="Crashed",
+            code="crashed",
+            message=f"The kernel stopped while the run was at: {where}{note}.",
+            hint="Take it up with run.resume(): finished steps are kept.",
+            where=where,
+        )
+
+    def report(self, run: RunId) -> Report | None:
+        """Returns the report of a completed research; None for other runs. Raises Refused when
+        there is none yet.
+        """
+        from sentient_kernel.report.report import Report
+
+        started = self.started(run)
+        ours = started is not None and started.workflow == RESEARCH
+        return Report.from_dict(self.engine.result(run)) if ours else None
+
+    def line_html(self, run: RunId) -> str:
+        """Returns one line on a run, without times and ids: the same each time for a run that has
+        ended.
+        """
+        from sentient_kernel.projections.drawing.views import run_line
+
+        return run_line(self.glance(run))
+
+    def html(self, run: RunId, *, report: bool = True) -> str:
+        """Returns the static view of a run, with its report when it has one and that is wanted."""
+        from sentient_kernel.projections.drawing.views import run_html
+
+        folds, view = self.of(run), self.glance(run)
+        error = self.error(run)
+        if error is not None:
+            view = replace(view, error=error)
+        elif view.status == "running" and view.started is not None:
+            # Its time goes on, though it tells nothing.
+            now = max(view.updated or view.started, as_datetime(self.engine.clock.now_us()))
+            view = replace(view, updated=now, seconds=(now - view.started).total_seconds())
+        written = self.report(run) if report and view.status == "completed" else None
+        return run_html(
+            view,
+            folds.steps.table,
+            folds.progress.view,
+            folds.sources.table,
+            folds.approvals.table,
+            report_html=written.to_html() if written is not None else None,
+            foreign=self.foreign(run),
+        )
+
     # -- acting ------------------------------------------------------------------------------------
+
+    def command(self, command: type[Command], run: RunId, **fields: Any) -> None:
+        """Puts a command to a run, in the name of the user. Raises Refused or UsageError."""
+        self.engine.command(command(run=run, by=self._user, **fields))
+
+    def resume(self, run: RunId) -> None:
+        """Lets a run go on: one that is executed with a command, others from the journal."""
+        if self.glance(run).status == "paused" and self.alive(run):
+            self.command(ContinueRun, run)
+        else:
+            self.engine.resume(run)
+
+    def decide(
+        self,
+        approval_id: ApprovalId | str,
+        decision: str,
+        *,
+        payload: JsonValue = None,
+        reason: str | None = None,
+        digest: str = "",
+    ) -> None:
+        """Answers an approval; see :meth:`sentient_kernel.workbench.workbench.Workbench.decide`."""
+        if decision not in ("approve", "reject"):
+            raise UsageError(f"decision must be 'approve' or 'reject', not {decision!r}.")
+        self.command(
+            DecideApproval,
+            self.approval(str(approval_id)).run,
+            approval=approval_id,
+            decision=decision,
+            payload=jsonable(payload, "the answer"),
+            edited=payload is not None,
+            reason=reason or "",
+            digest=digest,
+        )
 
     def answer(self, message: Row) -> Row:
         """Does what a page asks for.
@@ -97,20 +373,19 @@ class WorkbenchViews(FoldCache):
         )
 
     def _do(self, what: str, run: RunId, given: Row) -> Row:
-        engine, by = self._engine, self._user
         match what:
             case "decide":
-                engine.command(_decision(run, given, by))
+                self.command(DecideApproval, run, **_decision(given))
             case "pause":
-                engine.command(PauseRun(run=run, by=by))
+                self.command(PauseRun, run)
             case "resume":
-                resume(engine, self, run, by)
+                self.resume(run)
             case "cancel":
-                engine.command(CancelRun(run=run, by=by, reason=given.get("reason") or ""))
+                self.command(CancelRun, run, reason=given.get("reason") or "")
             case "finish":
-                engine.command(FinishRun(run=run, by=by))
+                self.command(FinishRun, run)
             case "steer":
-                engine.command(SteerRun(run=run, text=given.get("text") or "", by=by))
+                self.command(SteerRun, run, text=given.get("text") or "")
             case _:
                 raise UsageError(f"{what!r} is not a request that a run takes.")
         return {}
@@ -164,12 +439,12 @@ class WorkbenchViews(FoldCache):
             async def write() -> None:
                 self._journal.post(RunId(""), event)
 
-            self._engine.start_soon(write)
+            self.engine.start_soon(write)
 
 
-def _decision(run: RunId, given: Row, by: str) -> DecideApproval:
-    """Returns the answer that a page gives. It counts for what the page showed, so it has to say
-    what that was.
+def _decision(given: Row) -> Row:
+    """Returns the fields of an answer that a page gives. It counts for what the page showed, so it
+    has to say what that was.
 
     Raises:
         AnswerRefused: It does not.
@@ -188,13 +463,11 @@ def _decision(run: RunId, given: Row, by: str) -> DecideApproval:
             f"What is to be approved must have at most {MOST_PAYLOAD:,} characters as JSON, not"
             f" {size:,}."
         )
-    return DecideApproval(
-        run=run,
-        approval=given.get("approval"),
-        decision=given.get("decision"),
-        payload=payload,
-        edited=bool(given.get("edited")),
-        reason=given.get("reason") or "",
-        digest=given["digest"],
-        by=by,
-    )
+    return {
+        "approval": given.get("approval"),
+        "decision": given.get("decision"),
+        "payload": payload,
+        "edited": bool(given.get("edited")),
+        "reason": given.get("reason") or "",
+        "digest": given["digest"],
+    }

@@ -31,7 +31,7 @@ from sentient_kernel.research.library import Library
 from sentient_kernel.research.model_registry import ModelRegistry
 from sentient_kernel.research.workflow import research_workflow
 from sentient_kernel.settings import Settings
-from sentient_kernel.workbench.run import Parts, Run
+from sentient_kernel.workbench.run import Run
 from sentient_kernel.workbench.view_source import WorkbenchViews
 
 if TYPE_CHECKING:
@@ -120,13 +120,6 @@ class Workbench:
             self.engine, self.hub, self.texts, self.document, self.user
         )
         self._output = CellOutput(self.view_source)
-        self._parts = Parts(
-            engine=self.engine,
-            folds=self.view_source,
-            hub=self.hub,
-            output=self._output,
-            user=self.user,
-        )
         for spec in _listed(sources):
             self.add(spec)
 
@@ -282,7 +275,7 @@ class Workbench:
         run = self.engine.start(
             self._research, (question,), inputs, name=name, approve=policy, user=self.user
         )
-        return Run(self._parts, run)
+        return Run(self.view_source, self._output, run)
 
     def map(
         self, what: Any, items: Iterable[Any] | None = None, *, concurrency: int = 8
@@ -352,7 +345,8 @@ class Workbench:
         _check_name(name)
         check_awaits(workflow.fn)
         return Run(
-            self._parts,
+            self.view_source,
+            self._output,
             self.engine.start(
                 workflow, args, kwargs, name=name, approve=self._approvals(approve), user=self.user
             ),
@@ -362,7 +356,7 @@ class Workbench:
         """Returns a stored run, from today or from last year. A beginning of its id will do where
         it fits only one. Raises NotFound.
         """
-        return Run(self._parts, self._find(str(run_id)))
+        return Run(self.view_source, self._output, self._find(str(run_id)))
 
     def resume(self, run_id: RunId | str) -> Run:
         """Takes up a run that crashed, failed, or was paused or cancelled. Finished steps are not
@@ -411,7 +405,7 @@ class Workbench:
         from sentient_kernel.workbench.open_run import open_export
 
         self.engine.check_usable()
-        return Run(self._parts, open_export(self.engine, self.library, path))
+        return Run(self.view_source, self._output, open_export(self.engine, self.library, path))
 
     @property
     def runs(self) -> Table[RunView]:
@@ -425,14 +419,14 @@ class Workbench:
         """
         from sentient_kernel.projections.drawing.views import approvals_html
 
-        table = self._parts.answerable(self.view_source.all().approvals.open)
+        table = self.view_source.answerable(self.view_source.all().approvals.open)
         return table.with_renderer(
             lambda asked: self._output.present("inbox", None, repr(asked), approvals_html(asked))
         )
 
     def approval(self, approval_id: ApprovalId | str) -> ApprovalView:
         """Returns one question, answered or not. Raises NotFound."""
-        return self._parts.approval(str(approval_id))
+        return self.view_source.approval(str(approval_id))
 
     @property
     def errors(self) -> Table[ErrorView]:
@@ -471,7 +465,9 @@ class Workbench:
             ValueNotStorable: The payload cannot be kept as JSON.
             HoldsSecret: It holds the value of a known secret.
         """
-        self._parts.decide(approval_id, decision, payload=payload, reason=reason, digest=digest)
+        self.view_source.decide(
+            approval_id, decision, payload=payload, reason=reason, digest=digest
+        )
 
     # -- care --------------------------------------------------------------------------------------
 
