@@ -115,11 +115,12 @@ def tutorials(folder: str | None) -> Path:
     if folder is None and origin is clone:
         return clone
     target = Path(folder or "sentient-tutorials")
-    for path in sorted(origin.rglob("*")):
-        copy = target / path.relative_to(origin)
-        # workbenches, checkpoints
-        hidden = any(part.startswith(".") for part in path.relative_to(origin).parts)
-        if path.is_file() and not copy.exists() and not hidden:
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, copy)
+
+    def copy_missing(source: str, copy: str) -> None:
+        if not os.path.exists(copy):
+            shutil.copy2(source, copy)
+
+    # not what is hidden: workbenches, checkpoints
+    hidden = shutil.ignore_patterns(".*")
+    shutil.copytree(origin, target, ignore=hidden, copy_function=copy_missing, dirs_exist_ok=True)
     return target

@@ -26,8 +26,15 @@ from sentient_kernel.engine import tree_of
 from sentient_kernel.errors import DuplicateKey, ParseError, Refused
 from sentient_kernel.ids import BlobId, RunId, Seq
 from sentient_kernel.workbench.run_reading import PIECE, RunFile, opened
-from sentient_kernel.workbench.run_scan import Family, Spool, Translation, known
-from sentient_kernel.workbench.run_values import References, Reports, blob_of
+from sentient_kernel.workbench.run_scan import (
+    Family,
+    References,
+    Reports,
+    Spool,
+    Translation,
+    blob_of,
+    known,
+)
 
 if TYPE_CHECKING:
     from sentient_kernel.cache.store import Cache
@@ -120,11 +127,10 @@ def _read_events(file: RunFile, spool: Spool) -> Family:
         if time.monotonic() - turn > _TURN:
             time.sleep(_REST)
             turn = time.monotonic()
-        fact, record = known(record)
-        event, fact = translate(record, fact)
+        event, fact = translate(record, known(record))
         family.take(event, fact)
         spool.put(event)
-        named.take([record.body])
+        named.take([event.body])
         if blob := blob_of(record):
             if blob not in file.blobs:
                 raise ParseError(f"The file lacks a value that its events point to: {blob[:80]}.")

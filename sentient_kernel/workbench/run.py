@@ -7,11 +7,13 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from sentient_kernel.commands import (
     CancelRun,
@@ -40,13 +42,14 @@ from sentient_kernel.notebook import interaction
 from sentient_kernel.notebook.cell_output import CellOutput
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing.table import Table
+from sentient_kernel.projections.history import EventView, history
 from sentient_kernel.projections.runs import title_of
+from sentient_kernel.report.report import Report
 from sentient_kernel.workbench.view_source import WorkbenchViews
 
 if TYPE_CHECKING:
     from sentient_kernel.projections.cost import UsageView
     from sentient_kernel.projections.folds import RunLook
-    from sentient_kernel.projections.history import EventView
     from sentient_kernel.projections.progress import ProgressView
     from sentient_kernel.projections.runs import RunView
     from sentient_kernel.projections.sources import SourceView
@@ -95,17 +98,13 @@ class Run:
 
         def __getattr__(self, name: str) -> Any:
             """Says what is missing where a run is taken for its report."""
-            if not name.startswith("_"):
-                from sentient_kernel.report.report import Report
-
-                if hasattr(Report, name):
-                    hint = (
-                        "write report = run.result(), or report = await run, and then"
-                        f" report.{name}"
-                    )
-                    raise AttributeError(
-                        f"{self!r} is the run, not its report: {hint}.", name=name, obj=self
-                    )
+            if not name.startswith("_") and hasattr(Report, name):
+                raise AttributeError(
+                    f"{self!r} is the run, not its report: write report = run.result(), or report ="
+                    f" await run, and then report.{name}.",
+                    name=name,
+                    obj=self,
+                )
             raise AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
             )
@@ -194,10 +193,8 @@ class Run:
     @property
     def events(self) -> Table[EventView]:
         """Everything that happened, in order."""
-        from sentient_kernel.projections.history import history
-
         table = history(self._views.engine.journal.read(run=self.id))
-        return table.with_renderer(lambda shown: self._present("events", shown))
+        return table.with_renderer(partial(self._present, "events"))
 
     @property
     def steps(self) -> Table[StepView]:
@@ -207,7 +204,7 @@ class Run:
     @property
     def sources(self) -> Table[SourceView]:
         """The sources it asked: what was found, what was refused, why nothing came."""
-        return self.look.sources.with_renderer(lambda shown: self._present("sources", shown))
+        return self.look.sources.with_renderer(partial(self._present, "sources"))
 
     @property
     def cost(self) -> Table[UsageView]:
@@ -221,9 +218,9 @@ class Run:
         """
         return self._views.approvals(self.id)
 
-    def _present(self, view: str, table: Table[Any]) -> bool:
-        """Shows one of its tables live; False where only a picture of it will do."""
-        return self._output.present(view, self.id, repr(table), table.to_html())
+    def _present(self, view: str, shown: Table[Any] | Report) -> bool:
+        """Shows something of it live; False where only a picture of it will do."""
+        return self._output.present(view, self.id, repr(shown), shown.to_html())
 
     # -- steering ----------------------------------------------------------------------------------
 
@@ -467,9 +464,7 @@ class Run:
             report = self._views.report(self.id)
             if report is None:
                 return self._views.engine.result(self.id)
-            return report.with_renderer(
-                lambda shown: self._output.present("report", self.id, label, shown.to_html())
-            )
+            return report.with_renderer(partial(self._present, "report"))
         if end == "cancelled":
             raise RunCancelled(
                 f"{label} was cancelled.",
@@ -507,3 +502,47 @@ class Run:
             # IPython takes the text then: a cell that ends with a run must not fail
             raise NotImplementedError from None
         self.show()
+
+
+# -- many at once ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """What became of one item: the value its run returned, or why there is none."""
+
+    NOUN: ClassVar[str] = "mapped run"
+    SHOW: ClassVar[tuple[str, ...]] = ("item", "status", "value", "error")
+
+    item: Any
+    run: RunId
+    status: str
+    value: Any = None
+    error: str = ""
+
+
+def map_runs(begin: Callable[[Any], Run], items: Sequence[Any], concurrency: int) -> Table[Mapped]:
+    """Begins at most ``concurrency`` runs at a time, waits for all, and returns one row each in
+    order.
+    """
+    rows: dict[int, Mapped] = {}
+    running: dict[int, Run] = {}
+    todo = iter(enumerate(items))
+    while True:
+        for i, item in islice(todo, concurrency - len(running)):
+            running[i] = begin(item)
+        if not running:
+            return Table((rows[i] for i in range(len(items))), Mapped)
+        # The oldest is waited for; those that end meanwhile leave their place free at the next
+        # turn.
+        first = next(iter(running))
+        for i, run in list(running.items()):
+            if i == first or run.status in ("completed", "failed", "cancelled"):
+                rows[i] = _row(items[i], running.pop(i))
+
+
+def _row(item: Any, run: Run) -> Mapped:
+    try:
+        return Mapped(item=item, run=run.id, status="completed", value=run.result())
+    except SentientError as error:
+        return Mapped(item=item, run=run.id, status=run.status, error=str(error))

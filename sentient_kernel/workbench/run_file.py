@@ -1,7 +1,8 @@
 """The file that a run travels in: a zip with its events, its stored values, what its calls were
 answered, and a manifest over all.
 
-Here is what such a file is, and how one is written; reading (``run_reading``) trusts nothing in it.
+Here is what such a file is, what belongs into it, and how one is written; reading
+(``run_reading``) trusts nothing in it.
 """
 
 from __future__ import annotations
@@ -11,16 +12,25 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
-from sentient_kernel.errors import UsageError
+from sentient_kernel import __version__
+from sentient_kernel.engine import root_of, tree_of
+from sentient_kernel.errors import HoldsSecret, NotFound, UsageError
 from sentient_kernel.events import Record
-from sentient_kernel.ids import RunId
+from sentient_kernel.ids import BlobId, RunId
+from sentient_kernel.redaction import redactor
+from sentient_kernel.workbench.run_scan import References, Reports, blob_of
+
+if TYPE_CHECKING:
+    from sentient_kernel.journal.base import Journal
+    from sentient_kernel.research.library import Library
 
 VERSION = 1
 MOST_BYTES = 2_000_000_000
@@ -191,3 +201,60 @@ def _too_big(have: int, most: int, what: str) -> UsageError:
     return UsageError(
         f"The run is too big for one file: {have:,} {what}; at most {most:,} are allowed."
     )
+
+
+def export_run(
+    journal: Journal, library: Library, run: RunId, path: str | os.PathLike[str]
+) -> Path:
+    """Writes a run, with the runs it is part of and those that are part of it, as it stands now.
+
+    Raises:
+        NotFound: Something that it needs is not stored any more.
+        HoldsSecret: It was written before a secret in it was known.
+        UsageError: The file cannot be written there.
+    """
+    target = Path(path).expanduser()
+    if target.is_dir():
+        raise UsageError(f"{str(target)!r} is a folder.", hint="Give a file to write to.")
+    head = journal.head()
+    root = root_of(journal, run)
+    family = tree_of(journal, root)
+    records = sorted(
+        (r for one in family for r in journal.read(run=one) if r.seq <= head), key=lambda r: r.seq
+    )
+    blobs = {
+        blob: journal.blobs.get(BlobId(blob)) for record in records if (blob := blob_of(record))
+    }
+    _refuse_secrets(records, blobs.values())
+    named = References(lambda document: True, lambda digest: True)
+    for text in (*(record.body for record in records), *blobs.values()):
+        named.take([text])
+    reports = Reports(blobs.__getitem__)
+    found = filter(None, map(reports.take, records))
+    cited = {c.document for report in found for c in report.citations if c.verified}
+    for cite in cited:
+        blobs[cite] = library.document(cite).snapshot()
+    for document in named.documents - cited:
+        with suppress(NotFound):  # it is named in a text, and may be gone
+            blobs[document] = journal.blobs.get(BlobId(document))
+    entries = [
+        (digest, entry)
+        for digest in sorted(named.entries)
+        if (entry := library.cache.dump(digest)) is not None
+    ]
+    write(target, root, records, sorted(blobs.items()), entries, __version__)
+    return target
+
+
+def _refuse_secrets(records: Sequence[Record], results: Iterable[bytes]) -> None:
+    """Refuses to hand on what was written before a secret in it was known. Raises HoldsSecret."""
+    for what, data in [
+        *((f"event {r.seq}", r.body) for r in records),
+        *(("a result", data) for data in results),
+    ]:
+        if (found := redactor().held_in(data)) is not None:
+            raise HoldsSecret(
+                f"{what[:1].upper()}{what[1:]} of the run holds the secret {found[0]}, at"
+                f" {found[1]}.",
+                hint="Run it again and export that: what is written now holds no secret.",
+            )

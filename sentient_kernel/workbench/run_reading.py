@@ -214,16 +214,10 @@ def _check_end(file: IO[bytes]) -> None:
     file.seek(max(0, size - _END.size - 20))
     before, end = (tail := file.read())[: -_END.size], tail[-_END.size :]
     sign, disk, start, here, entries, directory, offset, comment = _END.unpack(end)
-    if sign != b"PK\5\6" or comment:
-        raise bad("it is not an archive, or was cut")
-    if (
-        before.startswith(b"PK\6\7")
-        or disk
-        or start
-        or here != entries
-        or entries > MOST_MEMBERS
-        or directory > _DIRECTORY
-    ):
+    own = sign == b"PK\5\6" and not (disk or start or comment) and here == entries
+    if not own or before.startswith(b"PK\6\7"):
+        raise bad("it is not an archive as it was written, or was cut")
+    if entries > MOST_MEMBERS or directory > _DIRECTORY:
         raise bad("it holds too many parts")
     if offset + directory + _END.size != size:
         raise bad("something stands before or behind the archive")

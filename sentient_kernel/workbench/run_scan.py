@@ -1,5 +1,5 @@
-"""What a run's events become in another home, one after the other: nothing of a file is held as a
-whole.
+"""What a run's events become in another home, and what they point to, one after the other: nothing
+of a file is held as a whole.
 
 They say what they said there, answers and policies too: their rows say for ever that they come from
     a file, so nothing in them counts here.
@@ -8,7 +8,7 @@ They say what they said there, answers and policies too: their rows say for ever
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, NamedTuple
 
 from pydantic import ValidationError
@@ -22,17 +22,26 @@ from sentient_kernel.events import (
     MessageReceived,
     MessageSent,
     Record,
+    RunCompleted,
     RunPaused,
     RunResumed,
     RunStarted,
+    StepCompleted,
     classes,
 )
+from sentient_kernel.failures import plain
 from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.report.report import Report
+from sentient_kernel.research.workflow import RESEARCH
 
 MOST_RUNS = 10_000
 """Runs that one file may hold."""
 _ID = re.compile(r"[0-9A-Za-z_.:-]{1,100}")
 _NAMED = {"key", "approval", "inside"}
+_DOCUMENT = re.compile(rb'"document":\s?"([0-9a-f]{64})"')
+_DIGEST = re.compile(rb'"([0-9a-f]{64})"')
+_OVERLAP = 100
+"""Bytes of a piece that are looked at again with the next one: a name may lie across both."""
 
 
 class Event(NamedTuple):
@@ -47,7 +56,7 @@ class Event(NamedTuple):
     message: int = -1
 
 
-def known(record: Record) -> tuple[Fact, Record]:
+def known(record: Record) -> Fact:
     """Returns an event in this package's own words: what is not in its vocabulary is no part of it.
     Raises ParseError.
     """
@@ -62,8 +71,10 @@ def known(record: Record) -> tuple[Fact, Record]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        what = f"not a valid {record.kind}: {where[:80] or 'as a whole'!r} does not fit."
-        raise ParseError(f"Event {record.seq} of the file is {what}") from None
+        raise ParseError(
+            f"Event {record.seq} of the file is not a valid {record.kind}:"
+            f" {where[:80] or 'as a whole'!r} does not fit."
+        ) from None
     # what the event says itself: the key of a named run is made here, from its name
     for name in cls.model_fields.keys() & _NAMED:
         value = getattr(event, name)
@@ -71,7 +82,7 @@ def known(record: Record) -> tuple[Fact, Record]:
             raise ParseError(
                 f"Event {record.seq} of the file has an id that is not valid: {value[:80]!r}."
             )
-    return event, record._replace(body=event.body())
+    return event
 
 
 class Translation:
@@ -172,3 +183,67 @@ class Spool:
                 taken = MessageReceived.model_validate_json(body)
                 body = taken.model_copy(update={"message": Seq(first + event.message)}).body()
             yield Record(Seq(0), event.run, event.at, event.kind, body)
+
+
+# -- what they point to ----------------------------------------------------------------------------
+
+
+class References:
+    """Takes in texts and remembers which documents and cache entries they refer to.
+
+    Args:
+        document: Tells of the id of a document whether it is wanted.
+        entry: Tells of the digest of a cache entry whether it is wanted.
+    """
+
+    def __init__(self, document: Callable[[str], bool], entry: Callable[[str], bool]) -> None:
+        self._is_document = document
+        self._is_entry = entry
+        self.documents: set[str] = set()
+        self.entries: set[str] = set()
+
+    def take(self, pieces: Iterable[bytes]) -> None:
+        """Looks through one text."""
+        rest = b""
+        for piece in pieces:
+            text = rest + piece
+            for pattern, wanted, found in (
+                (_DOCUMENT, self._is_document, self.documents),
+                (_DIGEST, self._is_entry, self.entries),
+            ):
+                names = (match.decode() for match in pattern.findall(text))
+                found.update(name for name in names if wanted(name))
+            rest = text[-_OVERLAP:]
+
+
+def blob_of(record: Record) -> str:
+    """Returns the id of a result that is too big for its row; empty for other events."""
+    if record.kind not in (StepCompleted.KIND, RunCompleted.KIND) or b'"blob"' not in record.body:
+        return ""
+    return str(from_json(record.body).get("blob") or "")
+
+
+class Reports:
+    """Finds the reports of the researches whose records it takes, in their order.
+
+    Args:
+        blob: Returns a stored value.
+    """
+
+    def __init__(self, blob: Callable[[str], bytes | bytearray]) -> None:
+        self._blob = blob
+        self._researches = set[RunId]()
+
+    def take(self, record: Record) -> Report | None:
+        """Returns the report that ends with a record, if one does. Raises ParseError."""
+        if record.kind == RunStarted.KIND and record.event.workflow == RESEARCH:
+            self._researches.add(record.run)
+        if record.kind != RunCompleted.KIND or record.run not in self._researches:
+            return None
+        event = record.event
+        try:
+            value = from_json(self._blob(event.blob)) if event.blob else event.result
+            return Report.from_dict(value)
+        except (ValueError, RecursionError) as error:
+            why = plain(getattr(error, "message", "it is not JSON."))[:200]
+            raise ParseError(f"The result of run {record.run!r} is not a report: {why}") from None

@@ -10,8 +10,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
+
+from pydantic_core import from_json
 
 from sentient_kernel.clock import as_datetime
 from sentient_kernel.commands import (
@@ -29,11 +32,14 @@ from sentient_kernel.events import ApprovalRequested, ErrorInfo, ErrorRecorded, 
 from sentient_kernel.failures import describe, plain
 from sentient_kernel.ids import ApprovalId, DocumentId, RunId, Seq, line_of
 from sentient_kernel.projections.approvals import ApprovalView
+from sentient_kernel.projections.drawing.exact import marked, unmarked
 from sentient_kernel.projections.drawing.table import Table
+from sentient_kernel.projections.drawing.views import run_html, run_line
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.folds import RunFolds, RunLook, WorkbenchFolds
 from sentient_kernel.projections.foreign import ForeignView
 from sentient_kernel.projections.runs import RunView, with_liveness
+from sentient_kernel.report.report import Report
 from sentient_kernel.research.workflow import RESEARCH
 
 if TYPE_CHECKING:
@@ -43,7 +49,6 @@ if TYPE_CHECKING:
     from sentient_kernel.engine import Engine
     from sentient_kernel.journal.follow.hub import Hub
     from sentient_kernel.journal.texts import Texts
-    from sentient_kernel.report.report import Report
 
 PAGE = 1_000
 """Records that are read at a time."""
@@ -166,11 +171,11 @@ class WorkbenchViews:
     def approval(self, approval: str) -> ApprovalView:
         """Returns a question, answered or not, able to take an answer. Raises NotFound."""
         self.engine.check_usable()
-        asked = self._journal.read(kinds=[ApprovalRequested.KIND])
-        found = [record for record in asked if record.event.approval == approval]
-        # one that was asked elsewhere may bear the id of another's
-        for record in sorted(found, key=lambda record: bool(record.origin)):
-            for view in self.approvals(record.run):
+        rows = self._journal.read(kinds=[ApprovalRequested.KIND])
+        asked = [row for row in rows if row.event.approval == approval]
+        # one that was asked elsewhere may bear the id of another's: its origin is not empty
+        for row in sorted(asked, key=attrgetter("origin")):
+            for view in self.approvals(row.run):
                 if view.id == approval:
                     return view
         raise NotFound(
@@ -198,13 +203,10 @@ class WorkbenchViews:
         root = folds if folds.run.view.parent is None else self.of(root_of(self._journal, run))
         foreign = folds.foreign + root.foreign
         mark = (folds.foreign, root.foreign, root.answers if foreign else 0)
-        with self._lock:
-            known = self._foreign.get(folds)
+        known = self._foreign.get(folds)
         if known is None or known[0] != mark:
             alone = not foreign and not self._journal.runs(parent=root.run.run)
-            known = (mark, None if alone else self.engine.foreign(run))
-            with self._lock:
-                self._foreign[folds] = known
+            known = self._foreign[folds] = mark, None if alone else self.engine.foreign(run)
         return known[1]
 
     def errors(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
@@ -267,8 +269,6 @@ class WorkbenchViews:
         """Returns the report of a completed research; None for other runs. Raises Refused when
         there is none yet.
         """
-        from sentient_kernel.report.report import Report
-
         started = self.started(run)
         ours = started is not None and started.workflow == RESEARCH
         return Report.from_dict(self.engine.result(run)) if ours else None
@@ -277,14 +277,10 @@ class WorkbenchViews:
         """Returns one line on a run, without times and ids: the same each time for a run that has
         ended.
         """
-        from sentient_kernel.projections.drawing.views import run_line
-
         return run_line(self.glance(run))
 
     def html(self, run: RunId, *, report: bool = True) -> str:
         """Returns the static view of a run, with its report when it has one and that is wanted."""
-        from sentient_kernel.projections.drawing.views import run_html
-
         folds, view = self.of(run), self.glance(run)
         error = self.error(run)
         if error is not None:
@@ -394,10 +390,6 @@ class WorkbenchViews:
         found = self._journal.read(after=Seq(seq - 1), limit=1) if 0 < seq < 1 << 53 else []
         if not found or found[0].seq != seq:
             raise UsageError(f"There is no event {seq}.")
-        from pydantic_core import from_json
-
-        from sentient_kernel.projections.drawing.exact import marked
-
         data: Row = marked(from_json(found[0].to_json()))
         return data
 
@@ -455,8 +447,6 @@ def _decision(given: Row) -> Row:
             "The answer does not say what was shown when it was given; it was not recorded.",
             hint="Load the page again, look at the question, and answer it there.",
         )
-    from sentient_kernel.projections.drawing.exact import unmarked
-
     payload = unmarked(given.get("payload"))
     if (size := len(json.dumps(payload))) > MOST_PAYLOAD:
         raise UsageError(

@@ -8,7 +8,7 @@ import functools
 import getpass
 import os
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from numbers import Integral
 from pathlib import Path
@@ -26,12 +26,15 @@ from sentient_kernel.journal.follow.hub import Hub
 from sentient_kernel.journal.texts import Texts
 from sentient_kernel.notebook.cell_output import CellOutput
 from sentient_kernel.notebook.interaction import someone_can_answer
+from sentient_kernel.projections.drawing.table import Table
+from sentient_kernel.projections.drawing.views import approvals_html, errors_html
 from sentient_kernel.redaction import guard_logs, hold_file, look, redactor
-from sentient_kernel.research.library import Library
-from sentient_kernel.research.model_registry import ModelRegistry
+from sentient_kernel.research.library import Library, check_query
+from sentient_kernel.research.model_registry import OBJECT, ModelRegistry
 from sentient_kernel.research.workflow import research_workflow
 from sentient_kernel.settings import Settings
-from sentient_kernel.workbench.run import Run
+from sentient_kernel.sources.base import Document, Passage, Source
+from sentient_kernel.workbench.run import Mapped, Run, map_runs
 from sentient_kernel.workbench.view_source import WorkbenchViews
 
 if TYPE_CHECKING:
@@ -39,11 +42,8 @@ if TYPE_CHECKING:
     from sentient_kernel.models.base import Model
     from sentient_kernel.models.embedding import Embedder
     from sentient_kernel.projections.approvals import ApprovalView
-    from sentient_kernel.projections.drawing.table import Table
     from sentient_kernel.projections.errors import ErrorView
     from sentient_kernel.projections.runs import RunView
-    from sentient_kernel.sources.base import Document, Passage, Source
-    from sentient_kernel.workbench.many import Mapped
 
 KINDS = frozenset({"plan", "spend", "tool", "fetch", "effect", "question", "open", "default"})
 POLICIES = frozenset({"ask", "auto", "deny"})
@@ -53,7 +53,7 @@ new.
 """
 
 
-class Workbench:
+class Workbench(AbstractContextManager["Workbench"]):
     """Research and durable workflows, kept in a folder.
 
     A context manager; ``close()`` leaves runs under way resumable. Two of them in one kernel, or
@@ -126,9 +126,6 @@ class Workbench:
     def __repr__(self) -> str:
         return f"Workbench({self.home.name!r})"
 
-    def __enter__(self) -> Workbench:
-        return self
-
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -191,9 +188,6 @@ class Workbench:
         Raises:
             UsageError: The query is empty or too long, or k is not positive.
         """
-        from sentient_kernel.projections.drawing.table import Table
-        from sentient_kernel.sources.base import Passage
-
         self.engine.check_usable()
         return Table(
             self.library.search_now(query, self.library.references(_listed(sources)), k), Passage
@@ -247,8 +241,6 @@ class Workbench:
             ConfigurationError: The model cannot be asked: there is no such provider, or its key or
                 its package is missing.
         """
-        from sentient_kernel.research.library import check_query
-
         self.engine.check_usable()
         question = check_query(question)
         _check_name(name)
@@ -271,7 +263,7 @@ class Workbench:
             inputs["clarify"] = True
         if budget is not None:
             inputs["budget"] = {k: v for k, v in asdict(budget).items() if v is not None}
-        policy = self._approvals(approve)
+        policy = _policy(approve, self.settings.approve)
         run = self.engine.start(
             self._research, (question,), inputs, name=name, approve=policy, user=self.user
         )
@@ -294,9 +286,6 @@ class Workbench:
         Raises:
             UsageError: There is nothing to run, or an item does not fit.
         """
-        from sentient_kernel.research.library import check_query
-        from sentient_kernel.workbench.many import map_runs
-
         if concurrency < 1:
             raise UsageError(f"concurrency must be 1 or more, not {concurrency!r}.")
         if isinstance(what, Workflow):
@@ -344,13 +333,9 @@ class Workbench:
             )
         _check_name(name)
         check_awaits(workflow.fn)
-        return Run(
-            self.view_source,
-            self._output,
-            self.engine.start(
-                workflow, args, kwargs, name=name, approve=self._approvals(approve), user=self.user
-            ),
-        )
+        policy = _policy(approve, self.settings.approve)
+        run = self.engine.start(workflow, args, kwargs, name=name, approve=policy, user=self.user)
+        return Run(self.view_source, self._output, run)
 
     def run(self, run_id: RunId | str) -> Run:
         """Returns a stored run, from today or from last year. A beginning of its id will do where
@@ -384,7 +369,7 @@ class Workbench:
             NotFound: There is no such run, or something that it needs is not stored any more.
             UsageError: The file cannot be written there.
         """
-        from sentient_kernel.workbench.export_run import export_run
+        from sentient_kernel.workbench.run_file import export_run
 
         return export_run(self.journal, self.library, self._find(str(run_id)), path)
 
@@ -417,8 +402,6 @@ class Workbench:
         """The questions that wait for an answer. Each can be answered here:
         ``wb.approvals[0].approve()``.
         """
-        from sentient_kernel.projections.drawing.views import approvals_html
-
         table = self.view_source.answerable(self.view_source.all().approvals.open)
         return table.with_renderer(
             lambda asked: self._output.present("inbox", None, repr(asked), approvals_html(asked))
@@ -431,8 +414,6 @@ class Workbench:
     @property
     def errors(self) -> Table[ErrorView]:
         """What went wrong, grouped by what is the same fault."""
-        from sentient_kernel.projections.drawing.views import errors_html
-
         table, stats, _ = self.view_source.errors()
         return table.with_renderer(
             lambda errors: self._output.present(
@@ -491,12 +472,6 @@ class Workbench:
 
     # -- how it is built ---------------------------------------------------------------------------
 
-    def _approvals(self, approve: str | dict[str, str] | None) -> dict[str, str]:
-        policy = _policy(approve)
-        if self.settings.approve is not None and not someone_can_answer():
-            policy.setdefault("default", self.settings.approve)
-        return policy
-
     def _named(self, model: Any) -> dict[str, str]:
         """Returns the names of the model of a research and of its embedder, where there are any."""
         name = self._model if model is None else self.models.name(model)
@@ -524,7 +499,6 @@ class Workbench:
         replay. Raises ConfigurationError.
         """
         from sentient_kernel.models.check import check
-        from sentient_kernel.research.model_registry import OBJECT
 
         if self.settings.mode != "replay" and not self.settings.offline:
             for name in names:
@@ -622,7 +596,10 @@ def _check_research(depth: int, budget: Any, clarify: Any) -> None:
         )
 
 
-def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:
+def _policy(approve: str | dict[str, str] | None, setting: str | None) -> dict[str, str]:
+    """Returns how the questions of a run are answered; what is not said, where nobody can be asked,
+    as the setting says.
+    """
     policy = {"default": approve} if isinstance(approve, str) else dict(approve or {})
     if policy.get("open", "deny") not in ("ask", "deny"):
         raise UsageError(
@@ -639,6 +616,8 @@ def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:
                     " effect, question and open."
                 ),
             )
+    if setting is not None and not someone_can_answer():
+        policy.setdefault("default", setting)
     return policy
 
 
