@@ -73,10 +73,9 @@ def _streams() -> None:
     a character show its code.
     """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            # it stays open as long as the process lives
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
+        # it stays open as long as the process lives
+        stream = getattr(sys, name) or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        setattr(sys, name, stream)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
@@ -285,9 +284,9 @@ def _approve(wb: Workbench, args: argparse.Namespace) -> int:
         try:
             payload = json.loads(Path(args.payload).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
             raise UsageError(
-                f"The payload in {args.payload!r} cannot be read: {why}.",
+                f"The payload in {args.payload!r} cannot be read:"
+                f" {getattr(error, 'strerror', None) or error}.",
                 hint="Give a file that holds JSON.",
             ) from None
     wb.decide(args.id, "approve", payload=payload)
@@ -380,8 +379,7 @@ def _plain(row: Any) -> dict[str, Any]:
     from sentient_kernel.projections.drawing.table import fields_of
 
     fields = {name: getattr(row, name) for name in fields_of(type(row))}
-    value: dict[str, Any] = to_jsonable_python(fields, inf_nan_mode="strings")
-    return value
+    return dict(to_jsonable_python(fields, inf_nan_mode="strings"))
 
 
 def _json(value: Any) -> str:

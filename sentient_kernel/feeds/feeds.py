@@ -76,7 +76,7 @@ class ViewSource(Protocol):
     def errors(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
         """Returns groups of failures, figures, and the newest failures."""
 
-    def read(self, run: RunId | None, after: Seq, limit: int) -> list[Record]:
+    def read(self, *, run: RunId | None, after: Seq, limit: int) -> list[Record]:
         """Returns what is stored of a run, or of all."""
 
     def head(self) -> Seq:
@@ -245,7 +245,7 @@ class EventsFeed:
     def patch(self) -> Row | None:
         """Returns the next chunk of events."""
         news: Row = {}
-        records = self._source.read(self.run, self._after, CHUNK)
+        records = self._source.read(run=self.run, after=self._after, limit=CHUNK)
         if records:
             self._after = records[-1].seq
             news["events"] = [rows.event_row(record, self._titles) for record in records]

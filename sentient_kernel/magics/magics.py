@@ -237,7 +237,10 @@ class SentientMagics(Magics):
                 f"There is no workbench `{name}` here.", hint=f"Open one: {name} = sk.Workbench()."
             )
         opened = names[name] = Workbench()
-        print(f"Opened a workbench in {_shown(opened.home)}; it is `{name}` from here on.")
+        # as seen from here, so that a notebook shows the same on every machine
+        inside = opened.home.is_relative_to(Path.cwd())
+        home = opened.home.relative_to(Path.cwd()) if inside else opened.home
+        print(f"Opened a workbench in {home}; it is `{name}` from here on.")
         return opened
 
     def _asked(self, args: Any) -> ApprovalView:
@@ -430,8 +433,3 @@ def _report(run: Run) -> Any:
         raise run.detached() from None
     print_report(run.result())
     return None
-
-
-def _shown(home: Path) -> str:
-    """Returns a folder as seen from here, so that a notebook shows the same on every machine."""
-    return str(home.relative_to(Path.cwd())) if home.is_relative_to(Path.cwd()) else str(home)

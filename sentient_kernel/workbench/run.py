@@ -34,7 +34,7 @@ from sentient_kernel.errors import (
     SentientError,
     UsageError,
 )
-from sentient_kernel.events import ErrorInfo
+from sentient_kernel.events import ErrorInfo, ErrorRecorded
 from sentient_kernel.failures import plain
 from sentient_kernel.ids import RunId
 from sentient_kernel.journal.follow.hub import HEARTBEAT, Following
@@ -177,7 +177,7 @@ class Run:
         """Returns what it has done without: a model that did not help, a budget that was not
         raised.
         """
-        records = self._views.engine.journal.read(run=self.id, kinds=["error_recorded"])
+        records = self._views.read(run=self.id, kinds=[ErrorRecorded.KIND])
         said = [
             f"{error.message} {error.hint}"
             for error in (record.event.error for record in records)
@@ -193,7 +193,7 @@ class Run:
     @property
     def events(self) -> Table[EventView]:
         """Everything that happened, in order."""
-        table = history(self._views.engine.journal.read(run=self.id))
+        table = history(self._views.read(run=self.id))
         return table.with_renderer(partial(self._present, "events"))
 
     @property
@@ -328,7 +328,7 @@ class Run:
                     f"{self!r} is not done after {timeout:g} s; it goes on.",
                     hint="Call result() again to wait on.",
                 )
-            if news.due:
+            if not end.done() and news.due:
                 self._look(here, news, patient=until is not None)
 
     def wait(self, timeout: float | None = None) -> str:

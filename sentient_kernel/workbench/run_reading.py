@@ -77,10 +77,9 @@ class RunFile:
         self._archive = archive
         self._manifest = manifest
         self.run = RunId(manifest.run)
-        names = manifest.members
-        self.blobs = frozenset(name[6:] for name in names if name.startswith("blobs/"))
-        self.entries = frozenset(name[6:] for name in names if name.startswith("cache/"))
-        for name in names:
+        self.blobs = frozenset(n[6:] for n in manifest.members if n.startswith("blobs/"))
+        self.entries = frozenset(n[6:] for n in manifest.members if n.startswith("cache/"))
+        for name in manifest.members:
             for _ in self._pieces(name):
                 pass
 

@@ -28,7 +28,7 @@ from sentient_kernel.commands import (
 )
 from sentient_kernel.engine import jsonable, root_of
 from sentient_kernel.errors import AnswerRefused, JournalError, NotFound, SentientError, UsageError
-from sentient_kernel.events import ApprovalRequested, ErrorInfo, ErrorRecorded, Record, RunStarted
+from sentient_kernel.events import ApprovalRequested, ErrorInfo, ErrorRecorded, RunStarted
 from sentient_kernel.failures import describe, plain
 from sentient_kernel.ids import ApprovalId, DocumentId, RunId, Seq, line_of
 from sentient_kernel.projections.approvals import ApprovalView
@@ -88,9 +88,11 @@ class WorkbenchViews:
     ) -> None:
         self.engine = engine
         self.hub = hub
+        self.alive = engine.alive
         self.on_news = hub.on_news
         self.texts = texts.of
         self.head = engine.journal.head
+        self.read = engine.journal.read
         self._user = user
         self._document = document
         self._journal = engine.journal
@@ -103,10 +105,6 @@ class WorkbenchViews:
 
     # -- looking -----------------------------------------------------------------------------------
 
-    def read(self, run: RunId | None, after: Seq, limit: int) -> list[Record]:
-        """Returns what is stored of a run, or of all."""
-        return self._journal.read(run=run, after=after, limit=limit)
-
     def of(self, run: RunId) -> RunFolds:
         """Returns the folds of one run as of now. Raises NotFound."""
         self.engine.check_usable()
@@ -115,7 +113,7 @@ class WorkbenchViews:
             # behind.
             folds = self._runs.pop(run, None) or RunFolds(run)
             limit = FIRST_PAGE
-            while records := self._journal.read(run=run, after=folds.seq, limit=limit):
+            while records := self.read(run=run, after=folds.seq, limit=limit):
                 limit = min(PAGE, 2 * limit)
                 for record in records:
                     folds.apply(record)
@@ -133,15 +131,11 @@ class WorkbenchViews:
         self.engine.check_usable()
         with self._lock:
             folds, self._all = self._all, WorkbenchFolds()
-            while records := self._journal.read(after=folds.seq, limit=PAGE):
+            while records := self.read(after=folds.seq, limit=PAGE):
                 for record in records:
                     folds.apply(record)
             self._all = folds
             return folds
-
-    def alive(self, run: RunId) -> bool:
-        """True while some kernel executes a run."""
-        return self.engine.alive(run)
 
     def glance(self, run: RunId) -> RunView:
         """Returns how a run is, crashed when its kernel is gone; cheap."""
@@ -156,7 +150,7 @@ class WorkbenchViews:
     def started(self, run: RunId) -> RunStarted | None:
         """Returns how a run began, without folding it; None when there is no such run."""
         self.engine.check_usable()
-        records = self._journal.read(run=run, kinds=[RunStarted.KIND], limit=1)
+        records = self.read(run=run, kinds=[RunStarted.KIND], limit=1)
         return records[0].event if records else None
 
     def approvals(self, run: RunId) -> Table[ApprovalView]:
@@ -171,8 +165,8 @@ class WorkbenchViews:
     def approval(self, approval: str) -> ApprovalView:
         """Returns a question, answered or not, able to take an answer. Raises NotFound."""
         self.engine.check_usable()
-        rows = self._journal.read(kinds=[ApprovalRequested.KIND])
-        asked = [row for row in rows if row.event.approval == approval]
+        named, rows = approval.encode(errors="replace"), self.read(kinds=[ApprovalRequested.KIND])
+        asked = [row for row in rows if named in row.body and row.event.approval == approval]
         # one that was asked elsewhere may bear the id of another's: its origin is not empty
         for row in sorted(asked, key=attrgetter("origin")):
             for view in self.approvals(row.run):
@@ -255,7 +249,7 @@ class WorkbenchViews:
             if s.status in ("running", "retrying", "interrupted")
         ]
         where = ", ".join(dict.fromkeys(under_way)) or "its own code"
-        said = [r.event.error for r in self._journal.read(run=run, kinds=[ErrorRecorded.KIND])]
+        said = [r.event.error for r in self.read(run=run, kinds=[ErrorRecorded.KIND])]
         note = f" ({said[-1].type}: {said[-1].message})" if said else ""
         return ErrorInfo(
             type="Crashed",
@@ -387,11 +381,10 @@ class WorkbenchViews:
         return {}
 
     def _event(self, seq: int) -> Row:
-        found = self._journal.read(after=Seq(seq - 1), limit=1) if 0 < seq < 1 << 53 else []
+        found = self.read(after=Seq(seq - 1), limit=1) if 0 < seq < 1 << 53 else []
         if not found or found[0].seq != seq:
             raise UsageError(f"There is no event {seq}.")
-        data: Row = marked(from_json(found[0].to_json()))
-        return data
+        return dict(marked(from_json(found[0].to_json())))
 
     def _quote(self, document: DocumentId, start: int, end: int) -> Row:
         found = self._document(document)

@@ -99,7 +99,12 @@ class Workbench(AbstractContextManager["Workbench"]):
         self.home = Path(home if home is not None else self.settings.home).expanduser().absolute()
         self.user = _user()
         self.closed = False
-        _check_executor(executor if executor is not None else self.settings.executor)
+        where = executor if executor is not None else self.settings.executor
+        if where != "local":
+            raise ConfigurationError(
+                f"The executor {where!r} is not part of this version.",
+                hint="Use 'local', or leave SENTIENT_EXECUTOR out.",
+            )
         self.journal: Journal = journal or open_journal(self.home, self.settings)
         self.hub = Hub(self.journal)
         self.texts = Texts()
@@ -290,7 +295,7 @@ class Workbench(AbstractContextManager["Workbench"]):
             raise UsageError(f"concurrency must be 1 or more, not {concurrency!r}.")
         if isinstance(what, Workflow):
             begin: Callable[[Any], Run] = functools.partial(self.start, what)
-            given = tuple(items or ())
+            given = tuple(() if items is None else items)
         elif items is not None:
             raise UsageError(
                 "items are for a workflow.",
@@ -619,14 +624,6 @@ def _policy(approve: str | dict[str, str] | None, setting: str | None) -> dict[s
     if setting is not None and not someone_can_answer():
         policy.setdefault("default", setting)
     return policy
-
-
-def _check_executor(executor: Any) -> None:
-    if executor != "local":
-        raise ConfigurationError(
-            f"The executor {executor!r} is not part of this version.",
-            hint="Use 'local', or leave SENTIENT_EXECUTOR out.",
-        )
 
 
 def _user() -> str:
