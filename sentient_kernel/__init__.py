@@ -148,17 +148,19 @@ _ELSEWHERE = {
     "Workbench": "workbench.workbench",
     "allow_nested": "notebook.nested",
     "idempotent": "engine.workflow",
+    "load_ipython_extension": "magics.magics",
     "once": "engine.workflow",
     "pure": "engine.workflow",
     "to_html": "notebook.to_html",
+    "unload_ipython_extension": "magics.magics",
     "workflow": "engine.workflow",
 }
-"""The module of each public name; those not listed are errors."""
+"""The module of each public name, and of what IPython calls; those not listed are errors."""
 
 
 def __getattr__(name: str) -> Any:
     """Loads a public name when it is first used (PEP 562)."""
-    if name not in __all__:
+    if name not in __all__ and name not in _ELSEWHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_ELSEWHERE.get(name, 'errors')}"), name)
     globals()[name] = value
@@ -167,13 +169,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def load_ipython_extension(shell: Any) -> None:
-    """Adds the magics to an IPython: ``%load_ext sentient_kernel``."""
-    import_module(f"{__name__}.magics.magics").load(shell)
-
-
-def unload_ipython_extension(shell: Any) -> None:
-    """Takes the magics away again: ``%unload_ext sentient_kernel``."""
-    import_module(f"{__name__}.magics.magics").unload(shell)

@@ -26,13 +26,14 @@ Reason = Annotated[str, Field(max_length=LONGEST_REASON)]
 
 
 class BaseCommand(BaseModel):
-    """The base of all commands; ``by`` says who asks.
+    """The base of all commands to a run; ``by`` says who requests it.
 
     Raises:
         UsageError: A field is of the wrong type, or longer than it may be.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    run: RunId
     by: Name = ""
 
     def __init__(self, **fields: Any) -> None:
@@ -45,46 +46,32 @@ class BaseCommand(BaseModel):
 class CancelRun(BaseCommand):
     """End the run now."""
 
-    kind: Literal["cancel_run"] = "cancel_run"
-    run: RunId
     reason: Reason = ""
 
 
 class PauseRun(BaseCommand):
     """Begin no further step until told to go on."""
 
-    kind: Literal["pause_run"] = "pause_run"
-    run: RunId
     reason: Reason = ""
 
 
 class ContinueRun(BaseCommand):
     """Go on after a pause."""
 
-    kind: Literal["continue_run"] = "continue_run"
-    run: RunId
-
 
 class FinishRun(BaseCommand):
     """Stop gathering and write with what there is."""
-
-    kind: Literal["finish_run"] = "finish_run"
-    run: RunId
 
 
 class SteerRun(BaseCommand):
     """Take a direction into account from the next decision on."""
 
-    kind: Literal["steer_run"] = "steer_run"
-    run: RunId
     text: Annotated[str, Field(max_length=LONGEST_DIRECTION)]
 
 
 class SendMessage(BaseCommand):
     """Put a value into a mailbox of the run."""
 
-    kind: Literal["send_message"] = "send_message"
-    run: RunId
     to: Name
     message: JsonValue = None
 
@@ -92,8 +79,6 @@ class SendMessage(BaseCommand):
 class DecideApproval(BaseCommand):
     """Answer an approval; ``digest``, where given, must be that of what was shown."""
 
-    kind: Literal["decide_approval"] = "decide_approval"
-    run: RunId
     approval: ApprovalId
     decision: Literal["approve", "reject"]
     payload: JsonValue = None
@@ -102,10 +87,7 @@ class DecideApproval(BaseCommand):
     digest: str = ""
 
 
-Command = Annotated[
-    CancelRun | PauseRun | ContinueRun | FinishRun | SteerRun | SendMessage | DecideApproval,
-    Field(discriminator="kind"),
-]
+Command = CancelRun | PauseRun | ContinueRun | FinishRun | SteerRun | SendMessage | DecideApproval
 
 
 def _what_is_wrong(error: ValidationError) -> str:

@@ -13,13 +13,7 @@ from sentient_kernel.spelling import did_you_mean
 
 DONE, FAILED, USAGE, NOTHING, WAITING = 0, 1, 2, 3, 4
 DEMO = "What is the difference between loc and iloc?"
-SHOWN_FORMATS = ("md", "html", "json")
 ENDINGS = (".md", ".html", ".json", ".docx", ".ipynb", ".bib", ".csl.json")
-SOURCES = (
-    "a folder, a file, the address of a page, 'packages' (default), 'web', 'wikipedia' or another"
-    " library; may be repeated"
-)
-
 LONGEST_LINE = 5_000
 """Characters of a line on the terminal."""
 
@@ -63,150 +57,168 @@ class CommandParser(argparse.ArgumentParser):
         sentences = (f"{said[:1].upper()}{said[1:]}.", meant, f"See `{self.prog} --help`.")
         self.exit(USAGE, f"sentient-kernel: {' '.join(filter(None, sentences))}\n")
 
-    def check(self, unknown: Sequence[str]) -> None:
-        """Ends the process with 2 where there are words that the command does not take."""
-        if unknown:
-            options = [text for action in actions(self) for text in action.option_strings]
-            said = one_line(f"unrecognized arguments: {' '.join(unknown)}")
-            self.refuse(said, did_you_mean(unknown[0].partition("=")[0], options))
+
+Word = tuple[tuple[str, ...], dict[str, Any]]
+"""An argument or option of a command: its names, and what argparse is told of it."""
 
 
-def parsed(argv: Sequence[str]) -> argparse.Namespace:
-    """Returns what the words of a command mean; what follows ``lab`` and its folder belongs to
-    JupyterLab and is kept in ``options``.
-    """
-    words, others = list(argv), []
-    if words[:1] == ["lab"]:
-        ours = (
-            2
-            if len(words) > 1 and (not words[1].startswith("-") or words[1] in ("-h", "--help"))
-            else 1
-        )
-        words, others = words[:ours], words[ours:]
-    top = parser()
-    args, unknown = top.parse_known_args(words)
-    args.options = others[1:] if others[:1] == ["--"] else others
-    commands: Any = next(action for action in actions(top) if action.dest == "command")
-    commands.choices[args.command].check(unknown)
-    return args
+def _word(*names: str, **how: Any) -> Word:
+    return names, how
+
+
+HOME = _word(
+    "--home",
+    metavar="DIR",
+    help="the folder that keeps everything (default: SENTIENT_HOME, else .sentient)",
+)
+JSON = _word("--json", action="store_true", help="for programs")
+SHAPE = (
+    _word(
+        "--format",
+        choices=("md", "html", "json"),
+        help="default: drawn in a terminal, md in a pipe, or what the ending of FILE says",
+    ),
+    _word(
+        "--out",
+        metavar="FILE",
+        help=f"write the report there; its ending ({' '.join(ENDINGS)}) or --format says how",
+    ),
+)
+SOURCE = _word(
+    "--source",
+    action="append",
+    metavar="S",
+    help="a folder, a file, the address of a page, 'packages' (default), 'web', 'wikipedia' or"
+    " another library; may be repeated",
+)
+RUN = _word("run", metavar="RUN")
+APPROVAL = _word("id", metavar="ID")
+
+COMMANDS: dict[str, tuple[str, tuple[Word, ...]]] = {
+    "research": (
+        "Research a question and print a report whose every sentence is cited.",
+        (
+            HOME,
+            *SHAPE,
+            _word("question"),
+            SOURCE,
+            _word(
+                "--model",
+                metavar="M",
+                help="a language model; none makes reports of the sources' own sentences",
+            ),
+            _word(
+                "--approve",
+                choices=("ask", "auto", "deny"),
+                help="how questions of the run are answered",
+            ),
+            _word("--depth", type=int, default=1, metavar="N", help="rounds of searching at most"),
+            _word("--clarify", action="store_true", help="let the model ask back before it plans"),
+            _word("--budget-usd", type=float, metavar="X", help="what a model may cost"),
+            _word(
+                "--name",
+                metavar="NAME",
+                help="attach to the run of that name and question instead of starting a second one",
+            ),
+        ),
+    ),
+    "search": (
+        "Print the passages that fit a query best.",
+        (HOME, JSON, _word("query"), SOURCE, _word("-k", type=int, default=10, metavar="N")),
+    ),
+    "runs": ("List the runs of this home.", (HOME, JSON)),
+    "show": ("Show one run: its steps, its questions, its report.", (HOME, JSON, *SHAPE, RUN)),
+    "resume": (
+        "Go on with a run that crashed, failed, or waits; finished steps are kept.",
+        (HOME, *SHAPE, RUN),
+    ),
+    "approvals": ("List the questions that wait for an answer.", (HOME, JSON)),
+    "approve": (
+        "Answer yes.",
+        (
+            HOME,
+            APPROVAL,
+            _word(
+                "--payload",
+                metavar="FILE",
+                help="go ahead with this JSON instead of what was shown",
+            ),
+        ),
+    ),
+    "reject": ("Answer no.", (HOME, APPROVAL, _word("--reason", required=True, metavar="R"))),
+    "lab": (
+        "Open JupyterLab on the tutorials. All else is handed on to JupyterLab, such as"
+        " --no-browser --port 8899 --ip 0.0.0.0.",
+        (
+            _word(
+                "folder",
+                nargs="?",
+                help="where to put the tutorials (default: ./sentient-tutorials, or the clone's"
+                " notebooks)",
+            ),
+        ),
+    ),
+    "demo": (
+        "Research a question over the documentation of the installed packages.",
+        (HOME, *SHAPE, _word("question", nargs="?", default=DEMO)),
+    ),
+    "export": (
+        "Write a run, with all its evidence, as one file that another home can open.",
+        (HOME, RUN, _word("file", metavar="FILE")),
+    ),
+    "trust": (
+        "Show what a home or a .env file from elsewhere holds, and take it for your own.",
+        (
+            _word(
+                "path",
+                metavar="PATH",
+                help="a home (a folder with journal.db), or a folder with a .env",
+            ),
+            _word("--yes", action="store_true", help="do not ask"),
+        ),
+    ),
+    "doctor": ("Say what is installed and whether it is healthy.", (HOME, JSON)),
+    "verify": ("Check that no row of the journal is missing or altered.", (HOME, JSON)),
+}
+"""What each command does, and the words that it takes."""
 
 
 def parser() -> argparse.ArgumentParser:
     """Returns what understands the words of every command; ``command`` of the result says which one
-    it is.
+    it is, and ``parser`` what understood it.
     """
     from sentient_kernel.version import __version__
 
-    home = CommandParser(add_help=False)
-    home.add_argument(
-        "--home",
-        metavar="DIR",
-        help="the folder that keeps everything (default: SENTIENT_HOME, else .sentient)",
-    )
-    as_json = CommandParser(add_help=False)
-    as_json.add_argument("--json", action="store_true", help="for programs")
-    shaped = CommandParser(add_help=False)
-    shaped.add_argument(
-        "--format",
-        choices=SHOWN_FORMATS,
-        help="default: drawn in a terminal, md in a pipe, or what the ending of FILE says",
-    )
-    shaped.add_argument(
-        "--out",
-        metavar="FILE",
-        help=f"write the report there; its ending ({' '.join(ENDINGS)}) or --format says how",
-    )
-
-    words = CommandParser(
+    top = CommandParser(
         prog="sentient-kernel",
         description=(
             "Research that survives: cited reports over your documents, with or without a model."
         ),
         epilog="Exit: 0 done, 1 failed, 2 wrong usage, 3 nothing found, 4 waiting for an answer.",
     )
-    words.add_argument("--version", action="version", version=__version__)
-    commands = words.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (text, words) in COMMANDS.items():
+        usage = "sentient-kernel lab [FOLDER] [OPTIONS OF JUPYTERLAB]" if name == "lab" else None
+        command = commands.add_parser(name, help=text, description=text, usage=usage)
+        command.set_defaults(parser=command)
+        for names, how in words:
+            command.add_argument(*names, **how)
+    return top
 
-    def add(name: str, text: str, *parents: CommandParser) -> CommandParser:
-        return commands.add_parser(name, help=text, description=text, parents=[home, *parents])
 
-    research = add(
-        "research", "Research a question and print a report whose every sentence is cited.", shaped
-    )
-    research.add_argument("question")
-    research.add_argument("--source", action="append", metavar="S", help=SOURCES)
-    research.add_argument(
-        "--model",
-        metavar="M",
-        help="a language model; none makes reports of the sources' own sentences",
-    )
-    research.add_argument(
-        "--approve", choices=("ask", "auto", "deny"), help="how questions of the run are answered"
-    )
-    research.add_argument(
-        "--depth", type=int, default=1, metavar="N", help="rounds of searching at most"
-    )
-    research.add_argument(
-        "--clarify", action="store_true", help="let the model ask back before it plans"
-    )
-    research.add_argument("--budget-usd", type=float, metavar="X", help="what a model may cost")
-    research.add_argument(
-        "--name",
-        metavar="NAME",
-        help="attach to the run of that name and question instead of starting a second one",
-    )
-    search = add("search", "Print the passages that fit a query best.", as_json)
-    search.add_argument("query")
-    search.add_argument("--source", action="append", metavar="S", help=SOURCES)
-    search.add_argument("-k", type=int, default=10, metavar="N")
-    add("runs", "List the runs of this home.", as_json)
-    show = add("show", "Show one run: its steps, its questions, its report.", as_json, shaped)
-    show.add_argument("run", metavar="RUN")
-    resume = add(
-        "resume",
-        "Go on with a run that crashed, failed, or waits; finished steps are kept.",
-        shaped,
-    )
-    resume.add_argument("run", metavar="RUN")
-    add("approvals", "List the questions that wait for an answer.", as_json)
-    approve = add("approve", "Answer yes.")
-    approve.add_argument("id", metavar="ID")
-    approve.add_argument(
-        "--payload", metavar="FILE", help="go ahead with this JSON instead of what was shown"
-    )
-    reject = add("reject", "Answer no.")
-    reject.add_argument("id", metavar="ID")
-    reject.add_argument("--reason", required=True, metavar="R")
-    lab = commands.add_parser(
-        "lab",
-        usage="sentient-kernel lab [FOLDER] [OPTIONS OF JUPYTERLAB]",
-        help="Open JupyterLab on the tutorials.",
-        epilog=(
-            "All else is handed on to JupyterLab, such as --no-browser --port 8899 --ip 0.0.0.0."
-        ),
-    )
-    lab.add_argument(
-        "folder",
-        nargs="?",
-        help="where to put the tutorials (default: ./sentient-tutorials, or the clone's notebooks)",
-    )
-    demo = add(
-        "demo", "Research a question over the documentation of the installed packages.", shaped
-    )
-    demo.add_argument("question", nargs="?", default=DEMO)
-    export = add(
-        "export", "Write a run, with all its evidence, as one file that another home can open."
-    )
-    export.add_argument("run", metavar="RUN")
-    export.add_argument("file", metavar="FILE")
-    trust = commands.add_parser(
-        "trust",
-        help="Show what a home or a .env file from elsewhere holds, and take it for your own.",
-    )
-    trust.add_argument(
-        "path", metavar="PATH", help="a home (a folder with journal.db), or a folder with a .env"
-    )
-    trust.add_argument("--yes", action="store_true", help="do not ask")
-    add("doctor", "Say what is installed and whether it is healthy.", as_json)
-    add("verify", "Check that no row of the journal is missing or altered.", as_json)
-    return words
+def parsed(argv: Sequence[str]) -> argparse.Namespace:
+    """Returns what the words of a command mean; what follows ``lab`` and its folder belongs to
+    JupyterLab and is kept in ``options``.
+    """
+    words, others = list(argv), list[str]()
+    if words[:1] == ["lab"]:
+        ours = 2 if re.match(r"[^-]|(-h|--help)$", "".join(words[1:2])) else 1
+        words, others = words[:ours], words[ours:]
+    args, unknown = parser().parse_known_args(words)
+    args.options = others[1:] if others[:1] == ["--"] else others
+    if unknown:
+        options = [text for action in actions(args.parser) for text in action.option_strings]
+        said = one_line(f"unrecognized arguments: {' '.join(unknown)}")
+        args.parser.refuse(said, did_you_mean(unknown[0].partition("=")[0], options))
+    return args

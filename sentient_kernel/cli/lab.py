@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -44,7 +45,7 @@ def open_lab(folder: str | None = None, options: Sequence[str] = ()) -> int:
             "JupyterLab is not installed here.",
             hint='Install it with: pip install "sentient-kernel[notebook]"',
         )
-    return _served(command(tutorials(folder), options))
+    return asyncio.run(_served(command(tutorials(folder), options)))
 
 
 def command(folder: Path, options: Sequence[str]) -> list[str]:
@@ -69,68 +70,35 @@ def command(folder: Path, options: Sequence[str]) -> list[str]:
     return [*words, *options]
 
 
-class _Stopped(BaseException):
-    """A signal has come in."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-def _served(words: list[str]) -> int:
+async def _served(words: list[str]) -> int:
     """Runs a server until it ends or this process is told to stop; then it is ended, with all that
-    it has started.
+    it has started. Only the first signal counts.
     """
-    with _stopping() as received:
-        # In a session of its own: the terminal's Ctrl-C would have it ask a question that nobody
-        # sees.
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)
-        try:
-            received.raises = True
-            if received.number:
-                raise _Stopped(received.number)
-            return process.wait()
-        except _Stopped as stopped:
-            _end(process)
-            return 128 + stopped.number
+    loop = asyncio.get_running_loop()
+    received = asyncio.Queue[int]()
 
+    def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(received.put_nowait, number)
 
-class _Received:
-    """Which signal has come, and whether to raise when one comes."""
-
-    number = 0
-    raises = False
-
-
-@contextmanager
-def _stopping() -> Iterator[_Received]:
-    """Notes signals that end a process; the first raises as soon as there is something to end,
-    later ones change nothing.
-    """
-    received = _Received()
-
-    def note(number: int, frame: FrameType | None) -> None:
-        first, received.number = not received.number, received.number or number
-        if received.raises and first:
-            raise _Stopped(number)
-
-    before = {number: signal.signal(number, note) for number in STOPS}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Lets a server end its kernels and terminals; kills its session when that takes too long."""
-    process.terminate()
-    try:
-        process.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.kill()
-        process.wait()
+    for number in STOPS:
+        signal.signal(number, stop)
+    # In a session of its own: the terminal's Ctrl-C would have it ask a question that nobody sees.
+    process = await asyncio.create_subprocess_exec(
+        *words, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    ended = asyncio.ensure_future(process.wait())
+    stopped = asyncio.ensure_future(received.get())
+    await asyncio.wait({stopped, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if not stopped.done():
+        return ended.result()
+    with suppress(ProcessLookupError):
+        process.terminate()  # it ends its kernels and terminals
+        await asyncio.wait({ended}, timeout=GRACE)
+        if not ended.done():
+            kill = getattr(os, "killpg", os.kill)
+            kill(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    await ended
+    return 128 + stopped.result()
 
 
 def tutorials(folder: str | None) -> Path:
@@ -147,11 +115,12 @@ def tutorials(folder: str | None) -> Path:
     if folder is None and origin is clone:
         return clone
     target = Path(folder or "sentient-tutorials")
-    for path in sorted(origin.rglob("*")):
-        copy = target / path.relative_to(origin)
-        # workbenches, checkpoints
-        hidden = any(part.startswith(".") for part in path.relative_to(origin).parts)
-        if path.is_file() and not copy.exists() and not hidden:
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, copy)
+
+    def copy_missing(source: str, copy: str) -> None:
+        if not os.path.exists(copy):
+            shutil.copy2(source, copy)
+
+    # not what is hidden: workbenches, checkpoints
+    hidden = shutil.ignore_patterns(".*")
+    shutil.copytree(origin, target, ignore=hidden, copy_function=copy_missing, dirs_exist_ok=True)
     return target

@@ -5,15 +5,16 @@ say how it ended.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import io
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sentient_kernel.budget import Budget
 from sentient_kernel.cli.arguments import (
     DONE,
     ENDINGS,
@@ -49,10 +50,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _run(parsed(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
         return code
-    except UsageError as error:
-        return _fail(error, USAGE)
-    except SentientError as error:
-        return _fail(error, FAILED)
     except KeyboardInterrupt:
         print(
             "Interrupted. What was finished is kept: see `sentient-kernel runs`.", file=sys.stderr
@@ -62,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # the reader has gone; nothing more to say to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return DONE
-    except OSError as error:
-        return _fail(error, FAILED)
+    except (SentientError, OSError) as error:
+        return _fail(error, USAGE if isinstance(error, UsageError) else FAILED)
 
 
 def _fail(error: object, code: int) -> int:
@@ -76,10 +73,9 @@ def _streams() -> None:
     a character show its code.
     """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            # it stays open as long as the process lives
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
+        # it stays open as long as the process lives
+        stream = getattr(sys, name) or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        setattr(sys, name, stream)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
@@ -128,13 +124,14 @@ def _check(args: argparse.Namespace) -> None:
 
 def _research(wb: Workbench, args: argparse.Namespace) -> int:
     try:
+        budget = None if args.budget_usd is None else Budget(usd=args.budget_usd)
         run = wb.research(
             args.question,
-            sources=args.source or None,
+            sources=args.source,
             model=args.model,
             depth=args.depth,
             approve=args.approve,
-            budget=_budget(args.budget_usd),
+            budget=budget,
             name=args.name,
             clarify=args.clarify,
         )
@@ -176,16 +173,13 @@ def _finish(wb: Workbench, run: Run, args: argparse.Namespace) -> int:
         )
         return 130
     if status == "waiting":
-        for approval in run.approvals:
-            if approval.status == "open":
-                print(one_line(approval.id))
-                how = (
-                    f"`sentient-kernel approve {shell_word(approval.id)}`, then `sentient-kernel"
-                    f" resume {run.id}`"
-                )
-                print(
-                    f"Waiting for an answer: {one_line(approval.question)} {how}.", file=sys.stderr
-                )
+        for asked in (one for one in run.approvals if one.status == "open"):
+            print(one_line(asked.id))
+            print(
+                f"Waiting for an answer: {one_line(asked.question)} `sentient-kernel approve"
+                f" {shell_word(asked.id)}`, then `sentient-kernel resume {run.id}`.",
+                file=sys.stderr,
+            )
         return WAITING
     if status in ("paused", "crashed"):
         why = f": {run.cause}" if run.cause is not None else "."
@@ -194,8 +188,8 @@ def _finish(wb: Workbench, run: Run, args: argparse.Namespace) -> int:
             hint=f"`sentient-kernel resume {run.id}` goes on with it.",
         )
     result = run.result()
-    for line in map(one_line, run.shortfalls()):
-        print(f"sentient-kernel: {line}", file=sys.stderr)
+    for line in run.shortfalls():
+        _fail(line, DONE)
     return _print_result(result, args)
 
 
@@ -203,52 +197,41 @@ def _print_result(result: Any, args: argparse.Namespace) -> int:
     from sentient_kernel.report.report import Report
 
     if not isinstance(result, Report):
-        _write(_json(result), args)
-        return DONE
-    if args.out and args.format is None:
+        return _write(_json(result), args)
+    if args.format is not None:
+        _write(_formatted(result, args), args)
+    elif args.out:
         result.save(args.out)
         print(f"Written to {args.out}.", file=sys.stderr)
-    elif args.format == "json":
-        _write(_json(result.to_dict()), args)
-    elif args.format == "html":
-        from sentient_kernel.report.html import page
-
-        _write(page(result).rstrip("\n") if args.out else result.to_html(), args)
-    elif args.out:
-        _write(result.to_markdown().rstrip("\n"), args)
-    elif args.format == "md":
-        print(result.to_markdown())
     else:
         from sentient_kernel.cli.terminal import print_report
 
         print_report(result)
     if not result.abstained:
         return DONE
-    return _fail(_why_nothing(result), NOTHING)
+    reasons = [f"{source}: {reason}" for gap in result.unanswered for source, reason in gap.sources]
+    return _fail(" ".join([result.answer, *dict.fromkeys(reasons)]), NOTHING)
 
 
-def _why_nothing(report: Report) -> str:
-    reasons = [f"{source}: {reason}" for gap in report.unanswered for source, reason in gap.sources]
-    return f"{report.answer} {' '.join(dict.fromkeys(reasons))}".strip()
+def _formatted(report: Report, args: argparse.Namespace) -> str:
+    if args.format == "json":
+        return _json(report.to_dict())
+    if args.format == "md":
+        return report.to_markdown()
+    from sentient_kernel.report.html import page
+
+    return page(report) if args.out else report.to_html()
 
 
 def _search(wb: Workbench, args: argparse.Namespace) -> int:
-    found = wb.search(args.query, sources=args.source or None, k=args.k)
+    found = wb.search(args.query, sources=args.source, k=args.k)
     if args.json:
-        rows = [
-            {
-                name: getattr(p, name)
-                for name in ("document", "title", "uri", "start", "end", "text", "score", "source")
-            }
-            for p in found
-        ]
-        _write(_json(rows), args)
-    else:
-        for i, passage in enumerate(found, 1):
-            print(
-                f"{i}. {one_line(passage.title)}  ({one_line(passage.uri)})\n  "
-                f" {one_line(passage.text)[:300]}\n"
-            )
+        _table(found, args)
+    for i, passage in enumerate(() if args.json else found, 1):
+        print(
+            f"{i}. {one_line(passage.title)}  ({one_line(passage.uri)})\n  "
+            f" {one_line(passage.text)[:300]}\n"
+        )
     if found:
         return DONE
     healths = [
@@ -259,54 +242,40 @@ def _search(wb: Workbench, args: argparse.Namespace) -> int:
 
 
 def _approvals(wb: Workbench, args: argparse.Namespace) -> int:
-    done = _table(wb.approvals, args)
-    if not args.json:
-        from sentient_kernel.projections.drawing.words import payload_lines
+    from sentient_kernel.projections.drawing.words import payload_lines
 
-        for index, one in enumerate(wb.approvals):
-            if one.status == "open" and (
-                asked := payload_lines(one.payload, f"wb.approvals[{index}].payload")
-            ):
-                print(
-                    "\n".join(
-                        [
-                            f"\n{exact(one_line(one.id))} {exact(one_line(one.question))}",
-                            *(f"  {part}" for part in asked),
-                        ]
-                    )
-                )
-    return done
+    waiting = wb.approvals
+    _table(waiting, args)
+    for index, one in enumerate(() if args.json else waiting):
+        if asked := payload_lines(one.payload, f"wb.approvals[{index}].payload"):
+            print(f"\n{exact(one_line(one.id))} {exact(one_line(one.question))}")
+            print("\n".join(f"  {part}" for part in asked))
+    return DONE
 
 
 def _table(table: Any, args: argparse.Namespace) -> int:
-    if args.json:
-        _write(_json([_plain(row) for row in table]), args)
-    else:
-        print(table)
-    return DONE
+    return _write(_json([_plain(row) for row in table]) if args.json else str(table), args)
 
 
 def _show(wb: Workbench, args: argparse.Namespace) -> int:
     run = wb.run(args.run)
-    view = run.view
+    look = run.look
     if args.json:
-        steps = [_plain(step) for step in run.steps]
-        _write(_json({**_plain(view), "steps": steps}), args)
-        return DONE
+        steps = [_plain(step) for step in look.steps]
+        return _write(_json({**_plain(look.run), "steps": steps}), args)
     from sentient_kernel.projections.drawing.views import run_text
 
-    look = run.look
     print(
         run_text(
-            view, look.steps, look.progress, look.sources, look.approvals, foreign=look.foreign
+            look.run, look.steps, look.progress, look.sources, look.approvals, foreign=look.foreign
         )
     )
     if run.error is not None:
         print(f"\n{one_line(f'{run.error.type}: {run.error.message} {run.error.hint}')}")
-    if view.status == "completed":
-        print()
-        return _print_result(run.result(), args)
-    return DONE
+    if look.run.status != "completed":
+        return DONE
+    print()
+    return _print_result(run.result(), args)
 
 
 def _approve(wb: Workbench, args: argparse.Namespace) -> int:
@@ -315,9 +284,9 @@ def _approve(wb: Workbench, args: argparse.Namespace) -> int:
         try:
             payload = json.loads(Path(args.payload).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
             raise UsageError(
-                f"The payload in {args.payload!r} cannot be read: {why}.",
+                f"The payload in {args.payload!r} cannot be read:"
+                f" {getattr(error, 'strerror', None) or error}.",
                 hint="Give a file that holds JSON.",
             ) from None
     wb.decide(args.id, "approve", payload=payload)
@@ -331,14 +300,12 @@ def _reject(wb: Workbench, args: argparse.Namespace) -> int:
 
 def _answered(wb: Workbench, approval: str, what: str) -> int:
     run = wb.run(wb.approval(approval).run)
-    ours = run.view.workflow.startswith("sentient_kernel.")
     how = (
-        f"`sentient-kernel resume {run.id}` goes on with the run."
-        if ours
-        else "Start its script or notebook again; it goes on there."
+        f" `sentient-kernel resume {run.id}` goes on with the run."
+        if run.view.workflow.startswith("sentient_kernel.")
+        else " Start its script or notebook again; it goes on there."
     )
-    goes_on = "" if run.alive else f" {how}"
-    print(f"{what}: {one_line(approval)}.{goes_on}", file=sys.stderr)
+    print(f"{what}: {one_line(approval)}.{'' if run.alive else how}", file=sys.stderr)
     return DONE
 
 
@@ -351,14 +318,9 @@ def _doctor(wb: Workbench, args: argparse.Namespace) -> int:
     found = wb.doctor()
     if args.json:
         _write(_json(found), args)
-    else:
-        for name, value in found.items():
-            shown = (
-                ", ".join(f"{k} {v}" for k, v in value.items())
-                if isinstance(value, dict)
-                else value
-            )
-            print(f"{name.replace('_', ' '):20} {shown}")
+    for name, value in () if args.json else found.items():
+        pairs = [f"{k} {v}" for k, v in value.items()] if isinstance(value, dict) else [str(value)]
+        print(f"{name.replace('_', ' '):20} {', '.join(pairs)}")
     return DONE if found["journal"]["ok"] and found["sqlite"]["ok"] else FAILED
 
 
@@ -371,52 +333,25 @@ def _verify(args: argparse.Namespace) -> int:
 
     settings = Settings.load()
     home = Path(args.home if args.home is not None else settings.home).expanduser().absolute()
-    journal = open_journal(home, settings, readonly=True)
-    try:
+    with closing(open_journal(home, settings, readonly=True)) as journal:
         verdict = journal.verify(full=True)
-    finally:
-        journal.close()
     if args.json:
-        told = {
-            "ok": verdict.ok,
-            "rows": verdict.rows,
-            "head": verdict.head,
-            "foreign": verdict.foreign,
-        }
-        _write(
-            _json(
-                {
-                    **told,
-                    "damage": [
-                        {"first": d.first, "last": d.last, "what": d.what} for d in verdict.damage
-                    ],
-                }
-            ),
-            args,
-        )
+        damage = [one._asdict() for one in verdict.damage]
+        _write(_json({"ok": verdict.ok, **verdict._asdict(), "damage": damage}), args)
     elif verdict.ok:
         print(
             f"The journal is whole: {verdict.rows:,} rows, none missing or altered up to the last"
-            " one."
-        )
-        print(
-            f"{verdict.rows - verdict.foreign:,} were written by this installation,"
-            f" {verdict.foreign:,} come from elsewhere."
-        )
-        print(
+            f" one.\n{verdict.rows - verdict.foreign:,} were written by this installation,"
+            f" {verdict.foreign:,} come from elsewhere.\n"
             "That no row is missing or altered does not prove who wrote it: a whole journal can be"
-            " made up."
-        )
-        print(
+            " made up.\n"
             "Nor that it is the newest: an older copy that was put in its place is whole too, and"
             " what came later is not in it."
         )
     else:
-        for damage in verdict.damage:
-            print(f"rows {damage.first} to {damage.last}: {one_line(damage.what)}")
-        print(
-            "sentient-kernel: The journal is damaged; what can be read is there.", file=sys.stderr
-        )
+        for one in verdict.damage:
+            print(f"rows {one.first} to {one.last}: {one_line(one.what)}")
+        _fail("The journal is damaged; what can be read is there.", FAILED)
     return DONE if verdict.ok else FAILED
 
 
@@ -438,20 +373,13 @@ COMMANDS: dict[str, Callable[[Workbench, argparse.Namespace], int]] = {
 # -- output ----------------------------------------------------------------------------------------
 
 
-def _budget(usd: float | None) -> Any:
-    from sentient_kernel.budget import Budget
-
-    return None if usd is None else Budget(usd=usd)
-
-
 def _plain(row: Any) -> dict[str, Any]:
     from pydantic_core import to_jsonable_python
 
-    fields = {
-        f.name: getattr(row, f.name) for f in dataclasses.fields(row) if not f.name.startswith("_")
-    }
-    value: dict[str, Any] = to_jsonable_python(fields, inf_nan_mode="strings")
-    return value
+    from sentient_kernel.projections.drawing.table import fields_of
+
+    fields = {name: getattr(row, name) for name in fields_of(type(row))}
+    return dict(to_jsonable_python(fields, inf_nan_mode="strings"))
 
 
 def _json(value: Any) -> str:
@@ -459,10 +387,10 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=sys.stdout.isatty(), default=str)
 
 
-def _write(text: str, args: argparse.Namespace) -> None:
-    out = getattr(args, "out", None)
-    if out:
-        Path(out).write_text(text + "\n", encoding="utf-8")
+def _write(text: str, args: argparse.Namespace) -> int:
+    if out := getattr(args, "out", None):
+        Path(out).write_text(text.rstrip("\n") + "\n", encoding="utf-8")
         print(f"Written to {out}.", file=sys.stderr)
     else:
         print(text)
+    return DONE

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.failures import plain
@@ -27,7 +28,8 @@ def follow(run: Run) -> str:
     """Shows a run's progress until it comes to rest, asks what it asks where a person can answer,
     and returns its status.
     """
-    with _telling() as tell:
+    lines = Moving() if sys.stderr.isatty() else Lines(partial(print, file=sys.stderr, flush=True))
+    with closing(lines) as tell:
         for view in run.changes():
             tell(view.phase, view.message, view.progress)
             if view.status == "waiting" and (asked := run.unanswered()):
@@ -87,18 +89,15 @@ class Lines:
         now = self._now()
         if self._last and (phase != self._phase or now - self._at >= BETWEEN):
             self._phase, self._at = phase, now
-            self._say()
+            self.pause()
 
     def pause(self) -> None:
         """Tells what was held back."""
-        self._say()
-
-    close = pause
-
-    def _say(self) -> None:
         if self._last != self._said:
             self._said = self._last
             self._write(self._last)
+
+    close = pause
 
 
 class Moving:
@@ -130,16 +129,3 @@ def _line(phase: str, message: str) -> str:
     return " ".join(
         plain(" · ".join(part for part in (phase.capitalize(), message) if part)[:LONGEST]).split()
     )
-
-
-@contextmanager
-def _telling() -> Iterator[Lines | Moving]:
-    tell = (
-        Moving()
-        if sys.stderr.isatty()
-        else Lines(lambda line: print(line, file=sys.stderr, flush=True))
-    )
-    try:
-        yield tell
-    finally:
-        tell.close()

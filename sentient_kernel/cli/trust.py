@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from pydantic import JsonValue
 from pydantic_core import to_json
 
 from sentient_kernel.cli.arguments import DONE, FAILED, one_line
-from sentient_kernel.env_files import EnvFile, project_file
+from sentient_kernel.env_files import project_file
 from sentient_kernel.errors import JournalDamaged, UsageError
 from sentient_kernel.events import ApprovalDecided, ApprovalRequested, Record, RunStarted
 from sentient_kernel.failures import exact
@@ -65,10 +64,10 @@ def trust(path: str, *, yes: bool) -> int:
             hint="Name a home, or a project's folder.",
         )
     seen = _shown(journal) if journal.is_file() else None
-    new = env.path is not None and not env.trusted
-    if new:
-        _print(f"{env.path}: what it sets from now on", _whole(own_lines(env)))
-    if seen is None and not new:
+    new = None if env.trusted else env.path
+    if new is not None:
+        _print(f"{new}: what it sets from now on", _whole(own_lines(env)))
+    if seen is None and new is None:
         print("All of it is this installation's own already.")
         return DONE
     if not (yes or _said_yes()):
@@ -77,8 +76,9 @@ def trust(path: str, *, yes: bool) -> int:
     if seen is not None:
         with SqliteJournal(journal) as opened:
             print(f"{opened.trust(seen):,} rows count as written here from now on.")
-    if new:
-        _remember(env)
+    if new is not None:
+        trust_file(new, env.data)
+        print(f"{one_line(new)} counts from now on, as long as it stays as it is.")
     return DONE
 
 
@@ -91,12 +91,6 @@ def _said_yes() -> bool:
     return sys.stdin.readline().strip().lower() == "yes"
 
 
-def _remember(env: EnvFile) -> None:
-    assert env.path is not None  # noqa: S101 - asked before
-    trust_file(env.path, env.data)
-    print(f"{one_line(env.path)} counts from now on, as long as it stays as it is.")
-
-
 def _shown(path: Path) -> Seen | None:
     """Prints what a journal holds that comes from elsewhere; returns how far it was looked at, None
     where there is nothing of that kind.
@@ -105,30 +99,25 @@ def _shown(path: Path) -> Seen | None:
         seen = journal.newest()
         verdict = journal.verify(full=True)
         if not verdict.ok:
-            what = f"{path} is not what was written: {one_line(verdict.damage[0].what)}"
             raise JournalDamaged(
-                what, hint="It cannot be trusted as it is; `sentient-kernel verify` tells more."
+                f"{path} is not what was written: {one_line(verdict.damage[0].what)}",
+                hint="It cannot be trusted as it is; `sentient-kernel verify` tells more.",
             )
         if not verdict.foreign:
             return None
         found = _Contents(journal.blobs.get)
-        after = Seq(0)
-        while records := journal.read(after=after, limit=10_000):
+        while records := journal.read(after=found.seq, limit=10_000):
             for record in records:
                 found.apply(record)
-            after = records[-1].seq
         alive = frozenset(run for run, lease in journal.leases().items() if lease.alive)
+    counting, told = found.headings(alive)
     print(f"{one_line(path)}: {verdict.rows:,} rows, {verdict.foreign:,} of them from elsewhere")
-    counts = [(heading, _whole(lines)) for heading, lines in found.counting(alive)]
-    for heading, lines in counts:
-        _print(heading, lines, "  ")
-    for heading, lines in found.told(alive):
-        _print(
-            heading,
-            lines[:MOST] + [f"… and {len(lines) - MOST:,} more"] * (len(lines) > MOST),
-            "  ",
-        )
-    amounts = [f"{len(lines):,} {heading}" for heading, lines in counts if lines]
+    for heading, lines in counting.items():
+        _print(heading, _whole(lines), "  ")
+    for heading, lines in told.items():
+        more = [f"… and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
+        _print(heading, lines[:MOST] + more, "  ")
+    amounts = [f"{len(lines):,} {heading}" for heading, lines in counting.items() if lines]
     print(f"  What counts from then on, all of it shown above: {'; '.join(amounts) or 'nothing'}.")
     return seen
 
@@ -147,17 +136,15 @@ def _whole(lines: list[str]) -> list[str]:
 
 
 def _print(heading: str, lines: Iterable[str], indent: str = "") -> None:
-    shown = [one_line(exact(line)) for line in lines]
-    if shown:
-        print(
-            "\n".join([f"{indent}{one_line(heading)}:", *(f"{indent}  {line}" for line in shown)])
-        )
+    if shown := [f"{indent}  {one_line(exact(line))}" for line in lines]:
+        print("\n".join([f"{indent}{one_line(heading)}:", *shown]))
 
 
 class _Contents:
     """What a journal holds, as far as a person has to know it before they answer for it."""
 
     def __init__(self, blob: Callable[[BlobId], bytes]) -> None:
+        self.seq = Seq(0)
         self._blob = blob
         self._runs = Runs()
         self._users: Counter[str] = Counter()
@@ -169,6 +156,7 @@ class _Contents:
 
     def apply(self, record: Record) -> None:
         """Takes one more record in."""
+        self.seq = record.seq
         self._runs.apply(record)
         if not record.origin:
             return
@@ -189,8 +177,10 @@ class _Contents:
             self._take(_POLICIES, run, f"{run}: {', '.join(acting)}")
         names = research_names if event.workflow == RESEARCH else inputs_named
         for name, value in names(event.inputs).items():
-            if name in _NAMED:
-                self._take(_NAMED[name], run, *_texts(value))
+            parts = value if isinstance(value, list) else [value]
+            if name in _NAMED:  # str() would lose what says that a text was cut
+                texts = [part if isinstance(part, str) else str(part) for part in parts]
+                self._take(_NAMED[name], run, *texts)
 
     def _answered(self, run: RunId, event: ApprovalRequested | ApprovalDecided) -> None:
         if isinstance(event, ApprovalRequested):
@@ -200,57 +190,45 @@ class _Contents:
                 event.approval, ("a question that is not there", None)
             )
             agreed = event.payload if event.edited else asked
-            what = f" {_text(agreed)}" if agreed is not None else ""
+            what = agreed if isinstance(agreed, str) else to_json(agreed).decode()
             self._take(
-                _ANSWERED, run, f"{event.decision} by {event.by or 'somebody'}: {question}{what}"
+                _ANSWERED,
+                run,
+                f"{event.decision} by {event.by or 'somebody'}: {question}"
+                f"{'' if agreed is None else f' {what}'}",
             )
 
-    def counting(self, alive: frozenset[RunId]) -> Iterator[tuple[str, list[str]]]:
-        """Yields all that something follows from, under headings; ``alive`` are the runs that some
-        kernel executes.
+    def headings(
+        self, alive: frozenset[RunId]
+    ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """Returns all that something follows from, and what else there is to read, under headings.
 
         A run that is completed goes on nowhere: nothing follows from what it named.
+
+        Args:
+            alive: The runs that some kernel executes.
         """
         views = [with_liveness(view, view.id in alive) for view in self._runs.table]
         done = {view.id for view in views if view.status == "completed"}
-        for heading, found in self._found.items():
-            yield heading, list(dict.fromkeys(line for run, line in found if run not in done))
-        over = ("completed", "failed", "cancelled")
-        yield (
-            "not finished",
-            [
-                f"{view.id} {view.status}: {said(view.title)}"
-                for view in views
-                if view.status not in over
-            ],
-        )
-
-    def told(self, alive: frozenset[RunId]) -> Iterator[tuple[str, list[str]]]:
-        """Yields what else there is to read, under headings."""
-        views = [with_liveness(view, view.id in alive) for view in self._runs.table]
+        counting = {
+            heading: list(dict.fromkeys(line for run, line in found if run not in done))
+            for heading, found in self._found.items()
+        }
+        counting["not finished"] = [
+            f"{view.id} {view.status}: {said(view.title)}"
+            for view in views
+            if view.status not in ("completed", "failed", "cancelled")
+        ]
         counts = Counter((view.workflow, view.status) for view in views)
-        yield (
-            "runs",
-            [f"{n:,} {status}: {workflow}" for (workflow, status), n in sorted(counts.items())],
-        )
-        yield "begun by", [f"{user} ({n:,})" for user, n in self._users.most_common()]
-        done = {view.id for view in views if view.status == "completed"}
-        yield (
-            "answered in runs that are completed",
-            [line for run, line in self._found[_ANSWERED] if run in done],
-        )
-        yield (
-            "hosts in what is recorded",
-            [f"{said(host)} ({n:,} times)" for host, n in self._hosts.most_common()],
-        )
-
-
-def _texts(value: JsonValue | Any) -> list[str]:
-    return [
-        one if isinstance(one, str) else str(one)
-        for one in (value if isinstance(value, list) else [value])
-    ]
-
-
-def _text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else to_json(value).decode()
+        return counting, {
+            "runs": [
+                f"{n:,} {status}: {workflow}" for (workflow, status), n in sorted(counts.items())
+            ],
+            "begun by": [f"{user} ({n:,})" for user, n in self._users.most_common()],
+            "answered in runs that are completed": [
+                line for run, line in self._found[_ANSWERED] if run in done
+            ],
+            "hosts in what is recorded": [
+                f"{said(host)} ({n:,} times)" for host, n in self._hosts.most_common()
+            ],
+        }

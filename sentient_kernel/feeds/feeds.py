@@ -19,6 +19,8 @@ from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.errors import ErrorStats, ErrorView, FailureView
 from sentient_kernel.projections.folds import RunLook
 from sentient_kernel.projections.runs import RunView
+from sentient_kernel.report import live
+from sentient_kernel.report.report import Report
 
 ANSWERED = 50
 """Answered questions that the inbox lists, the newest."""
@@ -56,7 +58,7 @@ class ViewSource(Protocol):
     def error(self, run: RunId) -> ErrorInfo | None:
         """Returns what a run failed with, or was at when its kernel died."""
 
-    def report(self, run: RunId) -> Row | None:
+    def report(self, run: RunId) -> Report | None:
         """Returns the report of a run that has one."""
 
     def html(self, run: RunId, *, report: bool = True) -> str:
@@ -74,7 +76,7 @@ class ViewSource(Protocol):
     def errors(self) -> tuple[Table[ErrorView], ErrorStats, Table[FailureView]]:
         """Returns groups of failures, figures, and the newest failures."""
 
-    def read(self, run: RunId | None, after: Seq, limit: int) -> list[Record]:
+    def read(self, *, run: RunId | None, after: Seq, limit: int) -> list[Record]:
         """Returns what is stored of a run, or of all."""
 
     def head(self) -> Seq:
@@ -191,7 +193,7 @@ class RunFeed:
         if self._reported != (run.status, run.recoveries):
             self._reported = (run.status, run.recoveries)
             report = self._source.report(self._run) if run.status == "completed" else None
-            news |= told.whole("report", report)
+            news |= told.whole("report", None if report is None else live.row(report))
         return news
 
     def _more_text(self) -> Row:
@@ -226,7 +228,7 @@ class EventsFeed:
     def patch(self) -> Row | None:
         """Returns the next chunk of events."""
         news: Row = {}
-        records = self._source.read(self.run, self._after, CHUNK)
+        records = self._source.read(run=self.run, after=self._after, limit=CHUNK)
         if records:
             self._after = records[-1].seq
             news["events"] = [rows.event_row(record, self._titles) for record in records]

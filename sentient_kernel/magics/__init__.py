@@ -2,6 +2,5 @@
 
 May import: everything but ``cli`` and ``testing``.
 
-    magics.py       the magics
-    completion.py   what the Tab key offers behind them
+    magics.py       the magics, and what the Tab key offers behind them
 """

@@ -1,4 +1,6 @@
-"""The notebook's magics: ``%load_ext sentient_kernel``, in Jupyter and in a terminal's IPython."""
+"""The notebook's magics: ``%load_ext sentient_kernel``, in Jupyter and in a terminal's IPython; and
+what Tab offers behind them: options and their values, folders, runs, open approvals.
+"""
 
 # mypy: allow-untyped-calls, allow-untyped-decorators
 # IPython's decorators have no types.
@@ -10,9 +12,12 @@ import keyword
 import os
 import re
 import shlex
+from collections.abc import Callable, Iterable
+from glob import escape, glob
 from pathlib import Path
 from typing import Any, NoReturn
 
+from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 from IPython.core.error import UsageError as WrongWords
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
@@ -20,8 +25,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from sentient_kernel.budget import Budget
 from sentient_kernel.cli.arguments import actions, one_line
 from sentient_kernel.engine import jsonable
-from sentient_kernel.errors import ConfigurationError, UsageError, ValueNotStorable
-from sentient_kernel.magics.completion import Completion
+from sentient_kernel.errors import ConfigurationError, SentientError, UsageError
 from sentient_kernel.notebook.interaction import kernel
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.spelling import did_you_mean
@@ -32,6 +36,10 @@ HEAD = re.compile(r"\s*((?:--\w+(?:=|\s+)\S+\s+)*\S*)\s*(.*?)\s*", re.DOTALL)
 """Options and an id, and the rest of the line as it was written: quotes and braces in it are the
 user's.
 """
+MOST = 200
+"""How many entries of a folder are offered."""
+WORD = re.compile(r"(?:\\ |\S)+")
+"""A word, in which a space may stand behind a backslash."""
 ENDED = ("completed", "failed", "cancelled")
 ON_WB = {
     "metavar": "NAME",
@@ -141,14 +149,9 @@ class SentientMagics(Magics):
         head, rest = _halves(line)
         args = self._parsed("approve", head)
         payload = self._payload(rest) if rest else None
-        workbench, approval = self._asked(args)
-        if approval is not None:
-            approval.approve(payload)
-        else:
-            workbench.decide(args.id, "approve", payload=payload)
-        _recorded(
-            "Approved" if payload is None else "Approved with edits", workbench, approval, args.wb
-        )
+        asked = self._asked(args)
+        asked.approve(payload)
+        self._recorded("Approved" if payload is None else "Approved with edits", asked, args.wb)
 
     @magic_arguments()
     @argument("--wb", **ON_WB)
@@ -170,12 +173,9 @@ class SentientMagics(Magics):
                 "A rejection needs a reason: it is kept, and the run is told.",
                 hint="Write %reject ID REASON.",
             )
-        workbench, approval = self._asked(args)
-        if approval is not None:
-            approval.reject(reason)
-        else:
-            workbench.decide(args.id, "reject", reason=reason)
-        _recorded("Rejected", workbench, approval, args.wb)
+        asked = self._asked(args)
+        asked.reject(reason)
+        self._recorded("Rejected", asked, args.wb)
 
     @magic_arguments()
     @argument("--wb", **ON_WB)
@@ -207,18 +207,15 @@ class SentientMagics(Magics):
         """Returns the options of a line. Raises UsageError in one sentence where IPython's own
         would come without a way out.
         """
-        sign = "%%" if magic == "research" else "%"
+        parser: Any = getattr(type(self), magic).parser
         try:
-            return getattr(type(self), magic).parser.parse_args(_words(line))
+            return parser.parse_args(_words(line))
         except (WrongWords, ValueError) as error:
             said = one_line(error).rstrip(".")
-            options = [
-                text
-                for action in actions(getattr(type(self), magic).parser)
-                for text in action.option_strings
-            ]
+            options = [text for action in actions(parser) for text in action.option_strings]
             wrong = re.search(r"unrecognized arguments: (--?[\w-]+)", said)
             meant = did_you_mean(wrong[1], options) if wrong else ""
+            sign = "%%" if magic == "research" else "%"
             hint = f"{meant} `{sign}{magic}?` shows what it takes.".strip()
             raise UsageError(f"{said[:1].upper()}{said[1:]}.", hint=hint) from None
 
@@ -240,32 +237,35 @@ class SentientMagics(Magics):
                 f"There is no workbench `{name}` here.", hint=f"Open one: {name} = sk.Workbench()."
             )
         opened = names[name] = Workbench()
-        print(f"Opened a workbench in {_shown(opened.home)}; it is `{name}` from here on.")
+        # as seen from here, so that a notebook shows the same on every machine
+        inside = opened.home.is_relative_to(Path.cwd())
+        home = opened.home.relative_to(Path.cwd()) if inside else opened.home
+        print(f"Opened a workbench in {home}; it is `{name}` from here on.")
         return opened
 
-    def _asked(self, args: Any) -> tuple[Workbench, ApprovalView | None]:
-        """Returns the workbench and the open approval that is meant; None where no open one fits,
-        and deciding says why.
-        """
+    def _asked(self, args: Any) -> ApprovalView:
+        """Returns the approval that is meant; one that is not open says so when it is answered."""
         workbench = self._workbench(args.wb)
         fitting = [approval for approval in workbench.approvals if approval.id.startswith(args.id)]
         exact = [approval for approval in fitting if approval.id == args.id]
-        if len(fitting) > 1 and not exact:
+        asked, *more = exact or fitting or [workbench.approval(args.id)]
+        if more:
             raise UsageError(
                 f"{args.id!r} matches {len(fitting)} approvals.",
                 hint="Use more characters of the id.",
             )
-        return workbench, next(iter(exact or fitting), None)
+        return asked
+
+    def _recorded(self, what: str, asked: ApprovalView, name: str) -> None:
+        run = self._workbench(name).run(asked.run)
+        waits = not run.alive and run.status not in ENDED
+        goes_on = f" {name}.resume({str(run.id)!r}) goes on with the run." if waits else ""
+        print(f"{what}: {one_line(asked.question)}{goes_on}")
 
     def _payload(self, text: str) -> Any:
         """Returns what JSON, or a variable, stands for. Raises UsageError."""
-        named = text.isidentifier() and text in self._names
         try:
-            value = (
-                jsonable(self._names[text], f"what `{text}` holds") if named else json.loads(text)
-            )
-        except ValueNotStorable:
-            raise
+            value = self._names[text] if text in self._names else json.loads(text)
         except ValueError as error:
             what = (
                 f"There is no variable `{text}` here"
@@ -280,20 +280,119 @@ class SentientMagics(Magics):
             raise UsageError(
                 "The payload is empty.", hint="Leave it out to approve what was shown."
             )
-        return value
+        return jsonable(value, f"what `{text}` holds")
 
 
-def load(shell: Any) -> None:
-    """Gives a shell the magics, and its completer their words."""
+# -- what Tab offers -------------------------------------------------------------------------------
+
+
+class Completion:
+    """A matcher for IPython's completer. It opens nothing: without a workbench there is no id to
+    offer.
+
+    Args:
+        shell: The shell whose variables hold the workbenches.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+
+    @context_matcher(priority=1000, identifier="sentient_kernel")
+    def offer(self, context: CompletionContext) -> Any:
+        """Returns what may follow at the cursor; nothing outside of our magics."""
+        written = context.full_text.split("\n")[context.cursor_line][: context.cursor_position]
+        words = WORD.findall(written)
+        magic = words[0].lstrip("%") if words else ""
+        ours = (
+            words
+            and words[0] in (f"%%{magic}" if context.cursor_line == 0 else "", f"%{magic}")
+            and self._parser(magic, words[0])
+        )
+        if not ours or (len(words) == 1 and not written[-1:].isspace()):
+            return {"completions": [], "suppress": False}
+        last = "" if written[-1].isspace() else words.pop()
+        option, glued, begun = (
+            last.partition("=") if last.startswith("--") else (words[-1], "", last)
+        )
+        if last.startswith("--") and not glued:
+            option, begun = "", last
+        found = sorted(
+            word for word in self._offers(ours, option, words[1:], begun) if word.startswith(begun)
+        )
+        kind = "path" if option == "--source" else "param"
+        completions = [SimpleCompletion(text=word, type=kind) for word in found[:MOST]]
+        return {
+            "completions": completions,
+            "suppress": bool(found),
+            "matched_fragment": begun,
+            "ordered": True,
+        }
+
+    def _parser(self, magic: str, written: str) -> Any:
+        held = self._shell.magics_manager.magics[
+            "cell" if written.startswith("%%") else "line"
+        ].get(magic)
+        ours = type(getattr(held, "__self__", None)).__module__ == "sentient_kernel.magics.magics"
+        return getattr(held, "parser", None) if ours else None
+
+    def _offers(self, parser: Any, option: str, before: list[str], begun: str) -> Iterable[str]:
+        of_option: dict[str, Callable[[], Iterable[str]]] = {
+            "--source": lambda: [*_folders(begun), "packages"],
+            "--wb": lambda: [
+                name
+                for name, value in list(self._shell.user_ns.items())
+                if isinstance(value, Workbench) and not name.startswith("_")
+            ],
+        }
+        if option in of_option:
+            return of_option[option]()
+        takes = {text: action for action in actions(parser) for text in action.option_strings}
+        if option in takes and takes[option].nargs != 0:
+            return takes[option].choices or ()  # a number or a name: the user's
+        positional = [action.dest for action in actions(parser) if not action.option_strings]
+        if begun.startswith("--") or not positional:
+            return [text for text in takes if text not in before or text == "--source"]
+        given = any(
+            not word.startswith("--") and (not i or before[i - 1] not in takes)
+            for i, word in enumerate(before)
+        )
+        return () if given else self._ids(positional[0], before)
+
+    def _ids(self, what: str, before: list[str]) -> Iterable[str]:
+        name = before[before.index("--wb") + 1] if "--wb" in before[:-1] else "wb"
+        workbench = self._shell.user_ns.get(name)
+        if not isinstance(workbench, Workbench):
+            return ()
+        try:
+            return [
+                str(row.id) for row in (workbench.runs if what == "run" else workbench.approvals)
+            ]
+        except SentientError:  # closed, or its folder has gone
+            return ()
+
+
+def _folders(begun: str) -> Iterable[str]:
+    """Returns folders and files that go on as begun, folders with a slash behind them, spaces with
+    a backslash before.
+    """
+    typed = begun.replace("\\ ", " ")
+    start = os.path.expanduser(typed)
+    for path in glob(f"{escape(start)}*"):
+        shown = f"{typed}{path[len(start) :]}{'/' if os.path.isdir(path) else ''}"
+        yield shown.replace(" ", "\\ ")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Gives a shell the magics, and its completer their words: ``%load_ext sentient_kernel``."""
     shell.register_magics(SentientMagics)
     shell.Completer.custom_matchers.append(Completion(shell).offer)
 
 
-def unload(shell: Any) -> None:
+def unload_ipython_extension(shell: Any) -> None:
     """Takes the magics away again. Workbenches stay open: they belong to the user's variables."""
     for kind, names in SentientMagics.magics.items():
+        held = shell.magics_manager.magics[kind]
         for name in names:
-            held = shell.magics_manager.magics[kind]
             if isinstance(getattr(held.get(name), "__self__", None), SentientMagics):
                 del held[name]
     shell.magics_manager.registry.pop(SentientMagics.__name__, None)
@@ -334,18 +433,3 @@ def _report(run: Run) -> Any:
         raise run.detached() from None
     print_report(run.result())
     return None
-
-
-def _recorded(what: str, workbench: Workbench, approval: ApprovalView | None, name: str) -> None:
-    if approval is None:  # not open a moment ago; recorded all the same
-        print(f"{what}.")
-        return
-    run = workbench.run(approval.run)
-    waits = not run.alive and run.status not in ENDED
-    goes_on = f" {name}.resume({str(run.id)!r}) goes on with the run." if waits else ""
-    print(f"{what}: {one_line(approval.question)}{goes_on}")
-
-
-def _shown(home: Path) -> str:
-    """Returns a folder as seen from here, so that a notebook shows the same on every machine."""
-    return str(home.relative_to(Path.cwd())) if home.is_relative_to(Path.cwd()) else str(home)

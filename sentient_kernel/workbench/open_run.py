@@ -14,6 +14,7 @@ import logging
 import os
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from heapq import merge
 from pathlib import Path
@@ -23,11 +24,17 @@ from sentient_kernel.cache.store import read_dump
 from sentient_kernel.documents import Document
 from sentient_kernel.engine import tree_of
 from sentient_kernel.errors import DuplicateKey, ParseError, Refused
-from sentient_kernel.events import RunCompleted
 from sentient_kernel.ids import BlobId, RunId, Seq
-from sentient_kernel.workbench.run_reading import RunFile, opened
-from sentient_kernel.workbench.run_scan import Event, Family, Spool, Translation, known
-from sentient_kernel.workbench.run_values import References, blob_of, is_research, report_of
+from sentient_kernel.workbench.run_reading import PIECE, RunFile, opened
+from sentient_kernel.workbench.run_scan import (
+    Family,
+    References,
+    Reports,
+    Spool,
+    Translation,
+    blob_of,
+    known,
+)
 
 if TYPE_CHECKING:
     from sentient_kernel.cache.store import Cache
@@ -52,7 +59,6 @@ _TURN, _REST = 0.002, 0.000_1
 its turn (sys.getswitchinterval).
 """
 _PAGE = 200
-_STEP = 1 << 20
 _CONTINUED = bytes(range(0x80, 0xC0))  # bytes inside a character of UTF-8
 
 
@@ -67,7 +73,8 @@ def open_export(engine: Engine, library: Library, path: str | os.PathLike[str]) 
         ParseError: It is no such file, was altered, or is out of bounds.
         Refused: Another run, or an older state of this one, has its id here.
     """
-    with opened(Path(path).expanduser()) as file, Spool(tempfile.TemporaryFile()) as spool:
+    with opened(Path(path).expanduser()) as file, tempfile.TemporaryFile() as events:
+        spool = Spool(events)
         family = _read_events(file, spool)
         here = _is_here(engine.journal, file.run, spool, family)
         for blob in sorted(file.blobs):
@@ -94,7 +101,7 @@ def _take_answers(cache: Cache, file: RunFile) -> None:
 
 
 def _adopt(engine: Engine, spool: Spool, family: Family) -> None:
-    for event in family.at_rest():
+    for event in family.pause():
         spool.put(event)
 
     async def adopt() -> None:
@@ -111,34 +118,26 @@ def _adopt(engine: Engine, spool: Spool, family: Family) -> None:
 
 def _read_events(file: RunFile, spool: Spool) -> Family:
     """Reads all events, and checks them and what they point to."""
-    family, translate = Family(file.run), Translation()
+    family, translate, quotes = Family(file.run), Translation(), _Quotes()
     named = References(file.blobs.__contains__, file.entries.__contains__)
+    reports = Reports(lambda blob: file.whole_blob(blob, MOST_REPORT, "a report"))
     held: set[str] = set()
-    quotes = _Quotes()
-    researches: set[RunId] = set()
     turn = time.monotonic()
     for record in file.records():
         if time.monotonic() - turn > _TURN:
             time.sleep(_REST)
             turn = time.monotonic()
-        fact, record = known(record)
-        event, fact = translate(record, fact)
+        event, fact = translate(record, known(record))
         family.take(event, fact)
         spool.put(event)
-        named.take([record.body])
+        named.take([event.body])
         if blob := blob_of(record):
             if blob not in file.blobs:
                 raise ParseError(f"The file lacks a value that its events point to: {blob[:80]}.")
             held.add(blob)
-        if is_research(record):
-            researches.add(record.run)
-        elif record.kind == RunCompleted.KIND and record.run in researches:
-            quotes.take(
-                report_of(record, lambda blob: file.whole_blob(blob, MOST_REPORT, "a report"))
-            )
-        del fact, event, record  # before the next one is read: each may be big
-    for _ in family.at_rest():
-        break
+        if report := reports.take(record):
+            quotes.take(report)
+        del fact, event, record, report  # before the next one is read: each may be big
     for blob in sorted(held):
         named.take(file.blob(blob))
     _check_values(file, held, named, quotes)
@@ -166,14 +165,14 @@ class _Quotes:
     """The verified citations of reports, by document."""
 
     def __init__(self) -> None:
-        self.by_document: dict[str, list[Citation]] = {}
+        self.by_document: defaultdict[str, list[Citation]] = defaultdict(list)
         self._characters = 0
 
     def take(self, report: Report) -> None:
         for citation in report.citations:
             if citation.verified:
                 self._characters += len(citation.quote)
-                self.by_document.setdefault(citation.document, []).append(citation)
+                self.by_document[citation.document].append(citation)
         if self._characters > MOST_QUOTED:
             raise ParseError(f"The reports of the file quote more than {MOST_QUOTED:,} characters.")
 
@@ -181,13 +180,9 @@ class _Quotes:
 def _document(file: RunFile, name: str) -> str:
     """Returns the text of a document. Raises ParseError."""
     data = file.whole_blob(name, MOST_DOCUMENT, "a document")
-    if (
-        sum(
-            len(data[at : at + _STEP].translate(None, _CONTINUED))
-            for at in range(0, len(data), _STEP)
-        )
-        > MOST_CHARACTERS
-    ):
+    # a piece at a time: what begins no character is what UTF-8 has inside of one
+    pieces = (data[at : at + PIECE] for at in range(0, len(data), PIECE))
+    if sum(len(piece.translate(None, _CONTINUED)) for piece in pieces) > MOST_CHARACTERS:
         raise ParseError(f"The file holds a document of more than {MOST_CHARACTERS:,} characters.")
     try:
         snapshot = str(data, "utf-8", "surrogatepass")
@@ -209,21 +204,14 @@ def _is_here(journal: Journal, root: RunId, spool: Spool, family: Family) -> boo
             raise _taken(f"Run {run!r} is in this home already.")
     if not tree:
         return False
-    ours = _stored(journal, tree)
+    translate = Translation()
+    ours = merge(*(_pages(journal, run) for run in tree), key=lambda record: record.seq)
     for theirs in spool.events():
-        mine = next(ours, None)
-        if mine is None:
+        if (mine := next(ours, None)) is None:
             raise _taken(f"Run {root!r} is in this home already, at an earlier state.")
-        if mine != theirs:
+        if translate(mine, mine.event)[0] != theirs:
             raise _taken(f"Run {root!r} is in this home already, and is another one.")
     return True
-
-
-def _stored(journal: Journal, runs: list[RunId]) -> Iterator[Event]:
-    """Yields the events of runs that are here, as they would stand in another home."""
-    translate = Translation()
-    for record in merge(*(_pages(journal, run) for run in runs), key=lambda record: record.seq):
-        yield translate(record, record.event)[0]
 
 
 def _pages(journal: Journal, run: RunId) -> Iterator[Record]:

@@ -7,28 +7,25 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
-from collections.abc import Generator, Iterator
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from sentient_kernel.commands import (
     CancelRun,
-    ContinueRun,
-    DecideApproval,
     FinishRun,
     PauseRun,
     SteerRun,
 )
-from sentient_kernel.engine import Engine, answered_by, jsonable
+from sentient_kernel.engine import answered_by
 from sentient_kernel.errors import (
     Detached,
     JournalUnusable,
     ModelError,
-    NotFound,
     RunCancelled,
     RunError,
     RunFailed,
@@ -37,29 +34,30 @@ from sentient_kernel.errors import (
     SentientError,
     UsageError,
 )
-from sentient_kernel.events import ErrorInfo
+from sentient_kernel.events import ErrorInfo, ErrorRecorded
 from sentient_kernel.failures import plain
-from sentient_kernel.ids import ApprovalId, RunId
-from sentient_kernel.journal.follow.hub import HEARTBEAT, Following, Hub
+from sentient_kernel.ids import RunId
+from sentient_kernel.journal.follow.hub import HEARTBEAT, Following
 from sentient_kernel.notebook import interaction
 from sentient_kernel.notebook.cell_output import CellOutput
+from sentient_kernel.projections.activity import EventView, history
 from sentient_kernel.projections.approvals import ApprovalView
 from sentient_kernel.projections.drawing.table import Table
-from sentient_kernel.workbench.fold_cache import FoldCache
+from sentient_kernel.projections.runs import title_of
+from sentient_kernel.report.report import Report
+from sentient_kernel.workbench.view_source import WorkbenchViews
 
 if TYPE_CHECKING:
-    from pydantic import JsonValue
 
-    from sentient_kernel.projections.activity import EventView, SourceView, StepView, UsageView
+    from sentient_kernel.projections.activity import SourceView, StepView, UsageView
     from sentient_kernel.projections.folds import RunLook
     from sentient_kernel.projections.runs import ProgressView, RunView
-    from sentient_kernel.report.report import Report
 
 SHOWN = 400
 """Characters of what a run is about that stand for it in a line."""
 
-GRACE = 5.0
-"""Seconds that the engine may take, beyond a timeout, to say whether a run has ended."""
+AT_REST = ("completed", "failed", "cancelled", "crashed")
+"""How a run is when nothing more comes of it by itself."""
 
 TICK = 0.03
 """Seconds between looks for an interrupt and for clicks while a cell waits."""
@@ -69,93 +67,27 @@ it up.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """The parts of a workbench that its runs share.
-
-    Args:
-        engine: Executes runs and takes commands.
-        folds: What is known of runs.
-        hub: Wakes who waits for news.
-        output: What a cell shows.
-        user: Who acts.
-    """
-
-    engine: Engine
-    folds: FoldCache
-    hub: Hub
-    output: CellOutput
-    user: str
-
-    def report(self, run: RunId) -> Report | None:
-        """Returns the report of a completed research, which shows itself live; None for other
-        runs.
-        """
-        report = self.folds.report(run)
-        if report is None:
-            return None
-        return report.with_renderer(
-            lambda shown: self.output.present("report", run, repr(shown), shown.to_html())
-        )
-
-    def approval(self, approval: str) -> ApprovalView:
-        """Returns a question, answered or not. Raises NotFound."""
-        for view in self.folds.all().approvals.table:
-            if view.id == approval:
-                return view.bind(self.decide)
-        hint = "`wb.approvals` or `sentient-kernel approvals` lists them."
-        raise NotFound(f"There is no approval {approval!r} here.", hint=hint)
-
-    def answerable(self, table: Table[ApprovalView]) -> Table[ApprovalView]:
-        """Returns the same questions, able to take an answer."""
-        return Table((asked.bind(self.decide) for asked in table), ApprovalView)
-
-    def decide(
-        self,
-        approval_id: ApprovalId | str,
-        decision: str,
-        *,
-        payload: JsonValue = None,
-        reason: str | None = None,
-        digest: str = "",
-    ) -> None:
-        """Answers an approval; see :meth:`sentient_kernel.workbench.workbench.Workbench.decide`."""
-        if decision not in ("approve", "reject"):
-            raise UsageError(f"decision must be 'approve' or 'reject', not {decision!r}.")
-        run = self.approval(str(approval_id)).run
-        self.engine.command(
-            DecideApproval(
-                run=run,
-                approval=ApprovalId(approval_id),
-                decision=decision,
-                payload=jsonable(payload, "the answer"),
-                edited=payload is not None,
-                reason=reason or "",
-                by=self.user,
-                digest=digest,
-            )
-        )
-
-
 class Run:
     """One execution of a workflow. It lives in the journal: closing the notebook, losing this
     object or the kernel does not end it.
     """
 
-    def __init__(self, parts: Parts, run: RunId) -> None:
-        self._parts = parts
+    def __init__(self, views: WorkbenchViews, output: CellOutput, run: RunId) -> None:
+        self._views = views
+        self._output = output
         self.id = run
         self._title = ""
 
     def __repr__(self) -> str:
         # once the workbench is closed, only what was read before is known
         with suppress(SentientError):
-            self._title = self._title or self._parts.folds.title(self.id)
+            started = None if self._title else self._views.started(self.id)
+            self._title = self._title if started is None else title_of(started)
         title = self._title or str(self.id)
         return f"Run({title if len(title) <= SHOWN else title[: SHOWN - 1] + '…'!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Run) and (other.id, other._parts) == (self.id, self._parts)
+        return isinstance(other, Run) and (other.id, other._views) == (self.id, self._views)
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -164,17 +96,13 @@ class Run:
 
         def __getattr__(self, name: str) -> Any:
             """Says what is missing where a run is taken for its report."""
-            if not name.startswith("_"):
-                from sentient_kernel.report.report import Report
-
-                if hasattr(Report, name):
-                    hint = (
-                        "write report = run.result(), or report = await run, and then"
-                        f" report.{name}"
-                    )
-                    raise AttributeError(
-                        f"{self!r} is the run, not its report: {hint}.", name=name, obj=self
-                    )
+            if not name.startswith("_") and hasattr(Report, name):
+                raise AttributeError(
+                    f"{self!r} is the run, not its report: write report = run.result(), or report ="
+                    f" await run, and then report.{name}.",
+                    name=name,
+                    obj=self,
+                )
             raise AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
             )
@@ -207,7 +135,7 @@ class Run:
     @property
     def view(self) -> RunView:
         """All that its events say of it, as of now."""
-        return self._parts.folds.run(self.id)
+        return self._views.glance(self.id)
 
     @property
     def status(self) -> str:
@@ -217,12 +145,12 @@ class Run:
     @property
     def alive(self) -> bool:
         """True while some kernel executes it."""
-        return self._parts.engine.alive(self.id)
+        return self._views.engine.alive(self.id)
 
     @property
     def look(self) -> RunLook:
         """All that is known of it, its parts too, as of one moment."""
-        return self._parts.folds.look(self.id)
+        return self._views.look(self.id)
 
     @property
     def progress(self) -> ProgressView:
@@ -236,38 +164,35 @@ class Run:
         """What it failed with; for a crashed run, the steps that were under way when its kernel
         died.
         """
-        return self._parts.folds.error(self.id)
+        return self._views.error(self.id)
 
     @property
     def cause(self) -> BaseException | None:
         """The exception that stopped it in this process, with its traceback."""
-        return self._parts.engine.error(self.id)
+        return self._views.engine.error(self.id)
 
     def shortfalls(self) -> list[str]:
         """Returns what it has done without: a model that did not help, a budget that was not
         raised.
         """
-        records = self._parts.engine.journal.read(run=self.id, kinds=["error_recorded"])
-        errors = [record.event.error for record in records]
+        records = self._views.read(run=self.id, kinds=[ErrorRecorded.KIND])
         said = [
-            f"{error.message} {error.hint}" for error in errors if error.code == ModelError.code
-        ]
-        refused = [
-            asked for asked in self.approvals if asked.ask == "spend" and asked.status == "rejected"
+            f"{error.message} {error.hint}"
+            for error in (record.event.error for record in records)
+            if error.code == ModelError.code
         ]
         said += [
             f"The budget was not raised, so the model got no more requests. {asked.question}"
-            for asked in refused
+            for asked in self.approvals
+            if asked.ask == "spend" and asked.status == "rejected"
         ]
         return list(dict.fromkeys(said))
 
     @property
     def events(self) -> Table[EventView]:
         """Everything that happened, in order."""
-        from sentient_kernel.projections.activity import history
-
-        table = history(self._parts.engine.journal.read(run=self.id))
-        return table.with_renderer(lambda shown: self._present("events", shown))
+        table = history(self._views.read(run=self.id))
+        return table.with_renderer(partial(self._present, "events"))
 
     @property
     def steps(self) -> Table[StepView]:
@@ -277,7 +202,7 @@ class Run:
     @property
     def sources(self) -> Table[SourceView]:
         """The sources it asked: what was found, what was refused, why nothing came."""
-        return self.look.sources.with_renderer(lambda shown: self._present("sources", shown))
+        return self.look.sources.with_renderer(partial(self._present, "sources"))
 
     @property
     def cost(self) -> Table[UsageView]:
@@ -289,11 +214,11 @@ class Run:
         """The questions it asked, answered ones too. Each can be answered:
         ``run.approvals[0].approve()``.
         """
-        return self._parts.answerable(self.look.approvals)
+        return self._views.approvals(self.id)
 
-    def _present(self, view: str, table: Table[Any]) -> bool:
-        """Shows one of its tables live; False where only a picture of it will do."""
-        return self._parts.output.present(view, self.id, repr(table), table.to_html())
+    def _present(self, view: str, shown: Table[Any] | Report) -> bool:
+        """Shows something of it live; False where only a picture of it will do."""
+        return self._output.present(view, self.id, repr(shown), shown.to_html())
 
     # -- steering ----------------------------------------------------------------------------------
 
@@ -307,7 +232,7 @@ class Run:
             Refused: It has ended already.
             UsageError: The reason is too long.
         """
-        self._parts.engine.command(CancelRun(run=self.id, by=self._parts.user, reason=reason))
+        self._views.command(CancelRun, self.id, reason=reason)
 
     def pause(self, reason: str = "") -> None:
         """Lets steps under way finish and begins no other until :meth:`resume`.
@@ -319,18 +244,18 @@ class Run:
             Refused: It has ended already.
             UsageError: The reason is too long.
         """
-        self._parts.engine.command(PauseRun(run=self.id, by=self._parts.user, reason=reason))
+        self._views.command(PauseRun, self.id, reason=reason)
 
     def resume(self) -> Run:
         """Goes on: after a pause, a crash, a failure or a cancellation. Finished steps are not run
         again.
         """
-        resume(self._parts.engine, self._parts.folds, self.id, self._parts.user)
+        self._views.resume(self.id)
         return self
 
     def finish_now(self) -> None:
         """Asks it to stop gathering and to write with what it has."""
-        self._parts.engine.command(FinishRun(run=self.id, by=self._parts.user))
+        self._views.command(FinishRun, self.id)
 
     def steer(self, text: str) -> None:
         """Gives it a direction, which it reads at its next decision.
@@ -342,7 +267,7 @@ class Run:
             Refused: It has ended, or the text is empty.
             UsageError: The text is too long.
         """
-        self._parts.engine.command(SteerRun(run=self.id, text=text, by=self._parts.user))
+        self._views.command(SteerRun, self.id, text=text)
 
     # -- waiting -----------------------------------------------------------------------------------
 
@@ -361,41 +286,47 @@ class Run:
                 wait for one from elsewhere.
             RunTimedOut: It is not done yet; it goes on.
         """
+        with self._waiting() as here:
+            with (
+                self._output.awaited(self.id, self.__repr__),
+                Following(self._views.hub, self.id, first=TICK, gather=LOOK) as news,
+            ):
+                end = self._wait_here(timeout, here, news)
+            return self._outcome(end)
+
+    @contextmanager
+    def _waiting(self, *, mine: bool = True, awaiting: bool = False) -> Iterator[interaction.Wait]:
+        """Lets an interrupt end the wait, and not the run. Raises Detached."""
         try:
-            with interaction.Wait() as here:
-                with (
-                    self._parts.output.awaited(self.id, self.__repr__),
-                    Following(self._parts.hub, self.id, first=TICK, gather=LOOK) as news,
-                ):
-                    end = self._wait_here(timeout, here, news)
-                value = self._outcome(end)
+            with interaction.Wait(mine=mine, awaiting=awaiting) as here:
+                yield here
                 if here.interrupted:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
+            if not mine:
+                raise
             raise self.detached() from None
-        return value
 
     def _wait_here(self, timeout: float | None, here: interaction.Wait, news: Following) -> str:
         until = None if timeout is None else time.monotonic() + timeout
-        watch = self._watch()
+        end = self._watch()
         while True:
             left = TICK if until is None else max(0.0, min(TICK, until - time.monotonic()))
-            # to ask the engine takes a moment, also when no time is left
-            ended = _within(watch, max(left, TICK))
-            end: str | None = None if ended is None else _within(ended, left)
-            if end is not None:
-                return end
+            if wait([end], left).done:
+                found = end.result()
+                if isinstance(found, str):
+                    return found
+                end = found
+                continue
             here.serve()
-            if (
-                until is not None
-                and time.monotonic() >= until
-                and (ended is not None or time.monotonic() >= until + GRACE)
-            ):
+            if until is not None and time.monotonic() >= until:
+                if (status := self.status) in AT_REST:  # the engine has not come to say so
+                    return status
                 raise RunTimedOut(
                     f"{self!r} is not done after {timeout:g} s; it goes on.",
                     hint="Call result() again to wait on.",
                 )
-            if not (ended is not None and ended.done()) and news.due:
+            if not end.done() and news.due:
                 self._look(here, news, patient=until is not None)
 
     def wait(self, timeout: float | None = None) -> str:
@@ -409,17 +340,12 @@ class Run:
             Its status, also when the time is over.
         """
         until = None if timeout is None else time.monotonic() + timeout
-        try:
-            with interaction.Wait() as here, Following(self._parts.hub, self.id) as news:
-                while not (news.due and self.status not in ("pending", "running")) and (
-                    until is None or time.monotonic() < until
-                ):
-                    news.wait(TICK)
-                    here.serve()
-                if here.interrupted:
-                    raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            raise self.detached() from None
+        with self._waiting() as here, Following(self._views.hub, self.id) as news:
+            while not (news.due and self.status not in ("pending", "running")) and (
+                until is None or time.monotonic() < until
+            ):
+                news.wait(TICK)
+                here.serve()
         return self.status
 
     def changes(self) -> Iterator[RunView]:
@@ -429,12 +355,12 @@ class Run:
         Example:
             ``for view in run.changes(): print(view.message)``
         """
-        with Following(self._parts.hub, self.id) as news:
+        with Following(self._views.hub, self.id) as news:
             while True:
                 if news.due:
                     view = self.view
                     yield view
-                    if view.status in ("completed", "failed", "cancelled", "crashed", "paused"):
+                    if view.status in (*AT_REST, "paused"):
                         return
                 news.wait(HEARTBEAT)
 
@@ -442,29 +368,20 @@ class Run:
         return self._wait().__await__()
 
     async def _wait(self) -> Any:
-        mine = interaction.in_cell()
-        try:
-            with (
-                interaction.Wait(mine=mine, awaiting=True) as here,
-                self._parts.output.awaited(self.id, self.__repr__),
-                Following(self._parts.hub, self.id, first=TICK, gather=LOOK) as news,
-            ):
-                future = asyncio.wrap_future(await asyncio.wrap_future(self._watch()))
-                # A loop that only waits is not woken by an interrupt for seconds; the ticker is
-                # what lets it through.
-                while not future.done():
-                    await asyncio.wait({future}, timeout=TICK)
-                    here.serve()
-                    if not future.done() and news.due:
-                        self._look(here, news)
-                end = future.result()
-                if here.interrupted:
-                    raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            if not mine:
-                raise
-            raise self.detached() from None
-        return self._outcome(end)
+        with (
+            self._waiting(mine=interaction.in_cell(), awaiting=True) as here,
+            self._output.awaited(self.id, self.__repr__),
+            Following(self._views.hub, self.id, first=TICK, gather=LOOK) as news,
+        ):
+            future = asyncio.wrap_future(await asyncio.wrap_future(self._watch()))
+            # A loop that only waits is not woken by an interrupt for seconds; the ticker is what
+            # lets it through.
+            while not future.done():
+                await asyncio.wait({future}, timeout=TICK)
+                here.serve()
+                if not future.done() and news.due:
+                    self._look(here, news)
+        return self._outcome(future.result())
 
     def detached(self) -> Detached:
         """Returns what to raise where an interrupt ends a wait and the run goes on."""
@@ -473,7 +390,7 @@ class Run:
 
     def _watch(self) -> Future[Any]:
         """Returns, at once, what is soon the future of its end; the engine's loop may be busy."""
-        return self._parts.engine.start_soon(partial(self._parts.engine.end_of, self.id))
+        return self._views.engine.start_soon(partial(self._views.engine.end_of, self.id))
 
     def _look(self, here: interaction.Wait, news: Following, *, patient: bool = False) -> None:
         """Sees to what a run that has not ended may need: an answer, or somebody to take it up.
@@ -497,13 +414,12 @@ class Run:
         if view.status == "paused" or not self.unanswered():
             return
         if interaction.someone_can_answer():
-            output = self._parts.output
             if not here.may_ask:
                 return
-            if not here.asks(output.watched(self.id), output.heard):
+            if not here.asks(self._output.watched(self.id), self._output.heard):
                 news.again_in(LOOK)
                 return
-            output.draw(self.id)
+            self._output.draw(self.id)
             if all(
                 self._ask(approval, here)
                 for approval in self.approvals
@@ -525,79 +441,106 @@ class Run:
         """Returns the open questions that wait for a person: its own policy will not answer them in
         the next moment.
         """
-        policy = self._parts.engine.policy(self.id)
-        asked = [one for one in self.approvals if one.status == "open"]
+        policy = self._views.engine.policy(self.id)
         return [
             one
-            for one in asked
-            if answered_by(policy, one.ask, by_default=one.ask != "effect") == "ask"
+            for one in self.approvals
+            if one.status == "open"
+            and answered_by(policy, one.ask, by_default=one.ask != "effect") == "ask"
         ]
 
     def _ask(self, approval: ApprovalView, here: interaction.Wait) -> bool:
-        def read(prompt: str) -> str:
-            return here.read(prompt, over=lambda: approval.id not in self.view.approvals)
-
-        return interaction.ask(approval, read, tell=here.tells(approval.id))
+        return interaction.ask(
+            approval,
+            lambda prompt: here.read(prompt, over=lambda: approval.id not in self.view.approvals),
+            tell=here.tells(approval.id),
+        )
 
     def _outcome(self, end: str) -> Any:
         label = repr(self)
         if end == "completed":
-            report = self._parts.report(self.id)
-            return report if report is not None else self._parts.engine.result(self.id)
-        cause, info = self.cause, self.error
-        what = f"{info.type}: {info.message}" if info else str(cause or end)
+            report = self._views.report(self.id)
+            if report is None:
+                return self._views.engine.result(self.id)
+            return report.with_renderer(partial(self._present, "report"))
         if end == "cancelled":
             raise RunCancelled(
                 f"{label} was cancelled.",
                 hint=self.view.reason or "run.resume() takes it up again.",
             )
+        cause, info = self.cause, self.error
+        what = f"{info.type}: {info.message}" if info else str(cause or end)
+        story = tuple({"seq": e.seq, "kind": e.kind, **e.data} for e in self.events[-20:])
         if end == "failed":
             raise RunFailed(
-                f"{label} failed: {what}", hint=info.hint if info else "", story=self._story()
+                f"{label} failed: {what}", hint=info.hint if info else "", story=story
             ) from cause
         raise RunError(
             f"{label} stopped before its end: {what}",
             hint="Take it up with run.resume(): finished steps are kept.",
-            story=self._story(),
+            story=story,
         ) from cause
-
-    def _story(self) -> tuple[dict[str, Any], ...]:
-        return tuple({"seq": e.seq, "kind": e.kind, **e.data} for e in self.events[-20:])
 
     # -- showing -----------------------------------------------------------------------------------
 
     def show(self) -> None:
         """Shows it in the cell; the view follows the run while the kernel lives."""
-        self._parts.output.show(self.id, repr(self))
+        self._output.show(self.id, repr(self))
 
     def _repr_html_(self) -> str | None:
         try:
-            return self._parts.folds.html(self.id)
+            return self._views.html(self.id)
         except JournalUnusable:
             return None
 
     def _ipython_display_(self) -> None:
         try:
-            self._parts.engine.check_usable()
+            self._views.engine.check_usable()
         except JournalUnusable:
             # IPython takes the text then: a cell that ends with a run must not fail
             raise NotImplementedError from None
         self.show()
 
 
-def resume(engine: Engine, folds: FoldCache, run: RunId, by: str) -> None:
-    """Lets a run go on: one that is executed with a command, others from the journal."""
-    if folds.run(run).status == "paused" and engine.alive(run):
-        engine.command(ContinueRun(run=run, by=by))
-    else:
-        engine.resume(run)
+# -- many at once ----------------------------------------------------------------------------------
 
 
-def _within(future: Future[Any], seconds: float) -> Any:
-    """Returns a future's result, or None when it has none within so many seconds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """What became of one item: the value its run returned, or why there is none."""
+
+    NOUN: ClassVar[str] = "mapped run"
+    SHOW: ClassVar[tuple[str, ...]] = ("item", "status", "value", "error")
+
+    item: Any
+    run: RunId
+    status: str
+    value: Any = None
+    error: str = ""
+
+
+def map_runs(begin: Callable[[Any], Run], items: Sequence[Any], concurrency: int) -> Table[Mapped]:
+    """Begins at most ``concurrency`` runs at a time, waits for all, and returns one row each in
+    order.
+    """
+    rows: dict[int, Mapped] = {}
+    running: dict[int, Run] = {}
+    todo = iter(enumerate(items))
+    while True:
+        for i, item in islice(todo, concurrency - len(running)):
+            running[i] = begin(item)
+        if not running:
+            return Table((rows[i] for i in range(len(items))), Mapped)
+        # The oldest is waited for; those that end meanwhile leave their place free at the next
+        # turn.
+        first = next(iter(running))
+        for i, run in list(running.items()):
+            if i == first or run.status in ("completed", "failed", "cancelled"):
+                rows[i] = _row(items[i], running.pop(i))
+
+
+def _row(item: Any, run: Run) -> Mapped:
     try:
-        return future.result(seconds)
-    except FutureTimeout:
-        if future.done():
-            raise
-        return None
+        return Mapped(item=item, run=run.id, status="completed", value=run.result())
+    except SentientError as error:
+        return Mapped(item=item, run=run.id, status=run.status, error=str(error))

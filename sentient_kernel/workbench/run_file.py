@@ -1,7 +1,8 @@
 """The file that a run travels in: a zip with its events, its stored values, what its calls were
 answered, and a manifest over all.
 
-Here is what such a file is, and how one is written; reading (``run_reading``) trusts nothing in it.
+Here is what such a file is, what belongs into it, and how one is written; reading
+(``run_reading``) trusts nothing in it.
 """
 
 from __future__ import annotations
@@ -11,16 +12,27 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from sentient_kernel.errors import UsageError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+
+from sentient_kernel.engine import root_of, tree_of
+from sentient_kernel.errors import HoldsSecret, NotFound, UsageError
 from sentient_kernel.events import Record
-from sentient_kernel.ids import RunId
+from sentient_kernel.ids import BlobId, RunId
+from sentient_kernel.redaction import redactor
+from sentient_kernel.version import __version__
+from sentient_kernel.workbench.run_scan import References, Reports, blob_of
 
-FORMAT, VERSION = "sentient-kernel run", 1
+if TYPE_CHECKING:
+    from sentient_kernel.journal.base import Journal
+    from sentient_kernel.research.library import Library
+
+VERSION = 1
 MOST_BYTES = 2_000_000_000
 """Bytes of all members together, unpacked; the file itself may not be bigger either."""
 MOST_EACH = 200_000_000
@@ -39,14 +51,44 @@ SLACK = 4_096  # a member of so many bytes may be packed as well as it will
 
 MANIFEST, EVENTS = "manifest.json", "events.jsonl"
 NAME = re.compile(r"(?:blobs|cache)/[0-9a-f]{64}")
-RUN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+RUN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
-class Member(NamedTuple):
+Short = Annotated[StrictStr, Field(max_length=100)]
+RunName = Annotated[StrictStr, Field(pattern=RUN)]
+
+
+class Member(BaseModel):
     """One part of the file, as the manifest knows it."""
 
-    size: int
-    sha256: str
+    model_config = ConfigDict(extra="forbid")
+    size: StrictInt
+    sha256: StrictStr
+
+
+class Head(BaseModel):
+    """What a manifest says of itself, in every version of the format."""
+
+    format: Literal["sentient-kernel run"]
+    version: Annotated[StrictInt, Field(ge=1)]
+
+
+class Manifest(Head):
+    """What the file holds.
+
+    Args:
+        package: The version of the package that wrote it.
+        run: The run at the root.
+        events: How many events there are.
+        chain: The hash of the last event and all before it.
+        members: All other parts.
+    """
+
+    package: Short
+    run: RunName
+    events: Annotated[StrictInt, Field(gt=0, le=MOST_EVENTS)]
+    chain: Short
+    members: dict[str, Member]
 
 
 def most_of(name: str) -> int:
@@ -97,20 +139,17 @@ def write(
             for folder, parts in (("blobs", blobs), ("cache", entries)):
                 for name, data in parts:
                     members[f"{folder}/{name}"] = _add(archive, f"{folder}/{name}", data)
-            manifest = {
-                "format": FORMAT,
-                "version": VERSION,
-                "package": package,
-                "run": run,
-                "events": events,
-                "chain": chain,
-                "members": {
-                    name: {"size": member.size, "sha256": member.sha256}
-                    for name, member in members.items()
-                },
-            }
-            _within(members, events)
-            _add(archive, MANIFEST, json.dumps(manifest, indent=1).encode())
+            _check_bounds(members, events)
+            manifest = Manifest.model_construct(  # what reads it checks it
+                format="sentient-kernel run",
+                version=VERSION,
+                package=package,
+                run=run,
+                events=events,
+                chain=chain,
+                members=members,
+            )
+            _add(archive, MANIFEST, manifest.model_dump_json(indent=1).encode())
         part.replace(path)
     except OSError as error:
         raise UsageError(
@@ -143,28 +182,79 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> Member:
     info = zipfile.ZipInfo(name)  # of 1980: the same run makes the same file
     info.external_attr = 0o600 << 16
     archive.writestr(info, data, zipfile.ZIP_STORED if bomb else zipfile.ZIP_DEFLATED)
-    return Member(len(data), sha256(data).hexdigest())
+    return Member(size=len(data), sha256=sha256(data).hexdigest())
 
 
-def _within(members: Mapping[str, Member], events: int) -> None:
+def _check_bounds(members: dict[str, Member], events: int) -> None:
     total = sum(member.size for member in members.values())
     for have, most, what in (
         (total, MOST_BYTES, "bytes"),
         (len(members) + 1, MOST_MEMBERS, "parts"),
         (events, MOST_EVENTS, "events"),
+        *((member.size, most_of(name), f"bytes in {name}") for name, member in members.items()),
     ):
         if have > most:
             raise _too_big(have, most, what)
-    for name, member in members.items():
-        if member.size > most_of(name):
-            raise _too_big(
-                member.size,
-                most_of(name),
-                "bytes of events" if name == EVENTS else "bytes in one part",
-            )
 
 
 def _too_big(have: int, most: int, what: str) -> UsageError:
     return UsageError(
         f"The run is too big for one file: {have:,} {what}; at most {most:,} are allowed."
     )
+
+
+def export_run(
+    journal: Journal, library: Library, run: RunId, path: str | os.PathLike[str]
+) -> Path:
+    """Writes a run, with the runs it is part of and those that are part of it, as it stands now.
+
+    Raises:
+        NotFound: Something that it needs is not stored any more.
+        HoldsSecret: It was written before a secret in it was known.
+        UsageError: The file cannot be written there.
+    """
+    target = Path(path).expanduser()
+    if target.is_dir():
+        raise UsageError(f"{str(target)!r} is a folder.", hint="Give a file to write to.")
+    head = journal.head()
+    root = root_of(journal, run)
+    family = tree_of(journal, root)
+    records = sorted(
+        (r for one in family for r in journal.read(run=one) if r.seq <= head), key=lambda r: r.seq
+    )
+    blobs = {
+        blob: journal.blobs.get(BlobId(blob)) for record in records if (blob := blob_of(record))
+    }
+    _refuse_secrets(records, blobs.values())
+    named = References(lambda document: True, lambda digest: True)
+    for text in (*(record.body for record in records), *blobs.values()):
+        named.take([text])
+    reports = Reports(blobs.__getitem__)
+    found = filter(None, map(reports.take, records))
+    cited = {c.document for report in found for c in report.citations if c.verified}
+    for cite in cited:
+        blobs[cite] = library.document(cite).snapshot()
+    for document in named.documents - cited:
+        with suppress(NotFound):  # it is named in a text, and may be gone
+            blobs[document] = journal.blobs.get(BlobId(document))
+    entries = [
+        (digest, entry)
+        for digest in sorted(named.entries)
+        if (entry := library.cache.dump(digest)) is not None
+    ]
+    write(target, root, records, sorted(blobs.items()), entries, __version__)
+    return target
+
+
+def _refuse_secrets(records: Sequence[Record], results: Iterable[bytes]) -> None:
+    """Refuses to hand on what was written before a secret in it was known. Raises HoldsSecret."""
+    for what, data in [
+        *((f"event {r.seq}", r.body) for r in records),
+        *(("a result", data) for data in results),
+    ]:
+        if (found := redactor().held_in(data)) is not None:
+            raise HoldsSecret(
+                f"{what[:1].upper()}{what[1:]} of the run holds the secret {found[0]}, at"
+                f" {found[1]}.",
+                hint="Run it again and export that: what is written now holds no secret.",
+            )

@@ -17,7 +17,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic_core import from_json
 
 from sentient_kernel.errors import ParseError, SentientError, UsageError
 from sentient_kernel.events import Record
@@ -26,54 +29,57 @@ from sentient_kernel.files.regular import open_regular
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.workbench.run_file import (
     EVENTS,
-    FORMAT,
     MANIFEST,
     MOST_BYTES,
     MOST_EVENT,
-    MOST_EVENTS,
     MOST_MANIFEST,
     MOST_MEMBERS,
     MOST_RATIO,
     NAME,
-    RUN,
     SLACK,
     VERSION,
-    Member,
+    Head,
+    Manifest,
+    RunName,
     link,
     most_of,
 )
 
+Shape = TypeVar("Shape", bound=BaseModel)
 PIECE = 1 << 18
 """Bytes that are read at a time: other threads have their turn in between."""
 _DIRECTORY = 2_000_000
 _LAST_TIME = 253_402_300_799_000_000  # the end of the year 9999, in microseconds since 1970
-_FIELDS = ["seq", "run", "at", "kind", "body"]
 _END = struct.Struct("<4s4H2LH")
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 _CHAIN = 65  # characters of a line before its event
+
+
+class _Line(BaseModel):
+    """An event in the log."""
+
+    model_config = ConfigDict(extra="forbid")
+    seq: Annotated[StrictInt, Field(lt=2**62)]
+    run: RunName
+    at: Annotated[StrictInt, Field(ge=0, le=_LAST_TIME)]
+    kind: StrictStr
+    body: dict[str, Any]
 
 
 class RunFile:
     """An open file whose every part was found to be what its manifest says.
 
     Args:
-        run: The run at the root.
-        package: The version of the package that wrote it.
-        events: How many events it holds.
-        blobs: The ids of its stored values.
-        entries: The digests of its cache entries.
+        archive: The file.
+        manifest: What it says of itself.
     """
 
-    def __init__(self, archive: zipfile.ZipFile, manifest: dict[str, Any]) -> None:
+    def __init__(self, archive: zipfile.ZipFile, manifest: Manifest) -> None:
         self._archive = archive
-        self._members = {name: Member(**member) for name, member in manifest["members"].items()}
-        self._chain: str = manifest["chain"]
-        self.run = RunId(manifest["run"])
-        self.package: str = manifest["package"]
-        self.events: int = manifest["events"]
-        self.blobs = frozenset(name[6:] for name in self._members if name.startswith("blobs/"))
-        self.entries = frozenset(name[6:] for name in self._members if name.startswith("cache/"))
-        for name in self._members:
+        self._manifest = manifest
+        self.run = RunId(manifest.run)
+        self.blobs = frozenset(n[6:] for n in manifest.members if n.startswith("blobs/"))
+        self.entries = frozenset(n[6:] for n in manifest.members if n.startswith("cache/"))
+        for name in manifest.members:
             for _ in self._pieces(name):
                 pass
 
@@ -83,17 +89,18 @@ class RunFile:
         """
         last, seq, number = "", 0, 0
         for number, line in enumerate(self._lines(), 1):
-            if number > self.events:
-                raise bad("it holds more events than it says")
             said, _, text = line.partition(b" ")
             last = link(last, text)
             if said != last.encode():
                 raise bad(f"event {number} is not what was written")
-            record = _record(text, number, seq)
-            seq = record.seq
-            yield record
-        if last != self._chain or number != self.events:
-            raise bad("events are missing")
+            event = _parsed(_Line, text, f"event {number}")
+            if event.seq <= seq:
+                raise bad(f"event {number} is out of order")
+            seq = event.seq
+            body = json.dumps(event.body).encode()
+            yield Record(Seq(seq), RunId(event.run), event.at, event.kind, body)
+        if last != self._manifest.chain or number != self._manifest.events:
+            raise bad("its events are not those that it says it holds")
 
     def blob(self, blob: str) -> Iterator[bytes]:
         """Yields a stored value in pieces."""
@@ -107,7 +114,7 @@ class RunFile:
             most: Bytes that it may have.
             what: What it is to be, for the error.
         """
-        if self._members[f"blobs/{blob}"].size > most:
+        if self._manifest.members[f"blobs/{blob}"].size > most:
             raise ParseError(f"The file holds {what} of more than {most:,} bytes.")
         data = bytearray()
         for piece in self.blob(blob):
@@ -120,20 +127,13 @@ class RunFile:
 
     def _pieces(self, name: str) -> Iterator[bytes]:
         """Yields a part; when its last piece has come, it was what the manifest says."""
-        member, hashed, size = self._members[name], sha256(), 0
-        try:
-            with self._archive.open(name) as file:
-                while size <= member.size and (piece := file.read(PIECE)):
-                    hashed.update(piece)
-                    size += len(piece)
-                    yield piece
-        except OSError as error:
-            raise UsageError(
-                f"The file cannot be read any more: {error.strerror or error}."
-            ) from None
-        except _DAMAGED as error:
-            raise _damaged(error) from None
-        if (size, hashed.hexdigest()) != member:
+        member, hashed, size = self._manifest.members[name], sha256(), 0
+        with _reading(), self._archive.open(name) as file:
+            while size <= member.size and (piece := file.read(PIECE)):
+                hashed.update(piece)
+                size += len(piece)
+                yield piece
+        if (size, hashed.hexdigest()) != (member.size, member.sha256):
             raise bad(f"{name} is not what was written")
         if name.startswith("blobs/") and member.sha256 != name[6:]:
             raise bad(f"{name} is not named by its content")
@@ -148,7 +148,7 @@ class RunFile:
                     raise bad(f"an event has more than {MOST_EVENT:,} bytes")
             yield from lines
         if rest:
-            raise bad("events are missing")
+            raise bad("its last event was cut")
 
 
 @contextmanager
@@ -165,22 +165,34 @@ def opened(path: Path) -> Iterator[RunFile]:
             hint="Give one that `wb.export` or `sentient-kernel export` wrote.",
         )
     with ExitStack() as stack:
-        try:
+        with _reading():
             file = stack.enter_context(open(open_regular(path.resolve(), os.O_RDONLY), "rb"))
             _check_end(file)
             archive = stack.enter_context(zipfile.ZipFile(file))
             found = RunFile(archive, _manifest(archive))
-        except OSError as error:
-            raise UsageError(f"{str(path)!r} cannot be read: {error.strerror or error}.") from None
-        except _DAMAGED as error:
-            if isinstance(error, SentientError):
-                raise
-            raise _damaged(error) from None
         yield found
 
 
-def _damaged(error: Exception) -> ParseError:
-    return bad(f"the archive is damaged ({plain(' '.join(str(error).split()))[:120]})")
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Says in a sentence why a file, or a part of it, cannot be read."""
+    try:
+        yield
+    except SentientError:
+        raise
+    except OSError as error:
+        raise UsageError(f"The file cannot be read: {error.strerror or error}.") from None
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        LookupError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ) as error:
+        why = plain(" ".join(str(error).split()))[:120]
+        raise bad(f"the archive is damaged ({why})") from None
 
 
 def bad(why: str) -> ParseError:
@@ -196,62 +208,40 @@ def _check_end(file: IO[bytes]) -> None:
     does.
     """
     size = file.seek(0, os.SEEK_END)
-    if size < _END.size:
-        raise bad("it is too short")
-    if size > MOST_BYTES:
-        raise bad("it is too big")
+    if not _END.size <= size <= MOST_BYTES:
+        raise bad("it is too short or too big")
     file.seek(max(0, size - _END.size - 20))
     before, end = (tail := file.read())[: -_END.size], tail[-_END.size :]
     sign, disk, start, here, entries, directory, offset, comment = _END.unpack(end)
-    if sign != b"PK\5\6" or comment:
-        raise bad("it is not an archive, or was cut")
-    if (
-        before.startswith(b"PK\6\7")
-        or disk
-        or start
-        or here != entries
-        or entries > MOST_MEMBERS
-        or directory > _DIRECTORY
-    ):
+    own = sign == b"PK\5\6" and not (disk or start or comment) and here == entries
+    if not own or before.startswith(b"PK\6\7"):
+        raise bad("it is not an archive as it was written, or was cut")
+    if entries > MOST_MEMBERS or directory > _DIRECTORY:
         raise bad("it holds too many parts")
     if offset + directory + _END.size != size:
         raise bad("something stands before or behind the archive")
 
 
-def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
+def _manifest(archive: zipfile.ZipFile) -> Manifest:
     """Returns the manifest, once it and the list of parts are as they have to be."""
     infos = archive.infolist()
-    names = [info.filename for info in infos]
-    if len(set(names)) != len(names):
-        raise bad("two parts have one name")
     for info in infos:
         _check_info(info)
     if sum(info.file_size for info in infos) > MOST_BYTES:
         raise bad("unpacked, it is too big")
-    if MANIFEST not in names:
-        raise bad("it has no manifest")
     with archive.open(MANIFEST) as file:
-        manifest = _json(file.read(MOST_MANIFEST + 1), "the manifest")
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise bad("its manifest is not that of a run")
-    version = manifest.get("version")
-    if type(version) is not int or version < 1:
-        raise bad("its manifest is not that of a run")
+        data = file.read(MOST_MANIFEST)
+    version = _parsed(Head, data, "its manifest").version
     if version > VERSION:
         raise ParseError(
             f"This file was written in version {version} of the format; this program reads version"
             f" {VERSION}.",
             hint="Install the later sentient-kernel.",
         )
-    if not _fits(manifest):
-        raise bad("its manifest is not that of a run")
-    if {*manifest["members"], MANIFEST} != set(names):
-        raise bad("its parts are not those of its manifest")
-    if any(
-        info.file_size != manifest["members"][info.filename]["size"]
-        for info in infos
-        if info.filename != MANIFEST
-    ):
+    manifest = _parsed(Manifest, data, "its manifest")
+    parts = [(info.filename, info.file_size) for info in infos if info.filename != MANIFEST]
+    said = [(name, member.size) for name, member in manifest.members.items()]
+    if sorted(parts) != sorted(said) or EVENTS not in manifest.members:
         raise bad("its parts are not those of its manifest")
     return manifest
 
@@ -268,67 +258,8 @@ def _check_info(info: zipfile.ZipInfo) -> None:
         raise bad(f"{name} would be too big, unpacked")
 
 
-def _fits(manifest: dict[str, Any]) -> bool:
-    members = manifest.get("members")
-    return (
-        isinstance(members, dict)
-        and EVENTS in members
-        and all(
-            isinstance(member, dict)
-            and member.keys() == {"size", "sha256"}
-            and type(member["size"]) is int
-            and type(member["sha256"]) is str
-            for member in members.values()
-        )
-        and type(manifest.get("events")) is int
-        and 0 < manifest["events"] <= MOST_EVENTS
-        and all(
-            isinstance(manifest.get(name), str) and len(manifest[name]) <= 100
-            for name in ("package", "run", "chain")
-        )
-        and RUN.fullmatch(manifest["run"]) is not None
-    )
-
-
-def _record(text: bytes, number: int, after: int) -> Record:
-    """Returns an event; ``after`` is the seq of the one before it."""
-    fields = _json(text, f"event {number}")
-    if (
-        not isinstance(fields, dict)
-        or list(fields) != _FIELDS
-        or not isinstance(fields["body"], dict)
-    ):
-        raise bad(f"event {number} is not an event")
-    if type(fields["seq"]) is not int or not after < fields["seq"] < 2**62:
-        raise bad(f"event {number} is out of order")
-    if type(fields["at"]) is not int or not 0 <= fields["at"] <= _LAST_TIME:
-        raise bad(f"event {number} has no time")
-    if (
-        type(fields["run"]) is not str
-        or not RUN.fullmatch(fields["run"])
-        or type(fields["kind"]) is not str
-    ):
-        raise bad(f"event {number} belongs to no run")
-    return Record(
-        Seq(fields["seq"]),
-        RunId(fields["run"]),
-        fields["at"],
-        fields["kind"],
-        json.dumps(fields["body"]).encode(),
-    )
-
-
-def _json(data: bytes, what: str) -> Any:
-    def refuse(name: str) -> Any:
-        raise ValueError(name)
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a name occurs twice")
-        return found
-
+def _parsed(shape: type[Shape], data: bytes, what: str) -> Shape:
     try:
-        return json.loads(data, parse_constant=refuse, object_pairs_hook=once)
-    except (ValueError, RecursionError):
-        raise bad(f"{what} cannot be read") from None
+        return shape.model_validate(from_json(data, allow_inf_nan=False))
+    except ValueError:
+        raise bad(f"{what} is not as it has to be") from None

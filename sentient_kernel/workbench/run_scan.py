@@ -1,5 +1,5 @@
-"""What a run's events become in another home, one after the other: nothing of a file is held as a
-whole.
+"""What a run's events become in another home, and what they point to, one after the other: nothing
+of a file is held as a whole.
 
 They say what they said there, answers and policies too: their rows say for ever that they come from
     a file, so nothing in them counts here.
@@ -8,14 +8,11 @@ They say what they said there, answers and policies too: their rows say for ever
 from __future__ import annotations
 
 import re
-from array import array
-from bisect import bisect_left
-from collections.abc import Iterator
-from struct import Struct
-from types import TracebackType
-from typing import IO, NamedTuple, Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, NamedTuple
 
 from pydantic import ValidationError
+from pydantic_core import from_json, to_json
 
 from sentient_kernel.errors import ParseError
 from sentient_kernel.events import (
@@ -25,18 +22,26 @@ from sentient_kernel.events import (
     MessageReceived,
     MessageSent,
     Record,
+    RunCompleted,
     RunPaused,
     RunResumed,
     RunStarted,
+    StepCompleted,
     classes,
 )
+from sentient_kernel.failures import plain
 from sentient_kernel.ids import RunId, Seq
+from sentient_kernel.report.report import Report
+from sentient_kernel.research.workflow import RESEARCH
 
 MOST_RUNS = 10_000
 """Runs that one file may hold."""
 _ID = re.compile(r"[0-9A-Za-z_.:-]{1,100}")
-_NAMED = ("key", "approval", "inside")
-_HEAD = Struct(">IQHqI")
+_NAMED = {"key", "approval", "inside"}
+_DOCUMENT = re.compile(rb'"document":\s?"([0-9a-f]{64})"')
+_DIGEST = re.compile(rb'"([0-9a-f]{64})"')
+_OVERLAP = 100
+"""Bytes of a piece that are looked at again with the next one: a name may lie across both."""
 
 
 class Event(NamedTuple):
@@ -51,7 +56,7 @@ class Event(NamedTuple):
     message: int = -1
 
 
-def known(record: Record) -> tuple[Fact, Record]:
+def known(record: Record) -> Fact:
     """Returns an event in this package's own words: what is not in its vocabulary is no part of it.
     Raises ParseError.
     """
@@ -64,53 +69,42 @@ def known(record: Record) -> tuple[Fact, Record]:
     try:
         event = cls.model_validate_json(record.body)
     except ValidationError as error:
-        where = ".".join(
-            str(part) for part in error.errors(include_url=False, include_input=False)[0]["loc"]
-        )
-        what = f"not a valid {record.kind}: {where[:80] or 'as a whole'!r} does not fit."
-        raise ParseError(f"Event {record.seq} of the file is {what}") from None
-    for (
-        name
-    ) in _NAMED:  # what the event says itself: the key of a named run is made here, from its name
-        if (
-            name in cls.model_fields
-            and isinstance(value := getattr(event, name), str)
-            and value
-            and not _ID.fullmatch(value)
-        ):
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ParseError(
+            f"Event {record.seq} of the file is not a valid {record.kind}:"
+            f" {where[:80] or 'as a whole'!r} does not fit."
+        ) from None
+    # what the event says itself: the key of a named run is made here, from its name
+    for name in cls.model_fields.keys() & _NAMED:
+        value = getattr(event, name)
+        if isinstance(value, str) and value and not _ID.fullmatch(value):
             raise ParseError(
                 f"Event {record.seq} of the file has an id that is not valid: {value[:80]!r}."
             )
-    return event, Record(
-        record.seq, record.run, record.at, record.kind, event.body(), record.origin
-    )
+    return event
 
 
 class Translation:
     """Turns records, in their order, into events as they may stand in another home."""
 
     def __init__(self) -> None:
-        self._sent = array("Q")  # the seqs of messages, and their places in the order
-        self._places = array("Q")
-        self.count = 0
+        self._places: dict[int, int] = {}  # of messages in the order of events, by their seqs
+        self._count = 0
 
     def __call__(self, record: Record, fact: Fact) -> tuple[Event, Fact]:
         """Returns the event that a record becomes, and what it says. Raises ParseError."""
         message = -1
         if isinstance(fact, MessageReceived) and fact.message:
-            message = self._place_of(fact.message, record.seq)
+            if (message := self._places.get(fact.message, -1)) < 0:
+                raise ParseError(
+                    f"Event {record.seq} of the file takes a message that nobody sent."
+                )
             fact = fact.model_copy(update={"message": Seq(0)})
         if record.kind == MessageSent.KIND:
-            self._sent.append(record.seq)
-            self._places.append(self.count)
-        self.count += 1
+            self._places[record.seq] = self._count
+        self._count += 1
         return Event(record.run, record.at, fact.kind, fact.body(), message), fact
-
-    def _place_of(self, message: Seq, seq: Seq) -> int:
-        at = bisect_left(self._sent, message)
-        if at == len(self._sent) or self._sent[at] != message:
-            raise ParseError(f"Event {seq} of the file takes a message that nobody sent.")
-        return self._places[at]
 
 
 class Family:
@@ -129,28 +123,23 @@ class Family:
 
     def take(self, event: Event, fact: Fact) -> None:
         """Takes one more event in. Raises ParseError."""
-        self._at = event.at
+        run, self._at = event.run, event.at
         if isinstance(fact, RunStarted):
-            self._begin(event.run, fact.parent)
-        if event.run not in self.begun:
-            raise ParseError(f"The file holds events of a run that never began: {event.run!r}.")
-        if event.run == self._root and event.kind in (*ENDS, RunResumed.KIND):
-            self._ended = event.kind in ENDS
-
-    def _begin(self, run: RunId, parent: RunId | None) -> None:
-        orphan = parent not in self.begun if run != self._root else parent is not None
-        if run in self.begun or orphan:
-            raise ParseError(
-                f"The file holds a run that does not belong to {self._root!r}: {run!r}."
-            )
-        self.begun.add(run)
+            orphan = fact.parent is not None if run == self._root else fact.parent not in self.begun
+            if run in self.begun or orphan:
+                raise ParseError(
+                    f"The file holds a run that does not belong to {self._root!r}: {run!r}."
+                )
+            self.begun.add(run)
+        if run not in self.begun:
+            raise ParseError(f"The file holds events of a run that never began: {run!r}.")
         if len(self.begun) > MOST_RUNS:
             raise ParseError(f"The file holds more than {MOST_RUNS:,} runs.")
+        if run == self._root and event.kind in (*ENDS, RunResumed.KIND):
+            self._ended = event.kind in ENDS
 
-    def at_rest(self) -> Iterator[Event]:
+    def pause(self) -> Iterator[Event]:
         """Yields what closes a run that was brought in and has not ended: it is paused."""
-        if self._root not in self.begun:
-            raise ParseError("The file does not hold the run that it says it holds.")
         if not self._ended:
             paused = RunPaused(
                 by="import",
@@ -169,28 +158,18 @@ class Spool:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._runs: list[RunId] = []
-        self._numbers: dict[RunId, int] = {}
-        self._kinds = list(classes())
-        self._codes = {kind: code for code, kind in enumerate(self._kinds)}
 
     def put(self, event: Event) -> None:
         """Adds an event."""
-        number = self._numbers.get(event.run)
-        if number is None:
-            number = self._numbers[event.run] = len(self._runs)
-            self._runs.append(event.run)
-        self._file.write(
-            _HEAD.pack(number, event.at, self._codes[event.kind], event.message, len(event.body))
-        )
-        self._file.write(event.body)
+        head = to_json([event.run, event.at, event.kind, event.message])
+        self._file.write(head + b"\n" + event.body + b"\n")
 
     def events(self) -> Iterator[Event]:
         """Yields all events from the beginning."""
         self._file.seek(0)
-        while head := self._file.read(_HEAD.size):
-            number, at, code, message, size = _HEAD.unpack(head)
-            yield Event(self._runs[number], at, self._kinds[code], self._file.read(size), message)
+        for head in self._file:
+            run, at, kind, message = from_json(head)
+            yield Event(run, at, kind, next(self._file)[:-1], message)
 
     def records(self, first: Seq) -> Iterator[Record]:
         """Yields all events as records of a journal.
@@ -201,17 +180,70 @@ class Spool:
         for event in self.events():
             body = event.body
             if event.message >= 0:
-                taken = classes()[event.kind].model_validate_json(body)
+                taken = MessageReceived.model_validate_json(body)
                 body = taken.model_copy(update={"message": Seq(first + event.message)}).body()
             yield Record(Seq(0), event.run, event.at, event.kind, body)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.close()
+# -- what they point to ----------------------------------------------------------------------------
+
+
+class References:
+    """Takes in texts and remembers which documents and cache entries they refer to.
+
+    Args:
+        document: Tells of the id of a document whether it is wanted.
+        entry: Tells of the digest of a cache entry whether it is wanted.
+    """
+
+    def __init__(self, document: Callable[[str], bool], entry: Callable[[str], bool]) -> None:
+        self._is_document = document
+        self._is_entry = entry
+        self.documents: set[str] = set()
+        self.entries: set[str] = set()
+
+    def take(self, pieces: Iterable[bytes]) -> None:
+        """Looks through one text."""
+        rest = b""
+        for piece in pieces:
+            text = rest + piece
+            for pattern, wanted, found in (
+                (_DOCUMENT, self._is_document, self.documents),
+                (_DIGEST, self._is_entry, self.entries),
+            ):
+                names = (match.decode() for match in pattern.findall(text))
+                found.update(name for name in names if wanted(name))
+            rest = text[-_OVERLAP:]
+
+
+def blob_of(record: Record) -> str:
+    """Returns the id of a result that is too big for its row; empty for other events."""
+    if record.kind not in (StepCompleted.KIND, RunCompleted.KIND) or b'"blob"' not in record.body:
+        return ""
+    return str(from_json(record.body).get("blob") or "")
+
+
+class Reports:
+    """Finds the reports of the researches whose records it takes, in their order.
+
+    Args:
+        blob: Returns a stored value.
+    """
+
+    def __init__(self, blob: Callable[[str], bytes | bytearray]) -> None:
+        self._blob = blob
+        self._researches = set[RunId]()
+
+    def take(self, record: Record) -> Report | None:
+        """Returns the report that ends with a record, if one does. Raises ParseError."""
+        if record.kind == RunStarted.KIND and record.event.workflow == RESEARCH:
+            self._researches.add(record.run)
+        if record.kind != RunCompleted.KIND or record.run not in self._researches:
+            return None
+        event = record.event
+        try:
+            value = from_json(self._blob(event.blob)) if event.blob else event.result
+            return Report.from_dict(value)
+        except (ValueError, RecursionError) as error:
+            why = plain(getattr(error, "message", "it is not JSON."))[:200]
+            raise ParseError(f"The result of run {record.run!r} is not a report: {why}") from None

@@ -7,8 +7,8 @@ from __future__ import annotations
 import functools
 import getpass
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from numbers import Integral
 from pathlib import Path
@@ -26,13 +26,15 @@ from sentient_kernel.journal.follow.hub import Hub
 from sentient_kernel.journal.texts import Texts
 from sentient_kernel.notebook.cell_output import CellOutput
 from sentient_kernel.notebook.interaction import someone_can_answer
+from sentient_kernel.projections.drawing.table import Table
+from sentient_kernel.projections.drawing.views import approvals_html, errors_html
 from sentient_kernel.redaction import guard_logs, hold_file, redactor
-from sentient_kernel.research.library import Library
-from sentient_kernel.research.model_registry import ModelRegistry
+from sentient_kernel.research.library import Library, check_query
+from sentient_kernel.research.model_registry import OBJECT, ModelRegistry
 from sentient_kernel.research.workflow import research_workflow
 from sentient_kernel.settings import Settings
-from sentient_kernel.workbench.fold_cache import FoldCache
-from sentient_kernel.workbench.run import Parts, Run
+from sentient_kernel.sources.base import Document, Passage, Source
+from sentient_kernel.workbench.run import Mapped, Run, map_runs
 from sentient_kernel.workbench.view_source import WorkbenchViews
 
 if TYPE_CHECKING:
@@ -40,11 +42,8 @@ if TYPE_CHECKING:
     from sentient_kernel.models.base import Model
     from sentient_kernel.models.embedding import Embedder
     from sentient_kernel.projections.approvals import ApprovalView
-    from sentient_kernel.projections.drawing.table import Table
     from sentient_kernel.projections.errors import ErrorView
     from sentient_kernel.projections.runs import RunView
-    from sentient_kernel.sources.base import Document, Passage, Source
-    from sentient_kernel.workbench.many import Mapped
 
 KINDS = frozenset({"plan", "spend", "tool", "fetch", "effect", "question", "open", "default"})
 POLICIES = frozenset({"ask", "auto", "deny"})
@@ -54,7 +53,7 @@ new.
 """
 
 
-class Workbench:
+class Workbench(AbstractContextManager["Workbench"]):
     """Research and durable workflows, kept in a folder.
 
     A context manager; ``close()`` leaves runs under way resumable. Two of them in one kernel, or
@@ -101,7 +100,12 @@ class Workbench:
         self.home = Path(home if home is not None else self.settings.home).expanduser().absolute()
         self.user = _user()
         self.closed = False
-        _check_executor(executor if executor is not None else self.settings.executor)
+        where = executor if executor is not None else self.settings.executor
+        if where != "local":
+            raise ConfigurationError(
+                f"The executor {where!r} is not part of this version.",
+                hint="Use 'local', or leave SENTIENT_EXECUTOR out.",
+            )
         self.journal: Journal = journal or open_journal(self.home, self.settings)
         self.hub = Hub(self.journal)
         self.texts = Texts()
@@ -118,22 +122,15 @@ class Workbench:
             raise
         self._research = research_workflow(self.library, self.models)
         self.engine.register(self._research)
-        self._folds = FoldCache(self.engine)
         self.view_source = WorkbenchViews(
-            self.engine, self._folds, self.hub, self.texts, self.document, self.user
+            self.engine, self.hub, self.texts, self.document, self.user
         )
         self._output = CellOutput(self.view_source)
-        self._parts = Parts(
-            engine=self.engine, folds=self._folds, hub=self.hub, output=self._output, user=self.user
-        )
         for spec in _listed(sources):
             self.add(spec)
 
     def __repr__(self) -> str:
         return f"Workbench({self.home.name!r})"
-
-    def __enter__(self) -> Workbench:
-        return self
 
     def __exit__(
         self,
@@ -197,9 +194,6 @@ class Workbench:
         Raises:
             UsageError: The query is empty or too long, or k is not positive.
         """
-        from sentient_kernel.projections.drawing.table import Table
-        from sentient_kernel.sources.base import Passage
-
         self.engine.check_usable()
         return Table(
             self.library.search_now(query, self.library.references(_listed(sources)), k), Passage
@@ -227,8 +221,7 @@ class Workbench:
 
         Args:
             question: What you want to know.
-            sources: Sources or their names; by default those added, and where none was added,
-                ``"packages"``.
+            sources: Sources or their names, as in :meth:`search`.
             model: A language model for this run, by name (``"openai:gpt-..."``) or as an object;
                 None takes the workbench's own. Without any the report is made of the sources' own
                 sentences.
@@ -254,51 +247,33 @@ class Workbench:
             ConfigurationError: The model cannot be asked: there is no such provider, or its key or
                 its package is missing.
         """
-        from sentient_kernel.research.library import check_query
-
         self.engine.check_usable()
         question = check_query(question)
         _check_name(name)
-        if isinstance(depth, bool) or not isinstance(depth, Integral) or not 1 <= depth <= DEEPEST:
-            raise UsageError(f"depth must be a whole number from 1 to {DEEPEST}, not {depth!r}.")
-        if budget is not None and not isinstance(budget, Budget):
-            raise UsageError(
-                f"budget must be an sk.Budget, not {budget!r}.",
-                hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).",
-            )
-        if not isinstance(clarify, bool):
-            raise UsageError(
-                f"clarify must be True or False, not {clarify!r}.",
-                hint="True lets the model ask back before it plans.",
-            )
-        refs = self.library.references(_listed(sources))
-        inputs: dict[str, Any] = {"sources": refs, "depth": int(depth)}
+        _check_research(depth, budget, clarify)
+        inputs: dict[str, Any] = {
+            "sources": self.library.references(_listed(sources)),
+            "depth": int(depth),
+        }
         if approve == "ask" or (isinstance(approve, dict) and approve.get("plan")):
             inputs["ask_plan"] = True
-        if name_of_model := self._model if model is None else self.models.name(model):
-            inputs["model"] = name_of_model
-        if name_of_model and self.settings.embedder:
-            # a name that means nothing is told before anything is asked
-            self.models.embedder(self.settings.embedder)
-            inputs["embedder"] = self.settings.embedder
+        inputs |= self._named(model)
         # one that is attached to may have all its answers
         if name is None or not self.journal.runs(name=name):
             self._check_askable(inputs.get("model", ""), inputs.get("embedder", ""))
-        if clarify and not name_of_model:
-            raise UsageError(
-                "clarify=True needs a model.", hint="Give model='...', or leave clarify out."
-            )
         if clarify:
+            if "model" not in inputs:
+                raise UsageError(
+                    "clarify=True needs a model.", hint="Give model='...', or leave clarify out."
+                )
             inputs["clarify"] = True
         if budget is not None:
-            inputs["budget"] = {
-                limit: value for limit, value in asdict(budget).items() if value is not None
-            }
-        policy = self._approvals(approve)
+            inputs["budget"] = {k: v for k, v in asdict(budget).items() if v is not None}
+        policy = _policy(approve, self.settings.approve)
         run = self.engine.start(
             self._research, (question,), inputs, name=name, approve=policy, user=self.user
         )
-        return Run(self._parts, run)
+        return Run(self.view_source, self._output, run)
 
     def map(
         self, what: Any, items: Iterable[Any] | None = None, *, concurrency: int = 8
@@ -317,29 +292,21 @@ class Workbench:
         Raises:
             UsageError: There is nothing to run, or an item does not fit.
         """
-        from sentient_kernel.research.library import check_query
-        from sentient_kernel.workbench.many import map_runs
-
         if concurrency < 1:
             raise UsageError(f"concurrency must be 1 or more, not {concurrency!r}.")
         if isinstance(what, Workflow):
-            work = [
-                (item, functools.partial(self.start, what, item))
-                for item in (() if items is None else items)
-            ]
+            begin: Callable[[Any], Run] = functools.partial(self.start, what)
+            given = tuple(() if items is None else items)
+        elif items is not None:
+            raise UsageError(
+                "items are for a workflow.",
+                hint="Write wb.map(questions), or wb.map(workflow, items).",
+            )
         else:
-            if items is not None:
-                raise UsageError(
-                    "items are for a workflow.",
-                    hint="Write wb.map(questions), or wb.map(workflow, items).",
-                )
-            questions = _listed(what)
-            for question in questions:  # all of them, before the first begins
+            begin, given = self.research, tuple(_listed(what))
+            for question in given:  # all of them, before the first begins
                 check_query(question)
-            work = [
-                (question, functools.partial(self.research, question)) for question in questions
-            ]
-        return map_runs(work, concurrency)
+        return map_runs(begin, given, concurrency)
 
     def start(
         self,
@@ -372,18 +339,15 @@ class Workbench:
             )
         _check_name(name)
         check_awaits(workflow.fn)
-        return Run(
-            self._parts,
-            self.engine.start(
-                workflow, args, kwargs, name=name, approve=self._approvals(approve), user=self.user
-            ),
-        )
+        policy = _policy(approve, self.settings.approve)
+        run = self.engine.start(workflow, args, kwargs, name=name, approve=policy, user=self.user)
+        return Run(self.view_source, self._output, run)
 
     def run(self, run_id: RunId | str) -> Run:
         """Returns a stored run, from today or from last year. A beginning of its id will do where
         it fits only one. Raises NotFound.
         """
-        return Run(self._parts, self._find(str(run_id)))
+        return Run(self.view_source, self._output, self._find(str(run_id)))
 
     def resume(self, run_id: RunId | str) -> Run:
         """Takes up a run that crashed, failed, or was paused or cancelled. Finished steps are not
@@ -411,7 +375,7 @@ class Workbench:
             NotFound: There is no such run, or something that it needs is not stored any more.
             UsageError: The file cannot be written there.
         """
-        from sentient_kernel.workbench.export_run import export_run
+        from sentient_kernel.workbench.run_file import export_run
 
         return export_run(self.journal, self.library, self._find(str(run_id)), path)
 
@@ -432,35 +396,31 @@ class Workbench:
         from sentient_kernel.workbench.open_run import open_export
 
         self.engine.check_usable()
-        return Run(self._parts, open_export(self.engine, self.library, path))
+        return Run(self.view_source, self._output, open_export(self.engine, self.library, path))
 
     @property
     def runs(self) -> Table[RunView]:
         """All runs of this home, oldest first."""
-        return self._folds.runs()
+        return self.view_source.runs()
 
     @property
     def approvals(self) -> Table[ApprovalView]:
         """The questions that wait for an answer. Each can be answered here:
         ``wb.approvals[0].approve()``.
         """
-        from sentient_kernel.projections.drawing.views import approvals_html
-
-        table = self._parts.answerable(self._folds.all().approvals.open)
+        table = self.view_source.answerable(self.view_source.all().approvals.open)
         return table.with_renderer(
             lambda asked: self._output.present("inbox", None, repr(asked), approvals_html(asked))
         )
 
     def approval(self, approval_id: ApprovalId | str) -> ApprovalView:
         """Returns one question, answered or not. Raises NotFound."""
-        return self._parts.approval(str(approval_id))
+        return self.view_source.approval(str(approval_id))
 
     @property
     def errors(self) -> Table[ErrorView]:
         """What went wrong, grouped by what is the same fault."""
-        from sentient_kernel.projections.drawing.views import errors_html
-
-        table, stats, _ = self._folds.errors()
+        table, stats, _ = self.view_source.errors()
         return table.with_renderer(
             lambda errors: self._output.present(
                 "errors", None, repr(errors), errors_html(errors, stats)
@@ -492,7 +452,9 @@ class Workbench:
             ValueNotStorable: The payload cannot be kept as JSON.
             HoldsSecret: It holds the value of a known secret.
         """
-        self._parts.decide(approval_id, decision, payload=payload, reason=reason, digest=digest)
+        self.view_source.decide(
+            approval_id, decision, payload=payload, reason=reason, digest=digest
+        )
 
     # -- care --------------------------------------------------------------------------------------
 
@@ -516,41 +478,33 @@ class Workbench:
 
     # -- how it is built ---------------------------------------------------------------------------
 
-    def _approvals(self, approve: str | dict[str, str] | None) -> dict[str, str]:
-        policy = _policy(approve)
-        if (
-            "default" not in policy
-            and self.settings.approve is not None
-            and not someone_can_answer()
-        ):
-            policy["default"] = self.settings.approve
-        return policy
+    def _named(self, model: Any) -> dict[str, str]:
+        """Returns the names of the model of a research and of its embedder, where there are any."""
+        name = self._model if model is None else self.models.name(model)
+        if not name or not self.settings.embedder:
+            return {"model": name} if name else {}
+        # a name that means nothing is told before anything is asked
+        self.models.embedder(self.settings.embedder)
+        return {"model": name, "embedder": self.settings.embedder}
 
     def _open_model(self, name: str) -> Model:
         """Opens a language model by its usual name; loaded and asked at its first call."""
         from sentient_kernel.models.llm import Deadlines, ModelLimits, open_model
         from sentient_kernel.models.pricing import read_prices
 
-        set_ = self.settings
         limits = ModelLimits(
-            deadlines=Deadlines(first=set_.model_timeout),
-            per_minute=set_.model_rate,
-            reasoning=set_.model_reasoning,
+            deadlines=Deadlines(first=self.settings.model_timeout),
+            per_minute=self.settings.model_rate,
+            reasoning=self.settings.model_reasoning,
         )
-        return open_model(
-            name,
-            self.settings,
-            self.library.fetcher,
-            limits=limits,
-            prices=read_prices(self.settings.model_prices),
-        )
+        prices = read_prices(self.settings.model_prices)
+        return open_model(name, self.settings, self.library.fetcher, limits=limits, prices=prices)
 
     def _check_askable(self, *names: str) -> None:
         """Refuses models and embedders that cannot be asked, where they may be; none are in a
         replay. Raises ConfigurationError.
         """
         from sentient_kernel.models.check import check
-        from sentient_kernel.research.model_registry import OBJECT
 
         if self.settings.mode != "replay" and not self.settings.offline:
             for name in names:
@@ -574,15 +528,14 @@ class Workbench:
 
     def _find(self, given: str) -> RunId:
         self.engine.check_usable()
-        exact = self.journal.runs(run=RunId(given))
-        if exact:
-            return exact[0].run
-        matches = [row.run for row in self.journal.runs() if given and row.run.startswith(given)]
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
+        found = self.journal.runs(run=RunId(given))
+        if given and not found:
+            found = [row for row in self.journal.runs() if row.run.startswith(given)]
+        if len(found) == 1:
+            return found[0].run
+        if found:
             raise NotFound(
-                f"{given!r} matches {len(matches)} runs.", hint="Use more characters of the id."
+                f"{given!r} matches {len(found)} runs.", hint="Use more characters of the id."
             )
         raise NotFound(
             f"There is no run {given!r} here.",
@@ -625,17 +578,33 @@ def _check_name(name: Any) -> None:
             hint="Leave it out for a run without a name.",
         )
     if name is not None and len(name) > LONGEST_NAME:
-        hint = "Give a few words; what the run is about goes into its question or its arguments."
         raise UsageError(
             f"The name of a run must have at most {LONGEST_NAME} characters, not {len(name):,}.",
-            hint=hint,
+            hint="Give a few words; what the run is about goes into its question or arguments.",
         )
 
 
-def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:
-    if approve is None:
-        return {}
-    policy = {"default": approve} if isinstance(approve, str) else dict(approve)
+def _check_research(depth: int, budget: Any, clarify: Any) -> None:
+    """Refuses what cannot be the options of a research."""
+    if isinstance(depth, bool) or not isinstance(depth, Integral) or not 1 <= depth <= DEEPEST:
+        raise UsageError(f"depth must be a whole number from 1 to {DEEPEST}, not {depth!r}.")
+    if budget is not None and not isinstance(budget, Budget):
+        raise UsageError(
+            f"budget must be an sk.Budget, not {budget!r}.",
+            hint="Write sk.Budget(usd=0.50) or sk.Budget(seconds=60).",
+        )
+    if not isinstance(clarify, bool):
+        raise UsageError(
+            f"clarify must be True or False, not {clarify!r}.",
+            hint="True lets the model ask back before it plans.",
+        )
+
+
+def _policy(approve: str | dict[str, str] | None, setting: str | None) -> dict[str, str]:
+    """Returns how the questions of a run are answered; what is not said, where nobody can be asked,
+    as the setting says.
+    """
+    policy = {"default": approve} if isinstance(approve, str) else dict(approve or {})
     if policy.get("open", "deny") not in ("ask", "deny"):
         raise UsageError(
             f"For 'open' a policy must be 'ask' or 'deny', not {policy['open']!r}: what was written"
@@ -651,15 +620,9 @@ def _policy(approve: str | dict[str, str] | None) -> dict[str, str]:
                     " effect, question and open."
                 ),
             )
+    if setting is not None and not someone_can_answer():
+        policy.setdefault("default", setting)
     return policy
-
-
-def _check_executor(executor: Any) -> None:
-    if executor != "local":
-        raise ConfigurationError(
-            f"The executor {executor!r} is not part of this version.",
-            hint="Use 'local', or leave SENTIENT_EXECUTOR out.",
-        )
 
 
 def _user() -> str:

@@ -70,7 +70,7 @@ STATIC = """
 from IPython.display import HTML, display
 from sentient_kernel.projections.drawing.views import approvals_html, errors_html
 
-table, stats, _ = wb._folds.errors()
+table, stats, _ = wb.view_source.errors()
 forms = [working._repr_html_(), asked[0]._repr_html_(), done._repr_html_(), failed._repr_html_(), approvals_html(asked[1].approvals),
          errors_html(table, stats), working.steps._repr_html_(), done.sources._repr_html_(), wb.runs._repr_html_(), done.result().to_html()]
 for form in forms:

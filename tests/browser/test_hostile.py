@@ -97,8 +97,8 @@ async def done(ctx):
 
 reported = wb.start(done, name=texts[3])
 reported.wait(20)
-finds = wb._folds.report
-wb._folds.report = lambda run: report if run == reported.id else finds(run)
+finds = wb.view_source.report
+wb.view_source.report = lambda run: report if run == reported.id else finds(run)
 wb.add("files")
 found = wb.research("How many kilograms does the zorblax of the valley weigh?", depth=1)
 found.wait(60)
@@ -108,7 +108,7 @@ STATIC = """
 from IPython.display import HTML, Markdown, display
 from sentient_kernel.projections.drawing.views import approvals_html, errors_html
 
-tables = wb._folds.errors()
+tables = wb.view_source.errors()
 forms = [run._repr_html_(), *(one._repr_html_() for one in failed), reported._repr_html_(), found._repr_html_(),
          approvals_html(run.approvals), errors_html(tables[0], tables[1]), run.steps._repr_html_(), run.events._repr_html_(),
          run.sources._repr_html_(), wb.runs._repr_html_(), report._repr_html_(), tables[2]._repr_html_()]

@@ -494,7 +494,7 @@ def seen(wb: sk.Workbench, run: sk.Run) -> list[str]:
     """Returns the run's view as text, as a page without a kernel, and as what the live view is
     sent.
     """
-    look = wb._folds.look(run.id)
+    look = wb.view_source.look(run.id)
     parts = (look.steps, look.progress, look.sources, look.approvals)
     assert look.foreign is not None
     return [
@@ -556,7 +556,7 @@ def test_a_finished_run_from_elsewhere_is_shown_as_such_and_asks_nothing(
 def test_a_run_of_ones_own_is_not_said_to_come_from_elsewhere(here: sk.Workbench) -> None:
     run = here.start(parent, "x", approve="auto")
     run.result(20)
-    assert here._folds.look(run.id).foreign is None
+    assert here.view_source.look(run.id).foreign is None
     assert "elsewhere" not in (run._repr_html_() or "")
     assert not here.runs[0].foreign
 
@@ -684,7 +684,7 @@ def test_runs_that_are_said_to_be_each_others_parents_hang_nothing(tmp_path: Pat
         assert len(wb.runs) == 3
         for run in (a, b):
             assert wb.run(run).status == "crashed"
-            assert wb._folds.look(RunId(run)).foreign is not None
+            assert wb.view_source.look(RunId(run)).foreign is not None
             wb.run(run).resume()
             assert "approval_decided" not in kinds(wb.run(run))
             wb.export(run, tmp_path / "x.run")

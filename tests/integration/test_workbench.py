@@ -214,7 +214,7 @@ def test_a_closed_workbench_says_that_it_is_closed(tmp_path: Path, use: str) -> 
     assert (repr(run), run._repr_html_()) == ("Run('doubled')", None)
     with pytest.raises(NotImplementedError):  # what IPython takes for: show the text
         run._ipython_display_()
-    assert repr(sk.Run(wb._parts, run.id)) == f"Run({str(run.id)!r})"
+    assert repr(sk.Run(wb.view_source, wb._output, run.id)) == f"Run({str(run.id)!r})"
     assert repr(wb) == "Workbench('home')"
 
 

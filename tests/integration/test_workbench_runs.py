@@ -25,7 +25,7 @@ from workbench_kit import (
 )
 
 import sentient_kernel as sk
-from sentient_kernel.workbench.fold_cache import FoldCache
+from sentient_kernel.workbench.view_source import WorkbenchViews
 
 
 @pytest.fixture
@@ -162,8 +162,10 @@ def test_who_waits_looks_only_when_something_came(
     wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[str] = []
-    of = FoldCache.of
-    monkeypatch.setattr(FoldCache, "of", lambda folds, run: looks.append(run) or of(folds, run))
+    of = WorkbenchViews.of
+    monkeypatch.setattr(
+        WorkbenchViews, "of", lambda folds, run: looks.append(run) or of(folds, run)
+    )
     run = wb.start(waiting)
     begun = time.monotonic()
     run.wait(timeout=1.5)

@@ -57,7 +57,7 @@ async def waiting(ctx: sk.Context) -> list[str]:
 
 def tell(run: sk.Run, value: Any) -> None:
     """Sends a value to a waiting workflow."""
-    run._parts.engine.command(SendMessage(run=run.id, to="waiting", message=value))
+    run._views.engine.command(SendMessage(run=run.id, to="waiting", message=value))
 
 
 async def awaited(run: sk.Run) -> Any:

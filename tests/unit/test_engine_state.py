@@ -373,7 +373,7 @@ def test_command_becomes_the_events_that_say_so(
     )
 
 
-@pytest.mark.parametrize("command", REQUESTS, ids=lambda c: c.kind)
+@pytest.mark.parametrize("command", REQUESTS, ids=lambda c: type(c).__name__)
 @pytest.mark.parametrize("end", ENDS, ids=lambda e: e.kind)
 def test_run_that_has_ended_refuses_every_request(command: Command, end: Any) -> None:
     outcome = decide(state(end), command)

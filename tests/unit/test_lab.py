@@ -20,7 +20,12 @@ from sentient_kernel.errors import ConfigurationError
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Collects the commands that would have been started."""
     commands: list[list[str]] = []
-    monkeypatch.setattr(lab, "_served", lambda words: commands.append(words) or 7)
+
+    async def served(words: list[str]) -> int:
+        commands.append(words)
+        return 7
+
+    monkeypatch.setattr(lab, "_served", served)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     return commands

@@ -73,11 +73,11 @@ def test_no_two_words_run_into_one_without_styles(wb: sk.Workbench) -> None:
         "all kinds of notes": report("Some text.").to_html(),
         "nothing found": wb.research("Which tungsten alloy melts last?").result(60).to_html(),
         "run with its report": research._repr_html_(),
-        "line": wb._folds.line_html(research.id),
+        "line": wb.view_source.line_html(research.id),
         "run that asks": asking._repr_html_(),
         "run that failed": failing._repr_html_(),
         "inbox": approvals_html(wb.approvals),
-        "errors": errors_html(*wb._folds.errors()[:2]),
+        "errors": errors_html(*wb.view_source.errors()[:2]),
     }
     views |= {
         name: table._repr_html_()
