@@ -336,8 +336,8 @@ def _verify(args: argparse.Namespace) -> int:
     with closing(open_journal(home, settings, readonly=True)) as journal:
         verdict = journal.verify(full=True)
     if args.json:
-        damage = [one._asdict() for one in verdict.damage]
-        _write(_json({"ok": verdict.ok, **verdict._asdict(), "damage": damage}), args)
+        damage = [_plain(one) for one in verdict.damage]
+        _write(_json({"ok": verdict.ok, **_plain(verdict), "damage": damage}), args)
     elif verdict.ok:
         print(
             f"The journal is whole: {verdict.rows:,} rows, none missing or altered up to the last"

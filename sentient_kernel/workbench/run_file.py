@@ -66,14 +66,14 @@ class Member(BaseModel):
     sha256: StrictStr
 
 
-class Head(BaseModel):
+class ManifestHead(BaseModel):
     """What a manifest says of itself, in every version of the format."""
 
     format: Literal["sentient-kernel run"]
     version: Annotated[StrictInt, Field(ge=1)]
 
 
-class Manifest(Head):
+class Manifest(ManifestHead):
     """What the file holds.
 
     Args:

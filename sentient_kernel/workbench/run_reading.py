@@ -38,8 +38,8 @@ from sentient_kernel.workbench.run_file import (
     NAME,
     SLACK,
     VERSION,
-    Head,
     Manifest,
+    ManifestHead,
     RunName,
     link,
     most_of,
@@ -54,7 +54,7 @@ _END = struct.Struct("<4s4H2LH")
 _CHAIN = 65  # characters of a line before its event
 
 
-class _Line(BaseModel):
+class _LoggedEvent(BaseModel):
     """An event in the log."""
 
     model_config = ConfigDict(extra="forbid")
@@ -93,7 +93,7 @@ class RunFile:
             last = link(last, text)
             if said != last.encode():
                 raise bad(f"event {number} is not what was written")
-            event = _parsed(_Line, text, f"event {number}")
+            event = _parsed(_LoggedEvent, text, f"event {number}")
             if event.seq <= seq:
                 raise bad(f"event {number} is out of order")
             seq = event.seq
@@ -231,7 +231,7 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
         raise bad("unpacked, it is too big")
     with archive.open(MANIFEST) as file:
         data = file.read(MOST_MANIFEST)
-    version = _parsed(Head, data, "its manifest").version
+    version = _parsed(ManifestHead, data, "its manifest").version
     if version > VERSION:
         raise ParseError(
             f"This file was written in version {version} of the format; this program reads version"
