@@ -65,7 +65,7 @@ HOSTILE = [
     "url(http://x.test/c);}body{display:none",
 ]
 TAGS = set(
-    "section div span p strong b i bdi ol ul li dl dt dd table thead tbody tr th td code details"
+    "section h3 h4 div span p strong b i bdi ol ul li dl dt dd table thead tbody tr th td code details"
     " summary br style".split()
 )
 ATTRIBUTES = set(

@@ -31,6 +31,11 @@ def state(sign: str, word: str, colour: str) -> str:
     )
 
 
+def mark(sign: str, word: str, look: str = "") -> str:
+    """Returns a sign that is read out as a word; the word itself stands nowhere in the text."""
+    return f'<span role="img" aria-label="{escape(word)}"{look}>{sign}</span>'
+
+
 def bar(facts: Sequence[str]) -> str:
     """Returns short facts in a row; they are HTML already."""
     told = apart(" · ").join(f"<span>{fact}</span>" for fact in facts if fact)
@@ -64,11 +69,10 @@ def phases(progress: ProgressView, run: RunView) -> str:
     items = []
     for phase in progress.phases:
         label, said = words.phase_words(phase)
-        mark = {"done": "sk-d", "now": now, "todo": ""}[phase.state]
+        look, sign = {"done": ("sk-d", "✓ "), "now": (now, "● "), "todo": ("", "○ ")}[phase.state]
         current = ' aria-current="step"' if phase.state == "now" else ""
-        items.append(
-            f'<li class="{mark}"{current}>{escape(label)}<span class="sk-sr"> ({said})</span></li>'
-        )
+        sign = mark(sign, said, ' class="sk-sr"')
+        items.append(f'<li class="{look}"{current}>{sign}{escape(label)}</li>')
     return f'<ol class="sk-phases sk-num" aria-label="Phases">{"".join(items)}</ol>'
 
 
@@ -104,15 +108,15 @@ def _step_row(step: StepView, run: RunView) -> str:
     depth = min(2, step.scope.count("/") + 1) if step.scope else 0
     indent = ("", ' class="sk-in"', ' class="sk-in2"')[depth]
     row = (
-        f'<tr><td class="sk-{colour}"><span aria-hidden="true">{sign}</span> '
-        f'<span class="sk-sr">{step.status}</span></td><td title="{escape(line(step.title, 300))}">'
+        f'<tr><td class="sk-{colour}">{mark(sign, step.status)}</td>'
+        f'<td title="{escape(line(step.title, 300))}">'
         f"<span{indent}>{outside(step.title, 120)}</span>{aside}</td>"
-        f'<td class="sk-l" aria-hidden="true">{_lane(step, run)}</td>'
-        f'<td class="sk-s sk-soft">{duration(seconds)}</td></tr>'
+        f'<td><div class="sk-s sk-soft">{_lane(step, run)}<span>{duration(seconds)}</span></div>'
+        "</td></tr>"
     )
     return row + (
         '<tr><td></td><td class="sk-why"'
-        f' colspan="3"><span{indent}>{outside(why, 240)}</span></td></tr>'
+        f' colspan="2"><span{indent}>{outside(why, 240)}</span></td></tr>'
         if why
         else ""
     )
@@ -132,7 +136,7 @@ def _lane(step: StepView, run: RunView) -> str:
         "completed": "",
     }[step.status]
     return (
-        f'<span class="sk-lane"><b class="{look}"'
+        f'<span class="sk-lane" aria-hidden="true"><b class="{look}"'
         f' style="left:{left:.1f}%;width:{width:.1f}%"></b></span>'
     )
 
@@ -186,8 +190,8 @@ def ask_block(approval: ApprovalView, index: int, holder: str) -> str:
     )
     return (
         '<div class="sk-ask" role="region" aria-label="Approval"'
-        f' data-approval="{escape(approval.id)}"><div class="sk-h" role="heading"'
-        f' aria-level="3"><strong><bdi>{escape(exact(approval.question))}</bdi></strong></div>'
+        f' data-approval="{escape(approval.id)}">'
+        f'<h4 class="sk-h"><bdi>{escape(exact(approval.question))}</bdi></h4>'
         f'<div class="sk-soft sk-num">{escape(approval.ask)}{digest}{expires}</div>'
         f'{payload(approval.payload, index, holder)}<dl class="sk-how">{ways}</dl></div>'
     )

@@ -15,7 +15,7 @@ from sentient_kernel.failures import plain as plain
 
 _SPACE = re.compile(r"\s+")
 _BLOCK_END = re.compile(
-    r"(?:</(?:aside|dd|details|div|dl|dt|h[1-6]|header|li|ol|p|section|summary|table|tbody|td|th"
+    r"(?:</(?:aside|blockquote|dd|details|div|dl|dt|h[1-6]|header|li|ol|p|section|summary|table|tbody|td|th"
     r"|thead|tr|ul)>|<br>)(?!\n)"
 )
 
@@ -142,6 +142,7 @@ border:1px solid var(--sk-line);border-radius:8px;font:13px/1.5 var(--sk-ui);tex
 overflow-wrap:anywhere;margin:2px 0 8px}
 .sk.sk *{box-sizing:border-box}
 .sk.sk p,.sk.sk ol,.sk.sk ul,.sk.sk dl,.sk.sk dd,.sk.sk dt,.sk.sk pre{margin:0;padding:0}
+.sk.sk h3,.sk.sk h4{margin:0;font:inherit;font-weight:600;color:inherit}
 .sk.sk dt,.sk.sk dd{float:none;width:auto}
 .sk.sk a{color:var(--sk-accent)}.sk .sk-soft{color:var(--sk-soft);font-weight:400}
 .sk .sk-num{font-variant-numeric:tabular-nums}
@@ -187,8 +188,9 @@ text-overflow:ellipsis;
 white-space:nowrap;vertical-align:middle;line-height:1.5;font-weight:400}
 .sk.sk .sk-steps tr{background:none}
 .sk.sk .sk-steps td:first-child{width:18px;font-weight:600;overflow:visible}
-.sk.sk .sk-steps .sk-l{width:28%}
-.sk.sk .sk-steps td.sk-s{width:66px;padding-right:0;text-align:right}
+.sk.sk .sk-steps td:nth-child(3){width:38%;padding-right:0}
+.sk .sk-steps .sk-s{display:flex;gap:8px;align-items:center;justify-content:flex-end}
+.sk .sk-steps .sk-s>.sk-lane{flex:1}.sk .sk-steps .sk-s>:last-child{min-width:58px;text-align:right}
 .sk.sk .sk-steps td.sk-why{white-space:normal;padding:0 0 3px;color:var(--sk-soft);line-height:1.4}
 .sk.sk .sk-steps .sk-in{padding-left:12px}
 .sk.sk .sk-steps .sk-in2{padding-left:24px}
@@ -264,7 +266,7 @@ border-top:1px solid var(--sk-line)}
 padding-top:0}
 .sk.sk .sk-phases .sk-n,.sk.sk .sk-phases .sk-w,.sk.sk .sk-phases .sk-o,.sk.sk .sk-phases .sk-x{
 flex:0 0 auto;min-width:16%;font-size:11px;padding-top:5px}
-.sk.sk .sk-steps .sk-l{width:18%}}
+.sk.sk .sk-steps td:nth-child(3){width:34%}}
 @media print{.sk.sk{break-inside:avoid-page}}
 """
 

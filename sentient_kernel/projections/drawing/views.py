@@ -111,10 +111,10 @@ def run_line(run: RunView) -> str:
 
 def _head(run: RunView, below_report: bool) -> str:
     sign, word, colour = words.state(run)
-    title = "How this report was made" if below_report else plain(run.title)
+    title, level = ("How this report was made", "h4") if below_report else (plain(run.title), "h3")
     return (
-        f'<div class="sk-head">{parts.state(sign, word, colour)}{apart(" · ")}<span class="sk-q"'
-        f' role="heading" aria-level="2"><strong><bdi>{escape(title)}</bdi></strong></span></div>'
+        f'<{level} class="sk-head">{parts.state(sign, word, colour)}{apart(" · ")}'
+        f'<span class="sk-q"><bdi>{escape(title)}</bdi></span></{level}>'
     )
 
 
@@ -166,20 +166,20 @@ def _body(
     )
     return (
         f'<div class="sk-body{"" if beside else " sk-one"}"><div>'
-        f'<p class="sk-t"><b>Steps</b>{apart(":")} '
-        f'<span class="sk-num">{counts}</span></p>{rows}</div>{beside}</div>'
+        f'<h4 class="sk-t">Steps{apart(":")} '
+        f'<span class="sk-num">{counts}</span></h4>{rows}</div>{beside}</div>'
     )
 
 
 def _column(message: str, heard: str, label: str) -> str:
     said = (
-        f'<p class="sk-t"><b>{label}</b></p>'
+        f'<h4 class="sk-t">{label}</h4>'
         f'<p class="sk-say"><bdi>{escape(line(message, 600))}</bdi></p>'
         if message
         else ""
     )
     if heard:
-        heard = f'<div class="sk-part"><p class="sk-t"><b>Sources</b></p>{heard}</div>'
+        heard = f'<div class="sk-part"><h4 class="sk-t">Sources</h4>{heard}</div>'
     return f"<div>{said}{heard}</div>" if said or heard else ""
 
 
@@ -290,7 +290,7 @@ def approvals_html(table: Table[ApprovalView]) -> str:
     )
     card = (
         f'<section class="sk {VERBATIM}" role="region" aria-label="Inbox">'
-        f'<div class="sk-head">{state}</div>{asks}</section>'
+        f'<h3 class="sk-head">{state}</h3>{asks}</section>'
     )
     return STYLE + spaced(card) + (table_html(answered, label="Answered") if answered else "")
 
@@ -309,7 +309,7 @@ def errors_html(table: Table[ErrorView], stats: ErrorStats | None = None) -> str
         head = parts.state("✓", "No errors", "ok")
         return (
             STYLE + f'<section class="sk {VERBATIM}" role="region" aria-label="Errors">'
-            f'<div class="sk-head">{head}</div></section>'
+            f'<h3 class="sk-head">{head}</h3></section>'
         )
     head = (
         parts.state("✕", counted(total, "error"), "bad")
@@ -329,7 +329,7 @@ def errors_html(table: Table[ErrorView], stats: ErrorStats | None = None) -> str
     )
     return STYLE + spaced(
         f'<section class="sk {VERBATIM}" role="region" aria-label="Errors">'
-        f'<div class="sk-head">{head}</div>'
+        f'<h3 class="sk-head">{head}</h3>'
         '<div class="sk-scroll" tabindex="0">'
         f'<table class="sk-table"><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>'
         f"</div>{foot}</section>"
