@@ -282,7 +282,7 @@ def _sources(report: Report) -> str:
         rows.append(
             f'<tr><td><b>{escaped(note.source)}</b></td><td>{state}</td><td class="n'
             f' num">{note.documents}</td><td class="n num">{note.found}</td><td class="n'
-            f' num">{note.cited}</td></tr>'
+            f' num">{report.cited_of(note.source)}</td></tr>'
         )
     head = (
         '<tr><th>Source</th><th>Notes</th><th class="n">Documents</th><th class="n">Passages'

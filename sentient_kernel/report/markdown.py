@@ -138,13 +138,13 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def source_line(note: SourceNote) -> str:
-    """Returns what a source holds, gave and was cited for, in words; why nothing came of it is text
+def source_line(report: Report, note: SourceNote) -> str:
+    """Returns what a source holds, gave and how often it is cited, in words; why nothing came of it is text
     from outside.
     """
     # A search engine holds no documents of its own.
     parts = [count(note.documents, "document")] if note.documents or not note.found else []
-    parts += [f"{count(note.found, 'passage')} found", f"{note.cited} cited"]
+    parts += [f"{count(note.found, 'passage')} found", f"{report.cited_of(note.source)} cited"]
     parts += [f"{len(note.refused)} not read"] if note.refused else []
     return f"{', '.join(parts)}.{' ' + note.reason if note.reason else ''}"
 
@@ -154,6 +154,6 @@ def _sources(report: Report) -> list[str]:
         return []
     lines = ["## Sources", ""]
     for note in report.sources:
-        lines.append(f"- **{text(note.source)}**: {text(source_line(note))}")
+        lines.append(f"- **{text(note.source)}**: {text(source_line(report, note))}")
         lines += [f"  - {text(uri)}: {text(reason)}" for uri, reason in note.refused[:10]]
     return lines
