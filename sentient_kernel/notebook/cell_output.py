@@ -30,6 +30,9 @@ GATHER = 0.1
 """Seconds for which news gathers before what it changed is drawn."""
 AT_REST = frozenset({"completed", "failed", "cancelled", "crashed"})
 
+EMPTY = {"text/html": "", "text/plain": ""}
+"""What stands beside a live view as its static form, where another output is that."""
+
 Role = Literal["static", "awaited", "kept"]
 
 
@@ -80,6 +83,12 @@ class View:
         """Whether anything was drawn yet."""
         return bool(self._drawn)
 
+    def give_way(self) -> None:
+        """Leaves nothing of itself: what the cell shows next says it all."""
+        with self._drawing:
+            if self._drawn:
+                self._put(EMPTY)
+
     def draw(self) -> bool:
         """Draws a status that is new. Returns whether there is more to come."""
         with self._drawing:
@@ -108,10 +117,7 @@ class View:
                 source.line_html(run) if status == "completed" else source.html(run, report=False)
             )
         if self._role == "kept":
-            return kept(
-                run,
-                source.html(run) if status in AT_REST else source.line_html(run) + _how_to_see(run),
-            )
+            return kept(run, source.html(run) + ("" if status in AT_REST else _how_to_see(run)))
         return source.html(run)
 
 
@@ -132,10 +138,7 @@ def kept(key: str, drawn: str) -> str:
 
 
 def _how_to_see(run: RunId) -> str:
-    return (
-        "<p>Without its kernel this is all there is to see of it;"
-        f" <code>wb.run({str(run)!r})</code> shows it again.</p>"
-    )
+    return f"<p><code>wb.run({str(run)!r})</code> shows how it is now.</p>"
 
 
 def _cell() -> str:
@@ -144,6 +147,11 @@ def _cell() -> str:
         return str(kernel().get_parent("shell").get("metadata", {}).get("cellId", ""))
     except (AttributeError, TypeError):
         return ""
+
+
+def _request() -> str:
+    """Returns the id of the request that is executed now: a cell each time that it runs."""
+    return str(kernel().get_parent("shell").get("header", {}).get("msg_id", ""))
 
 
 class CellOutput:
@@ -158,6 +166,7 @@ class CellOutput:
         self._source = source
         self._widgets = WidgetRegistry(source)
         self._views: list[View] = []
+        self._line: tuple[View | None, str] = (None, "")
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
@@ -173,7 +182,7 @@ class CellOutput:
         if kernel() is None:
             print(label)
         elif self._widgets.usable:
-            self._put("run", run, label, self._source.html(run))
+            self._put("run", run, label)
             self._follow(View(self._source, run, label, "kept"))
         else:
             self._follow(View(self._source, run, label))
@@ -187,11 +196,14 @@ class CellOutput:
             label: What stands for it as text.
             drawn: Its static form.
         """
+        line, cell = self._line
+        if view == "report" and line is not None and (line.run, cell) == (run, _request()):
+            line.give_way()
         if not self._widgets.usable:
             return False
         from IPython.display import display
 
-        self._put(view, run, label, drawn)
+        self._put(view, run, label)
         data = {"text/html": kept(run or view, drawn), "text/plain": label}
         display(data, raw=True)  # type: ignore[no-untyped-call]
         return True
@@ -223,7 +235,8 @@ class CellOutput:
         shown = self._at_rest(run) or self._shown_elsewhere(run)
         first = None
         if not shown and self._widgets.usable:
-            first = self._widgets.bundle("run", run, label, self._source.html(run, report=False))
+            drawn = {"text/html": self._source.html(run, report=False), "text/plain": label}
+            first = {**self._widgets.store("run", run, label).bundle, **drawn}
         live = someone_can_answer() and not shown
         view = View(self._source, run, label, "awaited", first=first, live=live)
         if view.begun:
@@ -239,6 +252,7 @@ class CellOutput:
                     # after its last cell
                 )
                 _drawn(view)
+                self._line = (view, _request())
 
     def draw(self, run: RunId) -> None:
         """Draws what is shown of a run now."""
@@ -264,11 +278,11 @@ class CellOutput:
     def _at_rest(self, run: RunId) -> bool:
         return self._source.glance(run).status in AT_REST
 
-    def _put(self, view: str, run: RunId | None, label: str, drawn: str) -> None:
+    def _put(self, view: str, run: RunId | None, label: str) -> None:
         from IPython.display import display
 
-        data = self._widgets.bundle(view, run, label, drawn)
-        display(data, raw=True)  # type: ignore[no-untyped-call]
+        live = self._widgets.store(view, run, label).bundle
+        display({**live, **EMPTY}, raw=True)  # type: ignore[no-untyped-call]
 
     def _shown_elsewhere(self, run: RunId) -> bool:
         here = _cell()

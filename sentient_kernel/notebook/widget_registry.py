@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sentient_kernel.ids import RunId
 from sentient_kernel.notebook.interaction import kernel, someone_can_answer
@@ -58,12 +58,6 @@ class WidgetRegistry:
             )
             self._sender.add(found.channel)
         return found
-
-    def bundle(self, view: str, run: RunId | None, label: str, html: str) -> dict[str, Any]:
-        """Returns what is put into a cell: the live view, and its static form for front ends
-        without widgets.
-        """
-        return {**self.store(view, run, label).bundle, "text/html": html, "text/plain": label}
 
     def present(self, run: RunId) -> bool:
         """True when somebody has a run, or the inbox, in front of them and can click."""

@@ -129,6 +129,7 @@ def _facts(run: RunView, approvals: Sequence[ApprovalView]) -> str:
                 if run.progress and run.ended is None
                 else ""
             ),
+            "" if run.ended or run.updated is None else f"as of {moment(run.updated)}",
             name,
             f"{counted(answered, 'question')} answered" if answered else "",
             f"taken up again {counted(run.recoveries, 'time')}" if run.recoveries else "",
