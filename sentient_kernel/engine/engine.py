@@ -23,7 +23,7 @@ from sentient_kernel.commands import CancelRun, Command, DecideApproval, SendMes
 from sentient_kernel.engine import codec
 from sentient_kernel.engine.context import Context
 from sentient_kernel.engine.execution import Crashed, Execution, story_of
-from sentient_kernel.engine.identity import child_id
+from sentient_kernel.engine.identity import child_id, plain
 from sentient_kernel.engine.live_run import LiveRun
 from sentient_kernel.engine.opening import NotOpened, look
 from sentient_kernel.engine.ports import Ports, no_fault, start_task
@@ -31,7 +31,7 @@ from sentient_kernel.engine.state import CRASH_LOOP, Refusal, RunState, apply, d
 from sentient_kernel.engine.threads import LoopThread
 from sentient_kernel.engine.tree import root_of, tree_of
 from sentient_kernel.engine.watchdog import Watchdog
-from sentient_kernel.engine.workflow import Workflow, find
+from sentient_kernel.engine.workflow import HEEDS, Workflow, find, heeded
 from sentient_kernel.errors import (
     AnswerRefused,
     DuplicateKey,
@@ -233,6 +233,15 @@ class Engine:
     def error(self, run: RunId) -> BaseException | None:
         """Returns the exception that ended a run in this process, with its traceback."""
         return self._errors.get(run)
+
+    def heeds(self, workflow: str) -> frozenset[str]:
+        """Returns which requests a workflow listens to: ``steer``, ``finish``; both where it is not
+        defined here.
+        """
+        try:
+            return heeded(plain((self._flows.get(workflow) or find(workflow)).fn))
+        except UnknownWorkflow:
+            return frozenset(HEEDS.values())
 
     def names(self, workflow: str, inputs: Any) -> dict[str, JsonValue]:
         """Returns what the stored inputs of a workflow name: as the workflow says, where it is

@@ -6,12 +6,13 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import update_wrapper
+from functools import lru_cache, update_wrapper
+from types import CodeType, FunctionType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from pydantic import JsonValue
 
-from sentient_kernel.engine.identity import defined_in_notebook, fingerprint
+from sentient_kernel.engine.identity import defined_in_notebook, fingerprint, plain
 from sentient_kernel.errors import UnknownWorkflow, UsageError
 from sentient_kernel.events import Effect
 from sentient_kernel.projections.foreign import inputs_named
@@ -228,6 +229,40 @@ def workflow(
     made: Workflow[..., Any] = Workflow(fn, name, version, names)
     _defined[made.name] = made
     return made
+
+
+HEEDS = {
+    "steers": "steer",
+    "finishing": "finish",
+    "asked_to_finish": "finish",
+    "until_asked_to_finish": "finish",
+}
+"""What of a context tells a workflow that somebody steers it, or asks it to finish."""
+
+
+@lru_cache(maxsize=256)
+def heeded(fn: FunctionType) -> frozenset[str]:
+    """Returns which requests a workflow listens to: ``steer``, ``finish``. Its code tells, and that
+    of what it calls by name: workflows, and functions and classes of its own package.
+    """
+    packages = {fn.__module__.partition(".")[0]}
+    found, seen, todo = set[str](), set[int](), [fn]
+    while todo:
+        one = todo.pop()
+        if id(one) in seen or (one.__module__ or "").partition(".")[0] not in packages:
+            continue
+        seen.add(id(one))
+        used: list[Any] = []
+        if isinstance(one, type):
+            used = [getattr(each, "fget", each) for each in vars(one).values()]
+        codes = [one.__code__] if isinstance(one, FunctionType) else []
+        for code in codes:
+            codes += [const for const in code.co_consts if isinstance(const, CodeType)]
+            found |= {HEEDS[name] for name in code.co_names if name in HEEDS}
+            used += [one.__globals__.get(name) for name in code.co_names]
+        packages |= {each.__module__.partition(".")[0] for each in used if type(each) is Workflow}
+        todo += [plain(each) for each in used if isinstance(each, FunctionType | type | Workflow)]
+    return frozenset(found)
 
 
 def find(name: str) -> Workflow[..., Any]:

@@ -8,10 +8,13 @@ hides that.
 from __future__ import annotations
 
 import html
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from sentient_kernel.errors import JournalError, NotFound
@@ -121,14 +124,21 @@ class View:
         return source.html(run)
 
 
+_LOADING = (
+    ".jp-OutputArea-child:has(+.jp-OutputArea-child .sk-kept)"
+    ">[data-mime-type$='widget-view+json']:not(.jupyter-widgets,:has(*))"
+)
 ALONE = (
     "<style>.jp-OutputArea-child:has(+.jp-OutputArea-child"
     " .sk-kept)>.jupyter-widgets:not(:has(*)){display:none}"
+    f"{_LOADING}{{font-size:0}}"
+    f'{_LOADING}::after{{content:"Connecting to the run…";font-size:13px}}'
     ".jp-RenderedHTMLCommon:has(>.sk-kept){padding-right:0}</style>"
 )
 """Hides what JupyterLab says where a widget's model is gone, a bare line of text, when what is kept
-of it follows. Faults with more to say stay: those of a front end that cannot draw the widget. And
-what is kept is as wide as the live view whose place it takes.
+of it follows, and says what it waits for while it loads the widget. Faults with more to say stay:
+those of a front end that cannot draw the widget. And what is kept is as wide as the live view whose
+place it takes.
 """
 
 
@@ -147,6 +157,12 @@ def _cell() -> str:
         return str(kernel().get_parent("shell").get("metadata", {}).get("cellId", ""))
     except (AttributeError, TypeError):
         return ""
+
+
+def in_marimo() -> bool:
+    """True in a notebook of marimo, which has no Jupyter kernel but shows widgets."""
+    marimo = sys.modules.get("marimo")
+    return marimo is not None and marimo.running_in_notebook()
 
 
 def _request() -> str:
@@ -187,8 +203,11 @@ class CellOutput:
         else:
             self._follow(View(self._source, run, label))
 
-    def present(self, view: str, run: RunId | None, label: str, drawn: str) -> bool:
-        """Shows something live in this cell; returns False where only a picture of it will do.
+    def present(
+        self, view: str, run: RunId | None, label: str, drawn: str
+    ) -> bool | tuple[str, str]:
+        """Shows something live in this cell; returns False where only a picture of it will do. In
+        marimo, which shows what it is given, returns that.
 
         Args:
             view: events, inbox, errors, sources or report.
@@ -199,6 +218,8 @@ class CellOutput:
         line, cell = self._line
         if view == "report" and line is not None and (line.run, cell) == (run, _request()):
             line.give_way()
+        if in_marimo():
+            return self.mime(view, run, label, drawn)
         if not self._widgets.usable:
             return False
         from IPython.display import display
@@ -207,6 +228,18 @@ class CellOutput:
         data = {"text/html": kept(run or view, drawn), "text/plain": label}
         display(data, raw=True)  # type: ignore[no-untyped-call]
         return True
+
+    def mime(self, view: str, run: RunId | None, label: str, drawn: str) -> tuple[str, str]:
+        """Returns what marimo shows: a live view where there can be one.
+
+        Args:
+            view, run, label, drawn: As for :meth:`present`.
+        """
+        if find_spec("anywidget") is None:
+            return "text/html", drawn
+        anywidget = import_module("marimo").ui.anywidget
+        kind, data = anywidget(self._widgets.store(view, run, label))._mime_()
+        return kind, data
 
     @property
     def heard(self) -> bool:

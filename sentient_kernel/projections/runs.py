@@ -28,6 +28,7 @@ from sentient_kernel.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    RunSteered,
     StepCompleted,
     StepEndedFailed,
     StepRetried,
@@ -52,6 +53,7 @@ Taken = (
     | RunContinued
     | CancelRequested
     | FinishRequested
+    | RunSteered
     | ResearchUpdated
 )
 TAKEN = kinds_of(Taken)
@@ -78,6 +80,7 @@ class RunView:
         answered: Whether an answer to a question is the last that happened to it.
         foreign: Whether some of it was written elsewhere; what that names is asked about before it
             goes on here.
+        said: What people told it while it worked, oldest first.
         coverage: How well the report of a research answers what was asked: ``all``, ``some``,
             ``near`` or ``nothing``.
     """
@@ -120,6 +123,7 @@ class RunView:
     finishing: bool = False
     answered: bool = False
     foreign: bool = False
+    said: tuple[str, ...] = ()
     coverage: str = ""
     seq: Seq = _NONE
 
@@ -171,6 +175,7 @@ class RunFold:
         "_recoveries",
         "_retried",
         "_running",
+        "_said",
         "_seq",
         "_start",
         "_view",
@@ -191,6 +196,7 @@ class RunFold:
         self._done = self._retried = self._recoveries = 0
         self._running: set[StepKey] = set()
         self._failed: set[StepKey] = set()
+        self._said: list[str] = []
         self._approvals: dict[ApprovalId, None] = {}
         self._asked_elsewhere: set[ApprovalId] = set()
         self._foreign = False
@@ -239,6 +245,8 @@ class RunFold:
                 self._cancelling = True
             case FinishRequested():
                 self._finishing = True
+            case RunSteered():
+                self._said.append(event.text)
             case ResearchUpdated():
                 told = event.data.get("coverage") if isinstance(event.data, dict) else None
                 if told in ("all", "some", "near", "nothing"):
@@ -331,6 +339,7 @@ class RunFold:
             finishing=self._finishing and not self._ended,
             answered=self._answered,
             foreign=self._foreign,
+            said=tuple(self._said),
             coverage=self._coverage,
             seq=self._seq,
         )

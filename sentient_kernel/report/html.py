@@ -48,8 +48,8 @@ container-type:inline-size;text-align:left;overflow-wrap:anywhere}
 .sk-r *{box-sizing:border-box}.sk-r .sk-sep{display:none}.sk-r .soft{color:var(--s)}
 .sk-r .num{font-variant-numeric:tabular-nums}
 .sk-r .ok{color:var(--ok)}.sk-r .warn{color:var(--w)}.sk-r .bad{color:var(--x)}
-.sk-r.sk-r h3{display:flex;gap:12px;align-items:baseline;padding:12px 16px 6px;margin:0;font:inherit;
-color:inherit}.sk-r sup{font-size:inherit;line-height:inherit;vertical-align:baseline}
+.sk-r.sk-r h3{display:flex;gap:12px;align-items:baseline;padding:12px 16px 6px;margin:0;
+font:inherit;color:inherit}.sk-r sup{font-size:inherit;line-height:inherit;vertical-align:baseline}
 .sk-r .state{display:inline-flex;gap:6px;align-items:center;white-space:nowrap;font-weight:600;
 font-size:12px}
 .sk-r .state i{width:8px;height:8px;border-radius:50%;background:currentColor}
@@ -64,8 +64,8 @@ border-top:1px solid var(--l)}
 margin:10px 0 12px}
 .sk-r.sk-r h4{font:inherit;font-weight:600;font-size:13px;line-height:1.4;color:inherit;
 margin:16px 0 4px}
-.sk-r.sk-r .over{font-size:11px;line-height:1.2;font-weight:600;color:var(--s);margin:8px 0;display:flex;
-justify-content:space-between}
+.sk-r.sk-r .over{font-size:11px;line-height:1.2;font-weight:600;color:var(--s);margin:8px 0;
+display:flex;justify-content:space-between}
 .sk-r .cite{font-weight:600;font-size:11px;line-height:1;color:var(--a);
 background:color-mix(in srgb,var(--a) 10%,transparent);
 border-radius:4px;padding:2px 5px;vertical-align:2px;text-decoration:none;white-space:nowrap}
@@ -261,8 +261,8 @@ def _quote(one: Citation, at: int, base: str) -> str:
     title = f"<b>{escaped(one.title) or 'untitled'}</b>{apart(',')}"
     return (
         f'<details{first}><summary><span class="cite num">{_number(at)}</span> {title}'
-        f' {verdict}</summary><blockquote class="quote" id="{base}-{at}">{quote}</blockquote><div class="at'
-        f' num">{where} · characters {one.start} to {one.end}</div></details>'
+        f' {verdict}</summary><blockquote class="quote" id="{base}-{at}">{quote}</blockquote>'
+        f'<div class="at num">{where} · characters {one.start} to {one.end}</div></details>'
     )
 
 

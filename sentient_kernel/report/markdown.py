@@ -139,8 +139,8 @@ def count(number: int, noun: str) -> str:
 
 
 def source_line(report: Report, note: SourceNote) -> str:
-    """Returns what a source holds, gave and how often it is cited, in words; why nothing came of it is text
-    from outside.
+    """Returns what a source holds, what it gave and how often it is cited, in words; why nothing
+    came of it is text from outside.
     """
     # A search engine holds no documents of its own.
     parts = [count(note.documents, "document")] if note.documents or not note.found else []

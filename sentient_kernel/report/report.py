@@ -210,7 +210,7 @@ class Report:
     made_with: dict[str, Any] = field(default_factory=dict, compare=False)
     _show: Annotated[Any, Field(exclude=True)] = field(default=None, compare=False)
 
-    def with_renderer(self, show: Callable[[Report], bool]) -> Report:
+    def with_renderer(self, show: Callable[[Report], Any]) -> Report:
         """Returns the same report with a way to show itself live.
 
         Args:
@@ -391,6 +391,10 @@ class Report:
 
     def _repr_html_(self) -> str:
         return self.to_html()
+
+    def _mime_(self) -> tuple[str, str]:
+        """Returns what marimo shows."""
+        return (self._show and self._show(self)) or ("text/html", self.to_html())
 
     def _ipython_display_(self) -> None:
         if not callable(self._show) or not self._show(self):

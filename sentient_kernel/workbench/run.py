@@ -295,7 +295,7 @@ class Run:
         """
         return self._parts.answerable(self.look.approvals)
 
-    def _present(self, view: str, table: Table[Any]) -> bool:
+    def _present(self, view: str, table: Table[Any]) -> bool | tuple[str, str]:
         """Shows one of its tables live; False where only a picture of it will do."""
         return self._parts.output.present(view, self.id, repr(table), table.to_html())
 
@@ -579,6 +579,11 @@ class Run:
             return self._parts.folds.html(self.id)
         except JournalUnusable:
             return None
+
+    def _mime_(self) -> tuple[str, str]:
+        """Returns what marimo shows."""
+        drawn = self._repr_html_() or repr(self)
+        return self._parts.output.mime("run", self.id, repr(self), drawn)
 
     def _ipython_display_(self) -> None:
         try:

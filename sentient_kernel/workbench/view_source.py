@@ -85,6 +85,10 @@ class WorkbenchViews:
         """True while some kernel executes a run."""
         return self._engine.alive(run)
 
+    def heeds(self, workflow: str) -> frozenset[str]:
+        """Returns which requests a workflow listens to: steer, finish."""
+        return self._engine.heeds(workflow)
+
     def error(self, run: RunId) -> ErrorInfo | None:
         """Returns what a run failed with, or was at when its kernel died."""
         return self._folds.error(run)

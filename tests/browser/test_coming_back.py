@@ -219,7 +219,7 @@ def test_closing_the_workbench_leaves_every_view_readable_also_one_that_nobody_h
             cell.get_by_text(CLOSED).wait_for()
             kept = cell.locator("[data-kept]")
             kept.get_by_text("How far do honey bees fly?").first.wait_for()
-            assert not cell.get_by_text("Loading").count()
+            assert not cell.get_by_text("Connecting").count()
         picture(book, tmp_path, "closed and reloaded")
         assert book.complaints == []
 

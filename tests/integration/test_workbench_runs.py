@@ -25,6 +25,7 @@ from workbench_kit import (
 )
 
 import sentient_kernel as sk
+from sentient_kernel.feeds.feeds import RunFeed
 from sentient_kernel.workbench.fold_cache import FoldCache
 
 
@@ -224,6 +225,38 @@ def test_steering_pausing_and_finishing(wb: sk.Workbench) -> None:
     for late in (run.pause, run.cancel, run.finish_now, lambda: run.steer("late"), run.resume):
         with pytest.raises(sk.Refused):
             late()
+
+
+async def listens(ctx: Any) -> Any:
+    return ctx.steers
+
+
+@sk.workflow
+async def hears_by_another(ctx: Any) -> Any:
+    async def inner() -> Any:
+        return await listens(ctx)
+
+    return await inner()
+
+
+@sk.workflow
+async def passes_on(ctx: Any) -> Any:
+    return await hears_by_another(ctx), await waiting(ctx)
+
+
+def test_a_view_knows_what_a_workflow_listens_to(wb: sk.Workbench) -> None:
+    runs = [wb.start(doubled, 1), wb.start(hears_by_another), wb.research("Why?")]
+    passes = wb.start(passes_on)
+    passes.steer("only <b>leafcutters</b>")
+    rows = [RunFeed(wb.view_source, run.id).snapshot()["run"] for run in (*runs, passes)]
+    both = ["finish", "steer"]
+    assert [row["heeds"] for row in rows] == [[], ["steer"], both, both]
+    assert rows[-1]["said"] == ["only <b>leafcutters</b>"]
+    assert "only &lt;b&gt;leafcutters&lt;/b&gt;" in str(passes._repr_html_())
+    assert wb.view_source.heeds("gone:workflow") == {"finish", "steer"}, (
+        "not defined here: not known"
+    )
+    passes.cancel()
 
 
 def test_a_cancelled_run_says_so_and_keeps_its_steps(wb: sk.Workbench) -> None:

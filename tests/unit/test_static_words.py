@@ -151,7 +151,7 @@ def test_what_parts_a_view_is_seen_without_styles_too(wb: sk.Workbench) -> None:
     assert drawn.css_first("p sup a").text() == "[1]" and drawn.css_first("blockquote mark").text()
     run = LexborHTMLParser(bare(wb._folds.html(research.id, report=False)))
     assert [h.text().partition(":")[0] for h in run.css("h4")] == ["Steps", "Sources"]
-    assert [li.text() for li in run.css("li")][0] == "✓ Plan"
+    assert run.css_first("li").text() == "✓ Plan"
     assert run.css_first("tr").text(separator=" ").split()[:2] == ["✓", "plan"]
     cells = [cell.text() for cell in run.css("td")]
     assert all(cells), "no column is empty"

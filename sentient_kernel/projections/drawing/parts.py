@@ -165,6 +165,14 @@ def sources_list(sources: Sequence[SourceView], limit: int = 8) -> str:
     return f'<dl class="sk-src sk-num">{"".join(rows)}</dl>{more}' if rows else ""
 
 
+def said_list(run: RunView) -> str:
+    """Returns what people told a run while it worked."""
+    told = "".join(f"<li>“{outside(text)}”</li>" for text in run.said)
+    return (
+        f'<div class="sk-said"><h4 class="sk-t">You said</h4><ul>{told}</ul></div>' if told else ""
+    )
+
+
 def foreign_block(run: RunView, foreign: ForeignView, approvals: Sequence[ApprovalView]) -> str:
     """Returns where a run comes from and what it names; the list is left to the question about it
     while that is open.

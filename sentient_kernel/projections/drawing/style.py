@@ -2,7 +2,7 @@
 
 ``CSS`` is one calm language for run, report, approvals, errors and tables. Every rule hangs on
 ``.sk``, every class begins with ``sk-``, colours come from JupyterLab's variables with fallbacks
-for light and dark, and nothing is fetched.
+for the light or dark scheme of the page around, and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -173,6 +173,8 @@ padding-top:5px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .sk .sk-meter{height:3px;margin:0 16px 12px;background:var(--sk-line);border-radius:2px;
 overflow:hidden}
 .sk .sk-meter b{display:block;height:100%;background:var(--sk-accent)}
+.sk .sk-said{padding:0 16px 12px}.sk.sk .sk-said .sk-t{margin:0}
+.sk.sk .sk-said ul{padding-left:18px}
 .sk .sk-body{display:grid;grid-template-columns:minmax(0,1.25fr) minmax(0,1fr);
 border-top:1px solid var(--sk-line)}
 .sk .sk-body.sk-one{grid-template-columns:minmax(0,1fr)}.sk .sk-body>*{padding:12px 16px;
@@ -274,10 +276,9 @@ CSS = (
     '.sk{--sk-ui:var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu'
     ' Sans",sans-serif);--sk-code:var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans'
     ' Mono",monospace);'
-    + _COLOURS.format(**_LIGHT)
-    + "}\n@media (prefers-color-scheme:dark){.sk{"
-    + _COLOURS.format(**_DARK)
-    + "}}"
+    + _COLOURS.format(**{name: f"light-dark({_LIGHT[name]},{_DARK[name]})" for name in _LIGHT})
+    + '}\n[data-jp-theme-light="true"] .sk{color-scheme:light}'
+    + '[data-jp-theme-light="false"] .sk{color-scheme:dark}'
     + _RULES
 )
 """The style sheet of every static view."""

@@ -82,7 +82,7 @@ def run_html(
     if report_html is None:
         inner += parts.phases(progress, run)
     inner += parts.foreign_block(run, foreign, approvals) if foreign is not None else ""
-    inner += asks + parts.trouble_block(run, steps)
+    inner += parts.said_list(run) + asks + parts.trouble_block(run, steps)
     inner += _body(run, steps, progress, sources, folded=report_html is not None)
     named = f'role="region" aria-label="Run" data-run="{escape(run.id)}" data-status="{run.status}"'
     card = f'<section class="sk {VERBATIM}" {named}>{inner}</section>'
@@ -214,6 +214,7 @@ def run_text(
         )
     elif progress.fraction is not None and run.ended is None:
         lines.append(f"  {progress.fraction:.0%} {line(progress.message, 160)}".rstrip())
+    lines += [f"  you said: {line(text, 400)}" for text in run.said]
     lines.append(f"  steps: {words.step_counts(run, cut)}")
     lines += [_step_line(step, times) for step in words.chosen(steps, STEP_ROWS)]
     if len(steps) > STEP_ROWS:

@@ -60,6 +60,15 @@ function nobody(run) {
 }
 
 /**
+ * Says whether the workflow of a run listens to a request.
+ * @param {any} run
+ * @param {"steer" | "finish"} what
+ */
+function heeds(run, what) {
+  return (run.heeds ?? []).includes(what);
+}
+
+/**
  * Draws the view "run".
  * @param {HTMLElement} root
  * @param {Store} store
@@ -80,6 +89,7 @@ export function drawRun(root, store, link, signal) {
     runHead(store, signal),
     runBar(store, link, signal),
     runPhases(store, signal),
+    runSaid(store, signal),
     runForeign(store, signal),
     runAsks(store, link, signal),
     runTrouble(store, signal),
@@ -209,7 +219,7 @@ function runBar(store, link, signal) {
         works && !nobody(run)
           ? [
               run.cancelling ? null : pause,
-              run.cancelling || run.finishing ? null : finish,
+              run.cancelling || run.finishing || !heeds(run, "finish") ? null : finish,
               run.cancelling ? null : cancel,
               really,
             ]
@@ -276,6 +286,25 @@ function runPhases(store, signal) {
     signal,
   );
   return holder;
+}
+
+/**
+ * What people told the run while it worked.
+ * @param {Store} store
+ * @param {AbortSignal} signal
+ */
+function runSaid(store, signal) {
+  const list = h("ul", {});
+  const el = h("div", { class: "sk-said" }, h("div", { class: "sk-t" }, "You said"), list);
+  store.select(
+    (state) => state.run.said,
+    (said) => {
+      el.hidden = !said?.length;
+      fill(list, ...(said ?? []).map((/** @type {string} */ each) => h("li", {}, "“", outside(each), "”")));
+    },
+    signal,
+  );
+  return el;
 }
 
 /**
@@ -444,9 +473,10 @@ function steerLine(store, link, signal) {
     said,
   );
   store.select(
-    (state) => [state.run.status, state.run.cancelling, state.run.finishing, nobody(state.run)],
-    ([status, cancelling, finishing, alone]) => {
-      el.hidden = !WORKING_RUN.has(status) || cancelling || finishing || alone;
+    (state) => state.run,
+    (run) => {
+      const over = !WORKING_RUN.has(run.status) || nobody(run);
+      el.hidden = over || run.cancelling || run.finishing || !heeds(run, "steer");
     },
     signal,
   );
