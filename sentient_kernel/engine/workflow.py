@@ -246,7 +246,8 @@ def heeded(fn: FunctionType) -> frozenset[str]:
     of what it calls by name: workflows, and functions and classes of its own package.
     """
     packages = {fn.__module__.partition(".")[0]}
-    found, seen, todo = set[str](), set[int](), [fn]
+    found, seen = set[str](), set[int]()
+    todo: list[Any] = [fn]
     while todo:
         one = todo.pop()
         if id(one) in seen or (one.__module__ or "").partition(".")[0] not in packages:

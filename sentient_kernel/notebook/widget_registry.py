@@ -4,6 +4,7 @@ beside it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -33,9 +34,10 @@ class WidgetRegistry:
     @property
     def usable(self) -> bool:
         """True when the cell that runs has a front end at its other end, and widgets are
-        installed.
+        installed. voila runs cells without one, and shows their widgets afterwards.
         """
-        return kernel() is not None and someone_can_answer() and find_spec("anywidget") is not None
+        shown = kernel() is not None and (someone_can_answer() or "VOILA_BASE_URL" in os.environ)
+        return shown and find_spec("anywidget") is not None
 
     def store(self, view: str, run: RunId | None, label: str) -> Store:
         """Returns the widget of a view, made when it is first asked for; only where :attr:`usable`.

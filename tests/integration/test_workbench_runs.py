@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 from workbench_kit import (
@@ -257,6 +259,31 @@ def test_a_view_knows_what_a_workflow_listens_to(wb: sk.Workbench) -> None:
         "not defined here: not known"
     )
     passes.cancel()
+
+
+def test_marimo_is_given_live_views_and_pictures_where_it_shows_no_widgets(
+    wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = wb.start(doubled, 1)
+    assert run.result(20) == 2
+
+    class Shown(NamedTuple):
+        store: Any
+
+        def _mime_(self) -> tuple[str, str]:
+            return "text/html", f"<widget {self.store.view} {self.store.run}>"
+
+    marimo = SimpleNamespace(running_in_notebook=lambda: True, ui=SimpleNamespace(anywidget=Shown))
+    monkeypatch.setitem(sys.modules, "marimo", marimo)
+    assert [one._mime_()[1] for one in (run, run.events, wb.approvals, wb.errors)] == [
+        f"<widget run {run.id}>",
+        f"<widget events {run.id}>",
+        "<widget inbox >",
+        "<widget errors >",
+    ]
+    assert "doubled" in wb.runs._mime_()[1]
+    monkeypatch.setattr("sentient_kernel.notebook.cell_output.find_spec", lambda name: None)
+    assert "doubled" in run._mime_()[1] and "Nothing waits" in wb.approvals._mime_()[1]
 
 
 def test_a_cancelled_run_says_so_and_keeps_its_steps(wb: sk.Workbench) -> None:
