@@ -126,7 +126,7 @@ class View:
 
 _LOADING = (
     ".jp-OutputArea-child:has(+.jp-OutputArea-child .sk-kept)"
-    ">[data-mime-type$='widget-view+json']:not(.jupyter-widgets,:has(*))"
+    ">.lm-Panel.jp-OutputArea-output:not(.jupyter-widgets,:has(*))"
 )
 ALONE = (
     "<style>.jp-OutputArea-child:has(+.jp-OutputArea-child"
@@ -148,7 +148,7 @@ def kept(key: str, drawn: str) -> str:
 
 
 def _how_to_see(run: RunId) -> str:
-    return f"<p><code>wb.run({str(run)!r})</code> shows how it is now.</p>"
+    return f"<p><small><code>wb.run({str(run)!r})</code> shows how it is now.</small></p>"
 
 
 def _cell() -> str:

@@ -49,7 +49,8 @@ container-type:inline-size;text-align:left;overflow-wrap:anywhere}
 .sk-r .num{font-variant-numeric:tabular-nums}
 .sk-r .ok{color:var(--ok)}.sk-r .warn{color:var(--w)}.sk-r .bad{color:var(--x)}
 .sk-r.sk-r h3{display:flex;gap:12px;align-items:baseline;padding:12px 16px 6px;margin:0;
-font:inherit;color:inherit}.sk-r sup{font-size:inherit;line-height:inherit;vertical-align:baseline}
+font:inherit;color:inherit}.sk-r h3>:empty{display:none}
+.sk-r sup{font-size:inherit;line-height:inherit;vertical-align:baseline}
 .sk-r .state{display:inline-flex;gap:6px;align-items:center;white-space:nowrap;font-weight:600;
 font-size:12px}
 .sk-r .state i{width:8px;height:8px;border-radius:50%;background:currentColor}

@@ -154,6 +154,7 @@ overflow-wrap:anywhere}.sk .sk-run{color:var(--sk-accent)}.sk .sk-asks{color:var
 .sk .sk-bad{color:var(--sk-bad)}
 .sk .sk-sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);
 white-space:nowrap}
+.sk .sk-head>:empty{display:none}
 .sk .sk-head{display:flex;flex-wrap:wrap;gap:2px 12px;align-items:baseline;padding:12px 16px 8px}
 .sk .sk-q{font-weight:600;font-size:14px;flex:1 1 240px;text-wrap:pretty}
 .sk .sk-state{display:inline-flex;align-items:center;gap:6px;white-space:nowrap;font-weight:600;
