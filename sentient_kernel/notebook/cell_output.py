@@ -8,19 +8,16 @@ hides that.
 from __future__ import annotations
 
 import html
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from sentient_kernel.errors import JournalError, NotFound
 from sentient_kernel.ids import RunId
 from sentient_kernel.notebook.interaction import kernel, someone_can_answer
-from sentient_kernel.notebook.widget_registry import WidgetRegistry
+from sentient_kernel.notebook.widget_registry import WidgetRegistry, in_marimo
 
 if TYPE_CHECKING:
     from sentient_kernel.feeds.feeds import ViewSource
@@ -159,12 +156,6 @@ def _cell() -> str:
         return ""
 
 
-def in_marimo() -> bool:
-    """True in a notebook of marimo, which has no Jupyter kernel but shows widgets."""
-    marimo = sys.modules.get("marimo")
-    return marimo is not None and marimo.running_in_notebook()
-
-
 def _request() -> str:
     """Returns the id of the request that is executed now: a cell each time that it runs."""
     return str(kernel().get_parent("shell").get("header", {}).get("msg_id", ""))
@@ -206,11 +197,11 @@ class CellOutput:
     def present(
         self, view: str, run: RunId | None, label: str, drawn: str
     ) -> bool | tuple[str, str]:
-        """Shows something live in this cell; returns False where only a picture of it will do. In
-        marimo, which shows what it is given, returns that.
+        """Shows something live in this cell; returns False where only a picture of it will do, and
+        in marimo, which shows what it is given, that.
 
         Args:
-            view: events, inbox, errors, sources or report.
+            view: run, events, inbox, errors, sources or report.
             run: The run it is about; None for all.
             label: What stands for it as text.
             drawn: Its static form.
@@ -218,28 +209,19 @@ class CellOutput:
         line, cell = self._line
         if view == "report" and line is not None and (line.run, cell) == (run, _request()):
             line.give_way()
-        if in_marimo():
-            return self.mime(view, run, label, drawn)
         if not self._widgets.usable:
             return False
+        if (marimo := in_marimo()) is not None:
+            shown: tuple[str, str] = marimo.ui.anywidget(
+                self._widgets.store(view, run, label)
+            )._mime_()
+            return shown
         from IPython.display import display
 
         self._put(view, run, label)
         data = {"text/html": kept(run or view, drawn), "text/plain": label}
         display(data, raw=True)  # type: ignore[no-untyped-call]
         return True
-
-    def mime(self, view: str, run: RunId | None, label: str, drawn: str) -> tuple[str, str]:
-        """Returns what marimo shows: a live view where there can be one.
-
-        Args:
-            view, run, label, drawn: As for :meth:`present`.
-        """
-        if find_spec("anywidget") is None:
-            return "text/html", drawn
-        anywidget = import_module("marimo").ui.anywidget
-        kind, data = anywidget(self._widgets.store(view, run, label))._mime_()
-        return kind, data
 
     @property
     def heard(self) -> bool:

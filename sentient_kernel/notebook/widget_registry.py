@@ -5,9 +5,10 @@ beside it.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sentient_kernel.ids import RunId
 from sentient_kernel.notebook.interaction import kernel, someone_can_answer
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from sentient_kernel.feeds.feeds import Feed, ViewSource
     from sentient_kernel.feeds.sender import Sender
     from sentient_kernel.widgets.store import Store
+
+
+def in_marimo() -> Any:
+    """Returns marimo where this is a notebook of it, which has no Jupyter kernel but shows widgets;
+    else None.
+    """
+    marimo = sys.modules.get("marimo")
+    return marimo if marimo is not None and marimo.running_in_notebook() else None
 
 
 class WidgetRegistry:
@@ -36,7 +45,8 @@ class WidgetRegistry:
         """True when the cell that runs has a front end at its other end, and widgets are
         installed. voila runs cells without one, and shows their widgets afterwards.
         """
-        shown = kernel() is not None and (someone_can_answer() or "VOILA_BASE_URL" in os.environ)
+        answers = someone_can_answer() or "VOILA_BASE_URL" in os.environ
+        shown = in_marimo() is not None or (kernel() is not None and answers)
         return shown and find_spec("anywidget") is not None
 
     def store(self, view: str, run: RunId | None, label: str) -> Store:

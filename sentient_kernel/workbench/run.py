@@ -583,7 +583,8 @@ class Run:
     def _mime_(self) -> tuple[str, str]:
         """Returns what marimo shows."""
         drawn = self._repr_html_() or repr(self)
-        return self._parts.output.mime("run", self.id, repr(self), drawn)
+        shown = self._parts.output.present("run", self.id, repr(self), drawn)
+        return shown if isinstance(shown, tuple) else ("text/html", drawn)
 
     def _ipython_display_(self) -> None:
         try:

@@ -282,8 +282,8 @@ def test_marimo_is_given_live_views_and_pictures_where_it_shows_no_widgets(
         "<widget errors >",
     ]
     assert "doubled" in wb.runs._mime_()[1]
-    monkeypatch.setattr("sentient_kernel.notebook.cell_output.find_spec", lambda name: None)
-    assert "doubled" in run._mime_()[1] and "Nothing waits" in wb.approvals._mime_()[1]
+    monkeypatch.setattr("sentient_kernel.notebook.widget_registry.find_spec", lambda name: None)
+    assert "doubled" in run._mime_()[1] and "No approvals" in wb.approvals._mime_()[1]
 
 
 def test_a_cancelled_run_says_so_and_keeps_its_steps(wb: sk.Workbench) -> None:
