@@ -10,7 +10,6 @@ import {
   outside,
   plain,
   region,
-  Refusal,
   roughly,
   text,
   duration,
@@ -19,6 +18,7 @@ import { guard } from "../kit/kit.js";
 import { fromKernel } from "../kit/exact.js";
 import { payloadView } from "../form/payload.js";
 import { reportPane } from "./report.js";
+import { heeds, runSaid, steerLine } from "./steer.js";
 import { stepsPane } from "./steps.js";
 import { nowPane } from "./writing.js";
 
@@ -57,15 +57,6 @@ function deserted(run) {
  */
 function nobody(run) {
   return run.status === "waiting" && run.alive === false;
-}
-
-/**
- * Says whether the workflow of a run listens to a request.
- * @param {any} run
- * @param {"steer" | "finish"} what
- */
-function heeds(run, what) {
-  return (run.heeds ?? []).includes(what);
 }
 
 /**
@@ -289,25 +280,6 @@ function runPhases(store, signal) {
 }
 
 /**
- * What people told the run while it worked.
- * @param {Store} store
- * @param {AbortSignal} signal
- */
-function runSaid(store, signal) {
-  const list = h("ul", {});
-  const el = h("div", { class: "sk-said" }, h("div", { class: "sk-t" }, "You said"), list);
-  store.select(
-    (state) => state.run.said,
-    (said) => {
-      el.hidden = !said?.length;
-      fill(list, ...(said ?? []).map((/** @type {string} */ each) => h("li", {}, "“", outside(each), "”")));
-    },
-    signal,
-  );
-  return el;
-}
-
-/**
  * Where a run comes from that was written elsewhere, and what it names; the list is left to the
  * question about it while that is open.
  * @param {Store} store
@@ -434,52 +406,5 @@ function runBody(store, signal) {
   fill(el, steps, now);
   store.select((state) => state.steps, arrange, signal);
   arrange();
-  return el;
-}
-
-/**
- * @param {Store} store
- * @param {Link} link
- * @param {AbortSignal} signal
- */
-function steerLine(store, link, signal) {
-  const input = h("input", {
-    type: "text",
-    class: "sk-grow",
-    placeholder: "What to look at, what to leave out",
-    maxlength: 4000,
-    aria: { label: "Steer the run" },
-  });
-  const said = h("span", { class: "sk-soft", role: "status" });
-  const send = button("Send", async () => {
-    const words = input.value.trim();
-    if (!words) {
-      input.focus();
-      throw new Refusal("Write what it should do first.");
-    }
-    await link.ask({ kind: "do", what: "steer", run: store.state.run.id, text: words });
-    if (input.value.trim() === words) input.value = "";
-    text(said, "Sent; it is taken up before the next step.");
-  });
-  input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.isComposing) send.click();
-  });
-  input.addEventListener("input", () => text(said, ""));
-  const el = h(
-    "div",
-    { class: "sk-steer", role: "group", aria: { label: "Steer" } },
-    input,
-    send,
-    said,
-  );
-  store.select(
-    (state) => state.run,
-    (run) => {
-      const over = !WORKING_RUN.has(run.status) || nobody(run);
-      el.hidden = over || run.cancelling || run.finishing || !heeds(run, "steer");
-    },
-    signal,
-  );
-  link.watch((alive) => (input.readOnly = !alive), signal);
   return el;
 }
