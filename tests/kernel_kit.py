@@ -93,11 +93,13 @@ class Cell:
 
     @property
     def html(self) -> list[str]:
-        """The HTML of its displays and of their updates, in order."""
+        """The HTML of its displays and of their updates, in order; those that show none left
+        out.
+        """
         return [
             o.data["text/html"]
             for o in self.outputs
-            if o.kind in ("display_data", "update_display_data") and "text/html" in o.data
+            if o.kind in ("display_data", "update_display_data") and o.data.get("text/html")
         ]
 
 

@@ -23,13 +23,13 @@ from sentient_kernel.commands import CancelRun, Command, DecideApproval, SendMes
 from sentient_kernel.engine import codec
 from sentient_kernel.engine.context import Context
 from sentient_kernel.engine.execution import Crashed, Execution
-from sentient_kernel.engine.identity import child_id
+from sentient_kernel.engine.identity import child_id, unwrapped
 from sentient_kernel.engine.live_run import LiveRun, Ports, no_fault, start_task
 from sentient_kernel.engine.opening import NotOpened, look, root_of, tree_of
 from sentient_kernel.engine.questions import misfit
 from sentient_kernel.engine.state import CRASH_LOOP, Refusal, RunState, apply, decide, fold
 from sentient_kernel.engine.threads import LoopThread, Watchdog
-from sentient_kernel.engine.workflow import Workflow, find
+from sentient_kernel.engine.workflow import HEEDS, Workflow, find, heeded
 from sentient_kernel.errors import (
     AnswerRefused,
     DuplicateKey,
@@ -242,6 +242,15 @@ class Engine:
     def error(self, run: RunId) -> BaseException | None:
         """Returns the exception that ended a run in this process, with its traceback."""
         return self._errors.get(run)
+
+    def heeds(self, workflow: str) -> frozenset[str]:
+        """Returns which requests a workflow listens to: ``steer``, ``finish``; both where it is not
+        defined here.
+        """
+        try:
+            return heeded(unwrapped(find(workflow, self._flows).fn))
+        except UnknownWorkflow:
+            return frozenset(HEEDS.values())
 
     def names(self, workflow: str, inputs: Any) -> dict[str, JsonValue]:
         """Returns what the stored inputs of a workflow name: as the workflow says, where it is

@@ -16,12 +16,12 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, update_wrapper
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar
 
 from pydantic import JsonValue
 
-from sentient_kernel.engine.identity import defined_in_notebook, fingerprint, syntax
+from sentient_kernel.engine.identity import defined_in_notebook, fingerprint, syntax, unwrapped
 from sentient_kernel.errors import UnknownWorkflow, UsageError
 from sentient_kernel.events import Effect
 from sentient_kernel.projections.foreign import inputs_named
@@ -248,6 +248,41 @@ def workflow(
     made: Workflow[..., Any] = Workflow(fn, name, version, names)
     _defined[made.name] = made
     return made
+
+
+HEEDS = {
+    "steers": "steer",
+    "finishing": "finish",
+    "asked_to_finish": "finish",
+    "until_asked_to_finish": "finish",
+}
+"""What of a context tells a workflow that somebody steers it, or asks it to finish."""
+
+
+@lru_cache(maxsize=256)
+def heeded(fn: FunctionType) -> frozenset[str]:
+    """Returns which requests a workflow listens to: ``steer``, ``finish``. Its code tells, and that
+    of what it calls by name: workflows, and functions and classes of its own package.
+    """
+    packages = {fn.__module__.partition(".")[0]}
+    found, seen = set[str](), set[int]()
+    todo: list[Any] = [fn]
+    while todo:
+        one = todo.pop()
+        if id(one) in seen or (one.__module__ or "").partition(".")[0] not in packages:
+            continue
+        seen.add(id(one))
+        used: list[Any] = []
+        if isinstance(one, type):
+            used = [getattr(each, "fget", each) for each in vars(one).values()]
+        codes = [one.__code__] if isinstance(one, FunctionType) else []
+        for code in codes:
+            codes += [const for const in code.co_consts if isinstance(const, CodeType)]
+            found |= {HEEDS[name] for name in code.co_names if name in HEEDS}
+            used += [one.__globals__.get(name) for name in code.co_names]
+        packages |= {each.__module__.partition(".")[0] for each in used if type(each) is Workflow}
+        todo += [unwrapped(each) for each in used if isinstance(each, FunctionType | type | Workflow)]
+    return frozenset(found)
 
 
 def find(name: str, known: Mapping[str, Workflow[..., Any]]) -> Workflow[..., Any]:

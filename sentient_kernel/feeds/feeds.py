@@ -55,6 +55,9 @@ class ViewSource(Protocol):
     def alive(self, run: RunId) -> bool:
         """True while some kernel executes a run."""
 
+    def heeds(self, workflow: str) -> frozenset[str]:
+        """Returns which requests a workflow listens to: steer, finish."""
+
     def error(self, run: RunId) -> ErrorInfo | None:
         """Returns what a run failed with, or was at when its kernel died."""
 
@@ -175,6 +178,7 @@ class RunFeed:
             run,
             steps,
             alive=mark[2],
+            heeds=self._source.heeds(run.workflow),
             error=self._source.error(self._run) if run.status in ("failed", "crashed") else None,
             cost=spent(look.costs),
             foreign=look.foreign,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sentient_kernel.errors import JournalError, NotFound
 from sentient_kernel.ids import RunId
 from sentient_kernel.notebook.interaction import kernel, someone_can_answer
-from sentient_kernel.notebook.widget_registry import WidgetRegistry
+from sentient_kernel.notebook.widget_registry import WidgetRegistry, in_marimo
 
 if TYPE_CHECKING:
     from sentient_kernel.feeds.feeds import ViewSource
@@ -29,6 +29,9 @@ have died without a word.
 GATHER = 0.1
 """Seconds for which news gathers before what it changed is drawn."""
 AT_REST = frozenset({"completed", "failed", "cancelled", "crashed"})
+
+EMPTY = {"text/html": "", "text/plain": ""}
+"""What stands beside a live view as its static form, where another output is that."""
 
 Role = Literal["static", "awaited", "kept"]
 
@@ -80,6 +83,12 @@ class View:
         """Whether anything was drawn yet."""
         return bool(self._drawn)
 
+    def give_way(self) -> None:
+        """Leaves nothing of itself: what the cell shows next says it all."""
+        with self._drawing:
+            if self._drawn:
+                self._put(EMPTY)
+
     def draw(self) -> bool:
         """Draws a status that is new. Returns whether there is more to come."""
         with self._drawing:
@@ -108,21 +117,25 @@ class View:
                 source.line_html(run) if status == "completed" else source.html(run, report=False)
             )
         if self._role == "kept":
-            return kept(
-                run,
-                source.html(run) if status in AT_REST else source.line_html(run) + _how_to_see(run),
-            )
+            return kept(run, source.html(run) + ("" if status in AT_REST else _how_to_see(run)))
         return source.html(run)
 
 
+_LOADING = (
+    ".jp-OutputArea-child:has(+.jp-OutputArea-child .sk-kept)"
+    ">.lm-Panel.jp-OutputArea-output:not(.jupyter-widgets,:has(*))"
+)
 ALONE = (
     "<style>.jp-OutputArea-child:has(+.jp-OutputArea-child"
     " .sk-kept)>.jupyter-widgets:not(:has(*)){display:none}"
+    f"{_LOADING}{{font-size:0}}"
+    f'{_LOADING}::after{{content:"Connecting to the run…";font-size:13px}}'
     ".jp-RenderedHTMLCommon:has(>.sk-kept){padding-right:0}</style>"
 )
 """Hides what JupyterLab says where a widget's model is gone, a bare line of text, when what is kept
-of it follows. Faults with more to say stay: those of a front end that cannot draw the widget. And
-what is kept is as wide as the live view whose place it takes.
+of it follows, and says what it waits for while it loads the widget. Faults with more to say stay:
+those of a front end that cannot draw the widget. And what is kept is as wide as the live view whose
+place it takes.
 """
 
 
@@ -132,10 +145,7 @@ def kept(key: str, drawn: str) -> str:
 
 
 def _how_to_see(run: RunId) -> str:
-    return (
-        "<p>Without its kernel this is all there is to see of it;"
-        f" <code>wb.run({str(run)!r})</code> shows it again.</p>"
-    )
+    return f"<p><small><code>wb.run({str(run)!r})</code> shows how it is now.</small></p>"
 
 
 def _cell() -> str:
@@ -144,6 +154,11 @@ def _cell() -> str:
         return str(kernel().get_parent("shell").get("metadata", {}).get("cellId", ""))
     except (AttributeError, TypeError):
         return ""
+
+
+def _request() -> str:
+    """Returns the id of the request that is executed now: a cell each time that it runs."""
+    return str(kernel().get_parent("shell").get("header", {}).get("msg_id", ""))
 
 
 class CellOutput:
@@ -158,6 +173,7 @@ class CellOutput:
         self._source = source
         self._widgets = WidgetRegistry(source)
         self._views: list[View] = []
+        self._line: tuple[View | None, str] = (None, "")
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
@@ -173,25 +189,36 @@ class CellOutput:
         if kernel() is None:
             print(label)
         elif self._widgets.usable:
-            self._put("run", run, label, self._source.html(run))
+            self._put("run", run, label)
             self._follow(View(self._source, run, label, "kept"))
         else:
             self._follow(View(self._source, run, label))
 
-    def present(self, view: str, run: RunId | None, label: str, drawn: str) -> bool:
-        """Shows something live in this cell; returns False where only a picture of it will do.
+    def present(
+        self, view: str, run: RunId | None, label: str, drawn: str
+    ) -> bool | tuple[str, str]:
+        """Shows something live in this cell; returns False where only a picture of it will do, and
+        in marimo, which shows what it is given, that.
 
         Args:
-            view: events, inbox, errors, sources or report.
+            view: run, events, inbox, errors, sources or report.
             run: The run it is about; None for all.
             label: What stands for it as text.
             drawn: Its static form.
         """
+        line, cell = self._line
+        if view == "report" and line is not None and (line.run, cell) == (run, _request()):
+            line.give_way()
         if not self._widgets.usable:
             return False
+        if (marimo := in_marimo()) is not None:
+            shown: tuple[str, str] = marimo.ui.anywidget(
+                self._widgets.store(view, run, label)
+            )._mime_()
+            return shown
         from IPython.display import display
 
-        self._put(view, run, label, drawn)
+        self._put(view, run, label)
         data = {"text/html": kept(run or view, drawn), "text/plain": label}
         display(data, raw=True)  # type: ignore[no-untyped-call]
         return True
@@ -223,7 +250,8 @@ class CellOutput:
         shown = self._at_rest(run) or self._shown_elsewhere(run)
         first = None
         if not shown and self._widgets.usable:
-            first = self._widgets.bundle("run", run, label, self._source.html(run, report=False))
+            drawn = {"text/html": self._source.html(run, report=False), "text/plain": label}
+            first = {**self._widgets.store("run", run, label).bundle, **drawn}
         live = someone_can_answer() and not shown
         view = View(self._source, run, label, "awaited", first=first, live=live)
         if view.begun:
@@ -239,6 +267,7 @@ class CellOutput:
                     # after its last cell
                 )
                 _drawn(view)
+                self._line = (view, _request())
 
     def draw(self, run: RunId) -> None:
         """Draws what is shown of a run now."""
@@ -264,11 +293,11 @@ class CellOutput:
     def _at_rest(self, run: RunId) -> bool:
         return self._source.glance(run).status in AT_REST
 
-    def _put(self, view: str, run: RunId | None, label: str, drawn: str) -> None:
+    def _put(self, view: str, run: RunId | None, label: str) -> None:
         from IPython.display import display
 
-        data = self._widgets.bundle(view, run, label, drawn)
-        display(data, raw=True)  # type: ignore[no-untyped-call]
+        live = self._widgets.store(view, run, label).bundle
+        display({**live, **EMPTY}, raw=True)  # type: ignore[no-untyped-call]
 
     def _shown_elsewhere(self, run: RunId) -> bool:
         here = _cell()

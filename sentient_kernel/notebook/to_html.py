@@ -17,7 +17,6 @@ STILL = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg
 """What a viewer without a kernel can show in a widget's place. Its text alone, often only a repr,
 stands in when there is nothing else.
 """
-KEPT = 'class="sk-kept"'
 GONE = "A live view; it is shown when the notebook is opened with its kernel."
 
 POLICY = (
@@ -89,27 +88,11 @@ def still(notebook: Any) -> Any:
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
-        # Beside a live view of ours stands what is kept of it, drawn later than what the view
-        # brought along itself.
-        following: list[Any] = [*cell.outputs[1:], {}]
-        cell.outputs = [
-            one
-            for one, after in zip(cell.outputs, following, strict=False)
-            if not (_is_live(one) and _is_kept(after))
-        ]
-        for output in filter(_is_live, cell.outputs):
-            del output.data[WIDGET]
-            if not any(kind in output.data for kind in STILL):
+        for output in cell.outputs:
+            live = output.get("data", {}).pop(WIDGET, None)
+            if live and not any(kind in output.data for kind in STILL):
                 output.data = {"text/plain": GONE}
     return notebook
-
-
-def _is_live(output: Any) -> bool:
-    return WIDGET in output.get("data", {})
-
-
-def _is_kept(output: Any) -> bool:
-    return KEPT in output.get("data", {}).get("text/html", "")
 
 
 def _read(path: Path) -> Any:

@@ -4,6 +4,8 @@ beside it.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,14 @@ if TYPE_CHECKING:
     from sentient_kernel.feeds.feeds import Feed, ViewSource
     from sentient_kernel.feeds.sender import Sender
     from sentient_kernel.widgets.store import Store
+
+
+def in_marimo() -> Any:
+    """Returns marimo where this is a notebook of it, which has no Jupyter kernel but shows widgets;
+    else None.
+    """
+    marimo = sys.modules.get("marimo")
+    return marimo if marimo is not None and marimo.running_in_notebook() else None
 
 
 class WidgetRegistry:
@@ -33,9 +43,11 @@ class WidgetRegistry:
     @property
     def usable(self) -> bool:
         """True when the cell that runs has a front end at its other end, and widgets are
-        installed.
+        installed. voila runs cells without one, and shows their widgets afterwards.
         """
-        return kernel() is not None and someone_can_answer() and find_spec("anywidget") is not None
+        answers = someone_can_answer() or "VOILA_BASE_URL" in os.environ
+        shown = in_marimo() is not None or (kernel() is not None and answers)
+        return shown and find_spec("anywidget") is not None
 
     def store(self, view: str, run: RunId | None, label: str) -> Store:
         """Returns the widget of a view, made when it is first asked for; only where :attr:`usable`.
@@ -58,12 +70,6 @@ class WidgetRegistry:
             )
             self._sender.add(found.channel)
         return found
-
-    def bundle(self, view: str, run: RunId | None, label: str, html: str) -> dict[str, Any]:
-        """Returns what is put into a cell: the live view, and its static form for front ends
-        without widgets.
-        """
-        return {**self.store(view, run, label).bundle, "text/html": html, "text/plain": label}
 
     def present(self, run: RunId) -> bool:
         """True when somebody has a run, or the inbox, in front of them and can click."""

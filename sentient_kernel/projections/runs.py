@@ -31,6 +31,7 @@ from sentient_kernel.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    RunSteered,
     StepCompleted,
     StepEndedFailed,
     StepRetried,
@@ -57,6 +58,7 @@ Taken = (
     | RunContinued
     | CancelRequested
     | FinishRequested
+    | RunSteered
     | ResearchUpdated
 )
 TAKEN = kinds_of(Taken)
@@ -86,6 +88,7 @@ class RunView:
         answered: Whether an answer to a question is the last that happened to it.
         foreign: Whether some of it was written elsewhere; what that names is asked about before it
             goes on here.
+        said: What people told it while it worked, oldest first.
         coverage: How well the report of a research answers what was asked: ``all``, ``some``,
             ``near`` or ``nothing``.
     """
@@ -128,6 +131,7 @@ class RunView:
     finishing: bool = False
     answered: bool = False
     foreign: bool = False
+    said: tuple[str, ...] = ()
     coverage: str = ""
     seq: Seq = _NONE
 
@@ -283,6 +287,7 @@ class RunFold:
         self._done = self._retried = 0
         self._running: set[StepKey] = set()
         self._failed: set[StepKey] = set()
+        self._said: list[str] = []
         self._approvals: dict[ApprovalId, None] = {}
         self._asked_elsewhere: set[ApprovalId] = set()
         self._view: RunView | None = None
@@ -358,6 +363,8 @@ class RunFold:
                 self._set(cancelling=not self._ended)
             case FinishRequested():
                 self._set(finishing=not self._ended)
+            case RunSteered():
+                self._said.append(event.text)
             case ResearchUpdated():
                 told = event.data.get("coverage") if isinstance(event.data, dict) else None
                 if told in ("all", "some", "near", "nothing"):
@@ -412,6 +419,7 @@ class RunFold:
                 approvals=() if self._ended else tuple(self._approvals),
                 answered=self._answered,
                 foreign=self._foreign,
+                said=tuple(self._said),
                 seq=self._seq,
             )
         return self._view

@@ -80,7 +80,9 @@ def _blocks(report: Report, quoted: str) -> Iterator[Block]:
     if report.sources:
         yield Block(Text("Sources", HEADING))
     for note in report.sources:
-        yield _item(Text.assemble((visible(note.source), "bold"), ": ", visible(source_line(note))))
+        yield _item(
+            Text.assemble((visible(note.source), "bold"), ": ", visible(source_line(report, note)))
+        )
         yield from (
             _item(Text(f"{visible(uri)}: {visible(why)}", SOFT), 4)
             for uri, why in note.refused[:10]

@@ -48,7 +48,9 @@ container-type:inline-size;text-align:left;overflow-wrap:anywhere}
 .sk-r *{box-sizing:border-box}.sk-r .sk-sep{display:none}.sk-r .soft{color:var(--s)}
 .sk-r .num{font-variant-numeric:tabular-nums}
 .sk-r .ok{color:var(--ok)}.sk-r .warn{color:var(--w)}.sk-r .bad{color:var(--x)}
-.sk-r header{display:flex;gap:12px;align-items:baseline;padding:12px 16px 6px}
+.sk-r.sk-r h3{display:flex;gap:12px;align-items:baseline;padding:12px 16px 6px;margin:0;
+font:inherit;color:inherit}.sk-r h3>:empty{display:none}
+.sk-r sup{font-size:inherit;line-height:inherit;vertical-align:baseline}
 .sk-r .state{display:inline-flex;gap:6px;align-items:center;white-space:nowrap;font-weight:600;
 font-size:12px}
 .sk-r .state i{width:8px;height:8px;border-radius:50%;background:currentColor}
@@ -61,9 +63,10 @@ border-top:1px solid var(--l)}
 .sk-r aside{border-left:1px solid var(--l);background:var(--d);font-size:12.5px;line-height:1.5}
 .sk-r p{margin:8px 0}.sk-r .lead{font-size:15.5px;line-height:1.5;font-weight:500;
 margin:10px 0 12px}
-.sk-r h4{font:600 14px/1.4 inherit;font-size:13px;margin:16px 0 4px}
-.sk-r .over{font-size:11px;line-height:1.2;font-weight:600;color:var(--s);margin:8px 0;display:flex;
-justify-content:space-between}
+.sk-r.sk-r h4{font:inherit;font-weight:600;font-size:13px;line-height:1.4;color:inherit;
+margin:16px 0 4px}
+.sk-r.sk-r .over{font-size:11px;line-height:1.2;font-weight:600;color:var(--s);margin:8px 0;
+display:flex;justify-content:space-between}
 .sk-r .cite{font-weight:600;font-size:11px;line-height:1;color:var(--a);
 background:color-mix(in srgb,var(--a) 10%,transparent);
 border-radius:4px;padding:2px 5px;vertical-align:2px;text-decoration:none;white-space:nowrap}
@@ -163,8 +166,8 @@ def _head(report: Report) -> str:
     ]
     bar = apart(" · ").join(f'<span class="num">{escaped(fact)}</span>' for fact in said if fact)
     return (
-        f"<header>{state}{apart(' · ')}"
-        f'<span class="q">{escaped(report.question)}</span></header><div class="bar">{bar}</div>'
+        f"<h3>{state}{apart(' · ')}"
+        f'<span class="q">{escaped(report.question)}</span></h3><div class="bar">{bar}</div>'
     )
 
 
@@ -193,8 +196,8 @@ def _paragraphs(claims: list[Claim]) -> list[list[Claim]]:
 
 def _sentence(claim: Claim, numbers: Numbers, base: str) -> str:
     marks = "".join(
-        f' <a class="cite" href="#{base}-{numbers[one.place]}" aria-label="Evidence'
-        f' {numbers[one.place]}">{_number(numbers[one.place])}</a>'
+        f' <sup><a class="cite" href="#{base}-{numbers[one.place]}" aria-label="Evidence'
+        f' {numbers[one.place]}">{_number(numbers[one.place])}</a></sup>'
         for one in claim.citations
         if one.place in numbers
     )
@@ -227,7 +230,8 @@ def _aside(report: Report, numbers: Numbers, base: str) -> str:
         return ""
     shown = "".join(_quote(one, numbers[one.place], base) for one in report.citations)
     head = (
-        f'<p class="over">Evidence{apart(":")} <span class="num">{len(report.citations)}</span></p>'
+        f'<h4 class="over">Evidence{apart(":")} '
+        f'<span class="num">{len(report.citations)}</span></h4>'
     )
     return f'<aside aria-label="Evidence">{head}{shown}</aside>'
 
@@ -259,8 +263,8 @@ def _quote(one: Citation, at: int, base: str) -> str:
     title = f"<b>{escaped(one.title) or 'untitled'}</b>{apart(',')}"
     return (
         f'<details{first}><summary><span class="cite num">{_number(at)}</span> {title}'
-        f' {verdict}</summary><div class="quote" id="{base}-{at}">{quote}</div><div class="at'
-        f' num">{where} · characters {one.start} to {one.end}</div></details>'
+        f' {verdict}</summary><blockquote class="quote" id="{base}-{at}">{quote}</blockquote>'
+        f'<div class="at num">{where} · characters {one.start} to {one.end}</div></details>'
     )
 
 
@@ -280,7 +284,7 @@ def _sources(report: Report) -> str:
         rows.append(
             f'<tr><td><b>{escaped(note.source)}</b></td><td>{state}</td><td class="n'
             f' num">{note.documents}</td><td class="n num">{note.found}</td><td class="n'
-            f' num">{note.cited}</td></tr>'
+            f' num">{report.cited_of(note.source)}</td></tr>'
         )
     head = (
         '<tr><th>Source</th><th>Notes</th><th class="n">Documents</th><th class="n">Passages'

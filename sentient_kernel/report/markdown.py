@@ -98,7 +98,7 @@ def draw(report: Report) -> str:
     blocks += [_evidence(one, number[one.place]) for one in report.citations]
     sources: list[str] = []
     for note in report.sources:
-        sources.append(f"- **{text(note.source)}**: {text(source_line(note))}")
+        sources.append(f"- **{text(note.source)}**: {text(source_line(report, note))}")
         sources += [f"  - {text(uri)}: {text(reason)}" for uri, reason in note.refused[:10]]
     blocks += ["## Sources", "\n".join(sources)] if sources else []
     return "\n\n".join(blocks).rstrip("\n") + "\n"
@@ -172,12 +172,12 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def source_line(note: SourceNote) -> str:
-    """Returns what a source holds, gave and was cited for, in words; why nothing came of it is text
-    from outside.
+def source_line(report: Report, note: SourceNote) -> str:
+    """Returns what a source holds, what it gave and how often it is cited, in words; why nothing
+    came of it is text from outside.
     """
     # A search engine holds no documents of its own.
     parts = [count(note.documents, "document")] if note.documents or not note.found else []
-    parts += [f"{count(note.found, 'passage')} found", f"{note.cited} cited"]
+    parts += [f"{count(note.found, 'passage')} found", f"{report.cited_of(note.source)} cited"]
     parts += [f"{len(note.refused)} not read"] if note.refused else []
     return f"{', '.join(parts)}.{' ' + note.reason if note.reason else ''}"

@@ -247,7 +247,7 @@ class Report:
     made_with: dict[str, Any] = field(default_factory=dict, compare=False)
     _show: Annotated[Any, Field(exclude=True)] = field(default=None, compare=False)
 
-    def with_renderer(self, show: Callable[[Report], bool]) -> Report:
+    def with_renderer(self, show: Callable[[Report], Any]) -> Report:
         """Returns the same report with a way to show itself live.
 
         Args:
@@ -258,10 +258,13 @@ class Report:
 
     @property
     def citations(self) -> tuple[Citation, ...]:
-        """All citations once each, in the order in which they are numbered (from 1)."""
+        """All citations once each, in the order in which a reader meets them; so they are numbered
+        (from 1).
+        """
+        rest = [claim for _, claims in self.details for claim in claims]
         sides = [claim for one in self.disagreements for claim in one.sides]
         found: dict[tuple[str, int, int], Citation] = {}
-        for claim in (*self.claims, *sides):
+        for claim in (*self.lead, *rest, *sides):
             for citation in claim.citations:
                 # it is, wherever it supports one sentence
                 if citation.verified or citation.place not in found:
@@ -286,6 +289,11 @@ class Report:
             (self.parts[part] if 0 < part < len(self.parts) else "", rest[part])
             for part in sorted(rest)
         ]
+
+    def cited_of(self, source: str) -> int:
+        """Returns how many of its citations come from a source."""
+        alone = source if len(self.sources) == 1 else ""
+        return sum((one.source or alone) == source for one in self.citations)
 
     @property
     def unsupported(self) -> tuple[Claim, ...]:
@@ -427,6 +435,10 @@ class Report:
 
     _repr_html_ = to_html
     _repr_markdown_ = to_markdown
+
+    def _mime_(self) -> tuple[str, str]:
+        """Returns what marimo shows."""
+        return (self._show and self._show(self)) or ("text/html", self.to_html())
 
     def _ipython_display_(self) -> None:
         if not callable(self._show) or not self._show(self):

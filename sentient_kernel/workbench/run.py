@@ -48,7 +48,6 @@ from sentient_kernel.report.report import Report
 from sentient_kernel.workbench.view_source import WorkbenchViews
 
 if TYPE_CHECKING:
-
     from sentient_kernel.projections.activity import SourceView, StepView, UsageView
     from sentient_kernel.projections.folds import RunLook
     from sentient_kernel.projections.runs import ProgressView, RunView
@@ -216,7 +215,7 @@ class Run:
         """
         return self._views.approvals(self.id)
 
-    def _present(self, view: str, shown: Table[Any] | Report) -> bool:
+    def _present(self, view: str, shown: Table[Any] | Report) -> bool | tuple[str, str]:
         """Shows something of it live; False where only a picture of it will do."""
         return self._output.present(view, self.id, repr(shown), shown.to_html())
 
@@ -492,6 +491,12 @@ class Run:
             return self._views.html(self.id)
         except JournalUnusable:
             return None
+
+    def _mime_(self) -> tuple[str, str]:
+        """Returns what marimo shows."""
+        drawn = self._repr_html_() or repr(self)
+        shown = self._output.present("run", self.id, repr(self), drawn)
+        return shown if isinstance(shown, tuple) else ("text/html", drawn)
 
     def _ipython_display_(self) -> None:
         try:

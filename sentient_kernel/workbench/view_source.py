@@ -158,6 +158,10 @@ class WorkbenchViews:
         with self._lock:
             return self.answerable(self.of(run).approvals.table)
 
+    def heeds(self, workflow: str) -> frozenset[str]:
+        """Returns which requests a workflow listens to: steer, finish."""
+        return self.engine.heeds(workflow)
+
     def answerable(self, table: Table[ApprovalView]) -> Table[ApprovalView]:
         """Returns the same questions, able to take an answer."""
         return Table((asked.bind(self.decide) for asked in table), ApprovalView)

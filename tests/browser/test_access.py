@@ -32,7 +32,7 @@ async def once(ctx, i):
 @sk.workflow
 async def reading(ctx, pages):
     await ctx.gather(*(once(ctx, i) for i in range(pages)))
-    while not Path("enough").exists():
+    while not Path("enough").exists() and "enough" not in ctx.steers:
         await ctx.step(asyncio.sleep, 0.2, title="wait")
         ctx.stream("Plots that were treated once still differed. ", by="researcher")
         await ctx.emit("comparing trials", progress=0.4)

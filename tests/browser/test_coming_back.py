@@ -4,14 +4,17 @@ restarted, reopened, exported; and floods.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from asking_kit import approve, card, journal, picture, said, shown, wait_for_prompt, write
 from lab_kit import IN_APP, KERNEL, Lab, browser, end_kernels, lab, opened
@@ -219,7 +222,7 @@ def test_closing_the_workbench_leaves_every_view_readable_also_one_that_nobody_h
             cell.get_by_text(CLOSED).wait_for()
             kept = cell.locator("[data-kept]")
             kept.get_by_text("How far do honey bees fly?").first.wait_for()
-            assert not cell.get_by_text("Loading").count()
+            assert not cell.get_by_text("Connecting").count()
         picture(book, tmp_path, "closed and reloaded")
         assert book.complaints == []
 
@@ -255,6 +258,57 @@ def test_a_saved_notebook_shows_what_is_kept_with_a_new_kernel_and_as_a_file_tha
     page = sk.to_html(server.folder / "kept.ipynb", tmp_path / "kept.html")
     text = offline(chrome, page, tmp_path / "to_html.png")
     assert "kilomet" in text and f"wb.run('{run}')" in text and "'supported'" in text
+
+
+def test_a_cell_is_saved_with_one_output_that_shows_something_and_mailed_it_reads_as_well(
+    chrome: Any, server: Lab, tmp_path: Path
+) -> None:
+    cells = [
+        RESEARCH,
+        "research.result()",
+        "wb.research('Why do bees dance?').result()",
+        "wb.errors",
+    ]
+    with opened(chrome, server, write(server, "one", cells)) as book:
+        book.run_all()
+        for index in (1, 2, 3):
+            book.cell(index).get_by_role("region", name="Report").first.wait_for()
+        book.page.wait_for_timeout(500)
+        book.save()
+    saved = nbformat.read(server.folder / "one.ipynb", as_version=4)
+    for cell in saved.cells[1:]:
+        data = [one.data for one in cell.outputs if one.data["text/html"] or one.data["text/plain"]]
+        assert len(data) == 1 and not re.search("Searching|Writing|Planning", data[0]["text/html"])
+
+    saved.cells.append(nbformat.v4.new_markdown_cell("Have a look."))
+    nbformat.write(saved, server.folder / "mailed.ipynb")
+    with opened(chrome, server, "mailed.ipynb") as book:
+        trusted = f"() => {IN_APP}.shell.currentWidget.content.widgets[1].model.trusted"
+        assert book.page.evaluate(trusted) is False
+        first = book.cell(1).inner_text()
+        assert re.search(r"^Done · How far do honey bees fly\?$", first, re.MULTILINE)
+        assert first.count("Evidence: ") == 1 and "Error" not in first and "wb.run" not in first
+        picture(book, tmp_path, "not trusted")
+    for theme in ("light", "dark"):
+        page = chrome.new_context(color_scheme=theme, viewport={"width": 900, "height": 1400})
+        found = page.new_page()
+        found.set_content(github(theme, saved))
+        text = found.locator("body").inner_text()
+        (tmp_path / f"github {theme}.png").write_bytes(found.screenshot())
+        assert text.count("How far do honey bees fly?") == 2 + 1, "the code and two reports"
+        page.close()
+
+
+def github(theme: str, notebook: Any) -> str:
+    """Returns a notebook as GitHub shows it: its HTML without styles and classes."""
+    shown = []
+    for cell in notebook.cells:
+        shown.append(f"<pre>{escape(cell.source)}</pre>")
+        for output in cell.get("outputs", []):
+            html = re.sub(r"(?s)<style>.*?</style>", "", output.data["text/html"])
+            shown.append(re.sub(r'\s(?:class|style)="[^"]*"', "", html))
+    look = "td,th{border:1px solid gray;padding:4px 8px}pre{background:#8883;padding:8px}"
+    return f"<style>:root{{color-scheme:{theme}}}{look}</style>{''.join(shown)}"
 
 
 def test_a_notebook_that_nobody_watched_shows_its_runs_also_as_a_plain_page_of_nbconvert(

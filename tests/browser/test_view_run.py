@@ -55,7 +55,7 @@ def names(run: ViewPage) -> list[str]:
 
 def test_a_view_says_hello_once_and_draws_what_it_is_given(run: ViewPage) -> None:
     assert run.sent() == [{"kind": "hello"}]
-    assert run.page.get_by_text("Loading").is_visible()
+    assert run.page.get_by_text("Connecting to the run").is_visible()
     run.snapshot(run_state())
     shown = run.page.get_by_role("region", name="Run", exact=True)
     assert (shown.get_attribute("data-run"), shown.get_attribute("data-status")) == (
@@ -264,6 +264,17 @@ def test_a_working_run_offers_pause_finish_now_cancel_and_a_line_to_steer(run: V
     assert run.sent("do")[-1]["text"] == "leave clay out"
     run.reply()
     assert run.page.get_by_label("Steer the run").input_value() == ""
+
+
+def test_what_a_workflow_does_not_listen_to_is_not_offered_and_what_was_said_is_shown(
+    run: ViewPage,
+) -> None:
+    deaf = run_state()
+    deaf["run"] |= {"heeds": [], "said": ["leave clay out", "and loam"]}
+    run.snapshot(deaf)
+    assert names(run) == ["Pause", "Cancel"]
+    assert run.page.get_by_text("“leave clay out”").is_visible()
+    assert run.page.get_by_text("“and loam”").is_visible()
 
 
 def test_cancel_asks_once_more_in_place(run: ViewPage) -> None:
@@ -507,7 +518,7 @@ def test_a_view_that_comes_when_the_workbench_is_closed_leaves_the_place_to_what
 ) -> None:
     run.give("closed")
     assert run.page.get_by_text("Workbench closed: read only").is_visible()
-    assert not run.page.get_by_text("Loading").count()
+    assert not run.page.get_by_text("Connecting").count()
     assert len(run.sent("hello")) == 1, "it asks no more"
 
 

@@ -225,6 +225,8 @@ def run_state(**changes: Any) -> dict[str, Any]:
         "counts": "5 done · 2 running · 1 retried",
         "cancelling": False,
         "finishing": False,
+        "heeds": ["finish", "steer"],
+        "said": [],
         "alive": True,
         "trouble": None,
         "cost": "$0.03 of $0.50",

@@ -7,10 +7,12 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kernel_kit import Cell, Kernel, prepared
 
+BEES = Path(__file__).parents[2] / "notebooks" / "data" / "bees"
 DETACHED = (
     "Detached. Run('held') goes on in the background: run.pause(), run.cancel(), or run.result() to"
     " wait again."
@@ -152,6 +154,54 @@ def test_waiting_shows_the_run_until_it_is_done_and_leaves_one_line(kernel: Kern
         and "held" in last
         and not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}|\d s", last)
     )
+
+
+def saved(kernel: Kernel, cell: Cell) -> list[dict[str, str]]:
+    """Returns what a cell's outputs are in the file that is saved now, those that show nothing left
+    out.
+    """
+    shown = []
+    for output in cell.outputs:
+        if output.kind == "update_display_data":
+            continue
+        display = output.content.get("transient", {}).get("display_id")
+        data = kernel.drawn(display)[-1].data if display else output.data
+        if data.get("text/html") or data.get("text/plain"):
+            shown.append(data)
+    return shown
+
+
+@pytest.mark.parametrize("stdin", [True, False], ids=["in a browser", "by nbconvert"])
+def test_a_cell_that_showed_a_run_while_it_worked_is_saved_with_one_output(
+    kernel: Kernel, stdin: bool
+) -> None:
+    kernel.value(f"wb.add({str(BEES)!r}); 1")
+    cells = [
+        kernel.run(code, stdin=stdin, cell_id=f"one {n}")
+        for n, code in enumerate(
+            (
+                "q = wb.research('How far do honey bees fly?'); q",
+                "q.result()",
+                "wb.research('How far do honey bees fly?', name='again').result()",
+                "wb.approvals",
+            )
+        )
+    ]
+    kernel.run("time.sleep(1)")
+    for cell in cells:
+        (left,) = saved(kernel, cell)
+        assert not re.search("Searching|Writing|Planning", left["text/html"]), "nothing stale"
+    assert all("kilomet" in saved(kernel, cell)[0]["text/html"] for cell in cells[:3])
+    line = kernel.run("answer = q.result()", stdin=stdin)
+    assert "How far do honey bees fly?" in saved(kernel, line)[0]["text/html"]
+
+
+def test_voila_shows_live_views_though_its_cells_run_without_a_front_end(kernel: Kernel) -> None:
+    kernel.value("import os; os.environ['VOILA_BASE_URL'] = '/'; 1")
+    live, kept = (o for o in kernel.run("r").outputs if o.kind == "display_data")
+    kernel.value("del os.environ['VOILA_BASE_URL']; 1")
+    assert "application/vnd.jupyter.widget-view+json" in live.data and not live.data["text/html"]
+    assert "as of 20" in kept.data["text/html"], "where it is not live, it says of when it is"
 
 
 def test_where_nobody_looks_only_that_line_is_drawn(kernel: Kernel) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 from workbench_kit import (
@@ -25,6 +27,7 @@ from workbench_kit import (
 )
 
 import sentient_kernel as sk
+from sentient_kernel.feeds.feeds import RunFeed
 from sentient_kernel.workbench.view_source import WorkbenchViews
 
 
@@ -226,6 +229,63 @@ def test_steering_pausing_and_finishing(wb: sk.Workbench) -> None:
     for late in (run.pause, run.cancel, run.finish_now, lambda: run.steer("late"), run.resume):
         with pytest.raises(sk.Refused):
             late()
+
+
+async def listens(ctx: Any) -> Any:
+    return ctx.steers
+
+
+@sk.workflow
+async def hears_by_another(ctx: Any) -> Any:
+    async def inner() -> Any:
+        return await listens(ctx)
+
+    return await inner()
+
+
+@sk.workflow
+async def passes_on(ctx: Any) -> Any:
+    return await hears_by_another(ctx), await waiting(ctx)
+
+
+def test_a_view_knows_what_a_workflow_listens_to(wb: sk.Workbench) -> None:
+    runs = [wb.start(doubled, 1), wb.start(hears_by_another), wb.research("Why?")]
+    passes = wb.start(passes_on)
+    passes.steer("only <b>leafcutters</b>")
+    rows = [RunFeed(wb.view_source, run.id).snapshot()["run"] for run in (*runs, passes)]
+    both = ["finish", "steer"]
+    assert [row["heeds"] for row in rows] == [[], ["steer"], both, both]
+    assert rows[-1]["said"] == ["only <b>leafcutters</b>"]
+    assert "only &lt;b&gt;leafcutters&lt;/b&gt;" in str(passes._repr_html_())
+    assert wb.view_source.heeds("gone:workflow") == {"finish", "steer"}, (
+        "not defined here: not known"
+    )
+    passes.cancel()
+
+
+def test_marimo_is_given_live_views_and_pictures_where_it_shows_no_widgets(
+    wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = wb.start(doubled, 1)
+    assert run.result(20) == 2
+
+    class Shown(NamedTuple):
+        store: Any
+
+        def _mime_(self) -> tuple[str, str]:
+            return "text/html", f"<widget {self.store.view} {self.store.run}>"
+
+    marimo = SimpleNamespace(running_in_notebook=lambda: True, ui=SimpleNamespace(anywidget=Shown))
+    monkeypatch.setitem(sys.modules, "marimo", marimo)
+    assert [one._mime_()[1] for one in (run, run.events, wb.approvals, wb.errors)] == [
+        f"<widget run {run.id}>",
+        f"<widget events {run.id}>",
+        "<widget inbox >",
+        "<widget errors >",
+    ]
+    assert "doubled" in wb.runs._mime_()[1]
+    monkeypatch.setattr("sentient_kernel.notebook.widget_registry.find_spec", lambda name: None)
+    assert "doubled" in run._mime_()[1] and "No approvals" in wb.approvals._mime_()[1]
 
 
 def test_a_cancelled_run_says_so_and_keeps_its_steps(wb: sk.Workbench) -> None:

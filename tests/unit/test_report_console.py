@@ -43,7 +43,7 @@ def test_headings_quotations_lists_and_marks_are_drawn_and_no_markdown_is_left()
         and "[1] Bees fly far. · not at its place" in shown
     )
     assert (
-        "\n  - Bees fly far.: 2 documents, 3 passages found, 1 cited, 1 not read. Bees fly far.\n"
+        "\n  - Bees fly far.: 2 documents, 3 passages found, 2 cited, 1 not read. Bees fly far.\n"
         in shown
     )
     assert "(unsupported: Bees fly far.)" in shown

@@ -233,5 +233,31 @@ def test_a_search_engine_is_not_said_to_hold_no_documents() -> None:
         SourceNote(source="papers", reason="It is empty."),
     )
     drawn = replace(report(), sources=(found, none)).to_markdown()
-    assert "- **web**: 2 passages found, 1 cited." in drawn
+    assert "- **web**: 2 passages found, 0 cited." in drawn
     assert "- **papers**: 0 documents, 0 passages found, 0 cited. It is empty." in drawn
+
+
+def test_citations_are_numbered_in_the_order_in_which_they_are_read_and_counted_alike() -> None:
+    quotes = [
+        Citation(document=DocumentId("d"), title="t", uri="a", start=n, end=n + 1, quote=f"q{n}")
+        for n in range(4)
+    ]
+    last, first, second, third = (
+        replace(one, source="b" if n else "a") for n, one in enumerate(quotes)
+    )
+    made = Report(
+        question="?",
+        claims=(
+            Claim(text="Late.", part=1, citations=(last,)),
+            Claim(text="Answer.", lead=True, citations=(first, second)),
+            Claim(text="Early.", citations=(second, third)),
+        ),
+        parts=("?", "part"),
+        sources=(SourceNote(source="a", found=1), SourceNote(source="b", found=1)),
+    )
+    for drawn in (tree(made).css_first(".rep>div").text(), made.to_markdown().partition("##")[0]):
+        numbers = [int(n) for n in re.findall(r"\[\^?(\d)\]", drawn)]
+        assert list(dict.fromkeys(numbers)) == sorted(set(numbers)), drawn
+    counts = [int(row.css("td")[4].text()) for row in tree(made).css("table tr")[1:]]
+    assert counts == [1, 3] and sum(counts) == len(made.citations) == 4
+    assert "- **b**: 1 passage found, 3 cited." in made.to_markdown()

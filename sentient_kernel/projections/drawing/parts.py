@@ -29,6 +29,11 @@ def state(sign: str, word: str, colour: str) -> str:
     )
 
 
+def mark(sign: str, word: str, look: str = "") -> str:
+    """Returns a sign that is read out as a word; the word itself stands nowhere in the text."""
+    return f'<span role="img" aria-label="{escape(word)}"{look}>{sign}</span>'
+
+
 def bar(facts: Sequence[str]) -> str:
     """Returns short facts in a row; they are HTML already."""
     told = apart(" · ").join(f"<span>{fact}</span>" for fact in facts if fact)
@@ -62,11 +67,10 @@ def phases(progress: ProgressView, run: RunView) -> str:
     items = []
     for phase in progress.phases:
         label, said = words.phase_words(phase)
-        mark = {"done": "sk-d", "now": now, "todo": ""}[phase.state]
+        look, sign = {"done": ("sk-d", "✓ "), "now": (now, "● "), "todo": ("", "○ ")}[phase.state]
         current = ' aria-current="step"' if phase.state == "now" else ""
-        items.append(
-            f'<li class="{mark}"{current}>{escape(label)}<span class="sk-sr"> ({said})</span></li>'
-        )
+        sign = mark(sign, said, ' class="sk-sr"')
+        items.append(f'<li class="{look}"{current}>{sign}{escape(label)}</li>')
     return f'<ol class="sk-phases sk-num" aria-label="Phases">{"".join(items)}</ol>'
 
 
@@ -100,14 +104,14 @@ def _step_row(step: StepView, run: RunView) -> str:
         else _between(step.started, step.ended or run.updated)
     )
     row = (
-        f'<tr><td class="sk-{colour}"><span aria-hidden="true">{sign}</span> '
-        f'<span class="sk-sr">{step.status}</span></td><td title="{escape(line(step.title, 300))}">'
+        f'<tr><td class="sk-{colour}">{mark(sign, step.status)}</td>'
+        f'<td title="{escape(line(step.title, 300))}">'
         f"<span>{outside(step.title, 120)}</span>{aside}</td>"
-        f'<td class="sk-l" aria-hidden="true">{_lane(step, run)}</td>'
-        f'<td class="sk-s sk-soft">{duration(seconds)}</td></tr>'
+        f'<td><div class="sk-s sk-soft">{_lane(step, run)}<span>{duration(seconds)}</span></div>'
+        "</td></tr>"
     )
     return row + (
-        f'<tr><td></td><td class="sk-why" colspan="3"><span>{outside(why, 240)}</span></td></tr>'
+        f'<tr><td></td><td class="sk-why" colspan="2"><span>{outside(why, 240)}</span></td></tr>'
         if why
         else ""
     )
@@ -127,7 +131,7 @@ def _lane(step: StepView, run: RunView) -> str:
         "completed": "",
     }[step.status]
     return (
-        f'<span class="sk-lane"><b class="{look}"'
+        f'<span class="sk-lane" aria-hidden="true"><b class="{look}"'
         f' style="left:{left:.1f}%;width:{width:.1f}%"></b></span>'
     )
 
@@ -156,6 +160,14 @@ def sources_list(sources: Sequence[SourceView], limit: int = 8) -> str:
     return f'<dl class="sk-src sk-num">{"".join(rows)}</dl>{more}' if rows else ""
 
 
+def said_list(run: RunView) -> str:
+    """Returns what people told a run while it worked."""
+    told = "".join(f"<li>“{outside(text)}”</li>" for text in run.said)
+    return (
+        f'<div class="sk-said"><h4 class="sk-t">You said</h4><ul>{told}</ul></div>' if told else ""
+    )
+
+
 def foreign_block(run: RunView, foreign: ForeignView, approvals: Sequence[ApprovalView]) -> str:
     """Returns where a run comes from and what it names; the list is left to the question about it
     while that is open.
@@ -181,8 +193,8 @@ def ask_block(approval: ApprovalView, index: int, holder: str) -> str:
     )
     return (
         '<div class="sk-ask" role="region" aria-label="Approval"'
-        f' data-approval="{escape(approval.id)}"><div class="sk-h" role="heading"'
-        f' aria-level="3"><strong><bdi>{escape(exact(approval.question))}</bdi></strong></div>'
+        f' data-approval="{escape(approval.id)}">'
+        f'<h4 class="sk-h"><bdi>{escape(exact(approval.question))}</bdi></h4>'
         f'<div class="sk-soft sk-num">{escape(approval.ask)}{digest}{expires}</div>'
         f'{payload(approval.payload, index, holder)}<dl class="sk-how">{ways}</dl></div>'
     )

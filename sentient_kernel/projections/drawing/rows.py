@@ -6,7 +6,7 @@ A row changes only when what it shows has changed, so that a view can send and r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -33,6 +33,7 @@ def run_row(
     steps: Sequence[StepView],
     *,
     alive: bool,
+    heeds: Iterable[str] = (),
     error: ErrorInfo | None = None,
     cost: str = "",
     foreign: ForeignView | None = None,
@@ -43,6 +44,7 @@ def run_row(
         run: The run, its liveness applied.
         steps: Its steps, settled.
         alive: Whether some kernel executes it.
+        heeds: Which requests its workflow listens to: steer, finish.
         error: What it failed with; of a crashed one, what it was at.
         cost: What it has spent, in a few words.
         foreign: What of it was written elsewhere.
@@ -73,6 +75,8 @@ def run_row(
         "cancelling": run.cancelling,
         "finishing": run.finishing,
         "alive": alive,
+        "heeds": sorted(heeds),
+        "said": [plain(text) for text in run.said],
         "trouble": _trouble(replace(run, error=error) if error is not None else run, steps),
         "cost": cost,
         "foreign": _foreign(run, foreign) if foreign is not None else None,

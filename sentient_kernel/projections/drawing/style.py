@@ -2,7 +2,7 @@
 
 ``CSS`` is one calm language for run, report, approvals, errors and tables. Every rule hangs on
 ``.sk``, every class begins with ``sk-``, colours come from JupyterLab's variables with fallbacks
-for light and dark, and nothing is fetched.
+for the light or dark scheme of the page around, and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sentient_kernel.failures import plain as plain
 
 _SPACE = re.compile(r"\s+")
 _BLOCK_END = re.compile(
-    r"(?:</(?:aside|dd|details|div|dl|dt|h[1-6]|header|li|ol|p|section|summary|table|tbody|td|th"
+    r"(?:</(?:aside|blockquote|dd|details|div|dl|dt|h[1-6]|header|li|ol|p|section|summary|table|tbody|td|th"
     r"|thead|tr|ul)>|<br>)(?!\n)"
 )
 
@@ -142,6 +142,7 @@ border:1px solid var(--sk-line);border-radius:8px;font:13px/1.5 var(--sk-ui);tex
 overflow-wrap:anywhere;margin:2px 0 8px}
 .sk.sk *{box-sizing:border-box}
 .sk.sk p,.sk.sk ol,.sk.sk ul,.sk.sk dl,.sk.sk dd,.sk.sk dt,.sk.sk pre{margin:0;padding:0}
+.sk.sk h3,.sk.sk h4{margin:0;font:inherit;font-weight:600;color:inherit}
 .sk.sk dt,.sk.sk dd{float:none;width:auto}
 .sk.sk a{color:var(--sk-accent)}.sk .sk-soft{color:var(--sk-soft);font-weight:400}
 .sk .sk-num{font-variant-numeric:tabular-nums}
@@ -153,6 +154,7 @@ overflow-wrap:anywhere}.sk .sk-run{color:var(--sk-accent)}.sk .sk-asks{color:var
 .sk .sk-bad{color:var(--sk-bad)}
 .sk .sk-sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);
 white-space:nowrap}
+.sk .sk-head>:empty{display:none}
 .sk .sk-head{display:flex;flex-wrap:wrap;gap:2px 12px;align-items:baseline;padding:12px 16px 8px}
 .sk .sk-q{font-weight:600;font-size:14px;flex:1 1 240px;text-wrap:pretty}
 .sk .sk-state{display:inline-flex;align-items:center;gap:6px;white-space:nowrap;font-weight:600;
@@ -172,6 +174,8 @@ padding-top:5px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .sk .sk-meter{height:3px;margin:0 16px 12px;background:var(--sk-line);border-radius:2px;
 overflow:hidden}
 .sk .sk-meter b{display:block;height:100%;background:var(--sk-accent)}
+.sk .sk-said{padding:0 16px 12px}.sk.sk .sk-said .sk-t{margin:0}
+.sk.sk .sk-said ul{padding-left:18px}
 .sk .sk-body{display:grid;grid-template-columns:minmax(0,1.25fr) minmax(0,1fr);
 border-top:1px solid var(--sk-line)}
 .sk .sk-body.sk-one{grid-template-columns:minmax(0,1fr)}.sk .sk-body>*{padding:12px 16px;
@@ -187,8 +191,9 @@ text-overflow:ellipsis;
 white-space:nowrap;vertical-align:middle;line-height:1.5;font-weight:400}
 .sk.sk .sk-steps tr{background:none}
 .sk.sk .sk-steps td:first-child{width:18px;font-weight:600;overflow:visible}
-.sk.sk .sk-steps .sk-l{width:28%}
-.sk.sk .sk-steps td.sk-s{width:66px;padding-right:0;text-align:right}
+.sk.sk .sk-steps td:nth-child(3){width:38%;padding-right:0}
+.sk .sk-steps .sk-s{display:flex;gap:8px;align-items:center;justify-content:flex-end}
+.sk .sk-steps .sk-s>.sk-lane{flex:1}.sk .sk-steps .sk-s>:last-child{min-width:58px;text-align:right}
 .sk.sk .sk-steps td.sk-why{white-space:normal;padding:0 0 3px;color:var(--sk-soft);line-height:1.4}
 .sk .sk-lane{display:block;position:relative;height:8px;background:var(--sk-sunk);border-radius:2px}
 .sk .sk-lane b{position:absolute;top:0;bottom:0;min-width:2px;border-radius:2px;
@@ -262,7 +267,7 @@ border-top:1px solid var(--sk-line)}
 padding-top:0}
 .sk.sk .sk-phases .sk-n,.sk.sk .sk-phases .sk-w,.sk.sk .sk-phases .sk-o,.sk.sk .sk-phases .sk-x{
 flex:0 0 auto;min-width:16%;font-size:11px;padding-top:5px}
-.sk.sk .sk-steps .sk-l{width:18%}}
+.sk.sk .sk-steps td:nth-child(3){width:34%}}
 @media print{.sk.sk{break-inside:avoid-page}}
 """
 
@@ -270,10 +275,9 @@ CSS = (
     '.sk{--sk-ui:var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu'
     ' Sans",sans-serif);--sk-code:var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans'
     ' Mono",monospace);'
-    + _COLOURS.format(**_LIGHT)
-    + "}\n@media (prefers-color-scheme:dark){.sk{"
-    + _COLOURS.format(**_DARK)
-    + "}}"
+    + _COLOURS.format(**{name: f"light-dark({_LIGHT[name]},{_DARK[name]})" for name in _LIGHT})
+    + '}\n[data-jp-theme-light="true"] .sk{color-scheme:light}'
+    + '[data-jp-theme-light="false"] .sk{color-scheme:dark}'
     + _RULES
 )
 """The style sheet of every static view."""

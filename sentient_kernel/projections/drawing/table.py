@@ -61,7 +61,7 @@ class Table(Sequence[T], Generic[T]):
         self._of: type[T] | None = of or (type(self._rows[0]) if self._rows else None)
         self._show = show
 
-    def with_renderer(self, show: Callable[[Table[T]], bool]) -> Table[T]:
+    def with_renderer(self, show: Callable[[Table[T]], Any]) -> Table[T]:
         """Returns the same table with a way to show itself live.
 
         Args:
@@ -101,6 +101,10 @@ class Table(Sequence[T], Generic[T]):
 
     def _repr_html_(self) -> str:
         return self.to_html()
+
+    def _mime_(self) -> tuple[str, str]:
+        """Returns what marimo shows."""
+        return (self._show and self._show(self)) or ("text/html", self.to_html())
 
     def _ipython_display_(self) -> None:
         if self._show is None or not self._show(self):

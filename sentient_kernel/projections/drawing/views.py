@@ -80,7 +80,7 @@ def run_html(
     if report_html is None:
         inner += parts.phases(progress, run)
     inner += parts.foreign_block(run, foreign, approvals) if foreign is not None else ""
-    inner += asks + parts.trouble_block(run, steps)
+    inner += parts.said_list(run) + asks + parts.trouble_block(run, steps)
     inner += _body(run, steps, progress, sources, folded=report_html is not None)
     named = f'role="region" aria-label="Run" data-run="{escape(run.id)}" data-status="{run.status}"'
     card = f'<section class="sk {VERBATIM}" {named}>{inner}</section>'
@@ -109,10 +109,10 @@ def run_line(run: RunView) -> str:
 
 def _head(run: RunView, below_report: bool) -> str:
     sign, word, colour = words.state(run)
-    title = "How this report was made" if below_report else plain(run.title)
+    title, level = ("How this report was made", "h4") if below_report else (plain(run.title), "h3")
     return (
-        f'<div class="sk-head">{parts.state(sign, word, colour)}{apart(" · ")}<span class="sk-q"'
-        f' role="heading" aria-level="2"><strong><bdi>{escape(title)}</bdi></strong></span></div>'
+        f'<{level} class="sk-head">{parts.state(sign, word, colour)}{apart(" · ")}'
+        f'<span class="sk-q"><bdi>{escape(title)}</bdi></span></{level}>'
     )
 
 
@@ -127,6 +127,7 @@ def _facts(run: RunView, approvals: Sequence[ApprovalView]) -> str:
                 if run.progress and run.ended is None
                 else ""
             ),
+            "" if run.ended or run.updated is None else f"as of {moment(run.updated)}",
             name,
             f"{counted(answered, 'question')} answered" if answered else "",
             f"taken up again {counted(run.recoveries, 'time')}" if run.recoveries else "",
@@ -164,20 +165,20 @@ def _body(
     )
     return (
         f'<div class="sk-body{"" if beside else " sk-one"}"><div>'
-        f'<p class="sk-t"><b>Steps</b>{apart(":")} '
-        f'<span class="sk-num">{counts}</span></p>{rows}</div>{beside}</div>'
+        f'<h4 class="sk-t">Steps{apart(":")} '
+        f'<span class="sk-num">{counts}</span></h4>{rows}</div>{beside}</div>'
     )
 
 
 def _column(message: str, heard: str, label: str) -> str:
     said = (
-        f'<p class="sk-t"><b>{label}</b></p>'
+        f'<h4 class="sk-t">{label}</h4>'
         f'<p class="sk-say"><bdi>{escape(line(message, 600))}</bdi></p>'
         if message
         else ""
     )
     if heard:
-        heard = f'<div class="sk-part"><p class="sk-t"><b>Sources</b></p>{heard}</div>'
+        heard = f'<div class="sk-part"><h4 class="sk-t">Sources</h4>{heard}</div>'
     return f"<div>{said}{heard}</div>" if said or heard else ""
 
 
@@ -211,6 +212,7 @@ def run_text(
         )
     elif progress.fraction is not None and run.ended is None:
         lines.append(f"  {progress.fraction:.0%} {line(progress.message, 160)}".rstrip())
+    lines += [f"  you said: {line(text, 400)}" for text in run.said]
     lines.append(f"  steps: {words.step_counts(run, cut)}")
     lines += [_step_line(step, times) for step in words.chosen(steps, STEP_ROWS)]
     if len(steps) > STEP_ROWS:
@@ -288,7 +290,7 @@ def approvals_html(table: Table[ApprovalView]) -> str:
     )
     card = (
         f'<section class="sk {VERBATIM}" role="region" aria-label="Inbox">'
-        f'<div class="sk-head">{state}</div>{asks}</section>'
+        f'<h3 class="sk-head">{state}</h3>{asks}</section>'
     )
     return STYLE + spaced(card) + (table_html(answered, label="Answered") if answered else "")
 
@@ -307,7 +309,7 @@ def errors_html(table: Table[ErrorView], stats: ErrorStats | None = None) -> str
         head = parts.state("✓", "No errors", "ok")
         return (
             STYLE + f'<section class="sk {VERBATIM}" role="region" aria-label="Errors">'
-            f'<div class="sk-head">{head}</div></section>'
+            f'<h3 class="sk-head">{head}</h3></section>'
         )
     head = (
         parts.state("✕", counted(total, "error"), "bad")
@@ -327,7 +329,7 @@ def errors_html(table: Table[ErrorView], stats: ErrorStats | None = None) -> str
     )
     return STYLE + spaced(
         f'<section class="sk {VERBATIM}" role="region" aria-label="Errors">'
-        f'<div class="sk-head">{head}</div>'
+        f'<h3 class="sk-head">{head}</h3>'
         '<div class="sk-scroll" tabindex="0">'
         f'<table class="sk-table"><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>'
         f"</div>{foot}</section>"

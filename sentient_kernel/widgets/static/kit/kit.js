@@ -14,6 +14,9 @@ export { Store } from "./store.js";
 export { virtual } from "./virtual.js";
 export { count, duration, moment, roughly } from "./words.js";
 
+// views of all runs
+const RUNLESS = new Set(["inbox", "errors"]);
+
 /** @typedef {(root: HTMLElement, store: Store, link: Link, signal: AbortSignal) => void} Draw */
 /**
  * @typedef {{send: (message: any) => void, on: (name: string, act: (message: any) => void) => void,
@@ -36,7 +39,7 @@ export function mount(name, draw) {
       const root = h(
         "div",
         { class: "sk-root", data: { skView: name } },
-        h("p", { class: "sk-loading" }, "Loading…"),
+        h("p", { class: "sk-loading" }, `Connecting to the ${RUNLESS.has(name) ? "kernel" : "run"}…`),
       );
       const banner = h("p", { class: "sk-gone", role: "status" });
       el.append(h("div", { class: "sk-mount" }, banner, root));
@@ -56,7 +59,6 @@ export function mount(name, draw) {
           link.heard(message);
           if (link.closed) {
             // nothing comes any more; what is kept beside this view is what there is to see
-            if (!drawn) fill(root);
             return;
           }
           if (!store.take(message)) link.hello();
@@ -70,7 +72,10 @@ export function mount(name, draw) {
         }
         if (!drawn && store.state) begin();
       };
-      link.watch((alive) => showAlive(alive, root, banner, store, link), ends.signal);
+      link.watch((alive) => {
+        if (!alive && !drawn) fill(root);
+        showAlive(alive, root, banner, store, link);
+      }, ends.signal);
       // A front end that restarts its kernel says that the widget has lost its comm; sending shows
       // it once that is torn down, so it is tried in a moment instead of waiting for the silence.
       const lost = () => void setTimeout(() => link.send({ kind: "here" }));

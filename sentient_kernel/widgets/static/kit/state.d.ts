@@ -122,6 +122,8 @@ export interface RunRow {
   cancelling: boolean;
   finishing: boolean;
   alive: boolean;
+  heeds: string[];
+  said: string[];
   trouble: TroubleRow | null;
   cost: string;
   foreign: ForeignRow | null;

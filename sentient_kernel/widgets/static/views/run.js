@@ -10,7 +10,6 @@ import {
   outside,
   plain,
   region,
-  Refusal,
   roughly,
   text,
   duration,
@@ -19,6 +18,7 @@ import { guard } from "../kit/kit.js";
 import { fromKernel } from "../kit/exact.js";
 import { payloadView } from "../form/payload.js";
 import { reportPane } from "./report.js";
+import { heeds, runSaid, steerLine } from "./steer.js";
 import { stepsPane } from "./steps.js";
 import { nowPane } from "./writing.js";
 
@@ -80,6 +80,7 @@ export function drawRun(root, store, link, signal) {
     runHead(store, signal),
     runBar(store, link, signal),
     runPhases(store, signal),
+    runSaid(store, signal),
     runForeign(store, signal),
     runAsks(store, link, signal),
     runTrouble(store, signal),
@@ -209,7 +210,7 @@ function runBar(store, link, signal) {
         works && !nobody(run)
           ? [
               run.cancelling ? null : pause,
-              run.cancelling || run.finishing ? null : finish,
+              run.cancelling || run.finishing || !heeds(run, "finish") ? null : finish,
               run.cancelling ? null : cancel,
               really,
             ]
@@ -405,51 +406,5 @@ function runBody(store, signal) {
   fill(el, steps, now);
   store.select((state) => state.steps, arrange, signal);
   arrange();
-  return el;
-}
-
-/**
- * @param {Store} store
- * @param {Link} link
- * @param {AbortSignal} signal
- */
-function steerLine(store, link, signal) {
-  const input = h("input", {
-    type: "text",
-    class: "sk-grow",
-    placeholder: "What to look at, what to leave out",
-    maxlength: 4000,
-    aria: { label: "Steer the run" },
-  });
-  const said = h("span", { class: "sk-soft", role: "status" });
-  const send = button("Send", async () => {
-    const words = input.value.trim();
-    if (!words) {
-      input.focus();
-      throw new Refusal("Write what it should do first.");
-    }
-    await link.ask({ kind: "do", what: "steer", run: store.state.run.id, text: words });
-    if (input.value.trim() === words) input.value = "";
-    text(said, "Sent; it is taken up before the next step.");
-  });
-  input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.isComposing) send.click();
-  });
-  input.addEventListener("input", () => text(said, ""));
-  const el = h(
-    "div",
-    { class: "sk-steer", role: "group", aria: { label: "Steer" } },
-    input,
-    send,
-    said,
-  );
-  store.select(
-    (state) => [state.run.status, state.run.cancelling, state.run.finishing, nobody(state.run)],
-    ([status, cancelling, finishing, alone]) => {
-      el.hidden = !WORKING_RUN.has(status) || cancelling || finishing || alone;
-    },
-    signal,
-  );
-  link.watch((alive) => (input.readOnly = !alive), signal);
   return el;
 }
