@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sentient_kernel.journal.blobs import BlobStore
-    from sentient_kernel.journal.follow.hub import Hub, Subscriber
+    from sentient_kernel.journal.hub import Hub, Subscriber
     from sentient_kernel.journal.sqlite.repair import Repaired, repair
     from sentient_kernel.journal.sqlite.store import SqliteJournal
 
@@ -35,10 +35,10 @@ __all__ = ["BlobStore", "Hub", "Repaired", "SqliteJournal", "Subscriber", "repai
 
 _WHERE = {
     "BlobStore": "blobs",
-    "Hub": "follow.hub",
+    "Hub": "hub",
     "Repaired": "sqlite.repair",
     "SqliteJournal": "sqlite.store",
-    "Subscriber": "follow.subscriber",
+    "Subscriber": "hub",
     "repair": "sqlite.repair",
 }
 

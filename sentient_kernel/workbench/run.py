@@ -40,7 +40,7 @@ from sentient_kernel.errors import (
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.failures import plain
 from sentient_kernel.ids import ApprovalId, RunId
-from sentient_kernel.journal.follow.hub import HEARTBEAT, Following, Hub
+from sentient_kernel.journal.hub import HEARTBEAT, Following, Hub
 from sentient_kernel.notebook import interaction
 from sentient_kernel.notebook.cell_output import CellOutput
 from sentient_kernel.projections.approvals import ApprovalView

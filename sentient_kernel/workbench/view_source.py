@@ -23,7 +23,7 @@ from sentient_kernel.workbench.run import resume
 if TYPE_CHECKING:
     from sentient_kernel.documents import Document
     from sentient_kernel.engine import Engine
-    from sentient_kernel.journal.follow.hub import Hub
+    from sentient_kernel.journal.hub import Hub
     from sentient_kernel.journal.texts import Texts
     from sentient_kernel.workbench.fold_cache import FoldCache
 
