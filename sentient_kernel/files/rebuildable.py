@@ -26,6 +26,7 @@ from sentient_kernel.files.sqlite import (
     set_aside,
     tables_made_by,
     tables_of,
+    transaction,
     why,
 )
 
@@ -177,21 +178,14 @@ class RebuildableFile(Generic[C]):
         db, give_up = self._writer, time.monotonic() + PATIENCE
         while True:
             try:
-                db.execute("BEGIN IMMEDIATE")
-                break
+                with transaction(db):
+                    self.changed = self.changed or db.data_version() != self._version
+                    result = work(db)
+                self._version = db.data_version()  # which our own commits change too
+                return result
             except apsw.BusyError:
                 if not patient or time.monotonic() > give_up:
                     raise
-        try:
-            self.changed = self.changed or db.data_version() != self._version
-            result = work(db)
-            db.execute("COMMIT")
-            self._version = db.data_version()  # which our own commits change too
-            return result
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
 
     def close(self) -> None:
         """Closes the connections; one that is lent is closed when it comes back."""
@@ -252,12 +246,11 @@ class RebuildableFile(Generic[C]):
         try:
             db.pragma("journal_mode", "wal")
             if db.pragma("user_version") != self.version:
-                db.execute("BEGIN IMMEDIATE")
-                if not tables_of(db):  # another process was not faster
-                    db.execute(self.schema).fetchall()
-                    self.fill(db)
-                    db.pragma("user_version", self.version)
-                db.execute("COMMIT")
+                with transaction(db):
+                    if not tables_of(db):  # another process was not faster
+                        db.execute(self.schema).fetchall()
+                        self.fill(db)
+                        db.pragma("user_version", self.version)
             self.recognize(db)
         finally:
             db.close()
