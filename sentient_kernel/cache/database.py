@@ -30,20 +30,26 @@ _MOST: Final = 1 << 48
 _SIZED: Final = f"{OVERHEAD} + CASE WHEN size BETWEEN 0 AND {_MOST} THEN size ELSE 0 END"
 """What an entry takes; its size may have been forged."""
 _GET: Final = (
-    f"SELECT id, size, kind, at, hash, sign, CASE WHEN length(data) < {BIG} THEN data END"  # noqa: S608
-    " FROM entry WHERE digest = ? AND imported = ?"
+    "SELECT id, size, kind, at, hash, sign,"  # noqa: S608
+    f" CASE WHEN length(data) < {BIG} THEN data END FROM entry WHERE digest = ? AND imported = ?"
 )
 _PUT: Final = (
     "INSERT INTO entry (imported, digest, used, size, kind, at, hash, sign, data)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _USE: Final = "UPDATE entry SET used = ? WHERE digest = ? AND imported = 0"
-_DROP: Final = f"DELETE FROM entry WHERE digest = ? AND imported = ? RETURNING {_SIZED}"  # noqa: S608
+_DROP: Final = (
+    "DELETE FROM entry WHERE digest = ? AND imported = ?"  # noqa: S608
+    f" RETURNING {_SIZED}"
+)
 _DROP_OLDEST: Final = (
     "DELETE FROM entry WHERE id ="  # noqa: S608
     f" (SELECT id FROM entry WHERE imported = 0 ORDER BY used LIMIT 1) RETURNING {_SIZED}"
 )
-_TAKEN: Final = f"SELECT count(*), coalesce(sum({_SIZED}), 0) FROM entry WHERE imported = ?"  # noqa: S608
+_TAKEN: Final = (
+    f"SELECT count(*), coalesce(sum({_SIZED}), 0)"  # noqa: S608
+    " FROM entry WHERE imported = ?"
+)
 _ABOUT: Final = Struct(">QQ6s").pack
 
 

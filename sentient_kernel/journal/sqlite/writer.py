@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Literal, NamedTuple, TypeVar
 
@@ -111,7 +112,7 @@ class Writer:
             if groups:
                 full = any(group.full for group in groups)
                 pendings = [pending for group in groups for pending in group.pendings]
-                outcome = self._patiently(full, lambda it, group=pendings: it.commit(group))  # type: ignore[misc]
+                outcome = self._patiently(full, partial(Committer.commit, group=pendings))
                 self._completed(len(groups), pendings, outcome)
                 self._unnoted = self._unnoted or full
             for adoption in adoptions:
