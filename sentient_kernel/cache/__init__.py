@@ -15,7 +15,6 @@ in the place of what it did.
     in_flight  single flight: a call under way, and those who wait for it
     recent     what was served lately, in memory
     database   the file: one table within a bound, least recently used entries go first
-    files      big answers beside it
 """
 
 from __future__ import annotations

@@ -7,15 +7,18 @@ import logging
 import os
 import re
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
-from sentient_kernel.cache.database import CacheEntry, CacheFile, ImportCount, Put
+import apsw
+
+from sentient_kernel.cache.database import BIG, OVERHEAD, CacheEntry, CacheFile
 from sentient_kernel.cache.in_flight import InFlight, LoopGone
 from sentient_kernel.cache.keys import Key
 from sentient_kernel.cache.recent import Hit, Recent
@@ -30,19 +33,21 @@ T = TypeVar("T")
 Mode = Literal["live", "record", "replay"]
 Compute = Callable[[], Awaitable[bytes]]
 
-BIG = 256_000
-"""Bytes from which an answer is read and written on a thread: the loop has others to serve."""
-SKEW_US = 1_000_000
-"""Microseconds that an entry may seem to come from the future before its time is corrected."""
 RECORDED = 20_000
 """Answers that a cache knows to have recorded itself; those before them are asked for again."""
 _USED = 256  # of what was used lately, how many are noted with a write
-_PORTION = 4_000_000  # bytes of imported answers that are written at a time
 _DUMP = b"sentient-cache 1 "
 _HEAD = re.compile(_DUMP + rb"(model|search|page) ([0-9]{1,16}) ([0-9]{1,12})\n")
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 log = logging.getLogger("sentient_kernel.cache")
+
+
+class ImportCount(NamedTuple):
+    """How many entries of another home were taken in, and for how many there was no room."""
+
+    taken: int
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +87,7 @@ class Cache:
     kept is served, whatever its age.
 
     Args:
-        path: The file; made (0600) where there is none, made anew where it is broken. Big answers
-            lie in a folder beside it (0700).
+        path: The file; made (0600) where there is none, made anew where it is broken.
         ttl: Seconds for which an answer is served.
         most_bytes: What all answers together may take.
         mode: ``live``, ``record`` or ``replay``.
@@ -130,7 +134,7 @@ class Cache:
         self._flights: dict[str, InFlight[Hit]] = {}
         self._recorded: dict[str, None] = {}
         self._completed = 0
-        self._misses = self._joined = self._stored = self._evicted = 0
+        self._misses = self._joined = 0
         self._threads = ThreadPoolExecutor(2, "sentient-cache")
         self._closed = False
 
@@ -211,12 +215,11 @@ class Cache:
                 raise SourceError(f"The {key.label} cancelled itself.", hint="Ask again.") from None
             if not isinstance(data, (bytes, bytearray)):
                 raise UsageError(f"A call returns bytes, not {type(data).__name__}.")
-            kept = bytes(data)  # what a server echoes of a key is not kept, nor handed on
-            kept = (
-                redactor().data(kept)
-                if len(kept) < BIG
-                else await self._apart(lambda: redactor().data(kept))
-            )
+            kept = bytes(data)
+            if len(kept) < BIG:
+                kept = redactor().data(kept)  # what a server echoes of a key is not handed on
+            else:
+                kept = await self._apart(lambda: redactor().data(kept))
             return await self._keep(key, kept, ttl)
         finally:
             self._remove(key.digest)
@@ -231,25 +234,21 @@ class Cache:
         age = self._age(digest, entry)
         if not self._serves(entry, age, ttl):
             return None
-        data = (
-            self._file.value(entry)
-            if entry.size < BIG
-            else await self._apart(lambda: self._file.value(entry))
-        )
+        if entry.data is not None:
+            data = self._file.value(entry)
+        else:
+            data = await self._apart(lambda: self._file.value(entry))
         if data is None:
             self._file.drop(name)
             return None
-        if not self._kept_only and (now := self._clock.now_us()) < entry.at - SKEW_US:
-            # a clock was set back: from now on it grows old like any other
-            self._file.date(name, now)
         hit = Hit(data, entry.at / 1e6, False, not entry.own)
         self._recent.put(digest, hit, self._monotonic() - age, used=True)
         return hit
 
     def _age(self, digest: str, entry: CacheEntry) -> float:
         """Returns how old an entry is; who has had it in memory since knows better than the clock
-        on the wall."""
-        age = max(0.0, (self._clock.now_us() - entry.at) / 1e6)
+        on the wall. One from the future is as old as it is far away: a clock was set back."""
+        age = abs(self._clock.now_us() - entry.at) / 1e6
         born = self._recent.born(digest, entry.at / 1e6)
         return age if born is None else max(age, self._monotonic() - born)
 
@@ -281,27 +280,22 @@ class Cache:
         faster."""
         born, at = self._monotonic(), self._clock.now_us()
         hit = Hit(data, at / 1e6, True)
-        try:
-            put = await self._put(key, at, data, ttl)
-        except (
-            SourceError,
-            UsageError,
-        ) as error:  # a full disk, or closed meanwhile: the answer is here all the same
-            if self.mode == "record":
-                raise
-            log.warning("An answer could not be kept: %s", error)
-            return hit
-        if put is None or put.entry is None:
+        if len(data) + OVERHEAD > self._file.most_bytes:
             log.warning(
                 "The answer to the %s is bigger than the cache may be, and is not kept.", key.label
             )
             return hit
-        first = None if put.stored else self._file.value(put.entry)
-        if first is not None:
-            hit, born = (
-                Hit(first, put.entry.at / 1e6, False),
-                born - self._age(key.digest, put.entry),
-            )
+        try:
+            first = await self._put(key, at, data, ttl)
+        except (SourceError, UsageError) as error:
+            # a full disk, or closed meanwhile: the answer is here all the same
+            if self.mode == "record":
+                raise
+            log.warning("An answer could not be kept: %s", error)
+            return hit
+        if first.id and first.data is not None:
+            hit = Hit(first.data, first.at / 1e6, False)
+            born -= self._age(key.digest, first)
         self._recent.put(key.digest, hit, born)
         if self._recorded_only:
             with self._lock:
@@ -310,26 +304,21 @@ class Cache:
                     del self._recorded[next(iter(self._recorded))]
         return hit
 
-    async def _put(self, key: Key, at: int, data: bytes, ttl: float) -> Put | None:
+    async def _put(self, key: Key, at: int, data: bytes, ttl: float) -> CacheEntry:
         name, used = bytes.fromhex(key.digest), self._take_used()
-        unless = (
-            None
-            if self._recorded_only
-            else lambda there: self._serves(there, self._age(key.digest, there), ttl)
-        )
 
-        def work(patient: bool) -> Put | None:
+        def serves(there: CacheEntry) -> bool:
+            return self._serves(there, self._age(key.digest, there), ttl)
+
+        def work(patient: bool) -> CacheEntry:
+            unless = None if self._recorded_only else serves
             entry = CacheEntry.of(key.kind, at, data)
             return self._file.put(name, entry, used=used, unless=unless, patient=patient)
 
-        put = work(False) if len(data) < BIG else None
-        if put is None:
-            put = await self._apart(lambda: work(True))
-        if put is not None:
-            with self._lock:
-                self._stored += put.stored
-                self._evicted += put.evicted
-        return put
+        if len(data) < BIG:
+            with suppress(apsw.BusyError):
+                return work(False)
+        return await self._apart(lambda: work(True))
 
     def _take_used(self) -> list[bytes]:
         return [bytes.fromhex(digest) for digest in self._recent.take_used(_USED)]
@@ -356,50 +345,28 @@ class Cache:
             return None
         return _DUMP + f"{entry.kind} {entry.at} {entry.size}\n".encode() + data
 
-    def load(self, digest: str, dumped: bytes) -> bool:
-        """Takes in an entry that another home has dumped; any thread. An entry that is here stays
-        as it is.
+    def load_all(self, dumped: Iterable[tuple[str, bytes]]) -> ImportCount:
+        """Takes in entries that another home has dumped, one by one, so that other writers have
+        their turn; any thread. An entry that is here stays as it is.
 
         What is taken in is served in a replay only: whoever wrote it could write anything. It
         counts for itself, so that it makes no answer of this home go.
 
         Args:
-            digest: That of its key.
-            dumped: What :meth:`dump` returned there.
-
-        Returns:
-            Whether it was taken in.
-
-        Raises:
-            ParseError: It is not such an entry.
-        """
-        return self.load_all([(digest, dumped)]).taken == 1
-
-    def load_all(self, dumped: Iterable[tuple[str, bytes]]) -> ImportCount:
-        """Takes in entries as :meth:`load` does, a few at a time, so that other writers have their
-        turn.
+            dumped: Digests of keys, and what :meth:`dump` returned for them there.
 
         Returns:
             How many were taken in, and for how many there was no room: all that opened files have
             brought may take a quarter of what the answers of this home may.
+
+        Raises:
+            ParseError: One of them is not such an entry.
         """
-        taken = left = size = 0
-        portion: list[tuple[bytes, CacheEntry]] = []
-
-        def bring() -> None:
-            nonlocal taken, left, size
-            brought = self._file.bring(portion)
-            taken, left, size = taken + brought.taken, left + brought.left_out, 0
-            portion.clear()
-
-        for digest, entry in dumped:
-            kind, at, data = read_dump(entry)
-            portion.append((_name(digest), CacheEntry.of(kind, at, data)))
-            size += len(data)
-            if size >= _PORTION or len(portion) >= _USED:
-                bring()
-        bring()
-        return ImportCount(taken, left)
+        told = Counter(
+            self._file.bring(_name(digest), CacheEntry.of(*read_dump(entry)))
+            for digest, entry in dumped
+        )
+        return ImportCount(told["taken"], told["no room"])
 
     # -- care --------------------------------------------------------------------------------------
 
@@ -417,8 +384,8 @@ class Cache:
                 hits=self._recent.hits,
                 misses=self._misses,
                 joined=self._joined,
-                stored=self._stored,
-                evicted=self._evicted,
+                stored=self._file.stored,
+                evicted=self._file.evicted,
                 entries=entries,
                 bytes=size,
                 imported=imported,

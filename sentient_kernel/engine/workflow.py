@@ -281,7 +281,8 @@ def heeded(fn: FunctionType) -> frozenset[str]:
             found |= {HEEDS[name] for name in code.co_names if name in HEEDS}
             used += [one.__globals__.get(name) for name in code.co_names]
         packages |= {each.__module__.partition(".")[0] for each in used if type(each) is Workflow}
-        todo += [unwrapped(each) for each in used if isinstance(each, FunctionType | type | Workflow)]
+        code_in = FunctionType | type | Workflow
+        todo += [unwrapped(each) for each in used if isinstance(each, code_in)]
     return frozenset(found)
 
 

@@ -9,8 +9,8 @@ by text, with the one that this package makes, before any table is read.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -122,6 +122,22 @@ def harden(connection: apsw.Connection) -> None:
         connection.config(switch, value)
     for limit, most in _LIMITS:
         connection.limit(limit, most)
+
+
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """Writes: all that is done meanwhile, or nothing where an exception leaves the block.
+
+    ``with connection`` does the same, but waits for other writers with Python's lock held.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def tables_of(connection: apsw.Connection) -> Tables:

@@ -1,37 +1,22 @@
-"""The file behind the index: its tables, and connections that many threads borrow."""
+"""The file behind the index: its tables, and the tokenizer of its words."""
 
 from __future__ import annotations
 
-import hmac
-import logging
 import os
 import re
-import threading
-import time
-from _blake2 import blake2b
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from contextlib import closing
+from functools import cache, cached_property
+from hashlib import blake2b
+from typing import Any, TypeVar
 
 import apsw
 
-from sentient_kernel.errors import SourceError, UsageError
-from sentient_kernel.files.sqlite import (
-    Foreign,
-    Tables,
-    check_places,
-    harden,
-    hint,
-    inode_of,
-    make_file,
-    set_aside,
-    tables_made_by,
-    tables_of,
-    why,
-)
+from sentient_kernel.files.rebuildable import RebuildableFile
+from sentient_kernel.files.sqlite import Foreign, tables_of
 from sentient_kernel.text.words import UNSPACED
+
+T = TypeVar("T")
 
 __all__ = ["Connection", "IndexDatabase", "spaced"]
 
@@ -40,11 +25,7 @@ VERSION = 2
 all can be read again.
 """
 
-MEMORY = ":memory:"
 _TOKENIZER = ("porter", "unicode61", "remove_diacritics", "2")
-_BUSY_MS = 30_000
-_REBUILD = "It can be rebuilt: delete the file and refresh the sources."
-_IDLE = 4  # connections kept open between two borrowings
 _UNSPACED = re.compile(f"([{UNSPACED}])")
 
 # The texts of passages lie beside the full-text table, not in it: it holds words only, and a row is
@@ -69,21 +50,14 @@ CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, 'row');
 CREATE TABLE made (id INTEGER PRIMARY KEY CHECK (id = 1), name BLOB NOT NULL, sign BLOB NOT NULL);
 """
 _SETTINGS = "SELECT k, v FROM words_config ORDER BY k"
-_BROKEN = (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, Foreign)
-
-log = logging.getLogger("sentient_kernel.index")
 
 
 @cache
-def _ours() -> tuple[Tables, list[Any]]:
-    """Returns the schema of an index, and what its full-text table is set to."""
-    settings: list[Any] = []
-
-    def make(db: apsw.Connection) -> None:
+def _settings() -> list[Any]:
+    """Returns what the full-text table of a new index is set to."""
+    with closing(apsw.Connection(":memory:")) as db:
         db.execute(_SCHEMA).fetchall()
-        settings.extend(db.execute(_SETTINGS).fetchall())
-
-    return tables_made_by(make), settings
+        return db.execute(_SETTINGS).fetchall()
 
 
 def spaced(text: str) -> str:
@@ -112,40 +86,16 @@ class _Stems(dict[str, str]):
         return self[word]
 
 
-class Connection:
-    """A connection, and the tokenizer of its full-text table.
+class Connection(apsw.Connection):
+    """A connection, and the tokenizer of its full-text table."""
 
-    Args:
-        path: The file, or ``:memory:``.
+    @cached_property
+    def _split(self) -> apsw.FTS5Tokenizer:
+        return self.fts5_tokenizer(_TOKENIZER[1], list(_TOKENIZER[2:]))
 
-    Raises:
-        Foreign: The file holds other tables than ours, or stands where no file of ours does.
-        apsw.Error: It cannot be read.
-    """
-
-    def __init__(self, path: str) -> None:
-        if path != MEMORY:
-            check_places(Path(path))
-        self.db = apsw.Connection(path)
-        try:
-            harden(self.db)
-            self.db.set_busy_timeout(_BUSY_MS)
-            self._check()
-            self._split = self.db.fts5_tokenizer(_TOKENIZER[1], list(_TOKENIZER[2:]))
-            self._known = _Stems(self.db.fts5_tokenizer(_TOKENIZER[0], list(_TOKENIZER[1:])))
-        except BaseException:
-            self.db.close()
-            raise
-        self.execute = self.db.execute
-
-    def _check(self) -> None:
-        found = tables_of(self.db)
-        if found and (self.db.pragma("user_version") != VERSION or found != _ours()[0]):
-            raise Foreign(
-                "holds the tables of another version, of another program, or of somebody else"
-            )
-        if found and self.db.execute(_SETTINGS).fetchall() != _ours()[1]:
-            raise Foreign("sets its full-text table to what this program never does")
+    @cached_property
+    def _known(self) -> _Stems:
+        return _Stems(self.fts5_tokenizer(_TOKENIZER[0], list(_TOKENIZER[1:])))
 
     def words(self, text: str) -> list[str]:
         """Returns the words of a text, folded as the index folds them."""
@@ -161,174 +111,56 @@ class Connection:
             self._known.clear()
         return list(map(self._known.__getitem__, words))
 
-    def close(self) -> None:
-        """Closes the connection."""
-        self.db.close()
 
-
-class IndexDatabase:
-    """A SQLite file that can be thrown away, and the connections to it.
-
-    Any number of threads and processes may use it at once: each borrowing has a connection of its
-    own, writers of one process queue at a lock, those of several at SQLite's.
+class IndexDatabase(RebuildableFile[Connection]):
+    """The file of the index. One that was made elsewhere is made anew too: whoever made it could
+    have put any text in the place of a document.
 
     Args:
-        path: The file; made (0600) when it is not there, made anew when it is damaged, of another
-            version, or of somebody else: whoever made it could have put any text in the place of a
-            document.
+        path: The file.
         key: What tells an index that was made here from others.
 
     Raises:
         SourceError: The file cannot be used.
     """
 
+    name = "index"
+    version = VERSION
+    schema = _SCHEMA
+
     def __init__(self, path: str | os.PathLike[str], key: bytes) -> None:
-        self.path = Path(path)
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
-        self._writing = threading.Lock()
-        self._idle: list[Connection] = []
-        self._closed = False
         self._key = key
-        self._file = str(self.path.absolute())
-        for again in (True, False):
-            inode = inode_of(self.path)
-            try:
-                self._make()
-                break
-            except _BROKEN as error:
-                if not again:
-                    raise self._unusable("opened", error) from error
-                self._set_aside(inode, error)
+        super().__init__(path, Connection)
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Lends a connection; what is read through it is one state of the file."""
-        with self._borrowed() as connection:
-            connection.execute("BEGIN")
+    def check(self, db: Connection) -> None:
+        """Looks at the tables, and at what the full-text table is set to."""
+        super().check(db)
+        if tables_of(db) and db.execute(_SETTINGS).fetchall() != _settings():
+            raise Foreign("sets its full-text table to what this program never does")
+
+    def fill(self, db: Connection) -> None:
+        """Signs a new file."""
+        name = os.urandom(16)
+        db.execute("INSERT INTO made VALUES (1, ?, ?)", (name, self._sign(name)))
+
+    def recognize(self, db: Connection) -> None:
+        """Looks for the sign of this installation."""
+        name, sign = db.execute("SELECT name, sign FROM made").fetchone() or (b"", b"")
+        if type(name) is not bytes or sign != self._sign(name):
+            raise Foreign("was made elsewhere")
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Returns what work reads of one state of the file."""
+
+        def reading(db: Connection) -> T:
+            db.execute("BEGIN")
             try:
-                yield connection
+                return work(db)
             finally:
-                if connection.db.in_transaction:
-                    connection.execute("ROLLBACK")
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Lends a connection inside a transaction, which is kept when the block ends well and
-        undone otherwise.
-        """
-        self._check()
-        with self._writing, self._borrowed() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.db.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-
-    def close(self) -> None:
-        """Closes the connections; one that is lent is closed when it comes back."""
-        if os.getpid() != self._pid:
-            return
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
-
-    def _check(self) -> None:
-        if os.getpid() != self._pid:
-            raise UsageError(
-                "The index was opened by the process that this one was forked from.",
-                hint="Open it again in this process.",
-            )
-        if self._closed:
-            raise UsageError(f"The index {str(self.path)!r} is closed.")
-
-    @contextmanager
-    def _borrowed(self) -> Iterator[Connection]:
-        self._check()
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        try:
-            if connection is None:
-                connection = Connection(self._file)
-            yield connection
-        except (apsw.Error, Foreign) as error:
-            raise self._unusable("used", error) from error
-        finally:
-            with self._lock:
-                if connection is not None and not self._closed and len(self._idle) < _IDLE:
-                    self._idle.append(connection)
-                    connection = None
-            if connection is not None:
-                connection.close()
-
-    def _unusable(self, doing: str, error: Exception) -> SourceError:
-        what = f"The index {str(self.path)!r} cannot be {doing}: {why(error)}."
-        return SourceError(what, hint=hint(error, _REBUILD))
-
-    def _set_aside(self, inode: int, error: Exception) -> None:
-        try:
-            said = set_aside(self.path, inode, error)
-        except OSError as refused:
-            raise self._unusable("made anew", refused) from error
-        if said:
-            log.warning("%s Its sources are read again.", said)
-
-    def _make(self) -> None:
-        """Makes the file and its tables, unless they are there."""
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            make_file(self.path)
-        except (OSError, ValueError) as error:
-            raise SourceError(
-                f"The index cannot be kept at {str(self.path)!r}: {error}.",
-                hint="Choose another home folder.",
-            ) from error
-        connection: Connection | None = None
-        try:
-            connection = Connection(self._file)
-            _use_wal(connection)
-            if connection.db.pragma("user_version") != VERSION:
-                connection.execute("BEGIN IMMEDIATE")
-                if not tables_of(connection.db):  # another process was not faster
-                    connection.execute(_SCHEMA).fetchall()
-                    name = os.urandom(16)
-                    connection.execute(
-                        "INSERT INTO made VALUES (1, ?, ?)", (name, self._sign(name))
-                    )
-                    connection.db.pragma("user_version", VERSION)
-                connection.execute("COMMIT")
-            name, sign = connection.execute("SELECT name, sign FROM made").fetchone() or (b"", b"")
-            if not (
-                isinstance(name, bytes)
-                and isinstance(sign, bytes)
-                and hmac.compare_digest(sign, self._sign(name))
-            ):
-                raise Foreign("was made elsewhere")
-        except (apsw.Error, Foreign) as error:
-            if connection is not None:
-                connection.close()
-            if isinstance(error, _BROKEN):
-                raise
-            raise self._unusable("opened", error) from error
-        self._idle.append(connection)
+        return super().read(reading)
 
     def _sign(self, name: bytes) -> bytes:
         return blake2b(name, key=self._key, digest_size=16, person=b"index").digest()
-
-
-def _use_wal(connection: Connection) -> None:
-    """Switches to WAL; SQLite does not wait for others when it changes the mode, so this does."""
-    give_up = time.monotonic() + _BUSY_MS / 1000
-    while True:
-        try:
-            connection.db.pragma("journal_mode", "wal")
-            return
-        except apsw.BusyError:
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)

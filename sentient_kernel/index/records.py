@@ -51,8 +51,15 @@ def indexable(text: str) -> str:
 
 def source_id(db: Connection, source: str) -> int | None:
     """Returns the id of a source, or None when nothing was put for it."""
-    row = db.execute("SELECT id FROM source WHERE name = ?", (to_bytes(source),)).fetchone()
-    return row[0] if row else None
+    found: int | None = db.execute("SELECT id FROM source WHERE name = ?", (to_bytes(source),)).get
+    return found
+
+
+def find(db: Connection, source: int | None, uri: str) -> Any:
+    """Returns the id and the hash of a document of a source, or None."""
+    return db.execute(
+        "SELECT id, hash FROM document WHERE source = ? AND uri = ?", (source, to_bytes(uri))
+    ).fetchone()
 
 
 def allowed_ids(db: Connection, sources: Sequence[str] | None) -> list[int] | None:
@@ -86,7 +93,7 @@ def insert(
             len(spans),
         ),
     )
-    key = db.db.last_insert_rowid()
+    key = db.last_insert_rowid()
     db.execute("INSERT INTO body (document, snapshot) VALUES (?, ?)", (key, document.packed()))
     for start, stop in spans:
         text = document.text[start:stop]
@@ -96,7 +103,7 @@ def insert(
         )
         db.execute(
             "INSERT INTO words (rowid, title, text, source) VALUES (?, ?, ?, ?)",
-            (db.db.last_insert_rowid(), title, indexable(text), f"source{source}"),
+            (db.last_insert_rowid(), title, indexable(text), f"source{source}"),
         )
 
 

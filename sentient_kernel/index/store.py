@@ -90,18 +90,17 @@ class Index:
         Returns:
             How many there were.
         """
-        with self._database.write() as db:
-            held = records.source_id(db, source)
-            gone = 0
+
+        def work(db: Connection) -> int:
+            held, gone = records.source_id(db, source), 0
             for uri in set(uris):
-                row = db.execute(
-                    "SELECT id FROM document WHERE source = ? AND uri = ?",
-                    (held, records.to_bytes(uri)),
-                ).fetchone()
+                row = records.find(db, held, uri)
                 if row:
                     records.forget(db, row[0])
                     gone += 1
             return gone
+
+        return self._database.write(work)
 
     def drop(self, source: str) -> int:
         """Removes a source with all its documents.
@@ -109,7 +108,8 @@ class Index:
         Returns:
             How many documents there were.
         """
-        with self._database.write() as db:
+
+        def work(db: Connection) -> int:
             held = records.source_id(db, source)
             rows = db.execute("SELECT id FROM document WHERE source = ?", (held,)).fetchall()
             for (document,) in rows:
@@ -117,36 +117,40 @@ class Index:
             db.execute("DELETE FROM source WHERE id = ?", (held,))
             return len(rows)
 
+        return self._database.write(work)
+
     def stamps(self, source: str) -> dict[str, str]:
         """Returns the stamps of a source's documents by uri; an empty one where none was given."""
-        with self._database.read() as db:
-            rows = db.execute(
-                "SELECT uri, stamp FROM document WHERE source = ?", (records.source_id(db, source),)
-            )
-            return {records.to_string(uri): stamp for uri, stamp in rows}
+        query = (
+            "SELECT d.uri, d.stamp FROM source s JOIN document d ON d.source = s.id WHERE s.name"
+            " = ?"
+        )
+        rows = self._rows(query, records.to_bytes(source))
+        return {records.to_string(uri): stamp for uri, stamp in rows}
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """Returns how many documents and passages each source has."""
-        with self._database.read() as db:
-            rows = db.execute(
-                "SELECT s.name, count(d.id), coalesce(sum(d.passages), 0) FROM source s "
-                "LEFT JOIN document d ON d.source = s.id GROUP BY s.id"
-            )
-            return {
-                records.to_string(name): (documents, passages) for name, documents, passages in rows
-            }
+        query = (
+            "SELECT s.name, count(d.id), coalesce(sum(d.passages), 0) FROM source s "
+            "LEFT JOIN document d ON d.source = s.id GROUP BY s.id"
+        )
+        return {
+            records.to_string(name): (documents, passages)
+            for name, documents, passages in self._rows(query)
+        }
 
     def document(self, document: DocumentId) -> Document | None:
         """Returns a document exactly as it was put, or None: also when what stands in its place is
         not what its id says.
         """
-        with self._database.read() as db:
-            row: Any = db.execute(
-                "SELECT b.snapshot FROM document d JOIN body b ON b.document = d.id WHERE"
-                " d.hash = ?",
-                (document,),
-            ).fetchone()
-        return _unpacked(row[0], document) if row else None
+        query = (
+            "SELECT b.snapshot FROM document d JOIN body b ON b.document = d.id WHERE d.hash = ?"
+        )
+        rows = self._rows(f"{query} LIMIT 1", document)
+        return _unpacked(rows[0][0], document) if rows else None
+
+    def _rows(self, query: str, *values: str | bytes) -> list[Any]:
+        return self._database.read(lambda db: db.execute(query, values).fetchall())
 
     def search(
         self, query: str, *, sources: Sequence[str] | None = None, k: int = 10
@@ -165,20 +169,7 @@ class Index:
             Passages;
             ``document(passage.document).text[passage.start : passage.end] == passage.text``.
         """
-        if k < 1:
-            return []
-        with self._database.read() as db:
-            words = db.words(rank.clean(query))
-            wanted = rank.build_query(words, db.stems(words))
-            allowed = records.allowed_ids(db, sources)
-            if not wanted.words or (allowed is not None and not allowed):
-                return []
-            scores = records.match(db, wanted, allowed, self.weights.title, max(_POOL, k))
-            if not scores:
-                return []
-            rows = records.passages(db, list(scores))
-            final = self._rank(db, wanted, scores, rows, allowed)
-        return [records.as_passage(rows[key], final[key]) for key in rank.order(final)[:k]]
+        return self._database.read(lambda db: self._search(db, query, sources, k)) if k > 0 else []
 
     def close(self) -> None:
         """Closes the file."""
@@ -201,17 +192,15 @@ class Index:
     def _put(self, source: str, documents: Sequence[Document], stamps: Mapping[str, str]) -> int:
         latest = {document.uri: document for document in documents}
         prepared = [(document, document.id) for document in latest.values()]
-        changed = 0
-        with self._database.write() as db:
-            held = records.source_id(db, source)
+
+        def work(db: Connection) -> int:
+            changed, held = 0, records.source_id(db, source)
             if held is None:
                 db.execute("INSERT INTO source (name) VALUES (?)", (records.to_bytes(source),))
-                held = db.db.last_insert_rowid()
+                held = db.last_insert_rowid()
             for document, identity in prepared:
-                stamp, uri = stamps.get(document.uri, ""), records.to_bytes(document.uri)
-                row = db.execute(
-                    "SELECT id, hash FROM document WHERE source = ? AND uri = ?", (held, uri)
-                ).fetchone()
+                stamp = stamps.get(document.uri, "")
+                row = records.find(db, held, document.uri)
                 if row and row[1] == identity:
                     db.execute("UPDATE document SET stamp = ? WHERE id = ?", (stamp, row[0]))
                     continue
@@ -219,36 +208,41 @@ class Index:
                     records.forget(db, row[0])
                 records.insert(db, held, document, identity, stamp)
                 changed += 1
-        return changed
+            return changed
 
-    def _rank(
-        self,
-        db: Connection,
-        wanted: rank.Query,
-        scores: Mapping[int, float],
-        rows: dict[int, records.PassageRow],
-        allowed: Sequence[int] | None,
-    ) -> dict[int, float]:
-        """Ranks what was found again; adds rows that the best ones lead to."""
-        total = db.execute("SELECT count(*) FROM passage").fetchone()[0]  # type: ignore[index]
+        return self._database.write(work)
+
+    def _search(
+        self, db: Connection, query: str, sources: Sequence[str] | None, k: int
+    ) -> list[Passage]:
+        """Finds passages by their words, then ranks them again, with others that the best ones lead
+        to.
+        """
+        words = db.words(rank.clean(query))
+        wanted = rank.build_query(words, db.stems(words))
+        allowed = records.allowed_ids(db, sources)
+        if not wanted.words or (allowed is not None and not allowed):
+            return []
+        scores = records.match(db, wanted, allowed, self.weights.title, max(_POOL, k))
+        rows = records.passages(db, list(scores))
+        total = db.execute("SELECT count(*) FROM passage").get
         idf = {stem: records.rarity_of(db, stem, total) for stem in wanted.stems}
         titles: dict[str, tuple[list[str], list[str]]] = {}
-        candidates = [
-            records.as_candidate(db, row, scores[key], titles) for key, row in rows.items()
-        ]
-        first = rank.first_pass(wanted, candidates, idf, self.weights)
-        if not self.weights.link:
-            return rank.second_pass(first, candidates, {}, self.weights)
-        linked = self._linked(db, first, {each.key: each for each in candidates}, allowed, total)
-        present = {each.document for each in candidates}
-        missing = sorted(
-            (document for document in linked if document not in present),
-            key=lambda document: (-linked[document], document),
-        )
-        added = records.passages(db, records.first_passages(db, missing[:_LINKS]))
-        rows.update(added)
-        candidates += [records.as_candidate(db, row, 0.0, titles) for row in added.values()]
-        return rank.second_pass(first, candidates, linked, self.weights)
+        candidates = {
+            key: records.as_candidate(db, row, scores[key], titles) for key, row in rows.items()
+        }
+        first = rank.first_pass(wanted, list(candidates.values()), idf, self.weights)
+        linked: dict[int, float] = {}
+        if self.weights.link:
+            linked = self._linked(db, first, candidates, allowed, total)
+            present = {each.document for each in candidates.values()}
+            missing = [key for key in rank.order(linked) if key not in present]
+            added = records.passages(db, records.first_passages(db, missing[:_LINKS]))
+            for key, row in added.items():
+                rows[key] = row
+                candidates[key] = records.as_candidate(db, row, 0.0, titles)
+        final = rank.second_pass(first, list(candidates.values()), linked, self.weights)
+        return [records.as_passage(rows[key], final[key]) for key in rank.order(final)[:k]]
 
     def _linked(
         self,

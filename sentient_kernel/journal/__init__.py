@@ -19,6 +19,12 @@ How it is built, where one might wonder:
 - The chain is not secret, so it does not tell who wrote a row; a mark beside each does, made with a
   key outside every home (``marks``). Records say by their ``origin`` whether they count here.
 - Big values are files named by their hash, not rows: they would fill the log and its checkpoints.
+
+    base.py     what every store can do
+    sqlite/     the store in one file
+    hub.py      who follows: live fan-out, in order, and wake-ups
+    blobs.py    big values
+    texts.py    streamed texts, which are not stored
 """
 
 from __future__ import annotations
@@ -27,7 +33,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sentient_kernel.journal.blobs import BlobStore
-    from sentient_kernel.journal.follow.hub import Hub, Subscriber
+    from sentient_kernel.journal.hub import Hub, Subscriber
     from sentient_kernel.journal.sqlite.repair import Repaired, repair
     from sentient_kernel.journal.sqlite.store import SqliteJournal
 
@@ -35,10 +41,10 @@ __all__ = ["BlobStore", "Hub", "Repaired", "SqliteJournal", "Subscriber", "repai
 
 _WHERE = {
     "BlobStore": "blobs",
-    "Hub": "follow.hub",
+    "Hub": "hub",
     "Repaired": "sqlite.repair",
     "SqliteJournal": "sqlite.store",
-    "Subscriber": "follow.subscriber",
+    "Subscriber": "hub",
     "repair": "sqlite.repair",
 }
 

@@ -10,18 +10,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from sentient_kernel.events import Record, Writable, Written
+from sentient_kernel.events import Record, Writable
 from sentient_kernel.ids import BlobId, RunId, Seq
-from sentient_kernel.redaction.known import redactor
-
-
-def clean(event: Writable) -> bytes:
-    """Returns the body of an event as a journal writes it: without known secrets.
-
-    What was :class:`~sentient_kernel.events.Written` in advance is a result; those that hold a
-    secret are refused where they are made.
-    """
-    return event.json if type(event) is Written else redactor().data(event.body())
 
 
 class Lease(NamedTuple):

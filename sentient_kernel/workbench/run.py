@@ -37,7 +37,7 @@ from sentient_kernel.errors import (
 from sentient_kernel.events import ErrorInfo, ErrorRecorded
 from sentient_kernel.failures import plain
 from sentient_kernel.ids import RunId
-from sentient_kernel.journal.follow.hub import HEARTBEAT, Following
+from sentient_kernel.journal.hub import HEARTBEAT, Following
 from sentient_kernel.notebook import interaction
 from sentient_kernel.notebook.cell_output import CellOutput
 from sentient_kernel.projections.activity import EventView, history

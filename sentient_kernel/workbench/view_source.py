@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from sentient_kernel.documents import Document
     from sentient_kernel.engine import Engine
-    from sentient_kernel.journal.follow.hub import Hub
+    from sentient_kernel.journal.hub import Hub
     from sentient_kernel.journal.texts import Texts
 
 PAGE = 1_000

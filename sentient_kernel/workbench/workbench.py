@@ -22,7 +22,7 @@ from sentient_kernel.env_files import project_file, user_file
 from sentient_kernel.errors import ConfigurationError, NotFound, UsageError
 from sentient_kernel.events import TextStreamed
 from sentient_kernel.ids import ApprovalId, DocumentId, RunId
-from sentient_kernel.journal.follow.hub import Hub
+from sentient_kernel.journal.hub import Hub
 from sentient_kernel.journal.texts import Texts
 from sentient_kernel.notebook.cell_output import CellOutput
 from sentient_kernel.notebook.interaction import someone_can_answer

@@ -26,7 +26,7 @@ WHERE = {
     "sentient_kernel.index.chunk": ("sentences",),
     "sentient_kernel.index.rank": ("DEFAULT", "Weights", "by_document"),
     "sentient_kernel.index.store": ("Index",),
-    "sentient_kernel.journal.follow.hub": ("Hub",),
+    "sentient_kernel.journal.hub": ("Hub",),
     "sentient_kernel.journal.sqlite.store": ("FULL_KINDS", "SqliteJournal"),
     "sentient_kernel.redaction": ("Redactor",),
     "sentient_kernel.sources.base": ("Document", "Passage"),

@@ -319,11 +319,8 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         "locks",
         "blobs",
-        "cache.values",
         "blobs/*",
-        "cache.values/*",
         "blobs/*/*",
-        "cache.values/*/*",
         "journal.head",
     ],
 )
@@ -361,7 +358,7 @@ def test_links_in_a_home_lead_nowhere(
 
 
 async def fill(wb: sk.Workbench) -> None:
-    """Keeps answers, big ones too, so that files are written, swept and removed."""
+    """Keeps answers, big ones too."""
     from sentient_kernel.cache import Key
 
     for n in range(5):

@@ -313,13 +313,14 @@ def test_index_that_cannot_be_kept_says_where_and_why(tmp_path: Path) -> None:
 
 def test_full_disk_is_told_as_that_and_costs_nothing_that_was_there(index: Index) -> None:
     index.put("notes", [doc("a", BEES)])
-    (connection,) = index._database._idle
+    connection = index._database._writer
+    assert connection is not None
     # SQLite's own "disk full"
-    connection.db.pragma("max_page_count", connection.db.pragma("page_count"))
+    connection.pragma("max_page_count", connection.pragma("page_count"))
     with pytest.raises(SourceError, match="the disk is full") as refused:
         index.put("notes", [doc(f"{n}", f"{n} {LONG}") for n in range(40)])
     assert "Free some space" in str(refused.value) and "delete" not in str(refused.value)
-    connection.db.pragma("max_page_count", 1_000_000)
+    connection.pragma("max_page_count", 1_000_000)
     assert uris(index, "bees") == ["a"]
     index.put("notes", [doc("b", LONG)])
     assert set(uris(index, "queen")) == {"b"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentient_kernel.journal.sqlite.group_commit import LONGEST_STREAK, MANY, WINDOW, Grouping
+from sentient_kernel.journal.sqlite.append import LONGEST_STREAK, MANY, WINDOW, Grouping
 
 
 def crowded() -> Grouping:

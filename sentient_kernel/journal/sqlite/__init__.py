@@ -4,8 +4,8 @@ The invariants: what was confirmed is on disk; a row is never changed; a file th
 wrote runs nothing and is checked whole before it is believed.
 
     store.py          the journal
-    append.py         events on their way in; commit.py and group_commit.py put them to disk
-                      together; writer.py is the thread
+    append.py         events on their way in, group commit; commit.py puts them to disk together;
+                      writer.py is the thread
     read.py           rows on their way out
     schema.py         the tables; tables.py checks that a file has these and no others
     opening.py        how a file is opened; location.py checks where it lies

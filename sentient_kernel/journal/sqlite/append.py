@@ -7,7 +7,8 @@ from asyncio import current_task
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import apsw
 
@@ -15,7 +16,6 @@ from sentient_kernel.errors import JournalError, JournalUnusable
 from sentient_kernel.events import Record
 from sentient_kernel.ids import Seq
 from sentient_kernel.journal.sqlite.commit import Committed, Committer, Pending
-from sentient_kernel.journal.sqlite.group_commit import Grouping
 from sentient_kernel.journal.sqlite.read import Reader
 from sentient_kernel.journal.sqlite.writer import Adoption, Group, Writer
 
@@ -28,6 +28,17 @@ MOST_UNSAVED = 100_000
 PORTION = 64
 """Records that others wrote and that are handed over in one turn of the loop."""
 
+WINDOW = 0.002
+"""Seconds between commits while many steps are under way."""
+
+MANY = 16
+"""Steps under way from which on a commit waits for company."""
+
+LONGEST_STREAK = 32
+"""Commits in a row (big ones count more) after which one who writes alone lets the loop turn, so
+that others are not starved.
+"""
+
 OnCommit = Callable[[Sequence[Record]], None]
 
 
@@ -39,44 +50,53 @@ def runs_here(loop: asyncio.AbstractEventLoop) -> bool:
         return False
 
 
-@dataclass(slots=True)
-class AppendState:
-    """Where an appender stands.
+class Grouping:
+    """Keeps what the decision needs: who wrote last, how many steps are under way, when the last
+    commit was.
 
-    While others wait, groups are away, or somebody is told, nothing is committed inside a call: it
-    gathers, and goes with the next flush. A flush comes with the next turn of the loop
-    (``scheduled``), or later when it is kept back for company (``held``); turns pass over what is
-    held. While groups are ``away``, every flush goes to the thread too, so that rows keep their
-    order.
-
-    Attributes:
-        gathered: What waits for the next commit.
-        waiting: How many of these somebody waits for.
-        full: Whether the disk has to confirm one of these: then the thread commits them.
-        scheduled: Whether a flush comes with the next turn of the loop.
-        held: Whether what gathered is kept back until a timer ends.
-        away: Groups that the thread has and that have not come back.
-        telling: Whether ``on_commit`` runs: what it appends gathers.
-        behind: Whether what was written elsewhere is being handed over, a portion a turn.
-        closed: Whether the journal is closed: nothing is scheduled any more.
+    A commit costs about as much as the hop through the loop that waiting for company takes. So one
+    who writes alone, and again and again, commits inside its own call; a thousand steps that end
+    within 20 ms are written in a dozen commits.
     """
 
-    gathered: list[Pending] = field(default_factory=list)
-    waiting: int = 0
-    full: bool = False
-    scheduled: bool = False
-    held: bool = False
-    away: int = 0
-    telling: bool = False
-    behind: bool = False
-    closed: bool = False
+    def __init__(self) -> None:
+        self.under_way = 0
+        """Steps that have begun and not ended; whoever writes counts them."""
+        self._last: object = None
+        self._streak = 0
+        self._committed = 0.0
 
-    def take(self) -> tuple[list[Pending], bool, int]:
-        """Returns what has gathered, whether the disk has to confirm it, and how many wait; nothing
-        is left."""
-        taken = self.gathered, self.full, self.waiting
-        self.gathered, self.full, self.waiting = [], False, 0
-        return taken
+    def alone(self, writer: object, weight: int = 1) -> bool:
+        """Tells whether to commit at once what this writer (its task) brings, when nobody else
+        waits.
+        """
+        if writer is not self._last or self._streak >= LONGEST_STREAK:
+            self._last = writer
+            return False
+        self._streak += weight
+        return True
+
+    def turned(self) -> None:
+        """The loop has turned."""
+        self._streak = 0
+        if self.under_way < 0:  # steps that began before this journal was opened have ended
+            self.under_way = 0
+
+    def hold_back(self, now: float) -> float:
+        """Returns for how many seconds to wait for more."""
+        return max(0.0, self._committed + WINDOW - now) if self.under_way >= MANY else 0.0
+
+    def committed(self, now: float, *, waited_for_one: bool = False) -> None:
+        """A commit was made.
+
+        Args:
+            now: When, in seconds on the loop's clock.
+            waited_for_one: Whether it was held back and nobody came: then steps were counted that
+                will never end.
+        """
+        self._committed = now
+        if waited_for_one:
+            self.under_way //= 2
 
 
 class Appender:
@@ -85,6 +105,10 @@ class Appender:
     What must not wait for the disk is committed here, on the loop; the rest, and what finds the
     file locked, by the writer's thread. While a group is away there, everything goes there, so that
     rows keep the order in which they came.
+
+    While others wait, groups are away, or somebody is told, nothing is committed inside a call: it
+    gathers, and goes with the next flush. A flush comes with the next turn of the loop, or later
+    when it is kept back for company; turns pass over what is held.
 
     Args:
         loop: The loop that all calls come from.
@@ -115,7 +139,18 @@ class Appender:
         self._translate = translate
         self._writer = Writer(open_, wrote, confirmed, translate, self._completed, committer.marker)
         self.grouping = Grouping()
-        self._state = AppendState()
+        self._gathered: list[Pending] = []
+        self._waiting = 0
+        """How many of those that have gathered somebody waits for."""
+        self._full = False
+        """Whether the disk has to confirm one of them: then the thread commits them."""
+        self._scheduled = self._held = False
+        """Whether a flush comes with the next turn of the loop; when a timer ends."""
+        self._away = 0
+        """Groups that the thread has and that have not come back."""
+        self._telling = self._behind = self._closed = False
+        """Whether ``on_commit`` runs; what was written elsewhere is being handed over, a portion a
+        turn; the journal is closed, and nothing is scheduled any more."""
         self._arrived: deque[tuple[int, list[Pending], Committed | JournalError]] = deque()
         self._late: deque[tuple[list[Pending], Committed]] = deque()
         self._told = int(reader.head())
@@ -130,19 +165,13 @@ class Appender:
             size: How many bytes it has in all.
             at_once: Whether not to look for company.
         """
-        state = self._state
-        busy = state.waiting or state.away or state.telling
-        alone = not busy and (
+        alone = not (self._waiting or self._away or self._telling) and (
             at_once or self.grouping.alone(current_task(self.loop), 1 + (size >> 12))
         )
-        state.waiting += 1
+        self._waiting += 1
         self._gather(pending, full)
         if alone:
-            group, full, _ = state.take()
-            if full:
-                self._hand_over(group, True)
-            else:
-                self._commit(group)
+            self._put()
 
     def post(self, pending: Pending, full: bool) -> None:
         """Takes what nobody waits for.
@@ -150,7 +179,7 @@ class Appender:
         Raises:
             JournalUnusable: Too much waits already: the disk has been full for long.
         """
-        if len(self._state.gathered) >= MOST_UNSAVED:
+        if len(self._gathered) >= MOST_UNSAVED:
             raise JournalUnusable(
                 f"{MOST_UNSAVED:,} events wait to be written already.",
                 hint="Free some space on the journal's disk.",
@@ -159,11 +188,10 @@ class Appender:
 
     def _gather(self, pending: Pending, full: bool) -> None:
         """Keeps something for the next commit, at the latest with the next turn of the loop."""
-        state = self._state
-        state.gathered.append(pending)
-        state.full = state.full or full
-        if not state.scheduled:
-            state.scheduled = True
+        self._gathered.append(pending)
+        self._full = self._full or full
+        if not self._scheduled:
+            self._scheduled = True
             self.loop.call_soon(self._flush)
 
     def adopt(self, make: Callable[[Seq], Iterable[Record]]) -> asyncio.Future[int]:
@@ -175,17 +203,13 @@ class Appender:
             with suppress(RuntimeError):  # the loop was closed before the journal
                 self.loop.call_soon_threadsafe(self._adopted, future, outcome)
 
-        self._writer.adopt(Adoption(make, done))
+        self._writer.put(Adoption(make, done))
         return future
 
     def _adopted(self, future: asyncio.Future[int], outcome: int | Exception) -> None:
         if isinstance(outcome, int):
-            self._look()
-        if not future.done():
-            if isinstance(outcome, int):
-                future.set_result(outcome)
-            else:
-                future.set_exception(outcome)
+            self._catch_up()
+        _settle(future, outcome)
 
     def poll(self) -> None:
         """Hands over what other processes wrote: a portion of it, and the rest in the next turns of
@@ -193,87 +217,83 @@ class Appender:
         version = self._committer.execute("PRAGMA data_version").get
         if version != self._version:
             self._version = version
-            self._look()
-
-    def _look(self) -> None:
-        if not self._state.behind:
             self._catch_up()
 
-    def _catch_up(self) -> None:
-        """Hands over the next portion of what was written elsewhere, then what waited for it to be
-        handed over first."""
-        self._state.behind = False
-        if self._state.closed and not self._late:
+    def _catch_up(self, *, next_portion: bool = False) -> None:
+        """Hands over a portion of what was written elsewhere, and what waits for that; the rest
+        with the next turns of the loop."""
+        if self._behind and not next_portion:
             return
-        records = self._reader.read(after=Seq(self._told), limit=PORTION)
-        if records:
-            self._hand_on(records)
-        while self._late and self._late[0][1].records[-1].seq <= self._told:
-            self._resolve(*self._late.popleft())
-        if (len(records) == PORTION or self._late) and not self._state.closed:
-            self._state.behind = True
-            self.loop.call_soon(self._catch_up)
+        self._behind = False
+        while self._late or not self._closed:
+            records = self._reader.read(after=Seq(self._told), limit=PORTION)
+            if records:
+                self._hand_on(records)
+            while self._late and self._late[0][1].records[-1].seq <= self._told:
+                self._resolve(*self._late.popleft())
+            if not self._closed:
+                if len(records) == PORTION or self._late:
+                    self._behind = True
+                    self.loop.call_soon(partial(self._catch_up, next_portion=True))
+                return
 
     def close(self) -> None:
         """Writes what waits and ends the thread; tells what became of it, unless the loop runs on
         another thread."""
-        if self._state.gathered:
-            group, full, _ = self._state.take()
-            self._hand_over(group, full)
-        self._state.closed = True
+        if self._gathered:
+            self._put(by_thread=True)
+        self._closed = True
         self._writer.stop()
         if not self.loop.is_running() or runs_here(self.loop):
             self._complete()
-            while self._late:
-                self._catch_up()
+            self._catch_up(next_portion=True)
 
     # -- committing --------------------------------------------------------------------------------
 
-    def _flush(self) -> None:
-        """Once a turn of the loop: commits what has gathered, or holds it back for company."""
-        state = self._state
-        state.scheduled = False
-        self.grouping.turned()
-        if not state.gathered or state.held:
-            return
-        if not state.full and (delay := self.grouping.hold_back(self.loop.time())):
-            state.held = True
-            self.loop.call_later(delay, self._flush_held)
+    def _flush(self, *, held: bool = False) -> None:
+        """Commits what has gathered, or holds it back for company.
+
+        Args:
+            held: Whether it was held back; otherwise the loop has turned.
+        """
+        if held:
+            self._held = False
         else:
-            self._flush_now()
-
-    def _flush_held(self) -> None:
-        self._state.held = False
-        self._flush_now(held=True)
-
-    def _flush_now(self, *, held: bool = False) -> None:
-        if not self._state.gathered or self._state.closed:
+            self._scheduled = False
+            self.grouping.turned()
+        if not self._gathered or self._held or self._closed:
             return
-        group, full, waiting = self._state.take()
-        self.grouping.committed(self.loop.time(), waited_for_one=held and waiting <= 1)
-        if full or self._state.away:
-            self._hand_over(group, full)
+        now, full = self.loop.time(), self._full
+        if not held and not full and (delay := self.grouping.hold_back(now)):
+            self._held = True
+            self.loop.call_later(delay, partial(self._flush, held=True))
         else:
-            self._commit(group)
+            self.grouping.committed(now, waited_for_one=held and self._waiting <= 1)
+            self._put()
 
-    def _commit(self, group: list[Pending]) -> None:
-        """Commits on the loop; when the file is locked, the thread does it."""
+    def _put(self, *, by_thread: bool = False) -> None:
+        """Commits what has gathered: here, or on the thread, as when the file is locked."""
+        group, full = self._gathered, self._full
+        self._gathered, self._full, self._waiting = [], False, 0
+        if full or by_thread or self._away or not self._commit(group):
+            self._away += 1
+            self._writer.put(Group(group, full))
+
+    def _commit(self, group: list[Pending]) -> bool:
+        """Commits on the loop; returns whether the file was free."""
         committer = self._committer
         try:
             outcome = committer.commit(group)
         except apsw.BusyError:
-            self._hand_over(group, False)
+            return False
         except apsw.Error as error:
             self._fail(group, self._translate(error))
-        else:
-            if committer.pages > CHECKPOINT_PAGES:
-                committer.pages = 0
-                self._writer.checkpoint()
-            self._succeed(group, outcome)
-
-    def _hand_over(self, group: list[Pending], full: bool) -> None:
-        self._state.away += 1
-        self._writer.put(Group(group, full))
+            return True
+        if committer.pages > CHECKPOINT_PAGES:
+            committer.pages = 0
+            self._writer.put("checkpoint")
+        self._succeed(group, outcome)
+        return True
 
     def _completed(
         self, groups: int, pendings: list[Pending], outcome: Committed | JournalError
@@ -288,7 +308,7 @@ class Appender:
     def _complete(self) -> None:
         while self._arrived:
             groups, pendings, outcome = self._arrived.popleft()
-            self._state.away -= groups
+            self._away -= groups
             if isinstance(outcome, JournalError):
                 self._fail(pendings, outcome)
             else:
@@ -298,21 +318,12 @@ class Appender:
 
     def _succeed(self, group: list[Pending], outcome: Committed) -> None:
         """Tells what was written, then whoever waits."""
-        if outcome.records and (self._late or outcome.records[0].seq - self._told > PORTION):
-            # much was written elsewhere in between: that comes first
+        records = outcome.records
+        if records and (self._late or records[0].seq != self._told + 1):
+            # others wrote in between: each record comes once, in order
             self._late.append((group, outcome))
-            if not self._state.closed:
-                self._look()
+            self._catch_up()
             return
-        records: Sequence[Record] = outcome.records
-        # others wrote in between: each record comes once, in order
-        if records and records[0].seq != self._told + 1:
-            others = (
-                self._reader.read(after=Seq(self._told), until=records[0].seq - 1)
-                if records[0].seq > self._told
-                else []
-            )
-            records = [*others, *(record for record in records if record.seq > self._told)]
         if records:
             self._hand_on(records)
         self._resolve(group, outcome)
@@ -322,27 +333,23 @@ class Appender:
         if self.loop.is_closed():
             return
         for pending, result in zip(group, outcome.results, strict=True):
-            future = pending.future
-            if future is not None and not future.done():
-                if isinstance(result, int):
-                    future.set_result(result)
-                else:
-                    future.set_exception(result)
+            if pending.future is not None:
+                _settle(pending.future, result)
 
     def _fail(self, group: list[Pending], error: JournalError) -> None:
         """Fails those who wait; what was posted is kept for the next commit, unless the journal
         itself is the reason."""
-        if isinstance(error, JournalUnusable) and not self._state.closed:
-            self._state.gathered[:0] = [pending for pending in group if pending.future is None]
+        if isinstance(error, JournalUnusable) and not self._closed:
+            self._gathered[:0] = [pending for pending in group if pending.future is None]
         if self.loop.is_closed():
             return
         for pending in group:
-            if pending.future is not None and not pending.future.done():
-                pending.future.set_exception(again(error))
+            if pending.future is not None:
+                _settle(pending.future, again(error))
 
     def _hand_on(self, records: Sequence[Record]) -> None:
         self._told = records[-1].seq
-        self._state.telling = True
+        self._telling = True
         try:
             self._on_commit(records)
         except Exception as error:  # noqa: BLE001
@@ -351,7 +358,15 @@ class Appender:
                 {"message": "on_commit of a journal failed", "exception": error}
             )
         finally:
-            self._state.telling = False
+            self._telling = False
+
+
+def _settle(future: asyncio.Future[Any], outcome: int | Exception) -> None:
+    if not future.done():
+        if isinstance(outcome, int):
+            future.set_result(outcome)
+        else:
+            future.set_exception(outcome)
 
 
 def again(error: JournalError) -> JournalError:

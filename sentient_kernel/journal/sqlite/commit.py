@@ -18,6 +18,7 @@ import apsw
 
 from sentient_kernel.errors import DuplicateKey, LeaseLost
 from sentient_kernel.events import ENDS, Record, RunStarted, record_of
+from sentient_kernel.files.sqlite import transaction
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.journal.base import Lease
 from sentient_kernel.journal.sqlite.leases import give_back
@@ -99,6 +100,7 @@ class Committer:
         self.connection = connection
         self.marker = marker
         self.execute = connection.cursor().execute
+        # a query's rows are read to the end (``get``): one left open would keep a commit waiting
         self.pages = 0
         """About how many pages were written since this was last set to 0."""
         self._many = connection.cursor().executemany
@@ -131,15 +133,13 @@ class Committer:
         Raises:
             apsw.Error: Nothing was written.
         """
-        execute = self.execute
-        execute("BEGIN IMMEDIATE")
         try:
-            if self._data_version() != self._version:
-                self._refresh()
-            rows, outcome = self._gather(group)
-            if rows:
-                self._many(_INSERT, rows)
-            execute("COMMIT")
+            with transaction(self.connection):
+                if self._data_version() != self._version:
+                    self._refresh()
+                rows, outcome = self._gather(group)
+                if rows:
+                    self._many(_INSERT, rows)
         except BaseException:
             self._forget()
             raise
@@ -161,20 +161,22 @@ class Committer:
         """
         known: set[RunId] = set()
         written = 0
-        self.execute("BEGIN IMMEDIATE")
         try:
-            self._refresh()
-            records = iter(make(Seq(self._seq + 1)))
-            while portion := list(islice(records, ADOPTED)):
-                for run in {record.run for record in portion} - known:
-                    self._check_new(run)
-                    known.add(run)
-                group = [Pending(r.run, [(r.kind, r.body)], r.at) for r in portion]
-                rows, _ = self._gather(group, from_file=True)
-                self._many(_INSERT, rows)
-                self._seq, self._chain = rows[-1][0], rows[-1][4]
-                written += len(rows)
-            self.execute("COMMIT")
+            with transaction(self.connection):
+                self._refresh()
+                records = iter(make(Seq(self._seq + 1)))
+                while portion := list(islice(records, ADOPTED)):
+                    for run in {record.run for record in portion} - known:
+                        there = self.execute("SELECT first FROM runs WHERE id = ?", (run,)).get
+                        if there is not None:
+                            what = f"Run {run!r} is in this journal already."
+                            raise DuplicateKey(what, seq=int(there))
+                        known.add(run)
+                    group = [Pending(r.run, [(r.kind, r.body)], r.at) for r in portion]
+                    rows, _ = self._gather(group, from_file=True)
+                    self._many(_INSERT, rows)
+                    self._seq, self._chain = rows[-1][0], rows[-1][4]
+                    written += len(rows)
         except BaseException:
             self._forget()
             raise
@@ -182,10 +184,6 @@ class Committer:
         if written:
             self._wrote(self._seq, self._chain)
         return written
-
-    def _check_new(self, run: RunId) -> None:
-        if (found := self.execute("SELECT first FROM runs WHERE id = ?", (run,)).get) is not None:
-            raise DuplicateKey(f"Run {run!r} is in this journal already.", seq=int(found))
 
     def _gather(
         self, group: Sequence[Pending], *, from_file: bool = False
@@ -246,7 +244,19 @@ class Committer:
     def _note(self, pending: Pending, number: int, kind: str, body: bytes) -> None:
         """Keeps what a run's first and last events change besides their rows."""
         if kind == RunStarted.KIND:
-            self._describe(number, json.loads(body))
+            said = json.loads(body)
+            self.execute(
+                "UPDATE runs SET workflow = ?, name = ?, parent = ?, session = ?, user = ? WHERE"
+                " no = ?",
+                (
+                    said.get("workflow", ""),
+                    said.get("name"),
+                    said.get("parent"),
+                    said.get("session", ""),
+                    said.get("user", ""),
+                    number,
+                ),
+            )
             if pending.grant is not None:
                 holder, ttl = pending.grant
                 grant = (pending.run, holder, pending.at, ttl)
@@ -262,23 +272,29 @@ class Committer:
 
     def _refusal(self, pending: Pending, seq: int) -> DuplicateKey | LeaseLost | None:
         """Returns why a pending may not be written; otherwise claims its key."""
-        if pending.lease is not None:
-            if not self._holds(pending.lease):
+        lease = pending.lease
+        if lease is not None:
+            held = self._tokens.get(lease.run)
+            if held is None:
+                query = "SELECT holder, token FROM leases WHERE run = ?"
+                held = self.execute(query, (lease.run,)).get or ("", 0)
+                self._tokens[lease.run] = held
+            if held != (lease.holder, lease.token):
                 return LeaseLost(
-                    f"Run {pending.lease.run!r} was taken over by another kernel; what this one"
+                    f"Run {lease.run!r} was taken over by another kernel; what this one"
                     " wrote was refused."
                 )
-            self._good_lease = pending.lease
+            self._good_lease = lease
         if (
             pending.grant is not None
             and self.execute("SELECT 1 FROM leases WHERE run = ?", (pending.run,)).get is not None
         ):
             return LeaseLost(f"Run {pending.run!r} has begun already.")
         if pending.unique is not None:
-            found = self.execute("SELECT seq FROM keys WHERE key = ?", (pending.unique,)).fetchone()
+            found = self.execute("SELECT seq FROM keys WHERE key = ?", (pending.unique,)).get
             if found is not None:
                 return DuplicateKey(
-                    f"{pending.unique!r} was written before, at {found[0]}.", seq=found[0]
+                    f"{pending.unique!r} was written before, at {found}.", seq=found
                 )
             self.execute(
                 "INSERT INTO keys(key, seq) VALUES (?, ?)",
@@ -286,23 +302,13 @@ class Committer:
             )
         return None
 
-    def _holds(self, lease: Lease) -> bool:
-        held = self._tokens.get(lease.run)
-        if held is None:
-            row = self.execute(
-                "SELECT holder, token FROM leases WHERE run = ?", (lease.run,)
-            ).fetchone()
-            held = self._tokens[lease.run] = row or ("", 0)
-        return held == (lease.holder, lease.token)
-
     def transact(self, work: Callable[[Callable[..., Any]], T]) -> T:
         """Runs work in a write transaction; what it changes is seen by the next commit, as if
         another connection had written it.
         """
-        self.execute("BEGIN IMMEDIATE")
         try:
-            result = work(self.execute)
-            self.execute("COMMIT")
+            with transaction(self.connection):
+                result = work(self.execute)
         except BaseException:
             self._forget()
             raise
@@ -310,7 +316,7 @@ class Committer:
 
     def _refresh(self) -> None:
         """Looks at the newest row again and forgets who holds what: somebody else has written."""
-        row = self.execute("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        row = self.execute("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1").get
         lost = self.execute("SELECT coalesce(max(last), 0) FROM gaps").get
         self._seq, self._chain = (max(row[0], lost), row[1]) if row else (lost, b"")
         self._tokens.clear()
@@ -318,12 +324,10 @@ class Committer:
         self._next_block = 0
 
     def _forget(self) -> None:
-        """Undoes a transaction and what was remembered of it."""
+        """Forgets what was remembered of a transaction that was undone."""
         self._version = -1
         self._numbers.clear()
         self._next_block = 0
-        if self.connection.in_transaction:
-            self.execute("ROLLBACK")
 
     def _number(self, run: RunId, first: int) -> tuple[int, bytes]:
         number = self.execute("SELECT no FROM runs WHERE id = ?", (run,)).get
@@ -345,18 +349,3 @@ class Committer:
             [(number, block), (-code, block)],
         )
         self._marked |= {number, -code}
-
-    def _describe(self, number: int, body: dict[str, Any]) -> None:
-        """Keeps in ``runs`` what lists of runs ask for."""
-        self.execute(
-            "UPDATE runs SET workflow = ?, name = ?, parent = ?, session = ?, user = ? WHERE"
-            " no = ?",
-            (
-                body.get("workflow", ""),
-                body.get("name"),
-                body.get("parent"),
-                body.get("session", ""),
-                body.get("user", ""),
-                number,
-            ),
-        )

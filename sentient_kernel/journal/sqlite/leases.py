@@ -173,7 +173,7 @@ def take(
         is_alive: Told a holder's name and whether its lease is fresh; says whether it can still be
             at work.
     """
-    row = execute("SELECT holder, token, beat, ttl FROM leases WHERE run = ?", (run,)).fetchone()
+    row = execute("SELECT holder, token, beat, ttl FROM leases WHERE run = ?", (run,)).get
     there = held(row) if row is not None else Held("", 0, 0, 0)
     if there.holder not in ("", holder) and is_alive(
         there.holder, fresh(there.beat, there.ttl, now)
@@ -195,7 +195,7 @@ def prolong(execute: Execute, leases: Sequence[Lease], now: int, ttl: int) -> li
             "UPDATE leases SET beat = ?, ttl = ? WHERE run = ? AND holder = ? AND token = ?"
             " RETURNING 1"
         )
-        if execute(sql, (now, ttl, lease.run, lease.holder, lease.token)).fetchone() is None:
+        if execute(sql, (now, ttl, lease.run, lease.holder, lease.token)).get is None:
             lost.append(lease)
     return lost
 
@@ -225,5 +225,5 @@ def note(execute: Execute, gaps: Sequence[tuple[int, int, int, str]]) -> tuple[i
     """
     for gap in gaps:
         execute("INSERT OR REPLACE INTO gaps(first, last, at, what) VALUES (?, ?, ?, ?)", gap)
-    row = execute("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1").fetchone() or (0, b"")
+    row = execute("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1").get or (0, b"")
     return max(row[0], execute("SELECT coalesce(max(last), 0) FROM gaps").get), row[1]

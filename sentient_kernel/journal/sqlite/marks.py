@@ -63,13 +63,6 @@ class Marker:
         ).copy
         """Returns a hash that has taken in the key; cheaper than to take it in again."""
 
-    def mark(self, chain: bytes, word: bytes, content: bytes) -> bytes:
-        """Returns the mark of a row: of its chain hash, its kind as a word, and its content."""
-        hashed = self.begun()
-        hashed.update(chain + word + content)
-        mark: bytes = hashed.digest()
-        return mark
-
     def origin(
         self,
         found: Any,
@@ -84,11 +77,9 @@ class Marker:
         """Returns where a row comes from, beside which ``found`` stands."""
         if found == FROM_FILE:
             return "file"
+        marking = self.begun()
         try:
-            return (
-                ""
-                if found == self.mark(chain, word, content(seq, at, code, run, body))
-                else "elsewhere"
-            )
+            marking.update(chain + word + content(seq, at, code, run, body))
         except (TypeError, StructError):  # what is stored is not of the types that were written
             return "elsewhere"
+        return "" if found == marking.digest() else "elsewhere"

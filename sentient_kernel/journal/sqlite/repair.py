@@ -14,6 +14,7 @@ import apsw
 from sentient_kernel.clock import Clock, SystemClock
 from sentient_kernel.errors import JournalDamaged, JournalUnusable
 from sentient_kernel.events import Origin
+from sentient_kernel.files.sqlite import transaction
 from sentient_kernel.ids import Seq
 from sentient_kernel.installation import installation
 from sentient_kernel.journal.base import Damage
@@ -272,26 +273,27 @@ def _write(
     connection = connect(target, synchronous="FULL")
     try:
         connection.pragma("journal_mode", "wal")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(CREATE)
-        journal = os.urandom(8)
-        connection.execute(
-            "INSERT INTO meta VALUES ('born', ?), ('id', ?), ('checkpoints', 0)", (born, journal)
-        )
-        connection.executemany("INSERT INTO kinds(code, name) VALUES (?, ?)", found.kinds.items())
-        connection.executemany(
-            "INSERT INTO events(seq, run, kind, at, chain, body, mark) VALUES (?, ?, ?, ?, ?,"
-            " ?, ?)",
-            rows,
-        )
-        _write_runs(connection, found)
-        connection.execute("INSERT INTO spans SELECT DISTINCT run, seq / ? FROM events", (BLOCK,))
-        connection.execute("INSERT INTO spans SELECT DISTINCT -kind, seq / ? FROM events", (BLOCK,))
-        connection.executemany("INSERT OR IGNORE INTO keys(key, seq) VALUES (?, ?)", found.keys())
-        connection.executemany("INSERT INTO gaps(first, last, at, what) VALUES (?, ?, ?, ?)", gaps)
-        connection.pragma("application_id", APPLICATION_ID)
-        connection.pragma("user_version", VERSION)
-        connection.execute("COMMIT")
+        do, many = connection.execute, connection.executemany
+        with transaction(connection):
+            do(CREATE)
+            journal = os.urandom(8)
+            do(
+                "INSERT INTO meta VALUES ('born', ?), ('id', ?), ('checkpoints', 0)",
+                (born, journal),
+            )
+            many("INSERT INTO kinds(code, name) VALUES (?, ?)", found.kinds.items())
+            many(
+                "INSERT INTO events(seq, run, kind, at, chain, body, mark) VALUES (?, ?, ?, ?, ?,"
+                " ?, ?)",
+                rows,
+            )
+            _write_runs(connection, found)
+            do("INSERT INTO spans SELECT DISTINCT run, seq / ? FROM events", (BLOCK,))
+            do("INSERT INTO spans SELECT DISTINCT -kind, seq / ? FROM events", (BLOCK,))
+            many("INSERT OR IGNORE INTO keys(key, seq) VALUES (?, ?)", found.keys())
+            many("INSERT INTO gaps(first, last, at, what) VALUES (?, ?, ?, ?)", gaps)
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", VERSION)
         add_kinds(connection)
         head = HeadFile(head_path(target), journal)
         head.write(max([rows[-1][0], *(gap[1] for gap in gaps)]), rows[-1][4])

@@ -20,7 +20,7 @@ import apsw
 from sentient_kernel.errors import ConfigurationError, JournalTooNew, JournalUnusable
 from sentient_kernel.events import TRANSIENT, classes
 from sentient_kernel.files.regular import open_regular
-from sentient_kernel.files.sqlite import harden
+from sentient_kernel.files.sqlite import harden, transaction
 
 APPLICATION_ID: Final = 0x53454E54  # "SENT"
 BLOCK: Final = 64
@@ -205,8 +205,7 @@ def prepare(
         return False
     if found:
         _copy(connection, path.with_name(f"{path.name}.v{found}"))
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         found = _version_of(connection, path)  # another process may have been first
         if not found:
             journal = os.urandom(8)
@@ -221,11 +220,6 @@ def prepare(
             for migrate in MIGRATIONS[found - 1 :]:
                 migrate(connection)
         connection.pragma("user_version", VERSION)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
     try:
         # the file itself says from now on what it is
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
@@ -279,6 +273,5 @@ def add_kinds(connection: apsw.Connection) -> None:
     have = {name for (name,) in connection.execute("SELECT name FROM kinds")}
     missing = [(name,) for name in classes() if name not in have and name not in TRANSIENT]
     if missing:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("INSERT OR IGNORE INTO kinds(name) VALUES (?)", missing)
-        connection.execute("COMMIT")
+        with transaction(connection):
+            connection.executemany("INSERT OR IGNORE INTO kinds(name) VALUES (?)", missing)

@@ -32,12 +32,13 @@ from sentient_kernel.events import (
     StepEndedFailed,
     StepStarted,
     Writable,
+    Written,
     classes,
     kinds_of,
 )
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.installation import installation
-from sentient_kernel.journal.base import Lease, LeaseInfo, RunRow, Verdict, clean
+from sentient_kernel.journal.base import Lease, LeaseInfo, RunRow, Verdict
 from sentient_kernel.journal.blobs import BlobStore
 from sentient_kernel.journal.sqlite import leases as _leases
 from sentient_kernel.journal.sqlite.append import Appender, again, runs_here
@@ -49,9 +50,10 @@ from sentient_kernel.journal.sqlite.opening import damaged, open_journal
 from sentient_kernel.journal.sqlite.read import Reader
 from sentient_kernel.journal.sqlite.schema import connect, connect_to_read, let_go
 from sentient_kernel.journal.sqlite.tables import RUN
-from sentient_kernel.journal.sqlite.trust import Seen, newest, trust
+from sentient_kernel.journal.sqlite.trust import NEWEST, Seen, trust
 from sentient_kernel.journal.sqlite.watermark import Head, HeadFile, head_path, read_head
 from sentient_kernel.journal.sqlite.writer import PATIENCE
+from sentient_kernel.redaction.known import redactor
 
 FULL_KINDS: frozenset[str] = kinds_of(ApprovalDecided | EffectIntended)
 """Kinds that the disk has confirmed before their append is done, whatever the caller says."""
@@ -255,7 +257,7 @@ class SqliteJournal:
             self._check_run(run)
         rows, steps, size = [], 0, 0
         for event in events:
-            kind, body = event.kind, clean(event)
+            kind, body = event.kind, _clean(event)
             confirm, step = kinds[kind]
             full = full or confirm
             steps += step
@@ -284,7 +286,7 @@ class SqliteJournal:
             self._check_run(run)
         confirm, step = self._kinds[kind]
         appender.grouping.under_way += step
-        appender.post(Pending(run, [(kind, clean(event))], self._now(), lease), confirm)
+        appender.post(Pending(run, [(kind, _clean(event))], self._now(), lease), confirm)
 
     def _check_run(self, run: RunId) -> None:
         """Refuses an id that a journal would not be opened with again."""
@@ -487,11 +489,8 @@ class SqliteJournal:
 
     def newest(self) -> Seen:
         """Returns how far the journal goes; any thread."""
-        return self._reading(self._newest)
-
-    def _newest(self) -> Seen:
-        with self._reader.lend() as connection:
-            return newest(connection)
+        rows = self._reading(self._reader.query, NEWEST)
+        return Seen(*rows[0]) if rows else Seen(Seq(0), b"")
 
     def trust(self, seen: Seen) -> int:
         """Marks all rows up to what a person has seen as this installation's own, and returns how
@@ -563,6 +562,15 @@ class SqliteJournal:
 
     def __repr__(self) -> str:
         return f"SqliteJournal({str(self.path)!r})"
+
+
+def _clean(event: Writable) -> bytes:
+    """Returns the body of an event as a journal writes it: without known secrets.
+
+    What was :class:`~sentient_kernel.events.Written` in advance is a result; those that hold a
+    secret are refused where they are made.
+    """
+    return event.json if type(event) is Written else redactor().data(event.body())
 
 
 def _no_id(run: str) -> UsageError:

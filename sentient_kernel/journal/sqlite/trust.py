@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import apsw
 
 from sentient_kernel.errors import JournalDamaged, Refused
+from sentient_kernel.files.sqlite import transaction
 from sentient_kernel.ids import Seq
 from sentient_kernel.journal.sqlite.check import sound
 from sentient_kernel.journal.sqlite.marks import Marker, content, kind_word
@@ -17,6 +18,9 @@ _ROWS: Final = (
 )
 
 
+NEWEST: Final = "SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1"
+
+
 class Seen(NamedTuple):
     """How far a journal went when a person looked at it: the newest row and its chain hash, which
     covers all rows before it.
@@ -24,14 +28,6 @@ class Seen(NamedTuple):
 
     seq: Seq
     chain: bytes
-
-
-def newest(connection: apsw.Connection) -> Seen:
-    """Returns how far a journal goes."""
-    row = connection.execute(
-        "SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1"
-    ).fetchone() or (0, b"")
-    return Seen(Seq(row[0]), row[1])
 
 
 def trust(connection: apsw.Connection, marker: Marker, seen: Seen) -> int:
@@ -50,14 +46,8 @@ def trust(connection: apsw.Connection, marker: Marker, seen: Seen) -> int:
         JournalDamaged: A row is not what was written.
         Refused: The journal is not the one that was seen.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         marked = _mark_all(connection, marker, seen)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
     return marked
 
 
@@ -83,9 +73,10 @@ def _mark_all(connection: apsw.Connection, marker: Marker, seen: Seen) -> int:
                     f"Row {seq} is not what was written.",
                     hint="`sentient-kernel verify` tells more.",
                 )
-            ours = marker.mark(chain, kinds[kind], content(seq, at + born, kind, runs[run], body))
-            if ours != beside:
-                changed.append((ours, seq))
+            marking = marker.begun()
+            marking.update(chain + kinds[kind] + content(seq, at + born, kind, runs[run], body))
+            if marking.digest() != beside:
+                changed.append((marking.digest(), seq))
             last, before = seq, chain
         connection.executemany("UPDATE events SET mark = ? WHERE seq = ?", changed)
         marked += len(changed)

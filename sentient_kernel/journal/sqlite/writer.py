@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Literal, NamedTuple, TypeVar
 
@@ -40,8 +41,7 @@ class Adoption(NamedTuple):
     done: Callable[[int | Exception], None]
 
 
-_Sign = Literal["checkpoint", "stop"]
-_Work = Group | Adoption | _Sign
+Work = Group | Adoption | Literal["checkpoint", "stop"]
 
 Completed = Callable[[int, list[Pending], Committed | JournalError], None]
 
@@ -75,27 +75,20 @@ class Writer:
         self._translate = translate
         self._completed = completed
         self._committer: Committer | None = None
-        self._queue: SimpleQueue[_Work] = SimpleQueue()
+        self._queue: SimpleQueue[Work] = SimpleQueue()
         self._full: bool | None = None  # whether the connection lets the disk confirm
         self._unnoted = False
         self._thread: threading.Thread | None = None
 
-    def put(self, group: Group) -> None:
-        """Hands a group over; groups are written in the order they come, those that wait together
-        in one transaction.
+    def put(self, work: Work) -> None:
+        """Hands something over: groups, which are written in the order they come, those that wait
+        together in one transaction; runs of another journal; or the wish for a checkpoint, as soon
+        as nothing waits to be written.
         """
-        self._queue.put(group)
-        self._start()
-
-    def adopt(self, adoption: Adoption) -> None:
-        """Hands over runs of another journal; they are written when their turn comes."""
-        self._queue.put(adoption)
-        self._start()
-
-    def checkpoint(self) -> None:
-        """Asks for a checkpoint as soon as nothing waits to be written."""
-        self._queue.put("checkpoint")
-        self._start()
+        self._queue.put(work)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="sentient-journal", daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
         """Writes what waits, ends the thread and closes its connection."""
@@ -104,11 +97,6 @@ class Writer:
             self._thread.join()
         if self._committer is not None:
             let_go(self._committer.connection)
-
-    def _start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="sentient-journal", daemon=True)
-            self._thread.start()
 
     def _run(self) -> None:
         checkpoint = stop = False
@@ -124,7 +112,8 @@ class Writer:
             if groups:
                 full = any(group.full for group in groups)
                 pendings = [pending for group in groups for pending in group.pendings]
-                self._completed(len(groups), pendings, self._write(pendings, full))
+                outcome = self._patiently(full, partial(Committer.commit, group=pendings))
+                self._completed(len(groups), pendings, outcome)
                 self._unnoted = self._unnoted or full
             for adoption in adoptions:
                 adoption.done(self._adopt(adoption.make))
@@ -134,7 +123,7 @@ class Writer:
                 self._do_checkpoint()
         self._note()
 
-    def _next(self) -> Iterator[_Work]:
+    def _next(self) -> Iterator[Work]:
         """Waits for what comes, and yields all that has come by then."""
         try:
             yield self._queue.get(timeout=QUIET if self._unnoted else None)
@@ -151,9 +140,6 @@ class Writer:
         if self._unnoted:
             self._unnoted = False
             self._confirmed()
-
-    def _write(self, pendings: list[Pending], full: bool) -> Committed | JournalError:
-        return self._patiently(full, lambda committer: committer.commit(pendings))
 
     def _adopt(self, make: Callable[[Seq], Iterable[Record]]) -> int | Exception:
         try:
