@@ -197,7 +197,7 @@ def _special(lines: Sequence[str], at: int, text: str, depth: int) -> tuple[int,
         end = next((n for n in ahead if lines[n].strip().startswith(text[:3])), len(lines))
         return min(end + 1, len(lines)), code(lines[at + 1 : end])
     if (end := table_end(lines, at)) > at:
-        return end, [table(lines[at:end])]
+        return end, [shown] if (shown := table(lines[at:end])) else []
     if title := heading(lines, at):
         start = at + 2 + (lines[at].strip() != title)
         return _section(lines, start, title, depth, underlined=True)
