@@ -193,7 +193,7 @@ def test_a_cell_that_showed_a_run_while_it_worked_is_saved_with_one_output(
         assert not re.search("Searching|Writing|Planning", left["text/html"]), "nothing stale"
     assert all("kilomet" in saved(kernel, cell)[0]["text/html"] for cell in cells[:3])
     line = kernel.run("answer = q.result()", stdin=stdin)
-    assert "How far do honey bees fly?" in saved(kernel, line)[0]["text/html"]
+    assert saved(kernel, line) == [], "nobody saw it work, and the report says it all"
 
 
 def test_voila_shows_live_views_though_its_cells_run_without_a_front_end(kernel: Kernel) -> None:
