@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, Valid
 from pydantic_core import from_json
 
 from sentient_kernel.clock import as_datetime
+from sentient_kernel.describing import Described
 from sentient_kernel.errors import JournalDamaged
 from sentient_kernel.ids import ApprovalId, BlobId, RunId, Seq, StepKey
 
@@ -72,7 +73,7 @@ class Written(NamedTuple):
         return self.json
 
 
-class ErrorInfo(Fact):
+class ErrorInfo(Described, Fact):
     """An error as it is kept: no local variables, no objects, and a fingerprint made of type and
     frames.
 
@@ -87,6 +88,12 @@ class ErrorInfo(Fact):
     where: str = ""
     frames: tuple[tuple[str, int, str], ...] = ()
     usage: dict[str, float | None] = {}
+
+    SHOW: ClassVar[tuple[str, ...]] = ("where", "type", "message", "hint")
+
+    def __str__(self) -> str:
+        said = f"{self.type}: {self.message}" if self.message else self.type
+        return f"{self.where}: {said}" if self.where else said
 
 
 class RunStarted(Fact):

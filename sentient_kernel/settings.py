@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from sentient_kernel.describing import Described
 from sentient_kernel.env_files import USERS, EnvFile, lend_providers, project_file, user_file
 from sentient_kernel.errors import ConfigurationError
 from sentient_kernel.redaction import hold, hold_address, shown
@@ -42,7 +43,7 @@ _HOST = re.compile(
 )
 
 
-class Settings(BaseSettings):
+class Settings(Described, BaseSettings):
     """Everything that can be set from outside.
 
     Each field is read from the environment as ``SENTIENT_`` and its name in capitals, then from the

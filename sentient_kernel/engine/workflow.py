@@ -11,6 +11,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from pydantic import JsonValue
 
+from sentient_kernel.describing import Described
 from sentient_kernel.engine.identity import defined_in_notebook, fingerprint
 from sentient_kernel.errors import UnknownWorkflow, UsageError
 from sentient_kernel.events import Effect
@@ -110,8 +111,8 @@ def once() -> EffectSpec:
     return EffectSpec("once")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
+@dataclass(frozen=True, slots=True, repr=False)
+class Outcome(Described, Generic[T]):
     """What became of one of several calls: a value, or the error it ended with."""
 
     value: T | None = None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from sentient_kernel.describing import Described
 from sentient_kernel.events import Record, UsageRecorded
 from sentient_kernel.projections.drawing.table import Table
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UsageView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class UsageView(Described):
     """The use that one kind of work made of one model.
 
     Args:
@@ -24,6 +25,15 @@ class UsageView:
     """
 
     NOUN: ClassVar[str] = "usage line"
+    TOTAL: ClassVar[tuple[str, ...]] = (
+        "calls",
+        "kept",
+        "tokens_in",
+        "tokens_out",
+        "reasoning",
+        "usd",
+        "seconds",
+    )
 
     purpose: str
     model: str

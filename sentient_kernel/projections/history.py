@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 from pydantic_core import from_json
 
 from sentient_kernel.clock import as_datetime
+from sentient_kernel.describing import Described
 from sentient_kernel.events import Record
 from sentient_kernel.ids import RunId, Seq
 from sentient_kernel.projections.drawing.table import Table
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class EventView(Described):
     """One event of the journal; ``data`` holds its own fields."""
 
     NOUN: ClassVar[str] = "event"

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, assert_never
 
+from sentient_kernel.describing import Described
 from sentient_kernel.events import (
     ENDS,
     ProgressUpdated,
@@ -28,8 +29,8 @@ TAKEN = kinds_of(Taken)
 STEP_ENDS = kinds_of(StepCompleted | StepEndedFailed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PhaseView(Described):
     """One phase: what it is called, where the run stands towards it, and how much of it is done
     where that is known.
     """
@@ -40,8 +41,8 @@ class PhaseView:
     total: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgressView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ProgressView(Described):
     """How far a run is.
 
     Args:

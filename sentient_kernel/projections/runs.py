@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal, assert_never
 
+from sentient_kernel.describing import Described
 from sentient_kernel.events import (
     ENDS,
     STEPS,
@@ -61,8 +62,8 @@ Status = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RunView(Described):
     """A run as of its newest event.
 
     Args:

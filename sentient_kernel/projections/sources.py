@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
+from sentient_kernel.describing import Described
 from sentient_kernel.events import Record, SourceReported
 from sentient_kernel.projections.base import when
 from sentient_kernel.projections.drawing.table import Table
@@ -14,8 +15,8 @@ REFUSED = 50
 """So many refused documents are kept by name for each source, the newest; all are counted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SourceView(Described):
     """A source as a run has seen it.
 
     Args:

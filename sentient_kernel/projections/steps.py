@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal, assert_never
 
+from sentient_kernel.describing import Described
 from sentient_kernel.events import (
     ENDS,
     Effect,
@@ -29,8 +30,8 @@ TAKEN = kinds_of(Taken)
 StepStatus = Literal["running", "retrying", "completed", "failed", "interrupted"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class StepView(Described):
     """A step as of its newest event.
 
     Args:

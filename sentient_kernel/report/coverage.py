@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from sentient_kernel.describing import Described
+
 __all__ = ["Coverage", "Level"]
 
 Level = Literal["", "all", "some", "near", "nothing"]
@@ -16,8 +18,8 @@ Empty where nobody judged.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Coverage(Described):
     """How well a report answers what was asked.
 
     Args:

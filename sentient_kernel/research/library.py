@@ -22,7 +22,14 @@ from sentient_kernel.errors import NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId
 from sentient_kernel.redaction import hold_address, redactor, without_credentials
 from sentient_kernel.settings import Settings
-from sentient_kernel.sources.base import Document, Health, Passage, Progress, Source
+from sentient_kernel.sources.base import (
+    Document,
+    Health,
+    Passage,
+    Progress,
+    Source,
+    SourceState,
+)
 from sentient_kernel.sources.parser.bounds import ADDRESS, FIELD, TITLE
 from sentient_kernel.sources.parser.common import one_line
 
@@ -246,6 +253,11 @@ class Library:
                 )
                 self._open[tuple(ref)] = found
             return found
+
+    def states(self) -> list[SourceState]:
+        """Returns how the sources stand that were added here."""
+        with self._lock:
+            return [SourceState.of(self.source(ref), ref[0]) for ref in self._added.values()]
 
     async def refresh(self, ref: Sequence[str], progress: Progress | None = None) -> Health:
         """Reads what is new in a source."""

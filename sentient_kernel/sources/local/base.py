@@ -20,7 +20,7 @@ import anyio.to_thread
 
 from sentient_kernel.errors import ParseError, SourceError
 from sentient_kernel.ids import DocumentId
-from sentient_kernel.sources.base import Document, Health, Passage, Progress
+from sentient_kernel.sources.base import Document, Health, OpenSource, Passage, Progress
 from sentient_kernel.sources.local.parse import Parser
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Children:
             self._work.check()
 
 
-class LocalSource:
+class LocalSource(OpenSource):
     """A source whose documents are on this machine and whose passages are in the index.
 
     Args:
@@ -201,9 +201,6 @@ class LocalSource:
     def health(self) -> Health:
         """How the source is doing, as of its last refresh or search."""
         return self._health or self._counted(Health(source=self.name))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r})"
 
     def _locked(self, work: Work) -> Health:
         while not self._reading.acquire(timeout=0.05):
