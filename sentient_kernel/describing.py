@@ -30,8 +30,8 @@ class Described:
         ... class Point(Described):
         ...     x: int
         ...     note: str = ""
-        >>> Point(1), Point(2, "no return " * 20)
-        (Point(x=1), Point(x=2, note='no return no return … (200 characters)'))
+        >>> Point(1), Point(2, "no return " * 20)  # doctest: +ELLIPSIS
+        (Point(x=1), Point(x=2, note='no return no return ... (200 characters)'))
     """
 
     __slots__ = ()
@@ -83,8 +83,8 @@ def cut(text: str, limit: int) -> str:
 
 
 def shown(value: Any, limit: int, name: str = "") -> str:
-    """Returns a value as one line; the empty string where there is nothing to say. Of a list that is
-    too long only the number is said, with its name.
+    """Returns a value as one line; the empty string where there is nothing to say. Of a list that
+    is too long only the number is said, with its name.
 
     Signs that cannot be seen are written as escapes: they could change how the rest reads.
     """
@@ -101,11 +101,9 @@ def shown(value: Any, limit: int, name: str = "") -> str:
     elif isinstance(value, Sequence | Set) and not isinstance(value, str):
         listed = [shown(one, limit) for one in list(value)[:100]]
         joined = ", ".join(listed)
-        if len(joined) > limit or len(listed) < len(value):
-            return (
-                f"{len(value):,} {name.replace('_', ' ')}" if len(value) > 1 else cut(joined, limit)
-            )
-        return joined
+        if len(value) > 1 and (len(joined) > limit or len(listed) < len(value)):
+            return f"{len(value):,} {name.replace('_', ' ')}"
+        return cut(joined, limit)
     text = " ".join(str(value)[: limit * 8].split())
     text = "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
