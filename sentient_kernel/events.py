@@ -77,7 +77,8 @@ class ErrorInfo(Described, Fact):
     """An error as it is kept: no local variables, no objects, and a fingerprint made of type and
     frames.
 
-    ``usage`` says what a model's call used although it failed.
+    ``where`` is the user's place that it comes from, ``line`` what stands there; ``usage`` says
+    what a model's call used although it failed.
     """
 
     type: str
@@ -86,14 +87,20 @@ class ErrorInfo(Described, Fact):
     hint: str = ""
     fingerprint: str = ""
     where: str = ""
+    line: str = ""
     frames: tuple[tuple[str, int, str], ...] = ()
     usage: dict[str, float | None] = {}
 
-    SHOW: ClassVar[tuple[str, ...]] = ("where", "type", "message", "hint")
+    SHOW: ClassVar[tuple[str, ...]] = ("where", "line", "type", "message", "hint")
 
     def __str__(self) -> str:
         said = f"{self.type}: {self.message}" if self.message else self.type
-        return f"{self.where}: {said}" if self.where else said
+        return f"{self.place}\n{said}" if self.where else said
+
+    @property
+    def place(self) -> str:
+        """Where it comes from and what stands there, in one line."""
+        return f"{self.where}: {self.line}" if self.line else self.where
 
 
 class RunStarted(Fact):
