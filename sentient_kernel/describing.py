@@ -19,6 +19,7 @@ TEXT: Final = 1_900
 """Characters that a whole object may take in text."""
 BLOCK: Final = 1_200
 """Characters that a value may take in HTML."""
+LEFT: Final = 'style="text-align:left;vertical-align:top"'
 
 
 class Described:
@@ -49,6 +50,11 @@ class Described:
         """Returns the names of the fields that are said first."""
         return getattr(type(self), "SHOW", ())
 
+    def _heading(self) -> str:
+        """Returns what people call it."""
+        noun = str(getattr(type(self), "NOUN", "") or type(self).__name__)
+        return noun[:1].upper() + noun[1:]
+
     def __repr__(self) -> str:
         said = ", ".join(
             f"{name}={told!r}" if isinstance(value, str) else f"{name}={told}"
@@ -65,16 +71,16 @@ class Described:
             for name, value in self._about().items()
             if (told := shown(value, LINE, name))
         ]
-        printer.text(cut("\n".join([type(self).__name__, *lines]), TEXT) if lines else repr(self))
+        printer.text(cut("\n".join([self._heading(), *lines]), TEXT) if lines else repr(self))
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f'<tr><th scope="row">{escape(name.replace("_", " "))}</th>'
-            f"<td>{escape(told)}</td></tr>\n"
+            f'<tr><th scope="row" {LEFT}>{escape(name.replace("_", " "))}</th>'
+            f"<td {LEFT}>{escape(told)}</td></tr>\n"
             for name, value in self._about().items()
             if (told := shown(value, BLOCK, name))
         )
-        return f"<p><strong>{escape(type(self).__name__)}</strong></p>\n<table>\n{rows}</table>"
+        return f"<p><strong>{escape(self._heading())}</strong></p>\n<table>\n{rows}</table>"
 
 
 def cut(text: str, limit: int) -> str:

@@ -42,6 +42,8 @@ checkpoint at once (sqlite.org/wal.html).
 class Findings(dict[str, Any], Described):
     """What an examination found, by its subject."""
 
+    NOUN = "doctor"
+
     def _about(self) -> Mapping[str, Any]:
         return self
 
