@@ -75,7 +75,7 @@ def objects(wb: sk.Workbench) -> dict[str, Any]:
         "run's error": run.error,
         "step": wb.run(wb.runs["how far"].id).steps[0],
         "event": run.events[0],
-        "progress": run.progress,
+        "progress": wb.run(wb.runs["asking"].id).progress,
         "check of the journal": wb.verify(),
         "doctor": wb.doctor(),
         "settings": wb.settings,
