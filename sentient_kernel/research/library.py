@@ -310,9 +310,15 @@ class Library:
         except NotFound:
             return False  # an object that nobody gave here: it cannot be asked either
 
-    def search_now(self, query: str, refs: Sequence[Sequence[str]], k: int) -> list[Passage]:
+    def search_now(
+        self,
+        query: str,
+        refs: Sequence[Sequence[str]],
+        k: int,
+        progress: Progress | None = None,
+    ) -> list[Passage]:
         """Reads what is new in sources, asks them all and returns the k best passages; for a plain
-        cell, on any thread.
+        cell, on any thread. ``progress`` is told, on another one, what is being read.
         """
         query = check_query(query)
         if k < 1:
@@ -320,7 +326,7 @@ class Library:
 
         async def ask() -> list[Passage]:
             async with self._outside.visit() if self._outside is not None else nullcontext():
-                await asyncio.gather(*(self.refresh(ref) for ref in refs))
+                await asyncio.gather(*(self.refresh(ref, progress) for ref in refs))
                 found = await asyncio.gather(*(self.search(ref, query, k) for ref in refs))
             return sorted((p for passages, _ in found for p in passages), key=lambda p: -p.score)[
                 :k

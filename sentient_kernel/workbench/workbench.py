@@ -28,6 +28,7 @@ from sentient_kernel.journal.follow.hub import Hub
 from sentient_kernel.journal.texts import Texts
 from sentient_kernel.notebook.cell_output import CellOutput
 from sentient_kernel.notebook.interaction import someone_can_answer
+from sentient_kernel.notebook.progress_line import progress_line
 from sentient_kernel.projections.cost import Costs
 from sentient_kernel.projections.drawing.table import counted
 from sentient_kernel.redaction import guard_logs, hold_file, look, redactor
@@ -222,7 +223,8 @@ class Workbench(Described):
         return self.library.add(source, name=name)
 
     def search(self, query: str, *, sources: Any = None, k: int = 10) -> Table[Passage]:
-        """Returns the k passages that fit a query best.
+        """Returns the k passages that fit a query best; while it reads what is new, the cell says
+        how far it is.
 
         Args:
             query: Words or a question.
@@ -237,9 +239,9 @@ class Workbench(Described):
         from sentient_kernel.sources.base import Passage
 
         self.engine.check_usable()
-        return Table(
-            self.library.search_now(query, self.library.references(_listed(sources)), k), Passage
-        )
+        refs = self.library.references(_listed(sources))
+        with progress_line() as progress:
+            return Table(self.library.search_now(query, refs, k, progress), Passage)
 
     def document(self, document: DocumentId | str) -> Document:
         """Returns a document as it stood when it was cited or read. Raises NotFound."""

@@ -48,7 +48,7 @@ class Work:
         self._progress = progress
         self._stop = threading.Event()
         self._closers: list[Callable[[], None]] = []
-        self._told = 0.0
+        self._told = self._began = 0.0
 
     def stop(self) -> None:
         """Ends the reading: the children die at once, the rest at the next look."""
@@ -66,6 +66,16 @@ class Work:
         self._closers.append(close)
         if self._stop.is_set():
             close()
+
+    def count(self, message: str, unit: str, number: int, total: int) -> None:
+        """Tells how many of all are read, how fast that goes, and about how long it still takes."""
+        if number == 1:
+            self._began = time.monotonic()
+        self.tell(
+            f"{message}, {number:,} of {total:,} {unit}"
+            + pace(number - 1, total - number, time.monotonic() - self._began),
+            number / total,
+        )
 
     def tell(self, message: str, done: float | None = None) -> None:
         """Tells how far the reading is, unless it did so a moment ago."""
@@ -238,6 +248,23 @@ class LocalSource(OpenSource):
         plural = "s" if before.documents != 1 else ""
         reason = f"Of its {before.documents:,} document{plural} no passage contains {shown!r}."
         return replace(before, reason=reason)
+
+
+def pace(done: int, left: int, seconds: float) -> str:
+    """Returns how fast something goes and about how long it still takes; nothing in its first
+    second.
+
+    Example:
+        >>> pace(300, 700, 2.0), pace(2, 700, 4.0), pace(1, 700, 0.5)
+        (' · 150 a second, about 5 s left', ' · 0.5 a second, about 23 min left', '')
+    """
+    if seconds < 1 or done < 1:
+        return ""
+    rest = left * seconds / done
+    time_left = f"{rest:.0f} s" if rest < 90 else f"{rest / 60:.0f} min"
+    return (
+        f" · {done / seconds:,.{0 if done > 10 * seconds else 1}f} a second, about {time_left} left"
+    )
 
 
 def sentence(error: SourceError) -> str:

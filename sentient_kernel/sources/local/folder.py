@@ -171,9 +171,7 @@ class FolderSource(LocalSource):
                 children.map(lambda parser, file: self._parse(parser, file, known), todo), 1
             ):
                 uri, label = self._uri(found.relative), self._labelled(found.relative)
-                work.tell(
-                    f"Reading {self.name}, {number:,} of {len(todo):,} files", number / len(todo)
-                )
+                work.count(f"Reading {self.name}", "files", number, len(todo))
                 if isinstance(result, ParseError):
                     stamp = _Stamp(found.mark, reason=sentence(result))
                     documents.append(

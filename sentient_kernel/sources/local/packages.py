@@ -88,11 +88,7 @@ class PackagesSource(LocalSource):
         if todo:
             with Children(work, len(todo) * 2, lambda: Parser(_LIMITS)) as children:
                 for number, (one, result) in enumerate(children.map(_ask, todo), 1):
-                    work.tell(
-                        f"Reading {self.name}, {number:,} of {len(todo):,} ({one.name}"
-                        f" {one.version})",
-                        number / len(todo),
-                    )
+                    work.count(f"Reading {self.name}", "packages", number, len(todo))
                     before = held.get(_prefix(one), {})
                     if isinstance(result, SourceError):
                         refused.append((f"{one.name} {one.version}", sentence(result)))
