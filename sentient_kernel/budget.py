@@ -7,11 +7,12 @@ from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any
 
+from sentient_kernel.describing import Described
 from sentient_kernel.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+@dataclass(frozen=True, slots=True, repr=False)
+class Budget(Described):
     """Limits of a run; None leaves one open. Research without a model spends nothing of it but
     time.
 
@@ -26,7 +27,7 @@ class Budget:
 
     Example:
         >>> Budget(seconds=60)
-        Budget(usd=None, tokens=None, calls=None, seconds=60)
+        Budget(seconds=60)
     """
 
     usd: float | None = None

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
+from sentient_kernel.describing import Described
 from sentient_kernel.errors import ParseError
 from sentient_kernel.ids import DocumentId
 
@@ -23,8 +24,8 @@ _AFTER: Final = ("source", "text", "title", "uri")
 _STEP: Final = 1 << 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Document(Described):
     """A text as it stood when it was read; citations point into ``text`` by offsets.
 
     Args:
@@ -119,8 +120,8 @@ def _parts(snapshot: str) -> dict[str, Any]:
     return parts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passage:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Passage(Described):
     """A stretch of a document that fits a query: ``document.text[start:end] == text``.
 
     ``own`` says that the document is a person's own, and no page or paper that everybody may read;
@@ -141,8 +142,8 @@ class Passage:
     origin: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Health(Described):
     """How a source is doing: what it holds, what it could not read and why, when it was read.
 
     Args:

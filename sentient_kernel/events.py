@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import from_json
 
 from sentient_kernel.clock import as_datetime
+from sentient_kernel.describing import Described
 from sentient_kernel.errors import JournalDamaged
 from sentient_kernel.ids import ApprovalId, BlobId, RunId, Seq, StepKey
 
@@ -72,11 +73,12 @@ class Written(NamedTuple):
         return self.json
 
 
-class ErrorInfo(Fact):
+class ErrorInfo(Described, Fact):
     """An error as it is kept: no local variables, no objects, and a fingerprint made of type and
     frames.
 
-    ``usage`` says what a model's call used although it failed.
+    ``where`` is the user's place that it comes from, ``line`` what stands there; ``usage`` says
+    what a model's call used although it failed.
     """
 
     type: str
@@ -85,8 +87,20 @@ class ErrorInfo(Fact):
     hint: str = ""
     fingerprint: str = ""
     where: str = ""
+    line: str = ""
     frames: tuple[tuple[str, int, str], ...] = ()
     usage: dict[str, float | None] = {}
+
+    SHOW: ClassVar[tuple[str, ...]] = ("where", "line", "type", "message", "hint")
+
+    def __str__(self) -> str:
+        said = f"{self.type}: {self.message}" if self.message else self.type
+        return f"{self.place}\n{said}" if self.where else said
+
+    @property
+    def place(self) -> str:
+        """Where it comes from and what stands there, in one line."""
+        return f"{self.where}: {self.line}" if self.line else self.where
 
 
 class RunStarted(Fact):

@@ -4,7 +4,9 @@ groups its like. Pure.
 
 from __future__ import annotations
 
+import linecache
 import re
+import sys
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,9 +14,10 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import PurePath
 from types import TracebackType
+from typing import NamedTuple
 
 from sentient_kernel import redaction
-from sentient_kernel.errors import ModelError, SentientError
+from sentient_kernel.errors import ModelError, SentientError, StepFailed
 from sentient_kernel.events import ErrorInfo
 
 _HIDDEN = re.compile(
@@ -35,6 +38,11 @@ LOOKED = 4 * MESSAGE
 """Characters of a message that are looked through for secrets: no more than that could be kept of
 it.
 """
+CELL = "<cell>"
+"""The file of a notebook's cells, whichever one: a cell that is run again is the same code."""
+OURS, USERS = 1, 2
+"""Whose code a place is: this package's, the user's; 0 is a library's."""
+LONGEST_LINE = 160
 HEAD, TAIL = 10, 40
 """Frames kept of a traceback: the first and the last ones. A recursion of a thousand says nothing
 more.
@@ -161,9 +169,10 @@ def describe(error: BaseException) -> ErrorInfo:
         Its type (with its module unless that is Python's, the notebook's or this package's), its
         message (at most 2,000 characters, hidden ones visible), its frames as (file, line,
         function) from the outermost inwards, ``where`` as the innermost place outside installed
-        libraries, and a fingerprint of the type and the functions passed. Neither messages nor line
-        numbers nor the depth of a recursion count in the fingerprint, so the same fault stays one
-        through edits.
+        libraries (of a failed step, where its function failed), ``line`` as what stands there, and
+        a fingerprint of the type and the functions passed, those of this package aside. Neither
+        messages nor line numbers nor the depth of a recursion count in the fingerprint, so the same
+        fault stays one through edits.
 
     Example:
         >>> info = describe(ValueError("no such column"))
@@ -171,7 +180,11 @@ def describe(error: BaseException) -> ErrorInfo:
         ('ValueError', 'no such column', 16)
     """
     redaction.redactor(thorough=True)
-    frames, functions, where = _frames(error.__traceback__)
+    frames, functions, place = _frames(error.__traceback__)
+    if isinstance(error, StepFailed) and error.__cause__ is not None:
+        inner = _frames(error.__cause__.__traceback__)[2]
+        place = inner if inner.rank == USERS else place
+    where = place.where
     kind = _kind(error)
     hint, code = "", "error"
     if isinstance(error, SentientError):
@@ -193,6 +206,7 @@ def describe(error: BaseException) -> ErrorInfo:
         hint=_kept(hint),
         fingerprint=mark,
         where=where,
+        line=_kept(place.line()),
         frames=frames,
         usage=usage,
     )
@@ -251,36 +265,64 @@ def _kind(error: BaseException) -> str:
     return cls.__qualname__ if own else f"{cls.__module__}.{cls.__qualname__}"
 
 
+class _Place(NamedTuple):
+    """A line of code: whose it is (2 the user's, 1 this package's, 0 a library's), how it is said,
+    and where it stands.
+    """
+
+    rank: int = 0
+    where: str = ""
+    filename: str = ""
+    number: int = 0
+
+    def line(self) -> str:
+        """Returns what stands there, where that is the user's."""
+        text = linecache.getline(self.filename, self.number) if self.rank == USERS else ""
+        return text.strip()[:LONGEST_LINE]
+
+
 def _frames(
     tb: TracebackType | None,
-) -> tuple[tuple[tuple[str, int, str], ...], dict[str, None], str]:
-    """Returns the frames kept, the functions passed (each once) and the innermost place of the
-    user's, else of this package.
+) -> tuple[tuple[tuple[str, int, str], ...], dict[str, None], _Place]:
+    """Returns the frames kept, the functions passed (each once, this package's aside) and the
+    innermost place of the user's, else of this package.
     """
     frames: list[tuple[str, int, str]] = []
     functions: list[str] = []
-    place, best = -1, 0
+    place = _Place()
     while tb is not None:
         frame = tb.tb_frame
         code = frame.f_code
-        file, rank = _place(code.co_filename, str(frame.f_globals.get("__name__", "")))
-        if rank >= max(best, 1):
-            place, best = len(frames), rank
+        file, rank = _owner(code.co_filename, str(frame.f_globals.get("__name__", "")))
+        if rank >= place.rank:
+            where = _where(file, code.co_filename, tb.tb_lineno, code.co_name)
+            place = _Place(rank, where, code.co_filename, tb.tb_lineno)
         frames.append((file, tb.tb_lineno, code.co_name))
-        functions.append(file + code.co_qualname)
+        if rank != OURS:
+            functions.append(file + code.co_qualname)
         tb = tb.tb_next
-    where = "{}:{} {}".format(*frames[place]) if frames else ""
     kept = frames if len(frames) <= HEAD + TAIL else frames[:HEAD] + frames[-TAIL:]
-    return tuple(kept), dict.fromkeys(functions), where
+    passed = functions or [file + name for file, _, name in kept]
+    return tuple(kept), dict.fromkeys(passed), place
+
+
+def _where(file: str, filename: str, number: int, function: str) -> str:
+    """Returns a place as people say it: ``analysis.py:12 weigh``, or ``Cell In[3], line 7``."""
+    if file != CELL:
+        return f"{file}:{number} {function}"
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    said = getattr(getattr(shell, "compile", None), "format_code_name", lambda name: None)(filename)
+    name = " ".join(said) if said else "Cell"
+    return f"{name}, line {number}" + (f" in {function}" if function != "<module>" else "")
 
 
 @lru_cache(maxsize=4_096)
-def _place(filename: str, module: str) -> tuple[str, int]:
+def _owner(filename: str, module: str) -> tuple[str, int]:
     """Returns a frame's file relative to its top package, and whose it is: 2 the user's, 1 this
     package's, 0 a library's.
     """
     if filename.startswith("<ipython-input") or "ipykernel_" in filename:
-        return "<cell>", 2
+        return CELL, USERS
     if filename.startswith("<"):
         return plain(filename), 0
     path = PurePath(filename)
@@ -291,7 +333,7 @@ def _place(filename: str, module: str) -> tuple[str, int]:
         part in ("site-packages", "dist-packages") or part.startswith("python3.")
         for part in path.parts
     )
-    return short, 1 if short.startswith("sentient_kernel/") else 0 if library else 2
+    return short, OURS if short.startswith("sentient_kernel/") else 0 if library else USERS
 
 
 def _said(error: BaseException) -> str:

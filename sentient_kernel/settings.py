@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from sentient_kernel.describing import Described
 from sentient_kernel.env_files import USERS, EnvFile, lend_providers, project_file, user_file
 from sentient_kernel.errors import ConfigurationError
 from sentient_kernel.redaction import hold, hold_address, shown
@@ -56,7 +57,7 @@ def _parts(value: Any) -> Any:
 Commas = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
 
 
-class Settings(BaseSettings):
+class Settings(Described, BaseSettings):
     """Everything that can be set from outside.
 
     Each field is read from the environment as ``SENTIENT_`` and its name in capitals, then from the

@@ -21,6 +21,7 @@ from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar
 
 from pydantic import JsonValue
 
+from sentient_kernel.describing import Described
 from sentient_kernel.engine.identity import defined_in_notebook, fingerprint, syntax, unwrapped
 from sentient_kernel.errors import UnknownWorkflow, UsageError
 from sentient_kernel.events import Effect
@@ -130,8 +131,8 @@ def once() -> EffectSpec:
     return EffectSpec("once")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
+@dataclass(frozen=True, slots=True, repr=False)
+class Outcome(Described, Generic[T]):
     """What became of one of several calls: a value, or the error it ended with."""
 
     value: T | None = None
@@ -259,6 +260,9 @@ HEEDS = {
 """What of a context tells a workflow that somebody steers it, or asks it to finish."""
 
 
+_CODE = (FunctionType, type, Workflow)
+
+
 @lru_cache(maxsize=256)
 def heeded(fn: FunctionType) -> frozenset[str]:
     """Returns which requests a workflow listens to: ``steer``, ``finish``. Its code tells, and that
@@ -281,8 +285,7 @@ def heeded(fn: FunctionType) -> frozenset[str]:
             found |= {HEEDS[name] for name in code.co_names if name in HEEDS}
             used += [one.__globals__.get(name) for name in code.co_names]
         packages |= {each.__module__.partition(".")[0] for each in used if type(each) is Workflow}
-        code_in = FunctionType | type | Workflow
-        todo += [unwrapped(each) for each in used if isinstance(each, code_in)]
+        todo += [unwrapped(each) for each in used if isinstance(each, _CODE)]
     return frozenset(found)
 
 

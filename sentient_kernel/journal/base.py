@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from sentient_kernel.describing import Described
 from sentient_kernel.events import Record, Writable
 from sentient_kernel.ids import BlobId, RunId, Seq
 
@@ -54,7 +56,8 @@ class Damage(NamedTuple):
     what: str
 
 
-class Verdict(NamedTuple):
+@dataclass(frozen=True, slots=True, repr=False)
+class Verdict(Described):
     """What a check of the journal found; ``ok`` when ``damage`` is empty.
 
     The chain of hashes shows rows that are missing or were altered. It is not secret, so it does

@@ -7,6 +7,7 @@ it is given a ``ViewSource``, a protocol of ``feeds``, and ids.
     cell_output.py       what stands below the cell that shows a run, and the last line of it
     widget_registry.py   the live views of one workbench, one for each thing that is shown
     interaction.py       interrupts, and questions on the input line
+    progress_line.py     what a call does that a cell waits for, while it does
     pump.py              lets comm messages through while a cell blocks the kernel
     to_html.py           a saved notebook as one HTML file that asks nobody for anything
     nested.py            for other libraries: ``asyncio.run`` in a cell

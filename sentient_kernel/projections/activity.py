@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, assert_never
 from pydantic_core import from_json
 
 from sentient_kernel.clock import as_datetime
+from sentient_kernel.describing import Described
 from sentient_kernel.events import (
     ENDS,
     Effect,
@@ -38,8 +39,8 @@ TAKEN = kinds_of(Taken)
 StepStatus = Literal["running", "retrying", "completed", "failed", "interrupted"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class StepView(Described):
     """A step as of its newest event.
 
     Args:
@@ -141,8 +142,8 @@ class Steps:
         self._open.pop(key, None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SourceView(Described):
     """A source as a run has seen it.
 
     Args:
@@ -205,8 +206,8 @@ class Sources:
         return Table(self._views.values(), SourceView)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UsageView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class UsageView(Described):
     """The use that one kind of work made of one model.
 
     Args:
@@ -220,6 +221,15 @@ class UsageView:
     """
 
     NOUN: ClassVar[str] = "usage line"
+    TOTAL: ClassVar[tuple[str, ...]] = (
+        "calls",
+        "kept",
+        "tokens_in",
+        "tokens_out",
+        "reasoning",
+        "usd",
+        "seconds",
+    )
 
     purpose: str
     model: str
@@ -295,8 +305,8 @@ def spent(lines: Table[UsageView]) -> str:
     return f"{money} · {calls} call{'' if calls == 1 else 's'}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class EventView(Described):
     """One event of the journal; ``data`` holds its own fields."""
 
     NOUN: ClassVar[str] = "event"

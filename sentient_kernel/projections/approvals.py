@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import JsonValue
 
+from sentient_kernel.describing import Described
 from sentient_kernel.errors import UsageError
 from sentient_kernel.events import (
     ANSWERS,
@@ -34,8 +35,8 @@ Decide = Callable[..., Any]
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ApprovalView(Described):
     """A question to a person.
 
     Args:

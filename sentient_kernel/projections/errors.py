@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from sentient_kernel.clock import as_datetime
+from sentient_kernel.describing import Described
 from sentient_kernel.errors import StepFailed
 from sentient_kernel.events import (
     ErrorInfo,
@@ -41,8 +42,8 @@ Failure = StepRetried | StepEndedFailed | RunEndedFailed | ErrorRecorded
 FAILURES = kinds_of(Failure)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ErrorView(Described):
     """Failures with one fingerprint.
 
     Args:
@@ -70,8 +71,8 @@ class ErrorView:
     last_seq: Seq
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorStats:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ErrorStats(Described):
     """Figures over all failures.
 
     Args:
@@ -92,8 +93,8 @@ class ErrorStats:
     evicted_errors: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FailureView(Described):
     """One failure: when and where it happened, and the error as it was kept."""
 
     NOUN: ClassVar[str] = "failure"

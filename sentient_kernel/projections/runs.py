@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal, assert_never
 
 from sentient_kernel.clock import as_datetime
+from sentient_kernel.describing import Described
 from sentient_kernel.events import (
     ENDS,
     STEPS,
@@ -71,8 +72,8 @@ Status = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RunView(Described):
     """A run as of its newest event.
 
     Args:
@@ -157,8 +158,8 @@ def with_liveness(view: RunView, alive: bool) -> RunView:
     return view
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PhaseView(Described):
     """One phase: what it is called, where the run stands towards it, and how much of it is done
     where that is known.
     """
@@ -169,8 +170,8 @@ class PhaseView:
     total: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgressView:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ProgressView(Described):
     """How far a run is.
 
     Args:

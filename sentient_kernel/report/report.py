@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from sentient_kernel.describing import Described
 from sentient_kernel.errors import UsageError
 from sentient_kernel.ids import DocumentId, RunId
 from sentient_kernel.projections.base import LocalCall
@@ -51,8 +52,8 @@ Empty where nobody judged.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Citation:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Citation(Described):
     """A stretch of a document's stored snapshot:
     ``wb.document(document).text[start:end] == quote``.
 
@@ -85,14 +86,16 @@ class Citation:
     verified: bool = False
     meta: dict[str, Any] = field(default_factory=dict, hash=False)
 
+    SHOW: ClassVar[tuple[str, ...]] = ("quote", "title", "start", "end", "verified")
+
     @property
     def place(self) -> tuple[str, int, int]:
         """What makes two citations the same."""
         return (self.document, self.start, self.end)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Claim(Described):
     """A sentence of the report.
 
     Args:
@@ -119,8 +122,8 @@ class Claim:
         return self.verdict in ("unsupported", "misplaced")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceNote:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SourceNote(Described):
     """What one source was asked and gave.
 
     Args:
@@ -140,8 +143,8 @@ class SourceNote:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Gap(Described):
     """Something that was asked and not found.
 
     Args:
@@ -155,8 +158,8 @@ class Gap:
     sources: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disagreement:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Disagreement(Described):
     """Two statements on the same thing that cannot both hold as they stand.
 
     Args:
@@ -170,8 +173,8 @@ class Disagreement:
     sides: tuple[Claim, Claim]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Coverage(Described):
     """How well a report answers what was asked; :mod:`sentient_kernel.research.coverage` judges it.
 
     Args:
@@ -200,8 +203,8 @@ class Coverage:
         return said.get(self.level, "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Cost(Described):
     """What a run used up; ``reasoning`` says how many of the tokens were reasoning."""
 
     usd: float = 0.0
@@ -419,6 +422,9 @@ class Report:
                 f"{target.name!r} cannot be written: {error.strerror or error}."
             ) from error
         return target
+
+    def __str__(self) -> str:
+        return self.to_markdown()
 
     def __repr__(self) -> str:
         question = " ".join(self.question.split())

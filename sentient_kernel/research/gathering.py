@@ -40,7 +40,7 @@ __all__ = ["Gathering", "shortened"]
 
 AT_ONCE = 8
 REFUSED_SHOWN = 20
-BETWEEN = 0.5
+BETWEEN = 0.4
 """Seconds between two words of progress while a source is read."""
 LISTED = 10
 """Sentences of evidence for the question itself, where no model writes: all of them stand in the

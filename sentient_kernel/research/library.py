@@ -23,7 +23,14 @@ from sentient_kernel.errors import NotFound, UsageError
 from sentient_kernel.ids import BlobId, DocumentId
 from sentient_kernel.redaction import hold_address, redactor, without_credentials
 from sentient_kernel.settings import Settings
-from sentient_kernel.sources.base import Document, Health, Passage, Progress, Source
+from sentient_kernel.sources.base import (
+    Document,
+    Health,
+    Passage,
+    Progress,
+    Source,
+    SourceState,
+)
 from sentient_kernel.sources.parser.bounds import ADDRESS, FIELD, TITLE
 from sentient_kernel.sources.parser.common import one_line
 
@@ -228,6 +235,11 @@ class Library:
             )
             return opened
 
+    def states(self) -> list[SourceState]:
+        """Returns how the sources stand that were added here."""
+        with self._lock:
+            return [SourceState.of(self.source(ref), ref[0]) for ref in self._added.values()]
+
     async def refresh(self, ref: Sequence[str], progress: Progress | None = None) -> Health:
         """Reads what is new in a source."""
         return _shortened(await self.source(ref).refresh(progress), ref[0])
@@ -295,9 +307,15 @@ class Library:
         except NotFound:
             return False  # an object that nobody gave here: it cannot be asked either
 
-    def search_now(self, query: str, refs: Sequence[Sequence[str]], k: int) -> list[Passage]:
+    def search_now(
+        self,
+        query: str,
+        refs: Sequence[Sequence[str]],
+        k: int,
+        progress: Progress | None = None,
+    ) -> list[Passage]:
         """Reads what is new in sources, asks them all and returns the k best passages; for a plain
-        cell, on any thread.
+        cell, on any thread. ``progress`` is told, on another one, what is being read.
         """
         query = check_query(query)
         if k < 1:
@@ -305,7 +323,7 @@ class Library:
 
         async def ask() -> list[Passage]:
             async with self._outside.visit() if self._outside is not None else nullcontext():
-                await asyncio.gather(*(self.refresh(ref) for ref in refs))
+                await asyncio.gather(*(self.refresh(ref, progress) for ref in refs))
                 found = await asyncio.gather(*(self.search(ref, query, k) for ref in refs))
             return sorted((p for passages, _ in found for p in passages), key=lambda p: -p.score)[
                 :k

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
+from sentient_kernel.describing import Described
 from sentient_kernel.documents import Document, Health, Passage, Progress
 from sentient_kernel.ids import DocumentId
 
-__all__ = ["Document", "Health", "Passage", "Progress", "Source"]
+__all__ = ["Document", "Health", "OpenSource", "Passage", "Progress", "Source", "SourceState"]
 
 
 class Source(Protocol):
@@ -36,3 +39,62 @@ class Source(Protocol):
     @property
     def health(self) -> Health:
         """How the source is doing, as of its last refresh or search."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SourceState(Described):
+    """How a source stands.
+
+    Args:
+        name: What it is called.
+        kind: What it is: folder, packages, wikipedia and so on.
+        read: Whether something of it was read yet; a service is asked when something is searched.
+        documents: How many documents it holds, or brought the last time.
+        passages: How many passages they make.
+        refused: How many documents could not be read.
+        reason: Why there is nothing, when there is nothing.
+    """
+
+    NOUN: ClassVar[str] = "source"
+
+    name: str
+    kind: str
+    read: bool
+    documents: int
+    passages: int
+    refused: int
+    reason: str
+
+    @classmethod
+    def of(cls, source: Source, name: str = "") -> SourceState:
+        """Returns the state of a source that goes by a name."""
+        health = source.health
+        return cls(
+            name=name or source.name,
+            kind=type(source).__name__.removesuffix("Source").lower(),
+            read=bool(health.documents or health.read),
+            documents=health.documents,
+            passages=health.passages,
+            refused=len(health.refused),
+            reason=health.reason,
+        )
+
+
+class OpenSource(Described):
+    """What this package's own sources say of themselves."""
+
+    name: str
+
+    @property
+    def health(self) -> Health:
+        """How the source is doing, as of its last refresh or search."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    _repr_pretty_ = Described._repr_pretty_
+
+    def _about(self) -> Mapping[str, Any]:
+        state = SourceState.of(self)  # type: ignore[arg-type]
+        return {**state._about(), "could not be read": [uri for uri, _ in self.health.refused[:5]]}

@@ -6,8 +6,10 @@ import importlib.metadata
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sentient_kernel.describing import Described
 from sentient_kernel.installation import installation
 from sentient_kernel.version import __version__
 
@@ -36,7 +38,16 @@ checkpoint at once (sqlite.org/wal.html).
 """
 
 
-def examine(home: Path, settings: Settings, engine: Engine) -> dict[str, Any]:
+class Findings(dict[str, Any], Described):
+    """What an examination found, by its subject."""
+
+    NOUN = "doctor"
+
+    def _about(self) -> Mapping[str, Any]:
+        return self
+
+
+def examine(home: Path, settings: Settings, engine: Engine) -> Findings:
     """Returns versions, the SQLite verdict, the journal's health, front end, network mode, and
     which keys are present, not their values.
     """
@@ -46,26 +57,35 @@ def examine(home: Path, settings: Settings, engine: Engine) -> dict[str, Any]:
 
     version = apsw.sqlite_lib_version()
     verdict = engine.journal.verify(full=False)
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(terse=True),
-        "versions": {name: _version(name) for name in SHOWN},
-        "sqlite": {"version": version, "ok": tuple(map(int, version.split("."))) >= FIXED_SQLITE},
-        "home": str(home),
-        "journal": {
-            "ok": verdict.ok,
-            "rows": verdict.rows,
-            "damage": [d.what for d in verdict.damage],
-        },
-        "runs": len(engine.journal.runs()),
-        "front_end": _front_end(interaction.kernel()),
-        "someone_can_answer": interaction.someone_can_answer(),
-        "installation": {"key": installation().problem or "kept in the state folder"},
-        "settings": settings.remarks(),
-        "network": {"mode": settings.mode, "offline": settings.offline, "model": settings.model},
-        "keys_present": [key for key in KEYS if os.environ.get(key)],
-        "blocked_now": engine.watchdog.blocked is not None,
-    }
+    return Findings(
+        {
+            "python": platform.python_version(),
+            "platform": platform.platform(terse=True),
+            "versions": {name: _version(name) for name in SHOWN},
+            "sqlite": {
+                "version": version,
+                "ok": tuple(map(int, version.split("."))) >= FIXED_SQLITE,
+            },
+            "home": str(home),
+            "journal": {
+                "ok": verdict.ok,
+                "rows": verdict.rows,
+                "damage": [d.what for d in verdict.damage],
+            },
+            "runs": len(engine.journal.runs()),
+            "front_end": _front_end(interaction.kernel()),
+            "someone_can_answer": interaction.someone_can_answer(),
+            "installation": {"key": installation().problem or "kept in the state folder"},
+            "settings": settings.remarks(),
+            "network": {
+                "mode": settings.mode,
+                "offline": settings.offline,
+                "model": settings.model,
+            },
+            "keys_present": [key for key in KEYS if os.environ.get(key)],
+            "blocked_now": engine.watchdog.blocked is not None,
+        }
+    )
 
 
 def _front_end(kernel: Any) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import functools
 import getpass
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from numbers import Integral
@@ -17,23 +18,26 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from sentient_kernel.budget import Budget
 from sentient_kernel.commands import LONGEST_NAME
+from sentient_kernel.describing import Described
 from sentient_kernel.engine import Engine, Workflow, check_awaits
 from sentient_kernel.env_files import project_file, user_file
 from sentient_kernel.errors import ConfigurationError, NotFound, UsageError
-from sentient_kernel.events import TextStreamed
+from sentient_kernel.events import TextStreamed, UsageRecorded
 from sentient_kernel.ids import ApprovalId, DocumentId, RunId
 from sentient_kernel.journal.hub import Hub
 from sentient_kernel.journal.texts import Texts
 from sentient_kernel.notebook.cell_output import CellOutput
 from sentient_kernel.notebook.interaction import someone_can_answer
-from sentient_kernel.projections.drawing.table import Table
+from sentient_kernel.notebook.progress_line import progress_line
+from sentient_kernel.projections.activity import Costs
+from sentient_kernel.projections.drawing.table import Table, counted
 from sentient_kernel.projections.drawing.views import approvals_html, errors_html
 from sentient_kernel.redaction import guard_logs, hold_file, redactor
 from sentient_kernel.research.library import Library, check_query
 from sentient_kernel.research.model_registry import OBJECT, ModelRegistry
 from sentient_kernel.research.workflow import research_workflow
 from sentient_kernel.settings import Settings
-from sentient_kernel.sources.base import Document, Passage, Source
+from sentient_kernel.sources.base import Document, Passage, Source, SourceState
 from sentient_kernel.workbench.run import Mapped, Run, map_runs
 from sentient_kernel.workbench.view_source import WorkbenchViews
 
@@ -53,7 +57,13 @@ new.
 """
 
 
-class Workbench(AbstractContextManager["Workbench"]):
+_INSIDE = frozenset(
+    {"closed", "engine", "hub", "journal", "library", "models", "texts", "user", "view_source"}
+)
+"""What other rooms use of a workbench, and ``dir`` leaves out."""
+
+
+class Workbench(Described, AbstractContextManager["Workbench"]):
     """Research and durable workflows, kept in a folder.
 
     A context manager; ``close()`` leaves runs under way resumable. Two of them in one kernel, or
@@ -132,6 +142,33 @@ class Workbench(AbstractContextManager["Workbench"]):
     def __repr__(self) -> str:
         return f"Workbench({self.home.name!r})"
 
+    _repr_pretty_ = Described._repr_pretty_
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in _INSIDE]
+
+    def _about(self) -> Mapping[str, Any]:
+        if self.closed:
+            return {"home": self.home.name, "state": "closed; open it with sk.Workbench(home)"}
+        asked, costs = len(self.approvals), Costs()
+        for record in self.journal.read(kinds=[UsageRecorded.KIND]):
+            costs.apply(record)
+        added = ", ".join(
+            f"{one.name} ({counted(one.documents, 'document')})" if one.read else one.name
+            for one in self.sources
+        )
+        return {
+            "home": self.home.name,
+            "model": self._model or "none: reports are made of the sources' own sentences",
+            "sources": added or "none added: the documentation of the installed packages is read",
+            "runs": ", ".join(
+                f"{n:,} {status}" for status, n in Counter(run.status for run in self.runs).items()
+            )
+            or "none yet",
+            "open questions": f"{counted(asked, 'question')}: wb.approvals" if asked else "none",
+            "spent": costs.label or "nothing",
+        }
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -183,7 +220,8 @@ class Workbench(AbstractContextManager["Workbench"]):
         return self.library.add(source, name=name)
 
     def search(self, query: str, *, sources: Any = None, k: int = 10) -> Table[Passage]:
-        """Returns the k passages that fit a query best.
+        """Returns the k passages that fit a query best; while it reads what is new, the cell says
+        how far it is.
 
         Args:
             query: Words or a question.
@@ -195,13 +233,19 @@ class Workbench(AbstractContextManager["Workbench"]):
             UsageError: The query is empty or too long, or k is not positive.
         """
         self.engine.check_usable()
-        return Table(
-            self.library.search_now(query, self.library.references(_listed(sources)), k), Passage
-        )
+        refs = self.library.references(_listed(sources))
+        with progress_line() as progress:
+            return Table(self.library.search_now(query, refs, k, progress), Passage)
 
     def document(self, document: DocumentId | str) -> Document:
         """Returns a document as it stood when it was cited or read. Raises NotFound."""
         return self.library.document(DocumentId(document))
+
+    @property
+    def sources(self) -> Table[SourceState]:
+        """The sources that were added, and how each stands; ``wb.sources["papers"]`` is one."""
+        self.engine.check_usable()
+        return Table(self.library.states(), SourceState)
 
     # -- runs --------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,7 @@ def test_trust_marks_what_was_seen_as_own(tmp_path: Path) -> None:
     with SqliteJournal(path, key=OURS) as journal:
         assert journal.trust(journal.newest()) == 200
         assert journal.trust(journal.newest()) == 0
-        assert journal.verify() == journal.verify()._replace(foreign=0, damage=())
+        assert journal.verify() == replace(journal.verify(), foreign=0, damage=())
     assert set(origins(path)) == {""}
     write(path, [note("later")], key=THEIRS)
     assert origins(path)[-1] == "elsewhere"

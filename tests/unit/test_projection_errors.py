@@ -181,7 +181,7 @@ def test_where_is_the_innermost_place_outside_libraries() -> None:
     assert "test_projection_errors.py" in info.where
     assert info.frames[-1][0] == "pkg/mod.py"
     cell = describe(raised(BOOM, file="/tmp/ipykernel_12/3.py", module="__main__"))
-    assert cell.where == "<cell>:2 boom"
+    assert cell.where == "Cell, line 2 in boom" and cell.frames[-1][0] == "<cell>"
 
 
 def test_no_path_of_the_machine_and_no_local_variable_is_kept() -> None:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from pydantic import BaseModel
 
+from sentient_kernel.errors import NotFound
 from sentient_kernel.events import ErrorInfo
 from sentient_kernel.projections.base import LocalCall
 from sentient_kernel.projections.drawing.style import STYLE, VERBATIM, escape, line, moment, spaced
+from sentient_kernel.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +52,9 @@ class Table(Sequence[T], Generic[T]):
         x  y
         1  2
         3  4
+
+    Rows with a ``name`` are found by it too: ``wb.runs["how far"]``. A class may name fields whose
+    sum text and HTML show below (``TOTAL``).
     """
 
     __slots__ = ("_of", "_rows", "_show")
@@ -71,10 +76,18 @@ class Table(Sequence[T], Generic[T]):
         return Table(self._rows, self._of, show=LocalCall(show))
 
     @overload
-    def __getitem__(self, index: int) -> T: ...
+    def __getitem__(self, index: int | str) -> T: ...
     @overload
     def __getitem__(self, index: slice) -> Table[T]: ...
-    def __getitem__(self, index: int | slice) -> T | Table[T]:
+    def __getitem__(self, index: int | str | slice) -> T | Table[T]:
+        if isinstance(index, str):
+            named = {getattr(row, "name", None): row for row in self._rows}
+            if index not in named:
+                known = [str(name) for name in named if name is not None]
+                raise NotFound(
+                    f"No {self.noun} here is named {index!r}.", hint=did_you_mean(index, known)
+                )
+            return named[index]
         return Table(self._rows[index], self._of) if isinstance(index, slice) else self._rows[index]
 
     def __len__(self) -> int:
@@ -219,6 +232,12 @@ def table_html(table: Table[Any], *, label: str = "", limit: int = HTML_ROWS) ->
         + "</tr>"
         for i in range(len(rows))
     )
+    if total := totals(table):
+        body += (
+            "<tr>"
+            + "".join(f"<td{mark}>{escape(total.get(name, ''))}</td>" for name, mark in columns)
+            + "</tr>"
+        )
     more = f", the first {len(rows)} shown" if len(rows) < len(table) else ""
     foot = counted(len(table), table.noun) + more if rows else f"No {counted(0, table.noun)[2:]}."
     grid = (
@@ -234,6 +253,17 @@ def table_html(table: Table[Any], *, label: str = "", limit: int = HTML_ROWS) ->
     )
 
 
+def totals(table: Table[Any]) -> dict[str, str]:
+    """Returns the sums of the columns that have one, as text, and which row that is; nothing where
+    one row says it all.
+    """
+    summed = getattr(table._of, "TOTAL", ()) if len(table) > 1 else ()
+    if not summed:
+        return {}
+    known = {name: [v for row in table if (v := getattr(row, name)) is not None] for name in summed}
+    return {table.shown[0]: "total", **{name: cell(sum(v)) for name, v in known.items()}}
+
+
 def _as_text(table: Table[Any]) -> str:
     names, rows = table.shown, table[:TEXT_ROWS]
     if not rows:
@@ -241,6 +271,8 @@ def _as_text(table: Table[Any]) -> str:
     cells = [[name.replace("_", " ") for name in names]] + [
         [cell(getattr(row, name)) for name in names] for row in rows
     ]
+    if total := totals(table):
+        cells.append([total.get(name, "") for name in names])
     widths = [max(_width(line[i]) for line in cells) for i in range(len(names))]
     right = [_all_numbers(rows, name) for name in names]
     lines = [

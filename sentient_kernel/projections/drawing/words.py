@@ -271,7 +271,7 @@ def trouble(run: RunView, steps: Sequence[StepView]) -> tuple[str, str, str]:
             ),
             run.error,
         )
-        return error_line(run.error, 400), run.error.hint, cause.where
+        return error_line(run.error, 400), run.error.hint, cause.place
     if run.status == "crashed":
         cut = [line(s.title, 60) for s in steps if s.status == "interrupted"]
         known = (

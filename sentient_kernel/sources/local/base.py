@@ -20,7 +20,7 @@ import anyio.to_thread
 
 from sentient_kernel.errors import ParseError, SourceError
 from sentient_kernel.ids import DocumentId
-from sentient_kernel.sources.base import Document, Health, Passage, Progress
+from sentient_kernel.sources.base import Document, Health, OpenSource, Passage, Progress
 from sentient_kernel.sources.local.parse import Parser
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Work:
         self._progress = progress
         self._stopped = False
         self._parsers: list[Parser] = []
-        self._told = 0.0
+        self._told = self._began = 0.0
 
     def stop(self) -> None:
         """Ends the reading: the children die at once, the rest at the next look."""
@@ -61,6 +61,16 @@ class Work:
         """Raises Stopped when nobody waits any more."""
         if self._stopped:
             raise Stopped
+
+    def count(self, message: str, unit: str, number: int, total: int) -> None:
+        """Tells how many of all are read, how fast that goes, and about how long it still takes."""
+        if number == 1:
+            self._began = time.monotonic()
+        self.tell(
+            f"{message}, {number:,} of {total:,} {unit}"
+            + pace(number - 1, total - number, time.monotonic() - self._began),
+            number / total,
+        )
 
     def tell(self, message: str, done: float | None = None) -> None:
         """Tells how far the reading is, unless it did so a moment ago."""
@@ -120,7 +130,7 @@ class Work:
                 pool.shutdown(cancel_futures=True)
 
 
-class LocalSource:
+class LocalSource(OpenSource):
     """A source whose documents are on this machine and whose passages are in the index.
 
     Args:
@@ -186,9 +196,6 @@ class LocalSource:
         """How the source is doing, as of its last refresh or search."""
         return self._health or self._counted(Health(source=self.name))
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r})"
-
     def _locked(self, work: Work) -> Health:
         while not self._reading.acquire(timeout=0.05):
             work.check()
@@ -229,6 +236,23 @@ class LocalSource:
 def shown(query: str) -> str:
     """Returns a query as it is shown in a sentence."""
     return repr(query if len(query) <= 80 else query[:79] + "…")
+
+
+def pace(done: int, left: int, seconds: float) -> str:
+    """Returns how fast something goes and about how long it still takes; nothing in its first
+    second.
+
+    Example:
+        >>> pace(300, 700, 2.0), pace(2, 700, 4.0), pace(1, 700, 0.5)
+        (' · 150 a second, about 5 s left', ' · 0.5 a second, about 23 min left', '')
+    """
+    if seconds < 1 or done < 1:
+        return ""
+    rest = left * seconds / done
+    time_left = f"{rest:.0f} s" if rest < 90 else f"{rest / 60:.0f} min"
+    return (
+        f" · {done / seconds:,.{0 if done > 10 * seconds else 1}f} a second, about {time_left} left"
+    )
 
 
 def sentence(error: SourceError) -> str:

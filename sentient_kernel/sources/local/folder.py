@@ -157,9 +157,7 @@ class FolderSource(LocalSource):
 
         with closing(work.in_children(todo, self._parser, read)) as read_ones:
             for number, ((uri, found), result) in enumerate(read_ones, 1):
-                work.tell(
-                    f"Reading {self.name}, {number:,} of {len(todo):,} files", number / len(todo)
-                )
+                work.count(f"Reading {self.name}", "files", number, len(todo))
                 if isinstance(result, ParseError):
                     stamp = _Stamp(mark=found.mark, reason=sentence(result))
                     meta = {"refused": stamp.reason}

@@ -89,10 +89,7 @@ class PackagesSource(LocalSource):
         with closing(work.in_children(todo, lambda: Parser(_LIMITS), _ask)) as read_ones:
             for number, (one, result) in enumerate(read_ones, 1):
                 shown = f"{one.name} {one.version}"
-                work.tell(
-                    f"Reading {self.name}, {number:,} of {len(todo):,} ({shown})",
-                    number / len(todo),
-                )
+                work.count(f"Reading {self.name}", "packages", number, len(todo))
                 if isinstance(result, SourceError):
                     refused.append((shown, sentence(result)))
                     documents = {}

@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from sentient_kernel.errors import Blocked, ConfigurationError, SourceError
 from sentient_kernel.ids import DocumentId
-from sentient_kernel.sources.base import Document, Health, Passage, Progress
+from sentient_kernel.sources.base import Document, Health, OpenSource, Passage, Progress
 from sentient_kernel.sources.local.base import shown
 from sentient_kernel.sources.web.fetch import Outside, SearchCalls
 
@@ -45,7 +45,7 @@ class Brought:
     own: Mapping[str, str] = field(default_factory=dict)
 
 
-class RemoteSource:
+class RemoteSource(OpenSource):
     """A source that is asked anew for each query. Subclasses say how.
 
     Args:
@@ -114,9 +114,6 @@ class RemoteSource:
     def health(self) -> Health:
         """How the last search went: what it read, what it could not read and why."""
         return self._health
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r})"
 
     def _after(self, brought: Brought, calls: SearchCalls) -> Health:
         return Health(
