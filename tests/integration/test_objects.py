@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from IPython.core.formatters import DisplayFormatter
-from sentient_kernel.projections.cost import UsageView
+from sentient_kernel.projections.activity import UsageView
 
 import sentient_kernel as sk
 from sentient_kernel.projections.drawing.table import Table
