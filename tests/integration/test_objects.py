@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from IPython.core.formatters import DisplayFormatter
-from sentient_kernel.projections.activity import UsageView
 
 import sentient_kernel as sk
+from sentient_kernel.projections.activity import UsageView
 from sentient_kernel.projections.drawing.table import Table
 
 BEES = Path(__file__).parents[2] / "notebooks" / "data" / "bees"

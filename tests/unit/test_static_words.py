@@ -14,7 +14,6 @@ from typing import Any, get_args
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
-from sentient_kernel.projections.progress import PhaseView, ProgressView
 from test_report_drawing import report
 
 import sentient_kernel as sk
@@ -22,7 +21,7 @@ from sentient_kernel.projections.drawing.table import Table
 from sentient_kernel.projections.drawing.views import approvals_html, errors_html, run_html
 from sentient_kernel.projections.drawing.words import STEP_SIGNS
 from sentient_kernel.projections.errors import ErrorView
-from sentient_kernel.projections.runs import Status
+from sentient_kernel.projections.runs import PhaseView, ProgressView, Status
 from sentient_kernel.report.html import page
 
 BEES = Path(__file__).parents[2] / "notebooks" / "data" / "bees"
