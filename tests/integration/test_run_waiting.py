@@ -199,7 +199,7 @@ def test_a_cell_that_showed_a_run_while_it_worked_is_saved_with_one_output(
 def test_voila_shows_live_views_though_its_cells_run_without_a_front_end(kernel: Kernel) -> None:
     kernel.value("import os; os.environ['VOILA_BASE_URL'] = '/'; 1")
     live, kept = (o for o in kernel.run("r").outputs if o.kind == "display_data")
-    kernel.value("del os.environ['VOILA_BASE_URL']; 1")
+    kernel.value("del os.environ['VOILA_BASE_URL']; go.set(); time.sleep(1); 1")  # drawn to its end
     assert "application/vnd.jupyter.widget-view+json" in live.data and not live.data["text/html"]
     assert "as of 20" in kept.data["text/html"], "where it is not live, it says of when it is"
 
