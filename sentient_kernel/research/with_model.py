@@ -4,6 +4,7 @@ its quotes do not support.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,7 +29,7 @@ from sentient_kernel.research.extractive.evidence import Evidence
 from sentient_kernel.research.extractive.plan import SubQuestion, plan
 from sentient_kernel.research.gathering import Gathering
 from sentient_kernel.research.model_calls import ModelClient
-from sentient_kernel.research.steps import Checking, by_part, pick_quotes
+from sentient_kernel.research.steps import Checking, SearchResult, by_part, pick_quotes
 
 __all__ = ["WithModel"]
 
@@ -87,25 +88,35 @@ class WithModel:
         return prompts.further(value, self.gathering.parts, prompts.MOST_PARTS, self.client.taint)
 
     async def search_at_once(self) -> None:
-        """Searches for the whole question while the model plans, then for what it planned."""
-        gathering = self.gathering
+        """Searches for the whole question while the model plans, and for what it planned without
+        waiting for that.
+        """
+        gathering, more, refreshed = self.gathering, list[SubQuestion](), asyncio.Event()
 
-        async def search_whole() -> None:
-            await gathering.refresh()
-            gathering.found += await gathering.search(gathering.parts)
+        async def search_whole() -> list[SearchResult]:
+            try:
+                await gathering.refresh()
+            finally:
+                refreshed.set()
+            return await gathering.search(gathering.parts)
 
-        searched, planned = await self.ctx.gather(search_whole(), self.plan())
-        if error := searched.error or planned.error:
-            raise error
-        await self._search_more(planned.value or [])
+        async def search_planned() -> list[SearchResult]:
+            more.extend(await self.plan())
+            await refreshed.wait()
+            return await self._search_more(more)
 
-    async def _search_more(self, parts: list[SubQuestion]) -> None:
+        for outcome in await self.ctx.gather(search_whole(), search_planned()):
+            if outcome.error is not None:
+                raise outcome.error
+            gathering.found += outcome.value or []
+        gathering.parts = [*gathering.parts, *more]
+
+    async def _search_more(self, parts: list[SubQuestion]) -> list[SearchResult]:
         """Searches for what a model asked for; of a run that is to finish, notes it."""
-        self.gathering.parts = [*self.gathering.parts, *parts]
-        if self.ctx.finishing:
-            self.gathering.leave_out(parts)
-        elif parts:
-            self.gathering.found += await self.gathering.search(parts)
+        if parts and not self.ctx.finishing:
+            return await self.gathering.search(parts)
+        self.gathering.leave_out(parts)
+        return []
 
     async def search_deeper(self, depth: int) -> None:
         """Looks for gaps and searches again, until nothing is missing, nothing new comes, or it is
@@ -130,7 +141,8 @@ class WithModel:
             parts = prompts.further(value, gathering.parts, prompts.MOST_QUERIES, self.client.taint)
             if prompts.enough(value) or not parts:
                 return
-            await self._search_more(parts)
+            gathering.parts = [*gathering.parts, *parts]
+            gathering.found += await self._search_more(parts)
 
     async def write(self, evidence: list[Evidence], embedder: str) -> Report | None:
         """Returns the report that the model wrote, checked and mended, or that says that nothing

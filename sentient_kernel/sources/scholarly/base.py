@@ -43,6 +43,7 @@ class ScholarlySource(ServiceSource):
 
     async def _of_xml(self, path: str, asked: dict[str, Any], suffix: str) -> list[dict[str, Any]]:
         """Asks for works as XML and reads them in a child."""
+        self._outside.readers.warm()
         fetched = await self._api.get(path, asked, xml=True)
         name = f"The answer of {self.service}"
         parsed = await self._outside.readers.read([fetched.body], suffix=suffix, name=name)

@@ -29,6 +29,7 @@ class PubmedSource(ScholarlySource):
             "sort": "relevance",
             "retmode": "json",
         }
+        self._outside.readers.warm()
         answer = (await self._api.get("/esearch.fcgi", asked)).json()
         result = dict_of(answer, "esearchresult")
         if not result or "ERROR" in result:

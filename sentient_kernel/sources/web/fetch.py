@@ -244,6 +244,14 @@ class SearchCalls:
         return KeptAnswer(value, hit.fresh)
 
 
+_FIRST = (
+    b"{}\n<html><head><title>A page</title></head><body><article><h1>A page</h1>",
+    b"<p>It has a sentence or two, as pages have, so that all that reads a page is there when one"
+    b" comes.</p>" * 6,
+    b"</article></body></html>",
+)
+
+
 class Readers:
     """At most two children that read what came from the web, started when first needed and kept."""
 
@@ -253,7 +261,7 @@ class Readers:
         for parser in self._parsers:
             self._free.put(parser)
         self._pool = ThreadPoolExecutor(_CHILDREN, "sentient-pages")
-        self._closed = False
+        self._closed = self._warm = False
 
     async def read(self, data: Iterable[bytes], *, suffix: str, name: str) -> ParsedText:
         """Returns the text of what came.
@@ -267,18 +275,27 @@ class Readers:
             ParseError: It cannot be read, or not within its limits.
         """
 
-        def parse() -> ParsedText:
-            parser = self._free.get()
-            try:
-                return parser.parse(data, suffix=suffix, name=name)
-            finally:
-                self._free.put(parser)
-
         if self._closed:
             raise UsageError(
                 "This workbench is closed.", hint="Open a new one; stored runs are all there."
             )
-        return await asyncio.wrap_future(self._pool.submit(parse))
+        return await asyncio.wrap_future(self._pool.submit(self._parse, data, suffix, name))
+
+    def warm(self) -> None:
+        """Lets the children read a page while there is something else to wait for: the first takes
+        a sixth of a second.
+        """
+        if not self._warm and not self._closed:
+            self._warm = True
+            for _ in self._parsers:
+                self._pool.submit(self._parse, _FIRST, ".page", "A page")
+
+    def _parse(self, data: Iterable[bytes], suffix: str, name: str) -> ParsedText:
+        parser = self._free.get()
+        try:
+            return parser.parse(data, suffix=suffix, name=name)
+        finally:
+            self._free.put(parser)
 
     def close(self) -> None:
         """Ends the children, also in the middle of a page."""

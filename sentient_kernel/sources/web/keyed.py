@@ -51,6 +51,7 @@ class KeyedSource(WebSource):
             raise ConfigurationError(f"{self.service} needs a key.", hint=f"Set {self._variable}.")
 
     async def _results(self, asked: dict[str, Any]) -> list[dict[str, str]]:
+        self._outside.readers.warm()
         try:
             answer = await self._answer(
                 asked, self._secret.get_secret_value() if self._secret is not None else ""

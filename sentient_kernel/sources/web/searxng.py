@@ -42,6 +42,7 @@ class SearxngSource(WebSource):
         return {"query": query}
 
     async def _results(self, asked: dict[str, Any]) -> list[dict[str, str]]:
+        self._outside.readers.warm()
         try:
             answer = await self._api.get("/search", {"q": asked["query"], "format": "json"})
             return hits_of(answer.json())
