@@ -368,4 +368,5 @@ def test_a_child_is_ready_within_a_tenth_of_a_second_of_processor_time_and_loads
         "sentient_kernel.sources.parser.common",
         "sentient_kernel.sources.parser.main",
         "sentient_kernel.sources.parser.plain",
+        "sentient_kernel.version",
     }

@@ -148,7 +148,7 @@ def test_what_parts_a_view_is_seen_without_styles_too(wb: sk.Workbench) -> None:
     assert re.fullmatch(r"\w+ · How far do honey bees fly\?", heading)
     assert drawn.css_first("h4").text().startswith("Evidence: ")
     assert drawn.css_first("p sup a").text() == "[1]" and drawn.css_first("blockquote mark").text()
-    run = LexborHTMLParser(bare(wb._folds.html(research.id, report=False)))
+    run = LexborHTMLParser(bare(wb.view_source.html(research.id, report=False)))
     assert [h.text().partition(":")[0] for h in run.css("h4")] == ["Steps", "Sources"]
     assert run.css_first("li").text() == "✓ Plan"
     assert run.css_first("tr").text(separator=" ").split()[:2] == ["✓", "plan"]

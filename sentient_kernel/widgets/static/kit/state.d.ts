@@ -154,7 +154,6 @@ export interface StepRow {
   name: string;
   status: string;
   tries: string;
-  depth: number;
   attempts: number;
   started: number | null;
   ended: number | null;
