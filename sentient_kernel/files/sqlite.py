@@ -235,7 +235,7 @@ def hint(error: Exception, otherwise: str) -> str:
     """
     match error:
         case apsw.FullError():
-            return "Free some space, then try again."
+            return "Free some space, then try again; nothing that was confirmed is lost."
         case apsw.BusyError() | apsw.LockedError():
             return "Try again, or end that process."
         case (
