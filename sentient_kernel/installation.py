@@ -119,7 +119,7 @@ def _stored_key(folder: Path) -> bytes:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / "key"
     if not path.exists():
-        _make_key(path)
+        _write_private(path, os.urandom(KEY_BYTES), over=False)
     with path.open("rb") as file:
         key, about = file.read(KEY_BYTES + 1), os.fstat(file.fileno())
     if os.name == "posix":
@@ -134,29 +134,30 @@ def _stored_key(folder: Path) -> bytes:
     return key
 
 
-def _make_key(path: Path) -> None:
-    """Makes a key, whole or not at all; of several processes that do so at once the first one
-    wins.
+def _write_private(path: Path, data: bytes, *, over: bool) -> None:
+    """Writes a file (0600), whole or not at all.
+
+    Args:
+        path: Where.
+        data: What it holds.
+        over: Whether it takes the place of one that is there; otherwise, of several processes that
+            write it at once, the first one wins.
     """
-    part = path.with_name(f".key.{os.urandom(8).hex()}")
+    part = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
-        _write_private(part, os.urandom(KEY_BYTES))
-        try:
-            os.link(part, path)
-        except FileExistsError:
-            return
-        except OSError:
-            # a file system without hard links: the last to rename is what all others read
-            if not path.exists():
-                part.replace(path)
+        with open(fd, "wb") as file:
+            file.write(data)
+        if not over:
+            try:
+                os.link(part, path)
+            except OSError:
+                # a file system without hard links: the last to rename is what all others read
+                over = not os.path.lexists(path)
+        if over:
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-    with open(fd, "wb") as file:
-        file.write(data)
 
 
 # -- files that the user trusts --------------------------------------------------------------------
@@ -173,15 +174,8 @@ def trust_file(path: Path, data: bytes) -> None:
         raise OSError("this system does not say who the user is")
     note = _note(folder, path)
     note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = note.with_name(f".{note.name}.{os.urandom(8).hex()}")
-    try:
-        _write_private(
-            part,
-            sha256(data).hexdigest().encode() + b"\n" + os.fsencode(os.path.realpath(path)) + b"\n",
-        )
-        part.replace(note)
-    finally:
-        part.unlink(missing_ok=True)
+    place = os.fsencode(os.path.realpath(path))
+    _write_private(note, sha256(data).hexdigest().encode() + b"\n" + place + b"\n", over=True)
 
 
 def trusts_file(path: Path, data: bytes) -> bool:

@@ -691,10 +691,6 @@ class Engine:
         if self._on_commit is not None:
             self._on_commit(records)
 
-    async def end_of(self, run: RunId) -> Future[str]:
-        """As :meth:`watch`, on the loop."""
-        return self.watch(run)
-
     def _notice_deaths(self) -> None:
         """Tells those who watch a run of another kernel that it has died."""
         for run in list(self._watched):

@@ -269,7 +269,20 @@ def _source(code: CodeType) -> str:
             node.decorator_list = []
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and len(node.body) > 1:
             node.body = node.body[ast.get_docstring(node, clean=False) is not None :]
-    return ast.unparse(tree)
+    return _spelt(tree)
+
+
+def _spelt(node: Any) -> str:
+    """Writes a syntax tree down, the same in every version of Python: a field that only newer ones
+    have is empty for what older ones can read. (``ast.unparse`` and ``ast.dump`` do not:
+    the quotes in f-strings changed in 3.12, empty fields in 3.13.)
+    """
+    if isinstance(node, list):
+        return f"[{','.join(map(_spelt, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    given = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
+    return f"{type(node).__name__}({','.join(f'{name}={_spelt(value)}' for name, value in given)})"
 
 
 def syntax(code: CodeType) -> ast.Module | None:

@@ -128,7 +128,10 @@ def harden(connection: apsw.Connection) -> None:
 def transaction(connection: apsw.Connection) -> Iterator[None]:
     """Writes: all that is done meanwhile, or nothing where an exception leaves the block.
 
-    ``with connection`` does the same, but waits for other writers with Python's lock held.
+    What was read in it still holds when it writes: it has the lock of writers from its beginning,
+    which ``with connection`` takes at the first statement that writes. (With ``transaction_mode``
+    that does it too; it was suspected, not proved, to wait for other writers with Python's lock
+    held.)
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -232,7 +235,7 @@ def hint(error: Exception, otherwise: str) -> str:
     """
     match error:
         case apsw.FullError():
-            return "Free some space, then try again."
+            return "Free some space, then try again; nothing that was confirmed is lost."
         case apsw.BusyError() | apsw.LockedError():
             return "Try again, or end that process."
         case (

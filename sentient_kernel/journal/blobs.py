@@ -87,8 +87,6 @@ class BlobStore:
             JournalDamaged: They have another id. Nothing is kept then.
             JournalUnusable: The folder cannot be written, or the disk is full.
         """
-        if not _ID.fullmatch(blob):
-            raise NotFound(f"{blob[:80]!r} is not the id of a stored value.")
         path, hashed = self._path(blob), sha256()
 
         def hashing() -> Iterator[bytes]:
@@ -114,8 +112,6 @@ class BlobStore:
             NotFound: There are none, or that is no id.
             JournalDamaged: They are not the bytes that were stored.
         """
-        if not _ID.fullmatch(blob):
-            raise NotFound(f"{blob[:80]!r} is not the id of a stored value.")
         path = self._path(blob)
         try:
             data = self._read(path)
@@ -146,6 +142,9 @@ class BlobStore:
         )
 
     def _path(self, blob: BlobId) -> Path:
+        """Returns where a value is kept. Raises NotFound for what is not the id of one."""
+        if not _ID.fullmatch(blob):
+            raise NotFound(f"{blob[:80]!r} is not the id of a stored value.")
         return self.folder / blob[:2] / blob[2:]
 
     def _has(self, path: Path, size: int | None = None) -> bool:

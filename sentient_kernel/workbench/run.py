@@ -8,7 +8,7 @@ import asyncio
 import shlex
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -308,15 +308,11 @@ class Run:
 
     def _wait_here(self, timeout: float | None, here: interaction.Wait, news: Following) -> str:
         until = None if timeout is None else time.monotonic() + timeout
-        end = self._watch()
+        end = self._views.engine.watch(self.id)
         while True:
             left = TICK if until is None else max(0.0, min(TICK, until - time.monotonic()))
             if wait([end], left).done:
-                found = end.result()
-                if isinstance(found, str):
-                    return found
-                end = found
-                continue
+                return end.result()
             here.serve()
             if until is not None and time.monotonic() >= until:
                 if (status := self.status) in AT_REST:  # the engine has not come to say so
@@ -372,7 +368,7 @@ class Run:
             self._output.awaited(self.id, self.__repr__),
             Following(self._views.hub, self.id, first=TICK, gather=LOOK) as news,
         ):
-            future = asyncio.wrap_future(await asyncio.wrap_future(self._watch()))
+            future = asyncio.wrap_future(self._views.engine.watch(self.id))
             # A loop that only waits is not woken by an interrupt for seconds; the ticker is what
             # lets it through.
             while not future.done():
@@ -386,10 +382,6 @@ class Run:
         """Returns what to raise where an interrupt ends a wait and the run goes on."""
         hint = "run.pause(), run.cancel(), or run.result() to wait again."
         return Detached(f"Detached. {self!r} goes on in the background: {hint}")
-
-    def _watch(self) -> Future[Any]:
-        """Returns, at once, what is soon the future of its end; the engine's loop may be busy."""
-        return self._views.engine.start_soon(partial(self._views.engine.end_of, self.id))
 
     def _look(self, here: interaction.Wait, news: Following, *, patient: bool = False) -> None:
         """Sees to what a run that has not ended may need: an answer, or somebody to take it up.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import functools
 import re
@@ -143,6 +144,23 @@ fails = lambda i: i / 0
 def fingerprint(source: str, name: str = "work") -> str:
     """The fingerprint of a function that a cell defines."""
     return identity.fingerprint(Cells().run(source)[name])
+
+
+SPELT = """
+async def work(x, *rest, key='é', **more) -> dict[str, int]:
+    async with open(f"{x['a']!r}'s {key:>{len(rest)}.2f} {'b'}" "\\n") as file:
+        return {**more, 'a': [], None: (..., 1e30, 2j)}, [y async for y in file if y != b"\\0"]
+"""
+
+
+def test_code_has_one_fingerprint_in_every_version_of_python() -> None:
+    assert fingerprint(SPELT) == "d2b4f787b7544c0e"
+    tree = ast.parse(SPELT)
+    spelt = identity._spelt(tree)
+    for node in ast.walk(tree):  # as in a version that has more to say of each node
+        fields = (*node._fields, "newer", "newest")
+        vars(node).update(_fields=fields, newer=[], newest=None)
+    assert identity._spelt(tree) == spelt
 
 
 def test_code_of_a_notebook_counts_and_installed_code_does_not() -> None:

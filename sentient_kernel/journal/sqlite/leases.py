@@ -92,20 +92,38 @@ class Holding:
         return self._holder.name
 
     def acquire(self, run: RunId, ttl: float, patience: float) -> Lease | None:
-        """Takes a run's lease unless a holder that lives has it; ``ttl`` in seconds."""
+        """Takes a run's lease with a token higher than all before, unless a holder other than this
+        one lives; ``ttl`` in seconds.
+        """
         name, now = self.name(), self._now()
-        lease: Lease | None = self._transact(
-            lambda do: take(do, run, name, now, int(ttl * 1e6), self._is_alive), patience
-        )
+
+        def take(execute: Execute) -> Lease | None:
+            row = execute("SELECT holder, token, beat, ttl FROM leases WHERE run = ?", (run,)).get
+            there = held(row) if row is not None else Held("", 0, 0, 0)
+            if there.holder not in ("", name) and self._is_alive(there, now):
+                return None
+            lease = Lease(run, name, there.token + 1)
+            execute(
+                "INSERT OR REPLACE INTO leases(run, holder, token, beat, ttl)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (*lease, now, int(ttl * 1e6)),
+            )
+            return lease
+
+        lease: Lease | None = self._transact(take, patience)
         return lease
 
     def renew(self, leases: Sequence[Lease], ttl: float, patience: float) -> list[Lease]:
-        """Prolongs leases; returns those that were lost."""
-        now = self._now()
-        lost: list[Lease] = (
-            self._transact(lambda do: prolong(do, leases, now, int(ttl * 1e6)), patience)
-            if leases
-            else []
+        """Prolongs leases; returns those that somebody else has taken."""
+        if not leases:
+            return []
+        beat = (self._now(), int(ttl * 1e6))
+        sql = (
+            "UPDATE leases SET beat = ?, ttl = ? WHERE run = ? AND holder = ? AND token = ?"
+            " RETURNING 1"
+        )
+        lost: list[Lease] = self._transact(
+            lambda do: [lease for lease in leases if do(sql, (*beat, *lease)).get is None], patience
         )
         return lost
 
@@ -118,12 +136,7 @@ class Holding:
         now = self._now()
         found = {RunId(run): held(rest) for run, *rest in rows if isinstance(run, str)}
         return {
-            run: LeaseInfo(
-                run,
-                one.holder,
-                one.token,
-                self._is_alive(one.holder, fresh(one.beat, one.ttl, now)),
-            )
+            run: LeaseInfo(run, one.holder, one.token, self._is_alive(one, now))
             for run, one in found.items()
             if one.holder
         }
@@ -131,15 +144,16 @@ class Holding:
     def close(self) -> None:
         """Gives all leases back."""
         if self._holder is not None:
-            name = self._holder.name
+            mine = (self._holder.name,)
+            sql = "UPDATE leases SET holder = '' WHERE holder = ?"
             try:
-                self._transact(lambda do: give_all_back(do, name), CLOSING)
+                self._transact(lambda do: do(sql, mine), CLOSING)
             except JournalError:
                 pass  # the lock is gone in a moment, and the leases with it
             self._holder.close()
 
-    def _is_alive(self, holder: str, fresh: bool) -> bool:
-        return is_alive(holder, self._folder, fresh=fresh)
+    def _is_alive(self, one: Held, now: int) -> bool:
+        return is_alive(one.holder, self._folder, fresh=fresh(one.beat, one.ttl, now))
 
 
 def fresh(beat: int, ttl: int, now: int) -> bool:
@@ -154,63 +168,12 @@ def fresh(beat: int, ttl: int, now: int) -> bool:
     return abs(now - beat) < ttl
 
 
-def take(
-    execute: Execute,
-    run: RunId,
-    holder: str,
-    now: int,
-    ttl: int,
-    is_alive: Callable[[str, bool], bool],
-) -> Lease | None:
-    """Takes a lease with a token higher than all before, unless a holder other than this one lives.
-
-    Args:
-        execute: Runs SQL.
-        run: The run.
-        holder: Who wants it.
-        now: Microseconds since 1970.
-        ttl: Microseconds that it holds without being prolonged.
-        is_alive: Told a holder's name and whether its lease is fresh; says whether it can still be
-            at work.
-    """
-    row = execute("SELECT holder, token, beat, ttl FROM leases WHERE run = ?", (run,)).get
-    there = held(row) if row is not None else Held("", 0, 0, 0)
-    if there.holder not in ("", holder) and is_alive(
-        there.holder, fresh(there.beat, there.ttl, now)
-    ):
-        return None
-    token = there.token + 1
-    execute(
-        "INSERT OR REPLACE INTO leases(run, holder, token, beat, ttl) VALUES (?, ?, ?, ?, ?)",
-        (run, holder, token, now, ttl),
-    )
-    return Lease(run, holder, token)
-
-
-def prolong(execute: Execute, leases: Sequence[Lease], now: int, ttl: int) -> list[Lease]:
-    """Prolongs leases; returns those that somebody else has taken."""
-    lost = []
-    for lease in leases:
-        sql = (
-            "UPDATE leases SET beat = ?, ttl = ? WHERE run = ? AND holder = ? AND token = ?"
-            " RETURNING 1"
-        )
-        if execute(sql, (now, ttl, lease.run, lease.holder, lease.token)).get is None:
-            lost.append(lease)
-    return lost
-
-
 def give_back(execute: Execute, lease: Lease) -> None:
     """Gives a lease back; its token stays, so that the next one is higher."""
     execute(
         "UPDATE leases SET holder = '' WHERE run = ? AND holder = ? AND token = ?",
         (lease.run, lease.holder, lease.token),
     )
-
-
-def give_all_back(execute: Execute, holder: str) -> None:
-    """Gives back whatever a holder has."""
-    execute("UPDATE leases SET holder = '' WHERE holder = ?", (holder,))
 
 
 def note(execute: Execute, gaps: Sequence[tuple[int, int, int, str]]) -> tuple[int, bytes]:

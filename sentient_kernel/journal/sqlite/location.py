@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 
 from sentient_kernel.errors import JournalDamaged, JournalError, JournalUnusable, UsageError
-from sentient_kernel.files.sqlite import Foreign, check_places, make_file
+from sentient_kernel.files.sqlite import Foreign, check_places, hint, make_file, why
 
 NETWORK: frozenset[str] = frozenset(
     "9p afs afpfs beegfs ceph cifs coda davfs fuse.glusterfs fuse.rclone fuse.s3fs fuse.sshfs"
@@ -24,6 +24,17 @@ keep its promises there.
 _SMALLEST = 512
 """Bytes of the smallest page that a database can have."""
 _ELSEWHERE = "Choose a folder of your own: Workbench(home=...) or SENTIENT_HOME."
+_IN_THE_WAY = (
+    apsw.FullError,
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.ReadOnlyError,
+    apsw.PermissionsError,
+    apsw.CantOpenError,
+    apsw.AuthError,
+    apsw.IOError,
+)
+"""What SQLite raises for the disk, the folder or another process."""
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
@@ -123,7 +134,11 @@ def translate(error: Exception, path: Path, doing: str = "written") -> JournalEr
         JournalDamaged when the file is not what it was, JournalUnusable when the disk, the folder
         or another process is in the way, JournalError otherwise; the original error is its cause.
     """
-    ours = _translate(error, path, doing)
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+        ours: JournalError = _not_ours(path)
+    else:
+        kind = JournalUnusable if isinstance(error, _IN_THE_WAY) else JournalError
+        ours = kind(f"{path} could not be {doing}: {why(error)}.", hint=hint(error, ""))
     ours.__cause__ = error
     return ours
 
@@ -134,34 +149,3 @@ def _not_ours(path: Path) -> JournalDamaged:
         " into a new file."
     )
     return JournalDamaged(f"{path} is damaged, or never was a journal.", hint=saving)
-
-
-def _translate(error: Exception, path: Path, doing: str) -> JournalError:
-    what = f"{path} could not be {doing}"
-    match error:
-        case apsw.FullError():
-            return JournalUnusable(
-                f"{what}: the disk is full.",
-                hint="Free some space; nothing that was confirmed is lost.",
-            )
-        case apsw.CorruptError() | apsw.NotADBError():
-            return _not_ours(path)
-        case apsw.BusyError() | apsw.LockedError():
-            return JournalUnusable(
-                f"{what}: another process has kept it locked.",
-                hint="Try again, or end that process.",
-            )
-        case (
-            apsw.ReadOnlyError() | apsw.PermissionsError() | apsw.CantOpenError() | apsw.AuthError()
-        ):
-            return JournalUnusable(
-                f"{what}: it is not accessible.",
-                hint="Check the permissions of the file and its folder.",
-            )
-        case apsw.IOError():
-            return JournalUnusable(
-                f"{what}: the disk reports an error ({error}).",
-                hint="Check the disk; then try again.",
-            )
-        case _:
-            return JournalError(f"{what}: {error}.")
