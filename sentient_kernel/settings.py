@@ -190,6 +190,11 @@ class Settings(Described, BaseSettings):
             for name, value in super().__repr_args__()
         )
 
+    def _about(self) -> dict[str, Any]:
+        """Returns what its text and its HTML show, as its repr does."""
+        told = dict(self.__repr_args__())
+        return {name: told.get(name, value) for name, value in super()._about().items()}
+
     def set_log_level(self) -> None:
         """Sets the level of this package's logger, unless the setting leaves it to the program."""
         if "log_level" in self.model_fields_set:

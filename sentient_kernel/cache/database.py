@@ -46,6 +46,8 @@ _DROP_OLDEST: Final = (
     "DELETE FROM entry WHERE id ="  # noqa: S608
     f" (SELECT id FROM entry WHERE imported = 0 ORDER BY used LIMIT 1) RETURNING {_SIZED}"
 )
+_NEWEST: Final = "SELECT max(used) FROM entry WHERE imported = 0 AND used < 1 << 62"
+"""When the entry that was used last was; what lies beyond that was forged."""
 _TAKEN: Final = (
     f"SELECT count(*), coalesce(sum({_SIZED}), 0)"  # noqa: S608
     " FROM entry WHERE imported = ?"
@@ -256,7 +258,7 @@ CREATE INDEX entry_use ON entry (imported, used, size);
         kind, at, size, hashed, data = entry[:5]
         gone: Any = db.execute(_DROP, (digest, whose)).get
         sign = self._sign(digest, size, kind, at, hashed) if whose == OWN else b""
-        db.execute(_PUT, (whose, digest, time.time_ns(), size, kind, at, hashed, sign, data))
+        db.execute(_PUT, (whose, digest, _now(db), size, kind, at, hashed, sign, data))
         return room - size - OVERHEAD + int(gone or 0)
 
     def _free(self, db: apsw.Connection, whose: int) -> int:
@@ -264,10 +266,11 @@ CREATE INDEX entry_use ON entry (imported, used, size);
         if self.changed:
             self.changed = False
             self._room.clear()
-        if whose not in self._room:
+        room = self._room.get(whose)  # who was not to wait may clear them meanwhile
+        if room is None:
             ((_, taken),) = db.execute(_TAKEN, (whose,))
-            self._room[whose] = (self.most_imported if whose else self.most_bytes) - int(taken)
-        return self._room[whose]
+            room = self._room[whose] = (self.most_imported if whose else self.most_bytes) - taken
+        return room
 
     def _sign(self, digest: bytes, size: int, kind: str, at: int, hashed: bytes) -> bytes:
         signing = self._signing.copy()  # cheaper than taking in the key again
@@ -276,8 +279,14 @@ CREATE INDEX entry_use ON entry (imported, used, size);
 
 
 def _note(db: apsw.Connection, used: Sequence[bytes]) -> None:
-    now = time.time_ns()
+    now = _now(db)
     db.executemany(_USE, [(now + n, digest) for n, digest in enumerate(used)])
+
+
+def _now(db: apsw.Connection) -> int:
+    """Returns a time behind every use so far, also where the clock was set back: what is new must
+    not be the first to make room."""
+    return max(time.time_ns(), int(db.execute(_NEWEST).get or 0) + 1)
 
 
 def _value(db: apsw.Connection, entry: CacheEntry) -> bytes | None:

@@ -694,9 +694,10 @@ class Engine:
     def _notice_deaths(self) -> None:
         """Tells those who watch a run of another kernel that it has died."""
         for run in list(self._watched):
-            state = None if self.alive(run) else self._load(run)
-            if state is not None and not state.ended and not state.at_rest:
-                self._settle(run, "crashed")
+            with suppress(NotFound):  # whoever asked for it is just being told
+                state = None if self.alive(run) else self._load(run)
+                if state is not None and not state.ended and not state.at_rest:
+                    self._settle(run, "crashed")
 
     async def _keep(self) -> None:
         """The heartbeat: reads what other processes wrote, renews leases, notices holders that

@@ -338,9 +338,11 @@ class SentenceStream:
         if len(self._answer) > LONGEST:
             return
         self._answer += piece
+        # half a character has its other half in the next piece, or is none
+        halves = self._answer[self._answer.find("{") :].encode("utf-16-le", "surrogatepass")
         try:
             value = from_json(
-                self._answer[self._answer.find("{") :], allow_partial="trailing-strings"
+                halves.decode("utf-16-le", "ignore"), allow_partial="trailing-strings"
             )
         except ValueError:  # nothing yet, or nothing that can be shown
             return

@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -99,6 +98,8 @@ class WorkbenchViews:
         self._lock = threading.RLock()
         self._runs: OrderedDict[RunId, RunFolds] = OrderedDict()
         self._all = WorkbenchFolds()
+        self._asked: dict[str, list[tuple[str, RunId]]] = {}
+        self._asked_until = Seq(0)
         self._foreign: WeakKeyDictionary[RunFolds, tuple[tuple[int, ...], ForeignView | None]] = (
             WeakKeyDictionary()
         )
@@ -169,11 +170,15 @@ class WorkbenchViews:
     def approval(self, approval: str) -> ApprovalView:
         """Returns a question, answered or not, able to take an answer. Raises NotFound."""
         self.engine.check_usable()
-        named, rows = approval.encode(errors="replace"), self.read(kinds=[ApprovalRequested.KIND])
-        asked = [row for row in rows if named in row.body and row.event.approval == approval]
+        with self._lock:
+            # what was asked since the last time, as there may be tens of thousands
+            for row in self.read(after=self._asked_until, kinds=[ApprovalRequested.KIND]):
+                self._asked.setdefault(row.event.approval, []).append((row.origin, row.run))
+                self._asked_until = row.seq
+            asked = sorted(self._asked.get(approval, ()))
         # one that was asked elsewhere may bear the id of another's: its origin is not empty
-        for row in sorted(asked, key=attrgetter("origin")):
-            for view in self.approvals(row.run):
+        for _, run in asked:
+            for view in self.approvals(run):
                 if view.id == approval:
                     return view
         raise NotFound(

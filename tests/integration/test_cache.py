@@ -591,6 +591,24 @@ def test_what_was_not_used_for_longest_makes_room(path: Path) -> None:
     assert sums(path)[0] == 10
 
 
+def test_what_is_new_stays_in_a_full_cache_when_the_clock_was_set_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worlds = [World(b"%04d" % n * 250) for n in range(14)]
+    with Cache(path, most_bytes=10 * 1_200) as cache:
+        for n in range(10):
+            run(cache.call(Key("page", n), worlds[n]))
+        back = time.time_ns() - 3_600 * 10**9
+        monkeypatch.setattr(time, "time_ns", lambda: back)
+        for n in range(10, 14):
+            run(cache.call(Key("page", n), worlds[n]))
+        run(forget(cache).call(Key("page", 4), worlds[4]))
+        run(cache.call(Key("page", 0), worlds[0]))
+        for n in (0, 4, *range(10, 14)):
+            run(forget(cache).call(Key("page", n), worlds[n]))
+    assert [world.asked for world in worlds] == [2] + [1] * 13
+
+
 def test_an_answer_bigger_than_all_may_be_is_given_and_not_kept(path: Path) -> None:
     with Cache(path, most_bytes=1_000) as cache:
         run(cache.call(Key("page", "small"), World(b"x" * 100)))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import Future
 from typing import Any
 
 import engine_kit
@@ -363,6 +364,18 @@ def test_run_that_is_not_there_is_named(engine: Engine) -> None:
     ):
         with pytest.raises(NotFound, match="There is no run 'nowhere' here"):
             call()
+
+
+def test_whoever_watches_a_run_that_is_not_there_stops_no_heartbeat(engine: Engine) -> None:
+    nowhere = RunId("nowhere")
+
+    async def look() -> bool:
+        # as it stands while another thread looks whether there is such a run
+        engine._watched[nowhere] = Future()
+        engine._notice_deaths()
+        return engine._watched.pop(nowhere).done()
+
+    assert engine.start_soon(look).result(10) is False
 
 
 def test_result_of_a_run_that_has_none_is_refused(engine: Engine) -> None:

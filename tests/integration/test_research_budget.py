@@ -371,6 +371,11 @@ def test_sentences_are_shown_whole_in_whatever_pieces_they_come(size: int) -> No
     assert shown(broken, size) in ("", "a", "a ")
 
 
+def test_half_a_character_is_shown_with_its_other_half_or_not_at_all() -> None:
+    bee = "\ud83d\udc1d"
+    assert shown(f'{{"claims": [{{"text": "a {bee} b \ud83d c"}}]}}', 1) == "a 🐝 b  c"
+
+
 def test_an_answer_without_end_is_shown_in_bounded_time() -> None:
     def seconds(length: int) -> float:
         began = time.perf_counter()

@@ -437,6 +437,31 @@ def test_a_no_reaches_the_workflow_with_its_reason(wb: sk.Workbench) -> None:
         assert caught.value.__cause__.reason == "too dear"
 
 
+def test_who_answers_many_questions_reads_each_once(
+    wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [wb.start(asking, n) for n in range(6)]
+    for run in runs:
+        assert run.wait(20) == "waiting"
+    asked, read = [], wb.view_source.read
+
+    def reading(**how: Any) -> Any:
+        rows = read(**how)
+        asked.extend(row for row in rows if how.get("kinds") == ["approval_requested"])
+        return rows
+
+    monkeypatch.setattr(wb.view_source, "read", reading)
+    for approval in list(wb.approvals):
+        approval.approve()
+    assert len(asked) == 6
+    late = wb.start(asking, 7)
+    assert late.wait(20) == "waiting"
+    late.approvals[0].reject("no")
+    assert len(asked) == 7
+    with pytest.raises(sk.NotFound, match="There is no approval 'none' here"):
+        wb.decide("none", "approve")
+
+
 def test_a_second_and_a_stale_answer_are_refused(wb: sk.Workbench) -> None:
     run = wb.start(asking, 1)
     with pytest.raises(sk.RunWaiting):

@@ -96,6 +96,13 @@ def test_what_could_do_harm_is_ignored_and_named_once_without_its_value(
     assert sk.Settings.load().remarks() == [said]
 
 
+def test_settings_show_no_secret_of_an_address(project: Path) -> None:
+    shown = sk.Settings(searxng_url="https://ada:hunter42x-9Kd@search.example", tavily_api_key="k")
+    for text in (repr(shown), str(shown), f"{shown}", shown._repr_html_()):
+        assert "search.example" in text
+        assert "hunter42x" not in text
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_each_is_ignored_alone_and_in_any_spelling(project: Path, name: str) -> None:
     for spelt in (
