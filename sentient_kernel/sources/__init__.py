@@ -9,8 +9,7 @@ May import: ``index``, ``cache``, ``transport``, and what everyone shares (``err
 
 Invariant: bytes from outside are only ever parsed in a limited child process (``parser``), and one
 bad document costs nothing but itself: it is named in the source's health with a reason of one
-sentence, and everything else is
-    read.
+sentence, and everything else is read.
 
 .. code-block:: text
 

@@ -17,6 +17,7 @@ from sentient_kernel import events, testing
 from sentient_kernel.cli import arguments
 from sentient_kernel.settings import PREFIX, Settings
 from sentient_kernel.sources.opening import WORDS
+from sentient_kernel.testing import FakeWeb
 
 DOCS = Path(__file__).parents[2] / "docs"
 DIRECTIVE = re.compile(r"^\.\. (auto\w+|currentmodule):: ([\w.]+)\n((?:   :.*\n)*)", re.MULTILINE)
@@ -161,3 +162,21 @@ def test_the_test_kit_is_shown_whole() -> None:
     assert {name for _, name, _ in ENTRIES} >= {
         f"sentient_kernel.testing.{name}" for name in testing.__all__
     }
+
+
+def test_a_fake_web_stands_in_for_every_service_that_has_an_address() -> None:
+    addresses = {name for name in Settings.model_fields if name.endswith("_url")} - {"database_url"}
+    with FakeWeb() as web:
+        assert addresses <= set(web.settings)
+
+
+@pytest.mark.parametrize("place", ["docs/how-to/documents.md", "SKILL.md", "Workbench.add"])
+def test_every_word_of_a_source_is_told_where_people_look(place: str) -> None:
+    text = (
+        sk.Workbench.add.__doc__
+        if place == "Workbench.add"
+        else (Path(__file__).parents[2] / place).read_text()
+    )
+    engines = {"searxng", "tavily", "brave"}  # those of "web"
+    words = WORDS.keys() - (engines if place != "docs/how-to/documents.md" else set())
+    assert sorted(word for word in words if word not in str(text).lower()) == []

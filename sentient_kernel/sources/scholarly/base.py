@@ -16,7 +16,11 @@ __all__ = ["ScholarlySource"]
 
 
 class ScholarlySource(ServiceSource):
-    """A service that finds works by the words of a question. Subclasses ask it."""
+    """A service that finds works by the words of a question.
+
+    A subclass sets ``service`` (its name as people read it) and ``setting`` (the field of its base
+    URL in the settings), and writes ``_works``.
+    """
 
     async def _bring(self, query: str, calls: SearchCalls) -> Brought:
         words = telling_words(query)

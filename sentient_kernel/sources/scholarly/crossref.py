@@ -51,7 +51,7 @@ def _work(one: dict[str, Any]) -> dict[str, Any]:
     return known.work(
         jats_text(_first(one, "title")).replace("\n", " "),
         jats_text(text_of(one.get("abstract"))),
-        f"https://doi.org/{doi}",
+        f"https://doi.org/{doi}" if doi else text_of(one.get("URL")),
         authors=known.authors(names),
         date=_date(one.get("issued")),
         doi=doi,
