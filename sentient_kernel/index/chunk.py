@@ -15,8 +15,6 @@ from collections.abc import Iterator, Sequence
 
 from sentient_kernel.text.words import UNSPACED
 
-__all__ = ["OVERLAP", "WORDS", "chunks", "sentences", "words"]
-
 WORDS = 200
 """About how many words a passage has."""
 OVERLAP = 50

@@ -25,20 +25,6 @@ from operator import mul
 
 from sentient_kernel.text.words import STOP
 
-__all__ = [
-    "DEFAULT",
-    "Candidate",
-    "Weights",
-    "build_query",
-    "first_pass",
-    "fold_title",
-    "match_expression",
-    "named_titles",
-    "order",
-    "rarity",
-    "second_pass",
-]
-
 _POSSESSIVE = re.compile(r"['\u2019]s\b")
 _BRACKETED = re.compile(r"\s*\([^()]*\)\s*$")
 _MOST_WORDS = 32

@@ -17,8 +17,6 @@ from sentient_kernel.index import records as records
 from sentient_kernel.index.database import Connection, IndexDatabase
 from sentient_kernel.installation import installation
 
-__all__ = ["Index"]
-
 _POOL = 100  # passages that are ranked again
 _LINKS = 20  # passages that are added because a best one names their document
 _SHARED = 3  # a title that more documents bear names none of them

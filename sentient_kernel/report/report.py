@@ -21,20 +21,6 @@ from sentient_kernel.errors import UsageError
 from sentient_kernel.ids import DocumentId, RunId
 from sentient_kernel.projections.base import LocalCall
 
-__all__ = [
-    "Citation",
-    "Claim",
-    "Cost",
-    "Coverage",
-    "Disagreement",
-    "Gap",
-    "Level",
-    "Report",
-    "SourceNote",
-    "Verdict",
-]
-
-
 MOST_AUTHORS = 20
 """Authors that are named with a citation."""
 _CITED = ("container", "date", "doi", "licence")

@@ -20,8 +20,6 @@ from sentient_kernel.research.extractive.features import pointing
 from sentient_kernel.research.verify.rules import CUT, RULES, Comparison, clauses, likeness
 from sentient_kernel.text.words import STOP, content, words
 
-__all__ = ["NEAR", "TextOf", "carried", "check_claim", "check_report", "similarity"]
-
 PARTLY = 0.25
 """The least likeness at which an embedder may find a sentence supported: some of its words are
 there.
