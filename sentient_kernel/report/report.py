@@ -319,10 +319,10 @@ class Report:
         Args:
             change: Gives the new sentence for an old one.
         """
-        disagreements = []
-        for one in self.disagreements:
-            first, second = map(change, one.sides)
-            disagreements.append(replace(one, sides=(first, second)))
+        disagreements = [
+            replace(one, sides=(change(one.sides[0]), change(one.sides[1])))
+            for one in self.disagreements
+        ]
         claims = tuple(map(change, self.claims))
         return replace(self, claims=claims, disagreements=tuple(disagreements))
 
