@@ -64,15 +64,15 @@ class Short:
         return self.spent + self.wanted > self.limit
 
     def __str__(self) -> str:
-        used = f"{_shown(self.what, self.spent)} used"
+        used = f"{amount_of(self.what, self.spent)} used"
         if self.reserved:
-            used += f", {_shown(self.what, self.reserved)} set aside for calls under way"
+            used += f", {amount_of(self.what, self.reserved)} set aside for calls under way"
         wanted = (
             ""
             if self.what == "usd" and self.wanted < _SHOWN
-            else f", {_shown(self.what, self.wanted)} more needed"
+            else f", {amount_of(self.what, self.wanted)} more needed"
         )
-        return f"The budget allows {_shown(self.what, self.limit)}: {used}{wanted}."
+        return f"The budget allows {amount_of(self.what, self.limit)}: {used}{wanted}."
 
 
 class Ledger:
@@ -225,7 +225,13 @@ def _spent(amounts: dict[Limit, int]) -> Spent:
     return Spent(usd=_back("usd", amounts["usd"]), tokens=amounts["tokens"], calls=amounts["calls"])
 
 
-def _shown(what: Limit, amount: float) -> str:
+def amount_of(what: Limit, amount: float) -> str:
+    """Returns an amount as people say it.
+
+    Example:
+        >>> amount_of("usd", 0.002), amount_of("calls", 1), amount_of("tokens", 1200)
+        ('$0.002', '1 call', '1,200 tokens')
+    """
     if what == "usd":
         return f"${amount:.4f}".rstrip("0").ljust(len(f"${amount:.2f}"), "0")
     return f"{amount:,.0f} {what[:-1] if amount == 1 else what}"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from typing_extensions import TypedDict
 from sentient_kernel.budget import Budget
 from sentient_kernel.engine import Context
 from sentient_kernel.errors import ApprovalRejected
-from sentient_kernel.ledger import Ledger, Reservation, Short, Spent
+from sentient_kernel.ledger import Ledger, Reservation, Short, Spent, amount_of
 from sentient_kernel.models.base import Model, Usage
 from sentient_kernel.report.report import Cost
 
@@ -178,15 +179,11 @@ class Spending:
         """Sets aside what a call needs, asking a person at the limit; None when nothing is left."""
         while isinstance(short := self._ledger.reserve(tokens=tokens, usd=usd), Short):
             budget, spent = self._ledger.budget, self._ledger.spent
-            known = ""
-            if short.what == "usd" and self._known is None:
-                known = " What the next call costs is not known."
-            elif short.what == "usd":
-                known = " That is what the next call costs at most."
+            more = _more(budget, spent, tokens, usd)
             try:
                 answer = await self._ctx.approve(
-                    f"{short}{known} Go on with a budget of this?",
-                    _more(budget, spent, tokens, usd),
+                    _raise_question(short, more, unknown=self._known is None),
+                    more,
                     schema=RaisedLimits,
                     ask="spend",
                 )
@@ -215,6 +212,22 @@ class Spending:
         if calls is None or calls == math.inf:
             return None
         return max(1, int(calls) - self._ledger.spent.calls)
+
+
+def _raise_question(short: Short, more: Mapping[str, float], *, unknown: bool) -> str:
+    """Returns in one sentence what was spent and what is needed, and asks for the new limit."""
+    spent, limit = (amount_of(short.what, one) for one in (short.spent, short.limit))
+    wanted = amount_of(short.what, short.wanted)
+    needs = f"needs up to {wanted} more"
+    if short.what == "usd" and unknown:
+        needs = "has no known price"
+        if short.wanted > _SOMETHING:
+            needs += f" (the dearest one so far cost {wanted})"
+    raised = amount_of(short.what, more[short.what])
+    return (
+        f"This research has spent {spent} of its {limit}, and its next call {needs}."
+        f" Raise the limit to {raised}?"
+    )
 
 
 def _more(budget: Budget, spent: Spent, tokens: int, usd: float) -> dict[str, float]:

@@ -97,4 +97,15 @@ class OpenSource(Described):
 
     def _about(self) -> Mapping[str, Any]:
         state = SourceState.of(self)  # type: ignore[arg-type]
-        return {**state._about(), "could not be read": [uri for uri, _ in self.health.refused[:5]]}
+        told: dict[str, Any] = {"name": self.name, "kind": state.kind}
+        if state.read:
+            told |= {"documents": state.documents, "passages": state.passages}
+        else:
+            told["read"] = "not yet; the first search or research does"
+        refused = [uri for uri, _ in self.health.refused[:5]]
+        return {
+            **told,
+            "refused": state.refused or None,
+            "such as": refused,
+            "reason": state.reason,
+        }

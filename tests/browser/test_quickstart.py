@@ -165,7 +165,8 @@ def test_a_run_is_redrawn_where_it_is_shown_also_after_its_cell_has_ended(
         assert waiting.locator(".jp-RenderedText").last.inner_text().count("\n") == 0, (
             "more than one line of traceback"
         )
-        assert book.cell(1).locator('[data-run][data-status="running"]').count() == 1
+        running = book.cell(1).locator('[data-sk-view] [data-run][data-status="running"]')
+        assert running.count() == 1
         book.page.evaluate(
             "() =>"
             " window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.requestExecute({code:"

@@ -33,6 +33,12 @@ def fail(why: str) -> None:
     raise ValueError(why)
 
 
+def said(report: sk.Report) -> dict[str, Any]:
+    """Returns what a report says and quotes, however it is laid out."""
+    quotes = [[claim.text, [one.quote for one in claim.citations]] for claim in report.claims]
+    return {"answer": report.answer, "claims": quotes}
+
+
 @sk.workflow(name="histories.offer")
 async def offer(ctx: sk.Context, things: dict[str, int]) -> dict[str, Any]:
     """Weighs at once, asks for the price of a gram, computes, and emits how far it is."""

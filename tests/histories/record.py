@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from history_workflows import broken, offer
+from history_workflows import broken, offer, said
 
 import sentient_kernel as sk
 
@@ -48,8 +48,7 @@ def live(folder: Path) -> None:
     failed = wb.start(broken, name="broken")
     failed.wait(60)
     seen["broken"] = failed.error.message
-    report = wb.research(QUESTION, name="research").result(60)
-    seen["research"] = report.to_markdown()
+    seen["research"] = said(wb.research(QUESTION, name="research").result(60))
     (folder / "seen.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
     os.environ["SENTIENT_TEST_KILL"] = "price"
     killed = ask(wb, "killed")

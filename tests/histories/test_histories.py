@@ -51,7 +51,7 @@ def test_a_history_opens_whole_and_shows_what_it_showed(
     assert {view.name for view in wb.runs} == {*seen, "waiting", "killed", "killed research"}
     assert named(wb, "finished").result() == seen["finished"]
     assert named(wb, "broken").error.message == seen["broken"]
-    assert named(wb, "research").result().to_markdown() == seen["research"]
+    assert history_workflows.said(named(wb, "research").result()) == seen["research"]
     assert history_workflows.executed == []
 
 
@@ -82,4 +82,4 @@ def test_a_research_that_was_killed_while_it_wrote_ends_in_the_same_report(
     steps = {step.name for step in run.steps if step.status == "completed"}
     assert {"search", "pick_evidence"} <= steps and "write_report" not in steps
     # The folder that it read does not exist here: what it read is in the journal.
-    assert wb.resume(run.id).result(30).to_markdown() == seen["research"]
+    assert history_workflows.said(wb.resume(run.id).result(30)) == seen["research"]

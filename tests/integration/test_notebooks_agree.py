@@ -93,7 +93,7 @@ SENTENCES: list[tuple[str, str, Callable[[str], object]]] = [
     (
         "02",
         "after the first search it named one thing more",
-        lambda shown: shown.count("\n- ") == 6 and "Who deciphered" in shown,
+        lambda shown: f"\n{shown}".count("\n- ") == 6 and "Who deciphered" in shown,
     ),
     (
         "02",

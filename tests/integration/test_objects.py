@@ -121,7 +121,7 @@ def test_a_long_document_is_said_by_its_first_words_and_its_length() -> None:
 def test_a_source_that_nobody_read_says_so(tmp_path: Path) -> None:
     with sk.Workbench(tmp_path / "home") as wb:
         source = wb.add(str(BEES))
-        assert wb.sources["bees"].read is False and "read: False" in forms(source)[0]
+        assert wb.sources["bees"].read is False and "read: not yet" in forms(source)[0]
         wb.search("bees")
         assert wb.sources["bees"].documents == 6 and wb.sources[0].kind == "folder"
 

@@ -17,6 +17,7 @@ from test_research_with_model import QUESTION, TEXTS, good_report, hops, plans, 
 
 import sentient_kernel as sk
 from sentient_kernel.models.base import Message, Reply, Usage
+from sentient_kernel.projections.drawing.views import run_text
 from sentient_kernel.research.model_calls import SentenceStream
 from sentient_kernel.testing import ScriptedModel
 from tests.kits.model_server import Asked, Fault, ModelServer
@@ -109,7 +110,10 @@ def test_a_call_whose_price_is_known_is_asked_about_before_it_is_made(wb: sk.Wor
     model = Priced(3.0, told=4.0)
     question = waiting(run := wb.research(QUESTION, model=model, budget=sk.Budget(usd=0.01)))
     assert model.asked == 0
-    assert "$4.00 more needed. That is what the next call costs at most." in question.question
+    assert question.question == (
+        "This research has spent $0.00 of its $0.01, and its next call needs up to $4.00 more."
+        " Raise the limit to $4.00?"
+    )
     assert question.payload == {"usd": 4.0}
     question.reject()
     assert run.result(20).claims and model.asked == 0
@@ -120,6 +124,24 @@ def test_a_call_whose_price_is_known_is_asked_about_before_it_is_made(wb: sk.Wor
     assert enough.asked == 3 and report.notes == ()
 
 
+def test_a_small_budget_asks_once_in_plain_words_and_the_report_says_what_it_lacks(
+    wb: sk.Workbench,
+) -> None:
+    model = Priced(0.003, told=0.003)
+    run = wb.research(QUESTION, model=model, budget=sk.Budget(usd=0.002))
+    asked = waiting(run)
+    assert asked.question == (
+        "This research has spent $0.00 of its $0.002, and its next call needs up to $0.003 more."
+        " Raise the limit to $0.01?"
+    )
+    ways = run_text(run.view, run.steps, run.progress, run.sources, run.approvals)
+    assert "Raise the limit" in ways and "Stop and write with what is there" in ways
+    asked.reject()
+    report = run.result(20)
+    assert len(run.approvals) == 1 and model.asked == 0 and report.claims
+    assert "The budget was used up after 0 calls." in report.notes[0]
+
+
 def test_a_server_s_price_is_reserved_too(
     wb: sk.Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +149,7 @@ def test_a_server_s_price_is_reserved_too(
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         monkeypatch.setenv("OPENAI_API_KEY", "none")
         run = wb.research(QUESTION, model="openai:gpt-4o", budget=sk.Budget(usd=0.0001))
-        assert "at most" in waiting(run).question and server.calls == 0
+        assert "needs up to $" in waiting(run).question and server.calls == 0
         run.cancel()
 
 
@@ -141,8 +163,8 @@ def test_what_is_proposed_is_enough_to_go_on(wb: sk.Workbench) -> None:
     assert model.asked == 3 and len(asked) <= 3, [one.question for one in asked]
     unknown = wb.research(QUESTION, model=Priced(3.0), budget=sk.Budget(usd=0.01), name="unknown")
     said = (
-        "The budget allows $0.01: $3.00 used, $3.00 more needed. What the next call costs is not"
-        " known. Go on with a budget of this?"
+        "This research has spent $3.00 of its $0.01, and its next call has no known price (the"
+        " dearest one so far cost $3.00). Raise the limit to $6.00?"
     )
     question = waiting(unknown)
     assert question.question == said and question.payload == {"usd": 6.0}

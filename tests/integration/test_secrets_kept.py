@@ -559,7 +559,9 @@ def test_a_source_whose_address_held_a_key_is_added_again_to_go_on(place: Path) 
             run = wb.resume(run.id)
             waited(run).approve()
             report = run.result(60)
-            assert report.abstained and "held a secret, which is not kept" in str(report.sources)
+            assert (
+                report.abstained and "held a secret, which is not kept" in report.sources[0].reason
+            )
             wb.add(url)
             assert not wb.research(QUESTION, sources=url).result(60).abstained
         assert any(CANARIES["query"] in request.target for request in web.requests)

@@ -88,8 +88,8 @@ ROOMS = {
         seconds=600,
     ),
     "cache": Room(
-        "cache/store.py cache/keys.py cache/shared.py cache/in_flight.py cache/recent.py"
-        " cache/files.py cache/tables.py cache/database.py cache/entries.py",
+        "cache/store.py cache/keys.py cache/in_flight.py cache/recent.py cache/database.py"
+        " files/rebuildable.py",
         "unit/test_cache_keys.py integration/test_cache.py",
     ),
     "guard": Room(

@@ -194,15 +194,20 @@ def foreign_words(run: RunView, foreign: ForeignView) -> tuple[str, str]:
 def ways_to_answer(approval: ApprovalView, index: int, holder: str) -> list[tuple[str, str, str]]:
     """Returns how to answer from here: the verb, the Python expression, the shell command."""
     ident = shlex.quote(plain(approval.id))
+    raises = (approval.form or {}).get("title") == "RaisedLimits"
     ways = [
-        ("Approve", f"{holder}.approvals[{index}].approve()", f"sentient-kernel approve {ident}"),
+        (
+            "Raise the limit" if raises else "Approve",
+            f"{holder}.approvals[{index}].approve()",
+            f"sentient-kernel approve {ident}",
+        ),
         (
             "Edit",
             f"{holder}.approvals[{index}].approve(payload)",
             f"sentient-kernel approve {ident} --payload FILE",
         ),
         (
-            "Reject",
+            "Stop and write with what is there" if raises else "Reject",
             f'{holder}.approvals[{index}].reject("reason")',
             f'sentient-kernel reject {ident} --reason "..."',
         ),

@@ -31,6 +31,8 @@ const ASK_WORDS = {
   question: "question",
   open: "from elsewhere",
 };
+/** What the answers to a form are called, by its title. @type {{[form: string]: [string, string]}} */
+const DECIDE_WORDS = { RaisedLimits: ["Raise the limit", "Stop and write with what is there"] };
 /** @type {{[status: string]: [sign: string, colour: string, word: string]}} */
 const ANSWER_WORDS = {
   approved: ["✓", "ok", "Approved"],
@@ -88,7 +90,10 @@ function drawCard(el, store, link, id, signal) {
   const edits = () => countEdits(shown.payload, editor ? editor.value() : draft);
   const relabel = () => {
     const n = edits();
-    text(approve, n ? `Approve with ${n} ${n === 1 ? "edit" : "edits"}` : "Approve");
+    const [yes, no] = DECIDE_WORDS[shown?.form?.title] ?? ["Approve", "Reject…"];
+    text(approve, n ? `${yes} with ${n} ${n === 1 ? "edit" : "edits"}` : yes);
+    text(reject, no);
+    reject.setAttribute("aria-label", no === "Reject…" ? "Reject" : no);
     text(edit, editor ? "Done editing" : "Edit");
     undo.hidden = !n;
   };
@@ -181,9 +186,14 @@ function drawCard(el, store, link, id, signal) {
     reject.setAttribute("aria-expanded", String(on));
     (on ? reason : reject).focus();
   };
-  const reject = button("Reject…", () => rejecting(true), {
-    aria: { label: "Reject", expanded: "false" },
-  });
+  const reject = button(
+    "Reject…",
+    async () => {
+      if (DECIDE_WORDS[shown.form?.title]) await decide("reject", { reason: "" });
+      else rejecting(true);
+    },
+    { aria: { label: "Reject", expanded: "false" } },
+  );
   reasonRow.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
