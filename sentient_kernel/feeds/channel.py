@@ -10,8 +10,6 @@ from typing import Any
 
 from sentient_kernel.feeds.feeds import Feed
 
-__all__ = ["Channel"]
-
 Row = dict[str, Any]
 PRESENT = 20.0
 """Seconds for which a page counts as present after it was heard."""

@@ -15,8 +15,6 @@ from collections.abc import Iterator, Sequence
 
 from sentient_kernel.text.words import UNSPACED
 
-__all__ = ["OVERLAP", "WORDS", "chunks", "sentences", "words"]
-
 WORDS = 200
 """About how many words a passage has."""
 OVERLAP = 50
@@ -40,24 +38,24 @@ _HEADING = re.compile(r"[ \t]{0,3}#{1,6}[ \t]")
 _FENCE = re.compile(r"[ \t]{0,12}(?:```|~~~)")
 
 
-def _set(listed: str) -> frozenset[str]:
-    return frozenset(listed.split())
-
-
 _LAST_WORD = re.compile(r"[^\s(\[\"'\u201c\u2018]*$")
-_ABBREVIATIONS = _set("""
+_ABBREVIATIONS = frozenset(
+    """
     al approx apr art assoc aug ave bros ca capt cf ch chap co col corp dec dept dr ed eds e.g eg eq
     eqs esp est etc ex feb fig figs fr gen gov hon i.e ie inc incl jan jr jul jun lt ltd maj mar max
     messrs min mr mrs ms mt no nos nov nr oct op p.m a.m par ph.d pp pl prof pt ref refs rep resp
     rev sec sect sen sep sept sgt spp sp sr st subsp suppl tab u.k u.n u.s univ var viz vol vols vs
     v w.r.t usw bzw z.b d.h vgl nr
-    """)
-_STARTERS = _set("""
+    """.split()
+)
+_STARTERS = frozenset(
+    """
     A After All Although An And As At Because But By Despite During Each For From Furthermore Had
     Has Have He Her His How However I If In It Its Moreover Most Nor Not On One Our Several She
     Since So Some Such That The Their Then There These They This Those Thus To Today Two Under Until
     We What When Where Whether Which While Who Why With Yet You
-    """)
+    """.split()
+)
 _CJK = re.compile(f"[{UNSPACED}]")
 
 
@@ -81,7 +79,7 @@ def sentences(text: str) -> list[Span]:
 
 
 def _sentences(text: str) -> Iterator[Span]:
-    for start, end, code in _blocks(text):
+    for start, end, code in _stretches(text):
         if code:
             yield from _bare(text, start, end)
             continue
@@ -179,14 +177,8 @@ def _cut(text: str, span: Span, size: int) -> Iterator[Span]:
     yield from _bare(text, at, end)
 
 
-def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
-    """Yields the stretches that no sentence crosses, as (start, end, is code); none of them is
-    empty.
-    """
-    return (block for block in _stretches(text) if block[0] < block[1])
-
-
 def _stretches(text: str) -> Iterator[tuple[int, int, bool]]:
+    """Yields the stretches that no sentence crosses, as (start, end, is code); some are empty."""
     start, at, fenced = 0, 0, False
     while at < len(text):
         match = _LINE.match(text, at)

@@ -18,7 +18,6 @@ from sentient_kernel.text.words import UNSPACED
 
 T = TypeVar("T")
 
-__all__ = ["Connection", "IndexDatabase", "spaced"]
 
 VERSION = 2
 """Of the tables below, and of the rules by which texts are cut: another version is built anew, as

@@ -18,33 +18,12 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import mul
-from typing import TypeVar
 
-from sentient_kernel.documents import Passage
 from sentient_kernel.text.words import STOP
-
-__all__ = [
-    "DEFAULT",
-    "Candidate",
-    "Query",
-    "Weights",
-    "build_query",
-    "by_document",
-    "first_pass",
-    "fold_title",
-    "fuse",
-    "match_expression",
-    "named_titles",
-    "order",
-    "rarity",
-    "second_pass",
-]
-
-Key = TypeVar("Key", bound=Hashable)
 
 _POSSESSIVE = re.compile(r"['\u2019]s\b")
 _BRACKETED = re.compile(r"\s*\([^()]*\)\s*$")
@@ -83,14 +62,6 @@ DEFAULT = Weights()
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """The words of a question that are looked for: ``stems[i]`` is the stem of ``words[i]``."""
-
-    words: tuple[str, ...]
-    stems: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """A passage that the full-text search found, as words.
 
@@ -120,21 +91,20 @@ def clean(question: str) -> str:
     return _POSSESSIVE.sub("", question[:_LONGEST_QUERY])
 
 
-def build_query(words: Sequence[str], stems: Sequence[str]) -> Query:
-    """Chooses the words to look for: no stop words, unless there is nothing else; each stem once;
-    at most 32.
+def build_query(words: Sequence[str], stems: Sequence[str]) -> dict[str, str]:
+    """Returns the words to look for, each by its stem: no stop words, unless there is nothing else;
+    each stem once; at most 32.
 
     Args:
         words: The words of the cleaned question, folded.
         stems: Their stems.
     """
     pairs = list(zip(words, stems, strict=True))
-    content = [pair for pair in pairs if pair[0] not in STOP] or pairs
     chosen: dict[str, str] = {}
-    for word, stem in content:
-        chosen.setdefault(stem, word)
-    kept = list(chosen.items())[:_MOST_WORDS]
-    return Query(words=tuple(word for _, word in kept), stems=tuple(stem for stem, _ in kept))
+    for word, stem in [pair for pair in pairs if pair[0] not in STOP] or pairs:
+        if len(chosen) < _MOST_WORDS:
+            chosen.setdefault(stem, word)
+    return chosen
 
 
 def match_expression(words: Iterable[str]) -> str:
@@ -156,7 +126,7 @@ def rarity(passages: int, holding: int) -> float:
 
 
 def first_pass(
-    query: Query,
+    query: Mapping[str, str],
     candidates: Sequence[Candidate],
     idf: Mapping[str, float],
     weights: Weights = DEFAULT,
@@ -164,7 +134,7 @@ def first_pass(
     """Scores candidates by BM25, exact forms and closeness.
 
     Args:
-        query: What is looked for.
+        query: What is looked for, word by stem.
         candidates: What was found.
         idf: The rarity of each stem of the query.
         weights: How much each part counts.
@@ -172,30 +142,20 @@ def first_pass(
     Returns:
         Scores by the candidates' keys.
     """
-    if not candidates:
-        return {}
-    usual = sum(len(each.stems) for each in candidates) / len(candidates) or 1.0
-    share = weights.pairs / max(1, len(query.stems) - 1)
-    wanted = frozenset(query.stems)
+    usual = sum([len(each.stems) for each in candidates]) / max(1, len(candidates)) or 1.0
+    share = weights.pairs / max(1, len(query) - 1)
     found: dict[int, float] = {}
     for each in candidates:
-        score = each.score
-        if weights.form:
-            held = {*each.words, *each.title}
-            score += weights.form * sum(
-                idf[stem]
-                for word, stem in zip(query.words, query.stems, strict=True)
-                if word in held
-            )
-        if weights.pairs:
-            score += share * _closeness(each.stems, wanted, idf, weights.window, usual)
-        found[each.key] = score
+        held = {*each.words, *each.title}
+        forms = sum([idf[stem] for stem, word in query.items() if word in held])
+        close = _closeness(each.stems, query, idf, weights.window, usual)
+        found[each.key] = each.score + weights.form * forms + share * close
     return found
 
 
 def _closeness(
     stems: Sequence[str],
-    wanted: frozenset[str],
+    wanted: Mapping[str, str],
     idf: Mapping[str, float],
     window: int,
     usual: float,
@@ -213,8 +173,10 @@ def _closeness(
                 close[(stem, other) if stem < other else (other, stem)] += 1
     damping = 1.2 * (0.25 + 0.75 * len(stems) / usual)
     return sum(
-        min(idf[one], idf[two]) * 2.2 * count / (count + damping)
-        for (one, two), count in close.items()
+        [
+            min(idf[one], idf[two]) * 2.2 * count / (count + damping)
+            for (one, two), count in close.items()
+        ]
     )
 
 
@@ -226,6 +188,10 @@ def second_pass(
 ) -> dict[int, float]:
     """Adds likeness to the best passages, and the bonus for documents that they name.
 
+    Likeness is the mean cosine to the best passages of other documents, by their stems' rarity and
+    number. Rarity is taken among the candidates: it tells apart what they all share (the question's
+    own words among it) from what only some share, and needs no look-up.
+
     Args:
         scores: What :func:`first_pass` gave; candidates that were added since, for their links,
             count from 0.
@@ -233,52 +199,22 @@ def second_pass(
         linked: How strongly a document is named: 0 to 1, by document.
         weights: How much each part counts.
     """
-    if not candidates:
-        return {}
-    top = max(scores.values(), default=0.0)
-    alike = _likeness(scores, candidates, weights) if weights.likeness else {}
-    return {
-        each.key: (
-            scores.get(each.key, 0.0)
-            + top
-            * (
-                weights.likeness * alike.get(each.key, 0.0)
-                + weights.link * linked.get(each.document, 0.0)
-            )
-        )
-        for each in candidates
-    }
-
-
-def _likeness(
-    scores: Mapping[int, float], candidates: Sequence[Candidate], weights: Weights
-) -> dict[int, float]:
-    """Returns each candidate's mean cosine to the best passages of other documents, by their stems'
-    rarity and number.
-
-    Rarity is taken among the candidates: it tells apart what they all share (the question's own
-    words among it) from what only some share, and needs no look-up.
-    """
+    top, best = max(scores.values(), default=0.0), order(scores)[: weights.models]
+    share = {key: (scores[key] / top) ** 2 for key in best}
     counts = {each.key: Counter(chain(each.stems, each.title_stems)) for each in candidates}
-    holders = Counter(chain.from_iterable(counts.values()))
-    rare = {
-        stem: rarity(len(candidates), count) if count > 1 else 0.0
-        for stem, count in holders.items()
-    }
-    documents = {each.key: each.document for each in candidates}
-    best = order(scores)[: weights.models]
-    share = {key: (scores[key] / scores[best[0]]) ** 2 for key in best}
-    vectors = {
-        key: {
+    rare: dict[str, float] = {}
+    for stem, count in Counter(chain.from_iterable(counts.values())).items():
+        rare[stem] = rarity(len(candidates), count) if count > 1 else 0.0
+    vectors: dict[int, dict[str, float]] = {}
+    length: dict[int, float] = {}
+    for key, held in counts.items():
+        vector = {
             stem: _LOGS[count if count < _MOST else _MOST] * rare[stem]
             for stem, count in held.items()
         }
-        for key, held in counts.items()
-    }
-    length = {
-        key: math.sqrt(sum(map(mul, vector.values(), vector.values()))) or 1.0
-        for key, vector in vectors.items()
-    }
+        vectors[key] = vector
+        length[key] = math.sqrt(sum(map(mul, vector.values(), vector.values()))) or 1.0
+    documents = {each.key: each.document for each in candidates}
     found: dict[int, float] = {}
     for key, vector in vectors.items():
         total = summed = 0.0
@@ -292,13 +228,15 @@ def _likeness(
                 )
                 summed += share[model] * common / (length[key] * length[model])
                 total += share[model]
-        found[key] = summed / total if total else 0.0
+        alike = summed / total if total else 0.0
+        bonus = weights.likeness * alike + weights.link * linked.get(documents[key], 0.0)
+        found[key] = scores.get(key, 0.0) + top * bonus
     return found
 
 
 def order(scores: Mapping[int, float]) -> list[int]:
     """Returns the keys, best first; the smaller key first where scores are equal."""
-    return sorted(scores, key=lambda key: (-scores[key], key))
+    return sorted(sorted(scores), key=scores.__getitem__, reverse=True)
 
 
 def fold_title(title: str) -> str:
@@ -318,41 +256,3 @@ def named_titles(words: Sequence[str], *, longest: int = 6) -> set[str]:
         for at in range(len(words) - length + 1)
     }
     return runs | {word for word in words if len(word) > 3 and word not in STOP}
-
-
-def fuse(
-    lists: Sequence[Mapping[Key, float]], weights: Sequence[float] | None = None
-) -> list[tuple[Key, float]]:
-    """Fuses ranked lists by the weighted sum of their scores, each list scaled to 0..1; what a list
-    lacks counts 0 there.
-
-    Measured better than reciprocal ranks where lists are of unlike quality: a good list is not
-    drowned by a poor one.
-
-    Args:
-        lists: Scores by key, the larger the better.
-        weights: One a list; all 1 without.
-
-    Returns:
-        Keys and fused scores, best first; equal ones in the order in which the lists name them.
-
-    Example:
-        >>> fuse([{"a": 9.0, "b": 5.0, "c": 1.0}, {"b": 0.9, "c": 0.2}])
-        [('b', 1.5), ('a', 1.0), ('c', 0.0)]
-    """
-    fused: dict[Key, float] = {}
-    for scores, weight in zip(lists, weights or [1.0] * len(lists), strict=True):
-        low, high = min(scores.values(), default=0.0), max(scores.values(), default=0.0)
-        for key, score in scores.items():
-            fused[key] = fused.get(key, 0.0) + weight * (
-                (score - low) / (high - low) if high > low else 1.0
-            )
-    return sorted(fused.items(), key=lambda item: -item[1])
-
-
-def by_document(passages: Iterable[Passage]) -> list[Passage]:
-    """Returns the best passage of each document, in the order of the passages given."""
-    best: dict[str, Passage] = {}
-    for passage in passages:
-        best.setdefault(passage.document, passage)
-    return list(best.values())

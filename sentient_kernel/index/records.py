@@ -5,33 +5,14 @@ passages.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sentient_kernel.documents import Document, Passage
 from sentient_kernel.ids import DocumentId
 from sentient_kernel.index import rank
 from sentient_kernel.index.chunk import chunks
 from sentient_kernel.index.database import Connection, spaced
-
-if TYPE_CHECKING:
-    from apsw import SQLiteValue
-
-
-@dataclass(frozen=True, slots=True)
-class PassageRow:
-    """A passage as it is stored."""
-
-    key: int
-    document: int
-    start: int
-    stop: int
-    text: str
-    title: str
-    uri: str
-    hash: str
-    source: str
 
 
 def to_bytes(text: str) -> bytes:
@@ -107,7 +88,7 @@ def insert(
         )
 
 
-def forget(db: Connection, document: SQLiteValue) -> None:
+def forget(db: Connection, document: Any) -> None:
     """Removes a document with its passages."""
     db.execute(
         "DELETE FROM words WHERE rowid IN (SELECT id FROM passage WHERE document = ?)", (document,)
@@ -118,12 +99,16 @@ def forget(db: Connection, document: SQLiteValue) -> None:
 
 
 def match(
-    db: Connection, wanted: rank.Query, allowed: Sequence[int] | None, title: float, limit: int
+    db: Connection,
+    wanted: Mapping[str, str],
+    allowed: Sequence[int] | None,
+    title: float,
+    limit: int,
 ) -> dict[int, float]:
     """Returns the passages that hold any of the words, with their BM25: those of the highest, the
     older ones first among equals.
     """
-    expression = rank.match_expression(wanted.words)
+    expression = rank.match_expression(wanted.values())
     expression = f"{{title text}} : ({expression})"
     if allowed is not None:
         expression += (
@@ -137,26 +122,28 @@ def match(
     return {key: -score for key, score in rows}
 
 
-def passages(db: Connection, keys: Sequence[int]) -> dict[int, PassageRow]:
-    """Returns passages by key, in the order of the keys."""
+def passages(db: Connection, keys: Sequence[int]) -> dict[int, tuple[int, Passage]]:
+    """Returns passages by key, in the order of the keys, each with the key of its document."""
     found = db.execute(
         "SELECT p.id, p.document, p.start, p.stop, p.text, d.title, d.uri, d.hash, s.name "
         "FROM json_each(?) k JOIN passage p ON p.id = k.value "
         "JOIN document d ON d.id = p.document JOIN source s ON s.id = d.source ORDER BY k.key",
         (json.dumps(keys),),
     )
-    rows: dict[int, PassageRow] = {}
+    rows: dict[int, tuple[int, Passage]] = {}
     for key, document, start, stop, text, title, uri, identity, source in found:
-        rows[key] = PassageRow(
-            key,
+        rows[key] = (
             document,
-            start,
-            stop,
-            to_string(text),
-            to_string(title),
-            to_string(uri),
-            identity,
-            to_string(source),
+            Passage(
+                document=DocumentId(identity),
+                title=to_string(title),
+                uri=to_string(uri),
+                start=start,
+                end=stop,
+                text=to_string(text),
+                score=0.0,
+                source=to_string(source),
+            ),
         )
     return rows
 
@@ -192,26 +179,16 @@ def rarity_of(db: Connection, stem: str, total: int) -> float:
 
 
 def as_candidate(
-    db: Connection, row: PassageRow, score: float, titles: dict[str, tuple[list[str], list[str]]]
+    db: Connection,
+    key: int,
+    row: tuple[int, Passage],
+    score: float,
+    titles: dict[str, tuple[list[str], list[str]]],
 ) -> rank.Candidate:
     """Returns a passage as words; ``titles`` keeps those of titles, which many passages share."""
-    words = db.words(row.text)
-    if row.title not in titles:
-        title = db.words(row.title)
-        titles[row.title] = (title, db.stems(title))
-    title, title_stems = titles[row.title]
-    return rank.Candidate(row.key, row.document, score, words, db.stems(words), title, title_stems)
-
-
-def as_passage(row: PassageRow, score: float) -> Passage:
-    """Returns a passage as callers know it."""
-    return Passage(
-        document=DocumentId(row.hash),
-        title=row.title,
-        uri=row.uri,
-        start=row.start,
-        end=row.stop,
-        text=row.text,
-        score=score,
-        source=row.source,
-    )
+    document, passage = row
+    words = db.words(passage.text)
+    if passage.title not in titles:
+        title = db.words(passage.title)
+        titles[passage.title] = (title, db.stems(title))
+    return rank.Candidate(key, document, score, words, db.stems(words), *titles[passage.title])

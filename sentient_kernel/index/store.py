@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from types import TracebackType
 from typing import Any
@@ -15,8 +16,6 @@ from sentient_kernel.index import rank
 from sentient_kernel.index import records as records
 from sentient_kernel.index.database import Connection, IndexDatabase
 from sentient_kernel.installation import installation
-
-__all__ = ["Index"]
 
 _POOL = 100  # passages that are ranked again
 _LINKS = 20  # passages that are added because a best one names their document
@@ -221,28 +220,29 @@ class Index:
         words = db.words(rank.clean(query))
         wanted = rank.build_query(words, db.stems(words))
         allowed = records.allowed_ids(db, sources)
-        if not wanted.words or (allowed is not None and not allowed):
+        if not wanted or (allowed is not None and not allowed):
             return []
         scores = records.match(db, wanted, allowed, self.weights.title, max(_POOL, k))
         rows = records.passages(db, list(scores))
         total = db.execute("SELECT count(*) FROM passage").get
-        idf = {stem: records.rarity_of(db, stem, total) for stem in wanted.stems}
+        idf = {stem: records.rarity_of(db, stem, total) for stem in wanted}
         titles: dict[str, tuple[list[str], list[str]]] = {}
         candidates = {
-            key: records.as_candidate(db, row, scores[key], titles) for key, row in rows.items()
+            key: records.as_candidate(db, key, row, scores[key], titles)
+            for key, row in rows.items()
         }
         first = rank.first_pass(wanted, list(candidates.values()), idf, self.weights)
-        linked: dict[int, float] = {}
-        if self.weights.link:
-            linked = self._linked(db, first, candidates, allowed, total)
-            present = {each.document for each in candidates.values()}
-            missing = [key for key in rank.order(linked) if key not in present]
-            added = records.passages(db, records.first_passages(db, missing[:_LINKS]))
-            for key, row in added.items():
-                rows[key] = row
-                candidates[key] = records.as_candidate(db, row, 0.0, titles)
+        linked: Mapping[int, float] = (
+            self._linked(db, first, candidates, allowed, total) if self.weights.link else {}
+        )
+        present = {each.document for each in candidates.values()}
+        missing = [key for key in rank.order(linked) if key not in present]
+        added = records.passages(db, records.first_passages(db, missing[:_LINKS]))
+        for key, row in added.items():
+            rows[key] = row
+            candidates[key] = records.as_candidate(db, key, row, 0.0, titles)
         final = rank.second_pass(first, list(candidates.values()), linked, self.weights)
-        return [records.as_passage(rows[key], final[key]) for key in rank.order(final)[:k]]
+        return [replace(rows[key][1], score=final[key]) for key in rank.order(final)[:k]]
 
     def _linked(
         self,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sentient_kernel.report.escape import link, visible
-
-if TYPE_CHECKING:
-    from sentient_kernel.report.report import Citation, Report
+from sentient_kernel.report.report import Citation, Report
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from sentient_kernel.projections.drawing.words import OUTCOMES
 from sentient_kernel.report.escape import link, visible
 from sentient_kernel.report.markdown import source_line
+from sentient_kernel.report.report import Citation, Claim, Report
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from sentient_kernel.report.report import Citation, Claim, Report
 
 WIDEST = 100
 """Columns that a line takes at most, however wide the terminal is."""

@@ -6,13 +6,11 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sentient_kernel.errors import ConfigurationError
 from sentient_kernel.report.escape import link, visible
-
-if TYPE_CHECKING:
-    from sentient_kernel.report.report import Claim, Report
+from sentient_kernel.report.report import Claim, Report
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -10,15 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from sentient_kernel.projections.drawing.style import VERBATIM, apart, spaced
 from sentient_kernel.projections.drawing.words import OUTCOMES, STATES
 from sentient_kernel.report.escape import escaped, link
 from sentient_kernel.report.markdown import count
-
-if TYPE_CHECKING:
-    from sentient_kernel.report.report import Citation, Claim, Gap, Report
+from sentient_kernel.report.report import Citation, Claim, Gap, Report
 
 AROUND = 140
 """How many characters around a quote are drawn."""

@@ -4,12 +4,10 @@ and the texts to copy. Pure.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sentient_kernel.report.bibliography import bibtex
-
-if TYPE_CHECKING:
-    from sentient_kernel.report.report import Report
+from sentient_kernel.report.report import Report
 
 
 def row(report: Report) -> dict[str, Any]:

@@ -21,20 +21,6 @@ from sentient_kernel.errors import UsageError
 from sentient_kernel.ids import DocumentId, RunId
 from sentient_kernel.projections.base import LocalCall
 
-__all__ = [
-    "Citation",
-    "Claim",
-    "Cost",
-    "Coverage",
-    "Disagreement",
-    "Gap",
-    "Level",
-    "Report",
-    "SourceNote",
-    "Verdict",
-]
-
-
 MOST_AUTHORS = 20
 """Authors that are named with a citation."""
 _CITED = ("container", "date", "doi", "licence")
@@ -333,10 +319,10 @@ class Report:
         Args:
             change: Gives the new sentence for an old one.
         """
-        disagreements = []
-        for one in self.disagreements:
-            first, second = map(change, one.sides)
-            disagreements.append(replace(one, sides=(first, second)))
+        disagreements = [
+            replace(one, sides=(change(one.sides[0]), change(one.sides[1])))
+            for one in self.disagreements
+        ]
         claims = tuple(map(change, self.claims))
         return replace(self, claims=claims, disagreements=tuple(disagreements))
 

@@ -9,8 +9,6 @@ from typing import Any
 
 from sentient_kernel.models.fitting import listed
 
-__all__ = ["cited", "lifted"]
-
 _NUMBER = r"[0-9]{1,3}(?![0-9])"
 _GROUP = rf"{_NUMBER}(?:\s*(?:,|;|&|-|\u2013|\u2014|\band\b|\bto\b)\s*(?:and\s+)?{_NUMBER})*"
 _LABEL = (

@@ -12,19 +12,13 @@ have no answer to, 2 in 1,000 count as answered (``python -m tests.bench.evidenc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from sentient_kernel.report.report import Coverage, Level
+from sentient_kernel.report.report import Claim, Coverage, Level
 from sentient_kernel.research.extractive.features import body, defines, wanted
+from sentient_kernel.research.extractive.plan import SubQuestion
 from sentient_kernel.research.extractive.sought import sought
+from sentient_kernel.research.extractive.support import Support
 from sentient_kernel.text.words import KIND, asked, content, titled, words
-
-if TYPE_CHECKING:
-    from sentient_kernel.report.report import Claim
-    from sentient_kernel.research.extractive.plan import SubQuestion
-    from sentient_kernel.research.extractive.support import Support
-
-__all__ = ["judged", "left_open", "written"]
 
 SURE = 3.8
 """From this score of :func:`.support.supported` on, what was found counts as an answer."""

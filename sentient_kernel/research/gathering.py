@@ -36,8 +36,6 @@ from sentient_kernel.research.taint import (
 )
 from sentient_kernel.sources.base import Health
 
-__all__ = ["Gathering", "shortened"]
-
 AT_ONCE = 8
 REFUSED_SHOWN = 20
 BETWEEN = 0.4

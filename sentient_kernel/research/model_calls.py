@@ -25,8 +25,6 @@ from sentient_kernel.research.prompts import Schema, items, size
 from sentient_kernel.research.spending import CallAllowance, Spending
 from sentient_kernel.research.taint import Taint, joined
 
-__all__ = ["ANSWER_TTL", "ModelCall", "ModelClient", "SentenceStream"]
-
 ANSWER_TTL = 30 * 86_400.0
 """Seconds for which a model's answer to the very same conversation is served again."""
 LONGEST = 20_000

@@ -22,8 +22,6 @@ from sentient_kernel.research.extractive.plan import SubQuestion
 from sentient_kernel.sources.base import Passage
 from sentient_kernel.text.words import asked, content, titled
 
-__all__ = ["QUOTES", "quoted"]
-
 QUOTES = 9_000
 """Characters of all quotes together: with what is asked of them and the answer, they fit into 4,096
 tokens, as local models have.

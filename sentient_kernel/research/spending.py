@@ -22,8 +22,6 @@ from sentient_kernel.ledger import Ledger, Reservation, Short, Spent, amount_of
 from sentient_kernel.models.base import Model, Usage
 from sentient_kernel.report.report import Cost
 
-__all__ = ["CallAllowance", "Spending"]
-
 _SOMETHING = 1e-6
 """US dollars that a call costs at least, so that none is made on a budget that is used up to the
 cent.

@@ -26,17 +26,6 @@ from sentient_kernel.research.verify.claims import check_report
 from sentient_kernel.sources.base import Document, Health, Passage
 from sentient_kernel.version import __version__
 
-__all__ = [
-    "Checking",
-    "SearchResult",
-    "by_part",
-    "made_with",
-    "make_plan",
-    "pick_evidence",
-    "pick_quotes",
-    "write_report",
-]
-
 EMBEDDING_TTL = 30 * 86_400.0
 """Seconds for which an embedder's answer to the very same texts is served again."""
 

@@ -18,18 +18,6 @@ from pydantic import Field, TypeAdapter
 from sentient_kernel.research.extractive.evidence import Evidence
 from sentient_kernel.research.extractive.plan import SubQuestion
 
-__all__ = [
-    "Taint",
-    "agreed",
-    "approval_question",
-    "approval_schema",
-    "joined",
-    "needs_approval",
-    "outgoing",
-    "own_sources",
-    "said_of",
-]
-
 Taint = tuple[str, ...]
 """Where own text came from that somebody had read when they wrote something: sources and hosts, by
 name; empty for none.

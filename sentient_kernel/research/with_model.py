@@ -31,8 +31,6 @@ from sentient_kernel.research.gathering import Gathering
 from sentient_kernel.research.model_calls import ModelClient
 from sentient_kernel.research.steps import Checking, SearchResult, by_part, pick_quotes
 
-__all__ = ["WithModel"]
-
 REWRITING = "rewriting unsupported sentences"
 
 

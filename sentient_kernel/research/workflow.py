@@ -29,7 +29,6 @@ from sentient_kernel.research.taint import Taint
 if TYPE_CHECKING:
     from sentient_kernel.research.with_model import WithModel
 
-__all__ = ["RESEARCH", "research_names", "research_workflow"]
 
 RESEARCH = "sentient_kernel.research"
 _SHOWN = ("model", "embedder", "budget", "depth")

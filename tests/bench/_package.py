@@ -24,7 +24,7 @@ WHERE = {
     "sentient_kernel.events": ("Record",),
     "sentient_kernel.ids": ("RunId", "Seq"),
     "sentient_kernel.index.chunk": ("sentences",),
-    "sentient_kernel.index.rank": ("DEFAULT", "Weights", "by_document"),
+    "sentient_kernel.index.rank": ("DEFAULT", "Weights"),
     "sentient_kernel.index.store": ("Index",),
     "sentient_kernel.journal.hub": ("Hub",),
     "sentient_kernel.journal.sqlite.store": ("FULL_KINDS", "SqliteJournal"),

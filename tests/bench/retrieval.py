@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import _data
-from tests.bench._package import DEFAULT, Document, Index, Passage, Weights, by_document
+from tests.bench._package import DEFAULT, Document, Index, Passage, Weights
 
 DEPTH = 100
 SHOWN = {
@@ -88,7 +88,7 @@ def score(name: str, question: dict[str, Any], passages: list[Passage]) -> dict[
             "whole@4": whole < 4,
             "whole@10": whole < 10,
         }
-    found = [each.uri for each in by_document(passages)]
+    found = list(dict.fromkeys(each.uri for each in passages))
     gained = sum(1 / math.log2(at + 2) for at, uri in enumerate(found[:10]) if uri in gold)
     ideal = sum(1 / math.log2(at + 2) for at in range(min(10, len(gold))))
     return {

@@ -5,28 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 import apsw
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentient_kernel.ids import DocumentId
 from sentient_kernel.index.rank import (
     DEFAULT,
     Candidate,
     Weights,
     build_query,
-    by_document,
     clean,
     first_pass,
     fold_title,
-    fuse,
     match_expression,
     named_titles,
     order,
     rarity,
     second_pass,
 )
-from sentient_kernel.sources.base import Passage
 
 NOTHING = Weights(form=0, pairs=0, likeness=0, link=0)
 
@@ -39,7 +34,7 @@ def candidate(
 
 
 def query(text: str) -> tuple[str, ...]:
-    return build_query(text.split(), text.split()).words
+    return tuple(build_query(text.split(), text.split()).values())
 
 
 def test_query_keeps_content_words_once() -> None:
@@ -52,8 +47,8 @@ def test_query_of_stop_words_alone_keeps_them() -> None:
 
 def test_query_looks_for_a_stem_once_and_for_32_at_most() -> None:
     asked = build_query(["bees", "bee", *map(str, range(50))], ["bee", "bee", *map(str, range(50))])
-    assert asked.words[:2] == ("bees", "0")
-    assert len(asked.stems) == 32
+    assert tuple(asked.values())[:2] == ("bees", "0")
+    assert len(asked) == 32
 
 
 def test_possessive_is_dropped_and_length_bounded() -> None:
@@ -175,44 +170,6 @@ def test_runs_of_words_may_be_titles_but_not_single_small_words() -> None:
 def test_title_is_named_without_its_bracket() -> None:
     assert fold_title("Mercury (planet)") == "Mercury"
     assert fold_title("(untitled)") == "(untitled)"
-
-
-def test_fusing_scales_each_list() -> None:
-    assert fuse([{"a": 9.0, "b": 5.0, "c": 1.0}, {"b": 0.9, "c": 0.2}]) == [
-        ("b", 1.5),
-        ("a", 1.0),
-        ("c", 0.0),
-    ]
-    assert fuse([{"a": 9.0, "b": 1.0}, {"b": 0.9, "c": 0.2}], [1.0, 0.5]) == [
-        ("a", 1.0),
-        ("b", 0.5),
-        ("c", 0.0),
-    ]
-    assert fuse([]) == []
-    assert fuse([{}, {"a": 4.0}]) == [("a", 1.0)]
-
-
-def test_fusing_needs_a_weight_for_each_list() -> None:
-    with pytest.raises(ValueError, match="zip"):
-        fuse([{"a": 1.0}], [1.0, 2.0])
-
-
-def test_best_passage_stands_for_its_document() -> None:
-    def passage(document: str, start: int) -> Passage:
-        return Passage(
-            document=DocumentId(document),
-            title="",
-            uri="",
-            start=start,
-            end=start,
-            text="",
-            score=1.0,
-        )
-
-    assert by_document([passage("a", 0), passage("b", 1), passage("a", 2)]) == [
-        passage("a", 0),
-        passage("b", 1),
-    ]
 
 
 def test_defaults_are_round() -> None:

@@ -25,8 +25,6 @@ from sentient_kernel.text.words import (
     stem,
 )
 
-__all__ = ["disagreements"]
-
 SHARED = 4
 """Two statements are on the same thing when they share so many telling words,"""
 OVERLAP = 0.6

@@ -47,8 +47,6 @@ from sentient_kernel.research.extractive.sought import Sought, sought
 from sentient_kernel.sources.base import Passage
 from sentient_kernel.text.words import content, titled
 
-__all__ = ["FLOOR", "TWIN", "Evidence", "collect", "select"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:

@@ -7,23 +7,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = [
-    "ASKING",
-    "COURTESY",
-    "FORM",
-    "GREETING",
-    "LABEL",
-    "LAYOUT",
-    "MADE",
-    "MANNER",
-    "PARTING",
-    "ROLE",
-    "TOLD",
-    "TONGUE",
-    "UNMET",
-    "WISH",
-]
-
 
 def _any(listed: str) -> str:
     """Returns a pattern for any of the words or patterns that are listed, set apart by bars."""

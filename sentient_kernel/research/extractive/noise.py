@@ -12,8 +12,6 @@ from typing import Literal
 
 from sentient_kernel.text.words import STOP
 
-__all__ = ["NEVER", "Kind", "excused", "lists_works", "noise", "noisy", "transcripts"]
-
 Kind = Literal[
     "",
     "order",

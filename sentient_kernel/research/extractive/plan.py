@@ -20,8 +20,6 @@ from sentient_kernel.index.chunk import sentences
 from sentient_kernel.research.extractive import form_words as forms
 from sentient_kernel.text.words import STOP, content, words
 
-__all__ = ["Request", "SubQuestion", "plan", "read"]
-
 MOST = 6
 """At most so many sub-questions, the whole question among them."""
 CUT = 2000

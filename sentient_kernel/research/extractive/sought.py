@@ -14,8 +14,6 @@ from functools import lru_cache
 
 from sentient_kernel.text.words import KIND, STOP, WORD, asked, content, words
 
-__all__ = ["Sought", "sought"]
-
 _JOINING = {
     language: frozenset(listed.split())
     for language, listed in {

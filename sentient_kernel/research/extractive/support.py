@@ -15,8 +15,6 @@ from sentient_kernel.research.extractive.sought import Sought, sought
 from sentient_kernel.sources.base import Passage
 from sentient_kernel.text.words import KIND, content, titled
 
-__all__ = ["ENOUGH", "Support", "listed", "supported", "supports"]
-
 ENOUGH = 2.85
 """From this score on the passages answer the question; measured so that 95 of 100 answerable
 questions pass (tests/bench/evidence.py).

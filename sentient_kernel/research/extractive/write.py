@@ -35,8 +35,6 @@ from sentient_kernel.research.extractive.support import Support, listed, support
 from sentient_kernel.sources.base import Health, Passage
 from sentient_kernel.text.words import content, negated, numbers
 
-__all__ = ["source_notes", "unanswered", "write"]
-
 ANSWER = 3
 """An answer has at most so many sentences."""
 NEAR = 0.75

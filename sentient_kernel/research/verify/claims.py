@@ -20,8 +20,6 @@ from sentient_kernel.research.extractive.features import pointing
 from sentient_kernel.research.verify.rules import CUT, RULES, Comparison, clauses, likeness
 from sentient_kernel.text.words import STOP, content, words
 
-__all__ = ["NEAR", "TextOf", "carried", "check_claim", "check_report", "similarity"]
-
 PARTLY = 0.25
 """The least likeness at which an embedder may find a sentence supported: some of its words are
 there.
@@ -54,11 +52,9 @@ def check_report(
         judged: By sentence the words of its quotes by which a model takes it for supported.
         near: By sentence its similarity to its quotes, 0 to 1.
     """
-
-    def check(one: Claim) -> Claim:
-        return check_claim(one, text_of, judged.get(one.text, ""), near.get(one.text, 0.0))
-
-    return report.revised(check)
+    return report.revised(
+        lambda one: check_claim(one, text_of, judged.get(one.text, ""), near.get(one.text, 0.0))
+    )
 
 
 def check_claim(claim: Claim, text_of: TextOf, judged: str = "", near: float = 0.0) -> Claim:

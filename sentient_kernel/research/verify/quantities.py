@@ -12,8 +12,6 @@ import re
 from dataclasses import dataclass
 from itertools import permutations
 
-__all__ = ["Quantity", "quantities", "unheld", "worded"]
-
 _SCALES = {
     "hundred": 1e2,
     "thousand": 1e3,

@@ -24,8 +24,6 @@ from sentient_kernel.text.words import (
     words,
 )
 
-__all__ = ["CUT", "RULES", "Comparison", "Rule", "clauses", "likeness", "opposed"]
-
 CUT = 0.5
 """From this likeness on a sentence counts as supported by its quotes."""
 NUMBER = 2.0

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import anyio
 import anyio.from_thread
@@ -20,13 +20,9 @@ import anyio.to_thread
 
 from sentient_kernel.errors import ParseError, SourceError
 from sentient_kernel.ids import DocumentId
+from sentient_kernel.index.store import Index
 from sentient_kernel.sources.base import Document, Health, OpenSource, Passage, Progress
 from sentient_kernel.sources.local.parse import Parser
-
-if TYPE_CHECKING:
-    from sentient_kernel.index.store import Index
-
-__all__ = ["LocalSource", "Stopped", "Work", "sentence", "shown"]
 
 _BETWEEN = 0.1  # seconds between two words of progress
 _FEW = 8  # files, which are not worth a second child

@@ -16,8 +16,6 @@ from pathlib import Path, PureWindowsPath
 
 from sentient_kernel.errors import ParseError, SourceError
 
-__all__ = ["LEFT_OUT", "FoundFile", "mark_of", "open_inside", "pieces", "too_long", "walk"]
-
 LEFT_OUT = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 """Folders that are left out, besides hidden ones (whose names begin with a dot)."""
 

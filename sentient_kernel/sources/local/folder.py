@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sentient_kernel.errors import ParseError, SourceError, UsageError
 from sentient_kernel.ids import DocumentId
+from sentient_kernel.index.store import Index
 from sentient_kernel.sources.base import Document, Health, Passage
 from sentient_kernel.sources.local.base import LocalSource, Work, sentence
 from sentient_kernel.sources.local.files import (
@@ -26,11 +27,6 @@ from sentient_kernel.sources.local.files import (
     walk,
 )
 from sentient_kernel.sources.local.parse import Parser
-
-if TYPE_CHECKING:
-    from sentient_kernel.index.store import Index
-
-__all__ = ["FolderSource"]
 
 _READER = "1"  # counts up when files are read differently, so that they are all read again
 

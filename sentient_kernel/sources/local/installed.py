@@ -21,8 +21,6 @@ from urllib.parse import unquote, urlsplit
 
 from sentient_kernel.sources.parser.python.naming import LEFT_OUT
 
-__all__ = ["Distribution", "installed", "normal", "standard_library"]
-
 _REMOTE = (
     "site-packages",
     "dist-packages",

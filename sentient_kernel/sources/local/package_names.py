@@ -9,8 +9,6 @@ from typing import Any
 
 from sentient_kernel.sources.base import Passage
 
-__all__ = ["AskedNames", "expanded", "ordered"]
-
 _WORD = re.compile(r"[A-Za-z_][\w.]*\w|[A-Za-z]")
 _BETWEEN = re.compile(r"\bbetween `?([\w.]{1,80}?)`?(?:\(\))? and `?([\w.]{1,80}\w)`?", re.I)
 _FAULT = re.compile(r"(?:Error|Warning|Exception)$")

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sentient_kernel.errors import SourceError
+from sentient_kernel.index.store import Index
 from sentient_kernel.sources.base import Document, Health, Passage
 from sentient_kernel.sources.local.base import LocalSource, Work, sentence
 from sentient_kernel.sources.local.installed import (
@@ -21,11 +22,6 @@ from sentient_kernel.sources.local.installed import (
 )
 from sentient_kernel.sources.local.package_names import AskedNames, expanded, ordered
 from sentient_kernel.sources.local.parse import Parser, ParserLimits
-
-if TYPE_CHECKING:
-    from sentient_kernel.index.store import Index
-
-__all__ = ["PackagesSource"]
 
 _READER = "2"  # counts up when packages are read differently, so that they are all read again
 _LIMITS = ParserLimits(wall=300.0, cpu=120, memory=2 << 30)

@@ -26,8 +26,6 @@ from sentient_kernel.sources.parser.bounds import FIELD, bounded, read_frame, se
 from sentient_kernel.sources.parser.common import ParsedText
 from sentient_kernel.sources.parser.main import FORMATS
 
-__all__ = ["FORMATS", "Parser", "ParserLimits"]
-
 _BOOT = (
     "import sys, json; options = json.loads(sys.argv[1]); sys.path += options.pop('paths'); "
     "from sentient_kernel.sources.parser.main import main; main(options)"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sentient_kernel.index import database, rank
 from sentient_kernel.index.chunk import chunks
@@ -60,7 +60,7 @@ def fitting(query: str, documents: Sequence[Document], k: int) -> tuple[list[Pas
     try:
         asked = words.words(rank.clean(query))
         wanted = rank.build_query(asked, words.stems(asked))
-        if not wanted.words or not spans:
+        if not wanted or not spans:
             return [], len(spans)
         titles = [words.words(document.title) for document in documents]
         stemmed = [words.stems(title) for title in titles]
@@ -81,7 +81,7 @@ def fitting(query: str, documents: Sequence[Document], k: int) -> tuple[list[Pas
 
 
 def _scored(
-    wanted: rank.Query, candidates: Sequence[rank.Candidate]
+    wanted: Mapping[str, str], candidates: Sequence[rank.Candidate]
 ) -> tuple[list[rank.Candidate], dict[str, float]]:
     """Returns the candidates that hold a wanted word, with their BM25, the best ones only; and how
     rare each stem is.
@@ -90,16 +90,14 @@ def _scored(
         Counter(each.stems) + Counter({stem: 1 for stem in each.title_stems}) for each in candidates
     ]
     total = max(AROUND, len(candidates))
-    idf = {
-        stem: rank.rarity(total, sum(1 for held in counts if stem in held)) for stem in wanted.stems
-    }
+    idf = {stem: rank.rarity(total, sum(1 for held in counts if stem in held)) for stem in wanted}
     usual = sum(len(each.stems) for each in candidates) / len(candidates) or 1.0
     found: list[rank.Candidate] = []
     for each, held in zip(candidates, counts, strict=True):
         damping = _K1 * (1 - _B + _B * len(each.stems) / usual)
         score = sum(
             idf[stem] * held[stem] * (_K1 + 1) / (held[stem] + damping)
-            for stem in wanted.stems
+            for stem in wanted
             if stem in held
         )
         if score:
