@@ -56,6 +56,10 @@ class Described:
         return noun[:1].upper() + noun[1:]
 
     def __repr__(self) -> str:
+        return self._brief()
+
+    def _brief(self) -> str:
+        """Returns one line that tells it from its like."""
         said = ", ".join(
             f"{name}={told!r}" if isinstance(value, str) else f"{name}={told}"
             for name, value in self._about().items()

@@ -192,8 +192,7 @@ class Settings(Described, BaseSettings):
 
     def _about(self) -> dict[str, Any]:
         """Returns what its text and its HTML show, as its repr does."""
-        told = dict(self.__repr_args__())
-        return {name: told.get(name, value) for name, value in super()._about().items()}
+        return {str(name): value for name, value in self.__repr_args__()}
 
     def set_log_level(self) -> None:
         """Sets the level of this package's logger, unless the setting leaves it to the program."""

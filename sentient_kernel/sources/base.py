@@ -90,10 +90,8 @@ class OpenSource(Described):
         """How the source is doing, as of its last refresh or search."""
         raise NotImplementedError
 
-    def __repr__(self) -> str:
+    def _brief(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
-
-    _repr_pretty_ = Described._repr_pretty_
 
     def _about(self) -> Mapping[str, Any]:
         state = SourceState.of(self)  # type: ignore[arg-type]

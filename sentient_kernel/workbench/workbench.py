@@ -139,10 +139,8 @@ class Workbench(Described, AbstractContextManager["Workbench"]):
         for spec in _listed(sources):
             self.add(spec)
 
-    def __repr__(self) -> str:
+    def _brief(self) -> str:
         return f"Workbench({self.home.name!r})"
-
-    _repr_pretty_ = Described._repr_pretty_
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if name not in _INSIDE]

@@ -61,7 +61,7 @@ def write(folder: Path) -> None:
     wb = sk.Workbench(folder / "home")
     wb.add(str(folder / "bees"))
     run = wb.research(QUESTION, name="killed research")
-    while not any(step.name == "write_report" for step in run.steps):
+    while not any(one.name == "pick_evidence" and one.status == "completed" for one in run.steps):
         pass
     os.kill(os.getpid(), signal.SIGKILL)
 

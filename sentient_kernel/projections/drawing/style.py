@@ -15,8 +15,8 @@ from sentient_kernel.failures import plain as plain
 
 _SPACE = re.compile(r"\s+")
 _BLOCK_END = re.compile(
-    r"(?:</(?:aside|blockquote|dd|details|div|dl|dt|h[1-6]|header|li|ol|p|section|summary|table|tbody|td|th"
-    r"|thead|tr|ul)>|<br>)(?!\n)"
+    r"(?:</(?:aside|blockquote|dd|details|div|dl|dt|h[1-6]|header|li|ol|p|section|summary|table"
+    r"|tbody|td|th|thead|tr|ul)>|<br>)(?!\n)"
 )
 
 

@@ -141,6 +141,16 @@ class Table(Sequence[T], Generic[T]):
             or (self._of.__name__.removesuffix("View").lower() if self._of else "row")
         )
 
+    @property
+    def totals(self) -> dict[str, str]:
+        """The sums of the columns that have one, as text, under the columns' names; nothing where
+        one row says it all.
+        """
+        summed = getattr(self._of, "TOTAL", ()) if len(self) > 1 else ()
+        known = {n: [v for row in self if (v := getattr(row, n)) is not None] for n in summed}
+        sums = {name: cell(sum(values)) for name, values in known.items()}
+        return {self.shown[0]: "total", **sums} if sums else {}
+
     def to_frame(self) -> pd.DataFrame:
         """Returns the table as a DataFrame with a column for each field, also when it is empty;
         imports pandas then.
@@ -232,7 +242,7 @@ def table_html(table: Table[Any], *, label: str = "", limit: int = HTML_ROWS) ->
         + "</tr>"
         for i in range(len(rows))
     )
-    if total := totals(table):
+    if total := table.totals:
         body += (
             "<tr>"
             + "".join(f"<td{mark}>{escape(total.get(name, ''))}</td>" for name, mark in columns)
@@ -253,17 +263,6 @@ def table_html(table: Table[Any], *, label: str = "", limit: int = HTML_ROWS) ->
     )
 
 
-def totals(table: Table[Any]) -> dict[str, str]:
-    """Returns the sums of the columns that have one, as text, and which row that is; nothing where
-    one row says it all.
-    """
-    summed = getattr(table._of, "TOTAL", ()) if len(table) > 1 else ()
-    if not summed:
-        return {}
-    known = {name: [v for row in table if (v := getattr(row, name)) is not None] for name in summed}
-    return {table.shown[0]: "total", **{name: cell(sum(v)) for name, v in known.items()}}
-
-
 def _as_text(table: Table[Any]) -> str:
     names, rows = table.shown, table[:TEXT_ROWS]
     if not rows:
@@ -271,7 +270,7 @@ def _as_text(table: Table[Any]) -> str:
     cells = [[name.replace("_", " ") for name in names]] + [
         [cell(getattr(row, name)) for name in names] for row in rows
     ]
-    if total := totals(table):
+    if total := table.totals:
         cells.append([total.get(name, "") for name in names])
     widths = [max(_width(line[i]) for line in cells) for i in range(len(names))]
     right = [_all_numbers(rows, name) for name in names]

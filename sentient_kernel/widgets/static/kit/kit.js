@@ -36,10 +36,11 @@ export function mount(name, draw) {
       const ends = new AbortController();
       const link = new Link(model, ends.signal);
       const store = new Store();
+      const waitsFor = RUNLESS.has(name) ? "kernel" : "run";
       const root = h(
         "div",
         { class: "sk-root", data: { skView: name } },
-        h("p", { class: "sk-loading" }, `Connecting to the ${RUNLESS.has(name) ? "kernel" : "run"}…`),
+        h("p", { class: "sk-loading" }, `Connecting to the ${waitsFor}…`),
       );
       const banner = h("p", { class: "sk-gone", role: "status" });
       el.append(h("div", { class: "sk-mount" }, banner, root));

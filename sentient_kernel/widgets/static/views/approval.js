@@ -31,7 +31,7 @@ const ASK_WORDS = {
   question: "question",
   open: "from elsewhere",
 };
-/** What the answers to a form are called, by its title. @type {{[form: string]: [string, string]}} */
+/** What answers are called, by the title of a form. @type {{[form: string]: [string, string]}} */
 const DECIDE_WORDS = { RaisedLimits: ["Raise the limit", "Stop and write with what is there"] };
 /** @type {{[status: string]: [sign: string, colour: string, word: string]}} */
 const ANSWER_WORDS = {
