@@ -1062,6 +1062,14 @@ def test_what_is_no_dumped_entry_is_refused(cache: Cache, dumped: bytes) -> None
         cache.load_all([("../../etc/passwd", b"sentient-cache 1 page 1 1\nx")])
 
 
+def test_an_answer_that_is_damaged_is_not_given_to_another_home(cache: Cache, path: Path) -> None:
+    run(cache.call(KEY, World(b"x" * 2 * store_module.BIG)))
+    assert cache.dump(KEY.digest) is not None
+    with apsw.Connection(str(path)) as db:
+        db.execute("UPDATE entry SET data = substr(data, 2)")
+    assert cache.dump(KEY.digest) is None
+
+
 def test_reading_and_writing_what_is_big_does_not_hold_the_loop(cache: Cache) -> None:
     threads: set[str] = set()
     value, put = cache._file.value, cache._file.put

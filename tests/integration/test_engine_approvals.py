@@ -238,6 +238,11 @@ def test_answer_to_a_question_that_is_not_there_is_refused(engine: Engine) -> No
         engine.command(DecideApproval(run=run, approval=ApprovalId("a0"), decision="approve"))
 
 
+@workflow
+async def quiet(ctx: Context) -> int:
+    return await ctx.step(int, 1)
+
+
 # -- expiry ----------------------------------------------------------------------------------------
 
 
@@ -247,6 +252,7 @@ def test_question_expires_when_its_time_is_over_and_not_before(home: Home) -> No
     run = engine.start(asks, (None, 60.0))
     clock.wait_for_sleepers()
     clock.advance(59)
+    finish(engine, quiet)  # the loop has had its turns meanwhile
     assert "approval_expired" not in kinds(engine, run)
     clock.advance(1)
     with pytest.raises(ApprovalRejected, match="nobody answered in time"):
