@@ -44,11 +44,13 @@ class Described:
             for field in dataclasses.fields(self)  # type: ignore[arg-type]
             if field.repr and not field.name.startswith("_")
         )
-        return {name: getattr(self, name) for name in dict.fromkeys((*self._first(), *names))}
+        first = getattr(type(self), "SHOW", ())
+        return {name: getattr(self, name) for name in dict.fromkeys((*first, *names))}
 
-    def _first(self) -> Sequence[str]:
-        """Returns the names of the fields that are said first."""
-        return getattr(type(self), "SHOW", ())
+    def _lines(self, limit: int) -> list[tuple[str, str]]:
+        """Returns what there is to say, name and value, each value within a limit."""
+        told = [(name, shown(value, limit, name)) for name, value in self._about().items()]
+        return [(name.replace("_", " "), value) for name, value in told if value]
 
     def _heading(self) -> str:
         """Returns what people call it."""
@@ -70,19 +72,13 @@ class Described:
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         if printer.indentation or cycle:
             return printer.text(repr(self))  # type: ignore[no-any-return]
-        lines = [
-            f"  {name.replace('_', ' ')}: {told}"
-            for name, value in self._about().items()
-            if (told := shown(value, LINE, name))
-        ]
+        lines = [f"  {name}: {value}" for name, value in self._lines(LINE)]
         printer.text(cut("\n".join([self._heading(), *lines]), TEXT) if lines else repr(self))
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f'<tr><th scope="row" {LEFT}>{escape(name.replace("_", " "))}</th>'
-            f"<td {LEFT}>{escape(told)}</td></tr>\n"
-            for name, value in self._about().items()
-            if (told := shown(value, BLOCK, name))
+            f'<tr><th scope="row" {LEFT}>{escape(name)}</th><td {LEFT}>{escape(value)}</td></tr>\n'
+            for name, value in self._lines(BLOCK)
         )
         return f"<p><strong>{escape(self._heading())}</strong></p>\n<table>\n{rows}</table>"
 

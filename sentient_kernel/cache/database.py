@@ -285,7 +285,8 @@ def _note(db: apsw.Connection, used: Sequence[bytes]) -> None:
 
 def _now(db: apsw.Connection) -> int:
     """Returns a time behind every use so far, also where the clock was set back: what is new must
-    not be the first to make room."""
+    not be the first to make room.
+    """
     return max(time.time_ns(), int(db.execute(_NEWEST).get or 0) + 1)
 
 

@@ -239,8 +239,8 @@ def _answer(status: int, body: bytes, headers: Any) -> httpx2.Response:
 
 
 def _checked(body: bytes, url: httpx2.URL, call: ServerCall) -> bytes:
-    """Returns a body without what is no number in its usage, and with the reasoning of its text
-    beside that. Raises ModelCut for one that no answer can be read from.
+    """Returns a body whose usage holds numbers only, and whose reasoning stands beside its text.
+    Raises ModelCut for one that no answer can be read from.
     """
     try:
         value = json.loads(body)

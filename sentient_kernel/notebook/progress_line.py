@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any
 
@@ -19,8 +17,8 @@ WIDTH = 100
 
 
 class ProgressLine:
-    """Says what is being done, in the cell of a notebook or on stderr of a terminal; may be called
-    from any thread.
+    """Says what is being done, in the cell of a notebook or on stderr of a terminal, as long as its
+    ``with`` lasts; may be called from any thread.
     """
 
     def __init__(self) -> None:
@@ -39,8 +37,10 @@ class ProgressLine:
             if time.monotonic() - self._began >= PATIENCE and not self._ended:
                 self._show(said)
 
-    def end(self) -> None:
-        """Takes the line away."""
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         with self._lock:
             if self._said:
                 self._show("")
@@ -63,13 +63,3 @@ class ProgressLine:
             self._handle.display(bundle, raw=True)
         else:
             self._handle.update(bundle, raw=True)
-
-
-@contextmanager
-def progress_line() -> Iterator[ProgressLine]:
-    """Returns a line for the time of a ``with``."""
-    shown = ProgressLine()
-    try:
-        yield shown
-    finally:
-        shown.end()

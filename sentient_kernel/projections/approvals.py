@@ -195,7 +195,7 @@ class Approvals:
 
 
 def _said_elsewhere(event: ApprovalClosed) -> str:
-    """Returns what was said where the run comes from; here it is no answer."""
+    """Returns what was said where the run comes from; it does not count here."""
     if not isinstance(event, ApprovalDecided):
         return ASKED_ELSEWHERE
     how = {"approve": "Approved", "reject": "Rejected"}[event.decision]

@@ -177,7 +177,7 @@ class ProgressView(Described):
     Args:
         fraction: From 0 to 1; None where nobody said.
         message: What it said last.
-        phase: The phase it is in; empty where it is no research.
+        phase: The phase it is in; empty for other workflows than research.
         phases: All phases of a research, else empty.
     """
 

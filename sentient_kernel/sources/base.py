@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 from sentient_kernel.describing import Described
 from sentient_kernel.documents import Document, Health, Passage, Progress
@@ -85,22 +85,18 @@ class OpenSource(Described):
 
     name: str
 
-    @property
-    def health(self) -> Health:
-        """How the source is doing, as of its last refresh or search."""
-        raise NotImplementedError
-
     def _brief(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
 
     def _about(self) -> Mapping[str, Any]:
-        state = SourceState.of(self)  # type: ignore[arg-type]
+        source = cast("Source", self)
+        state = SourceState.of(source)
         told: dict[str, Any] = {"name": self.name, "kind": state.kind}
         if state.read:
             told |= {"documents": state.documents, "passages": state.passages}
         else:
             told["read"] = "not yet; the first search or research does"
-        refused = [uri for uri, _ in self.health.refused[:5]]
+        refused = [uri for uri, _ in source.health.refused[:5]]
         return {
             **told,
             "refused": state.refused or None,

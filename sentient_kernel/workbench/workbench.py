@@ -28,7 +28,7 @@ from sentient_kernel.journal.hub import Hub
 from sentient_kernel.journal.texts import Texts
 from sentient_kernel.notebook.cell_output import CellOutput
 from sentient_kernel.notebook.interaction import someone_can_answer
-from sentient_kernel.notebook.progress_line import progress_line
+from sentient_kernel.notebook.progress_line import ProgressLine
 from sentient_kernel.projections.activity import Costs
 from sentient_kernel.projections.drawing.table import Table, counted
 from sentient_kernel.projections.drawing.views import approvals_html, errors_html
@@ -232,7 +232,7 @@ class Workbench(Described, AbstractContextManager["Workbench"]):
         """
         self.engine.check_usable()
         refs = self.library.references(_listed(sources))
-        with progress_line() as progress:
+        with ProgressLine() as progress:
             return Table(self.library.search_now(query, refs, k, progress), Passage)
 
     def document(self, document: DocumentId | str) -> Document:
